@@ -1,0 +1,84 @@
+"""How Alembic runs our migrations: one transaction each, one migrator at a time, as the owner.
+
+Programmatically (`recon migrate`) the URL comes with the configuration; by hand (`alembic upgrade head`) from
+RECON_DATABASE__MIGRATE_URL.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from sqlalchemy import Connection, text
+
+from recon.db.engine import create_engine
+from recon.db.migrate import MIGRATION_LOCK, VERSION_TABLE
+from recon.db.roles import SERVICE, STORE_SCHEMA, act_as_owner, ensure_roles
+from recon.errors import ConfigError
+
+#: Longest wait for another migrator, and for a lock on a table that is in use.
+LOCK_TIMEOUT = "60s"
+
+
+def database_url() -> str:
+    url = context.config.attributes.get("url") or os.environ.get("RECON_DATABASE__MIGRATE_URL")
+    if not url:
+        raise ConfigError("set RECON_DATABASE__MIGRATE_URL to the owner's postgresql:// url")
+    return str(url)
+
+
+def prepare(conn: Connection) -> None:
+    """Take the migrators' lock, then make sure of the roles and of the schema that holds the version."""
+    conn.execute(text("SET statement_timeout = 0"))
+    conn.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+    ensure_roles(conn)
+    act_as_owner(conn)
+    there = conn.scalar(text("SELECT true FROM pg_namespace WHERE nspname = :name"), {"name": STORE_SCHEMA})
+    if not there:
+        conn.execute(text(f"CREATE SCHEMA {STORE_SCHEMA}"))
+        conn.execute(text(f"GRANT USAGE ON SCHEMA {STORE_SCHEMA} TO {SERVICE}"))
+
+
+def report(
+    *,
+    ctx: MigrationContext,
+    step: MigrationInfo,
+    heads: Any,
+    run_args: Any,  # noqa: ANN401 - alembic's own signature
+) -> None:
+    progress: Callable[[str], None] | None = context.config.attributes.get("progress")
+    if progress is not None:
+        script = ctx.script.get_revision(step.up_revision_id) if ctx.script is not None else None
+        progress(f"{step.up_revision_id}: {script.doc if script is not None else ''}")
+
+
+def run() -> None:
+    engine = create_engine(database_url(), "recon migrate", pooled=False)
+    with engine.connect() as conn:
+        with conn.begin():
+            prepare(conn)
+        context.configure(
+            connection=conn,
+            target_metadata=None,
+            version_table=VERSION_TABLE,
+            version_table_schema=STORE_SCHEMA,
+            include_schemas=True,
+            transaction_per_migration=True,
+            on_version_apply=report,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        # Reading the version began a transaction; where there was nothing to do it is still open.
+        conn.commit()
+        with conn.begin():
+            # The service reads the version at each start.
+            conn.execute(text(f"GRANT SELECT ON {STORE_SCHEMA}.{VERSION_TABLE} TO {SERVICE}"))
+
+
+if context.is_offline_mode():
+    raise ConfigError("migrations talk to the database (roles, locks); `--sql` is not supported")
+run()

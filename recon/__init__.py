@@ -1,0 +1,1 @@
+"""recon: event-sourced position and balance reconciliation."""

@@ -1,0 +1,20 @@
+"""The one SQLAlchemy metadata: every table of recon, in schema `recon_store`, with a naming convention."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import MetaData
+
+STORE: Final = "recon_store"
+
+metadata: Final = MetaData(
+    schema=STORE,
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    },
+)

@@ -1,0 +1,119 @@
+"""The schema's versions: bringing a database to the newest, and telling which one it has (Alembic).
+
+The migrations lie in `migrations/` of a checkout and are packed into the wheel as `recon/db/_migrations`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from recon.db.errors import database_error
+from recon.db.roles import STORE_SCHEMA
+from recon.errors import DatabaseError, NotMigrated
+
+#: Alembic's own table, in schema `recon_store`.
+VERSION_TABLE: Final = "alembic_version"
+#: Key of the advisory lock that two migrators contend for ("recon" in ASCII, plus one).
+MIGRATION_LOCK: Final = 0x7265636F6E_01
+
+#: Alembic keeps what it is doing in module globals; between processes the advisory lock keeps order.
+_ALEMBIC: Final = threading.Lock()
+
+
+def migrate(url: str, progress: Callable[[str], None] | None = None) -> None:
+    """Bring the database to the newest version as the owner; does nothing when it is there already.
+
+    `progress` is told each step in words. Errors: DatabaseError when the database cannot be reached, the
+    roles cannot be made (with the SQL to run) or a migration fails; each migration is one transaction, so
+    those before it stay.
+    """
+    _alembic(url, progress, lambda config: command.upgrade(config, "head"))
+
+
+def downgrade(url: str, revision: str, progress: Callable[[str], None] | None = None) -> None:
+    """Take the database back to an older version ("base": to none). A log that is not empty refuses."""
+    _alembic(url, progress, lambda config: command.downgrade(config, revision))
+
+
+def _alembic(url: str, progress: Callable[[str], None] | None, action: Callable[[Config], None]) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
+    config.attributes["url"] = url
+    config.attributes["progress"] = progress
+    try:
+        with _ALEMBIC:
+            action(config)
+    except SQLAlchemyError as error:
+        raise database_error(error, "the migration failed") from error
+    except CommandError as error:
+        raise DatabaseError(f"the migration failed: {error}") from error
+
+
+def migrations_directory() -> Path:
+    """Return where the migrations lie: packed beside this file, or at the top of a checkout."""
+    packed = Path(__file__).with_name("_migrations")
+    checkout = Path(__file__).parents[2] / "migrations"
+    for place in (packed, checkout):
+        if (place / "env.py").is_file():
+            return place
+    raise DatabaseError(
+        f"the migrations are missing: neither {packed} nor {checkout} exists; install recon again"
+    )
+
+
+@cache
+def newest_version() -> str | None:
+    """Return the version that this recon works with; None while there are no migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def schema_version(conn: Connection) -> str | None:
+    """Return the version of the database's schema; None when it was never migrated (or we may not see it)."""
+    there = conn.scalar(
+        text(
+            "SELECT CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN has_table_privilege(c.oid, 'SELECT')"
+            " ELSE false END FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = :schema AND c.relname = :table"
+        ),
+        {"schema": STORE_SCHEMA, "table": VERSION_TABLE},
+    )
+    if not there:
+        return None
+    version: str | None = conn.scalar(text(f"SELECT version_num FROM {STORE_SCHEMA}.{VERSION_TABLE}"))
+    return version
+
+
+def check_migrated(conn: Connection) -> None:
+    """Refuse a database of another version. Errors: NotMigrated, which tells to run `recon migrate`."""
+    found, wanted = schema_version(conn), newest_version()
+    if found == wanted:
+        return
+    if found is None:
+        raise NotMigrated("the database holds no recon schema yet; run `recon migrate`")
+    if wanted is None or not _knows(found):
+        raise NotMigrated(
+            f"the database's schema is of version {found}, which this recon does not know; use the newer recon "
+            "that migrated it"
+        )
+    raise NotMigrated(
+        f"the database's schema is of version {found}, this recon needs {wanted}; run `recon migrate`"
+    )
+
+
+def _knows(version: str) -> bool:
+    config = Config()
+    config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
+    return any(script.revision == version for script in ScriptDirectory.from_config(config).walk_revisions())

@@ -1,0 +1,132 @@
+"""LISTEN without a thread: being woken when something was appended (design 6).
+
+A notification is a hint and never the truth: one may be lost while the connection is down, so whoever is
+woken also looks by a timer of its own, and once after each time the connection was (re-)established.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+import psycopg
+import structlog
+import trio
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from recon.db.engine import connection_arguments, libpq_url, psycopg_url
+from recon.db.errors import database_error
+
+#: A connection that has been silent this long is asked whether it lives, in seconds.
+CHECK_SECONDS: Final = 10.0
+#: Longest wait for that answer, in seconds.
+ANSWER_SECONDS: Final = 5.0
+#: Pauses between attempts to connect: doubled from the first to the last, in seconds.
+FIRST_PAUSE_SECONDS: Final = 0.1
+LAST_PAUSE_SECONDS: Final = 5.0
+CONNECT_TIMEOUT: Final = timedelta(seconds=5)
+STATEMENT_TIMEOUT: Final = timedelta(seconds=5)
+
+_log = structlog.get_logger(__name__)
+
+
+def _ignore() -> None:
+    pass
+
+
+async def listen(
+    url: str,
+    channels: Sequence[str],
+    on_notify: Callable[[str, str], None],
+    on_established: Callable[[], None] = _ignore,
+) -> None:
+    """Call `on_notify(channel, payload)` for each notification, until cancelled.
+
+    `on_established` is called whenever the connection stands and listens, for what was missed before. Both
+    run in the Trio task and must not block. A lost connection is made again, with growing pauses; that is
+    logged, never raised.
+    """
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            async with _listening(url, channels) as conn:
+                pause = FIRST_PAUSE_SECONDS
+                on_established()
+                await _deliver(conn, on_notify)
+        except psycopg.Error as error:
+            _log.warning(
+                "listener lost its connection", reason=str(database_error(error, "LISTEN")), again_in=pause
+            )
+        await trio.sleep(pause)
+        pause = min(2 * pause, LAST_PAUSE_SECONDS)
+
+
+@asynccontextmanager
+async def _listening(url: str, channels: Sequence[str]) -> AsyncIterator[psycopg.Connection[TupleRow]]:
+    """Give a connection of our own that listens, and close it at the end."""
+    handover = threading.Lock()
+    made: list[psycopg.Connection[TupleRow]] = []
+    abandoned = False
+
+    def connect() -> psycopg.Connection[TupleRow]:
+        conn = _connect(url, channels)
+        with handover:
+            if abandoned:
+                conn.close()
+            made.append(conn)
+        return conn
+
+    try:
+        # Connecting may take its whole timeout; whoever cancels us does not wait for that.
+        yield await trio.to_thread.run_sync(connect, abandon_on_cancel=True)
+    finally:
+        with handover:
+            abandoned = True
+            for conn in made:
+                conn.close()
+
+
+def _connect(url: str, channels: Sequence[str]) -> psycopg.Connection[TupleRow]:
+    arguments = connection_arguments(psycopg_url(url), "recon listener", STATEMENT_TIMEOUT, CONNECT_TIMEOUT)
+    conn = psycopg.connect(libpq_url(url), autocommit=True, **arguments)
+    try:
+        for channel in channels:
+            conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+async def _deliver(conn: psycopg.Connection[TupleRow], on_notify: Callable[[str, str], None]) -> None:
+    """Pass notifications on as they come; asks a silent server whether it lives. Ends with psycopg.Error alone.
+
+    libpq is read directly: psycopg's own generator would wait on the socket, and Trio does that.
+    """
+    while True:
+        conn.pgconn.consume_input()
+        while (notification := conn.pgconn.notifies()) is not None:
+            on_notify(notification.relname.decode(), notification.extra.decode())
+        with trio.move_on_after(CHECK_SECONDS) as silence:
+            await trio.lowlevel.wait_readable(conn.fileno())
+        if silence.cancelled_caught:
+            await _check(conn)
+
+
+async def _check(conn: psycopg.Connection[TupleRow]) -> None:
+    """Ask the server for an answer. Errors: psycopg.OperationalError when none comes within `ANSWER_SECONDS`."""
+    conn.pgconn.send_query(b"SELECT 1")
+    with trio.move_on_after(ANSWER_SECONDS):
+        while True:
+            while conn.pgconn.flush() == 1:
+                await trio.lowlevel.wait_writable(conn.fileno())
+            while conn.pgconn.is_busy():
+                await trio.lowlevel.wait_readable(conn.fileno())
+                conn.pgconn.consume_input()
+            if conn.pgconn.get_result() is None:
+                return
+    raise psycopg.OperationalError(f"the server did not answer within {ANSWER_SECONDS:g} s")

@@ -1,0 +1,76 @@
+"""Exact decimal arithmetic: the one context every quantity goes through (design 2.6, semantics 1).
+
+1. Addition, subtraction and multiplication are exact: `EXACT` traps `Inexact`, so a loss is an error, not a digit.
+2. Division happens only through `divide`, in one named context (50 digits, half-even).
+3. A number that is not finite, or whose exponent is beyond `MAX_EXPONENT`, is no value: `bounded` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import (
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+from typing import Final
+
+ZERO: Final = Decimal(0)
+ONE: Final = Decimal(1)
+
+#: Largest power of ten, either way, that a number on the wire may carry. A balance of 10^40 units does not exist;
+#: an exponent beyond it is a finding about the message (semantics 1.3).
+MAX_EXPONENT: Final = 40
+#: Most digits a number on the wire may carry.
+MAX_DIGITS: Final = 80
+
+#: Digits enough for any sum of products of bounded numbers.
+EXACT: Final = Context(prec=1000, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+DIVISION: Final = Context(prec=50, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+#: A double resolves this share of its magnitude (semantics 1.2): 2**-52, exactly.
+DOUBLE_RESOLUTION: Final = Decimal("2.220446049250313080847263336181640625e-16")
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Enter the exact context; every fold does, because the default context rounds in silence."""
+    with localcontext(EXACT):
+        yield
+
+
+def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """Divide in the named context: 50 digits, half-even; the caller quantises and owns the loss."""
+    return DIVISION.divide(numerator, denominator)
+
+
+def bounded(value: Decimal) -> bool:
+    """Tell whether a number from the wire is finite and within the named bounds."""
+    if not value.is_finite():
+        return False
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        return False
+    return len(digits) <= MAX_DIGITS and -MAX_EXPONENT <= exponent and value.adjusted() <= MAX_EXPONENT
+
+
+def resolution(value: Decimal) -> Decimal:
+    """Return what a double of this magnitude cannot tell apart."""
+    return abs(value) * DOUBLE_RESOLUTION
+
+
+def scale(value: Decimal) -> int:
+    """Return the number of digits after the point, as written: 50000.00 has 2, 7 has 0, 1E+3 has 0."""
+    exponent = value.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
+
+
+def plain(value: Decimal) -> str:
+    """Write a decimal without an exponent and without a negative zero."""
+    return format(value if value else abs(value), "f")

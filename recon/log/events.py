@@ -1,0 +1,82 @@
+"""What the log holds: events, their kinds and their canonical form. Pure.
+
+1. `leaf` covers kind, account, session, time of receipt and payload, each with its length, so no two events share one.
+2. `chain` binds an event to its predecessor, its position and its log time (design 2.3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+#: Kinds of events that recon itself records; frames carry the EMS message type in capitals, or `frame`.
+SESSION_OPENED: Final = "session.opened"
+SESSION_CLOSED: Final = "session.closed"
+SESSION_FAILED: Final = "session.failed"
+TICK: Final = "tick"
+RULES: Final = "rules"
+FRAME: Final = "frame"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class NewEvent(msgspec.Struct, frozen=True, gc=False):
+    """A fact on its way into the log. `received_at` is when it reached us; log time is given on append."""
+
+    kind: str
+    payload: bytes
+    received_at: datetime
+    account: str | None = None
+    session: str | None = None
+    redacted: bool = False
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """A fact in the log, at position (gateway, seq)."""
+
+    seq: int
+    recorded_at: datetime
+    received_at: datetime
+    kind: str
+    account: str | None
+    session: str | None
+    readable: bool
+    payload: bytes
+
+
+def microseconds(moment: datetime) -> int:
+    """Return whole microseconds since the epoch, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds_: int) -> datetime:
+    """Return the moment that many microseconds after the epoch, in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds_)
+
+
+def genesis(gateway: str) -> bytes:
+    """Return the digest before a gateway's first event: it binds the chain to the gateway's name."""
+    return hashlib.sha256(b"recon:" + gateway.encode()).digest()
+
+
+def leaf(kind: str, account: str | None, session: str | None, received_us: int, payload: bytes) -> bytes:
+    """Return the digest of one event's content, in the canonical form that the append function uses too."""
+    parts = [_prefixed(kind), _prefixed(account), _prefixed(session), struct.pack(">q", received_us), payload]
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def chain(previous: bytes, seq: int, recorded_us: int, leaf_: bytes) -> bytes:
+    """Return the digest of the event at `seq`, given the digest of the one before it."""
+    return hashlib.sha256(previous + struct.pack(">qq", seq, recorded_us) + leaf_).digest()
+
+
+def _prefixed(text: str | None) -> bytes:
+    if text is None:
+        return struct.pack(">i", -1)
+    encoded = text.encode()
+    return struct.pack(">i", len(encoded)) + encoded

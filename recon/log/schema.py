@@ -1,0 +1,43 @@
+"""The log's tables, as the code reads them; migrations/versions/0001_log.py makes them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, LargeBinary, Table, Text, Uuid
+
+from recon.db.metadata import metadata
+
+log_gateways: Final = Table(
+    "log_gateways",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+log_events: Final = Table(
+    "log_events",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("account", Text),
+    Column("session", Text),
+    Column("readable", Boolean, nullable=False),
+    Column("redacted", Boolean, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+log_batches: Final = Table(
+    "log_batches",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("writer", Uuid, primary_key=True),
+    Column("batch", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("login", Text, nullable=False),
+)

