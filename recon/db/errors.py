@@ -34,7 +34,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def database_error(error: BaseException, what: str) -> DatabaseError:
-    """Say in one line what failed; SQL, parameters and connection strings stay out. The caller raises it `from`."""
+    """Say in one line what failed, without SQL, parameters or connection strings; the caller raises it."""
     driver = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(driver, psycopg.Error) and driver.diag.message_primary:
         detail = driver.diag.message_primary

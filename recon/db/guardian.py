@@ -33,7 +33,7 @@ def _stop(server: subprocess.Popen[bytes], stop_seconds: float, quit_seconds: fl
 
 
 def main(arguments: list[str]) -> int:
-    """Start the server and live as long as it does; return its exit status, or 128 and the signal's number."""
+    """Start the server and live as long as it does; return its exit status, or 128 + the signal."""
     account, stop_seconds, quit_seconds, *command = arguments
     uid, gid = (None, None) if account == "-" else map(int, account.split(":"))
     server = subprocess.Popen(  # noqa: S603 - the command is built by recon.db.embedded alone

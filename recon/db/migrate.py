@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Column, Connection, MetaData, Table, Text, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from recon.db.errors import database_error
@@ -67,9 +67,7 @@ def migrations_directory() -> Path:
     for place in (packed, checkout):
         if (place / "env.py").is_file():
             return place
-    raise DatabaseError(
-        f"the migrations are missing: neither {packed} nor {checkout} exists; install recon again"
-    )
+    raise DatabaseError(f"the migrations are missing: neither {packed} nor {checkout} exists; install recon again")
 
 
 @cache
@@ -92,7 +90,8 @@ def schema_version(conn: Connection) -> str | None:
     )
     if not there:
         return None
-    version: str | None = conn.scalar(text(f"SELECT version_num FROM {STORE_SCHEMA}.{VERSION_TABLE}"))
+    table = Table(VERSION_TABLE, MetaData(), Column("version_num", Text), schema=STORE_SCHEMA)
+    version: str | None = conn.scalar(select(table.c.version_num))
     return version
 
 
@@ -105,12 +104,10 @@ def check_migrated(conn: Connection) -> None:
         raise NotMigrated("the database holds no recon schema yet; run `recon migrate`")
     if wanted is None or not _knows(found):
         raise NotMigrated(
-            f"the database's schema is of version {found}, which this recon does not know; use the newer recon "
-            "that migrated it"
+            f"the database's schema is of version {found}, which this recon does not know; "
+            "use the newer recon that migrated it"
         )
-    raise NotMigrated(
-        f"the database's schema is of version {found}, this recon needs {wanted}; run `recon migrate`"
-    )
+    raise NotMigrated(f"the database's schema is of version {found}, this recon needs {wanted}; run `recon migrate`")
 
 
 def _knows(version: str) -> bool:

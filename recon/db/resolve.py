@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseHandle:
-    """How to reach the database as each role; a context manager that stops the embedded server where it is ours.
+    """How to reach the database as each role; a context manager that stops the server where it is ours.
 
     The URLs may hold passwords. `analyst_url` is the login for reading: the analyst's in the embedded
     server, else the service's. `embedded` is None for a named database, and where another process runs the
@@ -61,9 +61,7 @@ class DatabaseHandle:
         return self.owner_url
 
 
-def resolve_database(
-    settings: Settings, *, attach: bool = True, binaries: Path | None = None
-) -> DatabaseHandle:
+def resolve_database(settings: Settings, *, attach: bool = True, binaries: Path | None = None) -> DatabaseHandle:
     """Return a handle for the database of the settings; starts the embedded server if none is named.
 
     With `attach` the embedded server of another process (`recon status` while `recon run` runs) is used as

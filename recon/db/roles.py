@@ -30,7 +30,7 @@ LOG_TABLE: Final = "log_events"
 
 #: Time limits of an analyst's sessions, as Postgres writes durations.
 ANALYST_STATEMENT_TIMEOUT: Final = "60s"
-ANALYST_IDLE_TRANSACTION_TIMEOUT: Final = "5min"
+ANALYST_IDLE_IN_TRANSACTION: Final = "5min"
 ANALYST_IDLE_SESSION_TIMEOUT: Final = "8h"
 
 _CREATE: Final = {
@@ -40,7 +40,7 @@ _CREATE: Final = {
         f"CREATE ROLE {ANALYST} LOGIN",
         f"ALTER ROLE {ANALYST} SET default_transaction_read_only = on",
         f"ALTER ROLE {ANALYST} SET statement_timeout = '{ANALYST_STATEMENT_TIMEOUT}'",
-        f"ALTER ROLE {ANALYST} SET idle_in_transaction_session_timeout = '{ANALYST_IDLE_TRANSACTION_TIMEOUT}'",
+        f"ALTER ROLE {ANALYST} SET idle_in_transaction_session_timeout = '{ANALYST_IDLE_IN_TRANSACTION}'",
         f"ALTER ROLE {ANALYST} SET idle_session_timeout = '{ANALYST_IDLE_SESSION_TIMEOUT}'",
     ),
 }
@@ -74,9 +74,7 @@ def ensure_roles(conn: Connection) -> None:
 
 def _missing(conn: Connection) -> list[str]:
     """Return the SQL that is still to be run, in order; empty when all is there."""
-    known = set(
-        conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)"), {"roles": list(ROLES)})
-    )
+    known = set(conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)"), {"roles": list(ROLES)}))
     statements = [statement for role in ROLES if role not in known for statement in _CREATE[role]]
     database, login, owner_may_create, superuser = conn.execute(
         text(
@@ -96,7 +94,7 @@ def _missing(conn: Connection) -> list[str]:
 
 
 def act_as_owner(conn: Connection) -> None:
-    """Become `recon_owner` for the rest of the session where the login may, so that what it makes belongs to it.
+    """Become `recon_owner` for the rest of the session where the login may, so that it owns what is made.
 
     A superuser who migrates would otherwise own the append function, which runs with its owner's rights.
     """

@@ -112,7 +112,7 @@ class _Transaction(Generic[T]):
             self._socket = socket.socket(fileno=os.dup(driver.fileno()))
 
     def _detach(self, conn: Connection) -> None:
-        """Part from the connection; once a cancel may be on its way, it must not reach the next transaction."""
+        """Part from the connection; a cancel that is on its way must not reach the next transaction."""
         with self._lock:
             self._driver = None
             if self._socket is not None:
@@ -145,13 +145,14 @@ class ThreadedDatabase:
         if waiting.cancelled_caught:
             raise deadline_exceeded(deadline)
         try:
-            with trio.CancelScope(shield=True):
-                return await self._watched(_Transaction(self._engine, work, deadline), end)
+            return await self._watched(_Transaction(self._engine, work, deadline), end)
         finally:
             self._turns.release_on_behalf_of(turn)
 
     async def _watched(self, transaction: _Transaction[T], end: float) -> T:
         async with trio.open_nursery() as nursery:
+            # What has begun is seen through, so that its outcome is known; the deadline bounds it.
+            nursery.cancel_scope.shield = True
             nursery.start_soon(self._hold_deadline, transaction, end)
             # Captured, so that the work's error does not come wrapped in the nursery's group.
             result: outcome.Outcome[T] = await trio.to_thread.run_sync(
@@ -169,7 +170,7 @@ class ThreadedDatabase:
 
 
 class InlineDatabase:
-    """Runs transactions where it stands, for virtual clocks: while a thread works, such a clock would run away.
+    """Runs transactions where it stands, for virtual clocks, which would run away while a thread works.
 
     Its deadlines are seconds of the real clock, held by a thread; other tasks do not run meanwhile.
     """

@@ -16,6 +16,7 @@ import psycopg
 import structlog
 import trio
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
 from recon.db.engine import connection_arguments, libpq_url, psycopg_url
@@ -58,9 +59,7 @@ async def listen(
                 on_established()
                 await _deliver(conn, on_notify)
         except psycopg.Error as error:
-            _log.warning(
-                "listener lost its connection", reason=str(database_error(error, "LISTEN")), again_in=pause
-            )
+            _log.warning("listener lost its connection", reason=str(database_error(error, "LISTEN")), again_in=pause)
         await trio.sleep(pause)
         pause = min(2 * pause, LAST_PAUSE_SECONDS)
 
@@ -92,7 +91,7 @@ async def _listening(url: str, channels: Sequence[str]) -> AsyncIterator[psycopg
 
 def _connect(url: str, channels: Sequence[str]) -> psycopg.Connection[TupleRow]:
     arguments = connection_arguments(psycopg_url(url), "recon listener", STATEMENT_TIMEOUT, CONNECT_TIMEOUT)
-    conn = psycopg.connect(libpq_url(url), autocommit=True, **arguments)
+    conn = psycopg.connect(make_conninfo(libpq_url(url), **arguments), autocommit=True)
     try:
         for channel in channels:
             conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
@@ -103,7 +102,7 @@ def _connect(url: str, channels: Sequence[str]) -> psycopg.Connection[TupleRow]:
 
 
 async def _deliver(conn: psycopg.Connection[TupleRow], on_notify: Callable[[str, str], None]) -> None:
-    """Pass notifications on as they come; asks a silent server whether it lives. Ends with psycopg.Error alone.
+    """Pass notifications on as they come; ask a silent server whether it lives. Ends by psycopg.Error alone.
 
     libpq is read directly: psycopg's own generator would wait on the socket, and Trio does that.
     """
@@ -118,7 +117,7 @@ async def _deliver(conn: psycopg.Connection[TupleRow], on_notify: Callable[[str,
 
 
 async def _check(conn: psycopg.Connection[TupleRow]) -> None:
-    """Ask the server for an answer. Errors: psycopg.OperationalError when none comes within `ANSWER_SECONDS`."""
+    """Ask the server for an answer. Errors: psycopg.OperationalError: none within `ANSWER_SECONDS`."""
     conn.pgconn.send_query(b"SELECT 1")
     with trio.move_on_after(ANSWER_SECONDS):
         while True:

@@ -36,9 +36,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the serve
 @pytest.fixture(
     params=[
         pytest.param(None, id="wheel"),
-        pytest.param(
-            SYSTEM_15, id="15", marks=pytest.mark.skipif(not SYSTEM_15.exists(), reason="no Postgres 15")
-        ),
+        pytest.param(SYSTEM_15, id="15", marks=pytest.mark.skipif(not SYSTEM_15.exists(), reason="no Postgres 15")),
     ]
 )
 def server(request: pytest.FixtureRequest, server_dir: Path) -> Iterator[EmbeddedPostgres]:
@@ -135,15 +133,11 @@ def test_starting_twice_is_harmless(wheel_server: EmbeddedPostgres) -> None:
     wheel_server.stop()
 
 
-def test_a_data_directory_has_one_owner(
-    wheel_server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_data_directory_has_one_owner(wheel_server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "LOCK_SECONDS", 0.1)
     with wheel_server:
         pid = wheel_server.pid
-        with pytest.raises(
-            EmbeddedPostgresError, match=rf"in use by another recon \(process {os.getpid()}\)"
-        ):
+        with pytest.raises(EmbeddedPostgresError, match=rf"in use by another recon \(process {os.getpid()}\)"):
             EmbeddedPostgres(wheel_server.data_dir).start()
         assert wheel_server.pid == pid, "the refused one left the server alone"
         assert run_sql(wheel_server.url(SERVICE), "SELECT 1") == 1
@@ -159,9 +153,10 @@ def test_another_command_uses_the_server_that_runs(server_dir: Path) -> None:
         code = (
             "import sys, pathlib; from recon.db.embedded import connection_url_if_running as url;"
             "from recon.db.engine import create_engine; from sqlalchemy import text;"
-            "print(create_engine(url(pathlib.Path(sys.argv[1])), 'x').connect().scalar(text('SELECT current_user')))"
+            "conn = create_engine(url(pathlib.Path(sys.argv[1])), 'x').connect();"
+            "print(conn.scalar(text('SELECT current_user')))"
         )
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - commands of the test's own
             [sys.executable, "-c", code, str(server_dir)],
             cwd=ROOT,
             capture_output=True,
@@ -204,7 +199,7 @@ sys.stdin.read()
 @pytest.fixture
 def parent(server_dir: Path) -> Iterator[tuple[subprocess.Popen[str], int, int]]:
     """Another process that owns a server; its log goes before the line that matters."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - commands of the test's own
         [sys.executable, "-c", PARENT, str(server_dir)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
@@ -258,7 +253,7 @@ def test_a_server_without_its_guardian_is_taken_over(
 def test_backends_left_by_a_killed_server_do_not_hinder(wheel_server: EmbeddedPostgres) -> None:
     with wheel_server:
         url = wheel_server.url(SUPERUSER)
-        sleeper = subprocess.Popen(
+        sleeper = subprocess.Popen(  # noqa: S603 - commands of the test's own
             [packed_binaries() / "psql", url, "-c", "SELECT pg_sleep(300)"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -284,7 +279,7 @@ def test_a_pid_file_of_somebody_else_does_not_hinder(wheel_server: EmbeddedPostg
             str(wheel_server.cluster),
             "1700000000",
             "5432",
-            "/tmp",
+            "/",
             "",
             "0 0",
             "ready   ",
@@ -408,7 +403,7 @@ def test_as_an_ordinary_account_the_server_is_its_own(server_dir: Path) -> None:
 
 def _run_as_nobody(command: list[str]) -> subprocess.CompletedProcess[str]:
     packages = str(packed_binaries().parents[2])
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - commands of the test's own
         command,
         cwd=ROOT,
         user=65534,

@@ -70,9 +70,7 @@ def test_urls_keep_their_meaning_for_libpq() -> None:
 
 
 def test_no_password_in_repr_errors_or_logs(caplog: pytest.LogCaptureFixture) -> None:
-    engine = create_engine(
-        f"postgresql://u:{SECRET}@127.0.0.1:1/d", "test", connect_timeout=timedelta(seconds=2)
-    )
+    engine = create_engine(f"postgresql://u:{SECRET}@127.0.0.1:1/d", "test", connect_timeout=timedelta(seconds=2))
     with caplog.at_level(logging.DEBUG), pytest.raises(OperationalError) as caught:
         engine.connect()
     told = database_error(caught.value, "no connection")
@@ -107,7 +105,7 @@ def test_no_password_in_repr_errors_or_logs(caplog: pytest.LogCaptureFixture) ->
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-def test_what_passes_by_itself(error: Exception, expected: bool) -> None:  # noqa: FBT001 - the table above names it
+def test_what_passes_by_itself(error: Exception, expected: bool) -> None:
     assert is_transient(error) is expected
     if isinstance(error, psycopg.Error):
         wrapped = DBAPIError("SELECT secret", {"p": SECRET}, error)

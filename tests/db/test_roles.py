@@ -97,9 +97,7 @@ def test_the_analysts_sessions_are_bounded_and_read_only(database: TestDatabase)
 
 
 @pytest.fixture(scope="module")
-def bare_server(
-    postgres_binaries: Path | None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[EmbeddedPostgres]:
+def bare_server(postgres_binaries: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A server of this module's own, whose roles can be taken away."""
     place = tmp_path_factory.mktemp("bare")
     for directory in (place, place.parent, place.parent.parent):
@@ -109,7 +107,7 @@ def bare_server(
 
 
 @pytest.fixture
-def foreign(bare_server: EmbeddedPostgres) -> Iterator[str]:
+def foreign(bare_server: EmbeddedPostgres) -> str:
     """The superuser's url of a database on a server that has never heard of recon."""
     admin = create_engine(bare_server.url(SUPERUSER, "postgres"), "test", pooled=False)
     with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
@@ -119,7 +117,7 @@ def foreign(bare_server: EmbeddedPostgres) -> Iterator[str]:
             conn.execute(text(f"DROP ROLE IF EXISTS {role}"))
         conn.execute(text("CREATE ROLE clerk LOGIN"))
         conn.execute(text("CREATE DATABASE foreigners OWNER clerk"))
-    yield bare_server.url(SUPERUSER, "foreigners")
+    return bare_server.url(SUPERUSER, "foreigners")
 
 
 def test_a_superuser_makes_the_roles(foreign: str) -> None:

@@ -84,9 +84,7 @@ async def test_an_error_of_the_database_is_one_clean_line(db: Database) -> None:
 async def test_the_transaction_is_read_committed_in_utc(db: Database) -> None:
     def work(conn: Connection) -> tuple[object, ...]:
         return tuple(
-            conn.execute(
-                text("SELECT current_setting('transaction_isolation'), current_setting('timezone')")
-            ).one()
+            conn.execute(text("SELECT current_setting('transaction_isolation'), current_setting('timezone')")).one()
         )
 
     assert await db.run(work, deadline=AMPLE) == ("read committed", "UTC")
@@ -98,7 +96,7 @@ async def test_a_long_query_is_cancelled_and_rolled_back(db: Database) -> None:
         sleep(60, conn)
 
     started = time.monotonic()
-    with pytest.raises(DeadlineExceeded, match="longer than its 0.2 s") as caught:
+    with pytest.raises(DeadlineExceeded, match=r"longer than its 0\.2 s") as caught:
         await db.run(work, deadline=0.2)
     assert time.monotonic() - started < threads.GRACE_SECONDS + 0.2, "the cancel was enough"
     assert caught.value.transient
@@ -134,9 +132,7 @@ async def test_a_mute_server_frees_the_thread(db: Database) -> None:
     assert await db.run(count, deadline=AMPLE) == 0
 
 
-async def test_a_killed_backend_is_transient_and_the_next_run_works(
-    db: Database, database: TestDatabase
-) -> None:
+async def test_a_killed_backend_is_transient_and_the_next_run_works(db: Database, database: TestDatabase) -> None:
     victim = await db.run(backend, deadline=AMPLE)
     with create_engine(database.superuser_url, "test", pooled=False).begin() as conn:
         conn.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": victim})

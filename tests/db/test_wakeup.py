@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -38,24 +38,24 @@ def notify(engine: Engine, channel: str, payload: str) -> None:
 
 
 @asynccontextmanager
-async def listening(url: str, *channels: str) -> AsyncIterator[tuple[Received, Callable[[], int]]]:
-    """Run a listener, once it stands; give what it receives and how often it was established."""
-    send, receive = trio.open_memory_channel[tuple[str, str]](100)
-    stands = trio.Event()
-    times = 0
-
-    def established() -> None:
-        nonlocal times
-        times += 1
-        stands.set()
+async def listening(url: str, *channels: str) -> AsyncIterator[tuple[Received, trio.MemoryReceiveChannel[None]]]:
+    """Run a listener, once it stands; give what it receives, and each time that it stands again."""
+    send, received = trio.open_memory_channel[tuple[str, str]](100)
+    stands, stood = trio.open_memory_channel[None](100)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(
-            partial(wakeup.listen, url, channels, lambda c, p: send.send_nowait((c, p)), established)
+            partial(
+                wakeup.listen,
+                url,
+                channels,
+                lambda channel, payload: send.send_nowait((channel, payload)),
+                lambda: stands.send_nowait(None),
+            )
         )
         with trio.fail_after(SOON):
-            await stands.wait()
-        yield receive, lambda: times
+            await stood.receive()
+        yield received, stood
         nursery.cancel_scope.cancel()
 
 
@@ -69,10 +69,8 @@ async def test_receives_what_is_notified_on_its_channels(database: TestDatabase,
             assert await received.receive() == ("Odd Channel", "")
 
 
-async def test_is_established_again_after_its_backend_was_ended(
-    database: TestDatabase, admin: Engine
-) -> None:
-    async with listening(database.service_url, "recon_events") as (received, times):
+async def test_is_established_again_after_its_backend_was_ended(database: TestDatabase, admin: Engine) -> None:
+    async with listening(database.service_url, "recon_events") as (received, stood):
         with admin.begin() as conn:
             ended = conn.scalars(
                 text(
@@ -83,8 +81,7 @@ async def test_is_established_again_after_its_backend_was_ended(
             ).all()
         assert ended == [True]
         with trio.fail_after(SOON):
-            while times() < 2:
-                await trio.sleep(0.01)
+            await stood.receive()
             notify(admin, "recon_events", "again")
             assert await received.receive() == ("recon_events", "again")
 
@@ -93,21 +90,22 @@ async def test_a_silent_connection_is_checked_and_goes_on(
     database: TestDatabase, admin: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wakeup, "CHECK_SECONDS", 0.02)
-    checked: list[float] = []
+    answered, answers = trio.open_memory_channel[None](1000)
     real = wakeup._check
 
     async def counted(conn: psycopg.Connection[TupleRow]) -> None:
         await real(conn)
-        checked.append(trio.current_time())
+        answered.send_nowait(None)
 
     monkeypatch.setattr(wakeup, "_check", counted)
-    async with listening(database.service_url, "recon_events") as (received, times):
+    async with listening(database.service_url, "recon_events") as (received, stood):
         with trio.fail_after(SOON):
-            while len(checked) < 5:
-                await trio.sleep(0.01)
+            for _ in range(5):
+                await answers.receive()
             notify(admin, "recon_events", "still here")
             assert await received.receive() == ("recon_events", "still here")
-        assert times() == 1
+        with pytest.raises(trio.WouldBlock):
+            stood.receive_nowait()
 
 
 async def test_a_server_that_says_nothing_any_more_is_left(
@@ -117,12 +115,11 @@ async def test_a_server_that_says_nothing_any_more_is_left(
     monkeypatch.setattr(wakeup, "ANSWER_SECONDS", 0.5)
     async with (
         proxy(database.service_url) as between,
-        listening(between.url, "recon_events") as (received, times),
+        listening(between.url, "recon_events") as (received, stood),
     ):
         between.mute()
         with trio.fail_after(SOON):
-            while times() < 2:
-                await trio.sleep(0.01)
+            await stood.receive()
             notify(admin, "recon_events", "heard again")
             assert await received.receive() == ("recon_events", "heard again")
 

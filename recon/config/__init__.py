@@ -1,0 +1,43 @@
+"""Settings: a TOML file, overridden by RECON_ variables, secrets also from files.
+
+`load_settings` reads them, `rules_document` gives what decides for the log, `describe` shows them without
+secrets.
+"""
+
+from recon.config.describe import describe
+from recon.config.load import known_variables, load_settings
+from recon.config.rules import JSON, rules_document
+from recon.config.tables import (
+    AccountRules,
+    Auth,
+    ContractTerms,
+    Database,
+    Gateway,
+    Limits,
+    Log,
+    Service,
+    Settings,
+    Tolerance,
+    UnitRules,
+    Webhook,
+)
+
+__all__ = [
+    "JSON",
+    "AccountRules",
+    "Auth",
+    "ContractTerms",
+    "Database",
+    "Gateway",
+    "Limits",
+    "Log",
+    "Service",
+    "Settings",
+    "Tolerance",
+    "UnitRules",
+    "Webhook",
+    "describe",
+    "known_variables",
+    "load_settings",
+    "rules_document",
+]

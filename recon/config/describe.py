@@ -1,0 +1,48 @@
+"""The settings as a person may see them: secrets hidden, the rest as it will be used."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from recon.config.rules import JSON
+from recon.config.tables import Settings
+
+HIDDEN = "********"
+
+
+def describe(settings: Settings) -> dict[str, JSON]:
+    """Return the settings for `recon check-config`: JSON-able, without what was left out, no secret in it."""
+    shown: dict[str, JSON] = settings.model_dump(mode="json", exclude_none=True)
+    database = settings.database
+    shown["database"] = {
+        key: value
+        for key, value in {
+            "url": _address(database.url),
+            "url_file": _text(database.url_file),
+            "migrate_url": _address(database.migrate_url),
+            "migrate_url_file": _text(database.migrate_url_file),
+            "data_dir": _text(database.data_dir),
+        }.items()
+        if value is not None
+    }
+    return shown
+
+
+def _address(url: SecretStr | None) -> str | None:
+    """Show where a database is and who connects, but not with what."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url.get_secret_value())
+        user = f"{parts.username}@" if parts.username else ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return HIDDEN
+    # The query is left out: libpq takes a password there too.
+    return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,1 @@
+"""The EMS protocol: messages, decoding, credentials, and the consumer that listens to a gateway."""

@@ -1,0 +1,204 @@
+"""How a client proves who it is to an EMS gateway, and how that stays secret (protocol sections 2 and 12).
+
+The methods are `none` (self-hosted), `header` (`X-CoinAPI-Key`, recommended), `query` (`?apikey=`) and
+`certificate` (TLS client certificate, from two files or from one PEM bundle).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from recon.errors import ConfigError
+
+METHODS: Final = frozenset({"none", "header", "query", "certificate"})
+KEY_HEADER: Final = b"X-CoinAPI-Key"
+KEY_PARAMETER: Final = "apikey"
+#: A shorter key could not be cut out of payloads without cutting into data.
+MIN_KEY_CHARS: Final = 6
+#: A PEM file larger than this is none.
+MAX_PEM_BYTES: Final = 1024 * 1024
+
+_TLS_BY_SCHEME: Final = {"ws": False, "http": False, "wss": True, "https": True}
+_PEM_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
+_REDACTED: Final = b"[redacted]"
+_STRING: Final = rb'"(?:[^"\\]|\\.)*"'
+#: A member that carries a credential (`/v1/orders/history` has one): plain, and in JSON within a string.
+_KEY_MEMBER: Final = re.compile(rb'("api_?key"\s*:\s*)(?:' + _STRING + rb"|-?[0-9][0-9.eE+-]*)", re.IGNORECASE)
+_QUOTED_MEMBER: Final = re.compile(rb'(\\"api_?key\\"\s*:\s*\\")(?:[^"\\]|\\[^"])*', re.IGNORECASE)
+
+
+def safe_url(url: str) -> str:
+    """Return a URL fit for printing: without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "(unreadable URL)"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{parts.path}"
+
+
+@dataclass(frozen=True, repr=False, slots=True)
+class Credentials:
+    """One way to authenticate; neither its repr nor any error it raises shows a secret."""
+
+    method: str = "none"
+    api_key: str | None = None
+    certificate_file: Path | None = None
+    private_key_file: Path | None = None
+    pem: Path | None = None
+    ca_file: Path | None = None
+    _secrets: tuple[bytes, ...] = field(init=False, default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is contradictory or unusable.
+
+        Raises ConfigError.
+        """
+        if self.method not in METHODS:
+            raise ConfigError(f"auth method {self.method!r} is unknown; use one of {', '.join(sorted(METHODS))}")
+        if self.method in {"header", "query"}:
+            self._check_key()
+        elif self.api_key is not None:
+            raise ConfigError(f"auth method {self.method!r} takes no api_key; remove it or change the method")
+        files = (self.certificate_file, self.private_key_file, self.pem)
+        if self.method != "certificate" and any(files):
+            raise ConfigError(f"auth method {self.method!r} takes no certificate; remove it or change the method")
+        if self.method == "certificate":
+            self._check_files()
+        object.__setattr__(self, "_secrets", _spellings(self.api_key))
+
+    def __repr__(self) -> str:
+        return f"Credentials(method={self.method!r})"
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers to send with a request."""
+        if self.method == "header" and self.api_key is not None:
+            return [(KEY_HEADER, self.api_key.encode("ascii"))]
+        return []
+
+    def resource(self, url: str) -> tuple[str, int, str, bool]:
+        """Return host, port, path with query, TLS or not. The path may hold the key: never print it.
+
+        Raises ConfigError, which names the URL without its secrets.
+        """
+        shown = safe_url(url)
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise ConfigError(
+                f"gateway URL {shown} cannot be read; write it as wss://host/ or ws://host:port/"
+            ) from None
+        tls = _TLS_BY_SCHEME.get(parts.scheme)
+        if tls is None or not host:
+            raise ConfigError(f"gateway URL {shown} must be wss://host/ or ws://host:port/")
+        if parts.username is not None or parts.password is not None:
+            raise ConfigError(f"gateway URL {shown} holds a user or password; put credentials under auth")
+        query = parts.query
+        if any(name.lower() == KEY_PARAMETER for name, _ in parse_qsl(query, keep_blank_values=True)):
+            raise ConfigError(f"gateway URL {shown} holds an apikey; set it as auth.api_key with method query")
+        if self.method == "certificate" and not tls:
+            raise ConfigError(f"gateway URL {shown} is not TLS, so it cannot take a client certificate; use wss://")
+        if self.method == "query" and self.api_key is not None:
+            query = f"{query}&" if query else ""
+            query += f"{KEY_PARAMETER}={quote(self.api_key, safe='')}"
+        path = parts.path or "/"
+        return host, port or (443 if tls else 80), f"{path}?{query}" if query else path, tls
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return a client context: the system's CAs or the private one, and the client certificate, if any.
+
+        Files are read anew each time, so that a renewed certificate is used from the next connection on.
+        Raises ConfigError, naming the file.
+        """
+        try:
+            context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"ca_file {self.ca_file} cannot be used: {_why(error)}") from None
+        if self.method == "certificate":
+            self._load_certificate(context)
+        return context
+
+    def redact(self, payload: bytes) -> tuple[bytes, bool]:
+        """Replace our key and the value of any JSON member named apikey or api_key; tell if there was one."""
+        clean = payload
+        for secret in self._secrets:
+            if secret in clean:
+                clean = clean.replace(secret, _REDACTED)
+        if b"key" in clean.lower():
+            clean = _KEY_MEMBER.sub(rb'\1"' + _REDACTED + b'"', clean)
+            clean = _QUOTED_MEMBER.sub(rb"\1" + _REDACTED, clean)
+        return clean, clean != payload
+
+    def redact_text(self, text: str) -> str:
+        """Do the same to a text that is going to be shown."""
+        return self.redact(text.encode("utf-8", "replace"))[0].decode("utf-8", "replace")
+
+    def _check_key(self) -> None:
+        key = self.api_key
+        if not key:
+            raise ConfigError(f"auth method {self.method!r} needs an api_key (or api_key_file)")
+        if len(key) < MIN_KEY_CHARS:
+            raise ConfigError(f"auth api_key has fewer than {MIN_KEY_CHARS} characters; it is not a CoinAPI key")
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ConfigError("auth api_key holds a blank or a character that a header cannot carry; check the file")
+
+    def _check_files(self) -> None:
+        if self.pem is not None and (self.certificate_file or self.private_key_file):
+            raise ConfigError("auth has both a PEM bundle and separate certificate files; give one of them")
+        if self.pem is None and self.certificate_file is None:
+            raise ConfigError("auth method 'certificate' needs certificate_file and private_key_file, or a PEM bundle")
+
+    def _load_certificate(self, context: ssl.SSLContext) -> None:
+        """Load certificate and key; the blocks are told apart by their labels, whatever their order."""
+        first = self.pem or self.certificate_file
+        paths = [path for path in (first, self.private_key_file) if path is not None]
+        names = " and ".join(map(str, paths))
+        blocks = [match for path in paths for match in _PEM_BLOCK.finditer(_read(path))]
+        certificates = [block[0] for block in blocks if block[1] == "CERTIFICATE"]
+        keys = [block[0] for block in blocks if block[1].endswith("PRIVATE KEY")]
+        if not certificates or len(keys) != 1:
+            raise ConfigError(
+                f"{names} must hold certificates and one private key in PEM form; "
+                f"found {len(certificates)} certificates and {len(keys)} private keys"
+            )
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # created with mode 0600
+            file.write("\n".join([*keys, *certificates, ""]))
+            file.flush()
+            try:
+                context.load_cert_chain(file.name, password=_no_password)
+            except (OSError, ssl.SSLError) as error:
+                raise ConfigError(f"{names} cannot be used as a client certificate: {_why(error)}") from None
+
+
+def _no_password() -> str:
+    raise ConfigError("the client certificate's private key is encrypted; provide it without a password")
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_PEM_BYTES:
+            raise ConfigError(f"{path} is larger than {MAX_PEM_BYTES} bytes; it is not a PEM file")
+        return path.read_text("utf-8", "replace")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {_why(error)}") from None
+
+
+def _why(error: OSError) -> str:
+    return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or type(error).__name__
+
+
+def _spellings(secret: str | None) -> tuple[bytes, ...]:
+    """Return a secret as it can occur in a payload: as it is, in a URL, and inside a JSON string."""
+    if secret is None:
+        return ()
+    forms = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
+    return tuple(form.encode() for form in sorted(forms))

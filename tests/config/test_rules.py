@@ -1,0 +1,139 @@
+"""The rules document: complete, canonical, merged key by key, and readable by the books."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from recon.books import rules as books
+from recon.config import load_settings, rules_document
+from recon.errors import ConfigError
+
+TEXT = """
+[accounts]
+settlement_window = "7s"
+tolerance = { absolute = "0.50", usd = "1" }
+assets = { XBT = "BTC", USD = "USD" }
+trust_balance_manager = true
+
+[accounts.units.USD]
+quantum = "0.01"
+
+[accounts.contracts.XBTUSD]
+multiplier = "1"
+kind = "inverse"
+
+[gateways.g]
+urls = ["wss://one.example.com/"]
+
+[gateways.g.accounts."KRAKEN/JOHN"]
+tolerance = { absolute = "1E-8" }
+assets = { XBT = "XXBT" }
+pools = [["XXBT", "XBT.F"]]
+trust_balance_manager = false
+position_mode = "hedge"
+
+[gateways.g.accounts."KRAKEN/JOHN".units.USD]
+tolerance = { relative = "0.001" }
+
+[gateways.g.accounts."KRAKEN/JOHN".contracts.XBTUSD]
+settlement_asset = "XBT"
+
+[gateways.g.accounts.EMPTY]
+"""
+
+
+def document(text: str, place: Path, **environ: str) -> bytes:
+    path = place / "recon.toml"
+    path.write_text(text)
+    found = rules_document(load_settings(path, environ), "g")
+    return json.dumps(found, sort_keys=True).encode()
+
+
+def test_everything_is_merged_and_filled_in(tmp_path: Path) -> None:
+    found = json.loads(document(TEXT, tmp_path))
+    assert found["rules"] == 1
+    assert found["defaults"]["tolerance"] == {"absolute": "0.50", "relative": "0", "usd": "1"}
+    assert found["defaults"]["pools"] == []
+    john = found["accounts"]["KRAKEN/JOHN"]
+    assert john == {
+        "settlement_window_us": 7_000_000,
+        "tolerance": {"absolute": "0.00000001", "relative": "0", "usd": "1"},
+        "assets": {"USD": "USD", "XBT": "XXBT"},
+        "pools": [["XXBT", "XBT.F"]],
+        "units": {
+            "USD": {
+                "tolerance": {"absolute": "0.00000001", "relative": "0.001", "usd": "1"},
+                "quantum": "0.01",
+            }
+        },
+        "contracts": {
+            "XBTUSD": {
+                "multiplier": "1",
+                "kind": "inverse",
+                "settlement_asset": "XBT",
+                "realised": None,
+                "realised_at": None,
+                "method": None,
+                "balance_includes_unrealised": None,
+                "order_unit": None,
+                "position_unit": None,
+            }
+        },
+        "position_mode": "hedge",
+        "trust_balance_manager": False,
+    }
+
+
+def test_an_account_that_says_nothing_has_the_defaults(tmp_path: Path) -> None:
+    found = json.loads(document(TEXT, tmp_path))
+    assert found["accounts"]["EMPTY"] == found["defaults"]
+
+
+def test_without_a_word_the_defaults_are_ours(tmp_path: Path) -> None:
+    found = json.loads(document('[gateways.g]\nurls = ["ws://h/"]\n', tmp_path))
+    assert found["defaults"] == {
+        "settlement_window_us": 5_000_000,
+        "tolerance": {"absolute": "0", "relative": "0", "usd": "0"},
+        "assets": {},
+        "pools": [],
+        "units": {},
+        "contracts": {},
+        "position_mode": None,
+        "trust_balance_manager": False,
+    }
+    assert books.parse(json.dumps(found).encode()) == books.Rules()
+
+
+def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
+    first = document(TEXT, tmp_path)
+    assert first == document(TEXT, tmp_path)
+    assert first == document(TEXT.replace('"7s"', '"7000ms"').replace('"1E-8"', '"0.00000001"'), tmp_path)
+    reordered = TEXT.replace('XBT = "BTC", USD = "USD"', 'USD = "USD", XBT = "BTC"')
+    assert first == document(reordered, tmp_path)
+
+
+def test_another_rule_gives_other_bytes_and_what_decides_nothing_does_not(tmp_path: Path) -> None:
+    first = document(TEXT, tmp_path)
+    assert first != document(TEXT, tmp_path, RECON_ACCOUNTS='{"settlement_window": "8s"}')
+    assert first == document(TEXT, tmp_path, RECON_LOG__LEVEL="debug")
+
+
+def test_the_books_read_it(tmp_path: Path) -> None:
+    rules = books.parse(document(TEXT, tmp_path))
+    john = rules.of("KRAKEN/JOHN")
+    assert john.tolerance_of("XXBT").absolute == Decimal("0.00000001")
+    assert john.tolerance_of("USD").relative == Decimal("0.001")
+    assert john.quantum_of("USD") == Decimal("0.01")
+    assert john.contracts["XBTUSD"].settlement_asset == "XBT"
+    assert rules.of("NOT/LISTED") == rules.defaults
+
+
+def test_an_unknown_gateway_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recon.toml"
+    path.write_text(TEXT)
+    with pytest.raises(ConfigError, match="no gateway nowhere"):
+        rules_document(load_settings(path, {}), "nowhere")
