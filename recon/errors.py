@@ -16,7 +16,8 @@
     │   └── Overrun                 5   the buffer between socket and log is full
     ├── ProjectionError             6   the books cannot be folded, or differ on rebuild
     ├── DeliveryError               7   an alert could not be delivered
-    └── SimulationError             8   the simulator, or a demo's expectation, failed
+    ├── SimulationError             8   the simulator, or a demo's expectation, failed
+    └── ServiceError                9   the service did not stop cleanly within its bound
 
 A message says what happened, to what, and what to do. Discrepancies in data are values, never errors. The exit
 status is what the command line returns when the error reaches it; 1 is kept for `the answer is no` (a demo that
@@ -104,9 +105,19 @@ class DeliveryError(ReconError):
     """An alert could not be delivered."""
 
     exit_status = 7
+    #: Whether only a person can mend it (a wrong address, a refused signature): tried again, but slowly.
+    slow = False
+    #: Seconds that the receiver asked to be left alone.
+    retry_after: float | None = None
 
 
 class SimulationError(ReconError):
     """The simulator failed, or what it planted was not found."""
 
     exit_status = 8
+
+
+class ServiceError(ReconError):
+    """The service did not stop cleanly: not within its bound, or with frames in hand that were not appended."""
+
+    exit_status = 9

@@ -45,9 +45,13 @@ def exact() -> Iterator[None]:
         yield
 
 
-def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
-    """Divide in the named context: 50 digits, half-even; the caller quantises and owns the loss."""
-    return DIVISION.divide(numerator, denominator)
+def divide(numerator: Decimal, denominator: Decimal, digits: int | None = None) -> Decimal:
+    """Divide in the named context: 50 digits, half-even; quantised to `digits` after the point where given.
+
+    What that loses is the caller's to account for (semantics 1.1).
+    """
+    quotient = DIVISION.divide(numerator, denominator)
+    return quotient if digits is None else DIVISION.quantize(quotient, ONE.scaleb(-digits))
 
 
 def bounded(value: Decimal) -> bool:

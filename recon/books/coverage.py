@@ -1,0 +1,114 @@
+"""Which stretches of the log an account was truly observed in. Pure (design 4, semantics 7).
+
+1. An account's intervals follow each other without overlap: `from_seq` is inside, `until_seq` is not.
+2. States: `gap` (not observed), `catching_up` (observed, snapshots missing), `unresolved` (observed, but orders open
+   before a gap are not accounted for), `covered`.
+3. Only `covered` and `unresolved` count as observed; in the latter only the units of the named orders are withheld.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+State = Literal["gap", "catching_up", "unresolved", "covered"]
+OBSERVED: Final = frozenset({"covered", "unresolved"})
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """One stretch of an account's coverage; `until_*` is None while it lasts."""
+
+    account: str
+    from_seq: int
+    until_seq: int | None
+    from_us: int
+    until_us: int | None
+    state: State
+    reason: str | None
+
+
+class Account(msgspec.Struct):
+    """What is known of an account beside its units."""
+
+    name: str
+    started_us: int
+    session: str | None = None
+    instance_guid: str | None = None
+    is_running: bool | None = None
+    last_heartbeat_us: int | None = None
+    last_alive_us: int = 0
+    #: Sessions in which each kind of snapshot came, so that a missing one is known to be missing.
+    orders_session: str | None = None
+    balances_session: str | None = None
+    #: Whether a complete snapshot was ever seen: only then does absence mean zero (semantics 4.3).
+    balances_complete: bool = False
+    positions_complete: bool = False
+    #: Balance rows seen: code to CoinAPI code, and the last amount of each.
+    rows: dict[str, str | None] = {}
+    row_amounts: dict[str, str] = {}
+    #: Assets kept under their own code because no row is known to be theirs: code to CoinAPI code.
+    unmapped: dict[str, str | None] = {}
+    #: Symbols whose fills wait for their instrument, with the orders that wait.
+    waiting: dict[str, list[str]] = {}
+    #: Spot symbols traded: symbol to (base unit, quote unit).
+    pairs: dict[str, tuple[str, str]] = {}
+    #: Assets whose cash does not follow from fills: contract to (asset codes, CoinAPI codes, why).
+    unmodelled: dict[str, tuple[list[str], list[str], str]] = {}
+    #: Contracts whose opening is not known yet, and the asset that the cash of their fills will be in: not judged.
+    cash_waits: dict[str, str] = {}
+    #: Finest scale of avg_px seen per symbol.
+    price_scales: dict[str, int] = {}
+    unaccounted: list[str] = []
+    gap_seq: int | None = None
+    state: State = "catching_up"
+    reason: str | None = None
+    since_seq: int = 0
+    since_us: int = 0
+
+    @property
+    def observed(self) -> bool:
+        """Tell whether what the account reports can be relied on now."""
+        return self.state in OBSERVED
+
+
+def change(account: Account, state: State, reason: str | None, *, seq: int, us: int) -> list[Interval]:
+    """Move an account to another state; return the interval that ends and the one that begins."""
+    if (account.state, account.reason) == (state, reason) and account.since_seq:
+        return []
+    rows: list[Interval] = []
+    if account.since_seq and account.since_seq < seq:
+        rows.append(_interval(account, until_seq=seq, until_us=us))
+    account.state, account.reason, account.since_seq, account.since_us = state, reason, seq, us
+    rows.append(_interval(account, until_seq=None, until_us=None))
+    return rows
+
+
+def _interval(account: Account, *, until_seq: int | None, until_us: int | None) -> Interval:
+    return Interval(
+        account=account.name,
+        from_seq=account.since_seq,
+        until_seq=until_seq,
+        from_us=account.since_us,
+        until_us=until_us,
+        state=account.state,
+        reason=account.reason,
+    )
+
+
+def settle(account: Account, *, seq: int, us: int) -> list[Interval]:
+    """Say what an account that is being observed is: covered, or still missing something."""
+    if account.is_running is False:
+        return change(account, "gap", "not running", seq=seq, us=us)
+    missing = [
+        kind
+        for kind, session in (("orders", account.orders_session), ("balances", account.balances_session))
+        if session != account.session
+    ]
+    if missing:
+        return change(account, "catching_up", f"no snapshot of {' and '.join(missing)} yet", seq=seq, us=us)
+    if account.unaccounted:
+        named = ", ".join(account.unaccounted[:5]) + (" …" if len(account.unaccounted) > 5 else "")
+        reason = f"{len(account.unaccounted)} orders not accounted for: {named}"
+        return change(account, "unresolved", reason, seq=seq, us=us)
+    return change(account, "covered", None, seq=seq, us=us)

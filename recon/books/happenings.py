@@ -1,0 +1,149 @@
+"""What happens around an account: sessions, heartbeats, snapshots of orders, rules. Pure (design 4, semantics 9)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from recon.books import coverage
+from recon.books.book import Book, Moment
+from recon.books.contracts import basis_of
+from recon.books.coverage import Account, settle
+from recon.books.posting import lose_sight, take_report
+from recon.books.rules import HEARTBEAT_BOUND_US, Rules
+from recon.books.sightings import remodel
+from recon.ems.messages import OrderReport, OrderReports, ServerInfo
+
+
+class SessionNote(msgspec.Struct, frozen=True):
+    """The payload of session.opened and session.closed, as far as the books read it."""
+
+    reason: str | None = None
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """One account's heartbeats since the last tick: microseconds since the epoch, and how far behind they were."""
+
+    last_us: int
+    count: int = 0
+    lag_us: int | None = None
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The payload of a tick: log time passing, and a summary of heartbeats (semantics 9.2-9.3)."""
+
+    heartbeats: dict[str, Beat] = {}
+
+
+def session_opened(book: Book, session: str | None, at: Moment, *, previous_us: int) -> None:
+    """A new session begins; whoever was still observed lost sight without a word (the process died)."""
+    for account in book.accounts.values():
+        if account.state != "gap":
+            _gap(book, account, "restarted", Moment(at.seq, previous_us or at.us, at.clock))
+        account.session = session
+    book.clock.session = session
+    book.clock.session_seq = at.seq
+
+
+def session_closed(book: Book, session: str | None, reason: str, at: Moment) -> None:
+    """The session ended: nothing is observed until another one catches up."""
+    if session != book.clock.session:
+        return
+    for account in book.accounts.values():
+        _gap(book, account, reason, at)
+
+
+def _gap(book: Book, account: Account, reason: str, at: Moment) -> None:
+    if account.state != "gap":
+        account.gap_seq = at.seq
+    book.changes.intervals += coverage.change(account, "gap", reason, seq=at.seq, us=at.us)
+    book.touch(account)
+
+
+def alive(book: Book, account: Account, at: Moment) -> None:
+    """Anything from an account is a sign of life; the first one in a session begins its catching up."""
+    account.last_alive_us = at.us
+    if account.session != book.clock.session:
+        account.session = book.clock.session
+    if account.state == "gap" and account.is_running is not False:
+        account.last_heartbeat_us = at.us
+        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+        book.touch(account)
+
+
+def server_info(book: Book, account: Account, message: ServerInfo, at: Moment) -> None:
+    """A logged heartbeat: the first of a session, or one in which something changed."""
+    account.last_heartbeat_us = at.us
+    restarted = (
+        account.instance_guid is not None
+        and message.instance_guid is not None
+        and account.instance_guid != message.instance_guid
+    )
+    account.instance_guid = message.instance_guid or account.instance_guid
+    account.is_running = message.is_running
+    book.touch(account)
+    if message.is_running is False:
+        _gap(book, account, "not running", at)
+    elif restarted and account.orders_session == book.clock.session:
+        # Another process speaks for the account: what happened between the two is not known until it tells.
+        _gap(book, account, "restarted", at)
+        account.orders_session = account.balances_session = None
+        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+
+
+def tick(book: Book, note: Tick, at: Moment) -> None:
+    """Log time passes; accounts whose heartbeat is missing are not observed."""
+    for name, beat in note.heartbeats.items():
+        account = book.accounts.get(name)
+        if account is None:
+            continue
+        account.last_heartbeat_us = beat.last_us
+        account.last_alive_us = max(account.last_alive_us, beat.last_us)
+        book.touch(account)
+        if account.state == "gap" and at.us - beat.last_us <= HEARTBEAT_BOUND_US:
+            alive(book, account, at)
+    for account in book.accounts.values():
+        last = max(account.last_heartbeat_us or 0, account.last_alive_us)
+        if account.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
+            _gap(book, account, "no heartbeat", at)
+
+
+def take_reports(book: Book, message: OrderReports, account: Account, at: Moment) -> None:
+    """Take execution reports; a complete snapshot of them also tells which orders are no longer open."""
+    initial = message.snapshot and account.orders_session is None and not account.gap_seq
+    seen: set[str] = set()
+    for report in message.rows:
+        order = take_report(book, _account_of(book, account, report, at), report, at, initial=initial)
+        if order is not None:
+            seen.add(order.key)
+    if not message.complete:
+        return
+    before = at.clock - book.rules_of(account.name).settlement_window_us
+    for order in [order for order in book.orders.values() if order.account == account.name]:
+        if order.terminal or order.key in seen or order.unaccounted or order.history_length < 0:
+            continue
+        # A report may cross the snapshot on its way; only what was quiet, or open before a gap, has vanished.
+        if order.updated_clock < before or (account.gap_seq is not None and order.last_seq < account.gap_seq):
+            lose_sight(book, account, order)
+    account.orders_session = book.clock.session
+    book.touch(account)
+    book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+
+
+def _account_of(book: Book, account: Account, report: OrderReport, at: Moment) -> Account:
+    """A row's own account goes before its wrapper's."""
+    return account if report.account is None or report.account == account.name else book.account(report.account, at)
+
+
+def take_rules(book: Book, rules: Rules) -> None:
+    """Put rules in force from here on; terms that come later open a cash book then and there (semantics 3.5)."""
+    book.rules = rules
+    for account in book.accounts.values():
+        terms = rules.of(account.name).contracts
+        for held in book.units_of(account.name):
+            unit = held.unit
+            if unit.kind == "contract" and unit.code in account.unmodelled and unit.value is not None:
+                now = terms.get(unit.code)
+                if now is not None and now.modelled:
+                    unit.basis = basis_of(unit.value, unit.reported_avg_entry_price, now)
+                    unit.pending_trades = []
+        remodel(book, account)

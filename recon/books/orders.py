@@ -1,0 +1,219 @@
+"""Orders: who is who, and the furthest known state of each. Pure.
+
+1. Folding reports is a join: the furthest report wins, in any order and however often (semantics 2.2).
+2. The furthest is the largest (amount filled, terminal, length of history, last stamp, then what is known of cash);
+   ties cannot differ in what is booked.
+3. Total cash is a function of the furthest report alone, so the path to it cannot change totals (design 2.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from recon.ems.messages import FillRow, OrderReport
+from recon.exact import ZERO, resolution
+
+TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
+_HALF: Final = Decimal("0.5")
+
+
+class Order(msgspec.Struct):
+    """One generation of an order: its furthest report and what we booked of it."""
+
+    account: str
+    key: str
+    client_order_id: str | None
+    exchange_order_id: str | None
+    symbol: str | None
+    symbol_coinapi: str | None
+    side: str | None
+    price: Decimal | None
+    amount_order: Decimal | None
+    amount_open: Decimal | None
+    amount_filled: Decimal
+    avg_px: Decimal | None
+    status: str
+    history_length: int
+    first_time: str | None
+    last_time: str | None
+    first_seq: int
+    last_seq: int
+    updated_us: int
+    updated_clock: int
+    #: Cash of all fills (sum of price times amount), None while it is not known (semantics 2.4).
+    cash_total: Decimal | None = ZERO
+    #: What avg_px cannot tell of `cash_total`.
+    cash_resolution: Decimal = ZERO
+    #: Filled before our books opened (semantics 4.4): never booked.
+    before_opening: Decimal = ZERO
+    booked: Decimal = ZERO
+    booked_cash: Decimal | None = ZERO
+    ordinals: int = 0
+    #: The fills wait for the instrument to become known (semantics 3.2).
+    waiting: bool = False
+    #: The quantity is booked, the cash is not known yet (semantics 2.4).
+    cash_pending: bool = False
+    #: Open before a gap and not seen since (design 4): its units are not agreed.
+    unaccounted: bool = False
+    regressed: bool = False
+    overfilled: bool = False
+
+    @property
+    def terminal(self) -> bool:
+        """Tell whether the order has ended."""
+        return self.status in TERMINAL
+
+
+def key_of(report: OrderReport, generation: int) -> str | None:
+    """Name a new order: by its client id, else the exchange's; None where the report has neither."""
+    if report.client_order_id is not None:
+        base = "c:" + report.client_order_id
+    elif report.exchange_order_id is not None:
+        base = "x:" + report.exchange_order_id
+    else:
+        return None
+    return base if generation == 1 else f"{base}#{generation}"
+
+
+def generation_of(key: str) -> int:
+    """Return which generation of its id a key names."""
+    base, mark, number = key.rpartition("#")
+    return int(number) if mark and base and number.isdigit() else 1
+
+
+def same_order(order: Order, report: OrderReport) -> bool:
+    """Tell whether a report is of this order, where it shares an id with it (semantics 2.1)."""
+    if _differ(order.symbol, report.symbol) or _differ(order.side, report.side):
+        return False
+    if order.exchange_order_id is not None and report.exchange_order_id is not None:
+        return order.exchange_order_id == report.exchange_order_id
+    # Without the exchange's id on one side, a life that began after this one ended is another life.
+    begins = report.history[0].time if report.history else None
+    ended = order.last_time if order.terminal else None
+    return not (begins is not None and ended is not None and begins > ended)
+
+
+def _differ(known: str | None, reported: str | None) -> bool:
+    return known is not None and reported is not None and known != reported
+
+
+def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
+    """Make an order that knows nothing yet; `join` fills it."""
+    return Order(
+        account=account,
+        key=key,
+        client_order_id=report.client_order_id,
+        exchange_order_id=report.exchange_order_id,
+        symbol=report.symbol,
+        symbol_coinapi=report.symbol_coinapi,
+        side=report.side,
+        price=report.price,
+        amount_order=report.amount_order,
+        amount_open=report.amount_open,
+        amount_filled=ZERO,
+        avg_px=None,
+        status="",
+        history_length=-1,
+        first_time=report.history[0].time if report.history else None,
+        last_time=None,
+        first_seq=seq,
+        last_seq=seq,
+        updated_us=0,
+        updated_clock=0,
+    )
+
+
+def is_further(order: Order, report: OrderReport) -> bool:
+    """Tell whether a report is ahead of what is known of its order (invariant 2)."""
+    filled = report.amount_filled if report.amount_filled is not None else ZERO
+    if filled != order.amount_filled:
+        return filled > order.amount_filled
+    return _rank(
+        report.status or "", len(report.history), report.history[-1].time if report.history else None, report.avg_px
+    ) > _rank(order.status, order.history_length, order.last_time, order.avg_px)
+
+
+def _rank(
+    status: str, history_length: int, last_time: str | None, avg_px: Decimal | None
+) -> tuple[bool, int, str, Decimal, str]:
+    return (status in TERMINAL, history_length, last_time or "", avg_px or ZERO, status)
+
+
+def is_regression(order: Order, report: OrderReport) -> bool:
+    """Tell whether a later report takes back what an earlier one said was filled (semantics 2.6)."""
+    filled = report.amount_filled if report.amount_filled is not None else ZERO
+    return filled < order.amount_filled and len(report.history) > order.history_length >= 0
+
+
+def is_overfill(report: OrderReport) -> bool:
+    """Tell whether more is filled than was ordered, beyond what doubles can blur (semantics 1.2)."""
+    filled, ordered = report.amount_filled, report.amount_order
+    if filled is None or ordered is None or filled <= ordered:
+        return False
+    return filled - ordered > resolution(filled) * 2
+
+
+def join(order: Order, report: OrderReport, *, seq: int, recorded_us: int, clock: int, digits: int) -> None:
+    """Take over a report that is further than what is known; `digits` is the finest scale seen of its avg_px."""
+    order.client_order_id = report.client_order_id or order.client_order_id
+    order.exchange_order_id = report.exchange_order_id or order.exchange_order_id
+    order.symbol = report.symbol or order.symbol
+    order.symbol_coinapi = report.symbol_coinapi or order.symbol_coinapi
+    order.side = report.side or order.side
+    order.price = report.price if report.price is not None else order.price
+    order.amount_order = report.amount_order if report.amount_order is not None else order.amount_order
+    order.amount_open = report.amount_open if report.amount_open is not None else order.amount_open
+    order.amount_filled = report.amount_filled if report.amount_filled is not None else order.amount_filled
+    order.avg_px = report.avg_px
+    order.status = report.status or order.status
+    order.history_length = len(report.history)
+    order.last_time = report.history[-1].time if report.history else order.last_time
+    order.last_seq = seq
+    order.updated_us = recorded_us
+    order.updated_clock = clock
+    order.cash_total, order.cash_resolution = total_cash(order.amount_filled, report.avg_px, report.fills, digits)
+
+
+def total_cash(
+    filled: Decimal, avg_px: Decimal | None, fills: Sequence[FillRow], digits: int
+) -> tuple[Decimal | None, Decimal]:
+    """Return the cash of everything filled, and what is uncertain of it (semantics 2.3).
+
+    The list of fills is taken where it adds up to the amount and agrees with the average price within that price's
+    resolution; else the average price is the authority. Without either the cash is not known (semantics 2.4).
+    """
+    if not filled:
+        return ZERO, ZERO
+    listed = _listed_cash(filled, fills)
+    if not avg_px:
+        return (None, ZERO) if listed is None else (listed, ZERO)
+    average = avg_px * filled
+    blur = filled * _HALF.scaleb(-digits)
+    if listed is not None and abs(listed - average) <= blur:
+        return listed, ZERO
+    return average, blur
+
+
+def list_disagrees(filled: Decimal, avg_px: Decimal | None, fills: Sequence[FillRow], digits: int) -> bool:
+    """Tell whether exactly one of the list's two proofs, its sum and its cash, holds (semantics 2.3)."""
+    if not filled or not avg_px or not fills:
+        return False
+    listed = _listed_cash(filled, fills)
+    blur = filled * _HALF.scaleb(-digits)
+    return listed is not None and abs(listed - avg_px * filled) > blur
+
+
+def _listed_cash(filled: Decimal, fills: Sequence[FillRow]) -> Decimal | None:
+    if not fills:
+        return None
+    amount = cash = ZERO
+    for row in fills:
+        if row.amount is None or not row.price:
+            return None
+        amount += row.amount
+        cash += row.amount * row.price
+    return cash if amount == filled else None

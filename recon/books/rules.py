@@ -1,0 +1,121 @@
+"""What decides, as it stands in the log: windows, tolerances, aliases, pools and contract terms. Pure.
+
+Rules enter the log as an event of kind `rules` when they change, so that a rebuild decides as the live run did
+(design 2.4). The document's shape is written by `recon.config.rules_document`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, Literal
+
+import msgspec
+
+from recon.exact import ZERO
+
+DEFAULT_WINDOW_US: Final = 5_000_000
+#: An account whose last heartbeat is older than this is not observed (protocol 4: one each second).
+HEARTBEAT_BOUND_US: Final = 10_000_000
+#: A longer silence of the log is a hole: no window counts it (semantics 9.4). A tick comes every 10 s at the latest.
+HOLE_US: Final = 15_000_000
+#: A chain of disagreement becomes a break after this many windows (semantics 5.3).
+CHAIN_WINDOWS: Final = 4
+#: Most quanta, net and per day, that a unit books as rounding by itself (semantics 6).
+ROUNDING_QUANTA_PER_DAY: Final = 100
+
+
+class Tolerance(msgspec.Struct, frozen=True):
+    """Configured tolerance; the largest of the three and the computed one holds (semantics 6)."""
+
+    absolute: Decimal = ZERO
+    relative: Decimal = ZERO
+    usd: Decimal = ZERO
+
+
+class UnitRules(msgspec.Struct, frozen=True):
+    """What the settings say of one unit."""
+
+    tolerance: Tolerance | None = None
+    quantum: Decimal | None = None
+
+
+class ContractTerms(msgspec.Struct, frozen=True):
+    """What a derivative's cash depends on; a missing term leaves the balances it touches unmodelled."""
+
+    multiplier: Decimal | None = None
+    kind: Literal["linear", "inverse", "premium"] | None = None
+    settlement_asset: str | None = None
+    realised: Literal["close", "daily", "continuous"] | None = None
+    realised_at: str | None = None
+    method: Literal["average", "fifo"] | None = None
+    balance_includes_unrealised: bool | None = None
+    order_unit: str | None = None
+    position_unit: str | None = None
+
+    @property
+    def modelled(self) -> bool:
+        """Tell whether cash follows from fills alone.
+
+        Daily and continuous realisation need settlement prices, and an unrealised part needs marks; the EMS
+        transmits neither.
+        """
+        return (
+            self.multiplier is not None
+            and self.kind is not None
+            and self.settlement_asset is not None
+            and (self.kind == "premium" or (self.realised == "close" and self.method is not None))
+            and not self.balance_includes_unrealised
+        )
+
+
+class AccountRules(msgspec.Struct, frozen=True):
+    """What decides for one account."""
+
+    settlement_window_us: int = DEFAULT_WINDOW_US
+    tolerance: Tolerance = Tolerance()
+    assets: dict[str, str] = {}
+    pools: list[list[str]] = []
+    units: dict[str, UnitRules] = {}
+    contracts: dict[str, ContractTerms] = {}
+    position_mode: Literal["hedge", "one_way"] | None = None
+    trust_balance_manager: bool = False
+
+    def tolerance_of(self, unit: str) -> Tolerance:
+        """Return the unit's own tolerance, or the account's."""
+        own = self.units.get(unit)
+        return self.tolerance if own is None or own.tolerance is None else own.tolerance
+
+    def quantum_of(self, unit: str) -> Decimal | None:
+        """Return the configured smallest step of a balance, if any."""
+        own = self.units.get(unit)
+        return None if own is None else own.quantum
+
+    def pool_of(self, asset: str) -> str:
+        """Return the code under which an asset's row is reconciled: its pool's first member, or itself."""
+        for pool in self.pools:
+            if asset in pool:
+                return pool[0]
+        return asset
+
+    def members_of(self, unit: str) -> list[str]:
+        """Return the balance rows whose sum a unit is."""
+        for pool in self.pools:
+            if pool and pool[0] == unit:
+                return pool
+        return [unit]
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """The rules of one gateway, in force from the log position of their event."""
+
+    defaults: AccountRules = AccountRules()
+    accounts: dict[str, AccountRules] = {}
+
+    def of(self, account: str) -> AccountRules:
+        """Return the rules of an account; accounts need not be listed."""
+        return self.accounts.get(account, self.defaults)
+
+
+def parse(payload: bytes) -> Rules:
+    """Read a rules event. Raises msgspec.ValidationError where the document is not of the known shape."""
+    return msgspec.json.decode(payload, type=Rules)

@@ -1,0 +1,80 @@
+"""The recent entries of a unit, as running totals: what an observation can be held against. Pure.
+
+1. Position 0 is the base: everything before the entries that are still kept.
+2. Totals at a position are exact sums of all entries up to it.
+3. A cut is a position; an observation at clock `t` may have seen cuts from `first_cut(t - W)` to `last_cut(t + W)`.
+4. At most MAX_KEPT entries are kept; what falls out is in every cut (a named bound, not a silent one: design 2.11).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from decimal import Decimal
+from typing import Final
+
+from recon.exact import ZERO
+
+#: Entries of one unit kept for comparison; beyond it the oldest are in every cut.
+MAX_KEPT: Final = 2048
+#: Entries kept behind the last agreement, so that a break's origin can be found.
+KEPT_BEHIND: Final = 64
+
+
+class Timeline:
+    """Running totals after each kept entry; parallel lists, because this is the hottest data there is."""
+
+    __slots__ = ("clocks", "explained", "numbers", "occurred", "seqs", "slacks", "totals")
+
+    def __init__(self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Decimal = ZERO) -> None:
+        """Start with a base that holds everything so far."""
+        self.numbers = [number]
+        self.seqs = [0]
+        self.clocks = [-(1 << 62)]
+        self.occurred = [0]
+        self.totals = [total]
+        self.explained = [explained]
+        self.slacks = [slack]
+
+    def append(
+        self, number: int, seq: int, clock: int, occurred_us: int, amount: Decimal, slack: Decimal, *, explains: bool
+    ) -> None:
+        """Add one entry; `explains` tells it from a fill."""
+        self.numbers.append(number)
+        self.seqs.append(seq)
+        self.clocks.append(clock)
+        self.occurred.append(occurred_us)
+        self.totals.append(self.totals[-1] + amount)
+        self.explained.append(self.explained[-1] + amount if explains else self.explained[-1])
+        self.slacks.append(self.slacks[-1] + slack if slack else self.slacks[-1])
+        if len(self.numbers) > 2 * MAX_KEPT:
+            self._drop(MAX_KEPT)
+
+    def last(self) -> int:
+        """Return the position of the newest cut."""
+        return len(self.numbers) - 1
+
+    def first_cut(self, clock: int) -> int:
+        """Return the earliest position that holds every entry before a clock."""
+        return max(bisect_left(self.clocks, clock) - 1, 0)
+
+    def last_cut(self, clock: int) -> int:
+        """Return the latest position that holds no entry after a clock."""
+        return bisect_right(self.clocks, clock) - 1
+
+    def at(self, number: int) -> int:
+        """Return the position of the cut after entry `number`, or the base where it is no longer kept."""
+        return max(bisect_right(self.numbers, number) - 1, 0)
+
+    def trim(self, number: int) -> None:
+        """Forget what lies well before entry `number`; done now and then, because it costs."""
+        behind = self.at(number) - KEPT_BEHIND
+        if behind >= KEPT_BEHIND:
+            self._drop(behind)
+
+    def trim_exactly(self, number: int) -> None:
+        """Keep KEPT_BEHIND entries before entry `number`, so that a decision never depends on when we trimmed."""
+        self._drop(max(self.at(number) - KEPT_BEHIND, 0))
+
+    def _drop(self, count: int) -> None:
+        del self.numbers[:count], self.seqs[:count], self.clocks[:count], self.occurred[:count]
+        del self.totals[:count], self.explained[:count], self.slacks[:count]

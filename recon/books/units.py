@@ -1,0 +1,165 @@
+"""Units and their entries: what is held, and every change to it with its cause. Pure.
+
+1. A unit's books are opening + fills + explained, each an exact sum of its entries (design 2.7).
+2. Entries are numbered 1, 2, 3 … in the order of knowledge; `running` adds up in that order.
+3. The opening is set once (semantics 4); until then the unit has a flow but no value.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, Literal
+
+import msgspec
+
+from recon.books.contracts import Basis
+from recon.books.timeline import Timeline
+from recon.exact import ZERO
+
+UnitKind = Literal["asset", "contract"]
+UnitKey = tuple[str, str, str]
+
+OPENING: Final = "opening"
+FILL: Final = "fill"
+REALISED: Final = "realised"
+REHOMED: Final = "rehomed"
+ROUNDING: Final = "rounding"
+UNMODELLED: Final = "unmodelled"
+#: Causes that are what our own orders did; all other causes explain drift.
+OF_FILLS: Final = frozenset({FILL, REALISED, REHOMED})
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One change to a unit."""
+
+    account: str
+    kind: str
+    unit: str
+    number: int
+    seq: int
+    clock: int
+    occurred_us: int
+    recorded_us: int
+    cause: str
+    certainty: str
+    amount: Decimal
+    running: Decimal
+    slack: Decimal
+    order: str | None = None
+    ordinal: int | None = None
+    break_id: str | None = None
+
+
+class PendingTrade(msgspec.Struct, frozen=True):
+    """A derivative fill whose cash waits until the opening of its contract is known."""
+
+    quantity: Decimal
+    cash: Decimal | None
+    number: int
+    clock: int
+    order: str
+    ordinal: int
+    occurred_us: int
+
+
+class Unit(msgspec.Struct):
+    """The books of one unit. The timeline is not part of its stored state: the entries are."""
+
+    account: str
+    kind: UnitKind
+    code: str
+    coinapi: str | None = None
+    opening: Decimal | None = None
+    opening_certainty: str | None = None
+    opening_number: int = 0
+    fills: Decimal = ZERO
+    explained: Decimal = ZERO
+    entries: int = 0
+    last_seq: int = 0
+    last_clock: int = 0
+    slack: Decimal = ZERO
+    #: Why its balance does not follow from the reports we see; shown, not judged (semantics 3.5).
+    unmodelled: str | None = None
+    #: Orders not accounted for after a gap, or whose cash is not known: `agreed` is withheld (semantics 7).
+    withheld: list[str] = []
+    #: Finest scale seen in its reports (semantics 6).
+    scale: int | None = None
+    #: Contracts: rows by side, and how the venue keeps them (semantics 3.4).
+    sides: dict[str, Decimal] = {}
+    position_mode: Literal["hedge", "one_way"] | None = None
+    basis: Basis | None = None
+    pending_trades: list[PendingTrade] = []
+    #: What was reported beside the amount itself.
+    available: Decimal | None = None
+    locked: Decimal | None = None
+    rate_usd: Decimal | None = None
+    reported_avg_entry_price: Decimal | None = None
+    rounding_day: int = 0
+    rounding_today: Decimal = ZERO
+
+    @property
+    def key(self) -> UnitKey:
+        """Name the unit within its gateway."""
+        return (self.account, self.kind, self.code)
+
+    @property
+    def value(self) -> Decimal | None:
+        """Return what the books say is held now, None while no opening is known."""
+        return None if self.opening is None else self.opening + self.fills + self.explained
+
+
+class Held(msgspec.Struct):
+    """A unit with its recent timeline, as the fold works on it."""
+
+    unit: Unit
+    timeline: Timeline
+
+
+def post(
+    held: Held,
+    amount: Decimal,
+    *,
+    cause: str,
+    certainty: str,
+    seq: int,
+    clock: int,
+    occurred_us: int,
+    recorded_us: int,
+    slack: Decimal = ZERO,
+    order: str | None = None,
+    ordinal: int | None = None,
+    break_id: str | None = None,
+) -> Entry:
+    """Add an entry to a unit and return it. An opening is no part of the flow that cuts are taken from."""
+    unit = held.unit
+    unit.entries += 1
+    unit.last_seq = seq
+    if cause == OPENING:
+        unit.opening, unit.opening_certainty, unit.opening_number = amount, certainty, unit.entries
+    else:
+        explains = cause not in OF_FILLS
+        if explains:
+            unit.explained += amount
+        else:
+            unit.fills += amount
+        unit.slack += slack
+        unit.last_clock = clock
+        held.timeline.append(unit.entries, seq, clock, occurred_us, amount, slack, explains=explains)
+    return Entry(
+        account=unit.account,
+        kind=unit.kind,
+        unit=unit.code,
+        number=unit.entries,
+        seq=seq,
+        clock=clock,
+        occurred_us=occurred_us,
+        recorded_us=recorded_us,
+        cause=cause,
+        certainty=certainty,
+        amount=amount,
+        running=(unit.opening or ZERO) + unit.fills + unit.explained,
+        slack=slack,
+        order=order,
+        ordinal=ordinal,
+        break_id=break_id,
+    )

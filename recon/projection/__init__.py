@@ -1,0 +1,1 @@
+"""Projection: folding the log into books, comparison and breaks, one transaction at a time; editions and rebuild."""

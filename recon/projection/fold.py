@@ -1,0 +1,143 @@
+"""The fold: one event of the log after another, into books, comparisons and breaks. Pure (design 2.4).
+
+1. The fold of the same events gives the same state, however they are cut into batches.
+2. Everything is computed in the exact context, which the fold itself enters.
+3. What cannot be read, or is not understood, is a finding; the fold goes on.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from recon.books import happenings, rules as rules_
+from recon.books.book import Book, Contradiction, Moment
+from recon.books.posting import touched_units
+from recon.books.sightings import take_balances, take_positions, take_symbols
+from recon.ems.decode import decode
+from recon.ems.messages import Balances, Decoded, OrderReports, Positions, Reject, ServerInfo, Symbols
+from recon.exact import exact
+from recon.log import events
+from recon.log.events import Event, microseconds
+from recon.reconciliation.engine import Engine
+
+#: The version of everything that the fold does; a change of results is a change of version (design 3, editions).
+VERSION: Final = 1
+
+_OWN: Final = frozenset(
+    {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.RULES}
+)
+_note: Final = msgspec.json.Decoder(happenings.SessionNote).decode
+_tick: Final = msgspec.json.Decoder(happenings.Tick).decode
+
+
+class Read(msgspec.Struct, frozen=True, gc=False):
+    """An event with its message, decoded once."""
+
+    event: Event
+    decoded: Decoded | None
+
+
+def read(event: Event) -> Read:
+    """Decode an event's frame; our own events and unreadable ones have no message."""
+    if not event.readable or event.kind in _OWN:
+        return Read(event, None)
+    return Read(event, decode(event.payload))
+
+
+class Fold:
+    """Folds one gateway's events into a working set."""
+
+    def __init__(self, book: Book, engine: Engine) -> None:
+        """Fold into these."""
+        self.book = book
+        self.engine = engine
+
+    def fold(self, reads: list[Read]) -> None:
+        """Fold events in log order."""
+        with exact():
+            for item in reads:
+                self._fold(item)
+
+    def _fold(self, item: Read) -> None:
+        event, book = item.event, self.book
+        previous_us = book.clock.last_us
+        us = microseconds(event.recorded_at)
+        at = Moment(event.seq, us, book.clock.pass_to(us))
+        if self.engine.restless:
+            self.engine.advance(at)
+        if event.kind in _OWN:
+            self._take_own(event, at, previous_us)
+        elif item.decoded is None:
+            book.find(event.account, at, "unreadable", event.kind, "the frame is not UTF-8 JSON that can be read")
+        else:
+            self._take_frame(event, item.decoded, at)
+        if book.entered or book.observed or book.contradictions:
+            self._compare(at)
+
+    def _take_own(self, event: Event, at: Moment, previous_us: int) -> None:
+        book = self.book
+        try:
+            if event.kind == events.SESSION_OPENED:
+                happenings.session_opened(book, event.session, at, previous_us=previous_us)
+            elif event.kind == events.SESSION_CLOSED:
+                reason = _note(event.payload).reason or "disconnected"
+                happenings.session_closed(book, event.session, reason, at)
+            elif event.kind == events.TICK:
+                happenings.tick(book, _tick(event.payload), at)
+            elif event.kind == events.RULES:
+                happenings.take_rules(book, rules_.parse(event.payload))
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            book.find(event.account, at, "unreadable", event.kind, f"the event is not of its kind's shape: {error}")
+
+    def _take_frame(self, event: Event, decoded: Decoded, at: Moment) -> None:
+        book, message = self.book, decoded.message
+        for found in decoded.findings:
+            book.find(event.account, at, found.kind, found.about, found.message)
+        name = message.account
+        if name is None:
+            return
+        account = book.account(name, at)
+        happenings.alive(book, account, at)
+        match message:
+            case OrderReports():
+                happenings.take_reports(book, message, account, at)
+            case Balances():
+                take_balances(book, message, account, at)
+            case Positions():
+                take_positions(book, message, account, at)
+            case Symbols():
+                take_symbols(book, message, account, at)
+            case ServerInfo():
+                happenings.server_info(book, account, message, at)
+            case Reject():
+                about = message.reason or "OTHER"
+                book.find(name, at, "message_reject", about, message.message or "the gateway refused a request")
+            case _:
+                pass
+
+    def _compare(self, at: Moment) -> None:
+        book, engine = self.book, self.engine
+        # Entries first: an observation in the same event was made after what it reports.
+        while book.entered:
+            entered, book.entered = book.entered, {}
+            for held in entered.values():
+                engine.entered(held, at)
+        observed, book.observed = book.observed, []
+        for held, observation in observed:
+            engine.observe(held, observation, at)
+        contradictions, book.contradictions = book.contradictions, []
+        for contradiction in contradictions:
+            self._contradict(contradiction, at)
+        book.entered.clear()
+
+    def _contradict(self, contradiction: Contradiction, at: Moment) -> None:
+        order = contradiction.order
+        for held in touched_units(self.book, self.book.accounts[order.account], order)[:1]:
+            if contradiction.mended:
+                self.engine.mend(held, contradiction.kind, order.key, at)
+                continue
+            signed: Decimal = -contradiction.amount if order.side == "SELL" else contradiction.amount
+            self.engine.contradict(held, contradiction.kind, order.key, signed, at)

@@ -1,0 +1,243 @@
+"""The projector of one gateway: from the log to books, breaks and alerts, exactly once (design 3).
+
+1. Each step is one transaction under the checkpoint's lock, so a projector may die, be cut off or run twice: what is
+   committed is folded once.
+2. It is woken by hints (the recorder in this process, NOTIFY from any other), and by a timer, which is the truth.
+3. After a step that failed the working set at hand is worth nothing and is loaded anew.
+4. A projector that is not the gateway's first (its instance does not record) keeps out of the way, and steps only when
+   the checkpoint stands still although the log goes on.
+"""
+
+from __future__ import annotations
+
+import random  # noqa: TID251  # backoff jitter
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Final, Never
+
+import msgspec
+import structlog
+import trio
+from sqlalchemy import Connection
+
+from recon.db.raw import cursor_of
+from recon.db.threads import Database
+from recon.errors import DatabaseError
+from recon.log.read import head
+from recon.projection.step import OnTransitions, Step, step
+from recon.projection.working import WorkingSet
+
+#: How often the log is looked at without being woken, in seconds.
+POLL_SECONDS: Final = 1.0
+#: Longest transaction of one step, in seconds; it may load the working set.
+STEP_SECONDS: Final = 30.0
+#: How often a projector that is not the first looks, and how long the checkpoint must stand still for it to step.
+SECOND_SECONDS: Final = 3.0
+#: Longest transaction of such a look, in seconds.
+LOOK_SECONDS: Final = 5.0
+#: Pauses after a failure that passes, doubled from the first to the last, with jitter, in seconds.
+FIRST_PAUSE_SECONDS: Final = 0.05
+LAST_PAUSE_SECONDS: Final = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class ProjectorStatus(msgspec.Struct, frozen=True):
+    """What the projector is doing: `starting`, `following`, `second` (another instance comes first) or `retrying`.
+
+    `seq` is the last position folded, as far as this projector knows; `last_us` the log time there; `pending` tells
+    whether time alone may decide something.
+    """
+
+    gateway: str
+    state: str
+    since: datetime
+    detail: str = ""
+    seq: int = 0
+    last_us: int = 0
+    pending: bool = False
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+class Projector:
+    """Follows one gateway's log into its current edition."""
+
+    def __init__(
+        self,
+        database: Database,
+        gateway: str,
+        *,
+        now: Callable[[], datetime],
+        on_transitions: OnTransitions | None = None,
+        on_step: Callable[[Step], None] = _ignore,
+        on_status: Callable[[ProjectorStatus], None] = _ignore,
+        is_first: Callable[[], bool] = lambda: True,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """Prepare; nothing happens before `run`.
+
+        `on_transitions` runs inside the transaction of a step, in its thread; `on_step` after each commit that folded
+        something, in the Trio task. `is_first` tells whether this instance records the gateway.
+        """
+        self._database = database
+        self._gateway = gateway
+        self._now = now
+        self._on_transitions = on_transitions
+        self._on_step = on_step
+        self._on_status = on_status
+        self._is_first = is_first
+        self._draw = draw
+        self._woken = trio.Event()
+        self._working: WorkingSet | None = None
+        self._pause = FIRST_PAUSE_SECONDS
+        self._status = ProjectorStatus(gateway, "starting", now())
+
+    @property
+    def status(self) -> ProjectorStatus:
+        """Return what the projector is doing now."""
+        return self._status
+
+    @property
+    def pending(self) -> bool:
+        """Tell whether time alone may decide something, so that log time should pass each second."""
+        return self._status.pending
+
+    def hint(self, seq: int | None = None) -> None:
+        """Look at the log at once, unless what was appended (up to `seq`) is folded; call it in the Trio thread."""
+        if self._is_first() and (seq is None or seq > self._status.seq):
+            self._woken.set()
+
+    async def run(self) -> Never:
+        """Follow the log until cancelled.
+
+        A database that is away for a moment is waited for. Errors: ProjectionError where the books were folded by
+        another version; DatabaseError for one that refuses us; whatever the fold raises on an event it cannot take.
+        """
+        stood_at = -1
+        try:
+            while True:
+                # Before looking, so that whoever hints while we look is not missed.
+                self._woken = trio.Event()
+                try:
+                    if self._is_first():
+                        stood_at = -1
+                        await self._follow()
+                        wait = POLL_SECONDS
+                    else:
+                        stood_at = await self._look(stood_at)
+                        wait = SECOND_SECONDS
+                except DatabaseError as error:
+                    if not error.transient:
+                        raise
+                    await self._retry_later(error)
+                    continue
+                with trio.move_on_after(wait):
+                    await self._woken.wait()
+        finally:
+            self._working = None
+
+    async def _follow(self) -> None:
+        """Step until nothing is left to fold."""
+        while True:
+            done = await self._step()
+            self._tell("following")
+            if not done.folded:
+                return
+
+    async def _step(self) -> Step:
+        working, self._working = self._working, None
+        work = partial(_step, gateway=self._gateway, working=working, on_transitions=self._on_transitions)
+        done = await self._database.run(work, deadline=STEP_SECONDS)
+        self._working = done.working
+        self._pause = FIRST_PAUSE_SECONDS
+        self._status = msgspec.structs.replace(
+            self._status, seq=done.seq, last_us=done.last_us, pending=done.pending
+        )
+        if done.folded:
+            self._on_step(done)
+        return done
+
+    async def _look(self, stood_at: int) -> int:
+        """Leave the work to the first projector, unless it stands still; return where the checkpoint stands."""
+        self._working = None
+        last, folded = await self._database.run(partial(_positions, gateway=self._gateway), deadline=LOOK_SECONDS)
+        self._status = msgspec.structs.replace(self._status, seq=folded, pending=False)
+        self._tell("second")
+        if folded == stood_at and last > folded:
+            _log.warning("the first projector stands still; stepping in", gateway=self._gateway, seq=folded)
+            await self._follow()
+        return folded
+
+    async def _retry_later(self, error: DatabaseError) -> None:
+        _log.warning("projection waits for the database", gateway=self._gateway, reason=str(error))
+        self._tell("retrying", str(error))
+        pause = self._pause * (0.5 + 0.5 * self._draw())
+        self._pause = min(2 * self._pause, LAST_PAUSE_SECONDS)
+        await trio.sleep(pause)
+
+    def _tell(self, state: str, detail: str = "") -> None:
+        if (self._status.state, self._status.detail) != (state, detail):
+            self._status = msgspec.structs.replace(self._status, state=state, detail=detail, since=self._now())
+            self._on_status(self._status)
+
+
+def _step(self) -> Step:
+        working, self._working = self._working, None
+        work = partial(_step, gateway=self._gateway, working=working, on_transitions=self._on_transitions)
+        done = await self._database.run(work, deadline=STEP_SECONDS)
+        self._working = done.working
+        self._pause = FIRST_PAUSE_SECONDS
+        self._status = msgspec.structs.replace(
+            self._status, seq=done.seq, last_us=done.last_us, pending=done.pending
+        )
+        if done.folded:
+            self._on_step(done)
+        return done
+
+    async def _look(self, stood_at: int) -> int:
+        """Leave the work to the first projector, unless it stands still; return where the checkpoint stands."""
+        self._working = None
+        last, folded = await self._database.run(partial(_positions, gateway=self._gateway), deadline=LOOK_SECONDS)
+        self._status = msgspec.structs.replace(self._status, seq=folded, pending=False)
+        self._tell("second")
+        if folded == stood_at and last > folded:
+            _log.warning("the first projector stands still; stepping in", gateway=self._gateway, seq=folded)
+            await self._follow()
+        return folded
+
+    async def _retry_later(self, error: DatabaseError) -> None:
+        _log.warning("projection waits for the database", gateway=self._gateway, reason=str(error))
+        self._tell("retrying", str(error))
+        pause = self._pause * (0.5 + 0.5 * self._draw())
+        self._pause = min(2 * self._pause, LAST_PAUSE_SECONDS)
+        await trio.sleep(pause)
+
+    def _tell(self, state: str, done: Step | None, detail: str = "") -> None:
+        before = self._status
+        if done is not None:
+            before = msgspec.structs.replace(before, seq=done.seq, last_us=done.last_us, pending=done.pending)
+        changed = (before.state, before.detail) != (state, detail)
+        since = self._now() if changed else before.since
+        self._status = msgspec.structs.replace(before, state=state, detail=detail, since=since)
+        if changed:
+            self._on_status(self._status)
+
+
+def _step(
+    connection: Connection, *, gateway: str, working: WorkingSet | None, on_transitions: OnTransitions | None
+) -> Step:
+    return step(connection, gateway, working, on_transitions=on_transitions)
+
+
+def _positions(connection: Connection, *, gateway: str) -> tuple[int, int]:
+    """Return the log's last position and how far the current edition has been folded."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            "SELECT seq FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,)
+        )
+        row = cursor.fetchone()
+    return head(connection, gateway), 0 if row is None else int(row[0])

@@ -1,0 +1,105 @@
+"""One step of projection: events after the checkpoint, folded and written in one transaction (design 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.db.raw import cursor_of
+from recon.errors import ProjectionError
+from recon.log.read import PAGE_EVENTS, page
+from recon.projection.fold import VERSION, read
+from recon.projection.working import WorkingSet, load
+from recon.reconciliation.breaks import Transition
+
+#: Told of the transitions of a step, within its transaction.
+OnTransitions = Callable[[Connection, WorkingSet, list[Transition]], None]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one step did: how many events, where it stands, and whether time alone may decide something."""
+
+    working: WorkingSet
+    folded: int
+    seq: int
+    last_us: int
+    pending: bool
+
+
+def current_edition(connection: Connection, gateway: str) -> int:
+    """Return the current edition of a gateway, made when there is none."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            "SELECT edition FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,)
+        )
+        row = cursor.fetchone()
+        if row is not None:
+            return int(row[0])
+        cursor.execute(
+            "INSERT INTO recon_store.editions (gateway, edition, fold_version, state)"
+            " SELECT %s, coalesce(max(edition), 0) + 1, %s, 'current' FROM recon_store.editions WHERE gateway = %s"
+            " ON CONFLICT DO NOTHING",
+            (gateway, VERSION, gateway),
+        )
+    return current_edition(connection, gateway)
+
+
+def lock(connection: Connection, gateway: str, edition: int) -> tuple[int, bytes, str, int]:
+    """Lock an edition's checkpoint for this transaction; return (seq, clock, state, fold version)."""
+    with cursor_of(connection, binary=True) as cursor:
+        cursor.execute(
+            "SELECT seq, clock, state, fold_version FROM recon_store.editions"
+            " WHERE gateway = %s AND edition = %s FOR NO KEY UPDATE",
+            (gateway, edition),
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise ProjectionError(f"edition {edition} of gateway {gateway!r} is gone; start again from the current one")
+    return row[0], row[1], row[2], row[3]
+
+
+def step(
+    connection: Connection,
+    gateway: str,
+    working: WorkingSet | None,
+    *,
+    edition: int | None = None,
+    until: int | None = None,
+    limit: int = PAGE_EVENTS,
+    on_transitions: OnTransitions | None = None,
+) -> Step:
+    """Fold the next events of a gateway into an edition (by default the current one), and write the result.
+
+    `working` is used where it still stands at the checkpoint, else loaded anew. A failed step leaves it unusable.
+    Errors: ProjectionError where the edition was folded by another version; `recon rebuild` mends it.
+    """
+    for _ in range(3):
+        wanted = current_edition(connection, gateway) if edition is None else edition
+        seq, clock, state, version = lock(connection, gateway, wanted)
+        if edition is not None or state == "current":
+            break
+    else:
+        raise ProjectionError(f"the current edition of gateway {gateway!r} keeps changing; try again")
+    if version != VERSION:
+        message = f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION}; run `recon rebuild`"
+        raise ProjectionError(message)
+    if working is None or working.edition != wanted or working.seq != seq:
+        working = load(connection, gateway, wanted, seq=seq, clock=clock)
+    wants = limit if until is None else min(limit, until - seq)
+    found = page(connection, gateway, seq, wants) if wants > 0 else []
+    if found:
+        reads = [read(event) for event in found]
+        working.prepare(connection, reads)
+        working.fold.fold(reads)
+        transitions = working.save(connection, found[-1].seq)
+        if transitions and on_transitions is not None:
+            on_transitions(connection, working, transitions)
+    return Step(
+        working=working,
+        folded=len(found),
+        seq=working.seq,
+        last_us=working.book.clock.last_us,
+        pending=bool(working.engine.restless),
+    )

@@ -1,0 +1,142 @@
+"""The working set of one edition: loaded from its tables, folded into, written back. Synchronous, on a Connection."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.books import rules as rules_
+from recon.books import store as books_store
+from recon.books.book import Book, Changes, Clock
+from recon.books.orders import Order
+from recon.books.rules import Rules
+from recon.db.raw import cursor_of
+from recon.ems.messages import OrderReports, Symbols
+from recon.log import events
+from recon.projection.fold import Fold, Read
+from recon.reconciliation import store as comparison_store
+from recon.reconciliation.breaks import Transition
+from recon.reconciliation.engine import Engine
+
+#: Orders kept at hand between batches; older ones are read again when a report names them.
+MAX_ORDERS: Final = 20_000
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+_clock: Final = msgspec.msgpack.Decoder(Clock).decode
+
+
+class WorkingSet:
+    """One edition of a gateway's books at hand, at one log position.
+
+    Valid only as long as nobody else has folded into the edition: whoever holds the checkpoint's lock compares `seq`.
+    """
+
+    def __init__(self, edition: int, seq: int, fold: Fold) -> None:
+        """Stand at a position of an edition."""
+        self.edition = edition
+        self.seq = seq
+        self.fold = fold
+
+    @property
+    def book(self) -> Book:
+        """Return the books."""
+        return self.fold.book
+
+    @property
+    def engine(self) -> Engine:
+        """Return the comparisons."""
+        return self.fold.engine
+
+    def prepare(self, connection: Connection, reads: list[Read]) -> None:
+        """Load the orders that these events may touch."""
+        book = self.book
+        clients: set[tuple[str, str]] = set()
+        exchanges: set[tuple[str, str]] = set()
+        whole: set[str] = set()
+        for item in reads:
+            message = None if item.decoded is None else item.decoded.message
+            if isinstance(message, OrderReports):
+                if message.complete and message.account is not None:
+                    whole.add(message.account)
+                for row in message.rows:
+                    account = row.account or message.account
+                    if account is None:
+                        continue
+                    if row.client_order_id is not None and (account, row.client_order_id) not in book.by_client:
+                        clients.add((account, row.client_order_id))
+                    if row.exchange_order_id is not None and (account, row.exchange_order_id) not in book.by_exchange:
+                        exchanges.add((account, row.exchange_order_id))
+            elif isinstance(message, Symbols):
+                whole.update(name for name, account in book.accounts.items() if account.waiting)
+        for name in sorted(whole):
+            books_store.load_open_orders(connection, book, self.edition, name)
+        books_store.load_orders(
+            connection, book, self.edition, client_ids=sorted(clients), exchange_ids=sorted(exchanges)
+        )
+
+    def save(self, connection: Connection, seq: int) -> list[Transition]:
+        """Write what was folded up to a position, and return the transitions that came of it."""
+        book, engine = self.book, self.engine
+        changes, book.changes = book.changes, Changes()
+        changed, engine.changed = engine.changed, {}
+        transitions, engine.transitions = engine.transitions, []
+        for key, held in changes.units.items():
+            changed.setdefault(key, held)
+        books_store.save(connection, book, self.edition, changes)
+        comparison_store.save(connection, engine, self.edition, changed.values(), transitions)
+        with cursor_of(connection) as cursor:
+            cursor.execute(
+                "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",
+                (seq, _pack(book.clock), book.gateway, self.edition),
+            )
+        self.seq = seq
+        self._forget_orders()
+        return transitions
+
+    def _forget_orders(self) -> None:
+        """Keep the bound on orders at hand; all generations of a client id go together, or none."""
+        book = self.book
+        excess = len(book.orders) - MAX_ORDERS
+        if excess <= 0:
+            return
+        going: list[Order] = []
+        for order in book.orders.values():
+            if len(going) >= excess + MAX_ORDERS // 10:
+                break
+            going.append(order)
+        for order in going:
+            key = (order.account, order.client_order_id or "")
+            for generation in list(book.by_client.get(key, [order])):
+                book.forget_order(generation)
+
+
+def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock: bytes) -> WorkingSet:
+    """Load an edition's working set as it stands at its checkpoint."""
+    book = Book(gateway, _clock(clock) if clock else Clock(), _rules(connection, gateway, seq))
+    comparisons = comparison_store.load(connection, gateway, edition)
+    books_store.load(
+        connection, book, edition, lows={key: comparison.low for key, comparison in comparisons.items()}
+    )
+    engine = Engine(book)
+    for key, comparison in comparisons.items():
+        engine.add(book.units[key], comparison)
+    return WorkingSet(edition, seq, Fold(book, engine))
+
+
+def _rules(connection: Connection, gateway: str, seq: int) -> Rules:
+    """Return the rules in force at a log position: those of the last rules event up to it."""
+    with cursor_of(connection, binary=True) as cursor:
+        cursor.execute(
+            "SELECT payload FROM recon_store.log_events WHERE gateway = %s AND kind = %s AND seq <= %s"
+            " ORDER BY seq DESC LIMIT 1",
+            (gateway, events.RULES, seq),
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return Rules()
+    try:
+        return rules_.parse(row[0])
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return Rules()

@@ -1,0 +1,131 @@
+"""Holding an observation against the cuts it may have seen. Pure (semantics 5.1).
+
+1. A cut lies within one window of the observation, and not before the last cut agreed on.
+2. The earliest cut that fits is taken: it leaves later observations the most room.
+3. An exact fit is preferred to one within tolerance.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from recon.books.observations import Observation
+from recon.books.rules import Tolerance
+from recon.books.units import Held
+from recon.exact import ZERO
+from recon.reconciliation.state import MAX_CANDIDATES, Hypothesis
+from recon.reconciliation.tolerance import total
+
+
+def window_of(held: Held, observation: Observation, low: int, window: int) -> tuple[int, int]:
+    """Return the first and the last position on the timeline that an observation may have seen."""
+    timeline = held.timeline
+    first = max(timeline.at(low), timeline.first_cut(observation.clock - window))
+    return first, max(first, timeline.last_cut(observation.clock + window))
+
+
+def fit(
+    held: Held, observation: Observation, *, residual: Decimal, low: int, window: int, slack: Decimal, rules: Tolerance
+) -> tuple[int, Decimal] | None:
+    """Return the position of the earliest cut that fits a residual, and the reading that fits; None where none does.
+
+    `low` is the entry number that cuts may not go behind, `slack` the books' slack at the last agreement.
+    """
+    timeline = held.timeline
+    first, last = window_of(held, observation, low, window)
+    offset = (held.unit.opening or ZERO) + residual
+    totals = timeline.totals
+    for value in observation.values:
+        wanted = value - offset
+        for position in range(first, last + 1):
+            if totals[position] == wanted:
+                return position, value
+    rate = held.unit.rate_usd
+    for value in observation.values:
+        for position in range(first, last + 1):
+            expected = totals[position] + offset
+            bound = total(
+                rules, reported=value, expected=expected, slack=timeline.slacks[position] - slack, rate_usd=rate
+            )
+            if abs(value - expected) <= bound:
+                return position, value
+    return None
+
+
+def residuals(held: Held, observation: Observation, *, low: int, window: int, opening: Decimal) -> list[Hypothesis]:
+    """Return the distinct residuals that an observation allows, oldest cut first."""
+    timeline = held.timeline
+    first, last = window_of(held, observation, low, window)
+    found: dict[Decimal, Hypothesis] = {}
+    for position in range(first, last + 1):
+        residual = observation.values[0] - opening - timeline.totals[position]
+        number = timeline.numbers[position]
+        if residual not in found:
+            found[residual] = Hypothesis(
+                residual=residual,
+                low=number,
+                origin=number,
+                since=observation.clock,
+                since_seq=observation.seq,
+                since_us=observation.us,
+                price=observation.price,
+            )
+    return list(found.values())
+
+
+def weigh(
+    held: Held, observation: Observation, candidates: list[Hypothesis], *, window: int, slack: Decimal, rules: Tolerance
+) -> list[Hypothesis]:
+    """Hold every candidate against an observation; return those that are not worn out, with their new standing."""
+    kept: list[Hypothesis] = []
+    for candidate in candidates:
+        found = fit(
+            held,
+            observation,
+            residual=candidate.residual,
+            low=candidate.low,
+            window=window,
+            slack=slack,
+            rules=rules,
+        )
+        if found is None:
+            judged = msgspec.structs.replace(candidate, misses=candidate.misses + 1, fitting=False)
+        else:
+            low = held.timeline.numbers[found[0]]
+            lag = candidate.lag + lag_of(held, observation, candidate.residual, low, window)
+            judged = msgspec.structs.replace(candidate, low=low, lag=lag, fits=candidate.fits + 1, fitting=True)
+        if not judged.worn:
+            kept.append(judged)
+    return kept
+
+
+def lag_of(held: Held, observation: Observation, residual: Decimal, low: int, window: int) -> int:
+    """Return how long before or after an observation the books stood nearest to it under a residual, in clock time."""
+    timeline = held.timeline
+    first, last = window_of(held, observation, low, window)
+    wanted = observation.values[0] - (held.unit.opening or ZERO) - residual
+    nearest = window
+    for position in range(first, last + 1):
+        if abs(timeline.totals[position] - wanted) <= timeline.slacks[-1] - timeline.slacks[0]:
+            until = timeline.clocks[position + 1] if position < timeline.last() else observation.clock
+            early, late = observation.clock - until, timeline.clocks[position] - observation.clock
+            nearest = min(nearest, max(early, late, 0))
+    return nearest
+
+
+def joined(candidates: list[Hypothesis], fresh: list[Hypothesis]) -> list[Hypothesis]:
+    """Add residuals that are not among the candidates yet, within the bound; the weakest go first."""
+    known = {candidate.residual for candidate in candidates}
+    together = [*candidates, *(candidate for candidate in fresh if candidate.residual not in known)]
+    if len(together) <= MAX_CANDIDATES:
+        return together
+    weakest = sorted(together, key=lambda candidate: (candidate.score, candidate.since))[: -MAX_CANDIDATES]
+    going = {candidate.residual for candidate in weakest}
+    return [candidate for candidate in together if candidate.residual not in going]
+
+
+def best(candidates: list[Hypothesis]) -> Hypothesis:
+    """Return the candidate with the best standing; of equals the nearest in time, then the newest cut's."""
+    return max(reversed(candidates), key=lambda candidate: (candidate.score, -candidate.lag // candidate.fits))

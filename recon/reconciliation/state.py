@@ -1,0 +1,141 @@
+"""What reconciliation remembers of a unit between events. Pure; stored with the unit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, Literal
+
+import msgspec
+
+from recon.books.observations import Observation
+from recon.exact import ZERO
+
+#: Observations of one unit that wait for their window; beyond it the oldest is judged early.
+MAX_QUEUE: Final = 512
+#: Residuals that one chain carries as candidates.
+MAX_CANDIDATES: Final = 128
+#: Observations that a candidate may miss before it must fit three times as many.
+MAX_MISSES: Final = 2
+#: A unit that is usually observed within so many windows is waited for half as long again before silence decides.
+MAX_GAP_WINDOWS: Final = 12
+#: How far ahead of all others an opening's best candidate must be while things are in motion.
+OPENING_LEAD: Final = 3
+#: Agreements remembered per unit, to find the origin of a break.
+MAX_TRAIL: Final = 64
+#: Closed breaks remembered per unit, so that a recurrence reopens and counts.
+MAX_CLOSED: Final = 16
+
+BreakState = Literal["pending", "open", "cleared", "dismissed"]
+
+
+class Hypothesis(msgspec.Struct):
+    """A residual that observations allow, and how well it has done since the one that first allowed it."""
+
+    residual: Decimal
+    #: The entry after which its latest cut was.
+    low: int
+    #: The entry after which its first cut was, and where and when the observation was.
+    origin: int
+    since: int
+    since_seq: int
+    since_us: int
+    #: Contracts: the average entry price reported with that observation.
+    price: Decimal | None = None
+    fits: int = 1
+    misses: int = 0
+    #: How far in time, in all, the cuts that fit were from their observations: the truth is seldom far.
+    lag: int = 0
+    #: Whether it fits the latest observation.
+    fitting: bool = True
+
+    @property
+    def score(self) -> int:
+        """Weigh fits against misses: reports that cross each other make even the truth miss now and then."""
+        return self.fits - 2 * self.misses
+
+    @property
+    def worn(self) -> bool:
+        """Tell whether it has missed too often to be the truth."""
+        return self.misses > MAX_MISSES and 3 * self.misses > self.fits
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """An observation that fitted: where, when, and what it said."""
+
+    seq: int
+    clock: int
+    value: Decimal
+
+
+class Break(msgspec.Struct):
+    """One step of a unit's residual that no cut explains (semantics 8)."""
+
+    id: str
+    case_id: str
+    cause: str
+    certainty: str
+    state: BreakState
+    amount: Decimal
+    candidates: list[Decimal]
+    #: When it was first seen in a report, and when it became a break.
+    seen_us: int
+    opened_us: int
+    origin_seq: int
+    after_seq: int
+    until_seq: int
+    closed_us: int | None = None
+    occurrences: int = 1
+    #: Entries of the unit when it opened: what is booked later may clear it.
+    entries: int = 0
+    #: Whether the amount is part of the unit's residual (a contradiction of reports is not).
+    owns_residual: bool = True
+    offset_by: str | None = None
+    note: str = ""
+
+
+class Chain(msgspec.Struct):
+    """Observations that do not fit, from the first on (semantics 5.2)."""
+
+    clock: int
+    seq: int
+    us: int
+    candidates: list[Hypothesis]
+    last: Observation
+    #: Whether the last observation failed to fit what is owned.
+    failed: bool
+    pending: Break
+
+
+class Comparison(msgspec.Struct):
+    """The state of one unit's comparison, and the last result of it."""
+
+    residual: Decimal = ZERO
+    low: int = 0
+    #: Slack of the books at the last agreement; tolerance grows from there.
+    slack: Decimal = ZERO
+    queue: list[Observation] = []
+    chain: Chain | None = None
+    #: Candidates for the opening, while there is none (semantics 4.2).
+    opening: list[Hypothesis] = []
+    #: The next observation opens a cash book: what is unexplained until then is the past (semantics 3.5).
+    rebase: bool = False
+    breaks: list[Break] = []
+    closed: list[Break] = []
+    trail: list[Agreement] = []
+    #: The latest judged observation and the cut it was held against.
+    reported: Decimal | None = None
+    inferred: bool = False
+    observed_us: int | None = None
+    observed_seq: int | None = None
+    observed_clock: int = 0
+    #: How long after each other observations come, as a running mean: a polled unit is not silent between polls.
+    gap: int = 0
+    cut_number: int = 0
+    cut_seq: int = 0
+    cut_total: Decimal = ZERO
+    cut_explained: Decimal = ZERO
+
+    @property
+    def restless(self) -> bool:
+        """Tell whether the passing of time alone may decide something."""
+        return bool(self.queue or self.chain is not None or self.opening)

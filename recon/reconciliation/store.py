@@ -1,0 +1,123 @@
+"""Loading and writing comparisons and breaks. Synchronous, on a Connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.books.store import text
+from recon.books.units import Held, UnitKey
+from recon.db.bulk import Cell, write
+from recon.db.raw import cursor_of
+from recon.reconciliation import causes, schema
+from recon.reconciliation.breaks import Transition, amount_usd
+from recon.reconciliation.engine import Engine
+from recon.reconciliation.state import Comparison
+from recon.reconciliation.verdicts import judge
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+_comparison: Final = msgspec.msgpack.Decoder(Comparison).decode
+
+_COMPARISON: Final = (
+    "account", "unit_kind", "unit", "judgement", "reported", "inferred", "observed_at", "cut_seq", "cut_entry",
+    "cut_fills", "cut_explained", "data",
+)  # fmt: skip
+_BREAK: Final = (
+    "id", "case_id", "account", "unit_kind", "unit", "cause", "certainty", "state", "amount", "amount_usd",
+    "candidates", "opened_at", "closed_at", "after_seq", "until_seq", "occurrences", "owns_residual", "offset_by",
+    "rules_version", "note",
+)  # fmt: skip
+_HISTORY: Final = ("id", "seq", "number", "event", "at", "state", "amount", "cause", "reason")
+
+
+def load(connection: Connection, gateway: str, edition: int) -> dict[UnitKey, Comparison]:
+    """Load what is remembered of every unit's comparison."""
+    with cursor_of(connection, binary=True) as cursor:
+        cursor.execute(
+            "SELECT account, unit_kind, unit, data FROM recon_store.comparisons WHERE gateway = %s AND edition = %s",
+            (gateway, edition),
+        )
+        return {(account, kind, unit): _comparison(data) for account, kind, unit, data in cursor}
+
+
+def save(
+    connection: Connection, engine: Engine, edition: int, changed: Iterable[Held], transitions: list[Transition]
+) -> None:
+    """Write what a batch changed."""
+    fixed: list[tuple[str, Cell]] = [("gateway", engine.book.gateway), ("edition", edition)]
+    rows = [_comparison_row(held, engine.of(held)) for held in changed]
+    write(connection, schema.comparisons, fixed, _COMPARISON, rows, on_conflict="update")
+    last = {transition.break_.id: transition for transition in transitions}
+    rows = [_break_row(engine, transition) for transition in last.values()]
+    write(connection, schema.breaks, fixed, _BREAK, rows, on_conflict="update")
+    write(connection, schema.break_history, fixed, _HISTORY, _history_rows(transitions), on_conflict="update")
+
+
+def _comparison_row(held: Held, comparison: Comparison) -> tuple[Cell, ...]:
+    unit = held.unit
+    return (
+        unit.account,
+        unit.kind,
+        unit.code,
+        judge(unit, comparison),
+        text(comparison.reported),
+        comparison.inferred,
+        comparison.observed_us,
+        comparison.cut_seq if comparison.observed_us is not None else None,
+        comparison.cut_number,
+        str(comparison.cut_total - comparison.cut_explained),
+        str(comparison.cut_explained),
+        _pack(comparison),
+    )
+
+
+def _break_row(engine: Engine, transition: Transition) -> tuple[Cell, ...]:
+    known = transition.break_
+    unit = engine.book.units[transition.account, transition.kind, transition.unit].unit
+    return (
+        known.id,
+        known.case_id,
+        transition.account,
+        transition.kind,
+        transition.unit,
+        known.cause,
+        known.certainty,
+        known.state,
+        str(known.amount),
+        text(amount_usd(unit, known.amount)),
+        msgspec.json.encode([str(candidate) for candidate in known.candidates]).decode(),
+        known.opened_us,
+        known.closed_us,
+        known.after_seq,
+        known.until_seq,
+        known.occurrences,
+        known.owns_residual,
+        known.offset_by,
+        causes.VERSION,
+        known.note,
+    )
+
+
+def _history_rows(transitions: list[Transition]) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    numbers: dict[tuple[str, int], int] = {}
+    for transition in transitions:
+        known = transition.break_
+        number = numbers[known.id, transition.seq] = numbers.get((known.id, transition.seq), 0) + 1
+        rows.append(
+            (
+                known.id,
+                transition.seq,
+                number,
+                transition.event,
+                transition.us,
+                known.state,
+                str(known.amount),
+                known.cause,
+                transition.reason,
+            )
+        )
+    return rows

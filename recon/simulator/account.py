@@ -1,0 +1,298 @@
+"""The gateway's side of one account: what it has learnt of the venue, and what it tells its clients.
+
+The venue is the truth. Each change of it travels to the gateway as a report, a balance or a position message,
+each with a delay of its own; the gateway forwards what arrives, and greets a new connection with what it has
+learnt by then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import partial
+from typing import Final, Protocol
+
+from recon.exact import ZERO
+from recon.simulator.agenda import Agenda, Queues
+from recon.simulator.dice import Dice, stream
+from recon.simulator.faults import Fault, FaultKind
+from recon.simulator.habits import MIN_DELAY_SECONDS, AveragePrice
+from recon.simulator.instruments import Side
+from recon.simulator.ledger import Entry, Unit
+from recon.simulator.market import Change, Market
+from recon.simulator.orders import EARLY, Order, Report, Status
+from recon.simulator.plan import AccountPlan
+from recon.simulator.stamps import ticks
+from recon.simulator.wire import PositionRow, Process, Row, Writer
+
+#: How often and how long the units of a fault are polled again afterwards, in seconds: an engine that waits
+#: for further observations gets them even where trading rests.
+REPOLL_EVERY_SECONDS: Final = 1.2
+REPOLL_FOR_SECONDS: Final = 8.4
+#: A stale first snapshot is followed by fresh rows after this long, in seconds.
+_FRESHENED_AFTER_SECONDS: Final = 0.4
+#: A duplicated report comes at once and again after this long, in seconds.
+_DUPLICATE_AFTER_SECONDS: Final = 0.7
+
+
+class Stage(Protocol):
+    """What an account needs of its gateway."""
+
+    agenda: Agenda
+    process: Process
+
+    def send(self, payload: bytes) -> bool:
+        """Send to whoever is connected; tell whether anybody is."""
+
+    def quiet(self) -> bool:
+        """Tell whether all ordinary trading is held back."""
+
+    def planted(self, fault: Fault, account: str, entries: Iterable[Entry], *, ends_at: int | None = None) -> None:
+        """Record what a fault did."""
+
+
+class Account:
+    """One account at the gateway, with its market behind it."""
+
+    def __init__(self, plan: AccountPlan, seed: int, gateway: str, stage: Stage) -> None:
+        self.plan = plan
+        self.name = plan.account
+        self._stage = stage
+        self._agenda = stage.agenda
+        self._habits = plan.habits
+        self._writer = Writer(plan.account, plan.habits)
+        self._dice = stream(seed, gateway, plan.account, "messages")
+        self._lanes = Queues()
+        self._unpolled: set[Unit] = set()
+        self._before: deque[tuple[int, str, Decimal]] = deque()
+        self._paused: dict[str, int | None] = {}
+        self._assets = {asset.code: asset for asset in plan.assets}
+        ids = stream(seed, gateway, plan.account, "ids")
+        self.market = Market(plan, stage.agenda, ids, held_back=self.held_back, told=self._changed)
+        self._known_orders: dict[Order, Report] = {}
+        self._known_balances = dict(self.market.ledger.balances)
+        self._known_positions = {self._key(row): row for row in self._position_rows()}
+        #: Orders that ended with fills nobody was told of.
+        self.missed: list[Order] = []
+        #: Reported off by this, per balance row.
+        self.bias: dict[str, Decimal] = {}
+        #: This many of the next reports are sent three times.
+        self.duplicates_due = 0
+
+    def begin(self) -> None:
+        """Start the habits that go by the clock."""
+        if self._habits.polled_every is not None:
+            self._agenda.after(ticks(self._habits.polled_every), self._poll)
+
+    def pause(self, symbol: str, until: int | None) -> None:
+        """Let nobody trade a symbol until a time in ticks, or (None) for the rest of the day."""
+        self._paused[symbol] = until
+
+    def pause_contracts(self, until: int) -> None:
+        """Let nobody trade any contract until a time in ticks."""
+        for each in self.plan.instruments:
+            if each.is_contract:
+                self.pause(each.symbol, until)
+
+    def held_back(self, symbol: str) -> bool:
+        """Tell whether ordinary trading of a symbol rests now."""
+        until = self._paused.get(symbol, 0)
+        return self._stage.quiet() or until is None or self._agenda.now < until
+
+    def misreport(self, asset: str, step: Decimal) -> Entry:
+        """Report a balance off by a step from now on; return it as if it were an entry."""
+        self.bias[asset] = self.bias.get(asset, ZERO) + step
+        return Entry(Unit("asset", asset), step)
+
+    def units(self) -> frozenset[Unit]:
+        """Return every unit of the account."""
+        contracts = (each.symbol for each in self.plan.instruments if each.is_contract)
+        return frozenset(Unit("asset", code) for code in self._assets) | {Unit("contract", each) for each in contracts}
+
+    # From the venue to the gateway.
+
+    def _changed(self, change: Change) -> None:
+        arrives = self._tell(change)
+        fault = change.script.fault
+        if fault is not None:
+            late = fault.kind is FaultKind.LATE_FILL and bool(change.entries)
+            hidden = change.entries if late or change.step.lost else ()
+            if hidden or change.fees:
+                self._stage.planted(fault, self.name, (*hidden, *change.fees), ends_at=arrives if late else None)
+        self.observe({entry.unit for entry in (*change.entries, *change.fees)})
+        if change.report.status is Status.NEW and self._dice.random() < self._habits.manager_share:
+            self._tell_lock(change.report.order)
+
+    def _delay(self, longest: float) -> int:
+        return ticks(self._dice.uniform(MIN_DELAY_SECONDS, max(longest, MIN_DELAY_SECONDS)))
+
+    def _tell(self, change: Change) -> int | None:
+        """Send a report on its way; return when it arrives, None for never."""
+        report, step = change.report, change.step
+        order, now = report.order, self._agenda.now
+        if step.lost:
+            self._known_orders.pop(order, None)
+            return None
+        if report.status in EARLY and not self._habits.early_reports:
+            return None
+        # Contracts keep their order: by the average method, what is realised depends on it.
+        lane = f"contract/{order.instrument.symbol}" if order.instrument.is_contract else f"order/{order.exchange_id}"
+        if step.delay is not None:
+            arrives = now + step.delay
+        else:
+            arrives = self._lanes.arrival(lane, now, self._delay(self._habits.report_delay))
+        if report.is_final and not order.instrument.is_contract:
+            self._lanes.close(lane)
+        self._agenda.at(arrives, partial(self._learn_report, report))
+        return arrives
+
+    def observe(self, units: Iterable[Unit], *, again: bool = False) -> None:
+        """Send balance and position messages of these units, as they are now, on their way.
+
+        `again` sends what did not change too, and does not wait for the next poll.
+        """
+        for unit in sorted(units):
+            if self._habits.polled_every is not None and not again:
+                self._unpolled.add(unit)
+                continue
+            lane = f"{unit.kind}/{unit.code}"
+            arrives = self._lanes.arrival(lane, self._agenda.now, self._delay(self._habits.balance_delay))
+            if unit.kind == "asset":
+                balance = self.market.ledger.balances[unit.code]
+                self._agenda.at(arrives, partial(self._learn_balance, unit.code, balance))
+            else:
+                rows = [row for row in self._position_rows() if row.instrument.symbol == unit.code]
+                self._agenda.at(arrives, partial(self._learn_positions, rows, again=again))
+
+    def repoll(self, units: Iterable[Unit], since: int | None = None) -> None:
+        """Observe these units again and again for a while, from now or from a later time."""
+        wanted = frozenset(units)
+        start = self._agenda.now if since is None else since
+        for turn in range(1, int(REPOLL_FOR_SECONDS / REPOLL_EVERY_SECONDS) + 1):
+            self._agenda.at(start + ticks(turn * REPOLL_EVERY_SECONDS), partial(self.observe, wanted, again=True))
+
+    def _poll(self) -> None:
+        due, self._unpolled = self._unpolled, set()
+        self.observe(due, again=True)
+        self._agenda.after(ticks(self._habits.polled_every or 1.0), self._poll)
+
+    def _position_rows(self) -> Iterator[PositionRow]:
+        for each in self.plan.instruments:
+            if not each.is_contract:
+                continue
+            legs = [(side, self.market.ledger.legs[each.symbol, side]) for side in (Side.BUY, Side.SELL)]
+            if not self._habits.hedge:  # one row: the leg that is held, or a flat one
+                legs = [pair for pair in legs if pair[1].quantity] or legs[:1]
+            for side, leg in legs:
+                yield PositionRow(each, side, leg.quantity, leg.entry_price(each.kind))
+
+    def _key(self, row: PositionRow) -> tuple[str, str]:
+        """Return what a position row replaces: one leg in hedge mode, else the whole position."""
+        return (row.instrument.symbol, row.side.value if self._habits.hedge else "")
+
+    # At the gateway, and from it to the client.
+
+    def _learn_report(self, report: Report) -> None:
+        order = report.order
+        if len(report.history) > order.known:
+            order.known = len(report.history)
+            if report.is_final:
+                self._known_orders.pop(order, None)
+            else:
+                self._known_orders[order] = report
+        unpriced = bool(report.filled) and self._habits.average_price is not AveragePrice.PRESENT
+        if self._send_report(report, priced=not unpriced):
+            order.disclosed = max(order.disclosed, report.filled)
+        elif report.is_final and order.disclosed < order.filled:
+            self.missed.append(order)
+        if unpriced:
+            self._agenda.after(ticks(self._habits.average_price_after), partial(self._send_report, report))
+
+    def _send_report(self, report: Report, *, priced: bool = True) -> bool:
+        row = self._writer.report_row(report, priced=priced)
+        payload = self._writer.update("ORDER_EXEC_REPORT_UPDATE", row)
+        heard = self._stage.send(payload)
+        if self.duplicates_due and heard:
+            self.duplicates_due -= 1
+            self._stage.send(payload)
+            self._agenda.after(ticks(_DUPLICATE_AFTER_SECONDS), partial(self._stage.send, payload))
+        return heard
+
+    def _learn_balance(self, asset: str, balance: Decimal) -> None:
+        self._remember(asset)
+        self._known_balances[asset] = balance
+        self._stage.send(self._writer.update("BALANCE_UPDATE", self._balance_row(asset, balance)))
+
+    def _tell_lock(self, order: Order) -> None:
+        """Let the gateway's balance manager tell the lock of a new order; the total is what it knew."""
+        each = order.instrument
+        if not each.is_contract:
+            asset = each.quote_row if order.side is Side.BUY else each.base_row
+            row = self._balance_row(asset, self._known_balances[asset], by="BALANCE_MANAGER")
+            self._stage.send(self._writer.update("BALANCE_UPDATE", row))
+
+    def _learn_positions(self, rows: Iterable[PositionRow], *, again: bool) -> None:
+        for row in rows:
+            key = self._key(row)
+            if again or self._known_positions.get(key) != row:
+                self._known_positions[key] = row
+                self._stage.send(self._writer.update("POSITION_UPDATE", self._position_row(row)))
+
+    def _balance_row(self, asset: str, balance: Decimal, by: str = "EXCHANGE") -> Row:
+        reported = balance + self.bias.get(asset, ZERO)
+        return self._writer.balance_row(self._assets[asset], reported, self.market.locked(asset), by)
+
+    def _position_row(self, row: PositionRow) -> Row:
+        return self._writer.position_row(row, self.market.marks[row.instrument.symbol])
+
+    def heartbeat(self, *, running: bool = True) -> bytes:
+        """Render SERVER_INFO."""
+        return self._writer.server_info(self._stage.process, self._agenda.now, running=running)
+
+    def snapshots(self, dice: Dice, *, first: bool) -> list[bytes]:
+        """Render all that a new connection is sent of this account, in a drawn order."""
+        rows = {
+            "SYMBOLS_SNAPSHOT": [self._writer.symbol_row(each) for each in self.plan.instruments],
+            "ORDER_EXEC_REPORT_SNAPSHOT": [self._writer.report_row(each) for each in self._known_orders.values()],
+            "BALANCE_SNAPSHOT": self._balance_rows(stale=first and self._habits.stale_first > 0),
+            "POSITION_SNAPSHOT": [
+                self._position_row(row)
+                for row in self._known_positions.values()
+                if self._habits.zero_rows or row.quantity
+            ],
+        }
+        for order, report in self._known_orders.items():
+            order.disclosed = max(order.disclosed, report.filled)
+        frames = [self.heartbeat(), *(self._writer.snapshot(kind, each) for kind, each in rows.items())]
+        dice.shuffle(frames)
+        return [frame for frame in frames if frame is not None]
+
+    def _balance_rows(self, *, stale: bool) -> list[Row]:
+        balances = dict(self._known_balances)
+        if stale:
+            balances |= self._made_stale()
+        return [
+            self._balance_row(asset, balance)
+            for asset, balance in balances.items()
+            if self._habits.zero_rows or balance + self.bias.get(asset, ZERO)
+        ]
+
+    def _remember(self, asset: str) -> None:
+        """Keep what a stale snapshot could still show."""
+        if self._habits.stale_first:
+            horizon = self._agenda.now - ticks(self._habits.stale_first)
+            while self._before and self._before[0][0] < horizon:
+                self._before.popleft()
+            self._before.append((self._agenda.now, asset, self._known_balances[asset]))
+
+    def _made_stale(self) -> dict[str, Decimal]:
+        """Return what the balances that changed lately were before; fresh rows follow."""
+        horizon = self._agenda.now - ticks(self._habits.stale_first)
+        stale: dict[str, Decimal] = {}
+        for at, asset, before in self._before:
+            if at >= horizon:
+                stale.setdefault(asset, before)
+        fresh = {Unit("asset", asset) for asset in stale}
+        self._agenda.after(ticks(_FRESHENED_AFTER_SECONDS), partial(self.observe, fresh, again=True))
+        return stale

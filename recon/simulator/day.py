@@ -1,0 +1,306 @@
+"""A gateway's day as a state machine driven by simulated time, and its playing without sockets.
+
+`Gateway.advance` returns what is sent up to a time, and what happens to the connections; `connect` returns
+the snapshots of a new connection. While nobody is connected messages are dropped, and fills go on: a
+reconnect is the only resynchronisation (protocol 3). The same plan, start and calls give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from recon.exact import exact
+from recon.simulator.account import Account
+from recon.simulator.agenda import Agenda
+from recon.simulator.dice import guid, stream
+from recon.simulator.faults import Fault, FaultKind, PlantedFault, UnitKind, drifts
+from recon.simulator.ledger import Entry, Unit
+from recon.simulator.orders import Order
+from recon.simulator.outgoing import Control, ControlKind, Outgoing
+from recon.simulator.plan import GatewayPlan
+from recon.simulator.planting import plant
+from recon.simulator.stamps import from_datetime, ticks, to_datetime
+from recon.simulator.trader import Trader
+from recon.simulator.wire import Process
+
+_HEARTBEAT_SECONDS: Final = 1.0
+#: Ordinary trading resumes this long after everybody is back from an outage ...
+_REST_AFTER_OUTAGE_SECONDS: Final = 0.6
+#: ... but no longer than this, if nobody comes back.
+_MAX_REST_SECONDS: Final = 30.0
+#: Where contracts rest at the beginning, they do so from this long before it.
+_REST_BEFORE_DAY_SECONDS: Final = 1.0
+#: After the last order of the day every unit is told once more, this long after the end.
+_LAST_POLL_SECONDS: Final = 0.8
+
+
+class Gateway:
+    """One gateway's day from `started_at`; planted faults go to `truth` and to `on_planted`."""
+
+    def __init__(
+        self,
+        plan: GatewayPlan,
+        started_at: datetime,
+        on_planted: Callable[[PlantedFault], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.truth: list[PlantedFault] = []
+        self._on_planted = on_planted
+        self._start = from_datetime(started_at)
+        self.ends_at = self._start + ticks(plan.duration)
+        self.agenda = Agenda(self._start - ticks(plan.warm_up))
+        self._dice = stream(plan.seed, plan.name, "gateway")
+        self.process = self._new_process()
+        self._out: list[Outgoing] = []
+        self._listeners = 0
+        self._connections = 0
+        self.accepting = True
+        self.muted = False
+        self._leaving = False
+        self._rest_from: int | None = None
+        self._rest_until = 0
+        self._outage = FaultKind.MISSED_WHILE_AWAY
+        self.accounts: Mapping[str, Account] = {
+            each.account: Account(each, plan.seed, plan.name, self) for each in plan.accounts
+        }
+        with exact():
+            self._prepare()
+            self.agenda.run_until(self._start)
+
+    def _prepare(self) -> None:
+        for account in self.accounts.values():
+            account.begin()
+            if self.plan.contracts_rest:
+                begins, ends = (
+                    self._start - ticks(_REST_BEFORE_DAY_SECONDS),
+                    self._start + ticks(self.plan.contracts_rest),
+                )
+                self.agenda.at(begins, partial(account.pause_contracts, ends))
+            seed = (self.plan.seed, self.plan.name)
+            Trader(
+                account.plan,
+                account.market,
+                self.agenda,
+                seed,
+                held_back=account.held_back,
+                ends_at=self.ends_at,
+            )
+            for after, script in account.plan.scripted:
+                self.agenda.at(self._start + ticks(after), partial(account.market.place, script))
+            phase = ticks(self._dice.uniform(0, _HEARTBEAT_SECONDS))
+            self.agenda.at(self._start + phase, partial(self._heartbeat, account))
+        for fault in self.plan.faults:
+            plant(self, fault, self._start + ticks(fault.after))
+        self.agenda.at(self.ends_at, self._end)
+
+    def _new_process(self) -> Process:
+        return Process(guid(self._dice), self.agenda.now, f"SIM-{self.plan.name.upper()}")
+
+    def _heartbeat(self, account: Account) -> None:
+        for _ in range(account.plan.habits.heartbeats):
+            self.send(account.heartbeat(running=not self._leaving))
+        self.agenda.after(ticks(_HEARTBEAT_SECONDS), partial(self._heartbeat, account))
+
+    def _end(self) -> None:
+        for account in self.accounts.values():
+            account.market.cancel_all()
+            self.agenda.after(ticks(_LAST_POLL_SECONDS), partial(account.observe, account.units(), again=True))
+
+    # What the accounts and the faults need of the gateway.
+
+    def send(self, payload: bytes) -> bool:
+        """Send to whoever is connected; tell whether anybody is."""
+        if not self._listeners or self.muted:
+            return False
+        self._out.append(Outgoing(to_datetime(self.agenda.now), payload))
+        return True
+
+    def quiet(self) -> bool:
+        """Tell whether ordinary trading is held back, around an outage."""
+        now = self.agenda.now
+        if self._rest_from is None or now < self._rest_from:
+            return False
+        if now >= self._rest_from + ticks(_MAX_REST_SECONDS):
+            return False
+        return now < self._rest_until or not self._listeners
+
+    def rest(self, begin: int) -> None:
+        """Hold ordinary trading back from a time on, until everybody is back."""
+        self._rest_from = begin
+        self._rest_until = begin + ticks(_MAX_REST_SECONDS)
+
+    def _rest_a_little(self) -> None:
+        if self._rest_from is not None:
+            self._rest_until = self.agenda.now + ticks(_REST_AFTER_OUTAGE_SECONDS)
+
+    def control(self, kind: ControlKind, reason: str) -> None:
+        """Do something to the connections."""
+        self._out.append(Outgoing(to_datetime(self.agenda.now), Control(kind, reason)))
+
+    def farewell(self) -> None:
+        """Say for every account that the process is going down."""
+        self._leaving = True
+        for account in self.accounts.values():
+            self.send(account.heartbeat(running=False))
+
+    def shut(self, fault: Fault, kind: ControlKind) -> None:
+        """End every connection and let nobody in until the fault is over."""
+        self._outage = fault.kind
+        self.control(kind, fault.kind.value)
+        self._listeners = 0
+        self.accepting = False
+        self.agenda.after(ticks(fault.lasts), self._reopen)
+
+    def _reopen(self) -> None:
+        self.accepting = True
+        self._leaving = False
+        if self._outage is FaultKind.RESTART:
+            self.process = self._new_process()
+        self.control(ControlKind.OPEN, self._outage.value)
+
+    def mute(self, fault: Fault) -> None:
+        """Send nothing until the fault is over."""
+        self._outage = fault.kind
+        self.control(ControlKind.STALL, fault.kind.value)
+        self.muted = True
+        self.agenda.after(ticks(fault.lasts), self._unmute)
+
+    def _unmute(self) -> None:
+        self.muted = False
+        self.control(ControlKind.RESUME, self._outage.value)
+        for account in self.accounts.values():
+            account.observe(account.units(), again=True)
+        if self._listeners:
+            self._rest_a_little()
+            self._settle_missed()
+
+    def planted(
+        self,
+        fault: Fault,
+        account: str,
+        entries: Iterable[Entry],
+        *,
+        at: int | None = None,
+        ends_at: int | None = None,
+    ) -> None:
+        """Record what a fault hides or changes, now or earlier, and have its units observed again."""
+        by_kind = drifts(entries)
+        for kind, amounts in by_kind.items():
+            self._record(fault.kind, account, unit_kind=kind, amounts=amounts, at=at, ends_at=ends_at)
+        units = {Unit(kind, code) for kind, amounts in by_kind.items() for code in amounts}
+        self.accounts[account].repoll(units)
+        if ends_at is not None:
+            self.accounts[account].repoll(units, since=ends_at)
+
+    def benign(self, fault: Fault) -> None:
+        """Record a fault that must not be flagged."""
+        self._record(fault.kind, fault.account)
+
+    def _record(
+        self,
+        kind: FaultKind,
+        account: str,
+        *,
+        unit_kind: UnitKind | None = None,
+        amounts: Mapping[str, Decimal] = MappingProxyType({}),
+        at: int | None = None,
+        ends_at: int | None = None,
+    ) -> None:
+        planted = PlantedFault(
+            kind=kind,
+            gateway=self.plan.name,
+            account=account,
+            unit_kind=unit_kind,
+            units=tuple(sorted(amounts)),
+            amounts=dict(amounts),
+            planted_at=to_datetime(self.agenda.now if at is None else at),
+            ends_at=None if ends_at is None else to_datetime(ends_at),
+            must_flag=bool(amounts),
+        )
+        self.truth.append(planted)
+        if self._on_planted is not None:
+            self._on_planted(planted)
+
+    def _settle_missed(self) -> None:
+        """Record the fills of orders that ended while nobody could hear of it."""
+        for account in self.accounts.values():
+            missed: list[Order] = account.missed
+            hidden = [fill for order in missed for fill in order.undisclosed()]
+            missed.clear()
+            if hidden:
+                entries = [entry for _, of_fill in hidden for entry in of_fill]
+                at = min(fill.at for fill, _ in hidden)
+                self.planted(Fault(kind=self._outage, after=0.0), account.name, entries, at=at)
+        self._outage = FaultKind.MISSED_WHILE_AWAY
+
+    # What drives the gateway.
+
+    def advance(self, to: datetime) -> list[Outgoing]:
+        """Live up to a simulated time and return what was sent and done."""
+        with exact():
+            self.agenda.run_until(from_datetime(to))
+        sent, self._out = self._out, []
+        return sent
+
+    def connect(self) -> list[bytes]:
+        """Let a client in at the time of the last advance; return its snapshots, [] if nobody is let in."""
+        if not self.accepting or self.muted:
+            return []
+        with exact():
+            first = self._connections == 0
+            if first:  # what happened before anybody listened is part of the opening
+                for account in self.accounts.values():
+                    account.missed.clear()
+            self._connections += 1
+            self._listeners += 1
+            self._rest_a_little()
+            dice = stream(self.plan.seed, self.plan.name, "connection", str(self._connections))
+            accounts = list(self.accounts.values())
+            dice.shuffle(accounts)
+            frames = [frame for each in accounts for frame in each.snapshots(dice, first=first)]
+            if self._listeners == 1:
+                self._settle_missed()
+        return frames
+
+    def disconnect(self) -> None:
+        """Let a client go that left by itself."""
+        self._listeners = max(0, self._listeners - 1)
+
+    def next_at(self) -> datetime | None:
+        """Return when something is to happen next."""
+        due = self.agenda.next_at()
+        return None if due is None else to_datetime(due) + timedelta(microseconds=1)
+
+
+def play(
+    plan: GatewayPlan, started_at: datetime, *, until: datetime, reconnect_after: float = 0.5
+) -> Iterator[Outgoing]:
+    """Play a day to one client that reconnects (seconds) after every loss."""
+    gateway = Gateway(plan, started_at)
+    yield from play_gateway(gateway, started_at, until=until, reconnect_after=reconnect_after)
+
+
+def play_gateway(
+    gateway: Gateway, started_at: datetime, *, until: datetime, reconnect_after: float = 0.5
+) -> Iterator[Outgoing]:
+    """Play a gateway that the caller keeps, so that its truth can be read."""
+    now, back_at = started_at, started_at
+    connected = False
+    while now < until:
+        if not connected and now >= back_at and gateway.accepting and not gateway.muted:
+            connected = True
+            yield Outgoing(now, Control(ControlKind.CONNECTED))
+            for frame in gateway.connect():
+                yield Outgoing(now, frame)
+        due = gateway.next_at() or until
+        now = min(max(due, now), until)
+        for outgoing in gateway.advance(now):
+            yield outgoing
+            if isinstance(outgoing.payload, Control) and outgoing.payload.ends_connections:
+                connected = False
+                back_at = outgoing.at + timedelta(seconds=reconnect_after)

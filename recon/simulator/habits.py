@@ -1,0 +1,94 @@
+"""The habits of real venues and gateways, switchable per account.
+
+Codes that differ between symbols and balance rows (`XBT`, `XXBT`) are facts of the instruments, not habits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+#: Longest delay in seconds of either channel, so that messages cross by no more than this (both ways).
+MAX_CROSSING_SECONDS: Final = 0.3
+#: Shortest delay between venue and client, in seconds.
+MIN_DELAY_SECONDS: Final = 0.002
+
+
+class Numbers(StrEnum):
+    """How numbers are printed: with their scale kept, or as doubles (protocol 15)."""
+
+    DECIMAL = "decimal"
+    DOUBLE = "double"
+
+
+class AveragePrice(StrEnum):
+    """What `avg_px` says in the first report of a fill; a complete report follows where it says nothing."""
+
+    PRESENT = "present"
+    ZERO_FIRST = "zero_first"
+    NULL_FIRST = "null_first"
+    ABSENT_FIRST = "absent_first"
+
+
+class Empty(StrEnum):
+    """How a snapshot with nothing in it looks (protocol 17.2)."""
+
+    LIST = "list"
+    NULL = "null"
+    ABSENT = "absent"
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How one account's messages look. Times are seconds.
+
+    zero_rows             send balance and position rows that are zero
+    numbers               see `Numbers`
+    cash_quantum          the venue rounds the cash of each spot fill to this; None: exact
+    cash_truncated        ... and towards zero, not half-even
+    average_price         see `AveragePrice`; average_price_after is when the complete report follows
+    average_price_digits  digits after the point of `avg_px` where it does not come out even
+    fills_listed          send the list of fills
+    early_reports         send RECEIVED, ROUTING and ROUTED one by one; else the first report is the next one
+    report_delay          longest delay of a report: those of different spot orders are swapped by up to this
+    balance_delay         longest delay of a balance or position message
+    stale_first           the first balance snapshot is this much older than the orders beside it
+    reused_client_ids     client ids go round 1 ... n; None: each is new
+    hedge                 two position rows for one symbol
+    row_without_balance   code of an extra row that lacks `balance`
+    polled_every          balances and positions are polled at this interval; None: told after each fill
+    manager_share         share of new orders whose lock is told at once by BALANCE_MANAGER
+    heartbeats            SERVER_INFO messages a second
+    empty                 see `Empty`
+    pnl_spelling          `unrealised_pnl` or `unrealized_pnl`
+    row_ids               rows carry the undocumented `id`
+    """
+
+    zero_rows: bool = True
+    numbers: Numbers = Numbers.DECIMAL
+    cash_quantum: Decimal | None = None
+    cash_truncated: bool = False
+    average_price: AveragePrice = AveragePrice.PRESENT
+    average_price_after: float = 0.4
+    average_price_digits: int = 10
+    fills_listed: bool = True
+    early_reports: bool = False
+    report_delay: float = 0.05
+    balance_delay: float = 0.05
+    stale_first: float = 0.0
+    reused_client_ids: int | None = None
+    hedge: bool = False
+    row_without_balance: str | None = None
+    polled_every: float | None = None
+    manager_share: float = 0.05
+    heartbeats: int = 1
+    empty: Empty = Empty.LIST
+    pnl_spelling: str = "unrealised_pnl"
+    row_ids: bool = True
+
+
+#: Every message crosses every other by as much as the protocol's users have seen.
+CROSSING: Final = Habits(report_delay=MAX_CROSSING_SECONDS, balance_delay=MAX_CROSSING_SECONDS)

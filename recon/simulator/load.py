@@ -1,0 +1,131 @@
+"""A pre-rendered load for benchmarks: consistent frames without simulated time.
+
+Per order: three reports (NEW, PARTIALLY_FILLED, FILLED) with two fills in all, and after each fill a balance
+message of the base and of the quote asset. Everything adds up, so a comparison of it agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from recon.exact import ZERO, exact
+from recon.simulator.catalogue import binance
+from recon.simulator.dice import Dice, code, guid, stream
+from recon.simulator.habits import Habits
+from recon.simulator.instruments import Asset, Instrument, Side
+from recon.simulator.ledger import Ledger
+from recon.simulator.orders import Fill, Order, Status
+from recon.simulator.stamps import TICKS_PER_SECOND
+from recon.simulator.wire import Process, Writer
+
+#: Where the stamps of a load begin: 2024-03-01T00:00:00Z, in seconds since 1970.
+_START_SECONDS: Final = 1_709_251_200
+#: What every account holds at first: enough to sell from for as long as a load may last.
+_HELD: Final = {
+    "BTC": Decimal(5_000),
+    "ETH": Decimal(50_000),
+    "SOL": Decimal(500_000),
+    "USDT": Decimal(900_000_000),
+}
+#: Between two steps of a load, in ticks: 0.1 ms.
+_PAUSE: Final = 1_000
+#: Frames that each order makes, beside the snapshots.
+FRAMES_PER_ORDER: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """One account of a load."""
+
+    name: str
+    instruments: tuple[Instrument, ...]
+    assets: dict[str, Asset]
+    ledger: Ledger
+    writer: Writer
+
+
+def _account(index: int) -> _Account:
+    plan = binance(f"BINANCE/L{index:03d}", 0.0, Habits())
+    return _Account(
+        name=plan.account,
+        instruments=plan.instruments,
+        assets={asset.code: asset for asset in plan.assets},
+        ledger=Ledger(plan.assets, plan.instruments, _HELD),
+        writer=Writer(plan.account, plan.habits),
+    )
+
+
+def _snapshots(account: _Account, process: Process) -> Iterator[bytes]:
+    writer = account.writer
+    held = account.ledger.balances.items()
+    balances = [writer.balance_row(account.assets[row], amount, ZERO) for row, amount in held]
+    yield writer.server_info(process, process.started_at)
+    for kind, rows in (
+        ("SYMBOLS_SNAPSHOT", [writer.symbol_row(each) for each in account.instruments]),
+        ("ORDER_EXEC_REPORT_SNAPSHOT", []),
+        ("BALANCE_SNAPSHOT", balances),
+        ("POSITION_SNAPSHOT", []),
+    ):
+        frame = writer.snapshot(kind, rows)
+        if frame is not None:
+            yield frame
+
+
+def _order(account: _Account, dice: Dice, number: int) -> tuple[Order, Decimal]:
+    each = account.instruments[dice.randrange(len(account.instruments))]
+    lot = each.size_step * dice.randint(1, 20)
+    # Buying and selling in turn per account keeps every balance far from zero.
+    side = Side.BUY if number % 2 == 0 else Side.SELL
+    order = Order(
+        account=account.name,
+        client_id=guid(dice),
+        client_id_exchange=str(dice.randrange(10**7, 10**10)),
+        exchange_id=code(dice, 18),
+        instrument=each,
+        side=side,
+        price=each.price + each.price_step * dice.randint(-200, 200),
+        amount=lot * 2,
+    )
+    return order, lot
+
+
+def _frames(account: _Account, dice: Dice, number: int, at: int) -> Iterator[bytes]:
+    order, lot = _order(account, dice, number)
+    writer, each = account.writer, order.instrument
+
+    def report() -> bytes:
+        return writer.update("ORDER_EXEC_REPORT_UPDATE", writer.report_row(order.report()))
+
+    for turn, status in enumerate((Status.RECEIVED, Status.ROUTING, Status.ROUTED, Status.NEW)):
+        order.move(status, at + turn * _PAUSE)
+    yield report()
+    for turn, status in enumerate((Status.PARTIALLY_FILLED, Status.FILLED), start=4):
+        entries = account.ledger.fill(each, order.side, lot, order.price)
+        order.move(status, at + turn * _PAUSE)
+        order.fill(Fill(at + turn * _PAUSE, order.price, lot), entries)
+        yield report()
+        for row in (each.base_row, each.quote_row):
+            balance = account.ledger.balances[row]
+            yield writer.update("BALANCE_UPDATE", writer.balance_row(account.assets[row], balance, ZERO))
+
+
+def load_frames(orders: int, accounts: int, seed: int) -> Iterator[bytes]:
+    """Render a load frame by frame: every account's snapshots, then the orders, going round the accounts."""
+    dice = stream(seed, "load")
+    process = Process(guid(dice), _START_SECONDS * TICKS_PER_SECOND, "SIM-LOAD")
+    served = [_account(index) for index in range(accounts)]
+    for account in served:
+        yield from _snapshots(account, process)
+    for number in range(orders):
+        at = process.started_at + (number + 1) * 10 * _PAUSE
+        with exact():
+            frames = list(_frames(served[number % accounts], dice, number // accounts, at))
+        yield from frames
+
+
+def rendered_load(orders: int, accounts: int, seed: int) -> list[bytes]:
+    """Return a whole load in memory."""
+    return list(load_frames(orders, accounts, seed))

@@ -1,0 +1,63 @@
+"""The simulator as a process: serve a ready plan until told to stop."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from recon.errors import SimulationError
+from recon.simulator.plans import PLANS
+from recon.simulator.server import listen, serve, urls_of
+from recon.simulator.truth import TruthFile, replace_file
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def run_simulator(
+    *,
+    plan_name: str,
+    seed: int,
+    duration: float,
+    ports: Sequence[int],
+    truth_file: Path | None = None,
+    ready_file: Path | None = None,
+    api_key: str | None = None,
+    host: str = "127.0.0.1",
+    announce: Callable[[str], None] = _say,
+) -> None:
+    """Serve a ready plan until cancelled or signalled (TERM, INT); heartbeats go on after the day.
+
+    `duration` is the length of the trading day in seconds, from each gateway's first client. `announce` is
+    given one line per gateway; `ready_file` gets {"urls": {gateway: url}} once all are listening. Raises
+    SimulationError for an unknown plan, a day too short for it, or a port that cannot be opened.
+    """
+    if plan_name not in PLANS:
+        raise SimulationError(f"There is no plan {plan_name!r}; take one of {', '.join(sorted(PLANS))}.")
+    plan = PLANS[plan_name](seed, duration)
+    truth = None if truth_file is None else TruthFile(truth_file, plan)
+    listening = await listen(plan, host, ports)
+    urls = urls_of(listening)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(serve, plan, listening, now=_now, api_key=api_key, truth=truth))
+            for name, url in urls.items():
+                announce(f"{name} {url}")
+            if ready_file is not None:
+                replace_file(ready_file, json.dumps({"urls": urls}))
+            async for _ in signals:
+                nursery.cancel_scope.cancel()
+                break

@@ -1,0 +1,285 @@
+"""Gateways on real sockets: a thin Trio WebSocket server around the pure day.
+
+Simulated time is real time: a day begins when the gateway's first client connects, and goes by the monotonic
+clock from there. Clients are many; each has a bounded queue of its own, and one that does not keep up is
+dropped.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
+from wsproto.utilities import LocalProtocolError
+
+from recon.errors import SimulationError
+from recon.simulator.day import Gateway
+from recon.simulator.outgoing import Control, ControlKind, Outgoing
+from recon.simulator.plan import GatewayPlan, Plan
+from recon.simulator.stamps import to_datetime
+from recon.simulator.truth import TruthFile
+from recon.simulator.wire import answer
+
+#: Frames that may wait for one client; a client that falls behind further is dropped.
+MAX_WAITING_FRAMES: Final = 20_000
+#: Largest request that a client may send, in bytes.
+MAX_REQUEST_BYTES: Final = 64 * 1024
+#: A client is pinged at this interval, and dropped when its pong takes as long, in seconds.
+PING_SECONDS: Final = 20.0
+#: A client has this long to finish its upgrade, and a closing handshake, in seconds.
+HANDSHAKE_SECONDS: Final = 10.0
+CLOSING_SECONDS: Final = 2.0
+#: Longest sleep between two looks at the day, in seconds: what a new connection brings about is not known
+#: before.
+_NAP_SECONDS: Final = 0.05
+_GOING_AWAY: Final = 1001
+
+_log: Final = structlog.get_logger(__name__)
+_LOST: Final = (ConnectionClosed, LocalProtocolError, trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+class _Client:
+    """One connection and what waits to be sent on it."""
+
+    def __init__(self, socket: WebSocketConnection, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._scope = scope
+        self._put, self._waiting = trio.open_memory_channel[bytes | Control](MAX_WAITING_FRAMES)
+
+    def put(self, item: bytes | Control) -> None:
+        """Queue a frame, or the end of the connection; a client that is too far behind is cut off."""
+        try:
+            self._put.send_nowait(item)
+        except trio.WouldBlock:
+            _log.warning("simulator client is too slow and is dropped", waiting=MAX_WAITING_FRAMES)
+            self._scope.cancel()
+
+    async def send_all(self) -> None:
+        """Send what waits until the connection ends."""
+        async for item in self._waiting:
+            if isinstance(item, Control):
+                await self._end(item)
+                return
+            await self._socket.send_message(item.decode())
+
+    async def _end(self, control: Control) -> None:
+        if control.kind is ControlKind.DROP:
+            await trio.aclose_forcefully(self._stream)
+        else:
+            with trio.move_on_after(CLOSING_SECONDS):
+                await self._socket.aclose(_GOING_AWAY, control.reason)
+        self._scope.cancel()
+
+    async def ping(self) -> None:
+        """Ping now and then; a client that does not answer is cut off."""
+        while True:
+            await trio.sleep(PING_SECONDS)
+            with trio.move_on_after(PING_SECONDS) as patience:
+                await self._socket.ping()
+            if patience.cancelled_caught:
+                self._scope.cancel()
+
+    async def answer_all(self, accounts: Callable[[str], bytes]) -> None:
+        """Answer requests until the client leaves."""
+        while True:
+            request = await self._socket.get_message()
+            text = request if isinstance(request, str) else request.decode(errors="replace")
+            self.put(accounts(text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A day that has begun, and its clock: the time then, and the monotonic seconds then."""
+
+    gateway: Gateway
+    start: datetime
+    began: float
+
+    def now(self) -> datetime:
+        return self.start + timedelta(seconds=trio.current_time() - self.began)
+
+    def advance(self) -> list[Outgoing]:
+        return self.gateway.advance(self.now())
+
+
+class GatewayServer:
+    """Serves one gateway's day to any number of clients. `now` gives the time at which the day begins."""
+
+    def __init__(
+        self,
+        plan: GatewayPlan,
+        *,
+        now: Callable[[], datetime],
+        api_key: str | None = None,
+        truth: TruthFile | None = None,
+    ) -> None:
+        self._plan = plan
+        self._now = now
+        self._api_key = api_key
+        self._truth = truth
+        self._day: _Day | None = None
+        self._began = trio.Event()
+        self._heard = trio.Event()
+        self._clients: set[_Client] = set()
+
+    async def run(self, listeners: Sequence[trio.SocketListener]) -> None:
+        """Serve until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._live)
+            await trio.serve_listeners(self._serve, list(listeners), handler_nursery=nursery)
+
+    def _begin(self) -> _Day:
+        """Begin the day, with its first client."""
+        if self._day is None:
+            start = self._now()
+            planted = None if self._truth is None else self._truth.planted
+            self._day = _Day(Gateway(self._plan, start, planted), start, trio.current_time())
+            if self._truth is not None:
+                self._truth.started(self._plan.name, start, to_datetime(self._day.gateway.ends_at))
+            self._began.set()
+        return self._day
+
+    async def _live(self) -> None:
+        await self._began.wait()
+        day = self._begin()
+        while True:
+            self._pass_on(day.advance())
+            due = day.gateway.next_at()
+            nap = _NAP_SECONDS if due is None else (due - day.now()).total_seconds()
+            await trio.sleep(min(max(nap, 0.0), _NAP_SECONDS))
+
+    def _pass_on(self, sent: Sequence[Outgoing]) -> None:
+        for outgoing in sent:
+            payload = outgoing.payload
+            if isinstance(payload, bytes):
+                for client in self._clients:
+                    client.put(payload)
+                continue
+            _log.info("simulated", gateway=self._plan.name, what=payload.kind.value, reason=payload.reason)
+            if payload.ends_connections:
+                for client in self._clients:
+                    client.put(payload)
+                self._clients.clear()
+            if payload.kind is ControlKind.RESUME:
+                self._heard.set()
+                self._heard = trio.Event()
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        with _lost_is_normal():
+            async with trio.open_nursery() as nursery:
+                try:
+                    await self._welcome(stream, nursery)
+                finally:
+                    nursery.cancel_scope.cancel()
+                    await trio.aclose_forcefully(stream)
+
+    async def _welcome(self, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+        with trio.move_on_after(HANDSHAKE_SECONDS) as upgrade:
+            request = await wrap_server_stream(nursery, stream, max_message_size=MAX_REQUEST_BYTES)
+        if upgrade.cancelled_caught:
+            return
+        if not self._is_authorised(request):
+            await request.reject(401, body=b"Invalid API key")
+            return
+        while self._day is not None and self._day.gateway.muted:  # a hanging process does not answer upgrades
+            await self._heard.wait()
+        if self._day is not None and not self._day.gateway.accepting:
+            await request.reject(503, body=b"Not running")
+            return
+        await self._attend(await request.accept(), stream, nursery)
+
+    async def _attend(self, socket: WebSocketConnection, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+        client = _Client(socket, stream, nursery.cancel_scope)
+        day = self._begin()
+        self._pass_on(day.advance())
+        gateway = day.gateway
+        frames = gateway.connect()
+        if not frames:  # it was shut in this very moment
+            return
+        for frame in frames:
+            client.put(frame)
+        self._clients.add(client)
+        nursery.start_soon(client.send_all)
+        nursery.start_soon(client.ping)
+        try:
+            await client.answer_all(lambda request: answer(request, gateway.accounts))
+        finally:
+            if client in self._clients:
+                self._clients.remove(client)
+                gateway.disconnect()
+
+    def _is_authorised(self, request: WebSocketRequest) -> bool:
+        if self._api_key is None:
+            return True
+        headers = [value for name, value in request.headers if name.lower() == b"x-coinapi-key"]
+        query = parse_qs(urlsplit(request.path).query).get("apikey", [])
+        given = [*headers, *(each.encode() for each in query)]
+        wanted = self._api_key.encode()
+        return any(hmac.compare_digest(each, wanted) for each in given)
+
+
+@contextmanager
+def _lost_is_normal() -> Iterator[None]:
+    """Let a connection end in any of the ways in which connections end."""
+    try:
+        yield
+    except* _LOST:
+        pass
+
+
+async def listen(plan: Plan, host: str, ports: Sequence[int]) -> dict[str, list[trio.SocketListener]]:
+    """Open one port per gateway, in the plan's order; 0 lets the system choose.
+
+    Raises SimulationError when the ports do not match the gateways or cannot be opened.
+    """
+    if len(ports) != len(plan.gateways):
+        raise SimulationError(
+            f"The plan {plan.name} has {len(plan.gateways)} gateways, but {len(ports)} ports were given."
+        )
+    opened: dict[str, list[trio.SocketListener]] = {}
+    for gateway, port in zip(plan.gateways, ports, strict=True):
+        try:
+            opened[gateway.name] = await trio.open_tcp_listeners(port, host=host)
+        except (OSError, ValueError) as error:
+            for listeners in opened.values():
+                for listener in listeners:
+                    await trio.aclose_forcefully(listener)
+            raise SimulationError(f"Port {port} on {host} cannot be opened: {error}.") from error
+    return opened
+
+
+def urls_of(listening: Mapping[str, Sequence[trio.SocketListener]]) -> dict[str, str]:
+    """Return the WebSocket URL of each gateway."""
+    addresses = {name: listeners[0].socket.getsockname() for name, listeners in listening.items()}
+    return {name: f"ws://{address[0]}:{address[1]}/" for name, address in addresses.items()}
+
+
+async def serve(
+    plan: Plan,
+    listening: Mapping[str, Sequence[trio.SocketListener]],
+    *,
+    now: Callable[[], datetime],
+    api_key: str | None = None,
+    truth: TruthFile | None = None,
+) -> None:
+    """Serve a plan's gateways, on what `listen` has opened, until cancelled.
+
+    With `api_key` set, an upgrade needs it in the header `X-CoinAPI-Key` or the query parameter `apikey`, and gets
+    401 without.
+    """
+    # The library logs the resource of each request, query and all, at DEBUG.
+    logging.getLogger("trio-websocket").setLevel(logging.WARNING)
+    async with trio.open_nursery() as nursery:
+        for gateway in plan.gateways:
+            server = GatewayServer(gateway, now=now, api_key=api_key, truth=truth)
+            nursery.start_soon(server.run, listening[gateway.name])

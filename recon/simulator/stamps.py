@@ -1,0 +1,32 @@
+"""Simulated time in whole ticks of 100 ns, the resolution of the EMS's time stamps (protocol 15)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+TICKS_PER_SECOND: Final = 10_000_000
+_TICKS_PER_MICROSECOND: Final = 10
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def ticks(seconds: float) -> int:
+    """Return a stretch of seconds in ticks."""
+    return round(seconds * TICKS_PER_SECOND)
+
+
+def from_datetime(moment: datetime) -> int:
+    """Return the ticks since 1970 of an aware time."""
+    since = moment - _EPOCH
+    whole = since.days * 86_400 + since.seconds
+    return whole * TICKS_PER_SECOND + since.microseconds * _TICKS_PER_MICROSECOND
+
+
+def to_datetime(stamp: int) -> datetime:
+    """Return the time of a stamp, cut to whole microseconds."""
+    return _EPOCH + timedelta(microseconds=stamp // _TICKS_PER_MICROSECOND)
+
+
+def text(stamp: int) -> str:
+    """Write a stamp as the EMS does: ISO 8601, UTC, seven fractional digits."""
+    return f"{to_datetime(stamp):%Y-%m-%dT%H:%M:%S}.{stamp % TICKS_PER_SECOND:07d}Z"
