@@ -56,9 +56,7 @@ def new_events(plan: Plan, gateway: Gateway, *, until: datetime, start: datetime
             session = _session(sessions, heartbeats)
             record = session.opened(outgoing.at, url="ws://sim/", site=0)
         elif outgoing.payload.ends_connections:
-            record = session.closed(
-                outgoing.at, url="ws://sim/", site=0, reason="disconnected", code=None, detail=""
-            )
+            record = session.closed(outgoing.at, url="ws://sim/", site=0, reason="disconnected", code=None, detail="")
         if record is not None:
             yield NewEvent(
                 record.kind, record.payload, record.received_at, record.account, record.session, record.redacted
@@ -110,4 +108,15 @@ def play(plan: Plan, *, after: float = 20.0) -> list[tuple[Gateway, Fold, list[E
     return played
 
 
-__all__ = ["START", "Control", "Gateway", "new_events", "new_fold", "play", "read", "settings_of", "stored", "timedelta"]
+__all__ = [
+    "START",
+    "Control",
+    "Gateway",
+    "new_events",
+    "new_fold",
+    "play",
+    "read",
+    "settings_of",
+    "stored",
+    "timedelta",
+]

@@ -148,6 +148,7 @@ class Book:
         if held is None:
             held = Held(Unit(account=account, kind=kind, code=code, coinapi=coinapi), Timeline())
             self.add_unit(held)
+            held.timeline.quantum = quantum_of(self, held.unit)
             self.changes.units[key] = held
             mark_modelled(self, self.accounts[account], held)
         elif coinapi is not None and held.unit.coinapi is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from recon.books import coverage
-from recon.books.book import Book, Moment
+from recon.books.book import Book, Moment, quantum_of
 from recon.books.contracts import basis_of
 from recon.books.coverage import Account, settle
 from recon.books.posting import lose_sight, take_report
@@ -141,6 +141,7 @@ def take_rules(book: Book, rules: Rules) -> None:
         terms = rules.of(account.name).contracts
         for held in book.units_of(account.name):
             unit = held.unit
+            held.timeline.quantum = quantum_of(book, unit)
             if unit.kind == "contract" and unit.code in account.unmodelled and unit.value is not None:
                 now = terms.get(unit.code)
                 if now is not None and now.modelled:

@@ -8,21 +8,22 @@ from typing import Final
 import msgspec
 
 from recon.books import orders as o
-from recon.books.book import Book, BookedFill, Contradiction, Moment, mark_modelled, quantum_of
+from recon.books.book import Book, BookedFill, Contradiction, Moment, mark_modelled
 from recon.books.contracts import CASH_QUANTUM, Basis, basis_of, trade
 from recon.books.coverage import Account, settle
-from recon.books.fills import Fill, book as book_fills, late_cash
+from recon.books.fills import Fill, late_cash
+from recon.books.fills import book as book_fills
 from recon.books.homes import home_of
 from recon.books.instruments import Instrument, from_report, underlying
 from recon.books.orders import Order
 from recon.books.rules import ContractTerms
-from recon.books.units import FILL, REALISED, Held, PendingTrade, post
+from recon.books.timeline import Slack
+from recon.books.units import EXACTLY, FILL, REALISED, Held, PendingTrade, post
 from recon.ems.messages import FillRow, OrderReport
 from recon.ems.times import parse_time
 from recon.exact import ZERO, scale
 from recon.log.events import microseconds
 
-_HALF: Final = Decimal("0.5")
 #: Statuses whose time is that of a fill.
 FILLING: Final = frozenset({"PARTIALLY_FILLED", "FILLED"})
 
@@ -164,18 +165,18 @@ def _post_fill(
     cash_asset = None
     if instrument.spot:
         base = _leg(book, account, instrument.base or "", instrument.base_coinapi, at)
-        _post(book, base, quantity, FILL, at, fill.occurred_us, ZERO, order.key, fill.ordinal)
+        _post(book, base, quantity, FILL, at, fill.occurred_us, EXACTLY, order.key, fill.ordinal)
         quote = _leg(book, account, instrument.quote or "", instrument.quote_coinapi, at)
         cash_asset = quote.unit.code
         account.pairs.setdefault(instrument.symbol, (base.unit.code, quote.unit.code))
         if fill.cash is not None:
-            slack = quantum_of(book, quote.unit) * _HALF + blur
+            slack = Slack(1, blur)
             cash = -fill.cash if buys else fill.cash
             _post(book, quote, cash, FILL, at, fill.occurred_us, slack, order.key, fill.ordinal)
     else:
         contract = book.unit(account.name, "contract", instrument.symbol, instrument.symbol_coinapi)
         open_if_absent(book, account, contract, at)
-        _post(book, contract, quantity, FILL, at, fill.occurred_us, ZERO, order.key, fill.ordinal)
+        _post(book, contract, quantity, FILL, at, fill.occurred_us, EXACTLY, order.key, fill.ordinal)
         number = contract.unit.entries
         waiting = PendingTrade(quantity, fill.cash, number, at.clock, order.key, fill.ordinal, fill.occurred_us)
         contract.unit.pending_trades = [*contract.unit.pending_trades, waiting]
@@ -216,9 +217,7 @@ class Seen(msgspec.Struct, frozen=True):
     number: int
 
 
-def open_at(
-    book: Book, held: Held, amount: Decimal, certainty: str, at: Moment, *, seen: Seen | None = None
-) -> None:
+def open_at(book: Book, held: Held, amount: Decimal, certainty: str, at: Moment, *, seen: Seen | None = None) -> None:
     """Fix a unit's opening: once, visibly, never moved (design 2.7).
 
     `seen` tells what a contract's position cost when it was first seen: the cash of earlier fills is the past.
@@ -282,7 +281,7 @@ def _settle(
         return
     if cash:
         target = _leg(book, account, terms.settlement_asset, None, at)
-        slack = quantum_of(book, target.unit) * _HALF + CASH_QUANTUM
+        slack = Slack(1, CASH_QUANTUM)
         cause = FILL if premium else REALISED
         # Cash that had to wait is booked as of its fill, as far as the order of entries allows.
         then = Moment(at.seq, at.us, max(fill.clock, target.timeline.clocks[-1]))
@@ -317,7 +316,7 @@ def _post_cash(
     book: Book, account: Account, order: Order, instrument: Instrument, cash: Decimal, at: Moment, ordinal: int | None
 ) -> None:
     quote = _leg(book, account, instrument.quote or "", instrument.quote_coinapi, at)
-    slack = quantum_of(book, quote.unit) * _HALF + order.cash_resolution
+    slack = Slack(1, order.cash_resolution)
     amount = cash if order.side == "SELL" else -cash
     _post(book, quote, amount, FILL, at, at.us, slack, order.key, ordinal)
 
@@ -377,7 +376,7 @@ def _post(
     cause: str,
     at: Moment,
     occurred_us: int,
-    slack: Decimal,
+    slack: Slack,
     order: str | None,
     ordinal: int | None,
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.books.book import Book, Moment, mark_modelled
+from recon.books.book import Book, Moment, mark_modelled, quantum_of
 from recon.books.coverage import Account, settle
 from recon.books.homes import home_of
 from recon.books.instruments import from_row
@@ -56,7 +56,9 @@ def _take_balance(book: Book, account: Account, row: BalanceRow, at: Moment) -> 
     if row.balance is None:
         return code
     digits = scale(row.balance)
-    unit.scale = digits if unit.scale is None else max(unit.scale, digits)
+    if unit.scale is None or digits > unit.scale:
+        unit.scale = digits
+        held.timeline.quantum = quantum_of(book, unit)
     if not is_authoritative(row.last_updated_by, trust_balance_manager=rules.trust_balance_manager):
         return code
     members = rules.members_of(code)

@@ -10,12 +10,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.books import schema
-from recon.books.book import Book, Changes
+from recon.books.book import Book, Changes, quantum_of
 from recon.books.contracts import average_price
 from recon.books.coverage import Account
 from recon.books.instruments import Instrument
 from recon.books.orders import Order
-from recon.books.timeline import KEPT_BEHIND, MAX_KEPT, Timeline
+from recon.books.timeline import KEPT_BEHIND, MAX_KEPT, Slack, Timeline
 from recon.books.units import OF_FILLS, OPENING, Held, Unit, UnitKey
 from recon.db.bulk import Cell, write
 from recon.db.raw import cursor_of
@@ -29,7 +29,8 @@ _unit: Final = msgspec.msgpack.Decoder(Unit).decode
 
 _ENTRIES: Final = """
 SELECT k.account, k.kind, k.unit, e.entry_no, e.seq, e.clock,
-       (extract(epoch FROM e.occurred_at) * 1000000)::bigint, e.cause, e.amount::text, e.slack::text
+       (extract(epoch FROM e.occurred_at) * 1000000)::bigint, e.cause, e.amount::text,
+       e.rounded, e.blur::text
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS k(account, kind, unit, after)
 CROSS JOIN LATERAL (
     SELECT * FROM recon_store.entries AS t
@@ -67,13 +68,16 @@ def load(connection: Connection, book: Book, edition: int, *, lows: Mapping[Unit
         for account, symbol, data in cursor:
             book.instruments[account, symbol] = _instrument(data)
         cursor.execute(
-            "SELECT data FROM recon_store.units WHERE gateway = %s AND edition = %s ORDER BY account, unit_kind, unit", of
+            "SELECT data FROM recon_store.units WHERE gateway = %s AND edition = %s ORDER BY account, unit_kind, unit",
+            of,
         )
         loaded = [_unit(data) for (data,) in cursor]
     with exact():
         for unit in loaded:
             book.add_unit(Held(unit, Timeline(unit.entries, unit.fills + unit.explained, unit.explained, unit.slack)))
         _load_timelines(connection, book, edition, [unit for unit in loaded if unit.entries], lows)
+        for held in book.units.values():
+            held.timeline.quantum = quantum_of(book, held.unit)
 
 
 def _load_timelines(
@@ -86,8 +90,8 @@ def _load_timelines(
     rows: dict[UnitKey, list[_Kept]] = {}
     with cursor_of(connection) as cursor:
         cursor.execute(_ENTRIES, (*columns, after, book.gateway, edition, 2 * MAX_KEPT))
-        for account, kind, code, number, seq, clock, occurred, cause, amount, slack in cursor:
-            row = _Kept(number, seq, clock, occurred, cause, Decimal(amount), Decimal(slack))
+        for account, kind, code, number, seq, clock, occurred, cause, amount, rounded, blur in cursor:
+            row = _Kept(number, seq, clock, occurred, cause, Decimal(amount), Slack(rounded, Decimal(blur)))
             rows.setdefault((account, kind, code), []).append(row)
     for key, entries in rows.items():
         held = book.units[key]
@@ -95,7 +99,10 @@ def _load_timelines(
         flows = [entry for entry in entries if entry.cause != OPENING]
         total = unit.fills + unit.explained - sum((entry.amount for entry in flows), ZERO)
         explained = unit.explained - sum((entry.amount for entry in flows if entry.cause not in OF_FILLS), ZERO)
-        slack = unit.slack - sum((entry.slack for entry in flows), ZERO)
+        slack = Slack(
+            unit.slack.rounded - sum(entry.slack.rounded for entry in flows),
+            unit.slack.blur - sum((entry.slack.blur for entry in flows), ZERO),
+        )
         held.timeline = Timeline(entries[0].number - 1, total, explained, slack)
         for entry in flows:
             held.timeline.append(
@@ -118,7 +125,7 @@ class _Kept(NamedTuple):
     occurred_us: int
     cause: str
     amount: Decimal
-    slack: Decimal
+    slack: Slack
 
 
 def load_orders(
@@ -184,7 +191,14 @@ def _save_findings(connection: Connection, fixed: list[tuple[str, Cell]], change
     for found in changes.findings:
         number = numbers[found.seq] = numbers.get(found.seq, 0) + 1
         rows.append(
-            (found.seq, number, _clean(found.account), found.kind, _clean(found.about) or "", _clean(found.message) or "")
+            (
+                found.seq,
+                number,
+                _clean(found.account),
+                found.kind,
+                _clean(found.about) or "",
+                _clean(found.message) or "",
+            )
         )
     write(connection, schema.findings, fixed, _FINDING, rows, on_conflict="update")
 
@@ -211,7 +225,7 @@ _FILL: Final = (
 )  # fmt: skip
 _ENTRY: Final = (
     "account", "unit_kind", "unit", "entry_no", "seq", "clock", "occurred_at", "recorded_at", "cause", "certainty",
-    "amount", "running", "slack", "order_key", "ordinal", "break_id",
+    "amount", "running", "rounded", "blur", "order_key", "ordinal", "break_id",
 )  # fmt: skip
 _UNIT: Final = (
     "account", "unit_kind", "unit", "coinapi", "value", "opening", "fills", "explained", "available", "locked",
@@ -290,7 +304,8 @@ def _entry_rows(changes: Changes) -> list[tuple[Cell, ...]]:
             entry.certainty,
             str(entry.amount),
             str(entry.running),
-            str(entry.slack),
+            entry.slack.rounded,
+            str(entry.slack.blur),
             entry.order,
             entry.ordinal,
             entry.break_id,

@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from recon.exact import ZERO
 
 #: Entries of one unit kept for comparison; beyond it the oldest are in every cut.
@@ -20,12 +22,24 @@ MAX_KEPT: Final = 2048
 KEPT_BEHIND: Final = 64
 
 
+_HALF: Final = Decimal("0.5")
+
+
+class Slack(msgspec.Struct, frozen=True, gc=False):
+    """What cash entries up to some point may have lost: how many the venue may have rounded, and other blur in all."""
+
+    rounded: int = 0
+    blur: Decimal = ZERO
+
+
 class Timeline:
     """Running totals after each kept entry; parallel lists, because this is the hottest data there is."""
 
-    __slots__ = ("clocks", "explained", "numbers", "occurred", "seqs", "slacks", "totals")
+    __slots__ = ("blurs", "clocks", "explained", "numbers", "occurred", "quantum", "rounded", "seqs", "totals")
 
-    def __init__(self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Decimal = ZERO) -> None:
+    def __init__(
+        self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Slack = Slack()
+    ) -> None:
         """Start with a base that holds everything so far."""
         self.numbers = [number]
         self.seqs = [0]
@@ -33,19 +47,23 @@ class Timeline:
         self.occurred = [0]
         self.totals = [total]
         self.explained = [explained]
-        self.slacks = [slack]
+        self.rounded = [slack.rounded]
+        self.blurs = [slack.blur]
+        #: Smallest step of the unit's reports as known now, 0 while unknown.
+        self.quantum = ZERO
 
     def append(
-        self, number: int, seq: int, clock: int, occurred_us: int, amount: Decimal, slack: Decimal, *, explains: bool
+        self, number: int, seq: int, clock: int, occurred_us: int, amount: Decimal, slack: Slack, *, explains: bool
     ) -> None:
-        """Add one entry; `explains` tells it from a fill."""
+        """Add one entry; `explains` tells it from a fill, `slack` is what it adds."""
         self.numbers.append(number)
         self.seqs.append(seq)
         self.clocks.append(clock)
         self.occurred.append(occurred_us)
         self.totals.append(self.totals[-1] + amount)
         self.explained.append(self.explained[-1] + amount if explains else self.explained[-1])
-        self.slacks.append(self.slacks[-1] + slack if slack else self.slacks[-1])
+        self.rounded.append(self.rounded[-1] + slack.rounded)
+        self.blurs.append(self.blurs[-1] + slack.blur if slack.blur else self.blurs[-1])
         if len(self.numbers) > 2 * MAX_KEPT:
             self._drop(MAX_KEPT)
 
@@ -65,6 +83,17 @@ class Timeline:
         """Return the position of the cut after entry `number`, or the base where it is no longer kept."""
         return max(bisect_right(self.numbers, number) - 1, 0)
 
+    def slack(self, position: int) -> Slack:
+        """Return what all cash entries up to a position may have lost."""
+        return Slack(self.rounded[position], self.blurs[position])
+
+    def lost_since(self, mark: Slack, position: int) -> Decimal:
+        """Return what cash entries between a mark and a position may have lost, at most (semantics 6)."""
+        rounded, blur = self.rounded[position] - mark.rounded, self.blurs[position] - mark.blur
+        if rounded <= 0 and blur <= 0:
+            return ZERO
+        return rounded * self.quantum * _HALF + blur
+
     def trim(self, number: int) -> None:
         """Forget what lies well before entry `number`; done now and then, because it costs."""
         behind = self.at(number) - KEPT_BEHIND
@@ -77,4 +106,5 @@ class Timeline:
 
     def _drop(self, count: int) -> None:
         del self.numbers[:count], self.seqs[:count], self.clocks[:count], self.occurred[:count]
-        del self.totals[:count], self.explained[:count], self.slacks[:count]
+        del self.totals[:count], self.explained[:count]
+        del self.rounded[:count], self.blurs[:count]

@@ -13,11 +13,14 @@ from typing import Final, Literal
 import msgspec
 
 from recon.books.contracts import Basis
-from recon.books.timeline import Timeline
+from recon.books.timeline import Slack, Timeline
 from recon.exact import ZERO
 
 UnitKind = Literal["asset", "contract"]
 UnitKey = tuple[str, str, str]
+
+#: An entry that loses nothing.
+EXACTLY: Final = Slack()
 
 OPENING: Final = "opening"
 FILL: Final = "fill"
@@ -44,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     certainty: str
     amount: Decimal
     running: Decimal
-    slack: Decimal
+    slack: Slack
     order: str | None = None
     ordinal: int | None = None
     break_id: str | None = None
@@ -77,7 +80,7 @@ class Unit(msgspec.Struct):
     entries: int = 0
     last_seq: int = 0
     last_clock: int = 0
-    slack: Decimal = ZERO
+    slack: Slack = Slack()
     #: Why its balance does not follow from the reports we see; shown, not judged (semantics 3.5).
     unmodelled: str | None = None
     #: Orders not accounted for after a gap, or whose cash is not known: `agreed` is withheld (semantics 7).
@@ -125,7 +128,7 @@ def post(
     clock: int,
     occurred_us: int,
     recorded_us: int,
-    slack: Decimal = ZERO,
+    slack: Slack = EXACTLY,
     order: str | None = None,
     ordinal: int | None = None,
     break_id: str | None = None,
@@ -142,7 +145,7 @@ def post(
             unit.explained += amount
         else:
             unit.fills += amount
-        unit.slack += slack
+        unit.slack = Slack(unit.slack.rounded + slack.rounded, unit.slack.blur + slack.blur)
         unit.last_clock = clock
         held.timeline.append(unit.entries, seq, clock, occurred_us, amount, slack, explains=explains)
     return Entry(

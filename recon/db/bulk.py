@@ -50,7 +50,9 @@ def write(
 
 
 @cache
-def _statement(table: Table, fixed: tuple[str, ...], columns: tuple[str, ...], on_conflict: OnConflict) -> LiteralString:
+def _statement(
+    table: Table, fixed: tuple[str, ...], columns: tuple[str, ...], on_conflict: OnConflict
+) -> LiteralString:
     selected = [_become(table.c[name], f"%b::{_travel(table.c[name])}") for name in fixed]
     selected += [_become(table.c[name], f"u.{name}") for name in columns]
     arrays = ", ".join(f"%b::{_travel(table.c[name])}[]" for name in columns)

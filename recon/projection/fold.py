@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from recon.books import happenings, rules as rules_
+from recon.books import happenings
+from recon.books import rules as rules_
 from recon.books.book import Book, Contradiction, Moment
 from recon.books.posting import touched_units
 from recon.books.sightings import take_balances, take_positions, take_symbols

@@ -142,27 +142,24 @@ class Projector:
 
     async def _follow(self) -> None:
         """Step until nothing is left to fold."""
-        while True:
-            done = await self._step()
+        while await self._step():
             self._tell("following")
-            if not done.folded:
-                return
+        self._tell("following")
 
-    async def _step(self) -> Step:
+    async def _step(self) -> int:
+        """Fold the next events; return how many there were."""
         working, self._working = self._working, None
         work = partial(_step, gateway=self._gateway, working=working, on_transitions=self._on_transitions)
         done = await self._database.run(work, deadline=STEP_SECONDS)
         self._working = done.working
         self._pause = FIRST_PAUSE_SECONDS
-        self._status = msgspec.structs.replace(
-            self._status, seq=done.seq, last_us=done.last_us, pending=done.pending
-        )
+        self._status = msgspec.structs.replace(self._status, seq=done.seq, last_us=done.last_us, pending=done.pending)
         if done.folded:
             self._on_step(done)
-        return done
+        return done.folded
 
     async def _look(self, stood_at: int) -> int:
-        """Leave the work to the first projector, unless it stands still; return where the checkpoint stands."""
+        """Leave the work to the first projector, unless it stands still; return where the checkpoint stood."""
         self._working = None
         last, folded = await self._database.run(partial(_positions, gateway=self._gateway), deadline=LOOK_SECONDS)
         self._status = msgspec.structs.replace(self._status, seq=folded, pending=False)
@@ -185,48 +182,6 @@ class Projector:
             self._on_status(self._status)
 
 
-def _step(self) -> Step:
-        working, self._working = self._working, None
-        work = partial(_step, gateway=self._gateway, working=working, on_transitions=self._on_transitions)
-        done = await self._database.run(work, deadline=STEP_SECONDS)
-        self._working = done.working
-        self._pause = FIRST_PAUSE_SECONDS
-        self._status = msgspec.structs.replace(
-            self._status, seq=done.seq, last_us=done.last_us, pending=done.pending
-        )
-        if done.folded:
-            self._on_step(done)
-        return done
-
-    async def _look(self, stood_at: int) -> int:
-        """Leave the work to the first projector, unless it stands still; return where the checkpoint stands."""
-        self._working = None
-        last, folded = await self._database.run(partial(_positions, gateway=self._gateway), deadline=LOOK_SECONDS)
-        self._status = msgspec.structs.replace(self._status, seq=folded, pending=False)
-        self._tell("second")
-        if folded == stood_at and last > folded:
-            _log.warning("the first projector stands still; stepping in", gateway=self._gateway, seq=folded)
-            await self._follow()
-        return folded
-
-    async def _retry_later(self, error: DatabaseError) -> None:
-        _log.warning("projection waits for the database", gateway=self._gateway, reason=str(error))
-        self._tell("retrying", str(error))
-        pause = self._pause * (0.5 + 0.5 * self._draw())
-        self._pause = min(2 * self._pause, LAST_PAUSE_SECONDS)
-        await trio.sleep(pause)
-
-    def _tell(self, state: str, done: Step | None, detail: str = "") -> None:
-        before = self._status
-        if done is not None:
-            before = msgspec.structs.replace(before, seq=done.seq, last_us=done.last_us, pending=done.pending)
-        changed = (before.state, before.detail) != (state, detail)
-        since = self._now() if changed else before.since
-        self._status = msgspec.structs.replace(before, state=state, detail=detail, since=since)
-        if changed:
-            self._on_status(self._status)
-
-
 def _step(
     connection: Connection, *, gateway: str, working: WorkingSet | None, on_transitions: OnTransitions | None
 ) -> Step:
@@ -236,8 +191,6 @@ def _step(
 def _positions(connection: Connection, *, gateway: str) -> tuple[int, int]:
     """Return the log's last position and how far the current edition has been folded."""
     with cursor_of(connection) as cursor:
-        cursor.execute(
-            "SELECT seq FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,)
-        )
+        cursor.execute("SELECT seq FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,))
         row = cursor.fetchone()
     return head(connection, gateway), 0 if row is None else int(row[0])

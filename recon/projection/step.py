@@ -31,9 +31,7 @@ class Step(msgspec.Struct, frozen=True):
 def current_edition(connection: Connection, gateway: str) -> int:
     """Return the current edition of a gateway, made when there is none."""
     with cursor_of(connection) as cursor:
-        cursor.execute(
-            "SELECT edition FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,)
-        )
+        cursor.execute("SELECT edition FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,))
         row = cursor.fetchone()
         if row is not None:
             return int(row[0])
@@ -83,7 +81,9 @@ def step(
     else:
         raise ProjectionError(f"the current edition of gateway {gateway!r} keeps changing; try again")
     if version != VERSION:
-        message = f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION}; run `recon rebuild`"
+        message = (
+            f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION}; run `recon rebuild`"
+        )
         raise ProjectionError(message)
     if working is None or working.edition != wanted or working.seq != seq:
         working = load(connection, gateway, wanted, seq=seq, clock=clock)

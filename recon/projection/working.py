@@ -14,6 +14,7 @@ from recon.books.orders import Order
 from recon.books.rules import Rules
 from recon.db.raw import cursor_of
 from recon.ems.messages import OrderReports, Symbols
+from recon.exact import exact
 from recon.log import events
 from recon.projection.fold import Fold, Read
 from recon.reconciliation import store as comparison_store
@@ -84,8 +85,9 @@ class WorkingSet:
         transitions, engine.transitions = engine.transitions, []
         for key, held in changes.units.items():
             changed.setdefault(key, held)
-        books_store.save(connection, book, self.edition, changes)
-        comparison_store.save(connection, engine, self.edition, changed.values(), transitions)
+        with exact():
+            books_store.save(connection, book, self.edition, changes)
+            comparison_store.save(connection, engine, self.edition, changed.values(), transitions)
         with cursor_of(connection) as cursor:
             cursor.execute(
                 "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",
@@ -116,9 +118,7 @@ def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock:
     """Load an edition's working set as it stands at its checkpoint."""
     book = Book(gateway, _clock(clock) if clock else Clock(), _rules(connection, gateway, seq))
     comparisons = comparison_store.load(connection, gateway, edition)
-    books_store.load(
-        connection, book, edition, lows={key: comparison.low for key, comparison in comparisons.items()}
-    )
+    books_store.load(connection, book, edition, lows={key: comparison.low for key, comparison in comparisons.items()})
     engine = Engine(book)
     for key, comparison in comparisons.items():
         engine.add(book.units[key], comparison)

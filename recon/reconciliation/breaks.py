@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from decimal import Decimal
 
 import msgspec
 
 from recon.books.coverage import Account
 from recon.books.units import Unit
+from recon.reconciliation.facts import BreakFacts
 from recon.reconciliation.state import MAX_CLOSED, Break, Comparison
 
 
@@ -29,6 +29,7 @@ class Transition(msgspec.Struct, frozen=True):
     seq: int
     us: int
     reason: str
+    facts: BreakFacts
 
 
 def identity(gateway: str, unit: Unit, origin_seq: int, kind: str = "residual") -> str:
@@ -62,7 +63,9 @@ def remember_closed(comparison: Comparison, break_: Break) -> None:
 
 def partner_case(account: Account, unit: Unit, fresh: Break, open_breaks: Iterable[tuple[Unit, Break]]) -> str | None:
     """Return the case of an open break on the other leg of a pair, whose origin overlaps the fresh one's."""
-    partners = {base if unit.code == quote else quote for base, quote in account.pairs.values() if unit.code in (base, quote)}
+    partners = {
+        base if unit.code == quote else quote for base, quote in account.pairs.values() if unit.code in (base, quote)
+    }
     for other, known in open_breaks:
         if other.kind != unit.kind or other.code not in partners or other.code == unit.code:
             continue
@@ -71,8 +74,3 @@ def partner_case(account: Account, unit: Unit, fresh: Break, open_breaks: Iterab
         if opposite and overlap:
             return known.case_id
     return None
-
-
-def amount_usd(unit: Unit, amount: Decimal) -> Decimal | None:
-    """Value an amount at the last rate reported; None where there is none (no rate is not zero: semantics 10.2)."""
-    return None if unit.kind == "contract" or unit.rate_usd is None else amount * unit.rate_usd

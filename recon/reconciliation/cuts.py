@@ -13,9 +13,10 @@ import msgspec
 
 from recon.books.observations import Observation
 from recon.books.rules import Tolerance
+from recon.books.timeline import Slack
 from recon.books.units import Held
 from recon.exact import ZERO
-from recon.reconciliation.state import MAX_CANDIDATES, Hypothesis
+from recon.reconciliation.state import MAX_CANDIDATES, MAX_CUTS, Hypothesis
 from recon.reconciliation.tolerance import total
 
 
@@ -23,11 +24,16 @@ def window_of(held: Held, observation: Observation, low: int, window: int) -> tu
     """Return the first and the last position on the timeline that an observation may have seen."""
     timeline = held.timeline
     first = max(timeline.at(low), timeline.first_cut(observation.clock - window))
-    return first, max(first, timeline.last_cut(observation.clock + window))
+    last = max(first, timeline.last_cut(observation.clock + window))
+    if last - first >= MAX_CUTS:
+        here = timeline.last_cut(observation.clock)
+        first = max(first, here - MAX_CUTS // 2)
+        last = min(last, max(first, here + MAX_CUTS // 2))
+    return first, last
 
 
 def fit(
-    held: Held, observation: Observation, *, residual: Decimal, low: int, window: int, slack: Decimal, rules: Tolerance
+    held: Held, observation: Observation, *, residual: Decimal, low: int, window: int, slack: Slack, rules: Tolerance
 ) -> tuple[int, Decimal] | None:
     """Return the position of the earliest cut that fits a residual, and the reading that fits; None where none does.
 
@@ -43,11 +49,16 @@ def fit(
             if totals[position] == wanted:
                 return position, value
     rate = held.unit.rate_usd
+    lost = timeline.lost_since(slack, last)
     for value in observation.values:
+        # No cut in the window tolerates more than this, so most need no closer look.
+        most = total(rules, reported=value, expected=abs(value) * 2, slack=lost, rate_usd=rate)
         for position in range(first, last + 1):
             expected = totals[position] + offset
+            if abs(value - expected) > most:
+                continue
             bound = total(
-                rules, reported=value, expected=expected, slack=timeline.slacks[position] - slack, rate_usd=rate
+                rules, reported=value, expected=expected, slack=timeline.lost_since(slack, position), rate_usd=rate
             )
             if abs(value - expected) <= bound:
                 return position, value
@@ -76,7 +87,7 @@ def residuals(held: Held, observation: Observation, *, low: int, window: int, op
 
 
 def weigh(
-    held: Held, observation: Observation, candidates: list[Hypothesis], *, window: int, slack: Decimal, rules: Tolerance
+    held: Held, observation: Observation, candidates: list[Hypothesis], *, window: int, slack: Slack, rules: Tolerance
 ) -> list[Hypothesis]:
     """Hold every candidate against an observation; return those that are not worn out, with their new standing."""
     kept: list[Hypothesis] = []
@@ -106,9 +117,10 @@ def lag_of(held: Held, observation: Observation, residual: Decimal, low: int, wi
     timeline = held.timeline
     first, last = window_of(held, observation, low, window)
     wanted = observation.values[0] - (held.unit.opening or ZERO) - residual
+    lost = timeline.lost_since(timeline.slack(0), timeline.last())
     nearest = window
     for position in range(first, last + 1):
-        if abs(timeline.totals[position] - wanted) <= timeline.slacks[-1] - timeline.slacks[0]:
+        if abs(timeline.totals[position] - wanted) <= lost:
             until = timeline.clocks[position + 1] if position < timeline.last() else observation.clock
             early, late = observation.clock - until, timeline.clocks[position] - observation.clock
             nearest = min(nearest, max(early, late, 0))
@@ -121,7 +133,7 @@ def joined(candidates: list[Hypothesis], fresh: list[Hypothesis]) -> list[Hypoth
     together = [*candidates, *(candidate for candidate in fresh if candidate.residual not in known)]
     if len(together) <= MAX_CANDIDATES:
         return together
-    weakest = sorted(together, key=lambda candidate: (candidate.score, candidate.since))[: -MAX_CANDIDATES]
+    weakest = sorted(together, key=lambda candidate: (candidate.score, candidate.since))[:-MAX_CANDIDATES]
     going = {candidate.residual for candidate in weakest}
     return [candidate for candidate in together if candidate.residual not in going]
 

@@ -31,18 +31,23 @@ from recon.reconciliation.breaks import (
     remember_closed,
 )
 from recon.reconciliation.cuts import best, fit, joined, residuals, weigh
-from recon.reconciliation.tolerance import computed
+from recon.reconciliation.facts import facts_of
 from recon.reconciliation.state import (
+    ADVANCE_US,
     MAX_GAP_WINDOWS,
     MAX_QUEUE,
     MAX_TRAIL,
+    OPENING_HITS,
     OPENING_LEAD,
+    OPENING_TURNS,
     Agreement,
     Break,
     Chain,
     Comparison,
+    FrontRunner,
     Hypothesis,
 )
+from recon.reconciliation.tolerance import computed
 
 _DAY_US = 86_400_000_000
 
@@ -58,6 +63,8 @@ class Engine:
         self.transitions: list[Transition] = []
         #: Units that time alone may decide, in the order they became so.
         self.restless: dict[tuple[str, str, str], Held] = {}
+        #: The last time, in steps of ADVANCE_US, that log time was asked.
+        self.asked = book.clock.clock // ADVANCE_US
         book.on_modelled = self.modelled
 
     def of(self, held: Held) -> Comparison:
@@ -73,7 +80,7 @@ class Engine:
     def modelled(self, held: Held) -> None:
         """A unit stopped or started being modelled: forget what was under way; the next report opens a cash book."""
         comparison = self.of(held)
-        comparison.queue, comparison.chain, comparison.opening = [], None, []
+        comparison.queue, comparison.chain, comparison.opening, comparison.front = [], None, [], None
         comparison.rebase = held.unit.unmodelled is None and held.unit.opening is not None
         self._mark(held, comparison)
 
@@ -107,13 +114,35 @@ class Engine:
                 self._agree(held, comparison, observation, found, at)
             else:
                 self._wait(held, comparison, observation, at)
-        else:
+        elif held.unit.opening is not None or not self._run_ahead(held, comparison, observation, at):
             self._wait(held, comparison, observation, at)
         self._mark(held, comparison)
 
+    def _run_ahead(self, held: Held, comparison: Comparison, observation: Observation, at: Moment) -> bool:
+        """Open at once where report after report is exactly what is booked (semantics 4.2: one candidate is left)."""
+        front, total = comparison.front, held.timeline.totals[-1]
+        residual = observation.values[0] - total
+        if front is None or residual != front.residual:
+            number = held.timeline.numbers[-1]
+            comparison.front = FrontRunner(residual, number, observation.price, total)
+            return False
+        if total != front.total:
+            rising = total > front.total
+            front.turns += front.rising is not None and rising != front.rising
+            front.hits, front.rising, front.total = front.hits + 1, rising, total
+        if front.hits < OPENING_HITS or front.turns < OPENING_TURNS:
+            return False
+        origin = held.timeline.at(front.number)
+        comparison.queue, comparison.opening = [], []
+        comparison.low, comparison.slack = held.timeline.numbers[-1], held.timeline.slack(held.timeline.last())
+        seen = Seen(front.residual + held.timeline.totals[origin], front.price, front.number)
+        open_at(self.book, held, front.residual, "exact", at, seen=seen)
+        self._agree(held, comparison, observation, (held.timeline.last(), observation.values[0]), at)
+        return True
+
     def _lay_down(self, held: Held, comparison: Comparison, at: Moment) -> None:
         """Forget what was under way: the unit is not judged for now."""
-        comparison.queue, comparison.opening = [], []
+        comparison.queue, comparison.opening, comparison.front = [], [], None
         if comparison.chain is not None:
             self._dismiss(held, comparison, comparison.chain, at, "the unit is not judged from here on")
 
@@ -132,7 +161,14 @@ class Engine:
         """A unit got entries: what waited for them may fit now."""
         comparison = self.of(held)
         self.changed[held.unit.key] = held
-        if comparison.chain is not None or not comparison.queue or held.unit.opening is None or comparison.rebase:
+        if not comparison.queue:
+            return
+        self._catch_up(held, comparison, at)
+        self._mark(held, comparison)
+
+    def _catch_up(self, held: Held, comparison: Comparison, at: Moment) -> None:
+        """Agree with whatever waits and fits by now, in order, unless a chain is to be judged with all its cuts."""
+        if comparison.chain is not None or held.unit.opening is None or comparison.rebase:
             return
         rules = self.book.rules_of(held.unit.account)
         while comparison.queue:
@@ -140,10 +176,12 @@ class Engine:
             if found is None:
                 break
             self._agree(held, comparison, comparison.queue.pop(0), found, at)
-        self._mark(held, comparison)
 
     def advance(self, at: Moment) -> None:
         """Let log time decide what it can: observations whose window is over, chains that nothing more is said of."""
+        if at.clock // ADVANCE_US == self.asked:
+            return
+        self.asked = at.clock // ADVANCE_US
         for held in list(self.restless.values()):
             comparison = self.of(held)
             if self._cash_waits(held):
@@ -151,6 +189,7 @@ class Engine:
             window = self.book.rules_of(held.unit.account).settlement_window_us
             while comparison.queue and comparison.queue[0].clock + window <= at.clock:
                 self._judge(held, comparison, comparison.queue.pop(0), at)
+                self._catch_up(held, comparison, at)
             if comparison.opening:
                 self._settle_opening(held, comparison, window, at)
             if comparison.chain is not None and not comparison.queue:
@@ -203,12 +242,12 @@ class Engine:
         self._show(held, comparison, position)
         comparison.low = timeline.numbers[position]
         remainder = value - (unit.opening or ZERO) - timeline.totals[position] - comparison.residual
-        allowed = timeline.slacks[position] - comparison.slack
+        allowed = timeline.lost_since(comparison.slack, position)
         # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
         if abs(remainder) <= resolution(value):
-            comparison.slack = timeline.slacks[position]
+            comparison.slack = timeline.slack(position)
         elif position == timeline.last() and abs(remainder) <= allowed and self._round(held, remainder, at):
-            comparison.slack = timeline.slacks[-1]
+            comparison.slack = timeline.slack(timeline.last())
             comparison.low = timeline.numbers[-1]
             self._show(held, comparison, timeline.last())
         self._remember(comparison, observation, value)
@@ -258,9 +297,7 @@ class Engine:
 
     # -- openings -------------------------------------------------------------------------------------------------
 
-    def _weigh_opening(
-        self, held: Held, comparison: Comparison, rules: AccountRules, observation: Observation
-    ) -> None:
+    def _weigh_opening(self, held: Held, comparison: Comparison, rules: AccountRules, observation: Observation) -> None:
         """Let an observation speak for or against each candidate; what it allows itself joins them."""
         window = rules.settlement_window_us
         candidates = weigh(
@@ -292,16 +329,17 @@ class Engine:
             and held.unit.last_clock <= comparison.observed_clock
             and comparison.observed_clock + window <= at.clock
         )
-        if quiet and (chosen.fits > 1 or waited >= patience):
+        alone = all(candidate.since == candidates[0].since and not candidate.misses for candidate in candidates)
+        if quiet and (chosen.fits > 1 or (alone and waited >= patience)):
             chosen = self._standing(held, comparison) or chosen
         else:
             ahead = all(other is chosen or other.score + OPENING_LEAD <= chosen.score for other in candidates)
             if chosen.fits == 1 or waited < (patience if ahead else CHAIN_WINDOWS * patience):
                 return
-        comparison.opening = []
+        comparison.opening, comparison.front = [], None
         comparison.low = chosen.low
         origin = timeline.at(chosen.origin)
-        comparison.slack = timeline.slacks[origin]
+        comparison.slack = timeline.slack(origin)
         seen = Seen(chosen.residual + timeline.totals[origin], chosen.price, chosen.origin)
         open_at(self.book, held, chosen.residual, "inferred" if comparison.inferred else "exact", at, seen=seen)
         self._show(held, comparison, timeline.at(chosen.low))
@@ -315,7 +353,7 @@ class Engine:
             return None
         stands = []
         for candidate in comparison.opening:
-            slack = timeline.slacks[-1] - timeline.slacks[timeline.at(candidate.origin)]
+            slack = timeline.lost_since(timeline.slack(timeline.at(candidate.origin)), timeline.last())
             if abs(reported - candidate.residual - timeline.totals[-1]) <= computed(reported, slack):
                 stands.append(candidate)
         return best(stands) if stands else None
@@ -517,8 +555,8 @@ class Engine:
             if comparison.chain is not None:
                 self._dismiss(held, comparison, comparison.chain, at, f"break {known.id} cleared instead")
             comparison.residual -= known.amount
-            self.close(held, known, at, "the books caught up with the report")
             self._agree(held, comparison, observation, found, at)
+            self.close(held, known, at, "the books caught up with the report")
             return True
         return False
 
@@ -574,9 +612,7 @@ class Engine:
                 found += [(held.unit, known) for known in comparison.breaks]
         return found
 
-    def _last_fit_before(
-        self, held: Held, comparison: Comparison, rules: AccountRules, candidate: Hypothesis
-    ) -> int:
+    def _last_fit_before(self, held: Held, comparison: Comparison, rules: AccountRules, candidate: Hypothesis) -> int:
         """Return the log position after which a residual arose (semantics 5.5).
 
         It is that of the last agreement that the residual does not fit as well, less one window.
@@ -588,7 +624,9 @@ class Engine:
         for index in range(len(trail) - 1, -1, -1):
             known = trail[index]
             seen = Observation(known.seq, known.clock, 0, (known.value,))
-            if fit(held, seen, residual=candidate.residual, low=0, window=window, slack=comparison.slack, rules=tolerance):
+            if fit(
+                held, seen, residual=candidate.residual, low=0, window=window, slack=comparison.slack, rules=tolerance
+            ):
                 continue
             before = [earlier.seq for earlier in trail[:index] if earlier.clock <= known.clock - window]
             return before[-1] if before else trail[0].seq if index else max(known.seq - 1, 0)
@@ -607,6 +645,7 @@ class Engine:
                 seq=at.seq,
                 us=at.us,
                 reason=reason,
+                facts=facts_of(held, self.of(held), self.book.accounts[unit.account], known, at.us),
             )
         )
 

@@ -8,18 +8,27 @@ from typing import Final, Literal
 import msgspec
 
 from recon.books.observations import Observation
+from recon.books.timeline import Slack
 from recon.exact import ZERO
 
 #: Observations of one unit that wait for their window; beyond it the oldest is judged early.
 MAX_QUEUE: Final = 512
 #: Residuals that one chain carries as candidates.
 MAX_CANDIDATES: Final = 128
+#: Cuts that one observation is held against, at most: half before it and half after. A unit with more entries in a
+#: window is judged by the nearest.
+MAX_CUTS: Final = 128
+#: Reports in a row, each just what is booked, after which an opening is beyond doubt (the total must have turned).
+OPENING_HITS: Final = 12
+OPENING_TURNS: Final = 2
+#: How often log time is asked what it decides, in microseconds of the clock.
+ADVANCE_US: Final = 100_000
 #: Observations that a candidate may miss before it must fit three times as many.
 MAX_MISSES: Final = 2
 #: A unit that is usually observed within so many windows is waited for half as long again before silence decides.
 MAX_GAP_WINDOWS: Final = 12
 #: How far ahead of all others an opening's best candidate must be while things are in motion.
-OPENING_LEAD: Final = 3
+OPENING_LEAD: Final = 6
 #: Agreements remembered per unit, to find the origin of a break.
 MAX_TRAIL: Final = 64
 #: Closed breaks remembered per unit, so that a recurrence reopens and counts.
@@ -57,6 +66,18 @@ class Hypothesis(msgspec.Struct):
     def worn(self) -> bool:
         """Tell whether it has missed too often to be the truth."""
         return self.misses > MAX_MISSES and 3 * self.misses > self.fits
+
+
+class FrontRunner(msgspec.Struct):
+    """The opening under which the latest reports are exactly what is booked, one after the other."""
+
+    residual: Decimal
+    number: int
+    price: Decimal | None
+    total: Decimal
+    hits: int = 0
+    turns: int = 0
+    rising: bool | None = None
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -112,11 +133,12 @@ class Comparison(msgspec.Struct):
     residual: Decimal = ZERO
     low: int = 0
     #: Slack of the books at the last agreement; tolerance grows from there.
-    slack: Decimal = ZERO
+    slack: Slack = Slack()
     queue: list[Observation] = []
     chain: Chain | None = None
     #: Candidates for the opening, while there is none (semantics 4.2).
     opening: list[Hypothesis] = []
+    front: FrontRunner | None = None
     #: The next observation opens a cash book: what is unexplained until then is the past (semantics 3.5).
     rebase: bool = False
     breaks: list[Break] = []

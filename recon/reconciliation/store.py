@@ -13,7 +13,7 @@ from recon.books.units import Held, UnitKey
 from recon.db.bulk import Cell, write
 from recon.db.raw import cursor_of
 from recon.reconciliation import causes, schema
-from recon.reconciliation.breaks import Transition, amount_usd
+from recon.reconciliation.breaks import Transition
 from recon.reconciliation.engine import Engine
 from recon.reconciliation.state import Comparison
 from recon.reconciliation.verdicts import judge
@@ -51,7 +51,7 @@ def save(
     rows = [_comparison_row(held, engine.of(held)) for held in changed]
     write(connection, schema.comparisons, fixed, _COMPARISON, rows, on_conflict="update")
     last = {transition.break_.id: transition for transition in transitions}
-    rows = [_break_row(engine, transition) for transition in last.values()]
+    rows = [_break_row(transition) for transition in last.values()]
     write(connection, schema.breaks, fixed, _BREAK, rows, on_conflict="update")
     write(connection, schema.break_history, fixed, _HISTORY, _history_rows(transitions), on_conflict="update")
 
@@ -74,9 +74,8 @@ def _comparison_row(held: Held, comparison: Comparison) -> tuple[Cell, ...]:
     )
 
 
-def _break_row(engine: Engine, transition: Transition) -> tuple[Cell, ...]:
+def _break_row(transition: Transition) -> tuple[Cell, ...]:
     known = transition.break_
-    unit = engine.book.units[transition.account, transition.kind, transition.unit].unit
     return (
         known.id,
         known.case_id,
@@ -87,7 +86,7 @@ def _break_row(engine: Engine, transition: Transition) -> tuple[Cell, ...]:
         known.certainty,
         known.state,
         str(known.amount),
-        text(amount_usd(unit, known.amount)),
+        text(transition.facts.amount_usd),
         msgspec.json.encode([str(candidate) for candidate in known.candidates]).decode(),
         known.opened_us,
         known.closed_us,

@@ -1,0 +1,214 @@
+"""The outbox: every alert once per channel, at least once delivered, never twice by accident (design 2.10).
+
+1. `enqueue` runs in the transaction that derived the transitions. Only an alert never seen before makes rows and a
+   notification; so neither a rebuild nor a channel configured later tells of old things again.
+2. The row of channel `notify` is delivered by the commit itself (NOTIFY on `recon_breaks`), and is what remembers.
+3. `claim` hands out one message at a time and lends it for LEASE; an attempt that was never settled (a crash) is made
+   again after that, with the same entries, the same id and the same body. Each claim counts as an attempt.
+4. Of one break, a later entry waits while an earlier one is on its way: nobody hears `cleared` before `opened`.
+
+All functions run inside the caller's transaction, on a gateway's own rows (its node, where gateways are spread).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.alerts.message import MAX_MESSAGE_ENTRIES, Entry, Message, compose, fitting, message_id
+from recon.alerts.policy import Alert, notice
+from recon.alerts.retry import MAX_ATTEMPTS
+from recon.db.raw import cursor_of
+from recon.log.events import moment
+
+#: The channel of those who LISTEN: its rows are delivered by their own commit.
+NOTIFY: Final = "notify"
+#: What they LISTEN on.
+NOTIFY_CHANNEL: Final = "recon_breaks"
+#: How long a claimed message is kept from other claims: longer than an attempt and its settling may take.
+LEASE: Final = timedelta(seconds=60)
+#: Longest error kept with an entry, in characters.
+MAX_ERROR: Final = 500
+
+#: What is neither delivered nor given up; the predicate of both partial indexes.
+_PENDING: Final = "o.delivered_at IS NULL AND o.failed_at IS NULL"
+
+_REMEMBER: Final = """
+    INSERT INTO recon_store.outbox
+        (gateway, id, channel, event, break_id, case_id, seq, occurred_at, document, attempts, delivered_at)
+    SELECT %s, u.id, %s, u.event, u.break_id, u.case_id, u.seq, u.occurred_at, u.document, 1, now()
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::json[])
+        AS u(id, event, break_id, case_id, seq, occurred_at, document)
+    ON CONFLICT DO NOTHING RETURNING id
+"""
+_SPREAD: Final = """
+    INSERT INTO recon_store.outbox
+        (gateway, id, channel, event, break_id, case_id, seq, occurred_at, document)
+    SELECT o.gateway, o.id, c.channel, o.event, o.break_id, o.case_id, o.seq, o.occurred_at, o.document
+    FROM recon_store.outbox AS o CROSS JOIN unnest(%s::text[]) AS c(channel)
+    WHERE o.gateway = %s AND o.channel = %s AND o.id = ANY(%s::text[])
+    ON CONFLICT DO NOTHING
+"""
+_GIVE_UP_LOST: Final = f"""
+    UPDATE recon_store.outbox AS o SET failed_at = %s, next_attempt_at = NULL,
+        last_error = coalesce(o.last_error, 'the last attempt was never settled')
+    WHERE o.gateway = %s AND o.channel = %s AND {_PENDING} AND o.attempts >= %s AND o.next_attempt_at <= %s
+"""  # noqa: S608 - a constant of our own
+_NEXT: Final = f"""
+    SELECT o.event, o.case_id, o.message_id FROM recon_store.outbox AS o
+    WHERE o.gateway = %s AND o.channel = %s AND {_PENDING} AND (o.next_attempt_at IS NULL OR o.next_attempt_at <= %s)
+        AND NOT EXISTS (
+            SELECT FROM recon_store.outbox AS e
+            WHERE e.gateway = o.gateway AND e.channel = o.channel AND e.break_id = o.break_id AND e.seq < o.seq
+                AND e.delivered_at IS NULL AND e.failed_at IS NULL)
+    ORDER BY o.seq, o.id LIMIT 1
+"""  # noqa: S608
+_ENTRIES_OF_MESSAGE: Final = f"""
+    SELECT o.id, o.occurred_at, o.document::text, o.attempts FROM recon_store.outbox AS o
+    WHERE o.gateway = %s AND o.channel = %s AND {_PENDING} AND o.message_id = %s
+    ORDER BY o.seq, o.id FOR UPDATE
+"""  # noqa: S608
+_ENTRIES_OF_CASE: Final = f"""
+    SELECT o.id, o.occurred_at, o.document::text, o.attempts FROM recon_store.outbox AS o
+    WHERE o.gateway = %s AND o.channel = %s AND {_PENDING} AND o.message_id IS NULL AND o.event = %s AND o.case_id = %s
+        AND NOT EXISTS (
+            SELECT FROM recon_store.outbox AS e
+            WHERE e.gateway = o.gateway AND e.channel = o.channel AND e.break_id = o.break_id AND e.seq < o.seq
+                AND e.delivered_at IS NULL AND e.failed_at IS NULL)
+    ORDER BY o.seq, o.id LIMIT %s FOR UPDATE
+"""  # noqa: S608
+
+
+class ChannelSummary(msgspec.Struct, frozen=True):
+    """How a gateway's alerts stand on one channel; `oldest_pending_at` is when the oldest one waiting was queued."""
+
+    gateway: str
+    channel: str
+    pending: int
+    delivered: int
+    failed: int
+    oldest_pending_at: datetime | None
+    last_error: str | None
+
+
+def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], channels: Iterable[str]) -> int:
+    """Queue alerts on every channel and notify listeners at commit; return how many were new.
+
+    Alerts that were ever queued before are passed over, on every channel.
+    """
+    if not alerts:
+        return 0
+    columns = [
+        [alert.id for alert in alerts],
+        [alert.event for alert in alerts],
+        [alert.break_id for alert in alerts],
+        [alert.case_id for alert in alerts],
+        [alert.seq for alert in alerts],
+        [moment(alert.us) for alert in alerts],
+        [alert.document.decode() for alert in alerts],
+    ]
+    with cursor_of(connection) as cursor:
+        cursor.execute(_REMEMBER, (gateway, NOTIFY, *columns))
+        fresh = {row[0] for row in cursor.fetchall()}
+        if not fresh:
+            return 0
+        others = sorted(set(channels) - {NOTIFY})
+        cursor.execute(_SPREAD, (others, gateway, NOTIFY, sorted(fresh)))
+        notices = {alert.id: notice(alert) for alert in alerts if alert.id in fresh}
+        cursor.execute(
+            "SELECT pg_notify(%s, u.payload) FROM unnest(%s::text[]) AS u(payload)",
+            (NOTIFY_CHANNEL, list(notices.values())),
+        )
+    return len(fresh)
+
+
+def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) -> Message | None:
+    """Take the next message that is due, for LEASE; None where there is none.
+
+    Claims on one channel follow each other, so two services never take the same message at once.
+    """
+    with cursor_of(connection) as cursor:
+        key = f"recon outbox\x1f{gateway}\x1f{channel}"
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+        cursor.execute(_GIVE_UP_LOST, (now, gateway, channel, MAX_ATTEMPTS, now))
+        cursor.execute(_NEXT, (gateway, channel, now))
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        event, case_id, known_id = row
+        if known_id is None:
+            cursor.execute(_ENTRIES_OF_CASE, (gateway, channel, event, case_id, MAX_MESSAGE_ENTRIES))
+        else:
+            cursor.execute(_ENTRIES_OF_MESSAGE, (gateway, channel, known_id))
+        rows = cursor.fetchall()
+        if not rows:
+            # Another service settled it in the meantime, after its lease.
+            return None
+        entries = [Entry(id_, occurred_at, document) for id_, occurred_at, document, _ in rows]
+        chosen = fitting(entries) if known_id is None else entries
+        attempt = rows[0][3] + 1
+        cursor.execute(
+            "UPDATE recon_store.outbox SET message_id = %s, attempts = %s, next_attempt_at = %s"
+            " WHERE gateway = %s AND channel = %s AND id = ANY(%s::text[])",
+            (
+                message_id(entry.id for entry in chosen),
+                attempt,
+                now + LEASE,
+                gateway,
+                channel,
+                [entry.id for entry in chosen],
+            ),
+        )
+    return compose(chosen, gateway=gateway, channel=channel, event=event, case_id=case_id, attempt=attempt)
+
+
+def mark_delivered(connection: Connection, message: Message, *, now: datetime) -> None:
+    """Note that the receiver has taken a message: true whoever sent it, and whether or not the lease has ended."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            "UPDATE recon_store.outbox SET delivered_at = %s, failed_at = NULL, next_attempt_at = NULL"
+            " WHERE gateway = %s AND channel = %s AND id = ANY(%s::text[]) AND delivered_at IS NULL",
+            (now, message.gateway, message.channel, list(message.entries)),
+        )
+
+
+def mark_failed(
+    connection: Connection, message: Message, *, now: datetime, next_attempt_at: datetime | None, error: str
+) -> None:
+    """Note a failed attempt and when the next one is due; None gives the message up.
+
+    Has no effect once a later attempt was claimed: that one decides.
+    """
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            "UPDATE recon_store.outbox SET next_attempt_at = %s, failed_at = %s, last_error = %s"
+            " WHERE gateway = %s AND channel = %s AND id = ANY(%s::text[]) AND attempts = %s"
+            " AND delivered_at IS NULL AND failed_at IS NULL",
+            (
+                next_attempt_at,
+                now if next_attempt_at is None else None,
+                error.replace("\0", "")[:MAX_ERROR],
+                message.gateway,
+                message.channel,
+                list(message.entries),
+                message.attempt,
+            ),
+        )
+
+
+def summary(connection: Connection) -> list[ChannelSummary]:
+    """Return how the alerts of every gateway stand on every channel, for the status command."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(f"""
+            SELECT o.gateway, o.channel, count(*) FILTER (WHERE {_PENDING}),
+                count(*) FILTER (WHERE o.delivered_at IS NOT NULL), count(*) FILTER (WHERE o.failed_at IS NOT NULL),
+                min(o.created_at) FILTER (WHERE {_PENDING}),
+                (array_agg(o.last_error ORDER BY o.seq DESC)
+                    FILTER (WHERE o.delivered_at IS NULL AND o.last_error IS NOT NULL))[1]
+            FROM recon_store.outbox AS o GROUP BY o.gateway, o.channel ORDER BY o.gateway, o.channel
+        """)  # noqa: S608 - a constant of our own
+        return [ChannelSummary(*row) for row in cursor.fetchall()]

@@ -1,0 +1,267 @@
+"""Who is told of what: the transitions of breaks that make alerts, and what an alert says. Pure.
+
+1. A break that opened (anew, or again) and one that was cleared by data alert; every other step alerts nobody.
+2. An alert's id is a hash of (gateway, break, event, occurrence, log position): the same on every rebuild (design 2.4).
+3. The document holds all that is needed to act without asking back. Decimals are plain strings, moments are UTC,
+   null is not known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from shlex import quote
+from typing import Final
+
+import msgspec
+
+from recon.exact import plain
+from recon.log.events import moment
+from recon.reconciliation.breaks import Transition
+from recon.reconciliation.facts import BreakFacts
+
+OPENED: Final = "break.opened"
+CLEARED: Final = "break.cleared"
+#: Which steps in a break's life alert, and as what.
+ALERTED: Final = {"opened": OPENED, "cleared": CLEARED}
+
+#: The version of the document's shape; keys may be added within it.
+DOCUMENT_VERSION: Final = 1
+#: Longest free text in a document (a note, a reason), in characters.
+MAX_TEXT: Final = 2000
+#: Orders named in a document.
+MAX_WITHHELD: Final = 20
+#: Postgres refuses a notification of 8000 bytes or more.
+MAX_NOTICE_BYTES: Final = 7900
+#: Lengths tried for each name in a notice that is too long, in characters; the last fits whatever it is made of.
+_NOTICE_CLIPS: Final = (500, 80)
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """One thing to tell, once per channel. `document` is JSON; `us` is the transition's log time in microseconds."""
+
+    id: str
+    event: str
+    gateway: str
+    account: str
+    unit_kind: str
+    unit: str
+    amount: Decimal
+    cause: str
+    break_id: str
+    case_id: str
+    seq: int
+    us: int
+    document: bytes
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The stretch of the log in which a break arose: after the one position, up to the other."""
+
+    after_seq: int
+    until_seq: int
+
+
+class LogPosition(msgspec.Struct, frozen=True):
+    """Where and when in the log the transition happened."""
+
+    seq: int
+    at: datetime
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How well the account is observed, and why not better."""
+
+    state: str
+    reason: str | None
+
+
+class Books(msgspec.Struct, frozen=True):
+    """reported = opening + fills + explained + unexplained, at `cut_seq`; `as_of` is the books' own log time."""
+
+    reported: str | None
+    expected: str | None
+    drift: str | None
+    explained: str | None
+    unexplained: str | None
+    opening: str | None
+    in_flight: str | None
+    judgement: str
+    unmodelled: str | None
+    withheld: list[str]
+    observed_at: datetime | None
+    cut_seq: int | None
+    as_of: datetime
+
+
+class Document(msgspec.Struct, frozen=True):
+    """What an alert says, as its receivers read it."""
+
+    type: str
+    id: str
+    version: int
+    gateway: str
+    account: str
+    unit_kind: str
+    unit: str
+    unit_coinapi: str | None
+    amount: str
+    amount_usd: str | None
+    rate_usd: str | None
+    candidates: list[str]
+    cause: str
+    certainty: str
+    note: str
+    reason: str
+    state: str
+    seen_at: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    occurrences: int
+    offset_by: str | None
+    break_id: str
+    case_id: str
+    origin: Origin
+    log: LogPosition
+    books: Books
+    coverage: Coverage
+    look: list[str]
+
+
+def alerts_of(gateway: str, transitions: Sequence[Transition]) -> list[Alert]:
+    """Return the alerts that transitions make, in their order."""
+    return [_alert(gateway, known) for known in transitions if known.event in ALERTED]
+
+
+def alert_id(gateway: str, break_id: str, event: str, occurrence: int, seq: int) -> str:
+    """Return the id of the alert that a transition makes."""
+    text = "\x1f".join((gateway, break_id, event, str(occurrence), str(seq)))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def notice(alert: Alert) -> str:
+    """Return the compact JSON for NOTIFY, below Postgres's bound; names are clipped (and `clipped` set) to fit."""
+    whole = _notice(alert, None)
+    for longest in _NOTICE_CLIPS:
+        if len(whole) <= MAX_NOTICE_BYTES:
+            break
+        whole = _notice(alert, longest)
+    return whole.decode()
+
+
+def _notice(alert: Alert, longest: int | None) -> bytes:
+    names = {
+        "gateway": alert.gateway,
+        "account": alert.account,
+        "unit_kind": alert.unit_kind,
+        "unit": alert.unit,
+        "cause": alert.cause,
+    }
+    ids: dict[str, str | int | bool] = {
+        "type": alert.event,
+        "id": alert.id,
+        "break_id": alert.break_id,
+        "case_id": alert.case_id,
+        "seq": alert.seq,
+        "amount": plain(alert.amount),
+    }
+    clipped = {key: value if longest is None else _clip(value, longest) for key, value in names.items()}
+    return _encode(ids | clipped | ({} if longest is None else {"clipped": True}))
+
+
+def _alert(gateway: str, transition: Transition) -> Alert:
+    known, event = transition.break_, ALERTED[transition.event]
+    id_ = alert_id(gateway, known.id, event, known.occurrences, transition.seq)
+    return Alert(
+        id=id_,
+        event=event,
+        gateway=gateway,
+        account=transition.account,
+        unit_kind=transition.kind,
+        unit=transition.unit,
+        amount=known.amount,
+        cause=known.cause,
+        break_id=known.id,
+        case_id=known.case_id,
+        seq=transition.seq,
+        us=transition.us,
+        document=_encode(_document(id_, event, gateway, transition)),
+    )
+
+
+def _document(id_: str, event: str, gateway: str, transition: Transition) -> Document:
+    known, facts = transition.break_, transition.facts
+    return Document(
+        type=event,
+        id=id_,
+        version=DOCUMENT_VERSION,
+        gateway=gateway,
+        account=transition.account,
+        unit_kind=transition.kind,
+        unit=transition.unit,
+        unit_coinapi=facts.coinapi,
+        amount=plain(known.amount),
+        amount_usd=_plain(facts.amount_usd),
+        rate_usd=_plain(facts.rate_usd),
+        candidates=[plain(candidate) for candidate in known.candidates],
+        cause=known.cause,
+        certainty=known.certainty,
+        note=_clip(known.note, MAX_TEXT),
+        reason=_clip(transition.reason, MAX_TEXT),
+        state=known.state,
+        seen_at=moment(known.seen_us),
+        opened_at=moment(known.opened_us),
+        closed_at=_moment(known.closed_us),
+        occurrences=known.occurrences,
+        offset_by=known.offset_by,
+        break_id=known.id,
+        case_id=known.case_id,
+        origin=Origin(known.after_seq, known.until_seq),
+        log=LogPosition(transition.seq, moment(transition.us)),
+        books=_books(facts),
+        coverage=Coverage(
+            facts.coverage, None if facts.coverage_reason is None else _clip(facts.coverage_reason, MAX_TEXT)
+        ),
+        look=_look(gateway, transition),
+    )
+
+
+def _books(facts: BreakFacts) -> Books:
+    return Books(
+        reported=_plain(facts.reported),
+        expected=_plain(facts.expected),
+        drift=_plain(facts.drift),
+        explained=_plain(facts.explained),
+        unexplained=_plain(facts.unexplained),
+        opening=_plain(facts.opening),
+        in_flight=_plain(facts.in_flight),
+        judgement=facts.judgement,
+        unmodelled=facts.unmodelled,
+        withheld=[_clip(order, MAX_TEXT) for order in facts.withheld[:MAX_WITHHELD]],
+        observed_at=_moment(facts.observed_us),
+        cut_seq=facts.cut_seq,
+        as_of=moment(facts.books_us),
+    )
+
+
+def _look(gateway: str, transition: Transition) -> list[str]:
+    """Name the commands that show the break, the unit and the events among which it arose."""
+    shown = "positions" if transition.kind == "contract" else "balances"
+    around = f"--gateway {quote(gateway)} --account {quote(transition.account)} --since {transition.break_.after_seq}"
+    return ["recon breaks --json", f"recon {shown} --json", f"recon events {around}"]
+
+
+def _plain(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _moment(us: int | None) -> datetime | None:
+    return None if us is None else moment(us)
+
+
+def _clip(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

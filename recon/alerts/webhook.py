@@ -1,0 +1,194 @@
+"""Delivering one message to one webhook, signed by the Standard Webhooks scheme.
+
+1. Headers `webhook-id` (the message's, the same at every attempt), `webhook-timestamp` (this attempt's) and
+   `webhook-signature` (HMAC-SHA256 of id, timestamp and body); the receiver drops an id it has seen.
+2. 2xx is delivered. Redirects are not followed. Everything else is tried again: 408, 425, 429, 5xx and a lost or
+   slow connection soon (Retry-After is heard), any other answer, 410 Gone included, slowly: see `retry`. Of an answer
+   status and headers are read, and nothing of its body, however long it is; its connection is closed.
+3. Neither the secret nor anything of the address but its host is in a message, repr or log line: paths and queries of
+   webhooks often are secrets themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+
+from recon.alerts.message import Message
+from recon.config import Webhook as WebhookSettings
+from recon.errors import ConfigError, DeliveryError
+
+#: Longest time to connect, and between two signs of life of the receiver, in seconds.
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 10.0
+#: Connections to all webhooks together; each has one at a time.
+MAX_CONNECTIONS: Final = 64
+
+#: Answers that pass by themselves, beside all 5xx.
+_PASSING: Final = frozenset({408, 425, 429})
+#: Answers whose Retry-After is heard.
+_ASKING: Final = frozenset({429, 503})
+#: Loggers that would write addresses and headers. Filters are not inherited, hence each by its name.
+_NOISY_LOGGERS: Final = (
+    "httpx",
+    "httpcore",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+)
+
+
+@dataclass(frozen=True, repr=False, slots=True)
+class WebhookTarget:
+    """A receiver: its name in the settings, its address, and the secret (`whsec_…`) that it shares with us."""
+
+    name: str
+    url: str
+    secret: str
+
+    def __repr__(self) -> str:
+        """Name the target; the address and the secret stay out."""
+        return f"WebhookTarget({self.name!r})"
+
+    @property
+    def channel(self) -> str:
+        """Return the outbox channel of this target; it cannot collide with that of NOTIFY."""
+        return f"webhook:{self.name}"
+
+
+def targets(webhooks: Mapping[str, WebhookSettings]) -> list[WebhookTarget]:
+    """Return the targets that the settings name, in the order of their names."""
+    return [
+        WebhookTarget(name, webhook.url, webhook.secret.get_secret_value())
+        for name, webhook in sorted(webhooks.items())
+    ]
+
+
+def open_client() -> httpx.AsyncClient:
+    """Return the HTTP client for all webhooks, to be used as an async context manager.
+
+    It trusts the system's certificate authorities (`SSL_CERT_FILE` moves them), goes through the proxy that the
+    environment names, and follows no redirect. The libraries' own logging is silenced.
+    """
+    _silence_libraries()
+    return httpx.AsyncClient(
+        verify=ssl.create_default_context(),
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+        follow_redirects=False,
+        headers={"user-agent": "recon"},
+    )
+
+
+class WebhookSender:
+    """Sends messages to one webhook."""
+
+    def __init__(self, target: WebhookTarget, client: httpx.AsyncClient, now: Callable[[], datetime]) -> None:
+        """Prepare to sign. Errors: ConfigError when the secret is none."""
+        self._target = target
+        self._client = client
+        self._now = now
+        try:
+            self._signer = Webhook(target.secret)
+        except (ValueError, EmptyWebhookSecretError):
+            # From None: the library's message may quote the secret.
+            raise ConfigError(f"webhook {target.name!r}: the secret must be base64, after whsec_") from None
+
+    async def send(self, message: Message) -> None:
+        """Deliver a message: return when the receiver has taken it.
+
+        Errors: DeliveryError, which says what happened, whether only a person can mend it, and how long the receiver
+        wants to be left alone. How long the whole may take is the caller's to bound.
+        """
+        timestamp = self._now()
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": message.id,
+            "webhook-timestamp": str(int(timestamp.timestamp())),
+            "webhook-signature": self._signer.sign(message.id, timestamp, message.body),
+        }
+        try:
+            async with self._client.stream(
+                "POST", self._target.url, content=message.body.encode(), headers=headers
+            ) as response:
+                failed = None if response.is_success else self._refusal(response, timestamp)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            # From None: the library's errors carry the request, and so the address and the signature.
+            raise DeliveryError(f"webhook {self._target.name!r} {self._trouble(error)}") from None
+        if failed is not None:
+            raise failed
+
+    def _refusal(self, response: httpx.Response, now: datetime) -> DeliveryError:
+        status = response.status_code
+        try:
+            answer = f"{status} {HTTPStatus(status).phrase}"
+        except ValueError:
+            answer = str(status)
+        hint = ""
+        if response.is_redirect:
+            hint = "; redirects are not followed, set url to the final address"
+        elif status in {401, 403}:
+            hint = "; the secret may not be the receiver's"
+        elif status in {404, 405, 410}:
+            hint = "; check its url"
+        failed = DeliveryError(f"webhook {self._target.name!r} answered {answer}{hint}")
+        failed.slow = status < 500 and status not in _PASSING
+        if status in _ASKING:
+            failed.retry_after = retry_after(response.headers.get("retry-after"), now)
+        return failed
+
+    def _trouble(self, error: Exception) -> str:
+        """Say what went wrong on the way, without what an address may hold."""
+        host = urlsplit(self._target.url).hostname
+        if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
+            return f"at {host} could not be reached within {CONNECT_SECONDS:g} s"
+        if isinstance(error, httpx.TimeoutException):
+            return f"at {host} gave no answer within {ANSWER_SECONDS:g} s"
+        if isinstance(error, httpx.ConnectError):
+            reason = (
+                "its certificate is not trusted" if "CERTIFICATE" in str(error) else "check its url and the network"
+            )
+            return f"at {host} could not be reached ({reason})"
+        return f"at {host} could not be reached or broke off ({type(error).__name__})"
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Read a Retry-After header, either form (RFC 9110, 10.2.3), as seconds from now; None where it says nothing."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text[:12]), 10**9))
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def _silence_libraries() -> None:
+    """Keep the HTTP libraries from logging addresses and headers, even where everything is turned to DEBUG."""
+    for name in _NOISY_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        if _only_warnings not in logger.filters:
+            logger.addFilter(_only_warnings)
+
+
+def _only_warnings(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING

@@ -1,0 +1,126 @@
+"""The facts of an alert, read from a real engine that found and cleared a break."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from recon.books.book import Book, Clock, Moment
+from recon.books.observations import Observation
+from recon.books.rules import Rules
+from recon.books.units import FILL, Held, post
+from recon.exact import ZERO, exact
+from recon.reconciliation.breaks import Transition
+from recon.reconciliation.engine import Engine
+from tests.alerts.build import T0_US
+
+SECOND = 1_000_000
+
+
+class Desk:
+    """An account with one asset, whose balance is reported and filled by hand."""
+
+    def __init__(self) -> None:
+        self.book = Book("prod-eu", Clock(), Rules())
+        self.engine = Engine(self.book)
+        self.seq = 0
+        self.seconds = 0
+        self.account = self.book.account("KRAKEN", self.pass_(0))
+        self.account.state = "covered"
+        self.held: Held = self.book.unit("KRAKEN", "asset", "ZUSD", "USD")
+
+    def pass_(self, seconds: int) -> Moment:
+        self.seq += 1
+        self.seconds += seconds
+        us = T0_US + self.seconds * SECOND
+        return Moment(self.seq, us, self.book.clock.pass_to(us))
+
+    def report(self, value: str, *, times: int = 1) -> None:
+        for _ in range(times):
+            at = self.pass_(2)
+            self.engine.advance(at)
+            self.engine.observe(self.held, Observation(at.seq, at.clock, at.us, (Decimal(value),)), at)
+
+    def fill(self, amount: str, *, ago: int = 0) -> None:
+        at = self.pass_(1)
+        entry = post(
+            self.held,
+            Decimal(amount),
+            cause=FILL,
+            certainty="exact",
+            seq=at.seq,
+            clock=at.clock,
+            occurred_us=at.us - ago * SECOND,
+            recorded_us=at.us,
+        )
+        self.book.entry(entry, self.held)
+        self.engine.entered(self.held, at)
+
+    def last(self, event: str) -> Transition:
+        return [known for known in self.engine.transitions if known.event == event][-1]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk()
+    with exact():
+        desk.report("1000.00", times=10)
+        desk.fill("-100.00")
+        desk.report("900.00", times=5)
+    return desk
+
+
+def test_an_open_break_has_the_numbers_of_its_cut(desk: Desk) -> None:
+    desk.held.unit.rate_usd = Decimal("1.01")
+    with exact():
+        desk.report("889.50", times=20)
+    opened = desk.last("opened")
+    facts = opened.facts
+    assert opened.break_.amount == Decimal("-10.50")
+    assert (facts.reported, facts.expected, facts.drift) == (Decimal("889.50"), Decimal("900.00"), Decimal("-10.50"))
+    assert (facts.opening, facts.explained, facts.unexplained) == (Decimal("1000.00"), ZERO, Decimal("-10.50"))
+    assert (facts.in_flight, facts.coinapi, facts.judgement) == (ZERO, "USD", "break")
+    assert (facts.rate_usd, facts.amount_usd) == (Decimal("1.01"), Decimal("-10.6050"))
+    assert (facts.coverage, facts.coverage_reason) == ("covered", None)
+    assert facts.books_us == opened.us
+    assert facts.observed_us is not None and facts.observed_us <= opened.us
+    assert facts.cut_seq is not None and facts.cut_seq <= opened.seq
+
+
+def test_a_cleared_break_leaves_no_drift(desk: Desk) -> None:
+    with exact():
+        desk.report("889.50", times=20)
+        desk.fill("-10.50", ago=60)
+        desk.report("889.50", times=20)
+    facts = desk.last("cleared").facts
+    assert (facts.expected, facts.drift, facts.unexplained) == (Decimal("889.50"), ZERO, ZERO)
+    assert facts.judgement != "break"
+    assert facts.amount_usd is None, "no rate is not a rate of zero"
+
+
+def test_what_was_never_observed_is_not_known() -> None:
+    desk = Desk()
+    desk.account.state, desk.account.reason = "gap", "disconnected"
+    with exact():
+        desk.fill("-5")
+        desk.engine.contradict(desk.held, "overfill", "o1", Decimal(5), desk.pass_(1))
+    facts = desk.last("opened").facts
+    known = (facts.reported, facts.expected, facts.drift, facts.unexplained, facts.opening, facts.cut_seq)
+    assert known == (None,) * 6
+    assert (facts.judgement, facts.coverage, facts.coverage_reason) == ("unobserved", "gap", "disconnected")
+
+
+def test_long_numbers_stay_exact() -> None:
+    desk = Desk()
+    amount = Decimal("98765432109.876543210987654320")
+    with exact():
+        desk.report("98765432109.876543210987654321", times=10)
+        desk.report("98765432109.876543210987654320", times=5)
+        desk.held.unit.rate_usd = Decimal("1.000000000000000000000000000001")
+        desk.engine.contradict(desk.held, "overfill", "o1", amount, desk.pass_(1))
+    facts = desk.last("opened").facts
+    assert facts.expected == Decimal("98765432109.876543210987654321")
+    assert facts.drift == Decimal("-0.000000000000000001")
+    with exact():
+        assert facts.amount_usd == amount * desk.held.unit.rate_usd

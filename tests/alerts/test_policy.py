@@ -1,0 +1,145 @@
+"""Who is told of what, and that an alert says all a receiver needs."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from recon.alerts.policy import MAX_NOTICE_BYTES, MAX_TEXT, alerts_of, notice
+from tests.alerts.build import FACTS, GATEWAY, T0, Step
+
+
+def document(step: Step) -> dict[str, object]:
+    decoded: dict[str, object] = json.loads(step.alert().document)
+    return decoded
+
+
+def test_only_opened_and_cleared_alert_and_keep_their_order() -> None:
+    events = ["pending", "dismissed", "opened", "offset", "cleared"]
+    alerts = alerts_of(GATEWAY, [Step(event=event).transition() for event in events])
+    assert [alert.event for alert in alerts] == ["break.opened", "break.cleared"]
+
+
+def test_the_document_holds_everything_to_act_on() -> None:
+    alert = Step(event="cleared").alert()
+    assert json.loads(alert.document) == {
+        "type": "break.cleared",
+        "id": alert.id,
+        "version": 1,
+        "gateway": "prod-eu",
+        "account": "KRAKEN/JOHN",
+        "unit_kind": "asset",
+        "unit": "ZUSD",
+        "unit_coinapi": "USD",
+        "amount": "-10.50",
+        "amount_usd": "-10.50",
+        "rate_usd": "1",
+        "candidates": ["-10.50", "100"],
+        "cause": "unexplained",
+        "certainty": "exact",
+        "note": "no report, gap or race explains it",
+        "reason": "the books caught up with the report",
+        "state": "cleared",
+        "seen_at": "2026-01-05T09:29:40Z",
+        "opened_at": "2026-01-05T09:30:00Z",
+        "closed_at": "2026-01-05T09:30:00.000120Z",
+        "occurrences": 1,
+        "offset_by": None,
+        "break_id": "b1",
+        "case_id": "c1",
+        "origin": {"after_seq": 101, "until_seq": 112},
+        "log": {"seq": 120, "at": "2026-01-05T09:30:00.000120Z"},
+        "books": {
+            "reported": "989.50",
+            "expected": "1000.00",
+            "drift": "-10.50",
+            "explained": "0",
+            "unexplained": "-10.50",
+            "opening": "1000",
+            "in_flight": "0.0",
+            "judgement": "break",
+            "unmodelled": None,
+            "withheld": [],
+            "observed_at": "2026-01-05T09:29:59Z",
+            "cut_seq": 119,
+            "as_of": "2026-01-05T09:30:00.000005Z",
+        },
+        "coverage": {"state": "covered", "reason": None},
+        "look": [
+            "recon breaks --json",
+            "recon balances --json",
+            "recon events --gateway prod-eu --account KRAKEN/JOHN --since 101",
+        ],
+    }
+    assert datetime.fromisoformat("2026-01-05T09:30:00.000120Z") == T0 + timedelta(microseconds=120)
+
+
+def test_what_is_not_known_is_null_and_never_zero() -> None:
+    unknown = msgspec.structs.replace(
+        FACTS, reported=None, expected=None, drift=None, rate_usd=None, amount_usd=None, observed_us=None, cut_seq=None
+    )
+    (alert,) = alerts_of(GATEWAY, [msgspec.structs.replace(Step().transition(), facts=unknown)])
+    said = json.loads(alert.document)
+    assert (said["amount_usd"], said["rate_usd"], said["closed_at"]) == (None, None, None)
+    books = said["books"]
+    assert [books[key] for key in ("reported", "expected", "drift", "observed_at", "cut_seq")] == [None] * 5
+
+
+def test_an_account_with_odd_characters_is_quoted_for_the_shell() -> None:
+    look = document(Step(account="KRAKEN/$(rm -rf) it's"))["look"]
+    assert isinstance(look, list)
+    assert """--account 'KRAKEN/$(rm -rf) it'"'"'s' --since 101""" in look[2]
+
+
+def test_long_texts_are_clipped() -> None:
+    note = document(Step(note="x" * (MAX_TEXT + 1)))["note"]
+    assert isinstance(note, str)
+    assert (len(note), note[-1]) == (MAX_TEXT, "…")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Step(break_id="b2"),
+        Step(event="cleared"),
+        Step(occurrences=2),
+        Step(seq=121),
+    ],
+)
+def test_an_id_is_of_what_it_is_about(other: Step) -> None:
+    assert Step().alert().id != other.alert().id
+    assert Step().alert().id != Step().alert("other-gateway").id
+
+
+def test_an_id_does_not_depend_on_what_is_merely_said() -> None:
+    assert Step().alert().id == Step(note="another insight", amount="-11", case_id="c2").alert().id
+    assert Step().alert().id == "9fe805a46d8b4de5c7e2aaa67d0e88b1", "ids must outlive releases"
+
+
+def test_a_notice_is_compact_and_complete() -> None:
+    assert json.loads(notice(Step().alert())) == {
+        "type": "break.opened",
+        "id": Step().alert().id,
+        "break_id": "b1",
+        "case_id": "c1",
+        "seq": 120,
+        "amount": "-10.50",
+        "gateway": "prod-eu",
+        "account": "KRAKEN/JOHN",
+        "unit_kind": "asset",
+        "unit": "ZUSD",
+        "cause": "unexplained",
+    }
+
+
+@pytest.mark.parametrize("filler", ["x", "\x01", '"', "€", "\U0001d518"])
+@pytest.mark.parametrize("length", [700, 2_000, 100_000])
+def test_a_notice_stays_below_the_bound_whatever_the_names(filler: str, length: int) -> None:
+    said = notice(Step(account=filler * length, unit=filler * length).alert())
+    assert len(said.encode()) <= MAX_NOTICE_BYTES
+    decoded = json.loads(said)
+    assert decoded["amount"] == "-10.50"
+    assert ("clipped" in decoded) == (decoded["account"] != filler * length)

@@ -1,0 +1,128 @@
+"""Our own migrations: up from nothing, down again when nothing is lost, and the tables as the code declares them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib import import_module
+from pkgutil import walk_packages
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Column, Connection, Table, text
+from sqlalchemy.schema import SchemaItem
+
+import recon
+from recon.db.engine import create_engine
+from recon.db.metadata import STORE, metadata
+from recon.db.migrate import VERSION_TABLE, downgrade, migrate, newest_version, schema_version
+from recon.errors import DatabaseError
+from recon.log.events import NewEvent
+from tests.conftest import TestDatabase
+from tests.db.days import write_events
+
+pytestmark = pytest.mark.postgres
+
+#: Every module of recon that declares tables.
+DECLARED = [
+    import_module(found.name)
+    for found in walk_packages(recon.__path__, "recon.")
+    if found.name.endswith(".schema")
+]
+
+
+def _in_store(name: str | None, kind: str, parents: object) -> bool:
+    return kind != "schema" or name == STORE
+
+
+def _relations(connection: Connection) -> list[str]:
+    return list(
+        connection.scalars(
+            text(
+                "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                " WHERE n.nspname LIKE 'recon%' AND c.relkind IN ('r', 'v') ORDER BY 1"
+            )
+        )
+    )
+
+
+def _changes(context: MigrationContext) -> list[tuple[object, ...]]:
+    """What alembic would change; changes of one column come as a list of their own."""
+    found = compare_metadata(context, metadata)
+    return [tuple(one) for change in found for one in (change if isinstance(change, list) else [change])]
+
+
+def test_down_to_nothing_and_up_again_gives_the_same(database: TestDatabase) -> None:
+    with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
+        before = _relations(connection)
+        connection.rollback()
+        downgrade(database.owner_url, "base")
+        assert schema_version(connection) is None
+        assert _relations(connection) == [f"{STORE}.{VERSION_TABLE}"]
+        functions = connection.scalars(
+            text(
+                "SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname LIKE 'recon%'"
+            )
+        ).all()
+        assert functions == []
+        connection.rollback()
+        migrate(database.owner_url)
+        assert _relations(connection) == before
+        assert schema_version(connection) == newest_version()
+
+
+def test_one_version_down_and_up_again(database: TestDatabase) -> None:
+    with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
+        before = _relations(connection)
+        connection.rollback()
+        downgrade(database.owner_url, "-1")
+        connection.rollback()
+        migrate(database.owner_url)
+        assert _relations(connection) == before
+
+
+def test_a_log_that_is_not_empty_refuses_before_the_books_are_gone(database: TestDatabase) -> None:
+    write_events(database.service_url, "sim", [NewEvent("frame", b"{}", datetime.now(UTC))])
+    with pytest.raises(DatabaseError, match="not empty"):
+        downgrade(database.owner_url, "base")
+    with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
+        relations = _relations(connection)
+        assert connection.scalar(text("SELECT count(*) FROM recon.events")) == 1
+    assert {"recon_store.orders", "recon_store.outbox", "recon.open_breaks"} <= set(relations)
+
+
+def test_tables_are_as_the_code_declares_them(database: TestDatabase) -> None:
+    declared = {table.name for module in DECLARED for table in vars(module).values() if isinstance(table, Table)}
+    assert declared == {table.name for table in metadata.tables.values()}
+
+    def ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:
+        # Indexes are a matter of the migrations alone; nothing in the code names one.
+        return kind != "index" and name != VERSION_TABLE
+
+    with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": _in_store,
+                "include_object": ours,
+                "compare_type": True,
+                "compare_server_default": False,
+            },
+        )
+        # What the tables mean is told by the migrations' comments alone.
+        assert [change for change in _changes(context) if "comment" not in str(change[0])] == []
+
+
+def test_the_comparison_would_notice(database: TestDatabase) -> None:
+    with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
+        connection.execute(text(f"ALTER TABLE {STORE}.orders ADD COLUMN surprise text"))
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": _in_store,
+            },
+        )
+        columns = [change[-1] for change in _changes(context) if change[0] == "remove_column"]
+        assert [column.name for column in columns if isinstance(column, Column)] == ["surprise"]
