@@ -112,8 +112,10 @@ class Book:
         self.observed: list[tuple[Held, Observation]] = []
         #: Contradictions of a report with itself or its past, for a break of its own kind (semantics 2.6).
         self.contradictions: list[Contradiction] = []
+        #: Where the fold stands; None before the first event.
+        self.now: Moment | None = None
         #: Told of each unit that stops or starts being modelled.
-        self.on_modelled: Callable[[Held], None] = lambda held: None
+        self.on_modelled: Callable[[Held], None] = lambda _: None
 
     def rules_of(self, account: str) -> AccountRules:
         """Return the rules in force for an account."""

@@ -67,6 +67,7 @@ class Fold:
         previous_us = book.clock.last_us
         us = microseconds(event.recorded_at)
         at = Moment(event.seq, us, book.clock.pass_to(us))
+        book.now = at
         if self.engine.restless:
             self.engine.advance(at)
         if event.kind in _OWN:

@@ -1,0 +1,186 @@
+"""One unit under comparison at one moment: its books, what is remembered of it, and the rules in force. Pure.
+
+Openings, chains and breaks are decided by functions of a subject; what they share stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from recon.books.book import Book, Moment, quantum_of
+from recon.books.coverage import Account
+from recon.books.observations import Observation
+from recon.books.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Tolerance
+from recon.books.timeline import Timeline
+from recon.books.units import ROUNDING, Held, Unit, UnitKey, post
+from recon.exact import ZERO, resolution
+from recon.reconciliation.breaks import Transition
+from recon.reconciliation.cuts import fit
+from recon.reconciliation.facts import facts_of
+from recon.reconciliation.state import MAX_TRAIL, Agreement, Break, Comparison
+
+_DAY_US = 86_400_000_000
+
+#: Where on the timeline an observation fits, and which of its readings does.
+Found = tuple[int, Decimal]
+
+
+class Subject:
+    """A unit at one moment of the fold."""
+
+    __slots__ = ("_others", "_tell", "at", "book", "comparison", "held", "rules", "timeline", "unit", "window")
+
+    def __init__(
+        self,
+        book: Book,
+        held: Held,
+        comparison: Comparison,
+        at: Moment,
+        tell: Callable[[Transition], None],
+        others: Callable[[UnitKey], Comparison | None],
+    ) -> None:
+        """Bring together what decides; `tell` takes transitions, `others` gives the comparison of another unit."""
+        self.book = book
+        self.held = held
+        self.comparison = comparison
+        self.at = at
+        self.unit: Unit = held.unit
+        self.timeline: Timeline = held.timeline
+        self.rules: AccountRules = book.rules_of(held.unit.account)
+        self.window: int = self.rules.settlement_window_us
+        self._tell = tell
+        self._others = others
+
+    @property
+    def account(self) -> Account:
+        """Return the unit's account."""
+        return self.book.accounts[self.unit.account]
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """Return the configured tolerance."""
+        return self.rules.tolerance_of(self.unit.code)
+
+    @property
+    def opening(self) -> Decimal:
+        """Return the opening, 0 while it is not known."""
+        return self.unit.opening or ZERO
+
+    @property
+    def judged(self) -> bool:
+        """Tell whether the unit is judged at all now.
+
+        It is not while its balance does not follow from reports, nor while cash of derivatives is to be worked out.
+        """
+        waits = self.account.cash_waits
+        waiting = bool(waits) and self.unit.kind == "asset" and self.unit.code in waits.values()
+        return self.unit.unmodelled is None and not waiting
+
+    def fit(self, observation: Observation, without: Decimal = ZERO, low: int | None = None) -> Found | None:
+        """Hold an observation against the books and what open breaks own, less a part of that where given."""
+        comparison = self.comparison
+        return fit(
+            self.held,
+            observation,
+            residual=comparison.residual - without,
+            low=comparison.low if low is None else low,
+            window=self.window,
+            slack=comparison.slack,
+            rules=self.tolerance,
+        )
+
+    def open_breaks(self) -> list[tuple[Unit, Break]]:
+        """Return the open breaks of the whole account."""
+        found: list[tuple[Unit, Break]] = []
+        for held in self.book.units_of(self.unit.account):
+            comparison = self._others(held.unit.key)
+            if comparison is not None:
+                found += [(held.unit, known) for known in comparison.breaks]
+        return found
+
+    def transition(self, known: Break, event: str, reason: str) -> None:
+        """Tell of a step in a break's life, with the facts as they stand."""
+        unit, at = self.unit, self.at
+        self._tell(
+            Transition(
+                account=unit.account,
+                kind=unit.kind,
+                unit=unit.code,
+                break_=msgspec.structs.replace(known),
+                event=event,
+                seq=at.seq,
+                us=at.us,
+                reason=reason,
+                facts=facts_of(self.held, self.comparison, self.account, known, at.us),
+            )
+        )
+
+    def agree(self, observation: Observation, found: Found) -> None:
+        """Take an observation that fits: cuts move on, and what was rounded away is booked."""
+        position, value = found
+        unit, timeline, comparison = self.unit, self.timeline, self.comparison
+        if len(observation.values) > 1 and unit.kind == "contract" and unit.position_mode is None:
+            unit.position_mode = "one_way" if value == observation.values[0] else "hedge"
+        comparison.reported = value
+        comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
+        self.show(position)
+        comparison.low = timeline.numbers[position]
+        remainder = value - self.opening - timeline.totals[position] - comparison.residual
+        # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
+        if abs(remainder) <= resolution(value):
+            comparison.slack = timeline.slack(position)
+        elif position == timeline.last() and abs(remainder) <= timeline.lost_since(comparison.slack, position):
+            self._round(remainder)
+        self.remember(observation, value)
+        timeline.trim(comparison.low)
+
+    def remember(self, observation: Observation, value: Decimal) -> None:
+        """Keep where an observation fitted, for finding the origin of a break."""
+        comparison = self.comparison
+        if len(comparison.trail) >= MAX_TRAIL:
+            comparison.trail = comparison.trail[MAX_TRAIL // 2 :]
+        comparison.trail.append(Agreement(observation.seq, observation.clock, value))
+
+    def show(self, position: int) -> None:
+        """Remember which cut the shown numbers are of."""
+        comparison, timeline = self.comparison, self.timeline
+        comparison.cut_number = timeline.numbers[position]
+        comparison.cut_total = timeline.totals[position]
+        comparison.cut_explained = timeline.explained[position]
+        newest = position == timeline.last()
+        comparison.cut_seq = max(timeline.seqs[position], (comparison.observed_seq or 0) if newest else 0)
+
+    def explain(self, amount: Decimal, cause: str) -> None:
+        """Book an entry that explains drift; it is inferred, and stays visible as such (design 2.9)."""
+        at = self.at
+        entry = post(
+            self.held,
+            amount,
+            cause=cause,
+            certainty="inferred",
+            seq=at.seq,
+            clock=at.clock,
+            occurred_us=at.us,
+            recorded_us=at.us,
+        )
+        self.book.entry(entry, self.held)
+
+    def _round(self, remainder: Decimal) -> None:
+        """Book the remainder of cash that was rounded away, unless the budget of the day is spent (semantics 6)."""
+        unit, comparison, timeline = self.unit, self.comparison, self.timeline
+        day = self.at.us // _DAY_US
+        spent = unit.rounding_today if abs(unit.rounding_day) == day else ZERO
+        if abs(spent + remainder) > quantum_of(self.book, unit) * ROUNDING_QUANTA_PER_DAY:
+            if unit.rounding_day != -day:
+                message = f"rounding of {unit.code} has used its budget of the day; a persistent sign is a fee"
+                self.book.find(unit.account, self.at, "rounding_budget", unit.code, message)
+                unit.rounding_day, unit.rounding_today = -day, spent
+            return
+        unit.rounding_day, unit.rounding_today = day, spent + remainder
+        self.explain(remainder, ROUNDING)
+        comparison.slack = timeline.slack(timeline.last())
+        comparison.low = timeline.numbers[-1]
+        self.show(timeline.last())
