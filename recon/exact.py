@@ -61,7 +61,7 @@ def bounded(value: Decimal) -> bool:
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return False
-    return len(digits) <= MAX_DIGITS and -MAX_EXPONENT <= exponent and value.adjusted() <= MAX_EXPONENT
+    return len(digits) <= MAX_DIGITS and exponent >= -MAX_EXPONENT and value.adjusted() <= MAX_EXPONENT
 
 
 def resolution(value: Decimal) -> Decimal:
@@ -77,4 +77,4 @@ def scale(value: Decimal) -> int:
 
 def plain(value: Decimal) -> str:
     """Write a decimal without an exponent and without a negative zero."""
-    return format(value if value else abs(value), "f")
+    return format(value or abs(value), "f")

@@ -51,6 +51,7 @@ def book(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fil
         order.cash_pending = True
     else:
         order.booked_cash = order.cash_total
+        order.cash_pending = False
     return fills
 
 

@@ -8,7 +8,7 @@ from recon.books import coverage
 from recon.books.book import Book, Moment, quantum_of
 from recon.books.contracts import basis_of
 from recon.books.coverage import Account, settle
-from recon.books.posting import lose_sight, take_report
+from recon.books.reports import lose_sight, take_report
 from recon.books.rules import HEARTBEAT_BOUND_US, Rules
 from recon.books.sightings import remodel
 from recon.ems.messages import OrderReport, OrderReports, ServerInfo

@@ -56,7 +56,7 @@ def from_row(row: SymbolRow) -> Instrument | None:
 
 
 def from_report(symbol: str, symbol_coinapi: str | None) -> Instrument | None:
-    """Know a derivative from its CoinAPI id alone: its unit is the contract itself. A spot fill waits for its assets."""
+    """Know a derivative from its CoinAPI id alone: its unit is the contract itself. A spot fill waits."""
     kind = instrument_type(symbol_coinapi)
     if kind is None or not is_derivative(kind):
         return None

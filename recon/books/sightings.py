@@ -11,10 +11,11 @@ from decimal import Decimal
 
 from recon.books.book import Book, Moment, mark_modelled, quantum_of
 from recon.books.coverage import Account, settle
+from recon.books.derivatives import mark_touched
 from recon.books.homes import home_of
 from recon.books.instruments import from_row
 from recon.books.observations import Observation, is_authoritative, read_position, read_positions
-from recon.books.posting import book_order, mark_touched
+from recon.books.reports import book_order
 from recon.books.units import REHOMED, Held, post
 from recon.ems.messages import BalanceRow, Balances, PositionRow, Positions, Symbols
 from recon.exact import ZERO, scale

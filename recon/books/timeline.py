@@ -32,13 +32,17 @@ class Slack(msgspec.Struct, frozen=True, gc=False):
     blur: Decimal = ZERO
 
 
+#: No cash entry, no loss.
+NOTHING: Final = Slack()
+
+
 class Timeline:
     """Running totals after each kept entry; parallel lists, because this is the hottest data there is."""
 
     __slots__ = ("blurs", "clocks", "explained", "numbers", "occurred", "quantum", "rounded", "seqs", "totals")
 
     def __init__(
-        self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Slack = Slack()
+        self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Slack = NOTHING
     ) -> None:
         """Start with a base that holds everything so far."""
         self.numbers = [number]

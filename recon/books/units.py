@@ -13,14 +13,11 @@ from typing import Final, Literal
 import msgspec
 
 from recon.books.contracts import Basis
-from recon.books.timeline import Slack, Timeline
+from recon.books.timeline import NOTHING, Slack, Timeline
 from recon.exact import ZERO
 
 UnitKind = Literal["asset", "contract"]
 UnitKey = tuple[str, str, str]
-
-#: An entry that loses nothing.
-EXACTLY: Final = Slack()
 
 OPENING: Final = "opening"
 FILL: Final = "fill"
@@ -128,7 +125,7 @@ def post(
     clock: int,
     occurred_us: int,
     recorded_us: int,
-    slack: Slack = EXACTLY,
+    slack: Slack = NOTHING,
     order: str | None = None,
     ordinal: int | None = None,
     break_id: str | None = None,

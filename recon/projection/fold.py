@@ -15,7 +15,7 @@ import msgspec
 from recon.books import happenings
 from recon.books import rules as rules_
 from recon.books.book import Book, Contradiction, Moment
-from recon.books.posting import touched_units
+from recon.books.reports import touched_units
 from recon.books.sightings import take_balances, take_positions, take_symbols
 from recon.ems.decode import decode
 from recon.ems.messages import Balances, Decoded, OrderReports, Positions, Reject, ServerInfo, Symbols

@@ -208,7 +208,9 @@ def _open(subject: Subject, chain: Chain) -> None:
     if fresh.id != chain.pending.id:
         dismiss(subject, chain, f"what is left of it is break {fresh.id}")
     fresh.cause, fresh.note = causes.cause_of(subject.account, unit, after_seq=fresh.after_seq)
-    opposite = next((known for known in comparison.breaks if known.owns_residual and known.amount == -fresh.amount), None)
+    opposite = next(
+        (known for known in comparison.breaks if known.owns_residual and known.amount == -fresh.amount), None
+    )
     if opposite is not None:
         opposite.offset_by, fresh.offset_by = fresh.id, opposite.id
         fresh.case_id = opposite.case_id

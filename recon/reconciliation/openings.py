@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
+from recon.books.derivatives import Seen, open_unit
 from recon.books.observations import Observation
-from recon.books.posting import Seen, open_at
 from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import UNMODELLED
 from recon.exact import ZERO
@@ -36,7 +36,7 @@ def run_ahead(subject: Subject, observation: Observation) -> bool:
     comparison.low, comparison.slack = timeline.numbers[-1], timeline.slack(timeline.last())
     first_seen = front.residual + timeline.totals[timeline.at(front.number)]
     seen = Seen(first_seen, front.price, front.number)
-    open_at(subject.book, subject.held, front.residual, "exact", subject.at, seen=seen)
+    open_unit(subject.book, subject.held, front.residual, "exact", subject.at, seen=seen)
     subject.agree(observation, (timeline.last(), observation.values[0]))
     return True
 
@@ -67,7 +67,7 @@ def settle_opening(subject: Subject) -> None:
     comparison.slack = timeline.slack(origin)
     seen = Seen(chosen.residual + timeline.totals[origin], chosen.price, chosen.origin)
     certainty = "inferred" if comparison.inferred else "exact"
-    open_at(subject.book, subject.held, chosen.residual, certainty, at, seen=seen)
+    open_unit(subject.book, subject.held, chosen.residual, certainty, at, seen=seen)
     subject.show(timeline.at(chosen.low))
     if comparison.reported is not None:
         subject.remember(Observation(at.seq, at.clock, at.us, ()), comparison.reported)

@@ -1,7 +1,7 @@
 """What a unit's comparison amounts to, as far as the log tells. Pure (semantics 7).
 
 The views put `unmodelled` and `stale` where they belong in the order
-unobserved, unmodelled, stale, break, pending, agreed: coverage and the age of an account's last sign of life are theirs.
+unobserved, unmodelled, stale, break, pending, agreed: coverage and an account's last sign of life are theirs to judge.
 """
 
 from __future__ import annotations
