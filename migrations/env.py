@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationInfo
@@ -43,17 +42,16 @@ def prepare(conn: Connection) -> None:
         conn.execute(text(f"GRANT USAGE ON SCHEMA {STORE_SCHEMA} TO {SERVICE}"))
 
 
-def report(
-    *,
-    ctx: MigrationContext,
-    step: MigrationInfo,
-    heads: Any,
-    run_args: Any,  # noqa: ANN401 - alembic's own signature
-) -> None:
+def describe(ctx: MigrationContext, revision: str | None) -> str:
+    script = ctx.script.get_revision(revision) if ctx.script is not None and revision is not None else None
+    return script.doc if script is not None else ""
+
+
+def report(ctx: MigrationContext, step: MigrationInfo, *_: object, **__: object) -> None:
     progress: Callable[[str], None] | None = context.config.attributes.get("progress")
     if progress is not None:
-        script = ctx.script.get_revision(step.up_revision_id) if ctx.script is not None else None
-        progress(f"{step.up_revision_id}: {script.doc if script is not None else ''}")
+        verb = "upgrade to" if step.is_upgrade else "downgrade from"
+        progress(f"{verb} {step.up_revision_id}: {describe(ctx, step.up_revision_id)}")
 
 
 def run() -> None:

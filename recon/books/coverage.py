@@ -35,6 +35,8 @@ class Account(msgspec.Struct):
     started_us: int
     session: str | None = None
     instance_guid: str | None = None
+    #: The session in which it was last told: across sessions a change is covered by the gap between them.
+    instance_session: str | None = None
     is_running: bool | None = None
     last_heartbeat_us: int | None = None
     last_alive_us: int = 0

@@ -75,15 +75,17 @@ def server_info(book: Book, account: Account, message: ServerInfo, at: Moment) -
     account.last_heartbeat_us = at.us
     restarted = (
         account.instance_guid is not None
+        and account.instance_session == book.clock.session
         and message.instance_guid is not None
         and account.instance_guid != message.instance_guid
     )
     account.instance_guid = message.instance_guid or account.instance_guid
+    account.instance_session = book.clock.session
     account.is_running = message.is_running
     book.touch(account)
     if message.is_running is False:
         _gap(book, account, "not running", at)
-    elif restarted and account.orders_session == book.clock.session:
+    elif restarted:
         # Another process speaks for the account: what happened between the two is not known until it tells.
         _gap(book, account, "restarted", at)
         account.orders_session = account.balances_session = None

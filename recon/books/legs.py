@@ -10,7 +10,7 @@ from recon.books.fills import Fill
 from recon.books.homes import home_of
 from recon.books.instruments import Instrument
 from recon.books.orders import Order
-from recon.books.timeline import Slack
+from recon.books.timeline import NOTHING, Slack
 from recon.books.units import FILL, NOTHING, OPENING, Held, post
 from recon.exact import ZERO
 

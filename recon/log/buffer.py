@@ -20,11 +20,14 @@ OVERHEAD_BYTES: Final = 300
 class Buffer:
     """A queue of events bounded in bytes; one reader. Writers never wait: a full buffer raises Overrun."""
 
-    def __init__(self, max_bytes: int = DEFAULT_BUFFER_BYTES) -> None:
+    def __init__(self, max_bytes: int = DEFAULT_BUFFER_BYTES, max_batch_events: int = MAX_BATCH_EVENTS) -> None:
+        """Make an empty buffer, of at most so many bytes, whose batches have at most so many events."""
         self._max_bytes = max_bytes
+        self._max_batch_events = max_batch_events
         self._bytes = 0
         self._events: deque[NewEvent] = deque()
         self._filled = trio.Event()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._events)
@@ -36,26 +39,34 @@ class Buffer:
 
     def put(self, event: NewEvent) -> None:
         """Add an event, or raise Overrun and add nothing. A single event larger than all is taken when empty."""
+        if self._closed:
+            raise Overrun("the log takes nothing more; it is being closed")
         size = len(event.payload) + OVERHEAD_BYTES
         if self._events and self._bytes + size > self._max_bytes:
-            message = f"{self._bytes} bytes in {len(self._events)} events wait for the log; the bound is {self._max_bytes}"
+            message = (
+                f"{self._bytes} bytes in {len(self._events)} events wait for the log; the bound is {self._max_bytes}"
+            )
             raise Overrun(message)
         self._events.append(event)
         self._bytes += size
         self._filled.set()
 
-    async def take(self) -> list[NewEvent]:
-        """Wait for at least one event and return what waits, within the bounds of one batch."""
-        while not self._events:
+    def close(self) -> None:
+        """Take nothing more and keep nobody waiting; what is inside can still be taken."""
+        self._closed = True
+        self._filled.set()
+
+    async def wait(self) -> None:
+        """Wait until at least one event waits, or the buffer is closed; whoever gives up loses nothing."""
+        while not self._events and not self._closed:
             self._filled = trio.Event()
             await self._filled.wait()
-        return self.take_nowait()
 
     def take_nowait(self) -> list[NewEvent]:
         """Return what waits, within the bounds of one batch; perhaps nothing."""
         batch: list[NewEvent] = []
         size = 0
-        while self._events and len(batch) < MAX_BATCH_EVENTS:
+        while self._events and len(batch) < self._max_batch_events:
             weight = len(self._events[0].payload)
             if batch and size + weight > MAX_BATCH_BYTES:
                 break

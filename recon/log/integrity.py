@@ -54,7 +54,9 @@ def verify(
         if progress is not None:
             progress(seq)
     if against is not None and seq < against.seq:
-        message = f"gateway {gateway!r}: the log ends at {seq}, the exported head was at {against.seq}; events are missing"
+        message = (
+            f"gateway {gateway!r}: the log ends at {seq}, the exported head was at {against.seq}; events are missing"
+        )
         raise IntegrityError(message)
     return Head(gateway=gateway, seq=seq, digest=digest.hex())
 

@@ -176,7 +176,9 @@ def test_a_batch_retried_while_its_first_attempt_waits_for_the_lock_lands_once(
         assert [e.payload for e in read.page(connection, "g", 0)] == [b"held", b"holder", b"once"]
 
 
-def test_a_change_behind_the_log_s_back_is_found(raw: psycopg.Connection, database: TestDatabase, engine: Engine) -> None:
+def test_a_change_behind_the_log_s_back_is_found(
+    raw: psycopg.Connection, database: TestDatabase, engine: Engine
+) -> None:
     put(raw, 1, *[event(str(number)) for number in range(10)])
     with engine.connect() as connection:
         head = verify(connection, "g")

@@ -1,0 +1,149 @@
+"""`recon run`: the service from its settings to its exit status.
+
+SIGTERM and SIGINT (Ctrl-C) stop it: sessions are closed, what was received is appended, and the embedded server is
+stopped, all within `[service] shutdown_seconds`. A second signal ends the process at once; that is safe, for whatever
+is committed is whole, and the embedded server's guardian stops it.
+
+Exit status: 0 after a clean stop; 9 (ServiceError) when the bound was exceeded, or frames that were received could not
+be appended; 128 + the signal's number when it was ended by a second signal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Final, Never
+
+import structlog
+import trio
+from sqlalchemy.exc import SQLAlchemyError
+
+from recon.config import Settings
+from recon.db.engine import create_engine
+from recon.db.errors import database_error
+from recon.db.migrate import check_migrated, migrate
+from recon.db.resolve import DatabaseHandle, resolve_database
+from recon.db.roles import assert_service_role
+from recon.errors import ReconError, ServiceError
+from recon.service.board import Board
+from recon.service.gateway_part import RECORDER
+from recon.service.logs import configure_logging
+from recon.service.wiring import serve, utc_now
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+_log = structlog.get_logger(__name__)
+
+
+def run_service(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> None:
+    """Run the service until a signal stops it. Call it in the main thread; it configures logging.
+
+    `on_ready` is called once all parts have been started. Errors: ConfigError, DatabaseError; ServiceError when it
+    did not stop cleanly.
+    """
+    configure_logging(settings.log)
+    settings.require_gateways()
+    hurry = _Hurry(settings.service.shutdown_seconds)
+    try:
+        with resolve_database(settings, attach=False) as handle:
+            prepare(handle)
+            board = trio.run(_until_signalled, settings, handle, on_ready, hurry)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+    finally:
+        hurry.over()
+    lost = {part.gateway: part.figures.get("waiting_events", 0) for part in board.parts() if part.part == RECORDER}
+    named = ", ".join(f"{count} of {gateway}" for gateway, count in lost.items() if count)
+    if named:
+        raise ServiceError(
+            f"events were received but could not be appended before the stop: {named}; the log shows the gap"
+        )
+    _log.info("stopped")
+
+
+def prepare(handle: DatabaseHandle) -> None:
+    """Migrate the embedded server's schema; check that of a named one, and that we act as the service role alone.
+
+    Errors: DatabaseError, NotMigrated, WrongRole.
+    """
+    if handle.embedded is not None:
+        migrate(handle.require_owner_url(), lambda step: _log.info("migrating", step=step))
+    engine = create_engine(handle.service_url, "recon run", pooled=False)
+    try:
+        with engine.connect() as connection:
+            check_migrated(connection)
+            assert_service_role(connection)
+    except SQLAlchemyError as error:
+        raise database_error(error, "the database cannot be used") from error
+
+
+async def _until_signalled(
+    settings: Settings, handle: DatabaseHandle, on_ready: Callable[[], None] | None, hurry: _Hurry
+) -> Board:
+    board = Board(utc_now)
+    serving = trio.CancelScope()
+    with trio.open_signal_receiver(*_SIGNALS) as signals:
+        async with trio.open_nursery() as outer:
+            outer.start_soon(_hear, signals, serving, hurry)
+            with serving:
+                async with trio.open_nursery() as inner:
+                    await inner.start(partial(serve, settings, handle, board=board))
+                    _log.info("serving", gateways=sorted(settings.gateways))
+                    if on_ready is not None:
+                        on_ready()
+            outer.cancel_scope.cancel()
+    return board
+
+
+async def _hear(signals: AsyncIterator[int], serving: trio.CancelScope, hurry: _Hurry) -> None:
+    """Stop serving at the first signal, and end the process at the second."""
+    async for number in signals:
+        if hurry.begun:
+            _log.error("ended at once by a second signal", signal=signal.Signals(number).name)
+            _exit(128 + number)
+        _log.info("stopping", signal=signal.Signals(number).name, within_seconds=hurry.seconds)
+        hurry.begin()
+        serving.cancel()
+
+
+class _Hurry:
+    """Ends the process when stopping takes longer than its bound: a thread, for a server may hold the others."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._timer: threading.Timer | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._timer is not None
+
+    def begin(self) -> None:
+        self._timer = threading.Timer(self.seconds, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        _log.error("stopping took longer than its bound; ended at once", bound_seconds=self.seconds)
+        _exit(ServiceError.exit_status)
+
+
+def _exit(status: int) -> Never:
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error that a group stands for: the first of ours, else the first."""
+    ours = group.subgroup(ReconError)
+    error: BaseException = group if ours is None else ours
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

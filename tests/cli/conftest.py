@@ -1,0 +1,70 @@
+"""Running a command line inside the test, and giving logging back as it was."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import structlog
+
+from recon.cli.main import run
+from recon.simulator.plans import demo_plan
+from tests.conftest import TestDatabase
+from tests.db.days import write_day
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command line came to."""
+
+    status: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+Recon = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("recon")
+    handlers, level, own = list(root.handlers), root.level, ours.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    ours.setLevel(own)
+    structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture
+def recon(capsys: pytest.CaptureFixture[str]) -> Recon:
+    """Run a command line."""
+
+    def command(*arguments: str) -> Result:
+        capsys.readouterr()
+        status = run(arguments)
+        captured = capsys.readouterr()
+        return Result(status, captured.out, captured.err)
+
+    return command
+
+
+@pytest.fixture
+def day(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> TestDatabase:
+    """A database with the demonstration's day in it, named by the environment."""
+    write_day(database.service_url, demo_plan(7, 30.0))
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    return database

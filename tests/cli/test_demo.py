@@ -1,0 +1,75 @@
+"""The demonstration as a user runs it: from nothing, against the real service, and leaving nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: The shortest day whose faults can all be judged, in seconds.
+SHORTEST = "28"
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.postgres, pytest.mark.timeout(240)]
+
+
+def _demo(temporary: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "recon.cli", "demo", "--headless", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """A directory for temporary files that the server's account can pass through."""
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o711)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_every_planted_fault_is_flagged_and_nothing_else(temporary: Path) -> None:
+    process = _demo(temporary, "--duration", SHORTEST, "--seed", "11", "--json")
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    summary = json.loads(out)
+    assert summary["passed"]
+    assert summary["false_alarms"] == []
+    kinds = {row["fault"] for row in summary["planted"]}
+    assert kinds >= {"late_fill", "lost_fill", "deposit", "wrong_balance", "disconnect_with_fills"}
+    assert all(row["flagged"] for row in summary["planted"])
+    assert {row["state"] for row in summary["planted"] if row["fault"] == "late_fill"} == {"cleared"}
+    assert set(summary["benign"]) >= {"restart", "duplicate_report", "unreadable_frame", "reordered_reports"}
+    assert summary["alerts_received"] == summary["alerts_delivered"] >= len(summary["planted"])
+    assert summary["alerts_refused"] == 0
+    assert list(temporary.iterdir()) == [], "nothing is left behind"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_cleanly(temporary: Path, number: signal.Signals) -> None:
+    process = _demo(temporary, "--duration", "60")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "connected" in line:
+            break
+    began = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in err + out
+    assert err == ""
+    assert time.monotonic() - began < 20
+    assert list(temporary.iterdir()) == []
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    assert str(temporary) not in running, "no process of it goes on"

@@ -1,0 +1,169 @@
+"""migrate, check-config, verify and rebuild, and what they say when they cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from recon.db.engine import create_engine
+from recon.db.migrate import newest_version
+from tests.cli.conftest import Recon
+from tests.conftest import TestDatabase
+
+CONFIG = """
+[database]
+url = "postgresql://recon_service:hunter2@db.example.com/recon"
+
+[gateways.prod-eu]
+urls = ["wss://ems.example.com/"]
+
+[gateways.prod-eu.auth]
+method = "header"
+api_key = "swordfish"
+
+[gateways.prod-eu.accounts."KRAKEN/JOHN"]
+settlement_window = "5s"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "recon.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    return path
+
+
+def test_check_config_shows_what_counts_without_secrets(
+    recon: Recon, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = recon("check-config", "--config", str(config))
+    assert shown.status == 0
+    assert 'gateways.prod-eu.accounts."KRAKEN/JOHN".settlement_window = 5s' in shown.out
+    document = recon("check-config", "--config", str(config), "--json")
+    assert document.json()["gateways"]["prod-eu"]["urls"] == ["wss://ems.example.com/"]
+    for result in (shown, document):
+        assert "hunter2" not in result.out + result.err
+        assert "swordfish" not in result.out + result.err
+    monkeypatch.setenv("RECON_CONFIG", str(config))
+    assert recon("check-config").out == shown.out
+
+
+def test_check_config_names_what_is_wrong(recon: Recon, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text(CONFIG.replace("settlement_window", "settlment_window"), encoding="utf-8")
+    result = recon("check-config", "--config", str(config))
+    assert result.status == 2
+    assert "settlment_window: unknown key" in result.err
+    assert "Traceback" not in result.err
+    monkeypatch.setenv("RECON_DATABSE__URL", "x")
+    assert "RECON_DATABSE__URL" in recon("check-config").err
+    missing = recon("check-config", "--config", str(config.with_name("none.toml")))
+    assert missing.status == 2
+    assert "none.toml" in missing.err
+
+
+def test_without_a_gateway_there_is_nothing_to_check(recon: Recon) -> None:
+    result = recon("check-config")
+    assert result.status == 2
+    assert "no gateway is configured" in result.err
+
+
+@pytest.mark.postgres
+def test_migrate_then_nothing_to_do(
+    recon: Recon, empty_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__MIGRATE_URL", empty_database.superuser_url)
+    monkeypatch.setenv("RECON_DATABASE__URL", empty_database.service_url)
+    before = recon("positions")
+    assert before.status == 3
+    assert "recon migrate" in before.err
+    first = recon("migrate")
+    assert first.status == 0, first.err
+    assert "upgrade to 0001" in first.out
+    assert recon("migrate").out == f"the database is at version {newest_version()}\n"
+    assert recon("positions").status == 0
+
+
+def test_migrate_needs_the_owner(recon: Recon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", "postgresql://recon_service@127.0.0.1:1/none")
+    result = recon("migrate")
+    assert result.status == 2
+    assert "migrate_url" in result.err
+
+
+def test_a_database_that_is_not_there_is_one_line(recon: Recon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", "postgresql://somebody:hunter2@127.0.0.1:1/none?connect_timeout=2")
+    result = recon("status", "--json")
+    assert (result.status, result.out) == (3, "")
+    assert len(result.err.splitlines()) == 1
+    assert "hunter2" not in result.err
+
+
+def test_looking_makes_no_database(recon: Recon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECON_DATABASE__DATA_DIR", str(tmp_path / "data"))
+    result = recon("status")
+    assert result.status == 3
+    assert "recon migrate" in result.err
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.postgres
+def test_verify_export_and_check_again(recon: Recon, day: TestDatabase, tmp_path: Path) -> None:
+    heads = tmp_path / "heads.json"
+    result = recon("verify", "--export-head", str(heads), "--json")
+    assert result.status == 0, result.err
+    assert [row["gateway"] for row in result.json()] == ["prod-eu", "prod-us"]
+    kept = json.loads(heads.read_text())
+    assert kept["heads"] == [{key: row[key] for key in ("gateway", "seq", "digest")} for row in result.json()]
+    assert recon("verify", "--against", str(heads)).status == 0
+    one = recon("verify", "--gateway", "prod-us", "--against", str(heads))
+    assert one.status == 0
+    assert "prod-eu" not in one.out
+
+    kept["heads"][0]["digest"] = "00" * 32
+    kept["heads"][1]["seq"] += 1
+    kept["heads"].append({"gateway": "gone", "seq": 1, "digest": "00" * 32})
+    heads.write_text(json.dumps(kept))
+    differing = recon("verify", "--against", str(heads))
+    assert differing.status == 4
+    for words in ("history differs", "events are missing", "'gone'"):
+        assert words in differing.err
+
+    nonsense = tmp_path / "nonsense.json"
+    nonsense.write_text("{}")
+    assert recon("verify", "--against", str(nonsense)).status == 2
+    assert recon("verify", "--against", str(tmp_path / "none.json")).status == 2
+    assert recon("verify", "--export-head", str(tmp_path / "no" / "heads.json")).status == 2
+
+
+@pytest.mark.postgres
+def test_verify_names_the_event_that_was_changed(recon: Recon, day: TestDatabase, tmp_path: Path) -> None:
+    with create_engine(day.owner_url, "tests", pooled=False).begin() as connection:
+        connection.execute(text("ALTER TABLE recon_store.log_events DISABLE TRIGGER ALL"))
+        connection.execute(
+            text("UPDATE recon_store.log_events SET payload = '{}' WHERE gateway = 'prod-us' AND seq = 77")
+        )
+    exported = tmp_path / "heads.json"
+    result = recon("verify", "--export-head", str(exported))
+    assert result.status == 4
+    assert "event 77 does not fit its digest" in result.err
+    assert "prod-eu" in result.out, "the other logs are still told of"
+    assert not exported.exists()
+
+
+@pytest.mark.postgres
+def test_rebuild_gives_the_same_books(recon: Recon, day: TestDatabase) -> None:
+    before = recon("balances", "--json").json()
+    result = recon("rebuild", "--json")
+    assert result.status == 0, result.err
+    assert [(row["gateway"], row["same"], row["switched"]) for row in result.json()] == [
+        ("prod-eu", True, True),
+        ("prod-us", True, True),
+    ]
+    assert recon("balances", "--json").json() == before
+    assert recon("rebuild", "--gateway", "prod-us").status == 0
+    unknown = recon("rebuild", "--gateway", "prod-zz")
+    assert unknown.status == 2
+    assert "prod-eu, prod-us" in unknown.err

@@ -1,0 +1,76 @@
+"""The house itself: layers, purity, functions that fit on a screen, and a project that speaks of itself alone."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAX_FUNCTION_LINES = 70
+MAX_FILE_LINES = 400
+SOURCES = sorted((ROOT / "recon").rglob("*.py")) + sorted((ROOT / "migrations").rglob("*.py"))
+
+
+def test_functions_fit_on_a_screen() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name} has {length} lines"
+        for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > MAX_FUNCTION_LINES
+    ]
+    assert not long, "\n".join(long)
+
+
+def test_files_have_one_responsibility_s_worth_of_lines() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}: {length} lines"
+        for path in SOURCES
+        if (length := len(path.read_text(encoding="utf-8").splitlines())) > MAX_FILE_LINES
+    ]
+    assert not long, "\n".join(long)
+
+
+def _tool(name: str) -> list[str]:
+    return [str(Path(sys.executable).with_name(name))]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [*_tool("lint-imports"), "--no-cache"],
+        [*_tool("ruff"), "check", "--no-cache", "."],
+        [*_tool("ruff"), "format", "--no-cache", "--check", "."],
+        [*_tool("mypy")],
+    ],
+    ids=["layers", "lint", "format", "types"],
+)
+def test_the_tools_are_content(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own tools
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_top_level_is_what_was_agreed() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
+    if tracked.returncode:
+        pytest.skip("not a checkout")
+    allowed = {
+        ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "alembic.ini", "config", "migrations",
+        "pyproject.toml", "recon", "tests",
+    }  # fmt: skip
+    assert {line.split("/")[0] for line in tracked.stdout.splitlines()} <= allowed
+
+
+def test_no_path_of_a_machine_is_in_the_project() -> None:
+    machine = re.compile(r"/(?:work|root|home)/[a-z]")
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in [*SOURCES, ROOT / "README.md", ROOT / "pyproject.toml", *(ROOT / "config").iterdir()]
+        for match in machine.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "\n".join(found)
