@@ -65,7 +65,8 @@ CREATE TABLE recon_store.entries (
     gateway text NOT NULL, edition integer NOT NULL, account text NOT NULL, unit_kind text NOT NULL,
     unit text NOT NULL, entry_no bigint NOT NULL, seq bigint NOT NULL, clock bigint NOT NULL,
     occurred_at timestamptz NOT NULL, recorded_at timestamptz NOT NULL, cause text NOT NULL, certainty text NOT NULL,
-    amount numeric NOT NULL, running numeric NOT NULL, rounded integer NOT NULL, blur numeric NOT NULL, order_key text, ordinal integer,
+    amount numeric NOT NULL, running numeric NOT NULL, rounded integer NOT NULL, blur numeric NOT NULL,
+    order_key text, ordinal integer,
     break_id text,
     CONSTRAINT pk_entries PRIMARY KEY (gateway, edition, account, unit_kind, unit, entry_no)
 );

@@ -140,8 +140,8 @@ class Book:
 
     def add_unit(self, held: Held) -> None:
         """Take a stored or new unit into the working set."""
-        self.units[held.unit.key] = held
-        self.by_account.setdefault(held.unit.account, {})[held.unit.key] = held
+        self.units[held.key] = held
+        self.by_account.setdefault(held.unit.account, {})[held.key] = held
 
     def unit(self, account: str, kind: UnitKind, code: str, coinapi: str | None = None) -> Held:
         """Return a unit, made when first named."""
@@ -203,8 +203,8 @@ class Book:
     def entry(self, entry: Entry, held: Held) -> None:
         """Record an entry just posted to a unit."""
         self.changes.entries.append(entry)
-        self.changes.units[held.unit.key] = held
-        self.entered[held.unit.key] = held
+        self.changes.units[held.key] = held
+        self.entered[held.key] = held
 
 
 def mark_modelled(book: Book, account: Account, held: Held) -> None:

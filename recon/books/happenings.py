@@ -62,12 +62,12 @@ def _gap(book: Book, account: Account, reason: str, at: Moment) -> None:
 def alive(book: Book, account: Account, at: Moment) -> None:
     """Anything from an account is a sign of life; the first one in a session begins its catching up."""
     account.last_alive_us = at.us
+    book.touch(account)
     if account.session != book.clock.session:
         account.session = book.clock.session
     if account.state == "gap" and account.is_running is not False:
         account.last_heartbeat_us = at.us
         book.changes.intervals += settle(account, seq=at.seq, us=at.us)
-        book.touch(account)
 
 
 def server_info(book: Book, account: Account, message: ServerInfo, at: Moment) -> None:

@@ -21,7 +21,9 @@ def post_spot(
     """Post a spot fill: base one way, quote the other (semantics 3.1); return the asset that pays."""
     base = leg(book, account, instrument.base or "", instrument.base_coinapi, at)
     quote = leg(book, account, instrument.quote or "", instrument.quote_coinapi, at)
-    account.pairs.setdefault(instrument.symbol, (base.unit.code, quote.unit.code))
+    if instrument.symbol not in account.pairs:
+        account.pairs = {**account.pairs, instrument.symbol: (base.unit.code, quote.unit.code)}
+        book.touch(account)
     sign = -1 if order.side == "SELL" else 1
     post_fill(book, base, sign * fill.amount, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
     if fill.cash is not None:

@@ -40,7 +40,9 @@ def take_report(book: Book, account: Account, report: OrderReport, at: Moment, *
     digits = account.price_scales.get(symbol, 0)
     if report.avg_px:
         digits = max(digits, scale(report.avg_px))
-        account.price_scales[symbol] = digits
+        if digits != account.price_scales.get(symbol):
+            account.price_scales = {**account.price_scales, symbol: digits}
+            book.touch(account)
     o.join(order, report, seq=at.seq, recorded_us=at.us, clock=at.clock, digits=digits)
     book.add_order(order)
     book.changes.orders[account.name, order.key] = order
@@ -164,7 +166,7 @@ def withhold(book: Book, held: Held, order: str, *, on: bool) -> None:
     """Withhold `agreed` from a unit because of an order, or give it back."""
     withheld = [key for key in held.unit.withheld if key != order]
     held.unit.withheld = [*withheld, order] if on else withheld
-    book.changes.units[held.unit.key] = held
+    book.changes.units[held.key] = held
 
 
 def touched_units(book: Book, account: Account, order: Order) -> list[Held]:

@@ -53,7 +53,7 @@ def _take_balance(book: Book, account: Account, row: BalanceRow, at: Moment) -> 
     unit = held.unit
     unit.available, unit.locked = row.available, row.locked
     unit.rate_usd = row.rate_usd if row.rate_usd is not None else unit.rate_usd
-    book.changes.units[unit.key] = held
+    book.changes.units[held.key] = held
     if row.balance is None:
         return code
     digits = scale(row.balance)
@@ -154,7 +154,7 @@ def _sight_position(
     unit = held.unit
     if len(rows) == 1:
         unit.reported_avg_entry_price = rows[0].avg_entry_price
-    book.changes.units[unit.key] = held
+    book.changes.units[held.key] = held
     if not values:
         return
     if any(values):
@@ -167,7 +167,7 @@ def _sight_position(
 def _observe(
     book: Book, held: Held, values: tuple[Decimal, ...], at: Moment, *, inferred: bool, price: Decimal | None = None
 ) -> None:
-    book.changes.units[held.unit.key] = held
+    book.changes.units[held.key] = held
     book.observed.append((held, Observation(at.seq, at.clock, at.us, values, inferred, price)))
 
 

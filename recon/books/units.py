@@ -108,11 +108,16 @@ class Unit(msgspec.Struct):
         return None if self.opening is None else self.opening + self.fills + self.explained
 
 
-class Held(msgspec.Struct):
+class Held:
     """A unit with its recent timeline, as the fold works on it."""
 
-    unit: Unit
-    timeline: Timeline
+    __slots__ = ("key", "timeline", "unit")
+
+    def __init__(self, unit: Unit, timeline: Timeline) -> None:
+        """Bring the two together under the unit's key."""
+        self.key: UnitKey = unit.key
+        self.unit = unit
+        self.timeline = timeline
 
 
 def post(

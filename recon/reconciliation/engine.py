@@ -35,7 +35,7 @@ class Engine:
 
     def of(self, held: Held) -> Comparison:
         """Return a unit's comparison, made when first asked for."""
-        key = held.unit.key
+        key = held.key
         found = self.comparisons.get(key)
         if found is None:
             found = self.comparisons[key] = Comparison()
@@ -43,9 +43,9 @@ class Engine:
 
     def add(self, held: Held, comparison: Comparison) -> None:
         """Take a stored comparison into the working set."""
-        self.comparisons[held.unit.key] = comparison
+        self.comparisons[held.key] = comparison
         if comparison.restless:
-            self.restless[held.unit.key] = held
+            self.restless[held.key] = held
 
     def observe(self, held: Held, observation: Observation, at: Moment) -> None:
         """Take one observation of a unit."""
@@ -70,7 +70,7 @@ class Engine:
 
     def entered(self, held: Held, at: Moment) -> None:
         """Take note that a unit got entries: what waited for them may fit now."""
-        self.changed[held.unit.key] = held
+        self.changed[held.key] = held
         if self.of(held).queue:
             subject = self._subject(held, at)
             _catch_up(subject)
@@ -121,7 +121,7 @@ class Engine:
         return Subject(self.book, held, self.of(held), at, self.transitions.append, self.comparisons.get)
 
     def _mark(self, subject: Subject) -> None:
-        key = subject.unit.key
+        key = subject.held.key
         self.changed[key] = subject.held
         if subject.comparison.restless:
             self.restless[key] = subject.held

@@ -96,7 +96,7 @@ class Subject:
         """Return the open breaks of the whole account."""
         found: list[tuple[Unit, Break]] = []
         for held in self.book.units_of(self.unit.account):
-            comparison = self._others(held.unit.key)
+            comparison = self._others(held.key)
             if comparison is not None:
                 found += [(held.unit, known) for known in comparison.breaks]
         return found

@@ -254,7 +254,9 @@ async def _dispatchers(
     }
 
 
-def _listener(url: str, followings: dict[str, _Following], dispatchers: dict[str, Dispatcher]) -> Callable[[], Awaitable[None]]:
+def _listener(
+    url: str, followings: dict[str, _Following], dispatchers: dict[str, Dispatcher]
+) -> Callable[[], Awaitable[None]]:
     """Return the one listener of the service, which passes each notification on to whom it concerns."""
 
     def on_notify(channel: str, payload: str) -> None:

@@ -238,7 +238,9 @@ class Desk:
             }
         )
 
-    def snapshot(self, kind: str, rows: Sequence[Row] | None, *, account: str | None = None, after: float = STEP) -> None:
+    def snapshot(
+        self, kind: str, rows: Sequence[Row] | None, *, account: str | None = None, after: float = STEP
+    ) -> None:
         self.frame({"type": kind, "exchange_id": account or self.account, "data": rows}, after=after)
 
     def symbols(self, *symbols: tuple[str, str, str, str], account: str | None = None) -> None:
@@ -289,11 +291,7 @@ class Desk:
     # -- what came of it -------------------------------------------------------------------------------------------
 
     def held(self, code: str, kind: str = "asset", *, account: str | None = None) -> Held:
-        return next(
-            held
-            for key, held in self.book.units.items()
-            if key == (account or self.account, kind, code)
-        )
+        return next(held for key, held in self.book.units.items() if key == (account or self.account, kind, code))
 
     def unit(self, code: str, kind: str = "asset", *, account: str | None = None) -> Unit:
         return self.held(code, kind, account=account).unit

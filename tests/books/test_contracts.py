@@ -42,7 +42,7 @@ def terms_of(kind: str, method: str, multiplier: str = "1") -> ContractTerms:
 class Model:
     """A position as lots of (quantity, price), in fractions: what closing earns follows from the definition.
 
-    Linear: (exit − entry) · closed; inverse: (1/entry − 1/exit) · closed; closed is positive for a long. Average:
+    Linear: (exit - entry) · closed; inverse: (1/entry - 1/exit) · closed; closed is positive for a long. Average:
     every open lot counts at the one price that gives the same value.
     """
 
@@ -127,7 +127,7 @@ def test_average_price_is_that_of_the_model(trades: Trades) -> None:
 
 
 def test_an_inverse_contract_earns_in_coin_what_the_price_moved() -> None:
-    """100 contracts of 1 USD from 50000 to 60000: 100 · (1/50000 − 1/60000)."""
+    """100 contracts of 1 USD from 50000 to 60000: 100 · (1/50000 - 1/60000)."""
     terms = terms_of("inverse", "average")
     with exact():
         basis = basis_of(D(100), D(50000), terms)
@@ -155,7 +155,7 @@ def test_an_entry_without_a_price_makes_the_cash_unknown_until_the_position_is_f
     ("kind", "method", "cash"), [("linear", "average", "24"), ("linear", "fifo", "29"), ("premium", "average", "119")]
 )
 def test_3_5_the_cash_of_closing_goes_to_the_settlement_asset(kind: str, method: str, cash: str) -> None:
-    """2 held at 100, 2 bought at 110, 3 sold at 113: average 3·8, fifo 2·13 + 1·3, premiums −220 + 339."""
+    """2 held at 100, 2 bought at 110, 3 sold at 113: average 3·8, fifo 2·13 + 1·3, premiums -220 + 339."""
     desk = Desk(Rules(defaults=AccountRules(contracts={PERPETUAL[0]: terms_of(kind, method)})))
     desk.begin(balance_row("USDT", "1000"), positions=[position_row("2", "BUY", price="100")])
     desk.report(Life("a", [("2", "110")], of=PERPETUAL).report(1))

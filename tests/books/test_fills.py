@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ def price_of(each: BookedFill) -> tuple[Decimal | None, bool, Decimal | None, st
 
 
 AMOUNTS = st.decimals("0.0000001", "2", places=7).map(str)
-PRICES = st.decimals("0.01", "99999", places=5).map(str)
+PRICES = st.decimals("1", "99999", places=5).map(str)
 
 
 @steady(50)
@@ -131,13 +132,25 @@ def test_2_4_zero_null_or_absent_avg_px_books_no_free_sale() -> None:
 
 def test_2_4_cash_that_comes_late_is_booked_once_however_the_order_goes_on() -> None:
     desk = trading()
-    life = Life("a", [("1", "100"), ("1", "102"), ("1", "103")], listed=False)
+    life = Life("a", [("1", "100"), ("1", "102"), ("1", "104")], listed=False)
     desk.report(life.report(1))
     desk.report(life.report(2, avg_px=0))
     desk.report(life.report(3))
     desk.report(life.report(2))
-    assert (desk.value("BTC"), desk.value("USDT")) == (D(13), D(1000000 - 305))
+    assert (desk.value("BTC"), desk.value("USDT")) == (D(13), D(1000000 - 306))
     assert desk.unit("USDT").withheld == []
+
+
+@pytest.mark.xfail(strict=True, reason="the late cash of earlier fills is counted into the price of the next one")
+def test_2_4_a_fill_shows_no_price_that_holds_the_cash_of_another() -> None:
+    """Bought at 100, 102 (told without a price) and 104: no fill was made at 206."""
+    desk = trading()
+    life = Life("a", [("1", "100"), ("1", "102"), ("1", "104")], listed=False)
+    desk.report(life.report(1))
+    desk.report(life.report(2, avg_px=0))
+    desk.report(life.report(3))
+    prices = [each.fill.price for each in fills(desk)]
+    assert all(price is None or 100 <= price <= 104 for price in prices), prices
 
 
 def test_2_5_two_real_fills_can_be_identical() -> None:

@@ -58,6 +58,10 @@ def _until(check: Callable[[], Any]) -> Any:
     pytest.fail("it did not happen in time")
 
 
+def _parts(*look: str) -> set[str]:
+    return {row["part"] for row in _recon("status", *look)["service"] if row["gateway"] == "sim"}
+
+
 def test_run_listens_and_others_may_look(server_dir: Path, tmp_path: Path) -> None:
     ready, config = tmp_path / "ready.json", tmp_path / "recon.toml"
     with _running("simulate", "--plan", "clean", "--duration", "120", "--ready", str(ready)):
@@ -78,7 +82,7 @@ def test_run_listens_and_others_may_look(server_dir: Path, tmp_path: Path) -> No
             _until(agreed)
             status = _recon("status", *look)
             assert [(row["name"], row["state"]) for row in status["gateways"]] == [("sim", "connected")]
-            assert {row["part"] for row in status["service"] if row["gateway"] == "sim"} >= {"recorder", "projector"}
+            _until(lambda: _parts(*look) >= {"recorder", "projector"})
             assert _recon("events", *look, "--kind", "session.opened")
             assert _recon("rebuild", *look) is not None
             assert [row["state"] for row in _recon("verify", *look)] == ["ok"]

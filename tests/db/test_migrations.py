@@ -25,9 +25,7 @@ pytestmark = pytest.mark.postgres
 
 #: Every module of recon that declares tables.
 DECLARED = [
-    import_module(found.name)
-    for found in walk_packages(recon.__path__, "recon.")
-    if found.name.endswith(".schema")
+    import_module(found.name) for found in walk_packages(recon.__path__, "recon.") if found.name.endswith(".schema")
 ]
 
 

@@ -1,0 +1,75 @@
+"""`python -m tests.bench [PART …]`: measures recon on this machine and prints figures, ratios and targets.
+
+Parts: `receive` (the bare WebSocket library), `append`, `offered` (latencies at 2,000 and 5,000 frames a second),
+`saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `peers` (eventsourcing,
+SQLAlchemy ORM). Without any, all are measured. Everything runs on one embedded Postgres with its durable settings, in
+a temporary directory (`--directory` chooses the disk). Ratios within a run carry over to other machines, absolute
+figures do not. The exit status is 0 whatever the figures are.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+from rich.console import Console
+
+from tests.bench import appending, folding, load, receiving, streaming
+from tests.bench.figures import Figures, console, targets
+from tests.bench.stage import Stage, machine, stage
+
+PARTS: Final = ("receive", "append", "offered", "saturated", "projection", "peers")
+QUICK_EVENTS: Final = 100_000
+OFFERED: Final = {2000: 20_000, 5000: 50_000}
+
+
+def _measure(chosen: list[str], events: int, on: Stage, figures: Figures) -> None:
+    """Measure the chosen parts, in the order of PARTS."""
+    if "receive" in chosen:
+        receiving.measure(figures, load.write_frames(on.place / "bare.frames", QUICK_EVENTS))
+    if "append" in chosen:
+        appending.measure(on, figures)
+    if "offered" in chosen:
+        for rate, frames in OFFERED.items():
+            streaming.offered(figures, on, load.write_frames(on.place / "offered.frames", frames), rate)
+    if "saturated" in chosen:
+        streaming.saturated(on, figures, load.write_frames(on.place / "saturated.frames", events))
+    if "projection" in chosen:
+        folding.measure(on, figures, min(events, QUICK_EVENTS))
+    if "peers" in chosen:
+        from tests.bench import peers  # noqa: PLC0415  # eventsourcing is in the bench extra alone
+
+        peers.measure(on, figures)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").split("\n\n")[1])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--events", type=int, default=QUICK_EVENTS, help="frames of the saturated run")
+    parser.add_argument("--million", action="store_true", help="the same as --events 1000000")
+    parser.add_argument("--directory", type=Path, help="where the temporary server lives (default: the system's)")
+    given = parser.parse_args()
+    unknown = sorted(set(given.parts) - set(PARTS))
+    if unknown:
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    events = streaming.MILLION if given.million else given.events
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    progress = Console(stderr=True, highlight=False)
+    figures = Figures(lambda text: progress.print(f"[dim]{text}[/]"))
+    output = console()
+    with stage(given.directory) as on:
+        about = machine(on)
+        _measure(given.parts or list(PARTS), events, on, figures)
+    judged = targets(figures)  # first, since it adds the ratios to the figures
+    output.print(f"recon's benchmark, {datetime.now(UTC):%Y-%m-%d}; load: {load.MIX}, about 500 bytes each")
+    for line in about:
+        output.print(f"  {line}")
+    output.print(figures.table())
+    output.print(judged)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What was measured, and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+#: Short measurements are repeated this many times, and the median counts.
+REPEATS: Final = 3
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One figure; `note` tells how it came about."""
+
+    name: str
+    value: float
+    unit: str
+    note: str = ""
+
+
+class Figures:
+    """The figures of one run, by key, in the order in which they were measured."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._figures: dict[str, Figure] = {}
+        self._say = say
+
+    def add(self, key: str, name: str, value: float, unit: str, note: str = "") -> None:
+        self._figures[key] = Figure(name, value, unit, note)
+        self._say(f"{name}: {shown(value, unit)}")
+
+    def get(self, key: str) -> float | None:
+        figure = self._figures.get(key)
+        return None if figure is None else figure.value
+
+    def ratio(self, key: str, above: str, below: str) -> float | None:
+        """Return a ratio of two figures, which is remembered under a key; None where one was not measured."""
+        upper, lower = self._figures.get(above), self._figures.get(below)
+        if upper is None or lower is None or not lower.value:
+            return None
+        if key not in self._figures:
+            self._figures[key] = Figure(f"{upper.name} / {lower.name}", upper.value / lower.value, "x")
+        return self._figures[key].value
+
+    def table(self) -> Table:
+        table = Table(title="Figures", title_justify="left")
+        table.add_column("what")
+        table.add_column("figure", justify="right", no_wrap=True)
+        table.add_column("how")
+        for figure in self._figures.values():
+            table.add_row(figure.name, shown(figure.value, figure.unit), figure.note)
+        return table
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A figure to reach: `figure` gives it, None where it was not measured; `at_least` or `at_most` judges it."""
+
+    name: str
+    figure: Callable[[Figures], float | None]
+    unit: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def verdict(self, value: float) -> bool:
+        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+
+
+def _at(key: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.get(key)
+
+
+def _of(key: str, above: str, below: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.ratio(key, above, below)
+
+
+TARGETS: Final = (
+    Target("end to end, saturated", _at("saturated"), "/s", at_least=10_000),
+    Target("end to end / bare receive", _of("of_bare", "saturated", "bare"), "x", at_least=0.2),
+    Target("projected p99 at 5,000 offered", _at("projected_p99_5000"), "ms", at_most=60),
+    Target("append / eventsourcing, batched", _of("append_vs", "append_1000", "es_1000"), "x", at_least=2),
+    Target("projection / eventsourcing's runner", _of("project_vs", "projection", "es_runner"), "x", at_least=20),
+    Target("rebuild", _at("rebuild"), "/s", at_least=30_000),
+    Target("append under an open snapshot / append", _of("unharmed", "append_snapshot", "append_100"), "x", at_least=0.9),
+    Target("peak memory of the service after 1,000,000 events", _at("memory_million"), "MB", at_most=250),
+    Target("memory at 100 % / at 50 % of 1,000,000 events", _at("memory_growth"), "x", at_most=1.1),
+)
+
+
+def targets(figures: Figures) -> Table:
+    """Judge every target; what was not measured says so."""
+    table = Table(title="Targets", title_justify="left")
+    for name, justify in (("target", "left"), ("wanted", "right"), ("measured", "right"), ("", "left")):
+        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=justify == "right")
+    for target in TARGETS:
+        value = target.figure(figures)
+        bound = target.at_least if target.at_least is not None else target.at_most
+        wanted = f"{'>=' if target.at_least is not None else '<='} {shown(bound or 0.0, target.unit)}"
+        if value is None:
+            table.add_row(target.name, wanted, "-", "not measured in this run")
+        else:
+            table.add_row(
+                target.name, wanted, shown(value, target.unit), "reached" if target.verdict(value) else "MISSED"
+            )
+    return table
+
+
+def shown(value: float, unit: str) -> str:
+    """Write a figure with as many digits as it deserves."""
+    if unit == "x":
+        return f"{value:,.2f} x"
+    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:,.1f} {unit}"
+
+
+def repeated(measure: Callable[[], float]) -> float:
+    """Return the median of REPEATS measurements."""
+    return median(measure() for _ in range(REPEATS))
+
+
+def console() -> Console:
+    """Return the console: tables as wide as they need, plain when piped."""
+    made = Console()
+    return made if made.is_terminal else Console(width=160, no_color=True, highlight=False)

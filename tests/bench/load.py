@@ -1,0 +1,77 @@
+"""The load of all measurements: what it is made of, as events for the log and as frames for the wire."""
+
+from __future__ import annotations
+
+from array import array
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from recon.ems.decode import envelope
+from recon.log.events import FRAME, SESSION_OPENED, NewEvent
+from recon.simulator.load import FRAMES_PER_ORDER, load_frames
+
+ACCOUNTS: Final = 8
+SEED: Final = 7
+MIX: Final = (
+    f"per order 3 reports, 2 fills, 4 balance updates in {FRAMES_PER_ORDER} frames; {ACCOUNTS} accounts, going round"
+)
+#: Largest payload that a frame's 16-bit length can tell.
+_SHORT: Final = 1 << 16
+
+
+def orders_for(frames: int) -> int:
+    """Return how many orders make about so many frames."""
+    return max(1, frames // FRAMES_PER_ORDER)
+
+
+def new_events(frames: int) -> list[NewEvent]:
+    """Return a session and about so many frames, 0.2 ms apart, an hour ago."""
+    start = datetime.now(UTC) - timedelta(hours=1)
+    result = [NewEvent(SESSION_OPENED, msgspec.json.encode({"url": "ws://load/", "site": 0}), start, session="s")]
+    for number, payload in enumerate(load_frames(orders_for(frames), ACCOUNTS, SEED), start=1):
+        head = envelope(payload)
+        at = start + timedelta(microseconds=200 * number)
+        result.append(NewEvent(head.type or FRAME, payload, at, head.account, "s"))
+    return result
+
+
+class FrameFile(msgspec.Struct, frozen=True):
+    """A load as a server would put it on the wire: all frames in `path`, where each ends in `path` + `.ends`."""
+
+    path: Path
+    frames: int
+    bytes_: int
+
+    @property
+    def ends(self) -> Path:
+        return ends_of(self.path)
+
+
+def ends_of(path: Path) -> Path:
+    """Return the file that says where each frame ends."""
+    return path.with_suffix(path.suffix + ".ends")
+
+
+def write_frames(path: Path, frames: int) -> FrameFile:
+    """Render about so many frames into a file, as unmasked WebSocket text frames (RFC 6455, 5.2)."""
+    ends = array("Q")
+    position = payloads = 0
+    with path.open("wb") as file:
+        for payload in load_frames(orders_for(frames), ACCOUNTS, SEED):
+            position += file.write(_header(len(payload)) + payload)
+            payloads += len(payload)
+            ends.append(position)
+    with ends_of(path).open("wb") as file:
+        ends.tofile(file)
+    return FrameFile(path, len(ends), payloads)
+
+
+def _header(length: int) -> bytes:
+    if length < 126:
+        return bytes((0x81, length))
+    if length < _SHORT:
+        return bytes((0x81, 126)) + length.to_bytes(2, "big")
+    return bytes((0x81, 127)) + length.to_bytes(8, "big")
