@@ -13,6 +13,7 @@
     │   └── IntegrityError          4   `recon verify` found a digest that does not fit
     ├── GatewayError                5   a session with an EMS gateway failed
     │   ├── Unauthorised            5   the gateway refused our credentials
+    │   ├── Restarted               5   another process speaks for an account in mid-session
     │   └── Overrun                 5   the buffer between socket and log is full
     ├── ProjectionError             6   the books cannot be folded, or differ on rebuild
     ├── DeliveryError               7   an alert could not be delivered
@@ -89,6 +90,10 @@ class GatewayError(ReconError):
 
 class Unauthorised(GatewayError):
     """The gateway refused our credentials."""
+
+
+class Restarted(GatewayError):
+    """Another process speaks for an account in the middle of a session; only a new session tells what it holds."""
 
 
 class Overrun(GatewayError):

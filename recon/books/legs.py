@@ -11,7 +11,7 @@ from recon.books.homes import home_of
 from recon.books.instruments import Instrument
 from recon.books.orders import Order
 from recon.books.timeline import NOTHING, Slack
-from recon.books.units import FILL, NOTHING, OPENING, Held, post
+from recon.books.units import FILL, OPENING, Held, post
 from recon.exact import ZERO
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final, Literal, LiteralString, cast
+from typing import Any, Final, Literal, LiteralString
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, DateTime, Integer, LargeBinary, Numeric, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -67,7 +67,7 @@ def _statement(
     elif on_conflict == "update":
         updates = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name not in key)
         text += f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
-    return cast("LiteralString", text)
+    return text
 
 
 def _travel(column: Column[Any]) -> str:

@@ -28,7 +28,7 @@ from wsproto.utilities import ProtocolError
 from recon.ems.credentials import Credentials
 from recon.ems.endings import MAX_DETAIL_CHARS, Ended, before_upgrade, explain, rejected, words
 from recon.ems.session import Watchdog
-from recon.errors import ConfigError, Overrun
+from recon.errors import ConfigError, Overrun, Restarted
 
 #: Bytes read from the socket at once; the library's 4 KiB cost a tenth of the throughput.
 RECEIVE_BYTES: Final = 64 * 1024
@@ -104,7 +104,7 @@ class _HandOver(trio.abc.SendChannel[str | bytes]):
 class Connection:
     """One attempt: `run` it once.
 
-    `on_open` and then `on_frame` are called in order, and may raise Overrun; `on_watch` is called several
+    `on_open` and then `on_frame` are called in order, and may raise Overrun or Restarted; `on_watch` is called several
     times per heartbeat bound while the session is open.
     """
 
@@ -246,6 +246,8 @@ class Connection:
             call()
         except Overrun as error:
             self._end(Ended("overrun", detail=str(error)))
+        except Restarted as error:
+            self._end(Ended("restarted", detail=str(error)))
         except Exception as error:  # noqa: BLE001  # raised again by `run`, after the close
             self._bug = error
             self._finish()

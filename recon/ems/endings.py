@@ -1,7 +1,7 @@
 """Why a connection ended, or never came about, in words that hold no secret.
 
 The reasons are `disconnected`, `stalled`, `overrun`, `refused`, `unauthorised`, `tls`, `dns`, `timeout`, `protocol`,
-`too_big`, `shutdown` and `fault` (the service itself failed).
+`too_big`, `restarted`, `shutdown` and `fault` (the service itself failed).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ lived a while it starts from the first URL again, which is the preferred one.
 from __future__ import annotations
 
 import logging
+import math
 import random  # noqa: TID251  # backoff jitter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from recon.ems.connection import Bounds, Connection
 from recon.ems.credentials import Credentials, safe_url
 from recon.ems.endings import Ended
 from recon.ems.session import HEARTBEAT_BOUND, Heartbeats, Record, Session, Watchdog, failed
-from recon.errors import ConfigError, Overrun
+from recon.errors import ConfigError, Overrun, Restarted
 
 #: Bytes of the largest message taken; the library's 1 MiB may be less than one SYMBOLS_SNAPSHOT.
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
@@ -40,6 +41,8 @@ UNAUTHORISED_CAP: Final = 600.0
 SETTLED_AFTER: Final = 30.0
 #: Seconds between attempts to record the end of a session while the buffer is full.
 RECORD_RETRY: Final = 0.1
+#: Seconds in which a session is ended at most once because another process took over an account.
+RESTART_PAUSE: Final = 60.0
 
 _NOISY_LOGGERS: Final = (
     "trio-websocket",
@@ -177,6 +180,7 @@ class _Consumer:
         self._known_failures: dict[int, str] = {}  # the reason last recorded, by site
         self._last = Ended("")
         self._silent: tuple[str, ...] = ()
+        self._restarted_at = -math.inf
 
     async def run(self) -> Never:
         try:
@@ -219,6 +223,9 @@ class _Consumer:
             record = session.frame(frame, self._now(), trio.current_time())
             if record is not None:
                 self._record(record)
+            if session.restarted is not None:
+                self._renew(session.restarted)
+                session.restarted = None
 
         def on_watch() -> None:
             silent = watchdog.silent(trio.current_time())
@@ -253,6 +260,17 @@ class _Consumer:
             else:
                 self._record_failure(url)
         return connection.opened
+
+    def _renew(self, account: str) -> None:
+        """End the session when another process took over an account, so that its snapshots tell what it holds.
+
+        Not again within RESTART_PAUSE: an account that two processes speak for in turns would never be heard.
+        """
+        at = trio.current_time()
+        if at - self._restarted_at < RESTART_PAUSE:
+            return
+        self._restarted_at = at
+        raise Restarted(f"another process speaks for account {account}; connecting anew to read what it holds")
 
     def _record_failure(self, url: str) -> None:
         """Record that no session came about, but the same reason at the same site only once."""

@@ -105,6 +105,8 @@ class Session:
         self._heartbeats = heartbeats
         self._watchdog = watchdog
         self._last_infos: dict[str, tuple[object, ...]] = {}
+        #: The account whose process was replaced by another during this session, if any (protocol 4).
+        self.restarted: str | None = None
 
     def opened(self, received_at: datetime, *, url: str, site: int) -> Record:
         """Return the record of the session's beginning; `site` is the URL's place among the gateway's."""
@@ -143,7 +145,10 @@ class Session:
             info.dns_name,
             info.time_server_start,
         )
-        if self._last_infos.get(account) != said:
+        known = self._last_infos.get(account)
+        if known != said:
+            if known is not None and known[0] is not None and said[0] is not None and known[0] != said[0]:
+                self.restarted = account
             self._last_infos[account] = said
             return False
         self._heartbeats.note(account, received_at, parse_time(info.time))

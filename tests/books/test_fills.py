@@ -69,7 +69,8 @@ def test_2_3_the_cash_of_a_jump_is_the_difference_of_totals_not_price_times_amou
         desk.report(life.report(count))
     assert [each.fill.cash for each in fills(desk)] == [D("100"), D("100"), D("100.03")]
     booked = desk.value("USDT")
-    assert booked is not None and abs(booked - (1000000 - life.cash(3))) <= D("0.015")
+    assert booked is not None
+    assert abs(booked - (1000000 - life.cash(3))) <= D("0.015")
 
 
 def test_2_3_the_list_of_fills_is_used_where_it_sums_to_the_jump_and_agrees_in_cash() -> None:

@@ -27,9 +27,17 @@ def contract() -> Unit:
 
 @pytest.mark.parametrize(
     ("quantity", "side", "net"),
-    [("3", "BUY", "3"), ("3", "SELL", "-3"), ("-3", "SELL", "-3"), ("-3", None, "-3"), ("-3", "BUY", "-3"), ("0", "SELL", "0"),
-     ("3", None, "3"), (None, "BUY", None)],
-)  # fmt: skip
+    [
+        ("3", "BUY", "3"),
+        ("3", None, "3"),
+        ("3", "SELL", "-3"),
+        ("-3", "SELL", "-3"),
+        ("-3", "BUY", "-3"),
+        ("-3", None, "-3"),
+        ("0", "SELL", "0"),
+        (None, "BUY", None),
+    ],
+)
 def test_3_4_a_negative_quantity_with_side_sell_counts_once(
     quantity: str | None, side: str | None, net: str | None
 ) -> None:

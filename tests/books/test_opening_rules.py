@@ -140,7 +140,7 @@ def test_4_3_later_absence_from_a_complete_snapshot_is_an_observation_of_zero() 
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     desk.balances(balance_row("USDT", "1000"))
     assert (desk.comparison("BTC").reported, desk.comparison("BTC").inferred) == (D(0), True)
-    desk.wait(40)
+    desk.wait(60)
     assert desk.opened() == [("BTC", D(-10))]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.books.timeline import KEPT_BEHIND, MAX_KEPT, Slack, Timeline
-from recon.exact import exact
+from recon.exact import ZERO, exact
 from tests.books.desk import steady
 
 D = Decimal
@@ -19,7 +19,7 @@ ENTRIES = st.lists(
 Entries = list[tuple[int, Decimal, bool, int]]
 
 
-def built(entries: Entries, base: Decimal = D(0)) -> tuple[Timeline, list[int]]:
+def built(entries: Entries, base: Decimal = ZERO) -> tuple[Timeline, list[int]]:
     """A timeline of these entries (time since the one before, amount, explains, rounded), and their clocks."""
     line, clock, clocks = Timeline(total=base), 0, []
     with exact():

@@ -553,3 +553,16 @@ async def test_consume_can_be_left_with_its_defaults() -> None:
             )
     assert scope.cancelled_caught
     assert len(records) == 2
+
+
+async def test_another_process_in_mid_session_is_asked_anew_but_not_over_and_over() -> None:
+    def script(server: Gateway, session: ServerConnection) -> None:
+        for guid in ("one", "two", "one"):
+            session.send(encoded(server_info(exchange_id="A", instance_guid=guid)))
+        server.hold(session)
+
+    with gateway(script) as server:
+        async with listening(endpoint(server.url)) as ears:
+            await ears.until(lambda: len(ears.of("SERVER_INFO")) == 5)
+            assert len(ears.of("session.opened")) == 2, "the second session lives on although two processes take turns"
+    assert ears.reasons()[0] == "restarted"
