@@ -99,7 +99,7 @@ def _gateways(picture: Picture) -> Panel:
             _clock(row["connected_at"] or row["changed_at"]),
             text_of(row["head_seq"]),
             text_of(row["lag_events"]),
-            Text(text_of(row["detail"] or row["reason"] or ""), style="dim"),
+            Text(str(row["detail"] or row["reason"] or ""), style="dim"),
         )
     return Panel(table, title="gateways", title_align="left")
 

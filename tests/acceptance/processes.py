@@ -22,7 +22,7 @@ from recon.log.integrity import Head, verify
 from recon.simulator.load import rendered_load
 from tests.ems.servers import Gateway as Server
 from tests.ems.servers import gateway as served
-from tests.ems.wire import encoded, server_info
+from tests.ems.wire import encoded
 
 #: Seconds that a test waits for what takes one or two.
 PATIENCE = 20.0
@@ -30,7 +30,6 @@ GATEWAY = "g"
 #: Frames that the flood sends at once, and how many in a second.
 CHUNK = 40
 RATE = 2500
-ACCOUNTS = 4
 
 
 def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
@@ -45,7 +44,7 @@ class Flood:
     """A gateway that pours out a pre-rendered load; a new session gets the snapshots and what follows the last one."""
 
     def __init__(self, orders: int) -> None:
-        self.frames = [frame.decode() for frame in rendered_load(orders, ACCOUNTS, 7)]
+        self.frames = [frame.decode() for frame in rendered_load(orders, 4, 7)]
         updates = (n for n, frame in enumerate(self.frames) if "ORDER_EXEC_REPORT_UPDATE" in frame)
         self._snapshots = next(updates)
         self._next = self._snapshots
@@ -70,9 +69,10 @@ class Flood:
                 self._next += len(chunk)
             for frame in chunk:
                 session.send(frame)
+        # The same process goes on to speak: another instance_guid would make the service connect anew.
+        beats = [json.loads(frame) | {"server_name": "END"} for frame in self.frames if '"SERVER_INFO"' in frame]
         while not server.over.wait(0.5):
-            for number in range(ACCOUNTS):
-                beat = server_info(exchange_id=f"BINANCE/L{number:03d}", server_name="END")
+            for beat in beats:
                 session.send(encoded(beat).decode())
 
 

@@ -18,6 +18,7 @@ from recon.books.book import Book, Clock, Finding
 from recon.books.orders import Order
 from recon.books.rules import Rules
 from recon.books.units import Entry, Held, Unit
+from recon.exact import exact
 from recon.log import events
 from recon.log.events import Event, microseconds
 from recon.projection.fold import Fold, read
@@ -48,6 +49,22 @@ def steady(examples: int) -> settings:
 
 def number(value: str | Decimal | None) -> Decimal | None:
     return None if value is None else Decimal(value)
+
+
+def is_readable(payload: bytes) -> bool:
+    """UTF-8, JSON, and no U+0000 in any string: the log decides alike."""
+    try:
+        return not _has_nul(msgspec.json.decode(payload))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(_has_nul(part) for part in value)
 
 
 def stamp(at: datetime) -> str:
@@ -178,12 +195,7 @@ class Desk:
 
     def event(self, kind: str, payload: bytes, *, account: str | None = None, after: float = STEP) -> None:
         self.now += timedelta(seconds=after)
-        try:
-            msgspec.json.decode(payload)
-            readable = True
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            readable = False
-        event = Event(len(self.log) + 1, self.now, self.now, kind, account, self.session, readable, payload)
+        event = Event(len(self.log) + 1, self.now, self.now, kind, account, self.session, is_readable(payload), payload)
         self.log.append(event)
         self.fold.fold([read(event)])
 
@@ -300,7 +312,8 @@ class Desk:
         return any(key == (self.account, kind, code) for key in self.book.units)
 
     def value(self, code: str, kind: str = "asset") -> Decimal | None:
-        return self.unit(code, kind).value
+        with exact():
+            return self.unit(code, kind).value
 
     def comparison(self, code: str, kind: str = "asset") -> Comparison:
         return self.engine.of(self.held(code, kind))

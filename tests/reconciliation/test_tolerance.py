@@ -1,0 +1,226 @@
+"""How far a report may be from the books and still agree (semantics 6; reconciliation/tolerance.py 1 and 2)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recon.books.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Rules, Tolerance, UnitRules
+from recon.exact import exact
+from recon.reconciliation.tolerance import computed, total
+from tests.books.desk import PERPETUAL, Desk, Life, balance_row, position_row, steady
+
+D = Decimal
+AMOUNTS = st.decimals("-1000000", "1000000", places=6)
+SMALL = st.decimals("0", "100", places=6)
+
+
+@steady(150)
+@given(
+    AMOUNTS,
+    AMOUNTS,
+    SMALL,
+    SMALL,
+    st.decimals("0", "1", places=6),
+    SMALL,
+    st.none() | st.decimals("0.01", "9", places=2),
+)
+def test_total_is_the_largest_of_computed_absolute_relative_and_usd(
+    reported: Decimal,
+    expected: Decimal,
+    slack: Decimal,
+    absolute: Decimal,
+    relative: Decimal,
+    usd: Decimal,
+    rate: Decimal | None,
+) -> None:
+    """Total = max(computed, absolute, relative · |expected|, usd / rate); with no rate usd counts as 0."""
+    with exact():
+        bound = total(
+            Tolerance(absolute=absolute, relative=relative, usd=usd),
+            reported=reported,
+            expected=expected,
+            slack=slack,
+            rate_usd=rate,
+        )
+    own = Fraction(abs(reported)) / 2**52 + Fraction(slack)
+    others = [own, Fraction(absolute), Fraction(relative) * abs(Fraction(expected))]
+    if rate is not None:
+        others.append(Fraction(usd) / Fraction(rate))
+    assert abs(Fraction(bound) - max(others)) < Fraction(1, 10**40), "half of the fiftieth digit, where it was divided"
+
+
+def test_a_rate_of_zero_is_no_rate() -> None:
+    with exact():
+        bound = total(Tolerance(usd=D(5)), reported=D(0), expected=D(0), slack=D(0), rate_usd=D(0))
+    assert bound == 0
+
+
+def test_negative_slack_takes_nothing_away() -> None:
+    with exact():
+        assert computed(D(1), D(-5)) == computed(D(1), D(0)) == D(1) / 2**52
+
+
+def trading(account: AccountRules | None = None, usdt: str = "100000.00") -> Desk:
+    desk = Desk(None if account is None else Rules(defaults=account))
+    desk.begin(balance_row("BTC", "10"), balance_row("USDT", usdt))
+    return desk
+
+
+def fill(desk: Desk, key: str, amount: str, price: str, side: str = "BUY") -> None:
+    desk.report(Life(key, [(amount, price)], side=side, began=desk.now).report(1))
+
+
+@pytest.mark.parametrize(("reported", "breaks"), [("10.00000001", True), ("10.000000000000001", False)])
+def test_6_base_quantities_have_no_tolerance_but_the_resolution_of_the_number(reported: str, breaks: bool) -> None:
+    desk = trading()
+    desk.poll("BTC", reported, 60)
+    assert bool(desk.opened()) is breaks
+
+
+def test_6_positions_have_no_tolerance() -> None:
+    desk = Desk()
+    desk.begin(balance_row("USDT", "1000"), positions=[position_row("5", "BUY")])
+    for _ in range(60):
+        desk.position(position_row("5.0001", "BUY"), after=1)
+    assert desk.opened() == [(PERPETUAL[0], D("0.0001"))]
+
+
+def test_1_2_a_number_has_the_resolution_of_a_double() -> None:
+    """98765432109.87654321 arrives as 98765432109.87654."""
+    desk = Desk()
+    desk.begin(balance_row("BTC", "98765432109.87654321"), balance_row("USDT", "1000"))
+    desk.poll("BTC", "98765432109.87654", 60)
+    assert not desk.transitions("opened")
+
+
+def test_6_cash_may_lose_half_a_quantum_an_entry_since_the_last_agreement() -> None:
+    """The quantum is the finest scale seen in the asset's reports: cents."""
+    desk = trading()
+    for number in range(3):
+        fill(desk, f"o{number}", "0.001", "100.0004", "SELL")
+    desk.balance("BTC", "9.997")
+    desk.poll("USDT", "100000.31", 60)
+    # Booked 0.3000012; reported 0.31: within 3 times half a cent.
+    assert not desk.opened()
+    desk.poll("USDT", "100000.33", 60)
+    assert [code for code, _ in desk.opened()] == ["USDT"], "nothing was traded since: no more slack"
+
+
+def test_6_what_is_left_at_an_agreement_is_booked_as_rounding() -> None:
+    desk = trading()
+    fill(desk, "a", "1", "100.004", "SELL")
+    desk.balance("BTC", "9")
+    desk.poll("USDT", "100100.00", 60)
+    rounding = [each for each in desk.entries("USDT") if each.cause == "rounding"]
+    assert [(each.amount, each.certainty) for each in rounding] == [(D("-0.004"), "inferred")]
+    assert (desk.value("USDT"), desk.unit("USDT").explained) == (D(100100), D("-0.004"))
+    assert not desk.opened()
+
+
+def test_6_the_resolution_of_avg_px_is_tolerated_times_the_amount() -> None:
+    """100.01 for 1000 units is anything from 100005 to 100015."""
+    desk = trading(usdt="900000.00000000")
+    desk.report(Life("a", [("500", "100.01"), ("500", "100.014")], listed=False, digits=2, began=desk.now).report(2))
+    desk.balance("BTC", "1010")
+    desk.poll("USDT", "799988.00000000", 60)
+    assert not desk.opened()
+    other = trading(usdt="900000.00000000")
+    other.report(Life("a", [("500", "100.01"), ("500", "100.014")], listed=False, digits=2, began=other.now).report(2))
+    other.balance("BTC", "1010")
+    other.poll("USDT", "799984.00000000", 60)
+    assert other.opened() == [("USDT", D(-6))]
+
+
+def test_6_the_quantum_may_come_from_the_settings() -> None:
+    """The venue prints eight digits but books cents: its reports alone would tell another quantum."""
+    opened = {}
+    for quantum in (None, D("0.01")):
+        desk = trading(AccountRules(units={"USDT": UnitRules(quantum=quantum)}), usdt="100000.12345678")
+        fill(desk, "a", "1", "100.004", "SELL")
+        desk.balance("BTC", "9")
+        desk.poll("USDT", "100100.12345678", 60)
+        opened[quantum] = desk.opened()
+    assert opened == {None: [("USDT", D("-0.004"))], D("0.01"): []}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        AccountRules(tolerance=Tolerance(absolute=D("0.6"))),
+        AccountRules(tolerance=Tolerance(relative=D("0.05"))),
+        AccountRules(tolerance=Tolerance(usd=D(30001))),
+        AccountRules(units={"BTC": UnitRules(tolerance=Tolerance(absolute=D("0.6")))}),
+    ],
+    ids=["absolute", "relative", "usd", "of the unit"],
+)
+def test_6_configured_tolerance(rules: AccountRules) -> None:
+    desk = Desk(Rules(defaults=rules))
+    desk.begin(balance_row("BTC", "10", rate_usd=D(60000)), balance_row("USDT", "1000"))
+    desk.poll("BTC", "10.5", 60, rate_usd=D(60000))
+    assert not desk.opened()
+    desk.poll("BTC", "10.7", 60, rate_usd=D(60000))
+    assert desk.opened() == [("BTC", D("0.7"))]
+
+
+def test_6_usd_counts_as_nothing_without_a_rate() -> None:
+    desk = trading(AccountRules(tolerance=Tolerance(usd=D(30001))))
+    desk.poll("BTC", "10.5", 60)
+    assert desk.opened() == [("BTC", D("0.5"))]
+
+
+def test_7_an_agreed_row_may_show_a_tiny_unexplained_remainder_and_it_is_the_true_number() -> None:
+    desk = trading(AccountRules(tolerance=Tolerance(absolute=D("0.6"))))
+    desk.poll("BTC", "10.5", 20)
+    comparison = desk.comparison("BTC")
+    assert comparison.reported == D("10.5")
+    assert (desk.value("BTC"), comparison.cut_total) == (D(10), D(0)), "nothing is plugged"
+
+
+def truncating(desk: Desk, sales: int, balance: Decimal, first: int = 0) -> Decimal:
+    """A venue that truncates the cash of each sale to cents: 100.0049 comes as 100.00."""
+    for number in range(first, first + sales):
+        fill(desk, f"s{number}", "0.01", "10000.49", "SELL")
+        balance += 100
+        desk.balance("USDT", balance, after=0.2)
+        desk.wait(0.8)
+    return balance
+
+
+def booked_as_rounding(desk: Desk) -> Decimal:
+    return sum((each.amount for each in desk.entries("USDT") if each.cause == "rounding"), D(0))
+
+
+def test_6_rounding_is_booked_within_the_daily_budget_and_beyond_it_a_finding() -> None:
+    """Truncation is not rounding: a persistent sign is a fee, and says so once a day."""
+    desk = trading()
+    budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
+    truncating(desk, 190, D("100000.00"))
+    assert booked_as_rounding(desk) == D("-0.0049") * 190
+    assert not desk.findings("rounding_budget")
+    truncating(desk, 15, D("119000.00"), first=190)
+    assert abs(booked_as_rounding(desk)) <= budget
+    assert len(desk.findings("rounding_budget")) == 1
+    assert not [code for code, _ in desk.opened() if code == "USDT"]
+
+
+def test_6_the_budget_of_a_day_is_not_renewed_by_spending_it() -> None:
+    desk = trading()
+    budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
+    truncating(desk, 300, D("100000.00"))
+    assert abs(booked_as_rounding(desk)) <= budget
+    assert len(desk.findings("rounding_budget")) == 1
+
+
+def test_6_another_day_has_a_budget_of_its_own() -> None:
+    desk = trading()
+    balance = truncating(desk, 200, D("100000.00"))
+    desk.tick(after=timedelta(days=1).total_seconds())
+    truncating(desk, 20, balance, first=200)
+    assert booked_as_rounding(desk) == D("-0.0049") * 220
+    assert not desk.findings("rounding_budget")
