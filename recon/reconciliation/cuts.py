@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
 
 import msgspec
@@ -90,41 +91,70 @@ def weigh(
     held: Held, observation: Observation, candidates: list[Hypothesis], *, window: int, slack: Slack, rules: Tolerance
 ) -> list[Hypothesis]:
     """Hold every candidate against an observation; return those that are not worn out, with their new standing."""
+    if not candidates:
+        return []
+    cuts = _Cuts(held, observation, window, slack, rules)
     kept: list[Hypothesis] = []
     for candidate in candidates:
-        found = fit(
-            held,
-            observation,
-            residual=candidate.residual,
-            low=candidate.low,
-            window=window,
-            slack=slack,
-            rules=rules,
-        )
-        if found is None:
+        fitting = cuts.that_fit(candidate.residual, candidate.low)
+        if not fitting:
             judged = msgspec.structs.replace(candidate, misses=candidate.misses + 1, fitting=False)
         else:
-            low = held.timeline.numbers[found[0]]
-            lag = candidate.lag + lag_of(held, observation, candidate.residual, low, window)
+            low, lag = held.timeline.numbers[fitting[0]], candidate.lag + cuts.lag(fitting)
             judged = msgspec.structs.replace(candidate, low=low, lag=lag, fits=candidate.fits + 1, fitting=True)
         if not judged.worn:
             kept.append(judged)
     return kept
 
 
-def lag_of(held: Held, observation: Observation, residual: Decimal, low: int, window: int) -> int:
-    """Return how long before or after an observation the books stood nearest to it under a residual, in clock time."""
-    timeline = held.timeline
-    first, last = window_of(held, observation, low, window)
-    wanted = observation.values[0] - (held.unit.opening or ZERO) - residual
-    lost = timeline.lost_since(timeline.slack(0), timeline.last())
-    nearest = window
-    for position in range(first, last + 1):
-        if abs(timeline.totals[position] - wanted) <= lost:
-            until = timeline.clocks[position + 1] if position < timeline.last() else observation.clock
-            early, late = observation.clock - until, timeline.clocks[position] - observation.clock
-            nearest = min(nearest, max(early, late, 0))
-    return nearest
+class _Cuts:
+    """The cuts that one observation may have seen, sorted by what the books held, for asking many residuals."""
+
+    def __init__(self, held: Held, observation: Observation, window: int, slack: Slack, rules: Tolerance) -> None:
+        self._timeline = timeline = held.timeline
+        self._observation = observation
+        self._window = window
+        self._slack = slack
+        self._rules = rules
+        self._rate = held.unit.rate_usd
+        self._opening = held.unit.opening or ZERO
+        first, last = window_of(held, observation, 0, window)
+        self._order = sorted(range(first, last + 1), key=timeline.totals.__getitem__)
+        self._totals = [timeline.totals[position] for position in self._order]
+        self._lost = timeline.lost_since(slack, last)
+
+    def that_fit(self, residual: Decimal, low: int) -> list[int]:
+        """Return the positions not before entry `low` that fit a residual, the earliest first; exact ones go alone."""
+        for value in self._observation.values:
+            wanted = value - self._opening - residual
+            most = self._tolerance(value, abs(value) * 2, self._lost)
+            begin, end = bisect_left(self._totals, wanted - most), bisect_right(self._totals, wanted + most)
+            if begin == end:
+                continue
+            earliest = self._timeline.at(low)
+            near = sorted(position for position in self._order[begin:end] if position >= earliest)
+            exact = [position for position in near if self._timeline.totals[position] == wanted]
+            close = exact or [position for position in near if self._is_close(position, wanted, value)]
+            if close:
+                return close
+        return []
+
+    def lag(self, positions: list[int]) -> int:
+        """Return how long before or after the observation the books stood at the nearest of some cuts."""
+        clocks, seen = self._timeline.clocks, self._observation.clock
+        nearest = self._window
+        for position in positions:
+            until = clocks[position + 1] if position < self._timeline.last() else seen
+            nearest = min(nearest, max(seen - until, clocks[position] - seen, 0))
+        return nearest
+
+    def _is_close(self, position: int, wanted: Decimal, value: Decimal) -> bool:
+        difference = abs(self._timeline.totals[position] - wanted)
+        lost = self._timeline.lost_since(self._slack, position)
+        return difference <= self._tolerance(value, value + self._timeline.totals[position] - wanted, lost)
+
+    def _tolerance(self, value: Decimal, expected: Decimal, lost: Decimal) -> Decimal:
+        return total(self._rules, reported=value, expected=expected, slack=lost, rate_usd=self._rate)
 
 
 def joined(candidates: list[Hypothesis], fresh: list[Hypothesis]) -> list[Hypothesis]:
