@@ -50,6 +50,8 @@ def weigh_opening(subject: Subject, observation: Observation) -> None:
     if not candidates or not best(candidates).fitting:
         candidates = joined(candidates, residuals(held, observation, low=0, window=window, opening=ZERO))
     comparison.opening = candidates
+    if comparison.opening_since is None:
+        comparison.opening_since = observation.clock
 
 
 def settle_opening(subject: Subject) -> None:
@@ -61,7 +63,7 @@ def settle_opening(subject: Subject) -> None:
     chosen = _decided(subject)
     if chosen is None:
         return
-    comparison.opening, comparison.front = [], None
+    comparison.opening, comparison.front, comparison.opening_since = [], None, None
     comparison.low = chosen.low
     origin = timeline.at(chosen.origin)
     comparison.slack = timeline.slack(origin)
@@ -86,24 +88,40 @@ def _decided(subject: Subject) -> Hypothesis | None:
     )
     alone = all(candidate.since == candidates[0].since and not candidate.misses for candidate in candidates)
     if quiet and (chosen.fits > 1 or (alone and waited >= patience)):
-        return _standing(subject) or chosen
+        return _standing(subject, chosen)
     ahead = all(other is chosen or other.score + OPENING_LEAD <= chosen.score for other in candidates)
     if chosen.fits == 1 or waited < (patience if ahead else CHAIN_WINDOWS * patience):
         return None
     return chosen
 
 
-def _standing(subject: Subject) -> Hypothesis | None:
-    """Return the candidate under which the last report, which still stands, holds everything that is booked."""
-    timeline, reported = subject.timeline, subject.comparison.reported
+def _standing(subject: Subject, chosen: Hypothesis) -> Hypothesis:
+    """Return the candidate under which the last report, which still stands, holds everything that is booked.
+
+    Where reports crossed so often that it was worn out, the last report alone speaks for it.
+    """
+    comparison, timeline, reported = subject.comparison, subject.timeline, subject.comparison.reported
     if reported is None:
-        return None
+        return chosen
     stands = []
-    for candidate in subject.comparison.opening:
+    for candidate in comparison.opening:
         lost = timeline.lost_since(timeline.slack(timeline.at(candidate.origin)), timeline.last())
         if abs(reported - candidate.residual - timeline.totals[-1]) <= computed(reported, lost):
             stands.append(candidate)
-    return best(stands) if stands else None
+    if stands:
+        return best(stands)
+    held = not chosen.misses and chosen.since == comparison.opening_since
+    if held or comparison.gap > subject.window:
+        return chosen  # it has held from the first report on; or the unit is polled, and a poll may cross a fill
+    return Hypothesis(
+        residual=reported - timeline.totals[-1],
+        low=timeline.numbers[-1],
+        origin=timeline.numbers[-1],
+        since=comparison.observed_clock,
+        since_seq=comparison.observed_seq or subject.at.seq,
+        since_us=comparison.observed_us or subject.at.us,
+        price=subject.unit.reported_avg_entry_price,
+    )
 
 
 def rebase(subject: Subject, observation: Observation) -> None:

@@ -136,7 +136,8 @@ class Comparison(msgspec.Struct):
     slack: Slack = Slack()
     queue: list[Observation] = []
     chain: Chain | None = None
-    #: Candidates for the opening, while there is none (semantics 4.2).
+    #: When the first report came that the opening was looked for in, and the candidates (semantics 4.2).
+    opening_since: int | None = None
     opening: list[Hypothesis] = []
     front: FrontRunner | None = None
     #: The next observation opens a cash book: what is unexplained until then is the past (semantics 3.5).

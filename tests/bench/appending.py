@@ -29,9 +29,7 @@ def append_all(url: str, gateway: str, events: Sequence[NewEvent], batch: int) -
         began = time.perf_counter()
         for number, start in enumerate(range(0, len(events), batch), start=1):
             some = events[start : start + batch]
-            append(
-                connection, gateway=gateway, writer=writer, batch=number, now=some[-1].received_at, events=some
-            )
+            append(connection, gateway=gateway, writer=writer, batch=number, now=some[-1].received_at, events=some)
         return len(events) / (time.perf_counter() - began)
 
 

@@ -85,7 +85,9 @@ TARGETS: Final = (
     Target("append / eventsourcing, batched", _of("append_vs", "append_1000", "es_1000"), "x", at_least=2),
     Target("projection / eventsourcing's runner", _of("project_vs", "projection", "es_runner"), "x", at_least=20),
     Target("rebuild", _at("rebuild"), "/s", at_least=30_000),
-    Target("append under an open snapshot / append", _of("unharmed", "append_snapshot", "append_100"), "x", at_least=0.9),
+    Target(
+        "append under an open snapshot / append", _of("unharmed", "append_snapshot", "append_100"), "x", at_least=0.9
+    ),
     Target("peak memory of the service after 1,000,000 events", _at("memory_million"), "MB", at_most=250),
     Target("memory at 100 % / at 50 % of 1,000,000 events", _at("memory_growth"), "x", at_most=1.1),
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recon.books.rules import AccountRules, ContractTerms, Rules
 from recon.books.units import Entry, UnitKey
-from tests.books.desk import BTC_USDT, ETH_USDT, PERPETUAL, Desk, Life, balance_row, position_row, steady
+from tests.books.desk import BTC_USDT, ETH_USDT, PERPETUAL, Desk, Life, Row, balance_row, position_row, steady
 
 D = Decimal
 OF_FILLS: Final = {"fill", "realised", "rehomed"}
@@ -40,7 +40,7 @@ class Auditor:
     def check(self) -> None:
         changes = self.desk.book.changes.entries
         for entry in changes[self.read :]:
-            self.entries[entry.account, entry.kind, entry.unit].append(entry)  # type: ignore[index]
+            self.entries[entry.account, entry.kind, entry.unit].append(entry)
         self.read = len(changes)
         for key, held in self.desk.book.units.items():
             own = self.entries[key]
@@ -87,7 +87,7 @@ class Flow:
         self.venue = dict(OPENINGS)
         self.position, self.cost = D(0), D(0)
         self.drift: dict[str, Decimal] = defaultdict(Decimal)
-        self.waiting: list[dict[str, object]] = []
+        self.waiting: list[Row] = []
         for code, amount in OPENINGS.items():
             self.auditor.told[code].add(amount)
 
@@ -122,7 +122,7 @@ class Flow:
     def tell(self) -> None:
         """Deliver what waits, in any order."""
         for row in self.data.draw(st.permutations(self.waiting)):
-            self.desk.report(row)  # type: ignore[arg-type]
+            self.desk.report(row)
             self.auditor.check()
         self.waiting = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -192,6 +192,7 @@ def test_hostile_frames_never_raise_and_the_good_ones_after_them_still_fold(fram
         desk.frame(frame)
     desk.wait(12)
     go_on(desk)
+    assert b"\\u0000" not in texts(desk)
 
 
 @steady(100)
@@ -227,7 +228,7 @@ def orders(desk: Desk, *reports: Row) -> None:
         desk.report(report)
 
 
-@pytest.mark.xfail(strict=True, reason="InvalidOperation: more than 38 digits before the point cannot be quantised")
+@pytest.mark.xfail(strict=True, raises=InvalidOperation, reason="more than 38 digits before the point")
 def test_a_price_of_forty_digits_does_not_stop_the_fold() -> None:
     """Within the bounds for numbers: the implied price of the second jump is."""
     desk = trading()
@@ -236,7 +237,7 @@ def test_a_price_of_forty_digits_does_not_stop_the_fold() -> None:
     go_on(desk)
 
 
-@pytest.mark.xfail(strict=True, reason="InvalidOperation: more than 38 digits before the point cannot be quantised")
+@pytest.mark.xfail(strict=True, raises=InvalidOperation, reason="more than 38 digits before the point")
 def test_a_contract_of_forty_digits_does_not_stop_the_fold() -> None:
     """An inverse contract's value is quantity over price: 1e40 at 1e-40."""
     desk = trading()

@@ -1,4 +1,4 @@
-"""What was planted in a simulated day against what opened. Shares no code with the engine or the demo's own score."""
+"""What was planted in a simulated day against what opened; the engine is read, and decides nothing here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from recon.books.units import Held
 from recon.log.events import Event
+from recon.projection.fold import Fold
 from recon.reconciliation.breaks import Transition
+from recon.reconciliation.verdicts import judge
 from recon.simulator.faults import FaultKind, PlantedFault
 from recon.simulator.plan import Plan
 from tests.replay import play
@@ -43,6 +46,9 @@ class Day:
     opened: list[Opened]
     cleared: dict[str, datetime]
     still_open: set[UnitId]
+    #: Units whose last report was held against books that are open, and agreed; and those never judged.
+    agreed: frozenset[UnitId] = frozenset()
+    unjudged: frozenset[UnitId] = frozenset()
 
 
 def days(plan: Plan, name: str, *, after: float = 20.0) -> list[Day]:
@@ -54,6 +60,8 @@ def days(plan: Plan, name: str, *, after: float = 20.0) -> list[Day]:
             [_opened(each, log) for each in fold.engine.transitions if each.event == "opened"],
             {each.break_.id: _at(log, each.seq) for each in fold.engine.transitions if each.event == "cleared"},
             {key for key, each in fold.engine.comparisons.items() if each.breaks},
+            frozenset(key for key, each in fold.book.units.items() if _verdict(fold, each) == "agreed"),
+            frozenset(key for key, each in fold.book.units.items() if _verdict(fold, each) in {None, "unobserved"}),
         )
         for gateway, fold, log in play(plan, after=after)
     ]
@@ -104,6 +112,10 @@ def _same(opened: Decimal, planted: Decimal, fault: PlantedFault) -> bool:
 
 def _holds(opened: Opened, moment: datetime) -> bool:
     return (opened.after is None or opened.after <= moment) and moment <= opened.until
+
+
+def _verdict(fold: Fold, held: Held) -> str | None:
+    return None if held.unit.unmodelled else judge(held.unit, fold.engine.of(held))
 
 
 def _at(log: Sequence[Event], seq: int) -> datetime:
