@@ -60,6 +60,8 @@ class Order(msgspec.Struct):
     #: Open before a gap and not seen since (design 4): its units are not agreed.
     unaccounted: bool = False
     regressed: bool = False
+    #: Whether a row of it is in the store.
+    stored: bool = False
     overfilled: bool = False
 
     @property

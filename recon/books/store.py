@@ -17,7 +17,7 @@ from recon.books.instruments import Instrument
 from recon.books.orders import Order
 from recon.books.timeline import KEPT_BEHIND, MAX_KEPT, Slack, Timeline
 from recon.books.units import OF_FILLS, OPENING, Held, Unit, UnitKey
-from recon.db.bulk import Cell, write
+from recon.db.bulk import Cell, add, write
 from recon.db.raw import cursor_of
 from recon.exact import ZERO, exact
 
@@ -170,10 +170,9 @@ def save(connection: Connection, book: Book, edition: int, changes: Changes) -> 
     write(connection, schema.accounts, fixed, _ACCOUNT, rows, on_conflict="update")
     rows = [(account, symbol, _pack(known)) for (account, symbol), known in changes.instruments.items()]
     write(connection, schema.instruments, fixed, ("account", "symbol", "data"), rows, on_conflict="update")
-    rows = [_order_row(order) for order in changes.orders.values()]
-    write(connection, schema.orders, fixed, _ORDER, rows, on_conflict="update")
-    write(connection, schema.fills, fixed, _FILL, _fill_rows(changes))
-    write(connection, schema.entries, fixed, _ENTRY, _entry_rows(changes))
+    _save_orders(connection, fixed, changes)
+    add(connection, schema.fills, fixed, _FILL, _fill_rows(changes))
+    add(connection, schema.entries, fixed, _ENTRY, _entry_rows(changes))
     rows = [_unit_row(book, held) for held in changes.units.values()]
     write(connection, schema.units, fixed, _UNIT, rows, on_conflict="update")
     _save_findings(connection, fixed, changes)
@@ -183,6 +182,16 @@ def save(connection: Connection, book: Book, edition: int, changes: Changes) -> 
         for row in last.values()
     ]
     write(connection, schema.coverage, fixed, _COVERAGE, rows, on_conflict="update")
+
+
+def _save_orders(connection: Connection, fixed: list[tuple[str, Cell]], changes: Changes) -> None:
+    """Add the orders that are new and replace those that are stored already."""
+    fresh = [order for order in changes.orders.values() if not order.stored]
+    known = [order for order in changes.orders.values() if order.stored]
+    for order in fresh:
+        order.stored = True
+    add(connection, schema.orders, fixed, _ORDER, [_order_row(order) for order in fresh])
+    write(connection, schema.orders, fixed, _ORDER, [_order_row(order) for order in known], on_conflict="update")
 
 
 def _save_findings(connection: Connection, fixed: list[tuple[str, Cell]], changes: Changes) -> None:

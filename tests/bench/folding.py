@@ -51,14 +51,8 @@ def measure(stage: Stage, figures: Figures, events: int) -> None:
 
 def _rebuild(stage: Stage, gateway: str) -> float:
     stage.settle()
-    ends: list[float] = []
-
-    def progress(done: int, total: int) -> None:
-        if done == total:
-            ends.append(time.perf_counter())
-
     began = time.perf_counter()
-    result = rebuild(stage.service_url, gateway, progress=progress)
+    result = rebuild(stage.service_url, gateway)
     whole = time.perf_counter() - began
     if not (result.same and result.switched):
         raise RuntimeError(f"the rebuild of {gateway} did not give the same books: {result}")

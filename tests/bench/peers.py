@@ -153,7 +153,10 @@ def _runner(environment: dict[str, str], events: Sequence[NewEvent], number: int
             origin = uuid5(NAMESPACE_URL, f"{number}:{event.account}")
             versions[origin] = versions.get(origin, 0) + 1
             frame = Frame(
-                originator_id=origin, originator_version=versions[origin], timestamp=now, payload=event.payload.decode()
+                originator_id=origin,
+                originator_version=versions[origin],
+                timestamp=now,
+                payload=event.payload.decode(),  # type: ignore[call-arg]  # its metaclass makes the constructor
             )
             frames.append(app.mapper.to_stored_event(frame))
         for start in range(0, len(frames), BATCH):
@@ -162,12 +165,13 @@ def _runner(environment: dict[str, str], events: Sequence[NewEvent], number: int
     finally:
         app.close()
     began = time.perf_counter()
-    with ProjectionRunner(
+    made: ProjectionRunner[FrameLog, PostgresTrackingRecorder] = ProjectionRunner(
         application_class=application,
         projection_class=projection,
         view_class=PostgresTrackingRecorder,
         env=environment,
-    ) as runner:
+    )
+    with made as runner:
         runner.wait(last, timeout=PATIENCE)
         return len(frames) / (time.perf_counter() - began)
 

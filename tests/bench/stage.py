@@ -1,4 +1,4 @@
-"""The ground on which everything is measured: one embedded Postgres with its durable settings, in a directory of its own."""
+"""The ground of all measurements: one embedded Postgres with its durable settings, in a directory of its own."""
 
 from __future__ import annotations
 
@@ -82,13 +82,14 @@ def machine(stage_: Stage) -> list[str]:
             for name in settings
         )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    sync_ms = _sync_ms(stage_.place)
+    cores = f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()}"
+    driver = f"psycopg {psycopg.__version__} ({psycopg.pq.__impl__})"
+    durable = f"fsync {fsync}, synchronous_commit {synchronous}, {method} of 8 KiB takes {sync_ms:.2f} ms here"
     return [
-        f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()};"
-        " generator, service and Postgres share them",
-        f"CPython {platform.python_version()}, psycopg {psycopg.__version__} ({psycopg.pq.__impl__}),"
-        f" Postgres {version.split()[0]}",
-        f"fsync {fsync}, synchronous_commit {synchronous}, {method} of 8 KiB takes {_sync_ms(stage_.place):.2f} ms"
-        f" here; shared_buffers {buffers}",
+        f"{cores}; generator, service and Postgres share them",
+        f"CPython {platform.python_version()}, {driver}, Postgres {version.split()[0]}",
+        f"{durable}; shared_buffers {buffers}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Comparison by cuts and chains, through the fold (semantics 5, 7 and 8)."""
+"""Comparison by cuts and chains, through the fold (semantics 5)."""
 
 from __future__ import annotations
 
@@ -7,41 +7,16 @@ from decimal import Decimal
 
 import pytest
 
-from recon.books.book import Book, Clock, Moment
 from recon.books.observations import Observation
-from recon.books.rules import AccountRules, Rules
 from recon.books.timeline import Timeline
 from recon.books.units import Held, Unit
 from recon.exact import exact
-from recon.log.events import microseconds, moment
+from recon.log.events import moment
 from recon.reconciliation.cuts import window_of
-from recon.reconciliation.engine import Engine
-from recon.reconciliation.state import MAX_CUTS, MAX_QUEUE, Break
-from recon.reconciliation.verdicts import judge
-from tests.books.desk import BTC_USDT, START, Desk, Life, balance_row
+from recon.reconciliation.state import MAX_CUTS
+from tests.reconciliation.trading import WINDOW, WINDOWS, both, bought, late, trading, verdict
 
 D = Decimal
-#: The default settlement window, in seconds, and how many of them a chain may last.
-WINDOW, WINDOWS = 5, 4
-
-
-def trading(window: int = WINDOW) -> Desk:
-    desk = Desk(Rules(defaults=AccountRules(settlement_window_us=window * 1_000_000)))
-    desk.begin(balance_row("BTC", "10"), balance_row("ETH", "50"), balance_row("USDT", "100000"), settle=6 * window)
-    return desk
-
-
-def bought(desk: Desk, key: str, amount: str = "1", price: str = "100", side: str = "BUY") -> None:
-    desk.report(Life(key, [(amount, price)], side=side, began=desk.now).report(1))
-
-
-def both(desk: Desk, btc: str, usdt: str) -> None:
-    desk.balance("BTC", btc)
-    desk.balance("USDT", usdt)
-
-
-def verdict(desk: Desk, code: str) -> str:
-    return judge(desk.unit(code), desk.comparison(code))
 
 
 # -- 5.1 cuts ------------------------------------------------------------------------------------------------------
@@ -187,11 +162,6 @@ def test_the_same_value_again_and_again_does_not_hide_a_missed_fill() -> None:
 # -- 5.4 clearing --------------------------------------------------------------------------------------------------
 
 
-def late(desk: Desk, key: str, *, side: str = "BUY", ahead: float = 0) -> Life:
-    """An order that fills now, by the venue's clock, which may be ahead of ours."""
-    return Life(key, [("1", "100")], side=side, began=desk.now + timedelta(seconds=ahead - 4))
-
-
 def test_5_4_a_late_report_clears() -> None:
     desk = trading()
     both(desk, "10", "100000")
@@ -273,191 +243,3 @@ def test_5_5_the_origin_holds_the_moment_of_the_fault(trades_meanwhile: bool) ->
     assert planted is not None
     assert after <= planted <= until
     assert until - after <= timedelta(seconds=4 * WINDOW), "and it is no wider than it has to be"
-
-
-# -- 7 what the numbers mean ---------------------------------------------------------------------------------------
-
-
-def test_7_numbers_of_a_break_add_up_at_its_cut() -> None:
-    desk = trading()
-    bought(desk, "a")
-    desk.poll("BTC", "11.5", 60)
-    facts = desk.transitions("opened")[-1].facts
-    assert (facts.opening, facts.expected, facts.reported) == (D(10), D(11), D("11.5"))
-    assert (facts.drift, facts.explained, facts.unexplained) == (D("0.5"), D(0), D("0.5"))
-    assert (facts.in_flight, facts.judgement, facts.coverage) == (D(0), "break", "covered")
-
-
-def test_7_fills_after_the_cut_are_in_flight() -> None:
-    desk = trading()
-    desk.balance("BTC", "10")
-    bought(desk, "a")
-    comparison = desk.comparison("BTC")
-    assert (comparison.cut_total, desk.unit("BTC").fills) == (D(0), D(1))
-    assert comparison.cut_seq is not None
-    assert comparison.cut_seq < len(desk.log)
-    assert desk.value("BTC") == D(11), "the balance is what the books say now"
-
-
-def test_7_verdicts_in_their_order() -> None:
-    desk = Desk()
-    desk.open()
-    desk.info()
-    desk.symbols(BTC_USDT)
-    desk.orders()
-    desk.balances(balance_row("USDT", "1000"))
-    desk.report(Life("a", [("1", "100")], began=desk.now).report(1))
-    assert (verdict(desk, "BTC"), verdict(desk, "USDT")) == ("unobserved", "pending")
-    desk.balance("BTC", "1")
-    desk.balance("USDT", "900")
-    desk.wait(60)
-    assert (verdict(desk, "BTC"), verdict(desk, "USDT")) == ("agreed", "agreed")
-    desk.poll("BTC", "3", 60)
-    assert verdict(desk, "BTC") == "break"
-    desk.balance("BTC", "7")
-    assert verdict(desk, "BTC") == "break", "a break goes before what is pending"
-
-
-# -- 8 breaks and cases --------------------------------------------------------------------------------------------
-
-
-def test_8_1_a_second_fault_on_a_unit_is_a_second_break_with_its_own_origin() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.poll("BTC", "10.5", 40)
-    desk.poll("BTC", "12.5", 40)
-    assert desk.opened() == [("BTC", D("0.5")), ("BTC", D(2))]
-    first, second = desk.breaks("BTC")
-    assert first.id != second.id
-    assert first.until_seq < second.until_seq
-    assert desk.comparison("BTC").residual == D("2.5")
-
-
-def test_8_1_identity_is_deterministic_and_of_account_unit_and_origin() -> None:
-    ids = []
-    for code in ("BTC", "BTC", "ETH"):
-        desk = trading()
-        base = {"BTC": "10", "ETH": "50"}[code]
-        desk.poll(code, base, 10)
-        desk.poll(code, D(base) + 1, 40)
-        ids.append(desk.breaks(code)[0].id)
-    assert ids[0] == ids[1] != ids[2]
-
-
-def test_8_2_a_missed_spot_fill_is_one_case_of_base_and_quote() -> None:
-    desk = trading()
-    bought(desk, "known")
-    for _ in range(60):
-        desk.wait(1)
-        both(desk, "9", "100120")
-    btc, usdt = desk.breaks("BTC"), desk.breaks("USDT")
-    assert [each.amount for each in (*btc, *usdt)] == [D(-2), D(220)]
-    assert btc[0].case_id == usdt[0].case_id
-
-
-def test_8_2_steps_of_one_sign_or_far_apart_are_two_cases() -> None:
-    desk = trading()
-    bought(desk, "known")
-    for _ in range(60):
-        desk.wait(1)
-        both(desk, "12", "99950")
-    assert desk.breaks("BTC")[0].case_id != desk.breaks("USDT")[0].case_id
-
-    desk = trading()
-    bought(desk, "known")
-    for btc, usdt in (("12", "99900"), ("12", "99800")):
-        for _ in range(60):
-            desk.wait(1)
-            both(desk, btc, usdt)
-    assert desk.opened() == [("BTC", D(1)), ("USDT", D(-100))]
-    assert desk.breaks("BTC")[0].case_id != desk.breaks("USDT")[0].case_id
-
-
-def missed_for_a_while(desk: Desk, key: str, total: Decimal, *, side: str = "BUY") -> None:
-    """A fill that is told of forty seconds late."""
-    life = late(desk, key, side=side)
-    desk.wait(1)
-    desk.poll("BTC", total, 40)
-    desk.report(life.report(1))
-    desk.poll("BTC", total, 40)
-    assert not desk.breaks("BTC")
-
-
-def of_btc(desk: Desk, event: str) -> list[Break]:
-    return [each.break_ for each in desk.transitions(event) if each.unit == "BTC"]
-
-
-def test_8_3_a_recurrence_reopens_and_counts() -> None:
-    """A report that comes late, twice: the second time it is the same break again."""
-    desk = trading()
-    missed_for_a_while(desk, "late1", D(11))
-    missed_for_a_while(desk, "late2", D(12))
-    assert len({each.id for each in of_btc(desk, "opened")}) == 1
-    assert [each.occurrences for each in of_btc(desk, "opened")] == [1, 2]
-    assert len(of_btc(desk, "cleared")) == 2
-
-
-def test_8_3_another_sign_is_no_recurrence() -> None:
-    desk = trading()
-    missed_for_a_while(desk, "late1", D(11))
-    missed_for_a_while(desk, "late2", D(10), side="SELL")
-    assert len({each.id for each in of_btc(desk, "opened")}) == 2
-    assert [each.occurrences for each in of_btc(desk, "opened")] == [1, 1]
-
-
-# -- 9 time --------------------------------------------------------------------------------------------------------
-
-
-def test_9_4_a_hole_in_log_time_does_not_end_windows() -> None:
-    """A database stall of a minute: the next event comes late, and the report of the fill with it."""
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.balance("BTC", "11")
-    desk.wait(1)
-    clock = desk.book.clock.clock
-    desk.tick(after=60)
-    assert desk.book.clock.clock == clock
-    assert not desk.transitions()
-    bought(desk, "a")
-    desk.balance("BTC", "11")
-    desk.wait(30)
-    assert not [each for each in desk.transitions() if each.unit == "BTC"]
-
-
-def test_9_4_the_same_minute_told_by_ticks_does_end_them() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.balance("BTC", "11")
-    desk.wait(61)
-    assert desk.opened() == [("BTC", D(1))]
-
-
-def test_9_1_log_time_never_goes_back() -> None:
-    clock = Clock()
-    start = microseconds(START)
-    assert clock.pass_to(start) == 0
-    assert clock.pass_to(start + 5_000_000) == 5_000_000
-    assert clock.pass_to(start + 4_000_000) == 5_000_000
-    assert clock.pass_to(start + 6_000_000) == 6_000_000
-    assert clock.pass_to(start + 15_000_000 + 6_000_001) == 6_000_000, "longer than a hole"
-
-
-# -- bounds --------------------------------------------------------------------------------------------------------
-
-
-def test_observations_that_wait_are_bounded_and_the_oldest_is_judged_early() -> None:
-    desk = trading()
-    for number in range(MAX_QUEUE + 50):
-        desk.balance("BTC", D("10.5") + number, after=0.0)
-    assert len(desk.comparison("BTC").queue) <= MAX_QUEUE
-    assert verdict(desk, "BTC") == "pending"
-    desk.poll("BTC", "10", 30)
-    assert verdict(desk, "BTC") == "agreed"
-
-
-def test_an_engine_asks_nothing_of_units_that_rest() -> None:
-    book = Book("g", Clock(), Rules())
-    engine = Engine(book)
-    engine.advance(Moment(1, 10_000_000, 10_000_000))
-    assert engine.transitions == []
-    assert engine.restless == {}
