@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import BYTEA
 
 from recon.db.raw import cursor_of
-from recon.log.events import Event, moment
+from recon.log.events import Event
 from recon.log.schema import log_events, log_gateways
 
 #: Rows in one read.
@@ -17,15 +17,18 @@ PAGE_EVENTS: Final = 1000
 #: Payload bytes after which a read stops, so that a page of huge snapshots stays bounded in memory.
 PAGE_BYTES: Final = 32 * 1024 * 1024
 
-# A window function would read all rows first; the running sum over a LIMITed subquery reads one page.
+# Positions have no gaps, so a page is a range of them; how far it goes is found from lengths alone, without payloads.
 _PAGE: Final = """
-SELECT seq, (extract(epoch FROM recorded_at) * 1000000)::bigint, (extract(epoch FROM received_at) * 1000000)::bigint,
-       kind, account, session, readable, payload
-FROM (
-    SELECT e.*, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS before
-    FROM (SELECT * FROM recon_store.log_events WHERE gateway = %s AND seq > %s ORDER BY seq LIMIT %s) AS e
-) AS page
-WHERE before < %s ORDER BY seq
+SELECT seq, recorded_at, received_at, kind, account, session, readable, payload
+FROM recon_store.log_events
+WHERE gateway = %(gateway)s AND seq > %(after)s::bigint AND seq <= (
+    SELECT max(seq) FROM (
+        SELECT seq, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS before
+        FROM recon_store.log_events
+        WHERE gateway = %(gateway)s AND seq > %(after)s::bigint AND seq <= %(after)s::bigint + %(limit)s
+    ) AS lengths WHERE before < %(bytes)s
+)
+ORDER BY seq
 """
 
 
@@ -42,12 +45,10 @@ def head(connection: Connection, gateway: str) -> int:
 
 def page(connection: Connection, gateway: str, after: int, limit: int = PAGE_EVENTS) -> list[Event]:
     """Return the next events after a position: at most `limit`, and at least one if there is any."""
+    wanted = {"gateway": gateway, "after": after, "limit": limit, "bytes": PAGE_BYTES}
     with cursor_of(connection, binary=True) as cursor:
-        cursor.execute(_PAGE, (gateway, after, limit, PAGE_BYTES))
-        return [
-            Event(seq, moment(recorded), moment(received), kind, account, session, readable, payload)
-            for seq, recorded, received, kind, account, session, readable, payload in cursor
-        ]
+        cursor.execute(_PAGE, wanted)
+        return [Event(*row) for row in cursor]
 
 
 def follow(connection: Connection, gateway: str, after: int, until: int) -> Iterator[list[Event]]:

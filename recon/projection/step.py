@@ -73,6 +73,7 @@ def step(
     `working` is used where it still stands at the checkpoint, else loaded anew. A failed step leaves it unusable.
     Errors: ProjectionError where the edition was folded by another version; `recon rebuild` mends it.
     """
+    _commit_lazily(connection, on=True)
     for _ in range(3):
         wanted = current_edition(connection, gateway) if edition is None else edition
         seq, clock, state, version = lock(connection, gateway, wanted)
@@ -95,6 +96,7 @@ def step(
         working.fold.fold(reads)
         transitions = working.save(connection, found[-1].seq)
         if transitions and on_transitions is not None:
+            _commit_lazily(connection, on=False)
             on_transitions(connection, working, transitions)
     return Step(
         working=working,
@@ -103,3 +105,12 @@ def step(
         last_us=working.book.clock.last_us,
         pending=bool(working.engine.restless),
     )
+
+
+def _commit_lazily(connection: Connection, *, on: bool) -> None:
+    """Let the commit not wait for the disk: what is folded and then lost in a crash is folded again from the log.
+
+    Where alerts go out with it, it waits.
+    """
+    with cursor_of(connection) as cursor:
+        cursor.execute(f"SET LOCAL synchronous_commit = {'off' if on else 'on'}")

@@ -39,6 +39,8 @@ class WorkingSet:
         self.edition = edition
         self.seq = seq
         self.fold = fold
+        #: Whether every order of the edition is at hand: what is not, does not exist, and need not be looked for.
+        self.whole = seq == 0
 
     @property
     def book(self) -> Book:
@@ -71,6 +73,8 @@ class WorkingSet:
                         exchanges.add((account, row.exchange_order_id))
             elif isinstance(message, Symbols):
                 whole.update(name for name, account in book.accounts.items() if account.waiting)
+        if self.whole:
+            return
         for name in sorted(whole):
             books_store.load_open_orders(connection, book, self.edition, name)
         books_store.load_orders(
@@ -112,6 +116,7 @@ class WorkingSet:
             key = (order.account, order.client_order_id or "")
             for generation in list(book.by_client.get(key, [order])):
                 book.forget_order(generation)
+        self.whole = False
 
 
 def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock: bytes) -> WorkingSet:

@@ -1,0 +1,67 @@
+"""Log time, and the bounds of what waits for it (semantics 9)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from recon.books.book import Book, Clock, Moment
+from recon.books.rules import Rules
+from recon.log.events import microseconds
+from recon.reconciliation.engine import Engine
+from recon.reconciliation.state import MAX_QUEUE
+from tests.books.desk import START
+from tests.reconciliation.trading import bought, trading, verdict
+
+D = Decimal
+
+
+def test_9_4_a_hole_in_log_time_does_not_end_windows() -> None:
+    """A database stall of a minute: the next event comes late, and the report of the fill with it."""
+    desk = trading()
+    desk.poll("BTC", "10", 10)
+    desk.balance("BTC", "11")
+    desk.wait(1)
+    clock = desk.book.clock.clock
+    desk.tick(after=60)
+    assert desk.book.clock.clock == clock
+    assert not desk.transitions()
+    bought(desk, "a")
+    desk.balance("BTC", "11")
+    desk.wait(30)
+    assert not [each for each in desk.transitions() if each.unit == "BTC"]
+
+
+def test_9_4_the_same_minute_told_by_ticks_does_end_them() -> None:
+    desk = trading()
+    desk.poll("BTC", "10", 10)
+    desk.balance("BTC", "11")
+    desk.wait(61)
+    assert desk.opened() == [("BTC", D(1))]
+
+
+def test_9_1_log_time_never_goes_back() -> None:
+    clock = Clock()
+    start = microseconds(START)
+    assert clock.pass_to(start) == 0
+    assert clock.pass_to(start + 5_000_000) == 5_000_000
+    assert clock.pass_to(start + 4_000_000) == 5_000_000
+    assert clock.pass_to(start + 6_000_000) == 6_000_000
+    assert clock.pass_to(start + 15_000_000 + 6_000_001) == 6_000_000, "longer than a hole"
+
+
+def test_observations_that_wait_are_bounded_and_the_oldest_is_judged_early() -> None:
+    desk = trading()
+    for number in range(MAX_QUEUE + 50):
+        desk.balance("BTC", D("10.5") + number, after=0.0)
+    assert len(desk.comparison("BTC").queue) <= MAX_QUEUE
+    assert verdict(desk, "BTC") == "pending"
+    desk.poll("BTC", "10", 30)
+    assert verdict(desk, "BTC") == "agreed"
+
+
+def test_an_engine_asks_nothing_of_units_that_rest() -> None:
+    book = Book("g", Clock(), Rules())
+    engine = Engine(book)
+    engine.advance(Moment(1, 10_000_000, 10_000_000))
+    assert engine.transitions == []
+    assert engine.restless == {}
