@@ -32,6 +32,8 @@ MAX_DIGITS: Final = 80
 
 #: Digits enough for any sum of products of bounded numbers.
 EXACT: Final = Context(prec=1000, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+#: Digits enough to write a quotient of bounded numbers with any scale in use.
+_QUANTISING: Final = Context(prec=300, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 DIVISION: Final = Context(prec=50, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 #: A double resolves this share of its magnitude (semantics 1.2): 2**-52, exactly.
@@ -51,7 +53,7 @@ def divide(numerator: Decimal, denominator: Decimal, digits: int | None = None) 
     What that loses is the caller's to account for (semantics 1.1).
     """
     quotient = DIVISION.divide(numerator, denominator)
-    return quotient if digits is None else DIVISION.quantize(quotient, ONE.scaleb(-digits))
+    return quotient if digits is None else _QUANTISING.quantize(quotient, ONE.scaleb(-digits))
 
 
 def bounded(value: Decimal) -> bool:

@@ -197,7 +197,11 @@ class Book:
         return None if bare is None or bare == account else self.instruments.get((bare, symbol))
 
     def find(self, account: str | None, at: Moment, kind: str, about: str, message: str) -> None:
-        """Record a finding."""
+        """Record a finding; what a hostile message says of itself may hold a NUL, which no text in Postgres can."""
+        about, message = (
+            about.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            message.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        )
         self.changes.findings.append(Finding(account=account, seq=at.seq, kind=kind, about=about, message=message))
 
     def entry(self, entry: Entry, held: Held) -> None:

@@ -65,7 +65,7 @@ def settle_trades(book: Book, account: Account, held: Held, at: Moment) -> None:
     """Work out the cash of a contract's fills, once its opening and its terms allow it (semantics 3.5)."""
     unit = held.unit
     terms = book.rules_of(account.name).contracts.get(unit.code)
-    if terms is None or not terms.modelled:
+    if (terms is None or not terms.modelled) and (unit.pending_trades or unit.value):
         mark_touched(book, account, held, terms)
     if unit.basis is None:
         if terms is not None and terms.modelled and terms.settlement_asset is not None and unit.pending_trades:

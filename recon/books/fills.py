@@ -55,14 +55,25 @@ def book(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fil
     return fills
 
 
-def late_cash(order: Order) -> Decimal | None:
-    """Return cash that became known after its quantity was booked, and mark it booked; None where nothing did."""
-    if order.cash_total is None or order.booked_cash is None or order.cash_total == order.booked_cash:
-        if order.cash_pending and order.cash_total is not None and order.booked_cash is not None:
-            order.cash_pending = False
+def late_cash(order: Order, rows: Sequence[FillRow]) -> Decimal | None:
+    """Return cash that became known of quantity booked earlier, and mark it booked; None where nothing did.
+
+    Where more is filled by now, only the list of fills can tell the old cash from the new.
+    """
+    if not order.cash_pending or order.cash_total is None or order.booked_cash is None:
         return None
-    late = order.cash_total - order.booked_cash
-    order.booked_cash = order.cash_total
+    known = order.cash_total
+    if order.amount_filled != order.booked:
+        amount = cash = ZERO
+        for row in rows:
+            if amount == order.booked or row.amount is None or not row.price:
+                break
+            amount, cash = amount + row.amount, cash + row.amount * row.price
+        if amount != order.booked:
+            return None
+        known = cash
+    late = known - order.booked_cash
+    order.booked_cash = known
     order.cash_pending = False
     return late
 
@@ -107,7 +118,9 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
 def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int) -> Fill:
     exact = cash is not None and not order.booked and order.avg_px is not None and cash == order.avg_px * jump
     price = None
-    if exact:
+    if order.cash_pending:
+        exact = False  # the cash is that of earlier fills too
+    elif exact:
         price = order.avg_px
     elif cash is not None:
         digits = max(_PRICE_DIGITS, scale(order.avg_px or ZERO))

@@ -90,6 +90,8 @@ def server_info(book: Book, account: Account, message: ServerInfo, at: Moment) -
         _gap(book, account, "restarted", at)
         account.orders_session = account.balances_session = None
         book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+    elif account.state == "gap":
+        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
 
 
 def tick(book: Book, note: Tick, at: Moment) -> None:
@@ -101,7 +103,8 @@ def tick(book: Book, note: Tick, at: Moment) -> None:
         account.last_heartbeat_us = beat.last_us
         account.last_alive_us = max(account.last_alive_us, beat.last_us)
         book.touch(account)
-        if account.state == "gap" and at.us - beat.last_us <= HEARTBEAT_BOUND_US:
+        # Beats from before the gap are no sign of life after it.
+        if account.state == "gap" and beat.last_us > account.since_us and at.us - beat.last_us <= HEARTBEAT_BOUND_US:
             alive(book, account, at)
     for account in book.accounts.values():
         last = max(account.last_heartbeat_us or 0, account.last_alive_us)

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from recon.ems.messages import FillRow, OrderReport
-from recon.exact import ZERO, resolution
+from recon.exact import ZERO, resolution, scale
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 _HALF: Final = Decimal("0.5")
@@ -72,19 +72,18 @@ class Order(msgspec.Struct):
 
 def key_of(report: OrderReport, generation: int) -> str | None:
     """Name a new order: by its client id, else the exchange's; None where the report has neither."""
+    number = "" if generation == 1 else str(generation)
     if report.client_order_id is not None:
-        base = "c:" + report.client_order_id
-    elif report.exchange_order_id is not None:
-        base = "x:" + report.exchange_order_id
-    else:
-        return None
-    return base if generation == 1 else f"{base}#{generation}"
+        return f"c{number}:{report.client_order_id}"
+    if report.exchange_order_id is not None:
+        return f"x{number}:{report.exchange_order_id}"
+    return None
 
 
 def generation_of(key: str) -> int:
     """Return which generation of its id a key names."""
-    base, mark, number = key.rpartition("#")
-    return int(number) if mark and base and number.isdigit() else 1
+    number = key.partition(":")[0][1:]
+    return int(number) if number else 1
 
 
 def same_order(order: Order, report: OrderReport) -> bool:
@@ -101,6 +100,17 @@ def same_order(order: Order, report: OrderReport) -> bool:
 
 def _differ(known: str | None, reported: str | None) -> bool:
     return known is not None and reported is not None and known != reported
+
+
+def learn_ids(order: Order, report: OrderReport) -> bool:
+    """Take over ids that the order lacks, from any report of it; return whether there were any."""
+    client = order.client_order_id is None and report.client_order_id is not None
+    exchange = order.exchange_order_id is None and report.exchange_order_id is not None
+    if client:
+        order.client_order_id = report.client_order_id
+    if exchange:
+        order.exchange_order_id = report.exchange_order_id
+    return client or exchange
 
 
 def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
@@ -186,7 +196,8 @@ def total_cash(
     """Return the cash of everything filled, and what is uncertain of it (semantics 2.3).
 
     The list of fills is taken where it adds up to the amount and agrees with the average price within that price's
-    resolution; else the average price is the authority. Without either the cash is not known (semantics 2.4).
+    own resolution; else the average price is the authority, and `digits`, the finest scale seen of such prices, tells
+    what it leaves uncertain. Without either the cash is not known (semantics 2.4).
     """
     if not filled:
         return ZERO, ZERO
@@ -194,18 +205,17 @@ def total_cash(
     if not avg_px:
         return (None, ZERO) if listed is None else (listed, ZERO)
     average = avg_px * filled
-    blur = filled * _HALF.scaleb(-digits)
-    if listed is not None and abs(listed - average) <= blur:
+    if listed is not None and abs(listed - average) <= filled * _HALF.scaleb(-scale(avg_px)):
         return listed, ZERO
-    return average, blur
+    return average, filled * _HALF.scaleb(-digits)
 
 
-def list_disagrees(filled: Decimal, avg_px: Decimal | None, fills: Sequence[FillRow], digits: int) -> bool:
+def list_disagrees(filled: Decimal, avg_px: Decimal | None, fills: Sequence[FillRow]) -> bool:
     """Tell whether exactly one of the list's two proofs, its sum and its cash, holds (semantics 2.3)."""
     if not filled or not avg_px or not fills:
         return False
     listed = _listed_cash(filled, fills)
-    blur = filled * _HALF.scaleb(-digits)
+    blur = filled * _HALF.scaleb(-scale(avg_px))
     return listed is not None and abs(listed - avg_px * filled) > blur
 
 

@@ -34,6 +34,9 @@ def take_report(book: Book, account: Account, report: OrderReport, at: Moment, *
     if order.unaccounted:
         account_for(book, account, order, at)
     _check(book, order, report, at)
+    if o.learn_ids(order, report):
+        book.add_order(order)
+        book.changes.orders[account.name, order.key] = order
     if not o.is_further(order, report):
         return order
     symbol = report.symbol or report.symbol_coinapi or ""
@@ -50,7 +53,7 @@ def take_report(book: Book, account: Account, report: OrderReport, at: Moment, *
         order.before_opening = order.booked = order.amount_filled
         order.booked_cash = order.cash_total
         return order
-    if report.fills and o.list_disagrees(order.amount_filled, order.avg_px, report.fills, digits):
+    if report.fills and o.list_disagrees(order.amount_filled, order.avg_px, report.fills):
         message = f"the list of fills sums to {order.amount_filled}, its cash does not agree with avg_px {order.avg_px}"
         book.find(account.name, at, "fills_disagree", order.key, message)
     if order.amount_filled > order.booked or order.cash_pending:
@@ -133,6 +136,9 @@ def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, 
     order.waiting = False
     book.changes.orders[account.name, order.key] = order
     was_pending = order.cash_pending
+    late = late_cash(order, rows)
+    if late and instrument.spot:
+        post_late_cash(book, account, order, instrument, late, at)
     fills = book_fills(order, rows, recorded_us=at.us)
     for index, fill in enumerate(fills):
         blur = order.cash_resolution if index == len(fills) - 1 else ZERO
@@ -142,10 +148,6 @@ def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, 
         else:
             post_contract(book, account, order, instrument, fill, at)
         book.changes.fills.append(BookedFill(order=order, fill=fill, cash_asset=cash_asset, seq=at.seq))
-    if was_pending and not fills:
-        late = late_cash(order)
-        if late and instrument.spot:
-            post_late_cash(book, account, order, instrument, late, at)
     if instrument.spot and order.cash_pending != was_pending:
         home = home_of(instrument.quote or "", instrument.quote_coinapi, account.rows, book.rules_of(account.name))
         withhold(book, book.unit(account.name, "asset", home.unit), order.key, on=order.cash_pending)

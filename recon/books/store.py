@@ -203,18 +203,13 @@ def _save_findings(connection: Connection, fixed: list[tuple[str, Cell]], change
             (
                 found.seq,
                 number,
-                _clean(found.account),
+                found.account,
                 found.kind,
-                _clean(found.about) or "",
-                _clean(found.message) or "",
+                found.about,
+                found.message,
             )
         )
     write(connection, schema.findings, fixed, _FINDING, rows, on_conflict="update")
-
-
-def _clean(text: str | None) -> str | None:
-    """Postgres text holds no NUL; what a hostile message says of itself may."""
-    return None if text is None else text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def text(value: Decimal | None) -> str | None:

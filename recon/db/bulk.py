@@ -68,7 +68,8 @@ def add(
     writers = [_WRITERS[type(table.c[name].type)] for name in columns]
     before = "".join(f"{_WRITERS[type(table.c[name].type)](value)}\t" for name, value in fixed)
     lines = [
-        before + "\t".join([NULL if cell is None else as_text(cell) for as_text, cell in zip(writers, row, strict=True)])
+        before
+        + "\t".join([NULL if cell is None else as_text(cell) for as_text, cell in zip(writers, row, strict=True)])
         for row in rows
     ]
     statement = f"COPY {table.schema}.{table.name} ({', '.join(names)}) FROM STDIN"

@@ -149,7 +149,7 @@ async def consume(
 
 
 class _Consumer:
-    def __init__(  # noqa: PLR0917  # called once, by the function above, which names them
+    def __init__(  # called once, by the function above, which names them
         self,
         endpoint: Endpoint,
         record: Callable[[Record], None],

@@ -138,7 +138,7 @@ class Recorder:
     async def stand_by(self) -> None:
         """Wait until the lease is ours, looking every STANDBY_SECONDS; then see whether the rules have changed."""
         try:
-            while (standing := await self._try_stand()) is None:
+            while (standing := await self._try_stand()) is None:  # noqa: ASYNC110 - another process lets it go
                 await trio.sleep(HEAD_START_SECONDS if self._state.state == "reconnecting" else STANDBY_SECONDS)
         except BaseException:
             self._lease.close()

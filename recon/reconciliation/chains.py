@@ -99,7 +99,7 @@ def clear(subject: Subject, observation: Observation) -> bool:
         if not known.owns_residual:
             continue
         found = subject.fit(observation, without=known.amount)
-        if found is None or not _books_moved(subject.held, known, found[0]):
+        if found is None or not _books_moved(subject.held, known, found[0], subject.window):
             continue
         if comparison.chain is not None:
             dismiss(subject, comparison.chain, f"break {known.id} cleared instead")
@@ -259,14 +259,15 @@ def _last_fit_before(subject: Subject, candidate: Hypothesis) -> int:
     return 0
 
 
-def _books_moved(held: Held, known: Break, position: int) -> bool:
+def _books_moved(held: Held, known: Break, position: int, window: int) -> bool:
     """Tell whether what was booked since the break opened, but happened before, moves the books as far as the break.
 
-    A late report carries the time of its fill. A report that merely moved back by the same step has none.
+    A late report carries the time of its fill, by the venue's clock, which may differ by half a window. A report that
+    merely moved back by the same step has none.
     """
     timeline = held.timeline
     moved = ZERO
     for index in range(timeline.at(known.entries) + 1, position + 1):
-        if timeline.occurred[index] < known.seen_us:
+        if timeline.occurred[index] < known.seen_us + window // 2:
             moved += timeline.totals[index] - timeline.totals[index - 1]
     return (moved > 0) == (known.amount > 0) and abs(moved) * 2 >= abs(known.amount)

@@ -3,7 +3,8 @@
 Three processes beside Postgres: the generator (`blaster`), the service with everything that `recon run` starts, and
 this one, which watches. A frame counts as received at the time that the log itself holds for it (`received_at`), as
 committed when the recorder has the acknowledgement of its append, and as projected when the transaction that folded,
-compared and wrote it has been committed; the service's own process takes both times (see `service.py`), so no polling
+compared and wrote it has been committed (a step without alerts does so with synchronous_commit off: visible, and
+perhaps not on the disk yet; it would be folded again from the log, whose own commits are durable); the service's own process takes both times (see `service.py`), so no polling
 blurs them. All clocks are this machine's.
 
 Saturated means: the generator is always WINDOW_FRAMES ahead of the projection, so nobody waits for frames and the
@@ -54,6 +55,10 @@ _RECEIVED: Final = """
 SELECT seq, (extract(epoch FROM received_at) * 1000000)::bigint FROM recon_store.log_events
 WHERE gateway = %s AND session IS NOT NULL AND kind NOT LIKE 'session.%%' ORDER BY seq
 """
+_LAST_FRAME: Final = """
+SELECT count(*), coalesce(max(seq), 0) FROM recon_store.log_events
+WHERE gateway = %s AND session IS NOT NULL AND kind NOT LIKE 'session.%%'
+"""
 _ENDED: Final = """
 SELECT convert_from(payload, 'UTF8')::json ->> 'reason' FROM recon_store.log_events
 WHERE gateway = %s AND kind IN ('session.closed', 'session.failed') ORDER BY seq
@@ -78,7 +83,9 @@ class Run(msgspec.Struct, frozen=True):
     def rate(self) -> float:
         """Frames per second from the first one's receipt to the last one's projection."""
         last, first = self.received[-1][0], self.received[0][1]
-        done = next(at for seq, at in self.stamps.projected if seq >= last)
+        done = next((at for seq, at in self.stamps.projected if seq >= last), None)
+        if done is None:
+            raise RuntimeError(f"the service never told of projecting position {last}, its load's last")
         return len(self.received) / ((done - first) / 1e9)
 
     def latencies(self, stamps: list[tuple[int, int]]) -> list[float]:
@@ -145,9 +152,22 @@ def _watch(
                 moved = time.monotonic()
             if time.monotonic() > moved + STUCK_SECONDS or service.poll() is not None:
                 raise RuntimeError(f"{projected} of {load.frames} frames were projected, and no more")
-        # Our own events (the session's opening, rules, ticks) count among the positions, so a few frames may be left.
-        time.sleep(1.0)
+        _settle(connection, gateway, load)
     return memory
+
+
+def _settle(connection: psycopg.Connection, gateway: str, load: FrameFile) -> None:
+    """Wait for the very last frame: our own events (ticks, one a second at times) count among the positions."""
+    until = time.monotonic() + STUCK_SECONDS
+    while True:
+        row = connection.execute(_LAST_FRAME, (gateway,)).fetchone()
+        count, last = (0, 0) if row is None else row
+        projected = _position(connection, gateway)
+        if count == load.frames and projected >= last:
+            return
+        if time.monotonic() > until:
+            raise RuntimeError(f"{count} of {load.frames} frames are in the log, to {last}; projected to {projected}")
+        time.sleep(LOOK_SECONDS)
 
 
 def _position(connection: psycopg.Connection, gateway: str) -> int:

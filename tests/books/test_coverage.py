@@ -149,7 +149,6 @@ def test_a_missing_heartbeat_is_a_gap_of_that_account_alone() -> None:
     assert desk.book.accounts[OTHER].state == "covered", "its snapshots are those of this session"
 
 
-@pytest.mark.xfail(strict=True, reason="a tick sums up heartbeats of before the gap, and they end it")
 def test_a_heartbeat_of_before_the_gap_does_not_end_it() -> None:
     """A session closes a second after the last heartbeat; the next tick, which tells of that, follows the close."""
     desk = started()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,7 +141,6 @@ def test_2_4_cash_that_comes_late_is_booked_once_however_the_order_goes_on() -> 
     assert desk.unit("USDT").withheld == []
 
 
-@pytest.mark.xfail(strict=True, reason="the late cash of earlier fills is counted into the price of the next one")
 def test_2_4_a_fill_shows_no_price_that_holds_the_cash_of_another() -> None:
     """Bought at 100, 102 (told without a price) and 104: no fill was made at 206."""
     desk = trading()

@@ -240,7 +240,6 @@ def test_3_5_one_missing_term_is_enough(missing: str, unrealised: bool) -> None:
     assert desk.unit("USDT").unmodelled is not None
 
 
-@pytest.mark.xfail(strict=True, reason="a contract that opens at zero marks the balances it would touch as unmodelled")
 def test_3_5_a_contract_that_is_neither_held_nor_traded_touches_nothing() -> None:
     desk = Desk()
     desk.begin(balance_row("USDT", "1000"), positions=[position_row("0", "BUY")])

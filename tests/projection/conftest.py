@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from recon.db.engine import create_engine, libpq_url
 from recon.log.append import append
-from recon.log.events import Event
+from recon.log.events import Event, NewEvent
 from tests.conftest import TestDatabase
 
 Append = Callable[[str, list[Event]], None]
@@ -31,8 +31,6 @@ def append_events(database: TestDatabase) -> Iterator[Append]:
         batches: dict[str, int] = {}
 
         def run(gateway: str, events: list[Event]) -> None:
-            from recon.log.events import NewEvent
-
             with raw.transaction():
                 for event in events:
                     batch = batches[gateway] = batches.get(gateway, 0) + 1

@@ -181,7 +181,6 @@ def test_5_4_a_late_report_clears() -> None:
     assert desk.comparison("BTC").residual == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the time of the fill, by the venue's clock, is held against log time as it is")
 def test_5_4_a_late_report_clears_although_the_venues_clock_is_a_second_ahead() -> None:
     """It fits without the break and not with it; a second of skew must not make an opposite break of it."""
     desk = trading()
