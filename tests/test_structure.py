@@ -31,6 +31,7 @@ def test_files_have_one_responsibility_s_worth_of_lines() -> None:
     long = [
         f"{path.relative_to(ROOT)}: {length} lines"
         for path in SOURCES
+        if "migrations" not in path.parts  # a migration is read once, from top to bottom
         if (length := len(path.read_text(encoding="utf-8").splitlines())) > MAX_FILE_LINES
     ]
     assert not long, "\n".join(long)

@@ -84,8 +84,10 @@ def test_an_open_break_has_the_numbers_of_its_cut(desk: Desk) -> None:
     assert (facts.rate_usd, facts.amount_usd) == (Decimal("1.01"), Decimal("-10.6050"))
     assert (facts.coverage, facts.coverage_reason) == ("covered", None)
     assert facts.books_us == opened.us
-    assert facts.observed_us is not None and facts.observed_us <= opened.us
-    assert facts.cut_seq is not None and facts.cut_seq <= opened.seq
+    assert facts.observed_us is not None
+    assert facts.observed_us <= opened.us
+    assert facts.cut_seq is not None
+    assert facts.cut_seq <= opened.seq
 
 
 def test_a_cleared_break_leaves_no_drift(desk: Desk) -> None:

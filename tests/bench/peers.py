@@ -2,8 +2,8 @@
 
 Both are given the easier task: `eventsourcing` appends events that are ready to be stored (no serialisation is timed),
 and its projection runner follows them into a view that writes nothing but its position, where ours keeps books. There
-is no dedupe, no digest and no order by commit on their side. In one thing ours has it easier: a projection step without
-alerts commits with synchronous_commit off, a thousand events at a time, where the runner commits each durably.
+is no dedupe, no digest and no order by commit on their side. In one thing ours has it easier: a projection step
+without alerts commits with synchronous_commit off, a thousand events at a time, where the runner commits each durably.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ def machine(stage_: Stage) -> list[str]:
     sync_ms = _sync_ms(stage_.place)
     cores = f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()}"
     driver = f"psycopg {psycopg.__version__} ({psycopg.pq.__impl__})"
-    durable = f"fsync {fsync}, synchronous_commit {synchronous} (off in projection steps), {method} of 8 KiB takes {sync_ms:.2f} ms here"
+    commits = f"synchronous_commit {synchronous} (off in projection steps)"
+    durable = f"fsync {fsync}, {commits}, {method} of 8 KiB takes {sync_ms:.2f} ms here"
     return [
         f"{cores}; generator, service and Postgres share them",
         f"CPython {platform.python_version()}, {driver}, Postgres {version.split()[0]}",

@@ -4,8 +4,8 @@ Three processes beside Postgres: the generator (`blaster`), the service with eve
 this one, which watches. A frame counts as received at the time that the log itself holds for it (`received_at`), as
 committed when the recorder has the acknowledgement of its append, and as projected when the transaction that folded,
 compared and wrote it has been committed (a step without alerts does so with synchronous_commit off: visible, and
-perhaps not on the disk yet; it would be folded again from the log, whose own commits are durable); the service's own process takes both times (see `service.py`), so no polling
-blurs them. All clocks are this machine's.
+perhaps not on the disk yet; it would be folded again from the log, whose own commits are durable). The
+service's own process takes both times (see `service.py`), so no polling blurs them. All clocks are this machine's.
 
 Saturated means: the generator is always WINDOW_FRAMES ahead of the projection, so nobody waits for frames and the
 buffer, which would end the session when full, does not overrun. This process looks at the projected position and

@@ -163,7 +163,7 @@ def test_2_1_another_symbol_or_side_is_a_new_generation() -> None:
     desk = trading()
     for side, of in (("BUY", BTC_USDT), ("SELL", BTC_USDT), ("SELL", ETH_USDT)):
         desk.report(Life("1", [("1", "100")], exchange_id=None, side=side, of=of).report(1))
-    assert [key for _, key in desk.book.orders] == ["c:1", "c2:1", "c:1#3"]
+    assert [key for _, key in desk.book.orders] == ["c:1", "c2:1", "c3:1"]
     assert (desk.value("BTC"), desk.value("ETH"), desk.value("USDT")) == (D(10), D(9), D(1000100))
 
 

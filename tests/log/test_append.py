@@ -63,7 +63,7 @@ def test_a_retried_batch_returns_its_earlier_result(raw: psycopg.Connection, eng
     first = put(raw, 1, event("1"), event("2"))
     again = put(raw, 1, event("1"), event("2"))
     assert (again.first_seq, again.last_seq, again.recorded_at) == (first.first_seq, first.last_seq, first.recorded_at)
-    assert again.repeated and not first.repeated
+    assert (first.repeated, again.repeated) == (False, True)
     put(raw, 2, event("3"))
     assert put(raw, 1, event("1"), event("2")).last_seq == 2
     with engine.connect() as connection:
