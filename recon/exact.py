@@ -73,8 +73,12 @@ def resolution(value: Decimal) -> Decimal:
 
 def scale(value: Decimal) -> int:
     """Return the number of digits after the point, as written: 50000.00 has 2, 7 has 0, 1E+3 has 0."""
-    exponent = value.as_tuple().exponent
-    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    text = str(value)
+    if "E" in text:
+        exponent = value.as_tuple().exponent
+        return -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    point = text.find(".")
+    return 0 if point < 0 else len(text) - point - 1
 
 
 def plain(value: Decimal) -> str:

@@ -49,8 +49,9 @@ CREATE TABLE recon_store.orders (
     open boolean NOT NULL, data bytea NOT NULL,
     CONSTRAINT pk_orders PRIMARY KEY (gateway, edition, account, order_key)
 );
-CREATE INDEX ix_orders_client ON recon_store.orders (gateway, edition, account, client_order_id);
-CREATE INDEX ix_orders_exchange ON recon_store.orders (gateway, edition, account, exchange_order_id);
+-- The id first: without statistics, indexes that begin alike tie, and the wrong one reads every order of the account.
+CREATE INDEX ix_orders_client ON recon_store.orders (client_order_id, gateway, edition, account);
+CREATE INDEX ix_orders_exchange ON recon_store.orders (exchange_order_id, gateway, edition, account);
 CREATE INDEX ix_orders_open ON recon_store.orders (gateway, edition, account) WHERE open;
 
 CREATE TABLE recon_store.fills (

@@ -86,7 +86,7 @@ def _new_rows(booked: Decimal, jump: Decimal, rows: Sequence[FillRow]) -> Sequen
     total = ZERO
     for index, amount in enumerate(amounts):
         if total == booked and sum(amounts[index:], ZERO) == jump:
-            return rows[index:]
+            return rows[index:] if index else rows
         total += amount
     return rows if total == jump else ()
 

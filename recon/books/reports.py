@@ -89,12 +89,12 @@ def _was_before(report: OrderReport, account: Account, *, initial: bool) -> bool
     """
     if initial:
         return True
-    times = [(step.status, parse_time(step.time)) for step in report.history]
-    began = times[0][1] if times else None
+    began = parse_time(report.history[0].time) if report.history else None
     if began is None or microseconds(began) >= account.started_us:
         return False
-    filled = [time for status, time in times if status in FILLING and time is not None]
-    return not filled or microseconds(filled[0]) < account.started_us
+    times = (parse_time(step.time) for step in report.history if step.status in FILLING)
+    filled = next((time for time in times if time is not None), None)
+    return filled is None or microseconds(filled) < account.started_us
 
 
 def _check(book: Book, order: Order, report: OrderReport, at: Moment) -> None:

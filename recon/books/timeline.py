@@ -66,8 +66,12 @@ class Timeline:
         self.occurred.append(occurred_us)
         self.totals.append(self.totals[-1] + amount)
         self.explained.append(self.explained[-1] + amount if explains else self.explained[-1])
-        self.rounded.append(self.rounded[-1] + slack.rounded)
-        self.blurs.append(self.blurs[-1] + slack.blur if slack.blur else self.blurs[-1])
+        if slack is NOTHING:
+            self.rounded.append(self.rounded[-1])
+            self.blurs.append(self.blurs[-1])
+        else:
+            self.rounded.append(self.rounded[-1] + slack.rounded)
+            self.blurs.append(self.blurs[-1] + slack.blur if slack.blur else self.blurs[-1])
         if len(self.numbers) > 2 * MAX_KEPT:
             self._drop(MAX_KEPT)
 

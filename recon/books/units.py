@@ -147,7 +147,8 @@ def post(
             unit.explained += amount
         else:
             unit.fills += amount
-        unit.slack = Slack(unit.slack.rounded + slack.rounded, unit.slack.blur + slack.blur)
+        if slack is not NOTHING:
+            unit.slack = Slack(unit.slack.rounded + slack.rounded, unit.slack.blur + slack.blur)
         unit.last_clock = clock
         held.timeline.append(unit.entries, seq, clock, occurred_us, amount, slack, explains=explains)
     return Entry(

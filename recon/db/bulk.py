@@ -83,7 +83,8 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "
 
 
 def _escaped(cell: Cell) -> str:
-    return str(cell).translate(_ESCAPES)
+    text = str(cell)
+    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
 
 
 def _hex(cell: Cell) -> str:

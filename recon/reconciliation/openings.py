@@ -49,6 +49,11 @@ def weigh_opening(subject: Subject, observation: Observation) -> None:
     )
     if not candidates or not best(candidates).fitting:
         candidates = joined(candidates, residuals(held, observation, low=0, window=window, opening=ZERO))
+    elif 2 * comparison.gap > window:
+        # Few reports: however well another does, the cut nearest in time has its say, for the first may have crossed.
+        here = subject.timeline.numbers[subject.timeline.last_cut(observation.clock)]
+        fresh = residuals(held, observation, low=0, window=window, opening=ZERO)
+        candidates = joined(candidates, [candidate for candidate in fresh if candidate.origin == here])
     comparison.opening = candidates
     if comparison.opening_since is None:
         comparison.opening_since = observation.clock

@@ -130,7 +130,7 @@ class Subject:
         comparison.low = timeline.numbers[position]
         remainder = value - self.opening - timeline.totals[position] - comparison.residual
         # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
-        if abs(remainder) <= resolution(value):
+        if not remainder or abs(remainder) <= resolution(value):
             comparison.slack = timeline.slack(position)
         elif position == timeline.last() and abs(remainder) <= timeline.lost_since(comparison.slack, position):
             self._round(remainder)
