@@ -28,7 +28,7 @@ class Interval(msgspec.Struct, frozen=True):
     reason: str | None
 
 
-class Account(msgspec.Struct):
+class Account(msgspec.Struct, gc=False):
     """What is known of an account beside its units."""
 
     name: str

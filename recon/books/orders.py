@@ -21,7 +21,7 @@ TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 _HALF: Final = Decimal("0.5")
 
 
-class Order(msgspec.Struct):
+class Order(msgspec.Struct, gc=False):
     """One generation of an order: its furthest report and what we booked of it."""
 
     account: str

@@ -62,7 +62,7 @@ class PendingTrade(msgspec.Struct, frozen=True):
     occurred_us: int
 
 
-class Unit(msgspec.Struct):
+class Unit(msgspec.Struct, gc=False):
     """The books of one unit. The timeline is not part of its stored state: the entries are."""
 
     account: str

@@ -30,14 +30,16 @@ MAX_GAP_WINDOWS: Final = 12
 #: How far ahead of all others an opening's best candidate must be while things are in motion.
 OPENING_LEAD: Final = 6
 #: Agreements remembered per unit, to find the origin of a break.
-MAX_TRAIL: Final = 64
+MAX_TRAIL: Final = 32
+#: They are kept this share of a window apart, so that they reach back two windows at least; the latest always is.
+TRAIL_SHARE: Final = 8
 #: Closed breaks remembered per unit, so that a recurrence reopens and counts.
 MAX_CLOSED: Final = 16
 
 BreakState = Literal["pending", "open", "cleared", "dismissed"]
 
 
-class Hypothesis(msgspec.Struct):
+class Hypothesis(msgspec.Struct, gc=False):
     """A residual that observations allow, and how well it has done since the one that first allowed it."""
 
     residual: Decimal
@@ -68,7 +70,7 @@ class Hypothesis(msgspec.Struct):
         return self.misses > MAX_MISSES and 3 * self.misses > self.fits
 
 
-class FrontRunner(msgspec.Struct):
+class FrontRunner(msgspec.Struct, gc=False):
     """The opening under which the latest reports are exactly what is booked, one after the other."""
 
     residual: Decimal
@@ -80,7 +82,7 @@ class FrontRunner(msgspec.Struct):
     rising: bool | None = None
 
 
-class Agreement(msgspec.Struct, frozen=True):
+class Agreement(msgspec.Struct, frozen=True, gc=False):
     """An observation that fitted: where, when, and what it said."""
 
     seq: int
@@ -88,7 +90,7 @@ class Agreement(msgspec.Struct, frozen=True):
     value: Decimal
 
 
-class Break(msgspec.Struct):
+class Break(msgspec.Struct, gc=False):
     """One step of a unit's residual that no cut explains (semantics 8)."""
 
     id: str
@@ -114,7 +116,7 @@ class Break(msgspec.Struct):
     note: str = ""
 
 
-class Chain(msgspec.Struct):
+class Chain(msgspec.Struct, gc=False):
     """Observations that do not fit, from the first on (semantics 5.2)."""
 
     clock: int
@@ -127,7 +129,7 @@ class Chain(msgspec.Struct):
     pending: Break
 
 
-class Comparison(msgspec.Struct):
+class Comparison(msgspec.Struct, gc=False):
     """The state of one unit's comparison, and the last result of it."""
 
     residual: Decimal = ZERO

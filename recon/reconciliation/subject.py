@@ -20,7 +20,7 @@ from recon.exact import ZERO, resolution
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.cuts import fit
 from recon.reconciliation.facts import facts_of
-from recon.reconciliation.state import MAX_TRAIL, Agreement, Break, Comparison
+from recon.reconciliation.state import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison
 
 _DAY_US = 86_400_000_000
 
@@ -139,10 +139,14 @@ class Subject:
 
     def remember(self, observation: Observation, value: Decimal) -> None:
         """Keep where an observation fitted, for finding the origin of a break."""
-        comparison = self.comparison
-        if len(comparison.trail) >= MAX_TRAIL:
-            comparison.trail = comparison.trail[MAX_TRAIL // 2 :]
-        comparison.trail.append(Agreement(observation.seq, observation.clock, value))
+        trail = self.comparison.trail
+        latest = Agreement(observation.seq, observation.clock, value)
+        if len(trail) > 1 and (trail[-1].clock - trail[-2].clock) * TRAIL_SHARE < self.window:
+            trail[-1] = latest
+            return
+        if len(trail) >= MAX_TRAIL:
+            del trail[: MAX_TRAIL // 2]
+        trail.append(latest)
 
     def show(self, position: int) -> None:
         """Remember which cut the shown numbers are of."""
