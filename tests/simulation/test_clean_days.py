@@ -16,12 +16,14 @@ SEEDS: Final = range(1, 41)
 #: swapped reports wear it out. A contract's cash follows from the average entry price that its opening came with.
 MISSED: Final = {
     Flow(5.0, 1.0, True, None): 1,
-    Flow(5.0, 1.0, True, 1.0): 2,
+    Flow(5.0, 1.0, True, 1.0): 1,
     Flow(5.0, 2.0, True, None): 2,
     Flow(5.0, 2.0, True, 1.0): 1,
     Flow(1.0, 1.0, False, 1.0): 1,
+    Flow(1.0, 1.0, True, None): 1,
     Flow(1.0, 1.0, True, 1.0): 4,
-    Flow(1.0, 2.0, True, 1.0): 18,
+    Flow(1.0, 2.0, False, 1.0): 4,
+    Flow(1.0, 2.0, True, 1.0): 6,
 }
 FLOWS: Final = [*flows(5.0), *flows(1.0)]
 
