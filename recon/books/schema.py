@@ -6,17 +6,12 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Numeric, Table, Text
 
-from recon.db.metadata import metadata
-
-
-def _key() -> list[Column[str] | Column[int]]:
-    return [Column("gateway", Text, primary_key=True), Column("edition", Integer, primary_key=True)]
-
+from recon.db.metadata import edition_key, metadata
 
 accounts: Final = Table(
     "accounts",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("account", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("reason", Text),
@@ -27,7 +22,7 @@ accounts: Final = Table(
 instruments: Final = Table(
     "instruments",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("account", Text, primary_key=True),
     Column("symbol", Text, primary_key=True),
     Column("data", LargeBinary, nullable=False),
@@ -36,7 +31,7 @@ instruments: Final = Table(
 orders: Final = Table(
     "orders",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("account", Text, primary_key=True),
     Column("order_key", Text, primary_key=True),
     Column("client_order_id", Text),
@@ -60,7 +55,7 @@ orders: Final = Table(
 fills: Final = Table(
     "fills",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("account", Text, primary_key=True),
     Column("order_key", Text, primary_key=True),
     Column("ordinal", Integer, primary_key=True),
@@ -79,7 +74,7 @@ fills: Final = Table(
 entries: Final = Table(
     "entries",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("account", Text, primary_key=True),
     Column("unit_kind", Text, primary_key=True),
     Column("unit", Text, primary_key=True),
@@ -102,7 +97,7 @@ entries: Final = Table(
 units: Final = Table(
     "units",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("account", Text, primary_key=True),
     Column("unit_kind", Text, primary_key=True),
     Column("unit", Text, primary_key=True),
@@ -127,7 +122,7 @@ units: Final = Table(
 findings: Final = Table(
     "findings",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("seq", BigInteger, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("account", Text),
@@ -139,7 +134,7 @@ findings: Final = Table(
 coverage: Final = Table(
     "coverage",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("account", Text, primary_key=True),
     Column("from_seq", BigInteger, primary_key=True),
     Column("until_seq", BigInteger),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import MetaData
+from sqlalchemy import Column, Integer, MetaData, Text
 
 STORE: Final = "recon_store"
 
@@ -18,3 +18,8 @@ metadata: Final = MetaData(
         "pk": "pk_%(table_name)s",
     },
 )
+
+
+def edition_key() -> list[Column[str] | Column[int]]:
+    """Return the columns that every projected table's key begins with: gateway first, so that it can be spread."""
+    return [Column("gateway", Text, primary_key=True), Column("edition", Integer, primary_key=True)]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.postgresql import BYTEA
 
 from recon.db.raw import cursor_of
 from recon.log.events import Event
@@ -59,15 +58,3 @@ def follow(connection: Connection, gateway: str, after: int, until: int) -> Iter
             return
         yield events
         after = events[-1].seq
-
-
-def last_of_kind(connection: Connection, gateway: str, kind: str) -> bytes | None:
-    """Return the payload of the gateway's latest event of a kind, or None."""
-    query = (
-        select(log_events.c.payload.cast(BYTEA))
-        .where(log_events.c.gateway == gateway, log_events.c.kind == kind)
-        .order_by(log_events.c.seq.desc())
-        .limit(1)
-    )
-    found = connection.scalar(query)
-    return None if found is None else bytes(found)

@@ -7,17 +7,12 @@ from typing import Final
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Numeric, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from recon.db.metadata import metadata
-
-
-def _key() -> list[Column[str] | Column[int]]:
-    return [Column("gateway", Text, primary_key=True), Column("edition", Integer, primary_key=True)]
-
+from recon.db.metadata import edition_key, metadata
 
 comparisons: Final = Table(
     "comparisons",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("account", Text, primary_key=True),
     Column("unit_kind", Text, primary_key=True),
     Column("unit", Text, primary_key=True),
@@ -35,7 +30,7 @@ comparisons: Final = Table(
 breaks: Final = Table(
     "breaks",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("id", Text, primary_key=True),
     Column("case_id", Text, nullable=False),
     Column("account", Text, nullable=False),
@@ -61,7 +56,7 @@ breaks: Final = Table(
 break_history: Final = Table(
     "break_history",
     metadata,
-    *_key(),
+    *edition_key(),
     Column("id", Text, primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("number", Integer, primary_key=True),
