@@ -67,7 +67,6 @@ class Clock(msgspec.Struct):
     clock: int = 0
     last_us: int = 0
     session: str | None = None
-    session_seq: int = 0
 
     def pass_to(self, us: int) -> int:
         """Advance to an event's log time, leaving out holes; return the clock."""

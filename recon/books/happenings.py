@@ -41,7 +41,6 @@ def session_opened(book: Book, session: str | None, at: Moment, *, previous_us: 
             _gap(book, account, "restarted", Moment(at.seq, previous_us or at.us, at.clock))
         account.session = session
     book.clock.session = session
-    book.clock.session_seq = at.seq
 
 
 def session_closed(book: Book, session: str | None, reason: str, at: Moment) -> None:

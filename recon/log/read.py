@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from sqlalchemy import Connection, func, select
@@ -48,13 +47,3 @@ def page(connection: Connection, gateway: str, after: int, limit: int = PAGE_EVE
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(_PAGE, wanted)
         return [Event(*row) for row in cursor]
-
-
-def follow(connection: Connection, gateway: str, after: int, until: int) -> Iterator[list[Event]]:
-    """Yield pages after one position up to another, inclusive."""
-    while after < until:
-        events = page(connection, gateway, after, min(PAGE_EVENTS, until - after))
-        if not events:
-            return
-        yield events
-        after = events[-1].seq

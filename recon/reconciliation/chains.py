@@ -28,9 +28,6 @@ def start(subject: Subject, observation: Observation) -> None:
     candidates = _allowed(subject, observation, subject.comparison.low)
     pending = _new_break(subject, candidates, observation.us)
     subject.comparison.chain = Chain(
-        clock=observation.clock,
-        seq=observation.seq,
-        us=observation.us,
         candidates=candidates,
         last=observation,
         failed=True,

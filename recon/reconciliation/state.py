@@ -119,9 +119,6 @@ class Break(msgspec.Struct, gc=False):
 class Chain(msgspec.Struct, gc=False):
     """Observations that do not fit, from the first on (semantics 5.2)."""
 
-    clock: int
-    seq: int
-    us: int
     candidates: list[Hypothesis]
     last: Observation
     #: Whether the last observation failed to fit what is owned.
