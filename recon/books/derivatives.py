@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from recon.books.book import Book, Moment, mark_modelled
-from recon.books.contracts import CASH_QUANTUM, Basis, basis_of, trade
+from recon.books.contracts import CASH_QUANTUM, Basis, average_price, basis_of, trade
 from recon.books.coverage import Account
 from recon.books.fills import Fill
 from recon.books.homes import home_of
@@ -16,8 +17,11 @@ from recon.books.legs import leg, open_if_absent, post_fill, post_opening
 from recon.books.orders import Order
 from recon.books.rules import ContractTerms
 from recon.books.timeline import Slack
-from recon.books.units import FILL, REALISED, Held, PendingTrade
+from recon.books.units import FILL, REALISED, Held, PendingTrade, Unit
 from recon.exact import ZERO
+
+#: An average entry price may be off by so much of itself and still be the same: venues round it.
+PRICE_SHARE: Final = Decimal("1e-6")
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -36,6 +40,19 @@ def open_unit(book: Book, held: Held, amount: Decimal, certainty: str, at: Momen
     post_opening(book, held, amount, certainty, at)
     if held.unit.kind == "contract":
         _open_basis(book, held, seen, at)
+
+
+def bears_out(book: Book, unit: Unit, first: Seen, later: Seen) -> bool:
+    """Tell whether what is booked between two reports of a contract leads from one average entry price to the other."""
+    terms = book.rules_of(unit.account).contracts.get(unit.code)
+    basis = basis_of(first.quantity, first.price, terms)
+    for fill in unit.pending_trades:
+        if first.number < fill.number <= later.number:
+            trade(basis, fill.quantity, fill.cash, terms)
+    worked_out = average_price(basis, terms)
+    if worked_out is None or not later.price:
+        return True
+    return abs(worked_out - later.price) <= PRICE_SHARE * abs(later.price)
 
 
 def _open_basis(book: Book, held: Held, seen: Seen | None, at: Moment) -> None:

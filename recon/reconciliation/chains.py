@@ -19,7 +19,7 @@ from recon.exact import ZERO
 from recon.reconciliation import causes
 from recon.reconciliation.breaks import case_of, identity, partner_case, recurrence, remember_closed
 from recon.reconciliation.cuts import best, fit, joined, residuals, weigh
-from recon.reconciliation.state import MAX_GAP_WINDOWS, Break, Chain, Hypothesis
+from recon.reconciliation.state import Break, Chain, Hypothesis
 from recon.reconciliation.subject import Found, Subject
 
 
@@ -67,9 +67,7 @@ def go_on(subject: Subject, chain: Chain, observation: Observation, found: Found
 
 def settle(subject: Subject, chain: Chain) -> None:
     """Decide a chain of which nothing more is said for a window; a polled unit is not silent between polls."""
-    gap, window, at = subject.comparison.gap, subject.window, subject.at
-    wait = max(window, 3 * gap // 2) if window < gap <= MAX_GAP_WINDOWS * window else window
-    if chain.last.clock + wait > at.clock or not subject.account.observed:
+    if chain.last.clock + subject.comparison.silence(subject.window) > subject.at.clock or not subject.account.observed:
         return
     if chain.failed:
         if _is_still(subject, chain):

@@ -88,20 +88,43 @@ def residuals(held: Held, observation: Observation, *, low: int, window: int, op
 
 
 def weigh(
-    held: Held, observation: Observation, candidates: list[Hypothesis], *, window: int, slack: Slack, rules: Tolerance
+    held: Held,
+    observation: Observation,
+    candidates: list[Hypothesis],
+    *,
+    window: int,
+    slack: Slack,
+    rules: Tolerance,
+    forward: bool = True,
 ) -> list[Hypothesis]:
-    """Hold every candidate against an observation; return those that are not worn out, with their new standing."""
+    """Hold every candidate against an observation; return those that are not worn out, with their new standing.
+
+    `forward` tells whether a candidate's cuts may not go behind its last one.
+    """
     if not candidates:
         return []
     cuts = _Cuts(held, observation, window, slack, rules)
     kept: list[Hypothesis] = []
     for candidate in candidates:
-        fitting = cuts.that_fit(candidate.residual, candidate.low)
+        fitting = cuts.that_fit(candidate.residual, candidate.low if forward else 0)
         if not fitting:
             judged = msgspec.structs.replace(candidate, misses=candidate.misses + 1, fitting=False)
         else:
-            low, lag = held.timeline.numbers[fitting[0]], candidate.lag + cuts.lag(fitting)
-            judged = msgspec.structs.replace(candidate, low=low, lag=lag, fits=candidate.fits + 1, fitting=True)
+            position, lag, margin = cuts.nearest(fitting)
+            judged = msgspec.structs.replace(
+                candidate,
+                low=held.timeline.numbers[fitting[0]],
+                lag=candidate.lag + lag,
+                fits=candidate.fits + 1,
+                rough=candidate.rough + (not cuts.holds(candidate.residual, position)),
+                fitting=True,
+            )
+            if margin >= candidate.margin:
+                judged.margin, judged.latest, judged.latest_price = (
+                    margin,
+                    held.timeline.numbers[position],
+                    observation.price,
+                )
         if not judged.worn:
             kept.append(judged)
     return kept
@@ -139,14 +162,23 @@ class _Cuts:
                 return close
         return []
 
-    def lag(self, positions: list[int]) -> int:
-        """Return how long before or after the observation the books stood at the nearest of some cuts."""
-        clocks, seen = self._timeline.clocks, self._observation.clock
-        nearest = self._window
+    def nearest(self, positions: list[int]) -> tuple[int, int, int]:
+        """Return which of some cuts is nearest in time, its distance, and how much farther away the next one is."""
+        clocks, seen, window = self._timeline.clocks, self._observation.clock, self._window
+        found, nearest, next_nearest = positions[0], window, window
         for position in positions:
             until = clocks[position + 1] if position < self._timeline.last() else seen
-            nearest = min(nearest, max(seen - until, clocks[position] - seen, 0))
-        return nearest
+            lag = max(seen - until, clocks[position] - seen, 0)
+            if lag < nearest:
+                found, nearest, next_nearest = position, lag, nearest
+            else:
+                next_nearest = min(lag, next_nearest)
+        return found, nearest, next_nearest - nearest
+
+    def holds(self, residual: Decimal, position: int) -> bool:
+        """Tell whether a cut fits a residual exactly."""
+        expected = self._opening + residual + self._timeline.totals[position]
+        return expected in self._observation.values
 
     def _is_close(self, position: int, wanted: Decimal, value: Decimal) -> bool:
         difference = abs(self._timeline.totals[position] - wanted)

@@ -131,12 +131,12 @@ class Engine:
 
 def _note(comparison: Comparison, observation: Observation) -> None:
     """Remember what was said last, and how often something is said."""
+    passed = observation.clock - comparison.observed_clock
+    if comparison.observed_seq is not None and passed > 0:
+        comparison.gap = (3 * comparison.gap + passed) // 4 if comparison.gap else passed
     comparison.reported = observation.values[0]
     comparison.inferred = observation.inferred
     comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
-    passed = observation.clock - comparison.observed_clock
-    if comparison.observed_clock and passed > 0:
-        comparison.gap = (3 * comparison.gap + passed) // 4 if comparison.gap else passed
     comparison.observed_clock = observation.clock
 
 
@@ -183,6 +183,7 @@ def _judge(subject: Subject, observation: Observation) -> None:
 def _lay_down(subject: Subject) -> None:
     """Forget what was under way: the unit is not judged for now."""
     comparison = subject.comparison
-    comparison.queue, comparison.opening, comparison.front, comparison.opening_since = [], [], None, None
+    comparison.queue, comparison.opening, comparison.heard = [], [], []
+    comparison.front, comparison.opening_since = None, None
     if comparison.chain is not None:
         chains.dismiss(subject, comparison.chain, "the unit is not judged from here on")

@@ -1,19 +1,35 @@
 """How a unit's opening is found: a chain like a comparison, because fills race with the first report too. Pure.
 
 1. Only the opening is decided here, once; it is never moved (semantics 4).
-2. Candidates are what reports allow; a later report speaks for or against each (semantics 4.2).
+2. Candidates are what reports allow, each held against every report heard; the truth is nearest in time to its cuts,
+   and misses least (semantics 4.2).
 3. A single report may be stale: until a second one confirms it, quiet means as long as a chain may last.
+4. In quiet the last report holds everything that is booked.
 """
 
 from __future__ import annotations
 
-from recon.books.derivatives import Seen, open_unit
+from decimal import Decimal
+from functools import partial
+
+import msgspec
+
+from recon.books.derivatives import Seen, bears_out, open_unit
 from recon.books.observations import Observation
 from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import UNMODELLED
 from recon.exact import ZERO
-from recon.reconciliation.cuts import best, joined, residuals, weigh
-from recon.reconciliation.state import OPENING_HITS, OPENING_LEAD, OPENING_TURNS, FrontRunner, Hypothesis
+from recon.reconciliation.cuts import residuals, weigh
+from recon.reconciliation.state import (
+    MAX_CANDIDATES,
+    MAX_HEARD,
+    OPENING_HITS,
+    OPENING_LEAD,
+    OPENING_TURNS,
+    ROUGH_SHARE,
+    FrontRunner,
+    Hypothesis,
+)
 from recon.reconciliation.subject import Subject
 from recon.reconciliation.tolerance import computed
 
@@ -32,31 +48,65 @@ def run_ahead(subject: Subject, observation: Observation) -> bool:
         front.hits, front.rising, front.total = front.hits + 1, rising, total
     if front.hits < OPENING_HITS or front.turns < OPENING_TURNS:
         return False
-    comparison.queue, comparison.opening = [], []
+    comparison.queue, comparison.opening, comparison.heard = [], [], []
     comparison.low, comparison.slack = timeline.numbers[-1], timeline.slack(timeline.last())
-    first_seen = front.residual + timeline.totals[timeline.at(front.number)]
-    seen = Seen(first_seen, front.price, front.number)
-    open_unit(subject.book, subject.held, front.residual, "exact", subject.at, seen=seen)
+    seen = [(front.number, front.price), (timeline.numbers[-1], observation.price)]
+    open_unit(
+        subject.book, subject.held, front.residual, "exact", subject.at, seen=_seen(subject, front.residual, seen)
+    )
     subject.agree(observation, (timeline.last(), observation.values[0]))
     return True
 
 
+def _seen(subject: Subject, opening: Decimal, reports: list[tuple[int, Decimal | None]]) -> Seen:
+    """Return what a contract's position was in its first report, unless a later one contradicts its price.
+
+    The first snapshot may be a stale one: the same quantity again, at the price of before.
+    """
+    timeline = subject.timeline
+    first, later = (Seen(opening + timeline.totals[timeline.at(number)], price, number) for number, price in reports)
+    return first if bears_out(subject.book, subject.unit, first, later) else later
+
+
 def weigh_opening(subject: Subject, observation: Observation) -> None:
-    """Let an observation speak for or against each candidate; what it allows itself joins them."""
+    """Let an observation speak for or against each candidate; what it allows joins, if earlier ones bear it out."""
     comparison, held, window = subject.comparison, subject.held, subject.window
-    candidates = weigh(
-        held, observation, comparison.opening, window=window, slack=comparison.slack, rules=subject.tolerance
-    )
-    if not candidates or not best(candidates).fitting:
-        candidates = joined(candidates, residuals(held, observation, low=0, window=window, opening=ZERO))
-    elif 2 * comparison.gap > window:
-        # Few reports: however well another does, the cut nearest in time has its say, for the first may have crossed.
-        here = subject.timeline.numbers[subject.timeline.last_cut(observation.clock)]
-        fresh = residuals(held, observation, low=0, window=window, opening=ZERO)
-        candidates = joined(candidates, [candidate for candidate in fresh if candidate.origin == here])
-    comparison.opening = candidates
+    known = {candidate.residual for candidate in comparison.opening}
+    fresh = [
+        msgspec.structs.replace(candidate, fits=0, low=0)
+        for candidate in residuals(held, observation, low=0, window=window, opening=ZERO)
+        if candidate.residual not in known
+    ]
+    for earlier in comparison.heard:
+        fresh = _weighed(subject, earlier, fresh)
+    candidates = _weighed(subject, observation, [*comparison.opening, *fresh])
+    comparison.heard = [*comparison.heard, observation][-MAX_HEARD:]
+    if not candidates:  # all worn out: begin anew with what this one allows
+        candidates, comparison.heard = residuals(held, observation, low=0, window=window, opening=ZERO), [observation]
+    comparison.opening = sorted(candidates, key=partial(_cost, window=window))[:MAX_CANDIDATES]
     if comparison.opening_since is None:
         comparison.opening_since = observation.clock
+
+
+def _weighed(subject: Subject, observation: Observation, candidates: list[Hypothesis]) -> list[Hypothesis]:
+    return weigh(
+        subject.held,
+        observation,
+        candidates,
+        window=subject.window,
+        slack=subject.comparison.slack,
+        rules=subject.tolerance,
+        forward=False,
+    )
+
+
+def _cost(candidate: Hypothesis, window: int) -> int:
+    """Return how far in time from its cuts a candidate has been, on average.
+
+    A report that it misses counts as a window, one that it fits within tolerance only as a part of one.
+    """
+    off = candidate.lag + window * candidate.misses + window * candidate.rough // ROUGH_SHARE
+    return off // (candidate.fits + candidate.misses)
 
 
 def settle_opening(subject: Subject) -> None:
@@ -68,11 +118,11 @@ def settle_opening(subject: Subject) -> None:
     chosen = _decided(subject)
     if chosen is None:
         return
-    comparison.opening, comparison.front, comparison.opening_since = [], None, None
+    comparison.opening, comparison.heard, comparison.front, comparison.opening_since = [], [], None, None
     comparison.low = chosen.low
     origin = timeline.at(chosen.origin)
     comparison.slack = timeline.slack(origin)
-    seen = Seen(chosen.residual + timeline.totals[origin], chosen.price, chosen.origin)
+    seen = _seen(subject, chosen.residual, [(chosen.origin, chosen.price), (chosen.latest, chosen.latest_price)])
     certainty = "inferred" if comparison.inferred else "exact"
     open_unit(subject.book, subject.held, chosen.residual, certainty, at, seen=seen)
     subject.show(timeline.at(chosen.low))
@@ -81,52 +131,55 @@ def settle_opening(subject: Subject) -> None:
 
 
 def _decided(subject: Subject) -> Hypothesis | None:
-    comparison, at = subject.comparison, subject.at
-    candidates = comparison.opening
-    chosen = best(candidates)
-    waited = at.clock - candidates[0].since
-    patience = CHAIN_WINDOWS * subject.window
-    quiet = (
-        not comparison.queue
-        and subject.unit.last_clock <= comparison.observed_clock
-        and comparison.observed_clock + subject.window <= at.clock
-    )
-    alone = all(candidate.since == candidates[0].since and not candidate.misses for candidate in candidates)
-    if quiet and (chosen.fits > 1 or (alone and waited >= patience)):
-        return _standing(subject, chosen)
-    ahead = all(other is chosen or other.score + OPENING_LEAD <= chosen.score for other in candidates)
-    if chosen.fits == 1 or waited < (patience if ahead else CHAIN_WINDOWS * patience):
-        return None
-    return chosen
+    """Return the candidate that may be fixed now, if any.
 
-
-def _standing(subject: Subject, chosen: Hypothesis) -> Hypothesis:
-    """Return the candidate under which the last report, which still stands, holds everything that is booked.
-
-    Where reports crossed so often that it was worn out, the last report alone speaks for it.
+    In quiet it is one under which the last report holds everything booked. One that has missed more reports than the
+    best has to wait until nothing was booked or said for a chain's length: a poll may have crossed a fill.
     """
+    comparison, at, window = subject.comparison, subject.at, subject.window
+    chosen, patience = comparison.opening[0], CHAIN_WINDOWS * window
+    waited = at.clock - (at.clock if comparison.opening_since is None else comparison.opening_since)
+    booked, said = subject.unit.last_clock, comparison.observed_clock
+    standing = None if comparison.queue else _standing(subject)
+    if standing is not None:
+        rest, silence = at.clock - max(booked, said), comparison.silence(window)
+        equal = standing.misses <= chosen.misses and (chosen.fits > 1 or len(comparison.heard) == 1)
+        quiet = equal and standing.fits > 1 and booked <= said and rest >= silence
+        if quiet or rest >= (max(patience, silence) if equal else CHAIN_WINDOWS * patience):
+            return standing
+    if chosen.fits == 1 or waited < patience:
+        return None
+    return chosen if waited >= CHAIN_WINDOWS * patience or _leads(subject, chosen) else None
+
+
+def _leads(subject: Subject, chosen: Hypothesis) -> bool:
+    """Tell whether a candidate is well ahead of every other that is not the same but for rounding."""
+    window, timeline = subject.window, subject.timeline
+    cost = _cost(chosen, window)
+    lost = timeline.lost_since(timeline.slack(0), timeline.last())
+    for other in subject.comparison.opening[1:]:
+        if abs(other.residual - chosen.residual) <= lost:
+            continue
+        both = min(other.fits + other.misses, chosen.fits + chosen.misses)
+        if (_cost(other, window) - cost) * both < OPENING_LEAD * window:
+            return False
+    return True
+
+
+def _standing(subject: Subject) -> Hypothesis | None:
+    """Return the best candidate under which the last report, which still stands, holds everything that is booked."""
     comparison, timeline, reported = subject.comparison, subject.timeline, subject.comparison.reported
     if reported is None:
-        return chosen
-    stands = []
+        return None
+    close: Hypothesis | None = None
     for candidate in comparison.opening:
+        left = abs(reported - candidate.residual - timeline.totals[-1])
+        if not left:
+            return candidate
         lost = timeline.lost_since(timeline.slack(timeline.at(candidate.origin)), timeline.last())
-        if abs(reported - candidate.residual - timeline.totals[-1]) <= computed(reported, lost):
-            stands.append(candidate)
-    if stands:
-        return best(stands)
-    held = not chosen.misses and chosen.since == comparison.opening_since
-    if held or comparison.gap > subject.window:
-        return chosen  # it has held from the first report on; or the unit is polled, and a poll may cross a fill
-    return Hypothesis(
-        residual=reported - timeline.totals[-1],
-        low=timeline.numbers[-1],
-        origin=timeline.numbers[-1],
-        since=comparison.observed_clock,
-        since_seq=comparison.observed_seq or subject.at.seq,
-        since_us=comparison.observed_us or subject.at.us,
-        price=subject.unit.reported_avg_entry_price,
-    )
+        if close is None and left <= computed(reported, lost):
+            close = candidate
+    return close
 
 
 def rebase(subject: Subject, observation: Observation) -> None:

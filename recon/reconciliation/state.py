@@ -27,8 +27,12 @@ ADVANCE_US: Final = 100_000
 MAX_MISSES: Final = 2
 #: A unit that is usually observed within so many windows is waited for half as long again before silence decides.
 MAX_GAP_WINDOWS: Final = 12
-#: How far ahead of all others an opening's best candidate must be while things are in motion.
-OPENING_LEAD: Final = 6
+#: Reports that an opening is weighed by, at most: the latest.
+MAX_HEARD: Final = 32
+#: An observation that an opening fits only within tolerance counts as far away as this share of a window.
+ROUGH_SHARE: Final = 4
+#: How far ahead of all others an opening's best candidate must be while things are in motion, in windows of lag.
+OPENING_LEAD: Final = 4
 #: Agreements remembered per unit, to find the origin of a break.
 MAX_TRAIL: Final = 32
 #: They are kept this share of a window apart, so that they reach back two windows at least; the latest always is.
@@ -54,10 +58,17 @@ class Hypothesis(msgspec.Struct, gc=False):
     price: Decimal | None = None
     fits: int = 1
     misses: int = 0
+    #: How many of the fits were not exact, but within tolerance.
+    rough: int = 0
     #: How far in time, in all, the cuts that fit were from their observations: the truth is seldom far.
     lag: int = 0
     #: Whether it fits the latest observation.
     fitting: bool = True
+    #: How much nearer in time the cut it fits was than any other that fits, at best; which cut that was the last time,
+    #: and the average entry price reported then.
+    margin: int = -1
+    latest: int = 0
+    latest_price: Decimal | None = None
 
     @property
     def score(self) -> int:
@@ -88,6 +99,14 @@ class Agreement(msgspec.Struct, frozen=True, gc=False):
     seq: int
     clock: int
     value: Decimal
+
+
+class Left(msgspec.Struct, frozen=True, gc=False):
+    """What an agreement left over, after which entry, and since when."""
+
+    number: int = 0
+    amount: Decimal = ZERO
+    clock: int = 0
 
 
 class Break(msgspec.Struct, gc=False):
@@ -133,11 +152,13 @@ class Comparison(msgspec.Struct, gc=False):
     low: int = 0
     #: Slack of the books at the last agreement; tolerance grows from there.
     slack: Slack = Slack()
+    left: Left = Left()
     queue: list[Observation] = []
     chain: Chain | None = None
     #: When the first report came that the opening was looked for in, and the candidates (semantics 4.2).
     opening_since: int | None = None
     opening: list[Hypothesis] = []
+    heard: list[Observation] = []
     front: FrontRunner | None = None
     #: The next observation opens a cash book: what is unexplained until then is the past (semantics 3.5).
     rebase: bool = False
@@ -156,6 +177,10 @@ class Comparison(msgspec.Struct, gc=False):
     cut_seq: int = 0
     cut_total: Decimal = ZERO
     cut_explained: Decimal = ZERO
+
+    def silence(self, window: int) -> int:
+        """Return how long a unit must not be spoken of to be quiet; a polled one is not silent between polls."""
+        return max(window, 3 * self.gap // 2) if self.gap <= MAX_GAP_WINDOWS * window else window
 
     @property
     def restless(self) -> bool:

@@ -14,13 +14,13 @@ from recon.books.book import Book, Moment, quantum_of
 from recon.books.coverage import Account
 from recon.books.observations import Observation
 from recon.books.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Tolerance
-from recon.books.timeline import Timeline
+from recon.books.timeline import Slack, Timeline
 from recon.books.units import ROUNDING, Held, Unit, UnitKey, post
 from recon.exact import ZERO, resolution
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.cuts import fit
 from recon.reconciliation.facts import facts_of
-from recon.reconciliation.state import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison
+from recon.reconciliation.state import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison, Left
 
 _DAY_US = 86_400_000_000
 
@@ -132,8 +132,9 @@ class Subject:
         # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
         if not remainder or abs(remainder) <= resolution(value):
             comparison.slack = timeline.slack(position)
+            comparison.left = Left(timeline.numbers[position])
         elif position == timeline.last() and abs(remainder) <= timeline.lost_since(comparison.slack, position):
-            self._round(remainder)
+            self._round(remainder, observation.clock)
         self.remember(observation, value)
         timeline.trim(comparison.low)
 
@@ -172,19 +173,40 @@ class Subject:
         )
         self.book.entry(entry, self.held)
 
-    def _round(self, remainder: Decimal) -> None:
-        """Book the remainder of cash that was rounded away, unless the budget of the day is spent (semantics 6)."""
-        unit, comparison, timeline = self.unit, self.comparison, self.timeline
-        day = self.at.us // _DAY_US
+    def _round(self, remainder: Decimal, clock: int) -> None:
+        """Book what was rounded away, unless the budget of the day is spent (semantics 6).
+
+        Only what two agreements at different entries both leave over is that, or one agreement a window after
+        another: a small trade whose report is late looks the same, once.
+        """
+        comparison, timeline = self.comparison, self.timeline
+        before, number, lost = comparison.left, timeline.numbers[-1], remainder
+        if before.number == number and before.amount == remainder:
+            if clock - before.clock < self.window:
+                return
+        else:
+            comparison.left = Left(number, remainder, clock)
+            if before.number == number or (before.amount > 0) != (remainder > 0):
+                return
+            lost = min(before.amount, remainder, key=abs)
+        if not lost or not self._within_budget(lost):
+            return
+        self.explain(lost, ROUNDING)
+        left = remainder - lost
+        rounded = timeline.slack(timeline.last())
+        comparison.slack = Slack(rounded.rounded, rounded.blur - abs(left))
+        comparison.left = Left(timeline.numbers[-1], left, clock)
+        comparison.low = timeline.numbers[-1]
+        self.show(timeline.last())
+
+    def _within_budget(self, lost: Decimal) -> bool:
+        unit, day = self.unit, self.at.us // _DAY_US
         spent = unit.rounding_today if abs(unit.rounding_day) == day else ZERO
-        if abs(spent + remainder) > quantum_of(self.book, unit) * ROUNDING_QUANTA_PER_DAY:
+        if abs(spent + lost) > quantum_of(self.book, unit) * ROUNDING_QUANTA_PER_DAY:
             if unit.rounding_day != -day:
                 message = f"rounding of {unit.code} has used its budget of the day; a persistent sign is a fee"
                 self.book.find(unit.account, self.at, "rounding_budget", unit.code, message)
                 unit.rounding_day, unit.rounding_today = -day, spent
-            return
-        unit.rounding_day, unit.rounding_today = day, spent + remainder
-        self.explain(remainder, ROUNDING)
-        comparison.slack = timeline.slack(timeline.last())
-        comparison.low = timeline.numbers[-1]
-        self.show(timeline.last())
+            return False
+        unit.rounding_day, unit.rounding_today = day, spent + lost
+        return True

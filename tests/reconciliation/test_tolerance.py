@@ -201,12 +201,22 @@ def test_6_rounding_is_booked_within_the_daily_budget_and_beyond_it_a_finding() 
     desk = trading()
     budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
     truncating(desk, 190, D("100000.00"))
-    assert booked_as_rounding(desk) == D("-0.0049") * 190
+    assert booked_as_rounding(desk) == D("-0.0049") * 189, "what one report alone leaves over may be a late one"
     assert not desk.findings("rounding_budget")
-    truncating(desk, 15, D("119000.00"), first=190)
+    truncating(desk, 17, D("119000.00"), first=190)
     assert abs(booked_as_rounding(desk)) <= budget
     assert len(desk.findings("rounding_budget")) == 1
     assert not [code for code, _ in desk.opened() if code == "USDT"]
+
+
+def test_6_a_small_trade_reported_early_is_not_taken_for_rounding() -> None:
+    """After many cash entries the slack is more than a small trade: its cash must come as its own entry."""
+    desk = trading()
+    balance = truncating(desk, 20, D("100000.00"))
+    desk.balance("USDT", balance + D("0.05"), after=0.1)
+    fill(desk, "small", "0.01", "5.00", "SELL")
+    desk.wait(5)
+    assert D("-0.0049") * 20 <= booked_as_rounding(desk) <= D("-0.0049") * 19
 
 
 def test_6_the_budget_of_a_day_is_not_renewed_by_spending_it() -> None:
@@ -222,5 +232,5 @@ def test_6_another_day_has_a_budget_of_its_own() -> None:
     balance = truncating(desk, 200, D("100000.00"))
     desk.tick(after=timedelta(days=1).total_seconds())
     truncating(desk, 20, balance, first=200)
-    assert booked_as_rounding(desk) == D("-0.0049") * 220
+    assert booked_as_rounding(desk) == D("-0.0049") * 219
     assert not desk.findings("rounding_budget")
