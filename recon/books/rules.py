@@ -22,6 +22,9 @@ HOLE_US: Final = 15_000_000
 CHAIN_WINDOWS: Final = 4
 #: Most quanta, net and per day, that a unit books as rounding by itself (semantics 6).
 ROUNDING_QUANTA_PER_DAY: Final = 100
+#: Where the settings do not say: the largest share of a leg that a fee is looked for in, and what is material, in USD.
+DEFAULT_LEARNED_FEE: Final = Decimal("0.006")
+DEFAULT_MATERIAL_USD: Final = Decimal(10_000)
 
 
 class Tolerance(msgspec.Struct, frozen=True):
@@ -68,6 +71,27 @@ class ContractTerms(msgspec.Struct, frozen=True):
         )
 
 
+class FeeRule(msgspec.Struct, frozen=True):
+    """One line of a fee schedule; the first that matches a fill holds. Rates are shares of the cash, rebates negative.
+
+    `symbol` and `instrument` (SPOT, PERPETUAL, FUTURES, OPTION) narrow it, None matches all. `asset` is where the fee
+    is taken: "quote", "base", "received" (base of a purchase, quote of a sale), or the code of a balance row.
+    """
+
+    symbol: str | None = None
+    instrument: str | None = None
+    maker: Decimal | None = None
+    taker: Decimal | None = None
+    asset: str = "quote"
+
+
+class Funding(msgspec.Struct, frozen=True):
+    """When funding is paid: every `every_us` from midnight UTC on, at most `within_us` late."""
+
+    every_us: int = 8 * 3_600_000_000
+    within_us: int = 900_000_000
+
+
 class AccountRules(msgspec.Struct, frozen=True):
     """What decides for one account."""
 
@@ -79,6 +103,16 @@ class AccountRules(msgspec.Struct, frozen=True):
     contracts: dict[str, ContractTerms] = {}
     position_mode: Literal["hedge", "one_way"] | None = None
     trust_balance_manager: bool = False
+    #: The venue's fee schedule, as far as it is known; what it does not tell is learned (semantics 8.5).
+    fees: list[FeeRule] = []
+    #: A fee-like residual up to this share of the fill's leg is learned, not alerted, until there is a sample.
+    learn_fees_up_to: Decimal = DEFAULT_LEARNED_FEE
+    funding: Funding = Funding()
+    #: Above this many USD, of a case or of an account's day, a decision needs a second person (semantics 10.2).
+    material_usd: Decimal = DEFAULT_MATERIAL_USD
+    #: The end of the business day, minutes after midnight UTC, and its days (Monday is 0), for ageing.
+    cutoff_minute: int = 0
+    business_days: list[int] = [0, 1, 2, 3, 4, 5, 6]
 
     def tolerance_of(self, unit: str) -> Tolerance:
         """Return the unit's own tolerance, or the account's."""

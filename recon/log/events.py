@@ -19,6 +19,11 @@ SESSION_CLOSED: Final = "session.closed"
 SESSION_FAILED: Final = "session.failed"
 TICK: Final = "tick"
 RULES: Final = "rules"
+#: Rules that loosen something: in force only once somebody else has approved them (semantics 10.2).
+RULES_PROPOSED: Final = "rules.proposed"
+#: What a person decided, and what is known from outside the EMS (semantics 10).
+DECISION: Final = "decision"
+FACT: Final = "fact"
 FRAME: Final = "frame"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -40,7 +40,18 @@ TRAIL_SHARE: Final = 8
 #: Closed breaks remembered per unit, so that a recurrence reopens and counts.
 MAX_CLOSED: Final = 16
 
-BreakState = Literal["pending", "open", "cleared", "dismissed"]
+BreakState = Literal[
+    "pending",
+    "open",
+    "assigned",
+    "investigating",
+    "proposed",
+    "accepted",
+    "explained",
+    "resolved",
+    "cleared",
+    "dismissed",
+]
 
 
 class Hypothesis(msgspec.Struct, gc=False):
@@ -109,6 +120,41 @@ class Left(msgspec.Struct, frozen=True, gc=False):
     clock: int = 0
 
 
+class Evidence(msgspec.Struct, frozen=True, gc=False):
+    """One piece of evidence for a cause: words with the arithmetic in them, and the log position they rest on."""
+
+    text: str
+    seq: int | None = None
+    amount: Decimal | None = None
+
+
+class Tried(msgspec.Struct, frozen=True, gc=False):
+    """A cause that was considered: whether it fits, and why or why not."""
+
+    cause: str
+    fits: bool
+    why: str
+
+
+class Proposal(msgspec.Struct, frozen=True, gc=False):
+    """What a person proposes for a break; an approval binds to `digest` (semantics 10.2)."""
+
+    digest: str
+    cause: str
+    entry: Decimal
+    evidence: tuple[str, ...]
+    login: str
+    authenticated: bool
+    seq: int
+
+
+class Acceptance(msgspec.Struct, frozen=True, gc=False):
+    """A break that is lived with until a log time (microseconds), as long as the drift is no larger than `amount`."""
+
+    until_us: int
+    amount: Decimal
+
+
 class Break(msgspec.Struct, gc=False):
     """One step of a unit's residual that no cut explains (semantics 8)."""
 
@@ -133,6 +179,11 @@ class Break(msgspec.Struct, gc=False):
     owns_residual: bool = True
     offset_by: str | None = None
     note: str = ""
+    evidence: list[Evidence] = []
+    tried: list[Tried] = []
+    assignee: str | None = None
+    proposal: Proposal | None = None
+    acceptance: Acceptance | None = None
 
 
 class Chain(msgspec.Struct, gc=False):
