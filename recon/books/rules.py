@@ -112,7 +112,7 @@ class AccountRules(msgspec.Struct, frozen=True):
     material_usd: Decimal = DEFAULT_MATERIAL_USD
     #: The end of the business day, minutes after midnight UTC, and its days (Monday is 0), for ageing.
     cutoff_minute: int = 0
-    business_days: list[int] = [0, 1, 2, 3, 4, 5, 6]
+    business_days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
 
     def tolerance_of(self, unit: str) -> Tolerance:
         """Return the unit's own tolerance, or the account's."""
