@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Final, Protocol
 
-from recon.exact import ZERO
+from recon.exact import ONE, ZERO
 from recon.simulator.agenda import Agenda, Queues
 from recon.simulator.dice import Dice, stream
+from recon.simulator.doubt import Doubt
 from recon.simulator.faults import Fault, FaultKind
 from recon.simulator.habits import MIN_DELAY_SECONDS, AveragePrice
 from recon.simulator.instruments import Side
@@ -41,6 +43,8 @@ class Stage(Protocol):
 
     agenda: Agenda
     process: Process
+    #: When the day begins, in ticks.
+    starts_at: int
 
     def send(self, payload: bytes) -> bool:
         """Send to whoever is connected; tell whether anybody is."""
@@ -48,8 +52,16 @@ class Stage(Protocol):
     def quiet(self) -> bool:
         """Tell whether all ordinary trading is held back."""
 
-    def planted(self, fault: Fault, account: str, entries: Iterable[Entry], *, ends_at: int | None = None) -> None:
-        """Record what a fault did."""
+    def planted(
+        self,
+        fault: Fault,
+        account: str,
+        entries: Iterable[Entry],
+        *,
+        at: int | None = None,
+        ends_at: int | None = None,
+    ) -> None:
+        """Record what a fault did, now or at another time."""
 
 
 class Account:
@@ -63,13 +75,21 @@ class Account:
         self._habits = plan.habits
         self._writer = Writer(plan.account, plan.habits)
         self._dice = stream(seed, gateway, plan.account, "messages")
+        self.doubt = Doubt(plan, stage.starts_at)
         self._lanes = Queues()
         self._unpolled: set[Unit] = set()
         self._before: deque[tuple[int, str, Decimal]] = deque()
         self._paused: dict[str, int | None] = {}
         self._assets = {asset.code: asset for asset in plan.assets}
-        ids = stream(seed, gateway, plan.account, "ids")
-        self.market = Market(plan, stage.agenda, ids, held_back=self.held_back, told=self._changed)
+        self.market = Market(
+            plan,
+            stage.agenda,
+            stream(seed, gateway, plan.account, "ids"),
+            stream(seed, gateway, plan.account, "liquidity"),
+            day=stage.starts_at,
+            held_back=self.held_back,
+            told=self._changed,
+        )
         self._known_orders: dict[Order, Report] = {}
         self._known_balances = dict(self.market.ledger.balances)
         self._known_positions = {self._key(row): row for row in self._position_rows()}
@@ -77,8 +97,21 @@ class Account:
         self.missed: list[Order] = []
         #: Reported off by this, per balance row.
         self.bias: dict[str, Decimal] = {}
+        #: Reported times this, per balance row; and contracts reported on the other side.
+        self.factors: dict[str, Decimal] = {}
+        self.flipped: set[str] = set()
         #: This many of the next reports are sent three times.
         self.duplicates_due = 0
+
+    @property
+    def now(self) -> int:
+        """Return the time in ticks."""
+        return self._agenda.now
+
+    def largest(self, symbol: str) -> PositionRow:
+        """Return the larger leg of a position."""
+        rows = [row for row in self._position_rows() if row.instrument.symbol == symbol]
+        return max(rows, key=lambda row: row.quantity)
 
     def begin(self) -> None:
         """Start the habits that go by the clock."""
@@ -88,6 +121,11 @@ class Account:
     def pause(self, symbol: str, until: int | None) -> None:
         """Let nobody trade a symbol until a time in ticks, or (None) for the rest of the day."""
         self._paused[symbol] = until
+
+    def retire(self, symbol: str) -> None:
+        """Cancel what is open in a symbol, and let nobody trade it for the rest of the day."""
+        self.pause(symbol, None)
+        self.market.cancel_all(symbol)
 
     def pause_contracts(self, until: int) -> None:
         """Let nobody trade any contract until a time in ticks."""
@@ -103,7 +141,18 @@ class Account:
     def misreport(self, asset: str, step: Decimal) -> Entry:
         """Report a balance off by a step from now on; return it as if it were an entry."""
         self.bias[asset] = self.bias.get(asset, ZERO) + step
-        return Entry(Unit("asset", asset), step)
+        return Entry(Unit("asset", asset), step * self.factors.get(asset, ONE))
+
+    def misread(self, asset: str, factor: Decimal) -> Entry:
+        """Report a balance times a factor from now on; return it as if it were an entry."""
+        before = self._reported(asset, self.market.ledger.balances[asset])
+        self.factors[asset] = factor
+        return Entry(Unit("asset", asset), self._reported(asset, self.market.ledger.balances[asset]) - before)
+
+    def flip(self, symbol: str) -> Entry:
+        """Report a position on the other side from now on; return it as if it were an entry."""
+        self.flipped.add(symbol)
+        return Entry(Unit("contract", symbol), -2 * self.market.ledger.net(symbol))
 
     def units(self) -> frozenset[Unit]:
         """Return every unit of the account."""
@@ -113,16 +162,27 @@ class Account:
     # From the venue to the gateway.
 
     def _changed(self, change: Change) -> None:
+        order, step = change.report.order, change.step
+        if step.amount is not None and step.price is not None:
+            self.doubt.note(self._agenda.now, order.instrument, order.side, step.amount, step.price, order)
         arrives = self._tell(change)
-        fault = change.script.fault
-        if fault is not None:
-            late = fault.kind is FaultKind.LATE_FILL and bool(change.entries)
-            hidden = change.entries if late or change.step.lost else ()
-            if hidden or change.fees:
-                self._stage.planted(fault, self.name, (*hidden, *change.fees), ends_at=arrives if late else None)
+        if change.script.fault is not None:
+            self._own_up(change, change.script.fault, arrives)
         self.observe({entry.unit for entry in (*change.entries, *change.fees)})
         if change.report.status is Status.NEW and self._dice.random() < self._habits.manager_share:
-            self._tell_lock(change.report.order)
+            self._tell_lock(order)
+
+    def _own_up(self, change: Change, fault: Fault, arrives: int | None) -> None:
+        """Record what a fault's own order hid, took or contradicted."""
+        late = fault.kind is FaultKind.LATE_FILL and bool(change.entries)
+        hidden = change.entries if late or change.step.lost else ()
+        if hidden or change.fees:
+            self._stage.planted(fault, self.name, (*hidden, *change.fees), ends_at=arrives if late else None)
+        if change.contradicts and arrives is not None:
+            # A balance that a report denies moved with the fill; an order is contradicted once the report is there.
+            at = self._agenda.now if change.step.misprices else arrives
+            mended = arrives + ticks(fault.lasts) if fault.lasts else None
+            self._stage.planted(fault, self.name, change.contradicts, at=at, ends_at=mended)
 
     def _delay(self, longest: float) -> int:
         return ticks(self._dice.uniform(MIN_DELAY_SECONDS, max(longest, MIN_DELAY_SECONDS)))
@@ -240,10 +300,15 @@ class Account:
                 self._stage.send(self._writer.update("POSITION_UPDATE", self._position_row(row)))
 
     def _balance_row(self, asset: str, balance: Decimal, by: str = "EXCHANGE") -> Row:
-        reported = balance + self.bias.get(asset, ZERO)
-        return self._writer.balance_row(self._assets[asset], reported, self.market.locked(asset), by)
+        locked = self.market.locked(asset) * self.factors.get(asset, ONE)
+        return self._writer.balance_row(self._assets[asset], self._reported(asset, balance), locked, by)
+
+    def _reported(self, asset: str, balance: Decimal) -> Decimal:
+        return (balance + self.bias.get(asset, ZERO)) * self.factors.get(asset, ONE)
 
     def _position_row(self, row: PositionRow) -> Row:
+        if row.instrument.symbol in self.flipped:
+            row = replace(row, side=row.side.opposite)
         return self._writer.position_row(row, self.market.marks[row.instrument.symbol])
 
     def heartbeat(self, *, running: bool = True) -> bytes:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from recon.exact import plain
+from recon.simulator.fees import Fees
 from recon.simulator.flow import Stream
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Asset, Instrument, Kind, OpeningPosition, Side
@@ -18,6 +20,7 @@ _RATES: Final = {
     "BTC": D("60123.5"),
     "ETH": D("3012.25"),
     "SOL": D("142.5"),
+    "BNB": D("640.8"),
     "USDT": D("1.0003"),
     "USD": None,
 }
@@ -192,6 +195,48 @@ def binance_futures(account: str, rate: float, habits: Habits, *, varied: bool =
         streams=(Stream(symbol="BTCUSDT", fills_per_second=rate, lot=D("0.02"), varied=varied),),
         habits=replace(habits, hedge=True),
     )
+
+
+def deribit_futures(account: str, rate: float, habits: Habits, *, varied: bool = True) -> AccountPlan:
+    """Return an inverse perpetual, and a future that ends on 5 January 2026, settled in BTC."""
+    perpetual = _perpetual(
+        "DERIBIT", "BTC-PERPETUAL", "BTC", "USD", kind=Kind.INVERSE, settles_in="BTC", size_step="10"
+    )
+    future = replace(perpetual, symbol="BTC-5JAN26", coinapi="DERIBIT_FTS_BTC_USD_260105")
+    return AccountPlan(
+        account=account,
+        assets=(_asset("BTC", "BTC", of="BTC"),),
+        instruments=(perpetual, future),
+        balances={"BTC": D("22")},
+        positions=(OpeningPosition("BTC-5JAN26", Side.BUY, D("7000"), D("59800")),),
+        streams=(
+            Stream(symbol="BTC-PERPETUAL", fills_per_second=rate, lot=D("200"), varied=varied),
+            Stream(symbol="BTC-5JAN26", fills_per_second=rate, lot=D("150"), varied=varied),
+        ),
+        habits=habits,
+    )
+
+
+def with_fees(account: AccountPlan, fees: Fees, *, post_only: float = 0.0) -> AccountPlan:
+    """Return an account whose venue takes fees; BNB is added where they are taken in it and none is held.
+
+    `post_only` is the share of resting orders that only make.
+    """
+    codes = {asset.code for asset in account.assets}
+    paid = replace(account, fees=fees, streams=tuple(replace(flow, post_only=post_only) for flow in account.streams))
+    if fees.third_asset != "BNB" or "BNB" in codes:
+        return paid
+    return replace(
+        paid, assets=(*account.assets, _asset("BNB", "BNB", of="BNB")), balances={**account.balances, "BNB": D("50")}
+    )
+
+
+def fee_rules(account: AccountPlan) -> list[Mapping[str, str]]:
+    """Return the published schedule, as it is when the day begins, in the shape of the settings."""
+    if account.fees is None or not account.fees.published:
+        return []
+    first = account.fees.tiers[0]
+    return [{"maker": plain(first.maker), "taker": plain(first.taker), "asset": account.fees.taken_in}]
 
 
 def contract_terms(account: AccountPlan) -> Mapping[str, Mapping[str, object]]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 from recon.exact import exact
@@ -19,14 +18,16 @@ from recon.simulator.account import Account
 from recon.simulator.agenda import Agenda
 from recon.simulator.dice import guid, stream
 from recon.simulator.faults import Fault, FaultKind, PlantedFault, UnitKind, drifts
+from recon.simulator.hypotheses import cause_of, clues_of, fitting
 from recon.simulator.ledger import Entry, Unit
 from recon.simulator.orders import Order
 from recon.simulator.outgoing import Control, ControlKind, Outgoing
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.planting import plant
+from recon.simulator.planting import TOGETHER_SECONDS, plant, touched
 from recon.simulator.stamps import from_datetime, ticks, to_datetime
 from recon.simulator.trader import Trader
 from recon.simulator.wire import Process
+from recon.simulator.witness import sight
 
 _HEARTBEAT_SECONDS: Final = 1.0
 #: Ordinary trading resumes this long after everybody is back from an outage ...
@@ -37,6 +38,9 @@ _MAX_REST_SECONDS: Final = 30.0
 _REST_BEFORE_DAY_SECONDS: Final = 1.0
 #: After the last order of the day every unit is told once more, this long after the end.
 _LAST_POLL_SECONDS: Final = 0.8
+
+#: What hides fills where no outage of ours does.
+_AWAY: Final = Fault(kind=FaultKind.MISSED_WHILE_AWAY, after=0.0)
 
 
 class Gateway:
@@ -51,9 +55,9 @@ class Gateway:
         self.plan = plan
         self.truth: list[PlantedFault] = []
         self._on_planted = on_planted
-        self._start = from_datetime(started_at)
-        self.ends_at = self._start + ticks(plan.duration)
-        self.agenda = Agenda(self._start - ticks(plan.warm_up))
+        self.starts_at = from_datetime(started_at)
+        self.ends_at = self.starts_at + ticks(plan.duration)
+        self.agenda = Agenda(self.starts_at - ticks(plan.warm_up))
         self._dice = stream(plan.seed, plan.name, "gateway")
         self.process = self._new_process()
         self._out: list[Outgoing] = []
@@ -64,21 +68,21 @@ class Gateway:
         self._leaving = False
         self._rest_from: int | None = None
         self._rest_until = 0
-        self._outage = FaultKind.MISSED_WHILE_AWAY
+        self._outage = _AWAY
         self.accounts: Mapping[str, Account] = {
             each.account: Account(each, plan.seed, plan.name, self) for each in plan.accounts
         }
         with exact():
             self._prepare()
-            self.agenda.run_until(self._start)
+            self.agenda.run_until(self.starts_at)
 
     def _prepare(self) -> None:
         for account in self.accounts.values():
             account.begin()
             if self.plan.contracts_rest:
                 begins, ends = (
-                    self._start - ticks(_REST_BEFORE_DAY_SECONDS),
-                    self._start + ticks(self.plan.contracts_rest),
+                    self.starts_at - ticks(_REST_BEFORE_DAY_SECONDS),
+                    self.starts_at + ticks(self.plan.contracts_rest),
                 )
                 self.agenda.at(begins, partial(account.pause_contracts, ends))
             seed = (self.plan.seed, self.plan.name)
@@ -91,11 +95,11 @@ class Gateway:
                 ends_at=self.ends_at,
             )
             for after, script in account.plan.scripted:
-                self.agenda.at(self._start + ticks(after), partial(account.market.place, script))
+                self.agenda.at(self.starts_at + ticks(after), partial(account.market.place, script))
             phase = ticks(self._dice.uniform(0, _HEARTBEAT_SECONDS))
-            self.agenda.at(self._start + phase, partial(self._heartbeat, account))
+            self.agenda.at(self.starts_at + phase, partial(self._heartbeat, account))
         for fault in self.plan.faults:
-            plant(self, fault, self._start + ticks(fault.after))
+            plant(self, fault, self.starts_at + ticks(fault.after))
         self.agenda.at(self.ends_at, self._end)
 
     def _new_process(self) -> Process:
@@ -150,7 +154,7 @@ class Gateway:
 
     def shut(self, fault: Fault, kind: ControlKind) -> None:
         """End every connection and let nobody in until the fault is over."""
-        self._outage = fault.kind
+        self._outage = fault
         self.control(kind, fault.kind.value)
         self._listeners = 0
         self.accepting = False
@@ -159,20 +163,20 @@ class Gateway:
     def _reopen(self) -> None:
         self.accepting = True
         self._leaving = False
-        if self._outage is FaultKind.RESTART:
+        if self._outage.kind is FaultKind.RESTART:
             self.process = self._new_process()
-        self.control(ControlKind.OPEN, self._outage.value)
+        self.control(ControlKind.OPEN, self._outage.kind.value)
 
     def mute(self, fault: Fault) -> None:
         """Send nothing until the fault is over."""
-        self._outage = fault.kind
+        self._outage = fault
         self.control(ControlKind.STALL, fault.kind.value)
         self.muted = True
         self.agenda.after(ticks(fault.lasts), self._unmute)
 
     def _unmute(self) -> None:
         self.muted = False
-        self.control(ControlKind.RESUME, self._outage.value)
+        self.control(ControlKind.RESUME, self._outage.kind.value)
         for account in self.accounts.values():
             account.observe(account.units(), again=True)
         if self._listeners:
@@ -189,39 +193,58 @@ class Gateway:
         ends_at: int | None = None,
     ) -> None:
         """Record what a fault hides or changes, now or earlier, and have its units observed again."""
-        by_kind = drifts(entries)
-        for kind, amounts in by_kind.items():
-            self._record(fault.kind, account, unit_kind=kind, amounts=amounts, at=at, ends_at=ends_at)
-        units = {Unit(kind, code) for kind, amounts in by_kind.items() for code in amounts}
-        self.accounts[account].repoll(units)
+        moment = self.agenda.now if at is None else at
+        known, steps = self.accounts[account], drifts(entries)
+        causes = self._causes(fault, known, steps, moment)
+        for kind, amounts in steps.items():
+            units = tuple(sorted(amounts))
+            self._record(
+                PlantedFault(
+                    kind=fault.kind,
+                    gateway=self.plan.name,
+                    account=account,
+                    unit_kind=kind,
+                    units=units,
+                    amounts=amounts,
+                    planted_at=to_datetime(moment),
+                    ends_at=None if ends_at is None else to_datetime(ends_at),
+                    must_flag=True,
+                    cause=cause_of(fault, amounts[units[0]]),
+                    causes=causes,
+                    uncertainty={code: known.doubt.of(moment, Unit(kind, code), amounts[code]) for code in units},
+                )
+            )
+        moved = {Unit(kind, code) for kind, amounts in steps.items() for code in amounts}
+        known.repoll(moved)
         if ends_at is not None:
-            self.accounts[account].repoll(units, since=ends_at)
+            known.repoll(moved, since=ends_at)
 
     def benign(self, fault: Fault) -> None:
         """Record a fault that must not be flagged."""
-        self._record(fault.kind, fault.account)
-
-    def _record(
-        self,
-        kind: FaultKind,
-        account: str,
-        *,
-        unit_kind: UnitKind | None = None,
-        amounts: Mapping[str, Decimal] = MappingProxyType({}),
-        at: int | None = None,
-        ends_at: int | None = None,
-    ) -> None:
-        planted = PlantedFault(
-            kind=kind,
-            gateway=self.plan.name,
-            account=account,
-            unit_kind=unit_kind,
-            units=tuple(sorted(amounts)),
-            amounts=dict(amounts),
-            planted_at=to_datetime(self.agenda.now if at is None else at),
-            ends_at=None if ends_at is None else to_datetime(ends_at),
-            must_flag=bool(amounts),
+        self._record(
+            PlantedFault(
+                kind=fault.kind,
+                gateway=self.plan.name,
+                account=fault.account,
+                unit_kind=None,
+                units=(),
+                planted_at=to_datetime(self.agenda.now),
+                must_flag=False,
+            )
         )
+
+    def _causes(
+        self, fault: Fault, known: Account, steps: Mapping[UnitKind, Mapping[str, Decimal]], at: int
+    ) -> tuple[str, ...]:
+        """Return the hypotheses that fit steps just made; none where another fault makes one step with them."""
+        rows = touched(fault, known.plan)
+        for other in self.plan.faults:
+            together = other is not fault and abs(other.after - fault.after) <= TOGETHER_SECONDS
+            if together and known.name in {other.account, other.to} and touched(other, known.plan) & rows:
+                return ()
+        return fitting(sight(known, steps, clues_of(fault), at))
+
+    def _record(self, planted: PlantedFault) -> None:
         self.truth.append(planted)
         if self._on_planted is not None:
             self._on_planted(planted)
@@ -235,8 +258,8 @@ class Gateway:
             if hidden:
                 entries = [entry for _, of_fill in hidden for entry in of_fill]
                 at = min(fill.at for fill, _ in hidden)
-                self.planted(Fault(kind=self._outage, after=0.0), account.name, entries, at=at)
-        self._outage = FaultKind.MISSED_WHILE_AWAY
+                self.planted(self._outage, account.name, entries, at=at)
+        self._outage = _AWAY
 
     # What drives the gateway.
 

@@ -31,6 +31,24 @@ class FaultKind(StrEnum):
     fee                    `amount` is taken once, with one fill
     unreadable_frame       a message that is no JSON
     missed_while_away      never planted: fills whose reports went out while a client was away by itself
+    lost_twin              two orders fill alike in the same moment; the report of one is never sent
+    twin_fills             one report tells of two equal fills at the same moment; nothing is wrong
+    external_order         a fill that no report ever tells of: traded outside the EMS
+    overfill               an order fills, and its report says so, for a lot more than was ordered
+    amount_regression      a report takes back the last fill, which the order's next one, `lasting` later, has again
+    inconsistent_report    a report whose average price, but not whose fills, is off by a two-hundredth
+    funding                paid or received on a contract, at the next time of the account's grid
+    interest, reward       `amount` is credited (interest may be charged)
+    conversion             `amount` of `asset` becomes `into`, at the USD rates less a spread
+    transfer               `amount` leaves for the account `to` and arrives `lasting` later less a network fee;
+                           with a symbol, an order of the first account fills in that moment
+    liquidation            the market reaches a position's liquidation price, and it is closed there
+    adl                    half of a position is closed at the market's price to make up for others' losses
+    expiry                 a contract ends and its position is settled at the market's price
+    unit_or_side           a balance is reported times `amount`, a power of ten; with a symbol, its contract's
+                           position on the other side; its trading rests from then on
+
+    Deposits and withdrawals that last are two-phase: a deposit is locked for so long, a withdrawal before it leaves.
     """
 
     LOST_FILL = "lost_fill"
@@ -46,19 +64,70 @@ class FaultKind(StrEnum):
     FEE = "fee"
     UNREADABLE_FRAME = "unreadable_frame"
     MISSED_WHILE_AWAY = "missed_while_away"
+    LOST_TWIN = "lost_twin"
+    TWIN_FILLS = "twin_fills"
+    EXTERNAL_ORDER = "external_order"
+    OVERFILL = "overfill"
+    AMOUNT_REGRESSION = "amount_regression"
+    INCONSISTENT_REPORT = "inconsistent_report"
+    FUNDING = "funding"
+    INTEREST = "interest"
+    REWARD = "reward"
+    CONVERSION = "conversion"
+    TRANSFER = "transfer"
+    LIQUIDATION = "liquidation"
+    ADL = "adl"
+    EXPIRY = "expiry"
+    UNIT_OR_SIDE = "unit_or_side"
 
 
 #: They concern the gateway; with a symbol, an order of that account fills meanwhile.
 OUTAGES: Final = frozenset({FaultKind.DISCONNECT_WITH_FILLS, FaultKind.SILENT_STALL, FaultKind.RESTART})
-#: They work through an order of their own.
-TRADED: Final = frozenset({FaultKind.LOST_FILL, FaultKind.LATE_FILL, FaultKind.REORDERED_REPORTS, FaultKind.FEE})
+#: They work through a fill of their own, which a symbol must be named for.
+TRADED: Final = frozenset(
+    {
+        FaultKind.LOST_FILL,
+        FaultKind.LATE_FILL,
+        FaultKind.REORDERED_REPORTS,
+        FaultKind.FEE,
+        FaultKind.LOST_TWIN,
+        FaultKind.TWIN_FILLS,
+        FaultKind.EXTERNAL_ORDER,
+        FaultKind.OVERFILL,
+        FaultKind.AMOUNT_REGRESSION,
+        FaultKind.INCONSISTENT_REPORT,
+    }
+)
+#: They work on a position in one contract.
+CONTRACT_FAULTS: Final = frozenset({FaultKind.FUNDING, FaultKind.LIQUIDATION, FaultKind.ADL, FaultKind.EXPIRY})
 #: They work on one balance row.
-BALANCE_FAULTS: Final = frozenset({FaultKind.WRONG_BALANCE, FaultKind.DEPOSIT, FaultKind.WITHDRAWAL})
+BALANCE_FAULTS: Final = frozenset(
+    {
+        FaultKind.WRONG_BALANCE,
+        FaultKind.DEPOSIT,
+        FaultKind.WITHDRAWAL,
+        FaultKind.INTEREST,
+        FaultKind.REWARD,
+        FaultKind.CONVERSION,
+        FaultKind.TRANSFER,
+    }
+)
+#: They look odd, and nothing is wrong.
+HARMLESS: Final = frozenset(
+    {
+        FaultKind.DUPLICATE_REPORT,
+        FaultKind.REORDERED_REPORTS,
+        FaultKind.UNREADABLE_FRAME,
+        FaultKind.TWIN_FILLS,
+    }
+)
 DEFAULT_LASTING_SECONDS: Final = {
     FaultKind.LATE_FILL: 8.0,
     FaultKind.DISCONNECT_WITH_FILLS: 2.0,
     FaultKind.SILENT_STALL: 3.0,
     FaultKind.RESTART: 1.0,
+    FaultKind.AMOUNT_REGRESSION: 8.0,
+    FaultKind.TRANSFER: 1.0,
 }
 
 
@@ -68,7 +137,9 @@ class Fault:
 
     `symbol` is the exchange symbol of faults that trade, `asset` the balance row of the others; a fee without
     an asset is taken in quote. `amount` is the size of the fill, step, deposit or fee (None: two lots; a
-    thousandth of the cash for a fee); `side` None buys spot and grows a position.
+    thousandth of the cash for a fee; half a thousandth of the position for funding); `side` None buys spot and grows
+    a position. `to` is the account of a transfer, `network_fee` what is lost on its way; `into` the asset of a
+    conversion.
     """
 
     kind: FaultKind
@@ -79,6 +150,9 @@ class Fault:
     amount: Decimal | None = None
     side: Side | None = None
     lasting: float | None = None
+    to: str = ""
+    network_fee: Decimal = ZERO
+    into: str | None = None
 
     @property
     def lasts(self) -> float:
@@ -104,6 +178,14 @@ class PlantedFault:
     planted_at: datetime
     ends_at: datetime | None = None
     must_flag: bool
+    cause: str = ""
+    causes: tuple[str, ...] = ()
+    uncertainty: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def detectable(self) -> bool:
+        """Tell whether the step of some unit is above its uncertainty."""
+        return any(abs(amount) > self.uncertainty.get(unit, ZERO) for unit, amount in self.amounts.items())
 
     def as_json(self) -> dict[str, object]:
         """Return the record for the truth file: decimals and times as text."""
@@ -117,6 +199,10 @@ class PlantedFault:
             "planted_at": self.planted_at.isoformat(),
             "ends_at": None if self.ends_at is None else self.ends_at.isoformat(),
             "must_flag": self.must_flag,
+            "cause": self.cause,
+            "causes": list(self.causes),
+            "uncertainty": {unit: plain(amount) for unit, amount in self.uncertainty.items()},
+            "detectable": self.detectable,
         }
 
 

@@ -12,7 +12,7 @@ from recon.simulator.dice import Dice
 from recon.simulator.faults import Fault
 from recon.simulator.instruments import Instrument, Side
 from recon.simulator.ledger import Effect
-from recon.simulator.orders import Status
+from recon.simulator.orders import POST_ONLY, Status
 from recon.simulator.stamps import ticks
 
 #: Longest pause between two steps of a random order's life in the book, in seconds.
@@ -20,6 +20,7 @@ _MAX_PAUSE_SECONDS: Final = 1.2
 #: How far a price may walk from where it started, as a share.
 _PRICE_BAND: Final = Decimal("0.05")
 _MAX_PRICE_STEPS: Final = 5
+_MAKES: Final = (POST_ONLY,)
 _REJECTIONS: Final = ("EGeneral:Invalid arguments:volume", "EOrder:Insufficient funds", "Order would cross")
 
 
@@ -29,7 +30,9 @@ class Step:
 
     `pause` is in ticks since the step before; `amount` and `price` say what is filled. `delay` (ticks)
     overrules the report's own delay and queue; a `lost` report is never sent; `fee` (asset, amount) is taken
-    with the fill.
+    with the fill on top of the venue's. `twins` makes two equal fills of it at the same moment; `beyond` lets it
+    fill more than was ordered. The report `takes_back` the last fill, and gives an average price that is off by the
+    share `misprices`.
     """
 
     status: Status
@@ -39,6 +42,10 @@ class Step:
     delay: int | None = None
     lost: bool = False
     fee: tuple[str, Decimal] | None = None
+    twins: bool = False
+    beyond: bool = False
+    takes_back: bool = False
+    misprices: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +68,8 @@ class Script:
 class Stream:
     """Random trading of one symbol at a mean rate of fills a second.
 
-    Each fill is `lot`, or with `varied` any multiple of the size step up to three lots.
+    Each fill is `lot`, or with `varied` any multiple of the size step up to three lots. `post_only` is the share
+    of resting orders that only make.
     """
 
     symbol: str
@@ -69,6 +77,7 @@ class Stream:
     lot: Decimal
     varied: bool = True
     max_fills: int = 3
+    post_only: float = 0.0
 
     @property
     def orders_per_second(self) -> float:
@@ -210,7 +219,7 @@ _SHAPES: Final = (
     _Shape(8, _canceled, lambda lots: float(lots > 1)),
     _Shape(4, _cancel_loses, _all),
     _Shape(3, _cancel_refused, _all),
-    _Shape(3, _post_only, lambda _: 0.0, exec_inst=("MAKER_OR_CANCEL",)),
+    _Shape(3, _post_only, lambda _: 0.0, exec_inst=_MAKES),
     _Shape(4, _rejected, lambda _: 0.0),
 )
 
@@ -238,14 +247,16 @@ def draw_script(
     side: Side,
     price: Decimal,
     effect: Effect,
+    post_only: float = 0.0,
 ) -> Script:
-    """Draw the life of one order."""
+    """Draw the life of one order; `post_only` is the share of those filled in the book that only make."""
     shape = dice.choices(_SHAPES, weights=[each.weight for each in _SHAPES])[0]
     steps = shape.steps(_Draft(dice, instrument, side, price, lots))
     rejected = steps[-1].status is Status.REJECTED
     early = early_steps()
     if rejected and dice.random() < 0.5:
         early = early[:2]  # refused at submission: ROUTING -> REJECTED happens live
+    only_makes = post_only > 0 and shape.steps is _fills and dice.random() < post_only
     return Script(
         symbol=instrument.symbol,
         side=side,
@@ -253,7 +264,7 @@ def draw_script(
         amount=sum(lots, ZERO),
         steps=(*early, *steps),
         time_in_force=shape.time_in_force,
-        exec_inst=shape.exec_inst,
+        exec_inst=_MAKES if only_makes else shape.exec_inst,
         effect=effect,
         error=dice.choice(_REJECTIONS) if rejected else None,
     )

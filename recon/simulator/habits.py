@@ -65,6 +65,7 @@ class Habits:
     empty                 see `Empty`
     pnl_spelling          `unrealised_pnl` or `unrealized_pnl`
     row_ids               rows carry the undocumented `id`
+    liquidation_prices    position rows tell the price at which they are liquidated; else 0
     """
 
     zero_rows: bool = True
@@ -88,6 +89,7 @@ class Habits:
     empty: Empty = Empty.LIST
     pnl_spelling: str = "unrealised_pnl"
     row_ids: bool = True
+    liquidation_prices: bool = False
 
 
 #: Every message crosses every other by as much as the protocol's users have seen.

@@ -44,6 +44,11 @@ class Asset:
     rate_usd: Decimal | None = None
 
     @property
+    def coin(self) -> str:
+        """Return what it is on every venue."""
+        return self.coinapi or self.code
+
+    @property
     def quantum(self) -> Decimal:
         """Return the smallest amount that the venue books of this asset."""
         return ONE.scaleb(-self.scale)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from recon.exact import ONE, ZERO
+from recon.exact import ONE, ZERO, divide
 from recon.simulator.agenda import Agenda
 from recon.simulator.dice import Dice, code, guid
+from recon.simulator.fees import Cashier, has_rested, known_liquidity
 from recon.simulator.flow import Script, Step
-from recon.simulator.instruments import Side
-from recon.simulator.ledger import Entry, Ledger
+from recon.simulator.instruments import Instrument, Side
+from recon.simulator.ledger import Entry, Ledger, Unit
 from recon.simulator.orders import Fill, Order, Report, Status
 from recon.simulator.plan import AccountPlan
-from recon.simulator.stamps import ticks
+from recon.simulator.stamps import TICKS_PER_SECOND, ticks
 
 #: A step held back while trading rests is tried again after this long, in seconds.
 _REST_SECONDS: Final = 0.25
@@ -26,13 +27,18 @@ _CANCEL_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step of an order, done: the report of it, and what it changed in the books."""
+    """One step of an order, done: the report of it, and what it changed in the books.
+
+    `entries` are what its fill moved, the venue's habitual fee included; `fees` what a fault took on top;
+    `contradicts` by how much the report is wrong, or beyond the order.
+    """
 
     script: Script
     step: Step
     report: Report
     entries: tuple[Entry, ...] = ()
     fees: tuple[Entry, ...] = ()
+    contradicts: tuple[Entry, ...] = ()
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class _Life:
     order: Order
     script: Script
     index: int = 0
+    #: Whether it crosses although it rested.
+    crosses: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -49,14 +57,19 @@ class _Life:
 
 
 class Market:
-    """Where one account trades; `held_back` tells whether a symbol rests, `told` hears of changes."""
+    """Where one account trades; `held_back` tells whether a symbol rests, `told` hears of changes.
+
+    `chance` decides what is not in the scripts; `day` is when the day begins, in ticks.
+    """
 
     def __init__(
         self,
         plan: AccountPlan,
         agenda: Agenda,
         ids: Dice,
+        chance: Dice,
         *,
+        day: int,
         held_back: Callable[[str], bool],
         told: Callable[[Change], None],
     ) -> None:
@@ -65,6 +78,10 @@ class Market:
         self._cycle = habits.reused_client_ids
         self._agenda = agenda
         self._ids = ids
+        self._chance = chance
+        self._day = day
+        self._crossing = 0.0 if plan.fees is None else plan.fees.crossing
+        self._cashier = None if plan.fees is None else Cashier(plan.fees, plan.assets)
         self._held_back = held_back
         self._told = told
         self._placed = 0
@@ -72,6 +89,8 @@ class Market:
         self.instruments = {each.symbol: each for each in plan.instruments}
         #: Last price of each symbol.
         self.marks = {each.symbol: each.price for each in plan.instruments}
+        #: What is locked for other reasons than orders, per balance row.
+        self.holds: dict[str, Decimal] = {}
         self.ledger = Ledger(
             plan.assets,
             plan.instruments,
@@ -96,20 +115,21 @@ class Market:
             exec_inst=script.exec_inst,
             effect=script.effect,
         )
-        life = self._lives[order] = _Life(order, script)
+        crosses = self._crossing > 0 and self._chance.random() < self._crossing
+        life = self._lives[order] = _Life(order, script, crosses=crosses)
         self._agenda.after(script.steps[0].pause, partial(self._step, life))
 
-    def cancel_all(self) -> None:
-        """End the day: what the scripts still hold is void, and every open order is cancelled."""
-        for life in list(self._lives.values()):
+    def cancel_all(self, symbol: str | None = None) -> None:
+        """End the day, or a symbol's: what the scripts still hold is void, and every open order is cancelled."""
+        for life in [each for each in self._lives.values() if symbol in {None, each.script.symbol}]:
             life.index = len(life.script.steps)
             if life.order.status in {Status.NEW, Status.PARTIALLY_FILLED}:
                 self._move(life, Step(status=Status.PENDING_CANCEL))
             self._agenda.after(ticks(_CANCEL_SECONDS), partial(self._cancel, life))
 
     def locked(self, asset: str) -> Decimal:
-        """Return what the open spot orders hold of a balance row."""
-        held = ZERO
+        """Return what the open spot orders, and holds, keep of a balance row."""
+        held = self.holds.get(asset, ZERO)
         for order in self._lives:
             each = order.instrument
             if not each.is_contract and asset == (each.quote_row if order.side is Side.BUY else each.base_row):
@@ -163,13 +183,60 @@ class Market:
         order.move(step.status, self._agenda.now)
         entries: tuple[Entry, ...] = ()
         if step.amount is not None and step.price is not None:
-            self.marks[script.symbol] = step.price
-            entries = self.ledger.fill(order.instrument, order.side, step.amount, step.price, order.effect)
-            order.fill(Fill(self._agenda.now, step.price, step.amount), entries)
+            entries = self._fill(life, step, step.amount, step.price)
         fees = () if step.fee is None else (self.ledger.move(*step.fee),)
         if order.is_final:
             del self._lives[order]
-        self._told(Change(script, step, order.report(), entries, fees))
+        report, contradicts = _as_told(order.report(), step)
+        self._told(Change(script, step, report, entries, fees, contradicts))
+
+    def _fill(self, life: _Life, step: Step, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
+        """Book a step's fill, or its two equal halves, at this very moment; return all entries."""
+        order = life.order
+        self.marks[life.script.symbol] = price
+        parts = (amount,) if not step.twins else (divide(amount, Decimal(2)),) * 2
+        entries: list[Entry] = []
+        for part in parts:
+            moved = (
+                *self.ledger.fill(order.instrument, order.side, part, price, order.effect),
+                *self.charge(order.instrument, order.side, part, price, taking=self._takes(life)),
+            )
+            order.fill(Fill(self._agenda.now, price, part), moved, beyond=step.beyond)
+            entries += moved
+        return tuple(entries)
+
+    def _takes(self, life: _Life) -> bool:
+        told = known_liquidity(life.order)
+        return told if told is not None else life.crosses or not has_rested(life.order)
+
+    def charge(
+        self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, *, taking: bool
+    ) -> tuple[Entry, ...]:
+        """Take the venue's fee of a fill; nothing where it has none."""
+        if self._cashier is None:
+            return ()
+        second = (self._agenda.now - self._day) / TICKS_PER_SECOND
+        row, fee = self._cashier.fee(instrument, side, amount, price, taking=taking, second=second)
+        return (self.ledger.move(row, -fee),) if fee else ()
+
+
+def _as_told(report: Report, step: Step) -> tuple[Report, tuple[Entry, ...]]:
+    """Return the report as the step lets it be told, and by how much it contradicts itself or its past."""
+    order = report.order
+    each, sign = order.instrument, order.side.sign
+    filled = Unit("contract", each.symbol) if each.is_contract else Unit("asset", each.base_row)
+    if step.beyond:
+        return report, (Entry(filled, (report.filled - order.amount) * sign),)
+    if step.takes_back:
+        *kept, last = report.fills
+        less = replace(
+            report, fills=tuple(kept), filled=report.filled - last.amount, cash=report.cash - last.amount * last.price
+        )
+        return less, (Entry(filled, -last.amount * sign),)
+    if step.misprices:
+        off = report.cash * step.misprices
+        return replace(report, cash=report.cash + off), (Entry(Unit("asset", each.quote_row), off * sign),)
+    return report, ()
 
 
 def _exchange_id(dice: Dice) -> str:

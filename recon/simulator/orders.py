@@ -30,6 +30,8 @@ class Status(StrEnum):
 TERMINAL: Final = frozenset({Status.FILLED, Status.CANCELED, Status.REJECTED})
 #: Before the venue has taken the order; it has no exchange id yet.
 EARLY: Final = frozenset({Status.RECEIVED, Status.ROUTING, Status.ROUTED})
+#: `exec_inst` of an order that only makes.
+POST_ONLY: Final = "MAKER_OR_CANCEL"
 _FILLING: Final = frozenset({Status.PARTIALLY_FILLED, Status.FILLED})
 
 #: The documented table, plus ROUTING -> REJECTED and repeated partial fills, which happen live.
@@ -108,7 +110,7 @@ class Order:
     @property
     def open_amount(self) -> Decimal:
         """Return what is not filled."""
-        return self.amount - self.filled
+        return max(self.amount - self.filled, ZERO)
 
     @property
     def is_final(self) -> bool:
@@ -124,9 +126,9 @@ class Order:
         self.status = status
         self.history.append((status, at))
 
-    def fill(self, fill: Fill, entries: tuple[Entry, ...]) -> None:
-        """Add an execution; raises SimulationError when more is filled than was ordered."""
-        if fill.amount > self.open_amount:
+    def fill(self, fill: Fill, entries: tuple[Entry, ...], *, beyond: bool = False) -> None:
+        """Add an execution; raises SimulationError when more is filled than was ordered, unless that is the point."""
+        if fill.amount > self.open_amount and not beyond:
             raise SimulationError(
                 f"The plan fills {fill.amount} of order {self.client_id}, {self.open_amount} is open."
             )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from recon.errors import SimulationError
-from recon.simulator.faults import BALANCE_FAULTS, OUTAGES, TRADED, Fault
+from recon.simulator.faults import BALANCE_FAULTS, CONTRACT_FAULTS, OUTAGES, TRADED, Fault, FaultKind
+from recon.simulator.fees import Fees
 from recon.simulator.flow import Script, Stream
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Asset, Instrument, OpeningPosition
@@ -17,7 +18,8 @@ from recon.simulator.instruments import Asset, Instrument, OpeningPosition
 class AccountPlan:
     """One account: what it may trade, what it holds, who trades, and how its messages look.
 
-    `scripted` are orders written by hand, each at its seconds of the day.
+    `scripted` are orders written by hand, each at its seconds of the day. `fees` None: trading is free.
+    `funding_every` (seconds) is the grid, from midnight UTC on, that the engine is told.
     """
 
     account: str
@@ -28,6 +30,8 @@ class AccountPlan:
     streams: tuple[Stream, ...] = ()
     scripted: tuple[tuple[float, Script], ...] = ()
     habits: Habits = field(default_factory=Habits)
+    fees: Fees | None = None
+    funding_every: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +63,44 @@ class GatewayPlan:
             if fault.kind in OUTAGES and not fault.account and fault.symbol is None:
                 return
             raise SimulationError(f"The fault {fault.kind} names account {fault.account!r}, which {self.name} lacks.")
-        symbols = {each.symbol for each in account.instruments}
-        if (fault.kind in TRADED or fault.symbol is not None) and fault.symbol not in symbols:
+        self._check_symbol(fault, account)
+        self._check_assets(fault, account)
+        if fault.kind is FaultKind.TRANSFER:
+            self._check_target(fault, account)
+
+    def _check_target(self, fault: Fault, account: AccountPlan) -> None:
+        other = next((plan for plan in self.accounts if plan.account == fault.to and plan is not account), None)
+        if other is None:
+            raise SimulationError(f"The fault {fault.kind} goes to account {fault.to!r}, which {self.name} lacks.")
+        coin = next(asset.coin for asset in account.assets if asset.code == fault.asset)
+        if coin not in {asset.coin for asset in other.assets}:
+            raise SimulationError(f"The fault {fault.kind} moves {coin}, which {fault.to} cannot hold.")
+
+    def _check_symbol(self, fault: Fault, account: AccountPlan) -> None:
+        known = {each.symbol: each for each in account.instruments}
+        if (fault.kind in TRADED | CONTRACT_FAULTS or fault.symbol is not None) and fault.symbol not in known:
             raise SimulationError(
                 f"The fault {fault.kind} names symbol {fault.symbol!r}, which {account.account} lacks."
             )
+        if fault.symbol is None:
+            return
+        is_contract = known[fault.symbol].is_contract
+        flips = fault.kind is FaultKind.UNIT_OR_SIDE
+        if (fault.kind in CONTRACT_FAULTS or flips) and not is_contract:
+            raise SimulationError(f"The fault {fault.kind} needs a contract, and {fault.symbol} is none.")
+        if fault.kind is FaultKind.INCONSISTENT_REPORT and is_contract:
+            raise SimulationError(f"The fault {fault.kind} needs a spot pair, and {fault.symbol} is none.")
+
+    def _check_assets(self, fault: Fault, account: AccountPlan) -> None:
         codes = {each.code for each in account.assets}
-        if (fault.kind in BALANCE_FAULTS or fault.asset is not None) and fault.asset not in codes:
+        scaled = fault.kind is FaultKind.UNIT_OR_SIDE and fault.symbol is None
+        moved = fault.kind in BALANCE_FAULTS or scaled
+        if (moved or fault.asset is not None) and fault.asset not in codes:
             raise SimulationError(f"The fault {fault.kind} names asset {fault.asset!r}, which {account.account} lacks.")
-        if fault.kind in BALANCE_FAULTS and not fault.amount:
+        if moved and not fault.amount:
             raise SimulationError(f"The fault {fault.kind} on {account.account} needs an amount.")
+        if fault.kind is FaultKind.CONVERSION and fault.into not in codes - {fault.asset}:
+            raise SimulationError(f"The fault {fault.kind} goes into {fault.into!r}, which {account.account} lacks.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

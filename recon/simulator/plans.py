@@ -16,6 +16,7 @@ from recon.simulator.catalogue import (
     coinbase,
     contract_terms,
     deribit,
+    fee_rules,
     kraken,
 )
 from recon.simulator.faults import Fault, FaultKind
@@ -33,6 +34,8 @@ JUDGED_SECONDS: Final = 6.0
 _MIN_STRETCH_SECONDS: Final = 8.0
 #: Mean fills a second of the busiest unit of an account in the demonstration.
 _DEMO_RATE: Final = 1.6
+#: Funding is told to be at most this part of its interval late.
+FUNDING_WITHIN: Final = 4
 #: Contracts are traded from here on, in seconds.
 _CONTRACTS_REST_SECONDS: Final = 1.5
 
@@ -182,7 +185,7 @@ PLANS: Final[Mapping[str, Callable[[int, float], Plan]]] = {
 
 
 def plan_settings(plan: Plan, urls: Mapping[str, str], *, api_key: str | None = None) -> dict[str, object]:
-    """Return the engine's settings for a plan, shaped like the TOML: urls, aliases, contract terms."""
+    """Return the engine's settings for a plan, shaped like the TOML: urls, aliases, terms, schedules."""
     gateways: dict[str, object] = {}
     for gateway in plan.gateways:
         accounts: dict[str, object] = {}
@@ -192,6 +195,11 @@ def plan_settings(plan: Plan, urls: Mapping[str, str], *, api_key: str | None = 
                 known["assets"] = dict(assets)
             if terms := contract_terms(account):
                 known["contracts"] = {symbol: dict(each) for symbol, each in terms.items()}
+            if fees := fee_rules(account):
+                known["fees"] = [dict(line) for line in fees]
+            if account.funding_every is not None:
+                within = f"{account.funding_every / FUNDING_WITHIN:g}s"
+                known["funding"] = {"every": f"{account.funding_every:g}s", "within": within}
             if known:
                 accounts[account.account] = known
         entry: dict[str, object] = {"urls": [urls[gateway.name]], "accounts": accounts}

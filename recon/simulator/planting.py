@@ -1,4 +1,4 @@
-"""How each fault is planted in a gateway's day."""
+"""How each fault is planted in a gateway's day: those that trade, and outages; `moves` has the others."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from recon.exact import ONE, exact
+from recon.simulator import moves
+from recon.simulator.account import Account
 from recon.simulator.dice import stream
-from recon.simulator.faults import Fault, FaultKind
+from recon.simulator.faults import HARMLESS, Fault, FaultKind
 from recon.simulator.flow import Script, Step, resting
 from recon.simulator.instruments import Side
-from recon.simulator.ledger import Effect, Unit, quantised
+from recon.simulator.ledger import Effect, quantised
+from recon.simulator.moves import Planter
 from recon.simulator.orders import Status
 from recon.simulator.outgoing import ControlKind
+from recon.simulator.plan import AccountPlan
+from recon.simulator.scene import Scene
 from recon.simulator.stamps import ticks
-
-if TYPE_CHECKING:
-    from recon.simulator.account import Account
-    from recon.simulator.day import Gateway
 
 #: A fault's own order is placed this long before it fills, in seconds.
 _PLACED_BEFORE_SECONDS: Final = 0.7
@@ -39,6 +40,10 @@ _FEE_SHARE: Final = Decimal("0.001")
 #: Trading of a contract whose fill is hidden rests this long before and after, in seconds: what closing
 #: realises depends on the average price, and further drift of the cash would follow from one lost fill.
 _CONTRACT_REST_SECONDS: Final = 1.0
+#: An inconsistent report's average price is off by this share.
+_MISPRICED_SHARE: Final = Decimal("0.005")
+#: Faults on one unit that are planted within so many seconds come as one step.
+TOGETHER_SECONDS: Final = 2.0
 _UNREADABLE: Final = (
     b'{"type":"BALANCE_UPDATE","exchange_id":"',
     b"<html><body><h1>502 Bad Gateway</h1></body></html>",
@@ -48,9 +53,22 @@ _UNREADABLE: Final = (
 )
 
 
-def plant(gateway: Gateway, fault: Fault, at: int) -> None:
+def plant(scene: Scene, fault: Fault, at: int) -> None:
     """Put a fault on the agenda at a time in ticks."""
-    _PLANTERS[fault.kind](gateway, fault, at)
+    _PLANTERS[fault.kind](scene, fault, at)
+
+
+def touched(fault: Fault, plan: AccountPlan) -> frozenset[str]:
+    """Return the balance rows and contracts of an account that a fault moves; its own or, of a transfer, the other."""
+    if fault.kind in HARMLESS:
+        return frozenset()
+    found: set[str | None] = {fault.asset, fault.into}
+    for each in plan.instruments:
+        if each.symbol == fault.symbol:
+            found |= {each.symbol, each.settlement_row} if each.is_contract else {each.base_row, each.quote_row}
+    if fault.to == plan.account:
+        found = {each.code for each in plan.assets}
+    return frozenset(row for row in found if row)
 
 
 def _order(account: Account, fault: Fault, *fills: Step) -> Script:
@@ -75,10 +93,10 @@ def _amount(account: Account, fault: Fault) -> Decimal:
     return 2 * (lots[0] if lots else account.market.instruments[fault.symbol or ""].size_step)
 
 
-def _one_fill(gateway: Gateway, fault: Fault, *, lost: bool = False, delay: int | None = None) -> None:
-    account = gateway.accounts[fault.account]
+def _one_fill(scene: Scene, fault: Fault, *, lost: bool = False, delay: int | None = None) -> None:
+    account = scene.accounts[fault.account]
     each = account.market.instruments[fault.symbol or ""]
-    now = gateway.agenda.now
+    now = scene.agenda.now
     if each.is_contract:
         until = None if delay is None else now + delay + ticks(_CONTRACT_REST_SECONDS)
         account.pause(each.symbol, until)
@@ -87,18 +105,18 @@ def _one_fill(gateway: Gateway, fault: Fault, *, lost: bool = False, delay: int 
     account.market.place(_order(account, fault, fill))
 
 
-def _lost(gateway: Gateway, fault: Fault, at: int) -> None:
-    gateway.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, gateway, fault, lost=True))
+def _lost(scene: Scene, fault: Fault, at: int) -> None:
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, fault, lost=True))
 
 
-def _late(gateway: Gateway, fault: Fault, at: int) -> None:
+def _late(scene: Scene, fault: Fault, at: int) -> None:
     delay = ticks(fault.lasts)
-    gateway.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, gateway, fault, delay=delay))
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, fault, delay=delay))
 
 
-def _reordered(gateway: Gateway, fault: Fault, at: int) -> None:
+def _reordered(scene: Scene, fault: Fault, at: int) -> None:
     def act() -> None:
-        account = gateway.accounts[fault.account]
+        account = scene.accounts[fault.account]
         lot = _amount(account, fault)
         spacing = ticks(_REORDER_SPACING_SECONDS)
         first, second, last = (ticks(delay) for delay in _REORDER_DELAYS_SECONDS)
@@ -117,13 +135,13 @@ def _reordered(gateway: Gateway, fault: Fault, at: int) -> None:
             )
         )
 
-    gateway.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
-    gateway.agenda.at(at, partial(gateway.benign, fault))
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+    scene.agenda.at(at, partial(scene.benign, fault))
 
 
-def _fee(gateway: Gateway, fault: Fault, at: int) -> None:
+def _fee(scene: Scene, fault: Fault, at: int) -> None:
     def act() -> None:
-        account = gateway.accounts[fault.account]
+        account = scene.accounts[fault.account]
         each = account.market.instruments[fault.symbol or ""]
         amount = _amount(account, fault)
         taken_in = fault.asset or (each.settlement_row if each.is_contract else each.quote_row)
@@ -135,79 +153,125 @@ def _fee(gateway: Gateway, fault: Fault, at: int) -> None:
         fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=amount, fee=(taken_in, -fee))
         account.market.place(_order(account, fault, fill))
 
-    gateway.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
 
 
-def _duplicate(gateway: Gateway, fault: Fault, at: int) -> None:
+def _duplicate(scene: Scene, fault: Fault, at: int) -> None:
     def act() -> None:
-        gateway.accounts[fault.account].duplicates_due += 1
-        gateway.benign(fault)
+        scene.accounts[fault.account].duplicates_due += 1
+        scene.benign(fault)
 
-    gateway.agenda.at(at, act)
+    scene.agenda.at(at, act)
 
 
-def _unreadable(gateway: Gateway, fault: Fault, at: int) -> None:
+def _unreadable(scene: Scene, fault: Fault, at: int) -> None:
     def act() -> None:
-        dice = stream(gateway.plan.seed, gateway.plan.name, "unreadable", str(at))
-        gateway.send(dice.choice(_UNREADABLE))
-        gateway.benign(fault)
+        dice = stream(scene.plan.seed, scene.plan.name, "unreadable", str(at))
+        scene.send(dice.choice(_UNREADABLE))
+        scene.benign(fault)
 
-    gateway.agenda.at(at, act)
-
-
-def _balance_moved(sign: int) -> Callable[[Gateway, Fault, int], None]:
-    def plant_it(gateway: Gateway, fault: Fault, at: int) -> None:
-        def act() -> None:
-            account = gateway.accounts[fault.account]
-            entry = account.market.ledger.move(fault.asset or "", abs(fault.amount or ONE) * sign)
-            account.observe({entry.unit}, again=True)
-            gateway.planted(fault, account.name, [entry])
-
-        gateway.agenda.at(at, act)
-
-    return plant_it
+    scene.agenda.at(at, act)
 
 
-def _wrong_balance(gateway: Gateway, fault: Fault, at: int) -> None:
+def _lost_twin(scene: Scene, fault: Fault, at: int) -> None:
+    """Let two orders fill alike in the same moment, and lose the report of one."""
+
     def act() -> None:
-        account = gateway.accounts[fault.account]
-        entry = account.misreport(fault.asset or "", fault.amount or ONE)
-        account.observe({Unit("asset", fault.asset or "")}, again=True)
-        gateway.planted(fault, account.name, [entry])
+        _one_fill(scene, fault)
+        _one_fill(scene, fault, lost=True)
 
-    gateway.agenda.at(at, act)
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
 
 
-def _outage(strike: Callable[[Gateway, Fault], None]) -> Callable[[Gateway, Fault, int], None]:
+def _twins(scene: Scene, fault: Fault, at: int) -> None:
+    account = scene.accounts[fault.account]
+    fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=_amount(account, fault), twins=True)
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), lambda: account.market.place(_order(account, fault, fill)))
+    scene.agenda.at(at, partial(scene.benign, fault))
+
+
+def _overfill(scene: Scene, fault: Fault, at: int) -> None:
+    def act() -> None:
+        account = scene.accounts[fault.account]
+        lot = _amount(account, fault)
+        fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=2 * lot, beyond=True)
+        account.market.place(replace(_order(account, fault, fill), amount=lot))
+
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+
+
+def _regression(scene: Scene, fault: Fault, at: int) -> None:
+    """Fill an order in three lots; between the second and the third, a report takes the second back."""
+
+    def act() -> None:
+        account = scene.accounts[fault.account]
+        lot, spacing = _amount(account, fault), ticks(_PLACED_BEFORE_SECONDS)
+        account.market.place(
+            _order(
+                account,
+                fault,
+                Step(status=Status.PARTIALLY_FILLED, pause=spacing, amount=lot),
+                Step(status=Status.PARTIALLY_FILLED, pause=spacing, amount=lot),
+                Step(status=Status.PARTIALLY_FILLED, pause=spacing, takes_back=True),
+                Step(status=Status.FILLED, pause=ticks(fault.lasts), amount=lot),
+            )
+        )
+
+    scene.agenda.at(at - 3 * ticks(_PLACED_BEFORE_SECONDS), act)
+
+
+def _inconsistent(scene: Scene, fault: Fault, at: int) -> None:
+    def act() -> None:
+        account = scene.accounts[fault.account]
+        fill = Step(
+            status=Status.FILLED,
+            pause=ticks(_PLACED_BEFORE_SECONDS),
+            amount=_amount(account, fault),
+            misprices=_MISPRICED_SHARE,
+        )
+        account.market.place(_order(account, fault, fill))
+
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+
+
+def _transfer(scene: Scene, fault: Fault, at: int) -> None:
+    """Transfer; with a symbol, an order of the first account fills in the same moment."""
+    moves.transfer(scene, fault, at)
+    if fault.symbol is not None:
+        traded = replace(fault, amount=None)
+        scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, traded))
+
+
+def _outage(strike: Callable[[Scene, Fault], None]) -> Planter:
     """Make an outage's planter; an order of the fault's own fills meanwhile, if it names a symbol."""
 
-    def plant_it(gateway: Gateway, fault: Fault, at: int) -> None:
+    def plant_it(scene: Scene, fault: Fault, at: int) -> None:
         begins = at - ticks(_REST_BEFORE_OUTAGE_SECONDS)
-        gateway.agenda.at(begins, partial(gateway.rest, begins))
-        gateway.agenda.at(at, partial(strike, gateway, fault))
+        scene.agenda.at(begins, partial(scene.rest, begins))
+        scene.agenda.at(at, partial(strike, scene, fault))
         if fault.symbol is None:
-            gateway.agenda.at(at, partial(gateway.benign, fault))
+            scene.agenda.at(at, partial(scene.benign, fault))
         else:
             placed = at + ticks(_FILLED_INTO_OUTAGE_SECONDS - _PLACED_BEFORE_SECONDS)
-            gateway.agenda.at(placed, partial(_one_fill, gateway, fault))
+            scene.agenda.at(placed, partial(_one_fill, scene, fault))
 
     return plant_it
 
 
-def _drop(gateway: Gateway, fault: Fault) -> None:
-    gateway.shut(fault, ControlKind.DROP)
+def _drop(scene: Scene, fault: Fault) -> None:
+    scene.shut(fault, ControlKind.DROP)
 
 
-def _restart(gateway: Gateway, fault: Fault) -> None:
-    gateway.farewell()
-    gateway.agenda.after(ticks(_FAREWELL_SECONDS), partial(gateway.shut, fault, ControlKind.CLOSE))
+def _restart(scene: Scene, fault: Fault) -> None:
+    scene.farewell()
+    scene.agenda.after(ticks(_FAREWELL_SECONDS), partial(scene.shut, fault, ControlKind.CLOSE))
 
 
-def _stall(gateway: Gateway, fault: Fault) -> None:
-    gateway.mute(fault)
+def _stall(scene: Scene, fault: Fault) -> None:
+    scene.mute(fault)
 
 
-_PLANTERS: Final[dict[FaultKind, Callable[[Gateway, Fault, int], None]]] = {
+_PLANTERS: Final[dict[FaultKind, Planter]] = {
     FaultKind.LOST_FILL: _lost,
     FaultKind.LATE_FILL: _late,
     FaultKind.DUPLICATE_REPORT: _duplicate,
@@ -215,9 +279,24 @@ _PLANTERS: Final[dict[FaultKind, Callable[[Gateway, Fault, int], None]]] = {
     FaultKind.DISCONNECT_WITH_FILLS: _outage(_drop),
     FaultKind.SILENT_STALL: _outage(_stall),
     FaultKind.RESTART: _outage(_restart),
-    FaultKind.WRONG_BALANCE: _wrong_balance,
-    FaultKind.DEPOSIT: _balance_moved(1),
-    FaultKind.WITHDRAWAL: _balance_moved(-1),
+    FaultKind.LOST_TWIN: _lost_twin,
+    FaultKind.TWIN_FILLS: _twins,
+    FaultKind.OVERFILL: _overfill,
+    FaultKind.AMOUNT_REGRESSION: _regression,
+    FaultKind.INCONSISTENT_REPORT: _inconsistent,
+    FaultKind.EXTERNAL_ORDER: moves.external_order,
+    FaultKind.WRONG_BALANCE: moves.wrong_balance,
+    FaultKind.DEPOSIT: moves.deposit,
+    FaultKind.WITHDRAWAL: moves.withdrawal,
+    FaultKind.INTEREST: moves.balance_moved(None),
+    FaultKind.REWARD: moves.balance_moved(1),
+    FaultKind.CONVERSION: moves.conversion,
+    FaultKind.TRANSFER: _transfer,
+    FaultKind.FUNDING: moves.funding,
+    FaultKind.LIQUIDATION: moves.position_closed(ONE, liquidated=True),
+    FaultKind.ADL: moves.position_closed(Decimal("0.5")),
+    FaultKind.EXPIRY: moves.position_closed(ONE),
+    FaultKind.UNIT_OR_SIDE: moves.misread,
     FaultKind.FEE: _fee,
     FaultKind.UNREADABLE_FRAME: _unreadable,
 }

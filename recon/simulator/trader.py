@@ -51,7 +51,8 @@ class Trader:
         wanted = Side.BUY if dice.random() < 0.5 else Side.SELL
         if not self._held_back(flow.symbol):
             side, effect = self._choose(each, flow, wanted, sum(lots, Decimal(0)), price)
-            self._market.place(draw_script(dice, each, lots, side=side, price=price, effect=effect))
+            script = draw_script(dice, each, lots, side=side, price=price, effect=effect, post_only=flow.post_only)
+            self._market.place(script)
         self._next(flow, dice)
 
     def _choose(

@@ -21,6 +21,7 @@ Row = dict[str, object]
 _encode: Final = msgspec.json.Encoder().encode
 #: Digits of `avg_entry_price`: fine enough that what closing realises does not depend on them.
 _ENTRY_PRICE_DIGITS: Final = 16
+_LEVERAGE: Final = Decimal(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ class PositionRow:
     side: Side
     quantity: Decimal
     entry_price: Decimal
+
+
+def liquidation_price(held: PositionRow) -> Decimal:
+    """Return the price at which the margin of a position is gone, in whole steps; 0 when flat."""
+    margin = divide(held.entry_price, _LEVERAGE)
+    return quantised(held.entry_price - margin * held.side.sign, held.instrument.price_step)
 
 
 def number(value: Decimal, digits: int, numbers: Numbers) -> msgspec.Raw:
@@ -140,9 +147,9 @@ class Writer:
             "quantity": self._number(held.quantity, scale(each.size_step)),
             "side": held.side.value,
             self._habits.pnl_spelling: self._number(_unrealised(held, mark), 8),
-            "leverage": self._number(Decimal(10), 1),
+            "leverage": self._number(_LEVERAGE, 1),
             "cross_margin": True,
-            "liquidation_price": self._number(ZERO, 1),
+            "liquidation_price": self._number(liquidation_price(held) if self._habits.liquidation_prices else ZERO, 1),
         }
         return row
 
@@ -155,7 +162,7 @@ class Writer:
         row |= {
             "client_order_id_format_exchange": order.client_id_exchange,
             "exchange_order_id": report.exchange_order_id,
-            "amount_open": self._number(order.amount - report.filled, size),
+            "amount_open": self._number(max(order.amount - report.filled, ZERO), size),
             "amount_filled": self._number(report.filled, size),
             "status": report.status.value,
             "status_history": [(status.value, text(at)) for status, at in report.history],

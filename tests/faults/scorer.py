@@ -1,0 +1,195 @@
+"""Scores a day: what was planted against what was said. It knows rows alone, and shares no code with the engine.
+
+1. Each unit's step of a planted fault wants one opening of a break on that unit, not before it was planted, of its
+   amount give or take its uncertainty; or one entry that explains it.
+2. Steps between two observations arrive as one: what single openings leave over may be matched by a sum of two.
+3. An opening that belongs to no planted step is a false alarm.
+4. The label of a break is its cause at the end of its life; so that later evidence counts.
+5. An identifiable step is labelled right by its own cause; an ambiguous one by certainty `candidate` with its cause
+   among those that are said to fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from itertools import combinations
+from typing import Final
+
+from tests.faults.rows import Explanation, Planted, Step, UnitId
+
+#: Beside its uncertainty an amount may be off by this share: prices on the wire are cut to ten digits.
+AMOUNT_SHARE: Final = Decimal("1e-6")
+#: Entries that every day is full of, and that explain no planted step.
+HABITUAL: Final = frozenset({"opening", "fill", "realised", "rehomed", "rounding", "unmodelled", "fee"})
+CANDIDATE: Final = "candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What was said of a step's cause."""
+
+    cause: str
+    certainty: str
+    fits: tuple[str, ...]
+
+    def is_right(self, planted: Planted) -> bool:
+        return self.cause == planted.cause
+
+    def is_honest(self, planted: Planted) -> bool:
+        """Tell whether it is said to be ambiguous, with the true cause among those named."""
+        return self.certainty == CANDIDATE and planted.cause in {self.cause, *self.fits}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A planted step that was found: how it was labelled, when, and whether the interval named for it holds it."""
+
+    planted: Planted
+    label: Label
+    delay: timedelta
+    held: bool | None
+    summed: bool = False
+
+
+@dataclass(slots=True)
+class Score:
+    """What is counted, of one day or of many."""
+
+    account_days: int = 0
+    clean_account_days: int = 0
+    openings: int = 0
+    found: list[Found] = field(default_factory=list)
+    missed: list[Planted] = field(default_factory=list)
+    hidden: int = 0
+    false_alarms: list[Step] = field(default_factory=list)
+    clean_alarms: list[Step] = field(default_factory=list)
+
+    def add(self, other: Score) -> None:
+        self.account_days += other.account_days
+        self.clean_account_days += other.clean_account_days
+        self.openings += other.openings
+        self.hidden += other.hidden
+        self.found += other.found
+        self.missed += other.missed
+        self.false_alarms += other.false_alarms
+        self.clean_alarms += other.clean_alarms
+
+    @property
+    def detectable(self) -> list[Found]:
+        return [each for each in self.found if each.planted.detectable]
+
+    @property
+    def recall(self) -> float | None:
+        """Return the share of detectable steps that were found."""
+        return share(len(self.detectable), len(self.detectable) + len(self.missed))
+
+    @property
+    def precision(self) -> float | None:
+        """Return the share of openings, on days with faults, that belong to a planted step."""
+        return share(self.openings - len(self.false_alarms), self.openings)
+
+    @property
+    def identifiable(self) -> list[Found]:
+        return [each for each in self.detectable if each.planted.identifiable]
+
+    @property
+    def accuracy(self) -> float | None:
+        """Return the share of identifiable steps, of those found, that were given their cause."""
+        return share(sum(each.label.is_right(each.planted) for each in self.identifiable), len(self.identifiable))
+
+    @property
+    def ambiguous(self) -> list[Found]:
+        return [each for each in self.detectable if each.planted.ambiguous]
+
+    @property
+    def honesty(self) -> float | None:
+        """Return the share of ambiguous steps that were said to be so, with the true cause named."""
+        return share(sum(each.label.is_honest(each.planted) for each in self.ambiguous), len(self.ambiguous))
+
+    @property
+    def interval(self) -> float | None:
+        """Return how often the named stretch of the log holds the planted event."""
+        told = [each.held for each in self.found if each.held is not None]
+        return share(sum(told), len(told))
+
+    def delay(self, percent: int) -> float | None:
+        """Return a percentile of the time from planting to finding, in seconds of log time."""
+        delays = sorted(each.delay.total_seconds() for each in self.detectable)
+        return delays[min(len(delays) * percent // 100, len(delays) - 1)] if delays else None
+
+
+def share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def score(
+    planted: Iterable[Planted], steps: Sequence[Step], explained: Iterable[Explanation], *, accounts: int, clean: bool
+) -> Score:
+    """Score one day."""
+    opened = [step for step in steps if step.event == "opened"]
+    result = Score(account_days=accounts, clean_account_days=accounts if clean else 0)
+    if clean:
+        result.clean_alarms = opened
+        return result
+    result.openings = len(opened)
+    left = sorted(planted, key=lambda each: (each.at, each.unit))
+    for how_many in (1, 2):
+        opened = [step for step in opened if not _match(step, left, steps, how_many, result.found)]
+    entries = [entry for entry in explained if entry.cause not in HABITUAL]
+    for each in list(left):
+        entry = next((entry for entry in entries if _fits(entry, [each])), None)
+        if entry is not None:
+            entries.remove(entry)
+            left.remove(each)
+            label = Label(entry.cause, entry.certainty, ())
+            result.found.append(Found(each, label, entry.at - each.at, None))
+    result.missed = [each for each in left if each.detectable]
+    result.hidden = len(left) - len(result.missed)
+    result.false_alarms = opened
+    return result
+
+
+def _match(step: Step, left: list[Planted], steps: Sequence[Step], how_many: int, found: list[Found]) -> bool:
+    """Give an opening to the steps whose amounts add up to it, if there are any."""
+    here = [each for each in left if each.unit == step.unit and each.at <= step.at]
+    fitting = [chosen for chosen in combinations(here, how_many) if _fits(step, chosen)]
+    if not fitting:
+        return False
+    chosen = min(fitting, key=lambda each: abs(step.amount - _sum(each)))
+    label = _label(step, steps)
+    for each in chosen:
+        left.remove(each)
+        held = (step.after is None or step.after <= each.at) and each.at <= step.until
+        found.append(Found(each, label, step.at - each.at, held, summed=how_many > 1))
+    return True
+
+
+def _label(opening: Step, steps: Sequence[Step]) -> Label:
+    """Return what was said of a break last, before it opened again."""
+    last, begun = opening, False
+    for step in steps:
+        if step is opening:
+            begun = True
+        elif begun and step.break_id == opening.break_id:
+            if step.event == "opened":
+                break
+            last = step
+    return Label(last.cause, last.certainty, last.fits)
+
+
+def _fits(said: Step | Explanation, chosen: Sequence[Planted]) -> bool:
+    if any(each.unit != said.unit or each.at > said.at for each in chosen):
+        return False
+    amount = _sum(chosen)
+    allowed = sum((each.uncertainty for each in chosen), abs(amount) * AMOUNT_SHARE)
+    return abs(said.amount - amount) <= allowed
+
+
+def _sum(chosen: Sequence[Planted]) -> Decimal:
+    return sum((each.amount for each in chosen), Decimal(0))
+
+
+__all__ = ["Explanation", "Found", "Label", "Planted", "Score", "Step", "UnitId", "score", "share"]
