@@ -18,7 +18,8 @@
     ├── ProjectionError             6   the books cannot be folded, or differ on rebuild
     ├── DeliveryError               7   an alert could not be delivered
     ├── SimulationError             8   the simulator, or a demo's expectation, failed
-    └── ServiceError                9   the service did not stop cleanly within its bound
+    ├── ServiceError                9   the service did not stop cleanly within its bound
+    └── DecisionRefused             10  a person's step is not allowed, or needs a second person
 
 A message says what happened, to what, and what to do. Discrepancies in data are values, never errors. The exit
 status is what the command line returns when the error reaches it; 1 is kept for `the answer is no` (a demo that
@@ -126,3 +127,9 @@ class ServiceError(ReconError):
     """The service did not stop cleanly: not within its bound, or with frames in hand that were not appended."""
 
     exit_status = 9
+
+
+class DecisionRefused(ReconError):
+    """A person's step was refused: the life of a break does not allow it, or it needs another login (semantics 10)."""
+
+    exit_status = 10

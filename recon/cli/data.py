@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
 import typer
 
 from recon.cli import reading
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, moment_of, settings_of
 from recon.cli.reading import MAX_EVENTS
 from recon.cli.show import Column, Row, print_json, print_table
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGO: Final = re.compile(r"(\d{1,6})([smhd])")
 
 _NUMBERS: Final = ("reported", "expected", "drift", "explained", "unexplained", "in_flight")
 
@@ -28,7 +24,7 @@ POSITIONS: Final = _columns("gateway", "account", "symbol", "quantity", *_NUMBER
 BALANCES: Final = _columns("gateway", "account", "asset", "balance", *_NUMBERS, "verdict", "observed_at")
 BREAKS: Final = [
     *_columns("id", "case_id", "gateway", "account", "unit", "state", "cause", "amount", "amount_usd", "opened_at"),
-    *_columns("closed_at", "after_seq", "until_seq"),
+    *_columns("severity", "assignee", "closed_at", "after_seq", "until_seq"),
     Column("note"),
 ]
 EVENTS: Final = [*_columns("gateway", "seq", "recorded_at", "kind", "account"), Column("shown", "payload", cut=True)]
@@ -131,16 +127,13 @@ def _since(given: str, now: datetime) -> int | datetime:
     """Read a log position, a time or an age."""
     if given.isascii() and given.isdigit() and len(given) < 19:
         return int(given)
-    if (age := _AGO.fullmatch(given)) is not None:
-        return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
+    at = moment_of(given, now)
+    if at is None:
         raise typer.BadParameter(
             "must be a log position (1234), a time (2026-01-05T09:00:00Z) or an age (30s, 5m, 2h, 1d)",
             param_hint="--since",
-        ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+        )
+    return at
 
 
 def _raw(payload: object) -> msgspec.Raw | None:

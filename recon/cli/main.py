@@ -16,7 +16,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from recon.cli import data, demo, serving, upkeep
+from recon.cli import breaks, data, demo, importing, record, rulings, serving, upkeep, what_if
 from recon.cli.show import note, write
 from recon.config import Log
 from recon.db.errors import database_error
@@ -32,7 +32,7 @@ UNFORESEEN: Final = 70
 _EXITS: Final = """
 Exit status: 0 done; 1 the answer is no (a demo that missed a fault); 2 settings or arguments; 3 database; 4 log
 (a broken digest, a lease held by another); 5 gateway; 6 books; 7 alerts; 8 simulator; 9 the service did not stop
-cleanly; 70 a defect of recon; 130 interrupted; 141 the reader of the output has gone.
+cleanly; 10 a decision is refused; 70 a defect of recon; 130 interrupted; 141 the reader of the output has gone.
 """
 
 app = typer.Typer(
@@ -71,8 +71,14 @@ app.command()(data.status)
 app.command()(data.positions)
 app.command()(data.balances)
 app.command()(data.breaks)
+app.add_typer(breaks.app, name="break")
+app.add_typer(rulings.order_app, name="order")
+app.add_typer(rulings.rules_app, name="rules")
 app.command()(data.events)
+app.command()(record.record)
+app.command("import")(importing.import_)
 app.command()(upkeep.rebuild)
+app.command("what-if")(what_if.what_if)
 app.command()(upkeep.verify)
 app.command()(serving.simulate)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Concatenate, Final, ParamSpec, TypeVar
 
 import typer
 
@@ -12,6 +16,12 @@ from recon.config import Settings, load_settings
 
 #: Names the settings file where --config does not; it is no setting itself.
 CONFIG_VARIABLE: Final = "RECON_CONFIG"
+
+_Shared = TypeVar("_Shared")
+_Own = ParamSpec("_Own")
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SPAN: Final = re.compile(r"(\d{1,6})([smhd])")
 
 Config = Annotated[
     Path | None,
@@ -35,3 +45,48 @@ AccountFilter = Annotated[
 def settings_of(config: Path | None) -> Settings:
     """Read the settings of a command. Errors: ConfigError."""
     return load_settings(config, {name: value for name, value in os.environ.items() if name != CONFIG_VARIABLE})
+
+
+def moment_of(given: str, now: datetime, *, ahead: bool = False) -> datetime | None:
+    """Read a time, or a span (30s, 5m, 2h, 1d) before now, `ahead`: after it; None where it is neither.
+
+    A time without a zone is meant in UTC.
+    """
+    try:
+        if (span := _SPAN.fullmatch(given)) is not None:
+            far = timedelta(**{_UNITS[span[2]]: int(span[1])})
+            return now + far if ahead else now - far
+        at = datetime.fromisoformat(given)
+    except (ValueError, OverflowError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def sharing(
+    shared: Callable[..., _Shared],
+) -> Callable[[Callable[Concatenate[_Shared, _Own], None]], Callable[..., None]]:
+    """Make a command of a function whose first argument is what several commands share.
+
+    The command has the options of `shared`, whose result the function is given, and the function's own; where both
+    have one of the same name, the function's own is meant and `shared` has its default.
+    """
+    common = inspect.signature(shared, eval_str=True).parameters
+
+    def decorate(function: Callable[Concatenate[_Shared, _Own], None]) -> Callable[..., None]:
+        _, *own = inspect.signature(function, eval_str=True).parameters.values()
+        names = [name for name in common if name not in {parameter.name for parameter in own}]
+        parameters = sorted([*own, *(common[name] for name in names)], key=lambda each: each.kind)
+
+        # typer has read what is given by the signature below, which is the function's own but for its first argument.
+        called: Callable[..., None] = function
+
+        def command(**given: object) -> None:
+            taken = {name: given.pop(name) for name in names}
+            called(shared(**taken), **given)
+
+        command.__name__, command.__doc__ = function.__name__, function.__doc__
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what `inspect` looks for
+        return command
+
+    return decorate

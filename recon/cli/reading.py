@@ -68,7 +68,7 @@ def select(connection: Connection, view: str, order: str, filters: Mapping[str, 
     wanted = {column: value for column, value in filters.items() if value is not None}
     where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
     statement = f"SELECT * FROM recon.{view} WHERE {where} ORDER BY {order}"  # noqa: S608 - names of our own
-    return _rows(connection, statement, wanted)
+    return rows_of(connection, statement, wanted)
 
 
 def gateway_names(connection: Connection, only: str | None = None) -> list[str]:
@@ -103,7 +103,7 @@ def events(
             f"SELECT {_EVENT_COLUMNS} FROM recon.events WHERE gateway = :gateway AND seq >= :first{where}"  # noqa: S608
             f" ORDER BY seq {order} LIMIT :limit"
         )
-        found += _rows(connection, statement, {"gateway": gateway, "first": first, "limit": limit, **wanted})
+        found += rows_of(connection, statement, {"gateway": gateway, "first": first, "limit": limit, **wanted})
     found.sort(key=lambda row: (row["recorded_at"], row["gateway"], row["seq"]))
     return found[-limit:] if since is None else found[:limit]
 
@@ -137,18 +137,26 @@ def status(connection: Connection, gateway: str | None) -> dict[str, Sequence[Ro
         GROUP BY gateway, channel, state ORDER BY gateway, channel, state
     """  # noqa: S608
     return {
-        "service": _parts(connection),
+        "service": service(connection),
         "gateways": select(connection, "gateways", "name", {"name": gateway}),
         "accounts": select(connection, "accounts", "gateway, account", wanted),
-        "verdicts": _rows(connection, verdicts, wanted),
+        "verdicts": rows_of(connection, verdicts, wanted),
         "open_breaks": select(connection, "open_breaks", "opened_at, id", wanted),
-        "alerts": _rows(connection, alerts, wanted),
+        "alerts": rows_of(connection, alerts, wanted),
     }
 
 
-def _parts(connection: Connection) -> list[Row]:
-    """Return what the parts of each running service do, where this login may know."""
+def sees_service(connection: Connection) -> bool:
+    """Tell whether this login may know what the parts of running services do."""
     if schema_version(connection) is None:
+        return False
+    may = "SELECT has_table_privilege(to_regclass(:table), 'SELECT')"
+    return bool(connection.scalar(text(may), {"table": f"{service_parts.schema}.{service_parts.name}"}))
+
+
+def service(connection: Connection) -> list[Row]:
+    """Return what the parts of each running service do, where this login may know."""
+    if not sees_service(connection):
         return []
     columns = service_parts.c
     gone = columns.updated_at < func.now() - SIGN_OF_LIFE
@@ -165,5 +173,6 @@ def _parts(connection: Connection) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _rows(connection: Connection, statement: str, parameters: Mapping[str, object]) -> list[Row]:
+def rows_of(connection: Connection, statement: str, parameters: Mapping[str, object]) -> list[Row]:
+    """Return what a query gives, a mapping for each row."""
     return [dict(row) for row in connection.execute(text(statement), dict(parameters)).mappings()]

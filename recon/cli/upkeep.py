@@ -85,6 +85,9 @@ def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:
         for key, each in value.items():
             part = key if key.replace("-", "").replace("_", "").isalnum() else f'"{key}"'
             yield from _leaves(f"{prefix}.{part}" if prefix else part, each)
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        for index, each in enumerate(value):
+            yield from _leaves(f"{prefix}[{index}]", each)
     elif value not in ([], None):
         yield prefix, value
 

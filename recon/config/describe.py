@@ -23,6 +23,8 @@ def describe(settings: Settings) -> dict[str, JSON]:
             "url_file": _text(database.url_file),
             "migrate_url": _address(database.migrate_url),
             "migrate_url_file": _text(database.migrate_url_file),
+            "operator_url": _address(database.operator_url),
+            "operator_url_file": _text(database.operator_url_file),
             "data_dir": _text(database.data_dir),
         }.items()
         if value is not None

@@ -20,7 +20,7 @@ from recon.errors import ConfigError
 
 PREFIX: Final = "RECON_"
 #: Names below these are data, so one variable with JSON stands for the whole.
-DATA_SECTIONS: Final = ("gateways", "accounts", "webhooks")
+DATA_SECTIONS: Final = ("gateways", "accounts", "webhooks", "imports")
 #: Largest settings file, in bytes.
 MAX_FILE_BYTES: Final = 4 << 20
 
@@ -34,7 +34,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Errors: ConfigError with a line for each problem: unknown keys and variables by name, missing files,
     contradictory auth, TOML or JSON that cannot be read. No value is ever repeated: it might be a secret.
     """
-    document = {} if path is None else _read_file(path)
+    document = {} if path is None else read_file(path)
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     problems = [problem for name in sorted(ours) if (problem := _unknown_variable(name)) is not None]
     known = {name: value for name, value in ours.items() if _unknown_variable(name) is None}
@@ -45,7 +45,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        problems += [_describe_problem(detail, overrides, path) for detail in details]
+        problems += [describe_problem(detail, overrides, path) for detail in details]
     else:
         if not problems:
             return settings
@@ -53,7 +53,8 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     raise ConfigError("\n".join(problems)) from None
 
 
-def _read_file(path: Path) -> dict[str, object]:
+def read_file(path: Path) -> dict[str, object]:
+    """Read a TOML file with exact numbers. Errors: ConfigError with the path, and where it is not TOML."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is no settings file")
@@ -164,7 +165,7 @@ def _anchored(table: Mapping[str, object], base: Path) -> dict[str, object]:
     return anchored
 
 
-def _describe_problem(detail: ErrorDetails, overrides: Mapping[str, object], path: Path | None) -> str:
+def describe_problem(detail: ErrorDetails, overrides: Mapping[str, object], path: Path | None) -> str:
     """Write one of pydantic's findings as a line: where it was given, which key, what is wrong."""
     location = detail["loc"]
     if detail["type"] == "extra_forbidden":

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
-from recon.config.tables import AccountRules, ContractTerms, Settings, Tolerance, UnitRules
+from recon.config.tables import (
+    AccountRules,
+    ContractTerms,
+    FeeRule,
+    Funding,
+    Settings,
+    Tolerance,
+    UnitRules,
+    Weekday,
+)
 from recon.config.values import microseconds
 from recon.errors import ConfigError
 from recon.exact import ZERO, plain
@@ -17,6 +26,13 @@ JSON: TypeAlias = "Mapping[str, JSON] | list[JSON] | str | int | bool | None"
 #: The document's own version.
 RULES_VERSION: Final = 1
 DEFAULT_SETTLEMENT_WINDOW: Final = timedelta(seconds=5)
+#: Largest share of a leg that a fee is looked for in while no schedule tells (semantics 8.5): three times 0.2 %.
+DEFAULT_LEARN_FEES_UP_TO: Final = Decimal("0.006")
+#: What needs a second person, in USD, of a case or of an account's day (semantics 10.2).
+DEFAULT_MATERIAL_USD: Final = Decimal(10_000)
+DEFAULT_CUTOFF: Final = "00:00"
+#: Monday first, as the log counts them: 0 … 6. Crypto trades on all of them.
+WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 
 
 def rules_document(settings: Settings, gateway_name: str) -> dict[str, JSON]:
@@ -95,7 +111,35 @@ def _account(rules: AccountRules) -> dict[str, JSON]:
         "contracts": {symbol: _terms(terms) for symbol, terms in sorted(rules.contracts.items())},
         "position_mode": rules.position_mode,
         "trust_balance_manager": bool(rules.trust_balance_manager),
+        "fees": [_fee(rule) for rule in rules.fees or []],
+        "learn_fees_up_to": plain(
+            DEFAULT_LEARN_FEES_UP_TO if rules.learn_fees_up_to is None else rules.learn_fees_up_to
+        ),
+        "funding": _funding(rules.funding or Funding()),
+        "material_usd": plain(DEFAULT_MATERIAL_USD if rules.material_usd is None else rules.material_usd),
+        "cutoff_minute": _minute(rules.cutoff or DEFAULT_CUTOFF),
+        "business_days": list[JSON](sorted(WEEKDAYS.index(day) for day in rules.business_days or WEEKDAYS)),
     }
+
+
+def _fee(rule: FeeRule) -> dict[str, JSON]:
+    return {
+        "symbol": rule.symbol,
+        "instrument": rule.instrument,
+        "maker": _amount(rule.maker),
+        "taker": _amount(rule.taker),
+        "asset": rule.asset,
+    }
+
+
+def _funding(funding: Funding) -> dict[str, JSON]:
+    return {"every_us": microseconds(funding.every), "within_us": microseconds(funding.within)}
+
+
+def _minute(time_of_day: str) -> int:
+    """Return HH:MM as minutes after midnight."""
+    hours, minutes = time_of_day.split(":")
+    return 60 * int(hours) + int(minutes)
 
 
 def _tolerance(tolerance: Tolerance) -> dict[str, JSON]:

@@ -7,17 +7,20 @@ import binascii
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from recon.config.values import Amount, Duration, HttpUrl, Name, PositiveAmount, WebSocketUrl
+from recon.config.imports import Import
+from recon.config.values import Amount, Duration, HttpUrl, Name, PositiveAmount, Rate, TimeOfDay, WebSocketUrl
 from recon.errors import ConfigError
 
 MEBIBYTE: Final = 1 << 20
 #: Longest settlement window that still means anything.
 MAX_SETTLEMENT_WINDOW: Final = timedelta(hours=1)
+#: Funding is paid on a grid that begins anew each day.
+_DAY: Final = timedelta(days=1)
 #: Largest file that is read as a secret or certificate, in bytes.
 MAX_SECRET_FILE_BYTES: Final = MEBIBYTE
 
@@ -72,15 +75,18 @@ def read_text(key: str, path: Path) -> str:
 class Database(SecretTable):
     """Which Postgres: one that is named, or one of our own in `data_dir`."""
 
-    secret_keys: ClassVar[tuple[str, ...]] = ("url", "migrate_url")
+    secret_keys: ClassVar[tuple[str, ...]] = ("url", "migrate_url", "operator_url")
 
     url: SecretStr | None = None
     url_file: Path | None = None
     migrate_url: SecretStr | None = None
     migrate_url_file: Path | None = None
+    #: A person's own login, for what people decide and record; without it the service's is shared (semantics 10.1).
+    operator_url: SecretStr | None = None
+    operator_url_file: Path | None = None
     data_dir: Path | None = None
 
-    @field_validator("url", "migrate_url")
+    @field_validator("url", "migrate_url", "operator_url")
     @classmethod
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
@@ -167,11 +173,46 @@ class ContractTerms(Table):
     kind: Literal["linear", "inverse", "premium"] | None = None
     settlement_asset: Name | None = None
     realised: Literal["close", "daily", "continuous"] | None = None
-    realised_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+    realised_at: TimeOfDay | None = None
     method: Literal["average", "fifo"] | None = None
     balance_includes_unrealised: bool | None = None
     order_unit: Name | None = None
     position_unit: Name | None = None
+
+
+class FeeRule(Table):
+    """One line of a venue's fee schedule; the first line that matches a fill holds, so general lines come last."""
+
+    symbol: Name | None = None
+    instrument: Literal["SPOT", "PERPETUAL", "FUTURES", "OPTION"] | None = None
+    maker: Rate | None = None
+    taker: Rate | None = None
+    #: Where the fee is taken: quote, base, received (base of a purchase, quote of a sale), or a balance row's code.
+    asset: Name = "quote"
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.maker is None and self.taker is None:
+            raise ValueError("a line of fees needs maker, taker or both")
+        return self
+
+
+class Funding(Table):
+    """When a venue pays funding: every so often from midnight UTC on, and how late it may come. Inherited whole."""
+
+    every: Duration = timedelta(hours=8)
+    within: Duration = timedelta(minutes=15)
+
+    @model_validator(mode="after")
+    def _is_a_grid(self) -> Self:
+        if not timedelta() < self.every <= _DAY or _DAY % self.every:
+            raise ValueError("every must divide a day evenly: 1h, 4h, 8h, …")
+        if not timedelta() < self.within < self.every:
+            raise ValueError("within must be more than nothing and less than every")
+        return self
+
+
+Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class AccountRules(Table):
@@ -185,6 +226,12 @@ class AccountRules(Table):
     contracts: dict[Name, ContractTerms] = Field(default_factory=dict)
     position_mode: Literal["hedge", "one_way"] | None = None
     trust_balance_manager: bool | None = None
+    fees: list[FeeRule] | None = None
+    learn_fees_up_to: Annotated[Amount, Field(le=1)] | None = None
+    funding: Funding | None = None
+    material_usd: Amount | None = None
+    cutoff: TimeOfDay | None = None
+    business_days: Annotated[list[Weekday], Field(min_length=1)] | None = None
 
     @field_validator("settlement_window")
     @classmethod
@@ -202,6 +249,22 @@ class AccountRules(Table):
         if len(members) != len(set(members)):
             raise ValueError("a code may stand in one pool, once")
         return pools
+
+    @field_validator("fees")
+    @classmethod
+    def _can_all_match(cls, fees: list[FeeRule] | None) -> list[FeeRule] | None:
+        for index, rule in enumerate(fees or []):
+            for earlier in (fees or [])[:index]:
+                if earlier.symbol in {None, rule.symbol} and earlier.instrument in {None, rule.instrument}:
+                    raise ValueError(f"line {index + 1} never holds: an earlier one matches all that it does")
+        return fees
+
+    @field_validator("business_days")
+    @classmethod
+    def _are_days(cls, days: list[Weekday] | None) -> list[Weekday] | None:
+        if days is not None and len(days) != len(set(days)):
+            raise ValueError("a day stands twice")
+        return days
 
 
 class Gateway(Table):
@@ -285,6 +348,7 @@ class Settings(BaseSettings):
     gateways: dict[Name, Gateway] = Field(default_factory=dict)
     accounts: AccountRules = AccountRules()
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
+    imports: dict[Name, Import] = Field(default_factory=dict)
     log: Log = Log()
     service: Service = Service()
     limits: Limits = Limits()

@@ -21,6 +21,7 @@ _UNITS: Final = {
     "d": timedelta(days=1),
 }
 _DURATION: Final = re.compile(r"(?P<whole>[0-9]{1,9})(?:\.(?P<part>[0-9]{1,6}))?\s*(?P<unit>us|ms|s|m|h|d)")
+_TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 #: Longest name of a gateway, account or webhook, in characters.
 MAX_NAME: Final = 200
 
@@ -78,6 +79,18 @@ def _positive(value: Decimal) -> Decimal:
     return value
 
 
+def _share(value: Decimal) -> Decimal:
+    if not -1 < value < 1:
+        raise ValueError("must be a share of the traded amount, between -1 and 1")
+    return value
+
+
+def _time_of_day(text: str) -> str:
+    if _TIME_OF_DAY.fullmatch(text) is None:
+        raise ValueError('must be a time of day, such as "17:30"')
+    return text
+
+
 def check_url(url: str, schemes: tuple[str, ...]) -> str:
     """Accept an address of one of these schemes that names a host and holds no credentials."""
     wanted = " or ".join(f"{scheme}://" for scheme in schemes)
@@ -107,7 +120,11 @@ _written_plainly = PlainSerializer(plain, return_type=str)
 Amount = Annotated[Decimal, BeforeValidator(parse_decimal), AfterValidator(_not_negative), _written_plainly]
 #: A multiplier or quantum: exact, more than zero.
 PositiveAmount = Annotated[Decimal, BeforeValidator(parse_decimal), AfterValidator(_positive), _written_plainly]
+#: A fee rate: exact, a share of what was traded; a rebate is negative.
+Rate = Annotated[Decimal, BeforeValidator(parse_decimal), AfterValidator(_share), _written_plainly]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, return_type=str)]
+#: Hours and minutes, UTC.
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 #: A name or code exactly as sent: not empty, printable.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, strict=True), AfterValidator(_printable)]
 WebSocketUrl = Annotated[str, AfterValidator(lambda url: check_url(url, ("wss", "ws")))]

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run demo migrate check-config status positions balances breaks events rebuild verify simulate".split()  # noqa: SIM905
 )
+GROUPS = ("break", "order", "rules")
 
 
 def _error_classes(kind: type[ReconError] = ReconError) -> list[type[ReconError]]:
@@ -30,7 +31,7 @@ def _error_classes(kind: type[ReconError] = ReconError) -> list[type[ReconError]
 def test_help_names_every_command_and_exit_status(recon: Recon) -> None:
     shown = recon("--help")
     assert shown.status == 0
-    for command in COMMANDS:
+    for command in (*COMMANDS, *GROUPS):
         assert f"\n  {command} " in shown.out
         assert recon(command, "--help").status == 0
     assert "..." not in shown.out.split("\n", 1)[1], "no command's meaning is cut off"

@@ -51,6 +51,18 @@ def test_check_config_shows_what_counts_without_secrets(
     assert recon("check-config").out == shown.out
 
 
+def test_check_config_shows_fee_schedules_line_by_line(recon: Recon, config: Path) -> None:
+    config.write_text(
+        CONFIG + 'fees = [{ symbol = "XBT/USD", taker = "26E-4" }, { maker = "-0.0001" }]\nmaterial_usd = "2500"\n',
+        encoding="utf-8",
+    )
+    shown = recon("check-config", "--config", str(config)).out
+    account = 'gateways.prod-eu.accounts."KRAKEN/JOHN"'
+    assert f"{account}.fees[0].taker = 0.0026\n" in shown
+    assert f"{account}.fees[1].maker = -0.0001\n" in shown
+    assert f"{account}.material_usd = 2500\n" in shown
+
+
 def test_check_config_names_what_is_wrong(recon: Recon, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text(CONFIG.replace("settlement_window", "settlment_window"), encoding="utf-8")
     result = recon("check-config", "--config", str(config))

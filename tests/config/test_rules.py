@@ -45,6 +45,41 @@ settlement_asset = "XBT"
 [gateways.g.accounts.EMPTY]
 """
 
+#: What both accounts of the text have from nobody: recon's own defaults.
+OURS = {
+    "fees": [],
+    "learn_fees_up_to": "0.006",
+    "funding": {"every_us": 28_800_000_000, "within_us": 900_000_000},
+    "material_usd": "10000",
+    "cutoff_minute": 0,
+    "business_days": [0, 1, 2, 3, 4, 5, 6],
+}
+
+PEOPLE = """
+[accounts]
+fees = [{ instrument = "SPOT", taker = "0.004" }]
+learn_fees_up_to = "0.01"
+funding = { every = "4h", within = "5m" }
+cutoff = "17:30"
+business_days = ["fri", "mon"]
+
+[gateways.g]
+urls = ["wss://one.example.com/"]
+
+[gateways.g.accounts.OWN]
+fees = [
+    { symbol = "XBT/USD", instrument = "SPOT", maker = "-0.0001", taker = "0.0026", asset = "quote" },
+    { symbol = "XBT/USD", taker = "26E-4", asset = "received" },
+    { maker = 0 },
+]
+learn_fees_up_to = "0"
+funding = { every = "1h" }
+material_usd = "2500.50"
+
+[gateways.g.accounts.NONE]
+fees = []
+"""
+
 
 def document(text: str, place: Path, **environ: str) -> bytes:
     path = place / "recon.toml"
@@ -85,6 +120,7 @@ def test_everything_is_merged_and_filled_in(tmp_path: Path) -> None:
         },
         "position_mode": "hedge",
         "trust_balance_manager": False,
+        **OURS,
     }
 
 
@@ -104,8 +140,34 @@ def test_without_a_word_the_defaults_are_ours(tmp_path: Path) -> None:
         "contracts": {},
         "position_mode": None,
         "trust_balance_manager": False,
+        **OURS,
     }
     assert books.parse(json.dumps(found).encode()) == books.Rules()
+
+
+def test_fees_funding_materiality_and_business_days(tmp_path: Path) -> None:
+    found = json.loads(document(PEOPLE, tmp_path))
+    own, defaults = found["accounts"]["OWN"], found["defaults"]
+    assert own["fees"] == [
+        {"symbol": "XBT/USD", "instrument": "SPOT", "maker": "-0.0001", "taker": "0.0026", "asset": "quote"},
+        {"symbol": "XBT/USD", "instrument": None, "maker": None, "taker": "0.0026", "asset": "received"},
+        {"symbol": None, "instrument": None, "maker": "0", "taker": None, "asset": "quote"},
+    ]
+    assert own["learn_fees_up_to"] == "0"
+    assert own["funding"] == {"every_us": 3_600_000_000, "within_us": 900_000_000}
+    assert own["material_usd"] == "2500.50"
+    assert (own["cutoff_minute"], own["business_days"]) == (17 * 60 + 30, [0, 4])
+    assert defaults["fees"] == [
+        {"symbol": None, "instrument": "SPOT", "maker": None, "taker": "0.004", "asset": "quote"}
+    ]
+    assert defaults["funding"] == {"every_us": 14_400_000_000, "within_us": 300_000_000}
+    assert found["accounts"]["NONE"] == defaults | {"fees": []}, "a list replaces the list above it, an empty one too"
+
+    rules = books.parse(json.dumps(found).encode()).of("OWN")
+    assert [rule.taker for rule in rules.fees] == [Decimal("0.0026"), Decimal("0.0026"), None]
+    assert (rules.learn_fees_up_to, rules.material_usd) == (0, Decimal("2500.50"))
+    assert rules.funding == books.Funding(3_600_000_000, 900_000_000)
+    assert (rules.cutoff_minute, rules.business_days) == (1050, (0, 4))
 
 
 def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
