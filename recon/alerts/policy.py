@@ -31,6 +31,10 @@ ALERTED: Final = {"opened": OPENED, "cleared": CLEARED}
 DOCUMENT_VERSION: Final = 1
 #: Longest free text in a document (a note, a reason), in characters.
 MAX_TEXT: Final = 2000
+#: Pieces of evidence and causes considered in a document, and the longest text of each, in characters.
+MAX_EVIDENCE: Final = 10
+MAX_TRIED: Final = 30
+MAX_WHY: Final = 300
 #: Orders named in a document.
 MAX_WITHHELD: Final = 20
 #: Postgres refuses a notification of 8000 bytes or more.
@@ -98,6 +102,22 @@ class Books(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """One piece of evidence for the cause, with the log position and the amount it rests on."""
+
+    text: str
+    seq: int | None
+    amount: str | None
+
+
+class Considered(msgspec.Struct, frozen=True):
+    """A cause that was considered, whether it fits, and why or why not."""
+
+    cause: str
+    fits: bool
+    why: str
+
+
 class Document(msgspec.Struct, frozen=True):
     """What an alert says, as its receivers read it."""
 
@@ -115,7 +135,11 @@ class Document(msgspec.Struct, frozen=True):
     candidates: list[str]
     cause: str
     certainty: str
+    severity: str
+    age_seconds: int
     note: str
+    evidence: list[Piece]
+    tried: list[Considered]
     reason: str
     state: str
     seen_at: datetime
@@ -210,7 +234,13 @@ def _document(id_: str, event: str, gateway: str, transition: Transition) -> Doc
         candidates=[plain(candidate) for candidate in known.candidates],
         cause=known.cause,
         certainty=known.certainty,
+        severity=facts.severity,
+        age_seconds=facts.age_us // 1_000_000,
         note=_clip(known.note, MAX_TEXT),
+        evidence=[
+            Piece(_clip(each.text, MAX_WHY), each.seq, _plain(each.amount)) for each in known.evidence[:MAX_EVIDENCE]
+        ],
+        tried=[Considered(each.cause, each.fits, _clip(each.why, MAX_WHY)) for each in known.tried[:MAX_TRIED]],
         reason=_clip(transition.reason, MAX_TEXT),
         state=known.state,
         seen_at=moment(known.seen_us),

@@ -16,8 +16,10 @@ from recon.books import coverage
 from recon.books.coverage import Account, Interval
 from recon.books.fills import Fill
 from recon.books.instruments import Instrument
+from recon.books.loosening import WaitingRules
 from recon.books.observations import Observation
 from recon.books.orders import Order
+from recon.books.outside import AtHand, KnownFact
 from recon.books.rules import HOLE_US, AccountRules, Rules
 from recon.books.timeline import Timeline
 from recon.books.units import Entry, Held, Unit, UnitKey, UnitKind
@@ -67,6 +69,9 @@ class Clock(msgspec.Struct):
     clock: int = 0
     last_us: int = 0
     session: str | None = None
+    #: Log positions of the rules in force, and of those that wait for a second person; 0: there are none.
+    rules_seq: int = 0
+    waiting_seq: int = 0
 
     def pass_to(self, us: int) -> int:
         """Advance to an event's log time, leaving out holes; return the clock."""
@@ -88,6 +93,7 @@ class Changes(msgspec.Struct):
     entries: list[Entry] = []
     findings: list[Finding] = []
     intervals: list[Interval] = []
+    facts: list[KnownFact] = []
 
 
 class Book:
@@ -98,6 +104,7 @@ class Book:
         self.gateway = gateway
         self.clock = clock
         self.rules = rules
+        self.rules_waiting: WaitingRules | None = None
         self.accounts: dict[str, Account] = {}
         self.units: dict[UnitKey, Held] = {}
         self.by_account: dict[str, dict[UnitKey, Held]] = {}
@@ -111,6 +118,8 @@ class Book:
         self.observed: list[tuple[Held, Observation]] = []
         #: Contradictions of a report with itself or its past, for a break of its own kind (semantics 2.6).
         self.contradictions: list[Contradiction] = []
+        #: What facts from outside are held against (semantics 10.3).
+        self.outside = AtHand()
         #: Where the fold stands; None before the first event.
         self.now: Moment | None = None
         #: Told of each unit that stops or starts being modelled.
@@ -208,6 +217,8 @@ class Book:
         self.changes.entries.append(entry)
         self.changes.units[held.key] = held
         self.entered[held.key] = held
+        if entry.certainty != "exact" or entry.break_id is not None:
+            self.outside.add(entry)
 
 
 def mark_modelled(book: Book, account: Account, held: Held) -> None:

@@ -8,9 +8,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
+
+from recon.books.recent import Disagreement, Gap, OpenOrder, with_gap, without_gap
+from recon.exact import ZERO
 
 State = Literal["gap", "catching_up", "unresolved", "covered"]
 OBSERVED: Final = frozenset({"covered", "unresolved"})
@@ -67,6 +71,15 @@ class Account(msgspec.Struct, gc=False):
     reason: str | None = None
     since_seq: int = 0
     since_us: int = 0
+    #: The business day that people last approved entries in, and their sum in USD (semantics 10.2).
+    approved_day: int = 0
+    approved_usd: Decimal = ZERO
+    #: What may tell why a break is there: orders open by their last report, the last price of each symbol, stretches
+    #: without observation, and reports that contradicted themselves.
+    open_orders: dict[str, OpenOrder] = {}
+    prices: dict[str, Decimal] = {}
+    gaps: list[Gap] = []
+    disagreements: list[Disagreement] = []
 
     @property
     def observed(self) -> bool:
@@ -82,6 +95,10 @@ def change(account: Account, state: State, reason: str | None, *, seq: int, us: 
     if account.since_seq and account.since_seq < seq:
         rows.append(_interval(account, until_seq=seq, until_us=us))
     account.state, account.reason, account.since_seq, account.since_us = state, reason, seq, us
+    if state == "gap":
+        account.gaps = with_gap(account.gaps, seq, reason or state)
+    elif state in OBSERVED:
+        account.gaps = without_gap(account.gaps, seq)
     rows.append(_interval(account, until_seq=None, until_us=None))
     return rows
 

@@ -8,15 +8,16 @@ from typing import Final
 import msgspec
 
 from recon.books.book import Book, Moment, mark_modelled
-from recon.books.contracts import CASH_QUANTUM, Basis, average_price, basis_of, trade
+from recon.books.contracts import CASH_QUANTUM, Basis, average_price, basis_of, entry_value, trade
 from recon.books.coverage import Account
+from recon.books.fees import rule_of
 from recon.books.fills import Fill
 from recon.books.homes import home_of
 from recon.books.instruments import Instrument, underlying
-from recon.books.legs import leg, open_if_absent, post_fill, post_opening
+from recon.books.legs import leg, legs_of, open_if_absent, post_fee, post_fill, post_opening, post_scheduled
 from recon.books.orders import Order
 from recon.books.rules import ContractTerms
-from recon.books.timeline import Slack
+from recon.books.timeline import NOTHING, Slack
 from recon.books.units import FILL, REALISED, Held, PendingTrade, Unit
 from recon.exact import ZERO
 
@@ -67,15 +68,23 @@ def _open_basis(book: Book, held: Held, seen: Seen | None, at: Moment) -> None:
 
 def post_contract(book: Book, account: Account, order: Order, instrument: Instrument, fill: Fill, at: Moment) -> None:
     """Post a derivative fill in its contract, and its cash where the terms tell it."""
-    held = book.unit(account.name, "contract", instrument.symbol, instrument.symbol_coinapi)
-    if open_if_absent(book, account, held, at):
-        _open_basis(book, held, None, at)
+    held = contract_of(book, account, instrument.symbol, instrument.symbol_coinapi, at)
     quantity = -fill.amount if order.side == "SELL" else fill.amount
     post_fill(book, held, quantity, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
     unit = held.unit
-    waiting = PendingTrade(quantity, fill.cash, unit.entries, at.clock, order.key, fill.ordinal, fill.occurred_us)
+    waiting = PendingTrade(
+        quantity, fill.cash, unit.entries, at.clock, order.key, fill.ordinal, fill.occurred_us, order.liquidity
+    )
     unit.pending_trades = [*unit.pending_trades, waiting]
     settle_trades(book, account, held, at)
+
+
+def contract_of(book: Book, account: Account, symbol: str, coinapi: str | None, at: Moment) -> Held:
+    """Return a contract's unit, opened at zero where complete snapshots were seen without it (semantics 4.3)."""
+    held = book.unit(account.name, "contract", symbol, coinapi)
+    if open_if_absent(book, account, held, at):
+        _open_basis(book, held, None, at)
+    return held
 
 
 def settle_trades(book: Book, account: Account, held: Held, at: Moment) -> None:
@@ -115,14 +124,41 @@ def _settle(
     if cash is None:
         _unmodel(book, account, held.unit.code, [terms.settlement_asset], [], "the entry or fill price is not known")
         return
-    if cash:
-        target = leg(book, account, terms.settlement_asset, None, at)
-        slack = Slack(1, CASH_QUANTUM)
+    target = leg(book, account, terms.settlement_asset, None, at)
+    instrument = book.instrument(account.name, held.unit.code)
+    rule = rule_of(book.rules_of(account.name).fees, held.unit.code, None if instrument is None else instrument.type)
+    legs = _legs(fill, terms)
+    if cash or (rule is None and not target.unit.fee.learned):
+        slack = Slack(1 if cash else 0, CASH_QUANTUM if cash else ZERO)
+        slack = slack if rule is not None else slack.plus(legs)
         cause = FILL if premium else REALISED
         # Cash that had to wait is booked as of its fill, as far as the order of entries allows.
         then = Moment(at.seq, at.us, max(fill.clock, target.timeline.clocks[-1]))
         occurred = fill.occurred_us
         post_fill(book, target, cash, then, fill.order, fill.ordinal, occurred_us=occurred, slack=slack, cause=cause)
+    worth, occurred = legs.gained or -legs.given, fill.occurred_us
+    if rule is None:
+        post_fee(book, target, worth, at, fill.order, fill.ordinal, occurred_us=occurred)
+    elif worth:
+        post_scheduled(
+            book,
+            target,
+            rule,
+            abs(worth),
+            at,
+            fill.order,
+            fill.ordinal,
+            kind=fill.liquidity,
+            occurred_us=occurred,
+        )
+
+
+def _legs(fill: PendingTrade, terms: ContractTerms) -> Slack:
+    """Return a fill's worth in the settlement asset, which a fee is a share of."""
+    if not fill.cash:
+        return NOTHING
+    worth = abs(entry_value(fill.quantity, fill.cash, terms)) * (terms.multiplier or ZERO)
+    return legs_of(worth if fill.quantity < 0 else -worth)
 
 
 def mark_touched(book: Book, account: Account, held: Held, terms: ContractTerms | None) -> None:

@@ -8,7 +8,9 @@ from recon.books import coverage
 from recon.books.book import Book, Moment, quantum_of
 from recon.books.contracts import basis_of
 from recon.books.coverage import Account, settle
-from recon.books.reports import lose_sight, take_report
+from recon.books.loosening import WaitingRules, loosened
+from recon.books.people import Person
+from recon.books.reports import account_for, lose_sight, take_report
 from recon.books.rules import HEARTBEAT_BOUND_US, Rules
 from recon.books.sightings import remodel
 from recon.ems.messages import OrderReport, OrderReports, ServerInfo
@@ -123,7 +125,7 @@ def take_reports(book: Book, message: OrderReports, account: Account, at: Moment
         return
     before = at.clock - book.rules_of(account.name).settlement_window_us
     for order in [order for order in book.orders.values() if order.account == account.name]:
-        if order.terminal or order.key in seen or order.unaccounted or order.history_length < 0:
+        if order.over or order.key in seen or order.unaccounted or order.history_length < 0:
             continue
         # A report may cross the snapshot on its way; only what was quiet, or open before a gap, has vanished.
         if order.updated_clock < before or (account.gap_seq is not None and order.last_seq < account.gap_seq):
@@ -136,6 +138,51 @@ def take_reports(book: Book, message: OrderReports, account: Account, at: Moment
 def _account_of(book: Book, account: Account, report: OrderReport, at: Moment) -> Account:
     """A row's own account goes before its wrapper's."""
     return account if report.account is None or report.account == account.name else book.account(report.account, at)
+
+
+def put_in_force(book: Book, rules: Rules, seq: int) -> None:
+    """Put the rules of an event in force; what waited before is overtaken."""
+    take_rules(book, rules)
+    book.clock.rules_seq, book.clock.waiting_seq, book.rules_waiting = seq, 0, None
+
+
+def propose_rules(book: Book, proposed: WaitingRules, at: Moment) -> None:
+    """Let looser rules wait until a second person approves them (semantics 10.2)."""
+    book.clock.waiting_seq, book.rules_waiting = at.seq, proposed
+    looser = "; ".join(loosened(book.rules, proposed.rules)) or "nothing"
+    message = f"rules wait for approval; looser under them: {looser}"
+    book.find(None, at, "rules_wait", proposed.digest, message)
+
+
+def decide_rules(book: Book, by: Person, digest: str | None, at: Moment, *, approved: bool) -> None:
+    """Put waiting rules in force, or drop them, as a person decides."""
+    proposed, verb = book.rules_waiting, "approve" if approved else "reject"
+    refused = None
+    if proposed is None or proposed.digest != digest:
+        refused = f"the rules that wait are {proposed.digest if proposed else 'none'}"
+    elif approved and not by.authenticated:
+        refused = f"{by.login} is a login that people share"
+    if proposed is None or refused is not None:
+        message = f"{by.shown} asked to {verb} rules {digest}, refused: {refused}"
+        book.find(None, at, "decision_refused", digest or "", message)
+    elif approved:
+        put_in_force(book, proposed.rules, proposed.seq)
+        book.find(None, at, "rules_approved", proposed.digest, f"{by.shown} approved them; they are in force from here")
+    else:
+        book.clock.waiting_seq, book.rules_waiting = 0, None
+        book.find(None, at, "rules_rejected", proposed.digest, f"{by.shown} rejected them; the old ones stay in force")
+
+
+def settle_order(book: Book, by: Person, name: str | None, key: str | None, outcome: str | None, at: Moment) -> None:
+    """Settle an order that is not accounted for by a person's word: its units may agree again (semantics 7)."""
+    account, order = book.accounts.get(name or ""), book.orders.get((name or "", key or ""))
+    if account is None or order is None or not order.unaccounted:
+        message = f"{by.shown} asked to settle order {key}, refused: no such order is unaccounted for"
+        book.find(name, at, "decision_refused", key or "", message)
+        return
+    order.settled = True
+    account_for(book, account, order, at)
+    book.find(name, at, "order_settled", order.key, f"{by.shown} settled it: {outcome or 'no outcome is told'}")
 
 
 def take_rules(book: Book, rules: Rules) -> None:

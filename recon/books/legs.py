@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from recon.books.book import Book, Moment
 from recon.books.coverage import Account
+from recon.books.fees import FEE_DIGITS, FEE_QUANTUM, rates_of, rule_of
 from recon.books.fills import Fill
 from recon.books.homes import home_of
 from recon.books.instruments import Instrument
 from recon.books.orders import Order
+from recon.books.rules import FeeRule
 from recon.books.timeline import NOTHING, Slack
-from recon.books.units import FILL, OPENING, Held, post
-from recon.exact import ZERO
+from recon.books.units import FEE, FILL, OPENING, Held, post
+from recon.exact import ONE, ZERO, divide
+
+#: A third asset's price moves between the fill and the rate last reported: a fee paid in it is known to this share.
+THIRD_ASSET_SHARE: Final = Decimal("0.02")
 
 
 def post_spot(
@@ -25,12 +31,107 @@ def post_spot(
         account.pairs = {**account.pairs, instrument.symbol: (base.unit.code, quote.unit.code)}
         book.touch(account)
     sign = -1 if order.side == "SELL" else 1
-    post_fill(book, base, sign * fill.amount, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
-    if fill.cash is not None:
-        slack = Slack(1, blur)
-        cash = -sign * fill.cash
-        post_fill(book, quote, cash, at, order.key, fill.ordinal, occurred_us=fill.occurred_us, slack=slack)
+    amount = sign * fill.amount
+    cash = None if fill.cash is None else -sign * fill.cash
+    rule = rule_of(book.rules_of(account.name).fees, instrument.symbol, instrument.type)
+    for held, moved, slack in (
+        (base, amount, NOTHING if rule else legs_of(amount)),
+        (quote, cash, Slack(1, blur) if rule else legs_of(cash or ZERO, rounded=1, blur=blur)),
+    ):
+        if moved is None:
+            continue
+        post_fill(book, held, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us, slack=slack)
+        if rule is None:
+            post_fee(book, held, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
+    if rule is not None and fill.cash is not None:
+        _post_scheduled(book, account, order, fill, rule, (base, quote), at)
     return quote.unit.code
+
+
+def _post_scheduled(
+    book: Book, account: Account, order: Order, fill: Fill, rule: FeeRule, pair: tuple[Held, Held], at: Moment
+) -> None:
+    """Post the fee that the venue's schedule names for a spot fill, where it is taken (semantics 8.5)."""
+    base, quote = pair
+    cash = fill.cash or ZERO
+    target, worth, rough = quote, cash, ZERO
+    if rule.asset == "base" or (rule.asset == "received" and order.side != "SELL"):
+        target, worth = base, fill.amount
+    elif rule.asset not in {"quote", "received"}:
+        target = leg(book, account, rule.asset, None, at)
+        if not quote.unit.rate_usd or not target.unit.rate_usd:
+            return
+        worth = divide(cash * quote.unit.rate_usd, target.unit.rate_usd, FEE_DIGITS)
+        rough = worth * THIRD_ASSET_SHARE
+    post_scheduled(
+        book,
+        target,
+        rule,
+        worth,
+        at,
+        order.key,
+        fill.ordinal,
+        kind=order.liquidity,
+        occurred_us=fill.occurred_us,
+        rough=rough,
+    )
+
+
+def post_scheduled(
+    book: Book,
+    held: Held,
+    rule: FeeRule,
+    worth: Decimal,
+    at: Moment,
+    order: str,
+    ordinal: int,
+    *,
+    kind: str | None,
+    occurred_us: int,
+    rough: Decimal = ZERO,
+) -> None:
+    """Post a scheduled fee on what a fill is worth in a unit; what the schedule leaves open is blur."""
+    middle, half = rates_of(rule, kind)
+    cost = divide(middle * worth, ONE, FEE_DIGITS)
+    slack = Slack(1, half * worth + abs(middle) * rough + FEE_QUANTUM)
+    post_fill(
+        book,
+        held,
+        -cost,
+        at,
+        order,
+        ordinal,
+        occurred_us=occurred_us,
+        slack=slack,
+        cause=FEE,
+        certainty="inferred",
+    )
+
+
+def legs_of(amount: Decimal, *, rounded: int = 0, blur: Decimal = ZERO) -> Slack:
+    """Return what one leg may lose."""
+    return Slack(rounded, blur, amount, ZERO) if amount > 0 else Slack(rounded, blur, ZERO, -amount)
+
+
+def post_fee(
+    book: Book, held: Held, leg_amount: Decimal, at: Moment, order: str, ordinal: int | None, *, occurred_us: int
+) -> None:
+    """Post the fee that a leg is expected to cost, once the unit's rate is learned (semantics 8.5)."""
+    cost = held.unit.fee.of(leg_amount)
+    if cost:
+        slack = Slack(1, FEE_QUANTUM)
+        post_fill(
+            book,
+            held,
+            -cost,
+            at,
+            order,
+            ordinal,
+            occurred_us=occurred_us,
+            slack=slack,
+            cause=FEE,
+            certainty="inferred",
+        )
 
 
 def post_late_cash(
@@ -39,8 +140,9 @@ def post_late_cash(
     """Post cash that became known after its quantity was booked (semantics 2.4)."""
     quote = leg(book, account, instrument.quote or "", instrument.quote_coinapi, at)
     amount = cash if order.side == "SELL" else -cash
-    slack = Slack(1, order.cash_resolution)
+    slack = legs_of(amount, rounded=1, blur=order.cash_resolution)
     post_fill(book, quote, amount, at, order.key, None, occurred_us=at.us, slack=slack)
+    post_fee(book, quote, amount, at, order.key, None, occurred_us=at.us)
 
 
 def post_fill(
@@ -54,13 +156,14 @@ def post_fill(
     occurred_us: int,
     slack: Slack = NOTHING,
     cause: str = FILL,
+    certainty: str = "exact",
 ) -> None:
     """Post one entry that follows from a fill."""
     entry = post(
         held,
         amount,
         cause=cause,
-        certainty="exact",
+        certainty=certainty,
         seq=at.seq,
         clock=at.clock,
         occurred_us=occurred_us,
@@ -95,6 +198,7 @@ def open_if_absent(book: Book, account: Account, held: Held, at: Moment) -> bool
     if unit.kind == "asset" and unit.code in account.rows:
         return False
     post_opening(book, held, ZERO, "inferred", at)
+    unit.opening_us = account.started_us  # nothing was there since
     return True
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from recon.books.fees import liquidity
 from recon.ems.messages import FillRow, OrderReport
 from recon.exact import ZERO, resolution, scale
 
@@ -63,11 +64,24 @@ class Order(msgspec.Struct, gc=False):
     #: Whether a row of it is in the store.
     stored: bool = False
     overfilled: bool = False
+    #: Whether it makes or takes liquidity, as far as its kind tells: what it costs depends on it (semantics 8.5).
+    liquidity: str | None = None
+    #: Quantity that trades from outside told of it, and what of that was booked before any report did (10.3).
+    told: Decimal = ZERO
+    ahead: Decimal = ZERO
+    ahead_cash: Decimal = ZERO
+    #: A person has said what became of it while it was not seen; any further report speaks for itself again.
+    settled: bool = False
 
     @property
     def terminal(self) -> bool:
         """Tell whether the order has ended."""
         return self.status in TERMINAL
+
+    @property
+    def over(self) -> bool:
+        """Tell whether nothing more is expected of it, by its reports or by a person's word."""
+        return self.settled or self.terminal
 
 
 def key_of(report: OrderReport, generation: int) -> str | None:
@@ -136,6 +150,7 @@ def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
         last_seq=seq,
         updated_us=0,
         updated_clock=0,
+        liquidity=liquidity(report.time_in_force, report.exec_inst),
     )
 
 

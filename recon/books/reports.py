@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from recon.books import orders as o
+from recon.books.ahead import take_back
 from recon.books.book import Book, BookedFill, Contradiction, Moment
 from recon.books.coverage import Account, settle
 from recon.books.derivatives import post_contract
@@ -15,6 +16,7 @@ from recon.books.homes import home_of
 from recon.books.instruments import Instrument, from_report
 from recon.books.legs import post_late_cash, post_spot
 from recon.books.orders import Order
+from recon.books.recent import Disagreement, with_disagreement, with_order
 from recon.books.units import Held
 from recon.ems.messages import FillRow, OrderReport
 from recon.ems.times import parse_time
@@ -37,6 +39,9 @@ def take_report(book: Book, account: Account, report: OrderReport, at: Moment, *
     if o.learn_ids(order, report):
         book.add_order(order)
         book.changes.orders[account.name, order.key] = order
+    if order.settled:
+        order.settled = False
+        book.changes.orders[account.name, order.key] = order
     if not o.is_further(order, report):
         return order
     symbol = report.symbol or report.symbol_coinapi or ""
@@ -49,6 +54,8 @@ def take_report(book: Book, account: Account, report: OrderReport, at: Moment, *
     o.join(order, report, seq=at.seq, recorded_us=at.us, clock=at.clock, digits=digits)
     book.add_order(order)
     book.changes.orders[account.name, order.key] = order
+    account.open_orders = with_order(account.open_orders, order)
+    book.touch(account)
     if first and _was_before(report, account, initial=initial):
         order.before_opening = order.booked = order.amount_filled
         order.booked_cash = order.cash_total
@@ -56,9 +63,18 @@ def take_report(book: Book, account: Account, report: OrderReport, at: Moment, *
     if report.fills and o.list_disagrees(order.amount_filled, order.avg_px, report.fills):
         message = f"the list of fills sums to {order.amount_filled}, its cash does not agree with avg_px {order.avg_px}"
         book.find(account.name, at, "fills_disagree", order.key, message)
+        _remember_disagreement(account, order, report.fills, at)
     if order.amount_filled > order.booked or order.cash_pending:
         book_order(book, account, order, report.fills, at)
     return order
+
+
+def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...], at: Moment) -> None:
+    """Keep how much cash the list of fills and the average price differ by: if the list is right, it is missing."""
+    listed = sum(((row.amount or ZERO) * (row.price or ZERO) for row in rows), ZERO)
+    off = listed - order.amount_filled * (order.avg_px or ZERO)
+    latest = Disagreement(at.seq, order.key, order.symbol or "", off if order.side == "SELL" else -off)
+    account.disagreements = with_disagreement(account.disagreements, latest)
 
 
 def _order_of(book: Book, account: Account, report: OrderReport, at: Moment) -> Order | None:
@@ -148,6 +164,11 @@ def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, 
         else:
             post_contract(book, account, order, instrument, fill, at)
         book.changes.fills.append(BookedFill(order=order, fill=fill, cash_asset=cash_asset, seq=at.seq))
+    if order.ahead and fills:
+        take_back(book, account, order, instrument, fills, at)
+    if fills and fills[-1].price:
+        account.prices = {**account.prices, instrument.symbol: fills[-1].price}
+        book.touch(account)
     if instrument.spot and order.cash_pending != was_pending:
         home = home_of(instrument.quote or "", instrument.quote_coinapi, account.rows, book.rules_of(account.name))
         withhold(book, book.unit(account.name, "asset", home.unit), order.key, on=order.cash_pending)

@@ -89,9 +89,12 @@ entries: Final = Table(
     Column("running", Numeric, nullable=False),
     Column("rounded", Integer, nullable=False),
     Column("blur", Numeric, nullable=False),
+    Column("leg", Numeric, nullable=False),
     Column("order_key", Text),
     Column("ordinal", Integer),
     Column("break_id", Text),
+    Column("replaces", BigInteger),
+    Column("fact", Text),
 )
 
 units: Final = Table(
@@ -129,6 +132,23 @@ findings: Final = Table(
     Column("kind", Text, nullable=False),
     Column("about", Text, nullable=False),
     Column("message", Text, nullable=False),
+)
+
+facts: Final = Table(
+    "facts",
+    metadata,
+    *edition_key(),
+    Column("account", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("fact", Text, nullable=False),
+    Column("unit_kind", Text),
+    Column("unit", Text, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("order_key", Text),
 )
 
 coverage: Final = Table(

@@ -15,6 +15,7 @@ from recon.books.derivatives import mark_touched
 from recon.books.homes import home_of
 from recon.books.instruments import from_row
 from recon.books.observations import Observation, is_authoritative, read_position, read_positions
+from recon.books.recent import with_lock
 from recon.books.reports import book_order
 from recon.books.units import REHOMED, Held, post
 from recon.ems.messages import BalanceRow, Balances, PositionRow, Positions, Symbols
@@ -51,6 +52,7 @@ def _take_balance(book: Book, account: Account, row: BalanceRow, at: Moment) -> 
         rehome(book, account, at)
     held = book.unit(account.name, "asset", code, row.asset_coinapi)
     unit = held.unit
+    unit.locks = with_lock(unit.locks, unit.locked, row.locked, at.seq, at.us)
     unit.available, unit.locked = row.available, row.locked
     unit.rate_usd = row.rate_usd if row.rate_usd is not None else unit.rate_usd
     book.changes.units[held.key] = held
@@ -154,6 +156,7 @@ def _sight_position(
     unit = held.unit
     if len(rows) == 1:
         unit.reported_avg_entry_price = rows[0].avg_entry_price
+        unit.liquidation_price = rows[0].liquidation_price or unit.liquidation_price
     book.changes.units[held.key] = held
     if not values:
         return

@@ -9,11 +9,12 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from recon.books import schema
+from recon.books import facts_store, schema
 from recon.books.book import Book, Changes, quantum_of
 from recon.books.contracts import average_price
 from recon.books.coverage import Account
 from recon.books.instruments import Instrument
+from recon.books.legs import legs_of
 from recon.books.orders import Order
 from recon.books.timeline import KEPT_BEHIND, MAX_KEPT, Slack, Timeline
 from recon.books.units import OF_FILLS, OPENING, Held, Unit, UnitKey
@@ -30,7 +31,8 @@ _unit: Final = msgspec.msgpack.Decoder(Unit).decode
 _ENTRIES: Final = """
 SELECT k.account, k.kind, k.unit, e.entry_no, e.seq, e.clock,
        (extract(epoch FROM e.occurred_at) * 1000000)::bigint, e.cause, e.amount::text,
-       e.rounded, e.blur::text
+       e.rounded, e.blur::text, e.leg::text,
+       e.break_id IS NOT NULL OR e.replaces IS NOT NULL
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS k(account, kind, unit, after)
 CROSS JOIN LATERAL (
     SELECT * FROM recon_store.entries AS t
@@ -78,6 +80,7 @@ def load(connection: Connection, book: Book, edition: int, *, lows: Mapping[Unit
         _load_timelines(connection, book, edition, [unit for unit in loaded if unit.entries], lows)
         for held in book.units.values():
             held.timeline.quantum = quantum_of(book, held.unit)
+            held.timeline.fee_half = held.unit.fee.half
 
 
 def _load_timelines(
@@ -86,22 +89,25 @@ def _load_timelines(
     if not units:
         return
     columns = [[unit.account for unit in units], [unit.kind for unit in units], [unit.code for unit in units]]
-    after = [lows.get(unit.key, 0) - KEPT_BEHIND - 2 for unit in units]
+    after = [lows.get(unit.key, 0) - KEPT_BEHIND - 2 - unit.explanations for unit in units]
     rows: dict[UnitKey, list[_Kept]] = {}
     with cursor_of(connection) as cursor:
         cursor.execute(_ENTRIES, (*columns, after, book.gateway, edition, 2 * MAX_KEPT))
-        for account, kind, code, number, seq, clock, occurred, cause, amount, rounded, blur in cursor:
-            row = _Kept(number, seq, clock, occurred, cause, Decimal(amount), Slack(rounded, Decimal(blur)))
+        for account, kind, code, number, seq, clock, occurred, cause, amount, rounded, blur, leg, explains in cursor:
+            slack = legs_of(Decimal(leg), rounded=rounded, blur=Decimal(blur))
+            row = _Kept(number, seq, clock, occurred, cause, Decimal(amount), slack, in_every_cut=explains)
             rows.setdefault((account, kind, code), []).append(row)
     for key, entries in rows.items():
         held = book.units[key]
         unit = held.unit
-        flows = [entry for entry in entries if entry.cause != OPENING]
+        flows = [entry for entry in entries if entry.cause != OPENING and not entry.in_every_cut]
         total = unit.fills + unit.explained - sum((entry.amount for entry in flows), ZERO)
         explained = unit.explained - sum((entry.amount for entry in flows if entry.cause not in OF_FILLS), ZERO)
         slack = Slack(
             unit.slack.rounded - sum(entry.slack.rounded for entry in flows),
             unit.slack.blur - sum((entry.slack.blur for entry in flows), ZERO),
+            unit.slack.gained - sum((entry.slack.gained for entry in flows), ZERO),
+            unit.slack.given - sum((entry.slack.given for entry in flows), ZERO),
         )
         held.timeline = Timeline(entries[0].number - 1, total, explained, slack)
         for entry in flows:
@@ -126,6 +132,7 @@ class _Kept(NamedTuple):
     cause: str
     amount: Decimal
     slack: Slack
+    in_every_cut: bool
 
 
 def load_orders(
@@ -176,6 +183,7 @@ def save(connection: Connection, book: Book, edition: int, changes: Changes) -> 
     rows = [_unit_row(book, held) for held in changes.units.values()]
     write(connection, schema.units, fixed, _UNIT, rows, on_conflict="update")
     _save_findings(connection, fixed, changes)
+    facts_store.save(connection, fixed, changes.facts)
     last = {(row.account, row.from_seq): row for row in changes.intervals}
     rows = [
         (row.account, row.from_seq, row.until_seq, row.from_us, row.until_us, row.state, row.reason)
@@ -229,7 +237,8 @@ _FILL: Final = (
 )  # fmt: skip
 _ENTRY: Final = (
     "account", "unit_kind", "unit", "entry_no", "seq", "clock", "occurred_at", "recorded_at", "cause", "certainty",
-    "amount", "running", "rounded", "blur", "order_key", "ordinal", "break_id",
+    "amount", "running", "rounded", "blur", "leg", "order_key", "ordinal", "break_id",
+    "replaces", "fact",
 )  # fmt: skip
 _UNIT: Final = (
     "account", "unit_kind", "unit", "coinapi", "value", "opening", "fills", "explained", "available", "locked",
@@ -262,7 +271,7 @@ def _order_row(order: Order) -> tuple[Cell, ...]:
         order.first_seq,
         order.last_seq,
         order.updated_us,
-        order.waiting or not order.terminal,
+        order.waiting or not order.over,
         _pack(order),
     )
 
@@ -310,9 +319,12 @@ def _entry_rows(changes: Changes) -> list[tuple[Cell, ...]]:
             str(entry.running),
             entry.slack.rounded,
             str(entry.slack.blur),
+            str(entry.slack.gained or -entry.slack.given),
             entry.order,
             entry.ordinal,
             entry.break_id,
+            entry.replaces,
+            entry.fact,
         )
         for entry in changes.entries
     ]

@@ -26,10 +26,21 @@ _HALF: Final = Decimal("0.5")
 
 
 class Slack(msgspec.Struct, frozen=True, gc=False):
-    """What cash entries up to some point may have lost: how many the venue may have rounded, and other blur in all."""
+    """What entries up to some point may have lost: cash entries that may have been rounded, other blur, and legs.
+
+    `gained` and `given` are the legs received and paid, which a fee may have been a share of.
+    """
 
     rounded: int = 0
     blur: Decimal = ZERO
+    gained: Decimal = ZERO
+    given: Decimal = ZERO
+
+    def plus(self, other: Slack) -> Slack:
+        """Add what further entries may lose."""
+        return Slack(
+            self.rounded + other.rounded, self.blur + other.blur, self.gained + other.gained, self.given + other.given
+        )
 
 
 #: No cash entry, no loss.
@@ -39,7 +50,20 @@ NOTHING: Final = Slack()
 class Timeline:
     """Running totals after each kept entry; parallel lists, because this is the hottest data there is."""
 
-    __slots__ = ("blurs", "clocks", "explained", "numbers", "occurred", "quantum", "rounded", "seqs", "totals")
+    __slots__ = (
+        "blurs",
+        "clocks",
+        "explained",
+        "fee_half",
+        "gained",
+        "given",
+        "numbers",
+        "occurred",
+        "quantum",
+        "rounded",
+        "seqs",
+        "totals",
+    )
 
     def __init__(
         self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Slack = NOTHING
@@ -53,6 +77,10 @@ class Timeline:
         self.explained = [explained]
         self.rounded = [slack.rounded]
         self.blurs = [slack.blur]
+        self.gained = [slack.gained]
+        self.given = [slack.given]
+        #: How far off a learned fee may be, as a share of the legs.
+        self.fee_half = ZERO
         #: Smallest step of the unit's reports as known now, 0 while unknown.
         self.quantum = ZERO
 
@@ -69,11 +97,20 @@ class Timeline:
         if slack is NOTHING:
             self.rounded.append(self.rounded[-1])
             self.blurs.append(self.blurs[-1])
+            self.gained.append(self.gained[-1])
+            self.given.append(self.given[-1])
         else:
             self.rounded.append(self.rounded[-1] + slack.rounded)
             self.blurs.append(self.blurs[-1] + slack.blur if slack.blur else self.blurs[-1])
+            self.gained.append(self.gained[-1] + slack.gained if slack.gained else self.gained[-1])
+            self.given.append(self.given[-1] + slack.given if slack.given else self.given[-1])
         if len(self.numbers) > 2 * MAX_KEPT:
             self._drop(MAX_KEPT)
+
+    def shift(self, amount: Decimal) -> None:
+        """Let every cut hold an explanation of what every report since has shown: none of them fits more or less."""
+        self.totals = [total + amount for total in self.totals]
+        self.explained = [total + amount for total in self.explained]
 
     def last(self) -> int:
         """Return the position of the newest cut."""
@@ -93,14 +130,20 @@ class Timeline:
 
     def slack(self, position: int) -> Slack:
         """Return what all cash entries up to a position may have lost."""
-        return Slack(self.rounded[position], self.blurs[position])
+        return Slack(self.rounded[position], self.blurs[position], self.gained[position], self.given[position])
 
     def lost_since(self, mark: Slack, position: int) -> Decimal:
         """Return what cash entries between a mark and a position may have lost, at most (semantics 6)."""
         rounded, blur = self.rounded[position] - mark.rounded, self.blurs[position] - mark.blur
+        if self.fee_half:
+            blur += self.fee_half * self.legs_since(mark, position)
         if rounded <= 0 and blur <= 0:
             return ZERO
         return rounded * self.quantum * _HALF + blur
+
+    def legs_since(self, mark: Slack, position: int) -> Decimal:
+        """Return the legs, received and paid, of what was filled between a mark and a position."""
+        return self.gained[position] - mark.gained + self.given[position] - mark.given
 
     def trim(self, number: int) -> None:
         """Forget what lies well before entry `number`; done now and then, because it costs."""
@@ -116,3 +159,4 @@ class Timeline:
         del self.numbers[:count], self.seqs[:count], self.clocks[:count], self.occurred[:count]
         del self.totals[:count], self.explained[:count]
         del self.rounded[:count], self.blurs[:count]
+        del self.gained[:count], self.given[:count]

@@ -13,6 +13,8 @@ from typing import Final, Literal
 import msgspec
 
 from recon.books.contracts import Basis
+from recon.books.fees import FeeModel
+from recon.books.recent import LockChange
 from recon.books.timeline import NOTHING, Slack, Timeline
 from recon.exact import ZERO
 
@@ -25,6 +27,7 @@ REALISED: Final = "realised"
 REHOMED: Final = "rehomed"
 ROUNDING: Final = "rounding"
 UNMODELLED: Final = "unmodelled"
+FEE: Final = "fee"
 #: Causes that are what our own orders did; all other causes explain drift.
 OF_FILLS: Final = frozenset({FILL, REALISED, REHOMED})
 
@@ -48,6 +51,10 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     order: str | None = None
     ordinal: int | None = None
     break_id: str | None = None
+    #: The entry of the same unit that this one takes back, or stands in for.
+    replaces: int | None = None
+    #: External id of the fact that it follows from (semantics 10.3).
+    fact: str | None = None
 
 
 class PendingTrade(msgspec.Struct, frozen=True):
@@ -60,6 +67,8 @@ class PendingTrade(msgspec.Struct, frozen=True):
     order: str
     ordinal: int
     occurred_us: int
+    #: Whether the order makes or takes liquidity, as far as that is known.
+    liquidity: str | None = None
 
 
 class Unit(msgspec.Struct, gc=False):
@@ -72,6 +81,8 @@ class Unit(msgspec.Struct, gc=False):
     opening: Decimal | None = None
     opening_certainty: str | None = None
     opening_number: int = 0
+    #: Log time from which on a fact is not part of the opening; 0 while there is none.
+    opening_us: int = 0
     fills: Decimal = ZERO
     explained: Decimal = ZERO
     entries: int = 0
@@ -94,8 +105,19 @@ class Unit(msgspec.Struct, gc=False):
     locked: Decimal | None = None
     rate_usd: Decimal | None = None
     reported_avg_entry_price: Decimal | None = None
+    #: Contracts: the last price told at which the venue would close it. Assets: how `locked` changed of late.
+    liquidation_price: Decimal | None = None
+    locks: list[LockChange] = []
+    #: What its fills cost beside their price, as far as it is learned (semantics 8.5).
+    fee: FeeModel = FeeModel()
+    #: Inferred fees that no single fill is known to have cost, signed.
+    fees_unattributed: Decimal = ZERO
+    #: Whether any were booked in sum: then single ones are estimates that others make up for.
+    fees_estimated: bool = False
     rounding_day: int = 0
     rounding_today: Decimal = ZERO
+    #: How many of its entries explain a break, or make an earlier one surer, and so are in every cut.
+    explanations: int = 0
 
     @property
     def key(self) -> UnitKey:
@@ -134,13 +156,22 @@ def post(
     order: str | None = None,
     ordinal: int | None = None,
     break_id: str | None = None,
+    replaces: int | None = None,
+    fact: str | None = None,
+    moves: Decimal | None = None,
 ) -> Entry:
-    """Add an entry to a unit and return it. An opening is no part of the flow that cuts are taken from."""
+    """Add an entry to a unit and return it. An opening is no part of the flow that cuts are taken from.
+
+    Neither is what explains a break (`break_id`), nor what makes an earlier entry surer (`replaces`): it was in every
+    report since, so it is in every cut (semantics 7). `moves` is what cuts move by where that is not the amount: of two
+    entries of which one takes the other's place, only the difference.
+    """
     unit = held.unit
     unit.entries += 1
     unit.last_seq = seq
     if cause == OPENING:
         unit.opening, unit.opening_certainty, unit.opening_number = amount, certainty, unit.entries
+        unit.opening_us = occurred_us
     else:
         explains = cause not in OF_FILLS
         if explains:
@@ -148,9 +179,18 @@ def post(
         else:
             unit.fills += amount
         if slack is not NOTHING:
-            unit.slack = Slack(unit.slack.rounded + slack.rounded, unit.slack.blur + slack.blur)
-        unit.last_clock = clock
-        held.timeline.append(unit.entries, seq, clock, occurred_us, amount, slack, explains=explains)
+            unit.slack = unit.slack.plus(slack)
+        if cause == FEE and order is None and certainty == "inferred":
+            unit.fees_unattributed += amount
+            unit.fees_estimated = unit.fees_estimated or fact is None
+        if break_id is not None or replaces is not None:
+            unit.explanations += 1
+            moved = amount if moves is None else moves
+            if moved:
+                held.timeline.shift(moved)
+        else:
+            unit.last_clock = clock
+            held.timeline.append(unit.entries, seq, clock, occurred_us, amount, slack, explains=explains)
     return Entry(
         account=unit.account,
         kind=unit.kind,
@@ -168,4 +208,6 @@ def post(
         order=order,
         ordinal=ordinal,
         break_id=break_id,
+        replaces=replaces,
+        fact=fact,
     )

@@ -1,11 +1,13 @@
-"""The three roles that recon knows, and how they come to be (design 6).
+"""The four roles that recon knows, and how they come to be (design 6).
 
 * `recon_owner` owns the schemas and runs migrations; nothing else acts as it.
 * `recon_service` is what `recon run` acts as: EXECUTE on append, SELECT on events, read and write on
   projections.
 * `recon_analyst` reads the views of schema `recon`, under time limits of its own.
+* `recon_operator` reads them too, and records decisions and facts. Nobody logs in as it: each person's own login is a
+  member, because who decided is told by the login (semantics 10.1).
 
-They may log in themselves (the embedded server does so), or other logins may be members of them.
+The other three may log in themselves (the embedded server does so), or other logins may be members of them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from recon.errors import DatabaseError, WrongRole
 OWNER: Final = "recon_owner"
 SERVICE: Final = "recon_service"
 ANALYST: Final = "recon_analyst"
-ROLES: Final = (OWNER, SERVICE, ANALYST)
+OPERATOR: Final = "recon_operator"
+ROLES: Final = (OWNER, SERVICE, ANALYST, OPERATOR)
 
 #: Schema of the tables, and of the views that are public.
 STORE_SCHEMA: Final = "recon_store"
@@ -43,6 +46,7 @@ _CREATE: Final = {
         f"ALTER ROLE {ANALYST} SET idle_in_transaction_session_timeout = '{ANALYST_IDLE_IN_TRANSACTION}'",
         f"ALTER ROLE {ANALYST} SET idle_session_timeout = '{ANALYST_IDLE_SESSION_TIMEOUT}'",
     ),
+    OPERATOR: (f"CREATE ROLE {OPERATOR} NOLOGIN",),
 }
 
 

@@ -124,6 +124,14 @@ def string(text: bytes, field: Field) -> str | None:
     return None
 
 
+def words(text: bytes, field: Field) -> tuple[str, ...] | str | None:
+    """Read a list of texts, or a single one; whatever else it is says nothing, and is no matter (protocol 5)."""
+    if text[:1] == b'"':
+        return string(text, field)
+    members = [bytes(member) for member in elements(text) or ()]
+    return tuple(word for word in (string(member, field) for member in members if member[:1] == b'"') if word)
+
+
 def anything(text: bytes, field: Field) -> str | None:
     """Read a string as such and anything else as its JSON text; it is for people and is never parsed."""
     if text == b"null":

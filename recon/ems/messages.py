@@ -122,6 +122,7 @@ class OrderReport(
     side: str | None = None
     order_type: str | None = None
     time_in_force: str | None = None
+    exec_inst: tuple[str, ...] | str | None = None
     status: str | None = None
     history: tuple[StatusStep, ...] = ()
     fills: tuple[FillRow, ...] = ()

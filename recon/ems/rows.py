@@ -36,6 +36,7 @@ _READERS: Final[dict[object, Reader]] = {
     str | None: fields.string,
     Decimal | None: fields.number,
     bool | None: fields.flag,
+    tuple[str, ...] | str | None: fields.words,
     tuple[StatusStep, ...]: fields.history,
     tuple[FillRow, ...]: fields.fills,
 }

@@ -7,6 +7,7 @@ report failure instead of guessing. Only the instrument's type always comes from
 from __future__ import annotations
 
 import re
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
@@ -70,6 +71,22 @@ def is_derivative(kind: InstrumentType | None) -> bool:
 def is_spot(kind: InstrumentType | None) -> bool:
     """Tell whether a fill of this type moves two assets."""
     return kind is InstrumentType.SPOT
+
+
+def expiry(symbol_coinapi: str | None) -> date | None:
+    """Return the day on which a future or option ends by its id, None where the id names none.
+
+    The day is the first YYMMDD term behind base and quote; an asset's own underscore may shift it (`THB_1INCH`).
+    """
+    if instrument_type(symbol_coinapi) not in {InstrumentType.FUTURES, InstrumentType.OPTION}:
+        return None
+    for term in (symbol_coinapi or "").split("_")[4:]:
+        if len(term) == 6 and term.isascii() and term.isdigit():
+            try:
+                return date(2000 + int(term[:2]), int(term[2:4]), int(term[4:]))
+            except ValueError:
+                continue
+    return None
 
 
 def spot_pair(symbol_coinapi: str | None) -> tuple[str, str] | None:

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -68,9 +68,7 @@ _TERMINATE_OURS: Final = f"""
         AND l.classid::bigint = (key >> 32) & 4294967295 AND l.objid::bigint = key & 4294967295
         AND a.application_name = %s AND a.usename = current_user AND a.pid <> pg_backend_pid()
 """  # noqa: S608 - constants of our own
-_RULES: Final = """
-    SELECT payload FROM recon_store.log_events WHERE gateway = %s AND kind = 'rules' ORDER BY seq DESC LIMIT 1
-"""
+_RULES: Final = "SELECT recon_store.rules_in_force(%s), recon_store.rules_waiting(%s)"
 _HEAD: Final = "SELECT coalesce(max(seq), 0) FROM recon_store.log_events WHERE gateway = %s"
 
 
@@ -78,6 +76,14 @@ def lease_name(gateway: str, writer: UUID) -> str:
     """Return the application name by which a writer's backends are known."""
     shown = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in gateway)
     return f"recon lease {shown[:MAX_NAMED_GATEWAY]} {writer.hex}"
+
+
+class Standing(NamedTuple):
+    """Where a log stands: its last position (0: empty), its rules in force, and those that wait for a person."""
+
+    head: int
+    rules: bytes | None
+    waiting: bytes | None
 
 
 class Lease:
@@ -129,16 +135,17 @@ class Lease:
             self.close()
             raise database_error(error, f"appending to the log of gateway {self.gateway!r}") from error
 
-    def standing(self) -> tuple[int, bytes | None]:
-        """Return the log's last position (0: empty) and its last rules event, None where there is none."""
+    def standing(self) -> Standing:
+        """Return where the log stands."""
         connection = self._own()
         try:
             head = connection.execute(_HEAD, (self.gateway,)).fetchone()
-            rules = connection.execute(_RULES, (self.gateway,), binary=True).fetchone()
+            rules = connection.execute(_RULES, (self.gateway, self.gateway), binary=True).fetchone()
         except psycopg.Error as error:
             self.close()
             raise database_error(error, f"reading the log of gateway {self.gateway!r}") from error
-        return head[0] if head else 0, None if rules is None else bytes(rules[0])
+        in_force, waiting = rules or (None, None)
+        return Standing(head[0] if head else 0, in_force, waiting)
 
     def close(self) -> None:
         """Give the lease back, and the connection; harmless when there is none."""

@@ -27,8 +27,8 @@ import trio
 from recon.errors import AppendRefused, DatabaseError, LeaseLost, ReconError
 from recon.log.append import Appended
 from recon.log.buffer import Buffer
-from recon.log.events import RULES, TICK, NewEvent
-from recon.log.lease import Lease
+from recon.log.events import RULES, RULES_PROPOSED, TICK, NewEvent
+from recon.log.lease import Lease, Standing
 from recon.log.offload import Offload
 from recon.log.tick import Heartbeat, tick_payload
 
@@ -83,6 +83,10 @@ def _ignore(_: object) -> None:
     pass
 
 
+def _never(_: bytes, __: bytes) -> bool:
+    return False
+
+
 class Recorder:
     """One writer of one gateway's log; it lives from one acquiring of the lease to its loss."""
 
@@ -94,6 +98,7 @@ class Recorder:
         offload: Offload,
         heartbeats: HeartbeatSource,
         rules: bytes | None,
+        loosens: Callable[[bytes, bytes], bool] = _never,
         now: Callable[[], datetime],
         pending: Callable[[], bool] = lambda: False,
         on_appended: Callable[[int], None] = _ignore,
@@ -103,14 +108,16 @@ class Recorder:
     ) -> None:
         """Prepare; `stand_by` and then `run` do the work.
 
-        `rules` is the canonical rules document, None where none is to be recorded. `pending` tells whether time
-        alone may decide something, `on_appended` is told the log's last position after each batch.
+        `rules` is the canonical rules document, None where none is to be recorded; `loosens` tells whether it lets
+        pass what the one before did not, and so has to wait for a person. `pending` tells whether time alone may
+        decide something, `on_appended` is told the log's last position after each batch.
         """
         self._lease = lease
         self._buffer = buffer
         self._offload = offload
         self._heartbeats = heartbeats
         self._rules = rules
+        self._loosens = loosens
         self._now = now
         self._pending = pending
         self._on_appended = on_appended
@@ -143,14 +150,25 @@ class Recorder:
         except BaseException:
             self._lease.close()
             raise
-        head, rules = standing
-        if self._rules is not None and self._rules != rules:
-            self._in_hand = [NewEvent(RULES, self._rules, self._now())]
+        self._in_hand = self._changed_rules(standing)
         self._last_tick = trio.current_time()
-        self._log.info("lease acquired", head=head, rules_changed=bool(self._in_hand))
-        self._tell("recording", head=head)
+        self._log.info("lease acquired", head=standing.head, rules=[event.kind for event in self._in_hand])
+        self._tell("recording", head=standing.head)
 
-    async def _try_stand(self) -> tuple[int, bytes | None] | None:
+    def _changed_rules(self, standing: Standing) -> list[NewEvent]:
+        """Return our rules where they are not in the log yet: proposed where they loosen what is in force.
+
+        Rules that wait are overtaken by any others, so that nobody approves what is no longer wanted.
+        """
+        latest = standing.rules if standing.waiting is None else standing.waiting
+        if self._rules is None or self._rules == latest:
+            return []
+        looser = standing.rules is not None and self._loosens(standing.rules, self._rules)
+        if looser:
+            self._log.warning("the settings loosen rules: the old ones stay in force until somebody approves the new")
+        return [NewEvent(RULES_PROPOSED if looser else RULES, self._rules, self._now())]
+
+    async def _try_stand(self) -> Standing | None:
         """Ask for the lease; return where the log stands, None when the lease is not ours yet."""
         try:
             if await self._call(self._lease.try_acquire):

@@ -22,6 +22,7 @@ TABLES: Final[tuple[Table, ...]] = (
     books.entries,
     books.units,
     books.findings,
+    books.facts,
     books.coverage,
     reconciliation.comparisons,
     reconciliation.breaks,

@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from recon.books import happenings
+from recon.books import happenings, outside
 from recon.books import rules as rules_
 from recon.books.book import Book, Contradiction, Moment
+from recon.books.loosening import waiting
 from recon.books.reports import touched_units
 from recon.books.sightings import take_balances, take_positions, take_symbols
 from recon.ems.decode import decode
@@ -22,13 +24,24 @@ from recon.ems.messages import Balances, Decoded, OrderReports, Positions, Rejec
 from recon.exact import exact
 from recon.log import events
 from recon.log.events import Event, microseconds
+from recon.reconciliation import decisions
+from recon.reconciliation.decisions import Decision
 from recon.reconciliation.engine import Engine
 
 #: The version of everything that the fold does; a change of results is a change of version (design 3, editions).
-VERSION: Final = 1
+VERSION: Final = 2
 
 _OWN: Final = frozenset(
-    {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.RULES}
+    {
+        events.SESSION_OPENED,
+        events.SESSION_CLOSED,
+        events.SESSION_FAILED,
+        events.TICK,
+        events.RULES,
+        events.RULES_PROPOSED,
+        events.DECISION,
+        events.FACT,
+    }
 )
 _note: Final = msgspec.json.Decoder(happenings.SessionNote).decode
 _tick: Final = msgspec.json.Decoder(happenings.Tick).decode
@@ -39,6 +52,10 @@ class Read(msgspec.Struct, frozen=True, gc=False):
 
     event: Event
     decoded: Decoded | None
+
+
+#: How an event is read: as it stands, or, for a question, with other rules in the place of those that were in force.
+Reading = Callable[[Event], Read]
 
 
 def read(event: Event) -> Read:
@@ -68,10 +85,13 @@ class Fold:
         us = microseconds(event.recorded_at)
         at = Moment(event.seq, us, book.clock.pass_to(us))
         book.now = at
-        if self.engine.restless:
+        if self.engine.restless or self.engine.accepted_until is not None:
             self.engine.advance(at)
         if event.kind in _OWN:
+            rules = book.rules
             self._take_own(event, at, previous_us)
+            if book.rules is not rules:
+                self.engine.judge_again(at)
         elif item.decoded is None:
             book.find(event.account, at, "unreadable", event.kind, "the frame is not UTF-8 JSON that can be read")
         else:
@@ -90,9 +110,26 @@ class Fold:
             elif event.kind == events.TICK:
                 happenings.tick(book, _tick(event.payload), at)
             elif event.kind == events.RULES:
-                happenings.take_rules(book, rules_.parse(event.payload))
+                happenings.put_in_force(book, rules_.parse(event.payload), event.seq)
+            elif event.kind == events.RULES_PROPOSED:
+                happenings.propose_rules(book, waiting(event.payload, event.seq), at)
+            elif event.kind == events.FACT:
+                self.engine.take_fact(outside.parse(event.payload), at)
+            elif event.kind == events.DECISION:
+                self._decide(decisions.parse(event.payload), at)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             book.find(event.account, at, "unreadable", event.kind, f"the event is not of its kind's shape: {error}")
+
+    def _decide(self, decision: Decision, at: Moment) -> None:
+        book, by = self.book, decision.by
+        match decision.action:
+            case "settle_order":
+                happenings.settle_order(book, by, decision.account, decision.order, decision.outcome, at)
+            case "approve_rules" | "reject_rules":
+                approved = decision.action == "approve_rules"
+                happenings.decide_rules(book, by, decision.rules_digest, at, approved=approved)
+            case _:
+                self.engine.decide(decision, at)
 
     def _take_frame(self, event: Event, decoded: Decoded, at: Moment) -> None:
         book, message = self.book, decoded.message

@@ -8,33 +8,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from recon.books import schema as books
 from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
 from recon.log.read import head
-from recon.projection.digest import TABLES, digest_of
+from recon.projection.digest import digest_of
+from recon.projection.editions import (
+    BATCH_EVENTS,
+    Progress,
+    alone,
+    delete_edition,
+    delete_retired,
+    fold_to,
+    new_edition,
+)
 from recon.projection.fold import VERSION
 from recon.projection.step import Step, current_edition, lock, step
 from recon.projection.working import WorkingSet
 
 #: The candidate is folded without the lock until it is at most this many events behind.
 NEAR_EVENTS: Final = 2000
-#: Events folded in one transaction of a rebuild.
-BATCH_EVENTS: Final = 5000
-#: Rows of an old edition deleted in one transaction.
-DELETE_ROWS: Final = 20_000
-
-Progress = Callable[[int, int], None]
 
 
 class RebuildResult(msgspec.Struct, frozen=True):
@@ -64,10 +64,9 @@ def rebuild(url: str, gateway: str, *, progress: Progress | None = None) -> Rebu
 
 
 def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> RebuildResult:
-    with _alone(engine, gateway):
-        _retire_left_over(engine, gateway)
+    with alone(engine, gateway, "building"):
         with engine.begin() as connection:
-            edition = _new_edition(connection, gateway)
+            edition = new_edition(connection, gateway, "building")
         switched = False
         try:
             working = _fold_until_near(engine, gateway, edition, progress)
@@ -75,44 +74,9 @@ def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> Rebuild
             switched = result.switched
         finally:
             if not switched:
-                _delete_edition(engine, gateway, edition)
-        _delete_retired(engine, gateway)
+                delete_edition(engine, gateway, edition)
+        delete_retired(engine, gateway)
         return result
-
-
-@contextmanager
-def _alone(engine: Engine, gateway: str) -> Iterator[None]:
-    """Hold the gateway's rebuild lock on a connection of its own; it ends with the connection."""
-    with engine.connect() as connection, cursor_of(connection) as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended('recon.rebuild:' || %s, 0))", (gateway,))
-        row = cursor.fetchone()
-        connection.commit()
-        if row is None or not row[0]:
-            raise ProjectionError(f"gateway {gateway!r} is being rebuilt already; wait for that to end")
-        yield
-
-
-def _retire_left_over(engine: Engine, gateway: str) -> None:
-    """Whoever was building an edition without holding the lock has died."""
-    with engine.begin() as connection, cursor_of(connection) as cursor:
-        cursor.execute(
-            "UPDATE recon_store.editions SET state = 'retired' WHERE gateway = %s AND state = 'building'", (gateway,)
-        )
-
-
-def _new_edition(connection: Connection, gateway: str) -> int:
-    current_edition(connection, gateway)
-    with cursor_of(connection) as cursor:
-        cursor.execute(
-            "INSERT INTO recon_store.editions (gateway, edition, fold_version, state)"
-            " SELECT %s, max(edition) + 1, %s, 'building' FROM recon_store.editions WHERE gateway = %s"
-            " RETURNING edition",
-            (gateway, VERSION, gateway),
-        )
-        row = cursor.fetchone()
-    if row is None:  # pragma: no cover - current_edition has made one
-        raise ProjectionError(f"gateway {gateway!r} has no edition to rebuild")
-    return int(row[0])
 
 
 def _fold_until_near(engine: Engine, gateway: str, edition: int, progress: Progress | None) -> WorkingSet | None:
@@ -138,12 +102,8 @@ def _compare_and_switch(
         seq, _, state, version = lock(connection, gateway, current)
         if state != "current":
             raise ProjectionError(f"the current edition of gateway {gateway!r} changed meanwhile; rebuild again")
+        working = fold_to(connection, gateway, edition, working, seq, progress)
         done = working.seq if working is not None else 0
-        while done < seq:
-            folded = step(connection, gateway, working, edition=edition, until=seq, limit=BATCH_EVENTS)
-            working, done = folded.working, folded.seq
-            if progress is not None:
-                progress(done, seq)
         ours, theirs = digest_of(connection, gateway, edition), digest_of(connection, gateway, current)
         same = ours == theirs and done == seq
         if not same and version == VERSION:
@@ -159,34 +119,3 @@ def _compare_and_switch(
                     (wanted, gateway, name),
                 )
     return RebuildResult(gateway=gateway, edition=edition, events=seq, digest=ours, same=same, switched=True)
-
-
-def _delete_retired(engine: Engine, gateway: str) -> None:
-    with engine.begin() as connection, cursor_of(connection) as cursor:
-        cursor.execute("SELECT edition FROM recon_store.editions WHERE gateway = %s AND state = 'retired'", (gateway,))
-        retired = [int(edition) for (edition,) in cursor]
-    for edition in retired:
-        _delete_edition(engine, gateway, edition)
-
-
-def _delete_edition(engine: Engine, gateway: str, edition: int) -> None:
-    """Remove an edition in batches, so that nobody waits for it."""
-    for table in (*TABLES, books.instruments):
-        while _delete_some(engine, table, gateway, edition) == DELETE_ROWS:
-            pass
-    with engine.begin() as connection, cursor_of(connection) as cursor:
-        cursor.execute(
-            "DELETE FROM recon_store.editions WHERE gateway = %s AND edition = %s AND state <> 'current'",
-            (gateway, edition),
-        )
-
-
-def _delete_some(engine: Engine, table: Table, gateway: str, edition: int) -> int:
-    name = f"{table.schema}.{table.name}"
-    with engine.begin() as connection, cursor_of(connection) as cursor:
-        cursor.execute(
-            f"DELETE FROM {name} WHERE ctid = ANY (ARRAY("  # noqa: S608 - our own table's name
-            f"SELECT ctid FROM {name} WHERE gateway = %s AND edition = %s LIMIT %s))",
-            (gateway, edition, DELETE_ROWS),
-        )
-        return cursor.rowcount

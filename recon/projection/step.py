@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
 from recon.log.read import PAGE_EVENTS, page
-from recon.projection.fold import VERSION, read
+from recon.projection.fold import VERSION, Reading, read
 from recon.projection.working import WorkingSet, load
 from recon.reconciliation.breaks import Transition
 
@@ -66,6 +66,7 @@ def step(
     edition: int | None = None,
     until: int | None = None,
     limit: int = PAGE_EVENTS,
+    reading: Reading = read,
     on_transitions: OnTransitions | None = None,
 ) -> Step:
     """Fold the next events of a gateway into an edition (by default the current one), and write the result.
@@ -91,7 +92,7 @@ def step(
     wants = limit if until is None else min(limit, until - seq)
     found = page(connection, gateway, seq, wants) if wants > 0 else []
     if found:
-        reads = [read(event) for event in found]
+        reads = [reading(event) for event in found]
         working.prepare(connection, reads)
         working.fold.fold(reads)
         transitions = working.save(connection, found[-1].seq)

@@ -10,13 +10,17 @@ from sqlalchemy import Connection
 from recon.books import rules as rules_
 from recon.books import store as books_store
 from recon.books.book import Book, Changes, Clock
+from recon.books.facts_store import OrderIds
+from recon.books.loosening import waiting
 from recon.books.orders import Order
+from recon.books.outside import AtHand
 from recon.books.rules import Rules
 from recon.db.raw import cursor_of
 from recon.ems.messages import OrderReports, Symbols
 from recon.exact import exact
 from recon.log import events
 from recon.projection.fold import Fold, Read
+from recon.projection.recall import facts_of, recall, recall_entries
 from recon.reconciliation import store as comparison_store
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.engine import Engine
@@ -53,10 +57,16 @@ class WorkingSet:
         return self.fold.engine
 
     def prepare(self, connection: Connection, reads: list[Read]) -> None:
-        """Load the orders that these events may touch."""
+        """Load the orders that these events may touch, and what facts from outside are held against."""
         book = self.book
-        clients: set[tuple[str, str]] = set()
-        exchanges: set[tuple[str, str]] = set()
+        facts = facts_of(reads)
+        self._prepare_orders(connection, reads, recall(connection, book, self.edition, facts))
+        recall_entries(connection, book, self.edition, facts, reads)
+
+    def _prepare_orders(self, connection: Connection, reads: list[Read], trades: OrderIds) -> None:
+        book = self.book
+        clients = {key for key in trades.client if key not in book.by_client}
+        exchanges = {key for key in trades.exchange if key not in book.by_exchange}
         whole: set[str] = set()
         for item in reads:
             message = None if item.decoded is None else item.decoded.message
@@ -73,6 +83,9 @@ class WorkingSet:
                         exchanges.add((account, row.exchange_order_id))
             elif isinstance(message, Symbols):
                 whole.update(name for name, account in book.accounts.items() if account.waiting)
+            elif item.event.kind == events.DECISION and item.event.account is not None:
+                # An order that a person settles is open still, however long ago it was seen.
+                whole.add(item.event.account)
         if self.whole:
             return
         for name in sorted(whole):
@@ -84,7 +97,7 @@ class WorkingSet:
     def save(self, connection: Connection, seq: int) -> list[Transition]:
         """Write what was folded up to a position, and return the transitions that came of it."""
         book, engine = self.book, self.engine
-        changes, book.changes = book.changes, Changes()
+        changes, book.changes, book.outside = book.changes, Changes(), AtHand()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []
         for key, held in changes.units.items():
@@ -121,7 +134,8 @@ class WorkingSet:
 
 def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock: bytes) -> WorkingSet:
     """Load an edition's working set as it stands at its checkpoint."""
-    book = Book(gateway, _clock(clock) if clock else Clock(), _rules(connection, gateway, seq))
+    book = Book(gateway, _clock(clock) if clock else Clock(), Rules())
+    _load_rules(connection, book)
     comparisons = comparison_store.load(connection, gateway, edition)
     books_store.load(connection, book, edition, lows={key: comparison.low for key, comparison in comparisons.items()})
     engine = Engine(book)
@@ -130,18 +144,16 @@ def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock:
     return WorkingSet(edition, seq, Fold(book, engine))
 
 
-def _rules(connection: Connection, gateway: str, seq: int) -> Rules:
-    """Return the rules in force at a log position: those of the last rules event up to it."""
+def _load_rules(connection: Connection, book: Book) -> None:
+    """Load the rules in force, and those that wait, from the events that brought them."""
+    clock = book.clock
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(
-            "SELECT payload FROM recon_store.log_events WHERE gateway = %s AND kind = %s AND seq <= %s"
-            " ORDER BY seq DESC LIMIT 1",
-            (gateway, events.RULES, seq),
+            "SELECT seq, payload FROM recon_store.log_events WHERE gateway = %s AND seq = ANY(%s::bigint[])",
+            (book.gateway, [clock.rules_seq, clock.waiting_seq]),
         )
-        row = cursor.fetchone()
-    if row is None:
-        return Rules()
-    try:
-        return rules_.parse(row[0])
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        return Rules()
+        payloads: dict[int, bytes] = dict(cursor)
+    if clock.rules_seq:
+        book.rules = rules_.parse(payloads[clock.rules_seq])
+    if clock.waiting_seq:
+        book.rules_waiting = waiting(payloads[clock.waiting_seq], clock.waiting_seq)

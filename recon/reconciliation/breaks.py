@@ -30,6 +30,8 @@ class Transition(msgspec.Struct, frozen=True):
     us: int
     reason: str
     facts: BreakFacts
+    #: Who decided it, where a person did.
+    actor: str | None = None
 
 
 def identity(gateway: str, unit: Unit, origin_seq: int, kind: str = "residual") -> str:
@@ -43,21 +45,26 @@ def case_of(first_break_id: str) -> str:
     return hashlib.sha256(b"case:" + first_break_id.encode()).hexdigest()[:24]
 
 
-def signature(break_: Break) -> tuple[bool, str]:
-    """Return what a recurrence shares with an earlier break of the same unit: its sign and its cause."""
-    return (break_.amount > 0, break_.cause)
+def repeats(earlier: Break, fresh: Break) -> bool:
+    """Tell whether a fresh break is a closed one of its unit again: the same sign, and the same cause (semantics 8.3).
+
+    The earlier one may have opened with another cause than it closed with: what opened beside it told more.
+    """
+    same = fresh.cause in {earlier.cause, earlier.first_cause} and earlier.owns_residual == fresh.owns_residual
+    return same and (earlier.amount > 0) == (fresh.amount > 0)
 
 
 def recurrence(comparison: Comparison, fresh: Break) -> Break | None:
     """Return the closed break that a fresh one repeats, taken out of the closed ones; None where it is new."""
     for index, earlier in enumerate(comparison.closed):
-        if signature(earlier) == signature(fresh) and earlier.owns_residual == fresh.owns_residual:
+        if repeats(earlier, fresh):
             return comparison.closed.pop(index)
     return None
 
 
 def remember_closed(comparison: Comparison, break_: Break) -> None:
-    """Keep a closed break so that a recurrence reopens it, within the named bound."""
+    """Keep a closed break so that a recurrence reopens it, within the named bound; of what was tried, what fits."""
+    break_.tried = [tried for tried in break_.tried if tried.fits]
     comparison.closed = [*comparison.closed, break_][-MAX_CLOSED:]
 
 

@@ -15,11 +15,14 @@ from decimal import Decimal
 from recon.books.observations import Observation
 from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import Held
-from recon.exact import ZERO
-from recon.reconciliation import causes
-from recon.reconciliation.breaks import case_of, identity, partner_case, recurrence, remember_closed
+from recon.exact import ZERO, plain
+from recon.reconciliation import judging
+from recon.reconciliation.breaks import case_of, identity, partner_case, recurrence
+from recon.reconciliation.causes.codes import IN_FLIGHT
+from recon.reconciliation.causes.integrity import contradiction
 from recon.reconciliation.cuts import best, fit, joined, residuals, weigh
-from recon.reconciliation.state import Break, Chain, Hypothesis
+from recon.reconciliation.explaining import put_away
+from recon.reconciliation.state import Break, Chain, Evidence, Hypothesis
 from recon.reconciliation.subject import Found, Subject
 
 
@@ -107,13 +110,8 @@ def clear(subject: Subject, observation: Observation) -> bool:
 
 def close(subject: Subject, known: Break, reason: str) -> None:
     """Clear an open break by data."""
-    comparison = subject.comparison
-    comparison.breaks = [other for other in comparison.breaks if other is not known]
-    known.state, known.closed_us = "cleared", subject.at.us
-    for other in comparison.breaks:
-        if other.id == known.offset_by:
-            other.offset_by = None
-    remember_closed(comparison, known)
+    known.state = "cleared"
+    put_away(subject.comparison, known, subject.at.us)
     subject.transition(known, "cleared", reason)
 
 
@@ -124,7 +122,7 @@ def contradict(subject: Subject, kind: str, order: str, amount: Decimal) -> None
     fresh = Break(
         id=break_id,
         case_id=case_of(break_id),
-        cause=causes.INCONSISTENT_REPORT,
+        cause=contradiction(kind),
         certainty="exact",
         state="open",
         amount=amount,
@@ -137,6 +135,7 @@ def contradict(subject: Subject, kind: str, order: str, amount: Decimal) -> None
         entries=subject.unit.entries,
         owns_residual=False,
         note=f"{kind} of order {order}",
+        evidence=[Evidence(f"{kind} of order {order}, by {plain(amount)}", at.seq, amount)],
     )
     comparison.breaks = [*comparison.breaks, fresh]
     subject.transition(fresh, "opened", fresh.note)
@@ -159,10 +158,11 @@ def _new_break(subject: Subject, candidates: list[Hypothesis], us: int) -> Break
     chosen, owned = best(fitting), subject.comparison.residual
     listed = [candidate for candidate in fitting if candidate.score >= chosen.score - 1]
     break_id = identity(subject.book.gateway, subject.unit, chosen.since_seq)
+    after_seq = _last_fit_before(subject, chosen)
     return Break(
         id=break_id,
         case_id=case_of(break_id),
-        cause=causes.TIMING,
+        cause=IN_FLIGHT,
         certainty="exact" if len(listed) == 1 else "candidate",
         state="pending",
         amount=chosen.residual - owned,
@@ -170,8 +170,9 @@ def _new_break(subject: Subject, candidates: list[Hypothesis], us: int) -> Break
         seen_us=chosen.since_us,
         opened_us=us,
         origin_seq=chosen.since_seq,
-        after_seq=_last_fit_before(subject, chosen),
+        after_seq=after_seq,
         until_seq=chosen.since_seq,
+        after_us=next((known.us for known in subject.comparison.trail if known.seq >= after_seq > 0), 0),
     )
 
 
@@ -202,7 +203,7 @@ def _open(subject: Subject, chain: Chain) -> None:
     comparison.chain = None
     if fresh.id != chain.pending.id:
         dismiss(subject, chain, f"what is left of it is break {fresh.id}")
-    fresh.cause, fresh.note = causes.cause_of(subject.account, unit, after_seq=fresh.after_seq)
+    related = judging.judge(subject, fresh)
     opposite = next(
         (known for known in comparison.breaks if known.owns_residual and known.amount == -fresh.amount), None
     )
@@ -211,7 +212,7 @@ def _open(subject: Subject, chain: Chain) -> None:
         fresh.case_id = opposite.case_id
         subject.transition(opposite, "offset", f"break {fresh.id} is an equal step the other way")
     else:
-        fresh = _recurring(subject, fresh)
+        fresh = _recurring(subject, fresh, related)
     fresh.state, fresh.opened_us, fresh.entries = "open", subject.at.us, unit.entries
     comparison.breaks = [*comparison.breaks, fresh]
     comparison.residual = chosen.residual
@@ -220,18 +221,24 @@ def _open(subject: Subject, chain: Chain) -> None:
     subject.transition(fresh, "opened", fresh.note)
 
 
-def _recurring(subject: Subject, fresh: Break) -> Break:
-    """Return the closed break that a fresh one repeats, opened again and counted; else the fresh one, in its case."""
+def _recurring(subject: Subject, fresh: Break, related: str | None) -> Break:
+    """Return the closed break that a fresh one repeats, opened again and counted; else the fresh one, in its case.
+
+    `related` is the case of the break that its cause rests on.
+    """
     earlier = recurrence(subject.comparison, fresh)
     if earlier is None:
-        fresh.case_id = partner_case(subject.account, subject.unit, fresh, subject.open_breaks()) or fresh.case_id
+        partner = partner_case(subject.account, subject.unit, fresh, subject.open_breaks())
+        fresh.case_id = partner or related or fresh.case_id
         return fresh
     fresh.state, fresh.closed_us = "dismissed", subject.at.us
     subject.transition(fresh, "dismissed", f"a recurrence of break {earlier.id}")
     earlier.occurrences += 1
     earlier.amount, earlier.candidates, earlier.closed_us = fresh.amount, fresh.candidates, None
-    earlier.until_seq, earlier.note, earlier.certainty = fresh.until_seq, fresh.note, fresh.certainty
-    earlier.seen_us = fresh.seen_us
+    earlier.after_seq, earlier.until_seq = fresh.after_seq, fresh.until_seq
+    judging.take_over(earlier, fresh)
+    earlier.seen_us, earlier.after_us = fresh.seen_us, fresh.after_us
+    earlier.explained, earlier.proposal = [], None
     return earlier
 
 

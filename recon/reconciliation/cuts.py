@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -17,7 +18,7 @@ from recon.books.rules import Tolerance
 from recon.books.timeline import Slack
 from recon.books.units import Held
 from recon.exact import ZERO
-from recon.reconciliation.state import MAX_CANDIDATES, MAX_CUTS, Hypothesis
+from recon.reconciliation.state import MAX_CANDIDATES, MAX_CUTS, NEAR_CUTS, ROUGH_FEE, Hypothesis
 from recon.reconciliation.tolerance import total
 
 
@@ -68,13 +69,22 @@ def fit(
 
 def residuals(held: Held, observation: Observation, *, low: int, window: int, opening: Decimal) -> list[Hypothesis]:
     """Return the distinct residuals that an observation allows, oldest cut first."""
-    timeline = held.timeline
     first, last = window_of(held, observation, low, window)
+    return _allowed(held, observation, range(first, last + 1), opening)
+
+
+def near(held: Held, observation: Observation, *, low: int, window: int, opening: Decimal) -> list[Hypothesis]:
+    """Return the distinct residuals that an observation allows at the cuts nearest in time, oldest cut first."""
+    return _allowed(held, observation, sorted(by_distance(held, observation, low, window)[:NEAR_CUTS]), opening)
+
+
+def _allowed(held: Held, observation: Observation, positions: Iterable[int], opening: Decimal) -> list[Hypothesis]:
+    timeline = held.timeline
     found: dict[Decimal, Hypothesis] = {}
-    for position in range(first, last + 1):
+    for position in positions:
         residual = observation.values[0] - opening - timeline.totals[position]
-        number = timeline.numbers[position]
         if residual not in found:
+            number = timeline.numbers[position]
             found[residual] = Hypothesis(
                 residual=residual,
                 low=number,
@@ -95,18 +105,20 @@ def weigh(
     window: int,
     slack: Slack,
     rules: Tolerance,
-    forward: bool = True,
+    floor: int | None = None,
+    fee_share: Decimal = ZERO,
 ) -> list[Hypothesis]:
     """Hold every candidate against an observation; return those that are not worn out, with their new standing.
 
-    `forward` tells whether a candidate's cuts may not go behind its last one.
+    A candidate's cuts may not go behind its last one; where a `floor` is given, not behind that entry. `fee_share`
+    tells which part of the legs filled since a candidate's first cut may be a fee that is not known yet.
     """
     if not candidates:
         return []
-    cuts = _Cuts(held, observation, window, slack, rules)
+    cuts = _Cuts(held, observation, window, slack, rules, fee_share)
     kept: list[Hypothesis] = []
     for candidate in candidates:
-        fitting = cuts.that_fit(candidate.residual, candidate.low if forward else 0)
+        fitting = cuts.that_fit(candidate.residual, candidate.low if floor is None else floor, candidate.origin)
         if not fitting:
             judged = msgspec.structs.replace(candidate, misses=candidate.misses + 1, fitting=False)
         else:
@@ -116,7 +128,7 @@ def weigh(
                 low=held.timeline.numbers[fitting[0]],
                 lag=candidate.lag + lag,
                 fits=candidate.fits + 1,
-                rough=candidate.rough + (not cuts.holds(candidate.residual, position)),
+                rough=candidate.rough + cuts.roughness(candidate.residual, position),
                 fitting=True,
             )
             if margin >= candidate.margin:
@@ -133,7 +145,10 @@ def weigh(
 class _Cuts:
     """The cuts that one observation may have seen, sorted by what the books held, for asking many residuals."""
 
-    def __init__(self, held: Held, observation: Observation, window: int, slack: Slack, rules: Tolerance) -> None:
+    def __init__(
+        self, held: Held, observation: Observation, window: int, slack: Slack, rules: Tolerance, fee_share: Decimal
+    ) -> None:
+        self._fee_share = fee_share
         self._timeline = timeline = held.timeline
         self._observation = observation
         self._window = window
@@ -144,9 +159,10 @@ class _Cuts:
         first, last = window_of(held, observation, 0, window)
         self._order = sorted(range(first, last + 1), key=timeline.totals.__getitem__)
         self._totals = [timeline.totals[position] for position in self._order]
+        self._nearest = by_distance(held, observation, 0, window)[:NEAR_CUTS] if fee_share else []
         self._lost = timeline.lost_since(slack, last)
 
-    def that_fit(self, residual: Decimal, low: int) -> list[int]:
+    def that_fit(self, residual: Decimal, low: int, origin: int) -> list[int]:
         """Return the positions not before entry `low` that fit a residual, the earliest first; exact ones go alone."""
         for value in self._observation.values:
             wanted = value - self._opening - residual
@@ -160,6 +176,18 @@ class _Cuts:
             close = exact or [position for position in near if self._is_close(position, wanted, value)]
             if close:
                 return close
+        return self._that_fit_but_for_fees(residual, low, origin) if self._fee_share else []
+
+    def _that_fit_but_for_fees(self, residual: Decimal, low: int, origin: int) -> list[int]:
+        """Return the nearest position in time that fits if a fee not known yet was taken since a candidate began."""
+        timeline, share = self._timeline, self._fee_share
+        mark, earliest = timeline.slack(timeline.at(origin)), timeline.at(low)
+        for value in self._observation.values:
+            wanted = value - self._opening - residual
+            for position in self._nearest:
+                fees = share * abs(timeline.legs_since(mark, position))
+                if position >= earliest and abs(timeline.totals[position] - wanted) <= fees:
+                    return [position]
         return []
 
     def nearest(self, positions: list[int]) -> tuple[int, int, int]:
@@ -175,10 +203,13 @@ class _Cuts:
                 next_nearest = min(lag, next_nearest)
         return found, nearest, next_nearest - nearest
 
-    def holds(self, residual: Decimal, position: int) -> bool:
-        """Tell whether a cut fits a residual exactly."""
-        expected = self._opening + residual + self._timeline.totals[position]
-        return expected in self._observation.values
+    def roughness(self, residual: Decimal, position: int) -> int:
+        """Tell how well a cut that fits does so: 0 exactly, 1 within tolerance, ROUGH_FEE with a fee not known yet."""
+        offset = self._opening + residual
+        values = self._observation.values
+        if offset + self._timeline.totals[position] in values:
+            return 0
+        return 1 if any(self._is_close(position, value - offset, value) for value in values) else ROUGH_FEE
 
     def _is_close(self, position: int, wanted: Decimal, value: Decimal) -> bool:
         difference = abs(self._timeline.totals[position] - wanted)
@@ -187,6 +218,18 @@ class _Cuts:
 
     def _tolerance(self, value: Decimal, expected: Decimal, lost: Decimal) -> Decimal:
         return total(self._rules, reported=value, expected=expected, slack=lost, rate_usd=self._rate)
+
+
+def by_distance(held: Held, observation: Observation, low: int, window: int) -> list[int]:
+    """Return the positions that an observation may have seen, the nearest in time first, of equals the newest."""
+    timeline, seen = held.timeline, observation.clock
+    first, last = window_of(held, observation, low, window)
+
+    def lag(position: int) -> int:
+        until = timeline.clocks[position + 1] if position < timeline.last() else seen
+        return max(seen - until, timeline.clocks[position] - seen, 0)
+
+    return sorted(range(last, first - 1, -1), key=lag)
 
 
 def joined(candidates: list[Hypothesis], fresh: list[Hypothesis]) -> list[Hypothesis]:

@@ -11,11 +11,14 @@ from decimal import Decimal
 
 from recon.books.book import Book, Moment
 from recon.books.observations import Observation
+from recon.books.outside import TRADE, Fact
 from recon.books.units import Held, UnitKey
-from recon.reconciliation import chains, openings
+from recon.reconciliation import chains, decisions, judging, late_facts, learning, openings
 from recon.reconciliation.breaks import Transition
+from recon.reconciliation.decisions import Decision, Target
 from recon.reconciliation.state import ADVANCE_US, MAX_QUEUE, Comparison
 from recon.reconciliation.subject import Subject
+from recon.reconciliation.trade_facts import take_trade
 
 
 class Engine:
@@ -29,6 +32,9 @@ class Engine:
         self.transitions: list[Transition] = []
         #: Units that time alone may decide.
         self.restless: dict[UnitKey, Held] = {}
+        #: Units with a break that is accepted, and when the first acceptance ends.
+        self.accepted: dict[UnitKey, Held] = {}
+        self.accepted_until: int | None = None
         #: The last time, in steps of ADVANCE_US, that log time was asked.
         self.asked = book.clock.clock // ADVANCE_US
         book.on_modelled = self.modelled
@@ -46,6 +52,7 @@ class Engine:
         self.comparisons[held.key] = comparison
         if comparison.restless:
             self.restless[held.key] = held
+        self._watch(held, comparison)
 
     def observe(self, held: Held, observation: Observation, at: Moment) -> None:
         """Take one observation of a unit."""
@@ -58,7 +65,7 @@ class Engine:
         elif held.unit.opening is None:
             if not openings.run_ahead(subject, observation):
                 _wait(subject, observation)
-        elif comparison.queue or comparison.chain is not None or comparison.rebase:
+        elif comparison.queue or comparison.chain is not None or comparison.rebase or comparison.calibrating:
             _wait(subject, observation)
         else:
             found = subject.fit(observation)
@@ -78,6 +85,9 @@ class Engine:
 
     def advance(self, at: Moment) -> None:
         """Let log time decide what it can: observations whose window is over, chains that nothing more is said of."""
+        if self.accepted_until is not None and at.us >= self.accepted_until:
+            for key in sorted(self.accepted):
+                self._mark(self._subject(self.accepted[key], at))
         asked = at.clock // ADVANCE_US
         if asked == self.asked:
             return
@@ -117,16 +127,75 @@ class Engine:
         chains.mend(subject, kind, order)
         self._mark(subject)
 
+    def decide(self, decision: Decision, at: Moment) -> None:
+        """Take a person's decision about breaks; one that names a break which is not there is a finding."""
+        named: dict[str, Target] = {}
+        wanted = dict.fromkeys(decision.breaks)
+        for key, comparison in self.comparisons.items():
+            pending = [] if comparison.chain is None else [comparison.chain.pending]
+            for known in (*comparison.closed, *pending, *comparison.breaks):
+                if known.id in wanted:
+                    named[known.id] = Target(self._subject(self.book.units[key], at), known)
+        for break_id in wanted:
+            if break_id not in named:
+                message = f"{decision.by.shown} asked to {decision.action} break {break_id}, which is not at hand"
+                self.book.find(decision.account, at, "decision_without_break", break_id, message)
+        targets = [named[break_id] for break_id in wanted if break_id in named]
+        decisions.decide(decision, targets)
+        for target in targets:
+            self._mark(target.subject)
+
+    def take_fact(self, fact: Fact, at: Moment) -> None:
+        """Take what is known from outside, and explain by it what it explains (semantics 10.3)."""
+        touched: dict[UnitKey, Subject] = {}
+
+        def subject_of(held: Held) -> Subject:
+            return touched.setdefault(held.key, self._subject(held, at))
+
+        (take_trade if fact.fact == TRADE else late_facts.take)(self.book, fact, at, subject_of)
+        for subject in touched.values():
+            self._mark(subject)
+
     def _subject(self, held: Held, at: Moment) -> Subject:
         return Subject(self.book, held, self.of(held), at, self.transitions.append, self.comparisons.get)
 
+    def judge_again(self, at: Moment) -> None:
+        """Name the causes of all active breaks again: something from outside changed, the rules say."""
+        for key in sorted(key for key, comparison in self.comparisons.items() if comparison.breaks):
+            self._judge_again(self.book.units[key], at)
+
+    def _judge_again(self, held: Held, at: Moment) -> None:
+        if judging.judge_again(self._subject(held, at)):
+            self.changed[held.key] = held
+
     def _mark(self, subject: Subject) -> None:
+        for beside in subject.beside:
+            self._judge_again(self.book.units[beside], subject.at)
+        if subject.comparison.breaks:
+            judging.reconsider(subject)
         key = subject.held.key
         self.changed[key] = subject.held
+        if subject.comparison.breaks or key in self.accepted:
+            decisions.expire(subject)
+            self._watch(subject.held, subject.comparison)
         if subject.comparison.restless:
             self.restless[key] = subject.held
         else:
             self.restless.pop(key, None)
+
+    def _watch(self, held: Held, comparison: Comparison) -> None:
+        """Remember when the next acceptance ends."""
+        if any(known.acceptance is not None for known in comparison.breaks):
+            self.accepted[held.key] = held
+        elif self.accepted.pop(held.key, None) is None:
+            return
+        ends = [
+            known.acceptance.until_us
+            for key in self.accepted
+            for known in self.comparisons[key].breaks
+            if known.acceptance is not None
+        ]
+        self.accepted_until = min(ends, default=None)
 
 
 def _note(comparison: Comparison, observation: Observation) -> None:
@@ -151,7 +220,7 @@ def _wait(subject: Subject, observation: Observation) -> None:
 def _catch_up(subject: Subject) -> None:
     """Agree with whatever waits and fits by now, in order, unless a chain is to be judged with all its cuts."""
     comparison = subject.comparison
-    if comparison.chain is not None or subject.unit.opening is None or comparison.rebase:
+    if comparison.chain is not None or subject.unit.opening is None or comparison.rebase or comparison.calibrating:
         return
     while comparison.queue:
         found = subject.fit(comparison.queue[0])
@@ -163,7 +232,7 @@ def _catch_up(subject: Subject) -> None:
 def _judge(subject: Subject, observation: Observation) -> None:
     """Decide on an observation whose window is over: its cuts are all known now."""
     comparison = subject.comparison
-    if subject.unit.opening is None:
+    if subject.unit.opening is None or comparison.calibrating:
         openings.weigh_opening(subject, observation)
         return
     if comparison.rebase:
@@ -171,6 +240,10 @@ def _judge(subject: Subject, observation: Observation) -> None:
         return
     found = subject.fit(observation)
     if found is None and chains.clear(subject, observation):
+        return
+    if found is None and learning.accounts_for(subject, observation):
+        if comparison.chain is not None:
+            chains.dismiss(subject, comparison.chain, "what is missing is what fills cost")
         return
     if comparison.chain is not None:
         chains.go_on(subject, comparison.chain, observation, found)

@@ -7,7 +7,10 @@ from decimal import Decimal
 import msgspec
 
 from recon.books.coverage import Account
+from recon.books.rules import AccountRules
 from recon.books.units import Held, Unit
+from recon.reconciliation.ageing import business_us
+from recon.reconciliation.severity import Severity, severity
 from recon.reconciliation.state import Break, Comparison
 from recon.reconciliation.verdicts import judge
 
@@ -40,16 +43,23 @@ class BreakFacts(msgspec.Struct, frozen=True):
     observed_us: int | None
     cut_seq: int | None
     books_us: int
+    #: Business time since the origin in microseconds, and how much the break matters.
+    age_us: int = 0
+    severity: Severity = "info"
 
 
-def facts_of(held: Held, comparison: Comparison, account: Account, break_: Break, us: int) -> BreakFacts:
-    """Read the facts of a unit from the books as they stand at a log time, in microseconds."""
+def facts_of(
+    held: Held, comparison: Comparison, account: Account, break_: Break, us: int, rules: AccountRules
+) -> BreakFacts:
+    """Read the facts of a unit from the books as they stand at a log time, in microseconds, under some rules."""
     unit = held.unit
     observed = comparison.observed_us is not None
     reported, opening = comparison.reported, unit.opening
     fills = comparison.cut_total - comparison.cut_explained
     expected = opening + fills if opening is not None and observed else None
     drift = reported - expected if reported is not None and expected is not None else None
+    worth = amount_usd(unit, break_.amount)
+    age_us = business_us(break_.seen_us, us, cutoff_minute=rules.cutoff_minute, business_days=rules.business_days)
     return BreakFacts(
         coinapi=unit.coinapi,
         reported=reported,
@@ -60,7 +70,7 @@ def facts_of(held: Held, comparison: Comparison, account: Account, break_: Break
         opening=opening,
         in_flight=unit.fills - fills if observed else None,
         rate_usd=unit.rate_usd,
-        amount_usd=amount_usd(unit, break_.amount),
+        amount_usd=worth,
         judgement=judge(unit, comparison),
         unmodelled=unit.unmodelled,
         withheld=tuple(unit.withheld),
@@ -69,6 +79,8 @@ def facts_of(held: Held, comparison: Comparison, account: Account, break_: Break
         observed_us=comparison.observed_us,
         cut_seq=comparison.cut_seq if observed else None,
         books_us=us,
+        age_us=age_us,
+        severity=severity(worth, age_us, break_.cause, material_usd=rules.material_usd),
     )
 
 

@@ -7,27 +7,31 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from recon.reconciliation.state import BreakState
 
 #: Steps that follow from data.
-DataStep = Literal["opened", "cleared", "dismissed", "offset", "caused", "explained", "expired"]
+DataStep = Literal["opened", "cleared", "dismissed", "offset", "caused", "explained", "reduced", "expired"]
 #: Steps that people decide.
 PersonStep = Literal["assign", "comment", "investigate", "propose", "approve", "reject", "accept", "reopen"]
 Step = DataStep | PersonStep
+PERSON_STEPS: Final = frozenset(get_args(PersonStep))
 
 #: States of a break that still owns its residual; a pending one does not yet.
-ACTIVE: Final = frozenset({"open", "assigned", "investigating", "proposed", "accepted"})
-OVER: Final = frozenset({"explained", "resolved", "cleared", "dismissed"})
-_ALL: Final = ACTIVE | OVER | {"pending"}
+ACTIVE: Final[frozenset[BreakState]] = frozenset({"open", "assigned", "investigating", "proposed", "accepted"})
+OVER: Final[frozenset[BreakState]] = frozenset({"explained", "resolved", "cleared", "dismissed"})
+_PENDING: Final[frozenset[BreakState]] = frozenset({"pending"})
+_ALL: Final = ACTIVE | OVER | _PENDING
 
 #: (step, from, to); None: the state stays as it is.
-TRANSITIONS: Final[tuple[tuple[Step, frozenset[str], BreakState | None], ...]] = (
+TRANSITIONS: Final[tuple[tuple[Step, frozenset[BreakState], BreakState | None], ...]] = (
     ("opened", frozenset({"pending", "cleared", "dismissed", "explained", "resolved"}), "open"),
-    ("dismissed", frozenset({"pending"}), "dismissed"),
+    ("dismissed", _PENDING, "dismissed"),
     ("cleared", ACTIVE, "cleared"),
-    ("explained", ACTIVE | {"pending"}, "explained"),
+    ("explained", ACTIVE | _PENDING, "explained"),
+    # A part of it is explained; what is left stays open.
+    ("reduced", ACTIVE, "open"),
     ("offset", ACTIVE, None),
     ("caused", ACTIVE, None),
     ("expired", frozenset({"accepted"}), "open"),
@@ -39,12 +43,11 @@ TRANSITIONS: Final[tuple[tuple[Step, frozenset[str], BreakState | None], ...]] =
     ("approve", frozenset({"proposed"}), "resolved"),
     ("reject", frozenset({"proposed"}), "investigating"),
     ("accept", frozenset({"open", "assigned", "investigating"}), "accepted"),
-    ("reopen", frozenset({"accepted"}), "open"),
-    ("reopen", frozenset({"explained", "resolved"}), "open"),
+    ("reopen", frozenset({"accepted", "explained", "resolved"}), "open"),
 )
 
 
-def next_state(step: Step, state: BreakState) -> BreakState | None:
+def next_state(step: str, state: BreakState) -> BreakState | None:
     """Return the state that a step leads to, None where the step is not allowed from here."""
     for name, sources, target in TRANSITIONS:
         if name == step and state in sources:

@@ -19,10 +19,11 @@ from recon.books.observations import Observation
 from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import UNMODELLED
 from recon.exact import ZERO
-from recon.reconciliation.cuts import residuals, weigh
+from recon.reconciliation import learning
+from recon.reconciliation.cuts import near, weigh
 from recon.reconciliation.state import (
-    MAX_CANDIDATES,
     MAX_HEARD,
+    MAX_OPENINGS,
     OPENING_HITS,
     OPENING_LEAD,
     OPENING_TURNS,
@@ -74,7 +75,7 @@ def weigh_opening(subject: Subject, observation: Observation) -> None:
     known = {candidate.residual for candidate in comparison.opening}
     fresh = [
         msgspec.structs.replace(candidate, fits=0, low=0)
-        for candidate in residuals(held, observation, low=0, window=window, opening=ZERO)
+        for candidate in near(held, observation, low=_floor(subject), window=window, opening=subject.opening)
         if candidate.residual not in known
     ]
     for earlier in comparison.heard:
@@ -82,8 +83,9 @@ def weigh_opening(subject: Subject, observation: Observation) -> None:
     candidates = _weighed(subject, observation, [*comparison.opening, *fresh])
     comparison.heard = [*comparison.heard, observation][-MAX_HEARD:]
     if not candidates:  # all worn out: begin anew with what this one allows
-        candidates, comparison.heard = residuals(held, observation, low=0, window=window, opening=ZERO), [observation]
-    comparison.opening = sorted(candidates, key=partial(_cost, window=window))[:MAX_CANDIDATES]
+        candidates = near(held, observation, low=_floor(subject), window=window, opening=subject.opening)
+        comparison.heard = [observation]
+    comparison.opening = sorted(candidates, key=partial(_cost, window=window))[:MAX_OPENINGS]
     if comparison.opening_since is None:
         comparison.opening_since = observation.clock
 
@@ -96,8 +98,19 @@ def _weighed(subject: Subject, observation: Observation, candidates: list[Hypoth
         window=subject.window,
         slack=subject.comparison.slack,
         rules=subject.tolerance,
-        forward=False,
+        floor=_floor(subject),
+        fee_share=_fee_share(subject),
     )
+
+
+def _floor(subject: Subject) -> int:
+    """Return the entry that cuts may not go behind: fees are booked with fills from there on."""
+    return subject.comparison.low if subject.comparison.calibrating else 0
+
+
+def _fee_share(subject: Subject) -> Decimal:
+    """Return which part of the legs may be a fee that is not known yet."""
+    return ZERO if subject.unit.fee.learned else subject.rules.learn_fees_up_to
 
 
 def _cost(candidate: Hypothesis, window: int) -> int:
@@ -112,11 +125,14 @@ def _cost(candidate: Hypothesis, window: int) -> int:
 def settle_opening(subject: Subject) -> None:
     """Fix the opening once a confirmed candidate is well ahead, or things are quiet."""
     comparison, unit, timeline, at = subject.comparison, subject.unit, subject.timeline, subject.at
-    if unit.opening is not None:
+    if unit.opening is not None and not comparison.calibrating:
         comparison.opening = []
         return
     chosen = _decided(subject)
     if chosen is None:
+        return
+    if comparison.calibrating:
+        learning.calibrated(subject, chosen)
         return
     comparison.opening, comparison.heard, comparison.front, comparison.opening_since = [], [], None, None
     comparison.low = chosen.low
@@ -173,10 +189,12 @@ def _standing(subject: Subject) -> Hypothesis | None:
         return None
     close: Hypothesis | None = None
     for candidate in comparison.opening:
-        left = abs(reported - candidate.residual - timeline.totals[-1])
+        left = abs(reported - subject.opening - candidate.residual - timeline.totals[-1])
         if not left:
             return candidate
-        lost = timeline.lost_since(timeline.slack(timeline.at(candidate.origin)), timeline.last())
+        mark = timeline.slack(timeline.at(candidate.origin))
+        lost = timeline.lost_since(mark, timeline.last())
+        lost += _fee_share(subject) * timeline.legs_since(mark, timeline.last())
         if close is None and left <= computed(reported, lost):
             close = candidate
     return close

@@ -1,4 +1,4 @@
-"""The tables of reconciliation; migrations/versions/0002_books.py makes them."""
+"""The tables of reconciliation; migrations/versions/0002_books.py makes them, 0006_life.py adds to them."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ breaks: Final = Table(
     Column("offset_by", Text),
     Column("rules_version", Integer, nullable=False),
     Column("note", Text, nullable=False),
+    Column("assignee", Text),
+    Column("origin_at", DateTime(timezone=True), nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("tried", JSONB, nullable=False),
+    Column("proposal", JSONB),
+    Column("accepted_until", DateTime(timezone=True)),
+    Column("accepted_amount", Numeric),
+    Column("severity", Text),
+    Column("explained_amount", Numeric, nullable=False),
 )
 
 break_history: Final = Table(
@@ -66,4 +75,5 @@ break_history: Final = Table(
     Column("amount", Numeric, nullable=False),
     Column("cause", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("actor", Text),
 )

@@ -31,6 +31,11 @@ MAX_GAP_WINDOWS: Final = 12
 MAX_HEARD: Final = 32
 #: An observation that an opening fits only within tolerance counts as far away as this share of a window.
 ROUGH_SHARE: Final = 4
+#: One that it fits only if a fee not known yet was taken counts as so many of those.
+ROUGH_FEE: Final = 3
+#: Cuts of one report that an opening is looked for at, the nearest in time; and candidates that are carried.
+NEAR_CUTS: Final = 12
+MAX_OPENINGS: Final = 48
 #: How far ahead of all others an opening's best candidate must be while things are in motion, in windows of lag.
 OPENING_LEAD: Final = 4
 #: Agreements remembered per unit, to find the origin of a break.
@@ -69,7 +74,7 @@ class Hypothesis(msgspec.Struct, gc=False):
     price: Decimal | None = None
     fits: int = 1
     misses: int = 0
-    #: How many of the fits were not exact, but within tolerance.
+    #: How many of the fits were not exact but within tolerance; one with a fee not known yet counts ROUGH_FEE times.
     rough: int = 0
     #: How far in time, in all, the cuts that fit were from their observations: the truth is seldom far.
     lag: int = 0
@@ -110,6 +115,7 @@ class Agreement(msgspec.Struct, frozen=True, gc=False):
     seq: int
     clock: int
     value: Decimal
+    us: int = 0
 
 
 class Left(msgspec.Struct, frozen=True, gc=False):
@@ -153,6 +159,17 @@ class Acceptance(msgspec.Struct, frozen=True, gc=False):
 
     until_us: int
     amount: Decimal
+    #: When it was accepted: a break that opened on the unit since then adds to the drift.
+    since_us: int = 0
+
+
+class Explained(msgspec.Struct, frozen=True, gc=False):
+    """An entry that explains a break, or a part of it, by its number; a reopening reverses it."""
+
+    cause: str
+    certainty: str
+    amount: Decimal
+    number: int = 0
 
 
 class Break(msgspec.Struct, gc=False):
@@ -181,9 +198,23 @@ class Break(msgspec.Struct, gc=False):
     note: str = ""
     evidence: list[Evidence] = []
     tried: list[Tried] = []
+    #: How sure the cause is (`causes.context.Strength`; 0: not judged), and which one it opened with.
+    strength: int = 0
+    first_cause: str = ""
+    #: The order of ours that the cause rests on, and where that was last heard of.
+    order: tuple[str, int] | None = None
     assignee: str | None = None
     proposal: Proposal | None = None
     acceptance: Acceptance | None = None
+    #: What is explained of it since it last opened; while it is active `amount` is what is left.
+    explained: list[Explained] = []
+    #: Log time of `after_seq`; 0: since the opening.
+    after_us: int = 0
+
+    @property
+    def explained_amount(self) -> Decimal:
+        """Return what entries explain of it, signed like its amount."""
+        return sum((part.amount for part in self.explained), ZERO)
 
 
 class Chain(msgspec.Struct, gc=False):
@@ -196,10 +227,24 @@ class Chain(msgspec.Struct, gc=False):
     pending: Break
 
 
+class FeeTrail(msgspec.Struct, frozen=True, gc=False):
+    """What fills cost since the last agreement, as reports that fit no more tell it: legs and cost, added up."""
+
+    gained: Decimal
+    given: Decimal
+    cost: Decimal
+
+
 class Comparison(msgspec.Struct, gc=False):
     """The state of one unit's comparison, and the last result of it."""
 
+    #: What open breaks own, and `learning`.
     residual: Decimal = ZERO
+    #: Fees taken while their rate was being learned, which are not booked yet; negative where they cost.
+    learning: Decimal = ZERO
+    #: What fills cost is known now; what they cost before is being looked for, like an opening.
+    calibrating: bool = False
+    fee_trail: list[FeeTrail] = []
     low: int = 0
     #: Slack of the books at the last agreement; tolerance grows from there.
     slack: Slack = Slack()

@@ -28,9 +28,10 @@ _COMPARISON: Final = (
 _BREAK: Final = (
     "id", "case_id", "account", "unit_kind", "unit", "cause", "certainty", "state", "amount", "amount_usd",
     "candidates", "opened_at", "closed_at", "after_seq", "until_seq", "occurrences", "owns_residual", "offset_by",
-    "rules_version", "note",
+    "rules_version", "note", "assignee", "origin_at", "evidence", "tried", "proposal", "accepted_until",
+    "accepted_amount", "severity", "explained_amount",
 )  # fmt: skip
-_HISTORY: Final = ("id", "seq", "number", "event", "at", "state", "amount", "cause", "reason")
+_HISTORY: Final = ("id", "seq", "number", "event", "at", "state", "amount", "cause", "reason", "actor")
 
 
 def load(connection: Connection, gateway: str, edition: int) -> dict[UnitKey, Comparison]:
@@ -97,7 +98,20 @@ def _break_row(transition: Transition) -> tuple[Cell, ...]:
         known.offset_by,
         causes.VERSION,
         known.note,
+        known.assignee,
+        known.seen_us,
+        _json(known.evidence),
+        _json(known.tried),
+        None if known.proposal is None else _json(known.proposal),
+        None if known.acceptance is None else known.acceptance.until_us,
+        None if known.acceptance is None else str(known.acceptance.amount),
+        transition.facts.severity,
+        str(known.explained_amount),
     )
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _history_rows(transitions: list[Transition]) -> list[tuple[Cell, ...]]:
@@ -117,6 +131,7 @@ def _history_rows(transitions: list[Transition]) -> list[tuple[Cell, ...]]:
                 str(known.amount),
                 known.cause,
                 transition.reason,
+                transition.actor,
             )
         )
     return rows

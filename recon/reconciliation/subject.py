@@ -15,8 +15,9 @@ from recon.books.coverage import Account
 from recon.books.observations import Observation
 from recon.books.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Tolerance
 from recon.books.timeline import Slack, Timeline
-from recon.books.units import ROUNDING, Held, Unit, UnitKey, post
+from recon.books.units import FEE, ROUNDING, Held, Unit, UnitKey, post
 from recon.exact import ZERO, resolution
+from recon.reconciliation import learning
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.cuts import fit
 from recon.reconciliation.facts import facts_of
@@ -31,7 +32,19 @@ Found = tuple[int, Decimal]
 class Subject:
     """A unit at one moment of the fold."""
 
-    __slots__ = ("_others", "_tell", "at", "book", "comparison", "held", "rules", "timeline", "unit", "window")
+    __slots__ = (
+        "_others",
+        "_tell",
+        "at",
+        "beside",
+        "book",
+        "comparison",
+        "held",
+        "rules",
+        "timeline",
+        "unit",
+        "window",
+    )
 
     def __init__(
         self,
@@ -51,6 +64,8 @@ class Subject:
         self.timeline: Timeline = held.timeline
         self.rules: AccountRules = book.rules_of(held.unit.account)
         self.window: int = self.rules.settlement_window_us
+        #: Units with breaks that are to be judged again, because one opened beside them.
+        self.beside: list[UnitKey] = []
         self._tell = tell
         self._others = others
 
@@ -92,6 +107,10 @@ class Subject:
             rules=self.tolerance,
         )
 
+    def comparison_of(self, held: Held) -> Comparison | None:
+        """Return the comparison of a unit of the gateway, None where it has none yet."""
+        return self._others(held.key)
+
     def open_breaks(self) -> list[tuple[Unit, Break]]:
         """Return the open breaks of the whole account."""
         found: list[tuple[Unit, Break]] = []
@@ -101,7 +120,7 @@ class Subject:
                 found += [(held.unit, known) for known in comparison.breaks]
         return found
 
-    def transition(self, known: Break, event: str, reason: str) -> None:
+    def transition(self, known: Break, event: str, reason: str, actor: str | None = None) -> None:
         """Tell of a step in a break's life, with the facts as they stand."""
         unit, at = self.unit, self.at
         self._tell(
@@ -114,7 +133,8 @@ class Subject:
                 seq=at.seq,
                 us=at.us,
                 reason=reason,
-                facts=facts_of(self.held, self.comparison, self.account, known, at.us),
+                facts=facts_of(self.held, self.comparison, self.account, known, at.us, self.rules),
+                actor=actor,
             )
         )
 
@@ -128,20 +148,27 @@ class Subject:
         comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
         self.show(position)
         comparison.low = timeline.numbers[position]
+        learning.sample(self, position, value)
+        comparison.fee_trail = []
         remainder = value - self.opening - timeline.totals[position] - comparison.residual
+        if timeline.fee_half and abs(remainder) > resolution(value):
+            learning.own(self, remainder)  # what fills cost varies within what was learned
+            remainder = ZERO
         # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
         if not remainder or abs(remainder) <= resolution(value):
             comparison.slack = timeline.slack(position)
             comparison.left = Left(timeline.numbers[position])
         elif position == timeline.last() and abs(remainder) <= timeline.lost_since(comparison.slack, position):
             self._round(remainder, observation.clock)
+        if comparison.learning and position == timeline.last():
+            learning.book_learned(self)
         self.remember(observation, value)
         timeline.trim(comparison.low)
 
     def remember(self, observation: Observation, value: Decimal) -> None:
         """Keep where an observation fitted, for finding the origin of a break."""
         trail = self.comparison.trail
-        latest = Agreement(observation.seq, observation.clock, value)
+        latest = Agreement(observation.seq, observation.clock, value, observation.us)
         if len(trail) > 1 and (trail[-1].clock - trail[-2].clock) * TRAIL_SHARE < self.window:
             trail[-1] = latest
             return
@@ -189,9 +216,12 @@ class Subject:
             if before.number == number or (before.amount > 0) != (remainder > 0):
                 return
             lost = min(before.amount, remainder, key=abs)
-        if not lost or not self._within_budget(lost):
+        # What the schedule leaves open (maker or taker) is a fee; the rest is rounding, within a budget.
+        few = (timeline.rounded[-1] - comparison.slack.rounded) * timeline.quantum
+        cause = FEE if self.rules.fees and abs(lost) > few else ROUNDING
+        if not lost or (cause == ROUNDING and not self._within_budget(lost)):
             return
-        self.explain(lost, ROUNDING)
+        self.explain(lost, cause)
         left = remainder - lost
         rounded = timeline.slack(timeline.last())
         comparison.slack = Slack(rounded.rounded, rounded.blur - abs(left))

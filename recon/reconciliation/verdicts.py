@@ -20,6 +20,11 @@ def judge(unit: Unit, comparison: Comparison) -> Judgement:
         return "unobserved"
     if comparison.breaks:
         return "break"
-    if comparison.restless or comparison.rebase or (unit.opening is None and unit.unmodelled is None):
+    if (
+        comparison.restless
+        or comparison.rebase
+        or comparison.calibrating
+        or (unit.opening is None and unit.unmodelled is None)
+    ):
         return "pending"
     return "agreed"

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import trio
 
+from recon.books.loosening import loosens
 from recon.ems.gateway import Endpoint, GatewayStatus, consume
 from recon.ems.session import Heartbeats, Record
 from recon.log.buffer import Buffer
@@ -64,6 +65,7 @@ class GatewayPart:
             offload=self.offload,
             heartbeats=heartbeats,
             rules=self.rules,
+            loosens=loosens,
             now=self.now,
             pending=self.pending,
             on_appended=self.on_appended,

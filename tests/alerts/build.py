@@ -14,7 +14,7 @@ from recon.alerts.policy import Alert, alerts_of
 from recon.log.events import microseconds
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.facts import BreakFacts
-from recon.reconciliation.state import Break
+from recon.reconciliation.state import Break, Evidence, Tried
 
 T0: Final = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 T0_US: Final = microseconds(T0)
@@ -53,6 +53,8 @@ class Step:
             closed_us=closed,
             occurrences=self.occurrences,
             note=self.note,
+            evidence=[Evidence("an order of ours is open", 105, Decimal("10.50"))],
+            tried=[Tried("withdrawal", fits=False, why="it did not move alone")],
         )
         reason = self.note if self.event == "opened" else "the books caught up with the report"
         return Transition(
@@ -94,6 +96,8 @@ FACTS: Final = BreakFacts(
     observed_us=T0_US - 1_000_000,
     cut_seq=119,
     books_us=T0_US + 5,
+    age_us=20_000_000,
+    severity="high",
 )
 
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from recon.alerts.policy import MAX_NOTICE_BYTES, MAX_TEXT, alerts_of, notice
+from recon.alerts.policy import MAX_EVIDENCE, MAX_NOTICE_BYTES, MAX_TEXT, MAX_TRIED, MAX_WHY, alerts_of, notice
+from recon.reconciliation.state import Evidence, Tried
 from tests.alerts.build import FACTS, GATEWAY, T0, Step
 
 
@@ -40,7 +41,11 @@ def test_the_document_holds_everything_to_act_on() -> None:
         "candidates": ["-10.50", "100"],
         "cause": "unexplained",
         "certainty": "exact",
+        "severity": "high",
+        "age_seconds": 20,
         "note": "no report, gap or race explains it",
+        "evidence": [{"text": "an order of ours is open", "seq": 105, "amount": "10.50"}],
+        "tried": [{"cause": "withdrawal", "fits": False, "why": "it did not move alone"}],
         "reason": "the books caught up with the report",
         "state": "cleared",
         "seen_at": "2026-01-05T09:29:40Z",
@@ -86,6 +91,19 @@ def test_what_is_not_known_is_null_and_never_zero() -> None:
     assert (said["amount_usd"], said["rate_usd"], said["closed_at"]) == (None, None, None)
     books = said["books"]
     assert [books[key] for key in ("reported", "expected", "drift", "observed_at", "cut_seq")] == [None] * 5
+
+
+def test_evidence_and_what_was_tried_are_bounded() -> None:
+    step = Step().transition()
+    many = msgspec.structs.replace(
+        step.break_,
+        evidence=[Evidence("x" * (MAX_WHY + 1))] * (MAX_EVIDENCE + 1),
+        tried=[Tried("deposit", fits=False, why="y" * (MAX_WHY + 1))] * (MAX_TRIED + 1),
+    )
+    (alert,) = alerts_of(GATEWAY, [msgspec.structs.replace(step, break_=many)])
+    said = json.loads(alert.document)
+    assert (len(said["evidence"]), len(said["tried"])) == (MAX_EVIDENCE, MAX_TRIED)
+    assert {len(each["text"]) for each in said["evidence"]} == {len(each["why"]) for each in said["tried"]} == {MAX_WHY}
 
 
 def test_an_account_with_odd_characters_is_quoted_for_the_shell() -> None:

@@ -263,4 +263,4 @@ def test_disagreement_of_a_withheld_unit_still_opens_a_break() -> None:
     desk.balances(balance_row("BTC", "11"), balance_row("USDT", "900"))
     desk.wait(60)
     assert desk.opened() == [("BTC", D(1)), ("USDT", D(-100))]
-    assert {each.cause for each in (*desk.breaks("BTC"), *desk.breaks("USDT"))} == {"stale_coverage"}
+    assert {each.cause for each in (*desk.breaks("BTC"), *desk.breaks("USDT"))} == {"missed_fill_gap"}

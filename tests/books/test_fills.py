@@ -182,7 +182,7 @@ def test_2_6_a_falling_amount_filled_is_a_finding_with_a_break_of_its_own_kind()
     desk.report(life.report(2))
     desk.report(life.report(1, status="PENDING_CANCEL", status_history=_longer(life)))
     (known,) = desk.breaks("BTC")
-    assert (known.cause, known.amount, known.owns_residual) == ("inconsistent_report", D(-2), False)
+    assert (known.cause, known.amount, known.owns_residual) == ("amount_regression", D(-2), False)
     assert [each.kind for each in desk.findings()] == ["amount_regression"]
     assert desk.value("BTC") == D(13)
     desk.report(life.report(1, status="PENDING_CANCEL", status_history=_longer(life)))
@@ -212,7 +212,7 @@ def test_2_6_overfill_is_a_finding_with_a_break_of_its_own_kind() -> None:
     desk = trading()
     desk.report(Life("a", [("3", "100")], side="SELL").report(1, amount_order=D("2.5")))
     (known,) = desk.breaks("BTC")
-    assert (known.cause, known.amount, known.owns_residual) == ("inconsistent_report", D("-0.5"), False)
+    assert (known.cause, known.amount, known.owns_residual) == ("overfill", D("-0.5"), False)
     assert [each.kind for each in desk.findings()] == ["overfill"]
     assert desk.value("BTC") == D(7), "what was filled is booked"
 

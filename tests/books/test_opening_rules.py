@@ -100,7 +100,7 @@ def test_4_2_an_opening_is_pending_until_things_are_quiet_and_then_never_moved()
 
 def test_4_3_absent_from_a_complete_snapshot_opens_at_zero_inferred() -> None:
     """Buy 100 and the first row ever is 99.74: "first row opens" would swallow the fee."""
-    desk = Desk()
+    desk = Desk(Rules(defaults=AccountRules(learn_fees_up_to=D(0))))
     desk.begin(balance_row("USDT", "100000"))
     desk.report(Life("a", [("100", "10")]).report(1))
     assert openings(desk, "BTC") == [(D(0), "inferred")]

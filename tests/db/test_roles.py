@@ -123,8 +123,10 @@ def foreign(bare_server: EmbeddedPostgres) -> str:
 def test_a_superuser_makes_the_roles(foreign: str) -> None:
     with connected(foreign) as conn, conn.begin():
         ensure_roles(conn)
-        known = set(conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper")))
+        known = set(conn.scalars(text("SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_'")))
         assert known == {*ROLES, "clerk"}
+        shared = set(conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper")))
+        assert shared == {OWNER, SERVICE, ANALYST, "clerk"}, "nobody logs in as the operators' group"
         ensure_roles(conn)
 
 

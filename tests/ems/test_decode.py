@@ -68,6 +68,7 @@ def test_an_ordinary_report_decodes_with_every_field_exact() -> None:
                 side="BUY",
                 order_type="LIMIT",
                 time_in_force="GOOD_TILL_CANCEL",
+                exec_inst=("MAKER_OR_CANCEL",),
                 status="PARTIALLY_FILLED",
                 history=(
                     StatusStep("RECEIVED", "2024-02-23T01:13:15.6096269Z"),
@@ -341,6 +342,14 @@ def test_an_error_message_of_another_type_keeps_its_json() -> None:
 def test_exec_inst_may_be_anything(odd: object) -> None:
     assert one_order(encoded(report(exec_inst=odd))).client_order_id == "mm-17"
     assert kinds(encoded(report(exec_inst=odd))) == []
+
+
+def test_exec_inst_is_read_as_a_list_or_a_single_word() -> None:
+    assert one_order(encoded(report(exec_inst=["MAKER_OR_CANCEL", "ICEBERG"]))).exec_inst == (
+        "MAKER_OR_CANCEL",
+        "ICEBERG",
+    )
+    assert one_order(encoded(report(exec_inst="MAKER_OR_CANCEL"))).exec_inst == "MAKER_OR_CANCEL"
 
 
 def test_unknown_enum_values_pass_through() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from recon.ems.symbols import (
     InstrumentType,
+    expiry,
     instrument_type,
     is_derivative,
     is_spot,
@@ -90,3 +93,21 @@ def test_a_spot_pair_is_told_only_where_it_is_sure(symbol: str | None, pair: tup
 )
 def test_the_exchange_of_an_account(account: str | None, exchange: str | None) -> None:
     assert split_account(account) == exchange
+
+
+@pytest.mark.parametrize(
+    ("symbol", "day"),
+    [
+        ("BITMEX_FTS_ETH_USD_200925", date(2020, 9, 25)),
+        ("OKEX_FTS_ETH_USD_190927_5656B6", date(2019, 9, 27)),
+        ("DERIBIT_OPT_BTC_USD_240329_80000_P", date(2024, 3, 29)),
+        ("X_FTS_THB_1INCH_USD_240329", date(2024, 3, 29)),
+        ("DERIBIT_PERP_BTC_USD", None),
+        ("KRAKEN_SPOT_BTC_240329", None),
+        ("DERIBIT_OPT_BTC-28SEP28_77000", None),
+        ("BITMEX_FTS_ETH_USD_209999", None),
+        (None, None),
+    ],
+)
+def test_the_day_on_which_a_contract_ends_is_in_its_id_or_not_known(symbol: str | None, day: date | None) -> None:
+    assert expiry(symbol) == day

@@ -107,7 +107,7 @@ def test_5_3_a_residual_becomes_a_break_once_it_lasts_more_than_four_windows() -
     desk.poll("BTC", "10.5", 60)
     (opened,) = desk.transitions("opened")
     assert opened.break_.amount == D("0.5")
-    assert opened.break_.certainty == "exact"
+    assert opened.break_.candidates == [D("0.5")], "no other amount fits"
     passed = (moment(opened.us) - began) / timedelta(seconds=1)
     assert WINDOWS * WINDOW < passed <= (WINDOWS + 1) * WINDOW + 2
     assert desk.value("BTC") == D(10), "nothing is plugged"

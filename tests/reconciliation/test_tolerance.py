@@ -130,7 +130,7 @@ def test_6_the_resolution_of_avg_px_is_tolerated_times_the_amount() -> None:
     desk.balance("BTC", "1010")
     desk.poll("USDT", "799988.00000000", 60)
     assert not desk.opened()
-    other = trading(usdt="900000.00000000")
+    other = trading(AccountRules(learn_fees_up_to=D(0)), usdt="900000.00000000")
     other.report(Life("a", [("500", "100.01"), ("500", "100.014")], listed=False, digits=2, began=other.now).report(2))
     other.balance("BTC", "1010")
     other.poll("USDT", "799984.00000000", 60)
@@ -141,7 +141,8 @@ def test_6_the_quantum_may_come_from_the_settings() -> None:
     """The venue prints eight digits but books cents: its reports alone would tell another quantum."""
     opened = {}
     for quantum in (None, D("0.01")):
-        desk = trading(AccountRules(units={"USDT": UnitRules(quantum=quantum)}), usdt="100000.12345678")
+        rules = AccountRules(units={"USDT": UnitRules(quantum=quantum)}, learn_fees_up_to=D(0))
+        desk = trading(rules, usdt="100000.12345678")
         fill(desk, "a", "1", "100.004", "SELL")
         desk.balance("BTC", "9")
         desk.poll("USDT", "100100.12345678", 60)

@@ -1,0 +1,240 @@
+"""What fills cost beside their price: a venue's schedule where it is given, else learned. Pure (semantics 8.5).
+
+1. A fee is a share of a fill's leg; costs are positive, rebates negative.
+2. Samples are (legs received, legs paid, cost) between two agreements; rounding is allowed for, sample by sample.
+3. Of the ways a venue may take fees (on both legs, on what is received, on what is paid) the one holds that samples
+   bear out; while none does, nothing is learned and nothing is expected.
+4. A rate is the shortest decimal that all samples allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from typing import Final
+
+import msgspec
+
+from recon.books.rules import FeeRule
+from recon.exact import ONE, ZERO, divide
+
+#: Samples that must agree before a rate is learned.
+FEE_SAMPLES: Final = 5
+#: Samples after which a mixture of rates (maker and taker, say) is learned as a range.
+MIXED_SAMPLES: Final = 20
+#: Samples that bear out a second rate beside the first.
+SECOND_SAMPLES: Final = 2
+#: Samples of both sides at once that must bear out one rate for both.
+JOINT_SAMPLES: Final = 4
+#: Samples from which on more of them may be odd.
+MANY_SAMPLES: Final = 8
+#: Samples kept while learning, the latest.
+MAX_SAMPLES: Final = 24
+#: Digits of a fee in the books; what a venue rounds beyond is in the tolerance.
+FEE_DIGITS: Final = 12
+FEE_QUANTUM: Final = Decimal("1e-12")
+#: A range that was learned is widened by this share of itself.
+_MARGIN: Final = Decimal("0.25")
+#: Digits after the point of a learned rate, at most.
+_RATE_DIGITS: Final = 12
+_HALF: Final = Decimal("0.5")
+#: Orders that add liquidity only, and those that take it only; of any other it is not known.
+_MAKER: Final = frozenset({"MAKER_OR_CANCEL", "POST_ONLY"})
+_TAKER: Final = frozenset({"IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"})
+
+
+class FeeSample(msgspec.Struct, frozen=True, gc=False):
+    """What fills cost between two agreements: legs received and paid, the cost, and what rounding may hide of it."""
+
+    gained: Decimal
+    given: Decimal
+    cost: Decimal
+    blur: Decimal
+
+
+class FeeRate(msgspec.Struct, frozen=True, gc=False):
+    """The share of one side's legs that is taken, give or take `half`, and since which entry it is booked with fills.
+
+    Fills up to entry `since` stand in the books without a share `owed` of their legs.
+    """
+
+    share: Decimal
+    half: Decimal = ZERO
+    since: int = 0
+    owed: Decimal = ZERO
+
+
+class FeeModel(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a unit's fees: the rate on legs received and on legs paid; None while it is being learned."""
+
+    gained: FeeRate | None = None
+    given: FeeRate | None = None
+    samples: tuple[FeeSample, ...] = ()
+
+    @property
+    def learned(self) -> bool:
+        """Tell whether both sides are known."""
+        return self.gained is not None and self.given is not None
+
+    @property
+    def half(self) -> Decimal:
+        """Return how far off the rates may be, at most."""
+        return max((rate.half for rate in (self.gained, self.given) if rate is not None), default=ZERO)
+
+    def of(self, leg: Decimal) -> Decimal:
+        """Return the expected cost of a leg, by its sign."""
+        rate = self.gained if leg > 0 else self.given
+        return divide(rate.share * abs(leg), ONE, FEE_DIGITS) if rate is not None and rate.share else ZERO
+
+    def unknown(self, gained: Decimal, given: Decimal) -> Decimal:
+        """Return the legs among these of which it is not known what they cost."""
+        return (gained if self.gained is None else ZERO) + (given if self.given is None else ZERO)
+
+
+def with_sample(model: FeeModel, sample: FeeSample, *, entries: int) -> FeeModel:
+    """Take one more sample; return the model with what follows from all of them.
+
+    A sample's cost is what the books lack: fees of a side that is known are booked with its fills already.
+    """
+    samples = (*model.samples, sample)[-MAX_SAMPLES:]
+    gained, given = model.gained, model.given
+    if gained is None:
+        gained = _rate([(each, each.gained) for each in samples if each.gained and not each.given], entries)
+    if given is None:
+        given = _rate([(each, each.given) for each in samples if each.given and not each.gained], entries)
+    if gained is None and given is None:
+        gained = given = _joint(samples, entries)
+    if gained is not None and given is not None:
+        return FeeModel(gained=gained, given=given)
+    if gained is not model.gained or given is not model.given:
+        samples = tuple(_less(each, gained, given) for each in samples)
+        samples = tuple(each for each in samples if each.gained or each.given)
+    return FeeModel(gained=gained, given=given, samples=samples)
+
+
+def _rate(samples: Sequence[tuple[FeeSample, Decimal]], entries: int) -> FeeRate | None:
+    found = estimate(samples)
+    return None if found is None else FeeRate(found[0], found[1], since=entries, owed=found[0])
+
+
+def _joint(samples: Sequence[FeeSample], entries: int) -> FeeRate | None:
+    """Return one rate for both sides where samples that hold both bear it out, and none of one side speaks against."""
+    rate = _rate([(each, each.gained + each.given) for each in samples], entries)
+    both = [each for each in samples if each.gained and each.given]
+    if rate is None or len(both) < JOINT_SAMPLES:
+        return None
+    for alone in (
+        both,
+        [each for each in samples if not each.given],
+        [each for each in samples if not each.gained],
+    ):
+        odd = [each for each in alone if abs(each.cost - rate.share * (each.gained + each.given)) > each.blur]
+        if not rate.half and 2 * len(odd) > len(alone):
+            return None
+    return rate
+
+
+def _less(sample: FeeSample, gained: FeeRate | None, given: FeeRate | None) -> FeeSample:
+    """Take from a sample what a side that is known now had cost in it."""
+    if gained is not None and sample.gained:
+        sample = FeeSample(ZERO, sample.given, sample.cost - gained.share * sample.gained, sample.blur)
+    if given is not None and sample.given:
+        sample = FeeSample(sample.gained, ZERO, sample.cost - given.share * sample.given, sample.blur)
+    return sample
+
+
+def estimate(samples: Sequence[tuple[FeeSample, Decimal]], least: int = FEE_SAMPLES) -> tuple[Decimal, Decimal] | None:
+    """Return the share of their legs, give or take what, that samples bear out; None while they do not."""
+    if len(samples) < least:
+        return None
+    rate = _common(samples, least)
+    if rate is not None:
+        other = _second(samples, rate)
+        if other is None:
+            return rate, ZERO
+        return (rate + other) * _HALF, abs(rate - other) * _HALF
+    if len(samples) < MIXED_SAMPLES:
+        return None
+    return _range([divide(sample.cost, leg) for sample, leg in samples])
+
+
+def _common(samples: Sequence[tuple[FeeSample, Decimal]], least: int) -> Decimal | None:
+    """Return the rate that samples allow, as the shortest decimal; None where there is none.
+
+    One in five may be odd, of many samples two in five: reports that cross fills make odd samples.
+    """
+    bounds = [
+        (divide(sample.cost - sample.blur, leg), divide(sample.cost + sample.blur, leg)) for sample, leg in samples
+    ]
+    best: tuple[Decimal, Decimal] | None = None
+    agreeing = 0
+    for low, _ in bounds:
+        holding = [bound for bound in bounds if bound[0] <= low <= bound[1]]
+        if len(holding) > agreeing:
+            agreeing, best = len(holding), (max(each[0] for each in holding), min(each[1] for each in holding))
+    odd = len(bounds) // 5 if len(bounds) < MANY_SAMPLES else 2 * len(bounds) // 5
+    if best is None or len(bounds) - agreeing > odd or agreeing < least - len(bounds) // 5:
+        return None
+    return shortest(*best)
+
+
+def _second(samples: Sequence[tuple[FeeSample, Decimal]], rate: Decimal) -> Decimal | None:
+    """Return a second rate that the samples left over agree on: makers and takers pay differently."""
+    left = [(each, leg) for each, leg in samples if abs(each.cost - rate * leg) > each.blur]
+    return _common(left, SECOND_SAMPLES) if len(left) >= SECOND_SAMPLES else None
+
+
+def _range(rates: list[Decimal]) -> tuple[Decimal, Decimal]:
+    """Return the middle and half width of the middle nine tenths of some rates."""
+    ordered = sorted(rates)
+    cut = len(ordered) // 20
+    low, high = ordered[cut], ordered[-1 - cut]
+    middle, half = (low + high) * _HALF, (high - low) * _HALF * (ONE + _MARGIN)
+    return shortest(middle, middle), divide(half, ONE, _RATE_DIGITS)
+
+
+def shortest(low: Decimal, high: Decimal) -> Decimal:
+    """Return the decimal with the fewest digits between two bounds, zero before any other."""
+    if low <= 0 <= high:
+        return ZERO
+    for digits in range(_RATE_DIGITS + 1):
+        step = ONE.scaleb(-digits)
+        upper = low.quantize(step, rounding=ROUND_CEILING, context=_ROUNDING)
+        if upper <= high:
+            return upper
+    return low.quantize(ONE.scaleb(-_RATE_DIGITS), rounding=ROUND_FLOOR, context=_ROUNDING)
+
+
+_ROUNDING: Final = Context(prec=120)
+
+
+def rule_of(rules: Sequence[FeeRule], symbol: str | None, instrument: str | None) -> FeeRule | None:
+    """Return the first line of a schedule that matches a fill, None where it tells nothing of it."""
+    for rule in rules:
+        if rule.symbol is not None and rule.symbol != symbol:
+            continue
+        if rule.instrument is not None and rule.instrument != instrument:
+            continue
+        if rule.maker is not None or rule.taker is not None:
+            return rule
+    return None
+
+
+def liquidity(time_in_force: str | None, exec_inst: Sequence[str] | str | None) -> str | None:
+    """Tell whether an order makes or takes liquidity, None where it may do either (semantics 8.5)."""
+    instructions = (exec_inst,) if isinstance(exec_inst, str) else exec_inst or ()
+    if any(each in _MAKER for each in instructions):
+        return "maker"
+    return "taker" if time_in_force in _TAKER else None
+
+
+def rates_of(rule: FeeRule, kind: str | None) -> tuple[Decimal, Decimal]:
+    """Return the middle and half width of the rates that a line allows for an order's liquidity."""
+    maker = rule.maker if rule.maker is not None else rule.taker
+    taker = rule.taker if rule.taker is not None else rule.maker
+    if maker is None or taker is None:
+        return ZERO, ZERO
+    if kind is not None:
+        rate = maker if kind == "maker" else taker
+        return rate, ZERO
+    return (maker + taker) * _HALF, abs(taker - maker) * _HALF

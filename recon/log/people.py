@@ -1,0 +1,54 @@
+"""Recording what people decide or tell: the database itself says who they are (semantics 10.1).
+
+Synchronous, on a raw psycopg connection of the person's own login, or of the service's, which is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from recon.errors import AppendRefused
+from recon.log.append import Appended
+from recon.log.events import microseconds, moment
+
+_CALL: Final = sql.SQL(
+    "SELECT first_seq, last_seq, recorded_us, repeated FROM recon_store.decide("
+    "%s::text, %s::uuid, %s::bigint, %s::bigint, %s::text, %s::text[], %s::text[], %s::text)"
+)
+
+
+def decide(
+    connection: psycopg.Connection,
+    *,
+    gateway: str,
+    writer: UUID,
+    batch: int,
+    now: datetime,
+    kind: str,
+    payloads: Sequence[bytes],
+    accounts: Sequence[str | None],
+    name: str | None,
+) -> Appended:
+    """Append decisions or facts as one named batch, within the caller's transaction; return their positions.
+
+    Payloads are JSON objects; who they come from (`by`) is put in by the database: the login, and `name` as it is
+    given. The same (writer, batch) again returns the earlier result. Errors: AppendRefused where a payload is not
+    JSON, the gateway has no log, or the batch is out of order; psycopg.errors.InsufficientPrivilege where it takes
+    somebody else (four-eyes), with a message for people.
+    """
+    texts = [payload.decode() for payload in payloads]
+    arguments = (gateway, writer, batch, microseconds(now), kind, texts, list(accounts), name)
+    try:
+        row = connection.execute(_CALL, arguments).fetchone()
+    except (psycopg.errors.DataError, psycopg.errors.IntegrityError, psycopg.errors.InvalidTransactionState) as error:
+        message = f"the log of gateway {gateway!r} refused a {kind}: {error.diag.message_primary or error}"
+        raise AppendRefused(message) from error
+    if row is None:  # pragma: no cover - a function call gives one row
+        raise AppendRefused(f"the log of gateway {gateway!r} gave no answer to a {kind}")
+    return Appended(first_seq=row[0], last_seq=row[1], recorded_at=moment(row[2]), repeated=row[3])

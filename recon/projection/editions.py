@@ -1,0 +1,122 @@
+"""Editions beside the current one: made, folded apart from it while the service runs, and deleted (design 3).
+
+1. Whoever folds another edition of a gateway holds an advisory lock on a connection of its own; it ends with that
+   connection, so an edition that is being folded without the lock is left over from a process that died.
+2. Folding is done in transactions of their own and holds up nobody; deleting goes in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+from sqlalchemy import Connection, Engine, Table, text
+
+from recon.books import schema as books
+from recon.db.raw import cursor_of
+from recon.errors import ProjectionError
+from recon.projection.digest import TABLES
+from recon.projection.fold import VERSION, Reading, read
+from recon.projection.step import current_edition, step
+from recon.projection.working import WorkingSet
+
+#: Events folded in one transaction of another edition.
+BATCH_EVENTS: Final = 5000
+#: Rows of an old edition deleted in one transaction.
+DELETE_ROWS: Final = 20_000
+
+#: Why another edition is folded: to become current, or to be looked at and forgotten.
+Purpose = Literal["building", "what-if"]
+#: Told events done and events in all.
+Progress = Callable[[int, int], None]
+
+
+@contextmanager
+def alone(engine: Engine, gateway: str, purpose: Purpose) -> Iterator[None]:
+    """Be the only one who folds another edition of a gateway for this purpose. Errors: ProjectionError.
+
+    What somebody who died has left over is retired, to be deleted.
+    """
+    name = "rebuild" if purpose == "building" else purpose
+    with engine.connect() as connection:
+        locked = connection.scalar(
+            text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), {"name": f"recon.{name}:{gateway}"}
+        )
+        connection.commit()  # the lock is the session's; no transaction stays open meanwhile
+        if not locked:
+            what = "being rebuilt" if purpose == "building" else "being folded under other rules"
+            raise ProjectionError(f"gateway {gateway!r} is {what} already; wait for that to end")
+        connection.execute(
+            text("UPDATE recon_store.editions SET state = 'retired' WHERE gateway = :gateway AND state = :purpose"),
+            {"gateway": gateway, "purpose": purpose},
+        )
+        connection.commit()
+        yield
+
+
+def new_edition(connection: Connection, gateway: str, purpose: Purpose) -> int:
+    """Make an edition that holds nothing yet; return its number."""
+    current_edition(connection, gateway)
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            "INSERT INTO recon_store.editions (gateway, edition, fold_version, state)"
+            " SELECT %s, max(edition) + 1, %s, %s FROM recon_store.editions WHERE gateway = %s"
+            " RETURNING edition",
+            (gateway, VERSION, purpose, gateway),
+        )
+        row = cursor.fetchone()
+    if row is None:  # pragma: no cover - current_edition has made one
+        raise ProjectionError(f"gateway {gateway!r} has no edition to fold beside")
+    return int(row[0])
+
+
+def fold_to(
+    connection: Connection,
+    gateway: str,
+    edition: int,
+    working: WorkingSet | None,
+    until: int,
+    progress: Progress | None,
+    reading: Reading = read,
+) -> WorkingSet | None:
+    """Fold an edition up to a log position within one transaction."""
+    done = working.seq if working is not None else 0
+    while done < until:
+        folded = step(connection, gateway, working, edition=edition, until=until, limit=BATCH_EVENTS, reading=reading)
+        working, done = folded.working, folded.seq
+        if progress is not None:
+            progress(done, until)
+    return working
+
+
+def delete_retired(engine: Engine, gateway: str) -> None:
+    """Delete a gateway's retired editions."""
+    with engine.begin() as connection, cursor_of(connection) as cursor:
+        cursor.execute("SELECT edition FROM recon_store.editions WHERE gateway = %s AND state = 'retired'", (gateway,))
+        retired = [int(edition) for (edition,) in cursor]
+    for edition in retired:
+        delete_edition(engine, gateway, edition)
+
+
+def delete_edition(engine: Engine, gateway: str, edition: int) -> None:
+    """Remove an edition in batches, so that nobody waits for it."""
+    for table in (*TABLES, books.instruments):
+        while _delete_some(engine, table, gateway, edition) == DELETE_ROWS:
+            pass
+    with engine.begin() as connection, cursor_of(connection) as cursor:
+        cursor.execute(
+            "DELETE FROM recon_store.editions WHERE gateway = %s AND edition = %s AND state <> 'current'",
+            (gateway, edition),
+        )
+
+
+def _delete_some(engine: Engine, table: Table, gateway: str, edition: int) -> int:
+    name = f"{table.schema}.{table.name}"
+    with engine.begin() as connection, cursor_of(connection) as cursor:
+        cursor.execute(
+            f"DELETE FROM {name} WHERE ctid = ANY (ARRAY("  # noqa: S608 - our own table's name
+            f"SELECT ctid FROM {name} WHERE gateway = %s AND edition = %s LIMIT %s))",
+            (gateway, edition, DELETE_ROWS),
+        )
+        return cursor.rowcount

@@ -1,0 +1,189 @@
+"""What if other rules had been in force: the whole log folded under them, and its breaks held against the current ones.
+
+1. Rules take the place of every rules event of the log, so the question is about all of history, with one answer.
+2. The current edition, its checkpoint and its alerts are not touched; the edition that answers is deleted.
+3. Both sides are read at the same log position, under the current checkpoint's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, Literal
+
+import msgspec
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from recon.db.engine import create_engine
+from recon.db.errors import database_error
+from recon.db.raw import cursor_of
+from recon.errors import ProjectionError
+from recon.log import events
+from recon.log.events import Event
+from recon.projection.editions import (
+    BATCH_EVENTS,
+    Progress,
+    alone,
+    delete_edition,
+    delete_retired,
+    fold_to,
+    new_edition,
+)
+from recon.projection.fold import VERSION, Read, Reading, read
+from recon.projection.step import current_edition, lock, step
+from recon.projection.working import WorkingSet
+
+#: Events that may be left to fold while the current edition's checkpoint is locked.
+NEAR_EVENTS: Final = 2000
+
+
+class KnownBreak(msgspec.Struct, frozen=True):
+    """A break as one edition has it; what never became one (a race) is none."""
+
+    id: str
+    account: str
+    kind: str
+    unit: str
+    cause: str
+    certainty: str
+    state: str
+    #: In the unit itself, signed; in USD, None where no rate is known.
+    amount: Decimal
+    amount_usd: Decimal | None
+    after_seq: int
+    until_seq: int
+
+    @property
+    def seen(self) -> tuple[Decimal, str, str]:
+        """Return what makes two of them differ."""
+        return (self.amount, self.cause, self.state)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A break that the other rules would make, spare or change: as it is, and as it would be."""
+
+    what: Literal["appears", "vanishes", "changes"]
+    now: KnownBreak | None
+    then: KnownBreak | None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the other rules would come to at a log position."""
+
+    gateway: str
+    seq: int
+    breaks_now: int
+    breaks_then: int
+    differences: list[Difference]
+
+
+def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None = None) -> Answer:
+    """Fold a gateway's log under other rules (the payload of a rules event), and compare its breaks.
+
+    `progress` is told events done and events in all. Errors: ProjectionError where the current edition was folded by
+    another version; DatabaseError where the database failed (what was begun is removed).
+    """
+    engine = create_engine(url, "recon what-if", pooled=False)
+    try:
+        with alone(engine, gateway, "what-if"):
+            delete_retired(engine, gateway)
+            with engine.begin() as connection:
+                edition = new_edition(connection, gateway, "what-if")
+            try:
+                return _answer(engine, gateway, edition, under(rules), progress)
+            finally:
+                delete_edition(engine, gateway, edition)
+    except SQLAlchemyError as error:
+        raise database_error(error, f"asking what if of gateway {gateway!r} failed") from error
+    finally:
+        engine.dispose()
+
+
+def under(rules: bytes) -> Reading:
+    """Return a reading of the log in which these rules are in force wherever any are, or are proposed."""
+
+    def reading(event: Event) -> Read:
+        if event.kind in {events.RULES, events.RULES_PROPOSED}:
+            return Read(msgspec.structs.replace(event, payload=rules, readable=True), None)
+        return read(event)
+
+    return reading
+
+
+def _answer(engine: Engine, gateway: str, edition: int, reading: Reading, progress: Progress | None) -> Answer:
+    working: WorkingSet | None = None
+    while True:
+        with engine.begin() as connection:
+            end = _checkpoint(connection, gateway)
+            done = step(connection, gateway, working, edition=edition, until=end, limit=BATCH_EVENTS, reading=reading)
+        working = done.working
+        if progress is not None:
+            progress(done.seq, end)
+        if end - done.seq <= NEAR_EVENTS:
+            break
+    with engine.begin() as connection:
+        current = current_edition(connection, gateway)
+        seq, _, state, version = lock(connection, gateway, current)
+        if state != "current":
+            raise ProjectionError(f"the current edition of gateway {gateway!r} changed meanwhile; ask again")
+        if version != VERSION:
+            raise ProjectionError(
+                f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION};"
+                " run `recon rebuild` first, or the versions would be compared too"
+            )
+        fold_to(connection, gateway, edition, working, seq, progress, reading)
+        now, then = _breaks(connection, gateway, current), _breaks(connection, gateway, edition)
+    return Answer(gateway, seq, len(now), len(then), differences(now, then))
+
+
+def _checkpoint(connection: Connection, gateway: str) -> int:
+    with cursor_of(connection) as cursor:
+        cursor.execute("SELECT seq FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,))
+        row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _breaks(connection: Connection, gateway: str, edition: int) -> list[KnownBreak]:
+    """Return the breaks that were ever open, in the order of their origin."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            "SELECT id, account, unit_kind, unit, cause, certainty, state, amount, amount_usd, after_seq, until_seq"
+            " FROM recon_store.breaks WHERE gateway = %s AND edition = %s AND state NOT IN ('pending', 'dismissed')"
+            " ORDER BY after_seq, id",
+            (gateway, edition),
+        )
+        return [KnownBreak(*row) for row in cursor]
+
+
+def differences(now: Sequence[KnownBreak], then: Sequence[KnownBreak]) -> list[Difference]:
+    """Return what differs between two sets of breaks, in the order of their origins.
+
+    The same break has the same id; or else the same unit, and an origin that overlaps: other rules may see it later.
+    """
+    later = {known.id: known for known in then}
+    pairs = {known.id: later.pop(known.id) for known in now if known.id in later}
+    for known in now:
+        if known.id not in pairs:
+            same = next((each for each in later.values() if _overlap(known, each)), None)
+            if same is not None:
+                pairs[known.id] = later.pop(same.id)
+    found: list[Difference] = []
+    for known in now:
+        other = pairs.get(known.id)
+        if other is None:
+            found.append(Difference("vanishes", known, None))
+        elif other.seen != known.seen:
+            found.append(Difference("changes", known, other))
+    found += [Difference("appears", None, fresh) for fresh in later.values()]
+    return sorted(found, key=_origin)
+
+
+def _overlap(one: KnownBreak, other: KnownBreak) -> bool:
+    same = (one.account, one.kind, one.unit) == (other.account, other.kind, other.unit)
+    return same and one.after_seq < other.until_seq and other.after_seq < one.until_seq
+
+
+def _origin(difference: Difference) -> tuple[int, str]:
+    known = difference.now or difference.then
+    return (0, "") if known is None else (known.after_seq, known.id)

@@ -1,0 +1,251 @@
+"""Learning what a venue takes: fees that no report carries show only as drift with every fill. Pure (semantics 8.5).
+
+1. While nothing is learned, a report that fits no cut but for a fee-like part of what was filled is agreed with, and
+   the part is a sample; it is owned, shown, and alerts nobody.
+2. Once samples agree on a rate, every fill is booked with its fee, and what was owned is booked when things are quiet.
+3. A learned rate is given up only for another that several reports in a row bear out; one odd fee is a break.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from recon.books.fees import FeeModel, FeeRate, FeeSample, estimate, with_sample
+from recon.books.observations import Observation
+from recon.books.units import FEE
+from recon.exact import ONE, ZERO, resolution
+from recon.reconciliation.cuts import by_distance
+from recon.reconciliation.state import FeeTrail, Hypothesis
+
+if TYPE_CHECKING:
+    from recon.books.timeline import Slack
+    from recon.reconciliation.subject import Subject
+
+#: Reports in a row that must bear out another rate before it is taken.
+CHANGED_SAMPLES: Final = 3
+#: Failing reports remembered in search of another rate.
+MAX_FEE_TRAIL: Final = 8
+#: A rebate is at most this share of the largest fee that is learned.
+REBATE_SHARE: Final = Decimal("0.25")
+
+
+def sample(subject: Subject, position: int, value: Decimal) -> None:
+    """Take an agreement as a sample of the unit's fees, while they are being learned."""
+    unit, comparison, timeline = subject.unit, subject.comparison, subject.timeline
+    if unit.fee.learned:
+        return
+    mark = comparison.slack
+    gained, given = timeline.gained[position] - mark.gained, timeline.given[position] - mark.given
+    if not unit.fee.unknown(gained, given):
+        return
+    cost = subject.opening + timeline.totals[position] + comparison.residual - value
+    blur = _blur(subject, position, value)
+    _take(subject, FeeSample(gained, given, cost - _owed(subject, position, mark), blur))
+
+
+def accounts_for(subject: Subject, observation: Observation) -> bool:
+    """Agree with a report that fits no cut, where what fills cost is all that is missing; return whether it is."""
+    return unlearn(subject, observation) or learn(subject, observation) or changed(subject, observation)
+
+
+def learn(subject: Subject, observation: Observation) -> bool:
+    """Agree with a report that differs by what may be fees alone; return whether it did."""
+    comparison, timeline = subject.comparison, subject.timeline
+    for position in by_distance(subject.held, observation, comparison.low, subject.window):
+        for value in observation.values:
+            cost = subject.opening + timeline.totals[position] + comparison.residual - value
+            if cost and _is_fee(subject, observation, position, cost, value):
+                _agree_less(subject, observation, position, value, cost)
+                return True
+    return False
+
+
+def unlearn(subject: Subject, observation: Observation) -> bool:
+    """Give back what was taken for fees where a report fits without it; return whether one does."""
+    comparison, unit = subject.comparison, subject.unit
+    if not comparison.learning or unit.fee.learned:
+        return False
+    found = subject.fit(observation, without=comparison.learning)
+    if found is None:
+        return False
+    own(subject, -comparison.learning)
+    honest = tuple(sample for sample in unit.fee.samples if abs(sample.cost) <= sample.blur)
+    unit.fee = msgspec.structs.replace(unit.fee, samples=honest)
+    subject.agree(observation, found)
+    return True
+
+
+def calibrated(subject: Subject, chosen: Hypothesis) -> None:
+    """Own what fills had cost before the rate was known, as the reports since then tell it."""
+    comparison, timeline = subject.comparison, subject.timeline
+    comparison.calibrating, comparison.opening, comparison.heard, comparison.opening_since = False, [], [], None
+    comparison.low = chosen.low
+    comparison.slack = timeline.slack(timeline.at(chosen.origin))
+    own(subject, chosen.residual - comparison.residual)
+    subject.show(timeline.at(chosen.low))
+    if not comparison.queue and timeline.numbers[-1] == chosen.low:
+        book_learned(subject)
+
+
+def changed(subject: Subject, observation: Observation) -> bool:
+    """Take another rate where several reports in a row, which fit no more, bear it out; return whether one was."""
+    unit, comparison, timeline = subject.unit, subject.comparison, subject.timeline
+    if not unit.fee.learned:
+        return False
+    found = _fee_like(subject, observation)
+    if found is None:
+        return False
+    position, value, cost = found
+    mark = comparison.slack
+    gained, given = timeline.gained[position] - mark.gained, timeline.given[position] - mark.given
+    latest = FeeTrail(gained, given, cost)
+    trail = comparison.fee_trail
+    if trail and gained + given <= trail[-1].gained + trail[-1].given:
+        return False
+    comparison.fee_trail = trail = [*trail, latest][-MAX_FEE_TRAIL:]
+    blur = timeline.quantum + resolution(value)
+    fresh = _other(unit.fee, trail, 2 * blur, unit.entries)
+    if fresh is None:
+        return False
+    old = unit.fee
+    message = f"the fee of {unit.code} changed from {_words(old)} to {_words(fresh)} of the leg"
+    subject.book.find(unit.account, subject.at, "fee_changed", unit.code, message)
+    _adopt(subject, fresh)
+    _agree_less(subject, observation, position, value, cost)
+    return True
+
+
+def _other(model: FeeModel, trail: list[FeeTrail], blur: Decimal, entries: int) -> FeeModel | None:
+    """Return the model that the latest steps of failing reports bear out instead of another, if any."""
+    if len(trail) <= CHANGED_SAMPLES:
+        return None
+    steps = [
+        FeeSample(b.gained - a.gained, b.given - a.given, b.cost - a.cost, blur)
+        for a, b in zip(trail[-1 - CHANGED_SAMPLES :], trail[-CHANGED_SAMPLES:], strict=False)
+    ]
+    for on_gained, on_given in ((True, True), (True, False), (False, True)):
+        legs = [(step.gained if on_gained else ZERO) + (step.given if on_given else ZERO) for step in steps]
+        found = estimate(list(zip(steps, legs, strict=True)), CHANGED_SAMPLES) if all(legs) else None
+        if found is not None and found[0]:
+            return FeeModel(
+                gained=_raised(model.gained, found[0] if on_gained else ZERO, entries),
+                given=_raised(model.given, found[0] if on_given else ZERO, entries),
+            )
+    return None
+
+
+def _raised(rate: FeeRate | None, by: Decimal, entries: int) -> FeeRate:
+    known = rate or FeeRate(ZERO)
+    return FeeRate(known.share + by, known.half, since=entries, owed=by)
+
+
+def book_learned(subject: Subject) -> None:
+    """Book what was owned while learning, now that the newest cut is agreed with."""
+    comparison = subject.comparison
+    learned = comparison.learning
+    if not learned or not subject.unit.fee.learned or comparison.queue:
+        return
+    comparison.learning, comparison.residual = ZERO, comparison.residual - learned
+    subject.explain(learned, FEE)
+    comparison.low = subject.timeline.numbers[-1]
+    subject.show(subject.timeline.last())
+
+
+def _is_fee(subject: Subject, observation: Observation, position: int, cost: Decimal, value: Decimal) -> bool:
+    """Tell whether what is missing at a cut may be what fills since the last agreement cost."""
+    model, timeline, mark = subject.unit.fee, subject.timeline, subject.comparison.slack
+    lost = timeline.lost_since(mark, position) + resolution(value)
+    owed = _owed(subject, position, mark)
+    gained, given = timeline.gained[position] - mark.gained, timeline.given[position] - mark.given
+    if model.unknown(ONE, ONE):
+        # Reports cross fills: what one of them took for fees of the next fills, another may lack.
+        around = timeline.slack(timeline.first_cut(observation.clock - subject.window))
+        gained = max(gained, timeline.gained[position] - around.gained)
+        given = max(given, timeline.given[position] - around.given)
+    most = subject.rules.learn_fees_up_to * model.unknown(gained, given)
+    rest = cost - owed
+    if most <= 0:
+        return bool(owed) and abs(rest) <= lost
+    return -most * REBATE_SHARE - lost <= rest <= most + lost
+
+
+def _owed(subject: Subject, position: int, mark: Slack) -> Decimal:
+    """Return what fills between a mark and a cut cost that were booked before their rate was known, without it."""
+    model, timeline = subject.unit.fee, subject.timeline
+    owed = ZERO
+    for rate, legs, before in (
+        (model.gained, timeline.gained, mark.gained),
+        (model.given, timeline.given, mark.given),
+    ):
+        if rate is not None and rate.owed:
+            owed += rate.owed * max(legs[min(position, timeline.at(rate.since))] - before, ZERO)
+    return owed
+
+
+def _fee_like(subject: Subject, observation: Observation) -> tuple[int, Decimal, Decimal] | None:
+    """Return the nearest cut at which no more is missing than fills since the last agreement may have cost."""
+    comparison, timeline = subject.comparison, subject.timeline
+    for position in by_distance(subject.held, observation, comparison.low, subject.window):
+        most = subject.rules.learn_fees_up_to * timeline.legs_since(comparison.slack, position)
+        for value in observation.values:
+            cost = subject.opening + timeline.totals[position] + comparison.residual - value
+            if most > 0 and abs(cost) <= most:
+                return position, value, cost
+    return None
+
+
+def _agree_less(subject: Subject, observation: Observation, position: int, value: Decimal, cost: Decimal) -> None:
+    """Own what fills cost, and agree with the rest."""
+    timeline, mark = subject.timeline, subject.comparison.slack
+    taken = FeeSample(
+        timeline.gained[position] - mark.gained,
+        timeline.given[position] - mark.given,
+        cost - _owed(subject, position, mark),
+        _blur(subject, position, value),
+    )
+    own(subject, -cost)
+    if subject.unit.fee.unknown(taken.gained, taken.given):
+        _take(subject, taken)
+    subject.comparison.slack = timeline.slack(position)  # nothing is left over, and it is a sample already
+    subject.agree(observation, (position, value))
+
+
+def own(subject: Subject, amount: Decimal) -> None:
+    """Own a part of the drift as fees that are not booked yet."""
+    subject.comparison.residual += amount
+    subject.comparison.learning += amount
+
+
+def _blur(subject: Subject, position: int, value: Decimal) -> Decimal:
+    """Return what rounding may hide of the fees up to a cut: the venue rounds each of them."""
+    timeline, comparison = subject.timeline, subject.comparison
+    fills = max(position - timeline.at(comparison.low), 1)
+    return timeline.lost_since(comparison.slack, position) + resolution(value) + timeline.quantum * fills
+
+
+def _take(subject: Subject, taken: FeeSample) -> None:
+    model = with_sample(subject.unit.fee, taken, entries=subject.unit.entries)
+    _adopt(subject, model)
+    if model.learned:
+        comparison = subject.comparison
+        own(subject, -comparison.learning)
+        if any(rate is not None and (rate.share or rate.half) for rate in (model.gained, model.given)):
+            # Now that it is known what fills cost, what was owned by guess is looked for again, exactly.
+            comparison.calibrating, comparison.low = True, subject.timeline.numbers[-1]
+            comparison.opening, comparison.heard, comparison.opening_since = [], [], None
+            comparison.queue = []
+
+
+def _adopt(subject: Subject, model: FeeModel) -> None:
+    subject.unit.fee = model
+    subject.timeline.fee_half = model.half
+    subject.comparison.fee_trail = []
+    subject.book.changes.units[subject.held.key] = subject.held
+
+
+def _words(model: FeeModel) -> str:
+    gained, given = (ZERO if rate is None else rate.share for rate in (model.gained, model.given))
+    return f"{gained} received and {given} paid" if gained != given else f"{gained}"

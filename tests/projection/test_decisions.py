@@ -1,0 +1,146 @@
+"""Decisions folded on Postgres: the same however the log is cut, restarted or rebuilt; and what the views show."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import count
+from uuid import uuid4
+
+import msgspec
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from recon.books.loosening import rules_digest
+from recon.books.rules import AccountRules, Rules, Tolerance
+from recon.db.engine import libpq_url
+from recon.log import events
+from recon.log.events import Event, microseconds
+from recon.projection.digest import digest_of
+from recon.projection.rebuild import rebuild
+from tests.books.desk import Desk, Life, balance_row, steady
+from tests.conftest import TestDatabase
+from tests.projection.test_rebuild import fold_all
+from tests.reconciliation.deciding import ALICE, BOB, report, say, short_of
+from tests.reconciliation.test_life import STEPS, Deciding
+
+pytestmark = pytest.mark.postgres
+
+_CALL = "SELECT recon_store.append_any(%s, %s, 1, %s, %s, %s, %s, %s, %s, %b)"
+
+
+def write(database: TestDatabase, gateway: str, log: Sequence[Event]) -> None:
+    """Append a log as it is, with the people that it names; only a superuser can."""
+    with psycopg.connect(libpq_url(database.superuser_url)) as raw:
+        for event in log:
+            us = microseconds(event.recorded_at)
+            columns = ([event.kind], [event.account], [event.session], [us], [False], [event.payload])
+            raw.execute(_CALL, (gateway, uuid4(), us, *columns))
+
+
+def folded_alike(database: TestDatabase, engine: Engine, gateway: str, log: Sequence[Event], seed: int) -> int:
+    """Fold a log in pieces with the working set forgotten now and then, and again as a whole; return the edition."""
+    write(database, gateway, log)
+    assert fold_all(engine, gateway, random.Random(seed), forget=0.4) == len(log)
+    with engine.connect() as connection:
+        first = digest_of(connection, gateway, 1)
+    result = rebuild(database.service_url, gateway)
+    assert (result.digest, result.same) == (first, True)
+    return result.edition
+
+
+def busy() -> Desk:
+    """A day with every kind of decision."""
+    desk, known = short_of("3")
+    say(desk, "assign", known, assignee="carol")
+    say(desk, "propose", known, cause="withdrawal", entry="-2", evidence=["tx 1"], text="ledger")
+    say(desk, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
+    report(desk, "7", 8)
+    say(desk, "accept", known, until=(desk.now + timedelta(seconds=15)).isoformat(), amount="1.5")
+    report(desk, "7", 30)
+    say(desk, "propose", known, cause="fee")
+    say(desk, "approve", known, digest=known.proposal.digest if known.proposal else "")
+    say(desk, "reopen", known, by=BOB, text="it was not")
+    desk.report(Life("lost", [("1", "100")], amount="2", began=desk.now).report(1))
+    desk.close()
+    desk.wait(2, silent=[desk.account])
+    desk.open("s2")
+    desk.info()
+    desk.orders()
+    desk.balances(balance_row("BTC", "8", rate_usd=100), balance_row("ETH", "50"), balance_row("USDT", "99900"))
+    desk.wait(3)
+    say(desk, "settle_order", account=desk.account, order="c:lost", outcome="canceled")
+    desk.orders()
+    lax = Rules(AccountRules(tolerance=Tolerance(usd=AccountRules().material_usd)))
+    document = msgspec.json.encode(lax)
+    desk.event(events.RULES_PROPOSED, document)
+    report(desk, "8", 6)
+    say(desk, "approve_rules", by=ALICE, rules_digest=rules_digest(document))
+    report(desk, "9", 30)
+    say(desk, "propose", known, cause="withdrawal", evidence=["tx 2"])
+    return desk
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_kind_of_decision_is_folded_alike(database: TestDatabase, engine: Engine, seed: int) -> None:
+    desk = busy()
+    edition = folded_alike(database, engine, "prod-eu", desk.log, seed)
+    with engine.connect() as connection:
+        history = connection.execute(
+            text(
+                "SELECT id, event, state, actor, reason FROM recon_store.break_history WHERE edition = :edition"
+                " ORDER BY seq, number"
+            ),
+            {"edition": edition},
+        ).all()
+        findings = connection.scalars(text("SELECT kind FROM recon.findings ORDER BY seq, number")).all()
+    told = [(e.break_.id, e.event, e.break_.state, e.actor, e.reason) for e in desk.engine.transitions]
+    assert sorted(map(tuple, history)) == sorted(told)
+    assert findings == [each.kind for each in desk.findings()]
+    assert {"order_settled", "rules_wait", "rules_approved"} <= set(findings)
+    assert {"reduced", "expired", "approve", "reopen"} <= {event for _, event, *_ in told}
+
+
+def test_the_views_show_the_life(database: TestDatabase, engine: Engine) -> None:
+    desk = busy()
+    write(database, "prod-eu", desk.log)
+    fold_all(engine, "prod-eu", random.Random(3))
+    (known,) = desk.breaks("BTC")
+    assert known.proposal is not None
+    with engine.connect() as connection:
+        shown = connection.execute(text("SELECT * FROM recon.open_breaks")).mappings().one()
+        cases = connection.execute(text("SELECT * FROM recon.cases")).mappings().all()
+        decisions = connection.execute(text("SELECT * FROM recon.decisions ORDER BY seq")).mappings().all()
+        unit = connection.execute(text("SELECT * FROM recon.balances WHERE asset = 'BTC'")).mappings().one()
+    assert (shown["id"], shown["state"], shown["assignee"]) == (known.id, "proposed", "carol")
+    assert shown["origin_at"] < shown["opened_at"]
+    assert shown["proposal"]["digest"] == known.proposal.digest
+    assert shown["proposal"]["login"] == ALICE
+    assert "tx 1" in [each["text"] for each in shown["evidence"]]
+    assert (shown["amount"], shown["explained_amount"], shown["accepted_until"]) == (-3, 0, None)
+    assert [(case["case_id"], case["open_breaks"], case["state"]) for case in cases] == [(known.case_id, 1, "proposed")]
+    assert cases[0]["accounts"] == [desk.account]
+    assert [row["action"] for row in decisions][:3] == ["assign", "propose", "approve"]
+    assert decisions[1]["breaks"] == [known.id]
+    assert (decisions[2]["login"], decisions[2]["authenticated"]) == (BOB, True)
+    assert unit["open_breaks"] == 1
+    assert unit["reported"] == unit["opening"] + unit["fills"] + unit["explained"] + unit["unexplained"]
+
+
+_examples = count(1)
+
+
+@settings(steady(6), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(STEPS, st.data())
+def test_whatever_people_decide_a_rebuild_gives_the_same(
+    database: TestDatabase, engine: Engine, steps: list[str], data: st.DataObject
+) -> None:
+    flow = Deciding(data)
+    for number, what in enumerate(["drift", "poll", *["wait", "poll"] * 8, *steps]):
+        flow.step(what, number)
+    number = next(_examples)
+    folded_alike(database, engine, f"prod-{number}", flow.desk.log, number)

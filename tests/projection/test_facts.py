@@ -1,0 +1,162 @@
+"""Facts from outside on Postgres: the same books however the log is cut, and telling twice changes nothing."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+
+from recon.db.engine import libpq_url
+from recon.log import events
+from recon.log.append import append
+from recon.log.events import Event, NewEvent
+from recon.log.people import decide
+from recon.projection.digest import digest_of
+from recon.projection.rebuild import rebuild
+from tests.books.desk import Life
+from tests.conftest import TestDatabase
+from tests.projection.test_rebuild import fold_all
+from tests.reconciliation.telling import effects, tell, trade, with_fees
+from tests.reconciliation.trading import trading
+
+pytestmark = pytest.mark.postgres
+
+D = Decimal
+
+
+class Day:
+    """A venue that trades, of which some is never reported, and statements that tell most of it, some of it twice."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.desk = trading()
+        self.held = {"BTC": D(10), "USDT": D(100000)}
+        self.told = 0
+        for step in range(40):
+            self._step(step)
+        self._look(60)
+
+    def _step(self, step: int) -> None:
+        dice, desk = self.dice, self.desk
+        what = dice.choice(["fill", "fill", "missed", "deposit", "nothing", "late"])
+        if what in {"fill", "missed"}:
+            quantity, price = D(dice.randrange(1, 4)), D(dice.randrange(90, 110))
+            fee = quantity * price / 1000
+            self.held["BTC"] += quantity
+            self.held["USDT"] -= quantity * price + fee
+            if what == "fill":
+                desk.report(
+                    Life(f"o{step}", [(str(quantity), str(price))], began=desk.now - timedelta(seconds=4)).report(1)
+                )
+            named = dice.choice([f"X-o{step}", None]) if what == "fill" else None
+            for _ in range(dice.choice([0, 1, 1, 2])):
+                trade(
+                    desk,
+                    f"T-{step}",
+                    str(quantity),
+                    str(price),
+                    order_id=named,
+                    fee=str(fee),
+                    fee_asset="USDT",
+                    ago=desk.now.timestamp() % 1,
+                )
+        elif what == "deposit":
+            amount = D(dice.choice([100, 200, -50]))
+            self.held["USDT"] += amount
+            self._look(dice.choice([1, 30]))
+            if dice.random() < 0.8:
+                tell(
+                    desk,
+                    "deposit" if amount > 0 else "withdrawal",
+                    "USDT",
+                    str(amount),
+                    f"D-{step}",
+                    ago=dice.choice([2, 20, 40]),
+                )
+        elif what == "late":
+            tell(desk, "fee", "USDT", "-1", f"F-{dice.randrange(5)}", ago=dice.choice([1, 100, 10000]))
+        self._look(dice.choice([1, 3, 8]))
+
+    def _look(self, seconds: int) -> None:
+        for _ in range(seconds):
+            for code, amount in self.held.items():
+                self.desk.balance(code, amount)
+            self.desk.wait(1)
+
+
+def append_all(url: str, gateway: str, log: list[Event]) -> None:
+    """Append a log as the recorder and the command line would; what people tell goes its own way in."""
+    with psycopg.connect(libpq_url(url)) as raw:
+        for number, event in enumerate(log, start=1):
+            if event.kind == events.FACT:
+                decide(
+                    raw,
+                    gateway=gateway,
+                    writer=UUID(int=1),
+                    batch=number,
+                    now=event.recorded_at,
+                    kind=events.FACT,
+                    payloads=[event.payload],
+                    accounts=[event.account],
+                    name="Alice",
+                )
+            else:
+                new = NewEvent(event.kind, event.payload, event.received_at, event.account, event.session)
+                append(raw, gateway=gateway, writer=UUID(int=1), batch=number, now=event.recorded_at, events=[new])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_cuts_restarts_and_rebuild_give_the_same_books_with_facts(
+    database: TestDatabase, engine: Engine, seed: int
+) -> None:
+    desk = Day(seed).desk
+    gateway = desk.book.gateway
+    append_all(database.service_url, gateway, desk.log)
+    fold_all(engine, gateway, random.Random(seed), forget=0.3)
+    with engine.connect() as connection:
+        first = digest_of(connection, gateway, 1)
+        rows = connection.execute(text("SELECT external_id, effect, login, name, authenticated FROM recon.facts")).all()
+        values = {row.unit: row.value for row in connection.execute(text("SELECT unit, value FROM recon_store.units"))}
+    assert {row.external_id: row.effect for row in rows} == effects(desk)
+    assert {row.effect for row in rows} >= {"matched", "explained", "booked"}
+    assert {(row.login, row.name, row.authenticated) for row in rows} == {("recon_service", "Alice", False)}
+    assert values["USDT"] == desk.value("USDT")
+    result = rebuild(database.service_url, gateway)
+    assert (result.digest, result.same, result.switched) == (first, True, True)
+
+
+def test_books_fold_alike_event_by_event(database: TestDatabase, engine: Engine) -> None:
+    desk = Day(4).desk
+    gateway = desk.book.gateway
+    append_all(database.service_url, gateway, desk.log)
+    one_by_one = random.Random(0)
+    one_by_one.randrange = lambda *_: 1  # type: ignore[method-assign]
+    fold_all(engine, gateway, one_by_one)
+    with engine.connect() as connection:
+        first = digest_of(connection, gateway, 1)
+    assert rebuild(database.service_url, gateway).digest == first
+
+
+def test_fees_read_from_a_statement_long_after_take_the_place_of_the_inferred_ones(
+    database: TestDatabase, engine: Engine
+) -> None:
+    desk = with_fees(("0.001",), 30)
+    gateway = desk.book.gateway
+    append_all(database.service_url, gateway, desk.log)
+    fold_all(engine, gateway, random.Random(6), forget=0.5)
+    with engine.connect() as connection:
+        first = digest_of(connection, gateway, 1)
+        inferred = connection.scalar(
+            text(
+                "SELECT sum(amount) FROM recon.entries WHERE cause = 'fee' AND certainty = 'inferred' AND unit = 'USDT'"
+            )
+        )
+        replaced = connection.scalar(text("SELECT count(*) FROM recon.entries WHERE replaces > 0"))
+    assert inferred == 0
+    assert replaced, "some were booked with their fills"
+    assert rebuild(database.service_url, gateway).digest == first
