@@ -86,6 +86,14 @@ class FeeModel(msgspec.Struct, frozen=True, gc=False):
         rate = self.gained if leg > 0 else self.given
         return divide(rate.share * abs(leg), ONE, FEE_DIGITS) if rate is not None and rate.share else ZERO
 
+    def taken_for_free(self, gained: Decimal, given: Decimal) -> bool:
+        """Tell whether most samples of these legs cost nothing: then a cost is rather a report that crossed a fill."""
+        sides = [[each for each in self.samples if each.gained]] if gained else []
+        sides += [[each for each in self.samples if each.given]] if given else []
+        return bool(sides) and all(
+            2 * sum(1 for each in side if abs(each.cost) <= each.blur) > max(len(side), 1) for side in sides
+        )
+
     def unknown(self, gained: Decimal, given: Decimal) -> Decimal:
         """Return the legs among these of which it is not known what they cost."""
         return (gained if self.gained is None else ZERO) + (given if self.given is None else ZERO)
@@ -149,7 +157,7 @@ def estimate(samples: Sequence[tuple[FeeSample, Decimal]], least: int = FEE_SAMP
         return None
     rate = _common(samples, least)
     if rate is not None:
-        other = _second(samples, rate)
+        other = _second(samples, rate) if rate else None
         if other is None:
             return rate, ZERO
         return (rate + other) * _HALF, abs(rate - other) * _HALF

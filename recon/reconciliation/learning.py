@@ -166,6 +166,8 @@ def _is_fee(subject: Subject, observation: Observation, position: int, cost: Dec
         gained = max(gained, timeline.gained[position] - around.gained)
         given = max(given, timeline.given[position] - around.given)
     most = subject.rules.learn_fees_up_to * model.unknown(gained, given)
+    if model.taken_for_free(gained if model.gained is None else ZERO, given if model.given is None else ZERO):
+        return False
     rest = cost - owed
     if most <= 0:
         return bool(owed) and abs(rest) <= lost

@@ -165,7 +165,7 @@ def test_fees_funding_materiality_and_business_days(tmp_path: Path) -> None:
 
     rules = books.parse(json.dumps(found).encode()).of("OWN")
     assert [rule.taker for rule in rules.fees] == [Decimal("0.0026"), Decimal("0.0026"), None]
-    assert (rules.learn_fees_up_to, rules.material_usd) == (0, Decimal("2500.50"))
+    assert (rules.learn_fees_up_to, rules.material_usd) == (Decimal(0), Decimal("2500.50"))
     assert rules.funding == books.Funding(3_600_000_000, 900_000_000)
     assert (rules.cutoff_minute, rules.business_days) == (1050, (0, 4))
 

@@ -158,4 +158,6 @@ def test_where_the_schedule_leaves_open_which_rate_it_was_either_agrees_and_is_b
         venue.desk.wait(8)
         venue.tell()
     assert not venue.desk.opened()
-    assert abs(venue.desk.value("USDT") - venue.usdt) < D("0.01")
+    held = venue.desk.value("USDT")
+    assert held is not None
+    assert abs(held - venue.usdt) < D("0.01")
