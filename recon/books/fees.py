@@ -91,7 +91,7 @@ class FeeModel(msgspec.Struct, frozen=True, gc=False):
         sides = [[each for each in self.samples if each.gained]] if gained else []
         sides += [[each for each in self.samples if each.given]] if given else []
         return bool(sides) and all(
-            2 * sum(1 for each in side if abs(each.cost) <= each.blur) > max(len(side), 1) for side in sides
+            2 * sum(1 for each in side if abs(each.cost) <= each.blur) > len(side) for side in sides
         )
 
     def unknown(self, gained: Decimal, given: Decimal) -> Decimal:

@@ -94,18 +94,7 @@ def post_scheduled(
     middle, half = rates_of(rule, kind)
     cost = divide(middle * worth, ONE, FEE_DIGITS)
     slack = Slack(1, half * worth + abs(middle) * rough + FEE_QUANTUM)
-    post_fill(
-        book,
-        held,
-        -cost,
-        at,
-        order,
-        ordinal,
-        occurred_us=occurred_us,
-        slack=slack,
-        cause=FEE,
-        certainty="inferred",
-    )
+    _post_cost(book, held, cost, at, order, ordinal, occurred_us=occurred_us, slack=slack)
 
 
 def legs_of(amount: Decimal, *, rounded: int = 0, blur: Decimal = ZERO) -> Slack:
@@ -120,18 +109,24 @@ def post_fee(
     cost = held.unit.fee.of(leg_amount)
     if cost:
         slack = Slack(1, FEE_QUANTUM)
-        post_fill(
-            book,
-            held,
-            -cost,
-            at,
-            order,
-            ordinal,
-            occurred_us=occurred_us,
-            slack=slack,
-            cause=FEE,
-            certainty="inferred",
-        )
+        _post_cost(book, held, cost, at, order, ordinal, occurred_us=occurred_us, slack=slack)
+
+
+def _post_cost(
+    book: Book,
+    held: Held,
+    cost: Decimal,
+    at: Moment,
+    order: str,
+    ordinal: int | None,
+    *,
+    occurred_us: int,
+    slack: Slack,
+) -> None:
+    certainty, cause = "inferred", FEE
+    post_fill(
+        book, held, -cost, at, order, ordinal, occurred_us=occurred_us, slack=slack, cause=cause, certainty=certainty
+    )
 
 
 def post_late_cash(

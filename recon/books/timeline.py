@@ -143,7 +143,12 @@ class Timeline:
 
     def legs_since(self, mark: Slack, position: int) -> Decimal:
         """Return the legs, received and paid, of what was filled between a mark and a position."""
-        return self.gained[position] - mark.gained + self.given[position] - mark.given
+        gained, given = self.sides_since(mark, position)
+        return gained + given
+
+    def sides_since(self, mark: Slack, position: int) -> tuple[Decimal, Decimal]:
+        """Return apart the legs received and the legs paid between a mark and a position."""
+        return self.gained[position] - mark.gained, self.given[position] - mark.given
 
     def trim(self, number: int) -> None:
         """Forget what lies well before entry `number`; done now and then, because it costs."""

@@ -23,6 +23,8 @@ from recon.projection.working import WorkingSet
 
 #: Events folded in one transaction of another edition.
 BATCH_EVENTS: Final = 5000
+#: An edition is folded without the current one's lock until it is at most this many events behind.
+NEAR_EVENTS: Final = 2000
 #: Rows of an old edition deleted in one transaction.
 DELETE_ROWS: Final = 20_000
 
@@ -88,6 +90,27 @@ def fold_to(
         if progress is not None:
             progress(done, until)
     return working
+
+
+def fold_until_near(
+    engine: Engine,
+    gateway: str,
+    edition: int,
+    target: Callable[[Connection, str], int],
+    progress: Progress | None,
+    reading: Reading = read,
+) -> WorkingSet | None:
+    """Fold in transactions of their own, without holding up anybody, until the target, which may move, is near."""
+    working: WorkingSet | None = None
+    while True:
+        with engine.begin() as connection:
+            end = target(connection, gateway)
+            done = step(connection, gateway, working, edition=edition, until=end, limit=BATCH_EVENTS, reading=reading)
+        working = done.working
+        if progress is not None:
+            progress(done.seq, end)
+        if end - done.seq <= NEAR_EVENTS:
+            return working
 
 
 def delete_retired(engine: Engine, gateway: str) -> None:

@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,20 +19,17 @@ from recon.errors import ProjectionError
 from recon.log.read import head
 from recon.projection.digest import digest_of
 from recon.projection.editions import (
-    BATCH_EVENTS,
     Progress,
     alone,
     delete_edition,
     delete_retired,
     fold_to,
+    fold_until_near,
     new_edition,
 )
 from recon.projection.fold import VERSION
-from recon.projection.step import Step, current_edition, lock, step
+from recon.projection.step import current_edition, lock
 from recon.projection.working import WorkingSet
-
-#: The candidate is folded without the lock until it is at most this many events behind.
-NEAR_EVENTS: Final = 2000
 
 
 class RebuildResult(msgspec.Struct, frozen=True):
@@ -69,7 +64,7 @@ def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> Rebuild
             edition = new_edition(connection, gateway, "building")
         switched = False
         try:
-            working = _fold_until_near(engine, gateway, edition, progress)
+            working = fold_until_near(engine, gateway, edition, head, progress)
             result = _compare_and_switch(engine, gateway, edition, working, progress)
             switched = result.switched
         finally:
@@ -77,20 +72,6 @@ def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> Rebuild
                 delete_edition(engine, gateway, edition)
         delete_retired(engine, gateway)
         return result
-
-
-def _fold_until_near(engine: Engine, gateway: str, edition: int, progress: Progress | None) -> WorkingSet | None:
-    """Fold in transactions of their own, without holding up anybody, until the end of the log is near."""
-    working: WorkingSet | None = None
-    while True:
-        with engine.begin() as connection:
-            end = head(connection, gateway)
-            done: Step = step(connection, gateway, working, edition=edition, until=end, limit=BATCH_EVENTS)
-        working = done.working
-        if progress is not None:
-            progress(done.seq, end)
-        if end - done.seq <= NEAR_EVENTS:
-            return working
 
 
 def _compare_and_switch(

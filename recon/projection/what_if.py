@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 from sqlalchemy import Connection, Engine
@@ -22,20 +22,16 @@ from recon.errors import ProjectionError
 from recon.log import events
 from recon.log.events import Event
 from recon.projection.editions import (
-    BATCH_EVENTS,
     Progress,
     alone,
     delete_edition,
     delete_retired,
     fold_to,
+    fold_until_near,
     new_edition,
 )
 from recon.projection.fold import VERSION, Read, Reading, read
-from recon.projection.step import current_edition, lock, step
-from recon.projection.working import WorkingSet
-
-#: Events that may be left to fold while the current edition's checkpoint is locked.
-NEAR_EVENTS: Final = 2000
+from recon.projection.step import current_edition, lock
 
 
 class KnownBreak(msgspec.Struct, frozen=True):
@@ -112,16 +108,7 @@ def under(rules: bytes) -> Reading:
 
 
 def _answer(engine: Engine, gateway: str, edition: int, reading: Reading, progress: Progress | None) -> Answer:
-    working: WorkingSet | None = None
-    while True:
-        with engine.begin() as connection:
-            end = _checkpoint(connection, gateway)
-            done = step(connection, gateway, working, edition=edition, until=end, limit=BATCH_EVENTS, reading=reading)
-        working = done.working
-        if progress is not None:
-            progress(done.seq, end)
-        if end - done.seq <= NEAR_EVENTS:
-            break
+    working = fold_until_near(engine, gateway, edition, _checkpoint, progress, reading)
     with engine.begin() as connection:
         current = current_edition(connection, gateway)
         seq, _, state, version = lock(connection, gateway, current)

@@ -256,7 +256,7 @@ def _judge(subject: Subject, observation: Observation) -> None:
 def _lay_down(subject: Subject) -> None:
     """Forget what was under way: the unit is not judged for now."""
     comparison = subject.comparison
-    comparison.queue, comparison.opening, comparison.heard = [], [], []
-    comparison.front, comparison.opening_since = None, None
+    comparison.forget_opening()
+    comparison.queue, comparison.front = [], None
     if comparison.chain is not None:
         chains.dismiss(subject, comparison.chain, "the unit is not judged from here on")

@@ -38,10 +38,10 @@ def sample(subject: Subject, position: int, value: Decimal) -> None:
     if unit.fee.learned:
         return
     mark = comparison.slack
-    gained, given = timeline.gained[position] - mark.gained, timeline.given[position] - mark.given
+    gained, given = timeline.sides_since(mark, position)
     if not unit.fee.unknown(gained, given):
         return
-    cost = subject.opening + timeline.totals[position] + comparison.residual - value
+    cost = _missing(subject, position, value)
     blur = _blur(subject, position, value)
     _take(subject, FeeSample(gained, given, cost - _owed(subject, position, mark), blur))
 
@@ -53,10 +53,12 @@ def accounts_for(subject: Subject, observation: Observation) -> bool:
 
 def learn(subject: Subject, observation: Observation) -> bool:
     """Agree with a report that differs by what may be fees alone; return whether it did."""
-    comparison, timeline = subject.comparison, subject.timeline
+    model, comparison = subject.unit.fee, subject.comparison
+    if model.learned and not any(rate is not None and rate.owed for rate in (model.gained, model.given)):
+        return False  # what fills cost is booked with each of them
     for position in by_distance(subject.held, observation, comparison.low, subject.window):
         for value in observation.values:
-            cost = subject.opening + timeline.totals[position] + comparison.residual - value
+            cost = _missing(subject, position, value)
             if cost and _is_fee(subject, observation, position, cost, value):
                 _agree_less(subject, observation, position, value, cost)
                 return True
@@ -81,7 +83,8 @@ def unlearn(subject: Subject, observation: Observation) -> bool:
 def calibrated(subject: Subject, chosen: Hypothesis) -> None:
     """Own what fills had cost before the rate was known, as the reports since then tell it."""
     comparison, timeline = subject.comparison, subject.timeline
-    comparison.calibrating, comparison.opening, comparison.heard, comparison.opening_since = False, [], [], None
+    comparison.forget_opening()
+    comparison.calibrating = False
     comparison.low = chosen.low
     comparison.slack = timeline.slack(timeline.at(chosen.origin))
     own(subject, chosen.residual - comparison.residual)
@@ -100,7 +103,7 @@ def changed(subject: Subject, observation: Observation) -> bool:
         return False
     position, value, cost = found
     mark = comparison.slack
-    gained, given = timeline.gained[position] - mark.gained, timeline.given[position] - mark.given
+    gained, given = timeline.sides_since(mark, position)
     latest = FeeTrail(gained, given, cost)
     trail = comparison.fee_trail
     if trail and gained + given <= trail[-1].gained + trail[-1].given:
@@ -159,7 +162,7 @@ def _is_fee(subject: Subject, observation: Observation, position: int, cost: Dec
     model, timeline, mark = subject.unit.fee, subject.timeline, subject.comparison.slack
     lost = timeline.lost_since(mark, position) + resolution(value)
     owed = _owed(subject, position, mark)
-    gained, given = timeline.gained[position] - mark.gained, timeline.given[position] - mark.given
+    gained, given = timeline.sides_since(mark, position)
     if model.unknown(ONE, ONE):
         # Reports cross fills: what one of them took for fees of the next fills, another may lack.
         around = timeline.slack(timeline.first_cut(observation.clock - subject.window))
@@ -193,7 +196,7 @@ def _fee_like(subject: Subject, observation: Observation) -> tuple[int, Decimal,
     for position in by_distance(subject.held, observation, comparison.low, subject.window):
         most = subject.rules.learn_fees_up_to * timeline.legs_since(comparison.slack, position)
         for value in observation.values:
-            cost = subject.opening + timeline.totals[position] + comparison.residual - value
+            cost = _missing(subject, position, value)
             if most > 0 and abs(cost) <= most:
                 return position, value, cost
     return None
@@ -203,8 +206,7 @@ def _agree_less(subject: Subject, observation: Observation, position: int, value
     """Own what fills cost, and agree with the rest."""
     timeline, mark = subject.timeline, subject.comparison.slack
     taken = FeeSample(
-        timeline.gained[position] - mark.gained,
-        timeline.given[position] - mark.given,
+        *timeline.sides_since(mark, position),
         cost - _owed(subject, position, mark),
         _blur(subject, position, value),
     )
@@ -219,6 +221,11 @@ def own(subject: Subject, amount: Decimal) -> None:
     """Own a part of the drift as fees that are not booked yet."""
     subject.comparison.residual += amount
     subject.comparison.learning += amount
+
+
+def _missing(subject: Subject, position: int, value: Decimal) -> Decimal:
+    """Return how much less is reported than the books hold at a cut, with what is owned already."""
+    return subject.opening + subject.timeline.totals[position] + subject.comparison.residual - value
 
 
 def _blur(subject: Subject, position: int, value: Decimal) -> Decimal:
@@ -237,7 +244,7 @@ def _take(subject: Subject, taken: FeeSample) -> None:
         if any(rate is not None and (rate.share or rate.half) for rate in (model.gained, model.given)):
             # Now that it is known what fills cost, what was owned by guess is looked for again, exactly.
             comparison.calibrating, comparison.low = True, subject.timeline.numbers[-1]
-            comparison.opening, comparison.heard, comparison.opening_since = [], [], None
+            comparison.forget_opening()
             comparison.queue = []
 
 

@@ -134,7 +134,8 @@ def settle_opening(subject: Subject) -> None:
     if comparison.calibrating:
         learning.calibrated(subject, chosen)
         return
-    comparison.opening, comparison.heard, comparison.front, comparison.opening_since = [], [], None, None
+    comparison.forget_opening()
+    comparison.front = None
     comparison.low = chosen.low
     origin = timeline.at(chosen.origin)
     comparison.slack = timeline.slack(origin)

@@ -274,6 +274,10 @@ class Comparison(msgspec.Struct, gc=False):
     cut_total: Decimal = ZERO
     cut_explained: Decimal = ZERO
 
+    def forget_opening(self) -> None:
+        """End the search for an opening, or for what fills cost before it was known: nothing of it is needed on."""
+        self.opening, self.heard, self.opening_since = [], [], None
+
     def silence(self, window: int) -> int:
         """Return how long a unit must not be spoken of to be quiet; a polled one is not silent between polls."""
         return max(window, 3 * self.gap // 2) if self.gap <= MAX_GAP_WINDOWS * window else window
