@@ -20,7 +20,7 @@ from recon.reconciliation import judging
 from recon.reconciliation.breaks import case_of, identity, partner_case, recurrence
 from recon.reconciliation.causes.codes import IN_FLIGHT
 from recon.reconciliation.causes.integrity import contradiction
-from recon.reconciliation.cuts import best, fit, joined, residuals, weigh
+from recon.reconciliation.cuts import best, fit, joined, residuals, weigh, window_of
 from recon.reconciliation.explaining import put_away
 from recon.reconciliation.state import Break, Chain, Evidence, Hypothesis
 from recon.reconciliation.subject import Found, Subject
@@ -66,6 +66,14 @@ def go_on(subject: Subject, chain: Chain, observation: Observation, found: Found
         _open(subject, chain)
     else:
         chain.candidates = joined(candidates, _allowed(subject, observation, comparison.low))
+
+
+def bears_out(subject: Subject, chain: Chain, observation: Observation) -> bool:
+    """Tell whether a report is exactly what a chain's best candidate says: then what is missing is not a fee."""
+    candidate = best(chain.candidates)
+    first, last = window_of(subject.held, observation, candidate.low, subject.window)
+    wanted = observation.values[0] - subject.opening - candidate.residual
+    return candidate.fits > 1 and wanted in subject.timeline.totals[first : last + 1]
 
 
 def settle(subject: Subject, chain: Chain) -> None:

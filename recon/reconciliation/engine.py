@@ -241,7 +241,8 @@ def _judge(subject: Subject, observation: Observation) -> None:
     found = subject.fit(observation)
     if found is None and chains.clear(subject, observation):
         return
-    if found is None and learning.accounts_for(subject, observation):
+    borne_out = comparison.chain is not None and chains.bears_out(subject, comparison.chain, observation)
+    if found is None and not borne_out and learning.accounts_for(subject, observation):
         if comparison.chain is not None:
             chains.dismiss(subject, comparison.chain, "what is missing is what fills cost")
         return
