@@ -240,8 +240,10 @@ def _take(subject: Subject, taken: FeeSample) -> None:
     _adopt(subject, model)
     if model.learned:
         comparison = subject.comparison
+        costs = any(rate is not None and (rate.share or rate.half) for rate in (model.gained, model.given))
+        guessed = bool(comparison.learning)
         own(subject, -comparison.learning)
-        if any(rate is not None and (rate.share or rate.half) for rate in (model.gained, model.given)):
+        if costs or guessed:
             # Now that it is known what fills cost, what was owned by guess is looked for again, exactly.
             comparison.calibrating, comparison.low = True, subject.timeline.numbers[-1]
             comparison.forget_opening()

@@ -161,3 +161,17 @@ def test_where_the_schedule_leaves_open_which_rate_it_was_either_agrees_and_is_b
     held = venue.desk.value("USDT")
     assert held is not None
     assert abs(held - venue.usdt) < D("0.01")
+
+
+def test_1_what_a_chain_says_exactly_is_no_fee() -> None:
+    """Some bought unseen; of the sales after it one report is near the cut before it, but for what a fee might be."""
+    desk = Desk(Rules())
+    desk.begin(balance_row("BTC", "22.34"), balance_row("USDT", "100000"))
+    desk.poll("BTC", "26.49", 3)
+    sales = Life("o1", [("3.83", "100"), ("1.10", "100"), ("4.17", "100"), ("1.36", "100")], side="SELL")
+    sales.began = desk.now
+    for count, reported in enumerate(("22.66", "21.56", "17.39", "16.03"), start=1):
+        desk.balance("BTC", reported, after=0.3)
+        desk.report(sales.report(count), after=0.1)
+    desk.wait(60)
+    assert [amount for unit, amount in desk.opened() if unit == "BTC"] == [D("4.15")]

@@ -10,9 +10,6 @@ from tests.simulation.flows import Flow, flows
 from tests.simulation.scoring import days, false_alarms
 
 SEEDS: Final = range(1, 41)
-#: Where forty days are not all clean, with the most that are not: at a window of 1 s the realised cash of a derivative
-#: is taken for a fee now and then, while fees are being learned.
-KNOWN: Final = {Flow(1.0, 2.0, True, 1.0): 1}
 FLOWS: Final = [*flows(5.0), *flows(1.0)]
 
 
@@ -37,5 +34,5 @@ def test_a_clean_day_is_judged_at_all() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("flow", FLOWS, ids=str)
 def test_forty_clean_days_open_nothing(flow: Flow) -> None:
-    found = {seed: lines for seed in SEEDS if (lines := alarms(flow, seed))}
-    assert len(found) <= KNOWN.get(flow, 0), "\n".join(line for lines in found.values() for line in lines)
+    found = [line for seed in SEEDS for line in alarms(flow, seed)]
+    assert not found, "\n".join(found)
