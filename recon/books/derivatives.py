@@ -128,16 +128,17 @@ def _settle(
     instrument = book.instrument(account.name, held.unit.code)
     rule = rule_of(book.rules_of(account.name).fees, held.unit.code, None if instrument is None else instrument.type)
     legs = _legs(fill, terms)
-    if cash or (rule is None and not target.unit.fee.learned):
+    if cash or not target.unit.fee.learned:
         slack = Slack(1 if cash else 0, CASH_QUANTUM if cash else ZERO)
-        slack = slack if rule is not None else slack.plus(legs)
+        slack = slack.plus(legs)
+        target.unit.fees_told = target.unit.fees_told or rule is not None
         cause = FILL if premium else REALISED
         # Cash that had to wait is booked as of its fill, as far as the order of entries allows.
         then = Moment(at.seq, at.us, max(fill.clock, target.timeline.clocks[-1]))
         occurred = fill.occurred_us
         post_fill(book, target, cash, then, fill.order, fill.ordinal, occurred_us=occurred, slack=slack, cause=cause)
     worth, occurred = legs.gained or -legs.given, fill.occurred_us
-    if rule is None:
+    if rule is None or target.unit.fee.learned:
         post_fee(book, target, worth, at, fill.order, fill.ordinal, occurred_us=occurred)
     elif worth:
         post_scheduled(

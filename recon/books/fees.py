@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,10 @@ FEE_SAMPLES: Final = 5
 MIXED_SAMPLES: Final = 20
 #: Samples that bear out a second rate beside the first.
 SECOND_SAMPLES: Final = 2
+#: Fees in a row at the rate that is seldom taken, after which it is the one expected.
+SELDOM_NO_MORE: Final = 3
+#: Samples of one side that bear out the rate of the other.
+ALIKE_SAMPLES: Final = 2
 #: Samples of both sides at once that must bear out one rate for both.
 JOINT_SAMPLES: Final = 4
 #: Samples from which on more of them may be odd.
@@ -53,15 +57,21 @@ class FeeSample(msgspec.Struct, frozen=True, gc=False):
 
 
 class FeeRate(msgspec.Struct, frozen=True, gc=False):
-    """The share of one side's legs that is taken, give or take `half`, and since which entry it is booked with fills.
+    """The share of one side's legs that is taken, give or take `half`, or now and then an `other` one instead.
 
-    Fills up to entry `since` stand in the books without a share `owed` of their legs.
+    Fills up to entry `since` stand in the books without a share `owed` of their legs; later ones have their fee.
     """
 
     share: Decimal
     half: Decimal = ZERO
     since: int = 0
     owed: Decimal = ZERO
+    other: Decimal | None = None
+
+    @property
+    def known(self) -> tuple[Decimal, ...]:
+        """Return the rates that it may be each time."""
+        return (self.share,) if self.other is None else (self.share, self.other)
 
 
 class FeeModel(msgspec.Struct, frozen=True, gc=False):
@@ -77,14 +87,27 @@ class FeeModel(msgspec.Struct, frozen=True, gc=False):
         return self.gained is not None and self.given is not None
 
     @property
-    def half(self) -> Decimal:
-        """Return how far off the rates may be, at most."""
-        return max((rate.half for rate in (self.gained, self.given) if rate is not None), default=ZERO)
+    def unsure(self) -> bool:
+        """Tell whether what a single fill costs is not known."""
+        return any(rate is not None and (rate.half or rate.other is not None) for rate in (self.gained, self.given))
+
+    @property
+    def vague(self) -> bool:
+        """Tell whether what a fill costs is known as a range alone."""
+        return any(rate is not None and rate.half for rate in (self.gained, self.given))
 
     def of(self, leg: Decimal) -> Decimal:
         """Return the expected cost of a leg, by its sign."""
         rate = self.gained if leg > 0 else self.given
         return divide(rate.share * abs(leg), ONE, FEE_DIGITS) if rate is not None and rate.share else ZERO
+
+    def open_of(self, leg: Decimal) -> tuple[Decimal, Decimal]:
+        """Return how far off the cost of a leg may be, and what the balance gains if the other rate is taken."""
+        rate = self.gained if leg > 0 else self.given
+        if rate is None:
+            return ZERO, ZERO
+        other = ZERO if rate.other is None else (rate.share - rate.other) * abs(leg)
+        return divide(rate.half * abs(leg), ONE, FEE_DIGITS), divide(other, ONE, FEE_DIGITS)
 
     def taken_for_free(self, gained: Decimal, given: Decimal) -> bool:
         """Tell whether most samples of these legs cost nothing: then a cost is rather a report that crossed a fill."""
@@ -99,6 +122,15 @@ class FeeModel(msgspec.Struct, frozen=True, gc=False):
         return (gained if self.gained is None else ZERO) + (given if self.given is None else ZERO)
 
 
+def swapped(model: FeeModel) -> FeeModel:
+    """Return a model that expects the rates that were taken now and then: a tier has changed, or a habit."""
+    gained, given = (
+        rate if rate is None or rate.other is None else FeeRate(rate.other, since=rate.since, other=rate.share)
+        for rate in (model.gained, model.given)
+    )
+    return msgspec.structs.replace(model, gained=gained, given=given)
+
+
 def with_sample(model: FeeModel, sample: FeeSample, *, entries: int) -> FeeModel:
     """Take one more sample; return the model with what follows from all of them.
 
@@ -107,9 +139,11 @@ def with_sample(model: FeeModel, sample: FeeSample, *, entries: int) -> FeeModel
     samples = (*model.samples, sample)[-MAX_SAMPLES:]
     gained, given = model.gained, model.given
     if gained is None:
-        gained = _rate([(each, each.gained) for each in samples if each.gained and not each.given], entries)
+        alone = [(each, each.gained) for each in samples if each.gained and (given is not None or not each.given)]
+        gained = _rate(alone, entries) or _alike(alone, given, entries)
     if given is None:
-        given = _rate([(each, each.given) for each in samples if each.given and not each.gained], entries)
+        alone = [(each, each.given) for each in samples if each.given and (model.gained is not None or not each.gained)]
+        given = _rate(alone, entries) or _alike(alone, model.gained, entries)
     if gained is None and given is None:
         gained = given = _joint(samples, entries)
     if gained is not None and given is not None:
@@ -122,7 +156,17 @@ def with_sample(model: FeeModel, sample: FeeSample, *, entries: int) -> FeeModel
 
 def _rate(samples: Sequence[tuple[FeeSample, Decimal]], entries: int) -> FeeRate | None:
     found = estimate(samples)
-    return None if found is None else FeeRate(found[0], found[1], since=entries, owed=found[0])
+    return None if found is None else FeeRate(found.share, found.half, entries, owed=found.share, other=found.other)
+
+
+def _alike(samples: Sequence[tuple[FeeSample, Decimal]], other: FeeRate | None, entries: int) -> FeeRate | None:
+    """Return the rate of the other side for this one too, where a few samples bear it out: most venues take alike."""
+    if other is None or other.half:
+        return None
+    fitting = [each for each, leg in samples if abs(each.cost - other.share * leg) <= each.blur]
+    if len(fitting) < ALIKE_SAMPLES or 2 * len(fitting) <= len(samples):
+        return None
+    return FeeRate(other.share, ZERO, entries, owed=other.share, other=other.other)
 
 
 def _joint(samples: Sequence[FeeSample], entries: int) -> FeeRate | None:
@@ -151,19 +195,24 @@ def _less(sample: FeeSample, gained: FeeRate | None, given: FeeRate | None) -> F
     return sample
 
 
-def estimate(samples: Sequence[tuple[FeeSample, Decimal]], least: int = FEE_SAMPLES) -> tuple[Decimal, Decimal] | None:
-    """Return the share of their legs, give or take what, that samples bear out; None while they do not."""
+class Estimate(NamedTuple):
+    """A share of legs, give or take `half`, or now and then an `other` one instead."""
+
+    share: Decimal
+    half: Decimal = ZERO
+    other: Decimal | None = None
+
+
+def estimate(samples: Sequence[tuple[FeeSample, Decimal]], least: int = FEE_SAMPLES) -> Estimate | None:
+    """Return the share of their legs that samples bear out; None while they do not."""
     if len(samples) < least:
         return None
     rate = _common(samples, least)
     if rate is not None:
-        other = _second(samples, rate) if rate else None
-        if other is None:
-            return rate, ZERO
-        return (rate + other) * _HALF, abs(rate - other) * _HALF
+        return Estimate(rate, other=_second(samples, rate) if rate else None)
     if len(samples) < MIXED_SAMPLES:
         return None
-    return _range([divide(sample.cost, leg) for sample, leg in samples])
+    return Estimate(*_range([divide(sample.cost, leg) for sample, leg in samples]))
 
 
 def _common(samples: Sequence[tuple[FeeSample, Decimal]], least: int) -> Decimal | None:
@@ -237,12 +286,14 @@ def liquidity(time_in_force: str | None, exec_inst: Sequence[str] | str | None) 
 
 
 def rates_of(rule: FeeRule, kind: str | None) -> tuple[Decimal, Decimal]:
-    """Return the middle and half width of the rates that a line allows for an order's liquidity."""
+    """Return the rate that a line names for an order's liquidity, and the other that it may have been.
+
+    An order that may do either is taken for a maker: most of those that rest in the book are.
+    """
     maker = rule.maker if rule.maker is not None else rule.taker
     taker = rule.taker if rule.taker is not None else rule.maker
     if maker is None or taker is None:
         return ZERO, ZERO
-    if kind is not None:
-        rate = maker if kind == "maker" else taker
-        return rate, ZERO
-    return (maker + taker) * _HALF, abs(taker - maker) * _HALF
+    if kind is None:
+        return maker, taker
+    return (maker, maker) if kind == "maker" else (taker, taker)

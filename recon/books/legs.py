@@ -35,13 +35,14 @@ def post_spot(
     cash = None if fill.cash is None else -sign * fill.cash
     rule = rule_of(book.rules_of(account.name).fees, instrument.symbol, instrument.type)
     for held, moved, slack in (
-        (base, amount, NOTHING if rule else legs_of(amount)),
-        (quote, cash, Slack(1, blur) if rule else legs_of(cash or ZERO, rounded=1, blur=blur)),
+        (base, amount, legs_of(amount)),
+        (quote, cash, legs_of(cash or ZERO, rounded=1, blur=blur)),
     ):
         if moved is None:
             continue
+        held.unit.fees_told = held.unit.fees_told or rule is not None
         post_fill(book, held, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us, slack=slack)
-        if rule is None:
+        if rule is None or held.unit.fee.learned:
             post_fee(book, held, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
     if rule is not None and fill.cash is not None:
         _post_scheduled(book, account, order, fill, rule, (base, quote), at)
@@ -63,6 +64,8 @@ def _post_scheduled(
             return
         worth = divide(cash * quote.unit.rate_usd, target.unit.rate_usd, FEE_DIGITS)
         rough = worth * THIRD_ASSET_SHARE
+    if target.unit.fee.learned:
+        return  # the venue does not keep to its schedule, and what it takes instead is booked already
     post_scheduled(
         book,
         target,
@@ -90,16 +93,18 @@ def post_scheduled(
     occurred_us: int,
     rough: Decimal = ZERO,
 ) -> None:
-    """Post a scheduled fee on what a fill is worth in a unit; what the schedule leaves open is blur."""
-    middle, half = rates_of(rule, kind)
-    cost = divide(middle * worth, ONE, FEE_DIGITS)
-    slack = Slack(1, half * worth + abs(middle) * rough + FEE_QUANTUM)
+    """Post a scheduled fee on what a fill is worth in a unit; what the schedule leaves open is in doubt."""
+    rate, other = rates_of(rule, kind)
+    cost = divide(rate * worth, ONE, FEE_DIGITS)
+    doubt = divide((rate - other) * worth, ONE, FEE_DIGITS)
+    slack = Slack(1, max(abs(rate), abs(other)) * rough + FEE_QUANTUM, doubt=doubt)
     _post_cost(book, held, cost, at, order, ordinal, occurred_us=occurred_us, slack=slack)
 
 
-def legs_of(amount: Decimal, *, rounded: int = 0, blur: Decimal = ZERO) -> Slack:
+def legs_of(amount: Decimal, *, rounded: int = 0, blur: Decimal = ZERO, doubt: Decimal = ZERO) -> Slack:
     """Return what one leg may lose."""
-    return Slack(rounded, blur, amount, ZERO) if amount > 0 else Slack(rounded, blur, ZERO, -amount)
+    gained, given = (amount, ZERO) if amount > 0 else (ZERO, -amount)
+    return Slack(rounded, blur, gained, given, doubt)
 
 
 def post_fee(
@@ -107,8 +112,9 @@ def post_fee(
 ) -> None:
     """Post the fee that a leg is expected to cost, once the unit's rate is learned (semantics 8.5)."""
     cost = held.unit.fee.of(leg_amount)
-    if cost:
-        slack = Slack(1, FEE_QUANTUM)
+    half, doubt = held.unit.fee.open_of(leg_amount)
+    if cost or half or doubt:
+        slack = Slack(1, half + FEE_QUANTUM, doubt=doubt)
         _post_cost(book, held, cost, at, order, ordinal, occurred_us=occurred_us, slack=slack)
 
 

@@ -3,6 +3,8 @@
 1. A row without its amount is no observation; nothing is derived from other fields.
 2. Absence from a complete snapshot is an observation of zero, marked as inferred (design 2.8).
 3. While it is undecided whether a venue keeps both sides of a position, both readings are offered.
+4. Two rows are of two sides only where both hold something, or one snapshot lists both: a venue that keeps one row may
+   put a flat position on either side, and then an empty row means that nothing is held at all.
 """
 
 from __future__ import annotations
@@ -55,14 +57,36 @@ def read_position(unit: Unit, row: PositionRow, mode: str | None) -> tuple[Decim
         return ()
     side = row.side or ("SELL" if quantity < 0 else "BUY")
     known = mode or unit.position_mode
+    if known == "one_way" or (known is None and _replaces(unit, side, quantity)):
+        unit.sides = {side: quantity}
+        return (quantity,)
     unit.sides = {**unit.sides, side: quantity}
     both = sum(unit.sides.values(), ZERO)
     if known == "hedge":
         return (both,)
-    if known == "one_way":
-        unit.sides = {side: quantity}
-        return (quantity,)
     return (quantity,) if both == quantity else (quantity, both)
+
+
+def _replaces(unit: Unit, side: str, quantity: Decimal) -> bool:
+    """Tell whether a row takes the place of all others, because nothing was ever held or listed on two sides at once.
+
+    With both readings a short position that vanishes would fit as one whose empty long side was told.
+    """
+    return side not in unit.sides and not (quantity and any(unit.sides.values()))
+
+
+def bear_out(unit: Unit, observation: Observation, value: Decimal, window: int) -> None:
+    """Decide how a venue keeps positions by the reading that fits, of an observation that offers two.
+
+    That both sides are kept takes two rows a settlement window (microseconds) apart: a row that comes before its report
+    may fit by what the books held earlier, once.
+    """
+    if value == observation.values[0]:
+        unit.position_mode = "one_way"
+    elif unit.hedge_since is None:
+        unit.hedge_since = observation.clock
+    elif observation.clock - unit.hedge_since > window:
+        unit.position_mode = "hedge"
 
 
 def read_positions(unit: Unit, rows: list[PositionRow], mode: str | None) -> tuple[Decimal, ...]:

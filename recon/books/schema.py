@@ -90,6 +90,7 @@ entries: Final = Table(
     Column("rounded", Integer, nullable=False),
     Column("blur", Numeric, nullable=False),
     Column("leg", Numeric, nullable=False),
+    Column("doubt", Numeric, nullable=False),
     Column("order_key", Text),
     Column("ordinal", Integer),
     Column("break_id", Text),

@@ -31,8 +31,8 @@ _unit: Final = msgspec.msgpack.Decoder(Unit).decode
 _ENTRIES: Final = """
 SELECT k.account, k.kind, k.unit, e.entry_no, e.seq, e.clock,
        (extract(epoch FROM e.occurred_at) * 1000000)::bigint, e.cause, e.amount::text,
-       e.rounded, e.blur::text, e.leg::text,
-       e.break_id IS NOT NULL OR e.replaces IS NOT NULL
+       e.rounded, e.blur::text, e.leg::text, e.doubt::text,
+       e.order_key, e.ordinal, e.break_id IS NOT NULL OR e.replaces IS NOT NULL
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS k(account, kind, unit, after)
 CROSS JOIN LATERAL (
     SELECT * FROM recon_store.entries AS t
@@ -80,7 +80,6 @@ def load(connection: Connection, book: Book, edition: int, *, lows: Mapping[Unit
         _load_timelines(connection, book, edition, [unit for unit in loaded if unit.entries], lows)
         for held in book.units.values():
             held.timeline.quantum = quantum_of(book, held.unit)
-            held.timeline.fee_half = held.unit.fee.half
 
 
 def _load_timelines(
@@ -89,13 +88,17 @@ def _load_timelines(
     if not units:
         return
     columns = [[unit.account for unit in units], [unit.kind for unit in units], [unit.code for unit in units]]
-    after = [lows.get(unit.key, 0) - KEPT_BEHIND - 2 - unit.explanations for unit in units]
+    # A step is of two entries at most: a fill and its fee.
+    after = [lows.get(unit.key, 0) - 2 * KEPT_BEHIND - 2 - unit.explanations for unit in units]
     rows: dict[UnitKey, list[_Kept]] = {}
     with cursor_of(connection) as cursor:
-        cursor.execute(_ENTRIES, (*columns, after, book.gateway, edition, 2 * MAX_KEPT))
-        for account, kind, code, number, seq, clock, occurred, cause, amount, rounded, blur, leg, explains in cursor:
-            slack = legs_of(Decimal(leg), rounded=rounded, blur=Decimal(blur))
-            row = _Kept(number, seq, clock, occurred, cause, Decimal(amount), slack, in_every_cut=explains)
+        cursor.execute(_ENTRIES, (*columns, after, book.gateway, edition, 4 * MAX_KEPT))
+        for account, kind, code, number, seq, clock, occurred, cause, amount, *lost, order, ordinal, explains in cursor:
+            rounded, blur, leg, doubt = lost
+            slack = legs_of(Decimal(leg), rounded=rounded, blur=Decimal(blur), doubt=Decimal(doubt))
+            row = _Kept(
+                number, seq, clock, occurred, cause, Decimal(amount), slack, order, ordinal, in_every_cut=explains
+            )
             rows.setdefault((account, kind, code), []).append(row)
     for key, entries in rows.items():
         held = book.units[key]
@@ -103,22 +106,21 @@ def _load_timelines(
         flows = [entry for entry in entries if entry.cause != OPENING and not entry.in_every_cut]
         total = unit.fills + unit.explained - sum((entry.amount for entry in flows), ZERO)
         explained = unit.explained - sum((entry.amount for entry in flows if entry.cause not in OF_FILLS), ZERO)
-        slack = Slack(
-            unit.slack.rounded - sum(entry.slack.rounded for entry in flows),
-            unit.slack.blur - sum((entry.slack.blur for entry in flows), ZERO),
-            unit.slack.gained - sum((entry.slack.gained for entry in flows), ZERO),
-            unit.slack.given - sum((entry.slack.given for entry in flows), ZERO),
-        )
+        slack = unit.slack
+        for entry in flows:
+            slack = slack.minus(entry.slack)
         held.timeline = Timeline(entries[0].number - 1, total, explained, slack)
         for entry in flows:
-            held.timeline.append(
+            held.append(
                 entry.number,
                 entry.seq,
                 entry.clock,
                 entry.occurred_us,
+                entry.cause,
                 entry.amount,
                 entry.slack,
-                explains=entry.cause not in OF_FILLS,
+                order=entry.order,
+                ordinal=entry.ordinal,
             )
 
 
@@ -132,6 +134,8 @@ class _Kept(NamedTuple):
     cause: str
     amount: Decimal
     slack: Slack
+    order: str | None
+    ordinal: int | None
     in_every_cut: bool
 
 
@@ -237,7 +241,7 @@ _FILL: Final = (
 )  # fmt: skip
 _ENTRY: Final = (
     "account", "unit_kind", "unit", "entry_no", "seq", "clock", "occurred_at", "recorded_at", "cause", "certainty",
-    "amount", "running", "rounded", "blur", "leg", "order_key", "ordinal", "break_id",
+    "amount", "running", "rounded", "blur", "leg", "doubt", "order_key", "ordinal", "break_id",
     "replaces", "fact",
 )  # fmt: skip
 _UNIT: Final = (
@@ -320,6 +324,7 @@ def _entry_rows(changes: Changes) -> list[tuple[Cell, ...]]:
             entry.slack.rounded,
             str(entry.slack.blur),
             str(entry.slack.gained or -entry.slack.given),
+            str(entry.slack.doubt),
             entry.order,
             entry.ordinal,
             entry.break_id,

@@ -28,18 +28,34 @@ _HALF: Final = Decimal("0.5")
 class Slack(msgspec.Struct, frozen=True, gc=False):
     """What entries up to some point may have lost: cash entries that may have been rounded, other blur, and legs.
 
-    `gained` and `given` are the legs received and paid, which a fee may have been a share of.
+    `gained` and `given` are the legs received and paid, which a fee may have been a share of. `doubt` adds up what
+    the balance gains where the other rate was taken of fees that may have one of two.
     """
 
     rounded: int = 0
     blur: Decimal = ZERO
     gained: Decimal = ZERO
     given: Decimal = ZERO
+    doubt: Decimal = ZERO
 
     def plus(self, other: Slack) -> Slack:
         """Add what further entries may lose."""
         return Slack(
-            self.rounded + other.rounded, self.blur + other.blur, self.gained + other.gained, self.given + other.given
+            self.rounded + other.rounded,
+            self.blur + other.blur,
+            self.gained + other.gained,
+            self.given + other.given,
+            self.doubt + other.doubt,
+        )
+
+    def minus(self, other: Slack) -> Slack:
+        """Take away what later entries may lose."""
+        return Slack(
+            self.rounded - other.rounded,
+            self.blur - other.blur,
+            self.gained - other.gained,
+            self.given - other.given,
+            self.doubt - other.doubt,
         )
 
 
@@ -53,8 +69,8 @@ class Timeline:
     __slots__ = (
         "blurs",
         "clocks",
+        "doubts",
         "explained",
-        "fee_half",
         "gained",
         "given",
         "numbers",
@@ -79,10 +95,20 @@ class Timeline:
         self.blurs = [slack.blur]
         self.gained = [slack.gained]
         self.given = [slack.given]
-        #: How far off a learned fee may be, as a share of the legs.
-        self.fee_half = ZERO
+        self.doubts = [slack.doubt]
         #: Smallest step of the unit's reports as known now, 0 while unknown.
         self.quantum = ZERO
+
+    def join(self, number: int, amount: Decimal, slack: Slack) -> None:
+        """Add an entry to the newest step: a fill and its fee are one at the venue, and no report tells them apart."""
+        self.numbers[-1] = number
+        self.totals[-1] += amount
+        self.explained[-1] += amount
+        self.rounded[-1] += slack.rounded
+        self.blurs[-1] += slack.blur
+        self.gained[-1] += slack.gained
+        self.given[-1] += slack.given
+        self.doubts[-1] += slack.doubt
 
     def append(
         self, number: int, seq: int, clock: int, occurred_us: int, amount: Decimal, slack: Slack, *, explains: bool
@@ -99,11 +125,13 @@ class Timeline:
             self.blurs.append(self.blurs[-1])
             self.gained.append(self.gained[-1])
             self.given.append(self.given[-1])
+            self.doubts.append(self.doubts[-1])
         else:
             self.rounded.append(self.rounded[-1] + slack.rounded)
             self.blurs.append(self.blurs[-1] + slack.blur if slack.blur else self.blurs[-1])
             self.gained.append(self.gained[-1] + slack.gained if slack.gained else self.gained[-1])
             self.given.append(self.given[-1] + slack.given if slack.given else self.given[-1])
+            self.doubts.append(self.doubts[-1] + slack.doubt if slack.doubt else self.doubts[-1])
         if len(self.numbers) > 2 * MAX_KEPT:
             self._drop(MAX_KEPT)
 
@@ -130,13 +158,29 @@ class Timeline:
 
     def slack(self, position: int) -> Slack:
         """Return what all cash entries up to a position may have lost."""
-        return Slack(self.rounded[position], self.blurs[position], self.gained[position], self.given[position])
+        return Slack(
+            self.rounded[position],
+            self.blurs[position],
+            self.gained[position],
+            self.given[position],
+            self.doubts[position],
+        )
+
+    def doubts_since(self, number: int, position: int) -> list[Decimal]:
+        """Return what the balance gains of each fee after an entry up to a position, if its other rate was taken."""
+        base, doubts = self.at(number), self.doubts
+        if position <= base or doubts[position] == doubts[base]:
+            return []
+        steps = (doubts[index] - doubts[index - 1] for index in range(base + 1, position + 1))
+        return [step for step in steps if step]
+
+    def unsure_since(self, mark: Slack, position: int) -> Decimal:
+        """Return what may be lost between a mark and a position at most, with all that is open of fees."""
+        return self.lost_since(mark, position) + abs(self.doubts[position] - mark.doubt)
 
     def lost_since(self, mark: Slack, position: int) -> Decimal:
         """Return what cash entries between a mark and a position may have lost, at most (semantics 6)."""
         rounded, blur = self.rounded[position] - mark.rounded, self.blurs[position] - mark.blur
-        if self.fee_half:
-            blur += self.fee_half * self.legs_since(mark, position)
         if rounded <= 0 and blur <= 0:
             return ZERO
         return rounded * self.quantum * _HALF + blur
@@ -149,6 +193,15 @@ class Timeline:
     def sides_since(self, mark: Slack, position: int) -> tuple[Decimal, Decimal]:
         """Return apart the legs received and the legs paid between a mark and a position."""
         return self.gained[position] - mark.gained, self.given[position] - mark.given
+
+    def legs_between(self, base: int, position: int) -> tuple[Decimal, ...]:
+        """Return the legs of the steps after one position up to another: received ones, and paid ones negative."""
+        found: list[Decimal] = []
+        for index in range(base + 1, position + 1):
+            leg = self.gained[index] - self.gained[index - 1] - self.given[index] + self.given[index - 1]
+            if leg:
+                found.append(leg)
+        return tuple(found)
 
     def trim(self, number: int) -> None:
         """Forget what lies well before entry `number`; done now and then, because it costs."""
@@ -164,4 +217,4 @@ class Timeline:
         del self.numbers[:count], self.seqs[:count], self.clocks[:count], self.occurred[:count]
         del self.totals[:count], self.explained[:count]
         del self.rounded[:count], self.blurs[:count]
-        del self.gained[:count], self.given[:count]
+        del self.gained[:count], self.given[:count], self.doubts[:count]

@@ -98,6 +98,8 @@ class Unit(msgspec.Struct, gc=False):
     #: Contracts: rows by side, and how the venue keeps them (semantics 3.4).
     sides: dict[str, Decimal] = {}
     position_mode: Literal["hedge", "one_way"] | None = None
+    #: Log time of the first row that fitted only if both sides are kept, while that is undecided.
+    hedge_since: int | None = None
     basis: Basis | None = None
     pending_trades: list[PendingTrade] = []
     #: What was reported beside the amount itself.
@@ -110,6 +112,8 @@ class Unit(msgspec.Struct, gc=False):
     locks: list[LockChange] = []
     #: What its fills cost beside their price, as far as it is learned (semantics 8.5).
     fee: FeeModel = FeeModel()
+    #: Whether a schedule tells what its fills cost; it holds until something else is learned.
+    fees_told: bool = False
     #: Inferred fees that no single fill is known to have cost, signed.
     fees_unattributed: Decimal = ZERO
     #: Whether any were booked in sum: then single ones are estimates that others make up for.
@@ -133,13 +137,37 @@ class Unit(msgspec.Struct, gc=False):
 class Held:
     """A unit with its recent timeline, as the fold works on it."""
 
-    __slots__ = ("key", "timeline", "unit")
+    __slots__ = ("_latest", "key", "timeline", "unit")
 
     def __init__(self, unit: Unit, timeline: Timeline) -> None:
         """Bring the two together under the unit's key."""
         self.key: UnitKey = unit.key
         self.unit = unit
         self.timeline = timeline
+        #: The fill that the newest step is of: its number in the unit, its order and ordinal.
+        self._latest: tuple[int, str, int | None] | None = None
+
+    def append(
+        self,
+        number: int,
+        seq: int,
+        clock: int,
+        occurred_us: int,
+        cause: str,
+        amount: Decimal,
+        slack: Slack,
+        *,
+        order: str | None,
+        ordinal: int | None,
+    ) -> None:
+        """Add an entry to the timeline; a fee that follows its fill joins the fill's step."""
+        explains = cause not in OF_FILLS
+        if cause == FEE and order is not None and self._latest == (number - 1, order, ordinal):
+            self.timeline.join(number, amount, slack)
+            self._latest = None
+            return
+        self.timeline.append(number, seq, clock, occurred_us, amount, slack, explains=explains)
+        self._latest = None if order is None or explains else (number, order, ordinal)
 
 
 def post(
@@ -190,7 +218,7 @@ def post(
                 held.timeline.shift(moved)
         else:
             unit.last_clock = clock
-            held.timeline.append(unit.entries, seq, clock, occurred_us, amount, slack, explains=explains)
+            held.append(unit.entries, seq, clock, occurred_us, cause, amount, slack, order=order, ordinal=ordinal)
     return Entry(
         account=unit.account,
         kind=unit.kind,

@@ -29,7 +29,7 @@ from recon.reconciliation.decisions import Decision
 from recon.reconciliation.engine import Engine
 
 #: The version of everything that the fold does; a change of results is a change of version (design 3, editions).
-VERSION: Final = 2
+VERSION: Final = 3
 
 _OWN: Final = frozenset(
     {

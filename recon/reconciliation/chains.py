@@ -39,6 +39,14 @@ def start(subject: Subject, observation: Observation) -> None:
     subject.transition(pending, "pending", "no cut of the books explains the report; it may be a race")
 
 
+def open_step(subject: Subject, step: Hypothesis) -> None:
+    """Open a break of a step that was seen a while ago, and is owned by nothing yet."""
+    pending = _new_break(subject, [step], subject.at.us)
+    subject.transition(pending, "pending", "it looked like a fee, and none that is taken again")
+    seen = Observation(step.since_seq, step.since, step.since_us, ())
+    _open(subject, Chain(candidates=[step], last=seen, failed=True, pending=pending))
+
+
 def go_on(subject: Subject, chain: Chain, observation: Observation, found: Found | None) -> None:
     """Hold the next observation against the chain; `found` tells where it fits what is owned, if it does."""
     comparison = subject.comparison
@@ -58,7 +66,8 @@ def go_on(subject: Subject, chain: Chain, observation: Observation, found: Found
             return
         chain.candidates, chain.failed = candidates, False
         subject.remember(observation, found[1])
-        comparison.low = max(comparison.low, subject.timeline.numbers[found[0]])
+        if not subject.timeline.doubts_since(comparison.low, found[0]):  # else it settles them, if it is right
+            comparison.low = max(comparison.low, subject.timeline.numbers[found[0]])
         return
     chain.failed = True
     if fitting and observation.clock - best(fitting).since > CHAIN_WINDOWS * subject.window:
@@ -69,11 +78,17 @@ def go_on(subject: Subject, chain: Chain, observation: Observation, found: Found
 
 
 def bears_out(subject: Subject, chain: Chain, observation: Observation) -> bool:
-    """Tell whether a report is exactly what a chain's best candidate says: then what is missing is not a fee."""
-    candidate = best(chain.candidates)
-    first, last = window_of(subject.held, observation, candidate.low, subject.window)
-    wanted = observation.values[0] - subject.opening - candidate.residual
-    return candidate.fits > 1 and wanted in subject.timeline.totals[first : last + 1]
+    """Tell whether a report is what a candidate of a chain says: then what is missing is not a fee.
+
+    While fees are being learned only the best candidate counts, once a second report has borne it out.
+    """
+    held, known = subject.held, subject.unit.fee.learned or subject.unit.fees_told
+    for candidate in chain.candidates if known else [best(chain.candidates)]:
+        first, last = window_of(held, observation, candidate.low, subject.window)
+        wanted = observation.values[0] - subject.opening - candidate.residual - candidate.drift
+        if (known or candidate.fits > 1) and wanted in subject.timeline.totals[first : last + 1]:
+            return True
+    return False
 
 
 def settle(subject: Subject, chain: Chain) -> None:
@@ -223,9 +238,10 @@ def _open(subject: Subject, chain: Chain) -> None:
         fresh = _recurring(subject, fresh, related)
     fresh.state, fresh.opened_us, fresh.entries = "open", subject.at.us, unit.entries
     comparison.breaks = [*comparison.breaks, fresh]
-    comparison.residual = chosen.residual
-    comparison.low = chosen.low
-    subject.show(subject.timeline.at(chosen.low))
+    comparison.residual = chosen.residual + chosen.drift
+    comparison.settled += chosen.drift
+    comparison.low = max(chosen.low, chosen.mark)
+    subject.show(subject.timeline.at(comparison.low))
     subject.transition(fresh, "opened", fresh.note)
 
 

@@ -3,6 +3,8 @@
 1. A cut lies within one window of the observation, and not before the last cut agreed on.
 2. The earliest cut that fits is taken: it leaves later observations the most room.
 3. An exact fit is preferred to one within tolerance.
+4. Of a fee at one of two rates, a cut since the last agreement fits with the one or the other, not with what is
+   between; with as few as possible of those that are seldom taken.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ import msgspec
 
 from recon.books.observations import Observation
 from recon.books.rules import Tolerance
-from recon.books.timeline import Slack
+from recon.books.timeline import Slack, Timeline
 from recon.books.units import Held
 from recon.exact import ZERO
-from recon.reconciliation.state import MAX_CANDIDATES, MAX_CUTS, NEAR_CUTS, ROUGH_FEE, Hypothesis
+from recon.reconciliation.state import MAX_CANDIDATES, MAX_CUTS, MAX_DOUBTS, NEAR_CUTS, ROUGH_FEE, Hypothesis
 from recon.reconciliation.tolerance import total
 
 
@@ -35,11 +37,20 @@ def window_of(held: Held, observation: Observation, low: int, window: int) -> tu
 
 
 def fit(
-    held: Held, observation: Observation, *, residual: Decimal, low: int, window: int, slack: Slack, rules: Tolerance
+    held: Held,
+    observation: Observation,
+    *,
+    residual: Decimal,
+    low: int,
+    window: int,
+    slack: Slack,
+    rules: Tolerance,
+    seldom: bool = True,
 ) -> tuple[int, Decimal] | None:
     """Return the position of the earliest cut that fits a residual, and the reading that fits; None where none does.
 
-    `low` is the entry number that cuts may not go behind, `slack` the books' slack at the last agreement.
+    `low` is the entry number that cuts may not go behind, `slack` the books' slack at the last agreement. Rates that
+    are seldom taken may be left out: entries that are still to come may fit better.
     """
     timeline = held.timeline
     first, last = window_of(held, observation, low, window)
@@ -51,7 +62,8 @@ def fit(
             if totals[position] == wanted:
                 return position, value
     rate = held.unit.rate_usd
-    lost = timeline.lost_since(slack, last)
+    lost = timeline.lost_since(slack, last) + abs(timeline.doubts[last] - timeline.doubts[timeline.at(low)])
+    found: tuple[int, int, Decimal] | None = None
     for value in observation.values:
         # No cut in the window tolerates more than this, so most need no closer look.
         most = total(rules, reported=value, expected=abs(value) * 2, slack=lost, rate_usd=rate)
@@ -62,9 +74,39 @@ def fit(
             bound = total(
                 rules, reported=value, expected=expected, slack=timeline.lost_since(slack, position), rate_usd=rate
             )
-            if abs(value - expected) <= bound:
-                return position, value
-    return None
+            fees = settled(timeline, low, position, value - expected, bound)
+            if fees is not None and fees[0] and not seldom:
+                continue
+            if fees is not None and (found is None or fees[0] < found[0]):
+                found = fees[0], position, value
+        if found is not None and not found[0]:
+            break
+    return None if found is None else found[1:]
+
+
+def settled(
+    timeline: Timeline, low: int, position: int, rest: Decimal, tolerance: Decimal
+) -> tuple[int, Decimal] | None:
+    """Return how many fees since entry `low` had their other rate, where that is all of a rest, and how much it is.
+
+    None where no choice leaves as little as rounding may, which is then theirs. Of more than MAX_DOUBTS fees anything
+    between is allowed.
+    """
+    if abs(rest) <= tolerance:
+        return 0, ZERO
+    doubts = timeline.doubts_since(low, position)
+    if not doubts:
+        return None
+    if len(doubts) > MAX_DOUBTS:
+        least = sum((each for each in doubts if each < 0), -tolerance)
+        most = sum((each for each in doubts if each > 0), tolerance)
+        return (len(doubts), rest) if least <= rest <= most else None
+    sums = {ZERO: 0}
+    for doubt in doubts:
+        for known, count in list(sums.items()):
+            sums[known + doubt] = min(count + 1, sums.get(known + doubt, len(doubts)))
+    fitting = [count for known, count in sums.items() if count and abs(rest - known) <= tolerance]
+    return (min(fitting), rest) if fitting else None
 
 
 def residuals(held: Held, observation: Observation, *, low: int, window: int, opening: Decimal) -> list[Hypothesis]:
@@ -89,6 +131,7 @@ def _allowed(held: Held, observation: Observation, positions: Iterable[int], ope
                 residual=residual,
                 low=number,
                 origin=number,
+                mark=number,
                 since=observation.clock,
                 since_seq=observation.seq,
                 since_us=observation.us,
@@ -118,17 +161,20 @@ def weigh(
     cuts = _Cuts(held, observation, window, slack, rules, fee_share)
     kept: list[Hypothesis] = []
     for candidate in candidates:
-        fitting = cuts.that_fit(candidate.residual, candidate.low if floor is None else floor, candidate.origin)
+        fitting = cuts.that_fit(candidate, candidate.low if floor is None else floor)
         if not fitting:
             judged = msgspec.structs.replace(candidate, misses=candidate.misses + 1, fitting=False)
         else:
             position, lag, margin = cuts.nearest(fitting)
+            drift, mark = cuts.settle(candidate, position)
             judged = msgspec.structs.replace(
                 candidate,
                 low=held.timeline.numbers[fitting[0]],
+                drift=drift,
+                mark=mark,
                 lag=candidate.lag + lag,
                 fits=candidate.fits + 1,
-                rough=candidate.rough + cuts.roughness(candidate.residual, position),
+                rough=candidate.rough + cuts.roughness(candidate, position),
                 fitting=True,
             )
             if margin >= candidate.margin:
@@ -160,12 +206,13 @@ class _Cuts:
         self._order = sorted(range(first, last + 1), key=timeline.totals.__getitem__)
         self._totals = [timeline.totals[position] for position in self._order]
         self._nearest = by_distance(held, observation, 0, window)[:NEAR_CUTS] if fee_share else []
-        self._lost = timeline.lost_since(slack, last)
+        self._doubtful = timeline.doubts[-1] != timeline.doubts[0]
+        self._lost = timeline.lost_since(slack, last) + abs(timeline.doubts[-1] - timeline.doubts[0])
 
-    def that_fit(self, residual: Decimal, low: int, origin: int) -> list[int]:
-        """Return the positions not before entry `low` that fit a residual, the earliest first; exact ones go alone."""
+    def that_fit(self, candidate: Hypothesis, low: int) -> list[int]:
+        """Return the positions not before entry `low` that fit a candidate, the earliest first; exact ones go alone."""
         for value in self._observation.values:
-            wanted = value - self._opening - residual
+            wanted = value - self._opening - candidate.residual - candidate.drift
             most = self._tolerance(value, abs(value) * 2, self._lost)
             begin, end = bisect_left(self._totals, wanted - most), bisect_right(self._totals, wanted + most)
             if begin == end:
@@ -173,17 +220,17 @@ class _Cuts:
             earliest = self._timeline.at(low)
             near = sorted(position for position in self._order[begin:end] if position >= earliest)
             exact = [position for position in near if self._timeline.totals[position] == wanted]
-            close = exact or [position for position in near if self._is_close(position, wanted, value)]
+            close = exact or [position for position in near if self._is_close(candidate, position, wanted, value)]
             if close:
                 return close
-        return self._that_fit_but_for_fees(residual, low, origin) if self._fee_share else []
+        return self._that_fit_but_for_fees(candidate, low) if self._fee_share else []
 
-    def _that_fit_but_for_fees(self, residual: Decimal, low: int, origin: int) -> list[int]:
+    def _that_fit_but_for_fees(self, candidate: Hypothesis, low: int) -> list[int]:
         """Return the nearest position in time that fits if a fee not known yet was taken since a candidate began."""
         timeline, share = self._timeline, self._fee_share
-        mark, earliest = timeline.slack(timeline.at(origin)), timeline.at(low)
+        mark, earliest = timeline.slack(timeline.at(candidate.origin)), timeline.at(low)
         for value in self._observation.values:
-            wanted = value - self._opening - residual
+            wanted = value - self._opening - candidate.residual - candidate.drift
             for position in self._nearest:
                 fees = share * abs(timeline.legs_since(mark, position))
                 if position >= earliest and abs(timeline.totals[position] - wanted) <= fees:
@@ -203,18 +250,42 @@ class _Cuts:
                 next_nearest = min(lag, next_nearest)
         return found, nearest, next_nearest - nearest
 
-    def roughness(self, residual: Decimal, position: int) -> int:
+    def settle(self, candidate: Hypothesis, position: int) -> tuple[Decimal, int]:
+        """Return what fees in doubt came to under a candidate by a cut that fits, and up to which entry."""
+        timeline = self._timeline
+        number = timeline.numbers[position]
+        if not self._doubtful or number <= candidate.mark:
+            return candidate.drift, max(candidate.mark, number)
+        expected = self._opening + candidate.residual + candidate.drift + timeline.totals[position]
+        for value in self._observation.values:
+            tolerance = self._bound(position, value, expected)
+            owed = settled(timeline, candidate.mark, position, value - expected, tolerance)
+            if owed is not None:
+                return candidate.drift + owed[1], number
+        return candidate.drift, number
+
+    def roughness(self, candidate: Hypothesis, position: int) -> int:
         """Tell how well a cut that fits does so: 0 exactly, 1 within tolerance, ROUGH_FEE with a fee not known yet."""
-        offset = self._opening + residual
+        offset = self._opening + candidate.residual + candidate.drift
         values = self._observation.values
         if offset + self._timeline.totals[position] in values:
             return 0
-        return 1 if any(self._is_close(position, value - offset, value) for value in values) else ROUGH_FEE
+        return 1 if any(self._is_close(candidate, position, value - offset, value) for value in values) else ROUGH_FEE
 
-    def _is_close(self, position: int, wanted: Decimal, value: Decimal) -> bool:
-        difference = abs(self._timeline.totals[position] - wanted)
-        lost = self._timeline.lost_since(self._slack, position)
-        return difference <= self._tolerance(value, value + self._timeline.totals[position] - wanted, lost)
+    def _is_close(self, candidate: Hypothesis, position: int, wanted: Decimal, value: Decimal) -> bool:
+        timeline = self._timeline
+        rest = wanted - timeline.totals[position]
+        tolerance = self._bound(position, value, value - rest)
+        if not self._doubtful:
+            return abs(rest) <= tolerance
+        mark = timeline.at(candidate.mark)
+        if position >= mark:
+            return settled(timeline, candidate.mark, position, rest, tolerance) is not None
+        # Behind what the drift holds already: the same fees, the other way.
+        return settled(timeline, timeline.numbers[position], mark, -rest, tolerance) is not None
+
+    def _bound(self, position: int, value: Decimal, expected: Decimal) -> Decimal:
+        return self._tolerance(value, expected, self._timeline.lost_since(self._slack, position))
 
     def _tolerance(self, value: Decimal, expected: Decimal, lost: Decimal) -> Decimal:
         return total(self._rules, reported=value, expected=expected, slack=lost, rate_usd=self._rate)

@@ -13,7 +13,7 @@ from recon.books.book import Book, Moment
 from recon.books.observations import Observation
 from recon.books.outside import TRADE, Fact
 from recon.books.units import Held, UnitKey
-from recon.reconciliation import chains, decisions, judging, late_facts, learning, openings
+from recon.reconciliation import chains, decisions, judging, late_facts, learning, openings, suspense
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.decisions import Decision, Target
 from recon.reconciliation.state import ADVANCE_US, MAX_QUEUE, Comparison
@@ -68,7 +68,7 @@ class Engine:
         elif comparison.queue or comparison.chain is not None or comparison.rebase or comparison.calibrating:
             _wait(subject, observation)
         else:
-            found = subject.fit(observation)
+            found = subject.fit(observation, seldom=False)
             if found is not None:
                 subject.agree(observation, found)
             else:
@@ -104,6 +104,8 @@ class Engine:
                 openings.settle_opening(subject)
             if comparison.chain is not None and not comparison.queue:
                 chains.settle(subject, comparison.chain)
+            if comparison.suspects:
+                suspense.release(subject)
             self._mark(subject)
 
     def modelled(self, held: Held) -> None:
@@ -223,7 +225,7 @@ def _catch_up(subject: Subject) -> None:
     if comparison.chain is not None or subject.unit.opening is None or comparison.rebase or comparison.calibrating:
         return
     while comparison.queue:
-        found = subject.fit(comparison.queue[0])
+        found = subject.fit(comparison.queue[0], seldom=False)
         if found is None:
             break
         subject.agree(comparison.queue.pop(0), found)
@@ -242,7 +244,7 @@ def _judge(subject: Subject, observation: Observation) -> None:
     if found is None and chains.clear(subject, observation):
         return
     borne_out = comparison.chain is not None and chains.bears_out(subject, comparison.chain, observation)
-    if found is None and not borne_out and learning.accounts_for(subject, observation):
+    if found is None and not borne_out and _may_be_fees(subject, observation):
         if comparison.chain is not None:
             chains.dismiss(subject, comparison.chain, "what is missing is what fills cost")
         return
@@ -251,7 +253,16 @@ def _judge(subject: Subject, observation: Observation) -> None:
     elif found is not None:
         subject.agree(observation, found)
     else:
+        suspense.withdraw(subject)
         chains.start(subject, observation)
+
+
+def _may_be_fees(subject: Subject, observation: Observation) -> bool:
+    return (
+        learning.accounts_for(subject, observation)
+        or suspense.give_back(subject, observation)
+        or suspense.hold(subject, observation)
+    )
 
 
 def _lay_down(subject: Subject) -> None:
@@ -259,5 +270,6 @@ def _lay_down(subject: Subject) -> None:
     comparison = subject.comparison
     comparison.forget_opening()
     comparison.queue, comparison.front = [], None
+    suspense.forget(subject)
     if comparison.chain is not None:
         chains.dismiss(subject, comparison.chain, "the unit is not judged from here on")

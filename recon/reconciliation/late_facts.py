@@ -158,7 +158,7 @@ def _replace(subject: Subject, move: Move, fact: Fact, known: Entry, bound: Deci
     Where it does not, what the reversed entry had explained is owned again by the break in question, if there is one.
     """
     comparison, unit, difference = subject.comparison, subject.unit, move.amount - known.amount
-    estimated = known.cause == FEE and (unit.fees_estimated or bool(unit.fee.half) or bool(comparison.learning))
+    estimated = known.cause == FEE and (unit.fees_estimated or unit.fee.unsure or bool(comparison.learning))
     if abs(difference) <= bound or estimated:
         # The two take each other's place; where the rate was learned, reports have agreed with the sum of fees, so
         # that others make up for the difference.

@@ -3,7 +3,7 @@
 1. While nothing is learned, a report that fits no cut but for a fee-like part of what was filled is agreed with, and
    the part is a sample; it is owned, shown, and alerts nobody.
 2. Once samples agree on a rate, every fill is booked with its fee, and what was owned is booked when things are quiet.
-3. A learned rate is given up only for another that several reports in a row bear out; one odd fee is a break.
+3. What is learned holds until suspense tells of another rate; one odd fee is a break.
 """
 
 from __future__ import annotations
@@ -13,21 +13,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from recon.books.fees import FeeModel, FeeRate, FeeSample, estimate, with_sample
+from recon.books.fees import FeeModel, FeeSample, with_sample
 from recon.books.observations import Observation
 from recon.books.units import FEE
 from recon.exact import ONE, ZERO, resolution
 from recon.reconciliation.cuts import by_distance
-from recon.reconciliation.state import FeeTrail, Hypothesis
+from recon.reconciliation.state import Hypothesis
 
 if TYPE_CHECKING:
     from recon.books.timeline import Slack
     from recon.reconciliation.subject import Subject
 
-#: Reports in a row that must bear out another rate before it is taken.
-CHANGED_SAMPLES: Final = 3
-#: Failing reports remembered in search of another rate.
-MAX_FEE_TRAIL: Final = 8
 #: A rebate is at most this share of the largest fee that is learned.
 REBATE_SHARE: Final = Decimal("0.25")
 
@@ -35,7 +31,7 @@ REBATE_SHARE: Final = Decimal("0.25")
 def sample(subject: Subject, position: int, value: Decimal) -> None:
     """Take an agreement as a sample of the unit's fees, while they are being learned."""
     unit, comparison, timeline = subject.unit, subject.comparison, subject.timeline
-    if unit.fee.learned:
+    if unit.fee.learned or unit.fees_told:
         return
     mark = comparison.slack
     gained, given = timeline.sides_since(mark, position)
@@ -48,13 +44,14 @@ def sample(subject: Subject, position: int, value: Decimal) -> None:
 
 def accounts_for(subject: Subject, observation: Observation) -> bool:
     """Agree with a report that fits no cut, where what fills cost is all that is missing; return whether it is."""
-    return unlearn(subject, observation) or learn(subject, observation) or changed(subject, observation)
+    return unlearn(subject, observation) or learn(subject, observation)
 
 
 def learn(subject: Subject, observation: Observation) -> bool:
     """Agree with a report that differs by what may be fees alone; return whether it did."""
     model, comparison = subject.unit.fee, subject.comparison
-    if model.learned and not any(rate is not None and rate.owed for rate in (model.gained, model.given)):
+    owed = any(rate is not None and rate.owed for rate in (model.gained, model.given))
+    if subject.unit.fees_told or (model.learned and not owed):
         return False  # what fills cost is booked with each of them
     for position in by_distance(subject.held, observation, comparison.low, subject.window):
         for value in observation.values:
@@ -85,74 +82,26 @@ def calibrated(subject: Subject, chosen: Hypothesis) -> None:
     comparison, timeline = subject.comparison, subject.timeline
     comparison.forget_opening()
     comparison.calibrating = False
-    comparison.low = chosen.low
+    comparison.low = max(chosen.low, chosen.mark)
     comparison.slack = timeline.slack(timeline.at(chosen.origin))
     own(subject, chosen.residual - comparison.residual)
-    subject.show(timeline.at(chosen.low))
-    if not comparison.queue and timeline.numbers[-1] == chosen.low:
+    comparison.residual += chosen.drift
+    comparison.settled += chosen.drift
+    subject.show(timeline.at(comparison.low))
+    if not comparison.queue and timeline.numbers[-1] == comparison.low:
         book_learned(subject)
 
 
-def changed(subject: Subject, observation: Observation) -> bool:
-    """Take another rate where several reports in a row, which fit no more, bear it out; return whether one was."""
-    unit, comparison, timeline = subject.unit, subject.comparison, subject.timeline
-    if not unit.fee.learned:
-        return False
-    found = _fee_like(subject, observation)
-    if found is None:
-        return False
-    position, value, cost = found
-    mark = comparison.slack
-    gained, given = timeline.sides_since(mark, position)
-    latest = FeeTrail(gained, given, cost)
-    trail = comparison.fee_trail
-    if trail and gained + given <= trail[-1].gained + trail[-1].given:
-        return False
-    comparison.fee_trail = trail = [*trail, latest][-MAX_FEE_TRAIL:]
-    blur = timeline.quantum + resolution(value)
-    fresh = _other(unit.fee, trail, 2 * blur, unit.entries)
-    if fresh is None:
-        return False
-    old = unit.fee
-    message = f"the fee of {unit.code} changed from {_words(old)} to {_words(fresh)} of the leg"
-    subject.book.find(unit.account, subject.at, "fee_changed", unit.code, message)
-    _adopt(subject, fresh)
-    _agree_less(subject, observation, position, value, cost)
-    return True
-
-
-def _other(model: FeeModel, trail: list[FeeTrail], blur: Decimal, entries: int) -> FeeModel | None:
-    """Return the model that the latest steps of failing reports bear out instead of another, if any."""
-    if len(trail) <= CHANGED_SAMPLES:
-        return None
-    steps = [
-        FeeSample(b.gained - a.gained, b.given - a.given, b.cost - a.cost, blur)
-        for a, b in zip(trail[-1 - CHANGED_SAMPLES :], trail[-CHANGED_SAMPLES:], strict=False)
-    ]
-    for on_gained, on_given in ((True, True), (True, False), (False, True)):
-        legs = [(step.gained if on_gained else ZERO) + (step.given if on_given else ZERO) for step in steps]
-        found = estimate(list(zip(steps, legs, strict=True)), CHANGED_SAMPLES) if all(legs) else None
-        if found is not None and found[0]:
-            return FeeModel(
-                gained=_raised(model.gained, found[0] if on_gained else ZERO, entries),
-                given=_raised(model.given, found[0] if on_given else ZERO, entries),
-            )
-    return None
-
-
-def _raised(rate: FeeRate | None, by: Decimal, entries: int) -> FeeRate:
-    known = rate or FeeRate(ZERO)
-    return FeeRate(known.share + by, known.half, since=entries, owed=by)
-
-
 def book_learned(subject: Subject) -> None:
-    """Book what was owned while learning, now that the newest cut is agreed with."""
+    """Book what fills cost and is owned only, once it is known, now that the newest cut is agreed with."""
     comparison = subject.comparison
-    learned = comparison.learning
-    if not learned or not subject.unit.fee.learned or comparison.queue:
+    learned = comparison.learning if subject.unit.fee.learned else ZERO
+    owed = learned + comparison.settled
+    if not owed or comparison.queue:
         return
-    comparison.learning, comparison.residual = ZERO, comparison.residual - learned
-    subject.explain(learned, FEE)
+    comparison.learning, comparison.settled = comparison.learning - learned, ZERO
+    comparison.residual -= owed
+    subject.explain(owed, FEE)
     comparison.low = subject.timeline.numbers[-1]
     subject.show(subject.timeline.last())
 
@@ -188,18 +137,6 @@ def _owed(subject: Subject, position: int, mark: Slack) -> Decimal:
         if rate is not None and rate.owed:
             owed += rate.owed * max(legs[min(position, timeline.at(rate.since))] - before, ZERO)
     return owed
-
-
-def _fee_like(subject: Subject, observation: Observation) -> tuple[int, Decimal, Decimal] | None:
-    """Return the nearest cut at which no more is missing than fills since the last agreement may have cost."""
-    comparison, timeline = subject.comparison, subject.timeline
-    for position in by_distance(subject.held, observation, comparison.low, subject.window):
-        most = subject.rules.learn_fees_up_to * timeline.legs_since(comparison.slack, position)
-        for value in observation.values:
-            cost = _missing(subject, position, value)
-            if most > 0 and abs(cost) <= most:
-                return position, value, cost
-    return None
 
 
 def _agree_less(subject: Subject, observation: Observation, position: int, value: Decimal, cost: Decimal) -> None:
@@ -240,7 +177,9 @@ def _take(subject: Subject, taken: FeeSample) -> None:
     _adopt(subject, model)
     if model.learned:
         comparison = subject.comparison
-        costs = any(rate is not None and (rate.share or rate.half) for rate in (model.gained, model.given))
+        costs = any(
+            rate is not None and (rate.share or rate.half or rate.other) for rate in (model.gained, model.given)
+        )
         guessed = bool(comparison.learning)
         own(subject, -comparison.learning)
         if costs or guessed:
@@ -252,11 +191,4 @@ def _take(subject: Subject, taken: FeeSample) -> None:
 
 def _adopt(subject: Subject, model: FeeModel) -> None:
     subject.unit.fee = model
-    subject.timeline.fee_half = model.half
-    subject.comparison.fee_trail = []
     subject.book.changes.units[subject.held.key] = subject.held
-
-
-def _words(model: FeeModel) -> str:
-    gained, given = (ZERO if rate is None else rate.share for rate in (model.gained, model.given))
-    return f"{gained} received and {given} paid" if gained != given else f"{gained}"

@@ -110,7 +110,8 @@ def _floor(subject: Subject) -> int:
 
 def _fee_share(subject: Subject) -> Decimal:
     """Return which part of the legs may be a fee that is not known yet."""
-    return ZERO if subject.unit.fee.learned else subject.rules.learn_fees_up_to
+    known = subject.unit.fee.learned or subject.unit.fees_told
+    return ZERO if known else subject.rules.learn_fees_up_to
 
 
 def _cost(candidate: Hypothesis, window: int) -> int:
@@ -136,13 +137,15 @@ def settle_opening(subject: Subject) -> None:
         return
     comparison.forget_opening()
     comparison.front = None
-    comparison.low = chosen.low
+    comparison.low = max(chosen.low, chosen.mark)
+    comparison.residual += chosen.drift
+    comparison.settled += chosen.drift
     origin = timeline.at(chosen.origin)
     comparison.slack = timeline.slack(origin)
     seen = _seen(subject, chosen.residual, [(chosen.origin, chosen.price), (chosen.latest, chosen.latest_price)])
     certainty = "inferred" if comparison.inferred else "exact"
     open_unit(subject.book, subject.held, chosen.residual, certainty, at, seen=seen)
-    subject.show(timeline.at(chosen.low))
+    subject.show(timeline.at(comparison.low))
     if comparison.reported is not None:
         subject.remember(Observation(at.seq, at.clock, at.us, ()), comparison.reported)
 
@@ -173,7 +176,7 @@ def _leads(subject: Subject, chosen: Hypothesis) -> bool:
     """Tell whether a candidate is well ahead of every other that is not the same but for rounding."""
     window, timeline = subject.window, subject.timeline
     cost = _cost(chosen, window)
-    lost = timeline.lost_since(timeline.slack(0), timeline.last())
+    lost = timeline.unsure_since(timeline.slack(0), timeline.last())
     for other in subject.comparison.opening[1:]:
         if abs(other.residual - chosen.residual) <= lost:
             continue
@@ -190,11 +193,11 @@ def _standing(subject: Subject) -> Hypothesis | None:
         return None
     close: Hypothesis | None = None
     for candidate in comparison.opening:
-        left = abs(reported - subject.opening - candidate.residual - timeline.totals[-1])
+        left = abs(reported - subject.opening - candidate.residual - candidate.drift - timeline.totals[-1])
         if not left:
             return candidate
-        mark = timeline.slack(timeline.at(candidate.origin))
-        lost = timeline.lost_since(mark, timeline.last())
+        mark = timeline.slack(timeline.at(candidate.mark))
+        lost = timeline.unsure_since(mark, timeline.last())
         lost += _fee_share(subject) * timeline.legs_since(mark, timeline.last())
         if close is None and left <= computed(reported, lost):
             close = candidate

@@ -18,6 +18,8 @@ MAX_CANDIDATES: Final = 128
 #: Cuts that one observation is held against, at most: half before it and half after. A unit with more entries in a
 #: window is judged by the nearest.
 MAX_CUTS: Final = 128
+#: Fees of which it is open which of two rates was taken, at most, that all combinations are tried of.
+MAX_DOUBTS: Final = 8
 #: Reports in a row, each just what is booked, after which an opening is beyond doubt (the total must have turned).
 OPENING_HITS: Final = 12
 OPENING_TURNS: Final = 2
@@ -85,6 +87,9 @@ class Hypothesis(msgspec.Struct, gc=False):
     margin: int = -1
     latest: int = 0
     latest_price: Decimal | None = None
+    #: What fees in doubt came to since its first cut, beyond what is booked, and up to which entry.
+    drift: Decimal = ZERO
+    mark: int = 0
 
     @property
     def score(self) -> int:
@@ -142,8 +147,12 @@ class Tried(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
-class Proposal(msgspec.Struct, frozen=True, gc=False):
-    """What a person proposes for a break; an approval binds to `digest` (semantics 10.2)."""
+class Proposal(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a person proposes for a break; an approval binds to `digest` (semantics 10.2).
+
+    With `until_us` it is to be lived with until that log time (microseconds), up to a drift of `entry`; else `entry` is
+    what is to be booked.
+    """
 
     digest: str
     cause: str
@@ -152,6 +161,7 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
     login: str
     authenticated: bool
     seq: int
+    until_us: int | None = None
 
 
 class Acceptance(msgspec.Struct, frozen=True, gc=False):
@@ -227,24 +237,44 @@ class Chain(msgspec.Struct, gc=False):
     pending: Break
 
 
-class FeeTrail(msgspec.Struct, frozen=True, gc=False):
-    """What fills cost since the last agreement, as reports that fit no more tell it: legs and cost, added up."""
+class Suspect(msgspec.Struct, frozen=True, gc=False):
+    """A difference that may be a fee at a rate not known yet: the report that showed it, and what fills had cost.
 
-    gained: Decimal
-    given: Decimal
+    `legs` are those of the fills since the agreement before it, negative where paid; `cost` is what they cost in all,
+    with what was booked of it, give or take `blur`; `amount` is what is owned of it. `low` is the entry agreed up to
+    before, `until` the one of the cut it was taken at.
+    """
+
+    seq: int
+    clock: int
+    us: int
+    legs: tuple[Decimal, ...]
     cost: Decimal
+    blur: Decimal
+    amount: Decimal
+    low: int
+    until: int
 
 
 class Comparison(msgspec.Struct, gc=False):
     """The state of one unit's comparison, and the last result of it."""
 
-    #: What open breaks own, and `learning`.
+    #: What open breaks own, with `learning`, `settled` and `suspense`.
     residual: Decimal = ZERO
     #: Fees taken while their rate was being learned, which are not booked yet; negative where they cost.
     learning: Decimal = ZERO
+    #: Fees in a row that had the rate that is seldom taken.
+    seldom: int = 0
+    #: What fees in doubt came to beyond what is booked of them, by the agreements since, and is not booked yet.
+    settled: Decimal = ZERO
     #: What fills cost is known now; what they cost before is being looked for, like an opening.
     calibrating: bool = False
-    fee_trail: list[FeeTrail] = []
+    #: Differences in suspense, what is owned of them, and since when reports agree with fills again.
+    suspects: list[Suspect] = []
+    suspense: Decimal = ZERO
+    cleared_since: int = 0
+    #: Differences that became breaks: another like them bears out a rate all the same.
+    odd: list[Suspect] = []
     low: int = 0
     #: Slack of the books at the last agreement; tolerance grows from there.
     slack: Slack = Slack()
@@ -285,4 +315,4 @@ class Comparison(msgspec.Struct, gc=False):
     @property
     def restless(self) -> bool:
         """Tell whether the passing of time alone may decide something."""
-        return bool(self.queue or self.chain is not None or self.opening)
+        return bool(self.queue or self.chain is not None or self.opening or self.suspects)

@@ -12,16 +12,18 @@ import msgspec
 
 from recon.books.book import Book, Moment, quantum_of
 from recon.books.coverage import Account
-from recon.books.observations import Observation
+from recon.books.fees import SELDOM_NO_MORE, swapped
+from recon.books.observations import Observation, bear_out
 from recon.books.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Tolerance
-from recon.books.timeline import Slack, Timeline
+from recon.books.timeline import Timeline
 from recon.books.units import FEE, ROUNDING, Held, Unit, UnitKey, post
 from recon.exact import ZERO, resolution
 from recon.reconciliation import learning
 from recon.reconciliation.breaks import Transition
-from recon.reconciliation.cuts import fit
+from recon.reconciliation.cuts import fit, settled
 from recon.reconciliation.facts import facts_of
 from recon.reconciliation.state import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison, Left
+from recon.reconciliation.tolerance import total
 
 _DAY_US = 86_400_000_000
 
@@ -94,7 +96,9 @@ class Subject:
         waiting = bool(waits) and self.unit.kind == "asset" and self.unit.code in waits.values()
         return self.unit.unmodelled is None and not waiting
 
-    def fit(self, observation: Observation, without: Decimal = ZERO, low: int | None = None) -> Found | None:
+    def fit(
+        self, observation: Observation, without: Decimal = ZERO, low: int | None = None, *, seldom: bool = True
+    ) -> Found | None:
         """Hold an observation against the books and what open breaks own, less a part of that where given."""
         comparison = self.comparison
         return fit(
@@ -105,6 +109,7 @@ class Subject:
             window=self.window,
             slack=comparison.slack,
             rules=self.tolerance,
+            seldom=seldom,
         )
 
     def comparison_of(self, held: Held) -> Comparison | None:
@@ -143,15 +148,17 @@ class Subject:
         position, value = found
         unit, timeline, comparison = self.unit, self.timeline, self.comparison
         if len(observation.values) > 1 and unit.kind == "contract" and unit.position_mode is None:
-            unit.position_mode = "one_way" if value == observation.values[0] else "hedge"
+            bear_out(unit, observation, value, self.window)
         comparison.reported = value
         comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
         self.show(position)
+        remainder = value - self.opening - timeline.totals[position] - comparison.residual
+        if timeline.doubts[-1] != timeline.doubts[0]:
+            remainder -= self._settle(position, value, remainder)
         comparison.low = timeline.numbers[position]
         learning.sample(self, position, value)
-        comparison.fee_trail = []
-        remainder = value - self.opening - timeline.totals[position] - comparison.residual
-        if timeline.fee_half and abs(remainder) > resolution(value):
+        comparison.cleared_since += bool(comparison.suspects)
+        if unit.fee.vague and abs(remainder) > resolution(value):
             learning.own(self, remainder)  # what fills cost varies within what was learned
             remainder = ZERO
         # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
@@ -160,10 +167,31 @@ class Subject:
             comparison.left = Left(timeline.numbers[position])
         elif position == timeline.last() and abs(remainder) <= timeline.lost_since(comparison.slack, position):
             self._round(remainder, observation.clock)
-        if comparison.learning and position == timeline.last():
+        if (comparison.learning or comparison.settled) and position == timeline.last():
             learning.book_learned(self)
         self.remember(observation, value)
         timeline.trim(comparison.low)
+
+    def _settle(self, position: int, value: Decimal, rest: Decimal) -> Decimal:
+        """Own what fees in doubt come to by an agreement, beyond what is booked of them; return it."""
+        unit, comparison, timeline = self.unit, self.comparison, self.timeline
+        bound = total(
+            self.tolerance,
+            reported=value,
+            expected=value - rest,
+            slack=timeline.lost_since(comparison.slack, position),
+            rate_usd=self.unit.rate_usd,
+        )
+        count, owed = settled(timeline, comparison.low, position, rest, bound) or (0, ZERO)
+        if count:
+            comparison.seldom += count
+        elif timeline.doubts_since(comparison.low, position):
+            comparison.seldom = 0
+        if comparison.seldom >= SELDOM_NO_MORE and unit.fee.learned:
+            unit.fee, comparison.seldom = swapped(unit.fee), 0
+        comparison.residual += owed
+        comparison.settled += owed
+        return owed
 
     def remember(self, observation: Observation, value: Decimal) -> None:
         """Keep where an observation fitted, for finding the origin of a break."""
@@ -224,7 +252,7 @@ class Subject:
         self.explain(lost, cause)
         left = remainder - lost
         rounded = timeline.slack(timeline.last())
-        comparison.slack = Slack(rounded.rounded, rounded.blur - abs(left))
+        comparison.slack = msgspec.structs.replace(rounded, blur=rounded.blur - abs(left))
         comparison.left = Left(timeline.numbers[-1], left, clock)
         comparison.low = timeline.numbers[-1]
         self.show(timeline.last())

@@ -15,6 +15,7 @@ from tests.books.desk import steady
 
 D = Decimal
 QUANTITIES = st.decimals("0", "50", places=1)
+HELD = st.decimals("0.1", "50", places=1)
 
 
 def row(quantity: str | Decimal | None, side: str | None) -> PositionRow:
@@ -53,13 +54,33 @@ def test_3_4_two_sides_that_are_not_zero_in_one_snapshot_mean_hedge_mode(long: D
 
 
 @steady(50)
-@given(QUANTITIES, QUANTITIES)
+@given(HELD, HELD)
 def test_3_4_while_undecided_both_readings_of_an_update_are_tried(long: Decimal, short: Decimal) -> None:
     unit = contract()
     read_position(unit, row(long, "BUY"), None)
     readings = read_position(unit, row(short, "SELL"), None)
     assert readings[0] == -short, "the likelier: a row replaces the other"
     assert set(readings) == {-short, long - short}
+
+
+@steady(50)
+@given(QUANTITIES)
+def test_3_4_an_empty_row_of_a_side_never_seen_means_that_nothing_is_held(long: Decimal) -> None:
+    """A venue that keeps one row may put a flat position on either side."""
+    unit = contract()
+    read_position(unit, row(long, "BUY"), None)
+    assert read_position(unit, row("0", "SELL"), None) == (D(0),)
+    assert read_position(unit, row("7", "BUY"), None) == (D(7),)
+    assert read_position(unit, row("0", "SELL"), None) == (D(0),), "once told, it is still not beside the other"
+
+
+def test_3_4_an_empty_row_of_a_side_that_was_listed_beside_the_other_or_held_offers_both_readings() -> None:
+    listed, held = contract(), contract()
+    read_positions(listed, [row("0", "SELL"), row("5", "BUY")], None)
+    read_positions(held, [row("3", "SELL")], None)
+    assert read_position(held, row("5", "BUY"), None) == (D(5), D(2))
+    for unit in (listed, held):
+        assert read_position(unit, row("0", "SELL"), None) == (D(0), D(5))
 
 
 def test_3_4_the_settings_decide_where_they_say() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from recon.books.rules import AccountRules, FeeRule, Rules
 from recon.exact import ZERO
+from recon.reconciliation.suspense import SUSPENSE_WINDOWS
 from tests.books.desk import Desk, Life, balance_row
 
 D = Decimal
@@ -91,7 +92,7 @@ def test_a_venue_without_fees_is_learned_to_take_none() -> None:
     venue.days_work(rate=ZERO)
     model = venue.desk.unit("USDT").fee
     assert model.learned
-    assert not model.half
+    assert not model.unsure
     assert not fees(venue.desk, "USDT")
     assert not venue.desk.opened()
 
@@ -100,8 +101,12 @@ def test_3_one_odd_fee_is_a_break() -> None:
     venue = Venue()
     venue.days_work()
     venue.trade("SELL", "50000.00", extra=D("0.75"))
+    assert not venue.desk.opened(), "another like it would bear out a rate"
     venue.days_work(rounds=3)
+    venue.desk.wait(SUSPENSE_WINDOWS * 5)
     assert venue.desk.opened() == [("USDT", D("-0.75"))]
+    (known,) = venue.desk.breaks("USDT")
+    assert known.seen_us < known.opened_us - 250_000_000, "its origin is when it was first seen"
 
 
 def test_3_another_tier_is_taken_over_and_said() -> None:

@@ -11,10 +11,11 @@ from recon.simulator.plan import Plan
 from recon.simulator.plans import clean_plan
 
 D = Decimal
-#: Seconds of a clean day, and of one with a fault: the quiet after it lets everything be judged.
+#: Seconds of a clean day, and of one with a fault. The quiet after it lets everything be judged: what may be a fee
+#: waits for sixty windows for another like it.
 CLEAN_SECONDS: Final = 60.0
 FAULTY_SECONDS: Final = 120.0
-QUIET_SECONDS: Final = 40.0
+QUIET_SECONDS: Final = 330.0
 #: When a fault is planted, in seconds of the day: an opening is looked for during nine windows at most, and a report
 #: waits for one, so every opening is settled by then. What a venue takes before is part of the opening.
 PLANTED: Final = 50.0
