@@ -59,6 +59,8 @@ class Account(msgspec.Struct, gc=False):
     waiting: dict[str, list[str]] = {}
     #: Spot symbols traded: symbol to (base unit, quote unit).
     pairs: dict[str, tuple[str, str]] = {}
+    #: The asset that fees seem to be taken in, which fills do not move, where no schedule tells (semantics 8.5).
+    fee_asset: str | None = None
     #: Assets whose cash does not follow from fills: contract to (asset codes, CoinAPI codes, why).
     unmodelled: dict[str, tuple[list[str], list[str], str]] = {}
     #: Contracts whose opening is not known yet, and the asset that the cash of their fills will be in: not judged.

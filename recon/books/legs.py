@@ -46,6 +46,8 @@ def post_spot(
             post_fee(book, held, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
     if rule is not None and fill.cash is not None:
         _post_scheduled(book, account, order, fill, rule, (base, quote), at)
+    elif rule is None and account.fee_asset not in {None, base.unit.code, quote.unit.code}:
+        _post_elsewhere(book, account, order, fill, quote, at)
     return quote.unit.code
 
 
@@ -77,6 +79,31 @@ def _post_scheduled(
         kind=order.liquidity,
         occurred_us=fill.occurred_us,
         rough=rough,
+    )
+
+
+def _post_elsewhere(book: Book, account: Account, order: Order, fill: Fill, quote: Held, at: Moment) -> None:
+    """Post what a spot fill costs in the asset that the account's fees seem to be taken in, as far as it is learned.
+
+    Until it is, an entry of nothing tells what the fill was worth there, so that reports show its share.
+    """
+    target = leg(book, account, account.fee_asset or "", None, at)
+    if not quote.unit.rate_usd or not target.unit.rate_usd or not fill.cash:
+        return
+    worth = divide(fill.cash * quote.unit.rate_usd, target.unit.rate_usd, FEE_DIGITS)
+    cost, (half, doubt) = target.unit.fee.of(-worth), target.unit.fee.open_of(-worth)
+    slack = legs_of(-worth, rounded=1, blur=half + FEE_QUANTUM, doubt=doubt)
+    post_fill(
+        book,
+        target,
+        -cost,
+        at,
+        order.key,
+        fill.ordinal,
+        occurred_us=fill.occurred_us,
+        slack=slack,
+        cause=FEE,
+        certainty="inferred",
     )
 
 

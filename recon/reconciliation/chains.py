@@ -16,9 +16,9 @@ from recon.books.observations import Observation
 from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import Held
 from recon.exact import ZERO, plain
-from recon.reconciliation import judging
+from recon.reconciliation import judging, learning
 from recon.reconciliation.breaks import case_of, identity, partner_case, recurrence
-from recon.reconciliation.causes.codes import IN_FLIGHT
+from recon.reconciliation.causes.codes import FEE_THIRD_ASSET, IN_FLIGHT
 from recon.reconciliation.causes.integrity import contradiction
 from recon.reconciliation.cuts import best, fit, joined, residuals, weigh, window_of
 from recon.reconciliation.explaining import put_away
@@ -227,6 +227,11 @@ def _open(subject: Subject, chain: Chain) -> None:
     if fresh.id != chain.pending.id:
         dismiss(subject, chain, f"what is left of it is break {fresh.id}")
     related = judging.judge(subject, fresh)
+    if fresh.cause == FEE_THIRD_ASSET and learning.is_taken_in(subject, fresh.amount):
+        fresh.state, fresh.closed_us = "dismissed", subject.at.us
+        subject.transition(fresh, "dismissed", f"fees seem to be taken in {unit.code}")
+        comparison.low = max(chosen.low, chosen.mark)
+        return
     opposite = next(
         (known for known in comparison.breaks if known.owns_residual and known.amount == -fresh.amount), None
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from recon.books.fees import FeeModel, FeeSample, with_sample
+from recon.books.fees import FeeModel, FeeRate, FeeSample, with_sample
 from recon.books.observations import Observation
 from recon.books.units import FEE
 from recon.exact import ONE, ZERO, resolution
@@ -60,6 +60,23 @@ def learn(subject: Subject, observation: Observation) -> bool:
                 _agree_less(subject, observation, position, value, cost)
                 return True
     return False
+
+
+def is_taken_in(subject: Subject, amount: Decimal) -> bool:
+    """Own what left an asset that fills do not move as fees of theirs, the first time; return whether it was.
+
+    From here on what fills are worth is known there too, so that the rate is learned as any other.
+    """
+    account, unit = subject.account, subject.unit
+    if account.fee_asset is not None or subject.rules.fees or not subject.rules.learn_fees_up_to:
+        return False
+    account.fee_asset = unit.code
+    unit.fee = FeeModel(gained=FeeRate(ZERO))
+    subject.book.touch(account)
+    own(subject, amount)
+    message = f"fees of fills seem to be taken in {unit.code}; what they take of it is learned"
+    subject.book.find(unit.account, subject.at, "fee_asset", unit.code, message)
+    return True
 
 
 def unlearn(subject: Subject, observation: Observation) -> bool:
