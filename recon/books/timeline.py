@@ -194,14 +194,16 @@ class Timeline:
         """Return apart the legs received and the legs paid between a mark and a position."""
         return self.gained[position] - mark.gained, self.given[position] - mark.given
 
-    def legs_between(self, base: int, position: int) -> tuple[Decimal, ...]:
-        """Return the legs of the steps after one position up to another: received ones, and paid ones negative."""
+    def fills_between(self, base: int, position: int) -> tuple[tuple[Decimal, ...], Decimal]:
+        """Return the legs of the fills after one position up to another, paid ones negative, and what is booked of fees."""
         found: list[Decimal] = []
+        booked = ZERO
         for index in range(base + 1, position + 1):
             leg = self.gained[index] - self.gained[index - 1] - self.given[index] + self.given[index - 1]
             if leg:
                 found.append(leg)
-        return tuple(found)
+                booked += self.explained[index - 1] - self.explained[index]
+        return tuple(found), booked
 
     def trim(self, number: int) -> None:
         """Forget what lies well before entry `number`; done now and then, because it costs."""

@@ -16,7 +16,7 @@ from recon.books.observations import Observation
 from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import Held
 from recon.exact import ZERO, plain
-from recon.reconciliation import judging, learning
+from recon.reconciliation import judging, learning, suspense
 from recon.reconciliation.breaks import case_of, identity, partner_case, recurrence
 from recon.reconciliation.causes.codes import FEE_THIRD_ASSET, IN_FLIGHT
 from recon.reconciliation.causes.integrity import contradiction
@@ -44,7 +44,7 @@ def open_step(subject: Subject, step: Hypothesis) -> None:
     pending = _new_break(subject, [step], subject.at.us)
     subject.transition(pending, "pending", "it looked like a fee, and none that is taken again")
     seen = Observation(step.since_seq, step.since, step.since_us, ())
-    _open(subject, Chain(candidates=[step], last=seen, failed=True, pending=pending))
+    _open(subject, Chain(candidates=[step], last=seen, failed=True, pending=pending), waited=True)
 
 
 def go_on(subject: Subject, chain: Chain, observation: Observation, found: Found | None) -> None:
@@ -218,10 +218,16 @@ def _end(subject: Subject, chain: Chain, observation: Observation, found: Found)
     subject.agree(observation, found)
 
 
-def _open(subject: Subject, chain: Chain) -> None:
-    """Turn a chain into an open break, which owns its step of the residual from now on."""
+def _open(subject: Subject, chain: Chain, *, waited: bool = False) -> None:
+    """Turn a chain into an open break, which owns its step of the residual from now on.
+
+    What may be a fee at a rate not known yet has to have waited for another like it.
+    """
     comparison, unit = subject.comparison, subject.unit
     chosen = best([candidate for candidate in chain.candidates if candidate.fitting] or chain.candidates)
+    if not waited and suspense.hold_step(subject, chosen):
+        dismiss(subject, chain, "what is missing may be what fills cost")
+        return
     fresh = _new_break(subject, chain.candidates, subject.at.us)
     comparison.chain = None
     if fresh.id != chain.pending.id:

@@ -104,8 +104,8 @@ class Engine:
                 openings.settle_opening(subject)
             if comparison.chain is not None and not comparison.queue:
                 chains.settle(subject, comparison.chain)
-            if comparison.suspects:
-                suspense.release(subject)
+            while (step := suspense.released(subject)) is not None:
+                chains.open_step(subject, step)
             self._mark(subject)
 
     def modelled(self, held: Held) -> None:

@@ -19,7 +19,6 @@ import msgspec
 from recon.books.fees import FeeModel, FeeRate, shortest
 from recon.books.observations import Observation
 from recon.exact import ZERO, divide, plain, resolution, scale
-from recon.reconciliation import chains
 from recon.reconciliation.cuts import by_distance
 from recon.reconciliation.state import MAX_DOUBTS, Comparison, Hypothesis, Suspect
 from recon.reconciliation.subject import Found, Subject
@@ -44,35 +43,56 @@ _WAYS: Final = ((True, True), (True, False), (False, True))
 
 def hold(subject: Subject, observation: Observation) -> bool:
     """Agree with a report but for what may be fees at a rate not known yet; return whether it is like that."""
-    unit, comparison, timeline = subject.unit, subject.comparison, subject.timeline
-    share = subject.rules.learn_fees_up_to
-    known = unit.fees_told or unit.fee.gained is not None or unit.fee.given is not None
-    if not share or not known or len(comparison.suspects) >= MAX_SUSPECTS:
-        return False
-    base = timeline.at(comparison.low)
+    comparison = subject.comparison
     position = by_distance(subject.held, observation, comparison.low, subject.window)[0]
-    legs = timeline.legs_between(base, position)
-    most = share * sum(map(abs, legs), ZERO)
-    booked = timeline.explained[base] - timeline.explained[position]
-    for value in observation.values if most else ():
-        rest = value - subject.opening - timeline.totals[position] - comparison.residual
-        if -most * REBATE_SHARE <= booked - rest <= most:
-            fresh = Suspect(
-                seq=observation.seq,
-                clock=observation.clock,
-                us=observation.us,
-                legs=legs,
-                cost=booked - rest,
-                blur=timeline.quantum * (len(legs) + 1) + resolution(value),
-                amount=rest,
-                low=timeline.numbers[base],
-                until=timeline.numbers[position],
-            )
+    for value in observation.values:
+        rest = value - subject.opening - subject.timeline.totals[position] - comparison.residual
+        fresh = _suspect(subject, observation, position, rest, resolution(value))
+        if fresh is not None:
             _own(subject, observation, (position, value))
             _take(subject, fresh)
-            comparison.cleared_since = 0
             return True
     return False
+
+
+def hold_step(subject: Subject, step: Hypothesis) -> bool:
+    """Hold a step that report after report has shown, where it may be a fee; return whether it may."""
+    comparison, timeline = subject.comparison, subject.timeline
+    seen = Observation(step.since_seq, step.since, step.since_us, ())
+    amount = step.residual - comparison.residual
+    fresh = _suspect(subject, seen, timeline.at(step.origin), amount, resolution(timeline.totals[-1]))
+    if fresh is None:
+        return False
+    comparison.low = max(step.low, step.mark)
+    comparison.residual += step.drift
+    comparison.settled += step.drift
+    subject.show(timeline.at(comparison.low))
+    _take(subject, msgspec.structs.replace(fresh, until=comparison.low))
+    return True
+
+
+def _suspect(subject: Subject, seen: Observation, position: int, amount: Decimal, resolved: Decimal) -> Suspect | None:
+    """Return what is missing by a report at a cut, if it may be what fills since the last agreement cost."""
+    unit, comparison, timeline = subject.unit, subject.comparison, subject.timeline
+    known = unit.fees_told or unit.fee.gained is not None or unit.fee.given is not None
+    if not known or len(comparison.suspects) >= MAX_SUSPECTS:
+        return None
+    base = timeline.at(comparison.low)
+    legs, booked = timeline.fills_between(base, position)
+    most = subject.rules.learn_fees_up_to * sum(map(abs, legs), ZERO)
+    if not most or not -most * REBATE_SHARE <= booked - amount <= most:
+        return None
+    return Suspect(
+        seq=seen.seq,
+        clock=seen.clock,
+        us=seen.us,
+        legs=legs,
+        cost=booked - amount,
+        blur=timeline.quantum * (len(legs) + 1) + resolved,
+        amount=amount,
+        low=timeline.numbers[base],
+        until=timeline.numbers[position],
+    )
 
 
 def withdraw(subject: Subject) -> None:
@@ -116,27 +136,27 @@ def _before(comparison: Comparison, going: list[Suspect]) -> int:
     return until
 
 
-def release(subject: Subject) -> None:
-    """Make breaks of what waited long enough, the earliest first."""
+def released(subject: Subject) -> Hypothesis | None:
+    """Give up what waited long enough, the earliest first; return it as the step that it is."""
     comparison, at = subject.comparison, subject.at
-    while comparison.suspects and comparison.chain is None and not comparison.queue:
-        first = comparison.suspects[0]
-        waited = at.clock - first.clock >= SUSPENSE_WINDOWS * subject.window
-        if not waited and comparison.cleared_since < SUSPENSE_AGREEMENTS:
-            return
-        _let_go(subject, [first])
-        comparison.residual -= first.amount
-        comparison.odd = [*comparison.odd, first][-MAX_SUSPECTS:]
-        step = Hypothesis(
-            residual=comparison.residual + first.amount,
-            low=comparison.low,
-            origin=comparison.low,
-            since=first.clock,
-            since_seq=first.seq,
-            since_us=first.us,
-            mark=comparison.low,
-        )
-        chains.open_step(subject, step)
+    if not comparison.suspects or comparison.chain is not None or comparison.queue:
+        return None
+    first = comparison.suspects[0]
+    waited = at.clock - first.clock >= SUSPENSE_WINDOWS * subject.window
+    if not waited and comparison.cleared_since < SUSPENSE_AGREEMENTS:
+        return None
+    _let_go(subject, [first])
+    comparison.residual -= first.amount
+    comparison.odd = [*comparison.odd, first][-MAX_SUSPECTS:]
+    return Hypothesis(
+        residual=comparison.residual + first.amount,
+        low=comparison.low,
+        origin=comparison.low,
+        since=first.clock,
+        since_seq=first.seq,
+        since_us=first.us,
+        mark=comparison.low,
+    )
 
 
 def forget(subject: Subject) -> None:
@@ -161,10 +181,9 @@ def _take(subject: Subject, fresh: Suspect) -> None:
     comparison.suspects = [*comparison.suspects, fresh]
     comparison.suspense += fresh.amount
     comparison.residual += fresh.amount
-    if not any(_adopt(subject, gained=gained, given=given) for gained, given in _WAYS):
-        _book_runs(subject, [fresh])
-        return
-    _book_runs(subject, comparison.suspects)
+    adopted = any(_adopt(subject, gained=gained, given=given) for gained, given in _WAYS)
+    _book_runs(subject, comparison.suspects if adopted else [fresh])
+    comparison.cleared_since = 0
 
 
 def _adopt(subject: Subject, *, gained: bool, given: bool) -> bool:
