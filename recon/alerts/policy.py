@@ -1,8 +1,10 @@
 """Who is told of what: the transitions of breaks that make alerts, and what an alert says. Pure.
 
-1. A break that opened (anew, or again) and one that was cleared by data alert; every other step alerts nobody.
-2. An alert's id is a hash of (gateway, break, event, occurrence, log position): the same on every rebuild (design 2.4).
-3. The document holds all that is needed to act without asking back. Decimals are plain strings, moments are UTC,
+1. A break that opened (anew, or again) alerts, and so does how it ended: by data, by a fact, by what people approved;
+   and an acceptance that ended. Every other step alerts nobody, nor does the end of what never was open.
+2. An acceptance that ends at the log position at which its break ends too is not told apart from that.
+3. An alert's id is a hash of (gateway, break, event, occurrence, log position): the same on every rebuild (design 2.4).
+4. The document holds all that is needed to act without asking back. Decimals are plain strings, moments are UTC,
    null is not known.
 """
 
@@ -21,11 +23,23 @@ from recon.exact import plain
 from recon.log.events import moment
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.facts import BreakFacts
+from recon.reconciliation.state import Break
 
 OPENED: Final = "break.opened"
 CLEARED: Final = "break.cleared"
+EXPLAINED: Final = "break.explained"
+RESOLVED: Final = "break.resolved"
+REOPENED: Final = "break.reopened"
+EXPIRED: Final = "break.acceptance_expired"
 #: Which steps in a break's life alert, and as what.
-ALERTED: Final = {"opened": OPENED, "cleared": CLEARED}
+ALERTED: Final = {
+    "opened": OPENED,
+    "cleared": CLEARED,
+    "explained": EXPLAINED,
+    "approve": RESOLVED,
+    "reopen": REOPENED,
+    "expired": EXPIRED,
+}
 
 #: The version of the document's shape; keys may be added within it.
 DOCUMENT_VERSION: Final = 1
@@ -119,7 +133,7 @@ class Considered(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """What an alert says, as its receivers read it."""
+    """What an alert says, as its receivers read it; `actor` is who decided the step, where a person did."""
 
     type: str
     id: str
@@ -137,6 +151,8 @@ class Document(msgspec.Struct, frozen=True):
     certainty: str
     severity: str
     age_seconds: int
+    assignee: str | None
+    actor: str | None
     note: str
     evidence: list[Piece]
     tried: list[Considered]
@@ -158,7 +174,19 @@ class Document(msgspec.Struct, frozen=True):
 
 def alerts_of(gateway: str, transitions: Sequence[Transition]) -> list[Alert]:
     """Return the alerts that transitions make, in their order."""
-    return [_alert(gateway, known) for known in transitions if known.event in ALERTED]
+    told = [known for known in transitions if known.event in ALERTED and _was_open(known.break_)]
+    last = {(known.break_.id, known.seq): known for known in told}
+    # An acceptance that ends with the break itself is no news beside it, and would race it to its receivers.
+    return [
+        _alert(gateway, known)
+        for known in told
+        if known.event != "expired" or known is last[known.break_.id, known.seq]
+    ]
+
+
+def _was_open(known: Break) -> bool:
+    """Tell whether a break was ever open: a fact may explain what was still decided on, and nobody was told of."""
+    return bool(known.first_cause) or not known.owns_residual
 
 
 def alert_id(gateway: str, break_id: str, event: str, occurrence: int, seq: int) -> str:
@@ -236,6 +264,8 @@ def _document(id_: str, event: str, gateway: str, transition: Transition) -> Doc
         certainty=known.certainty,
         severity=facts.severity,
         age_seconds=facts.age_us // 1_000_000,
+        assignee=None if known.assignee is None else _clip(known.assignee, MAX_TEXT),
+        actor=None if transition.actor is None else _clip(transition.actor, MAX_TEXT),
         note=_clip(known.note, MAX_TEXT),
         evidence=[
             Piece(_clip(each.text, MAX_WHY), each.seq, _plain(each.amount)) for each in known.evidence[:MAX_EVIDENCE]

@@ -217,7 +217,7 @@ class Book:
         self.changes.entries.append(entry)
         self.changes.units[held.key] = held
         self.entered[held.key] = held
-        if entry.certainty != "exact" or entry.break_id is not None:
+        if entry.certainty != "exact" or entry.break_id is not None or entry.fact is not None:
             self.outside.add(entry)
 
 

@@ -16,6 +16,8 @@ from sqlalchemy import Connection
 from recon.books import schema
 from recon.books.book import Book
 from recon.books.outside import (
+    BY_HAND,
+    BY_HAND_WITHIN_US,
     REPLACED_SHARE,
     TRADE,
     TRADED_WITHIN_US,
@@ -24,6 +26,8 @@ from recon.books.outside import (
     KnownFill,
     amounts_of,
     family_of,
+    is_by_hand,
+    moves_of,
     within_of,
 )
 from recon.books.timeline import NOTHING
@@ -43,12 +47,11 @@ CROSS JOIN LATERAL (
 _ENTRY: Final = """
 SELECT DISTINCT e.account, e.unit_kind, e.unit, e.entry_no, e.seq, e.clock,
        (extract(epoch FROM e.occurred_at) * 1000000)::bigint, (extract(epoch FROM e.recorded_at) * 1000000)::bigint,
-       e.cause, e.certainty, e.amount::text, e.order_key, e.ordinal, e.break_id
+       e.cause, e.certainty, e.amount::text, e.order_key, e.ordinal, e.break_id, e.replaces, e.fact
 """
-# What no fact has made surer yet; the partial indexes have the same predicate. Edition and account are hidden from the
+# What no fact has made surer yet; the partial indexes have the same predicates. Edition and account are hidden from the
 # planner: without statistics it would take the primary key, and read every entry of the account.
-_REPLACEABLE: Final = """
-      AND (t.certainty = 'inferred' OR t.break_id IS NOT NULL) AND t.replaces IS NULL AND t.fact IS NULL
+_STANDING: Final = """
       AND NOT EXISTS (
           SELECT FROM recon_store.entries AS r
           WHERE r.gateway = t.gateway AND r.edition = t.edition AND r.account = t.account
@@ -56,6 +59,17 @@ _REPLACEABLE: Final = """
     OFFSET 0
 ) AS e
 """
+_REPLACEABLE: Final = f"""
+      AND (t.certainty = 'inferred' OR t.break_id IS NOT NULL) AND t.replaces IS NULL AND t.fact IS NULL
+{_STANDING}"""
+# What was told by hand; what it took back is the opposite of what it stands in for.
+_TOLD: Final = f"""
+      AND t.fact LIKE '{BY_HAND}%%' AND NOT EXISTS (
+          SELECT FROM recon_store.entries AS o
+          WHERE o.gateway = t.gateway AND o.edition = t.edition AND o.account = t.account
+            AND o.unit_kind = t.unit_kind AND o.unit = t.unit AND o.entry_no = t.replaces
+            AND sign(o.amount) <> sign(t.amount))
+{_STANDING}"""
 _BY_AMOUNT: Final = f"""{_ENTRY}
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
      AS k(account, cause, low, high, us, within)
@@ -65,7 +79,7 @@ CROSS JOIN LATERAL (
       AND t.occurred_at BETWEEN 'epoch'::timestamptz + (k.us - k.within) * interval '1 microsecond'
                             AND 'epoch'::timestamptz + (k.us + k.within) * interval '1 microsecond'
       AND t.amount BETWEEN k.low::numeric AND k.high::numeric
-{_REPLACEABLE}"""  # noqa: S608 - the fragments above
+"""  # noqa: S608 - the fragments above
 _BY_ORDER: Final = f"""{_ENTRY}
 FROM unnest(%s::text[], %s::text[]) AS k(account, key)
 CROSS JOIN LATERAL (
@@ -108,6 +122,17 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+class Near(NamedTuple):
+    """What is looked for among entries: a cause, from the smallest to the largest amount, how far from a time."""
+
+    account: str
+    cause: str
+    low: str
+    high: str
+    us: int
+    within_us: int
+
+
 class OrderIds(NamedTuple):
     """Ids, each with its account, of the orders that a batch's trades may be of."""
 
@@ -129,14 +154,14 @@ def load(connection: Connection, book: Book, edition: int, facts: Sequence[Fact]
     """
     of = (book.gateway, edition)
     keys = sorted({(account, fact.external_id) for fact in facts for account in _accounts(fact)})
-    wanted = _wanted(facts)
     with cursor_of(connection) as cursor:
         cursor.execute(_KNOWN, ([account for account, _ in keys], [known for _, known in keys], *of))
         for account, known, digest in cursor:
             book.outside.facts[account, known] = digest
-        if wanted:
-            cursor.execute(_BY_AMOUNT, (*(list(column) for column in zip(*wanted, strict=True)), *of))
-            _take_entries(book, cursor)
+        for standing, near in ((_REPLACEABLE, _wanted(facts)), (_TOLD, _wanted_by_hand(facts))):
+            if near:
+                cursor.execute(_BY_AMOUNT + standing, (*(list(column) for column in zip(*near, strict=True)), *of))
+                _take_entries(book, cursor)
     return _load_trades(connection, book, edition, [fact for fact in facts if fact.fact == TRADE])
 
 
@@ -203,22 +228,36 @@ def _accounts(fact: Fact) -> list[str]:
     return [fact.account] if fact.counter_account is None else [fact.account, fact.counter_account]
 
 
-def _wanted(facts: Sequence[Fact]) -> list[tuple[str, str, str, str, int, int]]:
-    """Return (account, cause, smallest and largest amount, time, how far from it) of what may be made surer."""
-    found: list[tuple[str, str, str, str, int, int]] = []
+def _wanted(facts: Sequence[Fact]) -> list[Near]:
+    """Return what was inferred or decided and may be made surer."""
+    return [
+        near
+        for fact in facts
+        for account, cause, amount in amounts_of(fact)
+        for near in _near(account, sorted(family_of(cause)), amount, fact.occurred_us, within_of(cause))
+    ]
+
+
+def _wanted_by_hand(facts: Sequence[Fact]) -> list[Near]:
+    """Return what was told by hand and may be what these facts tell."""
+    return [
+        near
+        for fact in facts
+        if not is_by_hand(fact.external_id)
+        for move in moves_of(fact)
+        for near in _near(move.account, [move.cause], move.amount, fact.occurred_us, BY_HAND_WITHIN_US)
+    ]
+
+
+def _near(account: str, causes: Iterable[str], amount: Decimal, us: int, within_us: int) -> list[Near]:
     with exact():
-        for fact in facts:
-            for account, cause, amount in amounts_of(fact):
-                low, high = sorted((amount * (ONE - REPLACED_SHARE), amount * (ONE + REPLACED_SHARE)))
-                found += [
-                    (account, same, str(low), str(high), fact.occurred_us, within_of(cause))
-                    for same in sorted(family_of(cause))
-                ]
-    return found
+        low, high = sorted((amount * (ONE - REPLACED_SHARE), amount * (ONE + REPLACED_SHARE)))
+    return [Near(account, cause, str(low), str(high), us, within_us) for cause in causes]
 
 
 def _take_entries(book: Book, rows: Iterable[TupleRow]) -> None:
-    for account, kind, unit, number, seq, clock, us, recorded, cause, certainty, amount, order, ordinal, of in rows:
+    for row in rows:
+        account, kind, unit, number, seq, clock, us, recorded, cause, certainty, amount, order, ordinal, of, *by = row
         entry = Entry(
             account=account,
             kind=kind,
@@ -236,5 +275,7 @@ def _take_entries(book: Book, rows: Iterable[TupleRow]) -> None:
             order=order,
             ordinal=ordinal,
             break_id=of,
+            replaces=by[0],
+            fact=by[1],
         )
         book.outside.add(entry)

@@ -4,6 +4,7 @@
 2. Its content is what moves books: not who recorded it, from which file, nor the words beside it.
 3. What a fact is matched with is found by ids, amounts and valid times alone, within the bounds named here, so it does
    not depend on what a working set happens to hold.
+4. What a person told without an id of a statement is one happening with what a statement tells of it later.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ FactKind = Literal[MoveKind, "trade"]
 MISSED_FILL: Final = "missed_fill"
 REBATE: Final = "rebate"
 
+#: How the ids begin that facts have which a person told without an id of a statement.
+BY_HAND: Final = "told:"
+#: How far the time that a person tells may be from a statement's: people know the day.
+BY_HAND_WITHIN_US: Final = 86_400_000_000
 #: Longest external id, in characters: it is part of a key.
 MAX_ID: Final = 200
 #: How far an inferred entry's time may be from a fact's to be the same happening; a fee has its fill's own time.
@@ -148,12 +153,14 @@ class AtHand:
         self.fills: list[KnownFill] = []
 
     def add(self, entry: Entry) -> None:
-        """Keep an entry that a fact may make surer, and forget one that it takes back."""
+        """Keep an entry that a fact may make surer, and forget one that it takes back.
+
+        One that is taken back is at hand until then; what stands in for it comes after that.
+        """
         entries = self.entries.setdefault((entry.account, entry.kind, entry.unit), {})
-        if is_replaceable(entry):
+        taken_back = entries.pop(entry.replaces, None) if entry.replaces else None
+        if is_replaceable(entry) or (entry.replaces and taken_back is None and is_by_hand(entry.fact)):
             entries[entry.number] = entry
-        elif entry.replaces:
-            entries.pop(entry.replaces, None)
 
 
 def parse(payload: bytes) -> Fact:
@@ -224,12 +231,19 @@ def within_of(cause: str) -> int:
     return FEE_WITHIN_US if cause in family_of(FEE) else REPLACED_WITHIN_US
 
 
-def is_replaceable(entry: Entry) -> bool:
-    """Tell whether a fact may take an entry's place: it was inferred, or decided, and stands by itself.
+def is_by_hand(external_id: str | None) -> bool:
+    """Tell whether an external id is of a fact that a person told without an id of a statement."""
+    return external_id is not None and external_id.startswith(BY_HAND)
 
-    Rounding is no happening of its own; what follows from a fact is as sure as it gets.
+
+def is_replaceable(entry: Entry) -> bool:
+    """Tell whether a fact may take an entry's place: it was inferred, decided or told by hand, and stands by itself.
+
+    Rounding is no happening of its own; what follows from a statement is as sure as it gets.
     """
-    return (entry.certainty == "inferred" or entry.break_id is not None) and entry.replaces is None and not entry.fact
+    if entry.replaces is not None:
+        return False
+    return is_by_hand(entry.fact) if entry.fact else entry.certainty == "inferred" or entry.break_id is not None
 
 
 def replaced_by(
@@ -246,20 +260,35 @@ def replaced_by(
     The fee of a fill (`order`, and `ordinal` where it is known) is that fill's alone, whatever was inferred.
     """
     family = family_of(move.cause)
-    same = [entry for entry in entries if entry.cause in family]
+    same = [entry for entry in entries if entry.cause in family and not entry.fact]
     if order is not None:
         of_order = [entry for entry in same if entry.order == order]
         if ordinal is not None and any(entry.ordinal == ordinal for entry in of_order):
             of_order = [entry for entry in of_order if entry.ordinal == ordinal]
         return min(of_order, key=lambda entry: (abs(entry.amount - move.amount), entry.number), default=None)
+    return _nearest(move, same, occurred_us, tolerance, within_of(move.cause))
+
+
+def told_before(
+    move: Move, entries: Iterable[Entry], external_id: str, *, occurred_us: int, tolerance: Decimal
+) -> Entry | None:
+    """Return the entry of what a person had told by hand of what a statement tells now: of the same kind.
+
+    Fees are not looked for: equal ones are many, and each is told by its fill.
+    """
+    if is_by_hand(external_id) or move.cause in family_of(FEE):
+        return None
+    same = [entry for entry in entries if entry.cause == move.cause and is_by_hand(entry.fact)]
+    return _nearest(move, same, occurred_us, tolerance, BY_HAND_WITHIN_US)
+
+
+def _nearest(move: Move, same: list[Entry], us: int, tolerance: Decimal, within_us: int) -> Entry | None:
+    """Return the entry of an equal amount that is the nearest in time, None where none is near."""
     bound = min(tolerance, abs(move.amount) * REPLACED_SHARE)
-    near = within_of(move.cause)
     equal = [
-        entry
-        for entry in same
-        if abs(entry.amount - move.amount) <= bound and abs(entry.occurred_us - occurred_us) <= near
+        entry for entry in same if abs(entry.amount - move.amount) <= bound and abs(entry.occurred_us - us) <= within_us
     ]
-    return min(equal, key=lambda entry: (abs(entry.occurred_us - occurred_us), entry.number), default=None)
+    return min(equal, key=lambda entry: (abs(entry.occurred_us - us), entry.number), default=None)
 
 
 def fills_like(fact: Fact, fills: Iterable[KnownFill]) -> list[KnownFill]:

@@ -195,7 +195,7 @@ class Timeline:
         return self.gained[position] - mark.gained, self.given[position] - mark.given
 
     def fills_between(self, base: int, position: int) -> tuple[tuple[Decimal, ...], Decimal]:
-        """Return the legs of the fills after one position up to another, paid ones negative, and what is booked of fees."""
+        """Return the legs of fills after one position up to another, paid ones negative, and what is booked of fees."""
         found: list[Decimal] = []
         booked = ZERO
         for index in range(base + 1, position + 1):

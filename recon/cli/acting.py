@@ -147,13 +147,30 @@ def _finish(
     refused = refusals(found(connection, recorded)) if passed else []
     rows = _outcomes(connection, step, chosen, recorded, refused, passed=passed)
     digests = list(dict.fromkeys(str(each.payload["digest"]) for each in decisions if "digest" in each.payload))
+    if step == "accept" and passed:
+        digests = _asked(connection, recorded)
     if given.json:
         print_json({"step": step, "folded": passed, "digests": digests, "breaks": rows})
     else:
         print_table(rows, _OUTCOME)
-        if step == "propose" and not refused:
+        if step in {"propose", "accept"} and not refused:
             write("".join(f"digest {digest}: recon break approve {digest[:SHORT]}\n" for digest in digests))
     raise_refusals(refused)
+
+
+def _asked(connection: Connection, recorded: Sequence[Recorded]) -> list[str]:
+    """Return the digests of acceptances that wait for a second person, because they are material."""
+    waiting = "SELECT proposal ->> 'digest' AS digest FROM recon.breaks WHERE gateway = :gateway AND state = 'proposed'"
+    digests: list[str] = []
+    for each in recorded:
+        rows = rows_of(
+            connection,
+            f"{waiting} AND (proposal ->> 'seq')::bigint BETWEEN :first AND :last",
+            {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
+        )
+        if rows:
+            digests.append(joint_digest([str(row["digest"]) for row in rows]))
+    return digests
 
 
 def _outcomes(

@@ -162,7 +162,7 @@ def propose(
 @app.command()
 @sharing(answering)
 def approve(given: Answering, digest: Digest, *, text: Text = None) -> None:
-    """Approve what was proposed: its entry is booked.
+    """Approve what was proposed: its entry is booked, or the break is accepted.
 
     What is material needs another login than the proposer's.
     """
@@ -189,7 +189,8 @@ def accept(
 ) -> None:
     """Live with breaks for a while.
 
-    They come back when the time is over, or the drift has grown beyond the amount.
+    They come back when the time is over, or the drift has grown beyond the amount. What is material is proposed, and
+    accepted once another login has approved the digest that is printed.
     """
     end = _moment(until, "--until", ahead=True)
     if end <= datetime.now(UTC):

@@ -20,7 +20,7 @@ from recon.cli.choosing import SHORT, Chosen, person_steps
 from recon.cli.reading import MAX_EVENTS, rows_of
 from recon.cli.show import Row, text_of
 from recon.exact import plain
-from recon.log.events import microseconds
+from recon.log.events import microseconds, moment
 from recon.reconciliation.ageing import business_us
 from recon.reconciliation.causes import codes
 from recon.reconciliation.life import ACTIVE
@@ -306,12 +306,16 @@ def _cause(row: Row) -> Iterator[str]:
     proposal = row["proposal"]
     if isinstance(proposal, Mapping):
         who = "" if proposal.get("authenticated") else "the shared login "
-        yield (
-            f"proposed by {who}{text_of(proposal['login'])}: {text_of(proposal['cause'])}, entry"
-            f" {text_of(proposal['entry'])}, digest {proposal['digest']}"
-        )
+        yield f"proposed by {who}{text_of(proposal['login'])}: {_proposed(proposal)}, digest {proposal['digest']}"
         for word in proposal.get("evidence") or ():
             yield f"- {text_of(word)}"
+
+
+def _proposed(proposal: Mapping[str, object]) -> str:
+    until = proposal.get("until_us")
+    if until is None:
+        return f"{text_of(proposal['cause'])}, entry {text_of(proposal['entry'])}"
+    return f"to accept it until {text_of(moment(int(str(until))))}, up to {text_of(proposal['entry'])}"
 
 
 def _tried(row: Row) -> Iterator[str]:

@@ -12,7 +12,7 @@ import msgspec
 import typer
 from sqlalchemy import Connection
 
-from recon.books.outside import Fact, parse
+from recon.books.outside import BY_HAND, Fact, parse
 from recon.cli.deciding import Name, Wait, folded
 from recon.cli.options import Config, Json, moment_of, settings_of
 from recon.cli.people import deciding
@@ -78,7 +78,12 @@ def record(
     ] = None,
     external_id: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="The statement's own id: the same again changes nothing. [a digest]"),
+        typer.Option(
+            "--id",
+            metavar="ID",
+            help="The statement's own id: the same again changes nothing. [a digest; the same read from a statement "
+            "within a day takes its place]",
+        ),
     ] = None,
     text: Annotated[str | None, typer.Option(metavar="TEXT", help="Where this is known from.")] = None,
     config: Config = None,
@@ -180,4 +185,4 @@ def _moment(given: str | None, now: datetime) -> datetime:
 def _digest(told: dict[str, str]) -> str:
     """Return an id for what has none: telling the same of the same time again changes nothing."""
     parts = "\x1f".join(f"{key}\x1e{told[key]}" for key in sorted(told) if key not in {"text", "source"})
-    return f"told:{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
+    return f"{BY_HAND}{hashlib.sha256(parts.encode()).hexdigest()[:32]}"

@@ -4,8 +4,8 @@
 * `recon_service` is what `recon run` acts as: EXECUTE on append, SELECT on events, read and write on
   projections.
 * `recon_analyst` reads the views of schema `recon`, under time limits of its own.
-* `recon_operator` reads them too, and records decisions and facts. Nobody logs in as it: each person's own login is a
-  member, because who decided is told by the login (semantics 10.1).
+* `recon_operator` reads them too, sees what the parts of services do, and records decisions and facts. Nobody logs in
+  as it: each person's own login is a member, because who decided is told by the login (semantics 10.1).
 
 The other three may log in themselves (the embedded server does so), or other logins may be members of them.
 """

@@ -3,6 +3,7 @@
 1. A decision is an event; what follows from it is derived, and comes out the same on every rebuild.
 2. A step that the table of a break's life does not allow is refused as a finding that says what is allowed.
 3. An approval binds to the digest of what was proposed, and above a materiality needs a second, authenticated login.
+4. An acceptance that is material is a proposal until somebody else approves it: it silences as much as an entry does.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from recon.reconciliation.subject import Subject
 
 Action = PersonStep | Literal["settle_order", "approve_rules", "reject_rules"]
 
-#: What a cause may be called, and names that mean entries of the books themselves.
+#: What stands in the place of a cause where a break is to be lived with.
+ACCEPTANCE: Final = "acceptance"
+#: What a cause may be called, and names that mean something else.
 _CAUSE: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_RESERVED: Final = OF_FILLS | {OPENING}
+_RESERVED: Final = OF_FILLS | {OPENING, ACCEPTANCE}
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -77,6 +80,11 @@ def proposal_digest(break_id: str, cause: str, entry: Decimal, evidence: Iterabl
     return hashlib.sha256("\x1f".join([break_id, cause, plain(entry), *evidence]).encode()).hexdigest()
 
 
+def acceptance_digest(break_id: str, acceptance: Acceptance) -> str:
+    """Return the digest that binds an approval to how one break is to be lived with."""
+    return proposal_digest(break_id, ACCEPTANCE, acceptance.amount, [str(acceptance.until_us)])
+
+
 def joint_digest(digests: Sequence[str]) -> str:
     """Return the digest of what was proposed for several breaks; of one it is that one's own."""
     if len(digests) == 1:
@@ -96,8 +104,13 @@ def decide(decision: Decision, targets: Sequence[Target]) -> None:
             offered = ", ".join(name for name in allowed(state) if name in PERSON_STEPS)
             _refuse(decision, target, f"it is {state}; allowed now: {offered}")
     refused = _approvals_refused(decision, may) if step == "approve" else {}
+    material = _material_acceptances(decision, may) if step == "accept" else {}
     for target in may:
-        reason = refused.get(target.known.id) or apply(decision, target)
+        known = target.known.id
+        if known in material:
+            reason = _ask_acceptance(decision, target, material[known])
+        else:
+            reason = refused.get(known) or apply(decision, target)
         if reason is not None:
             _refuse(decision, target, reason)
 
@@ -136,13 +149,14 @@ def _refuse(decision: Decision, target: Target, reason: str) -> None:
     subject.book.find(subject.unit.account, subject.at, "decision_refused", known.id, message)
 
 
-def _tell(decision: Decision, target: Target, words: str) -> None:
-    """Move a break along the table and tell of the step, with the actor's words."""
+def _tell(decision: Decision, target: Target, words: str, step: str | None = None) -> None:
+    """Move a break along the table, by the step that was asked for or another, and tell of it in the actor's words."""
     subject, known = target
-    known.state = next_state(decision.action, known.state) or known.state
+    step = step or decision.action
+    known.state = next_state(step, known.state) or known.state
     if known.state != "accepted":
         known.acceptance = None
-    subject.transition(known, decision.action, _reason(decision, words), decision.by.shown)
+    subject.transition(known, step, _reason(decision, words), decision.by.shown)
 
 
 def _reason(decision: Decision, words: str) -> str:
@@ -196,6 +210,10 @@ def _approve(decision: Decision, target: Target) -> str | None:
     proposal = known.proposal
     if proposal is None:
         return "nothing is proposed"
+    if proposal.until_us is not None:
+        return _live_with(
+            decision, target, Acceptance(proposal.until_us, proposal.entry, subject.at.us), "approves to accept it"
+        )
     if abs(proposal.entry) > abs(known.amount):
         return f"only {plain(known.amount)} is left of it, and {plain(proposal.entry)} is proposed"
     seq = subject.at.seq
@@ -219,16 +237,70 @@ def _reject(decision: Decision, target: Target) -> str | None:
 
 
 def _accept(decision: Decision, target: Target) -> str | None:
-    subject, known = target
-    until_us = None if decision.until is None else microseconds(decision.until)
-    if until_us is None or until_us <= subject.at.us:
-        return "it is accepted until a moment to come, and none is given"
-    amount = abs(known.amount) if decision.amount is None else decision.amount
-    if amount < abs(known.amount):
-        return f"it is of {plain(known.amount)}, which is more than {plain(amount)}"
-    known.acceptance = Acceptance(until_us, amount, subject.at.us)
-    _tell(decision, target, f"accepts it up to {plain(amount)} until {moment(until_us):%Y-%m-%d %H:%M:%S} UTC")
+    return _live_with(decision, target, _acceptance(decision, target), "accepts it")
+
+
+def _acceptance(decision: Decision, target: Target) -> Acceptance | None:
+    """Return what a decision accepts of a break; None where it gives no end."""
+    if decision.until is None:
+        return None
+    amount = abs(target.known.amount) if decision.amount is None else decision.amount
+    return Acceptance(microseconds(decision.until), amount, target.subject.at.us)
+
+
+def _material_acceptances(decision: Decision, targets: list[Target]) -> dict[str, str]:
+    """Return, by break, why a second person is needed to live with it, if one is; what is refused anyhow needs none."""
+    wanted = ((subject, known, _acceptance(decision, Target(subject, known))) for subject, known in targets)
+    return four_eyes.material(
+        [
+            four_eyes.Sought(subject, known, acceptance.amount)
+            for subject, known, acceptance in wanted
+            if acceptance is not None and _unacceptable(known, acceptance) is None
+        ]
+    )
+
+
+def _unacceptable(known: Break, acceptance: Acceptance) -> str | None:
+    """Return why a break cannot be lived with so, None where it can."""
+    if acceptance.until_us <= acceptance.since_us:
+        return f"it is accepted until a moment to come, and {_until(acceptance)} is none"
+    if acceptance.amount < abs(known.amount):
+        return f"it is of {plain(known.amount)}, which is more than {plain(acceptance.amount)}"
     return None
+
+
+def _ask_acceptance(decision: Decision, target: Target, material: str) -> str | None:
+    """Propose to live with a break: somebody else approves it."""
+    subject, known = target
+    acceptance, by = _acceptance(decision, target), decision.by
+    if acceptance is None:
+        return "it says not until when"
+    digest = acceptance_digest(known.id, acceptance)
+    known.proposal = Proposal(
+        digest, ACCEPTANCE, acceptance.amount, (), by.login, by.authenticated, subject.at.seq, acceptance.until_us
+    )
+    words = f"asks to accept it {_bounds(acceptance)}, digest {digest}; {material}"
+    _tell(decision, target, words, step="propose")
+    return None
+
+
+def _live_with(decision: Decision, target: Target, acceptance: Acceptance | None, words: str) -> str | None:
+    subject, known = target
+    reason = "it says not until when" if acceptance is None else _unacceptable(known, acceptance)
+    if acceptance is None or reason is not None:
+        return reason
+    four_eyes.count(subject, acceptance.amount)
+    known.acceptance, known.proposal = acceptance, None
+    _tell(decision, target, f"{words} {_bounds(acceptance)}", step="accept")
+    return None
+
+
+def _bounds(acceptance: Acceptance) -> str:
+    return f"up to {plain(acceptance.amount)} until {_until(acceptance)}"
+
+
+def _until(acceptance: Acceptance) -> str:
+    return f"{moment(acceptance.until_us):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _reopen(decision: Decision, target: Target) -> str | None:

@@ -2,10 +2,11 @@
 
 1. A surer fact takes the place of the entry that it makes surer: that one is reversed, the exact one booked, and no cut
    of the books adds up to anything else.
-2. Else it explains the break in whose origin it lies, or which is its equal; what it does not reach is left of it.
-3. Else it is booked now with its own valid time, as a cut like any other, and a finding says that history is corrected:
+2. What a statement tells takes the place, too, of what a person had told of it by hand; a finding says so.
+3. Else it explains the break in whose origin it lies, or which is its equal; what it does not reach is left of it.
+4. Else it is booked now with its own valid time, as a cut like any other, and a finding says that history is corrected:
    reports tell whether they agree.
-4. A fact from before a unit's opening is part of the opening: a finding, and nothing is booked.
+5. A fact from before a unit's opening is part of the opening: a finding, and nothing is booked.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from recon.books.book import Book, Moment, quantum_of
 from recon.books.derivatives import contract_of
 from recon.books.homes import home_of
 from recon.books.legs import open_if_absent
-from recon.books.outside import Fact, KnownFact, Move, digest_of, family_of, moves_of, replaced_by
+from recon.books.outside import Fact, KnownFact, Move, digest_of, family_of, moves_of, replaced_by, told_before
 from recon.books.units import FEE, Entry, Held, post
 from recon.exact import ZERO, plain
 from recon.log.events import moment
@@ -132,6 +133,7 @@ def book_move(
         entries = subject.book.outside.entries.get(unit.key, {}).values()
         of = order if is_fee else None
         known = replaced_by(move, entries, occurred_us=us, tolerance=bound, order=of, ordinal=ordinal)
+        known = known or _told_before(subject, move, fact, bound)
     if known is not None and _replace(subject, move, fact, known, bound):
         return REPLACED
     is_fee = is_fee and known is None
@@ -143,6 +145,22 @@ def book_move(
         return REPLACED
     _book_late(subject, move, fact, order, ordinal)
     return BOOKED
+
+
+def _told_before(subject: Subject, move: Move, fact: Fact, bound: Decimal) -> Entry | None:
+    """Return the entry of what a person had told by hand of the same, unless a break of it is nearer in time."""
+    us, entries = fact.occurred_us, subject.book.outside.entries.get(subject.unit.key, {}).values()
+    known = told_before(move, entries, fact.external_id, occurred_us=us, tolerance=bound)
+    if known is None:
+        return None
+    owner = _reason_of(subject, move.amount, us, bound)
+    if owner is not None and _is_of(owner, move.amount, bound):
+        away = 0 if _lies_in(subject, owner, us) else abs(owner.seen_us - us)
+        if away <= abs(known.occurred_us - us):
+            return None
+    message = f"{_words(move, fact)} is what was told by hand as {known.fact}, and takes its place"
+    subject.book.find(subject.unit.account, subject.at, "fact_told_before", fact.external_id, message)
+    return known
 
 
 def equal_within(subject: Subject, amount: Decimal) -> Decimal:
@@ -250,9 +268,7 @@ def _covers(whole: Decimal, part: Decimal, bound: Decimal) -> bool:
 def _explain(subject: Subject, move: Move, fact: Fact, bound: Decimal) -> bool:
     """Explain by a fact the break, or the chain under way, that it is the reason of; return whether there is one."""
     us = fact.occurred_us
-    owner = _owner(subject, move.amount, us, within_only=True) or _pending(subject, move.amount, us, bound)
-    if owner is None:
-        owner = _owner(subject, move.amount, us)
+    owner = _reason_of(subject, move.amount, us, bound)
     if owner is None:
         return False
     chain = subject.comparison.chain
@@ -264,6 +280,12 @@ def _explain(subject: Subject, move: Move, fact: Fact, bound: Decimal) -> bool:
     else:
         _explain_break(subject, owner, move, fact)
     return True
+
+
+def _reason_of(subject: Subject, amount: Decimal, us: int, bound: Decimal) -> Break | None:
+    """Return the break, or the step of the chain under way, that a fact is the reason of."""
+    within = _owner(subject, amount, us, within_only=True) or _pending(subject, amount, us, bound)
+    return within or _owner(subject, amount, us)
 
 
 def _explain_break(subject: Subject, owner: Break, move: Move, fact: Fact) -> None:
@@ -294,13 +316,18 @@ def _owner(subject: Subject, amount: Decimal, us: int, *, within_only: bool = Fa
     bound = equal_within(subject, amount)
     owned = [known for known in subject.comparison.breaks if known.owns_residual]
     within = [known for known in owned if _lies_in(subject, known, us)]
-    equal = [known for known in owned if any(abs(each - amount) <= bound for each in (known.amount, *known.candidates))]
+    equal = [known for known in owned if _is_of(known, amount, bound)]
     both = [known for known in within if known in equal]
     close = [] if within_only else [known for known in equal if known.after_us <= us + ORIGIN_WITHIN_US]
     for some in (both, within, close):
         if some:
             return min(some, key=lambda known: (abs(known.seen_us - us), known.origin_seq))
     return None
+
+
+def _is_of(known: Break, amount: Decimal, bound: Decimal) -> bool:
+    """Tell whether a break is of an amount, or may be."""
+    return any(abs(each - amount) <= bound for each in (known.amount, *known.candidates))
 
 
 def _pending(subject: Subject, amount: Decimal, us: int, bound: Decimal) -> Break | None:

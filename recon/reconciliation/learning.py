@@ -95,13 +95,21 @@ def unlearn(subject: Subject, observation: Observation) -> bool:
 
 
 def calibrated(subject: Subject, chosen: Hypothesis) -> None:
-    """Own what fills had cost before the rate was known, as the reports since then tell it."""
+    """Own what fills had cost before the rate was known, as the reports since then tell it.
+
+    It is what was guessed, but for the fees of the fills that crossed a report: what is more is no fee.
+    """
     comparison, timeline = subject.comparison, subject.timeline
+    owed, position = chosen.residual - comparison.residual, timeline.at(max(chosen.low, chosen.mark))
+    most = subject.rules.learn_fees_up_to * timeline.legs_since(comparison.slack, position)
+    most += timeline.lost_since(comparison.slack, position)
+    if abs(owed - comparison.guessed) > most:
+        owed = comparison.guessed
     comparison.forget_opening()
     comparison.calibrating = False
     comparison.low = max(chosen.low, chosen.mark)
     comparison.slack = timeline.slack(timeline.at(chosen.origin))
-    own(subject, chosen.residual - comparison.residual)
+    own(subject, owed)
     comparison.residual += chosen.drift
     comparison.settled += chosen.drift
     subject.show(timeline.at(comparison.low))
@@ -197,9 +205,9 @@ def _take(subject: Subject, taken: FeeSample) -> None:
         costs = any(
             rate is not None and (rate.share or rate.half or rate.other) for rate in (model.gained, model.given)
         )
-        guessed = bool(comparison.learning)
+        comparison.guessed = comparison.learning
         own(subject, -comparison.learning)
-        if costs or guessed:
+        if costs or comparison.guessed:
             # Now that it is known what fills cost, what was owned by guess is looked for again, exactly.
             comparison.calibrating, comparison.low = True, subject.timeline.numbers[-1]
             comparison.forget_opening()

@@ -2,7 +2,9 @@
 
 1. A break changes its state only along a row of TRANSITIONS; a step that has none is refused, and says so.
 2. Steps of data are derived from the log; steps of people are decisions in it, with actor and reason.
-3. Whatever the state, an active break owns its residual; one that is over owns none.
+3. What a decision comes to may be another step than the one asked for: an acceptance that is material is proposed, and
+   accepted once it is approved (four_eyes).
+4. Whatever the state, an active break owns its residual; one that is over owns none.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ TRANSITIONS: Final[tuple[tuple[Step, frozenset[BreakState], BreakState | None], 
     ("propose", frozenset({"open", "assigned", "investigating", "proposed", "accepted"}), "proposed"),
     ("approve", frozenset({"proposed"}), "resolved"),
     ("reject", frozenset({"proposed"}), "investigating"),
-    ("accept", frozenset({"open", "assigned", "investigating"}), "accepted"),
+    ("accept", frozenset({"open", "assigned", "investigating", "proposed"}), "accepted"),
     ("reopen", frozenset({"accepted", "explained", "resolved"}), "open"),
 )
 

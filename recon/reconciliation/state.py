@@ -269,6 +269,8 @@ class Comparison(msgspec.Struct, gc=False):
     settled: Decimal = ZERO
     #: What fills cost is known now; what they cost before is being looked for, like an opening.
     calibrating: bool = False
+    #: What was owned of it by guess, before it was known.
+    guessed: Decimal = ZERO
     #: Differences in suspense, what is owned of them, and since when reports agree with fills again.
     suspects: list[Suspect] = []
     suspense: Decimal = ZERO

@@ -34,6 +34,9 @@ class Step:
     account: str = "KRAKEN/JOHN"
     occurrences: int = 1
     note: str = "no report, gap or race explains it"
+    #: None of a break that never was open.
+    first_cause: str = "unexplained"
+    actor: str | None = None
 
     def transition(self) -> Transition:
         closed = T0_US + self.seq if self.event == "cleared" else None
@@ -53,6 +56,7 @@ class Step:
             closed_us=closed,
             occurrences=self.occurrences,
             note=self.note,
+            first_cause=self.first_cause,
             evidence=[Evidence("an order of ours is open", 105, Decimal("10.50"))],
             tried=[Tried("withdrawal", fits=False, why="it did not move alone")],
         )
@@ -67,6 +71,7 @@ class Step:
             us=T0_US + self.seq,
             reason=reason,
             facts=FACTS,
+            actor=self.actor,
         )
 
     def alert(self, gateway: str = GATEWAY) -> Alert:

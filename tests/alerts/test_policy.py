@@ -8,7 +8,17 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from recon.alerts.policy import MAX_EVIDENCE, MAX_NOTICE_BYTES, MAX_TEXT, MAX_TRIED, MAX_WHY, alerts_of, notice
+from recon.alerts.policy import (
+    ALERTED,
+    MAX_EVIDENCE,
+    MAX_NOTICE_BYTES,
+    MAX_TEXT,
+    MAX_TRIED,
+    MAX_WHY,
+    alerts_of,
+    notice,
+)
+from recon.reconciliation.life import OVER, TRANSITIONS
 from recon.reconciliation.state import Evidence, Tried
 from tests.alerts.build import FACTS, GATEWAY, T0, Step
 
@@ -18,10 +28,51 @@ def document(step: Step) -> dict[str, object]:
     return decoded
 
 
-def test_only_opened_and_cleared_alert_and_keep_their_order() -> None:
-    events = ["pending", "dismissed", "opened", "offset", "cleared"]
-    alerts = alerts_of(GATEWAY, [Step(event=event).transition() for event in events])
-    assert [alert.event for alert in alerts] == ["break.opened", "break.cleared"]
+def events_of(*steps: Step) -> list[str]:
+    return [alert.event for alert in alerts_of(GATEWAY, [step.transition() for step in steps])]
+
+
+def test_what_opens_and_what_ends_alerts_and_keeps_its_order() -> None:
+    life = [
+        "pending",
+        "dismissed",
+        "opened",
+        "caused",
+        "offset",
+        "assign",
+        "comment",
+        "investigate",
+        "propose",
+        "reject",
+    ]
+    assert events_of(*(Step(event=event) for event in (*life, "cleared"))) == ["break.opened", "break.cleared"]
+    later = ["accept", "expired", "reduced", "explained", "reopen", "propose", "approve"]
+    assert events_of(*(Step(event=event, seq=121 + number) for number, event in enumerate(later))) == [
+        "break.acceptance_expired", "break.explained", "break.reopened", "break.resolved",
+    ]  # fmt: skip
+
+
+def test_the_steps_that_alert_are_steps_of_the_table() -> None:
+    assert ALERTED.keys() <= {step for step, _, _ in TRANSITIONS}
+    ends = {step for step, _, state in TRANSITIONS if state in OVER and state != "dismissed"}
+    assert ends <= ALERTED.keys(), "however a break ends, its receivers hear of it"
+
+
+def test_what_a_fact_explains_before_it_was_open_alerts_nobody() -> None:
+    assert events_of(Step(event="explained", first_cause="")) == []
+    assert events_of(Step(event="explained")) == ["break.explained"]
+
+
+def test_an_acceptance_that_ends_with_its_break_is_not_told_apart() -> None:
+    expired = Step(event="expired")
+    assert events_of(expired, Step(event="explained")) == ["break.explained"]
+    assert events_of(expired, Step(event="explained", break_id="b2")) == ["break.acceptance_expired", "break.explained"]
+    assert events_of(expired, Step(event="cleared", seq=121)) == ["break.acceptance_expired", "break.cleared"]
+
+
+def test_who_decided_is_told() -> None:
+    said = document(Step(event="approve", actor="bob"))
+    assert (said["type"], said["version"], said["actor"]) == ("break.resolved", 1, "bob")
 
 
 def test_the_document_holds_everything_to_act_on() -> None:
@@ -43,6 +94,8 @@ def test_the_document_holds_everything_to_act_on() -> None:
         "certainty": "exact",
         "severity": "high",
         "age_seconds": 20,
+        "assignee": None,
+        "actor": None,
         "note": "no report, gap or race explains it",
         "evidence": [{"text": "an order of ours is open", "seq": 105, "amount": "10.50"}],
         "tried": [{"cause": "withdrawal", "fits": False, "why": "it did not move alone"}],

@@ -1,10 +1,11 @@
 """`python -m tests.bench [PART …]`: measures recon on this machine and prints figures, ratios and targets.
 
 Parts: `receive` (the bare WebSocket library), `append`, `offered` (latencies at 2,000 and 5,000 frames a second),
-`saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `peers` (eventsourcing,
-SQLAlchemy ORM). Without any, all are measured. Everything runs on one embedded Postgres with its durable settings, in
-a temporary directory (`--directory` chooses the disk). Ratios within a run carry over to other machines, absolute
-figures do not. The exit status is 0 whatever the figures are.
+`saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `comparing` (what comparing
+and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM). Without any,
+all are measured. Everything runs on one embedded Postgres with its durable settings, in a temporary directory
+(`--directory` chooses the disk). Ratios within a run carry over to other machines, absolute figures do not. The exit
+status is 0 whatever the figures are.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Final
 import structlog
 from rich.console import Console
 
-from tests.bench import appending, folding, load, receiving, streaming
+from tests.bench import appending, comparing, folding, load, receiving, streaming
 from tests.bench.figures import Figures, console, targets
 from tests.bench.stage import Stage, machine, stage
 
-PARTS: Final = ("receive", "append", "offered", "saturated", "projection", "peers")
+PARTS: Final = ("receive", "append", "offered", "saturated", "projection", "comparing", "peers")
 QUICK_EVENTS: Final = 100_000
 OFFERED: Final = {2000: 20_000, 5000: 50_000}
 
@@ -39,6 +40,8 @@ def _measure(chosen: list[str], events: int, on: Stage, figures: Figures) -> Non
         streaming.saturated(on, figures, load.write_frames(on.place / "saturated.frames", events))
     if "projection" in chosen:
         folding.measure(on, figures, min(events, QUICK_EVENTS))
+    if "comparing" in chosen:
+        comparing.measure(on, figures, load.write_frames(on.place / "comparing.frames", QUICK_EVENTS))
     if "peers" in chosen:
         from tests.bench import peers  # noqa: PLC0415  # eventsourcing is in the bench extra alone
 

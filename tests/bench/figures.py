@@ -84,6 +84,7 @@ TARGETS: Final = (
     Target("projected p99 at 5,000 offered", _at("projected_p99_5000"), "ms", at_most=60),
     Target("append / eventsourcing, batched", _of("append_vs", "append_1000", "es_1000"), "x", at_least=2),
     Target("projection / eventsourcing's runner", _of("project_vs", "projection", "es_runner"), "x", at_least=20),
+    Target("comparing and classifying, of end to end", _at("stream_share"), "x", at_most=0.25),
     Target("rebuild", _at("rebuild"), "/s", at_least=30_000),
     Target(
         "append under an open snapshot / append", _of("unharmed", "append_snapshot", "append_100"), "x", at_least=0.9

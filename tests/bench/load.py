@@ -18,6 +18,9 @@ SEED: Final = 7
 MIX: Final = (
     f"per order 3 reports, 2 fills, 4 balance updates in {FRAMES_PER_ORDER} frames; {ACCOUNTS} accounts, going round"
 )
+#: How many of an order's frames are reports, and what they are called.
+REPORTS_PER_ORDER: Final = 3
+_REPORT: Final = "ORDER_EXEC_REPORT_UPDATE"
 #: Largest payload that a frame's 16-bit length can tell.
 _SHORT: Final = 1 << 16
 
@@ -27,13 +30,21 @@ def orders_for(frames: int) -> int:
     return max(1, frames // FRAMES_PER_ORDER)
 
 
-def new_events(frames: int) -> list[NewEvent]:
-    """Return a session and about so many frames, 0.2 ms apart, an hour ago."""
+def new_events(frames: int, *, lost_every: int = 0, apart_us: int = 200) -> list[NewEvent]:
+    """Return a session and about so many frames, so many microseconds apart, an hour ago.
+
+    Of one order in `lost_every` the last report is lost: its balances tell more than the orders do.
+    """
     start = datetime.now(UTC) - timedelta(hours=1)
     result = [NewEvent(SESSION_OPENED, msgspec.json.encode({"url": "ws://load/", "site": 0}), start, session="s")]
+    reports = 0
     for number, payload in enumerate(load_frames(orders_for(frames), ACCOUNTS, SEED), start=1):
         head = envelope(payload)
-        at = start + timedelta(microseconds=200 * number)
+        if head.type == _REPORT:
+            reports += 1
+            if lost_every and reports % (lost_every * REPORTS_PER_ORDER) == 0:
+                continue
+        at = start + timedelta(microseconds=apart_us * number)
         result.append(NewEvent(head.type or FRAME, payload, at, head.account, "s"))
     return result
 

@@ -1,8 +1,8 @@
 """`python -m tests.bench.service --config FILE --stamps FILE`: the service as `recon run` runs it, with a stop-watch.
 
-Nothing of the service is replaced. Its projector is of a class that notes when it is told of a commit (the recorder's
-hint, which follows the acknowledgement) and when a step of its own has been committed. At the end the notes are written
-to the stamps file.
+Nothing of the service is replaced, but with `--books-alone` what compares and classifies. Its projector is of a class
+that notes when it is told of a commit (the recorder's hint, which follows the acknowledgement) and when a step of its
+own has been committed. At the end the notes are written to the stamps file.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from recon.projection.projector import Projector
 from recon.projection.step import Step
 from recon.service import wiring
 from recon.service.run import run_service
+from tests.bench.alone import leave_out
 
 
 class Stamps(msgspec.Struct):
@@ -59,7 +60,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--stamps", type=Path, required=True)
+    parser.add_argument("--books-alone", action="store_true")
     given = parser.parse_args()
+    if given.books_alone:
+        leave_out()
     stamps = Stamps()
     timed: Callable[..., Projector] = partial(TimedProjector, stamps=stamps)
     setattr(wiring, "Projector", timed)  # noqa: B010  # the one seam of this stop-watch; mypy rightly minds it

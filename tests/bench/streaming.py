@@ -17,7 +17,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -102,15 +102,18 @@ class Run(msgspec.Struct, frozen=True):
         return sorted(result)
 
 
-def run(stage: Stage, load: FrameFile, rate: float = 0.0) -> Run:
-    """Send a load through the service, saturating it or at an offered rate. Errors: RuntimeError where one was lost."""
+def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[str] = ()) -> Run:
+    """Send a load through the service, saturating it or at an offered rate; `options` are the service's.
+
+    Errors: RuntimeError where a frame was lost.
+    """
     gateway = stage.new_gateway()
     stage.settle()
     stamps = stage.place / f"{gateway}.stamps"
     with process("tests.bench.blaster", str(load.path), "--rate", str(rate)) as blaster:
         config = stage.place / f"{gateway}.toml"
         config.write_text(_CONFIG.format(url=stage.service_url, gateway=gateway, port=line_of(blaster)))
-        with process("tests.bench.service", "--config", str(config), "--stamps", str(stamps)) as service:
+        with process("tests.bench.service", "--config", str(config), "--stamps", str(stamps), *options) as service:
             memory = _watch(stage, gateway, load, rate, blaster, service)
             service.send_signal(signal.SIGTERM)
             if service.wait() != 0:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from recon.books.outside import (
+    BY_HAND_WITHIN_US,
     FEE_WITHIN_US,
     REPLACED_WITHIN_US,
     AtHand,
@@ -19,6 +21,7 @@ from recon.books.outside import (
     moves_of,
     parse,
     replaced_by,
+    told_before,
 )
 from recon.books.timeline import NOTHING
 from recon.books.units import Entry
@@ -135,6 +138,43 @@ def test_what_stands_by_itself_and_is_not_sure_may_be_replaced() -> None:
     assert not is_replaceable(entry(1, certainty="exact"))
     assert not is_replaceable(entry(1, replaces=3))
     assert not is_replaceable(entry(1, of_fact="L-9"))
+    assert is_replaceable(entry(1, certainty="exact", of_fact="told:1"))
+    assert not is_replaceable(entry(1, certainty="exact", of_fact="told:1", replaces=3))
+
+
+def test_what_was_told_by_hand_is_looked_for_within_a_day_and_among_its_kind() -> None:
+    def found(of: Move, *entries: Entry, external_id: str = "L-1") -> int | None:
+        known = told_before(of, entries, external_id, occurred_us=NOW, tolerance=D(1))
+        return None if known is None else known.number
+
+    def told(number: int, **more: Any) -> Entry:
+        return entry(number, certainty="exact", of_fact=f"told:{number}", **more)
+
+    far, near = told(1, occurred_us=NOW - BY_HAND_WITHIN_US), told(2, occurred_us=NOW + 60_000_000)
+    assert found(move(), far, near) == 2
+    assert found(move(), far) == 1
+    assert found(move(), told(3, occurred_us=NOW - BY_HAND_WITHIN_US - 1)) is None
+    assert found(move(), told(3, amount="101.5")) is None
+    assert found(move(cause="transfer"), near) is None, "of one family, but not of one kind"
+    assert found(move(), near, external_id="told:9") is None, "a person who tells two means two"
+    assert found(move(), entry(4, certainty="exact", of_fact="L-9"), entry(5)) is None
+    assert found(move("-1", "fee"), told(6, amount="-1", cause="fee")) is None, "fees are told by their fills"
+    assert replaced(move(), near) is None
+
+
+def test_what_stands_in_for_something_stays_at_hand_where_it_was_told_by_hand() -> None:
+    at_hand = AtHand()
+    for each in (
+        entry(1),
+        entry(2, "-100", replaces=1, of_fact="told:1"),
+        entry(3, certainty="exact", replaces=1, of_fact="told:1"),
+        entry(4, certainty="exact", replaces=0, of_fact="L-2"),
+    ):
+        at_hand.add(each)
+    assert list(at_hand.entries["A", "asset", "USDT"]) == [3]
+    at_hand.add(entry(5, "-100", certainty="exact", replaces=3, of_fact="L-1"))
+    at_hand.add(entry(6, certainty="exact", replaces=3, of_fact="L-1"))
+    assert at_hand.entries["A", "asset", "USDT"] == {}
 
 
 def test_what_was_taken_back_is_no_longer_at_hand() -> None:

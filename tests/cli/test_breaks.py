@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from recon.books.rules import AccountRules
-from recon.cli import explain
+from recon.cli import deciding, explain
 from recon.db.engine import create_engine
 from recon.db.roles import OPERATOR
 from recon.errors import DecisionRefused
@@ -210,12 +210,13 @@ def test_from_open_to_resolved_and_back_with_who_and_why(recon: Recon, day: Test
 
 
 def test_an_acceptance_has_an_end_and_a_size(recon: Recon, day: TestDatabase) -> None:
-    row = large(recon)
+    row = pair(recon)[0]
     assert recon("break", "accept", row["id"], "--until", "2020-01-01").status == 2
     assert recon("break", "accept", row["id"], "--until", "soon").status == 2
     assert recon("break", "accept", row["id"], "--until", "3d", "--amount", "-1").status == 2
-    assert recon("break", "accept", row["id"], "--until", "3d", "--text", "known to the venue").status == 0
-    fold_all(day)
+    with serving(day):
+        accepted = recon("break", "accept", row["id"], "--until", "3d", "--text", "known to the venue")
+    assert (accepted.status, "recon break approve" in accepted.out) == (0, False), accepted.err
     told = one(recon, row["id"])
     assert told["state"] == "accepted"
     assert Decimal(told["accepted_amount"]) == abs(Decimal(row["amount"]))
@@ -314,6 +315,18 @@ def test_a_filter_says_how_many_before_it_acts(
 # --- waiting for the books
 
 
+def sign_of_life(day: TestDatabase, state: str) -> None:
+    """Say of a service what it said of itself a moment ago."""
+    with create_engine(day.service_url, "tests", pooled=False).begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO recon_store.service_parts (gateway, instance, part, state, since, updated_at)"
+                " VALUES ('prod-eu', 'a', 'projector', :state, now(), now()) ON CONFLICT DO NOTHING"
+            ),
+            {"state": state},
+        )
+
+
 class serving:  # noqa: N801 - reads as a word
     """A service's sign of life, and a projector that folds what comes in."""
 
@@ -326,13 +339,7 @@ class serving:  # noqa: N801 - reads as a word
             fold_all(self._day)
 
     def __enter__(self) -> None:
-        with create_engine(self._day.service_url, "tests", pooled=False).begin() as connection:
-            connection.execute(
-                text(
-                    "INSERT INTO recon_store.service_parts (gateway, instance, part, state, since, updated_at)"
-                    " VALUES ('prod-eu', 'a', 'projector', 'folding', now(), now())"
-                )
-            )
+        sign_of_life(self._day, "folding")
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
@@ -349,6 +356,38 @@ def test_with_a_service_the_outcome_is_waited_for(recon: Recon, day: TestDatabas
     assert result.json()["folded"] is True
     assert (outcome["was"], outcome["state"]) == ("open", "assigned")
     assert outcome["outcome"] == "Ann (asserted, login recon_service) assigns Bo"
+
+
+def test_a_person_waits_for_a_service_that_runs_alone(
+    recon: Recon, day: TestDatabase, acting_as: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = breaks(recon)[0]
+    acting_as("test_alice")
+    with serving(day):
+        result = recon("break", "assign", row["id"], "--to", "Bo", "--json")
+    assert (result.status, result.err, result.json()["folded"]) == (0, "", True)
+    assert result.json()["breaks"][0]["outcome"] == "test_alice assigns Bo"
+
+    monkeypatch.setattr(deciding, "WAIT_SECONDS", 0.0)
+    late = recon("break", "comment", row["id"], "--text", "nobody folds it now")
+    assert (late.status, "have not passed it yet" in late.err) == (0, True), "a service runs, and is behind"
+
+
+def test_a_person_is_told_at_once_that_no_service_runs(
+    recon: Recon, day: TestDatabase, acting_as: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits() -> None:
+        raise AssertionError("it waits, although nobody folds the log")
+
+    monkeypatch.setattr(deciding, "pause", waits)
+    row = breaks(recon)[0]
+    acting_as("test_alice")
+    sign_of_life(day, "stopped")
+    result = recon("break", "assign", row["id"], "--to", "Bo", "--json")
+    assert (result.status, result.json()["folded"]) == (0, False)
+    assert "no service is running" in result.err
+    fold_all(day)
+    assert one(recon, row["id"])["assignee"] == "Bo"
 
 
 # --- four eyes
@@ -385,6 +424,33 @@ def test_what_is_material_needs_two_logins(recon: Recon, day: TestDatabase, acti
     told = one(recon, row["id"])
     assert told["state"] == "resolved"
     assert told["history"][-1]["actor"] == "test_bob"
+
+
+def test_to_accept_what_is_material_needs_two_logins(recon: Recon, day: TestDatabase, acting_as: Person) -> None:
+    row = large(recon)
+    acting_as("test_alice")
+    with serving(day):
+        asked = recon("break", "accept", row["id"], "--until", "3d", "--text", "known to the venue", "--json")
+    assert asked.status == 0, asked.err
+    (outcome,), (digest,) = asked.json()["breaks"], asked.json()["digests"]
+    assert (outcome["was"], outcome["step"], outcome["state"]) == ("open", "accept", "proposed")
+    assert "USD, above 10000" in outcome["outcome"]
+    shown = recon("break", "show", row["id"]).out
+    assert "proposed by test_alice: to accept it until " in shown
+    assert f"recon break approve {digest[:10]}" in shown
+    before = heads(recon)
+    own = recon("break", "approve", digest[:10])
+    assert (own.status, "test_alice" in own.err, heads(recon)) == (REFUSED, True, before)
+    with serving(day):
+        again = recon("break", "accept", row["id"], "--until", "3d")
+    assert again.out.splitlines()[-1].startswith("digest ")
+
+    acting_as("test_bob")
+    with serving(day):
+        assert recon("break", "approve", again.out.splitlines()[-1].split()[1][:-1]).status == 0
+    told = one(recon, row["id"])
+    assert (told["state"], told["proposal"]) == ("accepted", None)
+    assert [(step["event"], step["actor"]) for step in told["history"]][-1] == ("accept", "test_bob")
 
 
 def test_a_shared_login_approves_nothing_material(recon: Recon, day: TestDatabase) -> None:

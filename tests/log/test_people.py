@@ -359,6 +359,59 @@ def test_breaks_proposed_one_by_one_are_approved_together_by_who_proposed_none(p
         approve(carol, "b", "c", digest="both")
 
 
+def accept(raw: Raw, *breaks: str) -> Appended:
+    return say(raw, "accept", breaks=breaks, until="2100-01-01T00:00:00Z")
+
+
+def test_who_asked_to_accept_what_is_material_may_not_approve_it(
+    database: TestDatabase, people: People, broken: Broken
+) -> None:
+    broken.add("b", "10000.01")
+    with connected(people.login("alice")) as alice, connected(people.login("bob")) as bob:
+        accept(alice, "b")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"alice\S* proposed it: somebody else approves"):
+            approve(alice, "b")
+        approve(bob, "b")
+        with connected(database.service_url) as shared:
+            accept(shared, "b")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="recon_service is shared"):
+                approve(shared, "b")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="proposed under recon_service"):
+            approve(bob, "b")
+
+
+@pytest.mark.parametrize(("amount", "ago", "material"), [("1", "0", True), ("0.5", "0", False), ("1", "1 day", False)])
+def test_what_was_accepted_today_counts(
+    database: TestDatabase, people: People, broken: Broken, amount: str, ago: str, material: bool
+) -> None:
+    broken.add("b", "6000")
+    broken.add("c", "6000", state="accepted")
+    with connected(database.service_url) as raw:
+        raw.execute("UPDATE recon_store.breaks SET accepted_amount = %s WHERE id = 'c'", (amount,))
+        raw.execute(
+            "INSERT INTO recon_store.break_history (gateway, edition, id, seq, number, event, at, state, amount, cause,"
+            " reason) VALUES ('g', 1, 'c', 1, 1, 'accept', now() - %s::interval, 'accepted', 1, 'x', '')",
+            (ago,),
+        )
+    with connected(people.login("alice")) as alice:
+        accept(alice, "b")
+        if material:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="somebody else"):
+                approve(alice, "b")
+        else:
+            approve(alice, "b")
+
+
+def test_what_is_accepted_up_to_much_is_material(database: TestDatabase, people: People, broken: Broken) -> None:
+    broken.add("b", "100")
+    with connected(database.service_url) as raw:
+        raw.execute("UPDATE recon_store.breaks SET proposal = %s WHERE id = 'b'", ('{"entry": "101"}',))
+    with connected(people.login("alice")) as alice:
+        accept(alice, "b")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="somebody else"):
+            approve(alice, "b")
+
+
 def digest_of(document: bytes) -> str:
     return hashlib.sha256(document).hexdigest()
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
+from recon.books.outside import BY_HAND
 from recon.db.engine import libpq_url
 from recon.log import events
 from recon.log.append import append
@@ -18,9 +19,11 @@ from recon.log.events import Event, NewEvent
 from recon.log.people import decide
 from recon.projection.digest import digest_of
 from recon.projection.rebuild import rebuild
-from tests.books.desk import Life
+from tests.books.desk import Desk, Life
 from tests.conftest import TestDatabase
+from tests.projection.test_decisions import write
 from tests.projection.test_rebuild import fold_all
+from tests.reconciliation.deciding import BOB, report, say, short_of
 from tests.reconciliation.telling import effects, tell, trade, with_fees
 from tests.reconciliation.trading import trading
 
@@ -139,6 +142,42 @@ def test_books_fold_alike_event_by_event(database: TestDatabase, engine: Engine)
     fold_all(engine, gateway, one_by_one)
     with engine.connect() as connection:
         first = digest_of(connection, gateway, 1)
+    assert rebuild(database.service_url, gateway).digest == first
+
+
+def told_by_hand() -> Desk:
+    """What people approved, told by hand and read from a statement, each of the same; and what only looks like it."""
+    desk, known = short_of("1")
+    say(desk, "propose", known, cause="transfer", evidence=["tx 1"])
+    say(desk, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
+    for amount, external_id in (("-1", f"{BY_HAND}1"), ("1", "L-0"), ("-1", "L-1"), ("-1", "L-2")):
+        tell(desk, "transfer", "BTC", amount, external_id, ago=30)
+    report(desk, "9", 30)
+    tell(desk, "reward", "BTC", "2", f"{BY_HAND}2", ago=30)
+    tell(desk, "reward", "BTC", "2", "L-3", ago=20)
+    report(desk, "11", 30)
+    return desk
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 1000])
+def test_what_was_told_by_hand_is_found_again_however_the_log_is_cut(
+    database: TestDatabase, engine: Engine, pieces: int
+) -> None:
+    desk = told_by_hand()
+    assert list(effects(desk).values()) == ["replaced", "booked", "replaced", "booked", "booked", "replaced"]
+    assert desk.value("BTC") == 11
+    assert not desk.breaks("BTC")
+    gateway = desk.book.gateway
+    write(database, gateway, desk.log)
+    cut = random.Random(5)
+    cut.randrange = lambda *_: pieces  # type: ignore[method-assign]
+    fold_all(engine, gateway, cut, forget=0.5)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT external_id, effect FROM recon.facts")).all()
+        (value,) = connection.scalars(text("SELECT value FROM recon_store.units WHERE unit = 'BTC'"))
+        first = digest_of(connection, gateway, 1)
+    assert {row.external_id: row.effect for row in rows} == effects(desk)
+    assert value == 11
     assert rebuild(database.service_url, gateway).digest == first
 
 
