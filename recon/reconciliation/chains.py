@@ -17,6 +17,7 @@ from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import Held
 from recon.exact import ZERO, plain
 from recon.reconciliation import judging, learning, suspense
+from recon.reconciliation.agreeing import agree
 from recon.reconciliation.breaks import case_of, identity, partner_case, recurrence
 from recon.reconciliation.causes.codes import FEE_THIRD_ASSET, IN_FLIGHT
 from recon.reconciliation.causes.integrity import contradiction
@@ -125,7 +126,7 @@ def clear(subject: Subject, observation: Observation) -> bool:
         if comparison.chain is not None:
             dismiss(subject, comparison.chain, f"break {known.id} cleared instead")
         comparison.residual -= known.amount
-        subject.agree(observation, found)
+        agree(subject, observation, found)
         close(subject, known, "the books caught up with the report")
         return True
     return False
@@ -215,7 +216,7 @@ def _is_still(subject: Subject, chain: Chain) -> bool:
 
 def _end(subject: Subject, chain: Chain, observation: Observation, found: Found) -> None:
     dismiss(subject, chain, "a race: a later report fits the books")
-    subject.agree(observation, found)
+    agree(subject, observation, found)
 
 
 def _open(subject: Subject, chain: Chain, *, waited: bool = False) -> None:
@@ -229,6 +230,7 @@ def _open(subject: Subject, chain: Chain, *, waited: bool = False) -> None:
         dismiss(subject, chain, "what is missing may be what fills cost")
         return
     fresh = _new_break(subject, chain.candidates, subject.at.us)
+    fresh.waited = waited
     comparison.chain = None
     if fresh.id != chain.pending.id:
         dismiss(subject, chain, f"what is left of it is break {fresh.id}")

@@ -14,6 +14,7 @@ from recon.books.observations import Observation
 from recon.books.outside import TRADE, Fact
 from recon.books.units import Held, UnitKey
 from recon.reconciliation import chains, decisions, judging, late_facts, learning, openings, suspense
+from recon.reconciliation.agreeing import agree
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.decisions import Decision, Target
 from recon.reconciliation.state import ADVANCE_US, MAX_QUEUE, Comparison
@@ -70,7 +71,7 @@ class Engine:
         else:
             found = subject.fit(observation, seldom=False)
             if found is not None:
-                subject.agree(observation, found)
+                agree(subject, observation, found)
             else:
                 _wait(subject, observation)
         self._mark(subject)
@@ -228,7 +229,7 @@ def _catch_up(subject: Subject) -> None:
         found = subject.fit(comparison.queue[0], seldom=False)
         if found is None:
             break
-        subject.agree(comparison.queue.pop(0), found)
+        agree(subject, comparison.queue.pop(0), found)
 
 
 def _judge(subject: Subject, observation: Observation) -> None:
@@ -251,7 +252,7 @@ def _judge(subject: Subject, observation: Observation) -> None:
     if comparison.chain is not None:
         chains.go_on(subject, comparison.chain, observation, found)
     elif found is not None:
-        subject.agree(observation, found)
+        agree(subject, observation, found)
     else:
         suspense.withdraw(subject)
         chains.start(subject, observation)

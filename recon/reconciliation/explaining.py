@@ -16,6 +16,7 @@ import msgspec
 from recon.books.contracts import basis_of
 from recon.books.units import post
 from recon.exact import ZERO, plain
+from recon.reconciliation.agreeing import agree
 from recon.reconciliation.breaks import remember_closed
 from recon.reconciliation.state import Break, Chain, Comparison, Explained
 from recon.reconciliation.subject import Subject
@@ -110,7 +111,7 @@ def explain_pending(
     subject.transition(known, "explained", reason)
     found = subject.fit(chain.last)
     if found is not None:
-        subject.agree(chain.last, found)
+        agree(subject, chain.last, found)
 
 
 def amend(

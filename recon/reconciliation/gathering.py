@@ -64,6 +64,7 @@ def context_of(subject: Subject, known: Break) -> CaseContext:
         disagreements=tuple(account.disagreements),
         schedule=_schedule(rules, unit, pairs),
         fee_booked=unit.fee.learned or _is_charged_elsewhere(rules, unit, pairs),
+        waited=known.waited,
         fee_asset=any(rule.asset == unit.code for rule in rules.fees),
         learn_up_to=rules.learn_fees_up_to,
         funding=rules.funding,

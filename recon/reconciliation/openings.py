@@ -20,6 +20,7 @@ from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import UNMODELLED
 from recon.exact import ZERO
 from recon.reconciliation import learning
+from recon.reconciliation.agreeing import agree
 from recon.reconciliation.cuts import near, weigh
 from recon.reconciliation.state import (
     MAX_HEARD,
@@ -55,7 +56,7 @@ def run_ahead(subject: Subject, observation: Observation) -> bool:
     open_unit(
         subject.book, subject.held, front.residual, "exact", subject.at, seen=_seen(subject, front.residual, seen)
     )
-    subject.agree(observation, (timeline.last(), observation.values[0]))
+    agree(subject, observation, (timeline.last(), observation.values[0]))
     return True
 
 
@@ -211,4 +212,4 @@ def rebase(subject: Subject, observation: Observation) -> None:
     missing = observation.values[0] - subject.opening - timeline.totals[-1] - comparison.residual
     if missing:
         subject.explain(missing, UNMODELLED)
-    subject.agree(observation, (timeline.last(), observation.values[0]))
+    agree(subject, observation, (timeline.last(), observation.values[0]))

@@ -220,6 +220,8 @@ class Break(msgspec.Struct, gc=False):
     explained: list[Explained] = []
     #: Log time of `after_seq`; 0: since the opening.
     after_us: int = 0
+    #: Whether it was in suspense first: it was like a fee, and none like it was taken again.
+    waited: bool = False
 
     @property
     def explained_amount(self) -> Decimal:

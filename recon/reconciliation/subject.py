@@ -10,22 +10,17 @@ from decimal import Decimal
 
 import msgspec
 
-from recon.books.book import Book, Moment, quantum_of
+from recon.books.book import Book, Moment
 from recon.books.coverage import Account
-from recon.books.fees import SELDOM_NO_MORE, swapped
-from recon.books.observations import Observation, bear_out
-from recon.books.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Tolerance
+from recon.books.observations import Observation
+from recon.books.rules import AccountRules, Tolerance
 from recon.books.timeline import Timeline
-from recon.books.units import FEE, ROUNDING, Held, Unit, UnitKey, post
-from recon.exact import ZERO, resolution
-from recon.reconciliation import learning
+from recon.books.units import Held, Unit, UnitKey, post
+from recon.exact import ZERO
 from recon.reconciliation.breaks import Transition
-from recon.reconciliation.cuts import fit, settled
+from recon.reconciliation.cuts import fit
 from recon.reconciliation.facts import facts_of
-from recon.reconciliation.state import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison, Left
-from recon.reconciliation.tolerance import total
-
-_DAY_US = 86_400_000_000
+from recon.reconciliation.state import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison
 
 #: Where on the timeline an observation fits, and which of its readings does.
 Found = tuple[int, Decimal]
@@ -143,56 +138,6 @@ class Subject:
             )
         )
 
-    def agree(self, observation: Observation, found: Found) -> None:
-        """Take an observation that fits: cuts move on, and what was rounded away is booked."""
-        position, value = found
-        unit, timeline, comparison = self.unit, self.timeline, self.comparison
-        if len(observation.values) > 1 and unit.kind == "contract" and unit.position_mode is None:
-            bear_out(unit, observation, value, self.window)
-        comparison.reported = value
-        comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
-        self.show(position)
-        remainder = value - self.opening - timeline.totals[position] - comparison.residual
-        if timeline.doubts[-1] != timeline.doubts[0]:
-            remainder -= self._settle(position, value, remainder)
-        comparison.low = timeline.numbers[position]
-        learning.sample(self, position, value)
-        comparison.cleared_since += bool(comparison.suspects)
-        if unit.fee.vague and abs(remainder) > resolution(value):
-            learning.own(self, remainder)  # what fills cost varies within what was learned
-            remainder = ZERO
-        # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
-        if not remainder or abs(remainder) <= resolution(value):
-            comparison.slack = timeline.slack(position)
-            comparison.left = Left(timeline.numbers[position])
-        elif position == timeline.last() and abs(remainder) <= timeline.lost_since(comparison.slack, position):
-            self._round(remainder, observation.clock)
-        if (comparison.learning or comparison.settled) and position == timeline.last():
-            learning.book_learned(self)
-        self.remember(observation, value)
-        timeline.trim(comparison.low)
-
-    def _settle(self, position: int, value: Decimal, rest: Decimal) -> Decimal:
-        """Own what fees in doubt come to by an agreement, beyond what is booked of them; return it."""
-        unit, comparison, timeline = self.unit, self.comparison, self.timeline
-        bound = total(
-            self.tolerance,
-            reported=value,
-            expected=value - rest,
-            slack=timeline.lost_since(comparison.slack, position),
-            rate_usd=self.unit.rate_usd,
-        )
-        count, owed = settled(timeline, comparison.low, position, rest, bound) or (0, ZERO)
-        if count:
-            comparison.seldom += count
-        elif timeline.doubts_since(comparison.low, position):
-            comparison.seldom = 0
-        if comparison.seldom >= SELDOM_NO_MORE and unit.fee.learned:
-            unit.fee, comparison.seldom = swapped(unit.fee), 0
-        comparison.residual += owed
-        comparison.settled += owed
-        return owed
-
     def remember(self, observation: Observation, value: Decimal) -> None:
         """Keep where an observation fitted, for finding the origin of a break."""
         trail = self.comparison.trail
@@ -227,44 +172,3 @@ class Subject:
             recorded_us=at.us,
         )
         self.book.entry(entry, self.held)
-
-    def _round(self, remainder: Decimal, clock: int) -> None:
-        """Book what was rounded away, unless the budget of the day is spent (semantics 6).
-
-        Only what two agreements at different entries both leave over is that, or one agreement a window after
-        another: a small trade whose report is late looks the same, once.
-        """
-        comparison, timeline = self.comparison, self.timeline
-        before, number, lost = comparison.left, timeline.numbers[-1], remainder
-        if before.number == number and before.amount == remainder:
-            if clock - before.clock < self.window:
-                return
-        else:
-            comparison.left = Left(number, remainder, clock)
-            if before.number == number or (before.amount > 0) != (remainder > 0):
-                return
-            lost = min(before.amount, remainder, key=abs)
-        # What the schedule leaves open (maker or taker) is a fee; the rest is rounding, within a budget.
-        few = (timeline.rounded[-1] - comparison.slack.rounded) * timeline.quantum
-        cause = FEE if self.rules.fees and abs(lost) > few else ROUNDING
-        if not lost or (cause == ROUNDING and not self._within_budget(lost)):
-            return
-        self.explain(lost, cause)
-        left = remainder - lost
-        rounded = timeline.slack(timeline.last())
-        comparison.slack = msgspec.structs.replace(rounded, blur=rounded.blur - abs(left))
-        comparison.left = Left(timeline.numbers[-1], left, clock)
-        comparison.low = timeline.numbers[-1]
-        self.show(timeline.last())
-
-    def _within_budget(self, lost: Decimal) -> bool:
-        unit, day = self.unit, self.at.us // _DAY_US
-        spent = unit.rounding_today if abs(unit.rounding_day) == day else ZERO
-        if abs(spent + lost) > quantum_of(self.book, unit) * ROUNDING_QUANTA_PER_DAY:
-            if unit.rounding_day != -day:
-                message = f"rounding of {unit.code} has used its budget of the day; a persistent sign is a fee"
-                self.book.find(unit.account, self.at, "rounding_budget", unit.code, message)
-                unit.rounding_day, unit.rounding_today = -day, spent
-            return False
-        unit.rounding_day, unit.rounding_today = day, spent + lost
-        return True

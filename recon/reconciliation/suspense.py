@@ -19,6 +19,7 @@ import msgspec
 from recon.books.fees import FeeModel, FeeRate, shortest
 from recon.books.observations import Observation
 from recon.exact import ZERO, divide, plain, resolution, scale
+from recon.reconciliation.agreeing import agree
 from recon.reconciliation.cuts import by_distance
 from recon.reconciliation.state import MAX_DOUBTS, Comparison, Hypothesis, Suspect
 from recon.reconciliation.subject import Found, Subject
@@ -121,7 +122,7 @@ def give_back(subject: Subject, observation: Observation) -> bool:
                 _let_go(subject, going)
                 comparison.residual -= amount
                 comparison.low = low
-                subject.agree(observation, found)
+                agree(subject, observation, found)
                 return True
     return False
 

@@ -19,7 +19,7 @@ from recon.simulator.plan import AccountPlan, GatewayPlan, Plan
 D = Decimal
 #: Seconds of a day, and of the quiet after it in which everything is judged.
 DAY_SECONDS: Final = 130.0
-QUIET_SECONDS: Final = 30.0
+QUIET_SECONDS: Final = 70.0
 #: Settlement window that the engine is told, in seconds: messages cross by at most 0.3 s.
 WINDOW_SECONDS: Final = 1.0
 #: Grid of funding, in seconds.

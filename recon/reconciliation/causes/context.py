@@ -149,6 +149,8 @@ class CaseContext(msgspec.Struct, frozen=True):
     #: Rates of the schedule for the unit's legs; whether fills are booked with their fee; whether fees are taken here.
     schedule: tuple[Decimal, ...] = ()
     fee_booked: bool = False
+    #: Whether it waited for another fee like it, and none came.
+    waited: bool = False
     fee_asset: bool = False
     learn_up_to: Decimal = DEFAULT_LEARNED_FEE
     funding: Funding = Funding()

@@ -15,6 +15,8 @@ from recon.reconciliation.causes import codes
 from recon.reconciliation.causes.context import CaseContext, Flow, Opinion, Strength, no, percent
 from recon.reconciliation.state import Evidence
 
+#: Why what was in suspense is no fee of a venue's.
+ONCE: Final = "nothing like it was taken of the fills after it"
 #: The smallest share of a leg that is taken for a fee: a tenth of a basis point.
 FEE_FROM: Final = Decimal("0.00001")
 
@@ -24,6 +26,8 @@ def fee_expected(case: CaseContext) -> Opinion:
     cause = codes.FEE_EXPECTED
     if case.own.amount > 0:
         return no(cause, "a fee takes, and this came in")
+    if case.waited:
+        return no(cause, ONCE)
     if case.fee_booked:
         return no(cause, "fills are booked with their fee already")
     return _share(case, cause, known_only=bool(case.schedule))
@@ -44,6 +48,8 @@ def rebate(case: CaseContext) -> Opinion:
     cause = codes.REBATE
     if case.own.amount < 0:
         return no(cause, "a rebate pays, and this went out")
+    if case.waited:
+        return no(cause, ONCE)
     return _share(case, cause, known_only=False)
 
 
