@@ -28,8 +28,8 @@ _HALF: Final = Decimal("0.5")
 class Slack(msgspec.Struct, frozen=True, gc=False):
     """What entries up to some point may have lost: cash entries that may have been rounded, other blur, and legs.
 
-    `gained` and `given` are the legs received and paid, which a fee may have been a share of. `doubt` adds up what
-    the balance gains where the other rate was taken of fees that may have one of two.
+    `gained` and `given` are the legs received and paid, which a fee may have been a share of. `doubt` is what the
+    balance gains where the other rate was taken of a fee that may have one of two; it is known entry by entry alone.
     """
 
     rounded: int = 0
@@ -79,6 +79,7 @@ class Timeline:
         "rounded",
         "seqs",
         "totals",
+        "unsure",
     )
 
     def __init__(
@@ -95,7 +96,9 @@ class Timeline:
         self.blurs = [slack.blur]
         self.gained = [slack.gained]
         self.given = [slack.given]
-        self.doubts = [slack.doubt]
+        #: What the balance gains of the step if the other rate was taken, and the sizes of that added up.
+        self.doubts = [ZERO]
+        self.unsure = [ZERO]
         #: Smallest step of the unit's reports as known now, 0 while unknown.
         self.quantum = ZERO
 
@@ -109,6 +112,7 @@ class Timeline:
         self.gained[-1] += slack.gained
         self.given[-1] += slack.given
         self.doubts[-1] += slack.doubt
+        self.unsure[-1] += abs(slack.doubt)
 
     def append(
         self, number: int, seq: int, clock: int, occurred_us: int, amount: Decimal, slack: Slack, *, explains: bool
@@ -120,18 +124,18 @@ class Timeline:
         self.occurred.append(occurred_us)
         self.totals.append(self.totals[-1] + amount)
         self.explained.append(self.explained[-1] + amount if explains else self.explained[-1])
+        self.doubts.append(slack.doubt)
+        self.unsure.append(self.unsure[-1] + abs(slack.doubt) if slack.doubt else self.unsure[-1])
         if slack is NOTHING:
             self.rounded.append(self.rounded[-1])
             self.blurs.append(self.blurs[-1])
             self.gained.append(self.gained[-1])
             self.given.append(self.given[-1])
-            self.doubts.append(self.doubts[-1])
         else:
             self.rounded.append(self.rounded[-1] + slack.rounded)
             self.blurs.append(self.blurs[-1] + slack.blur if slack.blur else self.blurs[-1])
             self.gained.append(self.gained[-1] + slack.gained if slack.gained else self.gained[-1])
             self.given.append(self.given[-1] + slack.given if slack.given else self.given[-1])
-            self.doubts.append(self.doubts[-1] + slack.doubt if slack.doubt else self.doubts[-1])
         if len(self.numbers) > 2 * MAX_KEPT:
             self._drop(MAX_KEPT)
 
@@ -163,20 +167,18 @@ class Timeline:
             self.blurs[position],
             self.gained[position],
             self.given[position],
-            self.doubts[position],
         )
 
     def doubts_since(self, number: int, position: int) -> list[Decimal]:
         """Return what the balance gains of each fee after an entry up to a position, if its other rate was taken."""
-        base, doubts = self.at(number), self.doubts
-        if position <= base or doubts[position] == doubts[base]:
+        base = self.at(number)
+        if self.unsure[position] <= self.unsure[base]:
             return []
-        steps = (doubts[index] - doubts[index - 1] for index in range(base + 1, position + 1))
-        return [step for step in steps if step]
+        return [doubt for doubt in self.doubts[base + 1 : position + 1] if doubt]
 
-    def unsure_since(self, mark: Slack, position: int) -> Decimal:
-        """Return what may be lost between a mark and a position at most, with all that is open of fees."""
-        return self.lost_since(mark, position) + abs(self.doubts[position] - mark.doubt)
+    def unsure_since(self, base: int, position: int) -> Decimal:
+        """Return how much is open of fees between two positions, at most."""
+        return max(self.unsure[position] - self.unsure[base], ZERO)
 
     def lost_since(self, mark: Slack, position: int) -> Decimal:
         """Return what cash entries between a mark and a position may have lost, at most (semantics 6)."""
@@ -219,4 +221,5 @@ class Timeline:
         del self.numbers[:count], self.seqs[:count], self.clocks[:count], self.occurred[:count]
         del self.totals[:count], self.explained[:count]
         del self.rounded[:count], self.blurs[:count]
-        del self.gained[:count], self.given[:count], self.doubts[:count]
+        del self.gained[:count], self.given[:count]
+        del self.doubts[:count], self.unsure[:count]

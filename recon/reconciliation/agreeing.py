@@ -33,7 +33,7 @@ def agree(subject: Subject, observation: Observation, found: Found) -> None:
     comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
     subject.show(position)
     remainder = value - subject.opening - timeline.totals[position] - comparison.residual
-    if timeline.doubts[-1] != timeline.doubts[0]:
+    if timeline.unsure[-1]:
         remainder -= owned.settle(subject, position, value, remainder)
     comparison.low = timeline.numbers[position]
     owned.sample(subject, position, value)

@@ -62,7 +62,7 @@ def fit(
             if totals[position] == wanted:
                 return position, value
     rate = held.unit.rate_usd
-    lost = timeline.lost_since(slack, last) + abs(timeline.doubts[last] - timeline.doubts[timeline.at(low)])
+    lost = timeline.lost_since(slack, last) + timeline.unsure_since(timeline.at(low), last)
     found: tuple[int, int, Decimal] | None = None
     for value in observation.values:
         # No cut in the window tolerates more than this, so most need no closer look.
@@ -206,8 +206,8 @@ class _Cuts:
         self._order = sorted(range(first, last + 1), key=timeline.totals.__getitem__)
         self._totals = [timeline.totals[position] for position in self._order]
         self._nearest = by_distance(held, observation, 0, window)[:NEAR_CUTS] if fee_share else []
-        self._doubtful = timeline.doubts[-1] != timeline.doubts[0]
-        self._lost = timeline.lost_since(slack, last) + abs(timeline.doubts[-1] - timeline.doubts[0])
+        self._doubtful = bool(timeline.unsure[-1])
+        self._lost = timeline.lost_since(slack, last) + timeline.unsure_since(0, timeline.last())
 
     def that_fit(self, candidate: Hypothesis, low: int) -> list[int]:
         """Return the positions not before entry `low` that fit a candidate, the earliest first; exact ones go alone."""

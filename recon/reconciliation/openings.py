@@ -177,7 +177,7 @@ def _leads(subject: Subject, chosen: Hypothesis) -> bool:
     """Tell whether a candidate is well ahead of every other that is not the same but for rounding."""
     window, timeline = subject.window, subject.timeline
     cost = _cost(chosen, window)
-    lost = timeline.unsure_since(timeline.slack(0), timeline.last())
+    lost = timeline.lost_since(timeline.slack(0), timeline.last()) + timeline.unsure_since(0, timeline.last())
     for other in subject.comparison.opening[1:]:
         if abs(other.residual - chosen.residual) <= lost:
             continue
@@ -197,8 +197,9 @@ def _standing(subject: Subject) -> Hypothesis | None:
         left = abs(reported - subject.opening - candidate.residual - candidate.drift - timeline.totals[-1])
         if not left:
             return candidate
-        mark = timeline.slack(timeline.at(candidate.mark))
-        lost = timeline.unsure_since(mark, timeline.last())
+        mark = timeline.slack(timeline.at(candidate.origin))
+        lost = timeline.lost_since(mark, timeline.last())
+        lost += timeline.unsure_since(timeline.at(candidate.mark), timeline.last())
         lost += _fee_share(subject) * timeline.legs_since(mark, timeline.last())
         if close is None and left <= computed(reported, lost):
             close = candidate

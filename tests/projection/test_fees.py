@@ -1,0 +1,81 @@
+"""Fees that no report carries, on Postgres: the same books and steps however often they are loaded anew."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine, text
+
+from recon.books.rules import AccountRules, FeeRule
+from recon.books.timeline import Timeline
+from recon.projection.digest import digest_of
+from recon.projection.rebuild import rebuild
+from recon.projection.step import step
+from tests.conftest import TestDatabase
+from tests.projection.conftest import Append
+from tests.projection.test_rebuild import fold_all
+from tests.reconciliation.venue import RATE, Venue
+
+pytestmark = pytest.mark.postgres
+
+D = Decimal
+MAKER = D("0.0002")
+COLUMNS = ("numbers", "seqs", "clocks", "occurred", "totals", "explained", "rounded", "blurs", "gained", "given")
+
+
+def a_day(rules: AccountRules, seed: int, trades: int) -> Venue:
+    """Two rates by chance, now and then an odd fee, reports that are late, and balances that are not told."""
+    dice, venue = random.Random(seed), Venue(rules)
+    for _ in range(trades):
+        side, price = dice.choice(["BUY", "SELL"]), f"{dice.randrange(4_990_000, 5_010_000) / 100:.2f}"
+        extra = D("0.75") if dice.random() < 0.05 else D(0)
+        life = venue.fill(side, price, rate=dice.choice([RATE, RATE, MAKER]), extra=extra)
+        if dice.random() < 0.3:
+            venue.tell()
+        venue.desk.wait(dice.choice([0.1, 0.1, 2]))
+        venue.desk.report(life.report(1))
+        if dice.random() < 0.7:
+            venue.tell()
+        venue.desk.wait(dice.choice([0.1, 1, 8]))
+    venue.rest()
+    return venue
+
+
+def tail(line: Timeline, after: int) -> list[tuple[object, ...]]:
+    """The steps after an entry, with the fees in doubt of each."""
+    first = next(index for index, number in enumerate(line.numbers) if number > after)
+    rows = zip(*(getattr(line, column)[first:] for column in COLUMNS), strict=True)
+    doubts = [line.doubts_since(line.numbers[index - 1], index) for index in range(first, len(line.numbers))]
+    return [(*row, doubt) for row, doubt in zip(rows, doubts, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [AccountRules(fees=[FeeRule(maker=MAKER, taker=RATE)]), AccountRules(fees=[FeeRule(taker=RATE)]), AccountRules()],
+    ids=["told both rates", "told one", "told nothing"],
+)
+def test_restarts_and_rebuild_give_the_same_books_and_the_same_steps(
+    rules: AccountRules, database: TestDatabase, engine: Engine, append_events: Append
+) -> None:
+    venue = a_day(rules, 5, 110)
+    desk, name = venue.desk, venue.desk.book.gateway
+    append_events(name, desk.log)
+    fold_all(engine, name, random.Random(1), forget=0.4)
+    with engine.connect() as connection:
+        restarted = digest_of(connection, name, 1)
+        fees = connection.scalar(text("SELECT count(*) FROM recon_store.entries WHERE cause = 'fee'"))
+    assert fees == sum(entry.cause == "fee" for entry in desk.book.changes.entries) > 100
+    assert rebuild(database.service_url, name).digest == restarted
+    with engine.begin() as connection:
+        loaded = step(connection, name, None).working.book
+    for key, held in desk.book.units.items():
+        fresh = loaded.units[key].timeline
+        # The oldest step that is loaded may be a part of one: what is kept reaches farther back than what decides.
+        after = fresh.numbers[min(2, fresh.last())]
+        if after < held.unit.entries:
+            assert tail(fresh, after) == tail(held.timeline, after)
+        assert fresh.totals[-1] == held.timeline.totals[-1]
+    usdt = loaded.units[desk.account, "asset", "USDT"].timeline
+    assert usdt.last() < usdt.numbers[-1] - usdt.numbers[0], "fills have their fees in their steps"
