@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from recon.books.observations import Observation
 from recon.books.rules import CHAIN_WINDOWS
@@ -36,6 +37,7 @@ def start(subject: Subject, observation: Observation) -> None:
         last=observation,
         failed=True,
         pending=pending,
+        began=observation.clock,
     )
     subject.transition(pending, "pending", "no cut of the books explains the report; it may be a race")
 
@@ -74,8 +76,16 @@ def go_on(subject: Subject, chain: Chain, observation: Observation, found: Found
     if fitting and observation.clock - best(fitting).since > CHAIN_WINDOWS * subject.window:
         chain.candidates = candidates
         _open(subject, chain)
-    else:
-        chain.candidates = joined(candidates, _allowed(subject, observation, comparison.low))
+        return
+    chain.candidates = joined(candidates, _allowed(subject, observation, comparison.low))
+    if observation.clock - chain.began > LONG_CHAIN_WINDOWS * subject.window:
+        # It differs by something else each time, and no end is in sight: what is missing now is told.
+        chain.candidates = _allowed(subject, observation, subject.timeline.numbers[-1])
+        _open(subject, chain)
+
+
+#: How long a chain may go on without a candidate that report after report bears out, in windows.
+LONG_CHAIN_WINDOWS: Final = 12
 
 
 def bears_out(subject: Subject, chain: Chain, observation: Observation) -> bool:

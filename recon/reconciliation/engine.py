@@ -271,6 +271,6 @@ def _lay_down(subject: Subject) -> None:
     comparison = subject.comparison
     comparison.forget_opening()
     comparison.queue, comparison.front = [], None
-    suspense.forget(subject)
+    comparison.forget_suspense()
     if comparison.chain is not None:
         chains.dismiss(subject, comparison.chain, "the unit is not judged from here on")

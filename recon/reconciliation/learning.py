@@ -89,7 +89,7 @@ def calibrated(subject: Subject, chosen: Hypothesis) -> None:
     most += timeline.lost_since(comparison.slack, position)
     if abs(owed - comparison.guessed) > most:
         owed = comparison.guessed
-    comparison.forget_opening()
+    comparison.end_search()
     comparison.calibrating = False
     comparison.low = max(chosen.low, chosen.mark)
     comparison.slack = timeline.slack(timeline.at(chosen.origin))

@@ -136,7 +136,7 @@ def settle_opening(subject: Subject) -> None:
     if comparison.calibrating:
         learning.calibrated(subject, chosen)
         return
-    comparison.forget_opening()
+    comparison.end_search()
     comparison.front = None
     comparison.low = max(chosen.low, chosen.mark)
     comparison.residual += chosen.drift

@@ -107,8 +107,9 @@ def take(subject: Subject, taken: FeeSample) -> None:
         costs = any(
             rate is not None and (rate.share or rate.half or rate.other) for rate in (model.gained, model.given)
         )
-        comparison.guessed = comparison.learning
+        comparison.guessed = comparison.learning + comparison.suspense
         own(subject, -comparison.learning)
+        comparison.forget_suspense()
         if costs or comparison.guessed:
             comparison.calibrating, comparison.low = True, subject.timeline.numbers[-1]
             comparison.forget_opening()

@@ -237,6 +237,8 @@ class Chain(msgspec.Struct, gc=False):
     #: Whether the last observation failed to fit what is owned.
     failed: bool
     pending: Break
+    #: When its first report came, by the clock.
+    began: int = 0
 
 
 class Suspect(msgspec.Struct, frozen=True, gc=False):
@@ -311,6 +313,16 @@ class Comparison(msgspec.Struct, gc=False):
     def forget_opening(self) -> None:
         """End the search for an opening, or for what fills cost before it was known: nothing of it is needed on."""
         self.opening, self.heard, self.opening_since = [], [], None
+
+    def end_search(self) -> None:
+        """End it with what was found: the last report heard is judged by that, for nothing may follow it."""
+        self.queue = [*self.heard[-1:], *self.queue]
+        self.forget_opening()
+
+    def forget_suspense(self) -> None:
+        """Give back what is in suspense."""
+        self.residual -= self.suspense
+        self.suspects, self.suspense = [], ZERO
 
     def silence(self, window: int) -> int:
         """Return how long a unit must not be spoken of to be quiet; a polled one is not silent between polls."""

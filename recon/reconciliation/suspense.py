@@ -160,13 +160,6 @@ def released(subject: Subject) -> Hypothesis | None:
     )
 
 
-def forget(subject: Subject) -> None:
-    """Give back what is in suspense: the unit is not judged for now."""
-    comparison = subject.comparison
-    comparison.residual -= comparison.suspense
-    comparison.suspects, comparison.suspense = [], ZERO
-
-
 def _own(subject: Subject, observation: Observation, found: Found) -> None:
     """Go on from a report as from one that agrees, but book nothing yet: it may have been a race."""
     comparison, (position, value) = subject.comparison, found

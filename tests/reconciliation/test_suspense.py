@@ -153,6 +153,26 @@ def test_2_a_second_rate_beside_the_first_is_learned_without_alarms(known: Known
     assert agrees(venue, "BTC")
 
 
+def test_2_a_rate_that_is_borne_out_explains_earlier_differences_of_several_fills_too() -> None:
+    """Two of three fills between reports had another rate: only with that rate known is it clear what they cost."""
+    venue = learned()
+    desk = venue.desk
+    for number, rate in enumerate((MAKER, RATE, MAKER)):
+        desk.report(venue.fill("SELL", f"{50000 + 400 * number}.00", rate=rate).report(1))
+        desk.wait(0.2)
+    venue.tell()
+    desk.wait(8)
+    assert waiting(venue) == [D("0.4") + D("0.4064")]
+    venue.trade("BUY", "49000.00", rate=MAKER)
+    venue.trade("BUY", "49100.00", rate=MAKER)
+    assert rates(venue) == {(MAKER, RATE)}
+    assert not waiting(venue)
+    venue.rest()
+    assert agrees(venue, "USDT")
+    desk.wait(WAITED)
+    assert not desk.transitions()
+
+
 # -- what was a race -------------------------------------------------------------------------------------------------
 
 
@@ -249,7 +269,7 @@ def test_what_waits_is_part_of_the_break_where_the_next_difference_is_no_fee(kno
     venue.rest()
     venue.desk.wait(WAITED)
     assert not waiting(venue)
-    assert sum((amount for _, amount in venue.desk.opened()), ZERO) == D("19999.25")
+    assert venue.desk.opened() == [("USDT", D("19999.25"))]
     assert venue.desk.comparison("USDT").residual == D("19999.25")
 
 
