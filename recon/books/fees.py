@@ -37,6 +37,8 @@ MAX_SAMPLES: Final = 24
 #: Digits of a fee in the books; what a venue rounds beyond is in the tolerance.
 FEE_DIGITS: Final = 12
 FEE_QUANTUM: Final = Decimal("1e-12")
+#: A rebate is at most this share of the largest fee that is learned.
+REBATE_SHARE: Final = Decimal("0.25")
 #: A range that was learned is widened by this share of itself.
 _MARGIN: Final = Decimal("0.25")
 #: Digits after the point of a learned rate, at most.
@@ -203,11 +205,11 @@ class Estimate(NamedTuple):
     other: Decimal | None = None
 
 
-def estimate(samples: Sequence[tuple[FeeSample, Decimal]], least: int = FEE_SAMPLES) -> Estimate | None:
+def estimate(samples: Sequence[tuple[FeeSample, Decimal]]) -> Estimate | None:
     """Return the share of their legs that samples bear out; None while they do not."""
-    if len(samples) < least:
+    if len(samples) < FEE_SAMPLES:
         return None
-    rate = _common(samples, least)
+    rate = _common(samples, FEE_SAMPLES)
     if rate is not None:
         return Estimate(rate, other=_second(samples, rate) if rate else None)
     if len(samples) < MIXED_SAMPLES:

@@ -62,10 +62,10 @@ def _post_scheduled(
         target, worth = base, fill.amount
     elif rule.asset not in {"quote", "received"}:
         target = leg(book, account, rule.asset, None, at)
-        if not quote.unit.rate_usd or not target.unit.rate_usd:
+        converted = _worth_in(target, quote, cash)
+        if converted is None:
             return
-        worth = divide(cash * quote.unit.rate_usd, target.unit.rate_usd, FEE_DIGITS)
-        rough = worth * THIRD_ASSET_SHARE
+        worth, rough = converted, converted * THIRD_ASSET_SHARE
     if target.unit.fee.learned:
         return  # the venue does not keep to its schedule, and what it takes instead is booked already
     post_scheduled(
@@ -88,23 +88,19 @@ def _post_elsewhere(book: Book, account: Account, order: Order, fill: Fill, quot
     Until it is, an entry of nothing tells what the fill was worth there, so that reports show its share.
     """
     target = leg(book, account, account.fee_asset or "", None, at)
-    if not quote.unit.rate_usd or not target.unit.rate_usd or not fill.cash:
+    worth = _worth_in(target, quote, fill.cash) if fill.cash else None
+    if worth is None:
         return
-    worth = divide(fill.cash * quote.unit.rate_usd, target.unit.rate_usd, FEE_DIGITS)
     cost, (half, doubt) = target.unit.fee.of(-worth), target.unit.fee.open_of(-worth)
     slack = legs_of(-worth, rounded=1, blur=half + FEE_QUANTUM, doubt=doubt)
-    post_fill(
-        book,
-        target,
-        -cost,
-        at,
-        order.key,
-        fill.ordinal,
-        occurred_us=fill.occurred_us,
-        slack=slack,
-        cause=FEE,
-        certainty="inferred",
-    )
+    _post_cost(book, target, cost, at, order.key, fill.ordinal, occurred_us=fill.occurred_us, slack=slack)
+
+
+def _worth_in(target: Held, quote: Held, cash: Decimal) -> Decimal | None:
+    """Return what cash is worth in another asset, at the rates last reported; None where one is not known."""
+    if not quote.unit.rate_usd or not target.unit.rate_usd:
+        return None
+    return divide(cash * quote.unit.rate_usd, target.unit.rate_usd, FEE_DIGITS)
 
 
 def post_scheduled(

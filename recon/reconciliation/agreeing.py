@@ -32,7 +32,7 @@ def agree(subject: Subject, observation: Observation, found: Found) -> None:
     comparison.reported = value
     comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
     subject.show(position)
-    remainder = value - subject.opening - timeline.totals[position] - comparison.residual
+    remainder = subject.rest(position, value)
     if timeline.unsure[-1]:
         remainder -= owned.settle(subject, position, value, remainder)
     comparison.low = timeline.numbers[position]

@@ -261,10 +261,8 @@ def _open(subject: Subject, chain: Chain, *, waited: bool = False) -> None:
         fresh = _recurring(subject, fresh, related)
     fresh.state, fresh.opened_us, fresh.entries = "open", subject.at.us, unit.entries
     comparison.breaks = [*comparison.breaks, fresh]
-    comparison.residual = chosen.residual + chosen.drift
-    comparison.settled += chosen.drift
-    comparison.low = max(chosen.low, chosen.mark)
-    subject.show(subject.timeline.at(comparison.low))
+    comparison.residual = chosen.residual
+    subject.go_on_from(chosen)
     subject.transition(fresh, "opened", fresh.note)
 
 

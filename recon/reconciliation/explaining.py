@@ -20,7 +20,6 @@ from recon.reconciliation.agreeing import agree
 from recon.reconciliation.breaks import remember_closed
 from recon.reconciliation.state import Break, Chain, Comparison, Explained
 from recon.reconciliation.subject import Subject
-from recon.reconciliation.tolerance import total
 
 #: How a break ends by an explanation: by a person's approval, or by a fact.
 Ending = Literal["approve", "explained"]
@@ -167,13 +166,8 @@ def amend(
 
 def _tolerance(subject: Subject) -> Decimal:
     comparison, timeline = subject.comparison, subject.timeline
-    return total(
-        subject.tolerance,
-        reported=comparison.reported or ZERO,
-        expected=subject.opening + timeline.totals[-1],
-        slack=timeline.lost_since(comparison.slack, timeline.last()),
-        rate_usd=subject.unit.rate_usd,
-    )
+    expected = subject.opening + timeline.totals[-1]
+    return subject.bound(timeline.last(), comparison.reported or ZERO, expected)
 
 
 def _offset(subject: Subject, known: Break) -> None:

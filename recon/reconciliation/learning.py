@@ -9,11 +9,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 
-from recon.books.fees import FeeModel, FeeRate, FeeSample
+from recon.books.fees import REBATE_SHARE, FeeModel, FeeRate, FeeSample
 from recon.books.observations import Observation
 from recon.exact import ONE, ZERO, resolution
 from recon.reconciliation import owned
@@ -21,9 +20,6 @@ from recon.reconciliation.agreeing import agree
 from recon.reconciliation.cuts import by_distance
 from recon.reconciliation.state import Hypothesis
 from recon.reconciliation.subject import Subject
-
-#: A rebate is at most this share of the largest fee that is learned.
-REBATE_SHARE: Final = Decimal("0.25")
 
 
 def accounts_for(subject: Subject, observation: Observation) -> bool:
@@ -39,7 +35,7 @@ def learn(subject: Subject, observation: Observation) -> bool:
         return False  # what fills cost is booked with each of them
     for position in by_distance(subject.held, observation, comparison.low, subject.window):
         for value in observation.values:
-            cost = owned.missing(subject, position, value)
+            cost = -subject.rest(position, value)
             if cost and _is_fee(subject, observation, position, cost, value):
                 _agree_less(subject, observation, position, value, cost)
                 return True
@@ -91,12 +87,9 @@ def calibrated(subject: Subject, chosen: Hypothesis) -> None:
         owed = comparison.guessed
     comparison.end_search()
     comparison.calibrating = False
-    comparison.low = max(chosen.low, chosen.mark)
     comparison.slack = timeline.slack(timeline.at(chosen.origin))
     owned.own(subject, owed)
-    comparison.residual += chosen.drift
-    comparison.settled += chosen.drift
-    subject.show(timeline.at(comparison.low))
+    subject.go_on_from(chosen)
     if not comparison.queue and timeline.numbers[-1] == comparison.low:
         owned.book(subject)
 

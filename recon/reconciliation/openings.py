@@ -138,15 +138,12 @@ def settle_opening(subject: Subject) -> None:
         return
     comparison.end_search()
     comparison.front = None
-    comparison.low = max(chosen.low, chosen.mark)
-    comparison.residual += chosen.drift
-    comparison.settled += chosen.drift
+    subject.go_on_from(chosen)
     origin = timeline.at(chosen.origin)
     comparison.slack = timeline.slack(origin)
     seen = _seen(subject, chosen.residual, [(chosen.origin, chosen.price), (chosen.latest, chosen.latest_price)])
     certainty = "inferred" if comparison.inferred else "exact"
     open_unit(subject.book, subject.held, chosen.residual, certainty, at, seen=seen)
-    subject.show(timeline.at(comparison.low))
     if comparison.reported is not None:
         subject.remember(Observation(at.seq, at.clock, at.us, ()), comparison.reported)
 
@@ -210,7 +207,7 @@ def rebase(subject: Subject, observation: Observation) -> None:
     """Open a cash book: what the books lack until now is the unmodelled past, not drift (semantics 3.5)."""
     comparison, timeline = subject.comparison, subject.timeline
     comparison.rebase = False
-    missing = observation.values[0] - subject.opening - timeline.totals[-1] - comparison.residual
+    missing = subject.rest(timeline.last(), observation.values[0])
     if missing:
         subject.explain(missing, UNMODELLED)
     agree(subject, observation, (timeline.last(), observation.values[0]))

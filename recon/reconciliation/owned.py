@@ -14,7 +14,6 @@ from recon.books.units import FEE
 from recon.exact import ZERO, resolution
 from recon.reconciliation.cuts import settled
 from recon.reconciliation.subject import Subject
-from recon.reconciliation.tolerance import total
 
 
 def sample(subject: Subject, position: int, value: Decimal) -> None:
@@ -26,7 +25,7 @@ def sample(subject: Subject, position: int, value: Decimal) -> None:
     gained, given = timeline.sides_since(mark, position)
     if not unit.fee.unknown(gained, given):
         return
-    cost = missing(subject, position, value)
+    cost = -subject.rest(position, value)
     blur = blur_of(subject, position, value)
     take(subject, FeeSample(gained, given, cost - owed(subject, position, mark), blur))
 
@@ -34,13 +33,7 @@ def sample(subject: Subject, position: int, value: Decimal) -> None:
 def settle(subject: Subject, position: int, value: Decimal, rest: Decimal) -> Decimal:
     """Own what fees in doubt come to by an agreement, beyond what is booked of them; return it."""
     unit, comparison, timeline = subject.unit, subject.comparison, subject.timeline
-    bound = total(
-        subject.tolerance,
-        reported=value,
-        expected=value - rest,
-        slack=timeline.lost_since(comparison.slack, position),
-        rate_usd=subject.unit.rate_usd,
-    )
+    bound = subject.bound(position, value, value - rest)
     count, came_to = settled(timeline, comparison.low, position, rest, bound) or (0, ZERO)
     if count:
         comparison.seldom += count
@@ -86,11 +79,6 @@ def owed(subject: Subject, position: int, mark: Slack) -> Decimal:
     return found
 
 
-def missing(subject: Subject, position: int, value: Decimal) -> Decimal:
-    """Return how much less is reported than the books hold at a cut, with what is owned already."""
-    return subject.opening + subject.timeline.totals[position] + subject.comparison.residual - value
-
-
 def blur_of(subject: Subject, position: int, value: Decimal) -> Decimal:
     """Return what rounding may hide of the fees up to a cut: the venue rounds each of them."""
     timeline, comparison = subject.timeline, subject.comparison
@@ -101,7 +89,7 @@ def blur_of(subject: Subject, position: int, value: Decimal) -> Decimal:
 def take(subject: Subject, taken: FeeSample) -> None:
     """Take a sample; where it makes a rate known, look for what fills had cost before, exactly."""
     model = with_sample(subject.unit.fee, taken, entries=subject.unit.entries)
-    _adopt(subject, model)
+    adopt(subject, model)
     if model.learned:
         comparison = subject.comparison
         costs = any(
@@ -116,6 +104,7 @@ def take(subject: Subject, taken: FeeSample) -> None:
             comparison.queue = []
 
 
-def _adopt(subject: Subject, model: FeeModel) -> None:
+def adopt(subject: Subject, model: FeeModel) -> None:
+    """Let a unit expect what a model says, from its next fill on."""
     subject.unit.fee = model
     subject.book.changes.units[subject.held.key] = subject.held

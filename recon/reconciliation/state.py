@@ -275,9 +275,8 @@ class Comparison(msgspec.Struct, gc=False):
     calibrating: bool = False
     #: What was owned of it by guess, before it was known.
     guessed: Decimal = ZERO
-    #: Differences in suspense, what is owned of them, and since when reports agree with fills again.
+    #: Differences in suspense, and how many reports agreed since the latest.
     suspects: list[Suspect] = []
-    suspense: Decimal = ZERO
     cleared_since: int = 0
     #: Differences that became breaks: another like them bears out a rate all the same.
     odd: list[Suspect] = []
@@ -319,10 +318,15 @@ class Comparison(msgspec.Struct, gc=False):
         self.queue = [*self.heard[-1:], *self.queue]
         self.forget_opening()
 
+    @property
+    def suspense(self) -> Decimal:
+        """Return what is owned of differences in suspense."""
+        return sum((each.amount for each in self.suspects), ZERO)
+
     def forget_suspense(self) -> None:
         """Give back what is in suspense."""
         self.residual -= self.suspense
-        self.suspects, self.suspense = [], ZERO
+        self.suspects = []
 
     def silence(self, window: int) -> int:
         """Return how long a unit must not be spoken of to be quiet; a polled one is not silent between polls."""

@@ -20,7 +20,8 @@ from recon.exact import ZERO
 from recon.reconciliation.breaks import Transition
 from recon.reconciliation.cuts import fit
 from recon.reconciliation.facts import facts_of
-from recon.reconciliation.state import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison
+from recon.reconciliation.state import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison, Hypothesis
+from recon.reconciliation.tolerance import total
 
 #: Where on the timeline an observation fits, and which of its readings does.
 Found = tuple[int, Decimal]
@@ -106,6 +107,27 @@ class Subject:
             rules=self.tolerance,
             seldom=seldom,
         )
+
+    def rest(self, position: int, value: Decimal) -> Decimal:
+        """Return what a report leaves over at a cut, beyond the books and what is owned."""
+        return value - self.opening - self.timeline.totals[position] - self.comparison.residual
+
+    def bound(self, position: int, reported: Decimal, expected: Decimal) -> Decimal:
+        """Return how far a report may be from what is expected at a cut and still agree."""
+        return total(
+            self.tolerance,
+            reported=reported,
+            expected=expected,
+            slack=self.timeline.lost_since(self.comparison.slack, position),
+            rate_usd=self.unit.rate_usd,
+        )
+
+    def go_on_from(self, step: Hypothesis) -> None:
+        """Take over where a candidate's cuts have come to, and what fees in doubt came to under it."""
+        self.comparison.low = max(step.low, step.mark)
+        self.comparison.residual += step.drift
+        self.comparison.settled += step.drift
+        self.show(self.timeline.at(self.comparison.low))
 
     def comparison_of(self, held: Held) -> Comparison | None:
         """Return the comparison of a unit of the gateway, None where it has none yet."""

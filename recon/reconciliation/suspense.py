@@ -16,9 +16,10 @@ from typing import Final
 
 import msgspec
 
-from recon.books.fees import FeeModel, FeeRate, shortest
+from recon.books.fees import REBATE_SHARE, FeeModel, FeeRate, shortest
 from recon.books.observations import Observation
 from recon.exact import ZERO, divide, plain, resolution, scale
+from recon.reconciliation import owned
 from recon.reconciliation.agreeing import agree
 from recon.reconciliation.cuts import by_distance
 from recon.reconciliation.state import MAX_DOUBTS, Comparison, Hypothesis, Suspect
@@ -32,8 +33,6 @@ MAX_SUSPECTS: Final = 16
 #: Differences that bear out a rate in place of the one known, and beside it.
 INSTEAD: Final = 3
 BESIDE: Final = 2
-#: A rebate is at most this share of the largest fee that is looked for.
-REBATE_SHARE: Final = Decimal("0.25")
 #: Venues' rates have no more digits after the point than this: hundredths of a basis point.
 RATE_DIGITS: Final = 6
 
@@ -47,7 +46,7 @@ def hold(subject: Subject, observation: Observation) -> bool:
     comparison = subject.comparison
     position = by_distance(subject.held, observation, comparison.low, subject.window)[0]
     for value in observation.values:
-        rest = value - subject.opening - subject.timeline.totals[position] - comparison.residual
+        rest = subject.rest(position, value)
         fresh = _suspect(subject, observation, position, rest, resolution(value))
         if fresh is not None:
             _own(subject, observation, (position, value))
@@ -64,10 +63,7 @@ def hold_step(subject: Subject, step: Hypothesis) -> bool:
     fresh = _suspect(subject, seen, timeline.at(step.origin), amount, resolution(timeline.totals[-1]))
     if fresh is None:
         return False
-    comparison.low = max(step.low, step.mark)
-    comparison.residual += step.drift
-    comparison.settled += step.drift
-    subject.show(timeline.at(comparison.low))
+    subject.go_on_from(step)
     _take(subject, msgspec.structs.replace(fresh, until=comparison.low))
     return True
 
@@ -104,23 +100,22 @@ def withdraw(subject: Subject) -> None:
         if each.until != comparison.low:
             break
         comparison.low = each.low
-        comparison.residual -= each.amount
         going.append(each)
-    _let_go(subject, going)
+    _give_up(subject, going)
 
 
 def give_back(subject: Subject, observation: Observation) -> bool:
     """Agree with a report that fits without a difference in suspense; return whether it does."""
     comparison = subject.comparison
     suspects = comparison.suspects
-    for first in range(len(suspects) - 1, -1, -1):
-        for going in (suspects[first:], [suspects[first]]):
+    for first in reversed(range(len(suspects))):
+        alone, with_later = suspects[first : first + 1], suspects[first:]
+        for going in (with_later, alone) if len(with_later) > 1 else (alone,):
             amount = sum((each.amount for each in going), ZERO)
             low = _before(comparison, going)
             found = subject.fit(observation, without=amount, low=low)
             if found is not None:
-                _let_go(subject, going)
-                comparison.residual -= amount
+                _give_up(subject, going)
                 comparison.low = low
                 agree(subject, observation, found)
                 return True
@@ -146,8 +141,7 @@ def released(subject: Subject) -> Hypothesis | None:
     waited = at.clock - first.clock >= SUSPENSE_WINDOWS * subject.window
     if not waited and comparison.cleared_since < SUSPENSE_AGREEMENTS:
         return None
-    _let_go(subject, [first])
-    comparison.residual -= first.amount
+    _give_up(subject, [first])
     comparison.odd = [*comparison.odd, first][-MAX_SUSPECTS:]
     return Hypothesis(
         residual=comparison.residual + first.amount,
@@ -173,7 +167,6 @@ def _take(subject: Subject, fresh: Suspect) -> None:
     """Own a difference, and book what it makes clear together with others."""
     comparison = subject.comparison
     comparison.suspects = [*comparison.suspects, fresh]
-    comparison.suspense += fresh.amount
     comparison.residual += fresh.amount
     adopted = any(_adopt(subject, gained=gained, given=given) for gained, given in _WAYS)
     _book_runs(subject, comparison.suspects if adopted else [fresh])
@@ -187,8 +180,7 @@ def _adopt(subject: Subject, *, gained: bool, given: bool) -> bool:
     if found is None:
         return False
     rate, by, instead = found
-    unit.fee = _with_rate(unit.fee, rate, gained=gained, given=given, instead=instead)
-    subject.book.changes.units[subject.held.key] = subject.held
+    owned.adopt(subject, _with_rate(unit.fee, rate, gained=gained, given=given, instead=instead))
     message = f"the fee of {unit.code} is {plain(rate)} of the leg now" + ("" if instead else " too")
     subject.book.find(unit.account, subject.at, "fee_changed", unit.code, message)
     _book(subject, [each for each in by if each in comparison.suspects])
@@ -235,10 +227,15 @@ def _book(subject: Subject, known: list[Suspect]) -> None:
     subject.comparison.settled += sum((each.amount for each in known), ZERO)
 
 
+def _give_up(subject: Subject, going: list[Suspect]) -> None:
+    """Own some differences no longer."""
+    _let_go(subject, going)
+    subject.comparison.residual -= sum((each.amount for each in going), ZERO)
+
+
 def _let_go(subject: Subject, going: list[Suspect]) -> None:
     comparison = subject.comparison
     comparison.suspects = [each for each in comparison.suspects if each not in going]
-    comparison.suspense -= sum((each.amount for each in going), ZERO)
 
 
 def _borne_out(subject: Subject, *, gained: bool, given: bool) -> tuple[Decimal, list[Suspect], bool] | None:
