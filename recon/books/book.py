@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from recon.books import coverage
+from recon.books.catch_up import CatchUp
 from recon.books.coverage import Account, Interval
 from recon.books.fills import Fill
 from recon.books.instruments import Instrument
@@ -69,6 +70,9 @@ class Clock(msgspec.Struct):
     clock: int = 0
     last_us: int = 0
     session: str | None = None
+    #: The latest run of questions over REST, and how many answers of it are folded.
+    run: str | None = None
+    answers: int = 0
     #: Log positions of the rules in force, and of those that wait for a second person; 0: there are none.
     rules_seq: int = 0
     waiting_seq: int = 0
@@ -93,6 +97,7 @@ class Changes(msgspec.Struct):
     entries: list[Entry] = []
     findings: list[Finding] = []
     intervals: list[Interval] = []
+    catch_ups: list[CatchUp] = []
     facts: list[KnownFact] = []
 
 
@@ -118,6 +123,12 @@ class Book:
         self.observed: list[tuple[Held, Observation]] = []
         #: Contradictions of a report with itself or its past, for a break of its own kind (semantics 2.6).
         self.contradictions: list[Contradiction] = []
+        #: Whether what is being folded was fetched over REST: it is told late.
+        self.fetching = False
+        #: How old what is being folded may be, in microseconds, beyond the way of a message.
+        self.behind_us = 0
+        #: Accounts that are judged again from the event being folded on.
+        self.released: list[str] = []
         #: What facts from outside are held against (semantics 10.3).
         self.outside = AtHand()
         #: Where the fold stands; None before the first event.

@@ -1,9 +1,13 @@
 """Which stretches of the log an account was truly observed in. Pure (design 4, semantics 7).
 
 1. An account's intervals follow each other without overlap: `from_seq` is inside, `until_seq` is not.
-2. States: `gap` (not observed), `catching_up` (observed, snapshots missing), `unresolved` (observed, but orders open
-   before a gap are not accounted for), `covered`.
+2. States: `gap` (not observed), `catching_up` (observed, but snapshots are missing, or what the gap hid is being
+   fetched), `unresolved` (observed, but orders open before a gap are not accounted for), `covered`.
 3. Only `covered` and `unresolved` count as observed; in the latter only the units of the named orders are withheld.
+4. Snapshots come in any order, late and more than once; each account is judged by its own. Orders and balances are
+   awaited in every session, and the reason names what has not come; positions are not, for many accounts have none.
+   One without any list (null or missing `data`) has come: nothing is open then. For what is held absence is no zero.
+5. The EMS's clock is not ours: where its times are held against log time, the measured skew is taken out.
 """
 
 from __future__ import annotations
@@ -13,8 +17,12 @@ from typing import Final, Literal
 
 import msgspec
 
+from recon.books.catch_up import CatchUp, Missing
 from recon.books.recent import Disagreement, Gap, OpenOrder, with_gap, without_gap
 from recon.exact import ZERO
+
+#: A heartbeat that is this far off is so by the clocks that differ; less may be its way.
+SKEW_FROM_US: Final = 2_000_000
 
 State = Literal["gap", "catching_up", "unresolved", "covered"]
 OBSERVED: Final = frozenset({"covered", "unresolved"})
@@ -44,6 +52,10 @@ class Account(msgspec.Struct, gc=False):
     is_running: bool | None = None
     last_heartbeat_us: int | None = None
     last_alive_us: int = 0
+    #: How far the last heartbeat was behind by both clocks, in microseconds: its way, and how far they differ.
+    lag_us: int | None = None
+    #: The skew as it was first measured: stamps of that time are by the clock of that time.
+    first_skew_us: int | None = None
     #: Sessions in which each kind of snapshot came, so that a missing one is known to be missing.
     orders_session: str | None = None
     balances_session: str | None = None
@@ -67,7 +79,15 @@ class Account(msgspec.Struct, gc=False):
     cash_waits: dict[str, str] = {}
     #: Finest scale of avg_px seen per symbol.
     price_scales: dict[str, int] = {}
-    unaccounted: list[str] = []
+    #: Orders that were open and are told of no more, by their keys.
+    unaccounted: dict[str, Missing] = {}
+    #: The stretch without observation that is not caught up with, and up to when the order log was read for it.
+    lost: CatchUp | None = None
+    #: What could not be read over REST for that stretch: orders, balances or positions, and why.
+    unread: dict[str, str] = {}
+    history_us: int = 0
+    #: The end of the last stretch, while the order log around it is to be read once more: it may lag.
+    look_again_us: int | None = None
     gap_seq: int | None = None
     state: State = "catching_up"
     reason: str | None = None
@@ -84,9 +104,30 @@ class Account(msgspec.Struct, gc=False):
     disagreements: list[Disagreement] = []
 
     @property
+    def skew_us(self) -> int:
+        """Return what is added to the EMS's times to have them by our clock, in microseconds; 0 while unknown."""
+        return skew_of(self.lag_us)
+
+    def measure(self, lag_us: int) -> None:
+        """Take the lag of a heartbeat."""
+        self.lag_us = lag_us
+        if self.first_skew_us is None:
+            self.first_skew_us = self.skew_us
+
+    @property
     def observed(self) -> bool:
         """Tell whether what the account reports can be relied on now."""
         return self.state in OBSERVED
+
+    @property
+    def held(self) -> bool:
+        """Tell whether nothing of it is to be judged, because what a gap hid is still being fetched."""
+        return self.lost is not None and self.lost.held
+
+
+def skew_of(lag_us: int | None) -> int:
+    """Return how far the EMS's clock is behind ours, by a heartbeat's lag; what may be its way is none."""
+    return 0 if lag_us is None or abs(lag_us) < SKEW_FROM_US else lag_us
 
 
 def change(account: Account, state: State, reason: str | None, *, seq: int, us: int) -> list[Interval]:
@@ -128,8 +169,15 @@ def settle(account: Account, *, seq: int, us: int) -> list[Interval]:
     ]
     if missing:
         return change(account, "catching_up", f"no snapshot of {' and '.join(missing)} yet", seq=seq, us=us)
+    if account.held:
+        return change(account, "catching_up", "what the gap hid is being fetched", seq=seq, us=us)
     if account.unaccounted:
-        named = ", ".join(account.unaccounted[:5]) + (" …" if len(account.unaccounted) > 5 else "")
+        named = ", ".join(list(account.unaccounted)[:5]) + (" …" if len(account.unaccounted) > 5 else "")
         reason = f"{len(account.unaccounted)} orders not accounted for: {named}"
+        return change(account, "unresolved", reason, seq=seq, us=us)
+    if "orders" in account.unread:
+        return change(account, "unresolved", "which orders are open could not be read", seq=seq, us=us)
+    if account.lost is not None and account.lost.history == "failed":
+        reason = "the order history of the gap could not be read: orders may be missing"
         return change(account, "unresolved", reason, seq=seq, us=us)
     return change(account, "covered", None, seq=seq, us=us)

@@ -93,6 +93,8 @@ def settle_trades(book: Book, account: Account, held: Held, at: Moment) -> None:
     terms = book.rules_of(account.name).contracts.get(unit.code)
     if (terms is None or not terms.modelled) and (unit.pending_trades or unit.value):
         mark_touched(book, account, held, terms)
+    if account.held:
+        return  # what realises how much depends on the order of fills, and some of them are being fetched
     if unit.basis is None:
         if terms is not None and terms.modelled and terms.settlement_asset is not None and unit.pending_trades:
             home = home_of(terms.settlement_asset, None, account.rows, book.rules_of(account.name)).unit
@@ -102,7 +104,7 @@ def settle_trades(book: Book, account: Account, held: Held, at: Moment) -> None:
     if unit.code in account.cash_waits:
         account.cash_waits = {code: home for code, home in account.cash_waits.items() if code != unit.code}
         book.touch(account)
-    waiting, unit.pending_trades = unit.pending_trades, []
+    waiting, unit.pending_trades = sorted(unit.pending_trades, key=lambda fill: fill.occurred_us), []
     for fill in waiting:
         _settle(book, account, held, terms, fill, at)
 

@@ -1,10 +1,16 @@
-"""What happens around an account: sessions, heartbeats, snapshots of orders, rules. Pure (design 4, semantics 9)."""
+"""What happens around an account: sessions, heartbeats, snapshots of orders, rules. Pure (design 4, semantics 9).
+
+1. A snapshot of orders that came without a list says that nothing is open: what was open before is missing then, to be
+   asked for, and never closed in silence.
+2. An account that is silent stays in its gap, also over sessions, until something of it comes.
+3. How far the EMS's clock is from ours is measured by every heartbeat in the log, be it whole or summed up in a tick.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from recon.books import coverage
+from recon.books import coverage, gaps
 from recon.books.book import Book, Moment, quantum_of
 from recon.books.contracts import basis_of
 from recon.books.coverage import Account, settle
@@ -12,8 +18,10 @@ from recon.books.loosening import WaitingRules, loosened
 from recon.books.people import Person
 from recon.books.reports import account_for, lose_sight, take_report
 from recon.books.rules import HEARTBEAT_BOUND_US, Rules
-from recon.books.sightings import remodel
+from recon.books.sightings import forget_told, remodel
 from recon.ems.messages import OrderReport, OrderReports, ServerInfo
+from recon.ems.times import parse_time
+from recon.log.events import microseconds
 
 
 class SessionNote(msgspec.Struct, frozen=True):
@@ -42,6 +50,7 @@ def session_opened(book: Book, session: str | None, at: Moment, *, previous_us: 
         if account.state != "gap":
             _gap(book, account, "restarted", Moment(at.seq, previous_us or at.us, at.clock))
         account.session = session
+        forget_told(book, account)
     book.clock.session = session
 
 
@@ -56,6 +65,7 @@ def session_closed(book: Book, session: str | None, reason: str, at: Moment) -> 
 def _gap(book: Book, account: Account, reason: str, at: Moment) -> None:
     if account.state != "gap":
         account.gap_seq = at.seq
+        gaps.lose(book, account, reason, at)
     book.changes.intervals += coverage.change(account, "gap", reason, seq=at.seq, us=at.us)
     book.touch(account)
 
@@ -68,12 +78,20 @@ def alive(book: Book, account: Account, at: Moment) -> None:
         account.session = book.clock.session
     if account.state == "gap" and account.is_running is not False:
         account.last_heartbeat_us = at.us
-        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+        _seen_again(book, account, at)
+
+
+def _seen_again(book: Book, account: Account, at: Moment) -> None:
+    gaps.back(book, account, at)
+    book.changes.intervals += settle(account, seq=at.seq, us=at.us)
 
 
 def server_info(book: Book, account: Account, message: ServerInfo, at: Moment) -> None:
     """A logged heartbeat: the first of a session, or one in which something changed."""
     account.last_heartbeat_us = at.us
+    sent = parse_time(message.time)
+    if sent is not None:
+        account.measure(at.us - microseconds(sent))
     restarted = (
         account.instance_guid is not None
         and account.instance_session == book.clock.session
@@ -90,9 +108,10 @@ def server_info(book: Book, account: Account, message: ServerInfo, at: Moment) -
         # Another process speaks for the account: what happened between the two is not known until it tells.
         _gap(book, account, "restarted", at)
         account.orders_session = account.balances_session = None
-        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+        forget_told(book, account)
+        _seen_again(book, account, at)
     elif account.state == "gap":
-        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+        _seen_again(book, account, at)
 
 
 def tick(book: Book, note: Tick, at: Moment) -> None:
@@ -103,6 +122,8 @@ def tick(book: Book, note: Tick, at: Moment) -> None:
             continue
         account.last_heartbeat_us = beat.last_us
         account.last_alive_us = max(account.last_alive_us, beat.last_us)
+        if beat.lag_us is not None:
+            account.measure(beat.lag_us)
         book.touch(account)
         # Beats from before the gap are no sign of life after it.
         if account.state == "gap" and beat.last_us > account.since_us and at.us - beat.last_us <= HEARTBEAT_BOUND_US:
@@ -111,20 +132,22 @@ def tick(book: Book, note: Tick, at: Moment) -> None:
         last = max(account.last_heartbeat_us or 0, account.last_alive_us)
         if account.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
             _gap(book, account, "no heartbeat", at)
+        gaps.lose_patience(book, account, at)
 
 
 def take_reports(book: Book, message: OrderReports, account: Account, at: Moment) -> None:
-    """Take execution reports; a complete snapshot of them also tells which orders are no longer open."""
+    """Take execution reports; a snapshot of all of them, or of none, also tells which orders are no longer open."""
     initial = message.snapshot and account.orders_session is None and not account.gap_seq
     seen: set[str] = set()
     for report in message.rows:
-        order = take_report(book, _account_of(book, account, report, at), report, at, initial=initial)
+        of = _account_of(book, account, report, at)
+        order = take_report(book, of, report, at, initial=initial, listed=message.snapshot)
         if order is not None:
             seen.add(order.key)
-    if not message.complete:
+    if not (message.complete or message.nothing):
         return
-    before = at.clock - book.rules_of(account.name).settlement_window_us
-    for order in [order for order in book.orders.values() if order.account == account.name]:
+    before = at.clock - book.rules_of(account.name).settlement_window_us - book.behind_us
+    for order in sorted((each for each in book.orders.values() if each.account == account.name), key=lambda o: o.key):
         if order.over or order.key in seen or order.unaccounted or order.history_length < 0:
             continue
         # A report may cross the snapshot on its way; only what was quiet, or open before a gap, has vanished.
@@ -132,7 +155,8 @@ def take_reports(book: Book, message: OrderReports, account: Account, at: Moment
             lose_sight(book, account, order)
     account.orders_session = book.clock.session
     book.touch(account)
-    book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+    if account.state != "gap":  # what is fetched is no sign of life
+        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
 
 
 def _account_of(book: Book, account: Account, report: OrderReport, at: Moment) -> Account:

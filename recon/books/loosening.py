@@ -45,6 +45,10 @@ def loosens(before: bytes, after: bytes) -> bool:
 def loosened(before: Rules, after: Rules) -> list[str]:
     """Return what is looser under new rules, in words, in a fixed order; empty where nothing is."""
     found = [f"accounts in general: {what}" for what in _looser(before.defaults, after.defaults)]
+    if before.recovery.enabled and not after.recovery.enabled:
+        found.append("recovery: what a gap hid is no longer asked for")
+    elif before.recovery.history and not after.recovery.history:
+        found.append("recovery: orders that a gap hid wholly are no longer looked for")
     for account in sorted(before.accounts.keys() | after.accounts.keys()):
         found += [f"{account}: {what}" for what in _looser(before.of(account), after.of(account))]
     return found

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
 
+import msgspec
+
+from recon.books import gaps
 from recon.books import orders as o
 from recon.books.ahead import take_back
+from recon.books.beginnings import leave_out
 from recon.books.book import Book, BookedFill, Contradiction, Moment
+from recon.books.catch_up import Missing
 from recon.books.coverage import Account, settle
 from recon.books.derivatives import post_contract
+from recon.books.fills import Fill, late_cash
 from recon.books.fills import book as book_fills
-from recon.books.fills import late_cash
 from recon.books.homes import home_of
 from recon.books.instruments import Instrument, from_report
 from recon.books.legs import post_late_cash, post_spot
@@ -23,18 +27,20 @@ from recon.ems.times import parse_time
 from recon.exact import ZERO, scale
 from recon.log.events import microseconds
 
-#: Statuses whose time is that of a fill.
-FILLING: Final = frozenset({"PARTIALLY_FILLED", "FILLED"})
 
+def take_report(
+    book: Book, account: Account, report: OrderReport, at: Moment, *, initial: bool, listed: bool = False
+) -> Order | None:
+    """Fold one execution report; return its order.
 
-def take_report(book: Book, account: Account, report: OrderReport, at: Moment, *, initial: bool) -> Order | None:
-    """Fold one execution report; `initial`: it came in the account's first order snapshot. Return its order."""
+    `listed`: it came in a snapshot, so the order is open now; `initial`: in the account's first one.
+    """
     order = _order_of(book, account, report, at)
     if order is None:
         return None
     first = order.history_length < 0
     if order.unaccounted:
-        account_for(book, account, order, at)
+        _look_for(book, account, order, report, at, listed=listed)
     _check(book, order, report, at)
     if o.learn_ids(order, report):
         book.add_order(order)
@@ -56,9 +62,9 @@ def take_report(book: Book, account: Account, report: OrderReport, at: Moment, *
     book.changes.orders[account.name, order.key] = order
     account.open_orders = with_order(account.open_orders, order)
     book.touch(account)
-    if first and _was_before(report, account, initial=initial):
-        order.before_opening = order.booked = order.amount_filled
-        order.booked_cash = order.cash_total
+    # The order log tells an order that nobody had heard of step by step, all of it in one answer.
+    first = first or (book.fetching and order.first_seq == at.seq and not order.ordinals)
+    if first and leave_out(book, account, order, report, at, initial=initial):
         return order
     if report.fills and o.list_disagrees(order.amount_filled, order.avg_px, report.fills):
         message = f"the list of fills sums to {order.amount_filled}, its cash does not agree with avg_px {order.avg_px}"
@@ -97,20 +103,21 @@ def _order_of(book: Book, account: Account, report: OrderReport, at: Moment) -> 
     return o.new_order(account.name, key, report, at.seq)
 
 
-def _was_before(report: OrderReport, account: Account, *, initial: bool) -> bool:
-    """Tell whether what a new order has filled was filled before our books opened (semantics 4.4).
+def _look_for(book: Book, account: Account, order: Order, report: OrderReport, at: Moment, *, listed: bool) -> None:
+    """Account for a missing order by a report that tells what became of it; one from before that does not.
 
-    An order that began before them may fill after them and be told of then for the first time: where its history
-    dates every fill after the opening, nothing of it was before.
+    What is fetched must tell more than is known, or list the order as open: the order log repeats what was, and a last
+    report that is as before, of an order that is not listed as open, only says that the EMS has lost it too.
     """
-    if initial:
-        return True
-    began = parse_time(report.history[0].time) if report.history else None
-    if began is None or microseconds(began) >= account.started_us:
-        return False
-    times = (parse_time(step.time) for step in report.history if step.status in FILLING)
-    filled = next((time for time in times if time is not None), None)
-    return filled is None or microseconds(filled) < account.started_us
+    behind = report.amount_filled is not None and report.amount_filled < order.amount_filled
+    if listed or o.is_further(order, report) or o.is_regression(order, report) or not (book.fetching or behind):
+        account_for(book, account, order, at)
+        return
+    missing = account.unaccounted[order.key]
+    if not missing.why and book.fetching:
+        why = f"the EMS tells of it as {report.status or 'unknown'}, nothing later than before, and not as open now"
+        account.unaccounted = {**account.unaccounted, order.key: msgspec.structs.replace(missing, why=why)}
+        book.touch(account)
 
 
 def _check(book: Book, order: Order, report: OrderReport, at: Moment) -> None:
@@ -155,7 +162,7 @@ def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, 
     late = late_cash(order, rows)
     if late and instrument.spot:
         post_late_cash(book, account, order, instrument, late, at)
-    fills = book_fills(order, rows, recorded_us=at.us)
+    fills = _by_our_clock(account, book_fills(order, rows, recorded_us=at.us), at)
     for index, fill in enumerate(fills):
         blur = order.cash_resolution if index == len(fills) - 1 else ZERO
         cash_asset = None
@@ -172,6 +179,22 @@ def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, 
     if instrument.spot and order.cash_pending != was_pending:
         home = home_of(instrument.quote or "", instrument.quote_coinapi, account.rows, book.rules_of(account.name))
         withhold(book, book.unit(account.name, "asset", home.unit), order.key, on=order.cash_pending)
+
+
+def _by_our_clock(account: Account, fills: list[Fill], at: Moment) -> list[Fill]:
+    """Restate when fills happened where the EMS's clock is off: they are held against log time, and other clocks.
+
+    What is told happened before it was told, whatever the clocks say; what has no time of its own has ours already.
+    """
+    skew_us = account.skew_us
+    if not skew_us:
+        return fills
+    return [
+        fill
+        if fill.occurred_us == at.us
+        else msgspec.structs.replace(fill, occurred_us=min(fill.occurred_us + skew_us, at.us))
+        for fill in fills
+    ]
 
 
 def _instrument(book: Book, account: Account, order: Order) -> Instrument | None:
@@ -209,11 +232,12 @@ def touched_units(book: Book, account: Account, order: Order) -> list[Held]:
 def account_for(book: Book, account: Account, order: Order, at: Moment) -> None:
     """An order that was lost sight of is seen again: its units may agree."""
     order.unaccounted = False
-    account.unaccounted = [key for key in account.unaccounted if key != order.key]
+    account.unaccounted = {key: each for key, each in account.unaccounted.items() if key != order.key}
     for held in touched_units(book, account, order):
         withhold(book, held, order.key, on=order.cash_pending)
     book.touch(account)
     book.changes.orders[account.name, order.key] = order
+    gaps.reconsider(book, account, at)
     if account.observed:
         book.changes.intervals += settle(account, seq=at.seq, us=at.us)
 
@@ -221,7 +245,7 @@ def account_for(book: Book, account: Account, order: Order, at: Moment) -> None:
 def lose_sight(book: Book, account: Account, order: Order) -> None:
     """An order that was open is absent from a complete snapshot: what became of it is not known (protocol 3)."""
     order.unaccounted = True
-    account.unaccounted = [*account.unaccounted, order.key]
+    account.unaccounted = {**account.unaccounted, order.key: Missing(order.client_order_id, order.last_seq)}
     for held in touched_units(book, account, order):
         withhold(book, held, order.key, on=True)
     book.touch(account)

@@ -113,6 +113,8 @@ class AccountRules(msgspec.Struct, frozen=True):
     #: The end of the business day, minutes after midnight UTC, and its days (Monday is 0), for ageing.
     cutoff_minute: int = 0
     business_days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    #: The venue's own name of the account: accounts of one name, at whatever gateway, are one.
+    venue_account: str | None = None
 
     def tolerance_of(self, unit: str) -> Tolerance:
         """Return the unit's own tolerance, or the account's."""
@@ -139,11 +141,20 @@ class AccountRules(msgspec.Struct, frozen=True):
         return [unit]
 
 
+class Recovery(msgspec.Struct, frozen=True):
+    """Whether what a gap hid is asked for over REST, and whether orders of which nobody knew are looked for."""
+
+    enabled: bool = False
+    history: bool = False
+
+
 class Rules(msgspec.Struct, frozen=True):
     """The rules of one gateway, in force from the log position of their event."""
 
     defaults: AccountRules = AccountRules()
     accounts: dict[str, AccountRules] = {}
+    #: Logs from before there was any recovery do not tell.
+    recovery: Recovery = Recovery()
 
     def of(self, account: str) -> AccountRules:
         """Return the rules of an account; accounts need not be listed."""

@@ -1,10 +1,11 @@
-"""The tables of the books; migrations/versions/0002_books.py makes them. Every key starts with gateway and edition."""
+"""The tables of the books; migrations/versions makes them (0002 on). Every key starts with gateway and edition."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Numeric, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from recon.db.metadata import edition_key, metadata
 
@@ -16,6 +17,9 @@ accounts: Final = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("last_alive_at", DateTime(timezone=True)),
+    Column("lag_us", BigInteger),
+    Column("venue_account", Text),
+    Column("unaccounted", JSONB, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
 
@@ -163,4 +167,24 @@ coverage: Final = Table(
     Column("until_time", DateTime(timezone=True)),
     Column("state", Text, nullable=False),
     Column("reason", Text),
+)
+
+catch_ups: Final = Table(
+    "catch_ups",
+    metadata,
+    *edition_key(),
+    Column("account", Text, primary_key=True),
+    Column("from_seq", BigInteger, primary_key=True),
+    Column("until_seq", BigInteger),
+    Column("from_time", DateTime(timezone=True), nullable=False),
+    Column("until_time", DateTime(timezone=True)),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("history", Text, nullable=False),
+    Column("open", JSONB, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("orders_settled", Integer, nullable=False),
+    Column("orders_found", Integer, nullable=False),
+    Column("fills_found", Integer, nullable=False),
+    Column("ended_seq", BigInteger),
 )

@@ -1,13 +1,16 @@
 """What the EMS says it sees: balances, positions and symbols, turned into observations of units. Pure.
 
 1. Only authoritative rows are observations; all rows are shown (semantics 4.1).
-2. A complete snapshot speaks of every unit of its kind: absence is zero, inferred (semantics 4.3).
+2. A complete snapshot speaks of every unit of its kind: absence is zero, inferred (semantics 4.3). One without any list
+   (null or missing `data`) has come, but missing is not zero.
 3. When a balance row appears, legs that waited for it under their own code are re-homed, visibly (semantics 3.3).
+4. What was held before a gap and is not told of after it is not known to be held still: it is not agreed until it is.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from recon.books.book import Book, Moment, mark_modelled, quantum_of
 from recon.books.coverage import Account, settle
@@ -16,10 +19,13 @@ from recon.books.homes import home_of
 from recon.books.instruments import from_row
 from recon.books.observations import Observation, is_authoritative, read_position, read_positions
 from recon.books.recent import with_lock
-from recon.books.reports import book_order
+from recon.books.reports import book_order, withhold
 from recon.books.units import REHOMED, Held, post
 from recon.ems.messages import BalanceRow, Balances, PositionRow, Positions, Symbols
 from recon.exact import ZERO, scale
+
+#: Why `agreed` is withheld from a unit of which nothing was told since a gap; it stands beside the keys of orders.
+UNTOLD: Final = "not told of since the gap"
 
 
 def take_balances(book: Book, message: Balances, account: Account, at: Moment) -> None:
@@ -29,6 +35,9 @@ def take_balances(book: Book, message: Balances, account: Account, at: Moment) -
         unit = _take_balance(book, account, row, at)
         if unit is not None:
             present.add(unit)
+    if message.nothing:
+        account.balances_session = book.clock.session
+        _observed_again(book, account, at)
     if not message.complete:
         return
     account.balances_complete = True
@@ -170,8 +179,17 @@ def _sight_position(
 def _observe(
     book: Book, held: Held, values: tuple[Decimal, ...], at: Moment, *, inferred: bool, price: Decimal | None = None
 ) -> None:
+    if UNTOLD in held.unit.withheld:
+        withhold(book, held, UNTOLD, on=False)
     book.changes.units[held.key] = held
     book.observed.append((held, Observation(at.seq, at.clock, at.us, values, inferred, price)))
+
+
+def forget_told(book: Book, account: Account) -> None:
+    """Withhold `agreed` from what an account holds until it is told of again: whoever speaks for it is another now."""
+    for held in book.units_of(account.name):
+        if held.unit.value:
+            withhold(book, held, UNTOLD, on=True)
 
 
 def take_symbols(book: Book, message: Symbols, account: Account, at: Moment) -> None:
@@ -199,7 +217,8 @@ def take_symbols(book: Book, message: Symbols, account: Account, at: Moment) -> 
 
 def _observed_again(book: Book, account: Account, at: Moment) -> None:
     book.touch(account)
-    book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+    if account.state != "gap":  # what is fetched is no sign of life
+        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
 
 
 def remodel(book: Book, account: Account) -> None:

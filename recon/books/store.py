@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from recon.books import facts_store, schema
+from recon.books import coverage_store, facts_store, schema
 from recon.books.book import Book, Changes, quantum_of
 from recon.books.contracts import average_price
 from recon.books.coverage import Account
@@ -177,7 +177,7 @@ def save(connection: Connection, book: Book, edition: int, changes: Changes) -> 
     """Write what a batch changed."""
     fixed: list[tuple[str, Cell]] = [("gateway", book.gateway), ("edition", edition)]
     rows: list[tuple[Cell, ...]]
-    rows = [_account_row(account) for account in changes.accounts.values()]
+    rows = [_account_row(book, account) for account in changes.accounts.values()]
     write(connection, schema.accounts, fixed, _ACCOUNT, rows, on_conflict="update")
     rows = [(account, symbol, _pack(known)) for (account, symbol), known in changes.instruments.items()]
     write(connection, schema.instruments, fixed, ("account", "symbol", "data"), rows, on_conflict="update")
@@ -188,12 +188,7 @@ def save(connection: Connection, book: Book, edition: int, changes: Changes) -> 
     write(connection, schema.units, fixed, _UNIT, rows, on_conflict="update")
     _save_findings(connection, fixed, changes)
     facts_store.save(connection, fixed, changes.facts)
-    last = {(row.account, row.from_seq): row for row in changes.intervals}
-    rows = [
-        (row.account, row.from_seq, row.until_seq, row.from_us, row.until_us, row.state, row.reason)
-        for row in last.values()
-    ]
-    write(connection, schema.coverage, fixed, _COVERAGE, rows, on_conflict="update")
+    coverage_store.save(connection, fixed, changes.intervals, changes.catch_ups)
 
 
 def _save_orders(connection: Connection, fixed: list[tuple[str, Cell]], changes: Changes) -> None:
@@ -229,7 +224,9 @@ def text(value: Decimal | None) -> str | None:
     return None if value is None else str(value)
 
 
-_ACCOUNT: Final = ("account", "state", "reason", "last_alive_at", "data")
+_ACCOUNT: Final = (
+    "account", "state", "reason", "last_alive_at", "lag_us", "venue_account", "unaccounted", "data",
+)  # fmt: skip
 _ORDER: Final = (
     "account", "order_key", "client_order_id", "exchange_order_id", "symbol", "symbol_coinapi", "side", "price",
     "amount_order", "amount_filled", "amount_open", "avg_px", "status", "first_seq", "last_seq", "updated_at", "open",
@@ -250,11 +247,19 @@ _UNIT: Final = (
     "data",
 )  # fmt: skip
 _FINDING: Final = ("seq", "number", "account", "kind", "about", "message")
-_COVERAGE: Final = ("account", "from_seq", "until_seq", "from_time", "until_time", "state", "reason")
 
 
-def _account_row(account: Account) -> tuple[Cell, ...]:
-    return (account.name, account.state, account.reason, account.last_alive_us or None, _pack(account))
+def _account_row(book: Book, account: Account) -> tuple[Cell, ...]:
+    return (
+        account.name,
+        account.state,
+        account.reason,
+        account.last_alive_us or None,
+        account.lag_us,
+        book.rules_of(account.name).venue_account,
+        coverage_store.json_list(sorted(account.unaccounted)),
+        _pack(account),
+    )
 
 
 def _order_row(order: Order) -> tuple[Cell, ...]:

@@ -33,6 +33,7 @@ GATEWAYS: Final = [
     Column("reason"),
 ]
 ACCOUNTS: Final = [*_columns("gateway", "account", "state", "last_alive_at"), Column("reason")]
+NOT_WHOLE: Final = [*_columns("gateway", "account", "state", "since", "catch_up"), Column("outcome")]
 PARTS: Final = [*_columns("instance", "gateway", "part", "state", "since"), Column("detail")]
 ALERTS: Final = [*_columns("gateway", "channel", "state", "alerts"), Column("last_error")]
 
@@ -158,6 +159,7 @@ def status(config: Config = None, gateway: GatewayFilter = None, json: Json = Fa
     print_table(found["gateways"], GATEWAYS, title="gateways", empty="no gateway has a log yet")
     if found["gateways"]:
         print_table(found["accounts"], ACCOUNTS, title="accounts", empty="no accounts yet")
+        print_table(found["not_whole"], NOT_WHOLE, title="accounts that are not whole", empty="every account is whole")
         print_table(found["verdicts"], _columns("gateway", "verdict", "units"), title="verdicts", empty="no units yet")
         print_table(found["open_breaks"], BREAKS[2:10], title="open breaks", empty="no open breaks")
         print_table(found["alerts"], ALERTS, title="alerts", empty="no alerts yet")

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from recon.books.rules import AccountRules
 from recon.cli.choosing import SHORT, Chosen, person_steps
 from recon.cli.reading import MAX_EVENTS, rows_of
-from recon.cli.show import Row, text_of
+from recon.cli.show import Row, span, text_of
 from recon.exact import plain
 from recon.log.events import microseconds, moment
 from recon.reconciliation.ageing import business_us
@@ -141,14 +141,6 @@ def _age(origin: object, now: datetime, rules: AccountRules) -> str:
     return span(age) if business == age else f"{span(age)}, {span(business)} of it business time"
 
 
-def span(length: timedelta) -> str:
-    """Write a length of time for a person: its two largest units."""
-    seconds = length // timedelta(seconds=1)
-    parts = [(seconds // 86_400, "d"), (seconds // 3_600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
-    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2])
-
-
 def _ends(connection: Connection, row: Row) -> list[Row]:
     return rows_of(
         connection,
@@ -253,6 +245,8 @@ def _between(told: Told) -> Iterator[str]:
     yield f"after  {'the beginning of the log' if first is None else _event(first)}"
     if last is not None:
         yield f"up to  {_event(last)}"
+    if row["gap"] is not None:
+        yield f"not observed {text_of(row['gap'])}"
     counted = sum(told.kinds.values())
     if counted:
         kinds = ", ".join(f"{count} {text_of(kind)}" for kind, count in told.kinds.items())

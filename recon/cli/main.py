@@ -16,7 +16,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from recon.cli import breaks, data, demo, importing, record, rulings, serving, upkeep, what_if
+from recon.cli import breaks, coverage, data, demo, ems, firm, importing, record, rulings, serving, upkeep, what_if
 from recon.cli.show import note, write
 from recon.config import Log
 from recon.db.errors import database_error
@@ -70,6 +70,8 @@ app.command("check-config")(upkeep.check_config)
 app.command()(data.status)
 app.command()(data.positions)
 app.command()(data.balances)
+app.command()(firm.firm)
+app.command()(coverage.coverage)
 app.command()(data.breaks)
 app.add_typer(breaks.app, name="break")
 app.add_typer(rulings.order_app, name="order")
@@ -80,6 +82,7 @@ app.command("import")(importing.import_)
 app.command()(upkeep.rebuild)
 app.command("what-if")(what_if.what_if)
 app.command()(upkeep.verify)
+app.add_typer(ems.app, name="ems")
 app.command()(serving.simulate)
 
 

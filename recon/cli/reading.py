@@ -140,10 +140,27 @@ def status(connection: Connection, gateway: str | None) -> dict[str, Sequence[Ro
         "service": service(connection),
         "gateways": select(connection, "gateways", "name", {"name": gateway}),
         "accounts": select(connection, "accounts", "gateway, account", wanted),
+        "not_whole": not_whole(connection, gateway),
         "verdicts": rows_of(connection, verdicts, wanted),
         "open_breaks": select(connection, "open_breaks", "opened_at, id", wanted),
         "alerts": rows_of(connection, alerts, wanted),
     }
+
+
+def not_whole(connection: Connection, gateway: str | None) -> list[Row]:
+    """Return the accounts that are not covered now, or whose last gap is not made up for, and why."""
+    where = "" if gateway is None else " AND a.gateway = :gateway"
+    statement = f"""
+        SELECT a.gateway, a.account, a.state, a.reason, a.since, a.catch_up, a.open_orders_unaccounted,
+               concat_ws('; ', a.reason, nullif(k.outcome, 'whole')) AS outcome
+        FROM recon.accounts AS a LEFT JOIN LATERAL (
+            SELECT c.outcome FROM recon.catch_ups AS c WHERE (c.gateway, c.account) = (a.gateway, a.account)
+            ORDER BY c.from_seq DESC LIMIT 1
+        ) AS k ON true
+        WHERE (a.state <> 'covered' OR coalesce(a.catch_up, 'whole') <> 'whole'){where}
+        ORDER BY a.gateway, a.account
+    """  # noqa: S608 - names of our own
+    return rows_of(connection, statement, {} if gateway is None else {"gateway": gateway})
 
 
 def sees_service(connection: Connection) -> bool:

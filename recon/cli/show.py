@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
@@ -35,12 +35,15 @@ _STYLES: Final = {
     "agreed": "green",
     "connected": "green",
     "covered": "green",
+    "whole": "green",
     "delivered": "green",
     "cleared": "green",
     "ok": "green",
     "pending": "yellow",
     "catching_up": "yellow",
     "unresolved": "yellow",
+    "waiting": "yellow",
+    "running": "yellow",
     "retrying": "yellow",
     "stale": "yellow",
     "silent": "yellow",
@@ -79,9 +82,26 @@ def text_of(value: Value) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    if isinstance(value, timedelta):
+        return span(value)
     if isinstance(value, list | tuple):
         return ", ".join(text_of(each) for each in value)
     return safe(str(value)) or '""'
+
+
+def span(length: timedelta) -> str:
+    """Write a length of time for a person: its two largest units; below a minute more finely."""
+    if length < timedelta():
+        return f"-{span(-length)}"
+    if length < timedelta(seconds=1):
+        return f"{length // timedelta(milliseconds=1)} ms" if length else "0 s"
+    seconds = length // timedelta(seconds=1)
+    if seconds < 60:
+        tenths = length // timedelta(milliseconds=100) % 10
+        return f"{seconds}.{tenths} s" if tenths else f"{seconds} s"
+    parts = [(seconds // 86_400, "d"), (seconds // 3_600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
+    first = next(index for index, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2])
 
 
 def safe(text: str) -> str:

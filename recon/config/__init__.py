@@ -4,25 +4,13 @@
 secrets.
 """
 
+from recon.config.accounts import AccountRules, ContractTerms, FeeRule, Funding, Tolerance, UnitRules
+from recon.config.auth import Auth
 from recon.config.describe import describe
 from recon.config.load import known_variables, load_settings
+from recon.config.managed import Managed
 from recon.config.rules import JSON, rules_document
-from recon.config.tables import (
-    AccountRules,
-    Auth,
-    ContractTerms,
-    Database,
-    FeeRule,
-    Funding,
-    Gateway,
-    Limits,
-    Log,
-    Service,
-    Settings,
-    Tolerance,
-    UnitRules,
-    Webhook,
-)
+from recon.config.tables import Database, Gateway, Limits, Log, Recovery, Service, Settings, Webhook
 
 __all__ = [
     "JSON",
@@ -35,6 +23,8 @@ __all__ = [
     "Gateway",
     "Limits",
     "Log",
+    "Managed",
+    "Recovery",
     "Service",
     "Settings",
     "Tolerance",

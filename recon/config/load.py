@@ -144,7 +144,7 @@ def _merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str
 
 
 def _make_paths_absolute(document: dict[str, object], base: Path) -> None:
-    """Anchor every `…_file` and `data_dir`, in place."""
+    """Anchor every `…_file` and `…_dir`, in place."""
     for section in ("database", "gateways", "webhooks"):
         table = document.get(section)
         if isinstance(table, Mapping):
@@ -158,7 +158,7 @@ def _anchored(table: Mapping[str, object], base: Path) -> dict[str, object]:
             anchored[key] = value
         elif isinstance(value, Mapping):
             anchored[key] = _anchored(value, base)
-        elif isinstance(value, str) and (key.endswith("_file") or key == "data_dir"):
+        elif isinstance(value, str) and key.endswith(("_file", "_dir")):
             anchored[key] = str(base / Path(value).expanduser())
         else:
             anchored[key] = value

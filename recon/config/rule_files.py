@@ -7,9 +7,11 @@ from typing import Final
 
 from pydantic import Field, ValidationError
 
+from recon.config.accounts import AccountRules, DefaultRules
+from recon.config.base import Table
 from recon.config.load import describe_problem, read_file
 from recon.config.rules import JSON, rules_document
-from recon.config.tables import AccountRules, Gateway, Settings, Table
+from recon.config.tables import Gateway, Settings
 from recon.config.values import Name
 from recon.errors import ConfigError
 
@@ -26,7 +28,7 @@ class _GatewayRules(Table):
 class RulesFile(Table):
     """What decides, without what connects."""
 
-    accounts: AccountRules = AccountRules()
+    accounts: DefaultRules = AccountRules()
     gateways: dict[Name, _GatewayRules] = Field(default_factory=dict)
 
     def document(self, gateway: str) -> dict[str, JSON]:

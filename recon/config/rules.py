@@ -7,16 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final, TypeAlias, get_args
 
-from recon.config.tables import (
+from recon.config.accounts import (
     AccountRules,
     ContractTerms,
     FeeRule,
     Funding,
-    Settings,
     Tolerance,
     UnitRules,
     Weekday,
 )
+from recon.config.tables import Settings
 from recon.config.values import microseconds
 from recon.errors import ConfigError
 from recon.exact import ZERO, plain
@@ -48,7 +48,12 @@ def rules_document(settings: Settings, gateway_name: str) -> dict[str, JSON]:
     accounts: dict[str, JSON] = {
         name: _account(_over(own, settings.accounts)) for name, own in sorted(gateway.accounts.items())
     }
-    return {"rules": RULES_VERSION, "defaults": _account(settings.accounts), "accounts": accounts}
+    return {
+        "rules": RULES_VERSION,
+        "defaults": _account(settings.accounts),
+        "accounts": accounts,
+        "recovery": {"enabled": gateway.recovery.enabled, "history": gateway.recovery.history},
+    }
 
 
 def _over(own: AccountRules, defaults: AccountRules) -> AccountRules:
@@ -119,6 +124,7 @@ def _account(rules: AccountRules) -> dict[str, JSON]:
         "material_usd": plain(DEFAULT_MATERIAL_USD if rules.material_usd is None else rules.material_usd),
         "cutoff_minute": _minute(rules.cutoff or DEFAULT_CUTOFF),
         "business_days": list[JSON](sorted(WEEKDAYS.index(day) for day in rules.business_days or WEEKDAYS)),
+        "venue_account": rules.venue_account,
     }
 
 

@@ -174,6 +174,10 @@ class Connection:
             raise self._bug
         return self._ended or self._verdict(websocket, wire)
 
+    def end(self, ended: Ended) -> None:
+        """End the connection for a reason of our own; the first reason given is the one that `run` returns."""
+        self._end(ended)
+
     async def _wait(self, nursery: trio.Nursery) -> None:
         with trio.move_on_after(self._bounds.connect):
             await self._progress.wait()

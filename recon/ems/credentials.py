@@ -1,18 +1,22 @@
 """How a client proves who it is to an EMS gateway, and how that stays secret (protocol sections 2 and 12).
 
 The methods are `none` (self-hosted), `header` (`X-CoinAPI-Key`, recommended), `query` (`?apikey=`) and
-`certificate` (TLS client certificate, from two files or from one PEM bundle).
+`certificate` (TLS client certificate, from two files, from one PEM bundle, or from memory).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import os
 import re
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from recon.errors import ConfigError
@@ -34,8 +38,23 @@ _KEY_MEMBER: Final = re.compile(rb'("api_?key"\s*:\s*)(?:' + _STRING + rb"|-?[0-
 _QUOTED_MEMBER: Final = re.compile(rb'(\\"api_?key\\"\s*:\s*\\")(?:[^"\\]|\\[^"])*', re.IGNORECASE)
 
 
+_NOISY_LOGGERS: Final = (
+    "trio-websocket",
+    "trio_websocket",
+    "wsproto",
+    "httpx",
+    "httpcore",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+)
+
+
 def safe_url(url: str) -> str:
-    """Return a URL fit for printing: without user, password, query and fragment."""
+    """Return a URL fit for printing: without user, password, query and fragment; nothing of nothing."""
+    if not url:
+        return ""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -45,9 +64,28 @@ def safe_url(url: str) -> str:
     return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{parts.path}"
 
 
+def silence_libraries() -> None:
+    """Keep the libraries from logging what they send: URLs with `apikey` in them, and headers.
+
+    Both the level and a filter are set, so that turning everything to DEBUG does not undo it. Idempotent.
+    """
+    for name in _NOISY_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        if _only_warnings not in logger.filters:
+            logger.addFilter(_only_warnings)
+
+
+def _only_warnings(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
 @dataclass(frozen=True, repr=False, slots=True)
 class Credentials:
-    """One way to authenticate; neither its repr nor any error it raises shows a secret."""
+    """One way to authenticate; neither its repr nor any error it raises shows a secret.
+
+    `pem_text` is a bundle held in memory; `withheld` a key that is not sent here, but redacted all the same.
+    """
 
     method: str = "none"
     api_key: str | None = None
@@ -55,6 +93,8 @@ class Credentials:
     private_key_file: Path | None = None
     pem: Path | None = None
     ca_file: Path | None = None
+    pem_text: str | None = None
+    withheld: str | None = None
     _secrets: tuple[bytes, ...] = field(init=False, default=(), compare=False)
 
     def __post_init__(self) -> None:
@@ -68,12 +108,12 @@ class Credentials:
             self._check_key()
         elif self.api_key is not None:
             raise ConfigError(f"auth method {self.method!r} takes no api_key; remove it or change the method")
-        files = (self.certificate_file, self.private_key_file, self.pem)
+        files = (self.certificate_file, self.private_key_file, self.pem, self.pem_text)
         if self.method != "certificate" and any(files):
             raise ConfigError(f"auth method {self.method!r} takes no certificate; remove it or change the method")
         if self.method == "certificate":
             self._check_files()
-        object.__setattr__(self, "_secrets", _spellings(self.api_key))
+        object.__setattr__(self, "_secrets", (*_spellings(self.api_key), *_spellings(self.withheld)))
 
     def __repr__(self) -> str:
         return f"Credentials(method={self.method!r})"
@@ -152,6 +192,10 @@ class Credentials:
             raise ConfigError("auth api_key holds a blank or a character that a header cannot carry; check the file")
 
     def _check_files(self) -> None:
+        if self.pem_text is not None:
+            if self.pem or self.certificate_file or self.private_key_file:
+                raise ConfigError("auth has both a certificate in memory and certificate files; give one of them")
+            return
         if self.pem is not None and (self.certificate_file or self.private_key_file):
             raise ConfigError("auth has both a PEM bundle and separate certificate files; give one of them")
         if self.pem is None and self.certificate_file is None:
@@ -161,8 +205,9 @@ class Credentials:
         """Load certificate and key; the blocks are told apart by their labels, whatever their order."""
         first = self.pem or self.certificate_file
         paths = [path for path in (first, self.private_key_file) if path is not None]
-        names = " and ".join(map(str, paths))
-        blocks = [match for path in paths for match in _PEM_BLOCK.finditer(_read(path))]
+        names = " and ".join(map(str, paths)) or "the client certificate in memory"
+        texts = [_read(path) for path in paths] if self.pem_text is None else [self.pem_text]
+        blocks = [match for text in texts for match in _PEM_BLOCK.finditer(text)]
         certificates = [block[0] for block in blocks if block[1] == "CERTIFICATE"]
         keys = [block[0] for block in blocks if block[1].endswith("PRIVATE KEY")]
         if not certificates or len(keys) != 1:
@@ -170,13 +215,27 @@ class Credentials:
                 f"{names} must hold certificates and one private key in PEM form; "
                 f"found {len(certificates)} certificates and {len(keys)} private keys"
             )
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # created with mode 0600
-            file.write("\n".join([*keys, *certificates, ""]))
-            file.flush()
+        with _fleeting("\n".join([*keys, *certificates, ""])) as path:
             try:
-                context.load_cert_chain(file.name, password=_no_password)
+                context.load_cert_chain(path, password=_no_password)
             except (OSError, ssl.SSLError) as error:
                 raise ConfigError(f"{names} cannot be used as a client certificate: {_why(error)}") from None
+
+
+@contextlib.contextmanager
+def _fleeting(content: str) -> Iterator[str]:
+    """Give a text a path, which is all that `ssl` reads from, without a private key on a disk where that can be."""
+    with contextlib.ExitStack() as stack:
+        try:
+            memory: IO[str] = stack.enter_context(os.fdopen(os.memfd_create("certificate"), "w", encoding="utf-8"))
+            path = f"/proc/self/fd/{memory.fileno()}"
+            Path(path).stat()
+        except (AttributeError, OSError):  # no Linux, or no /proc
+            file = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".pem"))  # created with mode 0600
+            memory, path = file, file.name
+        memory.write(content)
+        memory.flush()
+        yield path
 
 
 def _no_password() -> str:

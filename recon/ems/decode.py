@@ -4,6 +4,10 @@ Two shapes exist for every type, the row itself (flat) and rows in a `data` list
 decides. A message is a snapshot if its type says so, unless a row stands in it flat: the published tables
 give updates the snapshot's type. Rows in a `data` list under an update's type stay an update: to take absence
 from such a list for a zero would be a guess.
+
+A snapshot without any list, its `data` null or missing, is not complete, but it says `nothing`: the EMS has spoken, and
+has nothing to tell of the account (protocol 3: which form it chooses for that is not known). What follows from that is
+for the books to say. A list that cannot be read says neither.
 """
 
 from __future__ import annotations
@@ -43,6 +47,9 @@ from recon.ems.rows import RowKind
 
 #: Most characters of an account; a longer `exchange_id` is taken as not known.
 MAX_ACCOUNT_CHARS: Final = 200
+
+#: What a message has beside what it tells.
+_ENVELOPE: Final = frozenset({"type", "exchange_id", "data"})
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -184,7 +191,7 @@ class _Reading(Generic[Row]):
         if self._kind.named(row):
             return self._build(self._account, (row,), False, False)
         self._odd("data", "there is neither data nor a row that says what it is about; nothing is taken from it")
-        return self._build(self._account, (), self._snapshot, False)
+        return self._nothing(told=any(name not in _ENVELOPE for name in objects(self._payload) or {}))
 
     def wrapped(self, data: bytes) -> Message:
         """Read the rows of `data`; all at once if that works, else one by one."""
@@ -210,7 +217,14 @@ class _Reading(Generic[Row]):
             return self.flat()
         what = "null" if data == b"null" else "not a list"
         self._odd("data", f"data is {what}; the message is taken as incomplete")
-        return self._build(self._account, (), self._snapshot, False)
+        return self._nothing(told=data != b"null")
+
+    def _nothing(self, *, told: bool) -> Message:
+        """Build a message without rows; `told`: there was something, which cannot be read."""
+        message = self._build(self._account, (), self._snapshot, False)
+        if isinstance(message, OrderReports | Balances | Positions):
+            return msgspec.structs.replace(message, nothing=self._snapshot and not told)
+        return message
 
     def _row(self, item: bytes) -> Row | None:
         """Read one row of a list; None, with a finding, if it cannot be attributed."""

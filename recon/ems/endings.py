@@ -1,7 +1,8 @@
 """Why a connection ended, or never came about, in words that hold no secret.
 
 The reasons are `disconnected`, `stalled`, `overrun`, `refused`, `unauthorised`, `tls`, `dns`, `timeout`, `protocol`,
-`too_big`, `restarted`, `shutdown` and `fault` (the service itself failed).
+`too_big`, `restarted`, `returning` (the preferred site works again), `moved` (the site is no longer listed),
+`discovery` (where the gateway is could not be found out), `shutdown` and `fault` (the service itself failed).
 """
 
 from __future__ import annotations
@@ -17,6 +18,26 @@ from recon.errors import ConfigError
 
 #: Largest part of a peer's own words that is kept.
 MAX_DETAIL_CHARS: Final = 300
+
+#: What to do, by words that OpenSSL says.
+_TLS_ADVICE: Final = (
+    ("hostname mismatch", "the certificate is for another name; use the host name it is for"),
+    ("ip address mismatch", "the certificate is not for this address; use the host name it is for"),
+    ("expired", "the gateway's certificate has expired; have it renewed, and check this machine's clock"),
+    ("not yet valid", "the gateway's certificate is not valid yet; check this machine's clock"),
+    ("self-signed", "its authority is not known here; set auth.ca_file to the authority's certificate"),
+    ("issuer certificate", "its authority is not known here; set auth.ca_file to the authority's certificate"),
+    ("wrong_version", "the port does not speak TLS; use ws://, or the port that does"),
+    ("client certificate", 'set auth.method = "certificate", with the certificate that the gateway knows'),
+    ("certificate_required", 'set auth.method = "certificate", with the certificate that the gateway knows'),
+    ("alert", 'the gateway refused the client certificate, or wants one; check auth.method = "certificate"'),
+)
+_ADVICE: Final = {
+    "unauthorised": "check auth.method and auth.api_key, or the client certificate",
+    "protocol": "what answers there is no EMS gateway; check host, port and path",
+    "timeout": "check host and port, and that no firewall is between",
+    "refused": "check host and port, and that the gateway runs",
+}
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -70,5 +91,23 @@ def words(error: BaseException | None) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason
     if isinstance(error, OSError):
-        return (error.strerror or str(error))[:MAX_DETAIL_CHARS]
+        return (error.strerror or f"{error}{_reasons(error.__cause__)}")[:MAX_DETAIL_CHARS]
     return type(error).__name__
+
+
+def _reasons(cause: BaseException | None) -> str:
+    """Name what lies behind several attempts to connect, one for each address of a host."""
+    each = cause.exceptions if isinstance(cause, BaseExceptionGroup) else [cause]
+    reasons = dict.fromkeys(one.strerror for one in each if isinstance(one, OSError) and one.strerror)
+    return f": {', '.join(reasons)}" if reasons else ""
+
+
+def advice_for(ended: Ended, *, managed: bool) -> str:
+    """Say what to do about a connection that did not come about."""
+    said = ended.detail.lower()
+    if ended.reason == "tls":
+        return next((advice for words, advice in _TLS_ADVICE if words in said), "check TLS and auth.ca_file")
+    if ended.code == 404:
+        where = "managed.path" if managed else "the path of the URL"
+        return f"there is no WebSocket at this path; check {where}"
+    return _ADVICE.get(ended.reason, "")

@@ -1,16 +1,15 @@
 """The consumer of one gateway: keeps one session open, and turns what comes into records, until cancelled.
 
 It tries the gateway's URLs in order, then round again, with a backoff between attempts. After a session that
-lived a while it starts from the first URL again, which is the preferred one.
+lived a while it starts from the first URL again, which is the preferred one. While another one is in use, the first is
+probed now and then, and returned to when it works; a site that is no longer listed is left.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import random  # noqa: TID251  # backoff jitter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Never
 
@@ -20,74 +19,25 @@ import trio
 
 from recon.ems.backoff import Backoff
 from recon.ems.connection import Bounds, Connection
-from recon.ems.credentials import Credentials, safe_url
+from recon.ems.credentials import safe_url, silence_libraries
 from recon.ems.endings import Ended
-from recon.ems.session import HEARTBEAT_BOUND, Heartbeats, Record, Session, Watchdog, failed
-from recon.errors import ConfigError, Overrun, Restarted
+from recon.ems.endpoint import CLOSE_TIMEOUT, Endpoint
+from recon.ems.minding import Minding
+from recon.ems.session import Heartbeats, Record, Session, Watchdog, failed
+from recon.ems.sites import FixedSites, Reach
+from recon.errors import ConfigError, GatewayError, Overrun, Restarted, Unauthorised
 
-#: Bytes of the largest message taken; the library's 1 MiB may be less than one SYMBOLS_SNAPSHOT.
-MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-#: Seconds for name, TCP and TLS together, and again for the answer to the upgrade.
-CONNECT_TIMEOUT: Final = 10.0
-#: Seconds for the closing handshake.
-CLOSE_TIMEOUT: Final = 3.0
-#: Seconds: ceiling of the first delay, and of any.
-BACKOFF_BASE: Final = 0.5
-BACKOFF_CAP: Final = 30.0
-#: Seconds: least delay after refused credentials, and ceiling of any such. They seldom mend by themselves.
-UNAUTHORISED_BASE: Final = 60.0
-UNAUTHORISED_CAP: Final = 600.0
-#: Seconds that a session must have lived for the backoff to start anew.
-SETTLED_AFTER: Final = 30.0
+__all__ = ["CLOSE_TIMEOUT", "Endpoint", "GatewayStatus", "consume", "silence_libraries"]
+
 #: Seconds between attempts to record the end of a session while the buffer is full.
 RECORD_RETRY: Final = 0.1
 #: Seconds in which a session is ended at most once because another process took over an account.
 RESTART_PAUSE: Final = 60.0
 
-_NOISY_LOGGERS: Final = (
-    "trio-websocket",
-    "trio_websocket",
-    "wsproto",
-    "httpx",
-    "httpcore",
-    "httpcore.connection",
-    "httpcore.http11",
-    "httpcore.http2",
-    "httpcore.proxy",
-)
+#: Ends that are of our own making and no failure: the next session begins at once, at the preferred site.
+_MOVES: Final = frozenset({"returning", "moved"})
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """A gateway as we reach it: its name, its URLs (sites), every bound (seconds unless named otherwise)."""
-
-    name: str
-    urls: tuple[str, ...]
-    credentials: Credentials = field(default_factory=Credentials)
-    max_message_bytes: int = MAX_MESSAGE_BYTES
-    connect_timeout: float = CONNECT_TIMEOUT
-    close_timeout: float = CLOSE_TIMEOUT
-    heartbeat_bound: float = HEARTBEAT_BOUND
-    backoff_base: float = BACKOFF_BASE
-    backoff_cap: float = BACKOFF_CAP
-    unauthorised_base: float = UNAUTHORISED_BASE
-    unauthorised_cap: float = UNAUTHORISED_CAP
-    settled_after: float = SETTLED_AFTER
-
-    def __post_init__(self) -> None:
-        """Refuse a gateway that cannot be reached as described.
-
-        Raises ConfigError.
-        """
-        if not self.urls:
-            raise ConfigError(f"gateway {self.name} has no urls; give at least one")
-        for url in self.urls:
-            self.credentials.resource(url)
-
-    def __repr__(self) -> str:
-        return f"Endpoint(name={self.name!r}, urls={[safe_url(url) for url in self.urls]!r})"
 
 
 class GatewayStatus(msgspec.Struct, frozen=True):
@@ -96,7 +46,8 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     `state` is `connecting`, `open`, `waiting` (until the next attempt, in `retry_in` seconds), `blocked` (the
     end of a session waits for room in the buffer) or `stopped`. `reason` and `detail` tell of the last end or
     failure, `failures` counts those since the last settled session, and `silent` names accounts without
-    heartbeats.
+    heartbeats. `url` is the one in use or next to be tried (empty: none is known yet), `site` its place in the order of
+    preference. `note` says what is amiss with how the gateway is found, while it can be reached all the same.
     """
 
     gateway: str
@@ -111,22 +62,7 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     failures: int = 0
     retry_in: float | None = None
     silent: tuple[str, ...] = ()
-
-
-def silence_libraries() -> None:
-    """Keep the libraries from logging what they send: URLs with `apikey` in them, and headers.
-
-    Both the level and a filter are set, so that turning everything to DEBUG does not undo it. Idempotent.
-    """
-    for name in _NOISY_LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.WARNING)
-        if _only_warnings not in logger.filters:
-            logger.addFilter(_only_warnings)
-
-
-def _only_warnings(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
+    note: str = ""
 
 
 async def consume(
@@ -175,9 +111,12 @@ class _Consumer:
             heartbeat=endpoint.heartbeat_bound,
             message_bytes=endpoint.max_message_bytes,
         )
+        self._sites = endpoint.told_by()
+        self._reach = Reach(endpoint.urls, endpoint.credentials)
         self._site = 0
+        self._note = ""
         self._failures = 0
-        self._known_failures: dict[int, str] = {}  # the reason last recorded, by site
+        self._known_failures: dict[str, str] = {}  # the reason last recorded, by URL
         self._last = Ended("")
         self._silent: tuple[str, ...] = ()
         self._restarted_at = -math.inf
@@ -193,29 +132,57 @@ class _Consumer:
         """Make one attempt, listen as long as it lasts, and wait before the next."""
         started = trio.current_time()
         opened = await self._attempt()
-        if opened and trio.current_time() - started >= self._endpoint.settled_after:
+        moving = opened and self._last.reason in _MOVES
+        if moving or (opened and trio.current_time() - started >= self._endpoint.settled_after):
             self._backoff.reset()
             self._refusals.reset()
             self._failures = self._site = 0
         else:
             self._failures += 1
-            self._site = (self._site + 1) % len(self._endpoint.urls)
+            self._site = (self._site + 1) % max(1, len(self._reach.urls))
+        if moving:
+            return
         refused = self._last.reason == "unauthorised"
+        if not opened and (self._site == 0 or refused or self._last.reason == "tls"):
+            self._sites.doubt(refused=refused or self._last.reason == "tls")
         delay = (self._refusals if refused else self._backoff).next()
         self._tell("waiting", retry_in=delay)
         await trio.sleep(delay)
 
+    async def _found(self) -> bool:
+        """Learn where the gateway is now; where that fails, record it and tell so."""
+        if not self._reach.urls:
+            self._tell("connecting")
+        try:
+            reach = await self._sites.current()
+        except (GatewayError, ConfigError) as error:
+            reason = "unauthorised" if isinstance(error, Unauthorised) else "discovery"
+            self._last = Ended(reason, detail=self._endpoint.credentials.redact_text(str(error)))
+            self._say(None)
+            self._record_failure()
+            return False
+        if reach.urls != self._reach.urls:
+            self._site = 0
+        self._reach, self._note = reach, reach.note
+        self._known_failures.pop("", None)
+        return True
+
+    @property
+    def _url(self) -> str:
+        return self._reach.urls[self._site] if self._reach.urls else ""
+
     async def _attempt(self) -> bool:
         """Run one connection to its end and record it; tell whether a session had opened."""
-        url = self._endpoint.urls[self._site]
-        credentials = self._endpoint.credentials
+        if not await self._found():
+            return False
+        url, credentials = self._url, self._reach.credentials
         watchdog = Watchdog(self._endpoint.heartbeat_bound, trio.current_time())
         session = Session(self._new_session_id(), credentials.redact, self._heartbeats, watchdog)
 
         def on_open() -> None:
             watchdog.heard(trio.current_time())
             self._record(session.opened(self._now(), url=url, site=self._site))
-            self._known_failures.pop(self._site, None)
+            self._known_failures.pop(url, None)
             self._tell("open", session=session.name)
             _log.info("session opened", gateway=self._endpoint.name, url=safe_url(url), session=session.name)
 
@@ -233,19 +200,24 @@ class _Consumer:
                 self._silent = silent
                 self._tell("open", session=session.name)
 
+        def on_reach(reach: Reach) -> None:
+            if reach.note != self._note and connection.opened:
+                self._note = reach.note
+                self._tell("open", session=session.name)
+
         self._silent = ()
         self._tell("connecting")
         connection = Connection(self._bounds, on_open=on_open, on_frame=on_frame, on_watch=on_watch, watchdog=watchdog)
         ended = Ended("shutdown", detail="the service stopped listening")
         try:
-            ended = await connection.run(credentials, url)
+            ended = await self._listen(connection, url, on_reach)
         except Exception:
             ended = Ended("fault", detail="the service itself failed; its log says how")
             raise
         finally:
             self._silent = ()
             self._last = msgspec.structs.replace(ended, detail=credentials.redact_text(ended.detail))
-            self._say(session if connection.opened else None, url)
+            self._say(session if connection.opened else None)
             if connection.opened:
                 await self._until_recorded(
                     session.closed(
@@ -258,8 +230,35 @@ class _Consumer:
                     )
                 )
             else:
-                self._record_failure(url)
+                self._record_failure()
         return connection.opened
+
+    async def _listen(self, connection: Connection, url: str, on_reach: Callable[[Reach], None]) -> Ended:
+        """Run a connection to its end, and mind beside it whether it should be elsewhere."""
+        if isinstance(self._sites, FixedSites) and len(self._reach.urls) == 1:
+            return await connection.run(self._reach.credentials, url)
+        minding = Minding(
+            self._endpoint.name,
+            url,
+            self._reach,
+            sites=self._sites,
+            bounds=self._bounds,
+            connection=connection,
+            look_seconds=self._endpoint.look_seconds,
+            return_seconds=self._endpoint.return_seconds,
+            on_reach=on_reach,
+        )
+        ended: Ended | Exception
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(minding.run)
+            try:
+                ended = await connection.run(self._reach.credentials, url)
+            except Exception as error:  # noqa: BLE001  # raised again below, not as a group of one
+                ended = error
+            nursery.cancel_scope.cancel()
+        if isinstance(ended, Exception):
+            raise ended
+        return ended
 
     def _renew(self, account: str) -> None:
         """End the session when another process took over an account, so that its snapshots tell what it holds.
@@ -272,21 +271,21 @@ class _Consumer:
         self._restarted_at = at
         raise Restarted(f"another process speaks for account {account}; connecting anew to read what it holds")
 
-    def _record_failure(self, url: str) -> None:
-        """Record that no session came about, but the same reason at the same site only once."""
-        reason = self._last.reason
-        if reason == "shutdown" or self._known_failures.get(self._site) == reason:
+    def _record_failure(self) -> None:
+        """Record that no session came about, but the same reason at the same URL only once."""
+        reason, url = self._last.reason, self._url
+        if reason == "shutdown" or self._known_failures.get(url) == reason:
             return
         failure = failed(
             self._now(),
-            self._endpoint.credentials.redact,
+            self._reach.credentials.redact,
             url=url,
             site=self._site,
             reason=reason,
             detail=self._last.detail,
         )
         if self._recorded(failure):
-            self._known_failures[self._site] = reason
+            self._known_failures[url] = reason
 
     async def _until_recorded(self, closed: Record) -> None:
         """Record the end of a session; while the buffer is full there is nothing to do but wait."""
@@ -311,11 +310,11 @@ class _Consumer:
             return False
         return True
 
-    def _say(self, session: Session | None, url: str) -> None:
+    def _say(self, session: Session | None) -> None:
         _log.info(
             "no session" if session is None else "session closed",
             gateway=self._endpoint.name,
-            url=safe_url(url),
+            url=safe_url(self._url),
             session=None if session is None else session.name,
             reason=self._last.reason,
             code=self._last.code,
@@ -327,7 +326,7 @@ class _Consumer:
             GatewayStatus(
                 gateway=self._endpoint.name,
                 state=state,
-                url=safe_url(self._endpoint.urls[self._site]),
+                url=safe_url(self._url),
                 site=self._site,
                 since=self._now(),
                 session=session,
@@ -337,5 +336,6 @@ class _Consumer:
                 failures=self._failures,
                 retry_in=retry_in,
                 silent=self._silent,
+                note=self._note,
             )
         )

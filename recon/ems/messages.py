@@ -192,31 +192,35 @@ class OrderReports(Struct, frozen=True, gc=False):
     """Execution reports: one (an update) or all of an account (a snapshot).
 
     `snapshot` tells that the message means to replace all that is known of the account; `complete` that its
-    list came and every row of it could be attributed, so that absence from it is information.
+    list came and every row of it could be attributed, so that absence from it is information. `nothing` tells that a
+    snapshot came without any list: its `data` is null or missing (protocol 3).
     """
 
     account: str | None
     rows: tuple[OrderReport, ...]
     snapshot: bool
     complete: bool
+    nothing: bool = False
 
 
 class Balances(Struct, frozen=True, gc=False):
-    """Balances of one account; `snapshot` and `complete` as in `OrderReports`."""
+    """Balances of one account; `snapshot`, `complete` and `nothing` as in `OrderReports`."""
 
     account: str | None
     rows: tuple[BalanceRow, ...]
     snapshot: bool
     complete: bool
+    nothing: bool = False
 
 
 class Positions(Struct, frozen=True, gc=False):
-    """Positions of one account; `snapshot` and `complete` as in `OrderReports`."""
+    """Positions of one account; `snapshot`, `complete` and `nothing` as in `OrderReports`."""
 
     account: str | None
     rows: tuple[PositionRow, ...]
     snapshot: bool
     complete: bool
+    nothing: bool = False
 
 
 class Symbols(Struct, frozen=True, gc=False):

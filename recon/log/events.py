@@ -24,6 +24,10 @@ RULES_PROPOSED: Final = "rules.proposed"
 #: What a person decided, and what is known from outside the EMS (semantics 10).
 DECISION: Final = "decision"
 FACT: Final = "fact"
+#: What was asked over REST because of a gap, or to cross-check, what came, and what it settled.
+CATCH_UP_BEGUN: Final = "catch_up.begun"
+REST_ANSWER: Final = "rest.answer"
+CATCH_UP_ENDED: Final = "catch_up.ended"
 FRAME: Final = "frame"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

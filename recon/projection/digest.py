@@ -24,6 +24,7 @@ TABLES: Final[tuple[Table, ...]] = (
     books.findings,
     books.facts,
     books.coverage,
+    books.catch_ups,
     reconciliation.comparisons,
     reconciliation.breaks,
     reconciliation.break_history,

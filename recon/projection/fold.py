@@ -13,14 +13,16 @@ from typing import Final
 
 import msgspec
 
-from recon.books import happenings, outside
+from recon.books import fetched, happenings, outside
 from recon.books import rules as rules_
 from recon.books.book import Book, Contradiction, Moment
 from recon.books.loosening import waiting
 from recon.books.reports import touched_units
 from recon.books.sightings import take_balances, take_positions, take_symbols
+from recon.ems import asks
+from recon.ems.asks import Answered
 from recon.ems.decode import decode
-from recon.ems.messages import Balances, Decoded, OrderReports, Positions, Reject, ServerInfo, Symbols
+from recon.ems.messages import Balances, Decoded, Message, OrderReports, Positions, Reject, ServerInfo, Symbols
 from recon.exact import exact
 from recon.log import events
 from recon.log.events import Event, microseconds
@@ -29,21 +31,14 @@ from recon.reconciliation.decisions import Decision
 from recon.reconciliation.engine import Engine
 
 #: The version of everything that the fold does; a change of results is a change of version (design 3, editions).
-VERSION: Final = 3
+VERSION: Final = 4
 
-_OWN: Final = frozenset(
-    {
-        events.SESSION_OPENED,
-        events.SESSION_CLOSED,
-        events.SESSION_FAILED,
-        events.TICK,
-        events.RULES,
-        events.RULES_PROPOSED,
-        events.DECISION,
-        events.FACT,
-    }
-)
+_PASSING: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK})
+_TOLD: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
+_ASKED: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
+_OWN: Final = _PASSING | _TOLD | _ASKED
 _note: Final = msgspec.json.Decoder(happenings.SessionNote).decode
+_run: Final = msgspec.json.Decoder(fetched.Run).decode
 _tick: Final = msgspec.json.Decoder(happenings.Tick).decode
 
 
@@ -52,6 +47,14 @@ class Read(msgspec.Struct, frozen=True, gc=False):
 
     event: Event
     decoded: Decoded | None
+    answered: Answered | None = None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Return what the EMS says in it, over either way."""
+        if self.answered is not None:
+            return self.answered.messages
+        return () if self.decoded is None else (self.decoded.message,)
 
 
 #: How an event is read: as it stands, or, for a question, with other rules in the place of those that were in force.
@@ -61,8 +64,18 @@ Reading = Callable[[Event], Read]
 def read(event: Event) -> Read:
     """Decode an event's frame; our own events and unreadable ones have no message."""
     if not event.readable or event.kind in _OWN:
-        return Read(event, None)
+        return Read(event, None, _answered(event))
     return Read(event, decode(event.payload))
+
+
+def _answered(event: Event) -> Answered | None:
+    if event.kind != events.REST_ANSWER or not event.readable:
+        return None
+    try:
+        with exact():
+            return asks.read(event.payload)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
 
 
 class Fold:
@@ -84,12 +97,13 @@ class Fold:
         previous_us = book.clock.last_us
         us = microseconds(event.recorded_at)
         at = Moment(event.seq, us, book.clock.pass_to(us))
-        book.now = at
+        book.now, book.fetching = at, event.kind == events.REST_ANSWER
+        book.behind_us = 0 if item.answered is None else item.answered.took_us
         if self.engine.restless or self.engine.accepted_until is not None:
             self.engine.advance(at)
         if event.kind in _OWN:
             rules = book.rules
-            self._take_own(event, at, previous_us)
+            self._take_own(item, at, previous_us)
             if book.rules is not rules:
                 self.engine.judge_again(at)
         elif item.decoded is None:
@@ -98,27 +112,56 @@ class Fold:
             self._take_frame(event, item.decoded, at)
         if book.entered or book.observed or book.contradictions:
             self._compare(at)
+        released, book.released = book.released, []
+        for name in released:
+            self.engine.release(name, at)
 
-    def _take_own(self, event: Event, at: Moment, previous_us: int) -> None:
-        book = self.book
+    def _take_own(self, item: Read, at: Moment, previous_us: int) -> None:
+        event = item.event
         try:
-            if event.kind == events.SESSION_OPENED:
-                happenings.session_opened(book, event.session, at, previous_us=previous_us)
-            elif event.kind == events.SESSION_CLOSED:
-                reason = _note(event.payload).reason or "disconnected"
-                happenings.session_closed(book, event.session, reason, at)
-            elif event.kind == events.TICK:
-                happenings.tick(book, _tick(event.payload), at)
-            elif event.kind == events.RULES:
-                happenings.put_in_force(book, rules_.parse(event.payload), event.seq)
-            elif event.kind == events.RULES_PROPOSED:
-                happenings.propose_rules(book, waiting(event.payload, event.seq), at)
-            elif event.kind == events.FACT:
-                self.engine.take_fact(outside.parse(event.payload), at)
-            elif event.kind == events.DECISION:
-                self._decide(decisions.parse(event.payload), at)
+            if event.kind in _ASKED:
+                self._take_asked(item, at)
+            elif event.kind in _TOLD:
+                self._take_told(event, at)
+            else:
+                self._take_passing(event, at, previous_us)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            book.find(event.account, at, "unreadable", event.kind, f"the event is not of its kind's shape: {error}")
+            message = f"the event is not of its kind's shape: {error}"
+            self.book.find(event.account, at, "unreadable", event.kind, message)
+
+    def _take_passing(self, event: Event, at: Moment, previous_us: int) -> None:
+        """Take the beginning or end of a session, or a tick."""
+        book = self.book
+        if event.kind == events.SESSION_OPENED:
+            happenings.session_opened(book, event.session, at, previous_us=previous_us)
+        elif event.kind == events.SESSION_CLOSED:
+            reason = _note(event.payload).reason or "disconnected"
+            happenings.session_closed(book, event.session, reason, at)
+        elif event.kind == events.TICK:
+            happenings.tick(book, _tick(event.payload), at)
+
+    def _take_told(self, event: Event, at: Moment) -> None:
+        """Take what people, or the settings, tell."""
+        if event.kind == events.RULES:
+            happenings.put_in_force(self.book, rules_.parse(event.payload), event.seq)
+        elif event.kind == events.RULES_PROPOSED:
+            happenings.propose_rules(self.book, waiting(event.payload, event.seq), at)
+        elif event.kind == events.FACT:
+            self.engine.take_fact(outside.parse(event.payload), at)
+        else:
+            self._decide(decisions.parse(event.payload), at)
+
+    def _take_asked(self, item: Read, at: Moment) -> None:
+        """Take what was asked over REST, and what came."""
+        event, book = item.event, self.book
+        if event.kind == events.CATCH_UP_BEGUN:
+            fetched.begun(book, _run(event.payload))
+        elif event.kind == events.CATCH_UP_ENDED:
+            fetched.ended(book, _run(event.payload), at)
+        elif item.answered is not None:
+            fetched.take_answer(book, item.answered, at)
+        else:
+            book.find(event.account, at, "unreadable", event.kind, "the answer cannot be read")
 
     def _decide(self, decision: Decision, at: Moment) -> None:
         book, by = self.book, decision.by

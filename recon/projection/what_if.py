@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from recon.books.rules import Recovery, parse
 from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
@@ -97,14 +98,26 @@ def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None =
 
 
 def under(rules: bytes) -> Reading:
-    """Return a reading of the log in which these rules are in force wherever any are, or are proposed."""
+    """Return a reading of the log in which these rules are in force wherever any are, or are proposed.
+
+    Whether what gaps hid is asked for stays as it was: the log has no other answers.
+    """
+    wanted = msgspec.json.decode(rules, type=dict[str, msgspec.Raw])
 
     def reading(event: Event) -> Read:
         if event.kind in {events.RULES, events.RULES_PROPOSED}:
-            return Read(msgspec.structs.replace(event, payload=rules, readable=True), None)
+            payload = msgspec.json.encode({**wanted, "recovery": _recovery_of(event)})
+            return Read(msgspec.structs.replace(event, payload=payload, readable=True), None)
         return read(event)
 
     return reading
+
+
+def _recovery_of(event: Event) -> Recovery:
+    try:
+        return parse(event.payload).recovery
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return Recovery()
 
 
 def _answer(engine: Engine, gateway: str, edition: int, reading: Reading, progress: Progress | None) -> Answer:

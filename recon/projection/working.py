@@ -69,21 +69,12 @@ class WorkingSet:
         exchanges = {key for key in trades.exchange if key not in book.by_exchange}
         whole: set[str] = set()
         for item in reads:
-            message = None if item.decoded is None else item.decoded.message
-            if isinstance(message, OrderReports):
-                if message.complete and message.account is not None:
-                    whole.add(message.account)
-                for row in message.rows:
-                    account = row.account or message.account
-                    if account is None:
-                        continue
-                    if row.client_order_id is not None and (account, row.client_order_id) not in book.by_client:
-                        clients.add((account, row.client_order_id))
-                    if row.exchange_order_id is not None and (account, row.exchange_order_id) not in book.by_exchange:
-                        exchanges.add((account, row.exchange_order_id))
-            elif isinstance(message, Symbols):
-                whole.update(name for name, account in book.accounts.items() if account.waiting)
-            elif item.event.kind == events.DECISION and item.event.account is not None:
+            for message in item.messages:
+                if isinstance(message, OrderReports):
+                    _name_orders(book, message, whole, clients, exchanges)
+                elif isinstance(message, Symbols):
+                    whole.update(name for name, account in book.accounts.items() if account.waiting)
+            if item.event.kind == events.DECISION and item.event.account is not None:
                 # An order that a person settles is open still, however long ago it was seen.
                 whole.add(item.event.account)
         if self.whole:
@@ -130,6 +121,22 @@ class WorkingSet:
             for generation in list(book.by_client.get(key, [order])):
                 book.forget_order(generation)
         self.whole = False
+
+
+def _name_orders(
+    book: Book, message: OrderReports, whole: set[str], clients: set[tuple[str, str]], exchanges: set[tuple[str, str]]
+) -> None:
+    """Name the orders that a message tells of and that are not at hand, and the account of a complete one."""
+    if message.complete and message.account is not None:
+        whole.add(message.account)
+    for row in message.rows:
+        account = row.account or message.account
+        if account is None:
+            continue
+        if row.client_order_id is not None and (account, row.client_order_id) not in book.by_client:
+            clients.add((account, row.client_order_id))
+        if row.exchange_order_id is not None and (account, row.exchange_order_id) not in book.by_exchange:
+            exchanges.add((account, row.exchange_order_id))
 
 
 def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock: bytes) -> WorkingSet:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from recon.books.book import Book, Moment
 from recon.books.observations import Observation
 from recon.books.outside import TRADE, Fact
 from recon.books.units import Held, UnitKey
+from recon.exact import plain
 from recon.reconciliation import chains, decisions, judging, late_facts, learning, openings, suspense
 from recon.reconciliation.agreeing import agree
 from recon.reconciliation.breaks import Transition
@@ -33,6 +36,8 @@ class Engine:
         self.transitions: list[Transition] = []
         #: Units that time alone may decide.
         self.restless: dict[UnitKey, Held] = {}
+        #: Units whose last report waits until they are judged.
+        self.parked: dict[UnitKey, Held] = {}
         #: Units with a break that is accepted, and when the first acceptance ends.
         self.accepted: dict[UnitKey, Held] = {}
         self.accepted_until: int | None = None
@@ -53,15 +58,29 @@ class Engine:
         self.comparisons[held.key] = comparison
         if comparison.restless:
             self.restless[held.key] = held
+        if comparison.held is not None:
+            self.parked[held.key] = held
         self._watch(held, comparison)
 
     def observe(self, held: Held, observation: Observation, at: Moment) -> None:
         """Take one observation of a unit."""
         subject = self._subject(held, at)
         comparison = subject.comparison
+        if self.book.fetching:
+            _compare_ways(subject, observation)
         _note(comparison, observation)
-        if not subject.judged:
+        self._observe(subject, observation)
+
+    def _observe(self, subject: Subject, observation: Observation) -> None:
+        held, comparison = subject.held, subject.comparison
+        if subject.account.held:
+            comparison.held = observation
+            subject.show(held.timeline.last())
+        elif not subject.judged:
             _lay_down(subject)
+            # Where the cash of contracts is still to be worked out, nothing may follow the last report.
+            comparison.held = observation if subject.unit.unmodelled is None else None
+            self.parked[held.key] = held
             subject.show(held.timeline.last())
         elif held.unit.opening is None:
             if not openings.run_ahead(subject, observation):
@@ -79,10 +98,25 @@ class Engine:
     def entered(self, held: Held, at: Moment) -> None:
         """Take note that a unit got entries: what waited for them may fit now."""
         self.changed[held.key] = held
-        if self.of(held).queue:
+        comparison, account = self.of(held), self.book.accounts[held.unit.account]
+        if account.held:
+            _outdate(comparison, at, self.book.rules_of(account.name).settlement_window_us, late=self.book.fetching)
+        elif account.name not in self.book.released and (comparison.held is not None or comparison.queue):
             subject = self._subject(held, at)
-            _catch_up(subject)
-            self._mark(subject)
+            if not self._unpark(subject):
+                _catch_up(subject)
+                self._mark(subject)
+
+    def _unpark(self, subject: Subject) -> bool:
+        """Judge a unit by its last report, now that it can be; return whether there was one."""
+        comparison = subject.comparison
+        if subject.account.held or not subject.judged:
+            return False
+        self.parked.pop(subject.held.key, None)
+        latest, comparison.held = comparison.held, None
+        if latest is not None:
+            self._observe(subject, latest)
+        return latest is not None
 
     def advance(self, at: Moment) -> None:
         """Let log time decide what it can: observations whose window is over, chains that nothing more is said of."""
@@ -96,6 +130,8 @@ class Engine:
         for key in sorted(self.restless):
             subject = self._subject(self.restless[key], at)
             comparison = subject.comparison
+            if subject.account.held:
+                continue
             if not subject.judged:
                 _lay_down(subject)
             while comparison.queue and comparison.queue[0].clock + subject.window <= at.clock:
@@ -108,6 +144,23 @@ class Engine:
             while (step := suspense.released(subject)) is not None:
                 chains.open_step(subject, step)
             self._mark(subject)
+        for key in sorted(self.parked):
+            self._unpark(self._subject(self.parked[key], at))
+
+    def release(self, account: str, at: Moment) -> None:
+        """Judge an account again, now that its books have what a gap hid: by the last report of each unit.
+
+        What was reported before is not judged any more: the books had not what it was to be held against.
+        """
+        for held in self.book.units_of(account):
+            subject = self._subject(held, at)
+            comparison = subject.comparison
+            comparison.queue = []
+            latest, comparison.held = comparison.held, None
+            if latest is None:
+                self._mark(subject)
+            else:
+                self._observe(subject, msgspec.structs.replace(latest, clock=at.clock))
 
     def modelled(self, held: Held) -> None:
         """Take note that a unit stopped or started being modelled: the next report opens a cash book."""
@@ -201,6 +254,17 @@ class Engine:
         self.accepted_until = min(ends, default=None)
 
 
+def _compare_ways(subject: Subject, observation: Observation) -> None:
+    """Say where REST tells something else than the WebSocket last did, while nothing moves: one of them is stale."""
+    comparison, unit = subject.comparison, subject.unit
+    known, told = comparison.reported, observation.values[0]
+    quiet_since = observation.clock - subject.window
+    if known is None or known == told or max(comparison.observed_clock, unit.last_clock) > quiet_since:
+        return
+    message = f"REST says {plain(told)}, the last word on the WebSocket was {plain(known)}"
+    subject.book.find(unit.account, subject.at, "rest_differs", unit.code, message)
+
+
 def _note(comparison: Comparison, observation: Observation) -> None:
     """Remember what was said last, and how often something is said."""
     passed = observation.clock - comparison.observed_clock
@@ -210,6 +274,12 @@ def _note(comparison: Comparison, observation: Observation) -> None:
     comparison.inferred = observation.inferred
     comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
     comparison.observed_clock = observation.clock
+
+
+def _outdate(comparison: Comparison, at: Moment, window: int, *, late: bool) -> None:
+    """Let go of a report that cannot know of what was traded since; what is fetched was traded before it."""
+    if not late and comparison.held is not None and at.clock - comparison.held.clock > window:
+        comparison.held = None
 
 
 def _wait(subject: Subject, observation: Observation) -> None:

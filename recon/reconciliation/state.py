@@ -285,6 +285,8 @@ class Comparison(msgspec.Struct, gc=False):
     slack: Slack = Slack()
     left: Left = Left()
     queue: list[Observation] = []
+    #: The latest report of a unit that is not judged until its books have what a gap hid, or the cash of contracts.
+    held: Observation | None = None
     chain: Chain | None = None
     #: When the first report came that the opening was looked for in, and the candidates (semantics 4.2).
     opening_since: int | None = None

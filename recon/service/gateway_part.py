@@ -1,10 +1,11 @@
-"""One gateway's consumer and recorder, under one nursery: both run, or neither (design 3)."""
+"""One gateway's consumer, recorder and recovery, under one nursery: all run, or none (design 3)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -12,16 +13,21 @@ import trio
 
 from recon.books.loosening import loosens
 from recon.ems.gateway import Endpoint, GatewayStatus, consume
+from recon.ems.rest import open_rest, rest_base
 from recon.ems.session import Heartbeats, Record
 from recon.log.buffer import Buffer
 from recon.log.events import NewEvent
 from recon.log.lease import Lease
 from recon.log.offload import Offload
 from recon.log.recorder import Recorder, RecorderStatus
+from recon.recovery.agent import Questions, Recovery, RecoveryStatus
+from recon.recovery.situation import Situation
 from recon.service.board import Board
+from recon.service.supervisor import supervise
 
 CONSUMER: Final = "consumer"
 RECORDER: Final = "recorder"
+RECOVERY: Final = "recovery"
 
 
 @dataclass(kw_only=True)
@@ -45,7 +51,13 @@ class GatewayPart:
     pending: Callable[[], bool]
     on_appended: Callable[[int], None]
     on_recording: Callable[[], None]
+    #: Where REST is spoken; None: where the WebSocket is.
+    rest_url: str | None
+    cross_check: timedelta
     _recorder: Recorder | None = field(default=None, init=False)
+    _recovery: Recovery | None = field(default=None, init=False)
+    _situation: Situation | None = field(default=None, init=False)
+    _url: str | None = field(default=None, init=False)
 
     @property
     def recording(self) -> bool:
@@ -81,11 +93,23 @@ class GatewayPart:
             )
 
         await recorder.stand_by()
-        self._recorder = recorder
+        recovery = Recovery(
+            connect=self._ask_where,
+            record=buffer.put,
+            redact=self.endpoint.credentials.redact,
+            now=self.now,
+            new_id=lambda: str(self.new_id()),
+            cross_check=self.cross_check,
+            status=self._tell_recovery,
+        )
+        self._recorder, self._recovery = recorder, recovery
+        if self._situation is not None:
+            recovery.see(self._situation)
         self.on_recording()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._record, recorder)
+                nursery.start_soon(supervise, self.board, self.endpoint.name, RECOVERY, recovery.run)
                 try:
                     await consume(
                         self.endpoint,
@@ -99,12 +123,25 @@ class GatewayPart:
                     # The session's last words are in the buffer now; the recorder outlives it to append them.
                     recorder.finish()
         finally:
-            self._recorder = None
+            self._recorder = self._recovery = None
 
     @staticmethod
     async def _record(recorder: Recorder) -> None:
         with trio.CancelScope(shield=True):
             await recorder.run()
+
+    def see(self, situation: Situation) -> None:
+        """Take note of where the books stand: what a gap hid is asked for as they say."""
+        self._situation = situation
+        if self._recovery is not None:
+            self._recovery.see(situation)
+
+    async def _ask_where(self) -> AbstractAsyncContextManager[Questions] | None:
+        """Return where questions are asked now: at the site that the session is with."""
+        if self._url is None:
+            return None
+        base = self.rest_url or rest_base(self._url)
+        return open_rest(base, (await self.endpoint.reach()).credentials)
 
     def refresh(self) -> None:
         """Bring the recorder's figures on the board up to date."""
@@ -124,8 +161,13 @@ class GatewayPart:
             waiting_events=status.waiting_events,
         )
 
+    def _tell_recovery(self, status: RecoveryStatus) -> None:
+        self.board.tell(self.endpoint.name, RECOVERY, status.state, status.detail)
+
     def _tell_consumer(self, status: GatewayStatus) -> None:
+        self._url = status.url if status.state == "open" else None
         detail = status.detail or status.reason or ""
         if status.state == "open":
-            detail = status.url if not status.silent else f"{status.url}; no heartbeat from {', '.join(status.silent)}"
+            silent = f"no heartbeat from {', '.join(status.silent)}" if status.silent else ""
+            detail = "; ".join(said for said in (status.url, silent, status.note) if said)
         self.board.tell(status.gateway, CONSUMER, status.state, detail, failures=status.failures, site=status.site)

@@ -6,11 +6,14 @@ import logging
 import sys
 from typing import Final
 
+import stamina
 import structlog
 from structlog.typing import Processor
 
 from recon.config import Log
 from recon.ems.gateway import silence_libraries
+
+_log = structlog.get_logger(__name__)
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -50,7 +53,13 @@ def configure_logging(log: Log) -> None:
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         )
     )
+    stamina.instrumentation.set_on_retry_hooks([_tell_retry])
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("recon").setLevel(_LEVELS[log.level])
+
+
+def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    """Say that something is asked for again over HTTP; the reasons are written where they arise, without secrets."""
+    _log.info("asked again", reason=str(details.caused_by), after=details.retry_num, pause_seconds=details.wait_for)

@@ -27,16 +27,18 @@ from recon.db.engine import POOL_CONNECTIONS, create_engine
 from recon.db.resolve import DatabaseHandle
 from recon.db.threads import Database, ThreadedDatabase
 from recon.db.wakeup import listen
-from recon.ems.credentials import Credentials
 from recon.ems.gateway import CLOSE_TIMEOUT, Endpoint
+from recon.ems.minding import LOOK_SECONDS
 from recon.log.offload import Offload, Threaded
 from recon.projection.projector import Projector, ProjectorStatus
 from recon.projection.step import OnTransitions
 from recon.projection.working import WorkingSet
 from recon.reconciliation.breaks import Transition
+from recon.recovery.situation import situation_of
 from recon.service.board import SERVICE, Board
 from recon.service.gateway_part import GatewayPart
 from recon.service.health import publish, publish_once
+from recon.service.reaching import credentials_of, sites_of
 from recon.service.supervisor import supervise
 
 #: Connections of the whole service beside the recorders', which have one each; transactions beyond them take turns.
@@ -67,21 +69,16 @@ def rules_payload(settings: Settings, gateway: str) -> bytes:
 
 def endpoint_of(settings: Settings, name: str, gateway: Gateway) -> Endpoint:
     """Return a gateway of the settings as the consumer reaches it. Errors: ConfigError."""
-    auth = gateway.auth
-    bundled = auth.private_key_file is None
+    sites = sites_of(name, gateway, utc_now)
+    look = LOOK_SECONDS if gateway.managed is None else gateway.managed.refresh.total_seconds()
     return Endpoint(
         name=name,
         urls=tuple(gateway.urls),
-        credentials=Credentials(
-            method=auth.method,
-            api_key=None if auth.api_key is None else auth.api_key.get_secret_value(),
-            certificate_file=None if bundled else auth.certificate_file,
-            private_key_file=auth.private_key_file,
-            pem=auth.certificate_file if bundled else None,
-            ca_file=auth.ca_file,
-        ),
+        credentials=credentials_of(gateway),
+        sites=sites,
         max_message_bytes=settings.limits.max_message_bytes,
         close_timeout=min(CLOSE_TIMEOUT, CLOSE_SHARE * settings.service.shutdown_seconds),
+        look_seconds=min(LOOK_SECONDS, look),
     )
 
 
@@ -124,6 +121,7 @@ class _Following:
             name,
             now=now,
             on_transitions=on_transitions,
+            on_step=lambda done: self.gateway.see(situation_of(done.working.book, done.seq)),
             on_status=self._tell_projector,
             is_first=lambda: self.gateway.recording,
         )
@@ -141,6 +139,8 @@ class _Following:
             pending=lambda: self.projector.pending,
             on_appended=self.projector.hint,
             on_recording=self.projector.hint,
+            rest_url=settings.gateways[name].rest_url,
+            cross_check=settings.gateways[name].recovery.cross_check,
         )
         board.watch(self.gateway.refresh)
         board.watch(self._refresh)

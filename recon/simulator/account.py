@@ -7,26 +7,29 @@ learnt by then.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from recon.exact import ONE, ZERO
-from recon.simulator.agenda import Agenda, Queues
+from recon.simulator.agenda import Queues
 from recon.simulator.dice import Dice, stream
 from recon.simulator.doubt import Doubt
 from recon.simulator.faults import Fault, FaultKind
 from recon.simulator.habits import MIN_DELAY_SECONDS, AveragePrice
 from recon.simulator.instruments import Side
+from recon.simulator.learnt import Learnt
 from recon.simulator.ledger import Entry, Unit
 from recon.simulator.market import Change, Market
 from recon.simulator.orders import EARLY, Order, Report, Status
 from recon.simulator.plan import AccountPlan
+from recon.simulator.stage import Stage
+from recon.simulator.stale import Stale
 from recon.simulator.stamps import ticks
-from recon.simulator.wire import PositionRow, Process, Row, Writer
+from recon.simulator.venue_books import VenueBooks
+from recon.simulator.wire import PositionRow, Row, Writer
 
 #: How often and how long the units of a fault are polled again afterwards, in seconds: an engine that waits
 #: for further observations gets them even where trading rests.
@@ -38,36 +41,10 @@ _FRESHENED_AFTER_SECONDS: Final = 0.4
 _DUPLICATE_AFTER_SECONDS: Final = 0.7
 
 
-class Stage(Protocol):
-    """What an account needs of its gateway."""
-
-    agenda: Agenda
-    process: Process
-    #: When the day begins, in ticks.
-    starts_at: int
-
-    def send(self, payload: bytes) -> bool:
-        """Send to whoever is connected; tell whether anybody is."""
-
-    def quiet(self) -> bool:
-        """Tell whether all ordinary trading is held back."""
-
-    def planted(
-        self,
-        fault: Fault,
-        account: str,
-        entries: Iterable[Entry],
-        *,
-        at: int | None = None,
-        ends_at: int | None = None,
-    ) -> None:
-        """Record what a fault did, now or at another time."""
-
-
 class Account:
-    """One account at the gateway, with its market behind it."""
+    """One account at the gateway, with its market behind it; `learnt` is kept where REST answers from it."""
 
-    def __init__(self, plan: AccountPlan, seed: int, gateway: str, stage: Stage) -> None:
+    def __init__(self, plan: AccountPlan, seed: int, gateway: str, stage: Stage, learnt: Learnt | None = None) -> None:
         self.plan = plan
         self.name = plan.account
         self._stage = stage
@@ -78,7 +55,10 @@ class Account:
         self.doubt = Doubt(plan, stage.starts_at)
         self._lanes = Queues()
         self._unpolled: set[Unit] = set()
-        self._before: deque[tuple[int, str, Decimal]] = deque()
+        self._stale = Stale(plan.habits.stale_first)
+        self._from = stage.starts_at + ticks(plan.appears_after)
+        self._until = None if plan.disappears_after is None else stage.starts_at + ticks(plan.disappears_after)
+        self.learnt = learnt
         self._paused: dict[str, int | None] = {}
         self._assets = {asset.code: asset for asset in plan.assets}
         self.market = Market(
@@ -107,6 +87,18 @@ class Account:
     def now(self) -> int:
         """Return the time in ticks."""
         return self._agenda.now
+
+    @property
+    def is_present(self) -> bool:
+        """Tell whether the gateway speaks of the account now."""
+        return self._agenda.now >= self._from and (self._until is None or self._agenda.now < self._until)
+
+    def books(self) -> VenueBooks:
+        """Return the venue's own books now."""
+        ledger = self.market.ledger
+        contracts = [each.symbol for each in self.plan.instruments if each.is_contract]
+        positions = {symbol: ledger.net(symbol) for symbol in contracts}
+        return VenueBooks(self.name, dict(ledger.balances), positions, tuple(self.market.orders()))
 
     def largest(self, symbol: str) -> PositionRow:
         """Return the larger leg of a position."""
@@ -193,6 +185,8 @@ class Account:
         order, now = report.order, self._agenda.now
         if step.lost:
             self._known_orders.pop(order, None)
+            if self.learnt is not None:
+                self.learnt.forget(order)
             return None
         if report.status in EARLY and not self._habits.early_reports:
             return None
@@ -255,6 +249,8 @@ class Account:
 
     def _learn_report(self, report: Report) -> None:
         order = report.order
+        if self.learnt is not None:
+            self.learnt.note(self._agenda.now, report)
         if len(report.history) > order.known:
             order.known = len(report.history)
             if report.is_final:
@@ -269,20 +265,24 @@ class Account:
         if unpriced:
             self._agenda.after(ticks(self._habits.average_price_after), partial(self._send_report, report))
 
+    def _send(self, payload: bytes) -> bool:
+        return self.is_present and self._stage.send(payload)
+
     def _send_report(self, report: Report, *, priced: bool = True) -> bool:
         row = self._writer.report_row(report, priced=priced)
         payload = self._writer.update("ORDER_EXEC_REPORT_UPDATE", row)
-        heard = self._stage.send(payload)
+        heard = self._send(payload)
+        report.order.told = report.order.told or heard
         if self.duplicates_due and heard:
             self.duplicates_due -= 1
-            self._stage.send(payload)
-            self._agenda.after(ticks(_DUPLICATE_AFTER_SECONDS), partial(self._stage.send, payload))
+            self._send(payload)
+            self._agenda.after(ticks(_DUPLICATE_AFTER_SECONDS), partial(self._send, payload))
         return heard
 
     def _learn_balance(self, asset: str, balance: Decimal) -> None:
-        self._remember(asset)
+        self._stale.remember(self._agenda.now, asset, self._known_balances[asset])
         self._known_balances[asset] = balance
-        self._stage.send(self._writer.update("BALANCE_UPDATE", self._balance_row(asset, balance)))
+        self._send(self._writer.update("BALANCE_UPDATE", self._balance_row(asset, balance)))
 
     def _tell_lock(self, order: Order) -> None:
         """Let the gateway's balance manager tell the lock of a new order; the total is what it knew."""
@@ -290,14 +290,14 @@ class Account:
         if not each.is_contract:
             asset = each.quote_row if order.side is Side.BUY else each.base_row
             row = self._balance_row(asset, self._known_balances[asset], by="BALANCE_MANAGER")
-            self._stage.send(self._writer.update("BALANCE_UPDATE", row))
+            self._send(self._writer.update("BALANCE_UPDATE", row))
 
     def _learn_positions(self, rows: Iterable[PositionRow], *, again: bool) -> None:
         for row in rows:
             key = self._key(row)
             if again or self._known_positions.get(key) != row:
                 self._known_positions[key] = row
-                self._stage.send(self._writer.update("POSITION_UPDATE", self._position_row(row)))
+                self._send(self._writer.update("POSITION_UPDATE", self._position_row(row)))
 
     def _balance_row(self, asset: str, balance: Decimal, by: str = "EXCHANGE") -> Row:
         locked = self.market.locked(asset) * self.factors.get(asset, ONE)
@@ -317,23 +317,36 @@ class Account:
 
     def snapshots(self, dice: Dice, *, first: bool) -> list[bytes]:
         """Render all that a new connection is sent of this account, in a drawn order."""
+        if not self.is_present:
+            return []
         rows = {
             "SYMBOLS_SNAPSHOT": [self._writer.symbol_row(each) for each in self.plan.instruments],
-            "ORDER_EXEC_REPORT_SNAPSHOT": [self._writer.report_row(each) for each in self._known_orders.values()],
-            "BALANCE_SNAPSHOT": self._balance_rows(stale=first and self._habits.stale_first > 0),
-            "POSITION_SNAPSHOT": [
-                self._position_row(row)
-                for row in self._known_positions.values()
-                if self._habits.zero_rows or row.quantity
-            ],
+            "ORDER_EXEC_REPORT_SNAPSHOT": self.order_rows(),
+            "BALANCE_SNAPSHOT": self.balance_rows(stale=first and self._habits.stale_first > 0),
+            "POSITION_SNAPSHOT": self.position_rows(),
         }
         for order, report in self._known_orders.items():
             order.disclosed = max(order.disclosed, report.filled)
+            order.told = True
         frames = [self.heartbeat(), *(self._writer.snapshot(kind, each) for kind, each in rows.items())]
         dice.shuffle(frames)
         return [frame for frame in frames if frame is not None]
 
-    def _balance_rows(self, *, stale: bool) -> list[Row]:
+    def order_rows(self) -> list[Row]:
+        """Render what is known of the open orders."""
+        return [self._writer.report_row(each) for each in self._known_orders.values()]
+
+    def report_row(self, report: Report) -> Row:
+        """Render one report."""
+        return self._writer.report_row(report)
+
+    def position_rows(self) -> list[Row]:
+        """Render what is known of the positions."""
+        known = self._known_positions.values()
+        return [self._position_row(row) for row in known if self._habits.zero_rows or row.quantity]
+
+    def balance_rows(self, *, stale: bool = False) -> list[Row]:
+        """Render what is known of the balances, or (`stale`) was a little earlier."""
         balances = dict(self._known_balances)
         if stale:
             balances |= self._made_stale()
@@ -343,21 +356,9 @@ class Account:
             if self._habits.zero_rows or balance + self.bias.get(asset, ZERO)
         ]
 
-    def _remember(self, asset: str) -> None:
-        """Keep what a stale snapshot could still show."""
-        if self._habits.stale_first:
-            horizon = self._agenda.now - ticks(self._habits.stale_first)
-            while self._before and self._before[0][0] < horizon:
-                self._before.popleft()
-            self._before.append((self._agenda.now, asset, self._known_balances[asset]))
-
     def _made_stale(self) -> dict[str, Decimal]:
         """Return what the balances that changed lately were before; fresh rows follow."""
-        horizon = self._agenda.now - ticks(self._habits.stale_first)
-        stale: dict[str, Decimal] = {}
-        for at, asset, before in self._before:
-            if at >= horizon:
-                stale.setdefault(asset, before)
+        stale = self._stale.balances(self._agenda.now)
         fresh = {Unit("asset", asset) for asset in stale}
         self._agenda.after(ticks(_FRESHENED_AFTER_SECONDS), partial(self.observe, fresh, again=True))
         return stale

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Final
 
+from recon.errors import SimulationError
 from recon.exact import exact
 from recon.simulator.account import Account
 from recon.simulator.agenda import Agenda
 from recon.simulator.dice import guid, stream
-from recon.simulator.faults import Fault, FaultKind, PlantedFault, UnitKind, drifts
-from recon.simulator.hypotheses import cause_of, clues_of, fitting
-from recon.simulator.ledger import Entry, Unit
-from recon.simulator.orders import Order
+from recon.simulator.faults import Fault, FaultKind, PlantedFault
+from recon.simulator.learnt import Learnt
+from recon.simulator.ledger import Entry
 from recon.simulator.outgoing import Control, ControlKind, Outgoing
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.planting import TOGETHER_SECONDS, plant, touched
+from recon.simulator.planting import plant
+from recon.simulator.recording import Record
 from recon.simulator.stamps import from_datetime, ticks, to_datetime
 from recon.simulator.trader import Trader
+from recon.simulator.venue_books import VenueBooks
 from recon.simulator.wire import Process
-from recon.simulator.witness import sight
 
 _HEARTBEAT_SECONDS: Final = 1.0
 #: Ordinary trading resumes this long after everybody is back from an outage ...
@@ -53,28 +53,38 @@ class Gateway:
         on_planted: Callable[[PlantedFault], None] | None = None,
     ) -> None:
         self.plan = plan
-        self.truth: list[PlantedFault] = []
-        self._on_planted = on_planted
         self.starts_at = from_datetime(started_at)
         self.ends_at = self.starts_at + ticks(plan.duration)
         self.agenda = Agenda(self.starts_at - ticks(plan.warm_up))
         self._dice = stream(plan.seed, plan.name, "gateway")
+        self._server = f"SIM-{plan.name.upper()}"
         self.process = self._new_process()
         self._out: list[Outgoing] = []
         self._listeners = 0
         self._connections = 0
-        self.accepting = True
+        self._failures = 0
+        self._shut = False
+        self._cuts = 0
+        self._timed_cuts = 0
         self.muted = False
         self._leaving = False
         self._rest_from: int | None = None
         self._rest_until = 0
         self._outage = _AWAY
         self.accounts: Mapping[str, Account] = {
-            each.account: Account(each, plan.seed, plan.name, self) for each in plan.accounts
+            each.account: Account(each, plan.seed, plan.name, self, None if plan.rest is None else Learnt())
+            for each in plan.accounts
         }
+        self._record = Record(plan, self.agenda, self.accounts, on_planted)
+        self.truth = self._record.truth
         with exact():
             self._prepare()
             self.agenda.run_until(self.starts_at)
+
+    @property
+    def accepting(self) -> bool:
+        """Tell whether clients are let in."""
+        return not (self._shut or self._cuts or self._timed_cuts)
 
     def _prepare(self) -> None:
         for account in self.accounts.values():
@@ -98,17 +108,25 @@ class Gateway:
                 self.agenda.at(self.starts_at + ticks(after), partial(account.market.place, script))
             phase = ticks(self._dice.uniform(0, _HEARTBEAT_SECONDS))
             self.agenda.at(self.starts_at + phase, partial(self._heartbeat, account))
+            if account.plan.appears_after:
+                self.agenda.at(self.starts_at + ticks(account.plan.appears_after), partial(self._appear, account))
         for fault in self.plan.faults:
             plant(self, fault, self.starts_at + ticks(fault.after))
         self.agenda.at(self.ends_at, self._end)
 
     def _new_process(self) -> Process:
-        return Process(guid(self._dice), self.agenda.now, f"SIM-{self.plan.name.upper()}")
+        return Process(guid(self._dice), self.agenda.now, self._server)
 
     def _heartbeat(self, account: Account) -> None:
-        for _ in range(account.plan.habits.heartbeats):
+        for _ in range(account.plan.habits.heartbeats if account.is_present else 0):
             self.send(account.heartbeat(running=not self._leaving))
         self.agenda.after(ticks(_HEARTBEAT_SECONDS), partial(self._heartbeat, account))
+
+    def _appear(self, account: Account) -> None:
+        """Tell those connected all of an account that is there from now on; what it did before is its opening."""
+        account.missed.clear()
+        for frame in account.snapshots(stream(self.plan.seed, self.plan.name, "appears", account.name), first=False):
+            self.send(frame)
 
     def _end(self) -> None:
         for account in self.accounts.values():
@@ -150,22 +168,30 @@ class Gateway:
         """Say for every account that the process is going down."""
         self._leaving = True
         for account in self.accounts.values():
-            self.send(account.heartbeat(running=False))
+            if account.is_present:
+                self.send(account.heartbeat(running=False))
 
     def shut(self, fault: Fault, kind: ControlKind) -> None:
         """End every connection and let nobody in until the fault is over."""
         self._outage = fault
-        self.control(kind, fault.kind.value)
-        self._listeners = 0
-        self.accepting = False
+        self._end_connections(kind, fault.kind.value)
+        self._shut = True
         self.agenda.after(ticks(fault.lasts), self._reopen)
 
     def _reopen(self) -> None:
-        self.accepting = True
+        self._shut = False
         self._leaving = False
         if self._outage.kind is FaultKind.RESTART:
             self.process = self._new_process()
-        self.control(ControlKind.OPEN, self._outage.kind.value)
+        self._open(self._outage.kind.value)
+
+    def _end_connections(self, kind: ControlKind, reason: str) -> None:
+        self.control(kind, reason)
+        self._listeners = 0
+
+    def _open(self, reason: str) -> None:
+        if self.accepting:
+            self.control(ControlKind.OPEN, reason)
 
     def mute(self, fault: Fault) -> None:
         """Send nothing until the fault is over."""
@@ -193,72 +219,14 @@ class Gateway:
         ends_at: int | None = None,
     ) -> None:
         """Record what a fault hides or changes, now or earlier, and have its units observed again."""
-        moment = self.agenda.now if at is None else at
-        known, steps = self.accounts[account], drifts(entries)
-        causes = self._causes(fault, known, steps, moment)
-        for kind, amounts in steps.items():
-            units = tuple(sorted(amounts))
-            self._record(
-                PlantedFault(
-                    kind=fault.kind,
-                    gateway=self.plan.name,
-                    account=account,
-                    unit_kind=kind,
-                    units=units,
-                    amounts=amounts,
-                    planted_at=to_datetime(moment),
-                    ends_at=None if ends_at is None else to_datetime(ends_at),
-                    must_flag=True,
-                    cause=cause_of(fault, amounts[units[0]]),
-                    causes=causes,
-                    uncertainty={code: known.doubt.of(moment, Unit(kind, code), amounts[code]) for code in units},
-                )
-            )
-        moved = {Unit(kind, code) for kind, amounts in steps.items() for code in amounts}
-        known.repoll(moved)
-        if ends_at is not None:
-            known.repoll(moved, since=ends_at)
+        self._record.planted(fault, account, entries, at=at, ends_at=ends_at)
 
     def benign(self, fault: Fault) -> None:
         """Record a fault that must not be flagged."""
-        self._record(
-            PlantedFault(
-                kind=fault.kind,
-                gateway=self.plan.name,
-                account=fault.account,
-                unit_kind=None,
-                units=(),
-                planted_at=to_datetime(self.agenda.now),
-                must_flag=False,
-            )
-        )
-
-    def _causes(
-        self, fault: Fault, known: Account, steps: Mapping[UnitKind, Mapping[str, Decimal]], at: int
-    ) -> tuple[str, ...]:
-        """Return the hypotheses that fit steps just made; none where another fault makes one step with them."""
-        rows = touched(fault, known.plan)
-        for other in self.plan.faults:
-            together = other is not fault and abs(other.after - fault.after) <= TOGETHER_SECONDS
-            if together and known.name in {other.account, other.to} and touched(other, known.plan) & rows:
-                return ()
-        return fitting(sight(known, steps, clues_of(fault), at))
-
-    def _record(self, planted: PlantedFault) -> None:
-        self.truth.append(planted)
-        if self._on_planted is not None:
-            self._on_planted(planted)
+        self._record.benign(fault)
 
     def _settle_missed(self) -> None:
-        """Record the fills of orders that ended while nobody could hear of it."""
-        for account in self.accounts.values():
-            missed: list[Order] = account.missed
-            hidden = [fill for order in missed for fill in order.undisclosed()]
-            missed.clear()
-            if hidden:
-                entries = [entry for _, of_fill in hidden for entry in of_fill]
-                at = min(fill.at for fill, _ in hidden)
-                self.planted(self._outage, account.name, entries, at=at)
+        self._record.missed(self._outage)
         self._outage = _AWAY
 
     # What drives the gateway.
@@ -293,6 +261,44 @@ class Gateway:
     def disconnect(self) -> None:
         """Let a client go that left by itself."""
         self._listeners = max(0, self._listeners - 1)
+
+    def cut(self, lasting: float | None = None, *, kind: ControlKind = ControlKind.DROP) -> None:
+        """End every connection now and let nobody in for some seconds, or (None) until `reopen`.
+
+        What is missed meanwhile is `missed_while_away`. Cuts and outages may overlap: nobody is let in before the last
+        of them is over. The control action is in what the next advance returns, as with all that follow.
+        """
+        self._end_connections(kind, "cut")
+        if lasting is None:
+            self._cuts += 1
+        else:
+            self._timed_cuts += 1
+            self.agenda.after(ticks(lasting), self._lapse)
+
+    def _lapse(self) -> None:
+        self._timed_cuts -= 1
+        self._open("cut")
+
+    def reopen(self) -> None:
+        """Take back one `cut` without an end. Raises SimulationError where there is none."""
+        if not self._cuts:
+            raise SimulationError(f"The gateway {self.plan.name} is not cut; there is nothing to reopen.")
+        self._cuts -= 1
+        self._open("cut")
+
+    def fail_over(self) -> None:
+        """Let another process speak from now on: it knows what the first one knew; connections end, and may return."""
+        self._failures += 1
+        dice = stream(self.plan.seed, self.plan.name, "fail over", str(self._failures))
+        self._server = f"SIM-{self.plan.name.upper()}-{self._failures + 1}"
+        self.process = Process(guid(dice), self.agenda.now, self._server)
+        self._leaving = False
+        self._leaving = False
+        self._end_connections(ControlKind.DROP, "fail over")
+
+    def books(self) -> Mapping[str, VenueBooks]:
+        """Return the venue's own books of each account, at the time of the last advance."""
+        return {name: account.books() for name, account in self.accounts.items()}
 
     def next_at(self) -> datetime | None:
         """Return when something is to happen next."""

@@ -166,7 +166,8 @@ class PlantedFault:
 
     `units` are balance-row codes or exchange symbols; `ends_at` is when the reports explain it after all. A
     fault that touches assets and contracts has one record of each kind. Benign ones (`must_flag` false) touch
-    nothing.
+    nothing, but for those that are `recovered`: the gateway learnt of it, and tells it over REST to whoever asks after
+    the gap.
     """
 
     kind: FaultKind
@@ -181,6 +182,7 @@ class PlantedFault:
     cause: str = ""
     causes: tuple[str, ...] = ()
     uncertainty: Mapping[str, Decimal] = field(default_factory=dict)
+    recovered: bool = False
 
     @property
     def detectable(self) -> bool:
@@ -203,6 +205,7 @@ class PlantedFault:
             "causes": list(self.causes),
             "uncertainty": {unit: plain(amount) for unit, amount in self.uncertainty.items()},
             "detectable": self.detectable,
+            "recovered": self.recovered,
         }
 
 

@@ -56,6 +56,7 @@ class Habits:
     report_delay          longest delay of a report: those of different spot orders are swapped by up to this
     balance_delay         longest delay of a balance or position message
     stale_first           the first balance snapshot is this much older than the orders beside it
+    digit_order_ids       exchange order ids are all digits
     reused_client_ids     client ids go round 1 ... n; None: each is new
     hedge                 two position rows for one symbol
     row_without_balance   code of an extra row that lacks `balance`
@@ -80,6 +81,7 @@ class Habits:
     report_delay: float = 0.05
     balance_delay: float = 0.05
     stale_first: float = 0.0
+    digit_order_ids: bool = False
     reused_client_ids: int | None = None
     hedge: bool = False
     row_without_balance: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -18,11 +19,15 @@ from recon.simulator.ledger import Entry, Ledger, Unit
 from recon.simulator.orders import Fill, Order, Report, Status
 from recon.simulator.plan import AccountPlan
 from recon.simulator.stamps import TICKS_PER_SECOND, ticks
+from recon.simulator.venue_books import VenueOrder
 
 #: A step held back while trading rests is tried again after this long, in seconds.
 _REST_SECONDS: Final = 0.25
 #: From the request to cancel at the end of the day to the cancel, in seconds.
 _CANCEL_SECONDS: Final = 0.05
+#: So many orders that ended are remembered for whoever looks at the venue's books.
+MAX_ENDED: Final = 100_000
+_LEAST_DIGITS: Final = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ class Market:
         self._told = told
         self._placed = 0
         self._lives: dict[Order, _Life] = {}
+        self._ended: deque[VenueOrder] = deque(maxlen=MAX_ENDED)
+        self._digit_ids = habits.digit_order_ids
         self.instruments = {each.symbol: each for each in plan.instruments}
         #: Last price of each symbol.
         self.marks = {each.symbol: each.price for each in plan.instruments}
@@ -106,7 +113,7 @@ class Market:
             account=self._account,
             client_id=self._client_id(),
             client_id_exchange=str(self._ids.randrange(10**7, 10**10)),
-            exchange_id=_exchange_id(self._ids),
+            exchange_id=_exchange_id(self._ids, digits=self._digit_ids),
             instrument=self.instruments[script.symbol],
             side=script.side,
             price=script.price,
@@ -126,6 +133,13 @@ class Market:
             if life.order.status in {Status.NEW, Status.PARTIALLY_FILLED}:
                 self._move(life, Step(status=Status.PENDING_CANCEL))
             self._agenda.after(ticks(_CANCEL_SECONDS), partial(self._cancel, life))
+
+    def orders(self) -> Iterator[VenueOrder]:
+        """Yield every order that the venue has, those that ended first."""
+        yield from self._ended
+        for order in self._lives:
+            if order.status is not None:
+                yield VenueOrder.of(order, order.status)
 
     def locked(self, asset: str) -> Decimal:
         """Return what the open spot orders, and holds, keep of a balance row."""
@@ -187,6 +201,7 @@ class Market:
         fees = () if step.fee is None else (self.ledger.move(*step.fee),)
         if order.is_final:
             del self._lives[order]
+            self._ended.append(VenueOrder.of(order, step.status))
         report, contradicts = _as_told(order.report(), step)
         self._told(Change(script, step, report, entries, fees, contradicts))
 
@@ -239,6 +254,8 @@ def _as_told(report: Report, step: Step) -> tuple[Report, tuple[Entry, ...]]:
     return report, ()
 
 
-def _exchange_id(dice: Dice) -> str:
+def _exchange_id(dice: Dice, *, digits: bool) -> str:
     written = code(dice, 17)
+    if digits:  # sixteen of them, none of which a double would lose
+        return str(_LEAST_DIGITS + int(written, 36) % _LEAST_DIGITS)
     return f"O{written[:5]}-{written[5:10]}-{written[10:]}"

@@ -82,8 +82,8 @@ class Order:
     """An order at the venue, and how much of it the gateway has learnt and told.
 
     `known` counts the states that the gateway has learnt; `disclosed` is the largest filled amount that was
-    sent to somebody, and `entries` holds, per fill, the filled amount after it and what it changed in the
-    books.
+    sent to somebody, and `told` whether any report was. `entries` holds, per fill, the filled amount after it and
+    what it changed in the books.
     """
 
     account: str
@@ -106,6 +106,7 @@ class Order:
     entries: list[tuple[Decimal, tuple[Entry, ...]]] = field(default_factory=list)
     known: int = 0
     disclosed: Decimal = ZERO
+    told: bool = False
 
     @property
     def open_amount(self) -> Decimal:

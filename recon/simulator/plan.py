@@ -12,6 +12,7 @@ from recon.simulator.fees import Fees
 from recon.simulator.flow import Script, Stream
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Asset, Instrument, OpeningPosition
+from recon.simulator.rest_habits import RestHabits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,9 @@ class AccountPlan:
     """One account: what it may trade, what it holds, who trades, and how its messages look.
 
     `scripted` are orders written by hand, each at its seconds of the day. `fees` None: trading is free.
-    `funding_every` (seconds) is the grid, from midnight UTC on, that the engine is told.
+    `funding_every` (seconds) is the grid, from midnight UTC on, that the engine is told. The gateway speaks of the
+    account from `appears_after` seconds of the day until `disappears_after` (None: to the end); meanwhile, and
+    unseen, the account lives on.
     """
 
     account: str
@@ -32,6 +35,8 @@ class AccountPlan:
     habits: Habits = field(default_factory=Habits)
     fees: Fees | None = None
     funding_every: float | None = None
+    appears_after: float = 0.0
+    disappears_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,7 @@ class GatewayPlan:
     """One gateway's day, in seconds: trading begins `warm_up` before it and ends after `duration`.
 
     Contracts are not traded from one second before the day until `contracts_rest` after its beginning (0:
-    they are): the average price that an engine opens with is then not in motion.
+    they are): the average price that an engine opens with is then not in motion. `rest` None: there is no REST.
     """
 
     name: str
@@ -49,12 +54,16 @@ class GatewayPlan:
     duration: float
     warm_up: float = 3.0
     contracts_rest: float = 0.0
+    rest: RestHabits | None = None
 
     def __post_init__(self) -> None:
-        """Refuse, with SimulationError, faults that name what the plan does not have."""
+        """Refuse, with SimulationError, faults that name what the plan lacks, and accounts that are never there."""
         known = {plan.account: plan for plan in self.accounts}
         if len(known) != len(self.accounts):
             raise SimulationError(f"The plan of {self.name} lists an account twice.")
+        for plan in self.accounts:
+            if plan.disappears_after is not None and plan.disappears_after <= plan.appears_after:
+                raise SimulationError(f"The plan of {self.name} lets {plan.account} disappear before it appears.")
         for fault in self.faults:
             self._check(fault, known.get(fault.account))
 

@@ -20,8 +20,13 @@ from recon.simulator.catalogue import (
     kraken,
 )
 from recon.simulator.faults import Fault, FaultKind
+from recon.simulator.flow import Step, resting
 from recon.simulator.habits import CROSSING, Habits, Numbers
-from recon.simulator.plan import GatewayPlan, Plan
+from recon.simulator.instruments import Side
+from recon.simulator.orders import Status
+from recon.simulator.plan import AccountPlan, GatewayPlan, Plan
+from recon.simulator.rest_habits import Arrays, Grouping, RestHabits, Trouble
+from recon.simulator.stamps import ticks
 
 #: Settlement window that the demonstration tells the engine, in seconds.
 DEMO_WINDOW_SECONDS: Final = 1.0
@@ -38,6 +43,9 @@ _DEMO_RATE: Final = 1.6
 FUNDING_WITHIN: Final = 4
 #: Contracts are traded from here on, in seconds.
 _CONTRACTS_REST_SECONDS: Final = 1.5
+#: On the day of catching up, a gateway is lost for so many seconds, and these shares of the answers over REST are bad.
+_LOST_SECONDS: Final = 3.0
+_TROUBLES: Final = dict.fromkeys((Trouble.UNREACHABLE, Trouble.THROTTLED, Trouble.FAILING, Trouble.CUT), 0.05)
 
 
 def planting_stretch(duration: float, window: float) -> tuple[float, float]:
@@ -45,18 +53,22 @@ def planting_stretch(duration: float, window: float) -> tuple[float, float]:
     return duration * SETTLING_SHARE, duration - (JUDGED_WINDOWS * window + JUDGED_SECONDS)
 
 
+def _stretch(what: str, duration: float) -> tuple[float, float]:
+    first, last = planting_stretch(duration, DEMO_WINDOW_SECONDS)
+    if last - first < _MIN_STRETCH_SECONDS:
+        least = (_MIN_STRETCH_SECONDS + JUDGED_WINDOWS * DEMO_WINDOW_SECONDS + JUDGED_SECONDS) / (1 - SETTLING_SHARE)
+        raise SimulationError(
+            f"A {what} of {duration:g} s is too short for its faults to be judged; give it at least {least:.0f} s."
+        )
+    return first, last
+
+
 def demo_plan(seed: int, duration: float) -> Plan:
     """Return the demonstration: two gateways, six accounts, spot and derivatives, faults and benign oddities.
 
     Raises SimulationError when the day is too short for its faults to be judged.
     """
-    first, last = planting_stretch(duration, DEMO_WINDOW_SECONDS)
-    if last - first < _MIN_STRETCH_SECONDS:
-        least = (_MIN_STRETCH_SECONDS + JUDGED_WINDOWS * DEMO_WINDOW_SECONDS + JUDGED_SECONDS) / (1 - SETTLING_SHARE)
-        raise SimulationError(
-            f"A demonstration of {duration:g} s is too short for its faults to be judged; "
-            f"give it at least {least:.0f} s."
-        )
+    first, last = _stretch("demonstration", duration)
 
     def when(share: float) -> float:
         return first + share * (last - first)
@@ -178,14 +190,84 @@ def clean_plan(
     )
 
 
+def catch_up_plan(seed: int, duration: float) -> Plan:
+    """Return a day on which each of two gateways is lost for a while, and orders fill meanwhile.
+
+    An order that was known before fills, and another is born and finished while nobody can hear of it. Of `logged`
+    both are told over REST afterwards; `unlogged` has no order log, so that the second never is. Both answer badly
+    now and then. Raises SimulationError when the day is too short.
+    """
+    first, last = _stretch("day of catching up", duration)
+    lost_at = (first + last) / 2
+    return Plan(
+        name="catch_up",
+        seed=seed,
+        gateways=(_logged(seed, duration, lost_at), _unlogged(seed, duration, lost_at)),
+        duration=duration,
+        settlement_window=DEMO_WINDOW_SECONDS,
+    )
+
+
+def _logged(seed: int, duration: float, lost_at: float) -> GatewayPlan:
+    lost = _lost("KRAKEN/JOHN", "XBT/USD", lost_at)
+    return GatewayPlan(
+        name="logged",
+        seed=seed,
+        duration=duration,
+        contracts_rest=_CONTRACTS_REST_SECONDS,
+        accounts=(
+            kraken("KRAKEN/JOHN", _DEMO_RATE, CROSSING),
+            _born_meanwhile(binance("BINANCE", _DEMO_RATE, replace(CROSSING, early_reports=True)), "ETHUSDT", lost),
+            bitmex("BITMEX", _DEMO_RATE / 2, replace(CROSSING, digit_order_ids=True)),
+        ),
+        rest=RestHabits(arrays=Arrays.NESTED, ids_as_numbers=True, history_lag=0.5, troubles=_TROUBLES),
+        faults=(lost,),
+    )
+
+
+def _unlogged(seed: int, duration: float, lost_at: float) -> GatewayPlan:
+    lost = _lost("COINBASE/DESK", "BTC-USD", lost_at)
+    return GatewayPlan(
+        name="unlogged",
+        seed=seed,
+        duration=duration,
+        contracts_rest=_CONTRACTS_REST_SECONDS,
+        accounts=(
+            _born_meanwhile(coinbase("COINBASE/DESK", _DEMO_RATE, CROSSING), "ETH-USD", lost),
+            deribit("DERIBIT", _DEMO_RATE / 2, replace(CROSSING, polled_every=1.0)),
+        ),
+        rest=RestHabits(history=False, orders=Grouping.GROUPED, troubles=_TROUBLES),
+        faults=(lost,),
+    )
+
+
+def _lost(account: str, symbol: str, at: float) -> Fault:
+    return Fault(kind=FaultKind.DISCONNECT_WITH_FILLS, after=at, account=account, symbol=symbol, lasting=_LOST_SECONDS)
+
+
+def _born_meanwhile(account: AccountPlan, symbol: str, lost: Fault) -> AccountPlan:
+    """Let an order be placed and filled while the connection is lost."""
+    each = next(each for each in account.instruments if each.symbol == symbol)
+    lot = next(flow.lot for flow in account.streams if flow.symbol == symbol)
+    fill = Step(status=Status.FILLED, pause=ticks(_LOST_SECONDS / 4), amount=lot, price=each.price)
+    script = resting(symbol, Side.BUY, each.price, fill, fault=lost)
+    return replace(account, scripted=(*account.scripted, (lost.after + _LOST_SECONDS / 4, script)))
+
+
 PLANS: Final[Mapping[str, Callable[[int, float], Plan]]] = {
     "demo": demo_plan,
     "clean": lambda seed, duration: clean_plan(seed, duration=duration),
+    "catch_up": catch_up_plan,
 }
 
 
+def _recovery(gateway: GatewayPlan) -> dict[str, object]:
+    rest = gateway.rest
+    return {"enabled": rest is not None, "history": rest is not None and rest.history, "cross_check": "0s"}
+
+
 def plan_settings(plan: Plan, urls: Mapping[str, str], *, api_key: str | None = None) -> dict[str, object]:
-    """Return the engine's settings for a plan, shaped like the TOML: urls, aliases, terms, schedules."""
+    """Return the engine's settings for a plan, shaped like the TOML: urls, recovery, aliases, terms, schedules."""
     gateways: dict[str, object] = {}
     for gateway in plan.gateways:
         accounts: dict[str, object] = {}
@@ -202,7 +284,11 @@ def plan_settings(plan: Plan, urls: Mapping[str, str], *, api_key: str | None = 
                 known["funding"] = {"every": f"{account.funding_every:g}s", "within": within}
             if known:
                 accounts[account.account] = known
-        entry: dict[str, object] = {"urls": [urls[gateway.name]], "accounts": accounts}
+        entry: dict[str, object] = {
+            "urls": [urls[gateway.name]],
+            "accounts": accounts,
+            "recovery": _recovery(gateway),
+        }
         if api_key is not None:
             entry["auth"] = {"method": "header", "api_key": api_key}
         gateways[gateway.name] = entry

@@ -1,8 +1,8 @@
-"""Gateways on real sockets: a thin Trio WebSocket server around the pure day.
+"""Gateways on real sockets: a thin Trio server around the pure day, with WebSocket and REST on one port.
 
 Simulated time is real time: a day begins when the gateway's first client connects, and goes by the monotonic
-clock from there. Clients are many; each has a bounded queue of its own, and one that does not keep up is
-dropped.
+clock from there; REST before it answers 503. Clients are many; each has a bounded queue of its own, and one that does
+not keep up is dropped.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import structlog
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 from wsproto.utilities import LocalProtocolError
 
 from recon.errors import SimulationError
 from recon.simulator.day import Gateway
+from recon.simulator.http import Headers, Request, Rewound, read_head, serve_http, wants_websocket
 from recon.simulator.outgoing import Control, ControlKind, Outgoing
 from recon.simulator.plan import GatewayPlan, Plan
+from recon.simulator.rest import PLACEHOLDER_KEY, PROBES, RestAnswer, RestDesk, health, said
 from recon.simulator.stamps import to_datetime
 from recon.simulator.truth import TruthFile
 from recon.simulator.wire import answer
@@ -102,6 +104,7 @@ class _Day:
     """A day that has begun, and its clock: the time then, and the monotonic seconds then."""
 
     gateway: Gateway
+    desk: RestDesk
     start: datetime
     began: float
 
@@ -143,7 +146,9 @@ class GatewayServer:
         if self._day is None:
             start = self._now()
             planted = None if self._truth is None else self._truth.planted
-            self._day = _Day(Gateway(self._plan, start, planted), start, trio.current_time())
+            gateway = Gateway(self._plan, start, planted)
+            desk = RestDesk(gateway, self._plan.rest, apikey=self._api_key or PLACEHOLDER_KEY)
+            self._day = _Day(gateway, desk, start, trio.current_time())
             if self._truth is not None:
                 self._truth.started(self._plan.name, start, to_datetime(self._day.gateway.ends_at))
             self._began.set()
@@ -184,11 +189,18 @@ class GatewayServer:
                     await trio.aclose_forcefully(stream)
 
     async def _welcome(self, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+        with trio.move_on_after(HANDSHAKE_SECONDS) as knocking:
+            head = await read_head(stream)
+        if knocking.cancelled_caught or not head:
+            return
+        if not wants_websocket(head):
+            await serve_http(Rewound(stream, head), self._answer)
+            return
         with trio.move_on_after(HANDSHAKE_SECONDS) as upgrade:
-            request = await wrap_server_stream(nursery, stream, max_message_size=MAX_REQUEST_BYTES)
+            request = await wrap_server_stream(nursery, Rewound(stream, head), max_message_size=MAX_REQUEST_BYTES)
         if upgrade.cancelled_caught:
             return
-        if not self._is_authorised(request):
+        if not self._is_authorised(request.headers, request.path):
             await request.reject(401, body=b"Invalid API key")
             return
         while self._day is not None and self._day.gateway.muted:  # a hanging process does not answer upgrades
@@ -197,6 +209,16 @@ class GatewayServer:
             await request.reject(503, body=b"Not running")
             return
         await self._attend(await request.accept(), stream, nursery)
+
+    async def _answer(self, request: Request) -> RestAnswer:
+        """Answer over REST; probes carry no key, and find a gateway ready whose day has not begun."""
+        path = urlsplit(request.target).path
+        if path not in PROBES and not self._is_authorised(request.headers, request.target):
+            return said(401, "Invalid API key")
+        if self._day is None:
+            return health(path, ready=True) or said(503, "The day has not begun: nobody has connected yet.")
+        self._pass_on(self._day.advance())
+        return self._day.desk.answer(request.method, request.target)
 
     async def _attend(self, socket: WebSocketConnection, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
         client = _Client(socket, stream, nursery.cancel_scope)
@@ -218,11 +240,11 @@ class GatewayServer:
                 self._clients.remove(client)
                 gateway.disconnect()
 
-    def _is_authorised(self, request: WebSocketRequest) -> bool:
+    def _is_authorised(self, sent: Headers, target: str) -> bool:
         if self._api_key is None:
             return True
-        headers = [value for name, value in request.headers if name.lower() == b"x-coinapi-key"]
-        query = parse_qs(urlsplit(request.path).query).get("apikey", [])
+        headers = [value for name, value in sent if name.lower() == b"x-coinapi-key"]
+        query = parse_qs(urlsplit(target).query).get("apikey", [])
         given = [*headers, *(each.encode() for each in query)]
         wanted = self._api_key.encode()
         return any(hmac.compare_digest(each, wanted) for each in given)
@@ -274,8 +296,8 @@ async def serve(
 ) -> None:
     """Serve a plan's gateways, on what `listen` has opened, until cancelled.
 
-    With `api_key` set, an upgrade needs it in the header `X-CoinAPI-Key` or the query parameter `apikey`, and gets
-    401 without.
+    With `api_key` set, upgrades and REST requests need it in the header `X-CoinAPI-Key` or the query parameter
+    `apikey`, and get 401 without; probes of health need none.
     """
     # The library logs the resource of each request, query and all, at DEBUG.
     logging.getLogger("trio-websocket").setLevel(logging.WARNING)

@@ -19,7 +19,8 @@ from tests.cli.conftest import Recon
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
-    "run demo migrate check-config status positions balances breaks events rebuild verify simulate".split()  # noqa: SIM905
+    *"run demo migrate check-config status positions balances breaks events rebuild verify simulate".split(),  # noqa: SIM905
+    *("firm", "coverage"),
 )
 GROUPS = ("break", "order", "rules")
 

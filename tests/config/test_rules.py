@@ -10,6 +10,7 @@ import pytest
 
 from recon.books import rules as books
 from recon.config import load_settings, rules_document
+from recon.config.rule_files import load_rules
 from recon.errors import ConfigError
 
 TEXT = """
@@ -53,6 +54,7 @@ OURS = {
     "material_usd": "10000",
     "cutoff_minute": 0,
     "business_days": [0, 1, 2, 3, 4, 5, 6],
+    "venue_account": None,
 }
 
 PEOPLE = """
@@ -142,7 +144,26 @@ def test_without_a_word_the_defaults_are_ours(tmp_path: Path) -> None:
         "trust_balance_manager": False,
         **OURS,
     }
-    assert books.parse(json.dumps(found).encode()) == books.Rules()
+    assert found["recovery"] == {"enabled": True, "history": True}
+    assert books.parse(json.dumps(found).encode()) == books.Rules(recovery=books.Recovery(enabled=True, history=True))
+
+
+def test_recovery_and_the_venue_s_own_name_of_an_account(tmp_path: Path) -> None:
+    found = json.loads(
+        document(
+            """
+            [gateways.g]
+            urls = ["ws://h/"]
+            recovery = { enabled = false, history = false }
+            [gateways.g.accounts."KRAKEN/JOHN"]
+            venue_account = "U-4711"
+            """,
+            tmp_path,
+        )
+    )
+    assert found["recovery"] == {"enabled": False, "history": False}
+    assert found["defaults"]["venue_account"] is None
+    assert books.parse(json.dumps(found).encode()).of("KRAKEN/JOHN").venue_account == "U-4711"
 
 
 def test_fees_funding_materiality_and_business_days(tmp_path: Path) -> None:
@@ -199,3 +220,10 @@ def test_an_unknown_gateway_is_refused(tmp_path: Path) -> None:
     path.write_text(TEXT)
     with pytest.raises(ConfigError, match="no gateway nowhere"):
         rules_document(load_settings(path, {}), "nowhere")
+
+
+def test_a_file_of_rules_names_no_account_for_all_either(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text('[accounts]\nvenue_account = "U-1"\n')
+    with pytest.raises(ConfigError, match="venue_account names one account"):
+        load_rules(path)

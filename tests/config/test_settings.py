@@ -325,6 +325,7 @@ def test_describe_tells_the_rest(tmp_path: Path) -> None:
         ("[accounts]\nbusiness_days = []\n", "accounts.business_days: List should have at least 1 item"),
         ('[accounts]\nbusiness_days = ["mon", "mon"]\n', "accounts.business_days: a day stands twice"),
         ('[accounts]\nbusiness_days = ["monday"]\n', "accounts.business_days.0: Input should be"),
+        ('[accounts]\nvenue_account = "U-1"\n', "accounts: venue_account names one account, so it cannot be a default"),
         ('[webhooks.w]\nurl = "https://h/"\n', "webhooks.w.secret: must be given"),
         ('[webhooks.w]\nurl = "https://h/"\nsecret = "whsec_d0-not-sh0w-me"\n', "must be base64"),
         ("[limits]\nbuffer_bytes = 1048576\n", "must hold at least one message"),
@@ -379,6 +380,76 @@ def test_contradictory_auth_is_refused(text: str, expected: str, tmp_path: Path)
     message = refused(AUTH + text, tmp_path)
     assert expected in message
     assert message.startswith(f"{tmp_path / 'recon.toml'}: gateways.g.auth")
+
+
+MANAGED = '[gateways.g]\nurls = "managed"\nauth = { method = "header", api_key = "d0-not-sh0w-me" }\n'
+CLOUD = MANAGED + "[gateways.g.managed]\n"
+CERTIFIED = CLOUD.replace("header", "certificate")
+
+
+def test_the_managed_cloud_needs_a_key_and_has_defaults(tmp_path: Path) -> None:
+    settings = load(MANAGED, tmp_path)
+    gateway = settings.gateways["g"]
+    managed = gateway.managed
+    assert gateway.urls == []
+    assert managed is not None
+    assert managed.url == "https://ems-mgmt.coinapi.io/"
+    assert (managed.locations, managed.exchanges, managed.path) == ([], [], "/")
+    assert (managed.refresh, managed.certificate) == (timedelta(minutes=15), "memory")
+    assert managed.renew_before == timedelta(days=7)
+    shown = json.loads(json.dumps(describe(settings)))["gateways"]["g"]
+    assert shown["urls"] == "managed"
+    assert shown["managed"]["refresh"] == "15m"
+    assert load(GATEWAY, tmp_path).gateways["g"].managed is None
+
+
+def test_the_managed_cloud_with_a_certificate_kept_in_a_directory_beside_the_settings(tmp_path: Path) -> None:
+    text = CERTIFIED + (
+        'locations = ["b", "a"]\npath = "/ws"\nrefresh = "5m"\n'
+        'certificate = "file"\ncertificate_dir = "certs"\nrenew_before = "30d"\n'
+    )
+    managed = load(text, tmp_path).gateways["g"].managed
+    assert managed is not None
+    assert managed.certificate_dir == tmp_path / "certs"
+    assert managed.locations == ["b", "a"]
+
+
+def test_an_environment_can_move_a_gateway_into_the_managed_cloud(tmp_path: Path) -> None:
+    change = {"g": {"urls": "managed", "auth": {"method": "query", "api_key": SECRET}, "managed": {"refresh": "1m"}}}
+    managed = load(GATEWAY, tmp_path, RECON_GATEWAYS=json.dumps(change)).gateways["g"].managed
+    assert managed is not None
+    assert managed.refresh == timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[gateways.g]\nurls = "managed"\n', 'gateways.g.auth: urls = "managed" needs method'),
+        ('[gateways.g]\nurls = "manged"\n', "gateways.g.urls: Input should be a valid list"),
+        (
+            '[gateways.g]\nurls = "managed"\nauth = { method = "certificate" }\n',
+            'gateways.g.auth: method "certificate" with urls = "managed" needs api_key',
+        ),
+        (
+            MANAGED.replace('"header"', '"certificate", certificate_file = "bundle"'),
+            "gateways.g.auth: certificate_file contradicts",
+        ),
+        (GATEWAY + "managed = {}\n", "gateways.g.managed: contradicts urls"),
+        (CLOUD + 'url = "http://h/"\n', "gateways.g.managed.url: must begin with https://"),
+        (CLOUD + 'url = "https://h/?apikey=d0-not-sh0w-me"\n', "gateways.g.managed.url: must not hold credentials"),
+        (CLOUD + 'path = "ws"\n', 'gateways.g.managed.path: must be a path such as "/"'),
+        (CLOUD + 'path = "/?APIKEY=d0-not-sh0w-me"\n', "gateways.g.managed.path: must not hold credentials"),
+        (CLOUD + 'locations = ["a", "a"]\n', "gateways.g.managed.locations: a name stands twice"),
+        (CLOUD + 'refresh = "0s"\n', "gateways.g.managed.refresh: must be between 1s and 1d"),
+        (CLOUD + 'certificate = "memory"\n', 'gateways.g: managed: certificate contradicts auth method "header"'),
+        (CERTIFIED + 'certificate = "file"\n', 'gateways.g.managed: certificate = "file" needs certificate_dir'),
+        (CERTIFIED + 'certificate_dir = "x"\n', "gateways.g.managed: certificate_dir contradicts"),
+        (CERTIFIED + 'renew_before = "0s"\n', "gateways.g.managed.renew_before: must be more than nothing"),
+    ],
+)
+def test_a_contradictory_managed_cloud_is_refused(text: str, expected: str, tmp_path: Path) -> None:
+    _write_credentials(tmp_path)
+    assert expected in refused(text, tmp_path)
 
 
 def _write_credentials(place: Path) -> None:

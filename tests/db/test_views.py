@@ -36,8 +36,16 @@ PUBLIC = {
     "breaks": "id case_id gateway account unit_kind unit cause certainty state amount amount_usd opened_at closed_at"
     " after_seq until_seq occurrences",
     "findings": "gateway account seq kind about message",
-    "coverage": "gateway account from_seq until_seq from_time until_time state reason",
+    "coverage": "gateway account from_seq until_seq from_time until_time state reason recovery lasted",
     "gateways": "name state session connected_at last_event_at head_seq projected_seq lag_events",
+    "accounts": "gateway account state reason last_alive_at clock_skew since open_orders_unaccounted"
+    " unaccounted_orders venue_account catch_up",
+    "catch_ups": "gateway account from_seq until_seq from_time until_time lasted reason state history outcome"
+    " open_questions requests orders_settled orders_found fills_found ended_seq ended_at took",
+    "firm_balances": "asset asset_coinapi balance balance_usd reported drift unexplained accounts same_account verdict"
+    " observed_at open_breaks",
+    "firm_positions": "symbol symbol_coinapi exchange quantity reported drift unexplained accounts same_account"
+    " verdict observed_at open_breaks",
 }
 PUBLIC["open_breaks"] = PUBLIC["breaks"]
 HOSTILE = (
@@ -210,7 +218,17 @@ def test_only_the_current_edition_is_shown(database: TestDatabase, analyst: Conn
     shown = {view: len(_rows(analyst, view)) for view in _views(analyst)}
     analyst.rollback()
     with create_engine(database.service_url, "tests", pooled=False).begin() as connection:
-        for table in ("editions", "units", "comparisons", "accounts", "orders", "fills", "entries", "coverage"):
+        for table in (
+            "editions",
+            "units",
+            "comparisons",
+            "accounts",
+            "orders",
+            "fills",
+            "entries",
+            "coverage",
+            "catch_ups",
+        ):
             columns = list(
                 connection.scalars(
                     text(

@@ -17,8 +17,8 @@ import trio
 import trustme
 from websockets.sync.server import ServerConnection
 
-from recon.ems.credentials import Credentials
-from recon.ems.gateway import Endpoint, GatewayStatus, consume, silence_libraries
+from recon.ems.credentials import Credentials, silence_libraries
+from recon.ems.gateway import Endpoint, GatewayStatus, consume
 from recon.errors import ConfigError
 from tests.ems.listening import Ears, listening
 from tests.ems.servers import BINARY, CLOSE, PING, TEXT, Gateway, RawPeer, frame, gateway, raw_gateway

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from recon.config import rules_document
-from recon.config.tables import AccountRules as AccountSettings
+from recon.config.accounts import AccountRules as AccountSettings
 from recon.config.tables import Gateway, Settings
 from recon.db.engine import create_engine
 from recon.errors import ProjectionError
@@ -79,9 +79,16 @@ def test_breaks_are_matched_by_id_else_by_unit_and_overlapping_origin() -> None:
 
 def test_rules_take_the_place_of_all_that_were_in_force_or_proposed() -> None:
     reading = under(b"{}")
-    for kind, payload in ((events.RULES, b"{}"), (events.RULES_PROPOSED, b"{}"), (events.TICK, b"old")):
+    new = b'{"recovery":{"enabled":false,"history":false}}'
+    for kind, payload in ((events.RULES, new), (events.RULES_PROPOSED, new), (events.TICK, b"old")):
         event = Event(1, moment(0), moment(0), kind, None, None, readable=True, payload=b"old")
         assert reading(event).event.payload == payload
+
+
+def test_whether_gaps_were_caught_up_with_is_what_it_was_whatever_the_other_rules_are() -> None:
+    old = b'{"recovery":{"enabled":true,"history":true}}'
+    event = Event(1, moment(0), moment(0), events.RULES, None, None, readable=True, payload=old)
+    assert under(b'{"recovery":{"enabled":false,"history":false}}')(event).event.payload == old
 
 
 @pytest.mark.postgres

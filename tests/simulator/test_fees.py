@@ -136,6 +136,7 @@ def test_the_engine_is_told_the_first_tier_or_nothing() -> None:
     assert told["gateways"] == {
         "sim": {
             "urls": ["ws://x/"],
+            "recovery": {"enabled": False, "history": False, "cross_check": "0s"},
             "accounts": {
                 "BINANCE": {
                     "fees": [{"maker": "-0.0001", "taker": "0.0005", "asset": "BNB"}],

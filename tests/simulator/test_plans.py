@@ -13,7 +13,15 @@ from recon.simulator.catalogue import binance
 from recon.simulator.faults import FaultKind
 from recon.simulator.habits import Habits
 from recon.simulator.load import FRAMES_PER_ORDER, load_frames, rendered_load
-from recon.simulator.plans import PLANS, clean_plan, demo_plan, demo_settings, plan_settings, planting_stretch
+from recon.simulator.plans import (
+    PLANS,
+    catch_up_plan,
+    clean_plan,
+    demo_plan,
+    demo_settings,
+    plan_settings,
+    planting_stretch,
+)
 from tests.simulator.watching import START, Message, Played, decoded, observations, played
 
 D = Decimal
@@ -98,6 +106,28 @@ def test_the_settings_of_the_demo_name_urls_aliases_and_terms() -> None:
 def test_settings_can_carry_the_key() -> None:
     settings: dict[str, Any] = plan_settings(clean_plan(1), {"sim": "ws://x/"}, api_key="k")
     assert settings["gateways"]["sim"]["auth"] == {"method": "header", "api_key": "k"}
+
+
+def test_settings_say_what_can_be_caught_up_with() -> None:
+    plan = catch_up_plan(1, 60.0)
+    gateways: dict[str, Any] = plan_settings(plan, {"logged": "ws://x/", "unlogged": "ws://y/"})["gateways"]  # type: ignore[assignment]
+    assert gateways["logged"]["recovery"] == {"enabled": True, "history": True, "cross_check": "0s"}
+    assert gateways["unlogged"]["recovery"] == {"enabled": True, "history": False, "cross_check": "0s"}
+    assert demo_settings(7, [1, 2])["gateways"]["prod-eu"]["recovery"] == {  # type: ignore[index]
+        "enabled": False, "history": False, "cross_check": "0s",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_on_the_day_of_catching_up_only_what_rest_cannot_tell_must_be_flagged(seed: int) -> None:
+    logged, unlogged = (played(gateway, 63.0).gateway.truth for gateway in catch_up_plan(seed, 60.0).gateways)
+    assert {(each.account, each.recovered) for each in logged} == {("KRAKEN/JOHN", True), ("BINANCE", True)}
+    assert [(each.units, each.must_flag) for each in unlogged] == [(("ETH", "USD"), True), (("BTC", "USD"), False)]
+
+
+def test_a_day_of_catching_up_too_short_to_judge_is_refused() -> None:
+    with pytest.raises(SimulationError, match="day of catching up of 20 s"):
+        catch_up_plan(1, 20)
 
 
 def test_contracts_rest_at_the_beginning_of_the_demo() -> None:

@@ -1,0 +1,144 @@
+"""What decides for accounts: tolerances, units, contracts, fees, funding, and who may decide."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Final, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from recon.config.base import Table
+from recon.config.values import Amount, Duration, Name, PositiveAmount, Rate, TimeOfDay
+
+#: Longest settlement window that still means anything.
+MAX_SETTLEMENT_WINDOW: Final = timedelta(hours=1)
+#: Funding is paid on a grid that begins anew each day.
+_DAY: Final = timedelta(days=1)
+
+
+class Tolerance(Table):
+    """What may differ; a key left out is inherited, in the end 0 (semantics 6)."""
+
+    absolute: Amount | None = None
+    relative: Annotated[Amount, Field(le=1)] | None = None
+    usd: Amount | None = None
+
+
+class UnitRules(Table):
+    """Rules for one unit of an account."""
+
+    tolerance: Tolerance | None = None
+    quantum: PositiveAmount | None = None
+
+
+class ContractTerms(Table):
+    """Terms of one derivative; while one is missing, its balances are unmodelled (semantics 3.5)."""
+
+    multiplier: PositiveAmount | None = None
+    kind: Literal["linear", "inverse", "premium"] | None = None
+    settlement_asset: Name | None = None
+    realised: Literal["close", "daily", "continuous"] | None = None
+    realised_at: TimeOfDay | None = None
+    method: Literal["average", "fifo"] | None = None
+    balance_includes_unrealised: bool | None = None
+    order_unit: Name | None = None
+    position_unit: Name | None = None
+
+
+class FeeRule(Table):
+    """One line of a venue's fee schedule; the first line that matches a fill holds, so general lines come last."""
+
+    symbol: Name | None = None
+    instrument: Literal["SPOT", "PERPETUAL", "FUTURES", "OPTION"] | None = None
+    maker: Rate | None = None
+    taker: Rate | None = None
+    #: Where the fee is taken: quote, base, received (base of a purchase, quote of a sale), or a balance row's code.
+    asset: Name = "quote"
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.maker is None and self.taker is None:
+            raise ValueError("a line of fees needs maker, taker or both")
+        return self
+
+
+class Funding(Table):
+    """When a venue pays funding: every so often from midnight UTC on, and how late it may come. Inherited whole."""
+
+    every: Duration = timedelta(hours=8)
+    within: Duration = timedelta(minutes=15)
+
+    @model_validator(mode="after")
+    def _is_a_grid(self) -> Self:
+        if not timedelta() < self.every <= _DAY or _DAY % self.every:
+            raise ValueError("every must divide a day evenly: 1h, 4h, 8h, …")
+        if not timedelta() < self.within < self.every:
+            raise ValueError("within must be more than nothing and less than every")
+        return self
+
+
+Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class AccountRules(Table):
+    """What decides for an account; a key left out is taken from `[accounts]`, then from recon's defaults."""
+
+    settlement_window: Duration | None = None
+    tolerance: Tolerance | None = None
+    assets: dict[Name, Name] = Field(default_factory=dict)
+    pools: list[list[Name]] | None = None
+    units: dict[Name, UnitRules] = Field(default_factory=dict)
+    contracts: dict[Name, ContractTerms] = Field(default_factory=dict)
+    position_mode: Literal["hedge", "one_way"] | None = None
+    trust_balance_manager: bool | None = None
+    fees: list[FeeRule] | None = None
+    learn_fees_up_to: Annotated[Amount, Field(le=1)] | None = None
+    funding: Funding | None = None
+    material_usd: Amount | None = None
+    cutoff: TimeOfDay | None = None
+    business_days: Annotated[list[Weekday], Field(min_length=1)] | None = None
+    #: The venue's own name of the account: where two gateways name the same one, it counts once in the firm's totals.
+    venue_account: Name | None = None
+
+    @field_validator("settlement_window")
+    @classmethod
+    def _is_a_window(cls, window: timedelta | None) -> timedelta | None:
+        if window is not None and not timedelta() < window <= MAX_SETTLEMENT_WINDOW:
+            raise ValueError("must be more than nothing and at most 1h")
+        return window
+
+    @field_validator("pools")
+    @classmethod
+    def _share_no_member(cls, pools: list[list[str]] | None) -> list[list[str]] | None:
+        members = [code for pool in pools or [] for code in pool]
+        if any(len(pool) < 2 for pool in pools or []):
+            raise ValueError("a pool needs at least two codes")
+        if len(members) != len(set(members)):
+            raise ValueError("a code may stand in one pool, once")
+        return pools
+
+    @field_validator("fees")
+    @classmethod
+    def _can_all_match(cls, fees: list[FeeRule] | None) -> list[FeeRule] | None:
+        for index, rule in enumerate(fees or []):
+            for earlier in (fees or [])[:index]:
+                if earlier.symbol in {None, rule.symbol} and earlier.instrument in {None, rule.instrument}:
+                    raise ValueError(f"line {index + 1} never holds: an earlier one matches all that it does")
+        return fees
+
+    @field_validator("business_days")
+    @classmethod
+    def _are_days(cls, days: list[Weekday] | None) -> list[Weekday] | None:
+        if days is not None and len(days) != len(set(days)):
+            raise ValueError("a day stands twice")
+        return days
+
+
+def _names_no_account(rules: AccountRules) -> AccountRules:
+    if rules.venue_account is not None:
+        raise ValueError("venue_account names one account, so it cannot be a default for all; give it to that account")
+    return rules
+
+
+#: What `[accounts]` holds: the defaults for all.
+DefaultRules = Annotated[AccountRules, AfterValidator(_names_no_account)]

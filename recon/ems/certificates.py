@@ -1,0 +1,153 @@
+"""Client certificates as the managed cloud gives them (protocol section 12), and where one is kept.
+
+`/v1/certificate/pem` answers three PEM blocks: public key, private key, certificate. TLS libraries do not take that
+order as a chain, so the blocks are told apart by their labels. When a certificate ends, and whether a key fits it, is
+read with `cryptography`: the standard library's only reader of a leaf certificate is private
+(`ssl._ssl._test_decode_cert`), and `SSLContext.get_ca_certs` tells of authorities alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from recon.errors import ConfigError, GatewayError
+
+#: Bytes of the largest PEM text taken.
+MAX_PEM_BYTES: Final = 1024 * 1024
+#: Renewal begins at the latest when this part of a certificate's life is left, however long before it is asked for.
+LATEST_SHARE: Final = 3
+
+_PEM_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
+_PRIVATE_MODE: Final = 0o600
+_PRIVATE_DIRECTORY: Final = 0o700
+_OTHERS: Final = 0o077
+
+
+@dataclass(frozen=True, repr=False, slots=True)
+class ClientCertificate:
+    """A certificate with its private key; `pem` holds both and is secret, so the repr leaves it out."""
+
+    pem: str
+    subject: str
+    issuer: str
+    serial: int
+    begins: datetime
+    ends: datetime
+
+    def __repr__(self) -> str:
+        return f"ClientCertificate(subject={self.subject!r}, ends={self.ends.isoformat()})"
+
+    def due(self, renew_before: timedelta) -> datetime:
+        """Return when it should be renewed: so long before its end, but not in the first two thirds of its life."""
+        return self.ends - min(renew_before, (self.ends - self.begins) / LATEST_SHARE)
+
+    def validity(self, at: datetime) -> str:
+        """Tell in a word whether it holds at a time: `valid`, `expired` or `not yet valid`."""
+        if at >= self.ends:
+            return "expired"
+        return "valid" if at >= self.begins else "not yet valid"
+
+
+def pem_blocks(text: str) -> list[tuple[str, str]]:
+    """Split a PEM text into (label, block), in its order; what stands between blocks is left out."""
+    return [(match[1], match[0]) for match in _PEM_BLOCK.finditer(text)]
+
+
+def read_certificate(text: str, source: str) -> ClientCertificate:
+    """Find the private key, the certificate that fits it, and its chain, whatever their order.
+
+    Errors: GatewayError, which names the source and never repeats what it gave.
+    """
+    blocks = pem_blocks(text)
+    keys = [block for label, block in blocks if label.endswith("PRIVATE KEY")]
+    certificates = [block for label, block in blocks if label == "CERTIFICATE"]
+    if len(keys) != 1 or not certificates:
+        raise GatewayError(
+            f"{source} must give one private key and a certificate in PEM form; "
+            f"it gave {len(keys)} private keys and {len(certificates)} certificates"
+        )
+    try:
+        own = _spki(load_pem_private_key(keys[0].encode(), None).public_key())
+        parsed = [(x509.load_pem_x509_certificate(block.encode()), block) for block in certificates]
+        fitting = [(known, block) for known, block in parsed if _spki(known.public_key()) == own]
+        if not fitting:
+            raise GatewayError(f"{source} gave a private key that fits none of its certificates")
+        leaf, first = fitting[0]
+        chain = [block for _, block in parsed if block != first]
+        return ClientCertificate(
+            pem="\n".join([keys[0], first, *chain, ""]),
+            subject=leaf.subject.rfc4514_string(),
+            issuer=leaf.issuer.rfc4514_string(),
+            serial=leaf.serial_number,
+            begins=leaf.not_valid_before_utc,
+            ends=leaf.not_valid_after_utc,
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # From None: the library's message may quote what it read.
+        raise GatewayError(f"{source} gave a private key or certificate that cannot be read") from None
+
+
+def _spki(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def certificate_path(directory: Path, gateway: str) -> Path:
+    """Return where a gateway's certificate is kept; a name that is no file name is written percent-encoded."""
+    return directory / f"{quote(gateway, safe='').replace('.', '%2E')}.pem"
+
+
+def load_kept(path: Path) -> ClientCertificate | None:
+    """Return the certificate that is kept in a file, None where there is none yet.
+
+    Errors: ConfigError where others may read it or it cannot be read, GatewayError where it holds none.
+    """
+    try:
+        with path.open("rb") as stream:
+            if os.fstat(stream.fileno()).st_mode & _OTHERS:
+                raise ConfigError(f"{path} holds a private key and can be read by others; remove it or chmod 600 it")
+            content = stream.read(MAX_PEM_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or 'unknown reason'}") from None
+    if len(content) > MAX_PEM_BYTES:
+        raise ConfigError(f"{path} is larger than {MAX_PEM_BYTES} bytes; it is not a PEM file")
+    return read_certificate(content.decode("utf-8", "replace"), str(path))
+
+
+def keep(path: Path, certificate: ClientCertificate) -> None:
+    """Write a certificate for the next start: whole or not at all, readable by its owner alone.
+
+    Errors: ConfigError where the directory is open to others, or cannot be written.
+    """
+    directory = path.parent
+    try:
+        directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        if directory.stat().st_mode & _OTHERS:
+            raise ConfigError(f"certificate_dir {directory} is open to others than its owner; chmod 700 it")
+        # mkstemp makes the file anew, of mode 0600.
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=directory)
+        beside = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as stream:
+                os.fchmod(handle, _PRIVATE_MODE)
+                stream.write(certificate.pem)
+                stream.flush()
+                os.fsync(handle)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"certificate_dir {directory} cannot be written: {error.strerror or 'unknown'}") from None

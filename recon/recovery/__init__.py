@@ -1,0 +1,1 @@
+"""Fetching what a gap hid: what to ask, and the agent that asks it."""

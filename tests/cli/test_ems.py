@@ -1,0 +1,355 @@
+"""`recon ems` against a cloud of our own, and against everything that can be wrong with a gateway."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.cli.conftest import Recon, Result
+from tests.ems.managed import KEY, Cloud, Site, managed_cloud, pem_of, server_context
+from tests.ems.servers import RawPeer, raw_gateway
+
+#: Parts of a key or a private key that must never be printed.
+SECRETS = (KEY, "PRIVATE KEY")
+
+Configured = Callable[..., Result]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with managed_cloud(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def ems(recon: Recon, monkeypatch: pytest.MonkeyPatch) -> Configured:
+    """Run `recon ems` with gateways that the environment names; no secret may come out."""
+
+    def run(gateways: dict[str, object], *arguments: str) -> Result:
+        monkeypatch.setenv("RECON_GATEWAYS", json.dumps(gateways))
+        result = recon("ems", *arguments)
+        for secret in SECRETS:
+            assert secret not in result.out
+            assert secret not in result.err
+        return result
+
+    return run
+
+
+def failed(result: Result) -> list[dict[str, str]]:
+    assert result.status == 1
+    document = result.json()
+    assert document["ok"] is False
+    return [step for step in document["steps"] if step["state"] == "failed"]
+
+
+def test_help_says_what_there_is(recon: Recon) -> None:
+    shown = recon("ems", "--help")
+    assert shown.status == 0
+    for command in ("locations", "endpoints", "certificate", "check"):
+        assert f"\n  {command} " in shown.out
+        assert recon("ems", command, "--help").status == 0
+    assert "..." not in shown.out.split("\n", 1)[1]
+
+
+# --- the managed cloud
+
+
+def test_locations_as_a_table_and_as_json(cloud: Cloud, ems: Configured) -> None:
+    given = {"g": cloud.settings(locations=["site-1"])}
+    result = ems(given, "locations")
+    assert result.status == 0
+    lines = [line.split() for line in result.out.splitlines()]
+    assert lines == [
+        ["gateway", "location_id", "region_name", "provider_name", "preferred"],
+        ["g", "site-0", "region-0", "test", "-"],
+        ["g", "site-1", "region-1", "test", "1"],
+    ]
+    assert [row["preferred"] for row in ems(given, "locations", "--json").json()] == [None, 1]
+
+
+def test_endpoints_of_the_cloud_and_of_the_settings(cloud: Cloud, ems: Configured) -> None:
+    cloud.endpoints.append({"exchange_id": "OLD", "location_id": "x", "endpoint_url": "http://plain.example.com/"})
+    given = {"g": cloud.settings(locations=["site-1"], path="/ws"), "own": {"urls": ["ws://a/", "ws://b/"]}}
+    rows = ems(given, "endpoints", "--json").json()
+    first, second = cloud.sites
+    assert rows == [
+        {
+            "gateway": "g",
+            "site": 0,
+            "url": f"{second.url}ws",
+            "location_id": ["site-1"],
+            "accounts": ["KRAKEN/JOHN", "BITSTAMP"],
+        },
+        {
+            "gateway": "g",
+            "site": 1,
+            "url": f"{first.url}ws",
+            "location_id": ["site-0"],
+            "accounts": ["KRAKEN/JOHN", "BITSTAMP"],
+        },
+        {
+            "gateway": "g",
+            "site": None,
+            "url": "not used: http://plain.example.com/",
+            "location_id": ["x"],
+            "accounts": ["OLD"],
+        },
+        {"gateway": "own", "site": 0, "url": "ws://a/"},
+        {"gateway": "own", "site": 1, "url": "ws://b/"},
+    ]
+    assert f"{second.url}ws" in ems(given, "endpoints", "--gateway", "g").out
+
+
+def test_no_endpoint_is_said_in_words(cloud: Cloud, ems: Configured) -> None:
+    cloud.endpoints = []
+    result = ems({"g": cloud.settings()}, "endpoints")
+    assert (result.status, result.out) == (0, "")
+    assert "until an account exists" in result.err
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "exit_status"),
+    [
+        (HTTPStatus.UNAUTHORIZED, "check auth.api_key", 5),
+        (HTTPStatus.FORBIDDEN, "not allowed to use the EMS managed cloud", 5),
+        (HTTPStatus.NOT_FOUND, "check managed.url", 5),
+        (HTTPStatus.MOVED_PERMANENTLY, "redirects are not followed", 5),
+    ],
+)
+def test_refusals_of_the_management_api_in_words(
+    cloud: Cloud, ems: Configured, status: HTTPStatus, expected: str, exit_status: int
+) -> None:
+    cloud.failing = status
+    cloud.failing_headers = {"Location": "/elsewhere"}
+    for command in ("locations", "endpoints", "certificate"):
+        result = ems({"g": cloud.settings()}, command)
+        assert result.status == exit_status
+        assert expected in result.err
+
+
+def test_gateways_that_are_not_managed_or_not_there(cloud: Cloud, ems: Configured) -> None:
+    given = {"own": {"urls": ["ws://a/"]}}
+    assert 'none says urls = "managed"' in ems(given, "locations").err
+    assert "own is not in the managed cloud" in ems(given, "locations", "--gateway", "own").err
+    result = ems(given, "check", "--gateway", "other")
+    assert result.status == 2
+    assert "there is no gateway other in the settings; there are own" in result.err
+
+
+# --- certificates
+
+
+def test_a_certificate_is_shown_without_its_key(cloud: Cloud, ems: Configured, tmp_path: Path) -> None:
+    row = ems({"g": cloud.settings()}, "certificate", "--json").json()[0]
+    assert "Testing cert" in row["subject"]
+    assert row["validity"] == "valid"
+    assert row["kept"] == "in memory; this one was fetched just now"
+    ends, renewed = (datetime.fromisoformat(row[key]) for key in ("ends", "renewed_from"))
+    assert ends - renewed == timedelta(days=7)
+
+    directory = tmp_path / "certs"
+    given = {"g": cloud.settings(certificate="file", certificate_dir=str(directory))}
+    assert "not yet in" in ems(given, "certificate").out
+    assert not directory.exists(), "looking keeps nothing"
+    directory.mkdir(mode=0o700)
+    (directory / "g.pem").write_text(pem_of(cloud.authority, ends=datetime.now(UTC) - timedelta(minutes=1)))
+    (directory / "g.pem").chmod(0o600)
+    row = ems(given, "certificate", "--json").json()[0]
+    assert (row["validity"], row["kept"]) == ("expired", str(directory / "g.pem"))
+
+
+def test_a_certificate_of_the_settings_and_none(cloud: Cloud, ems: Configured, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(cloud.pem)
+    given = {
+        "own": {"urls": ["wss://a/"], "auth": {"method": "certificate", "certificate_file": str(bundle)}},
+        "open": {"urls": ["ws://a/"]},
+    }
+    result = ems(given, "certificate")
+    assert result.status == 0
+    assert str(bundle) in result.out
+    assert "gateway open uses no client certificate" in result.err
+
+
+# --- check
+
+
+def test_all_is_well_with_a_managed_cloud(cloud: Cloud, ems: Configured) -> None:
+    result = ems({"g": cloud.settings()}, "check", "--json")
+    assert result.status == 0
+    document = result.json()
+    assert document["ok"] is True
+    sites = [site.url for site in cloud.sites]
+    per_site = ["name", "connect", "tls", "session", "messages", "clock", "rest"]
+    assert [(step["site"], step["step"], step["state"]) for step in document["steps"]] == [
+        (cloud.url, "managed cloud", "ok"),
+        *((site, step, "ok") for site in sites for step in per_site),
+    ]
+    assert [(row["site"], row["account"]) for row in document["accounts"]] == [
+        (site, name) for site in sites for name in ("BITSTAMP", "KRAKEN/JOHN")
+    ]
+    first = document["accounts"][0]
+    assert (first["orders"], first["balances"], first["positions"], first["symbols"]) == (0, 1, 0, 0)
+    assert first["heartbeats"] >= 2
+    assert abs(first["lag_ms"]) < 1000
+
+
+def test_a_line_a_step_for_people(cloud: Cloud, ems: Configured) -> None:
+    cloud.list_sites(cloud.sites[0])
+    result = ems({"g": cloud.settings()}, "check")
+    assert result.status == 0
+    lines = result.out.splitlines()
+    assert [line.split()[2:4] for line in lines[2:6]] == [
+        ["name", "ok"],
+        ["connect", "ok"],
+        ["tls", "ok"],
+        ["session", "ok"],
+    ]
+    assert "all is well" in result.err
+
+
+def test_a_gateway_of_one_s_own_and_its_health(ems: Configured) -> None:
+    site = Site(None, ("KRAKEN/JOHN",), None)
+    site.rest["/health/live"] = (200, {})
+    site.rest["/health/ready"] = (503, {})
+    site.clock_ahead = timedelta(seconds=5)
+    site.start()
+    try:
+        result = ems({"own": {"urls": [site.url]}}, "check", "--json")
+    finally:
+        site.stop()
+    assert result.status == 0, "a hint is no failure"
+    steps = {(step["step"], step["state"]): step["detail"] for step in result.json()["steps"]}
+    assert steps["health", "ok"] == "/health/live: HTTP 200"
+    assert steps["health", "hint"] == "/health/ready: HTTP 503"
+    assert "ahead of ours; check the time service (NTP)" in steps["clock", "hint"]
+    assert ("tls", "ok") not in steps
+
+
+def test_the_last_site_that_fails_makes_the_whole_fail(cloud: Cloud, ems: Configured) -> None:
+    cloud.sites[1].stop()
+    steps = failed(ems({"g": cloud.settings()}, "check", "--json", "--seconds", "3"))
+    assert [(step["site"], step["step"]) for step in steps] == [(cloud.sites[1].url, "connect")]
+    assert "check host and port, and that the gateway runs" in steps[0]["detail"]
+
+
+def test_silence_is_told_after_its_bound(cloud: Cloud, ems: Configured) -> None:
+    cloud.sites[0].silent = True
+    cloud.list_sites(cloud.sites[0])
+    steps = failed(ems({"g": cloud.settings()}, "check", "--json", "--seconds", "1"))
+    assert [step["step"] for step in steps] == ["messages"]
+    assert "nothing came in 1 s" in steps[0]["detail"]
+
+
+def test_another_path_and_refused_credentials(tmp_path: Path, ems: Configured) -> None:
+    with managed_cloud(tmp_path, certificates=False, sites=1) as cloud:
+        auth = {"method": "header", "api_key": KEY, "ca_file": str(cloud.ca_file)}
+        steps = failed(ems({"g": cloud.settings(path="/ws") | {"auth": auth}}, "check", "--json"))
+        assert [step["step"] for step in steps] == ["session"]
+        assert "check managed.path" in steps[0]["detail"]
+
+        cloud.sites[0].key = "another"
+        steps = failed(ems({"g": cloud.settings() | {"auth": auth}}, "check", "--json"))
+        assert [step["step"] for step in steps] == ["session", "rest"]
+        assert "HTTP 401" in steps[0]["detail"]
+        assert "check auth.method and auth.api_key" in steps[0]["detail"]
+
+
+def test_rest_that_is_elsewhere(cloud: Cloud, ems: Configured) -> None:
+    cloud.sites[0].rest = {}
+    cloud.list_sites(cloud.sites[0])
+    steps = failed(ems({"g": cloud.settings()}, "check", "--json"))
+    assert [step["step"] for step in steps] == ["rest"]
+    assert "set rest_url" in steps[0]["detail"]
+
+
+def test_a_management_api_that_fails_is_one_step(cloud: Cloud, ems: Configured) -> None:
+    cloud.endpoints = []
+    steps = failed(ems({"g": cloud.settings()}, "check", "--json"))
+    assert [step["step"] for step in steps] == ["managed cloud"]
+    assert "add an exchange account" in steps[0]["detail"]
+
+
+def test_a_management_api_that_is_down_leaves_json_alone_on_stdout(cloud: Cloud, ems: Configured) -> None:
+    cloud.failing = HTTPStatus.BAD_GATEWAY
+    steps = failed(ems({"g": cloud.settings()}, "check", "--json"))
+    assert "HTTP 502" in steps[0]["detail"]
+
+
+def test_a_name_that_does_not_resolve(ems: Configured) -> None:
+    steps = failed(ems({"g": {"urls": ["wss://gateway.invalid/"]}}, "check", "--json"))
+    assert [step["step"] for step in steps] == ["name"]
+    assert "check the host name and the DNS" in steps[0]["detail"]
+
+
+def _of(issued: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issued.configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize(
+    ("context", "trusted", "step", "expected"),
+    [
+        (lambda ca: server_context(ca, clients=False), False, "tls", "set auth.ca_file"),
+        (lambda ca: _of(ca.issue_cert("elsewhere.example.com")), True, "tls", "use the host name it is for"),
+        (
+            lambda ca: _of(
+                ca.issue_cert(
+                    "localhost", not_after=datetime(2020, 1, 2, tzinfo=UTC), not_before=datetime(2020, 1, 1, tzinfo=UTC)
+                )
+            ),
+            True,
+            "tls",
+            "has expired",
+        ),
+        (lambda ca: server_context(ca, clients=True), True, "session", 'set auth.method = "certificate"'),
+    ],
+)
+def test_what_can_be_wrong_with_tls(
+    tmp_path: Path,
+    ems: Configured,
+    context: Callable[[trustme.CA], ssl.SSLContext],
+    trusted: bool,
+    step: str,
+    expected: str,
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    site = Site(context(authority), ("A",), None)
+    site.start()
+    auth = {"ca_file": str(tmp_path / "ca.pem")} if trusted else {}
+    try:
+        steps = failed(ems({"g": {"urls": [site.url], "auth": auth}}, "check", "--json", "--seconds", "2"))
+    finally:
+        site.stop()
+    assert steps[0]["step"] == step
+    assert expected in steps[0]["detail"]
+
+
+def test_a_server_that_is_no_gateway(ems: Configured) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.stream.recv(65536)
+        peer.stream.sendall(b"SSH-2.0-x\r\n\r\n")
+
+    with raw_gateway(script) as url:
+        steps = failed(ems({"g": {"urls": [url]}}, "check", "--json", "--seconds", "1"))
+    assert steps[0]["step"] == "session"
+    assert "no EMS gateway" in steps[0]["detail"]
+
+
+def test_a_port_where_nobody_listens(ems: Configured) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    steps = failed(ems({"g": {"urls": [f"ws://127.0.0.1:{port}/"]}}, "check", "--json"))
+    assert [step["step"] for step in steps] == ["connect"]
+    assert "Connection refused" in steps[0]["detail"]
