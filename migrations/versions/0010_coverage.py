@@ -172,7 +172,8 @@ CROSS JOIN LATERAL (
            CASE WHEN o.reported IS NOT NULL THEN u.fills - o.cut_fills END AS in_flight,
            CASE WHEN a.account IS NULL THEN 'nothing is known of the account'
                 WHEN a.state NOT IN ('covered', 'unresolved') THEN a.state || coalesce(', ' || a.reason, '')
-                WHEN u.withheld THEN 'an order of this unit is not accounted for, or its cash is not known'
+                WHEN u.withheld THEN 'an order of this unit is not accounted for, its cash is not known, '
+                    'or nothing was told of the unit since the gap'
                 WHEN a.last_alive_at IS NULL THEN 'no sign of life yet'
                 WHEN a.last_alive_at < now() - interval '30 seconds' THEN 'no sign of life for more than 30 s'
            END AS stale

@@ -85,6 +85,8 @@ class Account(msgspec.Struct, gc=False):
     lost: CatchUp | None = None
     #: What could not be read over REST for that stretch: orders, balances or positions, and why.
     unread: dict[str, str] = {}
+    #: Log position of the last answer that brought fills.
+    fetched_seq: int = 0
     history_us: int = 0
     #: The end of the last stretch, while the order log around it is to be read once more: it may lag.
     look_again_us: int | None = None

@@ -68,7 +68,9 @@ def take_answer(book: Book, answered: Answered, at: Moment) -> None:
         _note_failure(book, answered, about, at)
     elif ask.what == "history" and ask.from_us is not None and ask.until_us is not None:
         for account in about:
-            gaps.read_history(book, account, ask.from_us, min(ask.until_us, at.us))
+            # The order log is dated by the EMS's clock: what was read of it is less by ours.
+            from_us, until_us = ask.from_us + max(account.skew_us, 0), ask.until_us - max(-account.skew_us, 0)
+            gaps.read_history(book, account, from_us, min(until_us, at.us))
     elif ask.what in gaps.LISTS:
         for account in about:
             gaps.read(book, account, ask.what, None)
@@ -111,10 +113,9 @@ def _note_failure(book: Book, answered: Answered, about: list[Account], at: Mome
 
 def _count(book: Book, account: Account, missing: int, at: Moment) -> None:
     orders = [order for order in book.changes.orders.values() if order.account == account.name]
-    gaps.count(
-        book,
-        account,
-        settled=max(missing - len(account.unaccounted), 0),
-        found=sum(order.first_seq == at.seq for order in orders),
-        fills=sum(fill.seq == at.seq and fill.order.account == account.name for fill in book.changes.fills),
-    )
+    fills = sum(fill.seq == at.seq and fill.order.account == account.name for fill in book.changes.fills)
+    if fills:
+        account.fetched_seq = at.seq
+        book.touch(account)
+    settled, found = max(missing - len(account.unaccounted), 0), sum(order.first_seq == at.seq for order in orders)
+    gaps.count(book, account, settled=settled, found=found, fills=fills)

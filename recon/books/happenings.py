@@ -59,7 +59,8 @@ def session_closed(book: Book, session: str | None, reason: str, at: Moment) -> 
     if session != book.clock.session:
         return
     for account in book.accounts.values():
-        _gap(book, account, reason, at)
+        if account.state != "gap":
+            _gap(book, account, reason, at)
 
 
 def _gap(book: Book, account: Account, reason: str, at: Moment) -> None:

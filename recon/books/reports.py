@@ -23,9 +23,7 @@ from recon.books.orders import Order
 from recon.books.recent import Disagreement, with_disagreement, with_order
 from recon.books.units import Held
 from recon.ems.messages import FillRow, OrderReport
-from recon.ems.times import parse_time
 from recon.exact import ZERO, scale
-from recon.log.events import microseconds
 
 
 def take_report(

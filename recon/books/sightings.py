@@ -188,7 +188,7 @@ def _observe(
 def forget_told(book: Book, account: Account) -> None:
     """Withhold `agreed` from what an account holds until it is told of again: whoever speaks for it is another now."""
     for held in book.units_of(account.name):
-        if held.unit.value:
+        if held.unit.value != ZERO:
             withhold(book, held, UNTOLD, on=True)
 
 

@@ -45,6 +45,8 @@ class Fault(msgspec.Struct, frozen=True):
     planted_at: datetime
     ends_at: datetime | None
     must_flag: bool
+    #: What it hid is told over REST, so that nothing is left to flag.
+    recovered: bool = False
 
 
 class Opening(msgspec.Struct, frozen=True):

@@ -42,7 +42,7 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
         "alerts_received": summary.alerts_received,
         "alerts_refused": summary.alerts_refused,
     }
-    benign = [fault.kind for fault in score.benign]
+    benign = [f"{fault.kind} (fetched over REST)" if fault.recovered else fault.kind for fault in score.benign]
     if as_json:
         print_json({**figures, "planted": planted, "false_alarms": false_alarms, "benign": benign})
         return

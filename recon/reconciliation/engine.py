@@ -150,7 +150,9 @@ class Engine:
     def release(self, account: str, at: Moment) -> None:
         """Judge an account again, now that its books have what a gap hid: by the last report of each unit.
 
-        What was reported before is not judged any more: the books had not what it was to be held against.
+        What was reported before is not judged any more: the books had not what it was to be held against. A report
+        from before the last fill that was fetched is held against all that is booked; any other against the cuts of its
+        time.
         """
         for held in self.book.units_of(account):
             subject = self._subject(held, at)
@@ -160,7 +162,11 @@ class Engine:
             if latest is None:
                 self._mark(subject)
             else:
-                self._observe(subject, msgspec.structs.replace(latest, clock=at.clock))
+                # It counts as told now: what was looked for went on looking for nothing meanwhile.
+                comparison.observed_clock = at.clock
+                comparison.opening_since = None if comparison.opening_since is None else at.clock
+                late = latest.seq < subject.account.fetched_seq
+                self._observe(subject, msgspec.structs.replace(latest, clock=at.clock) if late else latest)
 
     def modelled(self, held: Held) -> None:
         """Take note that a unit stopped or started being modelled: the next report opens a cash book."""

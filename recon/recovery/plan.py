@@ -147,12 +147,17 @@ def history_span(situation: Situation, run: Run, now_us: int) -> tuple[int, int]
             continue
         lost = standing.lost
         if lost is not None and lost.until_us is not None and lost.history in {"wanted", "failed"}:
-            spans.append((standing.history_us, min(now_us, lost.until_us + MARGIN_US)))
+            spans.append(_by_both(standing, standing.history_us, min(now_us, lost.until_us + MARGIN_US)))
         elif run.why == "second look" and standing.look_again_us is not None:
-            spans.append((standing.look_again_us - MARGIN_US, standing.look_again_us + MARGIN_US))
+            spans.append(_by_both(standing, standing.look_again_us - MARGIN_US, standing.look_again_us + MARGIN_US))
     if not spans:
         return None
     return min(begin for begin, _ in spans), max(end for _, end in spans)
+
+
+def _by_both(standing: Standing, begin_us: int, end_us: int) -> tuple[int, int]:
+    """Widen a time to what it is by our clock and by the EMS's, which dates the order log."""
+    return begin_us - max(standing.skew_us, 0), end_us + max(-standing.skew_us, 0)
 
 
 def settled_us(situation: Situation, run: Run) -> int:

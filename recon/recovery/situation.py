@@ -20,6 +20,8 @@ class Standing(msgspec.Struct, frozen=True):
     missing: Mapping[str, Missing]
     history_us: int
     look_again_us: int | None
+    #: What is added to the EMS's times to have them by our clock.
+    skew_us: int = 0
 
 
 class Situation(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ def situation_of(book: Book, seq: int) -> Situation:
                 missing=account.unaccounted,
                 history_us=account.history_us,
                 look_again_us=account.look_again_us,
+                skew_us=account.skew_us,
             )
             for name, account in sorted(book.accounts.items())
         ),

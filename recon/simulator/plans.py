@@ -127,6 +127,7 @@ def _demo_america(seed: int, duration: float, when: Callable[[float], float]) ->
         seed=seed,
         duration=duration,
         contracts_rest=_CONTRACTS_REST_SECONDS,
+        rest=RestHabits(arrays=Arrays.NESTED, history_lag=0.5),
         accounts=(
             coinbase("COINBASE/DESK", _DEMO_RATE, replace(CROSSING, cash_quantum=Decimal("0.01"))),
             deribit("DERIBIT", _DEMO_RATE / 2, replace(CROSSING, polled_every=1.0, heartbeats=2)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from recon.books.rules import AccountRules, ContractTerms, Rules
 from recon.log import events
+from tests.books.asking import RECOVERING, Asking, history_row
+from tests.books.clocks import clock_of_ems
 from tests.books.desk import (
     ACCOUNT,
     BTC_USDT,
@@ -23,6 +26,7 @@ from tests.books.desk import (
     balance_row,
     is_readable,
     position_row,
+    stamp,
     steady,
     symbol_row,
 )
@@ -259,3 +263,153 @@ def test_an_id_that_looks_like_a_generation_is_an_order_of_its_own() -> None:
     )
     assert len(desk.book.orders) == 3
     assert desk.value("BTC") == D(17)
+
+
+#: How many fills an order has in all.
+MOST: Final = 3
+ACTS: Final = (
+    "fill",
+    "tell",
+    "tell old",
+    "open orders",
+    "no list",
+    "balances",
+    "gap",
+    "restart",
+    "silence",
+    "ask",
+    "log",
+)
+
+
+class _Reality:
+    """What truly happens to the orders of two accounts, told to a desk late, twice, in part, or not at all."""
+
+    def __init__(self, desk: Desk, ahead: timedelta) -> None:
+        self.desk = desk
+        self.ahead = ahead
+        self.filled = dict.fromkeys(((account, key) for account in (ACCOUNT, GOOD) for key in "ab"), 0)
+        self.session = 1
+        self.desk.open()
+        self.greet()
+        self.desk.wait(30)
+        began = self.desk.now + ahead
+        self.lives = {
+            (account, key): Life(key, [("1", "100"), ("2", "101"), ("1", "99")], began=began)
+            for account, key in self.filled
+        }
+        for each in self.filled:
+            self.tell(each, 0)
+
+    def report(self, order: tuple[str, str], count: int) -> Row:
+        return self.lives[order].report(count, exchange_id=order[0])
+
+    def tell(self, order: tuple[str, str], count: int) -> None:
+        self.desk.report(self.report(order, count))
+
+    def greet(self, guid: str = "g1") -> None:
+        """The beginning of a session, of both accounts, with what truly is."""
+        for account in (ACCOUNT, GOOD):
+            self.desk.info(guid, account=account)
+            self.desk.symbols(BTC_USDT, account=account)
+            self.listed(account)
+            self.balances(account)
+
+    def listed(self, account: str) -> None:
+        open_ = [each for each, count in self.filled.items() if each[0] == account and count < MOST]
+        rows = [self.report(each, self.filled[each]) for each in open_] if hasattr(self, "lives") else []
+        self.desk.orders(*rows, account=account)
+
+    def balances(self, account: str) -> None:
+        lives = [(self.lives[each], count) for each, count in self.filled.items() if each[0] == account and count]
+        bought = sum((life.filled(count) for life, count in lives), D(0))
+        paid = sum((life.cash(count) for life, count in lives), D(0))
+        self.desk.balances(balance_row("BTC", 10 + bought), balance_row("USDT", 10_000 - paid), account=account)
+
+    def act(self, act: str, order: tuple[str, str]) -> None:
+        desk, account = self.desk, order[0]
+        match act:
+            case "fill":
+                self.filled[order] = min(self.filled[order] + 1, MOST)
+            case "tell":
+                self.tell(order, self.filled[order])
+            case "tell old":
+                self.tell(order, self.filled[order] // 2)
+            case "open orders":
+                self.listed(account)
+            case "no list":
+                for kind in sorted(LISTS):
+                    desk.frame({"type": kind, "exchange_id": account} | ({"data": None} if order[1] == "a" else {}))
+            case "balances":
+                self.balances(account)
+            case "gap" | "restart":
+                self.session += 1
+                desk.close()
+                desk.open(f"s{self.session}", after=2)
+                self.greet(f"g{self.session if act == 'restart' else 1}")
+            case "silence":
+                desk.wait(12, silent=[account])
+            case _:
+                self.ask(act, order)
+
+    def ask(self, act: str, order: tuple[str, str]) -> None:
+        """REST answers with a state of before, or of now."""
+        row = self.report(order, self.filled[order] // 2 if order[1] == "a" else self.filled[order])
+        asking = Asking.__new__(Asking)
+        asking.desk, asking.name, asking.until = self.desk, "run", {}
+        self.desk.account = order[0]
+        if act == "ask":
+            asking.status(order[1], row)
+        else:
+            asking.history(history_row(row, created=stamp(self.desk.now + self.ahead)))
+        self.desk.account = ACCOUNT
+
+    def go(self, acts: list[tuple[str, tuple[str, str]]]) -> None:
+        desk = self.desk
+        for act, order in acts:
+            self.act(act, order)
+            for each, count in self.filled.items():
+                known = desk.book.orders[each[0], f"c:{each[1]}"]
+                assert known.booked == known.amount_filled <= self.lives[each].filled(count)
+                assert not known.terminal or count == MOST
+            for account in desk.book.accounts.values():
+                assert not account.observed or account.orders_session == account.balances_session == desk.session
+
+    def end(self) -> None:
+        """Everything is told at last; the books are true, and no break stays open."""
+        desk = self.desk
+        self.act("gap", (ACCOUNT, "a"))
+        for each, count in self.filled.items():
+            self.tell(each, count)
+        for account in (ACCOUNT, GOOD):
+            self.balances(account)
+        desk.wait(400)
+        for account in (ACCOUNT, GOOD):
+            self.balances(account)
+            mine = [(self.lives[each], count) for each, count in self.filled.items() if each[0] == account]
+            assert not desk.book.accounts[account].unaccounted
+            bought, paid = (
+                sum(life.filled(count) for life, count in mine),
+                sum(life.cash(count) for life, count in mine),
+            )
+            assert desk.unit("BTC", account=account).value == 10 + bought
+            assert desk.unit("USDT", account=account).value == 10_000 - paid
+        assert not desk.findings("amount_regression")
+        active = [known for comparison in desk.engine.comparisons.values() for known in comparison.breaks]
+        assert active == []
+
+
+@steady(150)
+@given(
+    st.sampled_from([-300, -20, 0, 20, 300]),
+    st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from([(a, k) for a in (ACCOUNT, GOOD) for k in "ab"]))),
+)
+def test_whatever_is_told_late_twice_or_not_the_books_end_true(
+    skew: int, acts: list[tuple[str, tuple[str, str]]]
+) -> None:
+    """Both accounts, each by its own snapshots: nothing is lost, nothing is booked twice, nothing closes in silence."""
+    desk = Desk(RECOVERING)
+    with clock_of_ems(desk, skew / 60) as ahead:
+        told = _Reality(desk, ahead)
+        told.go(acts)
+        told.end()

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
@@ -76,6 +76,8 @@ class GapDay:
     polled: float | None = None
     habits: Habits = CROSSING
     tail: float = TAIL_SECONDS
+    #: How far our clock is ahead of the EMS's and the venue's.
+    skew: float = 0.0
 
     def plan(self) -> Plan:
         plan = clean_plan(
@@ -116,7 +118,8 @@ class _Player:
     def __init__(self, day: GapDay, plan: GatewayPlan) -> None:
         self._day = day
         self.gateway = Gateway(plan, START)
-        self.log = MemoryLog(plan.name, START)
+        self._skew = timedelta(seconds=day.skew)
+        self.log = MemoryLog(plan.name, START + self._skew)
         self._desk = RestDesk(self.gateway, plan.rest)
         self._heartbeats = Heartbeats()
         self._session: Session | None = None
@@ -131,7 +134,10 @@ class _Player:
         return self._session is not None
 
     def _at(self) -> float:
-        return (self.log.now() - START).total_seconds()
+        return (self._ems_now() - START).total_seconds()
+
+    def _ems_now(self) -> datetime:
+        return self.log.now() - self._skew
 
     async def live(self, until: float) -> None:
         while (at := self._at()) < until:
@@ -154,7 +160,7 @@ class _Player:
 
     def pump(self) -> None:
         """Let the gateway live up to now; what it sends goes into the log."""
-        for outgoing in self.gateway.advance(self.log.now()):
+        for outgoing in self.gateway.advance(self._ems_now()):
             self._take(outgoing)
         if self._at() - self._last_tick >= (1.0 if self.log.fold.engine.restless else 10.0):
             self._last_tick = self._at()
@@ -164,7 +170,7 @@ class _Player:
         if isinstance(outgoing.payload, bytes):
             if self._session is not None:
                 at = (outgoing.at - START).total_seconds()
-                self._record(self._session.frame(outgoing.payload, outgoing.at, at))
+                self._record(self._session.frame(outgoing.payload, outgoing.at + self._skew, at))
         elif outgoing.payload.ends_connections and self._session is not None:
             end = self._session.closed(
                 self.log.now(), url="ws://sim/", site=0, reason="disconnected", code=None, detail=""
@@ -234,7 +240,7 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
     player.log.tell = recovery.see
     document = dict(rules_document(settings_of(plan), plan.gateways[0].name))
     document["recovery"] = {"enabled": True, "history": True}  # whether there is an order log is not known before
-    player.log.append(NewEvent(events.RULES, json.dumps(document).encode(), START))
+    player.log.append(NewEvent(events.RULES, json.dumps(document).encode(), player.log.now()))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(recovery.run)
         await player.live(day.duration + day.tail)

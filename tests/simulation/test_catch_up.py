@@ -6,6 +6,7 @@ order history, every order that nobody could recover lies in a stretch that says
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 import msgspec
@@ -57,6 +58,16 @@ def assert_is_bounded(played: Played) -> None:
 @pytest.mark.parametrize("seed", FAST)
 def test_after_catching_up_the_books_are_those_of_the_venue(seed: int) -> None:
     check(seed, history=True)
+
+
+@pytest.mark.parametrize("skew", [300.0, -300.0])
+@pytest.mark.parametrize("seed", [4, 9, 63])
+def test_clocks_that_differ_by_minutes_hide_no_order(seed: int, skew: float) -> None:
+    """The order history is dated by the EMS's clock, and asked for by what was measured of it."""
+    day = dataclasses.replace(random_day(seed), skew=skew)
+    played = play(day)
+    assert not problems(day, played)
+    assert not played.opened()
 
 
 @pytest.mark.parametrize("seed", FAST_WITHOUT)
