@@ -172,8 +172,7 @@ CROSS JOIN LATERAL (
            CASE WHEN o.reported IS NOT NULL THEN u.fills - o.cut_fills END AS in_flight,
            CASE WHEN a.account IS NULL THEN 'nothing is known of the account'
                 WHEN a.state NOT IN ('covered', 'unresolved') THEN a.state || coalesce(', ' || a.reason, '')
-                WHEN u.withheld THEN 'an order of this unit is not accounted for, its cash is not known, '
-                    'or nothing was told of the unit since the gap'
+                WHEN u.withheld THEN @withheld
                 WHEN a.last_alive_at IS NULL THEN 'no sign of life yet'
                 WHEN a.last_alive_at < now() - interval '30 seconds' THEN 'no sign of life for more than 30 s'
            END AS stale
@@ -375,12 +374,20 @@ def firm(name: str, columns: str, of: str, unit: str, exchange: str, first: str,
     view(name, names_of(columns), query)
 
 
-def unit_views(more_names: str, more: str) -> None:
+#: Why a unit may not agree although its account is observed.
+FORMER_WITHHELD = "an order of this unit is not accounted for, or its cash is not known"
+WITHHELD = (
+    "an order of this unit is not accounted for, its cash is not known, or nothing was told of the unit since the gap"
+)
+
+
+def unit_views(more_names: str, more: str, *, withheld: str) -> None:
+    units = UNITS.replace("@withheld", literal(withheld))
     for name, names, query, kind in (
         ("positions", POSITION_NAMES, POSITIONS, "contract"),
         ("balances", BALANCE_NAMES, BALANCES, "asset"),
     ):
-        view(name, names + more_names, f"{query}{more} {UNITS} WHERE u.unit_kind = '{kind}'")
+        view(name, names + more_names, f"{query}{more} {units} WHERE u.unit_kind = '{kind}'")
 
 
 def break_views(more_names: str, more: str) -> None:
@@ -395,7 +402,7 @@ def upgrade() -> None:
     view("coverage", f"{COVERAGE_NAMES}, {names_of(MORE_COVERAGE_COLUMNS)}", COVERAGE + MORE_COVERAGE + RECOVERY)
     accounts = f"{ACCOUNTS}{MORE_ACCOUNTS} FROM recon_store.accounts AS t {CURRENT}"
     view("accounts", f"{ACCOUNT_NAMES}, {names_of(MORE_ACCOUNT_COLUMNS)}", accounts)
-    unit_views(", venue_account", ", a.venue_account")
+    unit_views(", venue_account", ", a.venue_account", withheld=WITHHELD)
     break_views(", gap", MORE_BREAKS)
     op.execute("COMMENT ON VIEW recon.catch_ups IS 'What every gap hid, and what asking for it over REST came to'")
     op.execute(f"COMMENT ON COLUMN recon.coverage.state IS {literal(COVERAGE_STATE)}")
@@ -426,7 +433,7 @@ def downgrade() -> None:
     )
     view("coverage", COVERAGE_NAMES, f"{COVERAGE} FROM recon_store.coverage AS t {CURRENT}")
     view("accounts", ACCOUNT_NAMES, f"{ACCOUNTS} FROM recon_store.accounts AS t {CURRENT}")
-    unit_views("", "")
+    unit_views("", "", withheld=FORMER_WITHHELD)
     break_views("", "")
     more = {"recovery", "lasted", "venue_account", "gap"} | {name for name, _ in meanings(MORE_ACCOUNT_COLUMNS)}
     for name, meaning in told:
