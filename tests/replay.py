@@ -96,12 +96,14 @@ def _is_json(payload: bytes) -> bool:
     return True
 
 
-def play(plan: Plan, *, after: float = 20.0) -> list[tuple[Gateway, Fold, list[Event]]]:
-    """Play every gateway of a plan and fold it; `after` seconds of quiet follow the day.
+def without_rest(plan: Plan) -> Plan:
+    """The same day where nobody can ask over REST: what a gap hid stays hidden."""
+    return replace(plan, gateways=tuple(replace(each, rest=None) for each in plan.gateways))
 
-    Nobody asks over REST here, so what a gap hid stays hidden.
-    """
-    plan = replace(plan, gateways=tuple(replace(each, rest=None) for each in plan.gateways))
+
+def play(plan: Plan, *, after: float = 20.0) -> list[tuple[Gateway, Fold, list[Event]]]:
+    """Play every gateway of a plan and fold it, without REST; `after` seconds of quiet follow the day."""
+    plan = without_rest(plan)
     played = []
     for gateway_plan in plan.gateways:
         gateway = Gateway(gateway_plan, START)
@@ -124,4 +126,5 @@ __all__ = [
     "settings_of",
     "stored",
     "timedelta",
+    "without_rest",
 ]

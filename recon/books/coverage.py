@@ -23,6 +23,8 @@ from recon.exact import ZERO
 
 #: A heartbeat that is this far off is so by the clocks that differ; less may be its way.
 SKEW_FROM_US: Final = 2_000_000
+#: The largest: a stamp that is further off stands still, or is none.
+SKEW_TO_US: Final = 86_400_000_000
 
 State = Literal["gap", "catching_up", "unresolved", "covered"]
 OBSERVED: Final = frozenset({"covered", "unresolved"})
@@ -83,6 +85,8 @@ class Account(msgspec.Struct, gc=False):
     unaccounted: dict[str, Missing] = {}
     #: The stretch without observation that is not caught up with, and up to when the order log was read for it.
     lost: CatchUp | None = None
+    #: Stretches that ended with questions that nobody can be asked any more; a person may settle them.
+    unsettled: list[CatchUp] = []
     #: What could not be read over REST for that stretch: orders, balances or positions, and why.
     unread: dict[str, str] = {}
     #: Log position of the last answer that brought fills.
@@ -128,8 +132,11 @@ class Account(msgspec.Struct, gc=False):
 
 
 def skew_of(lag_us: int | None) -> int:
-    """Return how far the EMS's clock is behind ours, by a heartbeat's lag; what may be its way is none."""
-    return 0 if lag_us is None or abs(lag_us) < SKEW_FROM_US else lag_us
+    """Return how far the EMS's clock is behind ours, by a heartbeat's lag.
+
+    What may be its way is none, and so is what no clock differs by, even one that tells another zone's time.
+    """
+    return 0 if lag_us is None or not SKEW_FROM_US <= abs(lag_us) <= SKEW_TO_US else lag_us
 
 
 def change(account: Account, state: State, reason: str | None, *, seq: int, us: int) -> list[Interval]:

@@ -24,6 +24,8 @@ from recon.books.derivatives import settle_trades
 MARGIN_US: Final = 60_000_000
 #: How long what a gap hid is waited for before the account is judged without it.
 PATIENCE_US: Final = 300_000_000
+#: Stretches with open questions that are kept at hand for a person to settle; the oldest go.
+MAX_UNSETTLED: Final = 64
 #: Open questions that are kept in words; further ones are counted.
 MAX_QUESTIONS: Final = 100
 
@@ -40,6 +42,7 @@ def lose(book: Book, account: Account, reason: str, at: Moment) -> None:
     state: CatchUpState = "waiting" if rules.enabled else "open"
     account.unread = dict.fromkeys(LISTS, "it was not asked for") if rules.enabled else {}
     if known is not None and not known.held and known.history != "failed":
+        account.unsettled = [each for each in account.unsettled if each.from_seq != known.from_seq]
         asked_on = f"its open questions are asked on with those of the gap that begins at event {at.seq}"
         _keep(book, account, msgspec.structs.replace(known, open=(asked_on,)))
         known = None
@@ -146,6 +149,24 @@ def count(book: Book, account: Account, *, settled: int = 0, found: int = 0, fil
     _keep(book, account, counted)
 
 
+def settle(book: Book, account: Account, from_seq: int, at: Moment) -> bool:
+    """Take a person's word for what is open of a stretch; return whether anything was.
+
+    An order that is missing by name is asked for on, and settled by itself.
+    """
+    now = account.lost
+    at_hand = account.unsettled if now is None or now.held else [*account.unsettled, now]
+    known = next((each for each in at_hand if each.from_seq == from_seq and each.open), None)
+    if known is None:
+        return False
+    _keep(book, account, msgspec.structs.replace(known, state="whole", open=(), ended_seq=at.seq))
+    account.lost = now if now is not None and now.from_seq != from_seq else None
+    if account.lost is None:
+        account.unread = {}
+    account.unsettled = [each for each in account.unsettled if each.from_seq != from_seq]
+    return True
+
+
 def lose_patience(book: Book, account: Account, at: Moment) -> None:
     """Judge an account without what a gap hid, where nobody has fetched it for too long."""
     lost = account.lost
@@ -179,7 +200,10 @@ def _conclude(book: Book, account: Account, lost: CatchUp, at: Moment, gave_up: 
     if len(asked) > MAX_QUESTIONS:
         asked[MAX_QUESTIONS:] = [f"and {len(asked) - MAX_QUESTIONS} more"]
     state: CatchUpState = "open" if asked else "whole"
-    _keep(book, account, msgspec.structs.replace(lost, state=state, open=tuple(asked), ended_seq=at.seq))
+    ended = msgspec.structs.replace(lost, state=state, open=tuple(asked), ended_seq=at.seq)
+    _keep(book, account, ended)
+    others = [each for each in account.unsettled if each.from_seq != lost.from_seq]
+    account.unsettled = [*others, ended][-MAX_UNSETTLED:] if asked else others
     if not account.unaccounted and not account.unread and lost.history != "failed":
         account.lost = None  # there is nothing left to ask
 

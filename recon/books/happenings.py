@@ -132,7 +132,8 @@ def tick(book: Book, note: Tick, at: Moment) -> None:
     for account in book.accounts.values():
         last = max(account.last_heartbeat_us or 0, account.last_alive_us)
         if account.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
-            _gap(book, account, "no heartbeat", at)
+            # What was not heard of since then was not observed, whether or not anybody was there to notice.
+            _gap(book, account, "no heartbeat", Moment(at.seq, max(last, account.since_us), at.clock))
         gaps.lose_patience(book, account, at)
 
 
@@ -208,6 +209,18 @@ def settle_order(book: Book, by: Person, name: str | None, key: str | None, outc
     order.settled = True
     account_for(book, account, order, at)
     book.find(name, at, "order_settled", order.key, f"{by.shown} settled it: {outcome or 'no outcome is told'}")
+
+
+def settle_gap(book: Book, by: Person, name: str | None, from_seq: int | None, outcome: str | None, at: Moment) -> None:
+    """Settle what is open of a gap by a person's word; orders that are missing by name stay so (settle_order)."""
+    account = book.accounts.get(name or "")
+    if account is None or from_seq is None or not gaps.settle(book, account, from_seq, at):
+        message = f"{by.shown} asked to settle the gap at event {from_seq}, refused: nothing is open of any such gap"
+        book.find(name, at, "decision_refused", str(from_seq), message)
+        return
+    if account.observed:
+        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+    book.find(name, at, "gap_settled", str(from_seq), f"{by.shown} settled it: {outcome or 'no outcome is told'}")
 
 
 def take_rules(book: Book, rules: Rules) -> None:

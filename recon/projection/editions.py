@@ -96,21 +96,30 @@ def fold_until_near(
     engine: Engine,
     gateway: str,
     edition: int,
-    target: Callable[[Connection, str], int],
     progress: Progress | None,
     reading: Reading = read,
 ) -> WorkingSet | None:
-    """Fold in transactions of their own, without holding up anybody, until the target, which may move, is near."""
+    """Fold in transactions of their own, without holding up anybody, until the current edition's position is near.
+
+    Never beyond it: events that it has not folded yet are the live projector's to fold, and to alert of.
+    """
     working: WorkingSet | None = None
     while True:
         with engine.begin() as connection:
-            end = target(connection, gateway)
+            end = _position(connection, gateway)
             done = step(connection, gateway, working, edition=edition, until=end, limit=BATCH_EVENTS, reading=reading)
         working = done.working
         if progress is not None:
             progress(done.seq, end)
         if end - done.seq <= NEAR_EVENTS:
             return working
+
+
+def _position(connection: Connection, gateway: str) -> int:
+    with cursor_of(connection) as cursor:
+        cursor.execute("SELECT seq FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,))
+        row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def delete_retired(engine: Engine, gateway: str) -> None:

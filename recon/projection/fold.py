@@ -168,6 +168,8 @@ class Fold:
         match decision.action:
             case "settle_order":
                 happenings.settle_order(book, by, decision.account, decision.order, decision.outcome, at)
+            case "settle_gap":
+                happenings.settle_gap(book, by, decision.account, decision.from_seq, decision.outcome, at)
             case "approve_rules" | "reject_rules":
                 approved = decision.action == "approve_rules"
                 happenings.decide_rules(book, by, decision.rules_digest, at, approved=approved)

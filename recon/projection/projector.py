@@ -140,6 +140,18 @@ class Projector:
         finally:
             self._working = None
 
+    async def finish(self) -> None:
+        """Fold what was appended last, after the recorder has ended: books that are at rest know that they are.
+
+        A database that is away is let be: what is in the log is folded at the next start.
+        """
+        try:
+            await self._follow()
+        except DatabaseError as error:
+            _log.warning("the last events are not folded", gateway=self._gateway, reason=str(error))
+        finally:
+            self._working = None
+
     async def _follow(self) -> None:
         """Step until nothing is left to fold."""
         while await self._step():

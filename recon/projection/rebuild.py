@@ -16,7 +16,6 @@ from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
-from recon.log.read import head
 from recon.projection.digest import digest_of
 from recon.projection.editions import (
     Progress,
@@ -64,7 +63,7 @@ def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> Rebuild
             edition = new_edition(connection, gateway, "building")
         switched = False
         try:
-            working = fold_until_near(engine, gateway, edition, head, progress)
+            working = fold_until_near(engine, gateway, edition, progress)
             result = _compare_and_switch(engine, gateway, edition, working, progress)
             switched = result.switched
         finally:

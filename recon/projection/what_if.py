@@ -121,7 +121,7 @@ def _recovery_of(event: Event) -> Recovery:
 
 
 def _answer(engine: Engine, gateway: str, edition: int, reading: Reading, progress: Progress | None) -> Answer:
-    working = fold_until_near(engine, gateway, edition, _checkpoint, progress, reading)
+    working = fold_until_near(engine, gateway, edition, progress, reading)
     with engine.begin() as connection:
         current = current_edition(connection, gateway)
         seq, _, state, version = lock(connection, gateway, current)
@@ -135,13 +135,6 @@ def _answer(engine: Engine, gateway: str, edition: int, reading: Reading, progre
         fold_to(connection, gateway, edition, working, seq, progress, reading)
         now, then = _breaks(connection, gateway, current), _breaks(connection, gateway, edition)
     return Answer(gateway, seq, len(now), len(then), differences(now, then))
-
-
-def _checkpoint(connection: Connection, gateway: str) -> int:
-    with cursor_of(connection) as cursor:
-        cursor.execute("SELECT seq FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,))
-        row = cursor.fetchone()
-    return 0 if row is None else int(row[0])
 
 
 def _breaks(connection: Connection, gateway: str, edition: int) -> list[KnownBreak]:

@@ -27,7 +27,7 @@ from recon.reconciliation.life import PERSON_STEPS, PersonStep, allowed, next_st
 from recon.reconciliation.state import Acceptance, Break, Evidence, Proposal
 from recon.reconciliation.subject import Subject
 
-Action = PersonStep | Literal["settle_order", "approve_rules", "reject_rules"]
+Action = PersonStep | Literal["settle_order", "settle_gap", "approve_rules", "reject_rules"]
 
 #: What stands in the place of a cause where a break is to be lived with.
 ACCEPTANCE: Final = "acceptance"
@@ -52,6 +52,7 @@ class Decision(msgspec.Struct, frozen=True):
     amount: Decimal | None = None
     account: str | None = None
     order: str | None = None
+    from_seq: int | None = None
     outcome: str | None = None
     rules_digest: str | None = None
 

@@ -18,6 +18,7 @@ from typing import Final, Never, Protocol
 import msgspec
 import structlog
 import trio
+from structlog.contextvars import bound_contextvars
 
 from recon.ems import asks
 from recon.ems.asks import Answer, Ask
@@ -60,6 +61,7 @@ class Recovery:
 
     def __init__(
         self,
+        gateway: str,
         *,
         connect: Callable[[], Awaitable[AbstractAsyncContextManager[Questions] | None]],
         record: Callable[[NewEvent], None],
@@ -74,6 +76,7 @@ class Recovery:
         `connect` gives where to ask now, None where nobody listens; `record` puts an event into the log's buffer and
         raises Overrun while it is full. A `cross_check` of zero: never.
         """
+        self._gateway = gateway
         self._connect = connect
         self._record = record
         self._redact = redact
@@ -125,15 +128,18 @@ class Recovery:
                 async with connected as questions:
                     await self._ask_all(run, questions)
         except ReconError as error:
-            _log.warning("catching up was given up", why=run.why, reason=str(error))
+            _log.warning("catching up was given up", gateway=self._gateway, why=run.why, reason=str(error))
         for account in run.accounts:
-            standing = None if self._situation is None else self._situation.of(account)
-            if standing is not None and standing.lost is None and not standing.missing:
+            if not self._is_open(account):
                 self._retries.pop(account, None)
         self._tell(RecoveryStatus("watching"))
 
     async def _ask_all(self, run: Run, questions: Questions) -> None:
         asking = _Asking(self._new_id(), run, questions)
+        with bound_contextvars(gateway=self._gateway, run=asking.name):
+            await self._make(run, asking)
+
+    async def _make(self, run: Run, asking: _Asking) -> None:
         began = trio.current_time()
         self._say(CATCH_UP_BEGUN, {"run": asking.name, "why": run.why, "accounts": dict(run.until)})
         with trio.move_on_after(RUN_SECONDS) as bound:
@@ -151,7 +157,9 @@ class Recovery:
         }
         self._say(CATCH_UP_ENDED, result)
         await self._ended(asking)
-        _log.info("caught up", why=run.why, accounts=list(run.accounts), questions=asking.asked, run=asking.name)
+        left = [account for account in run.accounts if self._is_open(account)]
+        tell, said = (_log.warning, "questions are open") if left else (_log.info, "asked, and nothing is open")
+        tell(said, why=run.why, accounts=list(run.accounts), open=left, questions=asking.asked)
 
     async def _ask_in_turn(self, asking: _Asking) -> None:
         """Ask which orders are open, what became of the missing ones, what the order log says, and what is held."""
@@ -202,7 +210,8 @@ class Recovery:
 
     async def _one(self, asking: _Asking, ask: Ask) -> Answer:
         """Ask one question, and append it with its answer."""
-        answer = await asking.questions.ask(ask, run=asking.name)
+        with bound_contextvars(asked=ask.what, account=ask.account):
+            answer = await asking.questions.ask(ask, run=asking.name)
         asking.note(answer)
         payload, redacted = self._redact(asks.payload(answer))
         self._record(NewEvent(REST_ANSWER, payload, self._now(), ask.account, None, redacted or answer.redacted))
@@ -223,6 +232,10 @@ class Recovery:
         with trio.move_on_after(FOLD_SECONDS):
             while any(self._runs(account, until) for account, until in asking.run.until.items()):
                 await self._changed.wait()
+
+    def _is_open(self, account: str) -> bool:
+        standing = None if self._situation is None else self._situation.of(account)
+        return standing is None or standing.lost is not None or bool(standing.missing)
 
     def _runs(self, account: str, until: int) -> bool:
         standing = None if self._situation is None else self._situation.of(account)

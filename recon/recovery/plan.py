@@ -62,17 +62,17 @@ def next_run(situation: Situation, now_us: int, retries: Mapping[str, Retry], cr
     observed = [each for each in situation.accounts if each.observed]
     back = [each for each in observed if each.lost is not None and each.lost.state == "waiting"]
     back = [each for each in back if _is_due(each, now_us, retries)]
-    if any(now_us >= _heard_us(each) + GATHER_US for each in back):
-        return _run("gap", back)
+    if back:  # nothing else before that
+        return _run("gap", back) if any(now_us >= _heard_us(each) + GATHER_US for each in back) else None
     begun = [each for each in observed if each.lost is not None and each.lost.state == "running"]
     waiting = [each for each in (*begun, *_open(observed)) if _is_due(each, now_us, retries)]
     if waiting:
         return _run("open questions", waiting)
-    again = [each for each in observed if each.look_again_us is not None]
+    again = [each for each in observed if each.look_again_us is not None and each.lost is None]
     lagging = [each for each in again if now_us >= (each.look_again_us or 0) + MARGIN_US]
     lagging = [each for each in lagging if _is_due(each, now_us, retries)]
     if lagging and situation.recovery.history:
-        return _run("second look", lagging)
+        return Run("second look", tuple(each.account for each in lagging))
     if cross_check_us is not None and now_us >= cross_check_us and observed:
         return Run("cross-check", tuple(each.account for each in observed))
     return None

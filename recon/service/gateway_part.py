@@ -56,6 +56,7 @@ class GatewayPart:
     cross_check: timedelta
     _recorder: Recorder | None = field(default=None, init=False)
     _recovery: Recovery | None = field(default=None, init=False)
+    _has_recorded: bool = field(default=False, init=False)
     _situation: Situation | None = field(default=None, init=False)
     _url: str | None = field(default=None, init=False)
 
@@ -63,6 +64,11 @@ class GatewayPart:
     def recording(self) -> bool:
         """Tell whether this instance is the one that records the gateway."""
         return self._recorder is not None
+
+    @property
+    def has_recorded(self) -> bool:
+        """Tell whether this instance has recorded the gateway since it was started."""
+        return self._has_recorded
 
     async def run(self) -> None:
         """Stand by until the lease is ours, then listen and record, until cancelled; what was received is drained.
@@ -94,6 +100,7 @@ class GatewayPart:
 
         await recorder.stand_by()
         recovery = Recovery(
+            self.endpoint.name,
             connect=self._ask_where,
             record=buffer.put,
             redact=self.endpoint.credentials.redact,
@@ -102,7 +109,7 @@ class GatewayPart:
             cross_check=self.cross_check,
             status=self._tell_recovery,
         )
-        self._recorder, self._recovery = recorder, recovery
+        self._recorder, self._recovery, self._has_recorded = recorder, recovery, True
         if self._situation is not None:
             recovery.see(self._situation)
         self.on_recording()

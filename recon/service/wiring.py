@@ -46,6 +46,7 @@ MAX_CONNECTIONS: Final = 32
 #: The shares of the shutdown's bound that closing a session and draining its frames may take.
 CLOSE_SHARE: Final = 0.1
 DRAIN_SHARE: Final = 0.6
+FOLD_SHARE: Final = 0.15
 #: How often the embedded server is looked after, in seconds.
 EMBEDDED_SECONDS: Final = 0.5
 #: Longest last writing of the board, in seconds.
@@ -149,6 +150,11 @@ class _Following:
         nursery.start_soon(supervise, self._board, self.name, "gateway", self.gateway.run)
         nursery.start_soon(supervise, self._board, self.name, "projection", self.projector.run)
 
+    async def finish(self) -> None:
+        """Fold the last words of what this instance recorded."""
+        if self.gateway.has_recorded:
+            await self.projector.finish()
+
     def _tell_projector(self, status: ProjectorStatus) -> None:
         self._board.tell(status.gateway, "projector", status.state, status.detail)
 
@@ -222,6 +228,9 @@ async def serve(
                     nursery.start_soon(supervise, board, SERVICE, channel, dispatcher.run)
                 task_status.started(board)
     finally:
+        with trio.move_on_after(FOLD_SHARE * settings.service.shutdown_seconds, shield=True):
+            for following in followings.values():
+                await following.finish()
         for part in board.parts():
             if part.state != "stopped":
                 board.tell(part.gateway, part.part, "stopped")

@@ -325,3 +325,42 @@ def test_an_order_that_stays_open_goes_on_with_the_next_gap() -> None:
     second.end()
     assert catch_ups(desk)[-1].state == "whole"
     assert desk.state() == ("covered", None)
+
+
+def test_what_cannot_be_fetched_of_a_gap_can_be_settled_by_a_person() -> None:
+    desk = started()
+    asking = lost(desk, after=BEFORE)
+    asking.begin()
+    asking.history(status=400)
+    asking.balances(*BEFORE)
+    asking.end()
+    stretch = catch_ups(desk)[-1]
+    for wanted in (stretch.from_seq + 1, stretch.from_seq, stretch.from_seq):
+        _settle_gap(desk, wanted)
+    assert (catch_ups(desk)[-1].state, catch_ups(desk)[-1].open) == ("whole", ())
+    (settled,) = desk.findings("gap_settled")
+    assert "alice settled it: compared with the venue's list" in settled.message
+    assert len(desk.findings("decision_refused")) == 2, "another gap, and the same one again"
+    assert catch_ups(desk)[-1].history == "not configured", "what is known of it stays"
+
+
+def test_settling_a_gap_settles_no_order_that_is_missing_by_name() -> None:
+    desk = started(OPEN)
+    asking = lost(desk, after=BEFORE)
+    asking.begin()
+    asking.status("a", {"type": "MESSAGE_REJECT", "message": "not found"}, status=404)
+    asking.history(status=503, problem="503 down")
+    asking.end()
+    _settle_gap(desk, catch_ups(desk)[-1].from_seq)
+    assert desk.state() == ("unresolved", "1 orders not accounted for: c:a")
+    _settle(desk)
+    assert desk.state() == ("covered", None)
+
+
+def _settle_gap(desk: Desk, from_seq: int) -> None:
+    desk.event(
+        "decision",
+        b'{"action":"settle_gap","by":{"login":"alice","name":null,"authenticated":true},"account":"BINANCE",'
+        b'"from_seq":%d,"outcome":"compared with the venue\'s list"}' % from_seq,
+        account=desk.account,
+    )

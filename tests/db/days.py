@@ -14,7 +14,7 @@ from recon.log.events import NewEvent
 from recon.projection.step import step
 from recon.simulator.day import Gateway
 from recon.simulator.plan import Plan
-from tests.replay import new_events
+from tests.replay import new_events, without_rest
 
 #: Frames that arrive within this are appended in one batch, in microseconds.
 BATCH_US = 50_000
@@ -26,7 +26,7 @@ def write_day(service_url: str, plan: Plan, *, ends_at: datetime | None = None) 
     """Append and fold a plan whose last event is about now (or at `ends_at`); return its gateways."""
     end = ends_at or datetime.now(UTC)
     start = end - timedelta(seconds=plan.duration + QUIET)
-    gateways = []
+    plan, gateways = without_rest(plan), []
     for gateway_plan in plan.gateways:
         gateway = Gateway(gateway_plan, start)
         write_events(service_url, gateway_plan.name, new_events(plan, gateway, until=end, start=start))

@@ -54,6 +54,20 @@ def test_batches_restarts_and_rebuild_give_the_same_books(
         assert connection.scalar(text("SELECT count(*) FROM recon_store.editions")) == 1
 
 
+def test_events_that_nobody_folded_yet_are_left_to_the_projector(
+    database: TestDatabase, engine: Engine, append_events: Append
+) -> None:
+    """A service that was stopped leaves its last words in the log unfolded."""
+    (gateway, _, log), _ = play(demo_plan(4, 30.0))
+    name = gateway.plan.name
+    append_events(name, log)
+    with engine.begin() as connection:
+        step(connection, name, None, limit=len(log) - 3)
+    result = rebuild(database.service_url, name)
+    assert (result.same, result.events) == (True, len(log) - 3)
+    assert fold_all(engine, name, random.Random(1), forget=0) == len(log)
+
+
 def test_a_difference_is_refused_and_the_current_books_stay(
     database: TestDatabase, engine: Engine, append_events: Append
 ) -> None:

@@ -47,6 +47,7 @@ class Stage:
         self.full = False
         names = iter(range(1, 1_000))
         self.agent = Recovery(
+            "prod-eu",
             connect=self._connect,
             record=self._record,
             redact=lambda payload: (payload.replace(b"secret-key", b"[redacted]"), b"secret-key" in payload),

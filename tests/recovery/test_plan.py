@@ -104,6 +104,17 @@ def test_the_order_log_is_read_once_more_later() -> None:
     assert plan.history_span(here, run, NOW + MARGIN_US) == (NOW - MARGIN_US, NOW + MARGIN_US)
 
 
+def test_a_second_look_never_ends_a_stretch_that_is_being_caught_up_with() -> None:
+    both = standing(of=lost(heard_us=NOW), look_again_us=NOW - MARGIN_US)
+    assert plan.next_run(situation(both), NOW, {}, NOW) is None, "the others are waited for, whatever else is due"
+    run = plan.next_run(situation(both), NOW + SECOND, {}, NOW)
+    assert run is not None
+    assert run.why == "gap"
+    asked = {"A": Retry(NOW + 99 * SECOND, 1, 9)}
+    other = standing("B", look_again_us=NOW - MARGIN_US)
+    assert plan.next_run(situation(both, other), NOW + SECOND, asked, None) == Run("second look", ("B",))
+
+
 def test_a_cross_check_comes_when_it_is_due_and_nothing_else_is() -> None:
     here = situation(standing("A"), standing("B", observed=False))
     assert plan.next_run(here, NOW, {}, NOW + 1) is None

@@ -84,6 +84,9 @@ async def test_a_clean_day_ends_in_agreement_and_a_dead_gateway_harms_nobody(dat
             assert {state for (_, part), state in states.items() if part == "recorder"} == {"recording"}
     assert ask(database, "SELECT * FROM recon.breaks") == []
     assert {part.state for part in board.parts()} == {"stopped"}
+    assert ask(database, "SELECT lag_events FROM recon.gateways WHERE name = 'sim'") == [(0,)]
+    ends = ask(database, "SELECT DISTINCT state, reason FROM recon.accounts")
+    assert ends == [("gap", "shutdown")], "books at rest know that they are"
     ((kind, payload),) = ask(
         database, "SELECT kind, payload FROM recon.events WHERE gateway = 'sim' ORDER BY seq DESC LIMIT 1"
     )

@@ -229,6 +229,7 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
     on_start(played)
     numbers = iter(range(1, 1_000_000))
     recovery = Recovery(
+        plan.gateways[0].name,
         connect=player.ask_where,
         record=player.log.append,
         redact=lambda payload: (payload, False),
