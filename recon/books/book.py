@@ -215,6 +215,13 @@ class Book:
         bare = split_account(account)
         return None if bare is None or bare == account else self.instruments.get((bare, symbol))
 
+    def clock_of_fill(self, account: str, occurred_us: int, at: Moment) -> int:
+        """Return when a fill counts as booked: one that a gap hid happened before whatever is reported after it."""
+        lost = self.accounts[account].lost
+        if self.fetching and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
+            return at.clock - self.rules_of(account).settlement_window_us - 1
+        return at.clock
+
     def find(self, account: str | None, at: Moment, kind: str, about: str, message: str) -> None:
         """Record a finding; what a hostile message says of itself may hold a NUL, which no text in Postgres can."""
         about, message = (

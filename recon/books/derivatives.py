@@ -72,8 +72,9 @@ def post_contract(book: Book, account: Account, order: Order, instrument: Instru
     quantity = -fill.amount if order.side == "SELL" else fill.amount
     post_fill(book, held, quantity, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
     unit = held.unit
+    clock = book.clock_of_fill(account.name, fill.occurred_us, at)
     waiting = PendingTrade(
-        quantity, fill.cash, unit.entries, at.clock, order.key, fill.ordinal, fill.occurred_us, order.liquidity
+        quantity, fill.cash, unit.entries, clock, order.key, fill.ordinal, fill.occurred_us, order.liquidity
     )
     unit.pending_trades = [*unit.pending_trades, waiting]
     settle_trades(book, account, held, at)
@@ -105,6 +106,8 @@ def settle_trades(book: Book, account: Account, held: Held, at: Moment) -> None:
         account.cash_waits = {code: home for code, home in account.cash_waits.items() if code != unit.code}
         book.touch(account)
     waiting, unit.pending_trades = sorted(unit.pending_trades, key=lambda fill: fill.occurred_us), []
+    if waiting:
+        book.changes.units[held.key] = held
     for fill in waiting:
         _settle(book, account, held, terms, fill, at)
 

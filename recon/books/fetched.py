@@ -18,7 +18,7 @@ from recon.books.book import Book, Moment
 from recon.books.coverage import Account
 from recon.books.happenings import take_reports
 from recon.books.sightings import take_balances, take_positions
-from recon.ems.asks import Answered
+from recon.ems.asks import Answered, Ask
 from recon.ems.messages import Balances, Message, OrderReports, Positions
 
 #: What is held counts as told now where its answer took at most this part of a settlement window.
@@ -66,6 +66,9 @@ def take_answer(book: Book, answered: Answered, at: Moment) -> None:
         _take(book, message, at)
     if answered.outcome != "answered":
         _note_failure(book, answered, about, at)
+    elif not answered.complete and ask.what in {"history", "orders"}:
+        part = msgspec.structs.replace(answered, outcome="failed", why="the answer could be read in part only")
+        _note_failure(book, part, about, at)
     elif ask.what == "history" and ask.from_us is not None and ask.until_us is not None:
         for account in about:
             # The order log is dated by the EMS's clock: what was read of it is less by ours.
@@ -74,6 +77,8 @@ def take_answer(book: Book, answered: Answered, at: Moment) -> None:
     elif ask.what in gaps.LISTS:
         for account in about:
             gaps.read(book, account, ask.what, None)
+    elif ask.what == "status":
+        _note_another(book, ask, about)
     for account in about:
         _count(book, account, before[account.name], at)
 
@@ -109,6 +114,16 @@ def _note_failure(book: Book, answered: Answered, about: list[Account], at: Mome
             book.touch(account)
         elif ask.what in gaps.LISTS:
             gaps.read(book, account, ask.what, answered.why)
+
+
+def _note_another(book: Book, ask: Ask, about: list[Account]) -> None:
+    """Say of an order that is still missing after an answer that the answer was of another one."""
+    for account in about:
+        missing = account.unaccounted.get(ask.order or "")
+        if missing is not None and not missing.why:
+            told = msgspec.structs.replace(missing, why="the EMS tells of another order with that client order id")
+            account.unaccounted = {**account.unaccounted, ask.order or "": told}
+            book.touch(account)
 
 
 def _count(book: Book, account: Account, missing: int, at: Moment) -> None:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -39,7 +40,10 @@ NOT_READ: Final = "orders born and finished inside were not looked for: recovery
 def lose(book: Book, account: Account, reason: str, at: Moment) -> None:
     """Lose sight of an account: a stretch begins, or the one that is not caught up with yet goes on."""
     known, rules = account.lost, book.rules.recovery
-    state: CatchUpState = "waiting" if rules.enabled else "open"
+    seen_us = min(at.us, max(account.last_alive_us, account.last_heartbeat_us or 0) or at.us)
+    # What was on its way when sight was lost did not come either.
+    from_us = seen_us - book.rules_of(account.name).settlement_window_us
+    state: CatchUpState = "waiting" if rules.enabled or account.held else "open"
     account.unread = dict.fromkeys(LISTS, "it was not asked for") if rules.enabled else {}
     if known is not None and not known.held and known.history != "failed":
         account.unsettled = [each for each in account.unsettled if each.from_seq != known.from_seq]
@@ -47,12 +51,10 @@ def lose(book: Book, account: Account, reason: str, at: Moment) -> None:
         _keep(book, account, msgspec.structs.replace(known, open=(asked_on,)))
         known = None
     if known is not None:
+        account.history_us = min(account.history_us, from_us - MARGIN_US)  # what was logged late was not read
         lost = msgspec.structs.replace(known, until_seq=None, until_us=None, ended_seq=None, open=(), state=state)
     else:
         history: History = "wanted" if rules.enabled and rules.history else "off"
-        seen_us = min(at.us, max(account.last_alive_us, account.last_heartbeat_us or 0) or at.us)
-        # What was on its way when sight was lost did not come either.
-        from_us = seen_us - book.rules_of(account.name).settlement_window_us
         lost = CatchUp(account.name, at.seq, from_us, reason, state=state, history=history)
         account.history_us = from_us - MARGIN_US
     _keep(book, account, lost)
@@ -112,7 +114,7 @@ def read_history(book: Book, account: Account, from_us: int, until_us: int) -> N
         book.touch(account)
     lost = account.lost
     if lost is not None and lost.history in {"failed", "wanted"} and lost.until_us is not None:
-        state: History = "read" if account.history_us >= lost.until_us else "wanted"
+        state: History = "read" if account.history_us >= lost.until_us else lost.history
         _keep(book, account, msgspec.structs.replace(lost, history=state))
 
 
@@ -126,10 +128,11 @@ def without_history(book: Book, account: Account, *, configured: bool) -> None:
 
 def read(book: Book, account: Account, what: str, why: str | None) -> None:
     """Note that a list was read over REST, or why it could not be; it matters where a stretch is caught up with."""
-    if account.lost is None and what not in account.unread:
-        return
+    lost = account.lost
+    if (lost is None and what not in account.unread) or (lost is not None and lost.until_seq is None):
+        return  # nothing hangs on it, or it was asked before the stretch that lasts is over
     account.unread = {each: said for each, said in account.unread.items() if each != what}
-    if why is not None and account.lost is not None and account.lost.until_seq is not None:
+    if why is not None and lost is not None:
         account.unread[what] = why
     book.touch(account)
 
@@ -176,7 +179,10 @@ def lose_patience(book: Book, account: Account, at: Moment) -> None:
 
 def questions(account: Account, lost: CatchUp) -> list[str]:
     """Return what is not accounted for after a stretch, in words."""
-    found = [f"order {key}: {_why(missing)}" for key, missing in account.unaccounted.items()]
+    named = islice(account.unaccounted.items(), MAX_QUESTIONS)
+    found = [f"order {key}: {_why(missing)}" for key, missing in named]
+    if len(account.unaccounted) > MAX_QUESTIONS:
+        found.append(f"and {len(account.unaccounted) - MAX_QUESTIONS} more")
     found += [f"{what} could not be read: {why}" for what, why in account.unread.items()]
     if lost.history == "off":
         found.append(NOT_READ)
@@ -197,8 +203,6 @@ def _conclude(book: Book, account: Account, lost: CatchUp, at: Moment, gave_up: 
     asked = questions(account, lost)
     if gave_up:
         asked.insert(0, gave_up)
-    if len(asked) > MAX_QUESTIONS:
-        asked[MAX_QUESTIONS:] = [f"and {len(asked) - MAX_QUESTIONS} more"]
     state: CatchUpState = "open" if asked else "whole"
     ended = msgspec.structs.replace(lost, state=state, open=tuple(asked), ended_seq=at.seq)
     _keep(book, account, ended)
@@ -210,7 +214,7 @@ def _conclude(book: Book, account: Account, lost: CatchUp, at: Moment, gave_up: 
 
 def _release(book: Book, account: Account, at: Moment) -> None:
     """Let an account be judged again; the cash of contracts waited for the true order of their fills."""
-    for held in book.units_of(account.name):
+    for held in sorted(book.units_of(account.name), key=lambda each: each.key):
         if held.unit.kind == "contract" and held.unit.pending_trades:
             settle_trades(book, account, held, at)
     book.released.append(account.name)

@@ -189,7 +189,7 @@ def post_fill(
         cause=cause,
         certainty=certainty,
         seq=at.seq,
-        clock=at.clock,
+        clock=max(book.clock_of_fill(held.unit.account, occurred_us, at), held.timeline.clocks[-1]),
         occurred_us=occurred_us,
         recorded_us=at.us,
         slack=slack,

@@ -112,6 +112,17 @@ def same_order(order: Order, report: OrderReport) -> bool:
     return not (begins is not None and ended is not None and begins > ended)
 
 
+def is_of_earlier_life(order: Order, report: OrderReport) -> bool:
+    """Tell whether a report that shares a client id with an order is of what had that id before it (semantics 2.1).
+
+    The order log repeats old lives. Where the exchange's id is missing on a side, one that had its last change before
+    this order began is another.
+    """
+    changed = report.history[-1].time if report.history else None
+    told_apart = order.exchange_order_id is not None and report.exchange_order_id is not None
+    return not told_apart and changed is not None and order.first_time is not None and changed < order.first_time
+
+
 def _differ(known: str | None, reported: str | None) -> bool:
     return known is not None and reported is not None and known != reported
 

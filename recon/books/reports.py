@@ -43,7 +43,7 @@ def take_report(
     if o.learn_ids(order, report):
         book.add_order(order)
         book.changes.orders[account.name, order.key] = order
-    if order.settled:
+    if order.settled and (listed or not book.fetching or o.is_further(order, report)):
         order.settled = False
         book.changes.orders[account.name, order.key] = order
     if not o.is_further(order, report):
@@ -91,7 +91,7 @@ def _order_of(book: Book, account: Account, report: OrderReport, at: Moment) -> 
     if report.client_order_id is not None:
         generations = book.by_client.get((account.name, report.client_order_id), [])
         for known in reversed(generations):
-            if o.same_order(known, report):
+            if o.same_order(known, report) and not o.is_of_earlier_life(known, report):
                 return known
         generation = max((o.generation_of(known.key) for known in generations), default=0) + 1
     key = o.key_of(report, generation)
@@ -108,7 +108,8 @@ def _look_for(book: Book, account: Account, order: Order, report: OrderReport, a
     report that is as before, of an order that is not listed as open, only says that the EMS has lost it too.
     """
     behind = report.amount_filled is not None and report.amount_filled < order.amount_filled
-    if listed or o.is_further(order, report) or o.is_regression(order, report) or not (book.fetching or behind):
+    further = o.is_further(order, report) and (not book.fetching or report.status in o.TERMINAL)
+    if listed or further or not (book.fetching or behind):
         account_for(book, account, order, at)
         return
     missing = account.unaccounted[order.key]

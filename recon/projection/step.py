@@ -104,7 +104,7 @@ def step(
         folded=len(found),
         seq=working.seq,
         last_us=working.book.clock.last_us,
-        pending=bool(working.engine.restless),
+        pending=working.engine.pending,
     )
 
 

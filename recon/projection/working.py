@@ -127,7 +127,7 @@ def _name_orders(
     book: Book, message: OrderReports, whole: set[str], clients: set[tuple[str, str]], exchanges: set[tuple[str, str]]
 ) -> None:
     """Name the orders that a message tells of and that are not at hand, and the account of a complete one."""
-    if message.complete and message.account is not None:
+    if (message.complete or message.nothing) and message.account is not None:
         whole.add(message.account)
     for row in message.rows:
         account = row.account or message.account

@@ -14,6 +14,7 @@ import msgspec
 from recon.books.book import Book, Moment
 from recon.books.observations import Observation
 from recon.books.outside import TRADE, Fact
+from recon.books.rules import CHAIN_WINDOWS
 from recon.books.units import Held, UnitKey
 from recon.exact import plain
 from recon.reconciliation import chains, decisions, judging, late_facts, learning, openings, suspense
@@ -66,8 +67,8 @@ class Engine:
         """Take one observation of a unit."""
         subject = self._subject(held, at)
         comparison = subject.comparison
-        if self.book.fetching:
-            _compare_ways(subject, observation)
+        if self.book.fetching and not _is_news(subject, observation):
+            return
         _note(comparison, observation)
         self._observe(subject, observation)
 
@@ -154,7 +155,7 @@ class Engine:
         from before the last fill that was fetched is held against all that is booked; any other against the cuts of its
         time.
         """
-        for held in self.book.units_of(account):
+        for held in sorted(self.book.units_of(account), key=lambda each: each.key):
             subject = self._subject(held, at)
             comparison = subject.comparison
             comparison.queue = []
@@ -218,6 +219,11 @@ class Engine:
         for subject in touched.values():
             self._mark(subject)
 
+    @property
+    def pending(self) -> bool:
+        """Tell whether time alone may decide something soon: not of accounts that are not judged for now."""
+        return any(not self.book.accounts[account].held for account, _, _ in self.restless)
+
     def _subject(self, held: Held, at: Moment) -> Subject:
         return Subject(self.book, held, self.of(held), at, self.transitions.append, self.comparisons.get)
 
@@ -260,15 +266,23 @@ class Engine:
         self.accepted_until = min(ends, default=None)
 
 
-def _compare_ways(subject: Subject, observation: Observation) -> None:
-    """Say where REST tells something else than the WebSocket last did, while nothing moves: one of them is stale."""
+def _is_news(subject: Subject, observation: Observation) -> bool:
+    """Tell whether REST tells something else than the WebSocket last did while nothing moves: one of them is stale.
+
+    What it repeats may be an old poll; what it tells in the middle of trading may be ahead of what is on its way.
+    """
     comparison, unit = subject.comparison, subject.unit
-    known, told = comparison.reported, observation.values[0]
-    quiet_since = observation.clock - subject.window
-    if known is None or known == told or max(comparison.observed_clock, unit.last_clock) > quiet_since:
-        return
+    known, told, lost = comparison.reported, observation.values[0], subject.account.lost
+    since = 0 if lost is None else lost.until_seq or 0
+    if known is None or (comparison.observed_seq or 0) < since:
+        return True  # the WebSocket has not told of it since the gap
+    quiet = max(CHAIN_WINDOWS * subject.window, comparison.silence(subject.window))
+    moved = max(comparison.observed_clock, unit.last_clock) > observation.clock - quiet
+    if moved or known in observation.values:
+        return False
     message = f"REST says {plain(told)}, the last word on the WebSocket was {plain(known)}"
     subject.book.find(unit.account, subject.at, "rest_differs", unit.code, message)
+    return True
 
 
 def _note(comparison: Comparison, observation: Observation) -> None:

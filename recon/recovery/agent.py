@@ -122,22 +122,25 @@ class Recovery:
         for account in run.accounts:
             known = self._retries.get(account)
             self._retries[account] = plan.retry_after(known, self._now_us(), run.until.get(account))
+        fruitful = False
         try:
             connected = await self._connect()
             if connected is not None:
                 async with connected as questions:
-                    await self._ask_all(run, questions)
+                    fruitful = await self._ask_all(run, questions)
         except ReconError as error:
             _log.warning("catching up was given up", gateway=self._gateway, why=run.why, reason=str(error))
         for account in run.accounts:
-            if not self._is_open(account):
+            if not self._is_open(account) or (fruitful and self._has_unasked(account)):
                 self._retries.pop(account, None)
         self._tell(RecoveryStatus("watching"))
 
-    async def _ask_all(self, run: Run, questions: Questions) -> None:
+    async def _ask_all(self, run: Run, questions: Questions) -> bool:
+        """Make a run; return whether somebody answered to its end."""
         asking = _Asking(self._new_id(), run, questions)
         with bound_contextvars(gateway=self._gateway, run=asking.name):
             await self._make(run, asking)
+        return not asking.gave_up
 
     async def _make(self, run: Run, asking: _Asking) -> None:
         began = trio.current_time()
@@ -236,6 +239,12 @@ class Recovery:
     def _is_open(self, account: str) -> bool:
         standing = None if self._situation is None else self._situation.of(account)
         return standing is None or standing.lost is not None or bool(standing.missing)
+
+    def _has_unasked(self, account: str) -> bool:
+        """Tell whether a run left orders over that it had no room for."""
+        standing = None if self._situation is None else self._situation.of(account)
+        missing = {} if standing is None else standing.missing
+        return any(each.client_order_id is not None and not each.why for each in missing.values())
 
     def _runs(self, account: str, until: int) -> bool:
         standing = None if self._situation is None else self._situation.of(account)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 import pytest
 
-from recon.books.gaps import NOT_CONFIGURED, NOT_READ
+from recon.books.gaps import MARGIN_US, NOT_CONFIGURED, NOT_READ
 from recon.books.rules import Rules
+from recon.log.events import microseconds
 from tests.books.asking import RECOVERING, WITHOUT_HISTORY, Asking, catch_ups, history_row
-from tests.books.desk import Desk, Life, Row, balance_row, stamp
+from tests.books.desk import START, Desk, Life, Row, balance_row, stamp
 
 D = Decimal
 BEFORE: Final = (balance_row("BTC", "10"), balance_row("USDT", "1000"))
@@ -364,3 +366,172 @@ def _settle_gap(desk: Desk, from_seq: int) -> None:
         b'"from_seq":%d,"outcome":"compared with the venue\'s list"}' % from_seq,
         account=desk.account,
     )
+
+
+def test_3__an_order_log_that_can_be_read_in_part_only_is_not_read() -> None:
+    desk = started()
+    asking = lost(desk)
+    asking.begin()
+    row = history_row(OPEN.report(1), created=stamp(desk.now))
+    del row["exchangeId"]
+    asking.history(row)
+    asking.balances(*AFTER)
+    asking.end()
+    assert (catch_ups(desk)[-1].state, catch_ups(desk)[-1].history) == ("open", "failed")
+
+
+def test_3__a_row_that_still_has_an_order_open_does_not_account_for_one_that_is_not() -> None:
+    twice = Life("a", [("1", "100"), ("1", "100")])
+    desk = started(twice)
+    held = (balance_row("BTC", "12"), balance_row("USDT", "800"))
+    asking = lost(desk, after=held)
+    asking.begin()
+    asking.status("a", {"type": "MESSAGE_REJECT", "message": "not found"}, status=404)
+    asking.history(history_row(twice.report(1), created=stamp(desk.now)))
+    asking.balances(*held)
+    asking.end()
+    assert catch_ups(desk)[-1].state == "open"
+    assert desk.state()[0] == "unresolved"
+
+
+def test_an_old_life_of_a_client_id_in_the_order_log_is_not_booked_again() -> None:
+    """No exchange ids, and the id is used again: semantics 2.1 tells the lives apart by their times."""
+    first = Life("1", [("5", "10")], exchange_id=None, began=START + timedelta(seconds=31))
+    second = Life("1", [("2", "10")], exchange_id=None, began=START + timedelta(seconds=60))
+    desk = started()
+    for life, btc, usdt, seconds in ((first, "15", "950", 25), (second, "17", "930", 20)):
+        desk.report(life.report(0))
+        desk.report(life.report(1))
+        desk.balance("BTC", btc)
+        desk.balance("USDT", usdt)
+        desk.wait(seconds)
+    after = (balance_row("BTC", "17"), balance_row("USDT", "930"))
+    asking = lost(desk, after=after)
+    asking.begin()
+    asking.history(*(history_row(life.report(1), created=stamp(life.at(4))) for life in (first, second)))
+    asking.balances(*after)
+    asking.end()
+    desk.wait(60)
+    assert desk.value("BTC") == D(17)
+    assert not desk.opened()
+
+
+def test_1__what_was_not_read_of_a_stretch_is_read_also_after_the_next_gap() -> None:
+    desk = started()
+    asking = lost(desk)
+    asking.begin()
+    asking.history(status=503, problem="503")
+    asking.balances(*AFTER)
+    asking.end()
+    again = Asking(desk, "run-2")
+    again.begin()
+    again.history(end=37)
+    desk.orders()
+    assert desk.state()[0] == "unresolved", "a part of the order log is not all of it"
+    read_to = desk.book.accounts[desk.account].history_us
+    desk.wait(120)
+    lost(desk)
+    assert desk.book.accounts[desk.account].history_us <= read_to
+    assert len(catch_ups(desk)) == 1
+
+
+def test_1__what_was_logged_late_before_another_gap_is_read_again() -> None:
+    desk = started()
+    asking = lost(desk)
+    asking.begin()
+    desk.wait(6)
+    asking.history()
+    desk.close()
+    assert microseconds(desk.now) - desk.book.accounts[desk.account].history_us >= MARGIN_US
+
+
+def test_2__an_answer_within_a_gap_is_none_about_it() -> None:
+    desk = started(OPEN, rules=WITHOUT_HISTORY)
+    desk.wait(14, silent=[desk.account])
+    desk.tick()
+    asking = Asking(desk)
+    asking.begin(lists=False)
+    desk.wait(14, silent=[desk.account])
+    for what in ("orders", "balances", "positions"):
+        asking.answer({"what": what, "account": desk.account}, [])
+    desk.tick()
+    desk.wait(310)
+    assert desk.state()[0] == "unresolved", "nobody asked since it was heard again"
+
+
+def test_a_persons_word_is_not_undone_by_what_the_order_log_repeats() -> None:
+    desk = started(OPEN)
+    asking = lost(desk, after=BEFORE)
+    asking.begin()
+    asking.status("a", {"message": "not found"}, status=404)
+    _settle(desk)
+    asking.history(history_row(OPEN.report(0), created=stamp(OPEN.at(3))))
+    asking.balances(*BEFORE)
+    asking.end()
+    assert desk.order("c:a").settled
+    assert desk.state() == ("covered", None)
+
+
+def test_an_answer_about_a_later_order_of_that_id_says_so() -> None:
+    desk = started(OPEN)
+    asking = lost(desk, after=BEFORE)
+    asking.begin()
+    asking.status("a", Life("a", [("1", "100")], exchange_id="Y-9").report(0))
+    asking.history()
+    asking.end()
+    assert "another order" in catch_ups(desk)[-1].open[0]
+
+
+def test_a_break_of_before_the_gap_clears_by_the_fill_that_is_fetched() -> None:
+    desk = started(OPEN)
+    desk.balances(*AFTER)
+    desk.wait(90)
+    assert desk.opened()
+    asking = lost(desk)
+    asking.begin()
+    asking.status("a", OPEN.report(1))
+    asking.history()
+    asking.balances(*AFTER)
+    asking.end()
+    desk.wait(60)
+    assert not desk.breaks("BTC")
+
+
+def test_a_fetched_fill_that_the_balance_does_not_bear_out_is_a_break() -> None:
+    """It happened before the balance was reported, so no race explains it."""
+    desk = started(OPEN)
+    asking = lost(desk, after=BEFORE)
+    asking.begin()
+    asking.status("a", OPEN.report(1))
+    asking.history()
+    asking.balances(*BEFORE)
+    asking.end()
+    desk.wait(60)
+    assert desk.opened() == [("BTC", D(-1)), ("USDT", D(100))]
+
+
+def test_a_cross_check_that_repeats_an_old_poll_is_no_news() -> None:
+    desk = started()
+    for _ in range(4):
+        desk.balances(*BEFORE)
+        desk.wait(90)
+    desk.report(Life("x", [("1", "100")], began=desk.now).report(1))
+    desk.wait(12)
+    check = Asking.__new__(Asking)
+    check.desk, check.name, check.until = desk, "check", {}
+    check.begin()
+    check.balances(*BEFORE)
+    desk.wait(77)
+    desk.balances(*AFTER)
+    desk.wait(60)
+    assert not desk.opened()
+    assert not desk.findings("rest_differs")
+
+
+def test_4__what_is_held_makes_no_hurry() -> None:
+    """A report waits, sight is lost, and nobody comes back: time alone decides nothing, so no tick each second."""
+    desk = started()
+    desk.balance("BTC", "12")
+    assert desk.engine.pending
+    desk.close()
+    assert not desk.engine.pending

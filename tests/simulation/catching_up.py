@@ -78,6 +78,8 @@ class GapDay:
     tail: float = TAIL_SECONDS
     #: How far our clock is ahead of the EMS's and the venue's.
     skew: float = 0.0
+    #: How often REST is asked although nothing is amiss; 0: never.
+    cross_check: float = 0.0
 
     def plan(self) -> Plan:
         plan = clean_plan(
@@ -235,7 +237,7 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
         redact=lambda payload: (payload, False),
         now=player.log.now,
         new_id=lambda: f"run-{next(numbers)}",
-        cross_check=timedelta(0),
+        cross_check=timedelta(seconds=day.cross_check),
         status=lambda _: None,
     )
     player.log.tell = recovery.see
@@ -346,4 +348,5 @@ def random_day(seed: int, *, history: bool = True) -> GapDay:
         rest=rest,
         window=dice.choice((1.0, 5.0)),
         polled=dice.choice((None, None, 1.0)),
+        cross_check=dice.choice((0.0, 0.0, 7.0, 30.0)),
     )
