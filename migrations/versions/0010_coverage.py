@@ -74,8 +74,8 @@ from_time | Log time of its last sign of life before
 until_time | Log time at which it was heard again; null: it was not yet
 lasted | until_time - from_time; null: it is going on
 reason | Why it was not observed
-state | waiting: the account is not back, or nothing was asked yet; running; whole: every order is accounted for; open:
-    something is not, or nobody asked
+state | waiting: the account is not back, or nothing was asked yet; running; whole: every order is accounted for, or a
+    person settled what was not; open: something is not, or nobody asked
 history | Whether orders born and finished inside were looked for. off: not to be, by the rules; wanted: not yet; read;
     not configured: the gateway keeps no order history; failed: it could not be read
 outcome | What it came to, in words; of many open questions the first
@@ -284,7 +284,8 @@ FIRM_BALANCE_COLUMNS = (
 asset | The asset: its asset_id_coinapi, or the EMS's own code where it has none
 asset_coinapi | The EMS's asset_id_coinapi; null: not known, the code alone tells
 balance | What the books say is held now over all gateways, in the asset, signed; null: of one account it is not known
-balance_usd | The same in USD at the last rates reported; null: one of the rates is not known (not zero)
+balance_usd | The same in USD at the last rates reported, USD itself at one; null: one of the rates is not known (not
+    zero)
 """
     + COMMON_FIRM_COLUMNS
 )
@@ -299,6 +300,8 @@ quantity | What the books say is held now over all gateways, in contracts, signe
 """
     + COMMON_FIRM_COLUMNS
 )
+#: Nobody reports a rate of what all rates are in.
+RATE_USD = "coalesce(k.rate_usd, CASE WHEN coalesce(k.coinapi, k.code) = 'USD' THEN 1 END)"
 FIRM_VIEWS = (
     (
         "firm_balances",
@@ -308,7 +311,7 @@ FIRM_VIEWS = (
         "asset",
         "NULL::text",
         "",
-        ("balance", "balance * k.rate_usd", "reported", "drift", "unexplained"),
+        ("balance", f"balance * {RATE_USD}", "reported", "drift", "unexplained"),
     ),
     (
         "firm_positions",

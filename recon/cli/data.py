@@ -11,7 +11,7 @@ import typer
 from recon.cli import reading
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, moment_of, settings_of
 from recon.cli.reading import MAX_EVENTS
-from recon.cli.show import Column, Row, print_json, print_table
+from recon.cli.show import Column, Row, note, print_json, print_table
 
 _NUMBERS: Final = ("reported", "expected", "drift", "explained", "unexplained", "in_flight")
 
@@ -100,13 +100,17 @@ def events(
         typer.Option(
             metavar="WHEN",
             help="From here on: a log position (1234), a time (2026-01-05T09:00:00Z) or an age (30s, 5m, 2h, 1d). "
-            "Without it the latest are shown.",
+            "The first ones from there are shown, and whether there are more. Without it: the latest.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_EVENTS, help="At most this many.")] = 50,
     json: Json = False,
 ) -> None:
-    """Show events of the log, oldest first. Those that are not readable as JSON are shown in base64."""
+    """Show events of the log, oldest first. Those that are not readable as JSON are shown in base64.
+
+    Events of an account are those that name it, catch-ups that it was part of, and order histories, which are of all
+    accounts.
+    """
     start = None if since is None else _since(since, datetime.now(UTC))
     with reading.reading(settings_of(config), "events") as connection:
         rows = reading.events(
@@ -115,8 +119,12 @@ def events(
             account=account,
             kind=kind,
             since=start,
-            limit=limit,
+            limit=limit if start is None else limit + 1,
         )
+    if len(rows) > limit:
+        rows = rows[:limit]
+        last = rows[-1]
+        note(f"there are more after event {last['seq']} of {last['gateway']}: --limit shows more, --since later ones")
     if json:
         print_json([row | {"payload": _raw(row["payload"])} for row in rows if isinstance(row, dict)])
         return
@@ -154,6 +162,7 @@ def status(config: Config = None, gateway: GatewayFilter = None, json: Json = Fa
     if json:
         print_json(found)
         return
+    found = {name: [_without_empty(row) for row in rows] for name, rows in found.items()}
     running = [part for part in found["service"] if part["state"] not in {"gone", "stopped"}]
     print_table(running, PARTS, title="service", empty="no service is running, or this login may not see it")
     print_table(found["gateways"], GATEWAYS, title="gateways", empty="no gateway has a log yet")
@@ -163,6 +172,11 @@ def status(config: Config = None, gateway: GatewayFilter = None, json: Json = Fa
         print_table(found["verdicts"], _columns("gateway", "verdict", "units"), title="verdicts", empty="no units yet")
         print_table(found["open_breaks"], BREAKS[2:10], title="open breaks", empty="no open breaks")
         print_table(found["alerts"], ALERTS, title="alerts", empty="no alerts yet")
+
+
+def _without_empty(row: Row) -> Row:
+    """Take empty text for nothing: no cell of these tables can hold it and mean it."""
+    return {key: None if value == "" else value for key, value in row.items()}
 
 
 def _print(rows: list[Row], columns: list[Column], *, as_json: bool, empty: str) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.reading import rows_of, sees_service, service
-from recon.cli.show import Row, note
+from recon.cli.show import Column, Row, note, print_json, print_table
 from recon.config import Settings
 from recon.db.cluster import pause
 from recon.db.raw import driver_connection
@@ -179,3 +179,19 @@ def raise_refusals(findings: Sequence[Row]) -> None:
     refused = refusals(findings)
     if refused:
         raise DecisionRefused("\n".join(dict.fromkeys(str(row["message"]) for row in refused)))
+
+
+def decide_one(
+    connection: Connection, given: Answering, decision: Decision, shown: Row, columns: Sequence[Column]
+) -> None:
+    """Record one decision and print what came of it. Errors: DecisionRefused, where the fold refused it too."""
+    recorded = record(connection, [decision], given.name)
+    passed = folded(connection, recorded, wait=given.wait)
+    findings = found(connection, recorded) if passed else []
+    outcome = "; ".join(str(row["message"]) for row in findings) if passed else NOT_FOLDED
+    row = {**shown, "seq": recorded[0].last_seq, "outcome": outcome}
+    if given.json:
+        print_json({**row, "folded": passed})
+    else:
+        print_table([row], columns)
+    raise_refusals(findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Final, TypeVar
@@ -14,11 +14,14 @@ import typer
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.show import Column, Row, note, print_json, print_table
 from recon.config import Gateway, Settings
+from recon.ems.asks import What
 from recon.ems.certificates import ClientCertificate, certificate_path, load_kept, read_certificate
-from recon.ems.checkup import AccountHeard, Checkup, Step, check_site
+from recon.ems.checkup import AccountHeard, Checkup, check_site
+from recon.ems.checkup_steps import Step, counted
 from recon.ems.credentials import safe_url
 from recon.ems.management import Location, open_management
 from recon.ems.rest import rest_base
+from recon.ems.rest_checkup import USED
 from recon.ems.sites import FixedSites, Sites, urls_of, websocket_url
 from recon.errors import ConfigError, GatewayError
 from recon.service.reaching import access_of, credentials_of, sites_of
@@ -243,16 +246,26 @@ async def check_gateway(name: str, gateway: Gateway, seconds: float) -> Checkup:
     except (GatewayError, ConfigError) as error:
         return Checkup([Step(where, "managed cloud", "failed", str(error))], [])
     if managed:
-        found = f"{len(reach.urls)} sites, in the order of preference: {', '.join(map(safe_url, reach.urls))}"
+        found = (
+            f"{counted(len(reach.urls), 'site')}, in the order of preference: {', '.join(map(safe_url, reach.urls))}"
+        )
         steps.append(Step(where, "managed cloud", "ok", found))
         if reach.note:
             steps.append(Step(where, "managed cloud", "hint", reach.note))
     for url in reach.urls:
         rest = rest_base(url) if gateway.rest_url is None else gateway.rest_url
-        done = await check_site(url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=_now)
+        done = await check_site(
+            url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=_now, asks=_asks(gateway)
+        )
         steps += done.steps
         accounts += done.accounts
     return Checkup(steps, accounts)
+
+
+def _asks(gateway: Gateway) -> Sequence[What]:
+    """Return what the service asks of a gateway's REST by its settings."""
+    recovery = gateway.recovery
+    return [what for what in USED if recovery.enabled and (recovery.history or what != "history")]
 
 
 def _print(rows: list[Row], columns: list[Column], *, json: bool, empty: str) -> None:

@@ -17,6 +17,7 @@ from recon.db.engine import create_engine
 from recon.db.migrate import check_migrated, schema_version
 from recon.db.resolve import DatabaseHandle, resolve_database
 from recon.errors import ConfigError, NotMigrated
+from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
 from recon.service.schema import service_parts
 
 #: Most events that one call of `recon events` prints.
@@ -28,6 +29,15 @@ _EVENT_COLUMNS: Final = (
     "gateway, seq, recorded_at, received_at, kind, account, session, readable, payload::text AS payload,"
     " CASE WHEN NOT readable THEN encode(raw, 'base64') END AS raw_base64, redacted, digest"
 )
+# Only payloads of our own are looked into.
+_FILTERS: Final = {
+    "kind": "kind = :kind",
+    "account": f"""(account = :account OR CASE
+        WHEN kind IN ('{CATCH_UP_BEGUN}', '{CATCH_UP_ENDED}')
+        THEN jsonb_exists((payload -> 'accounts')::jsonb, CAST(:account AS text))
+        WHEN kind = '{REST_ANSWER}' THEN account IS NULL AND payload #>> '{{ask,what}}' = 'history'
+        ELSE false END)""",
+}
 
 
 @contextmanager
@@ -82,6 +92,16 @@ def gateway_names(connection: Connection, only: str | None = None) -> list[str]:
     return [only]
 
 
+def check_account(connection: Connection, gateway: str | None, only: str) -> None:
+    """Refuse an account that no gateway, or the one that is meant, has named. Errors: ConfigError."""
+    names = [str(row["account"]) for row in select(connection, "accounts", "account", {"gateway": gateway})]
+    if only not in names:
+        known = f"there are {', '.join(dict.fromkeys(names))}" if names else "there is none yet"
+        raise ConfigError(
+            f"{'no gateway has an' if gateway is None else f'{gateway} has no'} account {only!r}; {known}"
+        )
+
+
 def events(
     connection: Connection,
     *,
@@ -91,11 +111,13 @@ def events(
     since: int | datetime | None,
     limit: int,
 ) -> list[Row]:
-    """Return events in the order of time: from a log position or time on, or else the latest."""
+    """Return events in the order of time: from a log position or time on, or else the latest.
+
+    An account has those that name it, the catch-ups that it was part of, and answers about all accounts.
+    """
     found: list[Row] = []
-    filters = {"account": account, "kind": kind}
-    wanted = {column: value for column, value in filters.items() if value is not None}
-    where = "".join(f" AND {column} = :{column}" for column in wanted)
+    wanted = {key: value for key, value in {"account": account, "kind": kind}.items() if value is not None}
+    where = "".join(f" AND {_FILTERS[key]}" for key in wanted)
     order = "DESC" if since is None else "ASC"
     for gateway in gateways:
         first = _position(connection, gateway, since) if isinstance(since, datetime) else since or 0

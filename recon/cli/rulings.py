@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -10,31 +9,34 @@ import typer
 from sqlalchemy import Connection
 
 from recon.cli.choosing import SHORT
-from recon.cli.deciding import (
-    NOT_FOLDED,
-    Answering,
-    Decision,
-    Reason,
-    Text,
-    answering,
-    check_digest,
-    folded,
-    found,
-    raise_refusals,
-    record,
-)
+from recon.cli.deciding import Answering, Decision, Reason, Text, answering, check_digest, decide_one
 from recon.cli.options import Config, GatewayFilter, Json, settings_of, sharing
 from recon.cli.people import deciding
-from recon.cli.reading import gateway_names, reading, rows_of
+from recon.cli.reading import check_account, gateway_names, reading, rows_of
 from recon.cli.ruled import WAITING, document_of, rules_of
 from recon.cli.show import Column, Row, note, print_json, print_table
-from recon.errors import ConfigError
+from recon.errors import ConfigError, DecisionRefused
 
 order_app = typer.Typer(no_args_is_help=True, help="Decide on orders that are not accounted for.")
 rules_app = typer.Typer(no_args_is_help=True, help="See and decide which rules are in force.")
 
 RulesDigest = Annotated[str, typer.Argument(metavar="DIGEST", help="The rules' digest, or the beginning of it.")]
 
+#: Most orders that a word with several meanings names.
+_MOST: Final = 5
+# Ids come before beginnings of order keys, and orders that are not accounted for before others.
+_MEANT: Final = """
+    SELECT o.gateway, o.order_key, o.status, n.named, coalesce(jsonb_exists(a.unaccounted_orders, o.order_key), false)
+           AS missing
+    FROM recon.orders AS o
+    CROSS JOIN LATERAL (
+        SELECT :order IN (o.order_key, o.client_order_id, o.exchange_order_id) IS TRUE AS named
+    ) AS n
+    LEFT JOIN recon.accounts AS a ON (a.gateway, a.account) = (o.gateway, o.account)
+    WHERE o.account = :account AND (CAST(:gateway AS text) IS NULL OR o.gateway = :gateway)
+      AND (n.named OR (:order <> '' AND starts_with(o.order_key, :order)))
+    ORDER BY n.named DESC, missing DESC, o.gateway, o.order_key LIMIT :most
+"""
 _ORDER: Final = [Column(key) for key in ("gateway", "account", "order", "seq", "outcome")]
 _DECIDED: Final = [Column(key) for key in ("gateway", "rules", "seq", "outcome")]
 _RULES: Final = [Column(key) for key in ("gateway", "state", "seq", "at", "digest", "looser")]
@@ -47,7 +49,10 @@ def settle(
     *,
     account: Annotated[str, typer.Option("--account", "-a", metavar="ID", help="The EMS exchange_id, exactly.")],
     order: Annotated[
-        str, typer.Option(metavar="ID", help="The order: recon's order_key, the client's id or the exchange's.")
+        str,
+        typer.Option(
+            metavar="ID", help="The order: recon's order_key or its beginning, or the client's or the exchange's id."
+        ),
     ],
     text: Annotated[
         str, typer.Option(metavar="TEXT", help="What became of it and how that is known, for the history.")
@@ -63,40 +68,28 @@ def settle(
         where, key = str(known["gateway"]), str(known["order_key"])
         payload = {"action": "settle_order", "account": account, "order": key, "outcome": text}
         shown = {"gateway": where, "account": account, "order": key}
-        _decide(connection, given, Decision(where, payload, account), shown, _ORDER)
-
-
-def _decide(
-    connection: Connection, given: Answering, decision: Decision, shown: Row, columns: Sequence[Column]
-) -> None:
-    """Record one decision and print what came of it. Errors: DecisionRefused, where the fold refused it too."""
-    recorded = record(connection, [decision], given.name)
-    passed = folded(connection, recorded, wait=given.wait)
-    findings = found(connection, recorded) if passed else []
-    outcome = "; ".join(str(row["message"]) for row in findings) if passed else NOT_FOLDED
-    row = {**shown, "seq": recorded[0].last_seq, "outcome": outcome}
-    if given.json:
-        print_json({**row, "folded": passed})
-    else:
-        print_table([row], columns)
-    raise_refusals(findings)
+        decide_one(connection, given, Decision(where, payload, account), shown, _ORDER)
 
 
 def _order(connection: Connection, gateway: str | None, account: str, order: str) -> Row:
-    """Return the order that is meant. Errors: ConfigError where there is none, or more than one."""
-    rows = rows_of(
-        connection,
-        "SELECT gateway, order_key FROM recon.orders WHERE account = :account"
-        " AND (CAST(:gateway AS text) IS NULL OR gateway = :gateway)"
-        " AND :order IN (order_key, client_order_id, exchange_order_id) ORDER BY gateway, order_key LIMIT 6",
-        {"gateway": gateway, "account": account, "order": order},
-    )
+    """Return the order that is meant: of those it may mean, the one that is not accounted for.
+
+    Errors: ConfigError where there is none, or more than one; DecisionRefused where it is accounted for.
+    """
+    gateway_names(connection, gateway)
+    rows = rows_of(connection, _MEANT, {"gateway": gateway, "account": account, "order": order, "most": _MOST + 1})
+    rows = [row for row in rows if row["named"] == rows[0]["named"]]
     if not rows:
+        check_account(connection, gateway, account)
         raise ConfigError(f"account {account!r} has no order {order!r}")
-    if len(rows) > 1:
-        keys = ", ".join(f"{row['order_key']} of {row['gateway']}" for row in rows[:5])
+    meant = [row for row in rows if row["missing"]] or rows
+    if len(meant) > 1:
+        keys = ", ".join(f"{row['order_key']} of {row['gateway']}" for row in meant[:_MOST])
         raise ConfigError(f"{order!r} means several orders: {keys}; name one by its order_key")
-    return rows[0]
+    if not meant[0]["missing"]:
+        status = meant[0]["status"] or "not told"
+        raise DecisionRefused(f"order {meant[0]['order_key']} is accounted for (status {status}): nothing is to settle")
+    return meant[0]
 
 
 @rules_app.command("show")
@@ -134,7 +127,7 @@ def _decide_rules(given: Answering, action: str, digest: str, gateway: str | Non
         known = _waiting(connection, check_digest(digest), gateway)
         where, whole = str(known["gateway"]), str(known["digest"])
         payload = {"action": action, "rules_digest": whole} | ({} if text is None else {"text": text})
-        _decide(connection, given, Decision(where, payload), {"gateway": where, "rules": whole}, _DECIDED)
+        decide_one(connection, given, Decision(where, payload), {"gateway": where, "rules": whole}, _DECIDED)
 
 
 def _waiting(connection: Connection, start: str, gateway: str | None) -> Row:

@@ -30,7 +30,9 @@ def run(config: Config = None) -> None:
 
 def simulate(
     *,
-    plan: Annotated[str, typer.Option(help="Which day: demo (with faults) or clean.")] = "demo",
+    plan: Annotated[
+        str, typer.Option(help="Which day: demo (with faults), clean, or catch_up (gaps whose orders REST tells of).")
+    ] = "demo",
     seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,
     duration: Annotated[float, typer.Option(min=1, help="Seconds of trading.")] = 60.0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -50,18 +52,22 @@ def simulate(
     """
     if plan not in PLANS:
         raise typer.BadParameter(f"there is no such day; take one of {', '.join(sorted(PLANS))}", param_hint="--plan")
+    gateways = [gateway.name for gateway in PLANS[plan](seed, duration).gateways]
+    if port and len(port) != len(gateways):
+        many = f"the day {plan} has {len(gateways)} gateways ({', '.join(gateways)}), and {len(port)} given"
+        usage = " ".join("--port PORT" for _ in gateways)
+        raise typer.BadParameter(f"{many}; give each its own, in this order: {usage}", param_hint="--port")
     try:
         api_key = None if api_key_file is None else api_key_file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{api_key_file}: the key cannot be read: {error}") from error
-    gateways = len(PLANS[plan](seed, duration).gateways)
     trio.run(
         partial(
             run_simulator,
             plan_name=plan,
             seed=seed,
             duration=duration,
-            ports=port or [0] * gateways,
+            ports=port or [0] * len(gateways),
             truth_file=truth,
             ready_file=ready,
             api_key=api_key,

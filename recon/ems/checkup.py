@@ -1,37 +1,35 @@
 """Whether a gateway can be reached, step by step, for a person who sets it up: what is wrong, and what to do.
 
 Nothing is recorded and no order is touched: a session is opened, listened to for a while, and closed, and REST is asked
-for balances. Steps that need one that failed are left out.
+what catching up asks (`rest_checkup`). Steps that need one that failed are left out.
 """
 
 from __future__ import annotations
 
+import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Final, Literal
+from typing import Final
 
-import httpx
 import msgspec
 import trio
 
-from recon.ems.asks import Ask, payload, read
+from recon.ems.asks import What
+from recon.ems.checkup_steps import STEP_SECONDS, State, Step, counted
 from recon.ems.connection import Bounds, Connection
 from recon.ems.credentials import Credentials, safe_url, silence_libraries
 from recon.ems.decode import decode
 from recon.ems.endings import Ended, advice_for, explain
-from recon.ems.handshakes import close_cancelled_handshakes
 from recon.ems.messages import Balances, OrderReports, Positions, ServerInfo, Symbols
-from recon.ems.rest import Bounds as RestBounds
-from recon.ems.rest import open_rest
+from recon.ems.plain_port import PlainPort, handshake
+from recon.ems.rest_checkup import NO_METHOD, USED, check_health, check_rest
 from recon.ems.session import Watchdog
 from recon.ems.times import parse_time
 from recon.errors import ConfigError
 
-#: Seconds for a name, for TCP and TLS, and for an answer over HTTP.
-STEP_SECONDS: Final = 10.0
 #: Bytes of the largest message taken.
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 #: Seconds that are listened at least, however soon everything has come: accounts heartbeat each second.
@@ -41,18 +39,13 @@ MAX_ACCOUNTS: Final = 1000
 #: A clock that is off by more milliseconds is told as something to mend.
 TOLERABLE_SKEW_MS: Final = 1000.0
 
-State = Literal["ok", "failed", "hint"]
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _ENOUGH: Final = Ended("heard")
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One step: what was tried where, and what came of it; a `hint` is worth a look but no failure."""
-
-    site: str
-    step: str
-    state: State
-    detail: str
+#: Where nothing better is known of an error than its name, which tells a person nothing.
+_CLASS_NAME: Final = re.compile(r"^[A-Z]\w*[a-z](?:Error|Exception|Closed)\b")
+_LOST: Final = "the connection was lost"
+_BROKEN_OFF: Final = ("UNEXPECTED_EOF_WHILE_READING", "the other side broke the handshake off")
+_NOT_TLS: Final = "the port does not speak TLS; is it a ws:// port?"
 
 
 class AccountHeard(msgspec.Struct, frozen=True):
@@ -103,15 +96,17 @@ async def check_site(
     seconds: float,
     managed: bool,
     now: Callable[[], datetime],
+    asks: Sequence[What] = USED,
 ) -> Checkup:
-    """Try one site from its name to its REST API at `rest`; `seconds` bound how long is listened."""
+    """Try one site from its name to its REST API at `rest`; `seconds` bound how long is listened.
+
+    `asks` is what catching up asks of REST; nothing where it is not used.
+    """
     silence_libraries()
     check = _Check(url, credentials, seconds, managed, now)
     if await check.network():
         await check.session()
-        await check.rest(rest)
-        if not managed:
-            await check.health(rest)
+        await check.rest(rest, asks)
     return Checkup(check.steps, check.accounts())
 
 
@@ -134,7 +129,10 @@ class _Check:
 
     def _fail(self, step: str, ended: Ended) -> None:
         advice = advice_for(ended, managed=self._managed)
-        self._tell(step, "failed", f"{ended.detail or ended.reason}{f'; {advice}' if advice else ''}")
+        if ended.code == 401 and self._credentials.method == "none":
+            advice = NO_METHOD
+        detail = _CLASS_NAME.sub(_LOST, ended.detail or ended.reason).replace(*_BROKEN_OFF)
+        self._tell(step, "failed", f"{detail}{f'; {advice}' if advice else ''}")
 
     async def network(self) -> bool:
         """Resolve the name, connect, and shake hands; tell whether that worked."""
@@ -168,16 +166,18 @@ class _Check:
         self._round_trip = timedelta(seconds=trio.current_time() - started)
         self._tell("connect", "ok", f"port {port} answered in {self._round_trip / _MILLISECOND:.1f} ms")
         try:
-            return not tls or await self._handshake(stream, host)
+            return not tls or await self._handshake(stream, host, port)
         finally:
             await trio.aclose_forcefully(stream)
 
-    async def _handshake(self, stream: trio.SocketStream, host: str) -> bool:
+    async def _handshake(self, stream: trio.SocketStream, host: str, port: int) -> bool:
         try:
             context = self._credentials.ssl_context()
             secured = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
-            with trio.fail_after(STEP_SECONDS):
-                await secured.do_handshake()
+            await handshake(secured, host, port, seconds=STEP_SECONDS)
+        except PlainPort:
+            self._tell("tls", "failed", _NOT_TLS)
+            return False
         except (OSError, trio.BrokenResourceError, trio.TooSlowError, ConfigError) as error:
             self._fail("tls", _trouble(error))
             return False
@@ -251,7 +251,7 @@ class _Check:
         if ended != _ENOUGH:
             self._fail("messages", ended)
         else:
-            self._tell("messages", "ok", f"{len(names)} accounts: {', '.join(names)}")
+            self._tell("messages", "ok", f"{counted(len(names), 'account')}: {', '.join(names)}")
         for name in names:
             self._say_missing(name, self._heard[name])
         self._say_clock([lag for account in self._heard.values() for lag in account.lags_ms])
@@ -276,7 +276,7 @@ class _Check:
         skew = median(lags) - way
         side = "behind" if skew >= 0 else "ahead of"
         detail = (
-            f"{len(lags)} heartbeats took {min(lags):.1f} to {max(lags):.1f} ms by both clocks, median "
+            f"{counted(len(lags), 'heartbeat')} took {min(lags):.1f} to {max(lags):.1f} ms by both clocks, median "
             f"{median(lags):.1f} ms; the way alone takes about {way:.1f} ms, so the gateway's clock seems "
             f"{abs(skew):.1f} ms {side} ours"
         )
@@ -285,36 +285,13 @@ class _Check:
         else:
             self._tell("clock", "ok", detail)
 
-    async def rest(self, base: str) -> None:
-        """Ask REST for balances."""
-        bounds = RestBounds(attempts=1, attempt_seconds=STEP_SECONDS, ask_seconds=STEP_SECONDS)
-        try:
-            async with open_rest(base, self._credentials, bounds=bounds) as rest:
-                answer = await rest.ask(Ask("balances"), run="check")
-        except ConfigError as error:
-            self._tell("rest", "failed", str(error))
-            return
-        said = read(payload(answer))
-        where = f"GET {safe_url(base).rstrip('/')}/v1/balances"
-        if said.outcome == "answered":
-            names = sorted({str(getattr(message, "account", None)) for message in said.messages})
-            self._tell("rest", "ok", f"{where}: {len(names)} accounts")
-        else:
-            self._tell("rest", "failed", f"{where}: {said.why}; set rest_url where REST is elsewhere")
-
-    async def health(self, base: str) -> None:
-        """Ask a gateway of one's own how it is; whether it has these paths depends on how it is deployed."""
-        verify = self._credentials.ssl_context() if base.startswith("https://") else True
-        async with httpx.AsyncClient(verify=verify, timeout=STEP_SECONDS, base_url=base) as client:
-            close_cancelled_handshakes(client)
-            for name in ("live", "ready"):
-                try:
-                    async with client.stream("GET", f"health/{name}") as response:
-                        status = f"HTTP {response.status_code}"
-                        well = response.is_success
-                except httpx.HTTPError as error:
-                    status, well = type(error).__name__, False
-                self._tell("health", "ok" if well else "hint", f"/health/{name}: {status}")
+    async def rest(self, base: str, asks: Sequence[What]) -> None:
+        """Ask REST what catching up asks, and a gateway of one's own how it is."""
+        told = await check_rest(base, self._credentials, asks, self._now())
+        if not self._managed:
+            told += await check_health(base, self._credentials)
+        for step, state, detail in told:
+            self._tell(step, state, detail)
 
     def accounts(self) -> list[AccountHeard]:
         """Return what was heard of each account."""

@@ -473,17 +473,29 @@ def test_a_shared_login_approves_nothing_material(recon: Recon, day: TestDatabas
 def test_an_order_is_settled_by_a_persons_word(recon: Recon, day: TestDatabase) -> None:
     account = next(row for row in recon("status", "--json").json()["accounts"] if row["state"] == "unresolved")
     order = account["reason"].split(": ")[1]
-    wrong = recon("order", "settle", "--account", account["account"], "--order", "none", "--text", "x")
+    known = ("--account", account["account"])
+    before = heads(recon)
+    wrong = recon("order", "settle", *known, "--order", "none", "--text", "x")
     assert (wrong.status, "has no order 'none'" in wrong.err) == (2, True)
-    arguments = ("--account", account["account"], "--order", order, "--text", "cancelled, the venue says", "--json")
+    wrong = recon("order", "settle", *known, "--order", order, "--text", "x", "--gateway", "nope")
+    assert (wrong.status, "there is no log of a gateway 'nope'; there are" in wrong.err) == (2, True)
+    wrong = recon("order", "settle", "--account", "NOPE", "--order", order, "--text", "x")
+    assert (wrong.status, "no gateway has an account 'NOPE'; there are" in wrong.err) == (2, True), wrong.err
+    with create_engine(day.analyst_url, "tests", pooled=False).connect() as connection:
+        others = "SELECT order_key FROM recon.orders WHERE account = :account AND order_key <> :order LIMIT 1"
+        fine = connection.scalar(text(others), {"account": account["account"], "order": order})
+    wrong = recon("order", "settle", *known, "--order", fine, "--text", "x")
+    assert (wrong.status, f"order {fine} is accounted for" in wrong.err) == (REFUSED, True)
+    assert heads(recon) == before, "nothing was written"
+    arguments = (*known, "--order", order[:-1], "--text", "cancelled, the venue says", "--json")
     assert recon("order", "settle", *arguments).status == 0
     fold_all(day)
     states = {row["account"]: row["state"] for row in recon("status", "--json").json()["accounts"]}
     assert states[account["account"]] == "covered"
-    with serving(day):
-        again = recon("order", "settle", *arguments)
-    assert again.status == REFUSED
-    assert "no such order is unaccounted for" in again.json()["outcome"]
+    before = heads(recon)
+    again = recon("order", "settle", *known, "--order", order, "--text", "x")
+    assert (again.status, f"order {order} is accounted for" in again.err) == (REFUSED, True)
+    assert heads(recon) == before
 
 
 def test_rules_that_loosen_wait_for_a_second_person(recon: Recon, day: TestDatabase, acting_as: Person) -> None:

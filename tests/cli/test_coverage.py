@@ -6,23 +6,31 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
+from sqlalchemy import text
 
 from recon.books.book import Changes
 from recon.cli.show import text_of
+from recon.db.engine import create_engine
 from recon.errors import ConfigError
 from recon.log.events import NewEvent
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
 from tests.db.covering import Story
-from tests.db.days import write_events
+from tests.db.days import fold, write_events
 
 pytestmark = pytest.mark.postgres
 
 A, B = "KRAKEN/JOHN", "BINANCE"
 LOOKED_FOR = "2 orders not accounted for: a-1, it's"
 LOST = "order a-1: it was not asked for"
+NOT_KNOWN = "it was open before a gap, and what became of it is not known"
 NO_HISTORY = "orders born and finished inside cannot be recovered: the order history is not configured"
+
+
+def shown_in_json(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
 
 
 @pytest.fixture
@@ -62,6 +70,7 @@ def test_an_empty_database_is_said_in_words(recon: Recon, here: TestDatabase) ->
     assert recon("coverage", "--json").json() == {
         "gateways": [],
         "accounts": [],
+        "gaps": [],
         "stretches": [],
         "open_questions": [],
     }
@@ -69,26 +78,78 @@ def test_an_empty_database_is_said_in_words(recon: Recon, here: TestDatabase) ->
     assert (shown.status, shown.out, shown.err) == (0, "", "no balances\nno positions\n")
 
 
-def test_accounts_stretches_and_questions(recon: Recon, story: Story) -> None:
+def test_accounts_gaps_and_questions(recon: Recon, story: Story) -> None:
     shown = recon("coverage")
     assert shown.status == 0, shown.err
     titles = [line.split(" since ")[0] for line in shown.out.splitlines() if line.startswith("# ")]
-    assert titles == ["# accounts", "# not covered", "# open questions"]
-    accounts = {line.split()[1]: line for line in shown.out.split("# not covered")[0].splitlines()[2:]}
+    assert titles == ["# accounts, with the % of the time", "# gaps", "# open questions"]
+    accounts = {line.split()[1]: line for line in shown.out.split("# gaps")[0].splitlines()[2:]}
     assert accounts[B].split()[:3] == ["eu", B, "covered"]
     assert "+2.5 s" in accounts[B]
     assert "-250 ms" in accounts[A]
     assert text_of(story.at(45)) in accounts[A]
-    stretches = shown.out.split("# not covered")[1].split("# open")[0].splitlines()[2:]
-    lines = [line.split() for line in stretches]
-    assert [line[1] for line in lines] == [A, A, A]
-    assert [" ".join(line[6:8]) for line in lines[:2]] == ["20 s", "5 s"]
-    assert all(f"open: {LOST}; {NO_HISTORY}" in line for line in stretches[:2])
-    commands = [line.strip() for line in shown.err.splitlines() if "recon order settle" in line]
-    assert [shlex.split(line)[-3] for line in commands] == ["a-1", "it's"]
-    assert shlex.split(commands[0]) == [
-        "recon", "order", "settle", "--gateway", "eu", "--account", A, "--order", "a-1", "--text", "TEXT",
-    ]  # fmt: skip
+    (gap,) = shown.out.split("# gaps")[1].split("# open")[0].splitlines()[2:]
+    assert gap.split()[:3] == ["eu", A, "20"]
+    back = text_of(story.at(40))
+    assert f"{text_of(story.at(19))}  {back}  open: 1 order, order history  disconnected  21 s" in gap
+    questions = shown.out.split("# open questions")[1].splitlines()[2:]
+    assert [line.split("  ")[-1] for line in questions] == [LOST, f"order it's: {NOT_KNOWN}", "order history"]
+    assert all(text_of(story.at(19)) in line and back in line for line in questions)
+    assert (shown.out + shown.err).count(NO_HISTORY) == 1, "the sentence stands once, below"
+    commands = [shlex.split(line) for line in shown.err.splitlines() if line.startswith("  recon ")]
+    account = ["--gateway", "eu", "--account", A]
+    assert commands == [
+        ["recon", "order", "settle", *account, "--order", "a-1", "--text", "TEXT"],
+        ["recon", "order", "settle", *account, "--order", "it's", "--text", "TEXT"],
+        ["recon", "coverage", "settle", *account, "--from", "20", "--text", "TEXT"],
+    ]
+
+
+def test_a_row_a_gap_with_what_was_asked(recon: Recon, here: TestDatabase) -> None:
+    told = Story(here.service_url)
+    intervals = told.stretches(
+        A,
+        (1, "catching_up", "no snapshot of orders yet"),
+        (5, "covered", None),
+        (10, "gap", "disconnected"),
+        (15, "gap", "restarted"),
+        (20, "catching_up", "no snapshot of orders yet"),
+        (22, "catching_up", "what the gap hid is being fetched"),
+        (25, "covered", None),
+        (80, "gap", "no heartbeat"),
+    )
+    catch_ups = [
+        told.caught_up(A, 10, 20, 25),
+        told.caught_up(A, 80, None, state="waiting", history="wanted", reason="no heartbeat"),
+    ]
+    told.write(Changes(accounts={A: told.account(A, "gap")}, intervals=intervals, catch_ups=catch_ups))
+    first, second, third = recon("coverage", "--json").json()["gaps"]
+    assert (first["from_seq"], first["history"], first["gap"]) == (1, None, False), "of no catch-up"
+    assert (first["whole_at"], first["lasted"]) == (shown_in_json(told.at(5)), "PT4S")
+    assert (second["from_seq"], second["until_seq"], second["requests"]) == (10, 20, 3)
+    assert second["reasons"] == ["disconnected", "restarted"]
+    assert (second["back_at"], second["whole_at"]) == (shown_in_json(told.at(20)), shown_in_json(told.at(25)))
+    assert (second["open"], third["open"]) == (None, "not back yet")
+    assert (third["back_at"], third["whole_at"]) == (None, None)
+    lines = recon("coverage").out.split("# gaps")[1].splitlines()[2:]
+    assert [line.split()[2] for line in lines] == ["1", "10", "80"]
+    assert f"{text_of(told.at(25))}  disconnected, restarted    11 s" in lines[1]
+    late = recon("coverage", "--since", told.at(26).isoformat(), "--json").json()
+    assert [row["from_seq"] for row in late["gaps"]] == [80]
+
+
+def test_the_moment_a_session_begins_is_no_gap(recon: Recon, here: TestDatabase) -> None:
+    told = Story(here.service_url)
+    begin = told.stretches(A, (1, "catching_up", "no snapshot of orders yet"), (2, "covered", None))
+    begin = [msgspec.structs.replace(row, from_us=max(row.from_us, told.us(2) - 1000)) for row in begin]
+    begin[0] = msgspec.structs.replace(begin[0], from_us=told.us(2) - 1000)
+    told.write(Changes(accounts={A: told.account(A)}, intervals=begin))
+    assert recon("coverage", "--json").json()["gaps"] == []
+    assert len(recon("coverage", "--all", "--json").json()["gaps"]) == 1
+    shown = recon("coverage")
+    assert "every account was covered" not in shown.err
+    assert "no gap; covered % tells" in shown.err
+    assert "every account was covered" in recon("coverage", "--since", told.at(3).isoformat()).err
 
 
 def test_shares_of_time_count_from_when_the_account_is_known(recon: Recon, story: Story) -> None:
@@ -115,10 +176,18 @@ def test_time_after_the_end_of_a_log_is_not_covered(recon: Recon, here: TestData
     (stretch,) = found["stretches"]
     assert stretch["until_time"] is None
     assert stretch["lasted"] == "PT99S"
-    silence = f"nothing of eu was logged since {text_of(dead.ends_at)}: is the service running?\n"
-    assert silence in recon("coverage").err
+    silence = f"nothing was recorded of eu since {text_of(dead.ends_at)} (5 min "
+    for since in ("1d", "1m"):
+        shown = recon("coverage", "--since", since)
+        assert silence in shown.err
+        assert "ago): is the service running?\n" in shown.err
+        assert "every account was covered" not in shown.err
+    assert recon("coverage", "--since", "1m", "--json").json()["accounts"][0]["covered"] == "0.00"
+    closed = NewEvent("session.closed", b'{"reason": "shutdown"}', dead.ends_at, session="s")
+    write_events(here.service_url, "eu", [closed])
+    assert silence in recon("coverage").err, "also of a service that was stopped"
     write_events(here.service_url, "eu", [NewEvent("tick", b"{}", datetime.now(UTC))])
-    assert "was logged" not in recon("coverage").err
+    assert "was recorded" not in recon("coverage").err
 
 
 def test_only_what_was_asked_for(recon: Recon, story: Story) -> None:
@@ -129,34 +198,88 @@ def test_only_what_was_asked_for(recon: Recon, story: Story) -> None:
     one = recon("coverage", "--account", B, "--json").json()
     assert [row["account"] for row in one["accounts"]] == [B]
     assert (one["stretches"], one["open_questions"]) == ([], [])
-    shown = recon("coverage", "--account", B)
+    shown = recon("coverage", "--account", B, "--since", story.at(2).isoformat())
     assert "every account was covered since" in shown.err
     assert "no open questions" in shown.err
     late = recon("coverage", "--since", story.at(42).isoformat(), "--json").json()
     assert [row["from_seq"] for row in late["stretches"]] == [40, 45]
     assert recon("coverage", "--gateway", "none").status == ConfigError.exit_status
-    for wrong in ("yesterday", "2999-01-01"):
-        assert recon("coverage", "--since", wrong).status == 2
+    wrong = recon("coverage", "-a", "NOPE")
+    assert wrong.status == ConfigError.exit_status
+    assert f"no account 'NOPE'; there are {B}, {A}" in recon("coverage", "-g", "eu", "-a", "NOPE").err
+    assert f"no gateway has an account 'NOPE'; there are {B}, {A}" in wrong.err
+    for when in ("yesterday", "2999-01-01"):
+        assert recon("coverage", "--since", when).status == 2
 
 
-def test_open_questions_are_those_that_still_stand(recon: Recon, story: Story) -> None:
+def test_open_questions_are_all_that_stand(recon: Recon, story: Story) -> None:
+    moved = "its open questions are asked on with those of the gap that begins at event 50"
     story.write(
         Changes(
             catch_ups=[
                 story.caught_up(A, 5, 8, 9, state="open", questions=["order gone: 490", "order a-1: 504", NO_HISTORY]),
+                story.caught_up(A, 30, 32, 33, state="open", questions=[moved]),
                 story.caught_up(A, 50, 60, 61, state="open", questions=["order a-1: 404", "and 1 more"]),
             ]
         )
     )
-    questions = recon("coverage", "--json").json()["open_questions"]
-    assert [(row["question"], row["from_seq"], row["order"]) for row in questions] == [
+    found = recon("coverage", "--since", story.at(70).isoformat(), "--json").json()
+    questions = [(row["question"], row["from_seq"], row["order"]) for row in found["open_questions"]]
+    assert questions == [
         ("order a-1: 404", 50, "a-1"),
-        ("order it's: it was open before a gap, and what became of it is not known", None, "it's"),
+        (f"order it's: {NOT_KNOWN}", 50, "it's"),
+        (NO_HISTORY, 5, None),
         (NO_HISTORY, 20, None),
     ]
-    since = story.at(45).isoformat()
-    questions = recon("coverage", "--since", since, "--json").json()["open_questions"]
-    assert [row["order"] for row in questions] == ["a-1", "it's"], "what is past and cannot be mended is its stretch's"
+    assert [row["from_seq"] for row in found["gaps"]] == [5, 20, 50], "each question's gap is there, however old"
+    assert [row["open"] for row in found["gaps"]][-1] == "open: 2 orders"
+    times = {row["from_seq"]: (row["from_time"], row["back_at"]) for row in found["gaps"]}
+    for row in found["open_questions"]:
+        assert (row["from_time"], row["until_time"]) == times[row["from_seq"]]
+
+
+def unrecoverable(story: Story) -> None:
+    """Write an account that has two gaps with nothing but an open question about orders that nobody knows of."""
+    lost = [story.caught_up(A, seq, seq + 9, seq + 9, state="open", questions=[NO_HISTORY]) for seq in (50, 70)]
+    lost = [msgspec.structs.replace(each, history="not configured") for each in lost]
+    whole = story.caught_up(A, 20, 40, 45)
+    known = story.account(A)
+    known.unsettled = lost
+    story.write(Changes(accounts={A: known}, catch_ups=[whole, *lost]))
+
+
+def test_a_gap_is_settled_by_a_persons_word(recon: Recon, story: Story, here: TestDatabase) -> None:
+    unrecoverable(story)
+    before = heads(recon)
+    known = ("--gateway", "eu", "--account", A, "--text", "nothing was traded, says the venue")
+    for arguments, status, why in (
+        (("--from", "51", *known), 2, "no gap that begins at event 51; questions are open of 70, 50"),
+        (("--from", "20", *known), 10, "nothing can be settled of the gap at event 20: whole"),
+        (("--from", "50", *known[2:], "--gateway", "us"), 2, "there is no log of a gateway 'us'; there are eu"),
+        (("--from", "50", "--account", "NOPE", *known[4:]), 2, f"knows no account 'NOPE'; there are {B}, {A}"),
+    ):
+        wrong = recon("coverage", "settle", *arguments)
+        assert (wrong.status, why in wrong.err) == (status, True), wrong.err
+    assert heads(recon) == before, "nothing was written"
+
+    (command,) = [line for line in recon("coverage").err.splitlines() if "--from 50" in line]
+    done = recon(*shlex.split(command.replace("TEXT", "'no trades'"))[1:], "--no-wait", "--json")
+    assert done.status == 0, done.err
+    fold(here.service_url, "eu")
+    rows = {row["from_seq"]: row for row in recon("coverage", "--json").json()["gaps"]}
+    assert (rows[50]["open"], rows[70]["open"]) == (None, "open: order history")
+    (question,) = recon("coverage", "--json").json()["open_questions"]
+    assert question["from_seq"] == 70
+    with create_engine(here.analyst_url, "tests", pooled=False).connect() as connection:
+        found = connection.execute(text("SELECT kind, about, message FROM recon.findings ORDER BY seq DESC")).first()
+        state = connection.scalar(text("SELECT state FROM recon.catch_ups WHERE from_seq = 50"))
+    assert state == "whole"
+    assert found is not None
+    assert (found.kind, found.about, "no trades" in found.message) == ("gap_settled", "50", True)
+
+
+def heads(recon: Recon) -> list[int]:
+    return [row["head_seq"] for row in recon("status", "--json").json()["gateways"]]
 
 
 def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: Story) -> None:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, insert, text
 
 from recon.db.engine import create_engine
-from recon.log.events import NewEvent
+from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEvent
+from recon.service.schema import service_parts
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
 from tests.db.days import write_events
@@ -95,6 +96,43 @@ def test_events_the_latest_or_from_somewhere_on(recon: Recon, day: TestDatabase)
     assert recon("events", "--since", future, "--json").json() == []
 
 
+def test_events_say_whether_there_are_more(recon: Recon, day: TestDatabase) -> None:
+    some = recon("events", "-g", "prod-eu", "--since", "100", "-n", "3")
+    assert len(some.out.splitlines()) == 4
+    assert "there are more after event 102 of prod-eu: --limit shows more" in some.err
+    ((head,),) = _view(day, "SELECT head_seq FROM recon.gateways WHERE name = 'prod-eu'")
+    assert isinstance(head, int)
+    for last in (("--since", str(head - 2), "-n", "3"), ("-n", "3")):
+        assert recon("events", "-g", "prod-eu", *last).err == ""
+
+
+def test_events_of_an_account_are_also_those_of_its_catch_ups(
+    recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    now = datetime.now(UTC)
+    told = [
+        (CATCH_UP_BEGUN, b'{"run": "r", "accounts": {"A": 5, "B": 6}}', None),
+        (REST_ANSWER, b'{"ask": {"what": "orders", "account": "A"}, "run": "r"}', "A"),
+        (REST_ANSWER, b'{"ask": {"what": "orders", "account": "B"}, "run": "r"}', "B"),
+        (REST_ANSWER, b'{"ask": {"what": "history"}, "run": "r"}', None),
+        (CATCH_UP_ENDED, b'{"run": "r", "accounts": {"A": 5, "B": 6}}', None),
+        (CATCH_UP_BEGUN, b'{"run": "s", "accounts": {"B": 6}}', None),
+        ("frame", b"\xff", None),
+        ("tick", b'{"accounts": {"A": 1}}', None),
+    ]
+    events = [NewEvent(kind, payload, now, account=account) for kind, payload, account in told]
+    write_events(database.service_url, "eu", events)
+
+    def positions(*arguments: str) -> list[int]:
+        return [row["seq"] for row in recon("events", *arguments, "--json").json()]
+
+    assert positions("--account", "A") == [1, 2, 4, 5]
+    assert positions("--account", "B", "--since", "2") == [3, 4, 5, 6]
+    assert positions("--account", "A", "--kind", REST_ANSWER) == [2, 4]
+    assert positions("--account", "C") == [4]
+
+
 def test_payloads_pass_exactly_and_what_is_not_readable_in_base64(
     recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +158,26 @@ def test_payloads_pass_exactly_and_what_is_not_readable_in_base64(
     assert "\\x1b[31mred" in shown.out
     assert deep.decode() in shown.out
     assert len(shown.out.splitlines()) == 4
+
+
+def test_status_has_no_cell_that_is_quotes(recon: Recon, day: TestDatabase) -> None:
+    with create_engine(day.service_url, "tests", pooled=False).begin() as connection:
+        connection.execute(
+            insert(service_parts).values(
+                instance="one",
+                gateway="",
+                part="alerts",
+                state="running",
+                detail="",
+                since=func.now(),
+                updated_at=func.now(),
+                figures={},
+            )
+        )
+    shown = recon("status").out
+    (line,) = [line for line in shown.splitlines() if line.startswith("one ")]
+    assert line.split()[:4] == ["one", "-", "alerts", "running"]
+    assert '""' not in shown
 
 
 def test_status_tells_how_everything_stands(recon: Recon, day: TestDatabase) -> None:

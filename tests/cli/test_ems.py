@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
@@ -16,6 +19,7 @@ import trustme
 from tests.cli.conftest import Recon, Result
 from tests.ems.managed import KEY, Cloud, Site, managed_cloud, pem_of, server_context
 from tests.ems.servers import RawPeer, raw_gateway
+from tests.ems.wire import report, row_of
 
 #: Parts of a key or a private key that must never be printed.
 SECRETS = (KEY, "PRIVATE KEY")
@@ -26,7 +30,15 @@ Configured = Callable[..., Result]
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
     with managed_cloud(tmp_path) as running:
+        for site in running.sites:
+            answers_all(site)
         yield running
+
+
+def answers_all(site: Site) -> None:
+    """Let a site answer whatever is asked over REST."""
+    site.rest["/v1/orders"] = (200, [{"exchange_id": name, "data": []} for name in site.accounts])
+    site.rest["/v1/orders/history"] = (200, [])
 
 
 @pytest.fixture
@@ -189,7 +201,7 @@ def test_all_is_well_with_a_managed_cloud(cloud: Cloud, ems: Configured) -> None
     document = result.json()
     assert document["ok"] is True
     sites = [site.url for site in cloud.sites]
-    per_site = ["name", "connect", "tls", "session", "messages", "clock", "rest"]
+    per_site = ["name", "connect", "tls", "session", "messages", "clock", "rest", "rest", "rest"]
     assert [(step["site"], step["step"], step["state"]) for step in document["steps"]] == [
         (cloud.url, "managed cloud", "ok"),
         *((site, step, "ok") for site in sites for step in per_site),
@@ -219,6 +231,7 @@ def test_a_line_a_step_for_people(cloud: Cloud, ems: Configured) -> None:
 
 def test_a_gateway_of_one_s_own_and_its_health(ems: Configured) -> None:
     site = Site(None, ("KRAKEN/JOHN",), None)
+    answers_all(site)
     site.rest["/health/live"] = (200, {})
     site.rest["/health/ready"] = (503, {})
     site.clock_ahead = timedelta(seconds=5)
@@ -252,6 +265,7 @@ def test_silence_is_told_after_its_bound(cloud: Cloud, ems: Configured) -> None:
 
 def test_another_path_and_refused_credentials(tmp_path: Path, ems: Configured) -> None:
     with managed_cloud(tmp_path, certificates=False, sites=1) as cloud:
+        answers_all(cloud.sites[0])
         auth = {"method": "header", "api_key": KEY, "ca_file": str(cloud.ca_file)}
         steps = failed(ems({"g": cloud.settings(path="/ws") | {"auth": auth}}, "check", "--json"))
         assert [step["step"] for step in steps] == ["session"]
@@ -270,6 +284,175 @@ def test_rest_that_is_elsewhere(cloud: Cloud, ems: Configured) -> None:
     steps = failed(ems({"g": cloud.settings()}, "check", "--json"))
     assert [step["step"] for step in steps] == ["rest"]
     assert "set rest_url" in steps[0]["detail"]
+
+
+@pytest.fixture
+def own() -> Iterator[Site]:
+    """A gateway of one's own, in plain, that answers everything."""
+    site = Site(None, ("KRAKEN/JOHN",), None)
+    answers_all(site)
+    site.start()
+    yield site
+    site.stop()
+
+
+def rest_of(result: Result) -> list[tuple[str, str]]:
+    return [(step["state"], step["detail"]) for step in result.json()["steps"] if step["step"] == "rest"]
+
+
+def test_rest_is_asked_what_catching_up_asks(own: Site, ems: Configured) -> None:
+    own.rest["/v1/orders"] = (200, [{"exchange_id": "KRAKEN/JOHN", "data": [row_of(report())]}])
+    result = ems({"own": {"urls": [own.url]}}, "check", "--json", "--seconds", "1")
+    assert result.status == 0
+    base = own.url.replace("ws:", "http:").rstrip("/")
+    assert rest_of(result) == [
+        ("ok", f"GET {base}/v1/balances: 1 account"),
+        ("ok", f"GET {base}/v1/orders: 1 open order"),
+        ("ok", f"GET {base}/v1/orders/history: 0 changes of orders in the last minute"),
+    ]
+    (asked,) = [request.path for request in own.requests if "history" in request.path]
+    query = parse_qs(urlsplit(asked).query)
+    begin, end = (datetime.fromisoformat(query[key][0]) for key in ("time_start", "time_end"))
+    assert timedelta(minutes=1) <= end - begin <= timedelta(minutes=1, seconds=1), "whole seconds, rounded outwards"
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "expected"),
+    [
+        (401, "failed", "auth.method is none"),
+        (403, "failed", "403 forbidden"),
+        (429, "hint", "REST is there"),
+        (503, "failed", "(asked 3 times)"),
+    ],
+)
+def test_an_answer_proves_that_rest_is_there(
+    own: Site, ems: Configured, status: int, state: str, expected: str
+) -> None:
+    own.rest["/v1/balances"] = (status, {"message": "no"})
+    result = ems({"own": {"urls": [own.url]}}, "check", "--json", "--seconds", "1")
+    told, detail = rest_of(result)[0]
+    assert (told, expected in detail) == (state, True), detail
+    assert "rest_url" not in detail
+    assert result.status == (1 if state == "failed" else 0)
+    asked = [request.path for request in own.requests].count("/v1/balances")
+    assert asked == (1 if status in {401, 403} else 3)
+
+
+def test_an_exchange_that_is_not_reached_is_a_hint(own: Site, ems: Configured) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.stream.recv(65536)
+        peer.stream.sendall(b"HTTP/1.1 490 Exchange\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+
+    with raw_gateway(script) as url:
+        given = {"own": {"urls": [own.url], "rest_url": url.replace("ws:", "http:")}}
+        result = ems(given, "check", "--json", "--seconds", "1")
+    assert result.status == 0
+    told = rest_of(result)
+    assert [state for state, _ in told] == ["hint"] * 3
+    assert all("exchange unreachable; REST is there" in detail for _, detail in told)
+
+
+def test_what_answers_no_http_may_be_something_else(own: Site, ems: Configured) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.stream.recv(65536)
+        peer.stream.sendall(b"SSH-2.0-x\r\n\r\n")
+
+    with raw_gateway(script) as url:
+        given = {"own": {"urls": [own.url], "rest_url": url.replace("ws:", "http:")}}
+        result = ems(given, "check", "--json", "--seconds", "1")
+    ((state, detail),) = rest_of(result)
+    assert (state, "set rest_url where REST is elsewhere" in detail) == ("failed", True)
+    assert "Error" not in result.out
+
+
+def test_a_bad_answer_is_asked_for_again(own: Site, ems: Configured) -> None:
+    own.rest = Failing(own.rest, [503, 490])
+    result = ems({"own": {"urls": [own.url]}}, "check", "--json", "--seconds", "1")
+    assert result.status == 0, result.out
+    assert rest_of(result)[0][0] == "ok"
+    assert [request.path for request in own.requests].count("/v1/balances") == 3
+
+
+class Failing(dict[str, tuple[int, object]]):
+    """Answers of which the first ones fail."""
+
+    def __init__(self, answers: dict[str, tuple[int, object]], statuses: list[int]) -> None:
+        super().__init__(answers)
+        self.statuses = statuses
+
+    def get(self, path: str, default: object = None) -> Any:
+        return (self.statuses.pop(0), {}) if self.statuses else super().get(path, default)
+
+
+def test_a_gateway_without_order_history_is_a_hint(own: Site, ems: Configured) -> None:
+    own.rest["/v1/orders/history"] = (400, {"message": "Order history is not configured"})
+    result = ems({"own": {"urls": [own.url]}}, "check", "--json", "--seconds", "1")
+    assert result.status == 0
+    state, detail = rest_of(result)[-1]
+    assert state == "hint"
+    assert "orders born and finished inside a gap cannot be recovered" in detail
+
+
+def test_rest_that_is_not_used_never_fails(own: Site, ems: Configured) -> None:
+    own.rest = {}
+    result = ems({"own": {"urls": [own.url], "recovery": {"enabled": False}}}, "check", "--json", "--seconds", "1")
+    assert (result.status, [state for state, _ in rest_of(result)]) == (0, ["ok"])
+    assert rest_of(result)[0][1].startswith("not used")
+    answers_all(own)
+    own.rest["/v1/balances"] = (200, [])
+    result = ems({"own": {"urls": [own.url], "recovery": {"history": False}}}, "check", "--json", "--seconds", "1")
+    assert len(rest_of(result)) == 2
+    assert not any("history" in detail for _, detail in rest_of(result))
+
+
+def test_rest_where_nobody_listens(own: Site, ems: Configured) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    given = {"own": {"urls": [own.url], "rest_url": f"http://127.0.0.1:{port}/"}}
+    result = ems(given, "check", "--json", "--seconds", "1")
+    ((state, detail),) = rest_of(result)
+    assert state == "failed"
+    assert "set rest_url where REST is elsewhere" in detail
+    assert "ConnectError" not in result.out
+    assert "nobody could be connected to" in result.out
+
+
+def test_credentials_that_are_wanted_and_not_set(tmp_path: Path, ems: Configured) -> None:
+    site = Site(None, ("A",), "wanted-key")
+    site.start()
+    try:
+        steps = failed(ems({"own": {"urls": [site.url]}}, "check", "--json", "--seconds", "1"))
+    finally:
+        site.stop()
+    assert [step["step"] for step in steps] == ["session", "rest"]
+    assert all("auth.method is none" in step["detail"] for step in steps)
+
+
+def test_a_port_that_does_not_speak_tls(own: Site, ems: Configured) -> None:
+    began = time.monotonic()
+    steps = failed(ems({"own": {"urls": [own.url.replace("ws:", "wss:")]}}, "check", "--json"))
+    assert [step["step"] for step in steps] == ["tls"]
+    assert "the port does not speak TLS; is it a ws:// port?" in steps[0]["detail"]
+    assert time.monotonic() - began < 8, "the bound of a step is not waited for"
+
+
+def test_a_port_that_breaks_the_handshake_off(ems: Configured) -> None:
+    def script(peer: RawPeer) -> None:
+        if peer.stream.recv(65536).startswith(b"GET "):
+            peer.stream.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with raw_gateway(script) as url:
+        steps = failed(ems({"g": {"urls": [url.replace("ws:", "wss:")]}}, "check", "--json"))
+    assert "is it a ws:// port?" in steps[0]["detail"]
+
+    def only_tls(peer: RawPeer) -> None:
+        if peer.stream.recv(65536).startswith(b"GET "):
+            peer.stream.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.")
+
+    with raw_gateway(only_tls) as url:
+        steps = failed(ems({"g": {"urls": [url.replace("ws:", "wss:")]}}, "check", "--json"))
+    assert "is it a ws:// port?" not in steps[0]["detail"]
+    assert "the other side broke the handshake off" in steps[0]["detail"], "no name of an error"
 
 
 def test_a_management_api_that_fails_is_one_step(cloud: Cloud, ems: Configured) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from recon import errors
 from recon.cli import main
 from recon.errors import ReconError
+from recon.simulator.plans import PLANS
 from tests.cli.conftest import Recon
 
 ROOT = Path(__file__).parents[2]
@@ -143,5 +144,11 @@ def test_simulate_says_where_it_listens_and_ends_at_a_signal() -> None:
 
 def test_simulate_refuses_what_it_does_not_know(recon: Recon) -> None:
     assert recon("simulate", "--plan", "nonsense").status == 2
+    for plan in PLANS:
+        assert plan in recon("simulate", "--help").out
+    one = recon("simulate", "--plan", "catch_up", "--port", "0")
+    assert one.status == 2
+    assert "2 gateways (logged, unlogged), and 1 given" in " ".join(one.err.split())
+    assert "--port PORT --port PORT" in " ".join(one.err.split())
     assert recon("simulate", "--duration", "5").status == 8
     assert recon("demo", "--headless", "--duration", "5").status == 8

@@ -334,3 +334,14 @@ def test_a_folded_day_tells_what_became_of_each_gap_and_whose_accounts_they_are(
         fold(database.service_url, gateway)
     for row in rows(analyst, "accounts", "gateway, account"):
         assert row["venue_account"] == f"the one of {row['account']}", "rules are in force without any sign of life"
+
+
+def test_usd_is_worth_itself_where_no_rate_is_reported(story: Story, analyst: Connection) -> None:
+    story.write(Changes(accounts={A: story.account(A)}))
+    story.hold(A, "ZUSD", "7.5", coinapi="USD")
+    story.hold(A, "USD", "2")
+    story.hold(A, "USDT", "3", coinapi="USDT")
+    held = {row["asset"]: row["balance_usd"] for row in rows(analyst, "firm_balances", "asset, asset_coinapi")}
+    assert held["USDT"] is None
+    worth = [row["balance_usd"] for row in rows(analyst, "firm_balances", "balance") if row["asset"] == "USD"]
+    assert worth == [2, Decimal("7.5")]
