@@ -182,7 +182,8 @@ def settle(account: Account, *, seq: int, us: int) -> list[Interval]:
         return change(account, "catching_up", "what the gap hid is being fetched", seq=seq, us=us)
     if account.unaccounted:
         named = ", ".join(list(account.unaccounted)[:5]) + (" …" if len(account.unaccounted) > 5 else "")
-        reason = f"{len(account.unaccounted)} orders not accounted for: {named}"
+        count = len(account.unaccounted)
+        reason = f"{count} {'order' if count == 1 else 'orders'} not accounted for: {named}"
         return change(account, "unresolved", reason, seq=seq, us=us)
     if "orders" in account.unread:
         return change(account, "unresolved", "which orders are open could not be read", seq=seq, us=us)

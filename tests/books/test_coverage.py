@@ -230,7 +230,7 @@ def test_after_a_gap_an_order_that_vanished_withholds_agreed_and_is_named(end: s
     desk.info()
     desk.orders()
     desk.balances(*ROWS, balance_row("ETH", "3"))
-    assert desk.state() == ("unresolved", "1 orders not accounted for: c:a")
+    assert desk.state() == ("unresolved", "1 order not accounted for: c:a")
     assert [desk.unit(code).withheld for code in ("BTC", "USDT", "ETH")] == [["c:a"], ["c:a"], []]
     if end == "told":
         desk.report(life.report(0, status="CANCELED"))

@@ -141,7 +141,7 @@ def test_3__what_the_ems_does_not_know_is_open_until_it_is_told_or_settled(by: s
     asking.history()
     asking.balances(*BEFORE)
     asking.end()
-    assert desk.state() == ("unresolved", "1 orders not accounted for: c:a")
+    assert desk.state() == ("unresolved", "1 order not accounted for: c:a")
     row = catch_ups(desk)[-1]
     assert row.state == "open"
     assert row.open[0].startswith("order c:a: ")
@@ -354,7 +354,7 @@ def test_settling_a_gap_settles_no_order_that_is_missing_by_name() -> None:
     asking.history(status=503, problem="503 down")
     asking.end()
     _settle_gap(desk, catch_ups(desk)[-1].from_seq)
-    assert desk.state() == ("unresolved", "1 orders not accounted for: c:a")
+    assert desk.state() == ("unresolved", "1 order not accounted for: c:a")
     _settle(desk)
     assert desk.state() == ("covered", None)
 

@@ -146,7 +146,7 @@ def test_orders_that_were_open_are_missing_where_the_snapshot_has_no_list(form: 
         reopened(desk)
         desk.balances(*ROWS)
     without_list(desk, "ORDER_EXEC_REPORT", form)
-    assert desk.state() == ("unresolved", "1 orders not accounted for: c:a")
+    assert desk.state() == ("unresolved", "1 order not accounted for: c:a")
     assert desk.order("c:a").status == "NEW", "never closed in silence"
     assert not desk.order("c:a").terminal
     assert desk.unit("BTC").withheld == ["c:a"]
@@ -569,7 +569,7 @@ def test_an_older_or_equal_state_does_not_account_for_a_missing_order(count: int
         asking.history(history_row(row, created=stamp(desk.now)))
     asking.balances(*BOUGHT)
     asking.end()
-    assert desk.state() == ("unresolved", "1 orders not accounted for: c:a")
+    assert desk.state() == ("unresolved", "1 order not accounted for: c:a")
     assert (desk.order("c:a").amount_filled, desk.value("BTC")) == (D(1), D(11))
     question = catch_ups(desk)[-1].open[0]
     assert f"the EMS tells of it as {row['status']}, nothing later than before" in question

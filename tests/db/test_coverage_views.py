@@ -129,7 +129,7 @@ def test_each_stretch_that_was_not_covered_tells_what_its_own_gap_came_to(story:
         (25, "covered", None),
         (30, "gap", "no heartbeat"),
         (35, "catching_up", "what the gap hid is being fetched"),
-        (38, "unresolved", "1 orders not accounted for: a"),
+        (38, "unresolved", "1 order not accounted for: a"),
         (50, "gap", "not running"),
     )
     other = story.stretches("BINANCE", (1, "covered", None), (10, "gap", "disconnected"))
