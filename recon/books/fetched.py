@@ -18,8 +18,8 @@ from recon.books.book import Book, Moment
 from recon.books.coverage import Account
 from recon.books.happenings import take_reports
 from recon.books.sightings import take_balances, take_positions
-from recon.ems.asks import Answered, Ask
 from recon.ems.messages import Balances, Message, OrderReports, Positions
+from recon.ems.rest.asks import Answered, Ask
 
 #: What is held counts as told now where its answer took at most this part of a settlement window.
 SLOW: Final = 2

@@ -14,15 +14,15 @@ import typer
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.show import Column, Row, note, print_json, print_table
 from recon.config import Gateway, Settings
-from recon.ems.asks import What
-from recon.ems.certificates import ClientCertificate, certificate_path, load_kept, read_certificate
-from recon.ems.checkup import AccountHeard, Checkup, check_site
-from recon.ems.checkup_steps import Step, counted
+from recon.ems.checks.checkup import AccountHeard, Checkup, check_site
+from recon.ems.checks.rest import USED
+from recon.ems.checks.steps import Step, counted
+from recon.ems.cloud.certificates import ClientCertificate, certificate_path, load_kept, read_certificate
+from recon.ems.cloud.management import Location, open_management
+from recon.ems.cloud.sites import FixedSites, Sites, urls_of, websocket_url
 from recon.ems.credentials import safe_url
-from recon.ems.management import Location, open_management
-from recon.ems.rest import rest_base
-from recon.ems.rest_checkup import USED
-from recon.ems.sites import FixedSites, Sites, urls_of, websocket_url
+from recon.ems.rest.asks import What
+from recon.ems.rest.client import rest_base
 from recon.errors import ConfigError, GatewayError
 from recon.service.reaching import access_of, credentials_of, sites_of
 

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from recon.cli.show import Row, text_of
-from recon.ems.checkup_steps import counted
+from recon.ems.checks.steps import counted
 
 #: Less than this without a gap is the beginning of a session: nobody can do anything about it.
 LEAST: Final = timedelta(seconds=1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from recon.ems.cloud.sites import FixedSites, Reach, Sites
 from recon.ems.credentials import Credentials, safe_url
 from recon.ems.minding import LOOK_SECONDS, RETURN_SECONDS
 from recon.ems.session import HEARTBEAT_BOUND
-from recon.ems.sites import FixedSites, Reach, Sites
 from recon.errors import ConfigError
 
 #: Bytes of the largest message taken; the library's 1 MiB may be less than one SYMBOLS_SNAPSHOT.

@@ -18,13 +18,13 @@ import structlog
 import trio
 
 from recon.ems.backoff import Backoff
+from recon.ems.cloud.sites import FixedSites, Reach
 from recon.ems.connection import Bounds, Connection
 from recon.ems.credentials import safe_url, silence_libraries
 from recon.ems.endings import Ended
 from recon.ems.endpoint import CLOSE_TIMEOUT, Endpoint
 from recon.ems.minding import Minding
 from recon.ems.session import Heartbeats, Record, Session, Watchdog, failed
-from recon.ems.sites import FixedSites, Reach
 from recon.errors import ConfigError, GatewayError, Overrun, Restarted, Unauthorised
 
 __all__ = ["CLOSE_TIMEOUT", "Endpoint", "GatewayStatus", "consume", "silence_libraries"]

@@ -12,11 +12,11 @@ from typing import Final, Never
 import structlog
 import trio
 
+from recon.ems.cloud.sites import Reach, Sites
 from recon.ems.connection import Bounds, Connection
 from recon.ems.credentials import safe_url
 from recon.ems.endings import Ended
 from recon.ems.session import Watchdog
-from recon.ems.sites import Reach, Sites
 from recon.errors import ConfigError, GatewayError
 
 #: Seconds between two probes of the preferred site while another is in use.

@@ -19,10 +19,10 @@ from recon.books.book import Book, Contradiction, Moment
 from recon.books.loosening import waiting
 from recon.books.reports import touched_units
 from recon.books.sightings import take_balances, take_positions, take_symbols
-from recon.ems import asks
-from recon.ems.asks import Answered
 from recon.ems.decode import decode
 from recon.ems.messages import Balances, Decoded, Message, OrderReports, Positions, Reject, ServerInfo, Symbols
+from recon.ems.rest import asks
+from recon.ems.rest.asks import Answered
 from recon.exact import exact
 from recon.log import events
 from recon.log.events import Event, microseconds

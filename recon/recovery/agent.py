@@ -20,8 +20,8 @@ import structlog
 import trio
 from structlog.contextvars import bound_contextvars
 
-from recon.ems import asks
-from recon.ems.asks import Answer, Ask
+from recon.ems.rest import asks
+from recon.ems.rest.asks import Answer, Ask
 from recon.errors import ReconError
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEvent, microseconds
 from recon.recovery import plan

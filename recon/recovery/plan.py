@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from recon.books.gaps import MARGIN_US
-from recon.ems.asks import Ask
+from recon.ems.rest.asks import Ask
 from recon.recovery.situation import Situation, Standing
 
 #: Accounts come back one after the other: so long after the first they are waited for.

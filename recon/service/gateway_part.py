@@ -13,7 +13,7 @@ import trio
 
 from recon.books.loosening import loosens
 from recon.ems.gateway import Endpoint, GatewayStatus, consume
-from recon.ems.rest import open_rest, rest_base
+from recon.ems.rest.client import open_rest, rest_base
 from recon.ems.session import Heartbeats, Record
 from recon.log.buffer import Buffer
 from recon.log.events import NewEvent

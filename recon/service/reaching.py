@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import partial
 
 from recon.config import Auth, Gateway
-from recon.ems.certificates import certificate_path
+from recon.ems.cloud.certificates import certificate_path
+from recon.ems.cloud.management import ManagementAccess, open_management
+from recon.ems.cloud.sites import ManagedSettings, ManagedSites
 from recon.ems.credentials import Credentials
-from recon.ems.management import ManagementAccess, open_management
-from recon.ems.sites import ManagedSettings, ManagedSites
 from recon.errors import ConfigError
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from recon.db.engine import create_engine
-from recon.ems import asks
-from recon.ems.asks import MAX_DEPTH, MAX_TEXT_CHARS, Answer, Answered, Ask, answer_of, is_json
 from recon.ems.messages import Balances, OrderReports, Positions
+from recon.ems.rest import asks
+from recon.ems.rest.asks import MAX_DEPTH, MAX_TEXT_CHARS, Answer, Answered, Ask, answer_of, is_json
 from tests.conftest import TestDatabase
 from tests.ems.test_decode_properties import json_values
 from tests.ems.test_history import logged

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from recon.ems.certificates import (
+from recon.ems.cloud.certificates import (
     ClientCertificate,
     certificate_path,
     keep,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.ems.fields import Findings
-from recon.ems.history import read_history
 from recon.ems.messages import FillRow, Finding, OrderReport, OrderReports, StatusStep
+from recon.ems.rest.history import read_history
 from recon.exact import bounded
 from tests.ems.test_decode_properties import json_values
 from tests.ems.wire import EXAMPLES, encoded, needs_examples, steady

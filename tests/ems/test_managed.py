@@ -14,10 +14,10 @@ import pytest
 import trio
 
 from recon.config import Settings
-from recon.ems import sites as sites_module
+from recon.ems.cloud import sites as sites_module
+from recon.ems.cloud.management import ManagementAccess, open_management
+from recon.ems.cloud.sites import ManagedSites
 from recon.ems.gateway import Endpoint
-from recon.ems.management import ManagementAccess, open_management
-from recon.ems.sites import ManagedSites
 from recon.service.wiring import endpoint_of
 from tests.ems.listening import Ears, listening
 from tests.ems.managed import KEY, Cloud, managed_cloud, pem_of

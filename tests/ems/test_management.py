@@ -14,7 +14,7 @@ import trio
 import trio.testing
 import trustme
 
-from recon.ems.management import ListedEndpoint, Location, ManagementAccess, Pace, open_management
+from recon.ems.cloud.management import ListedEndpoint, Location, ManagementAccess, Pace, open_management
 from recon.errors import ConfigError, GatewayError, Unauthorised
 from tests.ems.managed import KEY, pem_of
 from tests.ems.wire import EXAMPLES, needs_examples

@@ -20,10 +20,10 @@ import trustme
 from stamina import instrumentation
 from stamina.instrumentation import RetryDetails
 
-from recon.ems import asks
-from recon.ems.asks import Answer, Ask
 from recon.ems.credentials import Credentials
-from recon.ems.rest import ATTEMPTS, Bounds, open_rest, rest_base, target_of
+from recon.ems.rest import asks
+from recon.ems.rest.asks import Answer, Ask
+from recon.ems.rest.client import ATTEMPTS, Bounds, open_rest, rest_base, target_of
 from recon.errors import ConfigError
 from tests.ems.rest_serving import Body, Scripted, answer, broken, hang, sends, serving
 from tests.ems.wire import encoded, report

@@ -9,12 +9,12 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recon.ems.cloud.management import ListedEndpoint
+from recon.ems.cloud.sites import MAX_SITES, FixedSites, Reach, uneven, urls_of, websocket_url
 from recon.ems.connection import Bounds
 from recon.ems.credentials import Credentials
 from recon.ems.gateway import Endpoint
-from recon.ems.management import ListedEndpoint
 from recon.ems.minding import probe
-from recon.ems.sites import MAX_SITES, FixedSites, Reach, uneven, urls_of, websocket_url
 from recon.errors import ConfigError, GatewayError
 from tests.ems.listening import listening
 from tests.ems.managed import Site

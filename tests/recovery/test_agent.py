@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from recon.books.gaps import PATIENCE_US
 from recon.books.rules import Recovery as RecoveryRules
 from recon.books.rules import Rules
-from recon.ems.asks import Answer, Ask, answer_of
+from recon.ems.rest.asks import Answer, Ask, answer_of
 from recon.errors import Overrun
 from recon.log import events
 from recon.log.events import Event, NewEvent

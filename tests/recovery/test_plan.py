@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recon.books.catch_up import CatchUp, Missing
 from recon.books.gaps import MARGIN_US
 from recon.books.rules import Recovery
-from recon.ems.asks import Ask
+from recon.ems.rest.asks import Ask
 from recon.recovery import plan
 from recon.recovery.plan import Retry, Run
 from recon.recovery.situation import Situation, Standing

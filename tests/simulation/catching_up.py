@@ -22,7 +22,7 @@ from recon.books.catch_up import CatchUp
 from recon.books.units import REALISED, Unit
 from recon.config import rules_document
 from recon.ems.credentials import Credentials
-from recon.ems.rest import Bounds, open_rest
+from recon.ems.rest.client import Bounds, open_rest
 from recon.ems.session import Heartbeats, Session, Watchdog
 from recon.exact import exact
 from recon.log import events

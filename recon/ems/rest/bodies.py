@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Final
 
-from recon.ems.asks import TOO_LARGE
+from recon.ems.rest.asks import TOO_LARGE
 
 #: Bytes that decompression gives at a time.
 PIECE_BYTES: Final = 256 * 1024

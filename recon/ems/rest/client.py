@@ -25,10 +25,10 @@ import httpx
 import stamina
 import trio
 
-from recon.ems.asks import MAX_WORDS_CHARS, TOO_LARGE, Answer, Ask, answer_of, is_json, problem_of
-from recon.ems.bodies import Coming, Refused
 from recon.ems.credentials import Credentials, safe_url, silence_libraries
-from recon.ems.handshakes import close_cancelled_handshakes
+from recon.ems.rest.asks import MAX_WORDS_CHARS, TOO_LARGE, Answer, Ask, answer_of, is_json, problem_of
+from recon.ems.rest.bodies import Coming, Refused
+from recon.ems.rest.handshakes import close_cancelled_handshakes
 from recon.errors import ConfigError
 
 #: Most times that a question is asked.

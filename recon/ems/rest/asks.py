@@ -17,9 +17,9 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from recon.ems.decode import decode
 from recon.ems.fields import UNREADABLE, Field, Findings, objects, string
-from recon.ems.history import read_history
-from recon.ems.listings import read_listing
 from recon.ems.messages import ORDER_EXEC_REPORT_UPDATE, Finding, Message, OrderReports
+from recon.ems.rest.history import read_history
+from recon.ems.rest.listings import read_listing
 
 What: TypeAlias = Literal["status", "history", "orders", "balances", "positions"]
 #: `unknown`: the gateway does not know the order, or knows another of that id. `not configured`: it keeps no order log.

@@ -15,11 +15,11 @@ from typing import Final
 import httpx
 import msgspec
 
-from recon.ems.asks import Answer, Answered, Ask, What, payload, read
-from recon.ems.checkup_steps import STEP_SECONDS, Told, counted
+from recon.ems.checks.steps import STEP_SECONDS, Told, counted
 from recon.ems.credentials import Credentials, safe_url
-from recon.ems.handshakes import close_cancelled_handshakes
-from recon.ems.rest import Bounds, open_rest
+from recon.ems.rest.asks import Answer, Answered, Ask, What, payload, read
+from recon.ems.rest.client import Bounds, open_rest
+from recon.ems.rest.handshakes import close_cancelled_handshakes
 from recon.errors import ConfigError
 
 #: Most times that a question is asked, and seconds for all of them together.

@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 import structlog
 import trio
 
-from recon.ems.certificates import ClientCertificate, keep, load_kept
+from recon.ems.cloud.certificates import ClientCertificate, keep, load_kept
+from recon.ems.cloud.management import ListedEndpoint, Management
 from recon.ems.credentials import Credentials
-from recon.ems.management import ListedEndpoint, Management
 from recon.errors import ConfigError, GatewayError
 
 #: Seconds after which something that failed, or was doubted, is asked for again, at the earliest.

@@ -17,15 +17,15 @@ from typing import Final
 import msgspec
 import trio
 
-from recon.ems.asks import What
-from recon.ems.checkup_steps import STEP_SECONDS, State, Step, counted
+from recon.ems.checks.plain_port import PlainPort, handshake
+from recon.ems.checks.rest import NO_METHOD, USED, check_health, check_rest
+from recon.ems.checks.steps import STEP_SECONDS, State, Step, counted
 from recon.ems.connection import Bounds, Connection
 from recon.ems.credentials import Credentials, safe_url, silence_libraries
 from recon.ems.decode import decode
 from recon.ems.endings import Ended, advice_for, explain
 from recon.ems.messages import Balances, OrderReports, Positions, ServerInfo, Symbols
-from recon.ems.plain_port import PlainPort, handshake
-from recon.ems.rest_checkup import NO_METHOD, USED, check_health, check_rest
+from recon.ems.rest.asks import What
 from recon.ems.session import Watchdog
 from recon.ems.times import parse_time
 from recon.errors import ConfigError
