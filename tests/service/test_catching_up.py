@@ -32,6 +32,7 @@ async def test_what_a_gap_hid_is_fetched_or_its_stretch_says_that_it_cannot_be(d
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(simulate, plan, listening, now=lambda: datetime.now(UTC)))
         document = plan_settings(plan, urls_of(listening))
+        document["accounts"] = {"settlement_window": "5s"}  # a busy machine delays messages, as no gateway does
         for gateway in document["gateways"].values():  # type: ignore[attr-defined]  # a table of tables
             gateway["recovery"] = {"enabled": True, "history": True, "cross_check": "5s"}
         async with serving(Settings.model_validate(document), database) as board:
@@ -55,7 +56,8 @@ async def test_what_a_gap_hid_is_fetched_or_its_stretch_says_that_it_cannot_be(d
     assert all(not questions for gateway, _, _, questions in rows if gateway == "logged")
     found = "SELECT FROM recon.catch_ups WHERE gateway = 'logged' AND orders_found > 0 AND fills_found > 0"
     assert ask(database, found), "the order that was born and filled while nobody could hear of it"
-    assert ask(database, "SELECT FROM recon.breaks WHERE gateway = 'logged'") == []
+    opened = "SELECT FROM recon.breaks WHERE gateway = 'logged' AND state NOT IN ('pending', 'dismissed')"
+    assert ask(database, opened) == []
     told = ask(database, "SELECT DISTINCT payload -> 'ask' ->> 'what' FROM recon.events WHERE kind = 'rest.answer'")
     assert {what for (what,) in told} >= {"orders", "history", "balances", "positions"}
     text = ask(database, "SELECT count(*) FROM recon.events WHERE convert_from(raw, 'UTF8') LIKE '%9a55567a%'")
