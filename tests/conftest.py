@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="directory of the Postgres programs to test against (default: the wheel's)",
     )
+    parser.addoption("--write-golden", action="store_true", help="write tests/golden/*.json anew instead of comparing")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,184 @@
+"""Forty-odd recorded days of every sort, each the same on every run: its log, and the fold of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Final, NamedTuple
+
+from recon.books.rules import AccountRules, Rules
+from recon.exact import exact
+from recon.log.events import Event
+from recon.projection.fold import Fold
+from recon.reconciliation.decisions import joint_digest
+from recon.reconciliation.life import ACTIVE, PERSON_STEPS, allowed
+from recon.reconciliation.state import Break
+from recon.simulator.plan import Plan
+from recon.simulator.plans import demo_plan
+from tests import replay
+from tests.books.desk import BTC_USDT, ETH_USDT, Desk, Life, balance_row
+from tests.faults import days as benchmark
+from tests.faults.days import QUIET_SECONDS, Flow
+from tests.projection import test_decisions, test_facts
+from tests.reconciliation.deciding import ALICE, BOB, SERVICE, say
+from tests.simulation import catching_up
+
+D = Decimal
+
+
+class Recorded(NamedTuple):
+    """One gateway's log, and the fold that took it in one go."""
+
+    log: list[Event]
+    fold: Fold
+
+
+def _played(plan: Plan, gateway: int, after: float) -> Recorded:
+    plan = replace(plan, gateways=plan.gateways[gateway : gateway + 1])
+    ((_, fold, log),) = replay.play(plan, after=after)
+    return Recorded(log, fold)
+
+
+def _benchmark(day: benchmark.Day) -> Recorded:
+    return _played(day.plan(), 0, QUIET_SECONDS)
+
+
+def _demo(seed: int, gateway: int) -> Recorded:
+    return _played(demo_plan(seed, 40.0), gateway, 20.0)
+
+
+def _gaps(seed: int) -> Recorded:
+    log = catching_up.play(catching_up.random_day(seed)).log
+    return Recorded(log.events, log.fold)
+
+
+def _driven(desk: Desk) -> Recorded:
+    return Recorded(desk.log, desk.fold)
+
+
+class _Deciders:
+    """Trading with drift that nobody reports, and two people and a shared login who decide whatever they may."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(f"deciders {seed}")
+        self.desk = Desk(Rules(defaults=AccountRules()))
+        self.venue = {"BTC": D(20), "ETH": D(300), "USDT": D(5_000_000)}
+        self.desk.begin(*(balance_row(code, amount) for code, amount in self.venue.items()))
+        for number in range(60):
+            self._step(number)
+            self._poll(self.dice.choice((1, 2, 6)))
+        self._poll(60)
+
+    def _poll(self, seconds: int) -> None:
+        for _ in range(seconds):
+            for code, amount in self.venue.items():
+                self.desk.balance(code, amount)
+            self.desk.wait(1)
+
+    def _step(self, number: int) -> None:
+        match self.dice.choice(("trade", "trade", "drift", "decide", "decide", "resolve", "resolve", "gap")):
+            case "trade":
+                self._trade(number)
+            case "drift":
+                code = self.dice.choice(sorted(self.venue))
+                self.venue[code] += self.dice.choice((D("0.5"), D(-3), D(40)))
+                self._poll(40)
+            case "decide":
+                self._decide()
+            case "resolve":
+                self._resolve()
+            case _:
+                self._gap(number)
+
+    def _trade(self, number: int) -> None:
+        of, side = self.dice.choice((BTC_USDT, ETH_USDT)), self.dice.choice(("BUY", "SELL"))
+        fills = [(f"0.{self.dice.randrange(1, 9)}", f"{self.dice.randrange(90, 110)}.5") for _ in range(2)]
+        life = Life(f"o{number}", fills, side=side, of=of, began=self.desk.now)
+        sign = 1 if side == "BUY" else -1
+        self.venue[of[2]] += sign * life.filled(2)
+        self.venue["USDT"] -= sign * life.cash(2)
+        self.desk.report(life.report(1))
+        self.desk.report(life.report(2))
+
+    def _gap(self, number: int) -> None:
+        self.desk.close()
+        self.desk.wait(2, silent=[self.desk.account])
+        self.desk.open(f"s{number}")
+        self.desk.info()
+        self.desk.orders()
+        self.desk.balances(*(balance_row(code, amount) for code, amount in self.venue.items()))
+
+    def _breaks(self) -> list[Break]:
+        return [each for one in self.desk.engine.comparisons.values() for each in (*one.breaks, *one.closed)]
+
+    def _decide(self) -> None:
+        breaks = self._breaks()
+        if not breaks:
+            return
+        chosen = self.dice.sample(breaks, k=min(len(breaks), self.dice.choice((1, 1, 2))))
+        likely = [step for step in allowed(chosen[0].state) if step in PERSON_STEPS]
+        action = self.dice.choice(likely or sorted(PERSON_STEPS))
+        by = self.dice.choice((ALICE, BOB, SERVICE))
+        say(self.desk, action, *chosen, by=by, text="so", **self._details(action, chosen))
+
+    def _details(self, action: str, chosen: list[Break]) -> dict[str, object]:
+        first = chosen[0]
+        match action:
+            case "assign":
+                return {"assignee": "carol"}
+            case "propose":
+                entry = self.dice.choice((None, str(first.amount), str(-first.amount)))
+                return {"cause": self.dice.choice(("deposit", "fee", "opening")), "entry": entry}
+            case "approve" | "reject":
+                digests = [each.proposal.digest for each in chosen if each.proposal is not None]
+                return {"digest": joint_digest(digests) if digests else "?"}
+            case "accept":
+                until = self.desk.now + timedelta(seconds=self.dice.randrange(-1, 20))
+                return {"until": until.isoformat(), "amount": self.dice.choice((None, str(abs(first.amount))))}
+            case _:
+                return {}
+
+    def _resolve(self) -> None:
+        breaks = [each for each in self._breaks() if each.state in ACTIVE]
+        if breaks:
+            chosen = self.dice.choice(breaks)
+            with exact():
+                entry = str(chosen.amount * self.dice.choice((D(1), D("0.25"))))
+            say(self.desk, "propose", chosen, cause="deposit", entry=entry)
+            digest = "?" if chosen.proposal is None else chosen.proposal.digest
+            say(self.desk, "approve", chosen, by=BOB, digest=digest)
+
+
+def _decided(seed: int) -> Recorded:
+    return _driven(_Deciders(seed).desk)
+
+
+def _told(seed: int) -> Recorded:
+    return _driven(test_facts.Day(seed).desk)
+
+
+def _days() -> dict[str, Callable[[], Recorded]]:
+    """Return every day by its name: those of the benchmark, the demo's, with gaps, with facts, with decisions."""
+    made: dict[str, Callable[[], Recorded]] = {}
+    flows = [Flow(0.5, equal_sizes=False, polled=None), Flow(0.5, equal_sizes=True, polled=1.0)]
+    for day in benchmark.days(flows, [1]):
+        made[str(day)] = partial(_benchmark, day)
+    for seed in (1, 2, 3):
+        for gateway in (0, 1):
+            made[f"demo, seed {seed}, gateway {gateway}"] = partial(_demo, seed, gateway)
+    for seed in (2, 4, 7, 12, 21, 30, 63, 64):
+        made[f"gaps, seed {seed}"] = partial(_gaps, seed)
+    for seed in (1, 2, 3, 4, 5, 6):
+        made[f"decisions, seed {seed}"] = partial(_decided, seed)
+    for seed in (1, 2, 3):
+        made[f"facts, seed {seed}"] = partial(_told, seed)
+    made["every kind of decision"] = lambda: _driven(test_decisions.busy())
+    made["facts told by hand"] = lambda: _driven(test_facts.told_by_hand())
+    return made
+
+
+DAYS: Final = _days()
