@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from recon.db.cluster import SUPERUSER
-from recon.db.embedded import EmbeddedPostgres
+from recon.db.embedded.cluster import SUPERUSER
+from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import create_engine
 from recon.db.migrate import migrate
 from recon.db.roles import ANALYST, OWNER, SERVICE

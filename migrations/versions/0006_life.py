@@ -131,8 +131,8 @@ $$;
 COMMENT ON FUNCTION recon_store.account_rules IS 'The rules in force for one account, as JSON; {}: none are logged';
 """
 
-# As recon.reconciliation.four_eyes, as far as the current edition has come; the fold decides in the end. What is asked
-# of is what stands in the log, and in tables that no operator can write.
+# As recon.reconciliation.breaks.approval, as far as the current edition has come; the fold decides in the end. What
+# is asked of is what stands in the log, and in tables that no operator can write.
 MATERIAL = """
 CREATE FUNCTION recon_store.is_material(p_gateway text, p_breaks text[], p_now_us bigint) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -75,7 +75,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$
 """
 
-# Entries that follow from facts which people told without an id of a statement (recon.books.outside.BY_HAND).
+# Entries that follow from facts which people told without an id of a statement (recon.ledger.external_facts.BY_HAND).
 TOLD = "CREATE INDEX ix_entries_told ON recon_store.entries (cause, occurred_at) WHERE fact LIKE 'told:%'"
 
 MEANINGS = {

@@ -21,9 +21,9 @@ import msgspec
 
 from recon.exact import plain
 from recon.log.events import moment
-from recon.reconciliation.breaks import Transition
-from recon.reconciliation.facts import BreakFacts
-from recon.reconciliation.state import Break
+from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.snapshot import BreakFacts
 
 OPENED: Final = "break.opened"
 CLEARED: Final = "break.cleared"

@@ -16,12 +16,16 @@ import psycopg
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from recon.cli import breaks, coverage, data, demo, ems, firm, importing, record, rulings, serving, upkeep, what_if
-from recon.cli.show import note, write
+from recon.cli.commands import break_, coverage, data, ems, firm, maintenance, record, what_if
+from recon.cli.commands import import_ as importing
+from recon.cli.commands import rules as rulings
+from recon.cli.commands import run as serving
+from recon.cli.demo import command as demo
+from recon.cli.output import note, write
 from recon.config import Log
 from recon.db.errors import database_error
 from recon.errors import ReconError
-from recon.service.logs import configure_logging
+from recon.service.logging import configure_logging
 
 INTERRUPTED: Final = 130
 #: The option that shows where an error came from.
@@ -65,23 +69,23 @@ def _options(
 
 app.command()(serving.run)
 app.command()(demo.demo)
-app.command()(upkeep.migrate)
-app.command("check-config")(upkeep.check_config)
+app.command()(maintenance.migrate)
+app.command("check-config")(maintenance.check_config)
 app.command()(data.status)
 app.command()(data.positions)
 app.command()(data.balances)
 app.command()(firm.firm)
 app.add_typer(coverage.app, name="coverage")
 app.command()(data.breaks)
-app.add_typer(breaks.app, name="break")
+app.add_typer(break_.app, name="break")
 app.add_typer(rulings.order_app, name="order")
 app.add_typer(rulings.rules_app, name="rules")
 app.command()(data.events)
 app.command()(record.record)
 app.command("import")(importing.import_)
-app.command()(upkeep.rebuild)
+app.command()(maintenance.rebuild)
 app.command("what-if")(what_if.what_if)
-app.command()(upkeep.verify)
+app.command()(maintenance.verify)
 app.add_typer(ems.app, name="ems")
 app.command()(serving.simulate)
 

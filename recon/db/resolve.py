@@ -11,8 +11,8 @@ from typing import Self
 import structlog
 
 from recon.config import Settings
-from recon.db.cluster import pause
-from recon.db.embedded import (
+from recon.db.embedded.cluster import pause
+from recon.db.embedded.server import (
     START_SECONDS,
     EmbeddedPostgres,
     connection_url_if_running,

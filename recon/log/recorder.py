@@ -28,9 +28,9 @@ from recon.errors import AppendRefused, DatabaseError, LeaseLost, ReconError
 from recon.log.append import Appended
 from recon.log.buffer import Buffer
 from recon.log.events import RULES, RULES_PROPOSED, TICK, NewEvent
+from recon.log.heartbeats import Heartbeat, tick_payload
 from recon.log.lease import Lease, Standing
 from recon.log.offload import Offload
-from recon.log.tick import Heartbeat, tick_payload
 
 #: Between two ticks, in seconds: always, and while something is pending.
 TICK_SECONDS: Final = 10.0

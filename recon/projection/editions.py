@@ -13,13 +13,13 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection, Engine, Table, text
 
-from recon.books import schema as books
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
-from recon.projection.digest import TABLES
 from recon.projection.fold import VERSION, Reading, read
 from recon.projection.step import current_edition, step
-from recon.projection.working import WorkingSet
+from recon.projection.store import ledger_schema as books
+from recon.projection.store.digest import TABLES
+from recon.projection.working_set import WorkingSet
 
 #: Events folded in one transaction of another edition.
 BATCH_EVENTS: Final = 5000

@@ -13,22 +13,23 @@ from typing import Final
 
 import msgspec
 
-from recon.books import fetched, happenings, outside
-from recon.books import rules as rules_
-from recon.books.book import Book, Contradiction, Moment
-from recon.books.loosening import waiting
-from recon.books.reports import touched_units
-from recon.books.sightings import take_balances, take_positions, take_symbols
-from recon.ems.decode import decode
-from recon.ems.messages import Balances, Decoded, Message, OrderReports, Positions, Reject, ServerInfo, Symbols
-from recon.ems.rest import asks
-from recon.ems.rest.asks import Answered
+from recon.ems.protocol import rest_requests
+from recon.ems.protocol.decode import decode
+from recon.ems.protocol.messages import Balances, Decoded, Message, OrderReports, Positions, Reject, ServerInfo, Symbols
+from recon.ems.protocol.rest_requests import Answered
 from recon.exact import exact
+from recon.ledger import external_facts
+from recon.ledger import rules as rules_
+from recon.ledger.apply import rest_answers, sessions
+from recon.ledger.apply.balances import take_balances, take_positions, take_symbols
+from recon.ledger.apply.execution_reports import touched_units
+from recon.ledger.ledger import Book, Contradiction, Moment
+from recon.ledger.rule_changes import waiting
 from recon.log import events
 from recon.log.events import Event, microseconds
-from recon.reconciliation import decisions
-from recon.reconciliation.decisions import Decision
-from recon.reconciliation.engine import Engine
+from recon.reconciliation.breaks import decisions
+from recon.reconciliation.breaks.decisions import Decision
+from recon.reconciliation.reconciler import Engine
 
 #: The version of everything that the fold does; a change of results is a change of version (design 3, editions).
 VERSION: Final = 4
@@ -37,9 +38,9 @@ _PASSING: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, event
 _TOLD: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
 _ASKED: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
 _OWN: Final = _PASSING | _TOLD | _ASKED
-_note: Final = msgspec.json.Decoder(happenings.SessionNote).decode
-_run: Final = msgspec.json.Decoder(fetched.Run).decode
-_tick: Final = msgspec.json.Decoder(happenings.Tick).decode
+_note: Final = msgspec.json.Decoder(sessions.SessionNote).decode
+_run: Final = msgspec.json.Decoder(rest_answers.Run).decode
+_tick: Final = msgspec.json.Decoder(sessions.Tick).decode
 
 
 class Read(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +74,7 @@ def _answered(event: Event) -> Answered | None:
         return None
     try:
         with exact():
-            return asks.read(event.payload)
+            return rest_requests.read(event.payload)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
 
@@ -133,21 +134,21 @@ class Fold:
         """Take the beginning or end of a session, or a tick."""
         book = self.book
         if event.kind == events.SESSION_OPENED:
-            happenings.session_opened(book, event.session, at, previous_us=previous_us)
+            sessions.session_opened(book, event.session, at, previous_us=previous_us)
         elif event.kind == events.SESSION_CLOSED:
             reason = _note(event.payload).reason or "disconnected"
-            happenings.session_closed(book, event.session, reason, at)
+            sessions.session_closed(book, event.session, reason, at)
         elif event.kind == events.TICK:
-            happenings.tick(book, _tick(event.payload), at)
+            sessions.tick(book, _tick(event.payload), at)
 
     def _take_told(self, event: Event, at: Moment) -> None:
         """Take what people, or the settings, tell."""
         if event.kind == events.RULES:
-            happenings.put_in_force(self.book, rules_.parse(event.payload), event.seq)
+            sessions.put_in_force(self.book, rules_.parse(event.payload), event.seq)
         elif event.kind == events.RULES_PROPOSED:
-            happenings.propose_rules(self.book, waiting(event.payload, event.seq), at)
+            sessions.propose_rules(self.book, waiting(event.payload, event.seq), at)
         elif event.kind == events.FACT:
-            self.engine.take_fact(outside.parse(event.payload), at)
+            self.engine.take_fact(external_facts.parse(event.payload), at)
         else:
             self._decide(decisions.parse(event.payload), at)
 
@@ -155,11 +156,11 @@ class Fold:
         """Take what was asked over REST, and what came."""
         event, book = item.event, self.book
         if event.kind == events.CATCH_UP_BEGUN:
-            fetched.begun(book, _run(event.payload))
+            rest_answers.begun(book, _run(event.payload))
         elif event.kind == events.CATCH_UP_ENDED:
-            fetched.ended(book, _run(event.payload), at)
+            rest_answers.ended(book, _run(event.payload), at)
         elif item.answered is not None:
-            fetched.take_answer(book, item.answered, at)
+            rest_answers.take_answer(book, item.answered, at)
         else:
             book.find(event.account, at, "unreadable", event.kind, "the answer cannot be read")
 
@@ -167,12 +168,12 @@ class Fold:
         book, by = self.book, decision.by
         match decision.action:
             case "settle_order":
-                happenings.settle_order(book, by, decision.account, decision.order, decision.outcome, at)
+                sessions.settle_order(book, by, decision.account, decision.order, decision.outcome, at)
             case "settle_gap":
-                happenings.settle_gap(book, by, decision.account, decision.from_seq, decision.outcome, at)
+                sessions.settle_gap(book, by, decision.account, decision.from_seq, decision.outcome, at)
             case "approve_rules" | "reject_rules":
                 approved = decision.action == "approve_rules"
-                happenings.decide_rules(book, by, decision.rules_digest, at, approved=approved)
+                sessions.decide_rules(book, by, decision.rules_digest, at, approved=approved)
             case _:
                 self.engine.decide(decision, at)
 
@@ -184,10 +185,10 @@ class Fold:
         if name is None:
             return
         account = book.account(name, at)
-        happenings.alive(book, account, at)
+        sessions.alive(book, account, at)
         match message:
             case OrderReports():
-                happenings.take_reports(book, message, account, at)
+                sessions.take_reports(book, message, account, at)
             case Balances():
                 take_balances(book, message, account, at)
             case Positions():
@@ -195,7 +196,7 @@ class Fold:
             case Symbols():
                 take_symbols(book, message, account, at)
             case ServerInfo():
-                happenings.server_info(book, account, message, at)
+                sessions.server_info(book, account, message, at)
             case Reject():
                 about = message.reason or "OTHER"
                 book.find(name, at, "message_reject", about, message.message or "the gateway refused a request")

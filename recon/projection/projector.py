@@ -21,12 +21,12 @@ import structlog
 import trio
 from sqlalchemy import Connection
 
+from recon.db.blocking import Database
 from recon.db.raw import cursor_of
-from recon.db.threads import Database
 from recon.errors import DatabaseError
 from recon.log.read import head
 from recon.projection.step import OnTransitions, Step, step
-from recon.projection.working import WorkingSet
+from recon.projection.working_set import WorkingSet
 
 #: How often the log is looked at without being woken, in seconds.
 POLL_SECONDS: Final = 1.0

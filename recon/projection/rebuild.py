@@ -16,7 +16,6 @@ from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
-from recon.projection.digest import digest_of
 from recon.projection.editions import (
     Progress,
     alone,
@@ -28,7 +27,8 @@ from recon.projection.editions import (
 )
 from recon.projection.fold import VERSION
 from recon.projection.step import current_edition, lock
-from recon.projection.working import WorkingSet
+from recon.projection.store.digest import digest_of
+from recon.projection.working_set import WorkingSet
 
 
 class RebuildResult(msgspec.Struct, frozen=True):

@@ -15,11 +15,11 @@ import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from recon.books.rules import Recovery, parse
 from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
+from recon.ledger.rules import Recovery, parse
 from recon.log import events
 from recon.log.events import Event
 from recon.projection.editions import (

@@ -29,9 +29,9 @@ from recon.db.migrate import check_migrated, migrate
 from recon.db.resolve import DatabaseHandle, resolve_database
 from recon.db.roles import assert_service_role
 from recon.errors import ReconError, ServiceError
-from recon.service.board import Board
-from recon.service.gateway_part import RECORDER
-from recon.service.logs import configure_logging
+from recon.service.gateway import RECORDER
+from recon.service.logging import configure_logging
+from recon.service.status import Board
 from recon.service.wiring import serve, utc_now
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

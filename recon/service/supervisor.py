@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from recon.errors import ReconError
-from recon.service.board import Board
+from recon.service.status import Board
 
 #: Pauses before a restart, doubled from the first to the last, with jitter, in seconds.
 FIRST_PAUSE_SECONDS: Final = 0.5

@@ -18,27 +18,27 @@ import trio
 from sqlalchemy import Connection
 
 from recon.alerts import outbox
+from recon.alerts.channels.webhook import WebhookSender, WebhookTarget, open_client, targets
 from recon.alerts.dispatcher import Dispatcher
 from recon.alerts.policy import alerts_of
-from recon.alerts.webhook import WebhookSender, WebhookTarget, open_client, targets
+from recon.backfill.view import situation_of
 from recon.config import Gateway, Settings, rules_document
-from recon.db.embedded import EmbeddedPostgres
+from recon.db.blocking import Database, ThreadedDatabase
+from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import POOL_CONNECTIONS, create_engine
 from recon.db.resolve import DatabaseHandle
-from recon.db.threads import Database, ThreadedDatabase
 from recon.db.wakeup import listen
-from recon.ems.gateway import CLOSE_TIMEOUT, Endpoint
-from recon.ems.minding import LOOK_SECONDS
+from recon.ems.websocket.consumer import CLOSE_TIMEOUT, Endpoint
+from recon.ems.websocket.failback import LOOK_SECONDS
 from recon.log.offload import Offload, Threaded
 from recon.projection.projector import Projector, ProjectorStatus
 from recon.projection.step import OnTransitions
-from recon.projection.working import WorkingSet
-from recon.reconciliation.breaks import Transition
-from recon.recovery.situation import situation_of
-from recon.service.board import SERVICE, Board
-from recon.service.gateway_part import GatewayPart
-from recon.service.health import publish, publish_once
-from recon.service.reaching import credentials_of, sites_of
+from recon.projection.working_set import WorkingSet
+from recon.reconciliation.breaks.identity import Transition
+from recon.service.endpoints import credentials_of, sites_of
+from recon.service.gateway import GatewayPart
+from recon.service.status import SERVICE, Board
+from recon.service.status_store import publish, publish_once
 from recon.service.supervisor import supervise
 
 #: Connections of the whole service beside the recorders', which have one each; transactions beyond them take turns.

@@ -11,8 +11,8 @@ import structlog
 import trio
 
 from recon.errors import ReconError, SimulationError
-from recon.simulator.plans import PLANS
 from recon.simulator.run import run_simulator
+from recon.simulator.scenarios import PLANS
 
 
 def _arguments(given: list[str] | None) -> argparse.Namespace:

@@ -12,14 +12,14 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, exact
-from recon.simulator.catalogue import binance
-from recon.simulator.dice import Dice, code, guid, stream
+from recon.simulator.gateway.wire import Process, Writer
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Asset, Instrument, Side
-from recon.simulator.ledger import Ledger
-from recon.simulator.orders import Fill, Order, Status
-from recon.simulator.stamps import TICKS_PER_SECOND
-from recon.simulator.wire import Process, Writer
+from recon.simulator.rng import Dice, code, guid, stream
+from recon.simulator.ticks import TICKS_PER_SECOND
+from recon.simulator.venue.ledger import Ledger
+from recon.simulator.venue.orders import Fill, Order, Status
+from recon.simulator.venues import binance
 
 #: Where the stamps of a load begin: 2024-03-01T00:00:00Z, in seconds since 1970.
 _START_SECONDS: Final = 1_709_251_200

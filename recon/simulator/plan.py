@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from recon.errors import SimulationError
-from recon.simulator.faults import BALANCE_FAULTS, CONTRACT_FAULTS, OUTAGES, TRADED, Fault, FaultKind
-from recon.simulator.fees import Fees
-from recon.simulator.flow import Script, Stream
+from recon.simulator.fault import BALANCE_FAULTS, CONTRACT_FAULTS, OUTAGES, TRADED, Fault, FaultKind
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Asset, Instrument, OpeningPosition
-from recon.simulator.rest_habits import RestHabits
+from recon.simulator.rest.habits import RestHabits
+from recon.simulator.venue.fees import Fees
+from recon.simulator.venue.flow import Script, Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

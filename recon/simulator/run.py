@@ -13,9 +13,9 @@ from pathlib import Path
 import trio
 
 from recon.errors import SimulationError
-from recon.simulator.plans import PLANS
+from recon.simulator.faults.truth import TruthFile, replace_file
+from recon.simulator.scenarios import PLANS
 from recon.simulator.server import listen, serve, urls_of
-from recon.simulator.truth import TruthFile, replace_file
 
 
 def _now() -> datetime:

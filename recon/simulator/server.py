@@ -22,14 +22,14 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from wsproto.utilities import LocalProtocolError
 
 from recon.errors import SimulationError
-from recon.simulator.day import Gateway
-from recon.simulator.http import Headers, Request, Rewound, read_head, serve_http, wants_websocket
-from recon.simulator.outgoing import Control, ControlKind, Outgoing
+from recon.simulator.faults.truth import TruthFile
+from recon.simulator.gateway.day import Gateway
+from recon.simulator.gateway.outgoing import Control, ControlKind, Outgoing
+from recon.simulator.gateway.wire import answer
 from recon.simulator.plan import GatewayPlan, Plan
-from recon.simulator.rest import PLACEHOLDER_KEY, PROBES, RestAnswer, RestDesk, health, said
-from recon.simulator.stamps import to_datetime
-from recon.simulator.truth import TruthFile
-from recon.simulator.wire import answer
+from recon.simulator.rest.http import Headers, Request, Rewound, read_head, serve_http, wants_websocket
+from recon.simulator.rest.server import PLACEHOLDER_KEY, PROBES, RestAnswer, RestDesk, health, said
+from recon.simulator.ticks import to_datetime
 
 #: Frames that may wait for one client; a client that falls behind further is dropped.
 MAX_WAITING_FRAMES: Final = 20_000

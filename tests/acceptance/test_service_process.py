@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from recon.db.cluster import read_pid_file
-from recon.db.embedded import socket_url
+from recon.db.embedded.cluster import read_pid_file
+from recon.db.embedded.server import socket_url
 from recon.db.roles import SERVICE
-from recon.log.integrity import Head
-from tests.acceptance.processes import GATEWAY, Flood, Service, Witness, check_books, flooding, running, until
+from recon.log.verify import Head
 from tests.conftest import TestDatabase
+from tests.support.processes import GATEWAY, Flood, Service, Witness, check_books, flooding, running, until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.postgres]
 

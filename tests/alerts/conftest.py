@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from recon.alerts.webhook import open_client
-from tests.alerts.receiver import Receiver, receiver
+from recon.alerts.channels.webhook import open_client
+from tests.support.webhook_receiver import Receiver, receiver
 
 
 @pytest.fixture(autouse=True)

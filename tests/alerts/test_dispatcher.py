@@ -20,18 +20,18 @@ from trio.testing import MockClock
 
 from recon.alerts import dispatcher as module
 from recon.alerts import outbox
+from recon.alerts.channels.webhook import WebhookSender, WebhookTarget
 from recon.alerts.dispatcher import GRACE_SECONDS, POLL_SECONDS, SEND_SECONDS, Dispatcher, Sender
 from recon.alerts.message import Message
 from recon.alerts.retry import FIRST_SLOW_PAUSE, LAST_PAUSE, MAX_ATTEMPTS
-from recon.alerts.webhook import WebhookSender, WebhookTarget
+from recon.db.blocking import Database, InlineDatabase, ThreadedDatabase
 from recon.db.engine import create_engine
-from recon.db.threads import Database, InlineDatabase, ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.errors import DatabaseError, DeliveryError
-from tests.alerts.build import GATEWAY, T0, Row, Step, rows
-from tests.alerts.receiver import Answer, Receiver
-from tests.alerts.senders import MemorySender, Reaction, refusal
 from tests.conftest import TestDatabase
+from tests.support.alert_rows import GATEWAY, T0, Row, Step, rows
+from tests.support.senders import MemorySender, Reaction, refusal
+from tests.support.webhook_receiver import Answer, Receiver
 
 pytestmark = pytest.mark.postgres
 

@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 from recon.alerts.outbox import claim, enqueue, mark_delivered
 from recon.alerts.policy import Alert, alerts_of
 from recon.db.engine import create_engine
-from recon.reconciliation.state import Break
-from tests.alerts.build import GATEWAY
-from tests.books.desk import Desk
+from recon.reconciliation.model.comparison import Break
 from tests.conftest import TestDatabase
-from tests.reconciliation.deciding import BOB, report, say, short_of, state_of
-from tests.reconciliation.telling import tell
-from tests.reconciliation.trading import trading
+from tests.support.alert_rows import GATEWAY
+from tests.support.decisions_driver import BOB, report, say, short_of, state_of
+from tests.support.facts_driver import tell
+from tests.support.gateway_driver import Desk
+from tests.support.trading_account import trading
 
 CHANNELS = ("webhook:ops",)
 

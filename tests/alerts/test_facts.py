@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from recon.books.book import Book, Clock, Moment
-from recon.books.observations import Observation
-from recon.books.rules import Rules
-from recon.books.units import FILL, Held, post
 from recon.exact import ZERO, exact
-from recon.reconciliation.breaks import Transition
-from recon.reconciliation.engine import Engine
-from tests.alerts.build import T0_US
+from recon.ledger.ledger import Book, Clock, Moment
+from recon.ledger.observations import Observation
+from recon.ledger.rules import Rules
+from recon.ledger.units import FILL, Held, post
+from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.reconciler import Engine
+from tests.support.alert_rows import T0_US
 
 SECOND = 1_000_000
 

@@ -10,7 +10,7 @@ import pytest
 from recon.alerts.message import MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES, Entry, compose, fitting, message_id
 from recon.alerts.retry import FIRST_PAUSE, FIRST_SLOW_PAUSE, LAST_PAUSE, MAX_ATTEMPTS, pause
 from recon.errors import DeliveryError
-from tests.alerts.build import T0
+from tests.support.alert_rows import T0
 
 
 def entries(count: int, size: int = 2) -> list[Entry]:

@@ -21,8 +21,8 @@ from recon.alerts.message import MAX_MESSAGE_ENTRIES, Message
 from recon.alerts.policy import Alert
 from recon.alerts.retry import MAX_ATTEMPTS
 from recon.db.engine import create_engine, libpq_url
-from tests.alerts.build import GATEWAY, T0, Step, rows
 from tests.conftest import TestDatabase
+from tests.support.alert_rows import GATEWAY, T0, Step, rows
 
 pytestmark = pytest.mark.postgres
 

@@ -18,9 +18,9 @@ from recon.alerts.policy import (
     alerts_of,
     notice,
 )
-from recon.reconciliation.life import OVER, TRANSITIONS
-from recon.reconciliation.state import Evidence, Tried
-from tests.alerts.build import FACTS, GATEWAY, T0, Step
+from recon.reconciliation.model.comparison import Evidence, Tried
+from recon.reconciliation.model.lifecycle import OVER, TRANSITIONS
+from tests.support.alert_rows import FACTS, GATEWAY, T0, Step
 
 
 def document(step: Step) -> dict[str, object]:

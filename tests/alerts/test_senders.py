@@ -9,12 +9,12 @@ import httpx
 import pytest
 import trio
 
+from recon.alerts.channels.webhook import WebhookSender, WebhookTarget
 from recon.alerts.message import Entry, Message, compose
-from recon.alerts.webhook import WebhookSender, WebhookTarget
 from recon.errors import DeliveryError
-from tests.alerts.build import T0, Step
-from tests.alerts.receiver import Receiver
-from tests.alerts.senders import Harness, HttpHarness, MemoryHarness
+from tests.support.alert_rows import T0, Step
+from tests.support.senders import Harness, HttpHarness, MemoryHarness
+from tests.support.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.trio
 

@@ -15,12 +15,12 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from recon.alerts.channels.webhook import WebhookSender, WebhookTarget, retry_after, targets
 from recon.alerts.message import Entry, Message, compose
-from recon.alerts.webhook import WebhookSender, WebhookTarget, retry_after, targets
 from recon.config import Webhook as Settings
 from recon.errors import ConfigError, DeliveryError
-from tests.alerts.build import T0, Step
-from tests.alerts.receiver import Answer, Receiver
+from tests.support.alert_rows import T0, Step
+from tests.support.webhook_receiver import Answer, Receiver
 
 KEY = b"a key that nobody may ever read in a log"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

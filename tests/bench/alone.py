@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from recon.books.book import Moment
-from recon.books.derivatives import open_unit
-from recon.books.observations import Observation
-from recon.books.units import Held
-from recon.projection import working
-from recon.reconciliation.engine import Engine
+from recon.ledger.ledger import Moment
+from recon.ledger.observations import Observation
+from recon.ledger.posting.derivatives import open_unit
+from recon.ledger.units import Held
+from recon.projection import working_set
+from recon.reconciliation.reconciler import Engine
 
 
 class BooksAlone(Engine):
@@ -56,4 +56,4 @@ def books_alone() -> Iterator[None]:
 
 
 def _use(engine: type[Engine]) -> None:
-    setattr(working, "Engine", engine)  # noqa: B010  # the one seam of this measurement; mypy rightly minds it
+    setattr(working_set, "Engine", engine)  # noqa: B010  # the one seam of this measurement; mypy rightly minds it

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from recon.db.engine import create_engine
 from recon.projection.rebuild import rebuild
 from recon.projection.step import step
-from recon.projection.working import WorkingSet
+from recon.projection.working_set import WorkingSet
 from tests.bench.appending import append_all
 from tests.bench.figures import REPEATS, Figures
 from tests.bench.load import new_events

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from recon.ems.decode import envelope
+from recon.ems.protocol.decode import envelope
 from recon.log.events import FRAME, SESSION_OPENED, NewEvent
 from recon.simulator.load import FRAMES_PER_ORDER, load_frames
 

@@ -20,8 +20,8 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from recon.db.cluster import SUPERUSER
-from recon.db.embedded import EmbeddedPostgres
+from recon.db.embedded.cluster import SUPERUSER
+from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import libpq_url
 from recon.db.migrate import migrate
 from recon.db.roles import ANALYST, OWNER, SERVICE

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recon.log.events import Event, NewEvent
-from recon.projection import working
+from recon.projection import working_set
 from recon.projection.fold import Fold, read
-from recon.reconciliation.engine import Engine
+from recon.reconciliation.reconciler import Engine
 from tests.bench.alone import BooksAlone, books_alone
 from tests.bench.load import REPORTS_PER_ORDER, new_events
-from tests.replay import new_fold
+from tests.support.replay import new_fold
 
 LOST_EVERY = 20
 
@@ -62,5 +62,5 @@ def test_what_is_lost_breaks_with_comparison_alone() -> None:
 
 def test_the_engine_comes_back() -> None:
     with books_alone():
-        assert vars(working)["Engine"] is BooksAlone
-    assert vars(working)["Engine"] is Engine
+        assert vars(working_set)["Engine"] is BooksAlone
+    assert vars(working_set)["Engine"] is Engine

@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from recon.cli.main import run
-from recon.simulator.plans import demo_plan
+from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
-from tests.db.days import write_day
+from tests.support.database_days import write_day
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 
-from recon.books.rules import AccountRules
-from recon.cli import deciding, explain
+from recon.cli import break_report, recording
 from recon.db.engine import create_engine
 from recon.db.roles import OPERATOR
 from recon.errors import DecisionRefused
+from recon.ledger.rules import AccountRules
 from recon.log.events import RULES_PROPOSED, NewEvent
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
-from tests.db.days import fold, write_events
+from tests.support.database_days import fold, write_events
 
 pytestmark = pytest.mark.postgres
 
@@ -139,7 +139,7 @@ def test_what_can_be_done_next_is_what_the_table_allows(recon: Recon, day: TestD
 def test_the_age_counts_business_days(hours: float, days: tuple[int, ...], age: str) -> None:
     monday = datetime(2026, 1, 5, 1, tzinfo=UTC)
     rules = AccountRules(business_days=tuple(days))
-    assert explain._age(monday - timedelta(hours=hours), monday, rules) == age
+    assert break_report._age(monday - timedelta(hours=hours), monday, rules) == age
 
 
 def test_a_case_shows_all_its_breaks(recon: Recon, day: TestDatabase) -> None:
@@ -368,7 +368,7 @@ def test_a_person_waits_for_a_service_that_runs_alone(
     assert (result.status, result.err, result.json()["folded"]) == (0, "", True)
     assert result.json()["breaks"][0]["outcome"] == "test_alice assigns Bo"
 
-    monkeypatch.setattr(deciding, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(recording, "WAIT_SECONDS", 0.0)
     late = recon("break", "comment", row["id"], "--text", "nobody folds it now")
     assert (late.status, "have not passed it yet" in late.err) == (0, True), "a service runs, and is behind"
 
@@ -379,7 +379,7 @@ def test_a_person_is_told_at_once_that_no_service_runs(
     def waits() -> None:
         raise AssertionError("it waits, although nobody folds the log")
 
-    monkeypatch.setattr(deciding, "pause", waits)
+    monkeypatch.setattr(recording, "pause", waits)
     row = breaks(recon)[0]
     acting_as("test_alice")
     sign_of_life(day, "stopped")

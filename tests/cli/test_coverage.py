@@ -10,15 +10,15 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from recon.books.book import Changes
-from recon.cli.show import text_of
+from recon.cli.output import text_of
 from recon.db.engine import create_engine
 from recon.errors import ConfigError
+from recon.ledger.ledger import Changes
 from recon.log.events import NewEvent
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
-from tests.db.covering import Story
-from tests.db.days import fold, write_events
+from tests.support.coverage_rows import Story
+from tests.support.database_days import fold, write_events
 
 pytestmark = pytest.mark.postgres
 

@@ -14,7 +14,7 @@ from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEve
 from recon.service.schema import service_parts
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
-from tests.db.days import write_events
+from tests.support.database_days import write_events
 
 pytestmark = pytest.mark.postgres
 

@@ -17,9 +17,9 @@ import pytest
 import trustme
 
 from tests.cli.conftest import Recon, Result
-from tests.ems.managed import KEY, Cloud, Site, managed_cloud, pem_of, server_context
-from tests.ems.servers import RawPeer, raw_gateway
-from tests.ems.wire import report, row_of
+from tests.support.managed_cloud import KEY, Cloud, Site, managed_cloud, pem_of, server_context
+from tests.support.wire_messages import report, row_of
+from tests.support.ws_servers import RawPeer, raw_gateway
 
 #: Parts of a key or a private key that must never be printed.
 SECRETS = (KEY, "PRIVATE KEY")

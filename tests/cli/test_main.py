@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from recon import errors
 from recon.cli import main
 from recon.errors import ReconError
-from recon.simulator.plans import PLANS
+from recon.simulator.scenarios import PLANS
 from tests.cli.conftest import Recon
 
 ROOT = Path(__file__).parents[2]

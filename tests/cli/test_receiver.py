@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook
 
-from recon.cli.receiver import MAX_BODY_BYTES, receiving
+from recon.cli.demo.receiver import MAX_BODY_BYTES, receiving
 
 ALERT = {
     "type": "break.opened",

@@ -18,7 +18,7 @@ from recon.db.roles import OPERATOR
 from recon.projection.step import step
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
-from tests.db.days import fold
+from tests.support.database_days import fold
 
 pytestmark = pytest.mark.postgres
 

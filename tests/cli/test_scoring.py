@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.cli.scoring import Fault, Opening, Score, UnitId, score
+from recon.cli.demo.scoring import Fault, Opening, Score, UnitId, score
 
 T = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from recon.cli.receiver import AlertTold, Delivery
-from recon.cli.screen import Scene, draw, short
-from recon.cli.show import Column, Row, jsonable, print_table, safe, text_of
-from recon.cli.stage import Rate
-from recon.cli.watching import Picture
+from recon.cli.demo.display import Rate
+from recon.cli.demo.receiver import AlertTold, Delivery
+from recon.cli.demo.screen import Scene, draw, short
+from recon.cli.demo.snapshot import Picture
+from recon.cli.output import Column, Row, jsonable, print_table, safe, text_of
 
 NOW = datetime(2026, 1, 5, 9, 0, 12, 345678, tzinfo=UTC)
 

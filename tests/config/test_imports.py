@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from recon.books.rules import parse
 from recon.config import describe, load_settings
 from recon.config.rule_files import load_rules
 from recon.errors import ConfigError
+from recon.ledger.rules import parse
 
 COLUMNS = 'columns = { time = "t", asset = "a", amount = "n" }'
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from recon.books import rules as books
 from recon.config import load_settings, rules_document
 from recon.config.rule_files import load_rules
 from recon.errors import ConfigError
+from recon.ledger import rules as books
 
 TEXT = """
 [accounts]

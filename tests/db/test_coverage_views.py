@@ -10,16 +10,16 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, RowMapping, text
 
-from recon.books.book import Changes
-from recon.books.catch_up import CatchUpState, History
 from recon.db.engine import create_engine
+from recon.ledger.backfills import CatchUpState, History
+from recon.ledger.ledger import Changes
 from recon.log.events import RULES, NewEvent
-from recon.projection.digest import digest_of
 from recon.projection.editions import delete_edition
-from recon.simulator.plans import demo_plan
+from recon.projection.store.digest import digest_of
+from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
-from tests.db.covering import Story
-from tests.db.days import fold, write_day, write_events
+from tests.support.coverage_rows import Story
+from tests.support.database_days import fold, write_day, write_events
 
 pytestmark = pytest.mark.postgres
 

@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy import text
 
 from recon.config import load_settings
-from recon.db import cluster, embedded
-from recon.db.binaries import packed_binaries, server_account
-from recon.db.cluster import SUPERUSER, read_pid_file, residents
-from recon.db.embedded import EmbeddedPostgres, connection_url_if_running, data_dir_in_use, default_data_dir
+from recon.db.embedded import cluster
+from recon.db.embedded import server as embedded
+from recon.db.embedded.binaries import packed_binaries, server_account
+from recon.db.embedded.cluster import SUPERUSER, read_pid_file, residents
+from recon.db.embedded.server import EmbeddedPostgres, connection_url_if_running, data_dir_in_use, default_data_dir
 from recon.db.engine import create_engine
 from recon.db.resolve import resolve_database
 from recon.db.roles import ANALYST, OWNER, SERVICE
@@ -151,7 +152,7 @@ def test_another_command_uses_the_server_that_runs(server_dir: Path) -> None:
         assert first.embedded is not None
         assert data_dir_in_use(server_dir)
         code = (
-            "import sys, pathlib; from recon.db.embedded import connection_url_if_running as url;"
+            "import sys, pathlib; from recon.db.embedded.server import connection_url_if_running as url;"
             "from recon.db.engine import create_engine; from sqlalchemy import text;"
             "conn = create_engine(url(pathlib.Path(sys.argv[1])), 'x').connect();"
             "print(conn.scalar(text('SELECT current_user')))"
@@ -188,7 +189,7 @@ def test_a_named_database_is_taken_as_named() -> None:
 
 PARENT = """
 import pathlib, sys, time
-from recon.db.embedded import EmbeddedPostgres
+from recon.db.embedded.server import EmbeddedPostgres
 server = EmbeddedPostgres(pathlib.Path(sys.argv[1]), sync=False)
 server.start()
 print(server.pid, server._guardian.pid, flush=True)
@@ -386,7 +387,7 @@ def test_as_an_ordinary_account_the_server_is_its_own(server_dir: Path) -> None:
     server_dir.mkdir()
     os.chown(server_dir, 65534, 65534)
     code = (
-        "import os, pathlib, sys; from recon.db.embedded import EmbeddedPostgres;"
+        "import os, pathlib, sys; from recon.db.embedded.server import EmbeddedPostgres;"
         "server = EmbeddedPostgres(pathlib.Path(sys.argv[1]), sync=False); server.start();"
         "print('uid', server.cluster.stat().st_uid == os.geteuid() != 0); server.stop()"
     )

@@ -20,13 +20,13 @@ from recon.db.migrate import VERSION_TABLE, _alembic, downgrade, migrate, newest
 from recon.errors import DatabaseError
 from recon.log.events import NewEvent
 from tests.conftest import TestDatabase
-from tests.db.days import write_events
+from tests.support.database_days import write_events
 
 pytestmark = pytest.mark.postgres
 
 #: Every module of recon that declares tables.
 DECLARED = [
-    import_module(found.name) for found in walk_packages(recon.__path__, "recon.") if found.name.endswith(".schema")
+    import_module(found.name) for found in walk_packages(recon.__path__, "recon.") if found.name.endswith("schema")
 ]
 
 

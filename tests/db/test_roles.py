@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from recon.db.cluster import SUPERUSER
-from recon.db.embedded import EmbeddedPostgres
+from recon.db.embedded.cluster import SUPERUSER
+from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import create_engine
 from recon.db.migrate import check_migrated, migrate
 from recon.db.roles import ANALYST, OWNER, ROLES, SERVICE, assert_service_role, ensure_roles

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from recon.db.engine import create_engine
 from recon.db.raw import driver_connection
 from recon.log.events import NewEvent
-from recon.simulator.plans import clean_plan, demo_plan
+from recon.simulator.scenarios import clean_plan, demo_plan
 from tests.conftest import TestDatabase
-from tests.db.days import fold, write_day, write_events
+from tests.support.database_days import fold, write_day, write_events
 
 pytestmark = pytest.mark.postgres
 

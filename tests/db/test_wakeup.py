@@ -17,7 +17,7 @@ from trio.abc import ReceiveChannel
 from recon.db import wakeup
 from recon.db.engine import create_engine
 from tests.conftest import TestDatabase
-from tests.db.proxy import proxy
+from tests.support.tcp_proxy import proxy
 
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
 

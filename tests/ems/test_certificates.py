@@ -19,7 +19,7 @@ from recon.ems.cloud.certificates import (
 )
 from recon.ems.credentials import Credentials
 from recon.errors import ConfigError, GatewayError
-from tests.ems.managed import pem_of
+from tests.support.managed_cloud import pem_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

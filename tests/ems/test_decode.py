@@ -6,9 +6,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from recon.ems.decode import MAX_ACCOUNT_CHARS, decode, envelope
-from recon.ems.fields import MAX_FINDINGS
-from recon.ems.messages import (
+from recon.ems.protocol.decode import MAX_ACCOUNT_CHARS, decode, envelope
+from recon.ems.protocol.fields import MAX_FINDINGS
+from recon.ems.protocol.messages import (
     BalanceRow,
     Balances,
     Envelope,
@@ -24,7 +24,7 @@ from recon.ems.messages import (
     Symbols,
     Unknown,
 )
-from tests.ems.wire import balance, encoded, position, report, row_of, server_info
+from tests.support.wire_messages import balance, encoded, position, report, row_of, server_info
 
 
 def orders(payload: bytes) -> OrderReports:

@@ -8,10 +8,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.ems.decode import decode, envelope
-from recon.ems.messages import INBOUND_TYPES, Balances, Decoded, OrderReports
+from recon.ems.protocol.decode import decode, envelope
+from recon.ems.protocol.messages import INBOUND_TYPES, Balances, Decoded, OrderReports
 from recon.exact import bounded, plain
-from tests.ems.wire import balance, encoded, position, report, row_of, server_info, steady
+from tests.support.wire_messages import balance, encoded, position, report, row_of, server_info, steady
 
 numbers = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=12)
 json_values = st.recursive(

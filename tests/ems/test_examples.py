@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recon.ems.decode import decode, envelope
-from recon.ems.messages import (
+from recon.ems.protocol.decode import decode, envelope
+from recon.ems.protocol.messages import (
     Balances,
     OrderReports,
     Positions,
@@ -19,7 +19,7 @@ from recon.ems.messages import (
     Symbols,
     Unknown,
 )
-from tests.ems.wire import BROKEN_EXAMPLES, EXAMPLES, needs_examples
+from tests.support.wire_messages import BROKEN_EXAMPLES, EXAMPLES, needs_examples
 
 pytestmark = needs_examples
 

@@ -16,8 +16,8 @@ import trustme
 
 from recon.ems.cloud.management import ListedEndpoint, Location, ManagementAccess, Pace, open_management
 from recon.errors import ConfigError, GatewayError, Unauthorised
-from tests.ems.managed import KEY, pem_of
-from tests.ems.wire import EXAMPLES, needs_examples
+from tests.support.managed_cloud import KEY, pem_of
+from tests.support.wire_messages import EXAMPLES, needs_examples
 
 pytestmark = pytest.mark.trio
 

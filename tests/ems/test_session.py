@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.ems.backoff import Backoff
 from recon.ems.credentials import Credentials
-from recon.ems.session import Heartbeat, Heartbeats, Record, Session, Watchdog, failed
-from tests.ems.wire import balance, encoded, report, server_info, steady
+from recon.ems.protocol.session import Heartbeat, Heartbeats, Record, Session, Watchdog, failed
+from recon.ems.websocket.backoff import Backoff
+from tests.support.wire_messages import balance, encoded, report, server_info, steady
 
 NOW = datetime(2024, 2, 23, 1, 13, 16, tzinfo=UTC)
 KEY = "6c1f3c55-1111-4b62-9f0e-1e3e35c7f0aa"

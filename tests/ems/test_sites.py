@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from recon.ems.cloud.management import ListedEndpoint
 from recon.ems.cloud.sites import MAX_SITES, FixedSites, Reach, uneven, urls_of, websocket_url
-from recon.ems.connection import Bounds
 from recon.ems.credentials import Credentials
-from recon.ems.gateway import Endpoint
-from recon.ems.minding import probe
+from recon.ems.websocket.connection import Bounds
+from recon.ems.websocket.consumer import Endpoint
+from recon.ems.websocket.failback import probe
 from recon.errors import ConfigError, GatewayError
-from tests.ems.listening import listening
-from tests.ems.managed import Site
-from tests.ems.servers import CLOSE, TEXT, RawPeer, frame, raw_gateway
-from tests.ems.wire import steady
+from tests.support.listener import listening
+from tests.support.managed_cloud import Site
+from tests.support.wire_messages import steady
+from tests.support.ws_servers import CLOSE, TEXT, RawPeer, frame, raw_gateway
 
 BOUNDS = Bounds(connect=2.0, close=0.5, heartbeat=0.3, message_bytes=1 << 20)
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from recon.ems.symbols import (
+from recon.ems.protocol.symbols import (
     InstrumentType,
     expiry,
     instrument_type,

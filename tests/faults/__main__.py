@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tests.faults.days import RATES, TARGET_RATE, Day, days, flows
-from tests.faults.running import PROCESSES, all_scored
+from tests.faults.processes import PROCESSES, all_scored
 from tests.faults.scorer import Score
 from tests.faults.table import markdown
 

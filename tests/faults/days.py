@@ -9,12 +9,12 @@ from itertools import product
 from random import Random
 from typing import Final, NamedTuple
 
-from recon.simulator.catalogue import binance, bitmex, coinbase, deribit_futures, kraken, with_fees
-from recon.simulator.faults import Fault, FaultKind
-from recon.simulator.fees import RECEIVED, Fees, Tier
+from recon.simulator.fault import Fault, FaultKind
 from recon.simulator.habits import CROSSING
 from recon.simulator.instruments import Side
 from recon.simulator.plan import AccountPlan, GatewayPlan, Plan
+from recon.simulator.venue.fees import RECEIVED, Fees, Tier
+from recon.simulator.venues import binance, bitmex, coinbase, deribit_futures, kraken, with_fees
 
 D = Decimal
 #: Seconds of a day, and of the quiet after it in which everything is judged.

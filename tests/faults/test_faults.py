@@ -14,8 +14,8 @@ import pytest
 from tests.faults import scorer
 from tests.faults.__main__ import chosen, main, said
 from tests.faults.days import PROGRAMMES, RATES, TARGET_RATE, Day, Flow, days, flows, planned
+from tests.faults.processes import all_scored
 from tests.faults.rows import Explanation, Planted, Step, UnitId
-from tests.faults.running import all_scored
 from tests.faults.scorer import Score, score
 from tests.faults.table import markdown, total
 

@@ -10,22 +10,21 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple
 
-from recon.books.rules import AccountRules, Rules
 from recon.exact import exact
+from recon.ledger.rules import AccountRules, Rules
 from recon.log.events import Event
 from recon.projection.fold import Fold
-from recon.reconciliation.decisions import joint_digest
-from recon.reconciliation.life import ACTIVE, PERSON_STEPS, allowed
-from recon.reconciliation.state import Break
+from recon.reconciliation.breaks.decisions import joint_digest
+from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.lifecycle import ACTIVE, PERSON_STEPS, allowed
 from recon.simulator.plan import Plan
-from recon.simulator.plans import demo_plan
-from tests import replay
-from tests.books.desk import BTC_USDT, ETH_USDT, Desk, Life, balance_row
+from recon.simulator.scenarios import demo_plan
 from tests.faults import days as benchmark
 from tests.faults.days import QUIET_SECONDS, Flow
 from tests.projection import test_decisions, test_facts
-from tests.reconciliation.deciding import ALICE, BOB, SERVICE, say
-from tests.simulation import catching_up
+from tests.support import gap_days, replay
+from tests.support.decisions_driver import ALICE, BOB, SERVICE, say
+from tests.support.gateway_driver import BTC_USDT, ETH_USDT, Desk, Life, balance_row
 
 D = Decimal
 
@@ -52,7 +51,7 @@ def _demo(seed: int, gateway: int) -> Recorded:
 
 
 def _gaps(seed: int) -> Recorded:
-    log = catching_up.play(catching_up.random_day(seed)).log
+    log = gap_days.play(gap_days.random_day(seed)).log
     return Recorded(log.events, log.fold)
 
 

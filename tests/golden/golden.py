@@ -10,11 +10,11 @@ from typing import Final, TypedDict
 
 from sqlalchemy import Engine, text
 
-from recon.books.units import Entry
+from recon.ledger.units import Entry
 from recon.log.events import Event, microseconds
-from recon.projection.digest import digest_of
 from recon.projection.step import step
-from recon.reconciliation.breaks import Transition
+from recon.projection.store.digest import digest_of
+from recon.reconciliation.breaks.identity import Transition
 from tests.golden.days import Recorded
 
 FILE: Final = Path(__file__).with_name("golden.json")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from recon.db.binaries import packed_binaries
+from recon.db.embedded.binaries import packed_binaries
 from recon.db.engine import create_engine, libpq_url
 from tests.conftest import TestDatabase
 from tests.golden.days import DAYS

@@ -16,7 +16,7 @@ from recon.errors import AppendRefused, IntegrityError
 from recon.log import read
 from recon.log.append import MAX_BATCH_EVENTS, append, batches
 from recon.log.events import NewEvent
-from recon.log.integrity import Head, verify
+from recon.log.verify import Head, verify
 from tests.conftest import TestDatabase
 
 pytestmark = pytest.mark.postgres

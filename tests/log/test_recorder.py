@@ -15,15 +15,14 @@ import pytest
 import trio
 import trio.testing
 
-from recon.db.embedded import EmbeddedPostgres
+from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.migrate import migrate
 from recon.db.roles import OWNER, SERVICE
 from recon.errors import LeaseLost, Overrun
 from recon.log import recorder as recorders
 from recon.log.lease import Lease, lease_name
 from tests.conftest import UNSAFE_BUT_FAST, TestDatabase
-from tests.db.proxy import proxy
-from tests.log.recording import (
+from tests.support.recorder_probe import (
     GATEWAY,
     LOCK_GATEWAY,
     PATIENCE,
@@ -35,6 +34,7 @@ from tests.log.recording import (
     running,
     terminate,
 )
+from tests.support.tcp_proxy import proxy
 
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
 

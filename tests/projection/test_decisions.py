@@ -15,18 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from recon.books.loosening import rules_digest
-from recon.books.rules import AccountRules, Rules, Tolerance
 from recon.db.engine import libpq_url
+from recon.ledger.rule_changes import rules_digest
+from recon.ledger.rules import AccountRules, Rules, Tolerance
 from recon.log import events
 from recon.log.events import Event, microseconds
-from recon.projection.digest import digest_of
 from recon.projection.rebuild import rebuild
-from tests.books.desk import Desk, Life, balance_row, steady
+from recon.projection.store.digest import digest_of
 from tests.conftest import TestDatabase
 from tests.projection.test_rebuild import fold_all
-from tests.reconciliation.deciding import ALICE, BOB, report, say, short_of
-from tests.reconciliation.test_life import STEPS, Deciding
+from tests.reconciliation.test_lifecycle import STEPS, Deciding
+from tests.support.decisions_driver import ALICE, BOB, report, say, short_of
+from tests.support.gateway_driver import Desk, Life, balance_row, steady
 
 pytestmark = pytest.mark.postgres
 

@@ -11,21 +11,21 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from recon.books.outside import BY_HAND
 from recon.db.engine import libpq_url
+from recon.ledger.external_facts import BY_HAND
 from recon.log import events
 from recon.log.append import append
 from recon.log.events import Event, NewEvent
-from recon.log.people import decide
-from recon.projection.digest import digest_of
+from recon.log.submit import decide
 from recon.projection.rebuild import rebuild
-from tests.books.desk import Desk, Life
+from recon.projection.store.digest import digest_of
 from tests.conftest import TestDatabase
 from tests.projection.test_decisions import write
 from tests.projection.test_rebuild import fold_all
-from tests.reconciliation.deciding import BOB, report, say, short_of
-from tests.reconciliation.telling import effects, tell, trade, with_fees
-from tests.reconciliation.trading import trading
+from tests.support.decisions_driver import BOB, report, say, short_of
+from tests.support.facts_driver import effects, tell, trade, with_fees
+from tests.support.gateway_driver import Desk, Life
+from tests.support.trading_account import trading
 
 pytestmark = pytest.mark.postgres
 

@@ -8,15 +8,15 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, text
 
-from recon.books.rules import AccountRules, FeeRule
-from recon.books.timeline import Timeline
-from recon.projection.digest import digest_of
+from recon.ledger.rules import AccountRules, FeeRule
+from recon.ledger.timeline import Timeline
 from recon.projection.rebuild import rebuild
 from recon.projection.step import step
+from recon.projection.store.digest import digest_of
 from tests.conftest import TestDatabase
 from tests.projection.conftest import Append
 from tests.projection.test_rebuild import fold_all
-from tests.reconciliation.venue import RATE, Venue
+from tests.support.fee_venue import RATE, Venue
 
 pytestmark = pytest.mark.postgres
 

@@ -10,9 +10,19 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.books.rules import AccountRules, ContractTerms, Rules
-from recon.books.units import Entry, UnitKey
-from tests.books.desk import BTC_USDT, ETH_USDT, PERPETUAL, Desk, Life, Row, balance_row, position_row, steady
+from recon.ledger.rules import AccountRules, ContractTerms, Rules
+from recon.ledger.units import Entry, UnitKey
+from tests.support.gateway_driver import (
+    BTC_USDT,
+    ETH_USDT,
+    PERPETUAL,
+    Desk,
+    Life,
+    Row,
+    balance_row,
+    position_row,
+    steady,
+)
 
 D = Decimal
 OF_FILLS: Final = {"fill", "realised", "rehomed"}

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from recon.exact import MAX_DIGITS
 from recon.log.events import Event
 from recon.projection.fold import Fold, read
-from recon.simulator.plans import clean_plan, demo_plan
-from tests.books.desk import Desk, Life, balance_row, steady
-from tests.replay import START, Gateway, new_events, new_fold, play, stored
+from recon.simulator.scenarios import clean_plan, demo_plan
+from tests.support.gateway_driver import Desk, Life, balance_row, steady
+from tests.support.replay import START, Gateway, new_events, new_fold, play, stored
 
 D = Decimal
 #: Up to twenty digits before the point and as many behind it.

@@ -12,11 +12,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.books.rules import AccountRules, ContractTerms, Rules
+from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.log import events
-from tests.books.asking import RECOVERING, Asking, history_row
-from tests.books.clocks import clock_of_ems
-from tests.books.desk import (
+from tests.support.gateway_driver import (
     ACCOUNT,
     BTC_USDT,
     PERPETUAL,
@@ -30,6 +28,8 @@ from tests.books.desk import (
     steady,
     symbol_row,
 )
+from tests.support.rest_driver import RECOVERING, Asking, history_row
+from tests.support.skewed_clocks import clock_of_ems
 
 D = Decimal
 GOOD: Final = "KRAKEN/GOOD"

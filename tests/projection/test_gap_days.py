@@ -7,12 +7,12 @@ import random
 import pytest
 from sqlalchemy import Engine, text
 
-from recon.projection.digest import digest_of
 from recon.projection.rebuild import rebuild
+from recon.projection.store.digest import digest_of
 from tests.conftest import TestDatabase
 from tests.projection.conftest import Append
 from tests.projection.test_rebuild import fold_all
-from tests.simulation.catching_up import play, random_day
+from tests.support.gap_days import play, random_day
 
 pytestmark = pytest.mark.postgres
 

@@ -12,18 +12,18 @@ import pytest
 import trio
 from sqlalchemy import Connection, Engine, text
 
+from recon.db.blocking import Database, ThreadedDatabase
 from recon.db.engine import create_engine
-from recon.db.threads import Database, ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.errors import DatabaseError, ProjectionError
 from recon.projection import projector as projectors
 from recon.projection.projector import Projector, ProjectorStatus
 from recon.projection.step import Step
-from recon.projection.working import WorkingSet
-from recon.reconciliation.breaks import Transition
+from recon.projection.working_set import WorkingSet
+from recon.reconciliation.breaks.identity import Transition
 from tests.conftest import TestDatabase
-from tests.log.recording import connected
-from tests.projection.flood import GATEWAY, Writer, checkpoint, folded, new_events
+from tests.support.flood import GATEWAY, Writer, checkpoint, folded, new_events
+from tests.support.recorder_probe import connected
 
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
 

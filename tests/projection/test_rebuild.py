@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import Engine, text
 
 from recon.errors import ProjectionError
-from recon.projection.digest import digest_of
 from recon.projection.rebuild import rebuild
 from recon.projection.step import step
-from recon.projection.working import WorkingSet
-from recon.simulator.plans import demo_plan
+from recon.projection.store.digest import digest_of
+from recon.projection.working_set import WorkingSet
+from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
 from tests.projection.conftest import Append
-from tests.replay import play
+from tests.support.replay import play
 
 pytestmark = pytest.mark.postgres
 

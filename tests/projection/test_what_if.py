@@ -16,14 +16,14 @@ from recon.db.engine import create_engine
 from recon.errors import ProjectionError
 from recon.log import events
 from recon.log.events import Event, moment
-from recon.projection.digest import digest_of
 from recon.projection.editions import alone
+from recon.projection.store.digest import digest_of
 from recon.projection.what_if import KnownBreak, differences, under, what_if
-from recon.simulator.plans import demo_plan
+from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
 from tests.projection.conftest import Append
 from tests.projection.test_rebuild import fold_all
-from tests.replay import play
+from tests.support.replay import play
 
 D = Decimal
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from recon.reconciliation.decisions import acceptance_digest, joint_digest
-from recon.reconciliation.state import Acceptance, Break
-from tests.books.desk import Desk
-from tests.reconciliation.deciding import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
-from tests.reconciliation.trading import trading
+from recon.reconciliation.breaks.decisions import acceptance_digest, joint_digest
+from recon.reconciliation.model.comparison import Acceptance, Break
+from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
+from tests.support.gateway_driver import Desk
+from tests.support.trading_account import trading
 
 D = Decimal
 MATERIAL = 20_000

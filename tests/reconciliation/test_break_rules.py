@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.reconciliation.state import Break
-from tests.books.desk import Desk
-from tests.reconciliation.trading import both, bought, late, trading
+from recon.reconciliation.model.comparison import Break
+from tests.support.gateway_driver import Desk
+from tests.support.trading_account import both, bought, late, trading
 
 D = Decimal
 

@@ -7,14 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from recon.books.observations import Observation
-from recon.books.timeline import Timeline
-from recon.books.units import Held, Unit
 from recon.exact import exact
+from recon.ledger.observations import Observation
+from recon.ledger.timeline import Timeline
+from recon.ledger.units import Held, Unit
 from recon.log.events import moment
-from recon.reconciliation.cuts import window_of
-from recon.reconciliation.state import MAX_CUTS
-from tests.reconciliation.trading import WINDOW, WINDOWS, both, bought, late, trading, verdict
+from recon.reconciliation.matching.cuts import window_of
+from recon.reconciliation.model.comparison import MAX_CUTS
+from tests.support.trading_account import WINDOW, WINDOWS, both, bought, late, trading, verdict
 
 D = Decimal
 

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from recon.books.rules import AccountRules, Rules
-from recon.reconciliation.decisions import joint_digest, proposal_digest
-from recon.reconciliation.state import Break
-from recon.reconciliation.verdicts import judge
-from tests.books.desk import BTC_USDT, Desk, Life, balance_row
-from tests.reconciliation.deciding import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
-from tests.reconciliation.trading import bought, late, trading, verdict
+from recon.ledger.rules import AccountRules, Rules
+from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
+from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.verdict import judge
+from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
+from tests.support.gateway_driver import BTC_USDT, Desk, Life, balance_row
+from tests.support.trading_account import bought, late, trading, verdict
 
 D = Decimal
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.books.legs import legs_of
-from recon.books.observations import Observation
-from recon.books.rules import Tolerance
-from recon.books.timeline import Slack, Timeline
-from recon.books.units import FEE, FILL, Held, Unit
 from recon.exact import ZERO, exact
-from recon.reconciliation.cuts import fit, settled
-from recon.reconciliation.state import MAX_DOUBTS
-from tests.books.desk import steady
+from recon.ledger.observations import Observation
+from recon.ledger.posting.spot import legs_of
+from recon.ledger.rules import Tolerance
+from recon.ledger.timeline import Slack, Timeline
+from recon.ledger.units import FEE, FILL, Held, Unit
+from recon.reconciliation.matching.cuts import fit, settled
+from recon.reconciliation.model.comparison import MAX_DOUBTS
+from tests.support.gateway_driver import steady
 
 D = Decimal
 NOTHING_LOST = D("1e-9")

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.books.rules import AccountRules, ContractTerms, Rules
 from recon.exact import exact
-from recon.reconciliation.explaining import explain
-from recon.reconciliation.state import Break
-from tests.books.desk import BTC_USDT, PERPETUAL, Desk, Life, balance_row, position_row, steady
-from tests.reconciliation.telling import effects, tell, trade, with_fees
-from tests.reconciliation.trading import WINDOW, both, bought, trading, verdict
+from recon.ledger.rules import AccountRules, ContractTerms, Rules
+from recon.reconciliation.breaks.resolution import explain
+from recon.reconciliation.model.comparison import Break
+from tests.support.facts_driver import effects, tell, trade, with_fees
+from tests.support.gateway_driver import BTC_USDT, PERPETUAL, Desk, Life, balance_row, position_row, steady
+from tests.support.trading_account import WINDOW, both, bought, trading, verdict
 
 D = Decimal
 

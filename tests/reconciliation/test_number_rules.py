@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.books.desk import BTC_USDT, Desk, Life, balance_row
-from tests.reconciliation.trading import bought, trading, verdict
+from tests.support.gateway_driver import BTC_USDT, Desk, Life, balance_row
+from tests.support.trading_account import bought, trading, verdict
 
 D = Decimal
 

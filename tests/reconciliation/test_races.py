@@ -7,8 +7,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.books.rules import Rules
-from tests.books.desk import Desk, Life, Row, balance_row, steady
+from recon.ledger.rules import Rules
+from tests.support.gateway_driver import Desk, Life, Row, balance_row, steady
 
 D = Decimal
 Trade = tuple[str, bool, float, float, float, bool]

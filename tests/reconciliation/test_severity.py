@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from recon.log.events import microseconds
 from recon.reconciliation.ageing import DAY_US, business_us
-from recon.reconciliation.causes import codes
-from recon.reconciliation.severity import FLOORS, LEVELS, severity
-from tests.books.desk import steady
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.severity import FLOORS, LEVELS, severity
+from tests.support.gateway_driver import steady
 
 D = Decimal
 HOUR_US = 3_600_000_000
@@ -72,20 +72,20 @@ def test_business_time_adds_up_and_is_all_time_where_every_day_counts(
 @pytest.mark.parametrize(
     ("usd", "days", "cause", "expected"),
     [
-        ("50", 0, codes.DEPOSIT, "low"),
-        ("50", 0, codes.FEE_EXPECTED, "info"),
-        ("100", 0, codes.FEE_EXPECTED, "low"),
-        ("-1000", 0, codes.FEE_EXPECTED, "medium"),
-        ("10000", 0, codes.DEPOSIT, "high"),
-        ("-100000", 0, codes.DEPOSIT, "critical"),
-        ("1", 1, codes.FEE_EXPECTED, "low"),
-        ("1", 2, codes.FEE_EXPECTED, "medium"),
-        ("1", 5, codes.FEE_EXPECTED, "high"),
-        ("1", 10, codes.FEE_EXPECTED, "critical"),
-        ("1", 0, codes.WITHDRAWAL, "medium"),
-        ("1", 0, codes.LIQUIDATION, "high"),
-        ("0.01", 0, codes.UNIT_OR_SIDE, "critical"),
-        (None, 0, codes.FEE_EXPECTED, "high"),
+        ("50", 0, cause_codes.DEPOSIT, "low"),
+        ("50", 0, cause_codes.FEE_EXPECTED, "info"),
+        ("100", 0, cause_codes.FEE_EXPECTED, "low"),
+        ("-1000", 0, cause_codes.FEE_EXPECTED, "medium"),
+        ("10000", 0, cause_codes.DEPOSIT, "high"),
+        ("-100000", 0, cause_codes.DEPOSIT, "critical"),
+        ("1", 1, cause_codes.FEE_EXPECTED, "low"),
+        ("1", 2, cause_codes.FEE_EXPECTED, "medium"),
+        ("1", 5, cause_codes.FEE_EXPECTED, "high"),
+        ("1", 10, cause_codes.FEE_EXPECTED, "critical"),
+        ("1", 0, cause_codes.WITHDRAWAL, "medium"),
+        ("1", 0, cause_codes.LIQUIDATION, "high"),
+        ("0.01", 0, cause_codes.UNIT_OR_SIDE, "critical"),
+        (None, 0, cause_codes.FEE_EXPECTED, "high"),
     ],
 )
 def test_the_most_severe_of_amount_age_and_cause_holds(usd: str | None, days: int, cause: str, expected: str) -> None:
@@ -94,10 +94,10 @@ def test_the_most_severe_of_amount_age_and_cause_holds(usd: str | None, days: in
 
 
 def test_what_is_material_is_the_accounts_own_measure() -> None:
-    assert severity(D(50), 0, codes.FEE_EXPECTED, material_usd=D(50)) == "high"
-    assert severity(D("0.01"), 0, codes.FEE_EXPECTED, material_usd=D(0)) == "high", "everything is material"
+    assert severity(D(50), 0, cause_codes.FEE_EXPECTED, material_usd=D(50)) == "high"
+    assert severity(D("0.01"), 0, cause_codes.FEE_EXPECTED, material_usd=D(0)) == "high", "everything is material"
 
 
 def test_every_floor_is_of_a_known_cause() -> None:
-    assert set(FLOORS) <= set(codes.CAUSES)
+    assert set(FLOORS) <= set(cause_codes.CAUSES)
     assert set(FLOORS.values()) <= set(LEVELS)

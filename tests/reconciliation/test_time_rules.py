@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.books.book import Book, Clock, Moment
-from recon.books.rules import Rules
+from recon.ledger.ledger import Book, Clock, Moment
+from recon.ledger.rules import Rules
 from recon.log.events import microseconds
-from recon.reconciliation.engine import Engine
-from recon.reconciliation.state import MAX_QUEUE
-from tests.books.desk import START
-from tests.reconciliation.trading import bought, trading, verdict
+from recon.reconciliation.model.comparison import MAX_QUEUE
+from recon.reconciliation.reconciler import Engine
+from tests.support.gateway_driver import START
+from tests.support.trading_account import bought, trading, verdict
 
 D = Decimal
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.books.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Rules, Tolerance, UnitRules
 from recon.exact import exact
-from recon.reconciliation.tolerance import computed, total
-from tests.books.desk import PERPETUAL, Desk, Life, balance_row, position_row, steady
+from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Rules, Tolerance, UnitRules
+from recon.reconciliation.matching.tolerance import computed, total
+from tests.support.gateway_driver import PERPETUAL, Desk, Life, balance_row, position_row, steady
 
 D = Decimal
 AMOUNTS = st.decimals("-1000000", "1000000", places=6)

@@ -16,18 +16,18 @@ from websockets.sync.server import ServerConnection
 from recon.config import Settings
 from recon.db.resolve import DatabaseHandle
 from recon.errors import ConfigError
-from recon.service.board import Board
+from recon.service.status import Board
 from recon.service.wiring import serve
 from recon.simulator.plan import Plan
-from recon.simulator.plans import clean_plan, plan_settings
+from recon.simulator.scenarios import clean_plan, plan_settings
 from recon.simulator.server import listen, urls_of
 from recon.simulator.server import serve as simulate
-from tests.alerts.receiver import receiver
 from tests.conftest import TestDatabase
-from tests.ems.servers import Gateway as Server
-from tests.ems.servers import gateway as served
-from tests.ems.wire import balance, encoded, row_of, server_info
-from tests.log.recording import connected
+from tests.support.recorder_probe import connected
+from tests.support.webhook_receiver import receiver
+from tests.support.wire_messages import balance, encoded, row_of, server_info
+from tests.support.ws_servers import Gateway as Server
+from tests.support.ws_servers import gateway as served
 
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
 

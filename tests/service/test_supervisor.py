@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from recon.errors import DatabaseError, LeaseLost
-from recon.service.board import SERVICE, Board
+from recon.service.status import SERVICE, Board
 from recon.service.supervisor import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, SETTLED_SECONDS, reason_of, supervise
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from tests.simulation.flows import Flow, flows
-from tests.simulation.scoring import days, false_alarms
+from tests.support.day_scorer import days, false_alarms
+from tests.support.simulated_days import Flow, flows
 
 SEEDS: Final = range(1, 41)
 FLOWS: Final = [*flows(5.0), *flows(1.0)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from recon.simulator.faults import FaultKind
-from recon.simulator.plans import demo_plan
-from tests.simulation.flows import BENIGN, FAULTS, QUIET_SECONDS, faulty
-from tests.simulation.scoring import Day, days, false_alarms, problems
+from recon.simulator.fault import FaultKind
+from recon.simulator.scenarios import demo_plan
+from tests.support.day_scorer import Day, days, false_alarms, problems
+from tests.support.simulated_days import BENIGN, FAULTS, QUIET_SECONDS, faulty
 
 WINDOWS = [5.0, 1.0]
 DEMO_SECONDS = 60.0

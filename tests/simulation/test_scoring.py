@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from recon.simulator.faults import FaultKind, PlantedFault
-from tests.simulation.scoring import Day, Opened, false_alarms, problems
+from recon.simulator.fault import FaultKind, PlantedFault
+from tests.support.day_scorer import Day, Opened, false_alarms, problems
 
 D = Decimal
 AT = datetime(2026, 1, 5, 9, 0, 30, tzinfo=UTC)

@@ -7,12 +7,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from recon.simulator.day import Gateway
-from recon.simulator.plans import catch_up_plan
-from recon.simulator.rest import RestAnswer, RestDesk
-from recon.simulator.rest_habits import RestHabits, Trouble
-from tests.simulation.transport import DeskTransport
-from tests.simulator.watching import START
+from recon.simulator.gateway.day import Gateway
+from recon.simulator.rest.habits import RestHabits, Trouble
+from recon.simulator.rest.server import RestAnswer, RestDesk
+from recon.simulator.scenarios import catch_up_plan
+from tests.support.observers import START
+from tests.support.rest_transport import DeskTransport
 
 pytestmark = pytest.mark.trio
 

@@ -7,21 +7,13 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from recon.simulator.day import Gateway, play
+from recon.simulator.gateway.day import Gateway, play
+from recon.simulator.gateway.outgoing import Control, Outgoing
 from recon.simulator.habits import Habits
-from recon.simulator.orders import LEGAL, Status
-from recon.simulator.outgoing import Control, Outgoing
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.plans import clean_plan, demo_plan
-from tests.simulator.watching import (
-    START,
-    decoded,
-    explained,
-    last_reported,
-    observations,
-    played,
-    reports,
-)
+from recon.simulator.scenarios import clean_plan, demo_plan
+from recon.simulator.venue.orders import LEGAL, Status
+from tests.support.observers import START, decoded, explained, last_reported, observations, played, reports
 
 KINDS = {
     "SERVER_INFO",

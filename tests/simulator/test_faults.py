@@ -10,22 +10,13 @@ from fractions import Fraction
 import pytest
 
 from recon.errors import SimulationError
-from recon.simulator.day import Gateway
-from recon.simulator.faults import Fault, FaultKind, PlantedFault
+from recon.simulator.fault import Fault, FaultKind, PlantedFault
+from recon.simulator.gateway.day import Gateway
+from recon.simulator.gateway.outgoing import Control, ControlKind
 from recon.simulator.instruments import Side
-from recon.simulator.outgoing import Control, ControlKind
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.plans import clean_plan
-from tests.simulator.watching import (
-    START,
-    Played,
-    decoded,
-    explained,
-    last_reported,
-    observations,
-    played,
-    reports,
-)
+from recon.simulator.scenarios import clean_plan
+from tests.support.observers import START, Played, decoded, explained, last_reported, observations, played, reports
 
 D = Decimal
 AT = 12.0

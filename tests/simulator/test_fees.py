@@ -10,14 +10,14 @@ from fractions import Fraction
 import pytest
 
 from recon.errors import SimulationError
-from recon.simulator.catalogue import binance, bitmex, fee_rules, kraken, with_fees
-from recon.simulator.fees import RECEIVED, Fees, Tier
 from recon.simulator.habits import CROSSING
 from recon.simulator.instruments import Instrument, Kind
 from recon.simulator.plan import AccountPlan, GatewayPlan, Plan
-from recon.simulator.plans import plan_settings
+from recon.simulator.scenarios import plan_settings
+from recon.simulator.venue.fees import RECEIVED, Fees, Tier
+from recon.simulator.venues import binance, bitmex, fee_rules, kraken, with_fees
 from tests.simulator.test_faults import unexplained
-from tests.simulator.watching import Message, Played, played, reports
+from tests.support.observers import Message, Played, played, reports
 
 D = Decimal
 FREE = Tier(maker=D(0), taker=D(0))

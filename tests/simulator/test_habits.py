@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 
 from recon.exact import scale
-from recon.simulator.catalogue import binance_futures
+from recon.simulator.gateway.wire import answer, number
 from recon.simulator.habits import CROSSING, AveragePrice, Empty, Habits, Numbers
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.plans import clean_plan
-from recon.simulator.wire import answer, number
-from tests.simulator.watching import Played, decoded, played, reports
+from recon.simulator.scenarios import clean_plan
+from recon.simulator.venues import binance_futures
+from tests.support.observers import Played, decoded, played, reports
 
 D = Decimal
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.errors import SimulationError
-from recon.simulator.catalogue import binance, binance_futures, bitmex
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Instrument, Side
-from recon.simulator.ledger import Effect, Ledger, Unit
 from recon.simulator.plan import AccountPlan
-from tests.simulator.watching import Leg
+from recon.simulator.venue.ledger import Effect, Ledger, Unit
+from recon.simulator.venues import binance, binance_futures, bitmex
+from tests.support.observers import Leg
 
 SPOT = binance("BINANCE", 1.0, Habits())
 CONTRACTS = bitmex("BITMEX", 1.0, Habits())

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.errors import SimulationError
-from recon.simulator.catalogue import binance, bitmex
-from recon.simulator.dice import stream
-from recon.simulator.flow import Stream, Walk, draw_lots, draw_script
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Side
-from recon.simulator.ledger import Effect
-from recon.simulator.orders import LEGAL, TERMINAL, Fill, Order, Status
+from recon.simulator.rng import stream
+from recon.simulator.venue.flow import Stream, Walk, draw_lots, draw_script
+from recon.simulator.venue.ledger import Effect
+from recon.simulator.venue.orders import LEGAL, TERMINAL, Fill, Order, Status
+from recon.simulator.venues import binance, bitmex
 
 SPOT = binance("BINANCE", 1.0, Habits()).instruments[0]
 CONTRACT = bitmex("BITMEX", 1.0, Habits()).instruments[1]

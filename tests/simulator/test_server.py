@@ -18,11 +18,11 @@ from websockets.sync.client import connect
 
 from recon.errors import SimulationError
 from recon.simulator import server as server_module
-from recon.simulator.faults import Fault, FaultKind
+from recon.simulator.fault import Fault, FaultKind
+from recon.simulator.faults.truth import TruthFile
 from recon.simulator.plan import Plan
-from recon.simulator.plans import clean_plan, demo_plan
+from recon.simulator.scenarios import clean_plan, demo_plan
 from recon.simulator.server import listen, serve, urls_of
-from recon.simulator.truth import TruthFile
 
 pytestmark = pytest.mark.trio
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from recon.simulator.day import Gateway, play_gateway
+from recon.simulator.gateway.day import Gateway, play_gateway
 from recon.simulator.plan import Plan
-from recon.simulator.plans import clean_plan, demo_plan
-from tests.simulator.watching import START
+from recon.simulator.scenarios import clean_plan, demo_plan
+from tests.support.observers import START
 
 
 def digest(plan: Plan) -> str:

@@ -24,10 +24,10 @@ import msgspec
 import stamina
 import trio
 
+from recon.ems.close_reasons import MAX_DETAIL_CHARS
 from recon.ems.cloud.certificates import ClientCertificate, read_certificate
 from recon.ems.credentials import KEY_HEADER, KEY_PARAMETER, Credentials, silence_libraries
-from recon.ems.endings import MAX_DETAIL_CHARS
-from recon.ems.rest.handshakes import close_cancelled_handshakes
+from recon.ems.rest.tls import close_cancelled_handshakes
 from recon.errors import ConfigError, GatewayError, Unauthorised
 
 #: Attempts at one question, and seconds for one of them and for all together.

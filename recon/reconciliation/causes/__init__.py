@@ -1,5 +1,5 @@
 """Why a break is there: named with certainty and evidence, never tie-broken (semantics 8, design 4)."""
 
-from recon.reconciliation.causes.codes import VERSION
+from recon.reconciliation.model.cause_codes import VERSION
 
 __all__ = ["VERSION"]

@@ -14,51 +14,52 @@ from typing import Final
 import msgspec
 
 from recon.exact import plain
-from recon.reconciliation.causes import codes, derivatives, fees, fills, integrity, mapping, moves, periodic, small
+from recon.reconciliation.causes import derivatives, fees, fills, integrity, mapping, moves, periodic, small
 from recon.reconciliation.causes.context import CaseContext, Certainty, Hypothesis, Opinion, Strength
-from recon.reconciliation.state import Evidence, Tried
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence, Tried
 
 #: The hypotheses, in the order of `codes.CAUSES`.
 HYPOTHESES: Final[dict[str, Hypothesis]] = {
-    codes.INCONSISTENT_REPORT: integrity.inconsistent_report,
-    codes.MISSED_FILL_GAP: fills.missed_fill_gap,
-    codes.MISSED_FILL: fills.missed_fill,
-    codes.EXTERNAL_ORDER: fills.external_order,
-    codes.FEE_EXPECTED: fees.fee_expected,
-    codes.FEE_VARIANCE: fees.fee_variance,
-    codes.FEE_THIRD_ASSET: fees.fee_third_asset,
-    codes.REBATE: fees.rebate,
-    codes.FUNDING: periodic.funding,
-    codes.INTEREST: periodic.interest,
-    codes.REWARD: periodic.reward,
-    codes.CONVERSION: moves.conversion,
-    codes.DEPOSIT: moves.deposit,
-    codes.WITHDRAWAL: moves.withdrawal,
-    codes.TRANSFER: moves.transfer,
-    codes.LIQUIDATION: derivatives.liquidation,
-    codes.ADL: derivatives.adl,
-    codes.EXPIRY: derivatives.expiry,
-    codes.UNIT_OR_SIDE: mapping.unit_or_side,
-    codes.ROUNDING: small.rounding,
-    codes.DUST: small.dust,
-    codes.UNMAPPED: mapping.unmapped,
+    cause_codes.INCONSISTENT_REPORT: integrity.inconsistent_report,
+    cause_codes.MISSED_FILL_GAP: fills.missed_fill_gap,
+    cause_codes.MISSED_FILL: fills.missed_fill,
+    cause_codes.EXTERNAL_ORDER: fills.external_order,
+    cause_codes.FEE_EXPECTED: fees.fee_expected,
+    cause_codes.FEE_VARIANCE: fees.fee_variance,
+    cause_codes.FEE_THIRD_ASSET: fees.fee_third_asset,
+    cause_codes.REBATE: fees.rebate,
+    cause_codes.FUNDING: periodic.funding,
+    cause_codes.INTEREST: periodic.interest,
+    cause_codes.REWARD: periodic.reward,
+    cause_codes.CONVERSION: moves.conversion,
+    cause_codes.DEPOSIT: moves.deposit,
+    cause_codes.WITHDRAWAL: moves.withdrawal,
+    cause_codes.TRANSFER: moves.transfer,
+    cause_codes.LIQUIDATION: derivatives.liquidation,
+    cause_codes.ADL: derivatives.adl,
+    cause_codes.EXPIRY: derivatives.expiry,
+    cause_codes.UNIT_OR_SIDE: mapping.unit_or_side,
+    cause_codes.ROUNDING: small.rounding,
+    cause_codes.DUST: small.dust,
+    cause_codes.UNMAPPED: mapping.unmapped,
 }
 #: What cannot be of a contract, and of an asset that no contract settles in; not even tried.
 _OF_ASSETS: Final = frozenset(
     {
-        codes.INCONSISTENT_REPORT,
-        codes.FEE_EXPECTED,
-        codes.FEE_VARIANCE,
-        codes.FEE_THIRD_ASSET,
-        codes.REBATE,
-        codes.FUNDING,
-        codes.INTEREST,
-        codes.REWARD,
-        codes.CONVERSION,
-        codes.DEPOSIT,
-        codes.WITHDRAWAL,
-        codes.TRANSFER,
-        codes.UNMAPPED,
+        cause_codes.INCONSISTENT_REPORT,
+        cause_codes.FEE_EXPECTED,
+        cause_codes.FEE_VARIANCE,
+        cause_codes.FEE_THIRD_ASSET,
+        cause_codes.REBATE,
+        cause_codes.FUNDING,
+        cause_codes.INTEREST,
+        cause_codes.REWARD,
+        cause_codes.CONVERSION,
+        cause_codes.DEPOSIT,
+        cause_codes.WITHDRAWAL,
+        cause_codes.TRANSFER,
+        cause_codes.UNMAPPED,
     }
 )
 _CERTAINTY: Final[dict[Strength, Certainty]] = {Strength.EXACT: "exact"}
@@ -124,7 +125,7 @@ def _judge(case: CaseContext) -> Judgement:
     fitting = [opinion for opinion in opinions if opinion.strength is not None]
     evidence = _circumstances(case)
     if not fitting:
-        return Judgement(codes.UNEXPLAINED, "candidate", _unexplained(case), evidence[:MAX_EVIDENCE], tried)
+        return Judgement(cause_codes.UNEXPLAINED, "candidate", _unexplained(case), evidence[:MAX_EVIDENCE], tried)
     surest = min(opinion.strength for opinion in fitting if opinion.strength is not None)
     equals = [opinion for opinion in fitting if opinion.strength is surest]
     first = equals[0]

@@ -2,7 +2,7 @@
 
 1. A hypothesis is a function of one CaseContext: tests can make one by hand, and a rebuild makes the same one.
 2. Amounts are signed and in the unit's own measure, `*_us` are microseconds of log time, shares are of one.
-3. Every list in it is bounded by who builds it (`recon.reconciliation.judging`).
+3. Every list in it is bounded by who builds it (`recon.reconciliation.breaks.classification`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final, Literal
 
 import msgspec
 
-from recon.books.recent import Disagreement, Gap, LockChange
-from recon.books.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding
-from recon.books.units import UnitKind
 from recon.exact import ONE, ZERO, divide, plain
-from recon.reconciliation.state import Evidence
+from recon.ledger.evidence import Disagreement, Gap, LockChange
+from recon.ledger.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding
+from recon.ledger.units import UnitKind
+from recon.reconciliation.model.comparison import Evidence
 
 #: A trade's price may be off by so much from the last one known: fees are in it, and markets move.
 MARKET_SHARE: Final = Decimal("0.05")

@@ -12,7 +12,7 @@ from typing import Final
 
 from recon.exact import divide, plain
 from recon.log.events import moment
-from recon.reconciliation.causes import codes, trades
+from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import (
     CaseContext,
     ContractSeen,
@@ -24,7 +24,8 @@ from recon.reconciliation.causes.context import (
     shown,
 )
 from recon.reconciliation.causes.trades import Trade
-from recon.reconciliation.state import Evidence
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence
 
 #: A price this near to the liquidation price, or beyond it, is at it: fees and slippage are in it.
 NEAR_SHARE: Final = Decimal("0.01")
@@ -32,7 +33,7 @@ NEAR_SHARE: Final = Decimal("0.01")
 
 def liquidation(case: CaseContext) -> Opinion:
     """The venue closed a position because its margin was gone."""
-    cause, closed = codes.LIQUIDATION, _closed(case)
+    cause, closed = cause_codes.LIQUIDATION, _closed(case)
     if isinstance(closed, str):
         return _of_cash(case) or no(cause, closed)
     trade, position, contract = closed
@@ -66,13 +67,13 @@ def _of_cash(case: CaseContext) -> Opinion | None:
         if price is not None and abs(divide(price - limit, limit)) <= NEAR_SHARE:
             why = f"{plain(own.amount)} {own.code} is what closing {plain(contract.position)} {contract.code} costs at "
             why += f"{shown(price)}, against the liquidation price {plain(limit)}; the position is still told"
-            return Opinion(codes.LIQUIDATION, Strength.LIKELY, why, (Evidence(why, own.until_seq, own.amount),))
+            return Opinion(cause_codes.LIQUIDATION, Strength.LIKELY, why, (Evidence(why, own.until_seq, own.amount),))
     return None
 
 
 def adl(case: CaseContext) -> Opinion:
     """The venue closed a position, or a part of it, to make up for others' losses."""
-    cause, closed = codes.ADL, _closed(case)
+    cause, closed = cause_codes.ADL, _closed(case)
     if isinstance(closed, str):
         return no(cause, closed)
     trade, position, _ = closed
@@ -82,7 +83,7 @@ def adl(case: CaseContext) -> Opinion:
 
 def expiry(case: CaseContext) -> Opinion:
     """The contract ended on the day that its symbol names."""
-    cause, closed = codes.EXPIRY, _closed(case)
+    cause, closed = cause_codes.EXPIRY, _closed(case)
     if isinstance(closed, str):
         return no(cause, closed)
     trade, position, contract = closed

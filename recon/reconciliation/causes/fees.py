@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, divide, plain
-from recon.reconciliation.causes import codes
 from recon.reconciliation.causes.context import CaseContext, Flow, Opinion, Strength, no, percent
-from recon.reconciliation.state import Evidence
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence
 
 #: Why what was in suspense is no fee of a venue's.
 ONCE: Final = "nothing like it was taken of the fills after it"
@@ -23,7 +23,7 @@ FEE_FROM: Final = Decimal("0.00001")
 
 def fee_expected(case: CaseContext) -> Opinion:
     """The fee of fills, which their reports do not carry."""
-    cause = codes.FEE_EXPECTED
+    cause = cause_codes.FEE_EXPECTED
     if case.own.amount > 0:
         return no(cause, "a fee takes, and this came in")
     if case.waited:
@@ -35,17 +35,17 @@ def fee_expected(case: CaseContext) -> Opinion:
 
 def fee_variance(case: CaseContext) -> Opinion:
     """A fee other than the one that is known."""
-    cause = codes.FEE_VARIANCE
+    cause = cause_codes.FEE_VARIANCE
     if not case.fee_booked and not case.schedule:
         return no(cause, "no rate is known that it could differ from")
     if not case.fee_booked and _scheduled(case) is not None:
-        return no(cause, f"it is what the schedule says: see {codes.FEE_EXPECTED}")
+        return no(cause, f"it is what the schedule says: see {cause_codes.FEE_EXPECTED}")
     return _share(case, cause, known_only=False)
 
 
 def rebate(case: CaseContext) -> Opinion:
     """A fee paid back for adding liquidity."""
-    cause = codes.REBATE
+    cause = cause_codes.REBATE
     if case.own.amount < 0:
         return no(cause, "a rebate pays, and this went out")
     if case.waited:
@@ -55,7 +55,7 @@ def rebate(case: CaseContext) -> Opinion:
 
 def fee_third_asset(case: CaseContext) -> Opinion:
     """The fee of fills, taken in an asset that they do not move."""
-    cause, own = codes.FEE_THIRD_ASSET, case.own
+    cause, own = cause_codes.FEE_THIRD_ASSET, case.own
     if own.kind != "asset" or own.amount > 0:
         return no(cause, "a fee takes an asset, and this is none that went out")
     if case.flows:

@@ -8,15 +8,16 @@
 from __future__ import annotations
 
 from recon.exact import plain
-from recon.reconciliation.causes import codes, trades
+from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import CaseContext, Opinion, OrderSeen, Strength, no
 from recon.reconciliation.causes.trades import Alone, Trade
-from recon.reconciliation.state import Evidence
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence
 
 
 def missed_fill_gap(case: CaseContext) -> Opinion:
     """A fill while the account was not observed."""
-    cause, gap, trade = codes.MISSED_FILL_GAP, case.gap, trades.read(case)
+    cause, gap, trade = cause_codes.MISSED_FILL_GAP, case.gap, trades.read(case)
     if gap is None:
         return no(cause, "the account was observed all the time in which it arose")
     if isinstance(trade, str):
@@ -34,11 +35,13 @@ def missed_fill_gap(case: CaseContext) -> Opinion:
 
 def missed_fill(case: CaseContext) -> Opinion:
     """A fill of an order of ours that no report told of."""
-    cause, trade = codes.MISSED_FILL, trades.read(case)
+    cause, trade = cause_codes.MISSED_FILL, trades.read(case)
     if isinstance(trade, str):
         return no(cause, trade)
     if case.gap is not None:
-        return no(cause, f"the account was not observed from event {case.gap.from_seq} on: see {codes.MISSED_FILL_GAP}")
+        return no(
+            cause, f"the account was not observed from event {case.gap.from_seq} on: see {cause_codes.MISSED_FILL_GAP}"
+        )
     order = trades.admitting(case, trade)
     if order is not None:
         evidence = (_arithmetic(trade), _order(order))
@@ -51,7 +54,7 @@ def missed_fill(case: CaseContext) -> Opinion:
 
 def external_order(case: CaseContext) -> Opinion:
     """A trade made outside the EMS."""
-    cause, trade = codes.EXTERNAL_ORDER, trades.read(case)
+    cause, trade = cause_codes.EXTERNAL_ORDER, trades.read(case)
     if isinstance(trade, str):
         return no(cause, trade)
     order = trades.admitting(case, trade)

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, plain
-from recon.reconciliation.causes import codes
 from recon.reconciliation.causes.context import CaseContext, Opinion, Strength, no
-from recon.reconciliation.state import Evidence
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence
 
 #: The more the amount differs from what the report is off by, the less sure: fees of other fills may be in it.
 FAR_SHARE: Final = Decimal("0.5")
@@ -19,17 +19,17 @@ _SHARES: Final = (
     (FAR_SHARE, Strength.POSSIBLE),
 )
 #: Kinds of contradictions that the books tell of, and that are causes by themselves.
-CONTRADICTIONS: Final = frozenset({codes.AMOUNT_REGRESSION, codes.OVERFILL})
+CONTRADICTIONS: Final = frozenset({cause_codes.AMOUNT_REGRESSION, cause_codes.OVERFILL})
 
 
 def contradiction(kind: str) -> str:
     """Return the cause of a break that a contradictory report opens by itself."""
-    return kind if kind in CONTRADICTIONS else codes.INCONSISTENT_REPORT
+    return kind if kind in CONTRADICTIONS else cause_codes.INCONSISTENT_REPORT
 
 
 def inconsistent_report(case: CaseContext) -> Opinion:
     """A report was booked by its average price, and its list of fills, which says otherwise, was right."""
-    cause, own = codes.INCONSISTENT_REPORT, case.own
+    cause, own = cause_codes.INCONSISTENT_REPORT, case.own
     quotes = {pair.symbol: pair.quote for pair in case.pairs}
     for known in reversed(case.disagreements):
         off = abs(known.amount - own.amount)

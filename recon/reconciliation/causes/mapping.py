@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ONE, divide, plain
-from recon.reconciliation.causes import codes
 from recon.reconciliation.causes.context import CaseContext, Opinion, Strength, no, shown, significant
-from recon.reconciliation.state import Evidence
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence
 
 #: Powers of ten that are tried, either way.
 MAX_POWER: Final = 8
@@ -28,7 +28,7 @@ TELLING_FLOW: Final = 3
 
 def unit_or_side(case: CaseContext) -> Opinion:
     """A quantity that is read in another unit, or on the other side."""
-    cause, own = codes.UNIT_OR_SIDE, case.own
+    cause, own = cause_codes.UNIT_OR_SIDE, case.own
     if own.expected and own.reported:
         for factor in _factors(case):
             if abs(own.reported - factor * own.expected) <= case.tolerance:
@@ -50,12 +50,12 @@ def unit_or_side(case: CaseContext) -> Opinion:
 def unmapped(case: CaseContext) -> Opinion:
     """Legs, or whole symbols, that no balance row is known to be of."""
     if case.unmapped is not None:
-        return Opinion(codes.UNMAPPED, Strength.EXACT, case.unmapped, (Evidence(case.unmapped),))
+        return Opinion(cause_codes.UNMAPPED, Strength.EXACT, case.unmapped, (Evidence(case.unmapped),))
     if case.waiting and case.own.kind == "asset":
         named = ", ".join(case.waiting[:5]) + (" …" if len(case.waiting) > 5 else "")
         why = f"fills of {named} wait for their instrument"
-        return Opinion(codes.UNMAPPED, Strength.STRONG, why, (Evidence(why),))
-    return no(codes.UNMAPPED, "every leg has its balance row")
+        return Opinion(cause_codes.UNMAPPED, Strength.STRONG, why, (Evidence(why),))
+    return no(cause_codes.UNMAPPED, "every leg has its balance row")
 
 
 def _factors(case: CaseContext) -> Iterator[Decimal]:

@@ -14,10 +14,11 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import divide, plain
-from recon.reconciliation.causes import codes, trades
+from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import MARKET_SHARE, CaseContext, Opinion, Strength, no, percent, significant
 from recon.reconciliation.causes.fees import is_fee_like
-from recon.reconciliation.state import Evidence
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence
 
 #: The two ends of a transfer are at most this far apart in log time.
 TRANSFER_US: Final = 3_600_000_000
@@ -33,7 +34,7 @@ ROUND_DIGITS: Final = 2
 
 def transfer(case: CaseContext) -> Opinion:
     """The same asset went out of one account and came into another."""
-    cause, own = codes.TRANSFER, case.own
+    cause, own = cause_codes.TRANSFER, case.own
     if own.kind != "asset":
         return no(cause, "a contract cannot be sent")
     refused = f"no other account of the gateway moved {own.coinapi or own.code} the other way at that time"
@@ -55,7 +56,7 @@ def transfer(case: CaseContext) -> Opinion:
 
 def conversion(case: CaseContext) -> Opinion:
     """One asset of the account turned into another for the same value."""
-    cause, own = codes.CONVERSION, case.own
+    cause, own = cause_codes.CONVERSION, case.own
     if own.kind != "asset":
         return no(cause, "a contract cannot be converted")
     trade = trades.read(case)
@@ -85,15 +86,15 @@ def conversion(case: CaseContext) -> Opinion:
 def deposit(case: CaseContext) -> Opinion:
     """An asset came in."""
     if case.own.amount < 0:
-        return no(codes.DEPOSIT, "a deposit comes in, and this went out")
-    return _alone(case, codes.DEPOSIT)
+        return no(cause_codes.DEPOSIT, "a deposit comes in, and this went out")
+    return _alone(case, cause_codes.DEPOSIT)
 
 
 def withdrawal(case: CaseContext) -> Opinion:
     """An asset went out."""
     if case.own.amount > 0:
-        return no(codes.WITHDRAWAL, "a withdrawal goes out, and this came in")
-    return _alone(case, codes.WITHDRAWAL)
+        return no(cause_codes.WITHDRAWAL, "a withdrawal goes out, and this came in")
+    return _alone(case, cause_codes.WITHDRAWAL)
 
 
 def _alone(case: CaseContext, cause: str) -> Opinion:

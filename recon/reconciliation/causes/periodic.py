@@ -11,9 +11,10 @@ from typing import Final
 
 from recon.exact import ZERO, divide, plain
 from recon.log.events import moment
-from recon.reconciliation.causes import codes, trades
+from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import CaseContext, ContractSeen, Opinion, Strength, no, percent
-from recon.reconciliation.state import Evidence
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence
 
 #: The most that one funding takes of a position's value: venues cap it below.
 FUNDING_SHARE: Final = Decimal("0.01")
@@ -26,7 +27,7 @@ _DAY_US: Final = 86_400_000_000
 
 def funding(case: CaseContext) -> Opinion:
     """Funding of the positions that settle in this asset; under cross margin they are named as a set."""
-    cause, own, grid = codes.FUNDING, case.own, case.funding
+    cause, own, grid = cause_codes.FUNDING, case.own, case.funding
     held = [contract for contract in case.contracts if contract.settles_in == own.code and contract.position]
     if own.kind != "asset" or not held:
         return no(cause, f"no position is held that settles in {own.code}")
@@ -57,14 +58,14 @@ def funding(case: CaseContext) -> Opinion:
 
 def interest(case: CaseContext) -> Opinion:
     """Interest: a small share of what is held, either way."""
-    return _small(case, codes.INTEREST)
+    return _small(case, cause_codes.INTEREST)
 
 
 def reward(case: CaseContext) -> Opinion:
     """A reward: a small share of what is held that came in."""
     if case.own.amount < 0:
-        return no(codes.REWARD, "a reward comes in, and this went out")
-    return _small(case, codes.REWARD)
+        return no(cause_codes.REWARD, "a reward comes in, and this went out")
+    return _small(case, cause_codes.REWARD)
 
 
 def _small(case: CaseContext, cause: str) -> Opinion:

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import plain
-from recon.reconciliation.causes import codes
 from recon.reconciliation.causes.context import CaseContext, Opinion, Strength, no
-from recon.reconciliation.state import Evidence
+from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.comparison import Evidence
 
 #: What is worth less, in USD, cannot be traded away: the smallest orders of venues are of 1 to 10 USD.
 DUST_USD: Final = Decimal(1)
@@ -16,7 +16,7 @@ DUST_USD: Final = Decimal(1)
 
 def rounding(case: CaseContext) -> Opinion:
     """Less than the smallest step of the unit's reports."""
-    cause, amount = codes.ROUNDING, abs(case.own.amount)
+    cause, amount = cause_codes.ROUNDING, abs(case.own.amount)
     if not case.quantum:
         return no(cause, "the smallest step of the unit is not known")
     if amount >= case.quantum:
@@ -27,7 +27,7 @@ def rounding(case: CaseContext) -> Opinion:
 
 def dust(case: CaseContext) -> Opinion:
     """Less than can be traded, left over where the books are flat, or swept away."""
-    cause, own = codes.DUST, case.own
+    cause, own = cause_codes.DUST, case.own
     if own.expected and own.reported:
         return no(cause, "something is held, by the books and by the report")
     if own.usd is None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from recon.reconciliation.breaks import Transition
-from recon.simulator.plans import demo_plan
-from tests.replay import play
+from recon.reconciliation.breaks.identity import Transition
+from recon.simulator.scenarios import demo_plan
+from tests.support.replay import play
 
 
 def last_said(transitions: list[Transition], account: str, unit: str) -> list[tuple[str, str]]:

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import msgspec
 
-from recon.books.recent import MAX_LOCKS, MAX_OPEN_ORDERS
-from recon.books.rules import AccountRules, ContractTerms, FeeRule, Rules
-from recon.reconciliation.breaks import Transition
-from recon.reconciliation.state import Break
-from tests.books.desk import ACCOUNT, BTC_USDT, PERPETUAL, Desk, Json, Life, balance_row, position_row
-from tests.reconciliation.causes.cases import D
-from tests.reconciliation.trading import WINDOW, both, bought, trading
+from recon.ledger.evidence import MAX_LOCKS, MAX_OPEN_ORDERS
+from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Rules
+from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.comparison import Break
+from tests.support.break_cases import D
+from tests.support.gateway_driver import ACCOUNT, BTC_USDT, PERPETUAL, Desk, Json, Life, balance_row, position_row
+from tests.support.trading_account import WINDOW, both, bought, trading
 
 FUTURE = ("BTCUSD-260105", "BINANCE_FTS_BTC_USDT_260105", "BTC", "USDT")
 

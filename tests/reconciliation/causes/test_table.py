@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from recon.books.recent import Disagreement, Gap, LockChange
-from recon.reconciliation.causes import codes
+from recon.ledger.evidence import Disagreement, Gap, LockChange
 from recon.reconciliation.causes.classify import HYPOTHESES, MAX_EVIDENCE
 from recon.reconciliation.causes.context import CaseContext, OrderSeen, Residual
-from tests.reconciliation.causes.cases import AT, BTC_USDT, HOUR, SECOND, D, bought, contract, flow, judged, of, order
-from tests.reconciliation.causes.cases import residual as broke
+from recon.reconciliation.model import cause_codes
+from tests.support.break_cases import AT, BTC_USDT, HOUR, SECOND, D, bought, contract, flow, judged, of, order
+from tests.support.break_cases import residual as broke
 
 GAP = Gap(105, 115, "disconnected")
 FUNDED = AT - HOUR
@@ -201,7 +201,7 @@ def test_several_causes_explain_and_all_are_named(name: str) -> None:
 def test_every_code_of_a_break_has_a_case() -> None:
     said = {cause for _, cause, _ in ALONE.values()} | {cause for _, causes in AMBIGUOUS.values() for cause in causes}
     assert set(HYPOTHESES) <= said
-    assert list(HYPOTHESES) == [code for code in codes.CAUSES if code in HYPOTHESES], "in the order of the table"
+    assert list(HYPOTHESES) == [code for code in cause_codes.CAUSES if code in HYPOTHESES], "in the order of the table"
 
 
 def test_two_legs_far_from_the_market_are_no_trade_and_say_so() -> None:

@@ -1,0 +1,60 @@
+"""What is known of the accounts of a gateway, as far as it decides what is to be asked over REST. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from recon.ledger.backfills import CatchUp, Missing
+from recon.ledger.ledger import Book
+from recon.ledger.rules import Recovery
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One account: the stretch that is not caught up with, missing orders, and how far the order log was read."""
+
+    account: str
+    observed: bool
+    lost: CatchUp | None
+    missing: Mapping[str, Missing]
+    history_us: int
+    look_again_us: int | None
+    #: What is added to the EMS's times to have them by our clock.
+    skew_us: int = 0
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """Where the books stand: folded up to `seq`, with so many answers of the latest run of questions."""
+
+    seq: int
+    run: str | None
+    answers: int
+    recovery: Recovery
+    accounts: tuple[Standing, ...]
+
+    def of(self, account: str) -> Standing | None:
+        """Return how an account stands, None where it was never heard of."""
+        return next((each for each in self.accounts if each.account == account), None)
+
+
+def situation_of(book: Book, seq: int) -> Situation:
+    """Take from the books what decides; what is taken does not change with them."""
+    return Situation(
+        seq=seq,
+        run=book.clock.run,
+        answers=book.clock.answers,
+        recovery=book.rules.recovery,
+        accounts=tuple(
+            Standing(
+                account=name,
+                observed=account.state != "gap",
+                lost=account.lost,
+                missing=account.unaccounted,
+                history_us=account.history_us,
+                look_again_us=account.look_again_us,
+                skew_us=account.skew_us,
+            )
+            for name, account in sorted(book.accounts.items())
+        ),
+    )

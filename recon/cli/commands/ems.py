@@ -1,0 +1,275 @@
+"""`recon ems`: whether gateways can be reached, and what the managed cloud says of them. No database is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+import trio
+import typer
+
+from recon.cli.options import Config, GatewayFilter, Json, settings_of
+from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.config import Gateway, Settings
+from recon.ems.cloud.certificates import ClientCertificate, certificate_path, load_kept, read_certificate
+from recon.ems.cloud.management import Location, open_management
+from recon.ems.cloud.sites import FixedSites, Sites, urls_of, websocket_url
+from recon.ems.credentials import safe_url
+from recon.ems.diagnostics.check_gateway import AccountHeard, Checkup, check_site
+from recon.ems.diagnostics.check_rest import USED
+from recon.ems.diagnostics.report import Step, counted
+from recon.ems.protocol.rest_requests import What
+from recon.ems.rest.client import rest_base
+from recon.errors import ConfigError, GatewayError
+from recon.service.endpoints import access_of, credentials_of, sites_of
+
+app = typer.Typer(no_args_is_help=True, help="Check gateways; look at the managed cloud.")
+
+#: How long a check listens to a site, in seconds, where nobody says otherwise.
+LISTEN_SECONDS: Final = 10.0
+
+_LOCATIONS: Final = [Column(key) for key in ("gateway", "location_id", "region_name", "provider_name", "preferred")]
+_ENDPOINTS: Final = [Column(key) for key in ("gateway", "site", "url", "location_id", "accounts")]
+_CERTIFICATES: Final = [
+    Column(key) for key in ("gateway", "subject", "issuer", "begins", "ends", "validity", "renewed_from", "kept")
+]
+_STEPS: Final = [Column("gateway"), Column("site"), Column("step"), Column("state"), Column("detail")]
+_ACCOUNTS: Final = [
+    Column(key)
+    for key in ("gateway", "site", "account", "orders", "balances", "positions", "symbols", "heartbeats", "lag_ms")
+]
+
+_Told = TypeVar("_Told")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _gateways(settings: Settings, wanted: str | None) -> dict[str, Gateway]:
+    """Return the gateways that a command is meant for. Errors: ConfigError where there is none."""
+    known = settings.require_gateways()
+    if wanted is None:
+        return known
+    if wanted not in known:
+        raise ConfigError(f"there is no gateway {wanted} in the settings; there are {', '.join(sorted(known))}")
+    return {wanted: known[wanted]}
+
+
+def _managed(settings: Settings, wanted: str | None) -> dict[str, Gateway]:
+    """Return the gateways of the managed cloud that are meant. Errors: ConfigError where there is none."""
+    found = _gateways(settings, wanted)
+    if wanted is not None:
+        access_of(wanted, found[wanted])
+    cloud = {name: gateway for name, gateway in found.items() if gateway.managed is not None}
+    if not cloud:
+        raise ConfigError('no gateway is in the managed cloud: none says urls = "managed"')
+    return cloud
+
+
+def _run(work: Callable[[], Awaitable[_Told]]) -> _Told:
+    """Do one thing that waits for the network."""
+
+    async def main() -> _Told:
+        return await work()
+
+    return trio.run(main)
+
+
+@app.command()
+def locations(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
+    """List the sites of the managed cloud.
+
+    `managed.locations` in the settings prefers some of them, by their location_id.
+    """
+    rows: list[Row] = []
+    for name, known in _managed(settings_of(config), gateway).items():
+        preferred = [] if known.managed is None else known.managed.locations
+        for each in _run(partial(_locations, name, known)):
+            rank = preferred.index(each.location_id) + 1 if each.location_id in preferred else None
+            rows.append({"gateway": name, **msgspec.structs.asdict(each), "preferred": rank})
+    _print(rows, _LOCATIONS, json=json, empty="the managed cloud lists no location")
+
+
+async def _locations(name: str, gateway: Gateway) -> list[Location]:
+    async with open_management(access_of(name, gateway)) as management:
+        return await management.locations()
+
+
+@app.command()
+def endpoints(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
+    """List where gateways are.
+
+    In the order in which their sites are tried; from the settings, or from the managed cloud.
+    """
+    rows: list[Row] = []
+    for name, known in _gateways(settings_of(config), gateway).items():
+        if known.managed is None:
+            rows += [{"gateway": name, "site": site, "url": url} for site, url in enumerate(known.urls)]
+        else:
+            rows += _run(partial(_endpoints, name, known))
+    _print(rows, _ENDPOINTS, json=json, empty="no endpoint is listed: there is none until an account exists")
+
+
+async def _endpoints(name: str, gateway: Gateway) -> list[Row]:
+    managed = gateway.managed
+    if managed is None:
+        return []
+    async with open_management(access_of(name, gateway)) as management:
+        listed = await management.endpoints(tuple(managed.exchanges))
+    order = urls_of(listed, locations=managed.locations, path=managed.path)
+    rows: list[Row] = []
+    for site, url in enumerate(order):
+        here = [each for each in listed if websocket_url(each.address(), managed.path) == url]
+        rows.append(
+            {
+                "gateway": name,
+                "site": site,
+                "url": safe_url(url),
+                "location_id": list(dict.fromkeys(each.location_id for each in here)),
+                "accounts": [each.exchange_id for each in here],
+            }
+        )
+    unusable = [each for each in listed if websocket_url(each.address(), managed.path) is None]
+    rows += [
+        {
+            "gateway": name,
+            "site": None,
+            "url": f"not used: {safe_url(each.address() or '') or 'no address'}",
+            "location_id": [each.location_id],
+            "accounts": [each.exchange_id],
+        }
+        for each in unusable
+    ]
+    return rows
+
+
+@app.command()
+def certificate(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
+    """Show the client certificates.
+
+    Whose they are, how long they hold, and where they are kept. The private key is never shown.
+    """
+    rows: list[Row] = []
+    for name, known in _gateways(settings_of(config), gateway).items():
+        if known.auth.method != "certificate":
+            note(f"gateway {name} uses no client certificate: its auth method is {known.auth.method}")
+            continue
+        held, kept = _held(name, known)
+        renewed = None if known.managed is None else held.due(known.managed.renew_before)
+        rows.append(
+            {
+                "gateway": name,
+                "subject": held.subject,
+                "issuer": held.issuer,
+                "serial": f"{held.serial:x}",
+                "begins": held.begins,
+                "ends": held.ends,
+                "validity": held.validity(_now()),
+                "renewed_from": renewed,
+                "kept": kept,
+            }
+        )
+    _print(rows, _CERTIFICATES, json=json, empty="no gateway uses a client certificate")
+
+
+def _held(name: str, gateway: Gateway) -> tuple[ClientCertificate, str]:
+    """Return a gateway's certificate and where it is; one of the cloud that is not kept yet is fetched, and let go."""
+    managed, auth = gateway.managed, gateway.auth
+    if managed is None:
+        files = [path for path in (auth.certificate_file, auth.private_key_file) if path is not None]
+        where = ", ".join(map(str, files))
+        try:
+            text = "\n".join(path.read_text("utf-8", "replace") for path in files)
+        except OSError as error:
+            raise ConfigError(f"{where} cannot be read: {error.strerror or 'unknown reason'}") from None
+        return read_certificate(text, where), where
+    if managed.certificate_dir is not None:
+        path = certificate_path(managed.certificate_dir, name)
+        kept = load_kept(path)
+        if kept is not None:
+            return kept, str(path)
+    where = "in memory" if managed.certificate_dir is None else f"not yet in {managed.certificate_dir}"
+    return _run(partial(_certificate, name, gateway)), f"{where}; this one was fetched just now"
+
+
+async def _certificate(name: str, gateway: Gateway) -> ClientCertificate:
+    async with open_management(access_of(name, gateway)) as management:
+        return await management.certificate()
+
+
+@app.command()
+def check(
+    config: Config = None,
+    gateway: GatewayFilter = None,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=600, help="How long to wait for the first messages of a site.")
+    ] = LISTEN_SECONDS,
+    json: Json = False,
+) -> None:
+    """Try every site of the gateways.
+
+    Step by step: name, connection, TLS, credentials, session, messages, clock, REST. Says what is wrong and what to
+    do. Exit status 0 only if nothing failed. No order is sent and nothing is recorded.
+    """
+    steps: list[Row] = []
+    accounts: list[Row] = []
+    well = True
+    for name, known in _gateways(settings_of(config), gateway).items():
+        found = _run(partial(check_gateway, name, known, seconds))
+        well = well and found.ok
+        steps += [{"gateway": name, **msgspec.structs.asdict(step)} for step in found.steps]
+        accounts += [{"gateway": name, **msgspec.structs.asdict(heard)} for heard in found.accounts]
+    if json:
+        print_json({"ok": well, "steps": steps, "accounts": accounts})
+    else:
+        print_table(steps, _STEPS)
+        if accounts:
+            print_table(accounts, _ACCOUNTS, title="accounts heard, with the rows of their snapshots")
+        note("all is well" if well else "not all is well: see the steps that failed")
+    if not well:
+        raise typer.Exit(1)
+
+
+async def check_gateway(name: str, gateway: Gateway, seconds: float) -> Checkup:
+    """Find out where a gateway is, and try every site of it."""
+    sites: Sites | None = sites_of(name, gateway, _now, keeps=False)
+    steps: list[Step] = []
+    accounts: list[AccountHeard] = []
+    managed = gateway.managed is not None
+    where = "" if gateway.managed is None else safe_url(gateway.managed.url)
+    try:
+        reach = await (sites or FixedSites(tuple(gateway.urls), credentials_of(gateway))).current()
+    except (GatewayError, ConfigError) as error:
+        return Checkup([Step(where, "managed cloud", "failed", str(error))], [])
+    if managed:
+        found = (
+            f"{counted(len(reach.urls), 'site')}, in the order of preference: {', '.join(map(safe_url, reach.urls))}"
+        )
+        steps.append(Step(where, "managed cloud", "ok", found))
+        if reach.note:
+            steps.append(Step(where, "managed cloud", "hint", reach.note))
+    for url in reach.urls:
+        rest = rest_base(url) if gateway.rest_url is None else gateway.rest_url
+        done = await check_site(
+            url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=_now, asks=_asks(gateway)
+        )
+        steps += done.steps
+        accounts += done.accounts
+    return Checkup(steps, accounts)
+
+
+def _asks(gateway: Gateway) -> Sequence[What]:
+    """Return what the service asks of a gateway's REST by its settings."""
+    recovery = gateway.recovery
+    return [what for what in USED if recovery.enabled and (recovery.history or what != "history")]
+
+
+def _print(rows: list[Row], columns: list[Column], *, json: bool, empty: str) -> None:
+    if json:
+        print_json(rows)
+    else:
+        print_table(rows, columns, empty=empty)

@@ -1,0 +1,75 @@
+"""`recon what-if`: which breaks other rules would make, spare or change, without touching the books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from recon.cli.commands.maintenance import progress_bar
+from recon.cli.options import Config, GatewayFilter, Json, settings_of
+from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.cli.queries import connected, existing_database, gateway_names
+from recon.config.rule_files import load_rules
+from recon.projection.what_if import Answer, Difference, KnownBreak
+from recon.projection.what_if import what_if as ask
+
+_SHOWN: Final = [
+    Column(key)
+    for key in ("gateway", "what", "account", "unit", "id", "amount", "would_be", "cause", "would_be_cause", "state")
+]
+
+
+def what_if(
+    *,
+    rules: Annotated[
+        Path,
+        typer.Option(
+            "--rules", "-r", metavar="FILE", help="The other rules: [accounts] and [gateways.NAME.accounts.…] (TOML)."
+        ),
+    ],
+    config: Config = None,
+    gateway: GatewayFilter = None,
+    json: Json = False,
+) -> None:
+    """Show which breaks other rules would make, spare or change.
+
+    The whole log is folded under them. The books stay as they are, nobody is alerted, and the service may run on.
+    """
+    document = load_rules(rules)
+    with existing_database(settings_of(config)) as handle:
+        with connected(handle.service_url, "what-if") as connection:
+            names = gateway_names(connection, gateway)
+        payloads = {name: msgspec.json.encode(document.document(name)) for name in names}
+        with progress_bar() as begin:
+            answers = [ask(handle.service_url, name, payloads[name], progress=begin(name)) for name in names]
+    if json:
+        print_json([msgspec.to_builtins(answer) for answer in answers])
+        return
+    print_table(
+        [_row(answer, each) for answer in answers for each in answer.differences], _SHOWN, empty="no difference"
+    )
+    for answer in answers:
+        note(f"{answer.gateway}: {answer.breaks_now} breaks now, {answer.breaks_then} then, up to event {answer.seq}")
+
+
+def _row(answer: Answer, difference: Difference) -> Row:
+    now, then = difference.now, difference.then
+    known: KnownBreak | None = now or then
+    if known is None:  # pragma: no cover - a difference has one side
+        return {}
+    states = [each.state for each in (now, then) if each is not None]
+    return {
+        "gateway": answer.gateway,
+        "what": difference.what,
+        "account": known.account,
+        "unit": known.unit,
+        "id": known.id,
+        "amount": None if now is None else now.amount,
+        "would_be": None if then is None else then.amount,
+        "cause": None if now is None else now.cause,
+        "would_be_cause": None if then is None else then.cause,
+        "state": " → ".join(dict.fromkeys(states)),
+    }

@@ -1,0 +1,1 @@
+"""`recon demo`: a simulated trading day, a live screen, and a score."""

@@ -1,0 +1,109 @@
+"""The simulator as a process of its own: started, waited for, read, stopped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+
+from recon.cli.demo.scoring import Fault
+from recon.errors import SimulationError
+
+#: Longest wait until the simulator listens, in seconds.
+READY_SECONDS: Final = 30.0
+#: Longest wait for it to end when asked to, in seconds.
+STOP_SECONDS: Final = 5.0
+#: How often its files are looked at, in seconds.
+LOOK_SECONDS: Final = 0.05
+
+
+class _Ready(msgspec.Struct):
+    urls: dict[str, str]
+
+
+class Day(msgspec.Struct):
+    """When a gateway's day began and ends; null until its first client connects."""
+
+    started_at: datetime | None
+    ends_at: datetime | None
+
+
+class Truth(msgspec.Struct):
+    """What the simulator tells of its day."""
+
+    gateways: dict[str, Day]
+    faults: list[Fault]
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Return when the last gateway's day ends; None while not all have begun."""
+        ends = [day.ends_at for day in self.gateways.values() if day.ends_at is not None]
+        return max(ends) if len(ends) == len(self.gateways) and ends else None
+
+
+class Simulation:
+    """A running simulator: its addresses, and its truth as it comes about."""
+
+    def __init__(self, directory: Path) -> None:
+        self.urls: Mapping[str, str] = {}
+        self._truth = directory / "truth.json"
+        self._ready = directory / "ready.json"
+        self._words = directory / "simulator.log"
+
+    def truth(self) -> Truth:
+        """Return what was planted so far. Errors: SimulationError."""
+        try:
+            return msgspec.json.decode(self._truth.read_bytes(), type=Truth)
+        except (OSError, msgspec.DecodeError) as error:
+            raise SimulationError(f"the simulator's truth file cannot be read: {error}") from error
+
+    async def run(
+        self, *, seed: int, duration: float, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Run the process until cancelled; started once it listens. Errors: SimulationError where it ends by itself."""
+        command = [sys.executable, "-m", "recon.simulator", "--plan", "demo", "--seed", str(seed)]
+        command += ["--duration", f"{duration:g}", "--truth", str(self._truth), "--ready", str(self._ready)]
+        with self._words.open("wb") as words:
+            process = await trio.lowlevel.open_process(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words
+            )
+        try:
+            await self._await_ready(process)
+            task_status.started()
+            status = await process.wait()
+            raise SimulationError(f"the simulator ended by itself (exit status {status}): {self._last_words()}")
+        finally:
+            await _stop(process)
+
+    async def _await_ready(self, process: trio.Process) -> None:
+        with trio.move_on_after(READY_SECONDS):
+            while process.poll() is None:
+                if self._ready.exists():
+                    self.urls = msgspec.json.decode(self._ready.read_bytes(), type=_Ready).urls
+                    return
+                await trio.sleep(LOOK_SECONDS)
+            raise SimulationError(f"the simulator did not start: {self._last_words()}")
+        raise SimulationError(f"the simulator does not listen after {READY_SECONDS:g} s: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = self._words.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+async def _stop(process: trio.Process) -> None:
+    """Ask the process to end, and end it where it does not."""
+    if process.poll() is not None:
+        return
+    with trio.CancelScope(shield=True):
+        process.terminate()
+        with trio.move_on_after(STOP_SECONDS):
+            await process.wait()
+        if process.poll() is None:
+            process.kill()
+            await process.wait()

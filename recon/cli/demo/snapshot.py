@@ -1,0 +1,104 @@
+"""One look at everything that the demonstration shows: the views, as an analyst reads them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from recon.cli.demo.scoring import Opening, UnitId
+from recon.cli.output import Row
+
+#: Steps of breaks that are shown.
+MAX_STEPS: Final = 30
+
+_UNITS: Final = """
+    SELECT gateway, account, 'contract' AS kind, symbol AS unit, quantity AS held, reported, expected, drift,
+           verdict, open_breaks
+    FROM recon.positions
+    UNION ALL
+    SELECT gateway, account, 'asset', asset, balance, reported, expected, drift, verdict, open_breaks
+    FROM recon.balances
+    ORDER BY gateway, account, kind DESC, unit
+"""
+_OPENINGS: Final = """
+    SELECT b.gateway, b.account, b.unit_kind, b.unit, h.at, h.amount, h.cause, b.state, b.id
+    FROM recon.break_history AS h JOIN recon.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
+    WHERE h.event = 'opened' ORDER BY h.at, b.id
+"""
+_STEPS: Final = """
+    SELECT h.at, h.event, b.gateway, b.account, b.unit, h.amount, h.cause
+    FROM recon.break_history AS h JOIN recon.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
+    WHERE h.event IN ('opened', 'cleared') ORDER BY h.at DESC, b.id LIMIT :limit
+"""
+_ALERTS: Final = """
+    SELECT count(*) FILTER (WHERE state = 'delivered') AS delivered,
+           count(*) FILTER (WHERE state <> 'delivered') AS waiting
+    FROM recon.alerts WHERE channel <> 'notify'
+"""
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """Everything at one time."""
+
+    at: datetime
+    gateways: list[Row]
+    units: list[Row]
+    steps: list[Row]
+    open_breaks: int
+    pending: int
+    delivered: int
+    waiting: int
+
+    @property
+    def events(self) -> int:
+        """Return how many events are in the log."""
+        return sum(_number(row, "head_seq") for row in self.gateways)
+
+    @property
+    def lag(self) -> int:
+        """Return how many of them the books do not hold yet."""
+        return sum(_number(row, "lag_events") for row in self.gateways)
+
+    def verdicts(self) -> dict[str, int]:
+        """Count the units by their verdict."""
+        counts: dict[str, int] = {}
+        for row in self.units:
+            counts[str(row["verdict"])] = counts.get(str(row["verdict"]), 0) + 1
+        return dict(sorted(counts.items()))
+
+
+def _number(row: Row, key: str) -> int:
+    value = row[key]
+    return value if isinstance(value, int) else 0
+
+
+def look(connection: Connection) -> Picture:
+    """Read everything in one transaction."""
+    units = _rows(connection, _UNITS)
+    alerts = _rows(connection, _ALERTS)[0]
+    steps = _rows(connection, _STEPS, limit=MAX_STEPS)
+    return Picture(
+        at=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
+        gateways=_rows(connection, "SELECT * FROM recon.gateways ORDER BY name"),
+        units=units,
+        steps=steps,
+        open_breaks=connection.execute(text("SELECT count(*) FROM recon.open_breaks")).scalar_one(),
+        pending=sum(row["verdict"] == "pending" for row in units),
+        delivered=_number(alerts, "delivered"),
+        waiting=_number(alerts, "waiting"),
+    )
+
+
+def openings(connection: Connection) -> list[Opening]:
+    """Return every opening of a break."""
+    return [
+        Opening(UnitId(gateway, account, kind, unit), at, amount, cause, state, break_id)
+        for gateway, account, kind, unit, at, amount, cause, state, break_id in connection.execute(text(_OPENINGS))
+    ]
+
+
+def _rows(connection: Connection, statement: str, **parameters: object) -> list[Row]:
+    return [dict(row) for row in connection.execute(text(statement), parameters).mappings()]

@@ -1,0 +1,89 @@
+"""What the demonstration came to: each planted fault, whether and when it was flagged, and what else was."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from recon.cli.demo.scoring import Opening, Score, Verdict
+from recon.cli.demo.snapshot import Picture
+from recon.cli.output import Column, Row, print_json, print_table, write
+
+_PLANTED: Final = [
+    Column(key)
+    for key in ("fault", "gateway", "account", "unit", "planted_at", "planted", "flagged", "amount", "delay_s", "state")
+]
+_FALSE: Final = [Column(key) for key in ("gateway", "account", "unit", "opened_at", "amount", "cause", "state")]
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The score, the last picture, and what the receiver of alerts got."""
+
+    score: Score
+    picture: Picture
+    alerts_received: int
+    alerts_refused: int
+    seconds: float
+
+
+def print_summary(summary: Summary, *, as_json: bool) -> None:
+    """Print it for a person, or as one JSON document."""
+    score, picture = summary.score, summary.picture
+    planted = [_planted(verdict) for verdict in score.verdicts]
+    false_alarms = [_false(opening) for opening in score.false_alarms]
+    figures: Row = {
+        "passed": score.passed,
+        "seconds": round(summary.seconds, 1),
+        "events": picture.events,
+        "verdicts": picture.verdicts(),
+        "breaks_open": picture.open_breaks,
+        "alerts_delivered": picture.delivered,
+        "alerts_received": summary.alerts_received,
+        "alerts_refused": summary.alerts_refused,
+    }
+    benign = [f"{fault.kind} (fetched over REST)" if fault.recovered else fault.kind for fault in score.benign]
+    if as_json:
+        print_json({**figures, "planted": planted, "false_alarms": false_alarms, "benign": benign})
+        return
+    write("\n")
+    print_table(planted, _PLANTED, title="planted faults", empty="no fault was planted")
+    if false_alarms:
+        print_table(false_alarms, _FALSE, title="false alarms")
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in picture.verdicts().items())
+    write(
+        f"\n{picture.events} events in {summary.seconds:.0f} s; units: {verdicts}\n"
+        f"alerts: {picture.delivered} delivered, {summary.alerts_received} received with a right signature\n"
+        f"planted, but not to be flagged: {', '.join(benign) or 'none'}\n"
+        f"{len(score.verdicts) - len(score.missed)} of {len(score.verdicts)} planted steps flagged, "
+        f"{len(score.false_alarms)} false alarms: {'passed' if score.passed else 'FAILED'}\n"
+    )
+
+
+def _planted(verdict: Verdict) -> Row:
+    opening, delay = verdict.opening, verdict.delay
+    return {
+        "fault": verdict.fault.kind,
+        "gateway": verdict.unit.gateway,
+        "account": verdict.unit.account,
+        "unit": verdict.unit.unit,
+        "planted_at": verdict.fault.planted_at,
+        "planted": verdict.amount,
+        "flagged": opening is not None,
+        "amount": None if opening is None else opening.amount,
+        "delay_s": None if delay is None else f"{delay.total_seconds():.1f}",
+        "state": None if opening is None else opening.state,
+    }
+
+
+def _false(opening: Opening) -> Row:
+    unit = opening.unit
+    return {
+        "gateway": unit.gateway,
+        "account": unit.account,
+        "unit": unit.unit,
+        "opened_at": opening.at,
+        "amount": opening.amount,
+        "cause": opening.cause,
+        "state": opening.state,
+    }

@@ -1,0 +1,77 @@
+"""Which rules are in force for a gateway, and which wait for a second person (semantics 10.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.cli.output import Row
+from recon.cli.queries import rows_of
+from recon.ledger.rules import Rules, parse
+
+IN_FORCE: Final = "in force"
+WAITING: Final = "waiting"
+
+
+def rules_of(connection: Connection, gateway: str) -> list[Row]:
+    """Return the rules of a gateway that are in force, and those that wait, if any."""
+    key = {"gateway": gateway}
+    logged = rows_of(
+        connection,
+        "SELECT seq, recorded_at AS at, encode(sha256(raw), 'hex') AS digest, 'rules' AS kind, NULL AS looser"
+        " FROM recon.events WHERE gateway = :gateway AND kind = 'rules' ORDER BY seq DESC LIMIT 1",
+        key,
+    )
+    told = rows_of(
+        connection,
+        "SELECT f.seq, e.recorded_at AS at, f.about AS digest, f.kind, f.message AS looser FROM recon.findings AS f"
+        " JOIN recon.events AS e ON e.gateway = f.gateway AND e.seq = f.seq WHERE f.gateway = :gateway"
+        " AND f.kind IN ('rules_wait', 'rules_approved', 'rules_rejected') ORDER BY f.seq, f.number",
+        key,
+    )
+    # In the order of the log: what is put in force replaces what was, and ends what waits.
+    force: Row | None = None
+    waits: Row | None = None
+    for row in sorted([*logged, *told], key=lambda row: int(str(row["seq"]))):
+        if row["kind"] == "rules_wait":
+            waits = row
+        elif row["kind"] == "rules_approved":
+            force, waits = waits, None
+        else:
+            force, waits = force if row["kind"] == "rules_rejected" else row, None
+    return [
+        {
+            "gateway": gateway,
+            "state": state,
+            "seq": row["seq"],
+            "at": row["at"],
+            "digest": row["digest"],
+            "looser": row["looser"] if state == WAITING else None,
+        }
+        for state, row in ((IN_FORCE, force), (WAITING, waits))
+        if row is not None
+    ]
+
+
+def document_of(connection: Connection, row: Row) -> bytes:
+    """Return the document of rules that `rules_of` told of, exactly as it stands in the log."""
+    (found,) = rows_of(
+        connection,
+        "SELECT raw FROM recon.events WHERE gateway = :gateway AND seq = :seq",
+        {"gateway": row["gateway"], "seq": row["seq"]},
+    )
+    raw = found["raw"]
+    return bytes(raw) if isinstance(raw, bytes | memoryview) else b"null"
+
+
+def rules_in_force(connection: Connection, gateway: str) -> Rules:
+    """Return the rules in force at the end of a gateway's log; recon's own where none were logged, or none readable."""
+    force = next((row for row in rules_of(connection, gateway) if row["state"] == IN_FORCE), None)
+    if force is None:
+        return Rules()
+    try:
+        return parse(document_of(connection, force))
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return Rules()

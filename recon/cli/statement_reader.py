@@ -1,0 +1,238 @@
+"""Reading a statement: from the rows of a CSV file to facts, by a mapping of the settings.
+
+1. A row that cannot be read is named with its line and what is wrong with it; it never becomes something else.
+2. A fact's external id is the statement's own, else a digest of the row and its ordinal among equal rows (semantics
+   10.3): the same file gives the same ids.
+3. Numbers are read exactly; no float touches them.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from recon.config.imports import Columns, Import, RowKind
+from recon.config.values import parse_decimal
+from recon.errors import ConfigError
+from recon.exact import ZERO, exact, plain
+from recon.ledger.external_facts import Fact, parse
+
+#: Largest statement, in bytes.
+MAX_STATEMENT_BYTES: Final = 256 << 20
+#: What a kind adds to what is held, where amounts are sizes; the others keep their sign.
+_SIGNS: Final = {"deposit": 1, "withdrawal": -1, "fee": -1, "rebate": 1, "reward": 1}
+
+Payload = dict[str, str]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One fact of a statement: the line it stands in, the payload to append, and the fact that it is."""
+
+    line: int
+    payload: bytes
+    fact: Fact
+
+
+class BadRow(msgspec.Struct, frozen=True):
+    """A row that cannot be read."""
+
+    line: int
+    problem: str
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """What a file holds: its facts in the order of time, rows that tell nothing, and rows that cannot be read."""
+
+    told: list[Told]
+    silent: int
+    bad: list[BadRow]
+
+
+def read_statement(path: Path, mapping: Import, account: str | None) -> Statement:
+    """Read a file. Errors: ConfigError where it is no such file as a whole, or no account is known."""
+    account = account or mapping.account
+    if account is None and mapping.columns.account is None:
+        raise ConfigError("no account: give --account, or account or columns.account in the mapping")
+    told: list[Told] = []
+    bad: list[BadRow] = []
+    silent = 0
+    seen: dict[tuple[str, str], Told] = {}
+    rows = _Rows(path, mapping)
+    for line, row in rows:
+        try:
+            facts = [_told(line, payload) for payload in _payloads(row, mapping, account, path.name, rows.ordinal(row))]
+        except ValueError as error:
+            bad.append(BadRow(line, str(error)))
+            continue
+        silent += not facts
+        for each in facts:
+            key = (each.fact.account, each.fact.external_id)
+            first = seen.setdefault(key, each)
+            if first is each:
+                told.append(each)
+            elif first.payload != each.payload:
+                bad.append(BadRow(line, f"id {each.fact.external_id} stands in line {first.line} with another content"))
+    told.sort(key=lambda each: each.fact.occurred_us)  # whichever way round the file goes
+    return Statement(told, silent, bad)
+
+
+class _Rows:
+    """The rows of a file with their line numbers; counts equal ones."""
+
+    def __init__(self, path: Path, mapping: Import) -> None:
+        self._path = path
+        self._mapping = mapping
+        self._equal: dict[str, int] = {}
+        self._digest = ""
+
+    def __iter__(self) -> Iterator[tuple[int, Mapping[str, str]]]:
+        path, mapping = self._path, self._mapping
+        try:
+            if path.stat().st_size > MAX_STATEMENT_BYTES:
+                raise ConfigError(f"{path}: larger than {MAX_STATEMENT_BYTES} bytes; cut it into parts")
+            with path.open(encoding=mapping.encoding, newline="") as stream:
+                reader = csv.DictReader(stream, delimiter=mapping.delimiter, strict=True, restkey="")
+                headings = [name for name in mapping.columns.model_dump().values() if name is not None]
+                missing = [name for name in headings if name not in (reader.fieldnames or ())]
+                if missing:
+                    raise ConfigError(
+                        f"{path}: there is no column {', '.join(missing)}; the mapping is for other files"
+                    )
+                for row in reader:
+                    yield reader.line_num, {key: value for key, value in row.items() if isinstance(value, str)}
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror or 'unknown reason'}") from error
+        except UnicodeDecodeError:
+            raise ConfigError(f"{path}: is not text in {mapping.encoding}") from None
+        except csv.Error as error:
+            raise ConfigError(f"{path}: is not CSV: {error}") from None
+
+    def ordinal(self, row: Mapping[str, str]) -> str:
+        """Return an id for a row that has none: its digest, and how many equal ones were before it."""
+        digest = hashlib.sha256("\x1f".join(f"{key}\x1e{row[key]}" for key in sorted(row)).encode()).hexdigest()[:32]
+        number = self._equal[digest] = self._equal.get(digest, 0) + 1
+        return f"row:{digest}:{number}"
+
+
+def _told(line: int, payload: Payload) -> Told:
+    encoded = msgspec.json.encode(payload)
+    try:
+        return Told(line, encoded, parse(encoded))
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _payloads(row: Mapping[str, str], mapping: Import, account: str | None, source: str, own_id: str) -> list[Payload]:
+    """Return the facts of a row. Errors: ValueError that says what is wrong with it."""
+    columns = mapping.columns
+    kind = _kind(row, mapping)
+    if kind == "ignore":
+        return []
+    of = _text(row, columns.account)
+    common: Payload = {
+        "account": mapping.accounts.get(of, of) or account or "",
+        "external_id": _text(row, columns.id) or own_id,
+        "occurred_at": _moment(row[columns.time], mapping).isoformat(),
+        "source": source,
+    }
+    if text := _text(row, columns.text):
+        common["text"] = text
+    if kind == "trade":
+        return [_trade(row, mapping, common)]
+    found: list[Payload] = []
+    asset = _asset(_text(row, columns.asset), mapping)
+    if kind != "only_fee":
+        amount = _signed(kind, _number(row, columns, "amount"), mapping)
+        if amount:
+            found.append({"fact": kind, **common, "unit": asset, "amount": plain(amount), **_counter(row, mapping)})
+    fee = _number(row, columns, "fee") if columns.fee and _text(row, columns.fee) else ZERO
+    if fee:
+        change = fee if mapping.fee_sign == "signed" else -fee
+        of_fee = _asset(_text(row, columns.fee_asset), mapping) or asset
+        fact = "fee" if change < 0 else "rebate"
+        own = {"external_id": f"{common['external_id']}/fee", "fact": fact, "unit": of_fee, "amount": plain(change)}
+        found.append(common | own)
+    return found
+
+
+def _trade(row: Mapping[str, str], mapping: Import, common: Payload) -> Payload:
+    columns = mapping.columns
+    symbol, side = _text(row, columns.symbol), _text(row, columns.side)
+    payload = {
+        "fact": "trade",
+        **common,
+        "symbol": mapping.symbols.get(symbol, symbol),
+        "side": mapping.sides.get(side, side.upper()),
+        "quantity": plain(abs(_number(row, columns, "quantity"))),
+    }
+    for key in ("price", "cash"):
+        if getattr(columns, key) and _text(row, getattr(columns, key)):
+            payload[key] = plain(abs(_number(row, columns, key)))
+    if columns.fee and _text(row, columns.fee):
+        fee = _number(row, columns, "fee")
+        payload["fee"] = plain(-fee if mapping.fee_sign == "signed" else fee)
+        payload["fee_asset"] = _asset(_text(row, columns.fee_asset), mapping) or mapping.fee_asset or ""
+    for key in ("order_id", "trade_id"):
+        if known := _text(row, getattr(columns, key)):
+            payload[key] = known
+    return payload
+
+
+def _kind(row: Mapping[str, str], mapping: Import) -> RowKind:
+    if mapping.kind is not None:
+        return mapping.kind
+    written = _text(row, mapping.columns.type)
+    known = mapping.types.get(written)
+    if known is None:
+        raise ValueError(f"type {written!r} is not in the mapping's types; say what it is, or ignore")
+    return known
+
+
+def _counter(row: Mapping[str, str], mapping: Import) -> Payload:
+    other = _text(row, mapping.columns.counter_account)
+    return {"counter_account": mapping.accounts.get(other, other)} if other else {}
+
+
+def _signed(kind: str, amount: Decimal, mapping: Import) -> Decimal:
+    sign = _SIGNS.get(kind)
+    if mapping.sign == "signed" or sign is None:
+        return amount
+    return abs(amount) * sign
+
+
+def _asset(written: str, mapping: Import) -> str:
+    return mapping.assets.get(written, written)
+
+
+def _text(row: Mapping[str, str], column: str | None) -> str:
+    return "" if column is None else row.get(column, "").strip()
+
+
+def _number(row: Mapping[str, str], columns: Columns, key: str) -> Decimal:
+    heading = getattr(columns, key)
+    written = _text(row, heading)
+    try:
+        with exact():
+            return parse_decimal(written) + ZERO
+    except ValueError:
+        raise ValueError(f"{heading}: {written!r} is no number") from None
+
+
+def _moment(written: str, mapping: Import) -> datetime:
+    text, form = written.strip(), mapping.time_format
+    try:
+        if form in {"unix", "unix_ms"}:
+            micros = int(Decimal(text).scaleb(6 if form == "unix" else 3))
+            return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+        at = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007 - below
+    except (ValueError, ArithmeticError, OverflowError, OSError):
+        raise ValueError(f"{mapping.columns.time}: {text!r} is no time of the form {form}") from None
+    return (at.replace(tzinfo=ZoneInfo(mapping.zone)) if at.tzinfo is None else at).astimezone(UTC)

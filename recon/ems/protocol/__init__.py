@@ -1,0 +1,1 @@
+"""What is on the wire: messages, decoding, sessions, REST requests and answers. Pure."""

@@ -1,0 +1,213 @@
+"""Reading one field of a row that would not decode as a whole: the slow, tolerant half of decoding.
+
+Each reader takes the field's JSON text and gives its value, or None with a finding. Nothing here raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+import msgspec
+
+from recon.ems.protocol.messages import FillRow, Finding, StatusStep
+from recon.ems.protocol.timestamps import parse_time
+from recon.exact import bounded
+
+#: What reading hostile JSON can raise: malformed text, invalid UTF-8, wrong types; nesting beyond its depth.
+UNREADABLE: Final = (ValueError, RecursionError)
+#: Most findings that one message may carry; the last then says how many were left out.
+MAX_FINDINGS: Final = 100
+#: Most characters of the wire's own text that a finding quotes.
+MAX_QUOTE: Final = 60
+#: Deepest nesting in which steps of a history are looked for; the documented forms need four levels.
+MAX_NESTING: Final = 8
+#: Times are compared as text: below this they are the "no value" marker `0001-01-01…` (section 15).
+FIRST_TIME: Final = "0002"
+
+Raws: TypeAlias = dict[str, msgspec.Raw]
+
+_OBJECT: Final = msgspec.json.Decoder(Raws)
+_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_STRING: Final = msgspec.json.Decoder(str)
+_DECIMAL: Final = msgspec.json.Decoder(Decimal)
+
+
+class Findings:
+    """The findings of one message, bounded."""
+
+    __slots__ = ("_items", "_omitted")
+
+    def __init__(self) -> None:
+        self._items: list[Finding] = []
+        self._omitted = 0
+
+    def add(self, kind: str, about: str, message: str) -> None:
+        """Note a contradiction."""
+        if len(self._items) < MAX_FINDINGS:
+            self._items.append(Finding(kind, about, message))
+        else:
+            self._omitted += 1
+
+    def done(self) -> tuple[Finding, ...]:
+        """Return what was noted."""
+        if self._omitted:
+            self._items.append(Finding("more", "message", f"{self._omitted} further findings in this message"))
+        return tuple(self._items)
+
+
+class Field:
+    """Where a value stands: the row it belongs to, its name, and the findings it may add to."""
+
+    __slots__ = ("_findings", "about", "name")
+
+    def __init__(self, about: str, name: str, findings: Findings) -> None:
+        self.about = about
+        self.name = name
+        self._findings = findings
+
+    def odd(self, kind: str, what: str, text: bytes) -> None:
+        """Note that this field's value could not be taken."""
+        shown = text[:MAX_QUOTE].decode("utf-8", "replace") + ("…" if len(text) > MAX_QUOTE else "")
+        self._findings.add(kind, self.about, f"{self.name} {what}: {shown}; the field is taken as not known")
+
+
+Reader: TypeAlias = Callable[[bytes, Field], object]
+
+
+def objects(text: bytes) -> Raws | None:
+    """Return the members of a JSON object as they stand, or None if it is none."""
+    try:
+        return _OBJECT.decode(text)
+    except UNREADABLE:
+        return None
+
+
+def elements(text: bytes) -> list[msgspec.Raw] | None:
+    """Return the elements of a JSON array as they stand, or None if it is none."""
+    try:
+        return _ARRAY.decode(text)
+    except UNREADABLE:
+        return None
+
+
+def number(text: bytes, field: Field) -> Decimal | None:
+    """Read a JSON number, or a string that holds one, exactly (semantics 1.1 and 1.3)."""
+    if text == b"null":
+        return None
+    try:
+        value = _DECIMAL.decode(text)
+    except UNREADABLE:
+        field.odd("number", "is not a number", text)
+        return None
+    if not bounded(value):
+        field.odd("number", "is not finite, or beyond the bounds for numbers", text)
+        return None
+    return value
+
+
+def string(text: bytes, field: Field) -> str | None:
+    """Read a string; a number keeps its text (ids are printed as bare numbers in places)."""
+    first = text[:1]
+    if first == b'"':
+        try:
+            return _STRING.decode(text)
+        except UNREADABLE:
+            field.odd("field", "is not readable text", text)
+            return None
+    if text == b"null":
+        return None
+    if first in b"-0123456789":
+        return text.decode("ascii")
+    field.odd("field", "is not a text", text)
+    return None
+
+
+def words(text: bytes, field: Field) -> tuple[str, ...] | str | None:
+    """Read a list of texts, or a single one; whatever else it is says nothing, and is no matter (protocol 5)."""
+    if text[:1] == b'"':
+        return string(text, field)
+    members = [bytes(member) for member in elements(text) or ()]
+    return tuple(word for word in (string(member, field) for member in members if member[:1] == b'"') if word)
+
+
+def anything(text: bytes, field: Field) -> str | None:
+    """Read a string as such and anything else as its JSON text; it is for people and is never parsed."""
+    if text == b"null":
+        return None
+    return string(text, field) if text[:1] == b'"' else text.decode("utf-8", "replace")
+
+
+def flag(text: bytes, field: Field) -> bool | None:
+    """Read a boolean."""
+    if text in {b"true", b'"true"'}:
+        return True
+    if text in {b"false", b'"false"'}:
+        return False
+    if text != b"null":
+        field.odd("field", "is neither true nor false", text)
+    return None
+
+
+def moment(text: str | None) -> str | None:
+    """Drop an empty time and the wire's "no value" marker."""
+    return text if text and text >= FIRST_TIME else None
+
+
+def _leaves(text: bytes, field: Field, depth: int = 0) -> Iterator[str]:
+    """Walk lists in lists, and lists written as JSON text inside strings, down to their texts."""
+    if depth > MAX_NESTING:
+        field.odd("history", "is nested too deeply", text)
+        return
+    inner = elements(text)
+    if inner is None:
+        members = objects(text)
+        inner = None if members is None else [members[key] for key in ("status", "time") if key in members]
+    if inner is not None:
+        for item in inner:
+            yield from _leaves(bytes(item), field, depth + 1)
+        return
+    leaf = string(text, field)
+    if leaf is None:
+        return
+    if leaf.lstrip()[:1] == "[":
+        yield from _leaves(leaf.encode(), field, depth + 1)
+    else:
+        yield leaf
+
+
+def history(text: bytes, field: Field) -> tuple[StatusStep, ...]:
+    """Read a status history: pairs in any of the nestings that occur, flattened in order (section 16)."""
+    steps: list[StatusStep] = []
+    timed = True
+    for leaf in _leaves(text, field):
+        if parse_time(leaf) is None and not leaf.startswith("0001-"):
+            steps.append(StatusStep(leaf))
+            timed = False
+        elif timed:
+            field.odd("history", "has a time without a status", leaf.encode())
+        else:
+            steps[-1] = StatusStep(steps[-1].status, moment(leaf))
+            timed = True
+    return tuple(steps)
+
+
+def fills(text: bytes, field: Field) -> tuple[FillRow, ...]:
+    """Read a list of fills, row by row."""
+    if text == b"null":
+        return ()
+    rows = elements(text)
+    if rows is None:
+        field.odd("field", "is not a list", text)
+        return ()
+    read: list[FillRow] = []
+    for item in rows:
+        members = objects(bytes(item))
+        if members is None:
+            field.odd("row", "holds something that is not a fill", bytes(item))
+            continue
+        missing = msgspec.Raw(b"null")
+        time, price, amount = (bytes(members.get(name, missing)) for name in ("time", "price", "amount"))
+        read.append(FillRow(moment(string(time, field)), number(price, field), number(amount, field)))
+    return tuple(read)

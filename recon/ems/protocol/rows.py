@@ -1,0 +1,206 @@
+"""Rows of the wire as typed structs: one fast decode, and field by field where that fails.
+
+A row that decodes at once and is sound is taken as it is. Any other is read field by field, so that one bad
+field costs that field and a finding, never the row or its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from recon.ems.protocol import fields
+from recon.ems.protocol.fields import FIRST_TIME, UNREADABLE, Field, Findings, Raws, Reader
+from recon.ems.protocol.messages import (
+    BalanceRow,
+    FillRow,
+    OrderReport,
+    PositionRow,
+    Reject,
+    ServerInfo,
+    StatusStep,
+    SymbolRow,
+)
+from recon.exact import bounded
+
+#: A number whose plain text is at most this long needs no closer look.
+SHORT_NUMBER: Final = 38
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+#: Which reader reads a field, by its declared type.
+_READERS: Final[dict[object, Reader]] = {
+    str | None: fields.string,
+    Decimal | None: fields.number,
+    bool | None: fields.flag,
+    tuple[str, ...] | str | None: fields.words,
+    tuple[StatusStep, ...]: fields.history,
+    tuple[FillRow, ...]: fields.fills,
+}
+#: Fields in which an empty string means that there is none.
+_IDS: Final = frozenset({
+    "account", "client_order_id", "exchange_order_id", "symbol", "symbol_coinapi", "asset", "asset_coinapi",
+    "base", "quote", "base_coinapi", "quote_coinapi",
+})  # fmt: skip
+_TIMES: Final = frozenset({"time", "time_server_start"})
+#: Texts for people, of any JSON type on the wire.
+_ANYTHING: Final = frozenset({"error_message", "message", "rejected_message"})
+
+
+def sound(*values: Decimal | None) -> bool:
+    """Tell whether numbers are finite and within bounds; `bounded` itself costs six times as much."""
+    for value in values:
+        if value is not None:
+            text = str(value)
+            if (len(text) > SHORT_NUMBER or "E" in text or text[-1] > "9") and not bounded(value):
+                return False
+    return True
+
+
+class RowKind(Generic[Row]):
+    """How rows of one kind are read.
+
+    `is_sound` tells whether a row that decoded says what it is about and needs no closer look, `names` which
+    fields identify a row, and `spellings` maps another spelling on the wire to ours.
+    """
+
+    def __init__(
+        self,
+        struct: type[Row],
+        is_sound: Callable[[Row], bool],
+        *,
+        noun: str,
+        names: tuple[str, ...] = (),
+        spellings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.names = names
+        self._noun = noun
+        self._is_sound = is_sound
+        self._spellings = dict(spellings or {})
+        self._marks = tuple(f'"{other}"'.encode() for other in self._spellings)
+        self._build: Callable[..., Row] = struct
+        self._one = msgspec.json.Decoder(struct)
+        self._many = msgspec.json.Decoder(tuple[struct, ...])  # type: ignore[valid-type]  # a type made at run time
+        self._fields = tuple(self._reader(field) for field in msgspec.structs.fields(struct))
+
+    @staticmethod
+    def _reader(field: msgspec.structs.FieldInfo) -> tuple[str, str, Reader]:
+        reader = fields.anything if field.name in _ANYTHING else _READERS[field.type]
+        return field.name, field.encode_name, reader
+
+    def fast(self, payload: bytes) -> Row | None:
+        """Return the row if it decodes at once and holds nothing odd."""
+        if self._marks and self._other_spelling(payload):
+            return None
+        try:
+            row = self._one.decode(payload)
+        except UNREADABLE:
+            return None
+        return row if self._is_sound(row) else None
+
+    def fast_rows(self, payload: bytes) -> tuple[Row, ...] | None:
+        """Return all rows of a JSON array if they decode at once and hold nothing odd."""
+        if self._other_spelling(payload):
+            return None
+        try:
+            rows: tuple[Row, ...] = self._many.decode(payload)
+        except UNREADABLE:
+            return None
+        return rows if all(map(self._is_sound, rows)) else None
+
+    def slow(self, members: Raws, findings: Findings) -> Row:
+        """Read a row field by field; what cannot be read is None, with a finding."""
+        for other, ours in self._spellings.items():
+            if other in members:
+                members.setdefault(ours, members[other])
+        about = self._about(members)
+        values: dict[str, object] = {}
+        for name, wire, reader in self._fields:
+            raw = members.get(wire)
+            if raw is None:
+                continue
+            value = reader(bytes(raw), Field(about, wire, findings))
+            if isinstance(value, str):
+                if name in _IDS:
+                    value = value or None
+                elif name in _TIMES:
+                    value = fields.moment(value)
+            values[name] = value
+        return self._build(**values)
+
+    def named(self, row: Row) -> bool:
+        """Tell whether the row says what it is about."""
+        return not self.names or any(getattr(row, name) is not None for name in self.names)
+
+    def _other_spelling(self, payload: bytes) -> bool:
+        return any(mark in payload for mark in self._marks)
+
+    def _about(self, members: Raws) -> str:
+        quiet = Findings()
+        for name, wire, _ in self._fields:
+            if name in self.names and wire in members:
+                text = fields.string(bytes(members[wire]), Field("", wire, quiet))
+                if text:
+                    return f"{self._noun} {text[: fields.MAX_QUOTE]}"
+        return self._noun
+
+
+def _order_is_sound(row: OrderReport) -> bool:
+    client, exchange = row.client_order_id, row.exchange_order_id
+    if client == "" or exchange == "" or client is exchange is None:
+        return False
+    if row.account == "" or row.symbol == "" or row.symbol_coinapi == "":
+        return False
+    for step in row.history:
+        # A step without a time may be a whole history written as JSON text inside a string.
+        if step.time is None or step.time < FIRST_TIME:
+            return False
+    for fill in row.fills:
+        if not sound(fill.price, fill.amount) or (fill.time is not None and fill.time < FIRST_TIME):
+            return False
+    return sound(row.amount_order, row.amount_open, row.amount_filled, row.price, row.avg_px)
+
+
+def _balance_is_sound(row: BalanceRow) -> bool:
+    if not row.asset or row.asset_coinapi == "":
+        return False
+    return sound(row.balance, row.available, row.locked, row.rate_usd)
+
+
+def _position_is_sound(row: PositionRow) -> bool:
+    if row.symbol == "" or row.symbol_coinapi == "" or row.symbol is row.symbol_coinapi is None:
+        return False
+    return sound(row.quantity, row.avg_entry_price, row.unrealized_pnl, row.liquidation_price, row.leverage)
+
+
+def _symbol_is_sound(row: SymbolRow) -> bool:
+    if row.symbol is row.symbol_coinapi is None:
+        return False
+    texts = (row.symbol, row.symbol_coinapi, row.base, row.quote, row.base_coinapi, row.quote_coinapi)
+    return "" not in texts and sound(row.price_step, row.size_step)
+
+
+def _info_is_sound(row: ServerInfo) -> bool:
+    times = (row.time, row.time_server_start)
+    return row.account != "" and all(time is None or time >= FIRST_TIME for time in times)
+
+
+def _reject_is_sound(row: Reject) -> bool:
+    return row.account != ""
+
+
+ORDERS: Final = RowKind(OrderReport, _order_is_sound, noun="order", names=("client_order_id", "exchange_order_id"))
+BALANCES: Final = RowKind(BalanceRow, _balance_is_sound, noun="balance", names=("asset",))
+POSITIONS: Final = RowKind(
+    PositionRow,
+    _position_is_sound,
+    noun="position",
+    names=("symbol", "symbol_coinapi"),
+    spellings={"unrealised_pnl": "unrealized_pnl"},
+)
+SYMBOLS: Final = RowKind(SymbolRow, _symbol_is_sound, noun="symbol", names=("symbol", "symbol_coinapi"))
+SERVER_INFOS: Final = RowKind(ServerInfo, _info_is_sound, noun="SERVER_INFO")
+REJECTS: Final = RowKind(Reject, _reject_is_sound, noun="MESSAGE_REJECT")

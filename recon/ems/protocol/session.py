@@ -1,0 +1,189 @@
+"""One session with a gateway as values: frames become records. No socket, no clock, no log in here.
+
+SERVER_INFO comes each second from every account. It is recorded when something in it changes and otherwise
+summed up for the ticks (semantics 9.3). Other frames are recorded as they came, but for redacted credentials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+import msgspec
+
+from recon.ems.credentials import safe_url
+from recon.ems.protocol.decode import decode, envelope
+from recon.ems.protocol.messages import INBOUND_TYPES, SERVER_INFO, ServerInfo
+from recon.ems.protocol.timestamps import parse_time
+
+#: The kind of a frame that is none of the protocol's inbound messages, or unreadable.
+FRAME: Final = "frame"
+SESSION_OPENED: Final = "session.opened"
+SESSION_CLOSED: Final = "session.closed"
+#: A connection that never became a session.
+SESSION_FAILED: Final = "session.failed"
+
+#: Seconds without a heartbeat after which an account counts as silent (it is sent each second).
+HEARTBEAT_BOUND: Final = 10.0
+
+Redact: TypeAlias = Callable[[bytes], tuple[bytes, bool]]
+Content: TypeAlias = dict[str, str | int | None]
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A fact for the log: a frame as received, or something that happened to the session."""
+
+    kind: str
+    account: str | None
+    session: str | None
+    received_at: datetime
+    payload: bytes
+    redacted: bool = False
+
+
+class Heartbeat(msgspec.Struct, frozen=True, gc=False):
+    """Heartbeats of one account that were summed up instead of recorded.
+
+    `last` is when the last came in, `lag_us` how long it was under way by both clocks (None: no time).
+    """
+
+    last: datetime
+    count: int
+    lag_us: int | None
+
+
+class Heartbeats:
+    """The heartbeats not recorded since the last tick; it outlives sessions: none is lost between two."""
+
+    def __init__(self) -> None:
+        self._by_account: dict[str, Heartbeat] = {}
+
+    def note(self, account: str, received_at: datetime, sent_at: datetime | None) -> None:
+        """Add one."""
+        before = self._by_account.get(account)
+        lag = None if sent_at is None else (received_at - sent_at) // timedelta(microseconds=1)
+        self._by_account[account] = Heartbeat(received_at, 1 if before is None else before.count + 1, lag)
+
+    def take(self) -> dict[str, Heartbeat]:
+        """Return what was summed up since the last call, by account, and start anew."""
+        taken, self._by_account = self._by_account, {}
+        return taken
+
+
+class Watchdog:
+    """Who is silent, by the seconds of a steady clock: a corrected wall clock must not break a session."""
+
+    def __init__(self, bound: float, at: float) -> None:
+        self._bound = bound
+        self._heard_at = at
+        self._heartbeats: dict[str, float] = {}
+
+    def heard(self, at: float) -> None:
+        """Note that anything at all came in."""
+        self._heard_at = at
+
+    def heartbeat(self, account: str, at: float) -> None:
+        """Note an account's SERVER_INFO."""
+        self._heartbeats[account] = at
+
+    def silent(self, at: float) -> tuple[str, ...]:
+        """Return the accounts that were heard in this session, but not within the bound."""
+        return tuple(sorted(name for name, last in self._heartbeats.items() if at - last > self._bound))
+
+    def stalled(self, at: float) -> bool:
+        """Tell whether the whole session has been silent for longer than the bound."""
+        return at - self._heard_at > self._bound
+
+
+class Session:
+    """From the frames of one session to its records."""
+
+    def __init__(self, name: str, redact: Redact, heartbeats: Heartbeats, watchdog: Watchdog) -> None:
+        self.name = name
+        self._redact = redact
+        self._heartbeats = heartbeats
+        self._watchdog = watchdog
+        self._last_infos: dict[str, tuple[object, ...]] = {}
+        #: The account whose process was replaced by another during this session, if any (protocol 4).
+        self.restarted: str | None = None
+
+    def opened(self, received_at: datetime, *, url: str, site: int) -> Record:
+        """Return the record of the session's beginning; `site` is the URL's place among the gateway's."""
+        return self._own(SESSION_OPENED, received_at, {"url": safe_url(url), "site": site})
+
+    def closed(
+        self, received_at: datetime, *, url: str, site: int, reason: str, code: int | None, detail: str
+    ) -> Record:
+        """Return the record of the session's end; what came from here to the next session was not seen."""
+        end: Content = {"url": safe_url(url), "site": site, "reason": reason, "code": code, "detail": detail}
+        return self._own(SESSION_CLOSED, received_at, end)
+
+    def frame(self, data: str | bytes, received_at: datetime, at: float) -> Record | None:
+        """Return the record of a frame, or None if it was summed up; `at` is the steady clock's."""
+        self._watchdog.heard(at)
+        payload = _encoded(data) if isinstance(data, str) else bytes(data)
+        head = envelope(payload)
+        kind = head.type if head.type in INBOUND_TYPES else None
+        if kind == SERVER_INFO and head.account is not None:
+            self._watchdog.heartbeat(head.account, at)
+            if self._is_repeated(head.account, payload, received_at):
+                return None
+        clean, redacted = self._redact(payload)
+        return Record(kind or FRAME, head.account, self.name, received_at, clean, redacted)
+
+    def _is_repeated(self, account: str, payload: bytes, received_at: datetime) -> bool:
+        """Sum up a heartbeat that says nothing new; the first of a session always does."""
+        info = decode(payload).message
+        if not isinstance(info, ServerInfo):
+            return False
+        said = (
+            info.instance_guid,
+            info.is_running,
+            info.server_version,
+            info.server_name,
+            info.dns_name,
+            info.time_server_start,
+        )
+        known = self._last_infos.get(account)
+        if known != said:
+            if known is not None and known[0] is not None and said[0] is not None and known[0] != said[0]:
+                self.restarted = account
+            self._last_infos[account] = said
+            return False
+        self._heartbeats.note(account, received_at, parse_time(info.time))
+        return True
+
+    def _own(self, kind: str, received_at: datetime, content: Content) -> Record:
+        return _told(kind, self.name, received_at, content, self._redact)
+
+
+def failed(received_at: datetime, redact: Redact, *, url: str, site: int, reason: str, detail: str) -> Record:
+    """Return the record of a connection that never became a session."""
+    content: Content = {
+        "url": safe_url(url),
+        "site": site,
+        "reason": reason,
+        "detail": detail,
+    }
+    return _told(SESSION_FAILED, None, received_at, content, redact)
+
+
+def _told(
+    kind: str,
+    session: str | None,
+    received_at: datetime,
+    content: Content,
+    redact: Redact,
+) -> Record:
+    """Build a record of our own; it is redacted too, since a detail may quote the other side."""
+    clean, redacted = redact(msgspec.json.encode(content))
+    return Record(kind, None, session, received_at, clean, redacted)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # A lone surrogate is no UTF-8; the bytes are kept all the same and the log marks them unreadable.
+        return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,1 @@
+"""The WebSocket consumer: connect, listen, reconnect, fail back."""

@@ -1,0 +1,72 @@
+"""A gateway as we reach it, with every bound of reaching it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from recon.ems.cloud.sites import FixedSites, Reach, Sites
+from recon.ems.credentials import Credentials, safe_url
+from recon.ems.protocol.session import HEARTBEAT_BOUND
+from recon.ems.websocket.failback import LOOK_SECONDS, RETURN_SECONDS
+from recon.errors import ConfigError
+
+#: Bytes of the largest message taken; the library's 1 MiB may be less than one SYMBOLS_SNAPSHOT.
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+#: Seconds for name, TCP and TLS together, and again for the answer to the upgrade.
+CONNECT_TIMEOUT: Final = 10.0
+#: Seconds for the closing handshake.
+CLOSE_TIMEOUT: Final = 3.0
+#: Seconds: ceiling of the first delay, and of any.
+BACKOFF_BASE: Final = 0.5
+BACKOFF_CAP: Final = 30.0
+#: Seconds: least delay after refused credentials, and ceiling of any such. They seldom mend by themselves.
+UNAUTHORISED_BASE: Final = 60.0
+UNAUTHORISED_CAP: Final = 600.0
+#: Seconds that a session must have lived for the backoff to start anew.
+SETTLED_AFTER: Final = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A gateway as we reach it: its name, its URLs (sites), every bound (seconds unless named otherwise).
+
+    `sites` tells URLs and credentials where they are not fixed; then `urls` is empty, and `credentials` only redact.
+    """
+
+    name: str
+    urls: tuple[str, ...] = ()
+    credentials: Credentials = field(default_factory=Credentials)
+    sites: Sites | None = None
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    connect_timeout: float = CONNECT_TIMEOUT
+    close_timeout: float = CLOSE_TIMEOUT
+    heartbeat_bound: float = HEARTBEAT_BOUND
+    backoff_base: float = BACKOFF_BASE
+    backoff_cap: float = BACKOFF_CAP
+    unauthorised_base: float = UNAUTHORISED_BASE
+    unauthorised_cap: float = UNAUTHORISED_CAP
+    settled_after: float = SETTLED_AFTER
+    return_seconds: float = RETURN_SECONDS
+    look_seconds: float = LOOK_SECONDS
+
+    def __post_init__(self) -> None:
+        """Refuse a gateway that cannot be reached as described.
+
+        Raises ConfigError.
+        """
+        if bool(self.urls) == (self.sites is not None):
+            raise ConfigError(f"gateway {self.name} has no urls; give at least one, or sites that tell them")
+        for url in self.urls:
+            self.credentials.resource(url)
+
+    def __repr__(self) -> str:
+        return f"Endpoint(name={self.name!r}, urls={[safe_url(url) for url in self.urls]!r})"
+
+    async def reach(self) -> Reach:
+        """Return how to reach the gateway now. Errors: GatewayError or ConfigError where that cannot be told."""
+        return await self.told_by().current()
+
+    def told_by(self) -> Sites:
+        """Return who tells where the gateway is."""
+        return self.sites or FixedSites(self.urls, self.credentials)

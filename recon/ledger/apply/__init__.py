@@ -1,0 +1,1 @@
+"""One handler a message or event: how each changes the ledger. Pure."""

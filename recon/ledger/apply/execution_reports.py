@@ -1,0 +1,251 @@
+"""Execution reports: whose they are, what they add, and which orders are lost sight of. Pure (semantics 2, 4.4)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from recon.ems.protocol.messages import FillRow, OrderReport
+from recon.exact import ZERO, scale
+from recon.ledger import gaps
+from recon.ledger import orders as o
+from recon.ledger.asset_mapping import home_of
+from recon.ledger.backfills import Missing
+from recon.ledger.coverage import Account, settle
+from recon.ledger.evidence import Disagreement, with_disagreement, with_order
+from recon.ledger.fills import Fill, late_cash
+from recon.ledger.fills import book as book_fills
+from recon.ledger.instruments import Instrument, from_report
+from recon.ledger.ledger import Book, BookedFill, Contradiction, Moment
+from recon.ledger.orders import Order
+from recon.ledger.posting.derivatives import post_contract
+from recon.ledger.posting.pre_opening import leave_out
+from recon.ledger.posting.reversal import take_back
+from recon.ledger.posting.spot import post_late_cash, post_spot
+from recon.ledger.units import Held
+
+
+def take_report(
+    book: Book, account: Account, report: OrderReport, at: Moment, *, initial: bool, listed: bool = False
+) -> Order | None:
+    """Fold one execution report; return its order.
+
+    `listed`: it came in a snapshot, so the order is open now; `initial`: in the account's first one.
+    """
+    order = _order_of(book, account, report, at)
+    if order is None:
+        return None
+    first = order.history_length < 0
+    if order.unaccounted:
+        _look_for(book, account, order, report, at, listed=listed)
+    _check(book, order, report, at)
+    if o.learn_ids(order, report):
+        book.add_order(order)
+        book.changes.orders[account.name, order.key] = order
+    if order.settled and (listed or not book.fetching or o.is_further(order, report)):
+        order.settled = False
+        book.changes.orders[account.name, order.key] = order
+    if not o.is_further(order, report):
+        return order
+    symbol = report.symbol or report.symbol_coinapi or ""
+    digits = account.price_scales.get(symbol, 0)
+    if report.avg_px:
+        digits = max(digits, scale(report.avg_px))
+        if digits != account.price_scales.get(symbol):
+            account.price_scales = {**account.price_scales, symbol: digits}
+            book.touch(account)
+    o.join(order, report, seq=at.seq, recorded_us=at.us, clock=at.clock, digits=digits)
+    book.add_order(order)
+    book.changes.orders[account.name, order.key] = order
+    account.open_orders = with_order(account.open_orders, order)
+    book.touch(account)
+    # The order log tells an order that nobody had heard of step by step, all of it in one answer.
+    first = first or (book.fetching and order.first_seq == at.seq and not order.ordinals)
+    if first and leave_out(book, account, order, report, at, initial=initial):
+        return order
+    if report.fills and o.list_disagrees(order.amount_filled, order.avg_px, report.fills):
+        message = f"the list of fills sums to {order.amount_filled}, its cash does not agree with avg_px {order.avg_px}"
+        book.find(account.name, at, "fills_disagree", order.key, message)
+        _remember_disagreement(account, order, report.fills, at)
+    if order.amount_filled > order.booked or order.cash_pending:
+        book_order(book, account, order, report.fills, at)
+    return order
+
+
+def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...], at: Moment) -> None:
+    """Keep how much cash the list of fills and the average price differ by: if the list is right, it is missing."""
+    listed = sum(((row.amount or ZERO) * (row.price or ZERO) for row in rows), ZERO)
+    off = listed - order.amount_filled * (order.avg_px or ZERO)
+    latest = Disagreement(at.seq, order.key, order.symbol or "", off if order.side == "SELL" else -off)
+    account.disagreements = with_disagreement(account.disagreements, latest)
+
+
+def _order_of(book: Book, account: Account, report: OrderReport, at: Moment) -> Order | None:
+    """Return the generation of the order that a report speaks of, made when it is new (semantics 2.1)."""
+    if report.exchange_order_id is not None:
+        found = book.by_exchange.get((account.name, report.exchange_order_id))
+        if found is not None and o.same_order(found, report):
+            return found
+    generation = 1
+    if report.client_order_id is not None:
+        generations = book.by_client.get((account.name, report.client_order_id), [])
+        for known in reversed(generations):
+            if o.same_order(known, report) and not o.is_of_earlier_life(known, report):
+                return known
+        generation = max((o.generation_of(known.key) for known in generations), default=0) + 1
+    key = o.key_of(report, generation)
+    if key is None:
+        book.find(account.name, at, "order_without_id", report.symbol or "", "an execution report names no order")
+        return None
+    return o.new_order(account.name, key, report, at.seq)
+
+
+def _look_for(book: Book, account: Account, order: Order, report: OrderReport, at: Moment, *, listed: bool) -> None:
+    """Account for a missing order by a report that tells what became of it; one from before that does not.
+
+    What is fetched must tell more than is known, or list the order as open: the order log repeats what was, and a last
+    report that is as before, of an order that is not listed as open, only says that the EMS has lost it too.
+    """
+    behind = report.amount_filled is not None and report.amount_filled < order.amount_filled
+    further = o.is_further(order, report) and (not book.fetching or report.status in o.TERMINAL)
+    if listed or further or not (book.fetching or behind):
+        account_for(book, account, order, at)
+        return
+    missing = account.unaccounted[order.key]
+    if not missing.why and book.fetching:
+        why = f"the EMS tells of it as {report.status or 'unknown'}, nothing later than before, and not as open now"
+        account.unaccounted = {**account.unaccounted, order.key: msgspec.structs.replace(missing, why=why)}
+        book.touch(account)
+
+
+def _check(book: Book, order: Order, report: OrderReport, at: Moment) -> None:
+    """Note where a report contradicts its past or itself; nothing is unbooked without a decision (semantics 2.6)."""
+    filled = report.amount_filled or ZERO
+    if o.is_regression(order, report):
+        if not order.regressed:
+            message = f"amount_filled fell from {order.amount_filled} to {filled}; nothing is unbooked"
+            _contradict(book, order, "amount_regression", filled - order.amount_filled, message, at)
+        order.regressed = True
+    elif order.regressed and filled >= order.amount_filled:
+        order.regressed = False
+        book.contradictions.append(Contradiction(order, "amount_regression", ZERO, mended=True))
+        book.changes.orders[order.account, order.key] = order
+    if o.is_overfill(report) and not order.overfilled:
+        order.overfilled = True
+        message = f"amount_filled {filled} is above amount_order {report.amount_order}"
+        _contradict(book, order, "overfill", filled - (report.amount_order or ZERO), message, at)
+
+
+def _contradict(book: Book, order: Order, kind: str, amount: Decimal, message: str, at: Moment) -> None:
+    book.find(order.account, at, kind, order.key, message)
+    book.contradictions.append(Contradiction(order, kind, amount, mended=False))
+    book.changes.orders[order.account, order.key] = order
+
+
+def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, ...], at: Moment) -> None:
+    """Book what is filled and not booked yet, once the order's instrument is known."""
+    instrument = _instrument(book, account, order)
+    if instrument is None:
+        if not order.waiting:
+            order.waiting = True
+            name = order.symbol or order.symbol_coinapi or ""
+            account.waiting = {**account.waiting, name: [*account.waiting.get(name, []), order.key]}
+            book.touch(account)
+            message = f"fills of {name or 'an unnamed symbol'} wait until a SYMBOLS_SNAPSHOT tells what it is"
+            book.find(account.name, at, "instrument_unknown", order.key, message)
+        return
+    order.waiting = False
+    book.changes.orders[account.name, order.key] = order
+    was_pending = order.cash_pending
+    late = late_cash(order, rows)
+    if late and instrument.spot:
+        post_late_cash(book, account, order, instrument, late, at)
+    fills = _by_our_clock(account, book_fills(order, rows, recorded_us=at.us), at)
+    for index, fill in enumerate(fills):
+        blur = order.cash_resolution if index == len(fills) - 1 else ZERO
+        cash_asset = None
+        if instrument.spot:
+            cash_asset = post_spot(book, account, order, instrument, fill, at, blur)
+        else:
+            post_contract(book, account, order, instrument, fill, at)
+        book.changes.fills.append(BookedFill(order=order, fill=fill, cash_asset=cash_asset, seq=at.seq))
+    if order.ahead and fills:
+        take_back(book, account, order, instrument, fills, at)
+    if fills and fills[-1].price:
+        account.prices = {**account.prices, instrument.symbol: fills[-1].price}
+        book.touch(account)
+    if instrument.spot and order.cash_pending != was_pending:
+        home = home_of(instrument.quote or "", instrument.quote_coinapi, account.rows, book.rules_of(account.name))
+        withhold(book, book.unit(account.name, "asset", home.unit), order.key, on=order.cash_pending)
+
+
+def _by_our_clock(account: Account, fills: list[Fill], at: Moment) -> list[Fill]:
+    """Restate when fills happened where the EMS's clock is off: they are held against log time, and other clocks.
+
+    What is told happened before it was told, whatever the clocks say; what has no time of its own has ours already.
+    """
+    skew_us = account.skew_us
+    if not skew_us:
+        return fills
+    return [
+        fill
+        if fill.occurred_us == at.us
+        else msgspec.structs.replace(fill, occurred_us=min(fill.occurred_us + skew_us, at.us))
+        for fill in fills
+    ]
+
+
+def _instrument(book: Book, account: Account, order: Order) -> Instrument | None:
+    for symbol in (order.symbol, order.symbol_coinapi):
+        if symbol is None:
+            continue
+        found = book.instrument(account.name, symbol)
+        if found is not None and (found.spot or found.derivative):
+            return found
+    name = order.symbol or order.symbol_coinapi
+    return None if name is None else from_report(name, order.symbol_coinapi)
+
+
+def withhold(book: Book, held: Held, order: str, *, on: bool) -> None:
+    """Withhold `agreed` from a unit because of an order, or give it back."""
+    withheld = [key for key in held.unit.withheld if key != order]
+    held.unit.withheld = [*withheld, order] if on else withheld
+    book.changes.units[held.key] = held
+
+
+def touched_units(book: Book, account: Account, order: Order) -> list[Held]:
+    """Return the units that an order's fills move, as far as they are known."""
+    instrument = _instrument(book, account, order)
+    if instrument is None:
+        return []
+    if instrument.derivative:
+        keys = [(account.name, "contract", instrument.symbol)]
+    else:
+        rules = book.rules_of(account.name)
+        legs = ((instrument.base, instrument.base_coinapi), (instrument.quote, instrument.quote_coinapi))
+        keys = [(account.name, "asset", home_of(a or "", c, account.rows, rules).unit) for a, c in legs]
+    return [book.units[key] for key in keys if key in book.units]
+
+
+def account_for(book: Book, account: Account, order: Order, at: Moment) -> None:
+    """An order that was lost sight of is seen again: its units may agree."""
+    order.unaccounted = False
+    account.unaccounted = {key: each for key, each in account.unaccounted.items() if key != order.key}
+    for held in touched_units(book, account, order):
+        withhold(book, held, order.key, on=order.cash_pending)
+    book.touch(account)
+    book.changes.orders[account.name, order.key] = order
+    gaps.reconsider(book, account, at)
+    if account.observed:
+        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+
+
+def lose_sight(book: Book, account: Account, order: Order) -> None:
+    """An order that was open is absent from a complete snapshot: what became of it is not known (protocol 3)."""
+    order.unaccounted = True
+    account.unaccounted = {**account.unaccounted, order.key: Missing(order.client_order_id, order.last_seq)}
+    for held in touched_units(book, account, order):
+        withhold(book, held, order.key, on=True)
+    book.touch(account)
+    book.changes.orders[account.name, order.key] = order

@@ -1,0 +1,1 @@
+"""Fees: rates learned or told, and their estimate. Pure."""

@@ -1,0 +1,142 @@
+"""From a jump in what is filled to fills. Pure.
+
+1. The fills of one jump add up to it exactly, and their cash to the jump of total cash (semantics 2.3).
+2. A fill is (order, ordinal of what we booked); two real fills can be identical (semantics 2.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from recon.ems.protocol.messages import FillRow
+from recon.ems.protocol.timestamps import parse_time
+from recon.exact import ZERO, divide, scale
+from recon.ledger.orders import Order
+from recon.log.events import microseconds
+
+#: An implied price is shown with this many digits after the point, or the price's own if more.
+_PRICE_DIGITS: Final = 12
+
+
+class Fill(msgspec.Struct, frozen=True, gc=False):
+    """What one execution did: amount is positive, the order's side tells the direction; cash is price times amount."""
+
+    order: str
+    ordinal: int
+    amount: Decimal
+    price: Decimal | None
+    price_known: bool
+    cash: Decimal | None
+    occurred_us: int
+    source: str
+
+
+def book(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fill]:
+    """Book what the order's furthest report adds to what is booked; return the new fills, oldest first."""
+    jump = order.amount_filled - order.booked
+    if jump <= 0:
+        return []
+    cash = None
+    if order.cash_total is not None and order.booked_cash is not None:
+        cash = order.cash_total - order.booked_cash
+    parts = _new_rows(order.booked, jump, rows)
+    fills = _listed(order, parts, cash, recorded_us) if parts else [_implied(order, jump, cash, recorded_us)]
+    order.booked += jump
+    order.ordinals += len(fills)
+    if cash is None:
+        order.cash_pending = True
+    else:
+        order.booked_cash = order.cash_total
+        order.cash_pending = False
+    return fills
+
+
+def late_cash(order: Order, rows: Sequence[FillRow]) -> Decimal | None:
+    """Return cash that became known of quantity booked earlier, and mark it booked; None where nothing did.
+
+    Where more is filled by now, only the list of fills can tell the old cash from the new.
+    """
+    if not order.cash_pending or order.cash_total is None or order.booked_cash is None:
+        return None
+    known = order.cash_total
+    if order.amount_filled != order.booked:
+        amount = cash = ZERO
+        for row in rows:
+            if amount == order.booked or row.amount is None or not row.price:
+                break
+            amount, cash = amount + row.amount, cash + row.amount * row.price
+        if amount != order.booked:
+            return None
+        known = cash
+    late = known - order.booked_cash
+    order.booked_cash = known
+    order.cash_pending = False
+    return late
+
+
+def _new_rows(booked: Decimal, jump: Decimal, rows: Sequence[FillRow]) -> Sequence[FillRow]:
+    """Return the rows of the list that are exactly the jump: its tail, or all of it where it holds the newest only."""
+    amounts = [row.amount for row in rows if row.amount is not None and row.amount > 0]
+    if not rows or len(amounts) != len(rows):
+        return ()
+    total = ZERO
+    for index, amount in enumerate(amounts):
+        if total == booked and sum(amounts[index:], ZERO) == jump:
+            return rows[index:] if index else rows
+        total += amount
+    return rows if total == jump else ()
+
+
+def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorded_us: int) -> list[Fill]:
+    fills: list[Fill] = []
+    left = cash
+    for index, row in enumerate(rows):
+        amount = row.amount or ZERO
+        own = None if left is None or not row.price else row.price * amount
+        if index == len(rows) - 1 or own is None:
+            own = left  # the last takes the remainder: cash is the jump's, to the last digit
+        left = None if left is None or own is None else left - own
+        fills.append(
+            Fill(
+                order=order.key,
+                ordinal=order.ordinals + index + 1,
+                amount=amount,
+                price=row.price or None,
+                price_known=bool(row.price),
+                cash=own,
+                occurred_us=_time(row.time) or _time(order.last_time) or recorded_us,
+                source="list",
+            )
+        )
+    return fills
+
+
+def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int) -> Fill:
+    exact = cash is not None and not order.booked and order.avg_px is not None and cash == order.avg_px * jump
+    price = None
+    if order.cash_pending:
+        exact = False  # the cash is that of earlier fills too
+    elif exact:
+        price = order.avg_px
+    elif cash is not None:
+        digits = max(_PRICE_DIGITS, scale(order.avg_px or ZERO))
+        price = divide(cash, jump, digits)
+    return Fill(
+        order=order.key,
+        ordinal=order.ordinals + 1,
+        amount=jump,
+        price=price,
+        price_known=exact,
+        cash=cash,
+        occurred_us=_time(order.last_time) or recorded_us,
+        source="avg_px",
+    )
+
+
+def _time(text: str | None) -> int | None:
+    parsed = parse_time(text)
+    return None if parsed is None else microseconds(parsed)

@@ -1,0 +1,263 @@
+"""The working set of one gateway's books, and what a fold changes in it. Pure.
+
+1. Log time runs on `clock`, in microseconds; a hole longer than HOLE_US does not advance it (semantics 9.4).
+2. Everything a batch of events touches is in the working set before it is folded; what is not there does not exist.
+3. What is marked changed is written in the transaction that folded it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from recon.ems.protocol.symbols import split_account
+from recon.exact import ONE, ZERO
+from recon.ledger import coverage
+from recon.ledger.backfills import CatchUp
+from recon.ledger.coverage import Account, Interval
+from recon.ledger.external_facts import AtHand, KnownFact
+from recon.ledger.fills import Fill
+from recon.ledger.instruments import Instrument
+from recon.ledger.observations import Observation
+from recon.ledger.orders import Order
+from recon.ledger.rule_changes import WaitingRules
+from recon.ledger.rules import HOLE_US, AccountRules, Rules
+from recon.ledger.timeline import Timeline
+from recon.ledger.units import Entry, Held, Unit, UnitKey, UnitKind
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """A discrepancy in data worth showing: a value, never an exception."""
+
+    account: str | None
+    seq: int
+    kind: str
+    about: str
+    message: str
+
+
+class BookedFill(msgspec.Struct, frozen=True, gc=False):
+    """A fill with the order it is of, as the fills view shows it."""
+
+    order: Order
+    fill: Fill
+    cash_asset: str | None
+    seq: int
+
+
+class Contradiction(msgspec.Struct, frozen=True):
+    """A report that takes back, or overstates, what was filled; `mended` when a later one agrees again."""
+
+    order: Order
+    kind: str
+    amount: Decimal
+    mended: bool
+
+
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """Where and when in the log something happens."""
+
+    seq: int
+    us: int
+    clock: int
+
+
+class Clock(msgspec.Struct):
+    """Log time of a gateway: the stored part of it."""
+
+    clock: int = 0
+    last_us: int = 0
+    session: str | None = None
+    #: The latest run of questions over REST, and how many answers of it are folded.
+    run: str | None = None
+    answers: int = 0
+    #: Log positions of the rules in force, and of those that wait for a second person; 0: there are none.
+    rules_seq: int = 0
+    waiting_seq: int = 0
+
+    def pass_to(self, us: int) -> int:
+        """Advance to an event's log time, leaving out holes; return the clock."""
+        passed = us - self.last_us if self.last_us else 0
+        if 0 < passed <= HOLE_US:
+            self.clock += passed
+        self.last_us = max(us, self.last_us)
+        return self.clock
+
+
+class Changes(msgspec.Struct):
+    """What a batch changed: rows to write."""
+
+    orders: dict[tuple[str, str], Order] = {}
+    units: dict[UnitKey, Held] = {}
+    accounts: dict[str, Account] = {}
+    instruments: dict[tuple[str, str], Instrument] = {}
+    fills: list[BookedFill] = []
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    intervals: list[Interval] = []
+    catch_ups: list[CatchUp] = []
+    facts: list[KnownFact] = []
+
+
+class Book:
+    """One gateway's working set."""
+
+    def __init__(self, gateway: str, clock: Clock, rules: Rules) -> None:
+        """Start from a stored clock and the rules in force; the store adds what a batch touches."""
+        self.gateway = gateway
+        self.clock = clock
+        self.rules = rules
+        self.rules_waiting: WaitingRules | None = None
+        self.accounts: dict[str, Account] = {}
+        self.units: dict[UnitKey, Held] = {}
+        self.by_account: dict[str, dict[UnitKey, Held]] = {}
+        self.instruments: dict[tuple[str, str], Instrument] = {}
+        self.orders: dict[tuple[str, str], Order] = {}
+        self.by_client: dict[tuple[str, str], list[Order]] = {}
+        self.by_exchange: dict[tuple[str, str], Order] = {}
+        self.changes = Changes()
+        #: Units that got entries, and observations made, by the event being folded.
+        self.entered: dict[UnitKey, Held] = {}
+        self.observed: list[tuple[Held, Observation]] = []
+        #: Contradictions of a report with itself or its past, for a break of its own kind (semantics 2.6).
+        self.contradictions: list[Contradiction] = []
+        #: Whether what is being folded was fetched over REST: it is told late.
+        self.fetching = False
+        #: How old what is being folded may be, in microseconds, beyond the way of a message.
+        self.behind_us = 0
+        #: Accounts that are judged again from the event being folded on.
+        self.released: list[str] = []
+        #: What facts from outside are held against (semantics 10.3).
+        self.outside = AtHand()
+        #: Where the fold stands; None before the first event.
+        self.now: Moment | None = None
+        #: Told of each unit that stops or starts being modelled.
+        self.on_modelled: Callable[[Held], None] = lambda _: None
+
+    def rules_of(self, account: str) -> AccountRules:
+        """Return the rules in force for an account."""
+        return self.rules.of(account)
+
+    def account(self, name: str, at: Moment) -> Account:
+        """Return an account, known from the first event that names it."""
+        found = self.accounts.get(name)
+        if found is None:
+            found = self.accounts[name] = Account(name=name, started_us=at.us, session=self.clock.session)
+            self.changes.accounts[name] = found
+            self.changes.intervals += coverage.settle(found, seq=at.seq, us=at.us)
+        return found
+
+    def touch(self, account: Account) -> None:
+        """Mark an account changed."""
+        self.changes.accounts[account.name] = account
+
+    def add_account(self, account: Account) -> None:
+        """Take a stored account into the working set."""
+        self.accounts[account.name] = account
+
+    def add_unit(self, held: Held) -> None:
+        """Take a stored or new unit into the working set."""
+        self.units[held.key] = held
+        self.by_account.setdefault(held.unit.account, {})[held.key] = held
+
+    def unit(self, account: str, kind: UnitKind, code: str, coinapi: str | None = None) -> Held:
+        """Return a unit, made when first named."""
+        key: UnitKey = (account, kind, code)
+        held = self.units.get(key)
+        if held is None:
+            held = Held(Unit(account=account, kind=kind, code=code, coinapi=coinapi), Timeline())
+            self.add_unit(held)
+            held.timeline.quantum = quantum_of(self, held.unit)
+            self.changes.units[key] = held
+            mark_modelled(self, self.accounts[account], held)
+        elif coinapi is not None and held.unit.coinapi is None:
+            held.unit.coinapi = coinapi
+            self.changes.units[key] = held
+            mark_modelled(self, self.accounts[account], held)
+        return held
+
+    def units_of(self, account: str) -> list[Held]:
+        """Return an account's units in a fixed order."""
+        return list(self.by_account.get(account, {}).values())
+
+    def add_order(self, order: Order) -> None:
+        """Take a stored or new order into the working set, under all its ids."""
+        account = order.account
+        self.orders[account, order.key] = order
+        if order.client_order_id is not None:
+            generations = self.by_client.setdefault((account, order.client_order_id), [])
+            if order not in generations:
+                generations.append(order)
+        if order.exchange_order_id is not None:
+            self.by_exchange[account, order.exchange_order_id] = order
+
+    def forget_order(self, order: Order) -> None:
+        """Drop an order from the working set; the store has it."""
+        account = order.account
+        self.orders.pop((account, order.key), None)
+        if order.client_order_id is not None:
+            generations = self.by_client.get((account, order.client_order_id), [])
+            kept = [other for other in generations if other is not order]
+            if kept:
+                self.by_client[account, order.client_order_id] = kept
+            else:
+                self.by_client.pop((account, order.client_order_id), None)
+        if order.exchange_order_id is not None:
+            self.by_exchange.pop((account, order.exchange_order_id), None)
+
+    def instrument(self, account: str, symbol: str) -> Instrument | None:
+        """Return what a symbol is: the account's own word, else its bare exchange's (semantics 3.2)."""
+        own = self.instruments.get((account, symbol))
+        if own is not None:
+            return own
+        bare = split_account(account)
+        return None if bare is None or bare == account else self.instruments.get((bare, symbol))
+
+    def clock_of_fill(self, account: str, occurred_us: int, at: Moment) -> int:
+        """Return when a fill counts as booked: one that a gap hid happened before whatever is reported after it."""
+        lost = self.accounts[account].lost
+        if self.fetching and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
+            return at.clock - self.rules_of(account).settlement_window_us - 1
+        return at.clock
+
+    def find(self, account: str | None, at: Moment, kind: str, about: str, message: str) -> None:
+        """Record a finding; what a hostile message says of itself may hold a NUL, which no text in Postgres can."""
+        about, message = (
+            about.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            message.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        )
+        self.changes.findings.append(Finding(account=account, seq=at.seq, kind=kind, about=about, message=message))
+
+    def entry(self, entry: Entry, held: Held) -> None:
+        """Record an entry just posted to a unit."""
+        self.changes.entries.append(entry)
+        self.changes.units[held.key] = held
+        self.entered[held.key] = held
+        if entry.certainty != "exact" or entry.break_id is not None or entry.fact is not None:
+            self.outside.add(entry)
+
+
+def mark_modelled(book: Book, account: Account, held: Held) -> None:
+    """Say of an asset whether its balance follows from the reports we see (semantics 3.5)."""
+    unit = held.unit
+    if unit.kind != "asset":
+        return
+    reason = None
+    for codes, coinapis, why in account.unmodelled.values():
+        if unit.code in codes or (unit.coinapi is not None and unit.coinapi in coinapis):
+            reason = why
+            break
+    if reason != unit.unmodelled:
+        unit.unmodelled = reason
+        book.changes.units[unit.key] = held
+        book.on_modelled(held)
+
+
+def quantum_of(book: Book, unit: Unit) -> Decimal:
+    """Return a balance's smallest step: from the settings, else the finest scale seen in its reports; 0 unknown."""
+    configured = book.rules.of(unit.account).quantum_of(unit.code)
+    if configured is not None:
+        return configured
+    return ZERO if unit.scale is None else ONE.scaleb(-unit.scale)

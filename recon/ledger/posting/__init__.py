@@ -1,0 +1,1 @@
+"""How fills and reports become entries. Pure."""

@@ -1,0 +1,1 @@
+"""All SQL of the projected tables: schemas, loading, saving, and the digest."""

@@ -1,0 +1,61 @@
+"""The digest of an edition: one number for everything in it, the same however it was folded (design 2.4).
+
+It is the sum of a hash of every row, so no order is needed and memory stays constant; edition and gateway names are
+left out, and so is what is stored only to go on folding (working sets may hold more or less of the past at hand).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from sqlalchemy import Connection, LargeBinary, Table
+
+from recon.db.raw import cursor_of
+from recon.projection.store import comparison_schema as reconciliation
+from recon.projection.store import ledger_schema as books
+
+TABLES: Final[tuple[Table, ...]] = (
+    books.accounts,
+    books.orders,
+    books.fills,
+    books.entries,
+    books.units,
+    books.findings,
+    books.facts,
+    books.coverage,
+    books.catch_ups,
+    reconciliation.comparisons,
+    reconciliation.breaks,
+    reconciliation.break_history,
+)
+
+
+def digest_of(connection: Connection, gateway: str, edition: int) -> str:
+    """Return the digest of an edition as it stands in this transaction."""
+    total = hashlib.sha256()
+    for table in TABLES:
+        rows, low, high = _table_digest(connection, table, gateway, edition)
+        total.update(f"{table.name}:{rows}:{low}:{high}\n".encode())
+    return total.hexdigest()
+
+
+def _table_digest(connection: Connection, table: Table, gateway: str, edition: int) -> tuple[int, int, int]:
+    columns = [
+        column.name
+        for column in table.columns
+        if column.name not in {"gateway", "edition"} and not isinstance(column.type, LargeBinary)
+    ]
+    row = f"ROW({', '.join(columns)})::text"
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            f"SELECT count(*), coalesce(sum(('x' || left(h, 16))::bit(64)::bigint::numeric), 0),"  # noqa: S608 - ours
+            f" coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint::numeric), 0)"
+            f" FROM (SELECT encode(sha256(convert_to({row}, 'UTF8')), 'hex') AS h"
+            f" FROM {table.schema}.{table.name} WHERE gateway = %s AND edition = %s) AS hashed",
+            (gateway, edition),
+        )
+        found = cursor.fetchone()
+    if found is None:  # pragma: no cover - an aggregate gives one row
+        return 0, 0, 0
+    return int(found[0]), int(found[1]), int(found[2])

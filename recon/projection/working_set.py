@@ -1,0 +1,166 @@
+"""The working set of one edition: loaded from its tables, folded into, written back. Synchronous, on a Connection."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.db.raw import cursor_of
+from recon.ems.protocol.messages import OrderReports, Symbols
+from recon.exact import exact
+from recon.ledger import rules as rules_
+from recon.ledger.external_facts import AtHand
+from recon.ledger.ledger import Book, Changes, Clock
+from recon.ledger.orders import Order
+from recon.ledger.rule_changes import waiting
+from recon.ledger.rules import Rules
+from recon.log import events
+from recon.projection.fold import Fold, Read
+from recon.projection.prefetch import facts_of, recall, recall_entries
+from recon.projection.store import comparisons as comparison_store
+from recon.projection.store import ledger as books_store
+from recon.projection.store.facts import OrderIds
+from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.reconciler import Engine
+
+#: Orders kept at hand between batches; older ones are read again when a report names them.
+MAX_ORDERS: Final = 20_000
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+_clock: Final = msgspec.msgpack.Decoder(Clock).decode
+
+
+class WorkingSet:
+    """One edition of a gateway's books at hand, at one log position.
+
+    Valid only as long as nobody else has folded into the edition: whoever holds the checkpoint's lock compares `seq`.
+    """
+
+    def __init__(self, edition: int, seq: int, fold: Fold) -> None:
+        """Stand at a position of an edition."""
+        self.edition = edition
+        self.seq = seq
+        self.fold = fold
+        #: Whether every order of the edition is at hand: what is not, does not exist, and need not be looked for.
+        self.whole = seq == 0
+
+    @property
+    def book(self) -> Book:
+        """Return the books."""
+        return self.fold.book
+
+    @property
+    def engine(self) -> Engine:
+        """Return the comparisons."""
+        return self.fold.engine
+
+    def prepare(self, connection: Connection, reads: list[Read]) -> None:
+        """Load the orders that these events may touch, and what facts from outside are held against."""
+        book = self.book
+        facts = facts_of(reads)
+        self._prepare_orders(connection, reads, recall(connection, book, self.edition, facts))
+        recall_entries(connection, book, self.edition, facts, reads)
+
+    def _prepare_orders(self, connection: Connection, reads: list[Read], trades: OrderIds) -> None:
+        book = self.book
+        clients = {key for key in trades.client if key not in book.by_client}
+        exchanges = {key for key in trades.exchange if key not in book.by_exchange}
+        whole: set[str] = set()
+        for item in reads:
+            for message in item.messages:
+                if isinstance(message, OrderReports):
+                    _name_orders(book, message, whole, clients, exchanges)
+                elif isinstance(message, Symbols):
+                    whole.update(name for name, account in book.accounts.items() if account.waiting)
+            if item.event.kind == events.DECISION and item.event.account is not None:
+                # An order that a person settles is open still, however long ago it was seen.
+                whole.add(item.event.account)
+        if self.whole:
+            return
+        for name in sorted(whole):
+            books_store.load_open_orders(connection, book, self.edition, name)
+        books_store.load_orders(
+            connection, book, self.edition, client_ids=sorted(clients), exchange_ids=sorted(exchanges)
+        )
+
+    def save(self, connection: Connection, seq: int) -> list[Transition]:
+        """Write what was folded up to a position, and return the transitions that came of it."""
+        book, engine = self.book, self.engine
+        changes, book.changes, book.outside = book.changes, Changes(), AtHand()
+        changed, engine.changed = engine.changed, {}
+        transitions, engine.transitions = engine.transitions, []
+        for key, held in changes.units.items():
+            changed.setdefault(key, held)
+        with exact():
+            books_store.save(connection, book, self.edition, changes)
+            comparison_store.save(connection, engine, self.edition, changed.values(), transitions)
+        with cursor_of(connection) as cursor:
+            cursor.execute(
+                "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",
+                (seq, _pack(book.clock), book.gateway, self.edition),
+            )
+        self.seq = seq
+        self._forget_orders()
+        return transitions
+
+    def _forget_orders(self) -> None:
+        """Keep the bound on orders at hand; all generations of a client id go together, or none."""
+        book = self.book
+        excess = len(book.orders) - MAX_ORDERS
+        if excess <= 0:
+            return
+        going: list[Order] = []
+        for order in book.orders.values():
+            if len(going) >= excess + MAX_ORDERS // 10:
+                break
+            going.append(order)
+        for order in going:
+            key = (order.account, order.client_order_id or "")
+            for generation in list(book.by_client.get(key, [order])):
+                book.forget_order(generation)
+        self.whole = False
+
+
+def _name_orders(
+    book: Book, message: OrderReports, whole: set[str], clients: set[tuple[str, str]], exchanges: set[tuple[str, str]]
+) -> None:
+    """Name the orders that a message tells of and that are not at hand, and the account of a complete one."""
+    if (message.complete or message.nothing) and message.account is not None:
+        whole.add(message.account)
+    for row in message.rows:
+        account = row.account or message.account
+        if account is None:
+            continue
+        if row.client_order_id is not None and (account, row.client_order_id) not in book.by_client:
+            clients.add((account, row.client_order_id))
+        if row.exchange_order_id is not None and (account, row.exchange_order_id) not in book.by_exchange:
+            exchanges.add((account, row.exchange_order_id))
+
+
+def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock: bytes) -> WorkingSet:
+    """Load an edition's working set as it stands at its checkpoint."""
+    book = Book(gateway, _clock(clock) if clock else Clock(), Rules())
+    _load_rules(connection, book)
+    comparisons = comparison_store.load(connection, gateway, edition)
+    books_store.load(connection, book, edition, lows={key: comparison.low for key, comparison in comparisons.items()})
+    engine = Engine(book)
+    for key, comparison in comparisons.items():
+        engine.add(book.units[key], comparison)
+    return WorkingSet(edition, seq, Fold(book, engine))
+
+
+def _load_rules(connection: Connection, book: Book) -> None:
+    """Load the rules in force, and those that wait, from the events that brought them."""
+    clock = book.clock
+    with cursor_of(connection, binary=True) as cursor:
+        cursor.execute(
+            "SELECT seq, payload FROM recon_store.log_events WHERE gateway = %s AND seq = ANY(%s::bigint[])",
+            (book.gateway, [clock.rules_seq, clock.waiting_seq]),
+        )
+        payloads: dict[int, bytes] = dict(cursor)
+    if clock.rules_seq:
+        book.rules = rules_.parse(payloads[clock.rules_seq])
+    if clock.waiting_seq:
+        book.rules_waiting = waiting(payloads[clock.waiting_seq], clock.waiting_seq)

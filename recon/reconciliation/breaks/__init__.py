@@ -1,0 +1,1 @@
+"""Breaks: identity, classification, decisions, approval, resolution. Pure."""

@@ -1,0 +1,95 @@
+"""Naming the cause of a break, and naming it anew when more is known. Pure (semantics 8).
+
+1. It is done when a break opens, and again when one opens beside it, when the order that it rests on is heard of, and
+   when the rules change. The state of a break stays as it is.
+2. What spoke for a cause may be forgotten later, so a judgement gives way to a surer one only, or to one as sure that
+   rests on other breaks.
+"""
+
+from __future__ import annotations
+
+from recon.reconciliation.causes.classify import Judgement, classify
+from recon.reconciliation.causes.gather import active, context_of, first_kept
+from recon.reconciliation.context import Subject
+from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.lifecycle import ACTIVE
+
+
+def judge(subject: Subject, fresh: Break) -> str | None:
+    """Name the cause of a break that is about to open; return the case of a break that it rests on, if it does.
+
+    Breaks beside it are to be judged again, with this one.
+    """
+    case = context_of(subject, fresh)
+    judgement = classify(case)
+    _take(fresh, judgement)
+    fresh.first_cause = fresh.cause
+    others = {known.id: (held, known) for held, known in active(subject) if known.id != fresh.id}
+    beside = (others.get(each.break_id) for each in (*case.legs, *case.elsewhere))
+    subject.beside = sorted({found[0].key for found in beside if found is not None})
+    return next((others[each][1].case_id for each in judgement.partners if each in others), None)
+
+
+def judge_again(subject: Subject) -> bool:
+    """Judge the active breaks of a unit again; return whether any changed its cause. Its state stays.
+
+    What spoke for a cause may be forgotten by now, so a judgement only gives way to a surer one, or to one as sure
+    that rests on other breaks.
+    """
+    changed = False
+    for known in _judgeable(subject):
+        judgement = classify(context_of(subject, known))
+        surer = judgement.strength < known.strength
+        if surer or (judgement.strength == known.strength and judgement.partners):
+            changed |= _change(subject, known, judgement)
+    return changed
+
+
+def reconsider(subject: Subject) -> None:
+    """Judge those breaks again that rest on an order which was told of since, unless its late fill is what came."""
+    for known in _judgeable(subject):
+        if known.order is None:
+            continue
+        order, seq = known.order
+        heard = subject.account.open_orders.get(order)
+        if heard is not None and heard.seq == seq:
+            continue
+        known.order = None
+        if not _is_late(subject, known):
+            _change(subject, known, classify(context_of(subject, known)))
+
+
+def _judgeable(subject: Subject) -> list[Break]:
+    breaks = subject.comparison.breaks
+    return [known for known in breaks if known.state in ACTIVE and known.owns_residual and not known.explained]
+
+
+def _is_late(subject: Subject, known: Break) -> bool:
+    """Tell whether something was booked since a break opened that happened before it was seen."""
+    timeline = subject.timeline
+    first = max(timeline.at(known.entries) + 1, first_kept(subject.held, subject.comparison))
+    return any(occurred <= known.seen_us + subject.window for occurred in timeline.occurred[first:])
+
+
+def _change(subject: Subject, known: Break, judgement: Judgement) -> bool:
+    """Take another judgement of an open break; return whether it is another."""
+    before, fitting = known.cause, [tried.cause for tried in known.tried if tried.fits]
+    same = (judgement.cause, judgement.certainty, judgement.fitting) == (before, known.certainty, fitting)
+    if same and judgement.order == known.order:
+        return False
+    _take(known, judgement)
+    subject.transition(known, "caused", known.note if known.cause == before else f"not {before}: {known.note}")
+    return True
+
+
+def take_over(earlier: Break, fresh: Break) -> None:
+    """Give a break that happens again what is known of its latest cause."""
+    earlier.cause, earlier.first_cause = fresh.cause, fresh.first_cause
+    earlier.certainty, earlier.note, earlier.strength = fresh.certainty, fresh.note, fresh.strength
+    earlier.evidence, earlier.tried, earlier.order = fresh.evidence, fresh.tried, fresh.order
+
+
+def _take(known: Break, judgement: Judgement) -> None:
+    known.cause, known.certainty, known.note = judgement.cause, judgement.certainty, judgement.note
+    known.evidence, known.tried = judgement.evidence, judgement.tried
+    known.strength, known.order = judgement.strength, judgement.order

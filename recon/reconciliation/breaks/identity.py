@@ -1,0 +1,83 @@
+"""Identity and bookkeeping of breaks and cases. Pure (semantics 8).
+
+1. A break's id is a hash of (gateway, account, unit, origin): the same on every rebuild (design 2.4).
+2. Amount, sign and cause are attributes; changing them is a transition.
+3. The breaks of one fault are one case: same account, traded against each other, overlapping origins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from recon.ledger.coverage import Account
+from recon.ledger.units import Unit
+from recon.reconciliation.model.comparison import MAX_CLOSED, Break, Comparison
+from recon.reconciliation.model.snapshot import BreakFacts
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """One step in a break's life, as derived from the log."""
+
+    account: str
+    kind: str
+    unit: str
+    break_: Break
+    event: str
+    seq: int
+    us: int
+    reason: str
+    facts: BreakFacts
+    #: Who decided it, where a person did.
+    actor: str | None = None
+
+
+def identity(gateway: str, unit: Unit, origin_seq: int, kind: str = "residual") -> str:
+    """Return the id of the break of a unit that began at a log position."""
+    text = "\x1f".join((gateway, unit.account, unit.kind, unit.code, kind, str(origin_seq)))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def case_of(first_break_id: str) -> str:
+    """Return the id of the case that a break begins."""
+    return hashlib.sha256(b"case:" + first_break_id.encode()).hexdigest()[:24]
+
+
+def repeats(earlier: Break, fresh: Break) -> bool:
+    """Tell whether a fresh break is a closed one of its unit again: the same sign, and the same cause (semantics 8.3).
+
+    The earlier one may have opened with another cause than it closed with: what opened beside it told more.
+    """
+    same = fresh.cause in {earlier.cause, earlier.first_cause} and earlier.owns_residual == fresh.owns_residual
+    return same and (earlier.amount > 0) == (fresh.amount > 0)
+
+
+def recurrence(comparison: Comparison, fresh: Break) -> Break | None:
+    """Return the closed break that a fresh one repeats, taken out of the closed ones; None where it is new."""
+    for index, earlier in enumerate(comparison.closed):
+        if repeats(earlier, fresh):
+            return comparison.closed.pop(index)
+    return None
+
+
+def remember_closed(comparison: Comparison, break_: Break) -> None:
+    """Keep a closed break so that a recurrence reopens it, within the named bound; of what was tried, what fits."""
+    break_.tried = [tried for tried in break_.tried if tried.fits]
+    comparison.closed = [*comparison.closed, break_][-MAX_CLOSED:]
+
+
+def partner_case(account: Account, unit: Unit, fresh: Break, open_breaks: Iterable[tuple[Unit, Break]]) -> str | None:
+    """Return the case of an open break on the other leg of a pair, whose origin overlaps the fresh one's."""
+    partners = {
+        base if unit.code == quote else quote for base, quote in account.pairs.values() if unit.code in (base, quote)
+    }
+    for other, known in open_breaks:
+        if other.kind != unit.kind or other.code not in partners or other.code == unit.code:
+            continue
+        opposite = (known.amount > 0) != (fresh.amount > 0)
+        overlap = known.after_seq <= fresh.until_seq and fresh.after_seq <= known.until_seq
+        if opposite and overlap:
+            return known.case_id
+    return None

@@ -1,0 +1,179 @@
+"""Explaining what a break owns by an entry, and taking that back. Pure (semantics 7, 8).
+
+1. What a break owned and what explains it change places: no cut of the books adds up to anything else than before, so
+   an observation that waits, or a chain under way, is judged as if nothing had been said.
+2. A break is over when no more than the tolerance is left of it; else it stays open with what is left.
+3. Taking back posts the opposite of every entry that explained; nothing is erased (design 2.9).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from recon.exact import ZERO, plain
+from recon.ledger.cost_basis import basis_of
+from recon.ledger.units import post
+from recon.reconciliation.breaks.identity import remember_closed
+from recon.reconciliation.context import Subject
+from recon.reconciliation.model.comparison import Break, Chain, Comparison, Explained
+from recon.reconciliation.tracking.agreement import agree
+
+#: How a break ends by an explanation: by a person's approval, or by a fact.
+Ending = Literal["approve", "explained"]
+_ENDED: dict[Ending, Literal["resolved", "explained"]] = {"approve": "resolved", "explained": "explained"}
+
+
+def explain(
+    subject: Subject,
+    known: Break,
+    amount: Decimal,
+    *,
+    cause: str,
+    step: Ending,
+    reason: str,
+    certainty: str = "exact",
+    actor: str | None = None,
+    occurred_us: int | None = None,
+    fact: str | None = None,
+) -> None:
+    """Explain an amount of an active break by an entry; what is within tolerance of all of it ends the break.
+
+    `occurred_us` is when it happened, if that is known better than by the first report that shows it; `fact` the
+    external id of the fact that tells so.
+    """
+    if amount:
+        happened = known.seen_us if occurred_us is None else occurred_us
+        amend(subject, amount, cause, certainty, happened, break_id=known.id, fact=fact)
+        known.explained = [*known.explained, Explained(cause, certainty, amount, subject.unit.entries)]
+    if not known.owns_residual or abs(known.amount - amount) <= _tolerance(subject):
+        known.cause, known.certainty = cause, certainty
+        _end(subject, known, amount, step, reason, actor)
+        return
+    if known.owns_residual:
+        subject.comparison.residual -= amount
+    known.amount -= amount
+    known.candidates, known.state, known.proposal, known.acceptance = [known.amount], "open", None, None
+    subject.transition(known, "reduced", f"{reason}; {plain(known.amount)} is left", actor)
+
+
+def reopen(subject: Subject, known: Break, reason: str, actor: str | None = None) -> None:
+    """Open a break again that was explained: the entries are reversed, and it owns the whole step once more."""
+    comparison = subject.comparison
+    for part in known.explained:
+        us, taken_back = subject.at.us, part.number
+        amend(subject, -part.amount, part.cause, part.certainty, us, break_id=known.id, replaces=taken_back)
+    comparison.closed = [other for other in comparison.closed if other is not known]
+    if known.owns_residual:
+        comparison.residual += known.amount
+    known.explained, known.proposal, known.certainty = [], None, "candidate"
+    known.state, known.closed_us, known.offset_by = "open", None, None
+    _offset(subject, known)
+    comparison.breaks = [*comparison.breaks, known]
+    subject.transition(known, "reopen", reason, actor)
+
+
+def put_away(comparison: Comparison, known: Break, us: int) -> None:
+    """Take a break that is over from the active ones, and remember it for a recurrence or a reopening."""
+    comparison.breaks = [other for other in comparison.breaks if other is not known]
+    for other in comparison.breaks:
+        if other.offset_by == known.id:
+            other.offset_by = None
+    known.closed_us, known.acceptance = us, None
+    remember_closed(comparison, known)
+
+
+def _end(subject: Subject, known: Break, amount: Decimal, step: Ending, reason: str, actor: str | None) -> None:
+    if known.owns_residual:
+        subject.comparison.residual -= known.amount
+        # What is over shows the whole step again, with what was explained of it before.
+        known.amount += known.explained_amount - amount
+        known.candidates = [known.amount]
+    known.state = _ENDED[step]
+    put_away(subject.comparison, known, subject.at.us)
+    subject.transition(known, step, reason, actor)
+
+
+def explain_pending(
+    subject: Subject, chain: Chain, amount: Decimal, *, cause: str, reason: str, occurred_us: int, fact: str
+) -> None:
+    """End a chain whose step a fact explains before it became a break."""
+    comparison, known = subject.comparison, chain.pending
+    amend(subject, amount, cause, "exact", occurred_us, break_id=known.id, fact=fact)
+    known.explained = [Explained(cause, "exact", amount, subject.unit.entries)]
+    comparison.chain = None
+    known.amount, known.candidates, known.cause, known.certainty = amount, [amount], cause, "exact"
+    known.state = "explained"
+    put_away(comparison, known, subject.at.us)
+    subject.transition(known, "explained", reason)
+    found = subject.fit(chain.last)
+    if found is not None:
+        agree(subject, chain.last, found)
+
+
+def amend(
+    subject: Subject,
+    amount: Decimal,
+    cause: str,
+    certainty: str,
+    occurred_us: int,
+    *,
+    order: str | None = None,
+    ordinal: int | None = None,
+    break_id: str | None = None,
+    replaces: int | None = None,
+    fact: str | None = None,
+    moves: Decimal | None = None,
+) -> None:
+    """Post an entry that is in every cut, and let whatever the comparison remembers stand as it stood.
+
+    Either a break or an earlier entry must be named: only what every report has shown since is in every cut. `moves`
+    is what cuts move by where that is not the amount.
+    """
+    held, unit, at, comparison = subject.held, subject.unit, subject.at, subject.comparison
+    moved = amount if moves is None else moves
+    entry = post(
+        held,
+        amount,
+        cause=cause,
+        certainty=certainty,
+        seq=at.seq,
+        clock=at.clock,
+        occurred_us=occurred_us,
+        recorded_us=at.us,
+        order=order,
+        ordinal=ordinal,
+        break_id=break_id,
+        replaces=replaces,
+        fact=fact,
+        moves=moved,
+    )
+    subject.book.entry(entry, held)
+    comparison.cut_total += moved
+    comparison.cut_explained += moved
+    if comparison.chain is not None and moved:
+        comparison.chain.candidates = [
+            msgspec.structs.replace(candidate, residual=candidate.residual - moved)
+            for candidate in comparison.chain.candidates
+        ]
+    if unit.basis is not None and unit.value is not None:
+        # What the position cost is the venue's word: no fill of ours tells it.
+        terms = subject.rules.contracts.get(unit.code)
+        unit.basis = basis_of(unit.value, unit.reported_avg_entry_price, terms)
+
+
+def _tolerance(subject: Subject) -> Decimal:
+    comparison, timeline = subject.comparison, subject.timeline
+    expected = subject.opening + timeline.totals[-1]
+    return subject.bound(timeline.last(), comparison.reported or ZERO, expected)
+
+
+def _offset(subject: Subject, known: Break) -> None:
+    """Pair a break with an active one of the equal step the other way: the two cancel, which is not cleared."""
+    for other in subject.comparison.breaks:
+        if known.owns_residual and other.owns_residual and other.amount == -known.amount and other.offset_by is None:
+            other.offset_by, known.offset_by = known.id, other.id
+            subject.transition(other, "offset", f"break {known.id} is an equal step the other way")
+            return

@@ -1,0 +1,318 @@
+"""From the books to a case: all that may tell why a break is there. Pure (semantics 8).
+
+1. Only what every restart remembers alike is looked at: of a timeline what comparison keeps, of orders what the account
+   keeps; and in an order that does not depend on when it was loaded.
+2. Bounds: MAX_BESIDE breaks beside it, MAX_AMOUNTS amounts of each, MAX_FLOWS fills, MAX_CONTRACTS contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Final
+
+from recon.ems.protocol.symbols import expiry
+from recon.exact import ZERO, resolution
+from recon.ledger.asset_mapping import home_of
+from recon.ledger.cost_basis import average_price
+from recon.ledger.coverage import Account
+from recon.ledger.evidence import MAX_OPEN_ORDERS
+from recon.ledger.fees.estimate import rule_of
+from recon.ledger.ledger import quantum_of
+from recon.ledger.rules import AccountRules, FeeRule
+from recon.ledger.timeline import KEPT_BEHIND
+from recon.ledger.units import Held, Unit
+from recon.log.events import microseconds
+from recon.reconciliation.causes.context import CaseContext, ContractSeen, Flow, OrderSeen, Pair, Residual, overlaps
+from recon.reconciliation.context import Subject
+from recon.reconciliation.matching.cuts import best
+from recon.reconciliation.model.comparison import Break, Comparison
+from recon.reconciliation.model.lifecycle import ACTIVE
+
+MAX_BESIDE: Final = 8
+MAX_AMOUNTS: Final = 8
+MAX_FLOWS: Final = 64
+MAX_CONTRACTS: Final = 32
+
+
+def context_of(subject: Subject, known: Break) -> CaseContext:
+    """Gather what may tell why a break is there."""
+    account, unit, rules, timeline = subject.account, subject.unit, subject.rules, subject.timeline
+    own = _residual(subject, subject.held, known, pending=False)
+    legs = tuple(_beside(subject, own))
+    elsewhere = tuple(_elsewhere(subject, own))
+    pairs = tuple(_pairs(subject, unit, legs))
+    quotes = sorted({quote for _, quote in account.pairs.values()} - {unit.code})
+    partners = sorted({code for pair in pairs for code in (pair.base, pair.quote)} - {unit.code})
+    return CaseContext(
+        own=own,
+        legs=legs,
+        elsewhere=elsewhere,
+        tolerance=max(timeline.quantum, resolution(own.reported or ZERO)),
+        quantum=quantum_of(subject.book, unit),
+        orders=tuple(_orders(subject, account)),
+        orders_complete=len(account.open_orders) < MAX_OPEN_ORDERS,
+        flows=tuple(_flows(subject, subject.held, own)),
+        traded=tuple(_traded(subject, quotes, own)),
+        pairs=pairs,
+        contracts=tuple(_contracts(subject, legs)),
+        unjudged=frozenset(code for code in partners if _is_unjudged(subject, code)),
+        undecided=frozenset(code for code in partners if _is_undecided(subject, code)),
+        gaps=tuple(account.gaps),
+        locks=tuple(unit.locks),
+        disagreements=tuple(account.disagreements),
+        schedule=_schedule(rules, unit, pairs),
+        fee_booked=unit.fee.learned or _is_charged_elsewhere(rules, unit, pairs),
+        waited=known.waited,
+        fee_asset=any(rule.asset == unit.code for rule in rules.fees),
+        learn_up_to=rules.learn_fees_up_to,
+        funding=rules.funding,
+        window_us=subject.window,
+        unmapped=_unmapped(account, unit),
+        waiting=tuple(sorted(account.waiting)),
+    )
+
+
+def first_kept(held: Held, comparison: Comparison | None) -> int:
+    """Return the first position of a timeline that is sure to be kept, whenever it was loaded or trimmed."""
+    timeline = held.timeline
+    return 1 if comparison is None else max(timeline.at(comparison.low) - KEPT_BEHIND, 0) + 1
+
+
+def _residual(subject: Subject, held: Held, known: Break, *, pending: bool) -> Residual:
+    comparison = subject.comparison_of(held)
+    amounts = known.candidates
+    if pending and comparison is not None and comparison.chain is not None:
+        fitting = [each for each in comparison.chain.candidates if each.fitting] or comparison.chain.candidates
+        shown = best(fitting).residual - comparison.residual
+        amounts = [shown, *(each.residual - comparison.residual for each in fitting)]
+    first = amounts[0] if pending else known.amount
+    others = [amount for amount in dict.fromkeys(amounts) if amount != first]
+    reported = None if comparison is None else comparison.reported
+    return Residual(
+        account=held.unit.account,
+        kind=held.unit.kind,
+        code=held.unit.code,
+        amounts=(first, *others[: MAX_AMOUNTS - 1]),
+        after_seq=known.after_seq,
+        until_seq=known.until_seq,
+        seen_us=known.seen_us,
+        after_us=known.after_us,
+        break_id=known.id,
+        coinapi=held.unit.coinapi,
+        rate_usd=held.unit.rate_usd,
+        expected=None if reported is None else reported - first,
+        reported=reported,
+        pending=pending,
+    )
+
+
+def of_comparison(comparison: Comparison | None) -> Iterable[tuple[Break, bool]]:
+    """Return the breaks of a unit that own their residual, and one that a chain may become, marked as pending."""
+    if comparison is None:
+        return
+    for known in comparison.breaks:
+        if known.state in ACTIVE and known.owns_residual:
+            yield known, False
+    if comparison.chain is not None and comparison.chain.candidates:
+        yield comparison.chain.pending, True
+
+
+def _beside(subject: Subject, own: Residual) -> list[Residual]:
+    """Return what else broke in the account in the same stretch of the log, the nearest."""
+    return _nearest(subject, own, subject.book.units_of(own.account), lambda unit: unit.key != subject.unit.key)
+
+
+def _elsewhere(subject: Subject, own: Residual) -> list[Residual]:
+    """Return what broke of the same asset in other accounts of the gateway."""
+
+    def is_same(unit: Unit) -> bool:
+        if unit.kind != "asset" or unit.account == own.account:
+            return False
+        return unit.coinapi == own.coinapi if unit.coinapi and own.coinapi else unit.code == own.code
+
+    if own.kind != "asset":
+        return []
+    return _nearest(subject, own, subject.book.units.values(), is_same, anywhere=True)
+
+
+def _nearest(
+    subject: Subject,
+    own: Residual,
+    among: Iterable[Held],
+    wanted: Callable[[Unit], bool],
+    *,
+    anywhere: bool = False,
+) -> list[Residual]:
+    """Return the residuals of some units, those nearest in the log; only such with overlapping origins by default."""
+    found = [
+        _residual(subject, held, known, pending=pending)
+        for held in among
+        if wanted(held.unit)
+        for known, pending in of_comparison(subject.comparison_of(held))
+        if anywhere or overlaps(known.after_seq, known.until_seq + 1, own)
+    ]
+    found.sort(key=lambda each: (abs(each.until_seq - own.until_seq), each.account, each.kind, each.code))
+    return found[:MAX_BESIDE]
+
+
+def active(subject: Subject) -> Iterable[tuple[Held, Break]]:
+    """Return every active break of the gateway that owns its residual."""
+    for held in subject.book.units.values():
+        for known, pending in of_comparison(subject.comparison_of(held)):
+            if not pending:
+                yield held, known
+
+
+def _orders(subject: Subject, account: Account) -> Iterable[OrderSeen]:
+    for key, order in account.open_orders.items():
+        instrument = subject.book.instrument(account.name, order.symbol)
+        yield OrderSeen(
+            key=key,
+            symbol=order.symbol if instrument is None else instrument.symbol,
+            side=order.side,
+            price=order.price,
+            open=order.open,
+            updated_us=order.updated_us,
+            seq=order.seq,
+            vanished=key in account.unaccounted,
+        )
+
+
+def _flows(subject: Subject, held: Held, own: Residual) -> list[Flow]:
+    """Return what fills moved in a unit around an origin: a report may be a window late."""
+    timeline = held.timeline
+    first = first_kept(held, subject.comparison_of(held))
+    found: list[Flow] = []
+    charged: set[int] = set()
+    for index in range(timeline.last(), first - 1, -1):
+        seq = timeline.seqs[index]
+        if seq <= own.after_seq or len(found) >= MAX_FLOWS:
+            break
+        if timeline.explained[index] != timeline.explained[index - 1]:
+            charged.add(seq)
+        if timeline.occurred[index] > own.seen_us + subject.window:
+            continue
+        amount = timeline.totals[index] - timeline.totals[index - 1]
+        amount -= timeline.explained[index] - timeline.explained[index - 1]
+        leg = timeline.gained[index] - timeline.gained[index - 1] - timeline.given[index] + timeline.given[index - 1]
+        if amount or leg:
+            worth = leg or amount
+            found.append(Flow(held.unit.code, seq, amount, worth, held.unit.rate_usd, charged=seq in charged))
+    return found[::-1]
+
+
+def _traded(subject: Subject, quotes: Iterable[str], own: Residual) -> list[Flow]:
+    """Return the cash of fills around an origin: what a fee taken in a third asset is a share of."""
+    found: list[Flow] = []
+    for code in quotes:
+        held = subject.book.units.get((own.account, "asset", code))
+        if held is not None and len(found) < MAX_FLOWS:
+            found += _flows(subject, held, own)
+    return found[-MAX_FLOWS:]
+
+
+def _pairs(subject: Subject, unit: Unit, legs: Iterable[Residual]) -> Iterable[Pair]:
+    """Return the traded symbols of a unit, and those of what broke beside it; also untraded ones between the two."""
+    account, known = subject.account, set()
+    broken = {leg.code for leg in legs}
+    for symbol, (base, quote) in account.pairs.items():
+        if unit.code in (base, quote) or broken >= {base, quote}:
+            known.add((base, quote))
+            yield Pair(symbol, base, quote, account.prices.get(symbol))
+    for leg in legs:
+        if unit.kind != "asset" or leg.kind != "asset":
+            continue
+        both: tuple[tuple[Unit | Residual, Unit | Residual], ...] = ((unit, leg), (leg, unit))
+        for base_, quote_ in both:
+            named = None if (base_.code, quote_.code) in known else _symbol_of(subject, base_, quote_)
+            if named is not None:
+                yield Pair(named, base_.code, quote_.code, account.prices.get(named))
+
+
+def _symbol_of(subject: Subject, base: Unit | Residual, quote: Unit | Residual) -> str | None:
+    """Return a spot symbol of the account between two assets that it has not traded yet."""
+    found: list[str] = []
+    for (account, _), instrument in subject.book.instruments.items():
+        if account == base.account and instrument.spot:
+            is_base = instrument.base == base.code or (base.coinapi and instrument.base_coinapi == base.coinapi)
+            is_quote = instrument.quote == quote.code or (quote.coinapi and instrument.quote_coinapi == quote.coinapi)
+            if is_base and is_quote:
+                found.append(instrument.symbol)
+    return min(found, default=None)
+
+
+def _contracts(subject: Subject, legs: Iterable[Residual]) -> Iterable[ContractSeen]:
+    """Return the contracts that are held, and those that broke."""
+    broken = {leg.code for leg in legs if leg.kind == "contract"} | {subject.unit.code}
+    units = [held.unit for held in subject.book.units_of(subject.unit.account) if held.unit.kind == "contract"]
+    told = sorted((unit for unit in units if unit.value or unit.code in broken), key=lambda unit: unit.code)
+    return [_contract(subject, unit) for unit in told[:MAX_CONTRACTS]]
+
+
+def _contract(subject: Subject, unit: Unit) -> ContractSeen:
+    account, rules = subject.account, subject.rules
+    terms = rules.contracts.get(unit.code)
+    settles_in = None
+    if terms is not None and terms.settlement_asset is not None:
+        settles_in = home_of(terms.settlement_asset, None, account.rows, rules).unit
+    average = None if unit.basis is None else average_price(unit.basis, terms)
+    ends = expiry(unit.coinapi)
+    return ContractSeen(
+        code=unit.code,
+        position=unit.value or ZERO,
+        settles_in=settles_in,
+        inverse=terms is not None and terms.kind == "inverse",
+        multiplier=None if terms is None else terms.multiplier,
+        average=average or unit.reported_avg_entry_price,
+        price=account.prices.get(unit.code),
+        liquidation_price=unit.liquidation_price,
+        expires_us=None if ends is None else microseconds(datetime.combine(ends, time(), UTC)),
+    )
+
+
+def _is_unjudged(subject: Subject, code: str) -> bool:
+    held = subject.book.units.get((subject.unit.account, "asset", code))
+    if held is None or held.unit.unmodelled is not None or held.unit.opening is None:
+        return True
+    comparison = subject.comparison_of(held)
+    return comparison is None or comparison.reported is None
+
+
+def _is_undecided(subject: Subject, code: str) -> bool:
+    held = subject.book.units.get((subject.unit.account, "asset", code))
+    comparison = None if held is None else subject.comparison_of(held)
+    return comparison is not None and comparison.restless
+
+
+def _schedule(rules: AccountRules, unit: Unit, pairs: Iterable[Pair]) -> tuple[Decimal, ...]:
+    """Return the rates that the schedule tells for the unit's legs, where fees are taken in them."""
+    found: list[Decimal] = []
+    for pair in pairs:
+        rule = rule_of(rules.fees, pair.symbol, "SPOT")
+        if rule is None:
+            continue
+        if unit.code in _charged(rule, pair):
+            found += [rate for rate in (rule.maker, rule.taker) if rate]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_charged_elsewhere(rules: AccountRules, unit: Unit, pairs: Iterable[Pair]) -> bool:
+    """Tell whether the schedule has fees of the unit's fills taken in another asset: here they cost nothing."""
+    found = [(rule_of(rules.fees, pair.symbol, "SPOT"), pair) for pair in pairs]
+    return any(rule is not None and unit.code not in _charged(rule, pair) for rule, pair in found)
+
+
+def _charged(rule: FeeRule, pair: Pair) -> set[str]:
+    taken = {"quote": {pair.quote}, "base": {pair.base}, "received": {pair.base, pair.quote}}
+    return taken.get(rule.asset, {rule.asset})
+
+
+def _unmapped(account: Account, unit: Unit) -> str | None:
+    if unit.kind != "asset":
+        return None
+    for code, coinapi in account.unmapped.items():
+        if code == unit.code or (coinapi is not None and coinapi == unit.coinapi):
+            return f"legs of {code} have no balance row that is known to be theirs"
+    return None

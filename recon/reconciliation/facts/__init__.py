@@ -1,0 +1,1 @@
+"""Facts from outside, applied to the ledger and to breaks. Pure."""

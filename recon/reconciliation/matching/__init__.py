@@ -1,0 +1,1 @@
+"""Cuts, residuals and tolerances. Pure."""

@@ -1,0 +1,29 @@
+"""How far a report may be from the books and still agree. Pure (semantics 6).
+
+1. Total = max(computed, absolute, relative x |expected|, usd / rate); with no rate `usd` counts as 0.
+2. Computed = what a double cannot tell apart, plus what cash entries since the last agreement may have rounded away.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from recon.exact import ZERO, divide, resolution
+from recon.ledger.rules import Tolerance
+
+
+def computed(reported: Decimal, slack: Decimal) -> Decimal:
+    """Return the tolerance that follows from the numbers themselves."""
+    return resolution(reported) + max(slack, ZERO)
+
+
+def total(
+    configured: Tolerance, *, reported: Decimal, expected: Decimal, slack: Decimal, rate_usd: Decimal | None
+) -> Decimal:
+    """Return the whole tolerance for one comparison, in the unit's own measure."""
+    bound = max(computed(reported, slack), configured.absolute)
+    if configured.relative:
+        bound = max(bound, configured.relative * abs(expected))
+    if configured.usd and rate_usd:
+        bound = max(bound, divide(configured.usd, rate_usd))
+    return bound

@@ -1,0 +1,66 @@
+"""How much a break matters: the largest of what it is worth, how old it is, and what it is. Pure (semantics 8).
+
+1. What it is worth is measured against what the account's rules call material; no USD value counts as material.
+2. Age is business time since the origin (`recon.reconciliation.ageing`).
+3. A cause has a floor: a mapping defect is critical however small its amount.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final, Literal
+
+from recon.reconciliation.ageing import DAY_US
+from recon.reconciliation.model import cause_codes
+
+Severity = Literal["info", "low", "medium", "high", "critical"]
+#: From the least to the most severe.
+LEVELS: Final[tuple[Severity, ...]] = ("info", "low", "medium", "high", "critical")
+
+#: From this share of the material amount on.
+AMOUNT_BANDS: Final[tuple[tuple[Decimal, Severity], ...]] = (
+    (Decimal(10), "critical"),
+    (Decimal(1), "high"),
+    (Decimal("0.1"), "medium"),
+    (Decimal("0.01"), "low"),
+)
+#: From this many business days on.
+AGE_BANDS: Final[tuple[tuple[int, Severity], ...]] = ((10, "critical"), (5, "high"), (2, "medium"), (1, "low"))
+
+#: What is at least so severe, whatever the amount; every other cause starts at info.
+FLOORS: Final[dict[str, Severity]] = {
+    cause_codes.UNIT_OR_SIDE: "critical",
+    cause_codes.LIQUIDATION: "high",
+    cause_codes.ADL: "high",
+    cause_codes.WITHDRAWAL: "medium",
+    cause_codes.EXTERNAL_ORDER: "medium",
+    cause_codes.MISSED_FILL: "medium",
+    cause_codes.MISSED_FILL_GAP: "medium",
+    cause_codes.OVERFILL: "medium",
+    cause_codes.AMOUNT_REGRESSION: "medium",
+    cause_codes.INCONSISTENT_REPORT: "medium",
+    cause_codes.UNMAPPED: "medium",
+    cause_codes.UNEXPLAINED: "medium",
+    cause_codes.TRANSFER: "low",
+    cause_codes.DEPOSIT: "low",
+    cause_codes.CONVERSION: "low",
+    cause_codes.EXPIRY: "low",
+}
+
+
+def severity(amount_usd: Decimal | None, age_us: int, cause: str, *, material_usd: Decimal) -> Severity:
+    """Return how severe a break is; `age_us` is business time in microseconds, USD None where no rate is known."""
+    bands = (by_amount(amount_usd, material_usd), by_age(age_us), FLOORS.get(cause, "info"))
+    return max(bands, key=LEVELS.index)
+
+
+def by_amount(amount_usd: Decimal | None, material_usd: Decimal) -> Severity:
+    """Return the band of an amount; what has no USD value counts as material."""
+    if amount_usd is None or not material_usd:
+        return "high"
+    return next((level for share, level in AMOUNT_BANDS if abs(amount_usd) >= share * material_usd), "info")
+
+
+def by_age(age_us: int) -> Severity:
+    """Return the band of an age in business time, in microseconds."""
+    return next((level for days, level in AGE_BANDS if age_us >= days * DAY_US), "info")

@@ -1,0 +1,89 @@
+"""What a reader of a transition needs to know beside the break itself, as of that log position. Pure (semantics 7)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from recon.ledger.coverage import Account
+from recon.ledger.rules import AccountRules
+from recon.ledger.units import Held, Unit
+from recon.reconciliation.ageing import business_us
+from recon.reconciliation.model.comparison import Break, Comparison
+from recon.reconciliation.model.severity import Severity, severity
+from recon.reconciliation.model.verdict import judge
+
+
+class BreakFacts(msgspec.Struct, frozen=True):
+    """The numbers of one unit at its latest observation's cut, and how well its account is observed.
+
+    Quantities are in the unit itself, `rate_usd` in USD per unit; None is not known. `observed_us` and `books_us` are
+    log times in microseconds.
+    """
+
+    coinapi: str | None
+    reported: Decimal | None
+    expected: Decimal | None
+    drift: Decimal | None
+    explained: Decimal | None
+    unexplained: Decimal | None
+    opening: Decimal | None
+    in_flight: Decimal | None
+    rate_usd: Decimal | None
+    amount_usd: Decimal | None
+    #: What the unit's comparison amounts to now; coverage stands beside it.
+    judgement: str
+    #: Why the unit is shown but not judged, if so.
+    unmodelled: str | None
+    #: Orders not accounted for that touch the unit.
+    withheld: tuple[str, ...]
+    coverage: str
+    coverage_reason: str | None
+    observed_us: int | None
+    cut_seq: int | None
+    books_us: int
+    #: Business time since the origin in microseconds, and how much the break matters.
+    age_us: int = 0
+    severity: Severity = "info"
+
+
+def facts_of(
+    held: Held, comparison: Comparison, account: Account, break_: Break, us: int, rules: AccountRules
+) -> BreakFacts:
+    """Read the facts of a unit from the books as they stand at a log time, in microseconds, under some rules."""
+    unit = held.unit
+    observed = comparison.observed_us is not None
+    reported, opening = comparison.reported, unit.opening
+    fills = comparison.cut_total - comparison.cut_explained
+    expected = opening + fills if opening is not None and observed else None
+    drift = reported - expected if reported is not None and expected is not None else None
+    worth = amount_usd(unit, break_.amount)
+    age_us = business_us(break_.seen_us, us, cutoff_minute=rules.cutoff_minute, business_days=rules.business_days)
+    return BreakFacts(
+        coinapi=unit.coinapi,
+        reported=reported,
+        expected=expected,
+        drift=drift,
+        explained=comparison.cut_explained if observed else None,
+        unexplained=None if drift is None else drift - comparison.cut_explained,
+        opening=opening,
+        in_flight=unit.fills - fills if observed else None,
+        rate_usd=unit.rate_usd,
+        amount_usd=worth,
+        judgement=judge(unit, comparison),
+        unmodelled=unit.unmodelled,
+        withheld=tuple(unit.withheld),
+        coverage=account.state,
+        coverage_reason=account.reason,
+        observed_us=comparison.observed_us,
+        cut_seq=comparison.cut_seq if observed else None,
+        books_us=us,
+        age_us=age_us,
+        severity=severity(worth, age_us, break_.cause, material_usd=rules.material_usd),
+    )
+
+
+def amount_usd(unit: Unit, amount: Decimal) -> Decimal | None:
+    """Value an amount at the last rate reported; None where there is none (no rate is not zero: semantics 10.2)."""
+    return None if unit.kind == "contract" or unit.rate_usd is None else amount * unit.rate_usd

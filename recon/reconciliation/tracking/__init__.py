@@ -1,0 +1,1 @@
+"""The comparison's inner mechanisms. Pure."""

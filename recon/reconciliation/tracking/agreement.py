@@ -1,0 +1,96 @@
+"""Agreeing with a report: cuts move on, fees are settled, and what was rounded away is booked. Pure (semantics 5, 6).
+
+1. Cuts never move backwards.
+2. Slack starts anew only where nothing is left over: what is neither booked nor gone stays tolerable.
+3. Only what two agreements both leave over is rounding, within a budget of the day.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from recon.exact import ZERO, resolution
+from recon.ledger.ledger import quantum_of
+from recon.ledger.observations import Observation, bear_out
+from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY
+from recon.ledger.units import FEE, ROUNDING
+from recon.reconciliation.context import Found, Subject
+from recon.reconciliation.model.comparison import Left
+from recon.reconciliation.tracking import fee_accruals
+
+_DAY_US = 86_400_000_000
+
+
+def agree(subject: Subject, observation: Observation, found: Found) -> None:
+    """Take an observation that fits: cuts move on, and what was rounded away is booked."""
+    position, value = found
+    unit, timeline, comparison = subject.unit, subject.timeline, subject.comparison
+    if len(observation.values) > 1 and unit.kind == "contract" and unit.position_mode is None:
+        bear_out(unit, observation, value, subject.window)
+    comparison.reported = value
+    comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
+    subject.show(position)
+    remainder = subject.rest(position, value)
+    if timeline.unsure[-1]:
+        remainder -= fee_accruals.settle(subject, position, value, remainder)
+    comparison.low = timeline.numbers[position]
+    fee_accruals.sample(subject, position, value)
+    comparison.cleared_since += bool(comparison.suspects)
+    if unit.fee.vague and abs(remainder) > resolution(value):
+        fee_accruals.own(subject, remainder)  # what fills cost varies within what was learned
+        remainder = ZERO
+    # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
+    if not remainder or abs(remainder) <= resolution(value):
+        comparison.slack = timeline.slack(position)
+        comparison.left = Left(timeline.numbers[position])
+    elif position == timeline.last() and abs(remainder) <= timeline.lost_since(comparison.slack, position):
+        _round(subject, remainder, observation.clock)
+    if (comparison.learning or comparison.settled) and position == timeline.last():
+        fee_accruals.book(subject)
+    subject.remember(observation, value)
+    timeline.trim(comparison.low)
+
+
+def _round(subject: Subject, remainder: Decimal, clock: int) -> None:
+    """Book what was rounded away, unless the budget of the day is spent (semantics 6).
+
+    Only what two agreements at different entries both leave over is that, or one agreement a window after
+    another: a small trade whose report is late looks the same, once.
+    """
+    comparison, timeline = subject.comparison, subject.timeline
+    before, number, lost = comparison.left, timeline.numbers[-1], remainder
+    if before.number == number and before.amount == remainder:
+        if clock - before.clock < subject.window:
+            return
+    else:
+        comparison.left = Left(number, remainder, clock)
+        if before.number == number or (before.amount > 0) != (remainder > 0):
+            return
+        lost = min(before.amount, remainder, key=abs)
+    # What the schedule leaves open (maker or taker) is a fee; the rest is rounding, within a budget.
+    few = (timeline.rounded[-1] - comparison.slack.rounded) * timeline.quantum
+    cause = FEE if subject.rules.fees and abs(lost) > few else ROUNDING
+    if not lost or (cause == ROUNDING and not _within_budget(subject, lost)):
+        return
+    subject.explain(lost, cause)
+    left = remainder - lost
+    rounded = timeline.slack(timeline.last())
+    comparison.slack = msgspec.structs.replace(rounded, blur=rounded.blur - abs(left))
+    comparison.left = Left(timeline.numbers[-1], left, clock)
+    comparison.low = timeline.numbers[-1]
+    subject.show(timeline.last())
+
+
+def _within_budget(subject: Subject, lost: Decimal) -> bool:
+    unit, day = subject.unit, subject.at.us // _DAY_US
+    spent = unit.rounding_today if abs(unit.rounding_day) == day else ZERO
+    if abs(spent + lost) > quantum_of(subject.book, unit) * ROUNDING_QUANTA_PER_DAY:
+        if unit.rounding_day != -day:
+            message = f"rounding of {unit.code} has used its budget of the day; a persistent sign is a fee"
+            subject.book.find(unit.account, subject.at, "rounding_budget", unit.code, message)
+            unit.rounding_day, unit.rounding_today = -day, spent
+        return False
+    unit.rounding_day, unit.rounding_today = day, spent + lost
+    return True

@@ -1,0 +1,1 @@
+"""Faults: what is injected, what it must come to, and the truth of it."""

@@ -1,0 +1,302 @@
+"""How each fault is planted in a gateway's day: those that trade, and outages; `moves` has the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from recon.exact import ONE, exact
+from recon.simulator.fault import HARMLESS, Fault, FaultKind
+from recon.simulator.faults import inject_transfers
+from recon.simulator.faults.fault_context import Scene
+from recon.simulator.faults.inject_transfers import Planter
+from recon.simulator.gateway.account import Account
+from recon.simulator.gateway.outgoing import ControlKind
+from recon.simulator.instruments import Side
+from recon.simulator.plan import AccountPlan
+from recon.simulator.rng import stream
+from recon.simulator.ticks import ticks
+from recon.simulator.venue.flow import Script, Step, resting
+from recon.simulator.venue.ledger import Effect, quantised
+from recon.simulator.venue.orders import Status
+
+#: A fault's own order is placed this long before it fills, in seconds.
+_PLACED_BEFORE_SECONDS: Final = 0.7
+#: Ordinary trading rests from this long before an outage, so that nothing else is on its way when it comes
+#: ...
+_REST_BEFORE_OUTAGE_SECONDS: Final = 2.0
+#: ... a closing process says that it is going this long before it goes.
+_FAREWELL_SECONDS: Final = 0.2
+#: A fill follows the loss of the connection by this much.
+_FILLED_INTO_OUTAGE_SECONDS: Final = 0.3
+#: Fills of reordered reports are this far apart; the first report arrives last.
+_REORDER_SPACING_SECONDS: Final = 0.05
+_REORDER_DELAYS_SECONDS: Final = (0.3, 0.2, 0.06)
+#: A fee without an amount is this share of the cash.
+_FEE_SHARE: Final = Decimal("0.001")
+#: Trading of a contract whose fill is hidden rests this long before and after, in seconds: what closing
+#: realises depends on the average price, and further drift of the cash would follow from one lost fill.
+_CONTRACT_REST_SECONDS: Final = 1.0
+#: An inconsistent report's average price is off by this share.
+_MISPRICED_SHARE: Final = Decimal("0.005")
+#: Faults on one unit that are planted within so many seconds come as one step.
+TOGETHER_SECONDS: Final = 2.0
+_UNREADABLE: Final = (
+    b'{"type":"BALANCE_UPDATE","exchange_id":"',
+    b"<html><body><h1>502 Bad Gateway</h1></body></html>",
+    b'{"type":"ORDER_EXEC_REPORT_UPDATE","amount_filled":0.1.2}',
+    b'{"type":"BALANCE_UPDATE","balance":1,}',
+    b"",
+)
+
+
+def plant(scene: Scene, fault: Fault, at: int) -> None:
+    """Put a fault on the agenda at a time in ticks."""
+    _PLANTERS[fault.kind](scene, fault, at)
+
+
+def touched(fault: Fault, plan: AccountPlan) -> frozenset[str]:
+    """Return the balance rows and contracts of an account that a fault moves; its own or, of a transfer, the other."""
+    if fault.kind in HARMLESS:
+        return frozenset()
+    found: set[str | None] = {fault.asset, fault.into}
+    for each in plan.instruments:
+        if each.symbol == fault.symbol:
+            found |= {each.symbol, each.settlement_row} if each.is_contract else {each.base_row, each.quote_row}
+    if fault.to == plan.account:
+        found = {each.code for each in plan.assets}
+    return frozenset(row for row in found if row)
+
+
+def _order(account: Account, fault: Fault, *fills: Step) -> Script:
+    """Return an order of the fault's own at the market's price: it buys spot, and grows a position."""
+    symbol = fault.symbol or ""
+    each = account.market.instruments[symbol]
+    side = fault.side
+    if side is None:
+        side = Side.SELL if each.is_contract and account.market.ledger.net(symbol) < 0 else Side.BUY
+    price = account.market.marks[symbol]
+    effect = Effect.OPEN if account.plan.habits.hedge and each.is_contract else Effect.NET
+    got = price if each.is_contract else price - each.price_step * side.sign
+    priced = (replace(step, price=got) for step in fills)
+    return resting(symbol, side, price, *priced, effect=effect, fault=fault)
+
+
+def _amount(account: Account, fault: Fault) -> Decimal:
+    """Return the size of the fault's fill: as asked, else two lots of the symbol's trading."""
+    if fault.amount is not None and fault.kind is not FaultKind.FEE:
+        return fault.amount
+    lots = [each.lot for each in account.plan.streams if each.symbol == fault.symbol]
+    return 2 * (lots[0] if lots else account.market.instruments[fault.symbol or ""].size_step)
+
+
+def _one_fill(scene: Scene, fault: Fault, *, lost: bool = False, delay: int | None = None) -> None:
+    account = scene.accounts[fault.account]
+    each = account.market.instruments[fault.symbol or ""]
+    now = scene.agenda.now
+    if each.is_contract:
+        until = None if delay is None else now + delay + ticks(_CONTRACT_REST_SECONDS)
+        account.pause(each.symbol, until)
+    pause = ticks(_PLACED_BEFORE_SECONDS)
+    fill = Step(status=Status.FILLED, pause=pause, amount=_amount(account, fault), delay=delay, lost=lost)
+    account.market.place(_order(account, fault, fill))
+
+
+def _lost(scene: Scene, fault: Fault, at: int) -> None:
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, fault, lost=True))
+
+
+def _late(scene: Scene, fault: Fault, at: int) -> None:
+    delay = ticks(fault.lasts)
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, fault, delay=delay))
+
+
+def _reordered(scene: Scene, fault: Fault, at: int) -> None:
+    def act() -> None:
+        account = scene.accounts[fault.account]
+        lot = _amount(account, fault)
+        spacing = ticks(_REORDER_SPACING_SECONDS)
+        first, second, last = (ticks(delay) for delay in _REORDER_DELAYS_SECONDS)
+        account.market.place(
+            _order(
+                account,
+                fault,
+                Step(
+                    status=Status.PARTIALLY_FILLED,
+                    pause=ticks(_PLACED_BEFORE_SECONDS),
+                    amount=lot,
+                    delay=first,
+                ),
+                Step(status=Status.PARTIALLY_FILLED, pause=spacing, amount=lot, delay=second),
+                Step(status=Status.FILLED, pause=spacing, amount=lot, delay=last),
+            )
+        )
+
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+    scene.agenda.at(at, partial(scene.benign, fault))
+
+
+def _fee(scene: Scene, fault: Fault, at: int) -> None:
+    def act() -> None:
+        account = scene.accounts[fault.account]
+        each = account.market.instruments[fault.symbol or ""]
+        amount = _amount(account, fault)
+        taken_in = fault.asset or (each.settlement_row if each.is_contract else each.quote_row)
+        fee = fault.amount
+        if fee is None:
+            quantum = next(asset.quantum for asset in account.plan.assets if asset.code == taken_in)
+            with exact():
+                fee = quantised(amount * account.market.marks[each.symbol] * _FEE_SHARE, quantum)
+        fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=amount, fee=(taken_in, -fee))
+        account.market.place(_order(account, fault, fill))
+
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+
+
+def _duplicate(scene: Scene, fault: Fault, at: int) -> None:
+    def act() -> None:
+        scene.accounts[fault.account].duplicates_due += 1
+        scene.benign(fault)
+
+    scene.agenda.at(at, act)
+
+
+def _unreadable(scene: Scene, fault: Fault, at: int) -> None:
+    def act() -> None:
+        dice = stream(scene.plan.seed, scene.plan.name, "unreadable", str(at))
+        scene.send(dice.choice(_UNREADABLE))
+        scene.benign(fault)
+
+    scene.agenda.at(at, act)
+
+
+def _lost_twin(scene: Scene, fault: Fault, at: int) -> None:
+    """Let two orders fill alike in the same moment, and lose the report of one."""
+
+    def act() -> None:
+        _one_fill(scene, fault)
+        _one_fill(scene, fault, lost=True)
+
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+
+
+def _twins(scene: Scene, fault: Fault, at: int) -> None:
+    account = scene.accounts[fault.account]
+    fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=_amount(account, fault), twins=True)
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), lambda: account.market.place(_order(account, fault, fill)))
+    scene.agenda.at(at, partial(scene.benign, fault))
+
+
+def _overfill(scene: Scene, fault: Fault, at: int) -> None:
+    def act() -> None:
+        account = scene.accounts[fault.account]
+        lot = _amount(account, fault)
+        fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=2 * lot, beyond=True)
+        account.market.place(replace(_order(account, fault, fill), amount=lot))
+
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+
+
+def _regression(scene: Scene, fault: Fault, at: int) -> None:
+    """Fill an order in three lots; between the second and the third, a report takes the second back."""
+
+    def act() -> None:
+        account = scene.accounts[fault.account]
+        lot, spacing = _amount(account, fault), ticks(_PLACED_BEFORE_SECONDS)
+        account.market.place(
+            _order(
+                account,
+                fault,
+                Step(status=Status.PARTIALLY_FILLED, pause=spacing, amount=lot),
+                Step(status=Status.PARTIALLY_FILLED, pause=spacing, amount=lot),
+                Step(status=Status.PARTIALLY_FILLED, pause=spacing, takes_back=True),
+                Step(status=Status.FILLED, pause=ticks(fault.lasts), amount=lot),
+            )
+        )
+
+    scene.agenda.at(at - 3 * ticks(_PLACED_BEFORE_SECONDS), act)
+
+
+def _inconsistent(scene: Scene, fault: Fault, at: int) -> None:
+    def act() -> None:
+        account = scene.accounts[fault.account]
+        fill = Step(
+            status=Status.FILLED,
+            pause=ticks(_PLACED_BEFORE_SECONDS),
+            amount=_amount(account, fault),
+            misprices=_MISPRICED_SHARE,
+        )
+        account.market.place(_order(account, fault, fill))
+
+    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+
+
+def _transfer(scene: Scene, fault: Fault, at: int) -> None:
+    """Transfer; with a symbol, an order of the first account fills in the same moment."""
+    inject_transfers.transfer(scene, fault, at)
+    if fault.symbol is not None:
+        traded = replace(fault, amount=None)
+        scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, traded))
+
+
+def _outage(strike: Callable[[Scene, Fault], None]) -> Planter:
+    """Make an outage's planter; an order of the fault's own fills meanwhile, if it names a symbol."""
+
+    def plant_it(scene: Scene, fault: Fault, at: int) -> None:
+        begins = at - ticks(_REST_BEFORE_OUTAGE_SECONDS)
+        scene.agenda.at(begins, partial(scene.rest, begins))
+        scene.agenda.at(at, partial(strike, scene, fault))
+        if fault.symbol is None:
+            scene.agenda.at(at, partial(scene.benign, fault))
+        else:
+            placed = at + ticks(_FILLED_INTO_OUTAGE_SECONDS - _PLACED_BEFORE_SECONDS)
+            scene.agenda.at(placed, partial(_one_fill, scene, fault))
+
+    return plant_it
+
+
+def _drop(scene: Scene, fault: Fault) -> None:
+    scene.shut(fault, ControlKind.DROP)
+
+
+def _restart(scene: Scene, fault: Fault) -> None:
+    scene.farewell()
+    scene.agenda.after(ticks(_FAREWELL_SECONDS), partial(scene.shut, fault, ControlKind.CLOSE))
+
+
+def _stall(scene: Scene, fault: Fault) -> None:
+    scene.mute(fault)
+
+
+_PLANTERS: Final[dict[FaultKind, Planter]] = {
+    FaultKind.LOST_FILL: _lost,
+    FaultKind.LATE_FILL: _late,
+    FaultKind.DUPLICATE_REPORT: _duplicate,
+    FaultKind.REORDERED_REPORTS: _reordered,
+    FaultKind.DISCONNECT_WITH_FILLS: _outage(_drop),
+    FaultKind.SILENT_STALL: _outage(_stall),
+    FaultKind.RESTART: _outage(_restart),
+    FaultKind.LOST_TWIN: _lost_twin,
+    FaultKind.TWIN_FILLS: _twins,
+    FaultKind.OVERFILL: _overfill,
+    FaultKind.AMOUNT_REGRESSION: _regression,
+    FaultKind.INCONSISTENT_REPORT: _inconsistent,
+    FaultKind.EXTERNAL_ORDER: inject_transfers.external_order,
+    FaultKind.WRONG_BALANCE: inject_transfers.wrong_balance,
+    FaultKind.DEPOSIT: inject_transfers.deposit,
+    FaultKind.WITHDRAWAL: inject_transfers.withdrawal,
+    FaultKind.INTEREST: inject_transfers.balance_moved(None),
+    FaultKind.REWARD: inject_transfers.balance_moved(1),
+    FaultKind.CONVERSION: inject_transfers.conversion,
+    FaultKind.TRANSFER: _transfer,
+    FaultKind.FUNDING: inject_transfers.funding,
+    FaultKind.LIQUIDATION: inject_transfers.position_closed(ONE, liquidated=True),
+    FaultKind.ADL: inject_transfers.position_closed(Decimal("0.5")),
+    FaultKind.EXPIRY: inject_transfers.position_closed(ONE),
+    FaultKind.UNIT_OR_SIDE: inject_transfers.misread,
+    FaultKind.FEE: _fee,
+    FaultKind.UNREADABLE_FRAME: _unreadable,
+}

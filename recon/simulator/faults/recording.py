@@ -1,0 +1,145 @@
+"""Recording the truth about what was planted, and about what was missed while nobody could hear. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from recon.simulator.event_queue import Agenda
+from recon.simulator.fault import Fault, FaultKind, PlantedFault, UnitKind, drifts
+from recon.simulator.faults.identifiability import STALL_SECONDS, cause_of, clues_of, fitting
+from recon.simulator.faults.inject_trading import TOGETHER_SECONDS, touched
+from recon.simulator.faults.observer import sight
+from recon.simulator.gateway.account import Account
+from recon.simulator.gateway.order_log import find
+from recon.simulator.plan import GatewayPlan
+from recon.simulator.rest.habits import HISTORY, STATUS
+from recon.simulator.ticks import to_datetime
+from recon.simulator.venue.ledger import Entry, Unit
+from recon.simulator.venue.orders import Order
+
+
+class Record:
+    """What was planted in one gateway's day: in `truth`, and told to `on_planted` as it comes."""
+
+    def __init__(
+        self,
+        plan: GatewayPlan,
+        agenda: Agenda,
+        accounts: Mapping[str, Account],
+        on_planted: Callable[[PlantedFault], None] | None,
+    ) -> None:
+        self.truth: list[PlantedFault] = []
+        self._plan = plan
+        self._agenda = agenda
+        self._accounts = accounts
+        self._on_planted = on_planted
+
+    def planted(
+        self,
+        fault: Fault,
+        account: str,
+        entries: Iterable[Entry],
+        *,
+        at: int | None = None,
+        ends_at: int | None = None,
+        recovered: bool = False,
+    ) -> None:
+        """Record what a fault hides or changes, now or earlier, and have its units observed again."""
+        moment = self._agenda.now if at is None else at
+        known, steps = self._accounts[account], drifts(entries)
+        causes = self._causes(fault, known, steps, moment)
+        for kind, amounts in steps.items():
+            units = tuple(sorted(amounts))
+            self._add(
+                PlantedFault(
+                    kind=fault.kind,
+                    gateway=self._plan.name,
+                    account=account,
+                    unit_kind=kind,
+                    units=units,
+                    amounts=amounts,
+                    planted_at=to_datetime(moment),
+                    ends_at=None if ends_at is None else to_datetime(ends_at),
+                    must_flag=not recovered,
+                    cause=cause_of(fault, amounts[units[0]]),
+                    causes=causes,
+                    uncertainty={code: known.doubt.of(moment, Unit(kind, code), amounts[code]) for code in units},
+                    recovered=recovered,
+                )
+            )
+        moved = {Unit(kind, code) for kind, amounts in steps.items() for code in amounts}
+        known.repoll(moved)
+        if ends_at is not None:
+            known.repoll(moved, since=ends_at)
+
+    def benign(self, fault: Fault) -> None:
+        """Record a fault that must not be flagged."""
+        self._add(
+            PlantedFault(
+                kind=fault.kind,
+                gateway=self._plan.name,
+                account=fault.account,
+                unit_kind=None,
+                units=(),
+                planted_at=to_datetime(self._agenda.now),
+                must_flag=False,
+            )
+        )
+
+    def missed(self, fault: Fault) -> None:
+        """Record the fills of orders that ended while nobody could hear of it, now that somebody is back.
+
+        What REST tells to whoever asks now is recovered, unless nobody could know that there was a gap to ask about: a
+        silence is one from STALL_SECONDS on.
+        """
+        noticed = fault.kind is not FaultKind.SILENT_STALL or fault.lasts >= STALL_SECONDS
+        for account in self._accounts.values():
+            orders, account.missed = account.missed, []
+            if not account.is_present:
+                continue
+            told = [order for order in orders if noticed and self._is_told_over_rest(account, order)]
+            self._hidden(fault, account, [order for order in orders if order not in told], recovered=False)
+            self._hidden(fault, account, told, recovered=True)
+
+    def _hidden(self, fault: Fault, account: Account, orders: Iterable[Order], *, recovered: bool) -> None:
+        hidden = [fill for order in orders for fill in order.undisclosed()]
+        if hidden:
+            entries = [entry for _, of_fill in hidden for entry in of_fill]
+            at = min(fill.at for fill, _ in hidden)
+            self.planted(fault, account.name, entries, at=at, recovered=recovered)
+
+    def _is_told_over_rest(self, account: Account, order: Order) -> bool:
+        """Tell whether the order log has an order, or its status is told to whoever knows of it."""
+        rest = self._plan.rest
+        if rest is None or account.learnt is None:
+            return False
+        if rest.history and not rest.always_bad(HISTORY):
+            return True
+        if not order.told or rest.always_bad(f"{STATUS}{order.client_id}"):
+            return False
+        known = [each.learnt for each in self._accounts.values() if each.learnt is not None and each.is_present]
+        found = find(
+            known,
+            order.client_id,
+            now=self._agenda.now,
+            remembers=rest.remembers,
+            first_used=rest.foreign_status,
+        )
+        return found is not None and found.order is order
+
+    def _causes(
+        self, fault: Fault, known: Account, steps: Mapping[UnitKind, Mapping[str, Decimal]], at: int
+    ) -> tuple[str, ...]:
+        """Return the hypotheses that fit steps just made; none where another fault makes one step with them."""
+        rows = touched(fault, known.plan)
+        for other in self._plan.faults:
+            together = other is not fault and abs(other.after - fault.after) <= TOGETHER_SECONDS
+            if together and known.name in {other.account, other.to} and touched(other, known.plan) & rows:
+                return ()
+        return fitting(sight(known, steps, clues_of(fault), at))
+
+    def _add(self, planted: PlantedFault) -> None:
+        self.truth.append(planted)
+        if self._on_planted is not None:
+            self._on_planted(planted)

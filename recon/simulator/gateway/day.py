@@ -1,0 +1,335 @@
+"""A gateway's day as a state machine driven by simulated time, and its playing without sockets.
+
+`Gateway.advance` returns what is sent up to a time, and what happens to the connections; `connect` returns
+the snapshots of a new connection. While nobody is connected messages are dropped, and fills go on: a
+reconnect is the only resynchronisation (protocol 3). The same plan, start and calls give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from recon.errors import SimulationError
+from recon.exact import exact
+from recon.simulator.event_queue import Agenda
+from recon.simulator.fault import Fault, FaultKind, PlantedFault
+from recon.simulator.faults.inject_trading import plant
+from recon.simulator.faults.recording import Record
+from recon.simulator.gateway.account import Account
+from recon.simulator.gateway.order_log import Learnt
+from recon.simulator.gateway.outgoing import Control, ControlKind, Outgoing
+from recon.simulator.gateway.wire import Process
+from recon.simulator.plan import GatewayPlan
+from recon.simulator.rng import guid, stream
+from recon.simulator.ticks import from_datetime, ticks, to_datetime
+from recon.simulator.venue.ledger import Entry
+from recon.simulator.venue.trader import Trader
+from recon.simulator.venue.venue_books import VenueBooks
+
+_HEARTBEAT_SECONDS: Final = 1.0
+#: Ordinary trading resumes this long after everybody is back from an outage ...
+_REST_AFTER_OUTAGE_SECONDS: Final = 0.6
+#: ... but no longer than this, if nobody comes back.
+_MAX_REST_SECONDS: Final = 30.0
+#: Where contracts rest at the beginning, they do so from this long before it.
+_REST_BEFORE_DAY_SECONDS: Final = 1.0
+#: After the last order of the day every unit is told once more, this long after the end.
+_LAST_POLL_SECONDS: Final = 0.8
+
+#: What hides fills where no outage of ours does.
+_AWAY: Final = Fault(kind=FaultKind.MISSED_WHILE_AWAY, after=0.0)
+
+
+class Gateway:
+    """One gateway's day from `started_at`; planted faults go to `truth` and to `on_planted`."""
+
+    def __init__(
+        self,
+        plan: GatewayPlan,
+        started_at: datetime,
+        on_planted: Callable[[PlantedFault], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.starts_at = from_datetime(started_at)
+        self.ends_at = self.starts_at + ticks(plan.duration)
+        self.agenda = Agenda(self.starts_at - ticks(plan.warm_up))
+        self._dice = stream(plan.seed, plan.name, "gateway")
+        self._server = f"SIM-{plan.name.upper()}"
+        self.process = self._new_process()
+        self._out: list[Outgoing] = []
+        self._listeners = 0
+        self._connections = 0
+        self._failures = 0
+        self._shut = False
+        self._cuts = 0
+        self._timed_cuts = 0
+        self.muted = False
+        self._leaving = False
+        self._rest_from: int | None = None
+        self._rest_until = 0
+        self._outage = _AWAY
+        self.accounts: Mapping[str, Account] = {
+            each.account: Account(each, plan.seed, plan.name, self, None if plan.rest is None else Learnt())
+            for each in plan.accounts
+        }
+        self._record = Record(plan, self.agenda, self.accounts, on_planted)
+        self.truth = self._record.truth
+        with exact():
+            self._prepare()
+            self.agenda.run_until(self.starts_at)
+
+    @property
+    def accepting(self) -> bool:
+        """Tell whether clients are let in."""
+        return not (self._shut or self._cuts or self._timed_cuts)
+
+    def _prepare(self) -> None:
+        for account in self.accounts.values():
+            account.begin()
+            if self.plan.contracts_rest:
+                begins, ends = (
+                    self.starts_at - ticks(_REST_BEFORE_DAY_SECONDS),
+                    self.starts_at + ticks(self.plan.contracts_rest),
+                )
+                self.agenda.at(begins, partial(account.pause_contracts, ends))
+            seed = (self.plan.seed, self.plan.name)
+            Trader(
+                account.plan,
+                account.market,
+                self.agenda,
+                seed,
+                held_back=account.held_back,
+                ends_at=self.ends_at,
+            )
+            for after, script in account.plan.scripted:
+                self.agenda.at(self.starts_at + ticks(after), partial(account.market.place, script))
+            phase = ticks(self._dice.uniform(0, _HEARTBEAT_SECONDS))
+            self.agenda.at(self.starts_at + phase, partial(self._heartbeat, account))
+            if account.plan.appears_after:
+                self.agenda.at(self.starts_at + ticks(account.plan.appears_after), partial(self._appear, account))
+        for fault in self.plan.faults:
+            plant(self, fault, self.starts_at + ticks(fault.after))
+        self.agenda.at(self.ends_at, self._end)
+
+    def _new_process(self) -> Process:
+        return Process(guid(self._dice), self.agenda.now, self._server)
+
+    def _heartbeat(self, account: Account) -> None:
+        for _ in range(account.plan.habits.heartbeats if account.is_present else 0):
+            self.send(account.heartbeat(running=not self._leaving))
+        self.agenda.after(ticks(_HEARTBEAT_SECONDS), partial(self._heartbeat, account))
+
+    def _appear(self, account: Account) -> None:
+        """Tell those connected all of an account that is there from now on; what it did before is its opening."""
+        account.missed.clear()
+        for frame in account.snapshots(stream(self.plan.seed, self.plan.name, "appears", account.name), first=False):
+            self.send(frame)
+
+    def _end(self) -> None:
+        for account in self.accounts.values():
+            account.market.cancel_all()
+            self.agenda.after(ticks(_LAST_POLL_SECONDS), partial(account.observe, account.units(), again=True))
+
+    # What the accounts and the faults need of the gateway.
+
+    def send(self, payload: bytes) -> bool:
+        """Send to whoever is connected; tell whether anybody is."""
+        if not self._listeners or self.muted:
+            return False
+        self._out.append(Outgoing(to_datetime(self.agenda.now), payload))
+        return True
+
+    def quiet(self) -> bool:
+        """Tell whether ordinary trading is held back, around an outage."""
+        now = self.agenda.now
+        if self._rest_from is None or now < self._rest_from:
+            return False
+        if now >= self._rest_from + ticks(_MAX_REST_SECONDS):
+            return False
+        return now < self._rest_until or not self._listeners
+
+    def rest(self, begin: int) -> None:
+        """Hold ordinary trading back from a time on, until everybody is back."""
+        self._rest_from = begin
+        self._rest_until = begin + ticks(_MAX_REST_SECONDS)
+
+    def _rest_a_little(self) -> None:
+        if self._rest_from is not None:
+            self._rest_until = self.agenda.now + ticks(_REST_AFTER_OUTAGE_SECONDS)
+
+    def control(self, kind: ControlKind, reason: str) -> None:
+        """Do something to the connections."""
+        self._out.append(Outgoing(to_datetime(self.agenda.now), Control(kind, reason)))
+
+    def farewell(self) -> None:
+        """Say for every account that the process is going down."""
+        self._leaving = True
+        for account in self.accounts.values():
+            if account.is_present:
+                self.send(account.heartbeat(running=False))
+
+    def shut(self, fault: Fault, kind: ControlKind) -> None:
+        """End every connection and let nobody in until the fault is over."""
+        self._outage = fault
+        self._end_connections(kind, fault.kind.value)
+        self._shut = True
+        self.agenda.after(ticks(fault.lasts), self._reopen)
+
+    def _reopen(self) -> None:
+        self._shut = False
+        self._leaving = False
+        if self._outage.kind is FaultKind.RESTART:
+            self.process = self._new_process()
+        self._open(self._outage.kind.value)
+
+    def _end_connections(self, kind: ControlKind, reason: str) -> None:
+        self.control(kind, reason)
+        self._listeners = 0
+
+    def _open(self, reason: str) -> None:
+        if self.accepting:
+            self.control(ControlKind.OPEN, reason)
+
+    def mute(self, fault: Fault) -> None:
+        """Send nothing until the fault is over."""
+        self._outage = fault
+        self.control(ControlKind.STALL, fault.kind.value)
+        self.muted = True
+        self.agenda.after(ticks(fault.lasts), self._unmute)
+
+    def _unmute(self) -> None:
+        self.muted = False
+        self.control(ControlKind.RESUME, self._outage.kind.value)
+        for account in self.accounts.values():
+            account.observe(account.units(), again=True)
+        if self._listeners:
+            self._rest_a_little()
+            self._settle_missed()
+
+    def planted(
+        self,
+        fault: Fault,
+        account: str,
+        entries: Iterable[Entry],
+        *,
+        at: int | None = None,
+        ends_at: int | None = None,
+    ) -> None:
+        """Record what a fault hides or changes, now or earlier, and have its units observed again."""
+        self._record.planted(fault, account, entries, at=at, ends_at=ends_at)
+
+    def benign(self, fault: Fault) -> None:
+        """Record a fault that must not be flagged."""
+        self._record.benign(fault)
+
+    def _settle_missed(self) -> None:
+        self._record.missed(self._outage)
+        self._outage = _AWAY
+
+    # What drives the gateway.
+
+    def advance(self, to: datetime) -> list[Outgoing]:
+        """Live up to a simulated time and return what was sent and done."""
+        with exact():
+            self.agenda.run_until(from_datetime(to))
+        sent, self._out = self._out, []
+        return sent
+
+    def connect(self) -> list[bytes]:
+        """Let a client in at the time of the last advance; return its snapshots, [] if nobody is let in."""
+        if not self.accepting or self.muted:
+            return []
+        with exact():
+            first = self._connections == 0
+            if first:  # what happened before anybody listened is part of the opening
+                for account in self.accounts.values():
+                    account.missed.clear()
+            self._connections += 1
+            self._listeners += 1
+            self._rest_a_little()
+            dice = stream(self.plan.seed, self.plan.name, "connection", str(self._connections))
+            accounts = list(self.accounts.values())
+            dice.shuffle(accounts)
+            frames = [frame for each in accounts for frame in each.snapshots(dice, first=first)]
+            if self._listeners == 1:
+                self._settle_missed()
+        return frames
+
+    def disconnect(self) -> None:
+        """Let a client go that left by itself."""
+        self._listeners = max(0, self._listeners - 1)
+
+    def cut(self, lasting: float | None = None, *, kind: ControlKind = ControlKind.DROP) -> None:
+        """End every connection now and let nobody in for some seconds, or (None) until `reopen`.
+
+        What is missed meanwhile is `missed_while_away`. Cuts and outages may overlap: nobody is let in before the last
+        of them is over. The control action is in what the next advance returns, as with all that follow.
+        """
+        self._end_connections(kind, "cut")
+        if lasting is None:
+            self._cuts += 1
+        else:
+            self._timed_cuts += 1
+            self.agenda.after(ticks(lasting), self._lapse)
+
+    def _lapse(self) -> None:
+        self._timed_cuts -= 1
+        self._open("cut")
+
+    def reopen(self) -> None:
+        """Take back one `cut` without an end. Raises SimulationError where there is none."""
+        if not self._cuts:
+            raise SimulationError(f"The gateway {self.plan.name} is not cut; there is nothing to reopen.")
+        self._cuts -= 1
+        self._open("cut")
+
+    def fail_over(self) -> None:
+        """Let another process speak from now on: it knows what the first one knew; connections end, and may return."""
+        self._failures += 1
+        dice = stream(self.plan.seed, self.plan.name, "fail over", str(self._failures))
+        self._server = f"SIM-{self.plan.name.upper()}-{self._failures + 1}"
+        self.process = Process(guid(dice), self.agenda.now, self._server)
+        self._leaving = False
+        self._leaving = False
+        self._end_connections(ControlKind.DROP, "fail over")
+
+    def books(self) -> Mapping[str, VenueBooks]:
+        """Return the venue's own books of each account, at the time of the last advance."""
+        return {name: account.books() for name, account in self.accounts.items()}
+
+    def next_at(self) -> datetime | None:
+        """Return when something is to happen next."""
+        due = self.agenda.next_at()
+        return None if due is None else to_datetime(due) + timedelta(microseconds=1)
+
+
+def play(
+    plan: GatewayPlan, started_at: datetime, *, until: datetime, reconnect_after: float = 0.5
+) -> Iterator[Outgoing]:
+    """Play a day to one client that reconnects (seconds) after every loss."""
+    gateway = Gateway(plan, started_at)
+    yield from play_gateway(gateway, started_at, until=until, reconnect_after=reconnect_after)
+
+
+def play_gateway(
+    gateway: Gateway, started_at: datetime, *, until: datetime, reconnect_after: float = 0.5
+) -> Iterator[Outgoing]:
+    """Play a gateway that the caller keeps, so that its truth can be read."""
+    now, back_at = started_at, started_at
+    connected = False
+    while now < until:
+        if not connected and now >= back_at and gateway.accepting and not gateway.muted:
+            connected = True
+            yield Outgoing(now, Control(ControlKind.CONNECTED))
+            for frame in gateway.connect():
+                yield Outgoing(now, frame)
+        due = gateway.next_at() or until
+        now = min(max(due, now), until)
+        for outgoing in gateway.advance(now):
+            yield outgoing
+            if isinstance(outgoing.payload, Control) and outgoing.payload.ends_connections:
+                connected = False
+                back_at = outgoing.at + timedelta(seconds=reconnect_after)

@@ -1,0 +1,81 @@
+"""What a gateway has learnt of one account's orders, and when: what REST answers from. Pure.
+
+It is never the venue's truth: a report that was lost on its way to the gateway is not in it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from recon.simulator.ticks import ticks
+from recon.simulator.venue.orders import Order, Report
+
+#: So many changes, and so many orders' last reports, are kept per account; older ones are forgotten.
+MAX_CHANGES: Final = 200_000
+MAX_ORDERS: Final = 50_000
+
+
+class Learning(NamedTuple):
+    """A report, and when (ticks) the gateway learnt it."""
+
+    at: int
+    report: Report
+
+
+class Learnt:
+    """Every change of orders, as learnt, and the last report by client id."""
+
+    def __init__(self) -> None:
+        self._changes: deque[Learning] = deque(maxlen=MAX_CHANGES)
+        self._last: dict[str, Learning] = {}
+
+    def note(self, at: int, report: Report) -> None:
+        """Take a report that has arrived; one that is older than what is known changes the log alone."""
+        self._changes.append(Learning(at, report))
+        name = report.order.client_id
+        known = self._last.get(name)
+        if known is not None and not _supersedes(report, known.report):
+            return
+        self._last.pop(name, None)
+        self._last[name] = Learning(at, report)
+        if len(self._last) > MAX_ORDERS:
+            del self._last[next(iter(self._last))]
+
+    def forget(self, order: Order) -> None:
+        """Never mention an order again; what the log has of it stays there."""
+        known = self._last.get(order.client_id)
+        if known is not None and known.report.order is order:
+            del self._last[order.client_id]
+
+    def last(self, client_id: str) -> Learning | None:
+        """Return the last report of the order that used an id last."""
+        return self._last.get(client_id)
+
+    def between(self, first: int, last: int) -> Iterator[Learning]:
+        """Yield the changes learnt from one time to another, both included, in ticks."""
+        return (each for each in self._changes if first <= each.at <= last)
+
+
+def _supersedes(report: Report, known: Report) -> bool:
+    if report.order is known.order:
+        return len(report.history) > len(known.history)
+    return report.history[0][1] > known.history[0][1]
+
+
+def find(
+    accounts: Iterable[Learnt], client_id: str, *, now: int, remembers: float | None, first_used: bool
+) -> Report | None:
+    """Return the last report under an id, None where it is unknown or ended more than `remembers` seconds ago.
+
+    Where several accounts used the id, that of the account that changed it last, or (`first_used`) first.
+    """
+    found = [each for account in accounts if (each := account.last(client_id)) is not None]
+    if remembers is not None:
+        horizon = now - ticks(remembers)
+        found = [each for each in found if each.at >= horizon or not each.report.is_final]
+    if not found:
+        return None
+    choose = min if first_used else max
+    return choose(found, key=lambda each: each.at).report

@@ -1,0 +1,247 @@
+"""Frames as the EMS sends them (protocol 3 to 10): UTF-8 JSON, one object a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from recon.exact import ZERO, divide, plain, scale
+from recon.simulator.habits import Empty, Habits, Numbers
+from recon.simulator.instruments import Asset, Instrument, Kind, Side
+from recon.simulator.ticks import text
+from recon.simulator.venue.ledger import quantised
+from recon.simulator.venue.orders import Report
+
+Row = dict[str, object]
+
+_encode: Final = msgspec.json.Encoder().encode
+#: Digits of `avg_entry_price`: fine enough that what closing realises does not depend on them.
+_ENTRY_PRICE_DIGITS: Final = 16
+_LEVERAGE: Final = Decimal(10)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The server process that speaks."""
+
+    guid: str
+    started_at: int
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """A position as captured for a message; `quantity` is never negative."""
+
+    instrument: Instrument
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+
+
+def liquidation_price(held: PositionRow) -> Decimal:
+    """Return the price at which the margin of a position is gone, in whole steps; 0 when flat."""
+    margin = divide(held.entry_price, _LEVERAGE)
+    return quantised(held.entry_price - margin * held.side.sign, held.instrument.price_step)
+
+
+def number(value: Decimal, digits: int, numbers: Numbers) -> msgspec.Raw:
+    """Print a number with at least these digits after the point, or as the nearest double.
+
+    This is the one place where a quantity becomes a float, because that is what such gateways do to it.
+    """
+    if numbers is Numbers.DOUBLE:
+        return msgspec.Raw(repr(float(value)).encode())
+    short = digits - scale(value)
+    if short <= 0:
+        return msgspec.Raw(plain(value).encode())
+    written = plain(value)
+    return msgspec.Raw((written + ("" if "." in written else ".") + "0" * short).encode())
+
+
+class Writer:
+    """Renders one account's messages by its habits."""
+
+    def __init__(self, account: str, habits: Habits) -> None:
+        self._account = account
+        self._habits = habits
+
+    def _number(self, value: Decimal, digits: int) -> msgspec.Raw:
+        return number(value, digits, self._habits.numbers)
+
+    def _message(self, kind: str, row: Row) -> bytes:
+        return _encode({"type": kind, "exchange_id": self._account, **row})
+
+    def snapshot(self, kind: str, rows: Iterable[Row]) -> bytes | None:
+        """Render a snapshot; None where the habit is to send nothing for nothing."""
+        data = list(rows)
+        empty = self._habits.empty
+        if data or empty is Empty.LIST:
+            return self._message(kind, {"data": data})
+        if empty is Empty.UNSENT:
+            return None
+        return self._message(kind, {"data": None} if empty is Empty.NULL else {})
+
+    def update(self, kind: str, row: Row) -> bytes:
+        """Render a flat update."""
+        return self._message(kind, row)
+
+    def server_info(self, process: Process, at: int, *, running: bool = True) -> bytes:
+        """Render a heartbeat."""
+        return _encode(
+            {
+                "type": "SERVER_INFO",
+                "time": text(at),
+                "instance_guid": process.guid,
+                "exchange_id": self._account,
+                "server_version": "1.4077",
+                "server_name": process.server,
+                "dns_name": f"{process.server.lower()}.example",
+                "is_running": running,
+                "time_server_start": text(process.started_at),
+            }
+        )
+
+    def symbol_row(self, each: Instrument) -> Row:
+        """Render a row of SYMBOLS_SNAPSHOT; the precisions are step sizes."""
+        return {
+            "symbol_id_coinapi": each.coinapi,
+            "symbol_id_exchange": each.symbol,
+            "asset_id_base_exchange": each.base,
+            "asset_id_quote_exchange": each.quote,
+            "asset_id_base_coinapi": each.base_coinapi,
+            "asset_id_quote_coinapi": each.quote_coinapi,
+            "price_precision": self._number(each.price_step, 9),
+            "size_precision": self._number(each.size_step, 9),
+        }
+
+    def balance_row(self, asset: Asset, balance: Decimal, locked: Decimal, by: str = "EXCHANGE") -> Row:
+        """Render a balance row; the habit may leave `balance` out of one asset's."""
+        row: Row = {"id": asset.code} if self._habits.row_ids else {}
+        row["asset_id_exchange"] = asset.code
+        row["asset_id_coinapi"] = asset.coinapi
+        if asset.code != self._habits.row_without_balance:
+            row["balance"] = self._number(balance, asset.scale)
+        row["available"] = self._number(balance - locked, asset.scale)
+        row["locked"] = self._number(locked, asset.scale)
+        row["traded"] = self._number(ZERO, asset.scale)
+        row["last_updated_by"] = by
+        row["rate_usd"] = None if asset.rate_usd is None else self._number(asset.rate_usd, 2)
+        return row
+
+    def position_row(self, held: PositionRow, mark: Decimal) -> Row:
+        """Render a position row; profit is marked at the last price."""
+        each = held.instrument
+        entry = held.entry_price
+        if scale(entry) > _ENTRY_PRICE_DIGITS:
+            entry = quantised(entry, Decimal(1).scaleb(-_ENTRY_PRICE_DIGITS)).normalize()
+        row: Row = {"id": each.symbol} if self._habits.row_ids else {}
+        row |= {
+            "symbol_id_exchange": each.symbol,
+            "symbol_id_coinapi": each.coinapi,
+            "avg_entry_price": self._number(entry, scale(each.price_step)),
+            "quantity": self._number(held.quantity, scale(each.size_step)),
+            "side": held.side.value,
+            self._habits.pnl_spelling: self._number(_unrealised(held, mark), 8),
+            "leverage": self._number(_LEVERAGE, 1),
+            "cross_margin": True,
+            "liquidation_price": self._number(liquidation_price(held) if self._habits.liquidation_prices else ZERO, 1),
+        }
+        return row
+
+    def report_row(self, report: Report, *, priced: bool = True) -> Row:
+        """Render an execution report; not `priced`: as it is before the average price is known."""
+        order, each = report.order, report.order.instrument
+        size = scale(each.size_step)
+        prices = scale(each.price_step)
+        row: Row = {"id": order.client_id} if self._habits.row_ids else {}
+        row |= {
+            "client_order_id_format_exchange": order.client_id_exchange,
+            "exchange_order_id": report.exchange_order_id,
+            "amount_open": self._number(max(order.amount - report.filled, ZERO), size),
+            "amount_filled": self._number(report.filled, size),
+            "status": report.status.value,
+            "status_history": [(status.value, text(at)) for status, at in report.history],
+            "error_message": report.error,
+            "fills": self._fills(report, size, prices) if priced and self._habits.fills_listed else [],
+            "exchange_id": self._account,
+            "client_order_id": order.client_id,
+            "symbol_id_exchange": each.symbol,
+            "symbol_id_coinapi": each.coinapi,
+            "amount_order": self._number(order.amount, size),
+            "price": self._number(order.price, prices),
+            "avg_px": self._number(self._average(report), prices),
+            "side": order.side.value,
+            "order_type": "LIMIT",
+            "time_in_force": order.time_in_force,
+            "expire_time": None,
+            "exec_inst": order.exec_inst,
+        }
+        if not priced:
+            self._unprice(row)
+        return row
+
+    def _fills(self, report: Report, size: int, prices: int) -> list[Row]:
+        return [
+            {
+                "time": text(fill.at),
+                "price": self._number(fill.price, prices),
+                "amount": self._number(fill.amount, size),
+            }
+            for fill in report.fills
+        ]
+
+    def _average(self, report: Report) -> Decimal:
+        if not report.filled:
+            return ZERO
+        average = divide(report.cash, report.filled).normalize()
+        digits = self._habits.average_price_digits
+        return average if scale(average) <= digits else quantised(average, Decimal(1).scaleb(-digits))
+
+    def _unprice(self, row: Row) -> None:
+        habit = self._habits.average_price.value
+        if habit == "absent_first":
+            del row["avg_px"]
+        else:
+            row["avg_px"] = 0 if habit == "zero_first" else None
+
+
+def reject(reason: str, message: str, rejected: str, exchange_id: str | None = None) -> bytes:
+    """Render MESSAGE_REJECT."""
+    row: Row = {"type": "MESSAGE_REJECT", "reject_reason": reason}
+    if exchange_id is not None:
+        row["exchange_id"] = exchange_id
+    return _encode(row | {"message": message, "rejected_message": rejected})
+
+
+def answer(request: str, accounts: Mapping[str, object]) -> bytes:
+    """Refuse a client's request: this gateway plays a planned day and takes no orders."""
+    try:
+        message: object = msgspec.json.decode(request)
+    except msgspec.DecodeError:
+        return reject("JSON_ERROR", "The message is not JSON.", request)
+    kind = message.get("type") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or not isinstance(kind, str) or not kind.startswith("ORDER_"):
+        return reject("INVALID_TYPE", "The message has no known type.", request)
+    account = message.get("exchange_id")
+    if not isinstance(account, str) or account not in accounts:
+        return reject("OTHER", f"No such exchange here: {account!r}.", request)
+    if kind == "ORDER_CANCEL_SINGLE_REQUEST":
+        wanted = message.get("client_order_id") or message.get("exchange_order_id")
+        return reject("ORDER_ID_NOT_FOUND", f"Order with ID: {wanted} not found", request, account)
+    return reject("METHOD_NOT_SUPPORTED", "The simulator plays a planned day and takes no orders.", request, account)
+
+
+def _unrealised(held: PositionRow, mark: Decimal) -> Decimal:
+    each, sign = held.instrument, held.side.sign
+    if not held.quantity or not held.entry_price:
+        return ZERO
+    if each.kind is Kind.LINEAR:
+        gain = (mark - held.entry_price) * held.quantity
+    else:
+        gain = divide(held.quantity, held.entry_price) - divide(held.quantity, mark)
+    return quantised(gain * each.multiplier * sign, Decimal("0.00000001"))

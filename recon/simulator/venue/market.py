@@ -1,0 +1,261 @@
+"""The venue's side of one account: orders live by their scripts, fills are booked, prices move."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from recon.exact import ONE, ZERO, divide
+from recon.simulator.event_queue import Agenda
+from recon.simulator.instruments import Instrument, Side
+from recon.simulator.plan import AccountPlan
+from recon.simulator.rng import Dice, code, guid
+from recon.simulator.ticks import TICKS_PER_SECOND, ticks
+from recon.simulator.venue.fees import Cashier, has_rested, known_liquidity
+from recon.simulator.venue.flow import Script, Step
+from recon.simulator.venue.ledger import Entry, Ledger, Unit
+from recon.simulator.venue.orders import Fill, Order, Report, Status
+from recon.simulator.venue.venue_books import VenueOrder
+
+#: A step held back while trading rests is tried again after this long, in seconds.
+_REST_SECONDS: Final = 0.25
+#: From the request to cancel at the end of the day to the cancel, in seconds.
+_CANCEL_SECONDS: Final = 0.05
+#: So many orders that ended are remembered for whoever looks at the venue's books.
+MAX_ENDED: Final = 100_000
+_LEAST_DIGITS: Final = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of an order, done: the report of it, and what it changed in the books.
+
+    `entries` are what its fill moved, the venue's habitual fee included; `fees` what a fault took on top;
+    `contradicts` by how much the report is wrong, or beyond the order.
+    """
+
+    script: Script
+    step: Step
+    report: Report
+    entries: tuple[Entry, ...] = ()
+    fees: tuple[Entry, ...] = ()
+    contradicts: tuple[Entry, ...] = ()
+
+
+@dataclass(slots=True)
+class _Life:
+    """An order on its way through its script."""
+
+    order: Order
+    script: Script
+    index: int = 0
+    #: Whether it crosses although it rested.
+    crosses: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.index >= len(self.script.steps)
+
+
+class Market:
+    """Where one account trades; `held_back` tells whether a symbol rests, `told` hears of changes.
+
+    `chance` decides what is not in the scripts; `day` is when the day begins, in ticks.
+    """
+
+    def __init__(
+        self,
+        plan: AccountPlan,
+        agenda: Agenda,
+        ids: Dice,
+        chance: Dice,
+        *,
+        day: int,
+        held_back: Callable[[str], bool],
+        told: Callable[[Change], None],
+    ) -> None:
+        habits = plan.habits
+        self._account = plan.account
+        self._cycle = habits.reused_client_ids
+        self._agenda = agenda
+        self._ids = ids
+        self._chance = chance
+        self._day = day
+        self._crossing = 0.0 if plan.fees is None else plan.fees.crossing
+        self._cashier = None if plan.fees is None else Cashier(plan.fees, plan.assets)
+        self._held_back = held_back
+        self._told = told
+        self._placed = 0
+        self._lives: dict[Order, _Life] = {}
+        self._ended: deque[VenueOrder] = deque(maxlen=MAX_ENDED)
+        self._digit_ids = habits.digit_order_ids
+        self.instruments = {each.symbol: each for each in plan.instruments}
+        #: Last price of each symbol.
+        self.marks = {each.symbol: each.price for each in plan.instruments}
+        #: What is locked for other reasons than orders, per balance row.
+        self.holds: dict[str, Decimal] = {}
+        self.ledger = Ledger(
+            plan.assets,
+            plan.instruments,
+            plan.balances,
+            plan.positions,
+            cash_quantum=habits.cash_quantum,
+            cash_truncated=habits.cash_truncated,
+        )
+
+    def place(self, script: Script) -> None:
+        """Take an order and begin its life."""
+        order = Order(
+            account=self._account,
+            client_id=self._client_id(),
+            client_id_exchange=str(self._ids.randrange(10**7, 10**10)),
+            exchange_id=_exchange_id(self._ids, digits=self._digit_ids),
+            instrument=self.instruments[script.symbol],
+            side=script.side,
+            price=script.price,
+            amount=script.amount,
+            time_in_force=script.time_in_force,
+            exec_inst=script.exec_inst,
+            effect=script.effect,
+        )
+        crosses = self._crossing > 0 and self._chance.random() < self._crossing
+        life = self._lives[order] = _Life(order, script, crosses=crosses)
+        self._agenda.after(script.steps[0].pause, partial(self._step, life))
+
+    def cancel_all(self, symbol: str | None = None) -> None:
+        """End the day, or a symbol's: what the scripts still hold is void, and every open order is cancelled."""
+        for life in [each for each in self._lives.values() if symbol in {None, each.script.symbol}]:
+            life.index = len(life.script.steps)
+            if life.order.status in {Status.NEW, Status.PARTIALLY_FILLED}:
+                self._move(life, Step(status=Status.PENDING_CANCEL))
+            self._agenda.after(ticks(_CANCEL_SECONDS), partial(self._cancel, life))
+
+    def orders(self) -> Iterator[VenueOrder]:
+        """Yield every order that the venue has, those that ended first."""
+        yield from self._ended
+        for order in self._lives:
+            if order.status is not None:
+                yield VenueOrder.of(order, order.status)
+
+    def locked(self, asset: str) -> Decimal:
+        """Return what the open spot orders, and holds, keep of a balance row."""
+        held = self.holds.get(asset, ZERO)
+        for order in self._lives:
+            each = order.instrument
+            if not each.is_contract and asset == (each.quote_row if order.side is Side.BUY else each.base_row):
+                held += order.open_amount * (order.price if order.side is Side.BUY else ONE)
+        return held
+
+    def closable(self, symbol: str, side: Side) -> Decimal:
+        """Return what of a leg no open order is about to close (hedge mode)."""
+        closing = (
+            order.open_amount
+            for order in self._lives
+            if order.instrument.symbol == symbol and order.side is side.opposite
+        )
+        return self.ledger.legs[symbol, side].quantity - sum(closing, ZERO)
+
+    def _client_id(self) -> str:
+        if self._cycle is None:
+            return guid(self._ids)
+        taken = {order.client_id for order in self._lives}
+        while True:
+            self._placed += 1
+            drawn = str((self._placed - 1) % max(self._cycle, len(taken) + 1) + 1)
+            if drawn not in taken:
+                return drawn
+
+    def _step(self, life: _Life) -> None:
+        if life.is_over:
+            return
+        if life.script.fault is None and self._held_back(life.script.symbol):
+            self._agenda.after(ticks(_REST_SECONDS), partial(self._step, life))
+            return
+        step = life.script.steps[life.index]
+        life.index += 1
+        self._move(life, step)
+        if not life.is_over:
+            self._agenda.after(life.script.steps[life.index].pause, partial(self._step, life))
+
+    def _cancel(self, life: _Life) -> None:
+        if life.order.status in {Status.RECEIVED, Status.ROUTING}:
+            life.order.error = "The day is over"
+            self._move(life, Step(status=Status.REJECTED))
+        elif life.order.status in {Status.ROUTED, Status.PENDING_CANCEL}:
+            self._move(life, Step(status=Status.CANCELED))
+        else:  # it had not even been received
+            self._lives.pop(life.order, None)
+
+    def _move(self, life: _Life, step: Step) -> None:
+        order, script = life.order, life.script
+        if step.status is Status.REJECTED and script.error is not None:
+            order.error = script.error
+        order.move(step.status, self._agenda.now)
+        entries: tuple[Entry, ...] = ()
+        if step.amount is not None and step.price is not None:
+            entries = self._fill(life, step, step.amount, step.price)
+        fees = () if step.fee is None else (self.ledger.move(*step.fee),)
+        if order.is_final:
+            del self._lives[order]
+            self._ended.append(VenueOrder.of(order, step.status))
+        report, contradicts = _as_told(order.report(), step)
+        self._told(Change(script, step, report, entries, fees, contradicts))
+
+    def _fill(self, life: _Life, step: Step, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
+        """Book a step's fill, or its two equal halves, at this very moment; return all entries."""
+        order = life.order
+        self.marks[life.script.symbol] = price
+        parts = (amount,) if not step.twins else (divide(amount, Decimal(2)),) * 2
+        entries: list[Entry] = []
+        for part in parts:
+            moved = (
+                *self.ledger.fill(order.instrument, order.side, part, price, order.effect),
+                *self.charge(order.instrument, order.side, part, price, taking=self._takes(life)),
+            )
+            order.fill(Fill(self._agenda.now, price, part), moved, beyond=step.beyond)
+            entries += moved
+        return tuple(entries)
+
+    def _takes(self, life: _Life) -> bool:
+        told = known_liquidity(life.order)
+        return told if told is not None else life.crosses or not has_rested(life.order)
+
+    def charge(
+        self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, *, taking: bool
+    ) -> tuple[Entry, ...]:
+        """Take the venue's fee of a fill; nothing where it has none."""
+        if self._cashier is None:
+            return ()
+        second = (self._agenda.now - self._day) / TICKS_PER_SECOND
+        row, fee = self._cashier.fee(instrument, side, amount, price, taking=taking, second=second)
+        return (self.ledger.move(row, -fee),) if fee else ()
+
+
+def _as_told(report: Report, step: Step) -> tuple[Report, tuple[Entry, ...]]:
+    """Return the report as the step lets it be told, and by how much it contradicts itself or its past."""
+    order = report.order
+    each, sign = order.instrument, order.side.sign
+    filled = Unit("contract", each.symbol) if each.is_contract else Unit("asset", each.base_row)
+    if step.beyond:
+        return report, (Entry(filled, (report.filled - order.amount) * sign),)
+    if step.takes_back:
+        *kept, last = report.fills
+        less = replace(
+            report, fills=tuple(kept), filled=report.filled - last.amount, cash=report.cash - last.amount * last.price
+        )
+        return less, (Entry(filled, -last.amount * sign),)
+    if step.misprices:
+        off = report.cash * step.misprices
+        return replace(report, cash=report.cash + off), (Entry(Unit("asset", each.quote_row), off * sign),)
+    return report, ()
+
+
+def _exchange_id(dice: Dice, *, digits: bool) -> str:
+    written = code(dice, 17)
+    if digits:  # sixteen of them, none of which a double would lose
+        return str(_LEAST_DIGITS + int(written, 36) % _LEAST_DIGITS)
+    return f"O{written[:5]}-{written[5:10]}-{written[10:]}"

@@ -1,0 +1,27 @@
+"""Plays and scores days, in two processes at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Final
+
+from tests.faults.days import Day
+from tests.faults.play import played
+from tests.faults.scorer import Score, score
+
+PROCESSES: Final = 2
+
+
+def scored(day: Day) -> tuple[Day, Score]:
+    rows = played(day)
+    return day, score(rows.planted, rows.steps, rows.explained, accounts=rows.accounts, clean=day.programme is None)
+
+
+def all_scored(days: Sequence[Day], processes: int = PROCESSES) -> Iterator[tuple[Day, Score]]:
+    """Yield every day with its score, in the order given."""
+    if processes == 1:
+        yield from map(scored, days)
+        return
+    with ProcessPoolExecutor(max_workers=min(processes, PROCESSES)) as pool:
+        yield from pool.map(scored, days)

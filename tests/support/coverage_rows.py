@@ -1,0 +1,172 @@
+"""A log of one event a second, and books in which accounts are lost and found: what the views of coverage show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy import insert
+
+from recon.db.engine import create_engine
+from recon.ledger.backfills import CatchUp, CatchUpState, History, Missing
+from recon.ledger.coverage import Account, Interval, State
+from recon.ledger.ledger import Book, Changes, Clock
+from recon.ledger.rules import AccountRules, Rules
+from recon.ledger.timeline import Timeline
+from recon.ledger.units import Held, Unit, UnitKind
+from recon.log.events import NewEvent, microseconds
+from recon.projection.step import current_edition
+from recon.projection.store import comparison_schema, ledger
+from tests.support.database_days import write_events
+
+NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Story:
+    """One gateway's log of `seconds` events, event n at n seconds, and the books that are written beside it."""
+
+    def __init__(self, service_url: str, gateway: str = "eu", *, seconds: int = 100, ends_at: datetime | None = None):
+        self.gateway, self.seconds, self._url = gateway, seconds, service_url
+        self.ends_at = (ends_at or datetime.now(UTC)).replace(microsecond=0)
+        events = [NewEvent("tick", b"{}", self.at(seq)) for seq in range(1, seconds + 1)]
+        write_events(service_url, gateway, events)
+
+    def at(self, seq: int) -> datetime:
+        """Return the log time of an event."""
+        return self.ends_at - timedelta(seconds=self.seconds - seq)
+
+    def us(self, seq: int) -> int:
+        """Return the log time of an event in microseconds."""
+        return microseconds(self.at(seq))
+
+    def account(
+        self,
+        name: str,
+        state: State = "covered",
+        reason: str | None = None,
+        *,
+        lag_us: int | None = None,
+        missing: str = "",
+    ) -> Account:
+        """Return an account; `missing`: orders that are not accounted for."""
+        unaccounted = {order: Missing(order, 1) for order in missing.split()}
+        last_us = self.us(self.seconds)
+        return Account(
+            name, self.us(1), last_alive_us=last_us, lag_us=lag_us, unaccounted=unaccounted, state=state, reason=reason
+        )
+
+    def stretches(self, account: str, *told: tuple[int, State, str | None]) -> list[Interval]:
+        """Return stretches of coverage that each end where the next begins."""
+        ends: list[int | None] = [*(seq for seq, _, _ in told[1:]), None]
+        return [
+            Interval(account, seq, end, self.us(seq), None if end is None else self.us(end), state, reason)
+            for (seq, state, reason), end in zip(told, ends, strict=True)
+        ]
+
+    def caught_up(
+        self,
+        account: str,
+        from_seq: int,
+        until_seq: int | None = None,
+        ended_seq: int | None = None,
+        *,
+        state: CatchUpState = "whole",
+        history: History = "read",
+        reason: str = "disconnected",
+        questions: Sequence[str] = (),
+    ) -> CatchUp:
+        """Return what became of a gap, last alive one event before it."""
+        return CatchUp(
+            account,
+            from_seq,
+            self.us(from_seq - 1),
+            reason,
+            until_seq=until_seq,
+            until_us=None if until_seq is None else self.us(until_seq),
+            state=state,
+            history=history,
+            open=tuple(questions),
+            requests=3,
+            ended_seq=ended_seq,
+        )
+
+    def write(self, changes: Changes, venue_accounts: Mapping[str, str] = NO_NAMES) -> None:
+        """Write books as a batch would leave them, under rules that name accounts of the venue."""
+        rules = Rules(accounts={name: AccountRules(venue_account=venue) for name, venue in venue_accounts.items()})
+        book = Book(self.gateway, Clock(), rules)
+        with create_engine(self._url, "tests", pooled=False).begin() as connection:
+            ledger.save(connection, book, current_edition(connection, self.gateway), changes)
+
+    def hold(
+        self,
+        account: str,
+        code: str,
+        amount: str | None,
+        *,
+        kind: UnitKind = "asset",
+        coinapi: str | None = None,
+        reported: str | None = None,
+        judgement: str = "agreed",
+        seen: int = 100,
+        rate_usd: str | None = None,
+    ) -> None:
+        """Write a unit with its opening, and what was last reported of it, by default the same."""
+        held = None if amount is None else Decimal(amount)
+        unit = Unit(
+            account, kind, code, coinapi, opening=held, rate_usd=None if rate_usd is None else Decimal(rate_usd)
+        )
+        changes = Changes(units={unit.key: Held(unit, Timeline())})
+        self.write(changes)
+        with create_engine(self._url, "tests", pooled=False).begin() as connection:
+            connection.execute(
+                insert(comparison_schema.comparisons).values(
+                    gateway=self.gateway,
+                    edition=current_edition(connection, self.gateway),
+                    account=account,
+                    unit_kind=kind,
+                    unit=code,
+                    judgement=judgement,
+                    reported=held if reported is None else Decimal(reported),
+                    inferred=False,
+                    observed_at=self.at(seen),
+                    cut_seq=seen,
+                    cut_entry=0,
+                    cut_fills=0,
+                    cut_explained=0,
+                    data=b"",
+                )
+            )
+
+    def broken(self, break_id: str, account: str, after_seq: int, until_seq: int) -> None:
+        """Write an open break that arose between two log positions."""
+        with create_engine(self._url, "tests", pooled=False).begin() as connection:
+            connection.execute(
+                insert(comparison_schema.breaks).values(
+                    gateway=self.gateway,
+                    edition=current_edition(connection, self.gateway),
+                    id=break_id,
+                    case_id=break_id,
+                    account=account,
+                    unit_kind="asset",
+                    unit="BTC",
+                    cause="unexplained",
+                    certainty="exact",
+                    state="open",
+                    amount=Decimal(1),
+                    candidates=["1"],
+                    opened_at=self.at(until_seq),
+                    after_seq=after_seq,
+                    until_seq=until_seq,
+                    occurrences=1,
+                    owns_residual=True,
+                    rules_version=1,
+                    note="",
+                    origin_at=self.at(until_seq),
+                    evidence=[],
+                    tried=[],
+                    explained_amount=0,
+                )
+            )

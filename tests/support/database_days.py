@@ -1,0 +1,71 @@
+"""A simulated day in a real database: appended to the log as the recorder would, and folded as the projector does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from uuid import uuid4
+
+from recon.db.engine import create_engine
+from recon.db.raw import driver_connection
+from recon.log import append as appending
+from recon.log.events import NewEvent
+from recon.projection.step import step
+from recon.simulator.gateway.day import Gateway
+from recon.simulator.plan import Plan
+from tests.support.replay import new_events, without_rest
+
+#: Frames that arrive within this are appended in one batch, in microseconds.
+BATCH_US = 50_000
+#: Seconds of quiet after the day, in which everything is decided.
+QUIET = 15.0
+
+
+def write_day(service_url: str, plan: Plan, *, ends_at: datetime | None = None) -> list[Gateway]:
+    """Append and fold a plan whose last event is about now (or at `ends_at`); return its gateways."""
+    end = ends_at or datetime.now(UTC)
+    start = end - timedelta(seconds=plan.duration + QUIET)
+    plan, gateways = without_rest(plan), []
+    for gateway_plan in plan.gateways:
+        gateway = Gateway(gateway_plan, start)
+        write_events(service_url, gateway_plan.name, new_events(plan, gateway, until=end, start=start))
+        fold(service_url, gateway_plan.name)
+        gateways.append(gateway)
+    return gateways
+
+
+def write_events(service_url: str, gateway: str, events: Iterable[NewEvent]) -> None:
+    """Append events; log time is when each came in."""
+    writer = uuid4()
+    engine = create_engine(service_url, "tests", pooled=False)
+    with engine.begin() as connection:
+        for number, batch in enumerate(_batched(events), start=1):
+            appending.append(
+                driver_connection(connection),
+                gateway=gateway,
+                writer=writer,
+                batch=number,
+                now=batch[-1].received_at,
+                events=batch,
+            )
+
+
+def fold(service_url: str, gateway: str) -> None:
+    """Fold a gateway's log to its end."""
+    engine = create_engine(service_url, "tests", pooled=False)
+    working = None
+    while True:
+        with engine.begin() as connection:
+            done = step(connection, gateway, working)
+        working = done.working
+        if not done.folded:
+            return
+
+
+def _batched(events: Iterable[NewEvent]) -> Iterator[list[NewEvent]]:
+    def slot(event: NewEvent) -> int:
+        return int(event.received_at.timestamp() * 1_000_000) // BATCH_US
+
+    for _, batch in groupby(events, slot):
+        yield list(batch)

@@ -1,0 +1,134 @@
+"""What was planted in a simulated day against what opened; the engine is read, and decides nothing here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from recon.ledger.units import Held
+from recon.log.events import Event
+from recon.projection.fold import Fold
+from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.verdict import judge
+from recon.simulator.fault import FaultKind, PlantedFault
+from recon.simulator.plan import Plan
+from tests.support.replay import play
+
+#: Cash may be off by so much of the planted amount, and by so much at all: it was rounded on its way.
+CASH_SHARE = Decimal("1e-6")
+CASH_AT_ALL = Decimal("0.05")
+UnitId = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One opening of a break: where, when, how much, and the stretch of log time it is said to have arisen in."""
+
+    id: str
+    unit: UnitId
+    amount: Decimal
+    at: datetime
+    after: datetime | None
+    until: datetime
+
+    def __str__(self) -> str:
+        return f"{'/'.join(self.unit)} {self.amount} at {self.at:%H:%M:%S.%f}"
+
+
+@dataclass
+class Day:
+    """One gateway's day as played and folded."""
+
+    name: str
+    truth: Sequence[PlantedFault]
+    opened: list[Opened]
+    cleared: dict[str, datetime]
+    still_open: set[UnitId]
+    #: Units whose last report was held against books that are open, and agreed; and those never judged.
+    agreed: frozenset[UnitId] = frozenset()
+    unjudged: frozenset[UnitId] = frozenset()
+
+
+def days(plan: Plan, name: str, *, after: float = 20.0) -> list[Day]:
+    """Play a plan and return what its gateways' folds made of it."""
+    return [
+        Day(
+            f"{name}, {gateway.plan.name}",
+            gateway.truth,
+            [_opened(each, log) for each in fold.engine.transitions if each.event == "opened"],
+            {each.break_.id: _at(log, each.seq) for each in fold.engine.transitions if each.event == "cleared"},
+            {key for key, each in fold.engine.comparisons.items() if each.breaks},
+            frozenset(key for key, each in fold.book.units.items() if _verdict(fold, each) == "agreed"),
+            frozenset(key for key, each in fold.book.units.items() if _verdict(fold, each) in {None, "unobserved"}),
+        )
+        for gateway, fold, log in play(plan, after=after)
+    ]
+
+
+def false_alarms(day: Day) -> list[str]:
+    """Everything that opened, on a day on which nothing may."""
+    return [f"{day.name}: opened {each}" for each in day.opened]
+
+
+def problems(day: Day) -> list[str]:
+    """Planted steps that did not open with their amount and origin, and whatever else opened."""
+    found: list[str] = []
+    left = list(day.opened)
+    for fault in day.truth:
+        for code, amount in fault.amounts.items():
+            what = f"{day.name}: {fault.kind.value} of {amount} {code} at {fault.planted_at:%H:%M:%S.%f}"
+            unit = (fault.account, fault.unit_kind or "", code)
+            match = next((each for each in left if each.unit == unit and _same(each.amount, amount, fault)), None)
+            if match is None:
+                found.append(f"{what} opened nothing")
+                continue
+            left.remove(match)
+            if not _holds(match, fault.planted_at):
+                found.append(f"{what}: not within {match.after} .. {match.until}")
+            if fault.ends_at is not None:
+                found += [f"{what}: {each}" for each in _not_cleared(day, match, fault.ends_at)]
+            elif unit not in day.still_open:
+                found.append(f"{what} is no longer open at the end")
+    return found + [f"{day.name}: nothing was planted, but opened {each}" for each in left]
+
+
+def _not_cleared(day: Day, opened: Opened, ends_at: datetime) -> Iterable[str]:
+    cleared = day.cleared.get(opened.id)
+    if cleared is None:
+        yield "never cleared"
+    elif cleared < ends_at:
+        yield f"cleared at {cleared}, before the report came at {ends_at}"
+    if opened.unit in day.still_open:
+        yield "its unit still has an open break at the end"
+
+
+def _same(opened: Decimal, planted: Decimal, fault: PlantedFault) -> bool:
+    cash = fault.unit_kind == "asset" and fault.kind not in {FaultKind.DEPOSIT, FaultKind.WRONG_BALANCE}
+    most = max(CASH_AT_ALL, abs(planted) * CASH_SHARE) if cash and abs(planted) > 1 else abs(planted) * CASH_SHARE
+    return abs(opened - planted) <= most
+
+
+def _holds(opened: Opened, moment: datetime) -> bool:
+    return (opened.after is None or opened.after <= moment) and moment <= opened.until
+
+
+def _verdict(fold: Fold, held: Held) -> str | None:
+    return None if held.unit.unmodelled else judge(held.unit, fold.engine.of(held))
+
+
+def _at(log: Sequence[Event], seq: int) -> datetime:
+    return log[seq - 1].recorded_at
+
+
+def _opened(each: Transition, log: Sequence[Event]) -> Opened:
+    known = each.break_
+    return Opened(
+        id=known.id,
+        unit=(each.account, each.kind, each.unit),
+        amount=known.amount,
+        at=_at(log, each.seq),
+        after=_at(log, known.after_seq) if known.after_seq else None,
+        until=_at(log, known.until_seq),
+    )

@@ -1,0 +1,122 @@
+"""A venue with balances of its own, which takes fees that no report mentions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from recon.exact import ZERO, divide, exact
+from recon.ledger.rules import AccountRules, Rules
+from recon.reconciliation.model.comparison import Comparison
+from tests.support.gateway_driver import Desk, Life, balance_row
+
+D = Decimal
+RATE = D("0.001")
+#: Every trade is of so much bitcoin.
+SIZE = D("0.01")
+
+
+class Venue:
+    """Trades SIZE bitcoin at a time, and tells of its balances a moment after each.
+
+    `received`: the fee of a purchase is taken in bitcoin. `fee_asset`: fees are taken in that asset, at the `rates` in
+    USD that its rows tell. `digits`: it keeps cash to so many after the point, and rounds legs and fees to them.
+    """
+
+    def __init__(
+        self,
+        rules: AccountRules | None = None,
+        *,
+        received: bool = False,
+        fee_asset: str | None = None,
+        rates: dict[str, Decimal] | None = None,
+        digits: int = 8,
+    ) -> None:
+        self.desk = Desk(Rules(defaults=rules or AccountRules()))
+        self.received, self.fee_asset, self.rates, self.digits = received, fee_asset, rates or {}, digits
+        self.balances = {"BTC": D("10.00000000"), "USDT": D("100000." + "0" * digits)}
+        if fee_asset is not None:
+            self.balances[fee_asset] = D("50.00000000")
+        self.desk.begin(
+            *(balance_row(asset, held, rate_usd=self.rates.get(asset)) for asset, held in self.balances.items())
+        )
+        for _ in range(3):
+            self.tell()
+            self.desk.wait(5)
+        self.trades = 0
+
+    @property
+    def btc(self) -> Decimal:
+        return self.balances["BTC"]
+
+    @property
+    def usdt(self) -> Decimal:
+        return self.balances["USDT"]
+
+    def tell(self, *assets: str) -> None:
+        for asset in assets or self.balances:
+            self.desk.balance(asset, self.balances[asset], rate_usd=self.rates.get(asset))
+
+    def move(self, asset: str, amount: str | int | Decimal) -> None:
+        """Deposit or withdraw; nothing tells of it but the balance."""
+        self.balances[asset] += D(amount)
+
+    def fill(self, side: str, price: str | Decimal, *, rate: Decimal = RATE, extra: Decimal = ZERO) -> Life:
+        """Trade at the venue, untold; return the order. `extra` is taken beside the fee."""
+        sign, cash = (1 if side == "BUY" else -1), divide(SIZE * D(price), D(1), self.digits)
+        self.balances["BTC"] += sign * SIZE
+        self.balances["USDT"] -= sign * cash + extra
+        with exact():
+            self._take(side, cash, rate)
+        self.trades += 1
+        return Life(f"o{self.trades}", [(str(SIZE), str(price))], side=side, began=self.desk.now)
+
+    def trade(
+        self, side: str, price: str | Decimal, *, rate: Decimal = RATE, extra: Decimal = ZERO, quiet: float = 8
+    ) -> None:
+        """Trade, tell of it, and of the balances a moment later; `quiet` seconds follow."""
+        life = self.fill(side, price, rate=rate, extra=extra)
+        self.desk.report(life.report(1))
+        self.desk.wait(0.1)
+        self.tell()
+        self.desk.wait(quiet)
+
+    def days_work(self, rate: Decimal = RATE, rounds: int = 8) -> None:
+        for number in range(rounds):
+            self.trade("BUY", f"{50000 + 10 * number}.00", rate=rate)
+            self.trade("SELL", f"{50005 + 10 * number}.00", rate=rate)
+
+    def rest(self, times: int = 3) -> None:
+        """Quiet, in which balances are told now and then."""
+        for _ in range(times):
+            self.desk.wait(8)
+            self.tell()
+        self.desk.wait(8)
+
+    def _take(self, side: str, cash: Decimal, rate: Decimal) -> None:
+        asset, leg = ("BTC", SIZE) if self.received and side == "BUY" else ("USDT", cash)
+        if self.fee_asset is not None:
+            asset, leg = self.fee_asset, divide(cash * self.rates["USDT"], self.rates[self.fee_asset])
+        self.balances[asset] -= divide(leg * rate, D(1), self.digits)
+
+
+def booked_fees(desk: Desk, unit: str) -> list[Decimal]:
+    return [entry.amount for entry in desk.entries(unit) if entry.cause == "fee"]
+
+
+def owned(comparison: Comparison) -> Decimal:
+    """What a residual is made of: open breaks, fees that are not booked yet, and what waits in suspense."""
+    parts: Iterable[Decimal] = (
+        *(known.amount for known in comparison.breaks if known.owns_residual),
+        comparison.learning,
+        comparison.settled,
+        comparison.suspense,
+    )
+    return sum(parts, ZERO)
+
+
+def agrees(venue: Venue, unit: str) -> bool:
+    """Whether the books hold just what the venue holds, and nothing is owned, waited for or open."""
+    desk, comparison = venue.desk, venue.desk.comparison(unit)
+    waits = comparison.queue or comparison.chain or comparison.suspects or comparison.breaks
+    return desk.value(unit) == venue.balances[unit] and not comparison.residual and not waits

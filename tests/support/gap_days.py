@@ -1,0 +1,352 @@
+"""Days with gaps on virtual time, in one process: the simulator, the real agent, the real fold, a log in memory.
+
+What is played is a day of trading with clean messages, cut into stretches by gaps; REST answers with the habits and
+troubles of its plan. In the end the books are held against the simulator's own.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+import trio
+from trio.testing import MockClock
+
+from recon.backfill.agent import Questions, Recovery
+from recon.config import rules_document
+from recon.ems.credentials import Credentials
+from recon.ems.protocol.session import Heartbeats, Session, Watchdog
+from recon.ems.rest.client import Bounds, open_rest
+from recon.exact import exact
+from recon.ledger.backfills import CatchUp
+from recon.ledger.units import REALISED, Unit
+from recon.log import events
+from recon.log.events import NewEvent, microseconds
+from recon.log.heartbeats import tick_payload
+from recon.simulator.gateway.day import Gateway
+from recon.simulator.gateway.outgoing import Outgoing
+from recon.simulator.habits import CROSSING, Habits
+from recon.simulator.plan import GatewayPlan, Plan
+from recon.simulator.rest.habits import Arrays, Grouping, RestHabits, Trouble
+from recon.simulator.rest.server import RestAnswer, RestDesk
+from recon.simulator.scenarios import clean_plan
+from recon.simulator.ticks import to_datetime
+from tests.support.memory_log import MemoryLog
+from tests.support.replay import START, settings_of
+from tests.support.rest_transport import DeskTransport
+
+#: Seconds until everything is caught up with and judged, after the last gap and the end of trading.
+TAIL_SECONDS: Final = 150.0
+#: Seconds between the end of a gap and the next attempt to connect.
+RECONNECT_SECONDS: Final = 0.5
+#: Without chance, and without threads, for which a virtual clock would not wait.
+BOUNDS: Final = Bounds(jitter=0.0, thread_bytes=1 << 40)
+
+#: What contracts realise is paid in steps of this.
+REALISED_QUANTUM: Final = Decimal("1e-8")
+
+Kind = Literal["cut", "failover", "restart"]
+GOOD: Final = RestHabits(latency=0.05)
+
+
+class Gap(NamedTuple):
+    """Nobody is let in from `at` on, for `lasts` seconds; a restart says so before, a failover is another process."""
+
+    at: float
+    lasts: float
+    kind: Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapDay:
+    """What decides such a day; times in seconds."""
+
+    seed: int
+    gaps: tuple[Gap, ...]
+    duration: float
+    rate: float
+    rest: RestHabits
+    window: float = 5.0
+    polled: float | None = None
+    habits: Habits = CROSSING
+    tail: float = TAIL_SECONDS
+    #: How far our clock is ahead of the EMS's and the venue's.
+    skew: float = 0.0
+    #: How often REST is asked although nothing is amiss; 0: never.
+    cross_check: float = 0.0
+
+    def plan(self) -> Plan:
+        plan = clean_plan(
+            self.seed,
+            duration=self.duration,
+            fills_per_second=self.rate,
+            polled=self.polled,
+            habits=self.habits,
+            settlement_window=self.window,
+        )
+        gateway = replace(plan.gateways[0], rest=self.rest)
+        return replace(plan, gateways=(gateway,))
+
+
+@dataclass
+class Played:
+    """What came of a day."""
+
+    gateway: Gateway
+    log: MemoryLog
+    asked: list[str] = field(default_factory=list)
+
+    def catch_ups(self) -> list[CatchUp]:
+        told = {(each.account, each.from_seq): each for each in self.log.book.changes.catch_ups}
+        return list(told.values())
+
+    def opened(self) -> list[tuple[str, str, Decimal]]:
+        return [
+            (each.account, each.unit, each.break_.amount)
+            for each in self.log.fold.engine.transitions
+            if each.event == "opened"
+        ]
+
+
+class _Player:
+    """Lets a gateway live by the virtual clock, and a client listen to it as the consumer does."""
+
+    def __init__(self, day: GapDay, plan: GatewayPlan) -> None:
+        self._day = day
+        self.gateway = Gateway(plan, START)
+        self._skew = timedelta(seconds=day.skew)
+        self.log = MemoryLog(plan.name, START + self._skew)
+        self._desk = RestDesk(self.gateway, plan.rest)
+        self._heartbeats = Heartbeats()
+        self._session: Session | None = None
+        self._sessions = 0
+        self._back_at = 0.0
+        self._last_tick = 0.0
+        self._gaps = sorted(day.gaps)
+        self.asked: list[str] = []
+
+    @property
+    def connected(self) -> bool:
+        return self._session is not None
+
+    def _at(self) -> float:
+        return (self._ems_now() - START).total_seconds()
+
+    def _ems_now(self) -> datetime:
+        return self.log.now() - self._skew
+
+    async def live(self, until: float) -> None:
+        while (at := self._at()) < until:
+            while self._gaps and self._gaps[0].at <= at:
+                self._lose(self._gaps.pop(0))
+            self.pump()
+            if not self.connected and self.gateway.accepting and at >= self._back_at:
+                self._connect()
+            await self._until_next(until)
+
+    async def _until_next(self, until: float) -> None:
+        times = [until, self._last_tick + (1.0 if self.log.fold.engine.restless else 10.0)]
+        times += [gap.at for gap in self._gaps[:1]]
+        due = self.gateway.next_at()
+        if self.connected and due is not None:
+            times.append((due - START).total_seconds())
+        elif not self.connected:
+            times.append(max(self._back_at, self._at() + RECONNECT_SECONDS))
+        await trio.sleep(max(min(times) - self._at(), 0.000_01))
+
+    def pump(self) -> None:
+        """Let the gateway live up to now; what it sends goes into the log."""
+        for outgoing in self.gateway.advance(self._ems_now()):
+            self._take(outgoing)
+        if self._at() - self._last_tick >= (1.0 if self.log.fold.engine.restless else 10.0):
+            self._last_tick = self._at()
+            self._append(events.TICK, tick_payload(self._heartbeats.take()))
+
+    def _take(self, outgoing: Outgoing) -> None:
+        if isinstance(outgoing.payload, bytes):
+            if self._session is not None:
+                at = (outgoing.at - START).total_seconds()
+                self._record(self._session.frame(outgoing.payload, outgoing.at + self._skew, at))
+        elif outgoing.payload.ends_connections and self._session is not None:
+            end = self._session.closed(
+                self.log.now(), url="ws://sim/", site=0, reason="disconnected", code=None, detail=""
+            )
+            self._record(end)
+            self._session = None
+            self._back_at = self._at() + RECONNECT_SECONDS
+
+    def _connect(self) -> None:
+        self._sessions += 1
+        name = f"session-{self._sessions}"
+        self._session = Session(name, lambda payload: (payload, False), self._heartbeats, Watchdog(10.0, 0.0))
+        self._record(self._session.opened(self.log.now(), url="ws://sim/", site=0))
+        for frame in self.gateway.connect():
+            self._record(self._session.frame(frame, self.log.now(), self._at()))
+
+    def _lose(self, gap: Gap) -> None:
+        if gap.kind == "restart":
+            self.gateway.farewell()
+        if gap.kind in {"failover", "restart"}:
+            self.gateway.fail_over()
+        self.gateway.cut(gap.lasts)
+
+    def _record(self, record: object) -> None:
+        if record is not None:
+            self.log.append(
+                NewEvent(
+                    record.kind,  # type: ignore[attr-defined]
+                    record.payload,  # type: ignore[attr-defined]
+                    record.received_at,  # type: ignore[attr-defined]
+                    record.account,  # type: ignore[attr-defined]
+                    record.session,  # type: ignore[attr-defined]
+                )
+            )
+
+    def _append(self, kind: str, payload: bytes) -> None:
+        self.log.append(NewEvent(kind, payload, self.log.now()))
+
+    def answer(self, method: str, target: str) -> RestAnswer:
+        """Answer over REST, by what the gateway has learnt up to now."""
+        self.pump()
+        self.asked.append(target)
+        return self._desk.answer(method, target)
+
+    async def ask_where(self) -> AbstractAsyncContextManager[Questions] | None:
+        if not self.connected:
+            return None
+        transport = DeskTransport(self.answer)
+        return open_rest("http://sim/", Credentials(), transport=transport, bounds=BOUNDS, now=self.log.now)
+
+
+async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
+    plan = day.plan()
+    player = _Player(day, plan.gateways[0])
+    played = Played(player.gateway, player.log, player.asked)
+    on_start(played)
+    numbers = iter(range(1, 1_000_000))
+    recovery = Recovery(
+        plan.gateways[0].name,
+        connect=player.ask_where,
+        record=player.log.append,
+        redact=lambda payload: (payload, False),
+        now=player.log.now,
+        new_id=lambda: f"run-{next(numbers)}",
+        cross_check=timedelta(seconds=day.cross_check),
+        status=lambda _: None,
+    )
+    player.log.tell = recovery.see
+    document = dict(rules_document(settings_of(plan), plan.gateways[0].name))
+    document["recovery"] = {"enabled": True, "history": True}  # whether there is an order log is not known before
+    player.log.append(NewEvent(events.RULES, json.dumps(document).encode(), player.log.now()))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recovery.run)
+        await player.live(day.duration + day.tail)
+        nursery.cancel_scope.cancel()
+    return played
+
+
+def play(day: GapDay, on_start: Callable[[Played], None] = lambda _: None) -> Played:
+    """Play a day whole, on a virtual clock of its own."""
+    return trio.run(_play, day, on_start, clock=MockClock(autojump_threshold=0))
+
+
+def problems(day: GapDay, played: Played) -> list[str]:
+    """Hold our books against the simulator's; return what differs and should not, in words."""
+    found: list[str] = []
+    marked = [each for each in played.catch_ups() if each.history == "not configured"]
+    with exact():
+        for name, venue in played.gateway.books().items():
+            account = played.log.book.accounts[name]
+            ours = {
+                order.exchange_order_id: order for order in played.log.book.orders.values() if order.account == name
+            }
+            unseen: set[str] = set()
+            for order in venue.orders:
+                known = ours.get(order.exchange_id)
+                booked = known.amount_filled if known is not None else Decimal(0)
+                if booked == order.filled:
+                    continue
+                if day.rest.history or booked > order.filled:
+                    found.append(f"{name}: order {order.client_id} filled {order.filled}, booked {booked}")
+                unseen.add(order.client_id)
+            if not day.rest.history:
+                found += _unmarked(played, name, unseen, marked)
+            if unseen:
+                continue
+            for code, amount in venue.balances.items():
+                held = played.log.book.units.get((name, "asset", code))
+                if held is not None and held.unit.unmodelled is None and not _same(played, held.unit, amount):
+                    found.append(f"{name} {code}: holds {amount}, booked {held.unit.value}")
+            for symbol, quantity in venue.positions.items():
+                held = played.log.book.units.get((name, "contract", symbol))
+                if held is not None and held.unit.value != quantity:
+                    found.append(f"{name} {symbol}: holds {quantity}, booked {held.unit.value}")
+            if account.state != "covered":
+                found.append(f"{name} is {account.state}: {account.reason}")
+    return found
+
+
+def _same(played: Played, unit: Unit, amount: Decimal) -> bool:
+    """Tell whether a balance is booked exactly; a venue rounds what each closing of a contract realises."""
+    realised = sum(
+        (each.account, each.unit, each.cause) == (unit.account, unit.code, REALISED) and each.amount != 0
+        for each in played.log.book.changes.entries
+    )
+    return unit.value is not None and abs(unit.value - amount) <= realised * REALISED_QUANTUM
+
+
+def _unmarked(played: Played, account: str, unseen: set[str], marked: list[CatchUp]) -> list[str]:
+    """Return the orders that nobody could recover and that lie in no stretch that says so."""
+    spans = [(each.from_us, each.until_us or 0) for each in marked if each.account == account]
+    found = []
+    learnt = played.gateway.accounts[account].learnt
+    assert learnt is not None
+    for name in sorted(unseen):
+        last = learnt.last(name)
+        assert last is not None
+        times = [microseconds(to_datetime(at)) for _, at in last.report.history]
+        if max(times) < microseconds(START):
+            continue  # what the account holds when the day begins is its opening
+        if not any(begin <= min(times) and max(times) <= end for begin, end in spans):
+            found.append(f"{account}: order {name} is lost, and no stretch says so")
+    return found
+
+
+def random_day(seed: int, *, history: bool = True) -> GapDay:
+    """A day drawn by its seed: gaps of 0.1 s to hours, restarts, failovers, REST with troubles and odd shapes."""
+    dice = random.Random(f"gap day {seed}")  # a day is drawn, not a secret
+    long = dice.random() < 0.08
+    gaps: list[Gap] = []
+    at = dice.uniform(15.0, 25.0)
+    for _ in range(dice.randint(1, 3)):
+        lasts = dice.uniform(1800.0, 4 * 3600.0) if long and not gaps else 10 ** dice.uniform(-1.0, 1.5)
+        gaps.append(Gap(at, lasts, dice.choice(("cut", "cut", "failover", "restart"))))
+        at += lasts + dice.choice((dice.uniform(1.0, 8.0), dice.uniform(10.0, 40.0)))
+    troubled = dice.random() < 0.6
+    share = dice.uniform(0.02, 0.08) if troubled else 0.0
+    rest = RestHabits(
+        history=history,
+        history_lag=dice.choice((0.0, 0.5, 2.0)),
+        newest_first=dice.random() < 0.3,
+        orders=dice.choice(tuple(Grouping)),
+        arrays=dice.choice(tuple(Arrays)),
+        side_as_number=dice.random() < 0.8,
+        latency=dice.choice((0.02, 0.3)),
+        troubles=dict.fromkeys(Trouble, share),
+    )
+    return GapDay(
+        seed=seed,
+        gaps=tuple(gaps),
+        duration=at + 20.0,
+        rate=dice.uniform(0.02, 0.05) if long else dice.choice((0.2, 0.5, 1.0)),
+        rest=rest,
+        window=dice.choice((1.0, 5.0)),
+        polled=dice.choice((None, None, 1.0)),
+        cross_check=dice.choice((0.0, 0.0, 7.0, 30.0)),
+    )

@@ -1,0 +1,93 @@
+"""A consumer under test: what it recorded and said, and ways to wait for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from itertools import count
+
+import trio
+
+from recon.ems.protocol.session import Heartbeats, Record
+from recon.ems.websocket.consumer import Endpoint, GatewayStatus, consume
+from recon.errors import Overrun
+
+#: Seconds that a test waits for something that takes milliseconds.
+PATIENCE = 10.0
+
+
+class Ears:
+    """Takes what the consumer hands out; `room` is how many records still fit."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.statuses: list[GatewayStatus] = []
+        self.heartbeats = Heartbeats()
+        self.room = 10**9
+        self.failure: Exception | None = None
+        self._changed = trio.Event()
+
+    def record(self, record: Record) -> None:
+        if self.failure is not None:
+            raise self.failure
+        if not self.room:
+            raise Overrun("the buffer is full")
+        self.room -= 1
+        self.records.append(record)
+        self._tell()
+
+    def status(self, status: GatewayStatus) -> None:
+        self.statuses.append(status)
+        self._tell()
+
+    def last(self) -> GatewayStatus | None:
+        return self.statuses[-1] if self.statuses else None
+
+    def state(self) -> str | None:
+        return self.statuses[-1].state if self.statuses else None
+
+    def waits(self) -> list[GatewayStatus]:
+        return [status for status in self.statuses if status.state == "waiting"]
+
+    def kinds(self) -> list[str]:
+        return [record.kind for record in self.records]
+
+    def of(self, kind: str) -> list[Record]:
+        return [record for record in self.records if record.kind == kind]
+
+    def reasons(self, kind: str = "session.closed") -> list[str]:
+        return [json.loads(record.payload)["reason"] for record in self.of(kind)]
+
+    async def until(self, true: Callable[[], object]) -> None:
+        with trio.fail_after(PATIENCE):
+            while not true():
+                await self._changed.wait()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+@contextlib.asynccontextmanager
+async def listening(endpoint: Endpoint, ears: Ears | None = None) -> AsyncIterator[Ears]:
+    """Run a consumer for the time of the block; it must end by itself within its bounds."""
+    ears = ears or Ears()
+    numbers = count(1)
+
+    async def run() -> None:
+        await consume(
+            endpoint,
+            ears.record,
+            now=lambda: datetime.now(UTC),
+            new_session_id=lambda: f"s-{next(numbers)}",
+            status=ears.status,
+            heartbeats=ears.heartbeats,
+            draw=lambda: 1.0,
+        )
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        yield ears
+        nursery.cancel_scope.cancel()

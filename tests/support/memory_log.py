@@ -1,0 +1,55 @@
+"""A gateway's log in memory, folded as it grows; it tells the agent where the books stand, as the service does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+import trio
+
+from recon.backfill.view import Situation, situation_of
+from recon.ledger.ledger import Book, Clock
+from recon.ledger.rules import Rules
+from recon.log.events import Event, NewEvent
+from recon.projection.fold import Fold, read
+from recon.reconciliation.reconciler import Engine
+
+
+def is_json(payload: bytes) -> bool:
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+class MemoryLog:
+    """The log, its fold, and its clock: `start` plus what the virtual clock has run since."""
+
+    def __init__(self, gateway: str, start: datetime) -> None:
+        self.events: list[Event] = []
+        self.book = Book(gateway, Clock(), Rules())
+        self.fold = Fold(self.book, Engine(self.book))
+        self.tell: Callable[[Situation], None] = lambda _: None
+        self._start = start
+        self._began = trio.current_time()
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=trio.current_time() - self._began)
+
+    def append(self, new: NewEvent) -> None:
+        latest = self.events[-1].recorded_at if self.events else new.received_at
+        event = Event(
+            seq=len(self.events) + 1,
+            recorded_at=max(latest, new.received_at),
+            received_at=new.received_at,
+            kind=new.kind,
+            account=new.account,
+            session=new.session,
+            readable=is_json(new.payload),
+            payload=new.payload,
+        )
+        self.events.append(event)
+        self.fold.fold([read(event)])
+        self.tell(situation_of(self.book, event.seq))

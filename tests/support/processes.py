@@ -1,0 +1,218 @@
+"""The real service as a process, a flood for it to swallow, and what its log and books must come to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+from websockets.sync.server import ServerConnection
+
+from recon.db.engine import create_engine, libpq_url
+from recon.log.verify import Head, verify
+from recon.simulator.load import rendered_load
+from tests.support.wire_messages import encoded
+from tests.support.ws_servers import Gateway as Server
+from tests.support.ws_servers import gateway as served
+
+#: Seconds that a test waits for what takes one or two.
+PATIENCE = 20.0
+GATEWAY = "g"
+#: Frames that the flood sends at once, and how many in a second.
+CHUNK = 40
+RATE = 2500
+
+
+def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Look, every now and then, until it is true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        threading.Event().wait(0.05)
+
+
+class Flood:
+    """A gateway that pours out a pre-rendered load; a new session gets the snapshots and what follows the last one."""
+
+    def __init__(self, orders: int) -> None:
+        self.frames = [frame.decode() for frame in rendered_load(orders, 4, 7)]
+        updates = (n for n, frame in enumerate(self.frames) if "ORDER_EXEC_REPORT_UPDATE" in frame)
+        self._snapshots = next(updates)
+        self._next = self._snapshots
+        self._guard = threading.Lock()
+        self.sessions = 0
+
+    @property
+    def sent(self) -> int:
+        return self._next
+
+    @property
+    def over(self) -> bool:
+        return self._next >= len(self.frames)
+
+    def script(self, server: Server, session: ServerConnection) -> None:
+        self.sessions += 1
+        for frame in self.frames[: self._snapshots]:
+            session.send(frame)
+        while not server.over.wait(CHUNK / RATE) and not self.over:
+            with self._guard:
+                chunk = self.frames[self._next : self._next + CHUNK]
+                self._next += len(chunk)
+            for frame in chunk:
+                session.send(frame)
+        # The same process goes on to speak: another instance_guid would make the service connect anew.
+        beats = [json.loads(frame) | {"server_name": "END"} for frame in self.frames if '"SERVER_INFO"' in frame]
+        while not server.over.wait(0.5):
+            for beat in beats:
+                session.send(encoded(beat).decode())
+
+
+@contextmanager
+def flooding(orders: int) -> Iterator[tuple[Flood, str]]:
+    flood = Flood(orders)
+    with served(flood.script) as server:
+        yield flood, server.url
+
+
+class Service:
+    """`python -m recon.service` as a process of its own."""
+
+    def __init__(self, directory: Path, settings: dict[str, object], name: str = "service") -> None:
+        self._directory = directory
+        self._settings = settings
+        self._log = directory / f"{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("RECON_")}
+        for section in ("gateways", "webhooks"):
+            if section in self._settings:
+                environment[f"RECON_{section.upper()}"] = json.dumps(self._settings[section])
+        database = self._settings["database"]
+        assert isinstance(database, dict)
+        environment |= {f"RECON_DATABASE__{key.upper()}": str(value) for key, value in database.items()}
+        environment |= {
+            "RECON_LOG__LEVEL": "debug",
+            "RECON_LOG__FORMAT": "json",
+            "RECON_SERVICE__SHUTDOWN_SECONDS": "10",
+        }
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen([sys.executable, "-m", "recon.service"], stderr=output, env=environment)
+        served_before = self.said("serving")
+        until(lambda: self.said("serving") > served_before or self._ended())
+        assert not self._ended(), self.output()
+
+    def said(self, event: str) -> int:
+        """Count the lines of its log that tell of an event."""
+        return self.output().count(f'"event": "{event}"')
+
+    def output(self) -> str:
+        return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        """Ask it to stop and return its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def end(self) -> None:
+        """See that it does not outlive the test; gently, so that its database is gone before its directory is."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def _ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+
+@contextmanager
+def running(service: Service) -> Iterator[Service]:
+    service.start()
+    try:
+        yield service
+    finally:
+        service.end()
+
+
+class Witness:
+    """Looks at the database from outside, as the service role."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def ask(self, query: str) -> list[tuple[object, ...]]:
+        """Return rows; none while the database is away."""
+        try:
+            with psycopg.connect(libpq_url(self._url), connect_timeout=2) as raw:
+                return raw.execute(query).fetchall()
+        except psycopg.OperationalError:
+            return []
+
+    def head(self) -> int:
+        rows = self.ask("SELECT coalesce(max(seq), 0) FROM recon_store.log_events")
+        return int(str(rows[0][0])) if rows else 0
+
+    def folded(self) -> int:
+        rows = self.ask("SELECT seq FROM recon_store.editions WHERE state = 'current'")
+        return int(str(rows[0][0])) if rows else 0
+
+    def frames(self) -> list[str]:
+        """Return the frames of the log in order, ours and the last heartbeat left out."""
+        own = "('rules', 'tick', 'session.opened', 'session.closed', 'session.failed')"
+        rows = self.ask(f"SELECT payload FROM recon_store.log_events WHERE kind NOT IN {own} ORDER BY seq")  # noqa: S608 - our own
+        texts = [payload.decode() for (payload,) in rows if isinstance(payload, bytes)]
+        return [text for text in texts if '"END"' not in text]
+
+    def verified(self, against: Head | None = None) -> Head:
+        """Recompute the whole chain."""
+        engine = create_engine(self._url, "witness", pooled=False)
+        with engine.connect() as connection:
+            return verify(connection, GATEWAY, against=against)
+
+
+def check_books(witness: Witness) -> int:
+    """See that the log is contiguous and every fill that it tells of is counted once; return how many orders filled."""
+    until(lambda: witness.folded() == witness.head() > 0)
+    seqs = witness.ask("SELECT count(*), min(seq), max(seq) FROM recon_store.log_events")
+    assert seqs[0][0] == seqs[0][2]
+    assert seqs[0][1] == 1
+    first: dict[tuple[str, str], Decimal] = {}
+    furthest: dict[tuple[str, str], Decimal] = {}
+    for text in witness.frames():
+        if "ORDER_EXEC_REPORT_UPDATE" in text:
+            report = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+            row = report["data"][0] if "data" in report else report
+            key = (report["exchange_id"], row["client_order_id"])
+            first.setdefault(key, row["amount_filled"])
+            furthest[key] = max(furthest.get(key, Decimal(0)), row["amount_filled"])
+    edition = "JOIN recon_store.editions AS e USING (gateway, edition)"
+    orders = witness.ask(
+        f"SELECT account, client_order_id, amount_filled FROM recon_store.orders {edition} WHERE e.state = 'current'"  # noqa: S608
+    )
+    assert {(account, order): filled for account, order, filled in orders} == furthest
+    booked = witness.ask(
+        f"SELECT o.account, o.client_order_id, sum(f.amount) FROM recon_store.orders AS o {edition}"  # noqa: S608
+        " JOIN recon_store.fills AS f USING (gateway, edition, account, order_key)"
+        " WHERE e.state = 'current' GROUP BY 1, 2"
+    )
+    # The load's stamps are old: what the first report tells of was filled before the opening (semantics 4.4).
+    filled = {key: amount - first[key] for key, amount in furthest.items() if amount > first[key]}
+    assert {(account, order): amount for account, order, amount in booked} == filled
+    return len(filled)

@@ -1,0 +1,143 @@
+"""A recorder under test: its buffer, what it said, and ways to wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import psycopg
+import trio
+
+from recon.db.engine import libpq_url
+from recon.ems.protocol.session import Heartbeats
+from recon.log.buffer import Buffer
+from recon.log.events import NewEvent
+from recon.log.lease import Lease
+from recon.log.offload import Inline, Offload, Threaded
+from recon.log.recorder import Recorder, RecorderStatus
+
+#: Seconds that a test waits for something that takes milliseconds.
+PATIENCE = 20.0
+GATEWAY = "g"
+#: Locking this row stops every append to the gateway, as another writer's transaction would.
+LOCK_GATEWAY = "SELECT FROM recon_store.log_gateways WHERE gateway = 'g' FOR NO KEY UPDATE"
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class Recording:
+    """One recorder and what it said."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        gateway: str = GATEWAY,
+        max_bytes: int = 1 << 20,
+        batch_events: int = 1000,
+        rules: bytes | None = None,
+        now: Callable[[], datetime] = wall_clock,
+        pending: Callable[[], bool] = lambda: False,
+        inline: bool = False,
+        drain_seconds: float = PATIENCE,
+        writer: UUID | None = None,
+    ) -> None:
+        offload: Offload = Inline() if inline else Threaded()
+        self.statuses: list[RecorderStatus] = []
+        self.heads: list[int] = []
+        self.buffer = Buffer(max_bytes, batch_events)
+        self.heartbeats = Heartbeats()
+        self.lease = Lease(url, gateway, writer or uuid4())
+        self.recorder = Recorder(
+            self.lease,
+            self.buffer,
+            offload=offload,
+            heartbeats=self.heartbeats,
+            rules=rules,
+            now=now,
+            pending=pending,
+            on_appended=self._appended,
+            on_status=self._status,
+            drain_seconds=drain_seconds,
+            draw=lambda: 1.0,
+        )
+        self._changed = trio.Event()
+
+    def put(self, *texts: str) -> None:
+        for text in texts:
+            self.buffer.put(NewEvent("frame", text.encode(), wall_clock()))
+
+    def states(self) -> list[str]:
+        return [status.state for status in self.statuses]
+
+    async def until(self, true: Callable[[], object]) -> None:
+        with trio.fail_after(PATIENCE):
+            while not true():
+                await self._changed.wait()
+
+    async def until_landed(self, seq: int) -> None:
+        await self.until(lambda: self.heads and self.heads[-1] >= seq)
+
+    async def until_state(self, state: str) -> None:
+        await self.until(lambda: self.statuses and self.statuses[-1].state == state)
+
+    def _appended(self, seq: int) -> None:
+        self.heads.append(seq)
+        self._tell()
+
+    def _status(self, status: RecorderStatus) -> None:
+        self.statuses.append(status)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+@asynccontextmanager
+async def running(recording: Recording) -> AsyncIterator[Recording]:
+    """Acquire the lease and record for the time of the block; then drain."""
+    with trio.fail_after(PATIENCE):
+        await recording.recorder.stand_by()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recording.recorder.run)
+        yield recording
+        recording.recorder.finish()
+
+
+def connected(url: str) -> psycopg.Connection:
+    return psycopg.connect(libpq_url(url), autocommit=True)
+
+
+def log_of(url: str, gateway: str = GATEWAY) -> list[tuple[int, str, bytes]]:
+    """Return what the log holds: position, kind, payload."""
+    with connected(url) as raw:
+        query = "SELECT seq, kind, payload FROM recon_store.log_events WHERE gateway = %s ORDER BY seq"
+        return raw.execute(query, (gateway,)).fetchall()
+
+
+def frames_of(url: str, gateway: str = GATEWAY) -> list[str]:
+    """Return the frames of the log in order, and see that nothing is missing between them."""
+    found = log_of(url, gateway)
+    assert [seq for seq, _, _ in found] == list(range(1, len(found) + 1))
+    return [payload.decode() for _, kind, payload in found if kind == "frame"]
+
+
+def holder(url: str, gateway: str = GATEWAY) -> int:
+    """Return the process id of the backend that holds the gateway's lease; the url is a superuser's."""
+    with connected(url) as raw:
+        query = """SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l USING (pid)
+            WHERE l.locktype = 'advisory' AND l.granted AND a.application_name LIKE %s
+            AND a.datname = current_database()"""
+        row = raw.execute(query, (f"recon lease {gateway} %",)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def terminate(url: str, pid: int) -> None:
+    with connected(url) as raw:
+        raw.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))

@@ -1,0 +1,123 @@
+"""What is asked over REST and answered, put into the log by hand: events in our own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from recon.ledger.backfills import CatchUp
+from recon.ledger.rules import Recovery, Rules
+from recon.log import events
+from recon.log.events import microseconds
+from tests.support.gateway_driver import START, Desk, Json, Row
+
+RECOVERING = Rules(recovery=Recovery(enabled=True, history=True))
+WITHOUT_HISTORY = Rules(recovery=Recovery(enabled=True, history=False))
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Asking:
+    """One run of questions about an account that was lost."""
+
+    def __init__(self, desk: Desk, name: str = "run-1") -> None:
+        self.desk = desk
+        self.name = name
+        lost = desk.book.accounts[desk.account].lost
+        assert lost is not None
+        assert lost.until_seq is not None
+        self.until = {desk.account: lost.until_seq}
+
+    def begin(self, *, lists: bool = True) -> None:
+        """Begin; nothing is open over REST, and no positions are held, unless that is left to be told."""
+        self._say(events.CATCH_UP_BEGUN)
+        if lists:
+            self.orders()
+            self.answer({"what": "positions", "account": self.desk.account}, [])
+
+    def end(self) -> None:
+        self._say(events.CATCH_UP_ENDED)
+
+    def _say(self, kind: str) -> None:
+        self.desk.event(kind, _encode({"run": self.name, "accounts": self.until}))
+
+    def answer(self, ask: Row, body: Json, *, status: int | None = 200, problem: str | None = None) -> None:
+        content = {
+            "ask": ask,
+            "run": self.name,
+            "attempts": 1,
+            "status": status,
+            "problem": problem,
+            "body": body,
+            "text": None,
+        }
+        self.desk.event(events.REST_ANSWER, _encode(content), account=self.desk.account)
+
+    def orders(self, *rows: Row) -> None:
+        self.answer({"what": "orders", "account": self.desk.account}, rows)
+
+    def balances(self, *rows: Row) -> None:
+        group: Row = {"exchange_id": self.desk.account, "data": rows}
+        self.answer({"what": "balances", "account": self.desk.account}, [group])
+
+    def status(
+        self, key: str, body: Json, *, status: int | None = 200, problem: str | None = None, account: str | None = None
+    ) -> None:
+        ask: Row = {
+            "what": "status",
+            "account": account or self.desk.account,
+            "order": f"c:{key}",
+            "client_order_id": key,
+        }
+        self.answer(ask, body, status=status, problem=problem)
+
+    def history(
+        self, *rows: Row, begin: float = -600, end: float = 600, status: int | None = 200, problem: str | None = None
+    ) -> None:
+        """The order log from and to so many seconds after the beginning of the day."""
+        body: Json = rows if status == 200 else {"message": "history is not configured"}
+        ask: Row = {
+            "what": "history",
+            "from_us": microseconds(START + timedelta(seconds=begin)),
+            "until_us": microseconds(START + timedelta(seconds=end)),
+        }
+        self.answer(ask, body, status=status, problem=problem)
+
+
+def history_row(report: Row, *, created: str) -> Row:
+    """An execution report as a row of the order log has it: in camel case, flattened, side as a number."""
+    steps = report["status_history"]
+    fills = report["fills"]
+    assert isinstance(steps, Sequence)
+    assert isinstance(fills, Sequence)
+    return {
+        "apikey": "9a55567a-b5ff-4b78-b6aa-xxxx",
+        "exchangeId": report["exchange_id"],
+        "clientOrderId": report["client_order_id"],
+        "exchangeOrderId": report["exchange_order_id"],
+        "symbolIdExchange": report["symbol_id_exchange"],
+        "symbolIdCoinapi": report["symbol_id_coinapi"],
+        "amountOrder": report["amount_order"],
+        "amountOpen": report["amount_open"],
+        "amountFilled": report["amount_filled"],
+        "price": report["price"],
+        "avgPx": report["avg_px"],
+        "side": 1 if report["side"] == "BUY" else 2,
+        "orderType": "LIMIT",
+        "timeInForce": "GOOD_TILL_CANCEL",
+        "status": report["status"],
+        "statusHistoryStatus": [[step[0] for step in steps]],  # type: ignore[index]  # pairs
+        "statusHistoryTime": [[step[1] for step in steps]],  # type: ignore[index]
+        "fillsTime": [[fill["time"] for fill in fills]],  # type: ignore[index,call-overload]  # objects
+        "fillsPrice": [[fill["price"] for fill in fills]],  # type: ignore[index,call-overload]
+        "fillsAmount": [[fill["amount"] for fill in fills]],  # type: ignore[index,call-overload]
+        "createdTime": created,
+    }
+
+
+def catch_ups(desk: Desk) -> list[CatchUp]:
+    """What the log says of each stretch in the end."""
+    told = {each.from_seq: each for each in desk.book.changes.catch_ups if each.account == desk.account}
+    return [told[seq] for seq in sorted(told)]
