@@ -1,8 +1,7 @@
-"""A Postgres for the whole run, and a fresh migrated database for each test that asks for one.
+"""A Postgres server for each worker of the run, and a fresh migrated database for each test that asks for one.
 
-`database`: a database of the test's own, copied from a template that was migrated once, with a URL for each
-role. `postgres_server`: the server itself. `--postgres-bin DIR` runs everything against another Postgres (15
-or newer).
+`database`: a database of the test's own, copied from a template that its worker migrated once, with a URL for each
+role. `postgres_server`: the server itself. `--postgres-bin DIR` runs everything against another Postgres (15 or newer).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -42,7 +42,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="directory of the Postgres programs to test against (default: the wheel's)",
     )
-    parser.addoption("--write-golden", action="store_true", help="write tests/golden/*.json anew instead of comparing")
+    parser.addoption(
+        "--write-golden",
+        action="store_true",
+        help="write tests/golden/*.json anew instead of comparing; needs -n 0, since the days share one file",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A worker has no option of its own for the number of workers; only the run as a whole is refused.
+    if config.getoption("--write-golden") and config.getoption("numprocesses", default=None):
+        raise pytest.UsageError("--write-golden writes one file from many tests: add -n 0")
 
 
 @dataclass(frozen=True)
@@ -65,25 +75,32 @@ def postgres_binaries(request: pytest.FixtureRequest) -> Path | None:
     return Path(str(given)) if given else None
 
 
-@pytest.fixture
-def server_dir() -> Iterator[Path]:
-    """An empty directory that a server's unprivileged account can reach and whose socket path stays short."""
+@contextmanager
+def directory_for_server() -> Iterator[Path]:
+    """Make a directory that a server's unprivileged account can enter, with a short path for the socket."""
     place = Path(tempfile.mkdtemp(prefix="recon-test-"))
     place.chmod(0o711)
-    yield place / "data"
-    shutil.rmtree(place)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.fixture
+def server_dir() -> Iterator[Path]:
+    """The data directory, not made yet, of a server that the test starts itself."""
+    with directory_for_server() as place:
+        yield place / "data"
 
 
 @pytest.fixture(scope="session")
 def postgres_server(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
-    """One server for the whole run."""
-    place = Path(tempfile.mkdtemp(prefix="recon-test-"))
-    place.chmod(0o711)
-    try:
-        with EmbeddedPostgres(place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False) as server:
-            yield server
-    finally:
-        shutil.rmtree(place)
+    """The server of this worker."""
+    with (
+        directory_for_server() as place,
+        EmbeddedPostgres(place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False) as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="session")

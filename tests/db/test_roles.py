@@ -16,7 +16,7 @@ from recon.db.engine import create_engine
 from recon.db.migrate import check_migrated, migrate
 from recon.db.roles import ANALYST, OWNER, ROLES, SERVICE, assert_service_role, ensure_roles
 from recon.errors import DatabaseError, WrongRole
-from tests.conftest import UNSAFE_BUT_FAST, TestDatabase
+from tests.conftest import UNSAFE_BUT_FAST, TestDatabase, directory_for_server
 
 pytestmark = pytest.mark.postgres
 
@@ -97,12 +97,12 @@ def test_the_analysts_sessions_are_bounded_and_read_only(database: TestDatabase)
 
 
 @pytest.fixture(scope="module")
-def bare_server(postgres_binaries: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def bare_server(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
     """A server of this module's own, whose roles can be taken away."""
-    place = tmp_path_factory.mktemp("bare")
-    for directory in (place, place.parent, place.parent.parent):
-        directory.chmod(0o711)
-    with EmbeddedPostgres(place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False) as server:
+    with (
+        directory_for_server() as place,
+        EmbeddedPostgres(place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False) as server,
+    ):
         yield server
 
 

@@ -1,6 +1,6 @@
 """What the fold makes of forty-odd recorded days stays what it was, to the last digit; so does the schema.
 
-A change that means to alter results writes them anew (`pytest tests/golden --write-golden -m ""`) and says why.
+A change that means to alter results writes them anew (`pytest tests/golden --write-golden -m "" -n 0`) and says why.
 """
 
 from __future__ import annotations
