@@ -1,4 +1,4 @@
-"""Exact decimal arithmetic: the one context every quantity goes through (design 2.6, semantics 1).
+"""Exact decimal arithmetic: the one context every quantity goes through (architecture 2.6, semantics 1).
 
 1. Addition, subtraction and multiplication are exact: `EXACT` traps `Inexact`, so a loss is an error, not a digit.
 2. Division happens only through `divide`, in one named context (50 digits, half-even).

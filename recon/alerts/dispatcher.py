@@ -1,4 +1,4 @@
-"""The Trio task that brings what waits in the outbox to one channel (design 2.10, 2.11).
+"""The Trio task that brings what waits in the outbox to one channel (architecture 2.10, 2.11).
 
 1. One message at a time, in the order of the log. What is due is looked for when woken, and by a timer in any case.
 2. Everything that must survive a crash is in the outbox: attempts, the next one's time, the message's entries.

@@ -1,4 +1,4 @@
-"""What goes out: one message with the entries of one case and one event. Pure (design 2.10).
+"""What goes out: one message with the entries of one case and one event. Pure (architecture 2.10).
 
 1. A message's entries are fixed at its first attempt, so its id, a hash of theirs, and its body never change again.
 2. The body has the shape that the Standard Webhooks specification recommends: `type`, `timestamp`, `data`.

@@ -1,4 +1,4 @@
-"""The outbox: every alert once per channel, at least once delivered, never twice by accident (design 2.10).
+"""The outbox: every alert once per channel, at least once delivered, never twice by accident (architecture 2.10).
 
 1. `enqueue` runs in the transaction that derived the transitions. Only an alert never seen before makes rows and a
    notification; so neither a rebuild nor a channel configured later tells of old things again.

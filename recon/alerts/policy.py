@@ -3,7 +3,8 @@
 1. A break that opened (anew, or again) alerts, and so does how it ended: by data, by a fact, by what people approved;
    and an acceptance that ended. Every other step alerts nobody, nor does the end of what never was open.
 2. An acceptance that ends at the log position at which its break ends too is not told apart from that.
-3. An alert's id is a hash of (gateway, break, event, occurrence, log position): the same on every rebuild (design 2.4).
+3. An alert's id is a hash of (gateway, break, event, occurrence, log position), equal on every rebuild
+   (architecture 2.4).
 4. The document holds all that is needed to act without asking back. Decimals are plain strings, moments are UTC,
    null is not known.
 """

@@ -1,4 +1,4 @@
-"""When a message is tried again. Pure (design 2.11).
+"""When a message is tried again. Pure (architecture 2.11).
 
 Every failure is tried again, whatever the receiver answered: an alert is worth more than the noise. A failure that
 only a person can mend (a wrong address, a refused signature, 410 Gone) is tried slowly from the start, so that it

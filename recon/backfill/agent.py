@@ -1,4 +1,4 @@
-"""The agent that asks a gateway over REST, and puts each question with its answer into the log (design 3, 4).
+"""The agent that asks a gateway over REST, and puts each question with its answer into the log (architecture 3, 4).
 
 1. What it asks follows from the books alone (`plan`); what the answers mean is decided where they are folded.
 2. A run has a bound in seconds, below the patience of the books, and one in questions: see `plan`.

@@ -1,4 +1,4 @@
-"""What is to be asked, of whom, and when. Pure (design 4, protocol 11).
+"""What is to be asked, of whom, and when. Pure (architecture 4, protocol 11).
 
 1. An account that was lost and is heard again is caught up with at once; several together in one run, for the order
    history is of the whole gateway.

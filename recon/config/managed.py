@@ -13,7 +13,7 @@ from recon.config.values import Duration, HttpUrl, Name
 
 #: What stands in `urls` where the management API is asked for the addresses.
 MANAGED: Final = "managed"
-#: The management API of the vendor (protocol section 2).
+#: The management API of the vendor (protocol 2).
 MANAGEMENT_URL: Final = "https://ems-mgmt.coinapi.io/"
 #: How often endpoints may be read again: the API limits what one key asks at once.
 MIN_REFRESH: Final = timedelta(seconds=1)
@@ -37,7 +37,7 @@ class Managed(Table):
     locations: list[Name] = Field(default_factory=list)
     #: Only endpoints of these accounts are asked for; empty: all.
     exchanges: list[Name] = Field(default_factory=list)
-    #: The WebSocket's path on an endpoint. The vendor does not document it (protocol section 17).
+    #: The WebSocket's path on an endpoint. The vendor does not document it (protocol 17).
     path: str = "/"
     refresh: Duration = timedelta(minutes=15)
     #: Where the client certificate is kept: in memory (fetched at each start), or in a file for the next start.

@@ -1,4 +1,4 @@
-"""What decides, as one canonical document: the rules event of a gateway's log (design 2.4). Pure."""
+"""What decides, as one canonical document: the rules event of a gateway's log (architecture 2.4). Pure."""
 
 from __future__ import annotations
 

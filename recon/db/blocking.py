@@ -1,4 +1,4 @@
-"""One transaction in one worker thread, under a deadline (design 3 and 6).
+"""One transaction in one worker thread, under a deadline (architecture 3 and 6).
 
 `Database.run` is how every task of the service talks to Postgres. The work is a plain synchronous function
 on a Connection; it runs whole, in one READ COMMITTED transaction, commits at its end and rolls back if it

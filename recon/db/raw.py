@@ -1,4 +1,4 @@
-"""The raw psycopg cursor under a SQLAlchemy Connection, for the hot paths (design 6, measured.md)."""
+"""The raw psycopg cursor under a SQLAlchemy Connection, for the hot paths (architecture 6, benchmarks 3)."""
 
 from __future__ import annotations
 

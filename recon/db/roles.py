@@ -1,4 +1,4 @@
-"""The four roles that recon knows, and how they come to be (design 6).
+"""The four roles that recon knows, and how they come to be (architecture 6).
 
 * `recon_owner` owns the schemas and runs migrations; nothing else acts as it.
 * `recon_service` is what `recon run` acts as: EXECUTE on append, SELECT on events, read and write on
@@ -115,7 +115,7 @@ def act_as_owner(conn: Connection) -> None:
 
 
 def assert_service_role(conn: Connection) -> None:
-    """Refuse to go on as anybody who could bypass the append function (design 6).
+    """Refuse to go on as anybody who could bypass the append function (architecture 6).
 
     Errors: WrongRole when the login is a superuser, owns recon's tables or may act as who does, may write to
     the log directly, or is no member of `recon_service`.

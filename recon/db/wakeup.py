@@ -1,4 +1,4 @@
-"""LISTEN without a thread: being woken when something was appended (design 6).
+"""LISTEN without a thread: being woken when something was appended (architecture 6).
 
 A notification is a hint and never the truth: one may be lost while the connection is down, so whoever is
 woken also looks by a timer of its own, and once after each time the connection was (re-)established.

@@ -1,4 +1,4 @@
-"""What a gap hid, and what became of it: the nouns. Pure (design 4)."""
+"""What a gap hid, and what became of it: the nouns. Pure (architecture 4)."""
 
 from __future__ import annotations
 

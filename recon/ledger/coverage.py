@@ -1,4 +1,4 @@
-"""Which stretches of the log an account was truly observed in. Pure (design 4, semantics 7).
+"""Which stretches of the log an account was truly observed in. Pure (architecture 4, semantics 7).
 
 1. An account's intervals follow each other without overlap: `from_seq` is inside, `until_seq` is not.
 2. States: `gap` (not observed), `catching_up` (observed, but snapshots are missing, or what the gap hid is being

@@ -1,4 +1,4 @@
-"""Stretches without observation, from the gap to the account being whole again. Pure (design 4).
+"""Stretches without observation, from the gap to the account being whole again. Pure (architecture 4).
 
 1. A stretch begins with a gap and ends with the catch-up that follows it: a gap that comes before its end prolongs it.
 2. What is asked is decided outside; only what was answered, and stands in the log, decides here.

@@ -1,7 +1,7 @@
 """From reported rows to observations of units. Pure (semantics 3.4, 4.1).
 
 1. A row without its amount is no observation; nothing is derived from other fields.
-2. Absence from a complete snapshot is an observation of zero, marked as inferred (design 2.8).
+2. Absence from a complete snapshot is an observation of zero, marked as inferred (architecture 2.8).
 3. While it is undecided whether a venue keeps both sides of a position, both readings are offered.
 4. Two rows are of two sides only where both hold something, or one snapshot lists both: a venue that keeps one row may
    put a flat position on either side, and then an empty row means that nothing is held at all.

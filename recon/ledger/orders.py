@@ -3,7 +3,7 @@
 1. Folding reports is a join: the furthest report wins, in any order and however often (semantics 2.2).
 2. The furthest is the largest (amount filled, terminal, length of history, last stamp, then what is known of cash);
    ties cannot differ in what is booked.
-3. Total cash is a function of the furthest report alone, so the path to it cannot change totals (design 2.5).
+3. Total cash is a function of the furthest report alone, so the path to it cannot change totals (architecture 2.5).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Order(msgspec.Struct, gc=False):
     waiting: bool = False
     #: The quantity is booked, the cash is not known yet (semantics 2.4).
     cash_pending: bool = False
-    #: Open before a gap and not seen since (design 4): its units are not agreed.
+    #: Open before a gap and not seen since (architecture 4): its units are not agreed.
     unaccounted: bool = False
     regressed: bool = False
     #: Whether a row of it is in the store.
@@ -66,7 +66,7 @@ class Order(msgspec.Struct, gc=False):
     overfilled: bool = False
     #: Whether it makes or takes liquidity, as far as its kind tells: what it costs depends on it (semantics 8.5).
     liquidity: str | None = None
-    #: Quantity that trades from outside told of it, and what of that was booked before any report did (10.3).
+    #: Quantity that trades from outside told of it, and what of that was booked before any report did (semantics 10.3).
     told: Decimal = ZERO
     ahead: Decimal = ZERO
     ahead_cash: Decimal = ZERO

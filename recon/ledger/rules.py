@@ -1,7 +1,7 @@
 """What decides, as it stands in the log: windows, tolerances, aliases, pools and contract terms. Pure.
 
 Rules enter the log as an event of kind `rules` when they change, so that a rebuild decides as the live run did
-(design 2.4). The document's shape is written by `recon.config.rules_document`.
+(architecture 2.4). The document's shape is written by `recon.config.rules_document`.
 """
 
 from __future__ import annotations

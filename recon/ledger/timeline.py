@@ -3,7 +3,7 @@
 1. Position 0 is the base: everything before the entries that are still kept.
 2. Totals at a position are exact sums of all entries up to it.
 3. A cut is a position; an observation at clock `t` may have seen cuts from `first_cut(t - W)` to `last_cut(t + W)`.
-4. At most MAX_KEPT entries are kept; what falls out is in every cut (a named bound, not a silent one: design 2.11).
+4. At most MAX_KEPT entries are kept; older entries are in every cut (a named bound: architecture 2.11).
 """
 
 from __future__ import annotations

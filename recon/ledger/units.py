@@ -1,6 +1,6 @@
 """Units and their entries: what is held, and every change to it with its cause. Pure.
 
-1. A unit's books are opening + fills + explained, each an exact sum of its entries (design 2.7).
+1. A unit's books are opening + fills + explained, each an exact sum of its entries (architecture 2.7).
 2. Entries are numbered 1, 2, 3 … in the order of knowledge; `running` adds up in that order.
 3. The opening is set once (semantics 4); until then the unit has a flow but no value.
 """

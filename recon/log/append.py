@@ -1,4 +1,4 @@
-"""Appending: the one call every writer makes (design 3). Synchronous, on a raw psycopg connection."""
+"""Appending: the one call every writer makes (architecture 3). Synchronous, on a raw psycopg connection."""
 
 from __future__ import annotations
 

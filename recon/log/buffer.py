@@ -1,4 +1,4 @@
-"""The bounded buffer between socket and log: frames wait here while the database is busy (design 2.11)."""
+"""The bounded buffer between socket and log: frames wait here while the database is busy (architecture 2.11)."""
 
 from __future__ import annotations
 

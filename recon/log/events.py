@@ -1,7 +1,7 @@
 """What the log holds: events, their kinds and their canonical form. Pure.
 
 1. `leaf` covers kind, account, session, time of receipt and payload, each with its length, so no two events share one.
-2. `chain` binds an event to its predecessor, its position and its log time (design 2.3).
+2. `chain` binds an event to its predecessor, its position and its log time (architecture 2.3).
 """
 
 from __future__ import annotations

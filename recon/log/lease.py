@@ -1,4 +1,4 @@
-"""The lease of a gateway's log: the recorder's own connection, and the advisory lock that it holds (design 3).
+"""The lease of a gateway's log: the recorder's own connection, and the advisory lock that it holds (architecture 3).
 
 1. No connection, no append: the lock lives and dies with the connection that appends, so whoever gets the lock knows
    that the former holder's backend has ended, and with it every append that was under way.

@@ -1,4 +1,4 @@
-"""Running the lease's blocking calls under a deadline: in a worker thread, or inline for virtual clocks (design 6).
+"""Run the lease's blocking calls under a deadline: threaded, or inline under virtual clocks (architecture 6).
 
 When the deadline passes, the running query is cancelled; what still runs after a grace has its socket shut down,
 which frees the thread even from a server that says nothing any more. What cannot be interrupted is connecting, which

@@ -1,4 +1,4 @@
-"""The recorder of one gateway: from the buffer into the log, by group commit without timers (design 3).
+"""The recorder of one gateway: from the buffer into the log, by group commit without timers (architecture 3).
 
 1. It takes whatever waits, appends it in one transaction, and takes again. Idle: one frame, one commit. Loaded: big
    batches.
@@ -8,7 +8,7 @@
    received after the other one's beginning, or is a gap that the other one's session shows.
 4. Log time passes when nothing happens: a tick every TICK_SECONDS in any case, as it also sums up the heartbeats, and
    every PENDING_TICK_SECONDS while something is pending (semantics 9.2-9.3).
-5. The rules in force stand in the log before the first frame that they decide about (design 2.4).
+5. The rules in force stand in the log before the first frame that they decide about (architecture 2.4).
 """
 
 from __future__ import annotations

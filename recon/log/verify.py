@@ -1,4 +1,4 @@
-"""`recon verify`: recompute every digest of the log, and compare with an exported head (design 2.3)."""
+"""`recon verify`: recompute every digest of the log, and compare with an exported head (architecture 2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Editions beside the current one: made, folded apart from it while the service runs, and deleted (design 3).
+"""Editions beside the current one: made, folded apart from it while the service runs, and deleted (architecture 3).
 
 1. Whoever folds another edition of a gateway holds an advisory lock on a connection of its own; it ends with that
    connection, so an edition that is being folded without the lock is left over from a process that died.

@@ -1,4 +1,4 @@
-"""The fold: one event of the log after another, into books, comparisons and breaks. Pure (design 2.4).
+"""The fold: one event of the log after another, into books, comparisons and breaks. Pure (architecture 2.4).
 
 1. The fold of the same events gives the same state, however they are cut into batches.
 2. Everything is computed in the exact context, which the fold itself enters.
@@ -31,7 +31,7 @@ from recon.reconciliation.breaks import decisions
 from recon.reconciliation.breaks.decisions import Decision
 from recon.reconciliation.reconciler import Engine
 
-#: The version of everything that the fold does; a change of results is a change of version (design 3, editions).
+#: The version of everything that the fold does; a change of results is a change of version (architecture 3, editions).
 VERSION: Final = 4
 
 _PASSING: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK})

@@ -1,4 +1,4 @@
-"""The projector of one gateway: from the log to books, breaks and alerts, exactly once (design 3).
+"""The projector of one gateway: from the log to books, breaks and alerts, exactly once (architecture 3).
 
 1. Each step is one transaction under the checkpoint's lock, so a projector may die, be cut off or run twice: what is
    committed is folded once.

@@ -1,4 +1,4 @@
-"""Rebuild: fold the whole log into another edition while the service runs, compare, and make it current (design 3).
+"""Rebuild: fold the whole log into another edition, compare, and make it current (architecture 3).
 
 1. The same version of the fold must give the same digest; another one is refused and reported, and nothing changes.
 2. A new version of the fold may differ: its edition becomes current, and the difference is told.

@@ -1,4 +1,4 @@
-"""One step of projection: events after the checkpoint, folded and written in one transaction (design 3)."""
+"""One step of projection: events after the checkpoint, folded and written in one transaction (architecture 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How old something is in business terms. Pure (issue: life of a break).
+"""How old something is in business terms. Pure (architecture 4.8).
 
 1. A business day ends at its account's cut-off, minutes after midnight UTC; at 0 it is the calendar day.
 2. Time outside business days does not age anything; by default every day is one.

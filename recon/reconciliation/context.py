@@ -181,7 +181,7 @@ class Subject:
         comparison.cut_seq = max(timeline.seqs[position], (comparison.observed_seq or 0) if newest else 0)
 
     def explain(self, amount: Decimal, cause: str) -> None:
-        """Book an entry that explains drift; it is inferred, and stays visible as such (design 2.9)."""
+        """Book an entry that explains drift; it is inferred, and stays visible as such (architecture 2.9)."""
         at = self.at
         entry = post(
             self.held,

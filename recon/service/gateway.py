@@ -1,4 +1,4 @@
-"""One gateway's consumer, recorder and recovery, under one nursery: all run, or none (design 3)."""
+"""One gateway's consumer, recorder and recovery, under one nursery: all run, or none (architecture 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping a part running: a crash restarts it, with growing pauses, and the others go on (design 2.12, 3)."""
+"""Keeping a part running: a crash restarts it, with growing pauses, and the others go on (architecture 2.12, 3)."""
 
 from __future__ import annotations
 

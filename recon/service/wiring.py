@@ -1,4 +1,4 @@
-"""The one composition root: which parts the service consists of, and how they are bound to each other (design 3)."""
+"""The one composition root: the parts of the service, and how they are bound together (architecture 3)."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def endpoint_of(settings: Settings, name: str, gateway: Gateway) -> Endpoint:
 
 
 def alerting(channels: Sequence[str]) -> OnTransitions:
-    """Return what queues the alerts of a step's transitions, inside its transaction (design 2.10)."""
+    """Return what queues the alerts of a step's transitions, inside its transaction (architecture 2.10)."""
 
     def on_transitions(connection: Connection, working: WorkingSet, transitions: list[Transition]) -> None:
         gateway = working.book.gateway

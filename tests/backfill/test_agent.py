@@ -1,4 +1,4 @@
-"""The agent that asks over REST, on a virtual clock, with somebody else answering (recovery/agent.py 1 to 3)."""
+"""The backfill agent on a virtual clock, against a fake gateway (recon/backfill/agent.py, rules 1 to 3)."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ async def test_after_a_gap_it_asks_in_turn_and_the_account_is_whole(stage: Stage
 
 
 @on_stage
-async def test_1__each_question_stands_in_the_log_with_its_answer_and_the_run_with_its_end(stage: Stage) -> None:
+async def test_rule_1__each_question_stands_in_the_log_with_its_answer_and_the_run_with_its_end(stage: Stage) -> None:
     await stage.lose_and_hear()
     await stage.wait(20)
     (begun,), (ended,) = stage.of_kind(events.CATCH_UP_BEGUN), stage.of_kind(events.CATCH_UP_ENDED)
@@ -212,7 +212,7 @@ async def test_what_a_credential_is_in_is_redacted(stage: Stage) -> None:
 
 
 @on_stage
-async def test_2__a_window_whose_answer_is_too_large_is_halved(stage: Stage) -> None:
+async def test_rule_2__a_window_whose_answer_is_too_large_is_halved(stage: Stage) -> None:
     async def too_large(ask: Ask) -> Answer:
         if ask.what == "history" and (ask.until_us or 0) - (ask.from_us or 0) > 40_000_000:
             return answered(ask, None, problem="larger than 16777216 bytes")
@@ -226,7 +226,7 @@ async def test_2__a_window_whose_answer_is_too_large_is_halved(stage: Stage) -> 
 
 
 @on_stage
-async def test_3__a_run_without_answers_is_given_up_and_made_again_ever_more_seldom(stage: Stage) -> None:
+async def test_rule_3__a_run_without_answers_is_given_up_and_made_again_ever_more_seldom(stage: Stage) -> None:
     async def nobody(ask: Ask) -> Answer:
         await trio.sleep(2)
         return answered(ask, None, status=None, problem="timeout")
@@ -246,7 +246,7 @@ async def test_3__a_run_without_answers_is_given_up_and_made_again_ever_more_sel
 
 
 @on_stage
-async def test_2__a_run_that_hangs_is_ended_within_its_bound_below_the_patience_of_the_books(stage: Stage) -> None:
+async def test_rule_2__a_run_that_hangs_is_ended_within_its_bound_below_the_patience_of_the_books(stage: Stage) -> None:
     assert PATIENCE_US / 1_000_000 > agent.RUN_SECONDS
     stage.answer = hangs
     await stage.lose_and_hear()

@@ -1,4 +1,4 @@
-"""What is asked, of whom, and when (recovery/plan.py 1 to 4)."""
+"""What is asked, of whom, and when (recon/backfill/plan.py, rules 1 to 4)."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def situation(*accounts: Standing, recovery: Recovery | None = None) -> Situatio
     return Situation(10, None, 0, recovery or Recovery(enabled=True, history=True), accounts)
 
 
-def test_1__accounts_that_come_back_together_are_asked_about_together() -> None:
+def test_rule_1__accounts_that_come_back_together_are_asked_about_together() -> None:
     back = situation(standing("A", of=lost()), standing("B", of=lost(heard_us=NOW + SECOND)))
     assert plan.next_run(back, NOW, {}, None) is None, "the others are waited for"
     assert plan.next_run(back, NOW + SECOND, {}, None) == Run("gap", ("A", "B"), {"A": 9, "B": 9})
 
 
-def test_4__who_is_not_observed_is_not_asked_about() -> None:
+def test_rule_4__who_is_not_observed_is_not_asked_about() -> None:
     away = situation(standing(of=lost(heard_us=None), observed=False))
     assert plan.next_run(away, NOW + 99 * SECOND, {}, NOW) is None
 
@@ -65,7 +65,7 @@ def test_nobody_is_asked_where_the_rules_say_so() -> None:
     assert plan.next_run(back, NOW + 99 * SECOND, {}, NOW) is None
 
 
-def test_2__open_questions_are_asked_again_ever_more_seldom() -> None:
+def test_rule_2__open_questions_are_asked_again_ever_more_seldom() -> None:
     known: Retry | None = None
     pauses = []
     for _ in range(9):
@@ -77,7 +77,7 @@ def test_2__open_questions_are_asked_again_ever_more_seldom() -> None:
     assert plan.next_run(here, NOW, {"A": Retry(NOW, 1, 9)}, None) == Run("open questions", ("A",), {"A": 9})
 
 
-def test_2__another_stretch_is_asked_about_at_once() -> None:
+def test_rule_2__another_stretch_is_asked_about_at_once() -> None:
     back = situation(standing(of=lost(heard_us=NOW - 9 * SECOND)))
     assert plan.next_run(back, NOW, {"A": Retry(NOW + 1, 1, 9)}, None) is None
     assert plan.next_run(back, NOW, {"A": Retry(NOW + 1, 1, 7)}, None) is not None
@@ -121,7 +121,7 @@ def test_a_cross_check_comes_when_it_is_due_and_nothing_else_is() -> None:
     assert plan.next_run(here, NOW, {}, NOW) == Run("cross-check", ("A",))
 
 
-def test_3__a_run_asks_a_bounded_number_of_orders_those_never_asked_for_first() -> None:
+def test_rule_3__a_run_asks_a_bounded_number_of_orders_those_never_asked_for_first() -> None:
     missing = {f"c:{n}": Missing(str(n), 3, "404" if n % 2 else "") for n in range(1000)}
     missing["x:1"] = Missing(None, 3)
     asks = plan.statuses(situation(standing(missing=missing)), ("A",))
@@ -131,7 +131,7 @@ def test_3__a_run_asks_a_bounded_number_of_orders_those_never_asked_for_first() 
 
 @steady(200)
 @given(st.integers(0, 10**16), st.integers(1, 10**14))
-def test_3__windows_cover_a_time_without_holes_and_are_bounded_in_number(begin: int, length: int) -> None:
+def test_rule_3__windows_cover_a_time_without_holes_and_are_bounded_in_number(begin: int, length: int) -> None:
     cut = plan.windows(begin, begin + length)
     assert len(cut) <= plan.MAX_WINDOWS
     assert (cut[0][0], cut[-1][1]) == (begin, begin + length)

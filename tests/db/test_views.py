@@ -20,7 +20,7 @@ from tests.support.database_days import fold, write_day, write_events
 
 pytestmark = pytest.mark.postgres
 
-#: As the issue fixes them; more may follow.
+#: The columns that analysts rely on; more may follow.
 PUBLIC = {
     "events": "gateway seq recorded_at received_at kind account session readable payload raw",
     "orders": "gateway account order_key client_order_id exchange_order_id symbol symbol_coinapi side price"

@@ -1,4 +1,4 @@
-"""Which balance row an asset's entries belong to (semantics 3.3; books/homes.py 1 to 3)."""
+"""Which balance row an asset's entries belong to (semantics 3.3; recon/ledger/asset_mapping.py, rules 1 to 3)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FLEXIBLE = {"XXBT": "BTC", "XBT.F": "BTC"}
         pytest.param("btc", "BTC", {"BTC": None}, NONE, "btc", False, id="codes are compared exactly"),
     ],
 )
-def test_3_3_resolution(
+def test_semantics_3_3__resolution(
     asset: str, coinapi: str | None, rows: dict[str, str | None], rules: AccountRules, unit: str, mapped: bool
 ) -> None:
     home = home_of(asset, coinapi, rows, rules)
@@ -41,7 +41,7 @@ def test_3_3_resolution(
     assert mapped == (home.reason is None), "what is not mapped says why"
 
 
-def test_3_3_an_ambiguity_names_the_rows_to_choose_from() -> None:
+def test_semantics_3_3__an_ambiguity_names_the_rows_to_choose_from() -> None:
     assert home_of("XBT", "BTC", FLEXIBLE, NONE) == Home(
         "XBT", mapped=False, reason="rows XBT.F, XXBT are all BTC; name one in `assets`"
     )

@@ -1,4 +1,4 @@
-"""Cash of derivatives against a model in fractions, written independently (semantics 3.5; books/contracts.py)."""
+"""Cash of derivatives against an independent model in fractions (semantics 3.5; recon/ledger/cost_basis.py)."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_an_entry_without_a_price_makes_the_cash_unknown_until_the_position_is_f
 @pytest.mark.parametrize(
     ("kind", "method", "cash"), [("linear", "average", "24"), ("linear", "fifo", "29"), ("premium", "average", "119")]
 )
-def test_3_5_the_cash_of_closing_goes_to_the_settlement_asset(kind: str, method: str, cash: str) -> None:
+def test_semantics_3_5__the_cash_of_closing_goes_to_the_settlement_asset(kind: str, method: str, cash: str) -> None:
     """2 held at 100, 2 bought at 110, 3 sold at 113: average 3·8, fifo 2·13 + 1·3, premiums -220 + 339."""
     desk = Desk(Rules(defaults=AccountRules(contracts={PERPETUAL[0]: terms_of(kind, method)})))
     desk.begin(balance_row("USDT", "1000"), positions=[position_row("2", "BUY", price="100")])

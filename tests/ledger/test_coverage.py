@@ -1,4 +1,4 @@
-"""Which stretches of the log an account was truly observed in (books/coverage.py 1 to 3, design 4)."""
+"""Coverage of an account by stretches of the log (recon/ledger/coverage.py, rules 1 to 3; architecture 4)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def do(desk: Desk, step: str, account: str, number: int) -> None:
 
 @steady(150)
 @given(STEPS)
-def test_1__intervals_never_overlap_and_are_contiguous(steps: list[tuple[str, str]]) -> None:
+def test_rule_1__intervals_never_overlap_and_are_contiguous(steps: list[tuple[str, str]]) -> None:
     desk = Desk()
     desk.open()
     for number, (step, account) in enumerate(steps, start=2):
@@ -100,7 +100,9 @@ def test_1__intervals_never_overlap_and_are_contiguous(steps: list[tuple[str, st
 
 @steady(100)
 @given(STEPS)
-def test_3__covered_means_both_snapshots_of_this_session_and_nothing_unaccounted(steps: list[tuple[str, str]]) -> None:
+def test_rule_3__covered_means_both_snapshots_of_this_session_and_nothing_unaccounted(
+    steps: list[tuple[str, str]],
+) -> None:
     desk = Desk()
     desk.open()
     for number, (step, account) in enumerate(steps, start=2):

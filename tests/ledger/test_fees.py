@@ -1,4 +1,4 @@
-"""What fills cost: rates and what samples bear out (books/fees.py 1 to 4), and how fees are booked (books/legs.py)."""
+"""Fees: rates from samples (recon/ledger/fees/estimate.py, rules 1 to 4), and how the ledger books them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_first_line_that_matches_and_names_a_rate_holds() -> None:
 
 @steady(80)
 @given(RATES, st.lists(LEGS, min_size=FEE_SAMPLES, max_size=12))
-def test_2_4__the_rate_that_every_sample_bears_out_is_found_or_a_shorter_one_that_they_allow_too(
+def test_rules_2_4__the_rate_that_every_sample_bears_out_is_found_or_a_shorter_one_that_they_allow_too(
     rate: Decimal, legs: list[Decimal]
 ) -> None:
     with exact():
@@ -96,7 +96,7 @@ def test_2_4__the_rate_that_every_sample_bears_out_is_found_or_a_shorter_one_tha
 
 @steady(60)
 @given(st.decimals("-0.01", "0.01", places=9), st.decimals("0", "0.001", places=9))
-def test_4__no_decimal_between_two_bounds_has_fewer_digits_than_the_shortest(low: Decimal, width: Decimal) -> None:
+def test_rule_4__no_decimal_between_two_bounds_has_fewer_digits_than_the_shortest(low: Decimal, width: Decimal) -> None:
     with exact():
         high = low + width
         found = shortest(low, high)
@@ -109,7 +109,7 @@ def test_4__no_decimal_between_two_bounds_has_fewer_digits_than_the_shortest(low
             assert low <= 0 <= high
 
 
-def test_2_a_second_rate_is_told_apart_where_samples_left_over_agree_on_it() -> None:
+def test_rule_2__a_second_rate_is_told_apart_where_samples_left_over_agree_on_it() -> None:
     legs = [D(f"{500 + 3 * index}.17") for index in range(10)]
     samples = [sampled(TAKER if index % 4 == 3 else MAKER, leg) for index, leg in enumerate(legs)]
     found = estimate([(each, each.gained) for each in samples])
@@ -117,7 +117,7 @@ def test_2_a_second_rate_is_told_apart_where_samples_left_over_agree_on_it() -> 
     assert (found.share, found.half, found.other) == (MAKER, ZERO, TAKER)
 
 
-def test_3_while_no_rate_is_borne_out_nothing_is_learned_and_nothing_expected() -> None:
+def test_rule_3__while_no_rate_is_borne_out_nothing_is_learned_and_nothing_expected() -> None:
     model = FeeModel()
     for index in range(12):
         leg = D(500 + index)
@@ -127,7 +127,7 @@ def test_3_while_no_rate_is_borne_out_nothing_is_learned_and_nothing_expected() 
     assert model.open_of(D(500)) == (ZERO, ZERO)
 
 
-def test_1_a_cost_is_a_share_of_the_leg_by_its_side_and_the_other_rate_is_in_doubt() -> None:
+def test_rule_1__a_cost_is_a_share_of_the_leg_by_its_side_and_the_other_rate_is_in_doubt() -> None:
     model = FeeModel(gained=FeeRate(MAKER, other=TAKER), given=FeeRate(TAKER))
     assert model.of(D(500)) == D("0.1")
     assert model.open_of(D(500)) == (ZERO, D("-0.4")), "the balance loses where the taker's rate was taken"
@@ -146,7 +146,9 @@ def test_a_habit_that_changed_swaps_the_two_rates_and_owes_nothing() -> None:
 
 @steady(60)
 @given(RATES, RATES, st.decimals("-100000", "100000", places=2))
-def test_1__expected_and_doubt_together_are_the_other_rate_of_a_leg(one: Decimal, two: Decimal, leg: Decimal) -> None:
+def test_rule_1__expected_and_doubt_together_are_the_other_rate_of_a_leg(
+    one: Decimal, two: Decimal, leg: Decimal
+) -> None:
     rate = FeeRate(one, other=two)
     with exact():
         model = FeeModel(gained=rate, given=rate)

@@ -1,4 +1,4 @@
-"""Fills: what a jump in what is filled books, and for how much (semantics 2.3 to 2.5; books/fills.py 1 and 2)."""
+"""Fills: the quantity and cash that a report adds (semantics 2.3 to 2.5; recon/ledger/fills.py, rules 1 and 2)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_fills_1__the_fills_of_a_jump_add_up_to_it_exactly_and_their_cash_to_the
     assert desk.value("USDT") == 1000000 - cash
 
 
-def test_2_3_the_cash_of_a_jump_is_the_difference_of_totals_not_price_times_amount() -> None:
+def test_semantics_2_3__the_cash_of_a_jump_is_the_difference_of_totals_not_price_times_amount() -> None:
     """Two digits of avg_px cost at most half a cent a unit in total, however many reports there were."""
     desk = trading()
     life = Life("a", [("1", "100.00"), ("1", "100.01"), ("1", "100.01")], listed=False, digits=2)
@@ -72,7 +72,7 @@ def test_2_3_the_cash_of_a_jump_is_the_difference_of_totals_not_price_times_amou
     assert abs(booked - (1000000 - life.cash(3))) <= D("0.015")
 
 
-def test_2_3_the_list_of_fills_is_used_where_it_sums_to_the_jump_and_agrees_in_cash() -> None:
+def test_semantics_2_3__the_list_of_fills_is_used_where_it_sums_to_the_jump_and_agrees_in_cash() -> None:
     desk = trading()
     life = Life("a", [("1", "100"), ("2", "100.01")], digits=2)
     desk.report(life.report(2))
@@ -83,7 +83,7 @@ def test_2_3_the_list_of_fills_is_used_where_it_sums_to_the_jump_and_agrees_in_c
     assert desk.value("USDT") == D("999699.98"), "avg_px 100.01 alone would have made it 300.03"
 
 
-def test_2_3_avg_px_is_used_with_a_finding_where_only_one_of_sum_and_cash_holds() -> None:
+def test_semantics_2_3__avg_px_is_used_with_a_finding_where_only_one_of_sum_and_cash_holds() -> None:
     """The published example: avg_px 0.0783, and a fill of 0.002 at 10799.2 of 0.045."""
     desk = trading()
     report = Life("a", [("1", "100"), ("2", "100")]).report(2)
@@ -92,7 +92,7 @@ def test_2_3_avg_px_is_used_with_a_finding_where_only_one_of_sum_and_cash_holds(
     assert [(each.kind, each.about) for each in desk.findings()] == [("fills_disagree", "c:a")]
 
 
-def test_2_3_a_list_that_sums_to_something_else_is_a_finding_too() -> None:
+def test_semantics_2_3__a_list_that_sums_to_something_else_is_a_finding_too() -> None:
     """Its cash agrees with the average price, its amounts do not sum to the jump: avg_px is used."""
     desk = trading()
     rows: list[Row] = [{"time": None, "price": D(100), "amount": D("0.5")}]
@@ -101,7 +101,7 @@ def test_2_3_a_list_that_sums_to_something_else_is_a_finding_too() -> None:
     assert [price_of(each) for each in fills(desk)] == [(D(100), True, D(100), "avg_px")]
 
 
-def test_2_3_published_examples_contradict_themselves_and_nothing_fails() -> None:
+def test_semantics_2_3__published_examples_contradict_themselves_and_nothing_fails() -> None:
     desk = trading()
     report = Life("a", [("0.045", "0.0783")]).report(1)
     rows: list[Row] = [{"time": "2020-01-01T10:45:20.1677709Z", "price": D("10799.2"), "amount": D("0.002")}]
@@ -110,7 +110,7 @@ def test_2_3_published_examples_contradict_themselves_and_nothing_fails() -> Non
     assert desk.value("USDT") == 1000000 - D("0.0783") * D("0.045")
 
 
-def test_2_4_zero_null_or_absent_avg_px_books_no_free_sale() -> None:
+def test_semantics_2_4__zero_null_or_absent_avg_px_books_no_free_sale() -> None:
     """The quantity is booked, the cash is unknown: the quote is not agreed until a report brings it."""
     for silent in ({"avg_px": 0}, {"avg_px": None}, {"avg_px": "absent"}):
         desk = trading()
@@ -130,7 +130,7 @@ def test_2_4_zero_null_or_absent_avg_px_books_no_free_sale() -> None:
         assert desk.unit("USDT").withheld == []
 
 
-def test_2_4_cash_that_comes_late_is_booked_once_however_the_order_goes_on() -> None:
+def test_semantics_2_4__cash_that_comes_late_is_booked_once_however_the_order_goes_on() -> None:
     desk = trading()
     life = Life("a", [("1", "100"), ("1", "102"), ("1", "104")], listed=False)
     desk.report(life.report(1))
@@ -141,7 +141,7 @@ def test_2_4_cash_that_comes_late_is_booked_once_however_the_order_goes_on() -> 
     assert desk.unit("USDT").withheld == []
 
 
-def test_2_4_a_fill_shows_no_price_that_holds_the_cash_of_another() -> None:
+def test_semantics_2_4__a_fill_shows_no_price_that_holds_the_cash_of_another() -> None:
     """Bought at 100, 102 (told without a price) and 104: no fill was made at 206."""
     desk = trading()
     life = Life("a", [("1", "100"), ("1", "102"), ("1", "104")], listed=False)
@@ -152,7 +152,7 @@ def test_2_4_a_fill_shows_no_price_that_holds_the_cash_of_another() -> None:
     assert all(price is None or 100 <= price <= 104 for price in prices), prices
 
 
-def test_2_5_two_real_fills_can_be_identical() -> None:
+def test_semantics_2_5__two_real_fills_can_be_identical() -> None:
     desk = trading()
     life = Life("a", [("1", "100"), ("1", "100")], began=Life("", []).began)
     report = life.report(2)
@@ -165,7 +165,7 @@ def test_2_5_two_real_fills_can_be_identical() -> None:
     assert desk.value("BTC") == D(12)
 
 
-def test_2_5_a_list_that_holds_the_newest_fills_only_is_read_as_such() -> None:
+def test_semantics_2_5__a_list_that_holds_the_newest_fills_only_is_read_as_such() -> None:
     desk = trading()
     life = Life("a", [("1", "100"), ("2", "103")])
     desk.report(life.report(1))
@@ -175,7 +175,7 @@ def test_2_5_a_list_that_holds_the_newest_fills_only_is_read_as_such() -> None:
     assert desk.value("USDT") == D(1000000 - 306)
 
 
-def test_2_6_a_falling_amount_filled_is_a_finding_with_a_break_of_its_own_kind() -> None:
+def test_semantics_2_6__a_falling_amount_filled_is_a_finding_with_a_break_of_its_own_kind() -> None:
     """Nothing is unbooked without a decision; a later report that agrees again clears it."""
     desk = trading()
     life = Life("a", [("1", "100"), ("2", "100")], amount="9")
@@ -199,7 +199,7 @@ def _longer(life: Life) -> list[list[str]]:
     return [*history, ["PENDING_CANCEL", "2026-01-05T09:05:00.0000000Z"]]
 
 
-def test_2_6_an_older_report_that_comes_late_is_no_regression() -> None:
+def test_semantics_2_6__an_older_report_that_comes_late_is_no_regression() -> None:
     desk = trading()
     life = Life("a", [("1", "100"), ("2", "100")])
     desk.report(life.report(2))
@@ -208,7 +208,7 @@ def test_2_6_an_older_report_that_comes_late_is_no_regression() -> None:
     assert not desk.transitions()
 
 
-def test_2_6_overfill_is_a_finding_with_a_break_of_its_own_kind() -> None:
+def test_semantics_2_6__overfill_is_a_finding_with_a_break_of_its_own_kind() -> None:
     desk = trading()
     desk.report(Life("a", [("3", "100")], side="SELL").report(1, amount_order=D("2.5")))
     (known,) = desk.breaks("BTC")
@@ -217,7 +217,7 @@ def test_2_6_overfill_is_a_finding_with_a_break_of_its_own_kind() -> None:
     assert desk.value("BTC") == D(7), "what was filled is booked"
 
 
-def test_1_2_what_a_double_cannot_tell_apart_is_no_overfill() -> None:
+def test_semantics_1_2__what_a_double_cannot_tell_apart_is_no_overfill() -> None:
     """0.30000000000000004 is not above 0.3."""
     desk = trading()
     desk.report(Life("a", [("0.30000000000000004", "100")]).report(1, amount_order=D("0.3")))

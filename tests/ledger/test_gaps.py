@@ -1,4 +1,7 @@
-"""From a gap to the account being whole again (books/gaps.py 1 to 4, books/fetched.py 1 to 3, design 4)."""
+"""From a gap to a whole account again (architecture 4).
+
+Rules are those of recon/ledger/gaps.py, rules 1 to 4, and recon/ledger/apply/rest_answers.py, rules 1 to 3.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def started(*orders: Life, rules: Rules | None = RECOVERING) -> Desk:
     return desk
 
 
-def test_4__while_what_the_gap_hid_is_fetched_nothing_is_judged() -> None:
+def test_rule_4__while_what_the_gap_hid_is_fetched_nothing_is_judged() -> None:
     desk = started(OPEN)
     lost(desk)
     desk.wait(60)
@@ -49,7 +52,7 @@ def test_4__while_what_the_gap_hid_is_fetched_nothing_is_judged() -> None:
     assert [each.state for each in catch_ups(desk)] == ["waiting"]
 
 
-def test_3__a_missing_order_that_is_fetched_makes_the_account_whole() -> None:
+def test_rule_3__a_missing_order_that_is_fetched_makes_the_account_whole() -> None:
     desk = started(OPEN)
     asking = lost(desk)
     asking.begin()
@@ -67,7 +70,7 @@ def test_3__a_missing_order_that_is_fetched_makes_the_account_whole() -> None:
 
 
 def test_late_facts_keep_their_own_time() -> None:
-    """What happened in the gap is booked now, as of then (design 4)."""
+    """What happened in the gap is booked now, as of then (architecture 4)."""
     desk = started(OPEN)
     asking = lost(desk)
     asking.begin()
@@ -77,7 +80,7 @@ def test_late_facts_keep_their_own_time() -> None:
     assert entry.amount == D(1)
 
 
-def test_3__an_order_born_and_finished_inside_is_found_in_the_order_log() -> None:
+def test_rule_3__an_order_born_and_finished_inside_is_found_in_the_order_log() -> None:
     desk = started()
     asking = lost(desk)
     asking.begin()
@@ -122,7 +125,7 @@ def test_without_an_order_history_the_stretch_is_marked_and_the_account_is_judge
     assert {each.cause for each in (*desk.breaks("BTC"), *desk.breaks("USDT"))} == {"missed_fill_gap"}
 
 
-def test_3__where_the_order_history_is_left_alone_the_stretch_says_so() -> None:
+def test_rule_3__where_the_order_history_is_left_alone_the_stretch_says_so() -> None:
     desk = started(rules=WITHOUT_HISTORY)
     asking = lost(desk, after=BEFORE)
     asking.begin()
@@ -133,7 +136,7 @@ def test_3__where_the_order_history_is_left_alone_the_stretch_says_so() -> None:
 
 
 @pytest.mark.parametrize("by", ["report", "person"])
-def test_3__what_the_ems_does_not_know_is_open_until_it_is_told_or_settled(by: str) -> None:
+def test_rule_3__what_the_ems_does_not_know_is_open_until_it_is_told_or_settled(by: str) -> None:
     desk = started(OPEN)
     asking = lost(desk, after=BEFORE)
     asking.begin()
@@ -192,7 +195,7 @@ def test_a_failed_reading_of_the_history_is_an_open_question_and_can_be_made_up_
     assert (catch_ups(desk)[-1].state, catch_ups(desk)[-1].history) == ("whole", "read")
 
 
-def test_1__a_gap_while_catching_up_prolongs_the_stretch() -> None:
+def test_rule_1__a_gap_while_catching_up_prolongs_the_stretch() -> None:
     desk = started(OPEN)
     asking = lost(desk)
     asking.begin()
@@ -211,7 +214,7 @@ def test_1__a_gap_while_catching_up_prolongs_the_stretch() -> None:
     assert len(catch_ups(desk)) == 1
 
 
-def test_4__an_account_that_nobody_catches_up_with_is_judged_all_the_same() -> None:
+def test_rule_4__an_account_that_nobody_catches_up_with_is_judged_all_the_same() -> None:
     desk = started(OPEN)
     lost(desk)
     desk.wait(310)
@@ -265,7 +268,7 @@ def test_the_last_report_is_judged_also_where_rest_does_not_tell_what_is_held() 
     assert catch_ups(desk)[-1].state == "whole"
 
 
-def test_3__which_orders_are_open_must_be_read_also_where_no_session_ended() -> None:
+def test_rule_3__which_orders_are_open_must_be_read_also_where_no_session_ended() -> None:
     """Heartbeats of one account stop and come back: no order snapshot follows on the WebSocket."""
     desk = started(OPEN)
     desk.wait(14, silent=[desk.account])
@@ -299,7 +302,7 @@ def test_rest_that_tells_otherwise_than_the_websocket_is_a_finding() -> None:
     assert [each.about for each in desk.findings("rest_differs")] == ["USDT"]
 
 
-def test_2__what_is_fetched_is_no_sign_of_life() -> None:
+def test_rule_2__what_is_fetched_is_no_sign_of_life() -> None:
     desk = started(OPEN)
     asking = lost(desk)
     asking.begin()
@@ -368,7 +371,7 @@ def _settle_gap(desk: Desk, from_seq: int) -> None:
     )
 
 
-def test_3__an_order_log_that_can_be_read_in_part_only_is_not_read() -> None:
+def test_rule_3__an_order_log_that_can_be_read_in_part_only_is_not_read() -> None:
     desk = started()
     asking = lost(desk)
     asking.begin()
@@ -380,7 +383,7 @@ def test_3__an_order_log_that_can_be_read_in_part_only_is_not_read() -> None:
     assert (catch_ups(desk)[-1].state, catch_ups(desk)[-1].history) == ("open", "failed")
 
 
-def test_3__a_row_that_still_has_an_order_open_does_not_account_for_one_that_is_not() -> None:
+def test_rule_3__a_row_that_still_has_an_order_open_does_not_account_for_one_that_is_not() -> None:
     twice = Life("a", [("1", "100"), ("1", "100")])
     desk = started(twice)
     held = (balance_row("BTC", "12"), balance_row("USDT", "800"))
@@ -416,7 +419,7 @@ def test_an_old_life_of_a_client_id_in_the_order_log_is_not_booked_again() -> No
     assert not desk.opened()
 
 
-def test_1__what_was_not_read_of_a_stretch_is_read_also_after_the_next_gap() -> None:
+def test_rule_1__what_was_not_read_of_a_stretch_is_read_also_after_the_next_gap() -> None:
     desk = started()
     asking = lost(desk)
     asking.begin()
@@ -435,7 +438,7 @@ def test_1__what_was_not_read_of_a_stretch_is_read_also_after_the_next_gap() -> 
     assert len(catch_ups(desk)) == 1
 
 
-def test_1__what_was_logged_late_before_another_gap_is_read_again() -> None:
+def test_rule_1__what_was_logged_late_before_another_gap_is_read_again() -> None:
     desk = started()
     asking = lost(desk)
     asking.begin()
@@ -445,7 +448,7 @@ def test_1__what_was_logged_late_before_another_gap_is_read_again() -> None:
     assert microseconds(desk.now) - desk.book.accounts[desk.account].history_us >= MARGIN_US
 
 
-def test_2__an_answer_within_a_gap_is_none_about_it() -> None:
+def test_rule_2__an_answer_within_a_gap_is_none_about_it() -> None:
     desk = started(OPEN, rules=WITHOUT_HISTORY)
     desk.wait(14, silent=[desk.account])
     desk.tick()
@@ -528,7 +531,7 @@ def test_a_cross_check_that_repeats_an_old_poll_is_no_news() -> None:
     assert not desk.findings("rest_differs")
 
 
-def test_4__what_is_held_makes_no_hurry() -> None:
+def test_rule_4__what_is_held_makes_no_hurry() -> None:
     """A report waits, sight is lost, and nobody comes back: time alone decides nothing, so no tick each second."""
     desk = started()
     desk.balance("BTC", "12")

@@ -1,4 +1,4 @@
-"""Readings of positions where a venue may keep both sides (semantics 3.4; books/observations.py 1 to 3)."""
+"""Readings of positions in hedge mode (semantics 3.4; recon/ledger/observations.py, rules 1 to 3)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def contract() -> Unit:
         (None, "BUY", None),
     ],
 )
-def test_3_4_a_negative_quantity_with_side_sell_counts_once(
+def test_semantics_3_4__a_negative_quantity_with_side_sell_counts_once(
     quantity: str | None, side: str | None, net: str | None
 ) -> None:
     assert signed(row(quantity, side)) == (None if net is None else D(net))
@@ -47,7 +47,9 @@ def test_3_4_a_negative_quantity_with_side_sell_counts_once(
 
 @steady(50)
 @given(QUANTITIES, QUANTITIES)
-def test_3_4_two_sides_that_are_not_zero_in_one_snapshot_mean_hedge_mode(long: Decimal, short: Decimal) -> None:
+def test_semantics_3_4__two_sides_that_are_not_zero_in_one_snapshot_mean_hedge_mode(
+    long: Decimal, short: Decimal
+) -> None:
     unit = contract()
     assert read_positions(unit, [row(long, "BUY"), row(short, "SELL")], None) == (long - short,)
     assert unit.position_mode == ("hedge" if long and short else None)
@@ -55,7 +57,7 @@ def test_3_4_two_sides_that_are_not_zero_in_one_snapshot_mean_hedge_mode(long: D
 
 @steady(50)
 @given(HELD, HELD)
-def test_3_4_while_undecided_both_readings_of_an_update_are_tried(long: Decimal, short: Decimal) -> None:
+def test_semantics_3_4__while_undecided_both_readings_of_an_update_are_tried(long: Decimal, short: Decimal) -> None:
     unit = contract()
     read_position(unit, row(long, "BUY"), None)
     readings = read_position(unit, row(short, "SELL"), None)
@@ -65,7 +67,7 @@ def test_3_4_while_undecided_both_readings_of_an_update_are_tried(long: Decimal,
 
 @steady(50)
 @given(QUANTITIES)
-def test_3_4_an_empty_row_of_a_side_never_seen_means_that_nothing_is_held(long: Decimal) -> None:
+def test_semantics_3_4__an_empty_row_of_a_side_never_seen_means_that_nothing_is_held(long: Decimal) -> None:
     """A venue that keeps one row may put a flat position on either side."""
     unit = contract()
     read_position(unit, row(long, "BUY"), None)
@@ -74,7 +76,7 @@ def test_3_4_an_empty_row_of_a_side_never_seen_means_that_nothing_is_held(long: 
     assert read_position(unit, row("0", "SELL"), None) == (D(0),), "once told, it is still not beside the other"
 
 
-def test_3_4_an_empty_row_of_a_side_that_was_listed_beside_the_other_or_held_offers_both_readings() -> None:
+def test_semantics_3_4__an_empty_row_of_a_side_that_was_listed_beside_the_other_or_held_offers_both_readings() -> None:
     listed, held = contract(), contract()
     read_positions(listed, [row("0", "SELL"), row("5", "BUY")], None)
     read_positions(held, [row("3", "SELL")], None)
@@ -83,7 +85,7 @@ def test_3_4_an_empty_row_of_a_side_that_was_listed_beside_the_other_or_held_off
         assert read_position(unit, row("0", "SELL"), None) == (D(0), D(5))
 
 
-def test_3_4_the_settings_decide_where_they_say() -> None:
+def test_semantics_3_4__the_settings_decide_where_they_say() -> None:
     for mode, net in (("hedge", "3"), ("one_way", "-2")):
         unit = contract()
         read_position(unit, row("5", "BUY"), mode)
@@ -93,7 +95,7 @@ def test_3_4_the_settings_decide_where_they_say() -> None:
     assert unit.position_mode is None
 
 
-def test_3_4_known_hedge_mode_keeps_each_side_until_its_own_row_replaces_it() -> None:
+def test_semantics_3_4__known_hedge_mode_keeps_each_side_until_its_own_row_replaces_it() -> None:
     unit = contract()
     read_positions(unit, [row("5", "BUY"), row("2", "SELL")], None)
     assert read_position(unit, row("7", "SELL"), None) == (D(-2),)
@@ -108,7 +110,7 @@ def test_a_row_without_a_quantity_is_no_observation() -> None:
     assert unit.sides == {}
 
 
-def test_4_1_what_is_authoritative() -> None:
+def test_semantics_4_1__what_is_authoritative() -> None:
     told = ("EXCHANGE", None, "BALANCE_MANAGER", "INITIALIZATION", "")
     assert [is_authoritative(each, trust_balance_manager=False) for each in told] == [True, True, False, False, False]
     assert [is_authoritative(each, trust_balance_manager=True) for each in told] == [True, True, True, False, False]

@@ -17,7 +17,7 @@ def openings(desk: Desk, code: str, kind: str = "asset") -> list[tuple[Decimal, 
     return [(each.amount, each.certainty) for each in desk.entries(code, kind) if each.cause == "opening"]
 
 
-def test_4_1_a_balance_managers_row_neither_opens_nor_is_judged() -> None:
+def test_semantics_4_1__a_balance_managers_row_neither_opens_nor_is_judged() -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "10", last_updated_by="BALANCE_MANAGER"), balance_row("USDT", "1000"))
     assert openings(desk, "BTC") == []
@@ -29,13 +29,13 @@ def test_4_1_a_balance_managers_row_neither_opens_nor_is_judged() -> None:
     assert desk.unit("BTC").available == D(7), "shown all the same"
 
 
-def test_4_1_the_settings_may_trust_the_balance_manager() -> None:
+def test_semantics_4_1__the_settings_may_trust_the_balance_manager() -> None:
     desk = Desk(Rules(defaults=AccountRules(trust_balance_manager=True)))
     desk.begin(balance_row("BTC", "10", last_updated_by="BALANCE_MANAGER"))
     assert openings(desk, "BTC") == [(D(10), "exact")]
 
 
-def test_4_1_a_row_that_names_no_origin_counts_as_authoritative() -> None:
+def test_semantics_4_1__a_row_that_names_no_origin_counts_as_authoritative() -> None:
     desk = Desk()
     row = balance_row("BTC", "10")
     del row["last_updated_by"]
@@ -58,7 +58,7 @@ def test_a_row_without_balance_is_no_observation() -> None:
 
 @pytest.mark.parametrize("polled_before_the_fill", [True, False])
 @pytest.mark.parametrize("fill_told_first", [True, False])
-def test_4_2_fills_race_with_the_first_balance(polled_before_the_fill: bool, fill_told_first: bool) -> None:
+def test_semantics_4_2__fills_race_with_the_first_balance(polled_before_the_fill: bool, fill_told_first: bool) -> None:
     """Snapshot polled before or after a fill, fill booked before or after the snapshot: one opening, 10."""
     desk = Desk()
     desk.open()
@@ -82,7 +82,7 @@ def test_4_2_fills_race_with_the_first_balance(polled_before_the_fill: bool, fil
     assert not desk.opened()
 
 
-def test_4_2_an_opening_is_pending_until_things_are_quiet_and_then_never_moved() -> None:
+def test_semantics_4_2__an_opening_is_pending_until_things_are_quiet_and_then_never_moved() -> None:
     desk = Desk()
     desk.open()
     desk.info()
@@ -98,7 +98,7 @@ def test_4_2_an_opening_is_pending_until_things_are_quiet_and_then_never_moved()
     assert desk.unit("BTC").opening == D(10)
 
 
-def test_4_3_absent_from_a_complete_snapshot_opens_at_zero_inferred() -> None:
+def test_semantics_4_3__absent_from_a_complete_snapshot_opens_at_zero_inferred() -> None:
     """Buy 100 and the first row ever is 99.74: "first row opens" would swallow the fee."""
     desk = Desk(Rules(defaults=AccountRules(learn_fees_up_to=D(0))))
     desk.begin(balance_row("USDT", "100000"))
@@ -109,7 +109,7 @@ def test_4_3_absent_from_a_complete_snapshot_opens_at_zero_inferred() -> None:
     assert desk.opened() == [("BTC", D("-0.26"))]
 
 
-def test_4_3_nothing_opens_at_zero_before_a_complete_snapshot_was_seen() -> None:
+def test_semantics_4_3__nothing_opens_at_zero_before_a_complete_snapshot_was_seen() -> None:
     desk = Desk()
     desk.open()
     desk.info()
@@ -125,7 +125,7 @@ def test_4_3_nothing_opens_at_zero_before_a_complete_snapshot_was_seen() -> None
     assert openings(desk, "BTC") == [(D("-0.26"), "exact")]
 
 
-def test_4_3_a_contract_absent_from_a_complete_position_snapshot_opens_at_zero() -> None:
+def test_semantics_4_3__a_contract_absent_from_a_complete_position_snapshot_opens_at_zero() -> None:
     desk = Desk()
     desk.begin(balance_row("USDT", "1000"))
     desk.report(Life("a", [("3", "10")], of=PERPETUAL).report(1))
@@ -135,7 +135,7 @@ def test_4_3_a_contract_absent_from_a_complete_position_snapshot_opens_at_zero()
     assert not desk.opened()
 
 
-def test_4_3_later_absence_from_a_complete_snapshot_is_an_observation_of_zero() -> None:
+def test_semantics_4_3__later_absence_from_a_complete_snapshot_is_an_observation_of_zero() -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     desk.balances(balance_row("USDT", "1000"))
@@ -144,7 +144,7 @@ def test_4_3_later_absence_from_a_complete_snapshot_is_an_observation_of_zero() 
     assert desk.opened() == [("BTC", D(-10))]
 
 
-def test_4_3_absence_from_an_incomplete_snapshot_says_nothing() -> None:
+def test_semantics_4_3__absence_from_an_incomplete_snapshot_says_nothing() -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     desk.frame({"type": "BALANCE_SNAPSHOT", "exchange_id": desk.account, "data": [balance_row("USDT", "1000"), 7]})
@@ -153,7 +153,7 @@ def test_4_3_absence_from_an_incomplete_snapshot_says_nothing() -> None:
     assert not desk.transitions()
 
 
-def test_4_4_what_an_order_of_the_first_snapshot_has_filled_was_before_the_opening() -> None:
+def test_semantics_4_4__what_an_order_of_the_first_snapshot_has_filled_was_before_the_opening() -> None:
     desk = Desk()
     life = Life("a", [("2", "100"), ("1", "101")], began=START - timedelta(hours=1))
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"), orders=[life.report(1)])
@@ -162,7 +162,7 @@ def test_4_4_what_an_order_of_the_first_snapshot_has_filled_was_before_the_openi
     assert (desk.value("BTC"), desk.value("USDT")) == (D(11), D(899)), "everything else of it is booked"
 
 
-def test_4_4_an_order_that_began_and_filled_before_the_opening_is_not_booked() -> None:
+def test_semantics_4_4__an_order_that_began_and_filled_before_the_opening_is_not_booked() -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     desk.report(Life("a", [("2", "100")], began=START - timedelta(hours=1)).report(1))
@@ -170,14 +170,14 @@ def test_4_4_an_order_that_began_and_filled_before_the_opening_is_not_booked() -
     assert desk.order("c:a").before_opening == D(2)
 
 
-def test_4_4_an_order_told_of_later_that_began_after_the_opening_is_booked_in_full() -> None:
+def test_semantics_4_4__an_order_told_of_later_that_began_after_the_opening_is_booked_in_full() -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     desk.report(Life("a", [("2", "100")], began=START + timedelta(seconds=20)).report(1))
     assert desk.value("BTC") == D(12)
 
 
-def test_4_4_the_first_snapshot_after_a_gap_is_not_the_initial_one() -> None:
+def test_semantics_4_4__the_first_snapshot_after_a_gap_is_not_the_initial_one() -> None:
     """An order that it shows for the first time was placed in the gap: what it filled is not the past."""
     desk = Desk()
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"))

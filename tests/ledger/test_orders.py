@@ -1,4 +1,4 @@
-"""Orders: identity, generations, and the join (semantics 2; books/orders.py 1 to 3)."""
+"""Orders: identity, generations, and the join (semantics 2; recon/ledger/orders.py, rules 1 to 3)."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_join__total_cash_is_a_function_of_the_furthest_report_alone() -> None:
     assert totals(before) == totals(after)
 
 
-def test_2_1_an_order_is_known_by_either_id() -> None:
+def test_semantics_2_1__an_order_is_known_by_either_id() -> None:
     desk = trading()
     life = Life("c1", [("1", "100"), ("1", "101")])
     desk.report(life.report(0, exchange_order_id=None))
@@ -126,7 +126,7 @@ def test_2_1_an_order_is_known_by_either_id() -> None:
     assert desk.order("c:c1").amount_filled == D(2)
 
 
-def test_2_1_an_alias_is_learnt_from_any_report() -> None:
+def test_semantics_2_1__an_alias_is_learnt_from_any_report() -> None:
     """Else the next report under that alias is taken for another order, and its fills are booked twice."""
     desk = trading()
     life = Life("c1", [("1", "100"), ("1", "101")])
@@ -137,7 +137,7 @@ def test_2_1_an_alias_is_learnt_from_any_report() -> None:
     assert desk.value("BTC") == D(12)
 
 
-def test_2_1_an_empty_string_or_null_is_no_id() -> None:
+def test_semantics_2_1__an_empty_string_or_null_is_no_id() -> None:
     desk = trading()
     for name, number in (("", "1"), (None, "2")):
         desk.report(Life("x", [("1", "100")]).report(1, client_order_id=name, exchange_order_id=f"X-{number}"))
@@ -147,7 +147,7 @@ def test_2_1_an_empty_string_or_null_is_no_id() -> None:
     assert desk.value("BTC") == D(12)
 
 
-def test_2_1_a_reused_client_id_is_a_new_generation() -> None:
+def test_semantics_2_1__a_reused_client_id_is_a_new_generation() -> None:
     """Bots reuse "1", "2", … every day: not a regression of the old order."""
     desk = trading()
     desk.report(Life("1", [("2", "100")], exchange_id="X-1").report(1))
@@ -159,7 +159,7 @@ def test_2_1_a_reused_client_id_is_a_new_generation() -> None:
     assert not desk.transitions("opened")
 
 
-def test_2_1_another_symbol_or_side_is_a_new_generation() -> None:
+def test_semantics_2_1__another_symbol_or_side_is_a_new_generation() -> None:
     desk = trading()
     for side, of in (("BUY", BTC_USDT), ("SELL", BTC_USDT), ("SELL", ETH_USDT)):
         desk.report(Life("1", [("1", "100")], exchange_id=None, side=side, of=of).report(1))
@@ -167,7 +167,7 @@ def test_2_1_another_symbol_or_side_is_a_new_generation() -> None:
     assert (desk.value("BTC"), desk.value("ETH"), desk.value("USDT")) == (D(10), D(9), D(1000100))
 
 
-def test_2_1_a_late_report_of_an_old_generation_is_not_taken_for_the_new_one() -> None:
+def test_semantics_2_1__a_late_report_of_an_old_generation_is_not_taken_for_the_new_one() -> None:
     desk = trading()
     old, new = Life("1", [("2", "100"), ("3", "100")], exchange_id="X-1"), Life("1", [("1", "7")], exchange_id="X-2")
     desk.report(old.report(1))
@@ -178,15 +178,15 @@ def test_2_1_a_late_report_of_an_old_generation_is_not_taken_for_the_new_one() -
     assert desk.value("BTC") == D(16)
 
 
-def test_2_2_only_the_grain_is_coarser_where_the_last_report_comes_first() -> None:
-    """Books/orders.py 1: one fill is booked where three could have been, to the same totals."""
+def test_semantics_2_2__only_the_grain_is_coarser_where_the_last_report_comes_first() -> None:
+    """recon/ledger/orders.py, rule 1: one fill is booked where three could have been, to the same totals."""
     life = Life("a", [("1", "100"), ("2", "101"), ("3", "102")], listed=False)
     fine, coarse = told([life.report(n) for n in (1, 2, 3)]), told([life.report(n) for n in (3, 1, 2)])
     assert (len(fine.book.changes.fills), len(coarse.book.changes.fills)) == (3, 1)
     assert totals(fine) == totals(coarse)
 
 
-def test_2_2_terminal_beats_open_and_the_longer_history_beats_the_shorter() -> None:
+def test_semantics_2_2__terminal_beats_open_and_the_longer_history_beats_the_shorter() -> None:
     life = Life("a", [("1", "100")], amount="5")
     canceled, pending = life.report(1, status="CANCELED"), life.report(1, status="PENDING_CANCEL")
     for reports in ([canceled, pending], [pending, canceled]):

@@ -1,4 +1,4 @@
-"""The timeline: running totals, cuts and what is kept of them (books/timeline.py 1 to 4)."""
+"""The timeline: running totals, cuts and what is kept of them (recon/ledger/timeline.py, rules 1 to 4)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def built(entries: Entries, base: Decimal = ZERO) -> tuple[Timeline, list[int]]:
 
 @steady(60)
 @given(ENTRIES, st.decimals("-5", "5", places=2))
-def test_2__totals_are_exact_sums_of_all_entries_up_to_a_position(entries: Entries, base: Decimal) -> None:
+def test_rule_2__totals_are_exact_sums_of_all_entries_up_to_a_position(entries: Entries, base: Decimal) -> None:
     line, _ = built(entries, base)
     assert line.totals == list(accumulate((amount for _, amount, _, _ in entries), initial=base))
     explained = (amount if explains else D(0) for _, amount, explains, _ in entries)
@@ -47,7 +47,9 @@ def test_2__totals_are_exact_sums_of_all_entries_up_to_a_position(entries: Entri
 
 @steady(80)
 @given(ENTRIES, st.integers(-1, 60), st.integers(0, 20))
-def test_3__cuts_hold_every_entry_before_the_window_and_none_after_it(entries: Entries, at: int, window: int) -> None:
+def test_rule_3__cuts_hold_every_entry_before_the_window_and_none_after_it(
+    entries: Entries, at: int, window: int
+) -> None:
     line, clocks = built(entries)
     first, last = line.first_cut(at - window), line.last_cut(at + window)
     assert all(clock >= at - window for clock in clocks[first:]), "what is before the window is in every cut"
@@ -78,7 +80,7 @@ def test_what_may_be_lost_between_two_cuts_is_half_a_quantum_an_entry_and_the_bl
         assert line.lost_since(line.slack(late), early) == 0
 
 
-def test_4__at_most_so_many_entries_are_kept_and_what_falls_out_is_in_every_cut() -> None:
+def test_rule_4__at_most_so_many_entries_are_kept_and_what_falls_out_is_in_every_cut() -> None:
     entries: Entries = [(1, D(1), False, 0)] * (3 * MAX_KEPT)
     line, _ = built(entries)
     assert len(line.numbers) <= 2 * MAX_KEPT
@@ -138,7 +140,7 @@ def traded(trades: Trades) -> tuple[Held, list[Booked]]:
 
 @steady(80)
 @given(TRADES)
-def test_2__a_fee_joins_the_step_of_its_fill_and_every_sum_stays_that_of_all_entries_up_to_there(
+def test_rule_2__a_fee_joins_the_step_of_its_fill_and_every_sum_stays_that_of_all_entries_up_to_there(
     trades: Trades,
 ) -> None:
     with exact():

@@ -56,7 +56,7 @@ def buy(key: str = "a", amount: str = "1", price: str = "100") -> Life:
     return Life(key, [(amount, price)], of=XBT_USD)
 
 
-def test_3_1_a_spot_fill_is_two_entries_and_sell_is_reversed() -> None:
+def test_semantics_3_1__a_spot_fill_is_two_entries_and_sell_is_reversed() -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     desk.report(Life("a", [("2", "100")]).report(1))
@@ -69,7 +69,7 @@ def test_3_1_a_spot_fill_is_two_entries_and_sell_is_reversed() -> None:
     ]
 
 
-def test_3_1_a_derivative_fill_is_one_entry_in_the_contract() -> None:
+def test_semantics_3_1__a_derivative_fill_is_one_entry_in_the_contract() -> None:
     desk = Desk()
     desk.begin(balance_row("USDT", "1000"))
     desk.report(Life("a", [("2", "100")], of=PERPETUAL, side="SELL").report(1))
@@ -77,7 +77,7 @@ def test_3_1_a_derivative_fill_is_one_entry_in_the_contract() -> None:
     assert filled == [("contract", PERPETUAL[0], D(-2))]
 
 
-def test_3_1_an_asset_and_a_contract_of_one_code_are_two_units() -> None:
+def test_semantics_3_1__an_asset_and_a_contract_of_one_code_are_two_units() -> None:
     desk = Desk()
     same = ("BTC", "BINANCE_PERP_BTC_USDT", "BTC", "USDT")
     desk.begin(balance_row("BTC", "10"), symbols=[same])
@@ -85,7 +85,7 @@ def test_3_1_an_asset_and_a_contract_of_one_code_are_two_units() -> None:
     assert (desk.value("BTC"), desk.value("BTC", "contract")) == (D(10), D(2))
 
 
-def test_3_2_the_type_comes_from_the_second_term_of_the_coinapi_id_alone() -> None:
+def test_semantics_3_2__the_type_comes_from_the_second_term_of_the_coinapi_id_alone() -> None:
     """An asset may itself be called PERP."""
     desk = Desk()
     odd = ("PERPUSDT", "BINANCE_SPOT_PERP_USDT", "PERP", "USDT")
@@ -94,7 +94,7 @@ def test_3_2_the_type_comes_from_the_second_term_of_the_coinapi_id_alone() -> No
     assert (desk.value("PERP"), desk.value("USDT")) == (D(2), D(998))
 
 
-def test_3_2_a_tagged_account_knows_what_its_bare_exchange_knows() -> None:
+def test_semantics_3_2__a_tagged_account_knows_what_its_bare_exchange_knows() -> None:
     desk = Desk(account="BINANCE/DESK")
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"), symbols=[])
     desk.symbols(BTC_USDT, account="BINANCE")
@@ -102,7 +102,7 @@ def test_3_2_a_tagged_account_knows_what_its_bare_exchange_knows() -> None:
     assert desk.value("BTC") == D(11)
 
 
-def test_3_2_a_fill_of_an_unknown_instrument_waits_visibly_and_is_booked_when_it_is_known() -> None:
+def test_semantics_3_2__a_fill_of_an_unknown_instrument_waits_visibly_and_is_booked_when_it_is_known() -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"), symbols=[])
     life = Life("a", [("1", "100"), ("1", "102")], listed=False)
@@ -116,14 +116,14 @@ def test_3_2_a_fill_of_an_unknown_instrument_waits_visibly_and_is_booked_when_it
     assert desk.value("BTC") == D(12), "once"
 
 
-def test_3_3_a_configured_alias_is_the_home() -> None:
+def test_semantics_3_3__a_configured_alias_is_the_home() -> None:
     desk = kraken(AccountRules(assets={"XBT": "XXBT", "USD": "ZUSD"}))
     desk.report(buy().report(1))
     assert (desk.value("XXBT"), desk.value("ZUSD")) == (D(11), D(900))
     assert not desk.findings()
 
 
-def test_3_3_the_only_row_of_the_same_coinapi_asset_is_the_home_and_the_other_leg_is_unmapped() -> None:
+def test_semantics_3_3__the_only_row_of_the_same_coinapi_asset_is_the_home_and_the_other_leg_is_unmapped() -> None:
     """ZUSD has no CoinAPI code: nothing tells that USD is kept there, and it says so."""
     desk = kraken()
     desk.report(buy().report(1))
@@ -131,7 +131,7 @@ def test_3_3_the_only_row_of_the_same_coinapi_asset_is_the_home_and_the_other_le
     assert [(each.kind, each.about) for each in desk.findings()] == [("unmapped", "USD")]
 
 
-def test_3_3_what_moves_in_a_row_that_unmapped_legs_may_belong_to_names_that_as_the_cause() -> None:
+def test_semantics_3_3__what_moves_in_a_row_that_unmapped_legs_may_belong_to_names_that_as_the_cause() -> None:
     desk = kraken(None, balance_row("XBT.F", "5", coinapi="BTC"))
     desk.report(buy().report(1))
     desk.poll("XXBT", "11", 60, coinapi="BTC")
@@ -139,7 +139,7 @@ def test_3_3_what_moves_in_a_row_that_unmapped_legs_may_belong_to_names_that_as_
     assert (known.amount, known.cause) == (D(1), "unmapped")
 
 
-def test_3_3_two_rows_of_one_asset_are_never_merged_by_guessing() -> None:
+def test_semantics_3_3__two_rows_of_one_asset_are_never_merged_by_guessing() -> None:
     desk = kraken(None, balance_row("XBT.F", "5", coinapi="BTC"))
     desk.report(buy().report(1))
     assert (desk.value("XXBT"), desk.value("XBT.F"), desk.value("XBT")) == (D(10), D(5), D(1))
@@ -147,7 +147,7 @@ def test_3_3_two_rows_of_one_asset_are_never_merged_by_guessing() -> None:
     assert "XBT.F, XXBT" in desk.findings("unmapped")[0].message
 
 
-def test_3_3_a_pool_reconciles_the_sum_of_its_rows() -> None:
+def test_semantics_3_3__a_pool_reconciles_the_sum_of_its_rows() -> None:
     rules = AccountRules(pools=[["XXBT", "XBT.F"]], assets={"XBT": "XXBT", "USD": "ZUSD"})
     desk = kraken(rules, balance_row("XBT.F", "5", coinapi="BTC"))
     assert desk.value("XXBT") == D(15)
@@ -163,7 +163,7 @@ def test_3_3_a_pool_reconciles_the_sum_of_its_rows() -> None:
     assert not desk.opened(), "what moves within a pool is nobody's break"
 
 
-def test_3_3_a_home_that_is_known_later_re_homes_the_legs_visibly() -> None:
+def test_semantics_3_3__a_home_that_is_known_later_re_homes_the_legs_visibly() -> None:
     desk = kraken()
     rows = balance_row("XETH", "3", coinapi="ETH")
     desk.snapshot("SYMBOLS_SNAPSHOT", [symbol_row("ETH/USD", "KRAKEN_SPOT_ETH_USD", "ETH", "USD")])
@@ -183,7 +183,7 @@ def test_3_3_a_home_that_is_known_later_re_homes_the_legs_visibly() -> None:
     assert not [unit for unit, _ in desk.opened() if "ETH" in unit]
 
 
-def test_3_4_hedge_rows_are_netted_through_the_fold() -> None:
+def test_semantics_3_4__hedge_rows_are_netted_through_the_fold() -> None:
     desk = Desk()
     desk.begin(balance_row("USDT", "1000"), positions=[position_row("5", "BUY"), position_row("2", "SELL")])
     assert desk.value(PERPETUAL[0], "contract") == D(3)
@@ -194,7 +194,7 @@ def test_3_4_hedge_rows_are_netted_through_the_fold() -> None:
     assert not desk.opened()
 
 
-def test_3_4_one_way_rows_replace_each_other() -> None:
+def test_semantics_3_4__one_way_rows_replace_each_other() -> None:
     desk = Desk()
     desk.begin(balance_row("USDT", "1000"), positions=[position_row("5", "BUY")])
     desk.report(Life("a", [("7", "100")], of=PERPETUAL, side="SELL").report(1))
@@ -205,7 +205,7 @@ def test_3_4_one_way_rows_replace_each_other() -> None:
     assert not desk.opened()
 
 
-def test_3_4_the_settings_override_what_rows_seem_to_say() -> None:
+def test_semantics_3_4__the_settings_override_what_rows_seem_to_say() -> None:
     """The second side appears by an update while the first is still held: only the settings can tell."""
     reported = {}
     for mode in ("hedge", "one_way"):
@@ -217,7 +217,7 @@ def test_3_4_the_settings_override_what_rows_seem_to_say() -> None:
     assert reported == {"hedge": D(3), "one_way": D(-2)}
 
 
-def test_3_5_without_terms_the_balances_a_contract_touches_are_shown_not_judged() -> None:
+def test_semantics_3_5__without_terms_the_balances_a_contract_touches_are_shown_not_judged() -> None:
     desk = Desk()
     desk.begin(balance_row("USDT", "1000"), balance_row("ETH", "3"), positions=[position_row("2", "BUY")])
     assert desk.unit("USDT").unmodelled is not None
@@ -229,7 +229,7 @@ def test_3_5_without_terms_the_balances_a_contract_touches_are_shown_not_judged(
 
 @steady(12)
 @given(st.sampled_from(["multiplier", "kind", "settlement_asset", "realised", "method"]), st.booleans())
-def test_3_5_one_missing_term_is_enough(missing: str, unrealised: bool) -> None:
+def test_semantics_3_5__one_missing_term_is_enough(missing: str, unrealised: bool) -> None:
     terms = (
         msgspec.structs.replace(LINEAR, **{missing: None})
         if not unrealised
@@ -240,14 +240,14 @@ def test_3_5_one_missing_term_is_enough(missing: str, unrealised: bool) -> None:
     assert desk.unit("USDT").unmodelled is not None
 
 
-def test_3_5_a_contract_that_is_neither_held_nor_traded_touches_nothing() -> None:
+def test_semantics_3_5__a_contract_that_is_neither_held_nor_traded_touches_nothing() -> None:
     desk = Desk()
     desk.begin(balance_row("USDT", "1000"), positions=[position_row("0", "BUY")])
     assert desk.unit("USDT").unmodelled is None
 
 
 @pytest.mark.parametrize("opened_before", [False, True])
-def test_3_5_terms_that_come_later_open_a_cash_book_then_and_there(opened_before: bool) -> None:
+def test_semantics_3_5__terms_that_come_later_open_a_cash_book_then_and_there(opened_before: bool) -> None:
     """The past is not drift: an opening now, or an entry of its own; and from there on the balance is judged."""
     held = [position_row("2", "BUY", price="100")]
     desk = Desk()

@@ -1,4 +1,4 @@
-"""Conservation (design 2.7, semantics 7): reported = opening + fills + explained + unexplained, after every event."""
+"""Conservation: reported = opening + fills + explained + unexplained, after every event (architecture 2.7)."""
 
 from __future__ import annotations
 

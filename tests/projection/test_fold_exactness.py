@@ -1,4 +1,4 @@
-"""Numbers are exact through the whole fold (design 2.6, semantics 1), and so is the fold itself (design 2.4)."""
+"""Numbers are exact, and so is the fold (architecture 2.4 and 2.6, semantics 1)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_context_of_a_new_thread_does_not_matter() -> None:
     "text",
     [b"1e41", b"-1e41", b"1e-41", b'"NaN"', b'"Infinity"', b'"-Infinity"', b'"sNaN"', b"9" * (MAX_DIGITS + 1)],
 )
-def test_1_3_what_is_not_finite_or_beyond_the_bounds_is_a_finding_never_a_value(text: bytes) -> None:
+def test_semantics_1_3__what_is_not_finite_or_beyond_the_bounds_is_a_finding_never_a_value(text: bytes) -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "10"))
     payload = b'{"type":"BALANCE_UPDATE","exchange_id":"BINANCE","asset_id_exchange":"BTC","balance":' + text + b"}"
@@ -105,7 +105,7 @@ def test_1_3_what_is_not_finite_or_beyond_the_bounds_is_a_finding_never_a_value(
     assert not desk.transitions()
 
 
-def test_1_3_the_largest_and_the_smallest_numbers_are_values() -> None:
+def test_semantics_1_3__the_largest_and_the_smallest_numbers_are_values() -> None:
     desk = Desk()
     desk.begin(balance_row("BTC", "1e40"), balance_row("ETH", "1e-40"), balance_row("USDT", "1"))
     assert (desk.value("BTC"), desk.value("ETH")) == (D("1e40"), D("1e-40"))

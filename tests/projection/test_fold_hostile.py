@@ -1,4 +1,4 @@
-"""Hostile frames: whatever comes, the fold goes on, and the good frames after it fold as ever (design 2.1, 2.12)."""
+"""After hostile frames the fold goes on, and good frames fold as before (architecture 2.1, 2.12)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from tests.support.trading_account import both, bought, late, trading
 D = Decimal
 
 
-def test_8_1_a_second_fault_on_a_unit_is_a_second_break_with_its_own_origin() -> None:
+def test_semantics_8_1__a_second_fault_on_a_unit_is_a_second_break_with_its_own_origin() -> None:
     desk = trading()
     desk.poll("BTC", "10", 10)
     desk.poll("BTC", "10.5", 40)
@@ -23,7 +23,7 @@ def test_8_1_a_second_fault_on_a_unit_is_a_second_break_with_its_own_origin() ->
     assert desk.comparison("BTC").residual == D("2.5")
 
 
-def test_8_1_identity_is_deterministic_and_of_account_unit_and_origin() -> None:
+def test_semantics_8_1__identity_is_deterministic_and_of_account_unit_and_origin() -> None:
     ids = []
     for code in ("BTC", "BTC", "ETH"):
         desk = trading()
@@ -34,7 +34,7 @@ def test_8_1_identity_is_deterministic_and_of_account_unit_and_origin() -> None:
     assert ids[0] == ids[1] != ids[2]
 
 
-def test_8_2_a_missed_spot_fill_is_one_case_of_base_and_quote() -> None:
+def test_semantics_8_2__a_missed_spot_fill_is_one_case_of_base_and_quote() -> None:
     desk = trading()
     bought(desk, "known")
     for _ in range(60):
@@ -45,7 +45,7 @@ def test_8_2_a_missed_spot_fill_is_one_case_of_base_and_quote() -> None:
     assert btc[0].case_id == usdt[0].case_id
 
 
-def test_8_2_steps_of_one_sign_or_far_apart_are_two_cases() -> None:
+def test_semantics_8_2__steps_of_one_sign_or_far_apart_are_two_cases() -> None:
     desk = trading()
     bought(desk, "known")
     for _ in range(60):
@@ -77,7 +77,7 @@ def of_btc(desk: Desk, event: str) -> list[Break]:
     return [each.break_ for each in desk.transitions(event) if each.unit == "BTC"]
 
 
-def test_8_3_a_recurrence_reopens_and_counts() -> None:
+def test_semantics_8_3__a_recurrence_reopens_and_counts() -> None:
     """A report that comes late, twice: the second time it is the same break again."""
     desk = trading()
     missed_for_a_while(desk, "late1", D(11))
@@ -87,7 +87,7 @@ def test_8_3_a_recurrence_reopens_and_counts() -> None:
     assert len(of_btc(desk, "cleared")) == 2
 
 
-def test_8_3_another_sign_is_no_recurrence() -> None:
+def test_semantics_8_3__another_sign_is_no_recurrence() -> None:
     desk = trading()
     missed_for_a_while(desk, "late1", D(11))
     missed_for_a_while(desk, "late2", D(10), side="SELL")

@@ -24,7 +24,9 @@ D = Decimal
 
 @pytest.mark.parametrize("late", [0.5, 3.0, 4.9])
 @pytest.mark.parametrize("balance_first", [True, False])
-def test_5_1_fills_and_balances_race_within_a_window_in_either_order(late: float, balance_first: bool) -> None:
+def test_semantics_5_1__fills_and_balances_race_within_a_window_in_either_order(
+    late: float, balance_first: bool
+) -> None:
     desk = trading()
     if balance_first:
         both(desk, "11", "99900")
@@ -41,7 +43,7 @@ def test_5_1_fills_and_balances_race_within_a_window_in_either_order(late: float
     assert {verdict(desk, code) for code in ("BTC", "USDT")} == {"agreed"}
 
 
-def test_5_1_reports_of_two_orders_swapped_by_less_than_a_window_raise_nothing() -> None:
+def test_semantics_5_1__reports_of_two_orders_swapped_by_less_than_a_window_raise_nothing() -> None:
     """The venue sold before it bought; we heard of it the other way round, with balances in between."""
     desk = trading()
     both(desk, "9", "100200")
@@ -54,7 +56,7 @@ def test_5_1_reports_of_two_orders_swapped_by_less_than_a_window_raise_nothing()
     assert (desk.value("BTC"), desk.value("USDT")) == (D(12), D(99900))
 
 
-def test_5_1_a_report_far_outside_the_window_is_no_cut() -> None:
+def test_semantics_5_1__a_report_far_outside_the_window_is_no_cut() -> None:
     """The balance of before the fill, told for good six windows after it, is a break."""
     desk = trading()
     bought(desk, "a")
@@ -64,7 +66,7 @@ def test_5_1_a_report_far_outside_the_window_is_no_cut() -> None:
     assert desk.opened() == [("BTC", D(-1))]
 
 
-def test_5_1_cuts_never_move_backwards() -> None:
+def test_semantics_5_1__cuts_never_move_backwards() -> None:
     """Seen the fill, then not seen it: within the window, but no order of events explains it for long."""
     desk = trading()
     bought(desk, "a")
@@ -90,7 +92,7 @@ def test_a_unit_with_more_entries_in_a_window_than_the_bound_is_held_against_the
 # -- 5.2 and 5.3 chains --------------------------------------------------------------------------------------------
 
 
-def test_5_2_a_chain_that_a_later_report_ends_was_a_race() -> None:
+def test_semantics_5_2__a_chain_that_a_later_report_ends_was_a_race() -> None:
     desk = trading()
     desk.balance("BTC", "10.5")
     desk.wait(WINDOW + 1)
@@ -100,7 +102,7 @@ def test_5_2_a_chain_that_a_later_report_ends_was_a_race() -> None:
     assert verdict(desk, "BTC") == "agreed"
 
 
-def test_5_3_a_residual_becomes_a_break_once_it_lasts_more_than_four_windows() -> None:
+def test_semantics_5_3__a_residual_becomes_a_break_once_it_lasts_more_than_four_windows() -> None:
     desk = trading()
     desk.poll("BTC", "10", 10)
     began = desk.now
@@ -114,7 +116,7 @@ def test_5_3_a_residual_becomes_a_break_once_it_lasts_more_than_four_windows() -
     assert verdict(desk, "BTC") == "break"
 
 
-def test_5_3_silence_of_an_account_that_is_alive_decides_too() -> None:
+def test_semantics_5_3__silence_of_an_account_that_is_alive_decides_too() -> None:
     desk = trading()
     desk.poll("BTC", "10", 10)
     desk.balance("BTC", "10.5")
@@ -122,7 +124,7 @@ def test_5_3_silence_of_an_account_that_is_alive_decides_too() -> None:
     assert desk.opened() == [("BTC", D("0.5"))]
 
 
-def test_5_3_silence_of_an_account_that_is_not_observed_decides_nothing() -> None:
+def test_semantics_5_3__silence_of_an_account_that_is_not_observed_decides_nothing() -> None:
     desk = trading()
     desk.poll("BTC", "10", 10)
     desk.balance("BTC", "10.5")
@@ -131,7 +133,7 @@ def test_5_3_silence_of_an_account_that_is_not_observed_decides_nothing() -> Non
     assert not desk.opened()
 
 
-def test_5_3_amounts_that_cannot_be_told_apart_are_listed_as_candidates() -> None:
+def test_semantics_5_3__amounts_that_cannot_be_told_apart_are_listed_as_candidates() -> None:
     """A step while fills are under way: it is the report or one of the cuts, until something tells."""
     desk = trading()
     desk.poll("BTC", "10", 10)
@@ -162,7 +164,7 @@ def test_the_same_value_again_and_again_does_not_hide_a_missed_fill() -> None:
 # -- 5.4 clearing --------------------------------------------------------------------------------------------------
 
 
-def test_5_4_a_late_report_clears() -> None:
+def test_semantics_5_4__a_late_report_clears() -> None:
     desk = trading()
     both(desk, "10", "100000")
     life = late(desk, "late")
@@ -181,7 +183,7 @@ def test_5_4_a_late_report_clears() -> None:
     assert desk.comparison("BTC").residual == 0
 
 
-def test_5_4_a_late_report_clears_although_the_venues_clock_is_a_second_ahead() -> None:
+def test_semantics_5_4__a_late_report_clears_although_the_venues_clock_is_a_second_ahead() -> None:
     """It fits without the break and not with it; a second of skew must not make an opposite break of it."""
     desk = trading()
     desk.balance("BTC", "10")
@@ -193,7 +195,7 @@ def test_5_4_a_late_report_clears_although_the_venues_clock_is_a_second_ahead() 
     assert not desk.breaks("BTC")
 
 
-def test_5_4_two_opposite_steps_that_cancel_are_offset_which_is_not_cleared() -> None:
+def test_semantics_5_4__two_opposite_steps_that_cancel_are_offset_which_is_not_cleared() -> None:
     desk = trading()
     desk.poll("BTC", "10", 10)
     desk.poll("BTC", "10.5", 40)
@@ -207,7 +209,7 @@ def test_5_4_two_opposite_steps_that_cancel_are_offset_which_is_not_cleared() ->
     assert desk.comparison("BTC").residual == 0
 
 
-def test_5_4_a_fill_of_the_same_size_that_happened_later_does_not_clear() -> None:
+def test_semantics_5_4__a_fill_of_the_same_size_that_happened_later_does_not_clear() -> None:
     """The books move as far as the break, but for a fill of their own, which the report shows as well."""
     desk = trading()
     desk.poll("BTC", "10", 10)
@@ -223,7 +225,7 @@ def test_5_4_a_fill_of_the_same_size_that_happened_later_does_not_clear() -> Non
 
 
 @pytest.mark.parametrize("trades_meanwhile", [False, True])
-def test_5_5_the_origin_holds_the_moment_of_the_fault(trades_meanwhile: bool) -> None:
+def test_semantics_5_5__the_origin_holds_the_moment_of_the_fault(trades_meanwhile: bool) -> None:
     desk, truth = trading(), D(10)
     planted = None
     for number in range(90):

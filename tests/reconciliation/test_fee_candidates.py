@@ -1,4 +1,4 @@
-"""What may be fees at a rate not known yet waits in suspense (reconciliation/suspense.py 1 to 4)."""
+"""Fee candidates wait in suspense (recon/reconciliation/tracking/fee_candidates.py, rules 1 to 4)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def rates(venue: Venue) -> set[tuple[Decimal, ...]]:
 
 
 @how_it_is_known
-def test_4_what_stays_alone_opens_with_its_amount_and_with_its_origin_when_it_was_seen(known: Known) -> None:
+def test_rule_4__what_stays_alone_opens_with_its_amount_and_with_its_origin_when_it_was_seen(known: Known) -> None:
     venue = known()
     desk = venue.desk
     venue.trade("SELL", "50000.00", extra=D("0.75"), quiet=0)
@@ -82,7 +82,7 @@ def test_4_what_stays_alone_opens_with_its_amount_and_with_its_origin_when_it_wa
 
 
 @how_it_is_known
-def test_4_it_opens_earlier_once_enough_reports_of_fills_agreed_again(known: Known) -> None:
+def test_rule_4__it_opens_earlier_once_enough_reports_of_fills_agreed_again(known: Known) -> None:
     venue = known()
     desk = venue.desk
     venue.trade("SELL", "50000.00", extra=D("0.75"))
@@ -96,7 +96,7 @@ def test_4_it_opens_earlier_once_enough_reports_of_fills_agreed_again(known: Kno
 
 
 @how_it_is_known
-def test_4_a_break_that_was_a_fee_after_all_bears_out_a_rate_with_the_next_like_it(known: Known) -> None:
+def test_rule_4__a_break_that_was_a_fee_after_all_bears_out_a_rate_with_the_next_like_it(known: Known) -> None:
     venue = known()
     desk = venue.desk
     venue.trade("SELL", "50000.00", rate=D("0.0025"))
@@ -117,7 +117,7 @@ def test_4_a_break_that_was_a_fee_after_all_bears_out_a_rate_with_the_next_like_
 
 @how_it_is_known
 @pytest.mark.parametrize("rate", ["0.0008", "0.0012", "0", "-0.0001"])
-def test_2_another_tier_takes_over_without_a_break_and_is_said(known: Known, rate: str) -> None:
+def test_rule_2__another_tier_takes_over_without_a_break_and_is_said(known: Known, rate: str) -> None:
     venue = known()
     venue.days_work(rate=D(rate), rounds=6)
     venue.rest()
@@ -139,7 +139,7 @@ def test_2_another_tier_takes_over_without_a_break_and_is_said(known: Known, rat
 
 @how_it_is_known
 @pytest.mark.parametrize("every", [3, 4, 5])
-def test_2_a_second_rate_beside_the_first_is_learned_without_alarms(known: Known, every: int) -> None:
+def test_rule_2__a_second_rate_beside_the_first_is_learned_without_alarms(known: Known, every: int) -> None:
     venue = known()
     desk = venue.desk
     for number in range(24):
@@ -153,7 +153,7 @@ def test_2_a_second_rate_beside_the_first_is_learned_without_alarms(known: Known
     assert agrees(venue, "BTC")
 
 
-def test_2_a_rate_that_is_borne_out_explains_earlier_differences_of_several_fills_too() -> None:
+def test_rule_2__a_rate_that_is_borne_out_explains_earlier_differences_of_several_fills_too() -> None:
     """Two of three fills between reports had another rate: only with that rate known is it clear what they cost."""
     venue = learned()
     desk = venue.desk
@@ -196,7 +196,7 @@ def trade_beside(venue: Venue, quantity: str, price: str = "50000.00") -> Life:
 
 
 @how_it_is_known
-def test_3_what_crossed_a_report_and_looked_like_a_fee_is_given_back(known: Known) -> None:
+def test_rule_3__what_crossed_a_report_and_looked_like_a_fee_is_given_back(known: Known) -> None:
     venue = known()
     desk, before = venue.desk, rates(venue)
     late = trade_beside(venue, "0.00003")
@@ -215,7 +215,7 @@ def test_3_what_crossed_a_report_and_looked_like_a_fee_is_given_back(known: Know
 
 
 @how_it_is_known
-def test_3_several_that_wait_are_given_back_at_once_where_a_report_fits_without_all_of_them(known: Known) -> None:
+def test_rule_3__several_that_wait_are_given_back_at_once_where_a_report_fits_without_all_of_them(known: Known) -> None:
     venue = known()
     desk = venue.desk
     first = trade_beside(venue, "0.00003")
@@ -363,7 +363,7 @@ def conserves(desk: Desk, unit: str) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @steady(60)
 @given(trades=TRADES)
-def test_1_2_3_whatever_two_rates_are_taken_of_fills_nothing_is_lost(schedule: str, trades: Trades) -> None:
+def test_rules_1_2_3__whatever_two_rates_are_taken_of_fills_nothing_is_lost(schedule: str, trades: Trades) -> None:
     venue = Venue(SCHEDULES[schedule])
     desk = venue.desk
     with exact():

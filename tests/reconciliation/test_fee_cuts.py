@@ -1,4 +1,4 @@
-"""Fees of one of two rates at a cut: which of them had the other (reconciliation/cuts.py 3 and 4)."""
+"""Fees at one of two rates at a cut (recon/reconciliation/matching/cuts.py, rules 3 and 4)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def fewest(doubts: list[Decimal], rest: Decimal, tolerance: Decimal) -> int | No
 
 @steady(150)
 @given(DOUBTS, st.integers(-120, 120).map(lambda each: D(each) / 20), st.sampled_from(["0", "0.01", "0.1"]))
-def test_4__a_rest_is_that_of_the_fewest_fees_at_their_other_rate_or_of_none(
+def test_rule_4__a_rest_is_that_of_the_fewest_fees_at_their_other_rate_or_of_none(
     doubts: list[Decimal], rest: Decimal, within: str
 ) -> None:
     with exact():
@@ -65,7 +65,7 @@ def test_4__a_rest_is_that_of_the_fewest_fees_at_their_other_rate_or_of_none(
 
 @steady(60)
 @given(DOUBTS, st.data())
-def test_4__whichever_fees_had_their_other_rate_the_rest_fits(doubts: list[Decimal], data: st.DataObject) -> None:
+def test_rule_4__whichever_fees_had_their_other_rate_the_rest_fits(doubts: list[Decimal], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(range(len(doubts))), unique=True))
     with exact():
         line = filled(doubts).timeline
@@ -91,7 +91,7 @@ def test_4__whichever_fees_had_their_other_rate_the_rest_fits(doubts: list[Decim
         ("0.005", (0, "0")),
     ],
 )
-def test_4_between_the_one_and_the_other_rate_nothing_fits_but_for_rounding(
+def test_rule_4__between_the_one_and_the_other_rate_nothing_fits_but_for_rounding(
     rest: str, found: tuple[int, str] | None
 ) -> None:
     line = filled([D("-0.4"), D("-0.4")]).timeline
@@ -137,7 +137,7 @@ def held_against(held: Held, value: str, *, at: float = 10.0, seldom: bool = Tru
     return fit(held, seen, residual=ZERO, low=0, window=60_000_000, slack=Slack(), rules=Tolerance(), seldom=seldom)
 
 
-def test_3_a_cut_that_fits_exactly_goes_before_an_earlier_one_with_a_fee_at_its_other_rate() -> None:
+def test_rule_3__a_cut_that_fits_exactly_goes_before_an_earlier_one_with_a_fee_at_its_other_rate() -> None:
     held = filled([D("-0.4"), D("-0.3"), D("-0.4")])
     assert held_against(held, "1199.8") == (2, D("1199.8"))
     assert held_against(held, "1199.5") == (2, D("1199.5"))
@@ -145,7 +145,7 @@ def test_3_a_cut_that_fits_exactly_goes_before_an_earlier_one_with_a_fee_at_its_
     assert held_against(held, "1199.3") is None
 
 
-def test_4_of_the_cuts_that_fit_the_one_with_the_fewest_seldom_fees_is_taken() -> None:
+def test_rule_4__of_the_cuts_that_fit_the_one_with_the_fewest_seldom_fees_is_taken() -> None:
     """The cut of two fills holds with two fees at the other rate what that of three does with one."""
     held = filled([D("0.2"), D("0.2"), D("0.2")], "0.3")
     assert held.timeline.totals == [ZERO, D("0.2"), D("0.4"), D("0.6")]
@@ -156,7 +156,7 @@ def test_4_of_the_cuts_that_fit_the_one_with_the_fewest_seldom_fees_is_taken() -
 
 
 @pytest.mark.parametrize("doubts", [["0.1", "0.1", "-0.5"], ["0.5", "-0.5"], ["-0.5", "0.4"]])
-def test_4_fees_whose_other_rates_lie_either_way_are_told_apart_too(doubts: list[str]) -> None:
+def test_rule_4__fees_whose_other_rates_lie_either_way_are_told_apart_too(doubts: list[str]) -> None:
     """One side's fills may cost less than is expected now and then, those of the other side more."""
     held = filled([D(doubt) for doubt in doubts])
     booked = 1000 + held.timeline.totals[-1]
@@ -164,7 +164,7 @@ def test_4_fees_whose_other_rates_lie_either_way_are_told_apart_too(doubts: list
     assert held_against(held, value) == (len(doubts), D(value))
 
 
-def test_4_rates_that_are_seldom_taken_may_be_left_out_for_now() -> None:
+def test_rule_4__rates_that_are_seldom_taken_may_be_left_out_for_now() -> None:
     held = filled([D("-0.4"), D("-0.4")])
     assert held_against(held, "1199.4") == (2, D("1199.4"))
     assert held_against(held, "1199.4", seldom=False) is None

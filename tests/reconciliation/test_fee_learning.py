@@ -1,4 +1,4 @@
-"""Fees that no report carries: learned from agreements, then booked with every fill (reconciliation/learning.py)."""
+"""Fees learned from agreements, then booked (recon/reconciliation/tracking/fee_learning.py, rules 1 to 3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRICES = {"BTC": D(50000), "USDT": D(1), "BNB": D(600)}
 
 
 @pytest.mark.parametrize("received", [False, True], ids=["taken in quote", "taken in what is received"])
-def test_2_a_rate_is_learned_exactly_and_every_fill_is_booked_with_its_fee(received: bool) -> None:
+def test_rule_2__a_rate_is_learned_exactly_and_every_fill_is_booked_with_its_fee(received: bool) -> None:
     venue = Venue(received=received)
     venue.days_work()
     desk = venue.desk
@@ -37,7 +37,7 @@ def test_2_a_rate_is_learned_exactly_and_every_fill_is_booked_with_its_fee(recei
     assert (desk.value("BTC"), desk.value("USDT")) == (venue.btc, venue.usdt), "the books hold what the venue holds"
 
 
-def test_1_what_is_learned_from_stays_visible_as_fees_and_all_adds_up() -> None:
+def test_rule_1__what_is_learned_from_stays_visible_as_fees_and_all_adds_up() -> None:
     venue = Venue()
     venue.days_work()
     desk, unit = venue.desk, venue.desk.unit("USDT")
@@ -57,7 +57,7 @@ def test_a_venue_without_fees_is_learned_to_take_none() -> None:
     assert not venue.desk.opened()
 
 
-def test_3_one_odd_fee_is_a_break() -> None:
+def test_rule_3__one_odd_fee_is_a_break() -> None:
     venue = Venue()
     venue.days_work()
     venue.trade("SELL", "50000.00", extra=D("0.75"))
@@ -69,7 +69,7 @@ def test_3_one_odd_fee_is_a_break() -> None:
     assert known.seen_us < known.opened_us - 250_000_000, "its origin is when it was first seen"
 
 
-def test_3_another_tier_is_taken_over_and_said() -> None:
+def test_rule_3__another_tier_is_taken_over_and_said() -> None:
     venue = Venue()
     venue.days_work()
     venue.days_work(rate=D("0.0008"), rounds=6)
@@ -191,7 +191,7 @@ def calibrating(trades: int) -> Venue:
 
 
 @pytest.mark.parametrize("trades", [0, 1, 2, 3])
-def test_2_a_deposit_while_fees_are_looked_for_again_opens_though_nothing_follows_it(trades: int) -> None:
+def test_rule_2__a_deposit_while_fees_are_looked_for_again_opens_though_nothing_follows_it(trades: int) -> None:
     """The last report before silence must not be forgotten with the search that it came into."""
     venue = calibrating(trades)
     desk = venue.desk
@@ -326,7 +326,7 @@ def test_nothing_is_taken_for_fees_in_a_third_asset_where_the_settings_say_so() 
     assert not venue.desk.findings("fee_asset")
 
 
-def test_1_what_a_chain_says_exactly_is_no_fee() -> None:
+def test_rule_1__what_a_chain_says_exactly_is_no_fee() -> None:
     """Some bought unseen; of the sales after it one report is near the cut before it, but for what a fee might be."""
     desk = Desk(Rules())
     desk.begin(balance_row("BTC", "22.34"), balance_row("USDT", "100000"))

@@ -10,7 +10,7 @@ from tests.support.trading_account import bought, trading, verdict
 D = Decimal
 
 
-def test_7_numbers_of_a_break_add_up_at_its_cut() -> None:
+def test_semantics_7__numbers_of_a_break_add_up_at_its_cut() -> None:
     desk = trading()
     bought(desk, "a")
     desk.poll("BTC", "11.5", 60)
@@ -20,7 +20,7 @@ def test_7_numbers_of_a_break_add_up_at_its_cut() -> None:
     assert (facts.in_flight, facts.judgement, facts.coverage) == (D(0), "break", "covered")
 
 
-def test_7_fills_after_the_cut_are_in_flight() -> None:
+def test_semantics_7__fills_after_the_cut_are_in_flight() -> None:
     desk = trading()
     desk.balance("BTC", "10")
     bought(desk, "a")
@@ -31,7 +31,7 @@ def test_7_fills_after_the_cut_are_in_flight() -> None:
     assert desk.value("BTC") == D(11), "the balance is what the books say now"
 
 
-def test_7_verdicts_in_their_order() -> None:
+def test_semantics_7__verdicts_in_their_order() -> None:
     desk = Desk()
     desk.open()
     desk.info()

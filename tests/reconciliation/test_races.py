@@ -29,7 +29,9 @@ Trade = tuple[str, bool, float, float, float, bool]
         max_size=8,
     )
 )
-def test_5_1_reports_told_twice_and_out_of_order_within_a_window_never_open_a_break(trades: list[Trade]) -> None:
+def test_semantics_5_1__reports_told_twice_and_out_of_order_within_a_window_never_open_a_break(
+    trades: list[Trade],
+) -> None:
     """Each trade, half a second after the other: its report, that report again, and the balance after it, delayed."""
     desk = Desk(Rules())
     desk.begin(balance_row("BTC", "10"), balance_row("USDT", "100000"))

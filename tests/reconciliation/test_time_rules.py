@@ -15,7 +15,7 @@ from tests.support.trading_account import bought, trading, verdict
 D = Decimal
 
 
-def test_9_4_a_hole_in_log_time_does_not_end_windows() -> None:
+def test_semantics_9_4__a_hole_in_log_time_does_not_end_windows() -> None:
     """A database stall of a minute: the next event comes late, and the report of the fill with it."""
     desk = trading()
     desk.poll("BTC", "10", 10)
@@ -31,7 +31,7 @@ def test_9_4_a_hole_in_log_time_does_not_end_windows() -> None:
     assert not [each for each in desk.transitions() if each.unit == "BTC"]
 
 
-def test_9_4_the_same_minute_told_by_ticks_does_end_them() -> None:
+def test_semantics_9_4__the_same_minute_told_by_ticks_does_end_them() -> None:
     desk = trading()
     desk.poll("BTC", "10", 10)
     desk.balance("BTC", "11")
@@ -39,7 +39,7 @@ def test_9_4_the_same_minute_told_by_ticks_does_end_them() -> None:
     assert desk.opened() == [("BTC", D(1))]
 
 
-def test_9_1_log_time_never_goes_back() -> None:
+def test_semantics_9_1__log_time_never_goes_back() -> None:
     clock = Clock()
     start = microseconds(START)
     assert clock.pass_to(start) == 0

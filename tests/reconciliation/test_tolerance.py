@@ -1,4 +1,4 @@
-"""How far a report may be from the books and still agree (semantics 6; reconciliation/tolerance.py 1 and 2)."""
+"""Tolerance of a comparison (semantics 6; recon/reconciliation/matching/tolerance.py, rules 1 and 2)."""
 
 from __future__ import annotations
 
@@ -77,13 +77,15 @@ def fill(desk: Desk, key: str, amount: str, price: str, side: str = "BUY") -> No
 
 
 @pytest.mark.parametrize(("reported", "breaks"), [("10.00000001", True), ("10.000000000000001", False)])
-def test_6_base_quantities_have_no_tolerance_but_the_resolution_of_the_number(reported: str, breaks: bool) -> None:
+def test_semantics_6__base_quantities_have_no_tolerance_but_the_resolution_of_the_number(
+    reported: str, breaks: bool
+) -> None:
     desk = trading()
     desk.poll("BTC", reported, 60)
     assert bool(desk.opened()) is breaks
 
 
-def test_6_positions_have_no_tolerance() -> None:
+def test_semantics_6__positions_have_no_tolerance() -> None:
     desk = Desk()
     desk.begin(balance_row("USDT", "1000"), positions=[position_row("5", "BUY")])
     for _ in range(60):
@@ -91,7 +93,7 @@ def test_6_positions_have_no_tolerance() -> None:
     assert desk.opened() == [(PERPETUAL[0], D("0.0001"))]
 
 
-def test_1_2_a_number_has_the_resolution_of_a_double() -> None:
+def test_semantics_1_2__a_number_has_the_resolution_of_a_double() -> None:
     """98765432109.87654321 arrives as 98765432109.87654."""
     desk = Desk()
     desk.begin(balance_row("BTC", "98765432109.87654321"), balance_row("USDT", "1000"))
@@ -99,7 +101,7 @@ def test_1_2_a_number_has_the_resolution_of_a_double() -> None:
     assert not desk.transitions("opened")
 
 
-def test_6_cash_may_lose_half_a_quantum_an_entry_since_the_last_agreement() -> None:
+def test_semantics_6__cash_may_lose_half_a_quantum_an_entry_since_the_last_agreement() -> None:
     """The quantum is the finest scale seen in the asset's reports: cents."""
     desk = trading()
     for number in range(3):
@@ -112,7 +114,7 @@ def test_6_cash_may_lose_half_a_quantum_an_entry_since_the_last_agreement() -> N
     assert [code for code, _ in desk.opened()] == ["USDT"], "nothing was traded since: no more slack"
 
 
-def test_6_what_is_left_at_an_agreement_is_booked_as_rounding() -> None:
+def test_semantics_6__what_is_left_at_an_agreement_is_booked_as_rounding() -> None:
     desk = trading()
     fill(desk, "a", "1", "100.004", "SELL")
     desk.balance("BTC", "9")
@@ -123,7 +125,7 @@ def test_6_what_is_left_at_an_agreement_is_booked_as_rounding() -> None:
     assert not desk.opened()
 
 
-def test_6_the_resolution_of_avg_px_is_tolerated_times_the_amount() -> None:
+def test_semantics_6__the_resolution_of_avg_px_is_tolerated_times_the_amount() -> None:
     """100.01 for 1000 units is anything from 100005 to 100015."""
     desk = trading(usdt="900000.00000000")
     desk.report(Life("a", [("500", "100.01"), ("500", "100.014")], listed=False, digits=2, began=desk.now).report(2))
@@ -137,7 +139,7 @@ def test_6_the_resolution_of_avg_px_is_tolerated_times_the_amount() -> None:
     assert other.opened() == [("USDT", D(-6))]
 
 
-def test_6_the_quantum_may_come_from_the_settings() -> None:
+def test_semantics_6__the_quantum_may_come_from_the_settings() -> None:
     """The venue prints eight digits but books cents: its reports alone would tell another quantum."""
     opened = {}
     for quantum in (None, D("0.01")):
@@ -160,7 +162,7 @@ def test_6_the_quantum_may_come_from_the_settings() -> None:
     ],
     ids=["absolute", "relative", "usd", "of the unit"],
 )
-def test_6_configured_tolerance(rules: AccountRules) -> None:
+def test_semantics_6__configured_tolerance(rules: AccountRules) -> None:
     desk = Desk(Rules(defaults=rules))
     desk.begin(balance_row("BTC", "10", rate_usd=D(60000)), balance_row("USDT", "1000"))
     desk.poll("BTC", "10.5", 60, rate_usd=D(60000))
@@ -169,13 +171,13 @@ def test_6_configured_tolerance(rules: AccountRules) -> None:
     assert desk.opened() == [("BTC", D("0.7"))]
 
 
-def test_6_usd_counts_as_nothing_without_a_rate() -> None:
+def test_semantics_6__usd_counts_as_nothing_without_a_rate() -> None:
     desk = trading(AccountRules(tolerance=Tolerance(usd=D(30001))))
     desk.poll("BTC", "10.5", 60)
     assert desk.opened() == [("BTC", D("0.5"))]
 
 
-def test_7_an_agreed_row_may_show_a_tiny_unexplained_remainder_and_it_is_the_true_number() -> None:
+def test_semantics_7__an_agreed_row_may_show_a_tiny_unexplained_remainder_and_it_is_the_true_number() -> None:
     desk = trading(AccountRules(tolerance=Tolerance(absolute=D("0.6"))))
     desk.poll("BTC", "10.5", 20)
     comparison = desk.comparison("BTC")
@@ -197,7 +199,7 @@ def booked_as_rounding(desk: Desk) -> Decimal:
     return sum((each.amount for each in desk.entries("USDT") if each.cause == "rounding"), D(0))
 
 
-def test_6_rounding_is_booked_within_the_daily_budget_and_beyond_it_a_finding() -> None:
+def test_semantics_6__rounding_is_booked_within_the_daily_budget_and_beyond_it_a_finding() -> None:
     """Truncation is not rounding: a persistent sign is a fee, and says so once a day."""
     desk = trading()
     budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
@@ -210,7 +212,7 @@ def test_6_rounding_is_booked_within_the_daily_budget_and_beyond_it_a_finding() 
     assert not [code for code, _ in desk.opened() if code == "USDT"]
 
 
-def test_6_a_small_trade_reported_early_is_not_taken_for_rounding() -> None:
+def test_semantics_6__a_small_trade_reported_early_is_not_taken_for_rounding() -> None:
     """After many cash entries the slack is more than a small trade: its cash must come as its own entry."""
     desk = trading()
     balance = truncating(desk, 20, D("100000.00"))
@@ -220,7 +222,7 @@ def test_6_a_small_trade_reported_early_is_not_taken_for_rounding() -> None:
     assert D("-0.0049") * 20 <= booked_as_rounding(desk) <= D("-0.0049") * 19
 
 
-def test_6_the_budget_of_a_day_is_not_renewed_by_spending_it() -> None:
+def test_semantics_6__the_budget_of_a_day_is_not_renewed_by_spending_it() -> None:
     desk = trading()
     budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
     truncating(desk, 300, D("100000.00"))
@@ -228,7 +230,7 @@ def test_6_the_budget_of_a_day_is_not_renewed_by_spending_it() -> None:
     assert len(desk.findings("rounding_budget")) == 1
 
 
-def test_6_another_day_has_a_budget_of_its_own() -> None:
+def test_semantics_6__another_day_has_a_budget_of_its_own() -> None:
     desk = trading()
     balance = truncating(desk, 200, D("100000.00"))
     desk.tick(after=timedelta(days=1).total_seconds())

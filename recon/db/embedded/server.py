@@ -1,4 +1,4 @@
-"""An embedded Postgres of our own: made, started, watched and stopped by recon (design 6).
+"""An embedded Postgres of our own: made, started, watched and stopped by recon (architecture 6).
 
 Below the data directory lie `postgres/` (the cluster), `recon.lock` (held as long as we own the server),
 `server.log` (what the server said while starting) and, inside the cluster, `log/` (a week of its log, a file

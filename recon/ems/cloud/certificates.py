@@ -1,4 +1,4 @@
-"""Client certificates as the managed cloud gives them (protocol section 12), and where one is kept.
+"""Client certificates as the managed cloud gives them (protocol 12), and where one is kept.
 
 `/v1/certificate/pem` answers three PEM blocks: public key, private key, certificate. TLS libraries do not take that
 order as a chain, so the blocks are told apart by their labels. When a certificate ends, and whether a key fits it, is

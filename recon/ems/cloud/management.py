@@ -1,4 +1,4 @@
-"""A client of the managed cloud's management API: where our gateways are, and our certificate (protocol section 12).
+"""A client of the managed cloud's management API: where our gateways are, and our certificate (protocol 12).
 
 1. The key goes into a header, or into the query where that is the method; never into an error, log line or repr. The
    API takes no client certificate.

@@ -264,7 +264,7 @@ class _Check:
             self._tell("account", "failed", f"{name}: it says of itself that it is not running")
         if missing:
             wanted = ", ".join(missing)
-            # Whether an account with nothing to tell sends an empty snapshot is not documented (protocol section 3).
+            # Whether an account with nothing to tell sends an empty snapshot is not documented (protocol 3).
             self._tell("account", "hint", f"{name}: no snapshot of {wanted} in {self._seconds:g} s; it may have none")
 
     def _say_clock(self, lags: list[float]) -> None:

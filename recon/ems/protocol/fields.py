@@ -23,7 +23,7 @@ MAX_FINDINGS: Final = 100
 MAX_QUOTE: Final = 60
 #: Deepest nesting in which steps of a history are looked for; the documented forms need four levels.
 MAX_NESTING: Final = 8
-#: Times are compared as text: below this they are the "no value" marker `0001-01-01…` (section 15).
+#: Times are compared as text: below this they are the "no value" marker `0001-01-01…` (protocol 15).
 FIRST_TIME: Final = "0002"
 
 Raws: TypeAlias = dict[str, msgspec.Raw]
@@ -178,7 +178,7 @@ def _leaves(text: bytes, field: Field, depth: int = 0) -> Iterator[str]:
 
 
 def history(text: bytes, field: Field) -> tuple[StatusStep, ...]:
-    """Read a status history: pairs in any of the nestings that occur, flattened in order (section 16)."""
+    """Read a status history: pairs in any of the nestings that occur, flattened in order (protocol 16)."""
     steps: list[StatusStep] = []
     timed = True
     for leaf in _leaves(text, field):

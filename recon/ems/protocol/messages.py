@@ -25,7 +25,7 @@ POSITION_UPDATE: Final = "POSITION_UPDATE"
 SYMBOLS_SNAPSHOT: Final = "SYMBOLS_SNAPSHOT"
 MESSAGE_REJECT: Final = "MESSAGE_REJECT"
 
-#: The inbound half of the protocol's message catalogue (section 3).
+#: The inbound half of the protocol's message catalogue (protocol 3).
 INBOUND_TYPES: Final = frozenset(
     {
         SERVER_INFO,
@@ -40,7 +40,7 @@ INBOUND_TYPES: Final = frozenset(
     }
 )
 
-#: Statuses after which an order does not change any more (section 6).
+#: Statuses after which an order does not change any more (protocol 6).
 TERMINAL_STATUSES: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 
 
@@ -57,7 +57,7 @@ class Finding(Struct, frozen=True, gc=False):
 
 
 class ServerInfo(Struct, frozen=True, gc=False, rename={"account": "exchange_id"}):
-    """The heartbeat that one edge sends each second (section 4).
+    """The heartbeat that one edge sends each second (protocol 4).
 
     `instance_guid` is a random id per server process; it is kept out of the repr, since it may be sensitive.
     """
@@ -86,7 +86,7 @@ class StatusStep(Struct, frozen=True, gc=False, array_like=True, forbid_unknown_
 
 
 class FillRow(Struct, frozen=True, gc=False):
-    """One row of a report's list of fills, which is detail: `amount_filled` is the authority (section 5)."""
+    """One row of a report's list of fills, which is detail: `amount_filled` is the authority (protocol 5)."""
 
     time: str | None = None
     price: Decimal | None = None
@@ -104,7 +104,7 @@ class OrderReport(
         "history": "status_history",
     },
 ):
-    """An order execution report: the whole state of one order, not a delta (section 5).
+    """An order execution report: the whole state of one order, not a delta (protocol 5).
 
     An id that is an empty string is None. A numeric `exchange_order_id` keeps its text.
     """
@@ -132,7 +132,7 @@ class OrderReport(
 class BalanceRow(
     Struct, frozen=True, gc=False, rename={"asset": "asset_id_exchange", "asset_coinapi": "asset_id_coinapi"}
 ):
-    """The balance of one asset, absolute (section 8)."""
+    """The balance of one asset, absolute (protocol 8)."""
 
     asset: str | None = None
     asset_coinapi: str | None = None
@@ -149,7 +149,7 @@ class PositionRow(
     gc=False,
     rename={"symbol": "symbol_id_exchange", "symbol_coinapi": "symbol_id_coinapi"},
 ):
-    """The position in one contract, absolute (section 9); `quantity` has the sign it was sent with."""
+    """The position in one contract, absolute (protocol 9); `quantity` has the sign it was sent with."""
 
     symbol: str | None = None
     symbol_coinapi: str | None = None
@@ -176,7 +176,7 @@ class SymbolRow(
         "size_step": "size_precision",
     },
 ):
-    """The facts of one instrument (section 10); the wire's precisions are step sizes, not digit counts."""
+    """The facts of one instrument (protocol 10); the wire's precisions are step sizes, not digit counts."""
 
     symbol: str | None = None
     symbol_coinapi: str | None = None
@@ -232,7 +232,7 @@ class Symbols(Struct, frozen=True, gc=False):
 
 
 class Reject(Struct, frozen=True, gc=False, rename={"account": "exchange_id", "reason": "reject_reason"}):
-    """A request that was refused (section 10); `rejected_message` may itself be broken JSON."""
+    """A request that was refused (protocol 10); `rejected_message` may itself be broken JSON."""
 
     account: str | None = None
     reason: str | None = None
@@ -260,7 +260,7 @@ class Decoded(Struct, frozen=True, gc=False):
 class Envelope(Struct, frozen=True, gc=False):
     """What the recorder needs of a frame: its type and account.
 
-    `type` is as sent, but an execution report without one gets `ORDER_EXEC_REPORT_UPDATE` (section 16).
+    `type` is as sent, but an execution report without one gets `ORDER_EXEC_REPORT_UPDATE` (protocol 16).
     """
 
     type: str | None

@@ -1,6 +1,6 @@
 """What EMS identifiers say, and what they do not (protocol sections 13 and 14).
 
-The rule of section 14: take base and quote from `SYMBOLS_SNAPSHOT`; parse an id only as a fallback, and
+The rule of protocol 14: take base and quote from `SYMBOLS_SNAPSHOT`; parse an id only as a fallback, and
 report failure instead of guessing. Only the instrument's type always comes from the id (semantics 3.2).
 """
 
@@ -42,7 +42,7 @@ DERIVATIVES: Final = frozenset(
     }
 )
 
-#: The order destinations (section 7). One of them, a separator and more is an account with a tag.
+#: The order destinations (protocol 7). One of them, a separator and more is an account with a tag.
 DESTINATIONS: Final = frozenset({
     "BINANCE", "BINANCEUAT", "BINANCEJE", "BINANCEUS", "BINANCEFTS", "BINANCEFTSUAT", "BINANCEFTSC",
     "BINANCEFTSCUAT", "BINANCEOPTV", "BINANCEOPTVUAT", "BITFINEX", "BITMEX", "BITMEXUAT", "BITSTAMP",
@@ -50,7 +50,7 @@ DESTINATIONS: Final = frozenset({
     "LMAXDIGITALUAT", "DERIBIT", "DERIBITUAT", "DYDX",
 })  # fmt: skip
 
-#: Exchange, one of the permitted separators, tag (section 13).
+#: Exchange, one of the permitted separators, tag (protocol 13).
 _TAGGED: Final = re.compile(r"([A-Za-z0-9]+)([~/.,:;\\!@#$%^&*\-_+=])(.+)", re.DOTALL)
 _BARE: Final = re.compile(r"[A-Za-z0-9]+")
 

@@ -1,4 +1,4 @@
-"""EMS times (protocol section 15): ISO 8601, seven fractional digits, no zone means UTC."""
+"""EMS times (protocol 15): ISO 8601, seven fractional digits, no zone means UTC."""
 
 from __future__ import annotations
 

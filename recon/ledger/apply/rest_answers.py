@@ -1,4 +1,4 @@
-"""What was asked over REST because of a gap, or to cross-check, and what came of it. Pure (design 4, protocol 11).
+"""Apply REST answers, asked because of a gap or to cross-check. Pure (architecture 4, protocol 11).
 
 1. An answer is evidence like any frame: execution reports join, balances and positions are observations; asked twice it
    changes nothing.

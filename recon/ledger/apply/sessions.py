@@ -1,4 +1,4 @@
-"""What happens around an account: sessions, heartbeats, snapshots of orders, rules. Pure (design 4, semantics 9).
+"""What happens around an account: sessions, heartbeats, snapshots of orders, rules. Pure (architecture 4, semantics 9).
 
 1. A snapshot of orders that came without a list says that nothing is open: what was open before is missing then, to be
    asked for, and never closed in silence.

@@ -214,7 +214,7 @@ def leg(book: Book, account: Account, asset: str, coinapi: str | None, at: Momen
 
 
 def open_if_absent(book: Book, account: Account, held: Held, at: Moment) -> bool:
-    """Open a unit at zero where complete snapshots were seen and it was in none of them; return whether (4.3)."""
+    """Open a unit at zero if complete snapshots were seen without it; return True if done (semantics 4.3)."""
     unit = held.unit
     complete = account.balances_complete if unit.kind == "asset" else account.positions_complete
     if not complete or unit.entries or unit.opening is not None or unit.scale is not None or unit.sides:
@@ -227,7 +227,7 @@ def open_if_absent(book: Book, account: Account, held: Held, at: Moment) -> bool
 
 
 def post_opening(book: Book, held: Held, amount: Decimal, certainty: str, at: Moment) -> None:
-    """Fix a unit's opening: once, visibly, never moved (design 2.7)."""
+    """Fix a unit's opening: once, visibly, never moved (architecture 2.7)."""
     entry = post(
         held,
         amount,

@@ -1,4 +1,4 @@
-"""The digest of an edition: one number for everything in it, the same however it was folded (design 2.4).
+"""The digest of an edition: one number for everything in it, the same however it was folded (architecture 2.4).
 
 It is the sum of a hash of every row, so no order is needed and memory stays constant; edition and gateway names are
 left out, and so is what is stored only to go on folding (working sets may hold more or less of the past at hand).

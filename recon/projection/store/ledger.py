@@ -44,7 +44,7 @@ CROSS JOIN LATERAL (
 ) AS e ORDER BY k.account, k.kind, k.unit, e.entry_no
 """
 
-# One index lookup per id: a plain join gets a bad plan on a growing table (design 3).
+# One index lookup per id: a plain join gets a bad plan on a growing table (architecture 3).
 _ORDERS_BY: Final = {
     column: f"""
 SELECT o.data FROM unnest(%s::text[], %s::text[]) AS k(account, id)
@@ -222,7 +222,7 @@ def _save_findings(connection: Connection, fixed: list[tuple[str, Cell]], change
 
 
 def text(value: Decimal | None) -> str | None:
-    """Send a decimal as text: exact, and faster than the binary form (measured.md)."""
+    """Send a decimal as text: exact, and faster than the binary form (benchmarks 3)."""
     return None if value is None else str(value)
 
 

@@ -1,6 +1,6 @@
 """Identity and bookkeeping of breaks and cases. Pure (semantics 8).
 
-1. A break's id is a hash of (gateway, account, unit, origin): the same on every rebuild (design 2.4).
+1. A break's id is a hash of (gateway, account, unit, origin): the same on every rebuild (architecture 2.4).
 2. Amount, sign and cause are attributes; changing them is a transition.
 3. The breaks of one fault are one case: same account, traded against each other, overlapping origins.
 """

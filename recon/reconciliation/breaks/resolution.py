@@ -3,7 +3,7 @@
 1. What a break owned and what explains it change places: no cut of the books adds up to anything else than before, so
    an observation that waits, or a chain under way, is judged as if nothing had been said.
 2. A break is over when no more than the tolerance is left of it; else it stays open with what is left.
-3. Taking back posts the opposite of every entry that explained; nothing is erased (design 2.9).
+3. Taking back posts the opposite of every entry that explained; nothing is erased (architecture 2.9).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From opinions to a judgement: the surest that fits decides, and ambiguity is said. Pure (semantics 8.4, design 4).
+"""From opinions to a judgement: the surest cause that fits decides. Pure (semantics 8.4, architecture 4).
 
 1. The strongest opinion decides; a weaker one never takes part, however many there are.
 2. Several causes that fit equally well are candidates: the first of the table is shown, all are named.

@@ -1,4 +1,4 @@
-"""The causes that a break can have, from the surest to the vaguest, and what each means. Pure (semantics 8, design 4).
+"""The causes of a break, from the surest to the vaguest, with their meaning. Pure (semantics 8, architecture 4).
 
 1. The order of CAUSES is the order in which equally sure causes are named: the first is shown.
 2. Codes outlive releases: they stand in the log of decisions, in alerts and in views.

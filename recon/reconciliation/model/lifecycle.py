@@ -1,4 +1,4 @@
-"""The life of a break: every state, every step, and which is allowed from where. Pure (design 4, semantics 8, 10).
+"""The life of a break: every state, and the steps allowed from it. Pure (architecture 4, semantics 8, 10).
 
 1. A break changes its state only along a row of TRANSITIONS; a step that has none is refused, and says so.
 2. Steps of data are derived from the log; steps of people are decisions in it, with actor and reason.
