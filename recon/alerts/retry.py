@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from recon.backoff import delay_after
 from recon.errors import DeliveryError
 
 #: Attempts after which a message is given up. With the pauses below that is between one and two and a half days.
@@ -22,9 +23,6 @@ FIRST_SLOW_PAUSE: Final = timedelta(minutes=5)
 #: The longest pause, and the longest that a receiver may ask for.
 LAST_PAUSE: Final = timedelta(hours=1)
 
-#: Doublings after which the pause is at its longest anyway.
-_MAX_DOUBLINGS: Final = 16
-
 
 def pause(attempt: int, error: DeliveryError, draw: Callable[[], float]) -> timedelta:
     """Return how long to wait after the failed attempt number `attempt` (1, 2, 3 …).
@@ -33,7 +31,7 @@ def pause(attempt: int, error: DeliveryError, draw: Callable[[], float]) -> time
     is not tried together; never less than the receiver asked for, within the bound.
     """
     first = FIRST_SLOW_PAUSE if error.slow else FIRST_PAUSE
-    ceiling = min(LAST_PAUSE, first * (1 << min(attempt - 1, _MAX_DOUBLINGS)))
-    wanted = ceiling * (0.5 + 0.5 * draw())
-    asked = min(LAST_PAUSE.total_seconds(), max(0.0, error.retry_after or 0.0))
-    return max(wanted, timedelta(seconds=asked))
+    longest = LAST_PAUSE.total_seconds()
+    delay = delay_after(attempt, first=first.total_seconds(), longest=longest, draw=draw, jitter=0.5)
+    requested = min(longest, error.retry_after or 0.0)
+    return timedelta(seconds=max(delay, requested))

@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
+from recon.backoff import Backoff
 from recon.db.engine import connection_arguments, libpq_url, psycopg_url
 from recon.db.errors import database_error
 
@@ -51,17 +52,17 @@ async def listen(
     run in the Trio task and must not block. A lost connection is made again, with growing pauses; that is
     logged, never raised.
     """
-    pause = FIRST_PAUSE_SECONDS
+    backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS)
     while True:
         try:
             async with _listening(url, channels) as conn:
-                pause = FIRST_PAUSE_SECONDS
+                backoff.reset()
                 on_established()
                 await _deliver(conn, on_notify)
         except psycopg.Error as error:
+            pause = backoff.next()
             _log.warning("listener lost its connection", reason=str(database_error(error, "LISTEN")), again_in=pause)
-        await trio.sleep(pause)
-        pause = min(2 * pause, LAST_PAUSE_SECONDS)
+            await trio.sleep(pause)
 
 
 @asynccontextmanager

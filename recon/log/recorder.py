@@ -24,6 +24,7 @@ import msgspec
 import structlog
 import trio
 
+from recon.backoff import Backoff
 from recon.errors import AppendRefused, DatabaseError, LeaseLost, ReconError
 from recon.log.append import Appended
 from recon.log.buffer import Buffer
@@ -123,11 +124,10 @@ class Recorder:
         self._on_appended = on_appended
         self._on_status = on_status
         self._drain_seconds = drain_seconds
-        self._draw = draw
         self._batch = 1
         self._in_hand: list[NewEvent] = []
         self._last_tick = trio.current_time()
-        self._backoff = FIRST_PAUSE_SECONDS
+        self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
         self._finishing = trio.Event()
         self._drained_by = math.inf
         self._state = RecorderStatus(lease.gateway, "standby", now())
@@ -244,7 +244,7 @@ class Recorder:
     def _landed(self, appended: Appended) -> None:
         self._batch += 1
         self._in_hand = []
-        self._backoff = FIRST_PAUSE_SECONDS
+        self._backoff.reset()
         if self._state.state != "recording":
             self._log.info("recording again", head=appended.last_seq, repeated=appended.repeated)
         self._tell("recording", head=appended.last_seq)
@@ -257,8 +257,7 @@ class Recorder:
 
     async def _paused(self) -> bool:
         """Wait before the next attempt, less once told to finish; False when there is to be none."""
-        pause = self._backoff * (0.5 + 0.5 * self._draw())
-        self._backoff = min(2 * self._backoff, LAST_PAUSE_SECONDS)
+        pause = self._backoff.next()
         with trio.move_on_at(self._drained_by):
             with trio.move_on_after(pause):
                 await self._finishing.wait()

@@ -21,6 +21,7 @@ import structlog
 import trio
 from sqlalchemy import Connection
 
+from recon.backoff import Backoff
 from recon.db.blocking import Database
 from recon.db.raw import cursor_of
 from recon.errors import DatabaseError
@@ -90,10 +91,9 @@ class Projector:
         self._on_step = on_step
         self._on_status = on_status
         self._is_first = is_first
-        self._draw = draw
         self._woken = trio.Event()
         self._working: WorkingSet | None = None
-        self._pause = FIRST_PAUSE_SECONDS
+        self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
         self._status = ProjectorStatus(gateway, "starting", now())
 
     @property
@@ -164,7 +164,7 @@ class Projector:
         work = partial(_step, gateway=self._gateway, working=working, on_transitions=self._on_transitions)
         done = await self._database.run(work, deadline=STEP_SECONDS)
         self._working = done.working
-        self._pause = FIRST_PAUSE_SECONDS
+        self._backoff.reset()
         self._status = msgspec.structs.replace(self._status, seq=done.seq, last_us=done.last_us, pending=done.pending)
         if done.folded:
             self._on_step(done)
@@ -184,9 +184,7 @@ class Projector:
     async def _retry_later(self, error: DatabaseError) -> None:
         _log.warning("projection waits for the database", gateway=self._gateway, reason=str(error))
         self._tell("retrying", str(error))
-        pause = self._pause * (0.5 + 0.5 * self._draw())
-        self._pause = min(2 * self._pause, LAST_PAUSE_SECONDS)
-        await trio.sleep(pause)
+        await trio.sleep(self._backoff.next())
 
     def _tell(self, state: str, detail: str = "") -> None:
         if (self._status.state, self._status.detail) != (state, detail):

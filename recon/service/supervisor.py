@@ -9,6 +9,7 @@ from typing import Final, Never
 import structlog
 import trio
 
+from recon.backoff import Backoff
 from recon.errors import ReconError
 from recon.service.status import Board
 
@@ -17,8 +18,6 @@ FIRST_PAUSE_SECONDS: Final = 0.5
 LAST_PAUSE_SECONDS: Final = 30.0
 #: A part that ran this long has settled: its next failure is a first one, in seconds.
 SETTLED_SECONDS: Final = 60.0
-#: Doublings after which the pause is at its longest anyway.
-_MAX_DOUBLINGS: Final = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -43,10 +42,10 @@ async def supervise(
 
     Its state on the board is `running` or `restarting` (with the reason, and how often it failed in a row).
     """
-    failures = 0
+    backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
     while True:
         began = trio.current_time()
-        board.tell(gateway, part, "running", failures=failures)
+        board.tell(gateway, part, "running", failures=backoff.failures)
         log = _log.bind(gateway=gateway, part=part)
         try:
             await run()
@@ -56,10 +55,10 @@ async def supervise(
             reason = reason_of(error)
             known = isinstance(error, ReconError) or _holds_only_known(error)
             log.warning("a part failed", reason=reason, exc_info=None if known else error)
-        failures = 1 if trio.current_time() - began >= SETTLED_SECONDS else failures + 1
-        ceiling = min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
-        pause = ceiling * (0.5 + 0.5 * draw())
-        board.tell(gateway, part, "restarting", reason, failures=failures)
+        if trio.current_time() - began >= SETTLED_SECONDS:
+            backoff.reset()
+        pause = backoff.next()
+        board.tell(gateway, part, "restarting", reason, failures=backoff.failures)
         await trio.sleep(pause)
 
 
