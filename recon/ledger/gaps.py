@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from recon.ledger import coverage
+from recon.ledger.account import Account
 from recon.ledger.backfills import CatchUp, CatchUpState, History, Missing
-from recon.ledger.coverage import Account
 from recon.ledger.ledger import Book, Moment
 from recon.ledger.posting.derivatives import settle_trades
 

@@ -15,8 +15,9 @@ import msgspec
 from recon.ems.protocol.symbols import split_account
 from recon.exact import ONE, ZERO
 from recon.ledger import coverage
+from recon.ledger.account import Account
 from recon.ledger.backfills import CatchUp
-from recon.ledger.coverage import Account, Interval
+from recon.ledger.coverage import Interval
 from recon.ledger.external_facts import AtHand, KnownFact
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument

@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from recon.exact import ZERO
-from recon.ledger.coverage import Account
+from recon.ledger.account import Account
 from recon.ledger.ledger import Book, Moment
 from recon.ledger.observations import Observation
 from recon.ledger.rules import AccountRules, Tolerance

@@ -11,8 +11,9 @@ from typing import Final
 from sqlalchemy import insert
 
 from recon.db.engine import create_engine
+from recon.ledger.account import Account, State
 from recon.ledger.backfills import CatchUp, CatchUpState, History, Missing
-from recon.ledger.coverage import Account, Interval, State
+from recon.ledger.coverage import Interval
 from recon.ledger.ledger import Book, Changes, Clock
 from recon.ledger.rules import AccountRules, Rules
 from recon.ledger.timeline import Timeline

@@ -14,9 +14,10 @@ from typing import Final
 
 from recon.ems.protocol.messages import BalanceRow, Balances, PositionRow, Positions, Symbols
 from recon.exact import ZERO, scale
+from recon.ledger.account import Account
 from recon.ledger.apply.execution_reports import book_order, withhold
 from recon.ledger.asset_mapping import home_of
-from recon.ledger.coverage import Account, settle
+from recon.ledger.coverage import settle
 from recon.ledger.evidence import with_lock
 from recon.ledger.instruments import from_row
 from recon.ledger.ledger import Book, Moment, mark_modelled, quantum_of

@@ -10,9 +10,10 @@ from recon.ems.protocol.messages import FillRow, OrderReport
 from recon.exact import ZERO, scale
 from recon.ledger import gaps
 from recon.ledger import orders as o
+from recon.ledger.account import Account
 from recon.ledger.asset_mapping import home_of
 from recon.ledger.backfills import Missing
-from recon.ledger.coverage import Account, settle
+from recon.ledger.coverage import settle
 from recon.ledger.evidence import Disagreement, with_disagreement, with_order
 from recon.ledger.fills import Fill, late_cash
 from recon.ledger.fills import book as book_fills

@@ -16,9 +16,9 @@ import msgspec
 from recon.ems.protocol.messages import Balances, Message, OrderReports, Positions
 from recon.ems.protocol.rest_requests import Answered, Ask
 from recon.ledger import gaps
+from recon.ledger.account import Account
 from recon.ledger.apply.balances import take_balances, take_positions
 from recon.ledger.apply.sessions import take_reports
-from recon.ledger.coverage import Account
 from recon.ledger.ledger import Book, Moment
 
 #: What is held counts as told now where its answer took at most this part of a settlement window.

@@ -13,11 +13,12 @@ import msgspec
 from recon.ems.protocol.messages import OrderReport, OrderReports, ServerInfo
 from recon.ems.protocol.timestamps import parse_time
 from recon.ledger import coverage, gaps
+from recon.ledger.account import Account
 from recon.ledger.actor import Person
 from recon.ledger.apply.balances import forget_told, remodel
 from recon.ledger.apply.execution_reports import account_for, lose_sight, take_report
 from recon.ledger.cost_basis import basis_of
-from recon.ledger.coverage import Account, settle
+from recon.ledger.coverage import settle
 from recon.ledger.ledger import Book, Moment, quantum_of
 from recon.ledger.rule_changes import WaitingRules, loosened
 from recon.ledger.rules import HEARTBEAT_BOUND_US, Rules

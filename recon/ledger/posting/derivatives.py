@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from recon.exact import ZERO
+from recon.ledger.account import Account
 from recon.ledger.asset_mapping import home_of
 from recon.ledger.cost_basis import CASH_QUANTUM, Basis, average_price, basis_of, entry_value, trade
-from recon.ledger.coverage import Account
 from recon.ledger.fees.estimate import rule_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument, underlying

@@ -15,7 +15,7 @@ from typing import Final
 from recon.ems.protocol.messages import OrderReport
 from recon.ems.protocol.timestamps import parse_time
 from recon.exact import ZERO
-from recon.ledger.coverage import Account
+from recon.ledger.account import Account
 from recon.ledger.ledger import Book, Moment
 from recon.ledger.orders import Order
 from recon.log.events import microseconds

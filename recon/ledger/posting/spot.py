@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ONE, ZERO, divide
+from recon.ledger.account import Account
 from recon.ledger.asset_mapping import home_of
-from recon.ledger.coverage import Account
 from recon.ledger.fees.estimate import FEE_DIGITS, FEE_QUANTUM, rates_of, rule_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument

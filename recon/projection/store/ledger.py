@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from recon.db.bulk import Cell, add, write
 from recon.db.raw import cursor_of
 from recon.exact import ZERO, exact
+from recon.ledger.account import Account
 from recon.ledger.cost_basis import average_price
-from recon.ledger.coverage import Account
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Book, Changes, quantum_of
 from recon.ledger.orders import Order

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from recon.ledger.coverage import Account
+from recon.ledger.account import Account
 from recon.ledger.units import Unit
 from recon.reconciliation.model.comparison import MAX_CLOSED, Break, Comparison
 from recon.reconciliation.model.snapshot import BreakFacts

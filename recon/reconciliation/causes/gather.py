@@ -14,9 +14,9 @@ from typing import Final
 
 from recon.ems.protocol.symbols import expiry
 from recon.exact import ZERO, resolution
+from recon.ledger.account import Account
 from recon.ledger.asset_mapping import home_of
 from recon.ledger.cost_basis import average_price
-from recon.ledger.coverage import Account
 from recon.ledger.evidence import MAX_OPEN_ORDERS
 from recon.ledger.fees.estimate import rule_of
 from recon.ledger.ledger import quantum_of

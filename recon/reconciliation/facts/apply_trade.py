@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO
+from recon.ledger.account import Account
 from recon.ledger.apply.execution_reports import account_for
-from recon.ledger.coverage import Account
 from recon.ledger.external_facts import (
     MISSED_FILL,
     Fact,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from recon.ledger.coverage import Account
+from recon.ledger.account import Account
 from recon.ledger.rules import AccountRules
 from recon.ledger.units import Held, Unit
 from recon.reconciliation.ageing import business_us
