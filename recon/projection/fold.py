@@ -20,11 +20,15 @@ from recon.ems.protocol.rest_requests import Answered
 from recon.exact import exact
 from recon.ledger import external_facts
 from recon.ledger import rules as rules_
-from recon.ledger.apply import rest_answers, sessions
-from recon.ledger.apply.balances import take_balances, take_positions, take_symbols
-from recon.ledger.apply.execution_reports import touched_units
+from recon.ledger.apply import rest_answers, rules, sessions
+from recon.ledger.apply.balances import take_balances
+from recon.ledger.apply.decisions import settle_gap, settle_order
+from recon.ledger.apply.execution_reports import take_reports
+from recon.ledger.apply.positions import take_positions
+from recon.ledger.apply.symbols import take_symbols
 from recon.ledger.ledger import Book, Contradiction, Moment
 from recon.ledger.rule_changes import waiting
+from recon.ledger.withholding import touched_units
 from recon.log import events
 from recon.log.events import Event, microseconds
 from recon.reconciliation.breaks import decisions
@@ -144,9 +148,9 @@ class Fold:
     def _take_told(self, event: Event, at: Moment) -> None:
         """Take what people, or the settings, tell."""
         if event.kind == events.RULES:
-            sessions.put_in_force(self.book, rules_.parse(event.payload), event.seq)
+            rules.put_in_force(self.book, rules_.parse(event.payload), event.seq)
         elif event.kind == events.RULES_PROPOSED:
-            sessions.propose_rules(self.book, waiting(event.payload, event.seq), at)
+            rules.propose_rules(self.book, waiting(event.payload, event.seq), at)
         elif event.kind == events.FACT:
             self.engine.take_fact(external_facts.parse(event.payload), at)
         else:
@@ -168,12 +172,12 @@ class Fold:
         book, by = self.book, decision.by
         match decision.action:
             case "settle_order":
-                sessions.settle_order(book, by, decision.account, decision.order, decision.outcome, at)
+                settle_order(book, by, decision.account, decision.order, decision.outcome, at)
             case "settle_gap":
-                sessions.settle_gap(book, by, decision.account, decision.from_seq, decision.outcome, at)
+                settle_gap(book, by, decision.account, decision.from_seq, decision.outcome, at)
             case "approve_rules" | "reject_rules":
                 approved = decision.action == "approve_rules"
-                sessions.decide_rules(book, by, decision.rules_digest, at, approved=approved)
+                rules.decide_rules(book, by, decision.rules_digest, at, approved=approved)
             case _:
                 self.engine.decide(decision, at)
 
@@ -188,7 +192,7 @@ class Fold:
         sessions.alive(book, account, at)
         match message:
             case OrderReports():
-                sessions.take_reports(book, message, account, at)
+                take_reports(book, message, account, at)
             case Balances():
                 take_balances(book, message, account, at)
             case Positions():

@@ -10,23 +10,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
 
-from recon.ems.protocol.messages import BalanceRow, Balances, PositionRow, Positions, Symbols
+from recon.ems.protocol.messages import BalanceRow, Balances
 from recon.exact import ZERO, scale
 from recon.ledger.account import Account
-from recon.ledger.apply.execution_reports import book_order, withhold
+from recon.ledger.apply.observe import _observe, _observed_again
 from recon.ledger.asset_mapping import home_of
-from recon.ledger.coverage import settle
 from recon.ledger.evidence import with_lock
-from recon.ledger.instruments import from_row
-from recon.ledger.ledger import Book, Moment, mark_modelled, quantum_of
-from recon.ledger.observations import Observation, is_authoritative, read_position, read_positions
-from recon.ledger.posting.derivatives import mark_touched
-from recon.ledger.units import REHOMED, Held, post
-
-#: Why `agreed` is withheld from a unit of which nothing was told since a gap; it stands beside the keys of orders.
-UNTOLD: Final = "not told of since the gap"
+from recon.ledger.ledger import Book, Moment, quantum_of
+from recon.ledger.observations import is_authoritative
+from recon.ledger.units import REHOMED, post
 
 
 def take_balances(book: Book, message: Balances, account: Account, at: Moment) -> None:
@@ -124,113 +117,3 @@ def rehome(book: Book, account: Account, at: Moment) -> None:
                 recorded_us=at.us,
             )
             book.entry(entry, held)
-
-
-def take_positions(book: Book, message: Positions, account: Account, at: Moment) -> None:
-    """Take position rows: what is seen of contracts."""
-    mode = book.rules_of(account.name).position_mode
-    if not message.snapshot:
-        for row in message.rows:
-            held = _position_unit(book, account, row, at)
-            if held is not None:
-                _sight_position(book, account, held, read_position(held.unit, row, mode), [row], at)
-        return
-    rows: dict[str, list[PositionRow]] = {}
-    for row in message.rows:
-        held = _position_unit(book, account, row, at)
-        if held is not None:
-            rows.setdefault(held.unit.code, []).append(row)
-    for code, own in rows.items():
-        held = book.unit(account.name, "contract", code)
-        _sight_position(book, account, held, read_positions(held.unit, own, mode), own, at)
-    if message.complete:
-        account.positions_complete = True
-        book.touch(account)
-        for held in book.units_of(account.name):
-            if held.unit.kind == "contract" and held.unit.code not in rows:
-                held.unit.sides = {}
-                _observe(book, held, (ZERO,), at, inferred=True)
-
-
-def _position_unit(book: Book, account: Account, row: PositionRow, at: Moment) -> Held | None:
-    symbol = row.symbol or row.symbol_coinapi
-    if symbol is None:
-        book.find(account.name, at, "row_without_symbol", "", "a position row names no symbol")
-        return None
-    return book.unit(account.name, "contract", symbol, row.symbol_coinapi)
-
-
-def _sight_position(
-    book: Book, account: Account, held: Held, values: tuple[Decimal, ...], rows: list[PositionRow], at: Moment
-) -> None:
-    unit = held.unit
-    if len(rows) == 1:
-        unit.reported_avg_entry_price = rows[0].avg_entry_price
-        unit.liquidation_price = rows[0].liquidation_price or unit.liquidation_price
-    book.changes.units[held.key] = held
-    if not values:
-        return
-    if any(values):
-        terms = book.rules_of(account.name).contracts.get(unit.code)
-        if terms is None or not terms.modelled:
-            mark_touched(book, account, held, terms)
-    _observe(book, held, values, at, inferred=False, price=unit.reported_avg_entry_price)
-
-
-def _observe(
-    book: Book, held: Held, values: tuple[Decimal, ...], at: Moment, *, inferred: bool, price: Decimal | None = None
-) -> None:
-    if UNTOLD in held.unit.withheld:
-        withhold(book, held, UNTOLD, on=False)
-    book.changes.units[held.key] = held
-    book.observed.append((held, Observation(at.seq, at.clock, at.us, values, inferred, price)))
-
-
-def forget_told(book: Book, account: Account) -> None:
-    """Withhold `agreed` from what an account holds until it is told of again: whoever speaks for it is another now."""
-    for held in book.units_of(account.name):
-        if held.unit.value != ZERO:
-            withhold(book, held, UNTOLD, on=True)
-
-
-def take_symbols(book: Book, message: Symbols, account: Account, at: Moment) -> None:
-    """Take instrument facts, and book what waited for them."""
-    for row in message.rows:
-        instrument = from_row(row)
-        if instrument is None:
-            continue
-        for symbol in (instrument.symbol, instrument.symbol_coinapi):
-            if symbol is not None and book.instruments.get((account.name, symbol)) != instrument:
-                book.instruments[account.name, symbol] = instrument
-                book.changes.instruments[account.name, symbol] = instrument
-    for other in book.accounts.values():
-        for symbol, keys in list(other.waiting.items()):
-            found = book.instrument(other.name, symbol)
-            if found is None or not (found.spot or found.derivative):
-                continue
-            other.waiting = {name: waits for name, waits in other.waiting.items() if name != symbol}
-            book.touch(other)
-            for key in keys:
-                order = book.orders.get((other.name, key))
-                if order is not None:
-                    book_order(book, other, order, (), at)
-
-
-def _observed_again(book: Book, account: Account, at: Moment) -> None:
-    book.touch(account)
-    if account.state != "gap":  # what is fetched is no sign of life
-        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
-
-
-def remodel(book: Book, account: Account) -> None:
-    """Forget what new terms make modelled, and mark every asset of the account anew."""
-    rules = book.rules_of(account.name)
-    kept = {}
-    for symbol, touched in account.unmodelled.items():
-        terms = rules.contracts.get(symbol)
-        if terms is None or not terms.modelled:
-            kept[symbol] = touched
-    account.unmodelled = kept
-    book.touch(account)
-    for held in book.units_of(account.name):
-        mark_modelled(book, account, held)

@@ -6,25 +6,23 @@ from decimal import Decimal
 
 import msgspec
 
-from recon.ems.protocol.messages import FillRow, OrderReport
+from recon.ems.protocol.messages import FillRow, OrderReport, OrderReports
 from recon.exact import ZERO, scale
-from recon.ledger import gaps
 from recon.ledger import orders as o
 from recon.ledger.account import Account
+from recon.ledger.apply.missing_orders import _look_for, lose_sight
 from recon.ledger.asset_mapping import home_of
-from recon.ledger.backfills import Missing
 from recon.ledger.coverage import settle
 from recon.ledger.evidence import Disagreement, with_disagreement, with_order
 from recon.ledger.fills import Fill, late_cash
 from recon.ledger.fills import book as book_fills
-from recon.ledger.instruments import Instrument, from_report
 from recon.ledger.ledger import Book, BookedFill, Contradiction, Moment
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
 from recon.ledger.posting.pre_opening import leave_out
 from recon.ledger.posting.reversal import take_back
 from recon.ledger.posting.spot import post_late_cash, post_spot
-from recon.ledger.units import Held
+from recon.ledger.withholding import _instrument, withhold
 
 
 def take_report(
@@ -100,24 +98,6 @@ def _order_of(book: Book, account: Account, report: OrderReport, at: Moment) -> 
         book.find(account.name, at, "order_without_id", report.symbol or "", "an execution report names no order")
         return None
     return o.new_order(account.name, key, report, at.seq)
-
-
-def _look_for(book: Book, account: Account, order: Order, report: OrderReport, at: Moment, *, listed: bool) -> None:
-    """Account for a missing order by a report that tells what became of it; one from before that does not.
-
-    What is fetched must tell more than is known, or list the order as open: the order log repeats what was, and a last
-    report that is as before, of an order that is not listed as open, only says that the EMS has lost it too.
-    """
-    behind = report.amount_filled is not None and report.amount_filled < order.amount_filled
-    further = o.is_further(order, report) and (not book.fetching or report.status in o.TERMINAL)
-    if listed or further or not (book.fetching or behind):
-        account_for(book, account, order, at)
-        return
-    missing = account.unaccounted[order.key]
-    if not missing.why and book.fetching:
-        why = f"the EMS tells of it as {report.status or 'unknown'}, nothing later than before, and not as open now"
-        account.unaccounted = {**account.unaccounted, order.key: msgspec.structs.replace(missing, why=why)}
-        book.touch(account)
 
 
 def _check(book: Book, order: Order, report: OrderReport, at: Moment) -> None:
@@ -197,56 +177,30 @@ def _by_our_clock(account: Account, fills: list[Fill], at: Moment) -> list[Fill]
     ]
 
 
-def _instrument(book: Book, account: Account, order: Order) -> Instrument | None:
-    for symbol in (order.symbol, order.symbol_coinapi):
-        if symbol is None:
+def take_reports(book: Book, message: OrderReports, account: Account, at: Moment) -> None:
+    """Take execution reports; a snapshot of all of them, or of none, also tells which orders are no longer open."""
+    initial = message.snapshot and account.orders_session is None and not account.gap_seq
+    seen: set[str] = set()
+    for report in message.rows:
+        of = _account_of(book, account, report, at)
+        order = take_report(book, of, report, at, initial=initial, listed=message.snapshot)
+        if order is not None:
+            seen.add(order.key)
+    if not (message.complete or message.nothing):
+        return
+    before = at.clock - book.rules_of(account.name).settlement_window_us - book.behind_us
+    for order in sorted((each for each in book.orders.values() if each.account == account.name), key=lambda o: o.key):
+        if order.over or order.key in seen or order.unaccounted or order.history_length < 0:
             continue
-        found = book.instrument(account.name, symbol)
-        if found is not None and (found.spot or found.derivative):
-            return found
-    name = order.symbol or order.symbol_coinapi
-    return None if name is None else from_report(name, order.symbol_coinapi)
-
-
-def withhold(book: Book, held: Held, order: str, *, on: bool) -> None:
-    """Withhold `agreed` from a unit because of an order, or give it back."""
-    withheld = [key for key in held.unit.withheld if key != order]
-    held.unit.withheld = [*withheld, order] if on else withheld
-    book.changes.units[held.key] = held
-
-
-def touched_units(book: Book, account: Account, order: Order) -> list[Held]:
-    """Return the units that an order's fills move, as far as they are known."""
-    instrument = _instrument(book, account, order)
-    if instrument is None:
-        return []
-    if instrument.derivative:
-        keys = [(account.name, "contract", instrument.symbol)]
-    else:
-        rules = book.rules_of(account.name)
-        legs = ((instrument.base, instrument.base_coinapi), (instrument.quote, instrument.quote_coinapi))
-        keys = [(account.name, "asset", home_of(a or "", c, account.rows, rules).unit) for a, c in legs]
-    return [book.units[key] for key in keys if key in book.units]
-
-
-def account_for(book: Book, account: Account, order: Order, at: Moment) -> None:
-    """An order that was lost sight of is seen again: its units may agree."""
-    order.unaccounted = False
-    account.unaccounted = {key: each for key, each in account.unaccounted.items() if key != order.key}
-    for held in touched_units(book, account, order):
-        withhold(book, held, order.key, on=order.cash_pending)
+        # A report may cross the snapshot on its way; only what was quiet, or open before a gap, has vanished.
+        if order.updated_clock < before or (account.gap_seq is not None and order.last_seq < account.gap_seq):
+            lose_sight(book, account, order)
+    account.orders_session = book.clock.session
     book.touch(account)
-    book.changes.orders[account.name, order.key] = order
-    gaps.reconsider(book, account, at)
-    if account.observed:
+    if account.state != "gap":  # what is fetched is no sign of life
         book.changes.intervals += settle(account, seq=at.seq, us=at.us)
 
 
-def lose_sight(book: Book, account: Account, order: Order) -> None:
-    """An order that was open is absent from a complete snapshot: what became of it is not known (protocol 3)."""
-    order.unaccounted = True
-    account.unaccounted = {**account.unaccounted, order.key: Missing(order.client_order_id, order.last_seq)}
-    for held in touched_units(book, account, order):
-        withhold(book, held, order.key, on=True)
-    book.touch(account)
-    book.changes.orders[account.name, order.key] = order
+def _account_of(book: Book, account: Account, report: OrderReport, at: Moment) -> Account:
+    """A row's own account goes before its wrapper's."""
+    return account if report.account is None or report.account == account.name else book.account(report.account, at)

@@ -17,8 +17,9 @@ from recon.ems.protocol.messages import Balances, Message, OrderReports, Positio
 from recon.ems.protocol.rest_requests import Answered, Ask
 from recon.ledger import gaps
 from recon.ledger.account import Account
-from recon.ledger.apply.balances import take_balances, take_positions
-from recon.ledger.apply.sessions import take_reports
+from recon.ledger.apply.balances import take_balances
+from recon.ledger.apply.execution_reports import take_reports
+from recon.ledger.apply.positions import take_positions
 from recon.ledger.ledger import Book, Moment
 
 #: What is held counts as told now where its answer took at most this part of a settlement window.

@@ -12,7 +12,7 @@ from typing import Final
 
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.apply.execution_reports import account_for
+from recon.ledger.apply.missing_orders import account_for
 from recon.ledger.external_facts import (
     MISSED_FILL,
     Fact,
