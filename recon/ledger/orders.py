@@ -16,7 +16,7 @@ import msgspec
 
 from recon.ems.protocol.messages import FillRow, OrderReport
 from recon.exact import ZERO, resolution, scale
-from recon.ledger.fees.estimate import liquidity
+from recon.ledger.fees.schedule import liquidity
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 _HALF: Final = Decimal("0.5")

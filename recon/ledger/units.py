@@ -15,7 +15,7 @@ import msgspec
 from recon.exact import ZERO
 from recon.ledger.cost_basis import Basis
 from recon.ledger.evidence import LockChange
-from recon.ledger.fees.estimate import FeeModel
+from recon.ledger.fees.model import FeeModel
 from recon.ledger.timeline import NOTHING, Slack, Timeline
 
 UnitKind = Literal["asset", "contract"]

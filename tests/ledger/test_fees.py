@@ -9,19 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.exact import ONE, ZERO, exact, scale
-from recon.ledger.fees.estimate import (
-    FEE_SAMPLES,
-    FeeModel,
-    FeeRate,
-    FeeSample,
-    estimate,
-    liquidity,
-    rates_of,
-    rule_of,
-    shortest,
-    swapped,
-    with_sample,
-)
+from recon.ledger.fees.estimate import FEE_SAMPLES, estimate, shortest, with_sample
+from recon.ledger.fees.model import FeeModel, FeeRate, FeeSample, swapped
+from recon.ledger.fees.schedule import liquidity, rates_of, rule_of
 from recon.ledger.rules import AccountRules, FeeRule, Rules
 from tests.support.gateway_driver import Desk, Json, Life, balance_row, steady
 

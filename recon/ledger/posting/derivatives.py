@@ -11,7 +11,7 @@ from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import home_of
 from recon.ledger.cost_basis import CASH_QUANTUM, Basis, average_price, basis_of, entry_value, trade
-from recon.ledger.fees.estimate import rule_of
+from recon.ledger.fees.schedule import rule_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument, underlying
 from recon.ledger.ledger import Book, Moment, mark_modelled

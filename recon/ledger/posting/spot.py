@@ -8,7 +8,8 @@ from typing import Final
 from recon.exact import ONE, ZERO, divide
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import home_of
-from recon.ledger.fees.estimate import FEE_DIGITS, FEE_QUANTUM, rates_of, rule_of
+from recon.ledger.fees.model import FEE_DIGITS, FEE_QUANTUM
+from recon.ledger.fees.schedule import rates_of, rule_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Book, Moment

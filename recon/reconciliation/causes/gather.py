@@ -18,7 +18,7 @@ from recon.ledger.account import Account
 from recon.ledger.asset_mapping import home_of
 from recon.ledger.cost_basis import average_price
 from recon.ledger.evidence import MAX_OPEN_ORDERS
-from recon.ledger.fees.estimate import rule_of
+from recon.ledger.fees.schedule import rule_of
 from recon.ledger.ledger import quantum_of
 from recon.ledger.rules import AccountRules, FeeRule
 from recon.ledger.timeline import KEPT_BEHIND

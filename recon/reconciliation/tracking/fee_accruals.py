@@ -9,7 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from recon.exact import ZERO, resolution
-from recon.ledger.fees.estimate import SELDOM_NO_MORE, FeeModel, FeeSample, swapped, with_sample
+from recon.ledger.fees.estimate import SELDOM_NO_MORE, with_sample
+from recon.ledger.fees.model import FeeModel, FeeSample, swapped
 from recon.ledger.timeline import Slack
 from recon.ledger.units import FEE
 from recon.reconciliation.context import Subject

@@ -17,7 +17,8 @@ from typing import Final
 import msgspec
 
 from recon.exact import ZERO, divide, plain, resolution, scale
-from recon.ledger.fees.estimate import REBATE_SHARE, FeeModel, FeeRate, shortest
+from recon.ledger.fees.estimate import REBATE_SHARE, shortest
+from recon.ledger.fees.model import FeeModel, FeeRate
 from recon.ledger.observations import Observation
 from recon.reconciliation.context import Found, Subject
 from recon.reconciliation.matching.cuts import by_distance

@@ -13,7 +13,8 @@ from decimal import Decimal
 import msgspec
 
 from recon.exact import ONE, ZERO, resolution
-from recon.ledger.fees.estimate import REBATE_SHARE, FeeModel, FeeRate, FeeSample
+from recon.ledger.fees.estimate import REBATE_SHARE
+from recon.ledger.fees.model import FeeModel, FeeRate, FeeSample
 from recon.ledger.observations import Observation
 from recon.reconciliation.context import Subject
 from recon.reconciliation.matching.cuts import by_distance
