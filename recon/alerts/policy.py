@@ -22,9 +22,8 @@ import msgspec
 
 from recon.exact import plain
 from recon.log.events import moment
-from recon.reconciliation.breaks.identity import Transition
-from recon.reconciliation.model.comparison import Break
-from recon.reconciliation.model.snapshot import BreakFacts
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.snapshot import BreakFacts, Transition
 
 OPENED: Final = "break.opened"
 CLEARED: Final = "break.cleared"

@@ -21,8 +21,8 @@ from recon.cli.queries import MAX_EVENTS, rows_of
 from recon.exact import plain
 from recon.ledger.rules import AccountRules
 from recon.log.events import microseconds, moment
-from recon.reconciliation.ageing import business_us
 from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.ageing import business_us
 from recon.reconciliation.model.lifecycle import ACTIVE
 
 #: Events between the ends of the origin that are counted by kind; beyond it the count says `more than`.

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from recon.cli.queries import rows_of
 from recon.errors import ConfigError, DecisionRefused
 from recon.exact import ZERO
-from recon.reconciliation.model.comparison import BreakState
+from recon.reconciliation.model.break_ import BreakState
 from recon.reconciliation.model.lifecycle import ACTIVE, PERSON_STEPS, PersonStep, allowed, next_state
 
 #: Most breaks that one command acts on: after an outage there are hundreds, not thousands.

@@ -24,8 +24,8 @@ from recon.ledger.apply import rest_answers, rules, sessions
 from recon.ledger.apply.balances import take_balances
 from recon.ledger.apply.decisions import settle_gap, settle_order
 from recon.ledger.apply.execution_reports import take_reports
+from recon.ledger.apply.instruments import take_symbols
 from recon.ledger.apply.positions import take_positions
-from recon.ledger.apply.symbols import take_symbols
 from recon.ledger.ledger import Book, Contradiction, Moment
 from recon.ledger.rule_changes import waiting
 from recon.ledger.withholding import touched_units

@@ -12,7 +12,7 @@ from recon.errors import ProjectionError
 from recon.log.read import PAGE_EVENTS, page
 from recon.projection.fold import VERSION, Reading, read
 from recon.projection.working_set import WorkingSet, load
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 
 #: Told of the transitions of a step, within its transaction.
 OnTransitions = Callable[[Connection, WorkingSet, list[Transition]], None]

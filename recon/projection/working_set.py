@@ -22,7 +22,7 @@ from recon.projection.prefetch import facts_of, recall, recall_entries
 from recon.projection.store import comparisons as comparison_store
 from recon.projection.store import ledger as books_store
 from recon.projection.store.facts import OrderIds
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Engine
 
 #: Orders kept at hand between batches; older ones are read again when a report names them.

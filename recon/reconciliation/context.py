@@ -17,11 +17,12 @@ from recon.ledger.observations import Observation
 from recon.ledger.rules import AccountRules, Tolerance
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Held, Unit, UnitKey, post
-from recon.reconciliation.breaks.identity import Transition
 from recon.reconciliation.matching.cuts import fit
 from recon.reconciliation.matching.tolerance import total
-from recon.reconciliation.model.comparison import MAX_TRAIL, TRAIL_SHARE, Agreement, Break, Comparison, Hypothesis
-from recon.reconciliation.model.snapshot import facts_of
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.comparison import MAX_TRAIL, TRAIL_SHARE, Agreement, Comparison
+from recon.reconciliation.model.hypothesis import Hypothesis
+from recon.reconciliation.model.snapshot import Transition, facts_of
 
 #: Where on the timeline an observation fits, and which of its readings does.
 Found = tuple[int, Decimal]

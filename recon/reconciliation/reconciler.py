@@ -19,11 +19,11 @@ from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import Held, UnitKey
 from recon.reconciliation.breaks import classification, decisions
 from recon.reconciliation.breaks.decisions import Decision, Target
-from recon.reconciliation.breaks.identity import Transition
 from recon.reconciliation.context import Subject
 from recon.reconciliation.facts import apply_fact
 from recon.reconciliation.facts.apply_trade import take_trade
 from recon.reconciliation.model.comparison import ADVANCE_US, MAX_QUEUE, Comparison
+from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.tracking import fee_candidates, fee_learning, openings
 from recon.reconciliation.tracking import steps as chains
 from recon.reconciliation.tracking.agreement import agree

@@ -34,7 +34,7 @@ from recon.log.offload import Offload, Threaded
 from recon.projection.projector import Projector, ProjectorStatus
 from recon.projection.step import OnTransitions
 from recon.projection.working_set import WorkingSet
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 from recon.service.endpoints import credentials_of, sites_of
 from recon.service.gateway import GatewayPart
 from recon.service.status import SERVICE, Board

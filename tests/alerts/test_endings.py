@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from recon.alerts.outbox import claim, enqueue, mark_delivered
 from recon.alerts.policy import Alert, alerts_of
 from recon.db.engine import create_engine
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from tests.conftest import TestDatabase
 from tests.support.alert_rows import GATEWAY
 from tests.support.decisions_driver import BOB, report, say, short_of, state_of

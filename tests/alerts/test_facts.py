@@ -11,7 +11,7 @@ from recon.ledger.ledger import Book, Clock, Moment
 from recon.ledger.observations import Observation
 from recon.ledger.rules import Rules
 from recon.ledger.units import FILL, Held, post
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Engine
 from tests.support.alert_rows import T0_US
 

@@ -18,7 +18,7 @@ from recon.alerts.policy import (
     alerts_of,
     notice,
 )
-from recon.reconciliation.model.comparison import Evidence, Tried
+from recon.reconciliation.model.break_ import Evidence, Tried
 from recon.reconciliation.model.lifecycle import OVER, TRANSITIONS
 from tests.support.alert_rows import FACTS, GATEWAY, T0, Step
 

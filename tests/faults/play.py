@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from recon.ledger.units import Entry
 from recon.log.events import Event, moment
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 from recon.simulator.fault import PlantedFault
 from tests.faults.days import QUIET_SECONDS, Day
 from tests.faults.rows import Explanation, Planted, Step, UnitId

@@ -15,7 +15,7 @@ from recon.ledger.rules import AccountRules, Rules
 from recon.log.events import Event
 from recon.projection.fold import Fold
 from recon.reconciliation.breaks.decisions import joint_digest
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.lifecycle import ACTIVE, PERSON_STEPS, allowed
 from recon.simulator.plan import Plan
 from recon.simulator.scenarios import demo_plan

@@ -14,7 +14,7 @@ from recon.ledger.units import Entry
 from recon.log.events import Event, microseconds
 from recon.projection.step import step
 from recon.projection.store.digest import digest_of
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 from tests.golden.days import Recorded
 
 FILE: Final = Path(__file__).with_name("golden.json")

@@ -20,7 +20,7 @@ from recon.projection import projector as projectors
 from recon.projection.projector import Projector, ProjectorStatus
 from recon.projection.step import Step
 from recon.projection.working_set import WorkingSet
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 from tests.conftest import TestDatabase
 from tests.support.flood import GATEWAY, Writer, checkpoint, folded, new_events
 from tests.support.recorder_probe import connected

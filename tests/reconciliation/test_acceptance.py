@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from recon.reconciliation.breaks.decisions import acceptance_digest, joint_digest
-from recon.reconciliation.model.comparison import Acceptance, Break
+from recon.reconciliation.model.break_ import Acceptance, Break
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
 from tests.support.gateway_driver import Desk
 from tests.support.trading_account import trading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from tests.support.gateway_driver import Desk
 from tests.support.trading_account import both, bought, late, trading
 

@@ -13,7 +13,7 @@ from recon.ledger.timeline import Timeline
 from recon.ledger.units import Held, Unit
 from recon.log.events import moment
 from recon.reconciliation.matching.cuts import window_of
-from recon.reconciliation.model.comparison import MAX_CUTS
+from recon.reconciliation.model.hypothesis import MAX_CUTS
 from tests.support.trading_account import WINDOW, WINDOWS, both, bought, late, trading, verdict
 
 D = Decimal

@@ -9,7 +9,7 @@ import pytest
 
 from recon.ledger.rules import AccountRules, Rules
 from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.verdict import judge
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
 from tests.support.gateway_driver import BTC_USDT, Desk, Life, balance_row

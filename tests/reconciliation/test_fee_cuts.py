@@ -16,7 +16,7 @@ from recon.ledger.rules import Tolerance
 from recon.ledger.timeline import Slack, Timeline
 from recon.ledger.units import FEE, FILL, Held, Unit
 from recon.reconciliation.matching.cuts import fit, settled
-from recon.reconciliation.model.comparison import MAX_DOUBTS
+from recon.reconciliation.model.hypothesis import MAX_DOUBTS
 from tests.support.gateway_driver import steady
 
 D = Decimal

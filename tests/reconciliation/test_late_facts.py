@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recon.exact import exact
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.reconciliation.breaks.resolution import explain
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from tests.support.facts_driver import effects, tell, trade, with_fees
 from tests.support.gateway_driver import BTC_USDT, PERPETUAL, Desk, Life, balance_row, position_row, steady
 from tests.support.trading_account import WINDOW, both, bought, trading, verdict

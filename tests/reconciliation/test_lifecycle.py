@@ -18,7 +18,7 @@ from recon.ledger.rules import Rules
 from recon.ledger.units import OF_FILLS, UnitKey
 from recon.projection.fold import Fold, read
 from recon.reconciliation.breaks.decisions import joint_digest
-from recon.reconciliation.model.comparison import Break, BreakState
+from recon.reconciliation.model.break_ import Break, BreakState
 from recon.reconciliation.model.lifecycle import ACTIVE, OVER, PERSON_STEPS, TRANSITIONS, DataStep, allowed, next_state
 from recon.reconciliation.reconciler import Engine
 from tests.projection.test_fold_conservation import OPENINGS, Auditor, Flow

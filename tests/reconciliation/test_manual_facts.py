@@ -9,7 +9,7 @@ import pytest
 from recon.exact import exact
 from recon.ledger.external_facts import BY_HAND, BY_HAND_WITHIN_US
 from recon.reconciliation.breaks.resolution import explain
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from tests.support.facts_driver import effects, tell
 from tests.support.gateway_driver import Desk
 from tests.support.trading_account import trading

@@ -12,9 +12,8 @@ from sqlalchemy import Connection, text
 
 from recon.alerts.policy import Alert, alerts_of
 from recon.log.events import microseconds
-from recon.reconciliation.breaks.identity import Transition
-from recon.reconciliation.model.comparison import Break, Evidence, Tried
-from recon.reconciliation.model.snapshot import BreakFacts
+from recon.reconciliation.model.break_ import Break, Evidence, Tried
+from recon.reconciliation.model.snapshot import BreakFacts, Transition
 
 T0: Final = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 T0_US: Final = microseconds(T0)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from recon.ledger.units import Held
 from recon.log.events import Event
 from recon.projection.fold import Fold
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.model.verdict import judge
 from recon.simulator.fault import FaultKind, PlantedFault
 from recon.simulator.plan import Plan

@@ -8,7 +8,7 @@ import msgspec
 
 from recon.ledger.ledger import Finding
 from recon.log import events
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from tests.support.gateway_driver import Desk
 from tests.support.trading_account import trading
 

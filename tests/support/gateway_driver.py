@@ -22,8 +22,9 @@ from recon.ledger.units import Entry, Held, Unit
 from recon.log import events
 from recon.log.events import Event, microseconds
 from recon.projection.fold import Fold, read
-from recon.reconciliation.breaks.identity import Transition
-from recon.reconciliation.model.comparison import Break, Comparison
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Engine
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | Decimal | None"

@@ -14,8 +14,8 @@ from recon.ledger.units import Held, UnitKey
 from recon.projection.store import comparison_schema
 from recon.projection.store.ledger import text
 from recon.reconciliation import causes
-from recon.reconciliation.breaks.identity import Transition
 from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.model.verdict import judge
 from recon.reconciliation.reconciler import Engine
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from recon.exact import ZERO, plain
 from recon.ledger.actor import Person
 from recon.reconciliation.context import Subject
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.snapshot import amount_usd
 
 _MINUTE_US: Final = 60_000_000

@@ -11,7 +11,7 @@ from __future__ import annotations
 from recon.reconciliation.causes.classify import Judgement, classify
 from recon.reconciliation.causes.gather import active, context_of, first_kept
 from recon.reconciliation.context import Subject
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.lifecycle import ACTIVE
 
 

@@ -24,7 +24,7 @@ from recon.log.events import microseconds, moment
 from recon.reconciliation.breaks import approval as four_eyes
 from recon.reconciliation.breaks.resolution import explain, reopen
 from recon.reconciliation.context import Subject
-from recon.reconciliation.model.comparison import Acceptance, Break, Evidence, Proposal
+from recon.reconciliation.model.break_ import Acceptance, Break, Evidence, Proposal
 from recon.reconciliation.model.lifecycle import PERSON_STEPS, PersonStep, allowed, next_state
 
 Action = PersonStep | Literal["settle_order", "settle_gap", "approve_rules", "reject_rules"]

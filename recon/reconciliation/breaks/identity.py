@@ -10,28 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-import msgspec
-
 from recon.ledger.account import Account
 from recon.ledger.units import Unit
-from recon.reconciliation.model.comparison import MAX_CLOSED, Break, Comparison
-from recon.reconciliation.model.snapshot import BreakFacts
-
-
-class Transition(msgspec.Struct, frozen=True):
-    """One step in a break's life, as derived from the log."""
-
-    account: str
-    kind: str
-    unit: str
-    break_: Break
-    event: str
-    seq: int
-    us: int
-    reason: str
-    facts: BreakFacts
-    #: Who decided it, where a person did.
-    actor: str | None = None
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.comparison import MAX_CLOSED, Comparison
 
 
 def identity(gateway: str, unit: Unit, origin_seq: int, kind: str = "residual") -> str:

@@ -18,8 +18,8 @@ from recon.ledger.cost_basis import basis_of
 from recon.ledger.units import post
 from recon.reconciliation.breaks.identity import remember_closed
 from recon.reconciliation.context import Subject
-from recon.reconciliation.model.comparison import Break, Chain, Comparison, Explained
-from recon.reconciliation.tracking.agreement import agree
+from recon.reconciliation.model.break_ import Break, Explained
+from recon.reconciliation.model.comparison import Comparison
 
 #: How a break ends by an explanation: by a person's approval, or by a fact.
 Ending = Literal["approve", "explained"]
@@ -94,23 +94,6 @@ def _end(subject: Subject, known: Break, amount: Decimal, step: Ending, reason: 
     known.state = _ENDED[step]
     put_away(subject.comparison, known, subject.at.us)
     subject.transition(known, step, reason, actor)
-
-
-def explain_pending(
-    subject: Subject, chain: Chain, amount: Decimal, *, cause: str, reason: str, occurred_us: int, fact: str
-) -> None:
-    """End a chain whose step a fact explains before it became a break."""
-    comparison, known = subject.comparison, chain.pending
-    amend(subject, amount, cause, "exact", occurred_us, break_id=known.id, fact=fact)
-    known.explained = [Explained(cause, "exact", amount, subject.unit.entries)]
-    comparison.chain = None
-    known.amount, known.candidates, known.cause, known.certainty = amount, [amount], cause, "exact"
-    known.state = "explained"
-    put_away(comparison, known, subject.at.us)
-    subject.transition(known, "explained", reason)
-    found = subject.fit(chain.last)
-    if found is not None:
-        agree(subject, chain.last, found)
 
 
 def amend(

@@ -17,7 +17,7 @@ from recon.exact import plain
 from recon.reconciliation.causes import derivatives, fees, fills, integrity, mapping, moves, periodic, small
 from recon.reconciliation.causes.context import CaseContext, Certainty, Hypothesis, Opinion, Strength
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence, Tried
+from recon.reconciliation.model.break_ import Evidence, Tried
 
 #: The hypotheses, in the order of `codes.CAUSES`.
 HYPOTHESES: Final[dict[str, Hypothesis]] = {

@@ -18,7 +18,7 @@ from recon.exact import ONE, ZERO, divide, plain
 from recon.ledger.evidence import Disagreement, Gap, LockChange
 from recon.ledger.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding
 from recon.ledger.units import UnitKind
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 #: A trade's price may be off by so much from the last one known: fees are in it, and markets move.
 MARKET_SHARE: Final = Decimal("0.05")

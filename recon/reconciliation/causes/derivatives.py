@@ -25,7 +25,7 @@ from recon.reconciliation.causes.context import (
 )
 from recon.reconciliation.causes.trades import Trade
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 #: A price this near to the liquidation price, or beyond it, is at it: fees and slippage are in it.
 NEAR_SHARE: Final = Decimal("0.01")

@@ -13,7 +13,7 @@ from typing import Final
 from recon.exact import ZERO, divide, plain
 from recon.reconciliation.causes.context import CaseContext, Flow, Opinion, Strength, no, percent
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 #: Why what was in suspense is no fee of a venue's.
 ONCE: Final = "nothing like it was taken of the fills after it"

@@ -12,7 +12,7 @@ from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import CaseContext, Opinion, OrderSeen, Strength, no
 from recon.reconciliation.causes.trades import Alone, Trade
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 
 def missed_fill_gap(case: CaseContext) -> Opinion:

@@ -26,8 +26,9 @@ from recon.ledger.units import Held, Unit
 from recon.log.events import microseconds
 from recon.reconciliation.causes.context import CaseContext, ContractSeen, Flow, OrderSeen, Pair, Residual, overlaps
 from recon.reconciliation.context import Subject
-from recon.reconciliation.matching.cuts import best
-from recon.reconciliation.model.comparison import Break, Comparison
+from recon.reconciliation.matching.hypotheses import best
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.comparison import Comparison
 from recon.reconciliation.model.lifecycle import ACTIVE
 
 MAX_BESIDE: Final = 8

@@ -8,7 +8,7 @@ from typing import Final
 from recon.exact import ZERO, plain
 from recon.reconciliation.causes.context import CaseContext, Opinion, Strength, no
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 #: The more the amount differs from what the report is off by, the less sure: fees of other fills may be in it.
 FAR_SHARE: Final = Decimal("0.5")

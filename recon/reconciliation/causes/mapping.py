@@ -15,7 +15,7 @@ from typing import Final
 from recon.exact import ONE, divide, plain
 from recon.reconciliation.causes.context import CaseContext, Opinion, Strength, no, shown, significant
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 #: Powers of ten that are tried, either way.
 MAX_POWER: Final = 8

@@ -18,7 +18,7 @@ from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import MARKET_SHARE, CaseContext, Opinion, Strength, no, percent, significant
 from recon.reconciliation.causes.fees import is_fee_like
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 #: The two ends of a transfer are at most this far apart in log time.
 TRANSFER_US: Final = 3_600_000_000

@@ -14,7 +14,7 @@ from recon.log.events import moment
 from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import CaseContext, ContractSeen, Opinion, Strength, no, percent
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 #: The most that one funding takes of a position's value: venues cap it below.
 FUNDING_SHARE: Final = Decimal("0.01")

@@ -8,7 +8,7 @@ from typing import Final
 from recon.exact import plain
 from recon.reconciliation.causes.context import CaseContext, Opinion, Strength, no
 from recon.reconciliation.model import cause_codes
-from recon.reconciliation.model.comparison import Evidence
+from recon.reconciliation.model.break_ import Evidence
 
 #: What is worth less, in USD, cannot be traded away: the smallest orders of venues are of 1 to 10 USD.
 DUST_USD: Final = Decimal(1)

@@ -25,10 +25,11 @@ from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.spot import open_if_absent
 from recon.ledger.units import FEE, Entry, Held, post
 from recon.log.events import moment
-from recon.reconciliation.breaks.resolution import amend, explain, explain_pending
+from recon.reconciliation.breaks.resolution import amend, explain
 from recon.reconciliation.context import Subject
 from recon.reconciliation.matching.tolerance import total
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.tracking.steps import explain_pending
 
 #: How long after a fact's stated time a break of its very amount may have begun: statements may know but the day.
 ORIGIN_WITHIN_US: Final = 86_400_000_000

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-from recon.reconciliation.model.comparison import BreakState
+from recon.reconciliation.model.break_ import BreakState
 
 #: Steps that follow from data.
 DataStep = Literal["opened", "cleared", "dismissed", "offset", "caused", "explained", "reduced", "expired"]

@@ -1,7 +1,7 @@
 """How much a break matters: the largest of what it is worth, how old it is, and what it is. Pure (semantics 8).
 
 1. What it is worth is measured against what the account's rules call material; no USD value counts as material.
-2. Age is business time since the origin (`recon.reconciliation.ageing`).
+2. Age is business time since the origin (`recon.reconciliation.model.ageing`).
 3. A cause has a floor: a mapping defect is critical however small its amount.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, Literal
 
-from recon.reconciliation.ageing import DAY_US
 from recon.reconciliation.model import cause_codes
+from recon.reconciliation.model.ageing import DAY_US
 
 Severity = Literal["info", "low", "medium", "high", "critical"]
 #: From the least to the most severe.

@@ -9,8 +9,9 @@ import msgspec
 from recon.ledger.account import Account
 from recon.ledger.rules import AccountRules
 from recon.ledger.units import Held, Unit
-from recon.reconciliation.ageing import business_us
-from recon.reconciliation.model.comparison import Break, Comparison
+from recon.reconciliation.model.ageing import business_us
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.comparison import Comparison
 from recon.reconciliation.model.severity import Severity, severity
 from recon.reconciliation.model.verdict import judge
 
@@ -87,3 +88,19 @@ def facts_of(
 def amount_usd(unit: Unit, amount: Decimal) -> Decimal | None:
     """Value an amount at the last rate reported; None where there is none (no rate is not zero: semantics 10.2)."""
     return None if unit.kind == "contract" or unit.rate_usd is None else amount * unit.rate_usd
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """One step in a break's life, as derived from the log."""
+
+    account: str
+    kind: str
+    unit: str
+    break_: Break
+    event: str
+    seq: int
+    us: int
+    reason: str
+    facts: BreakFacts
+    #: Who decided it, where a person did.
+    actor: str | None = None

@@ -22,7 +22,8 @@ from recon.ledger.fees.model import FeeModel, FeeRate
 from recon.ledger.observations import Observation
 from recon.reconciliation.context import Found, Subject
 from recon.reconciliation.matching.cuts import by_distance
-from recon.reconciliation.model.comparison import MAX_DOUBTS, Comparison, Hypothesis, Suspect
+from recon.reconciliation.model.comparison import Comparison, Suspect
+from recon.reconciliation.model.hypothesis import MAX_DOUBTS, Hypothesis
 from recon.reconciliation.tracking import fee_accruals
 from recon.reconciliation.tracking.agreement import agree
 

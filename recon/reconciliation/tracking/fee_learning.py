@@ -18,7 +18,7 @@ from recon.ledger.fees.model import FeeModel, FeeRate, FeeSample
 from recon.ledger.observations import Observation
 from recon.reconciliation.context import Subject
 from recon.reconciliation.matching.cuts import by_distance
-from recon.reconciliation.model.comparison import Hypothesis
+from recon.reconciliation.model.hypothesis import Hypothesis
 from recon.reconciliation.tracking import fee_accruals
 from recon.reconciliation.tracking.agreement import agree
 

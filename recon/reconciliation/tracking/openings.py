@@ -20,9 +20,9 @@ from recon.ledger.posting.derivatives import Seen, bears_out, open_unit
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UNMODELLED
 from recon.reconciliation.context import Subject
-from recon.reconciliation.matching.cuts import near, weigh
+from recon.reconciliation.matching.hypotheses import near, weigh
 from recon.reconciliation.matching.tolerance import computed
-from recon.reconciliation.model.comparison import (
+from recon.reconciliation.model.hypothesis import (
     MAX_HEARD,
     MAX_OPENINGS,
     OPENING_HITS,

@@ -19,12 +19,15 @@ from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import Held
 from recon.reconciliation.breaks import classification
 from recon.reconciliation.breaks.identity import case_of, identity, partner_case, recurrence
-from recon.reconciliation.breaks.resolution import put_away
+from recon.reconciliation.breaks.resolution import amend, put_away
 from recon.reconciliation.causes.integrity import contradiction
 from recon.reconciliation.context import Found, Subject
-from recon.reconciliation.matching.cuts import best, fit, joined, residuals, weigh, window_of
+from recon.reconciliation.matching.cuts import fit, window_of
+from recon.reconciliation.matching.hypotheses import best, joined, residuals, weigh
+from recon.reconciliation.model.break_ import Break, Evidence, Explained
 from recon.reconciliation.model.cause_codes import FEE_THIRD_ASSET, IN_FLIGHT
-from recon.reconciliation.model.comparison import Break, Chain, Evidence, Hypothesis
+from recon.reconciliation.model.comparison import Chain
+from recon.reconciliation.model.hypothesis import Hypothesis
 from recon.reconciliation.tracking import fee_candidates, fee_learning
 from recon.reconciliation.tracking.agreement import agree
 
@@ -319,3 +322,20 @@ def _books_moved(held: Held, known: Break, position: int, window: int) -> bool:
         if timeline.occurred[index] < known.seen_us + window // 2:
             moved += timeline.totals[index] - timeline.totals[index - 1]
     return (moved > 0) == (known.amount > 0) and abs(moved) * 2 >= abs(known.amount)
+
+
+def explain_pending(
+    subject: Subject, chain: Chain, amount: Decimal, *, cause: str, reason: str, occurred_us: int, fact: str
+) -> None:
+    """End a chain whose step a fact explains before it became a break."""
+    comparison, known = subject.comparison, chain.pending
+    amend(subject, amount, cause, "exact", occurred_us, break_id=known.id, fact=fact)
+    known.explained = [Explained(cause, "exact", amount, subject.unit.entries)]
+    comparison.chain = None
+    known.amount, known.candidates, known.cause, known.certainty = amount, [amount], cause, "exact"
+    known.state = "explained"
+    put_away(comparison, known, subject.at.us)
+    subject.transition(known, "explained", reason)
+    found = subject.fit(chain.last)
+    if found is not None:
+        agree(subject, chain.last, found)

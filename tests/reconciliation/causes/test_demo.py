@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recon.reconciliation.breaks.identity import Transition
+from recon.reconciliation.model.snapshot import Transition
 from recon.simulator.scenarios import demo_plan
 from tests.support.replay import play
 

@@ -8,8 +8,8 @@ import msgspec
 
 from recon.ledger.evidence import MAX_LOCKS, MAX_OPEN_ORDERS
 from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Rules
-from recon.reconciliation.breaks.identity import Transition
-from recon.reconciliation.model.comparison import Break
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.snapshot import Transition
 from tests.support.break_cases import D
 from tests.support.gateway_driver import ACCOUNT, BTC_USDT, PERPETUAL, Desk, Json, Life, balance_row, position_row
 from tests.support.trading_account import WINDOW, both, bought, trading
