@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def _tool(name: str) -> list[str]:
 def test_the_tools_are_content(command: list[str]) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own tools
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_whatever_calls_itself_pure_lies_in_a_pure_package() -> None:
+    """The import contracts hold a module that says so to it."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    held = {each for contract in contracts if "pure" in contract["name"] for each in contract["source_modules"]}
+    loose = []
+    for path in SOURCES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        claim = re.search(r"\bPure\b", ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+        if claim and not any(module == each or module.startswith(f"{each}.") for each in held):
+            loose.append(module)
+    assert not loose, f"these call themselves pure, and no contract holds them to it: {loose}"
 
 
 def test_the_top_level_is_what_was_agreed() -> None:

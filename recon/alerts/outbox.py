@@ -23,7 +23,7 @@ from recon.alerts.message import MAX_MESSAGE_ENTRIES, Entry, Message, compose, f
 from recon.alerts.policy import Alert, notice
 from recon.alerts.retry import MAX_ATTEMPTS
 from recon.db.raw import cursor_of
-from recon.log.events import moment
+from recon.times import to_datetime
 
 #: The channel of those who LISTEN: its rows are delivered by their own commit.
 NOTIFY: Final = "notify"
@@ -108,7 +108,7 @@ def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], chann
         [alert.break_id for alert in alerts],
         [alert.case_id for alert in alerts],
         [alert.seq for alert in alerts],
-        [moment(alert.us) for alert in alerts],
+        [to_datetime(alert.us) for alert in alerts],
         [alert.document.decode() for alert in alerts],
     ]
     with cursor_of(connection) as cursor:

@@ -21,9 +21,9 @@ from typing import Final
 import msgspec
 
 from recon.exact import plain
-from recon.log.events import moment
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.snapshot import BreakFacts, Transition
+from recon.times import to_datetime
 
 OPENED: Final = "break.opened"
 CLEARED: Final = "break.cleared"
@@ -273,15 +273,15 @@ def _document(id_: str, event: str, gateway: str, transition: Transition) -> Doc
         tried=[Considered(each.cause, each.fits, _clip(each.why, MAX_WHY)) for each in known.tried[:MAX_TRIED]],
         reason=_clip(transition.reason, MAX_TEXT),
         state=known.state,
-        seen_at=moment(known.seen_us),
-        opened_at=moment(known.opened_us),
+        seen_at=to_datetime(known.seen_us),
+        opened_at=to_datetime(known.opened_us),
         closed_at=_moment(known.closed_us),
         occurrences=known.occurrences,
         offset_by=known.offset_by,
         break_id=known.id,
         case_id=known.case_id,
         origin=Origin(known.after_seq, known.until_seq),
-        log=LogPosition(transition.seq, moment(transition.us)),
+        log=LogPosition(transition.seq, to_datetime(transition.us)),
         books=_books(facts),
         coverage=Coverage(
             facts.coverage, None if facts.coverage_reason is None else _clip(facts.coverage_reason, MAX_TEXT)
@@ -304,7 +304,7 @@ def _books(facts: BreakFacts) -> Books:
         withheld=[_clip(order, MAX_TEXT) for order in facts.withheld[:MAX_WITHHELD]],
         observed_at=_moment(facts.observed_us),
         cut_seq=facts.cut_seq,
-        as_of=moment(facts.books_us),
+        as_of=to_datetime(facts.books_us),
     )
 
 
@@ -320,7 +320,7 @@ def _plain(value: Decimal | None) -> str | None:
 
 
 def _moment(us: int | None) -> datetime | None:
-    return None if us is None else moment(us)
+    return None if us is None else to_datetime(us)
 
 
 def _clip(text: str, longest: int) -> str:

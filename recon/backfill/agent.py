@@ -26,7 +26,8 @@ from recon.backfill.view import Situation
 from recon.ems.protocol import rest_requests
 from recon.ems.protocol.rest_requests import Answer, Ask
 from recon.errors import ReconError
-from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEvent, microseconds
+from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEvent
+from recon.times import microseconds
 
 #: Between two looks at what is due, in seconds; a change of the books wakes it too.
 LOOK_SECONDS: Final = 1.0

@@ -20,10 +20,10 @@ from recon.cli.output import Row, span, text_of
 from recon.cli.queries import MAX_EVENTS, rows_of
 from recon.exact import plain
 from recon.ledger.rules import AccountRules
-from recon.log.events import microseconds, moment
 from recon.reconciliation.model import cause_codes
 from recon.reconciliation.model.ageing import business_us
 from recon.reconciliation.model.lifecycle import ACTIVE
+from recon.times import microseconds, to_datetime
 
 #: Events between the ends of the origin that are counted by kind; beyond it the count says `more than`.
 MAX_COUNTED: Final = 10_000
@@ -309,7 +309,7 @@ def _proposed(proposal: Mapping[str, object]) -> str:
     until = proposal.get("until_us")
     if until is None:
         return f"{text_of(proposal['cause'])}, entry {text_of(proposal['entry'])}"
-    return f"to accept it until {text_of(moment(int(str(until))))}, up to {text_of(proposal['entry'])}"
+    return f"to accept it until {text_of(to_datetime(int(str(until))))}, up to {text_of(proposal['entry'])}"
 
 
 def _tried(row: Row) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from recon.ems.urls import safe_url
 from recon.errors import ConfigError
 
 METHODS: Final = frozenset({"none", "header", "query", "certificate"})
@@ -49,19 +50,6 @@ _NOISY_LOGGERS: Final = (
     "httpcore.http2",
     "httpcore.proxy",
 )
-
-
-def safe_url(url: str) -> str:
-    """Return a URL fit for printing: without user, password, query and fragment; nothing of nothing."""
-    if not url:
-        return ""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "(unreadable URL)"
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{parts.path}"
 
 
 def silence_libraries() -> None:

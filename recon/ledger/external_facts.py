@@ -20,7 +20,7 @@ import msgspec
 from recon.exact import ZERO, bounded, divide, plain
 from recon.ledger.actor import Person
 from recon.ledger.units import FEE, Entry, UnitKey, UnitKind
-from recon.log.events import microseconds
+from recon.times import microseconds
 
 MoveKind = Literal[
     "deposit",

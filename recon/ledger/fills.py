@@ -16,7 +16,7 @@ from recon.ems.protocol.messages import FillRow
 from recon.ems.protocol.timestamps import parse_time
 from recon.exact import ZERO, divide, scale
 from recon.ledger.orders import Order
-from recon.log.events import microseconds
+from recon.times import microseconds
 
 #: An implied price is shown with this many digits after the point, or the price's own if more.
 _PRICE_DIGITS: Final = 12

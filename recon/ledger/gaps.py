@@ -18,8 +18,9 @@ import msgspec
 from recon.ledger import coverage
 from recon.ledger.account import Account
 from recon.ledger.backfills import CatchUp, CatchUpState, History, Missing
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.posting.derivatives import settle_trades
+from recon.times import LogTime
 
 #: Before and after a stretch the order log is read too: the clocks differ, and what happened is logged later.
 MARGIN_US: Final = 60_000_000
@@ -37,7 +38,7 @@ NOT_CONFIGURED: Final = "orders born and finished inside cannot be recovered: th
 NOT_READ: Final = "orders born and finished inside were not looked for: recovery.history is off in the settings"
 
 
-def lose(book: Book, account: Account, reason: str, at: Moment) -> None:
+def lose(book: Book, account: Account, reason: str, at: LogTime) -> None:
     """Lose sight of an account: a stretch begins, or the one that is not caught up with yet goes on."""
     known, rules = account.lost, book.rules.recovery
     seen_us = min(at.us, max(account.last_alive_us, account.last_heartbeat_us or 0) or at.us)
@@ -60,7 +61,7 @@ def lose(book: Book, account: Account, reason: str, at: Moment) -> None:
     _keep(book, account, lost)
 
 
-def back(book: Book, account: Account, at: Moment) -> None:
+def back(book: Book, account: Account, at: LogTime) -> None:
     """Hear of an account again: the stretch is over, and what it hid can be asked for."""
     lost = account.lost
     if lost is None or lost.until_seq is not None:
@@ -80,7 +81,7 @@ def begin(book: Book, account: Account) -> None:
         _keep(book, account, msgspec.structs.replace(lost, state="running"))
 
 
-def end(book: Book, account: Account, at: Moment, *, gave_up: str = "") -> None:
+def end(book: Book, account: Account, at: LogTime, *, gave_up: str = "") -> None:
     """End the catch-up with what it came to: whole, or open with its questions; from here on the account is judged."""
     lost = account.lost
     if lost is None or lost.until_us is None:
@@ -98,7 +99,7 @@ def end(book: Book, account: Account, at: Moment, *, gave_up: str = "") -> None:
     book.changes.intervals += coverage.settle(account, seq=at.seq, us=at.us)
 
 
-def reconsider(book: Book, account: Account, at: Moment) -> None:
+def reconsider(book: Book, account: Account, at: LogTime) -> None:
     """See whether an account is whole, now that one of its orders was accounted for after the catch-up had ended."""
     if account.lost is not None and not account.lost.held and account.lost.until_us is not None:
         _conclude(book, account, account.lost, at, "")
@@ -152,7 +153,7 @@ def count(book: Book, account: Account, *, settled: int = 0, found: int = 0, fil
     _keep(book, account, counted)
 
 
-def settle(book: Book, account: Account, from_seq: int, at: Moment) -> bool:
+def settle(book: Book, account: Account, from_seq: int, at: LogTime) -> bool:
     """Take a person's word for what is open of a stretch; return whether anything was.
 
     An order that is missing by name is asked for on, and settled by itself.
@@ -170,7 +171,7 @@ def settle(book: Book, account: Account, from_seq: int, at: Moment) -> bool:
     return True
 
 
-def lose_patience(book: Book, account: Account, at: Moment) -> None:
+def lose_patience(book: Book, account: Account, at: LogTime) -> None:
     """Judge an account without what a gap hid, where nobody has fetched it for too long."""
     lost = account.lost
     if lost is not None and lost.held and lost.until_us is not None and at.us - lost.until_us > PATIENCE_US:
@@ -199,7 +200,7 @@ def _why(missing: Missing) -> str:
     return missing.why or "it was not asked for"
 
 
-def _conclude(book: Book, account: Account, lost: CatchUp, at: Moment, gave_up: str) -> None:
+def _conclude(book: Book, account: Account, lost: CatchUp, at: LogTime, gave_up: str) -> None:
     asked = questions(account, lost)
     if gave_up:
         asked.insert(0, gave_up)
@@ -212,7 +213,7 @@ def _conclude(book: Book, account: Account, lost: CatchUp, at: Moment, gave_up: 
         account.lost = None  # there is nothing left to ask
 
 
-def _release(book: Book, account: Account, at: Moment) -> None:
+def _release(book: Book, account: Account, at: LogTime) -> None:
     """Let an account be judged again; the cash of contracts waited for the true order of their fills."""
     for held in sorted(book.units_of(account.name), key=lambda each: each.key):
         if held.unit.kind == "contract" and held.unit.pending_trades:

@@ -27,6 +27,7 @@ from recon.ledger.rule_changes import WaitingRules
 from recon.ledger.rules import HOLE_US, AccountRules, Rules
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Entry, Held, Unit, UnitKey, UnitKind
+from recon.times import LogTime
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -55,14 +56,6 @@ class Contradiction(msgspec.Struct, frozen=True):
     kind: str
     amount: Decimal
     mended: bool
-
-
-class Moment(msgspec.Struct, frozen=True, gc=False):
-    """Where and when in the log something happens."""
-
-    seq: int
-    us: int
-    clock: int
 
 
 class Clock(msgspec.Struct):
@@ -133,7 +126,7 @@ class Book:
         #: What facts from outside are held against (semantics 10.3).
         self.outside = AtHand()
         #: Where the fold stands; None before the first event.
-        self.now: Moment | None = None
+        self.now: LogTime | None = None
         #: Told of each unit that stops or starts being modelled.
         self.on_modelled: Callable[[Held], None] = lambda _: None
 
@@ -141,7 +134,7 @@ class Book:
         """Return the rules in force for an account."""
         return self.rules.of(account)
 
-    def account(self, name: str, at: Moment) -> Account:
+    def account(self, name: str, at: LogTime) -> Account:
         """Return an account, known from the first event that names it."""
         found = self.accounts.get(name)
         if found is None:
@@ -216,14 +209,14 @@ class Book:
         bare = split_account(account)
         return None if bare is None or bare == account else self.instruments.get((bare, symbol))
 
-    def clock_of_fill(self, account: str, occurred_us: int, at: Moment) -> int:
+    def clock_of_fill(self, account: str, occurred_us: int, at: LogTime) -> int:
         """Return when a fill counts as booked: one that a gap hid happened before whatever is reported after it."""
         lost = self.accounts[account].lost
         if self.fetching and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
             return at.clock - self.rules_of(account).settlement_window_us - 1
         return at.clock
 
-    def find(self, account: str | None, at: Moment, kind: str, about: str, message: str) -> None:
+    def find(self, account: str | None, at: LogTime, kind: str, about: str, message: str) -> None:
         """Record a finding; what a hostile message says of itself may hold a NUL, which no text in Postgres can."""
         about, message = (
             about.replace("\0", "\N{REPLACEMENT CHARACTER}"),

@@ -12,7 +12,8 @@ import psycopg
 from psycopg import sql
 
 from recon.errors import AppendRefused
-from recon.log.events import NewEvent, microseconds, moment
+from recon.log.events import NewEvent
+from recon.times import microseconds, to_datetime
 
 #: Most events in one batch; a batch is one transaction.
 MAX_BATCH_EVENTS: Final = 1000
@@ -64,7 +65,7 @@ def append(
         raise AppendRefused(message) from error
     if row is None:  # pragma: no cover - a function call gives one row
         raise AppendRefused(f"the log of gateway {gateway!r} gave no answer to a batch")
-    return Appended(first_seq=row[0], last_seq=row[1], recorded_at=moment(row[2]), repeated=row[3])
+    return Appended(first_seq=row[0], last_seq=row[1], recorded_at=to_datetime(row[2]), repeated=row[3])
 
 
 def _storable(account: str | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -29,9 +29,6 @@ CATCH_UP_BEGUN: Final = "catch_up.begun"
 REST_ANSWER: Final = "rest.answer"
 CATCH_UP_ENDED: Final = "catch_up.ended"
 FRAME: Final = "frame"
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class NewEvent(msgspec.Struct, frozen=True, gc=False):
@@ -56,16 +53,6 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     session: str | None
     readable: bool
     payload: bytes
-
-
-def microseconds(moment: datetime) -> int:
-    """Return whole microseconds since the epoch, exactly."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment(microseconds_: int) -> datetime:
-    """Return the moment that many microseconds after the epoch, in UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds_)
 
 
 def genesis(gateway: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from recon.log.events import microseconds
+from recon.times import microseconds
 
 
 class Heartbeat(Protocol):

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from recon.errors import AppendRefused
 from recon.log.append import Appended
-from recon.log.events import microseconds, moment
+from recon.times import microseconds, to_datetime
 
 _CALL: Final = sql.SQL(
     "SELECT first_seq, last_seq, recorded_us, repeated FROM recon_store.decide("
@@ -51,4 +51,4 @@ def decide(
         raise AppendRefused(message) from error
     if row is None:  # pragma: no cover - a function call gives one row
         raise AppendRefused(f"the log of gateway {gateway!r} gave no answer to a {kind}")
-    return Appended(first_seq=row[0], last_seq=row[1], recorded_at=moment(row[2]), repeated=row[3])
+    return Appended(first_seq=row[0], last_seq=row[1], recorded_at=to_datetime(row[2]), repeated=row[3])

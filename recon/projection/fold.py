@@ -26,14 +26,15 @@ from recon.ledger.apply.decisions import settle_gap, settle_order
 from recon.ledger.apply.execution_reports import take_reports
 from recon.ledger.apply.instruments import take_symbols
 from recon.ledger.apply.positions import take_positions
-from recon.ledger.ledger import Book, Contradiction, Moment
+from recon.ledger.ledger import Book, Contradiction
 from recon.ledger.rule_changes import waiting
 from recon.ledger.withholding import touched_units
 from recon.log import events
-from recon.log.events import Event, microseconds
+from recon.log.events import Event
 from recon.reconciliation.breaks import decisions
 from recon.reconciliation.breaks.decisions import Decision
 from recon.reconciliation.reconciler import Engine
+from recon.times import LogTime, microseconds
 
 #: The version of everything that the fold does; a change of results is a change of version (architecture 3, editions).
 VERSION: Final = 4
@@ -101,7 +102,7 @@ class Fold:
         event, book = item.event, self.book
         previous_us = book.clock.last_us
         us = microseconds(event.recorded_at)
-        at = Moment(event.seq, us, book.clock.pass_to(us))
+        at = LogTime(event.seq, us, book.clock.pass_to(us))
         book.now, book.fetching = at, event.kind == events.REST_ANSWER
         book.behind_us = 0 if item.answered is None else item.answered.took_us
         if self.engine.restless or self.engine.accepted_until is not None:
@@ -121,7 +122,7 @@ class Fold:
         for name in released:
             self.engine.release(name, at)
 
-    def _take_own(self, item: Read, at: Moment, previous_us: int) -> None:
+    def _take_own(self, item: Read, at: LogTime, previous_us: int) -> None:
         event = item.event
         try:
             if event.kind in _ASKED:
@@ -134,7 +135,7 @@ class Fold:
             message = f"the event is not of its kind's shape: {error}"
             self.book.find(event.account, at, "unreadable", event.kind, message)
 
-    def _take_passing(self, event: Event, at: Moment, previous_us: int) -> None:
+    def _take_passing(self, event: Event, at: LogTime, previous_us: int) -> None:
         """Take the beginning or end of a session, or a tick."""
         book = self.book
         if event.kind == events.SESSION_OPENED:
@@ -145,7 +146,7 @@ class Fold:
         elif event.kind == events.TICK:
             sessions.tick(book, _tick(event.payload), at)
 
-    def _take_told(self, event: Event, at: Moment) -> None:
+    def _take_told(self, event: Event, at: LogTime) -> None:
         """Take what people, or the settings, tell."""
         if event.kind == events.RULES:
             rules.put_in_force(self.book, rules_.parse(event.payload), event.seq)
@@ -156,7 +157,7 @@ class Fold:
         else:
             self._decide(decisions.parse(event.payload), at)
 
-    def _take_asked(self, item: Read, at: Moment) -> None:
+    def _take_asked(self, item: Read, at: LogTime) -> None:
         """Take what was asked over REST, and what came."""
         event, book = item.event, self.book
         if event.kind == events.CATCH_UP_BEGUN:
@@ -168,7 +169,7 @@ class Fold:
         else:
             book.find(event.account, at, "unreadable", event.kind, "the answer cannot be read")
 
-    def _decide(self, decision: Decision, at: Moment) -> None:
+    def _decide(self, decision: Decision, at: LogTime) -> None:
         book, by = self.book, decision.by
         match decision.action:
             case "settle_order":
@@ -181,7 +182,7 @@ class Fold:
             case _:
                 self.engine.decide(decision, at)
 
-    def _take_frame(self, event: Event, decoded: Decoded, at: Moment) -> None:
+    def _take_frame(self, event: Event, decoded: Decoded, at: LogTime) -> None:
         book, message = self.book, decoded.message
         for found in decoded.findings:
             book.find(event.account, at, found.kind, found.about, found.message)
@@ -207,7 +208,7 @@ class Fold:
             case _:
                 pass
 
-    def _compare(self, at: Moment) -> None:
+    def _compare(self, at: LogTime) -> None:
         book, engine = self.book, self.engine
         # Entries first: an observation in the same event was made after what it reports.
         while book.entered:
@@ -222,7 +223,7 @@ class Fold:
             self._contradict(contradiction, at)
         book.entered.clear()
 
-    def _contradict(self, contradiction: Contradiction, at: Moment) -> None:
+    def _contradict(self, contradiction: Contradiction, at: LogTime) -> None:
         order = contradiction.order
         for held in touched_units(self.book, self.book.accounts[order.account], order)[:1]:
             if contradiction.mended:

@@ -12,7 +12,7 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.observations import Observation
 from recon.ledger.rules import AccountRules, Tolerance
 from recon.ledger.timeline import Timeline
@@ -23,6 +23,7 @@ from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import MAX_TRAIL, TRAIL_SHARE, Agreement, Comparison
 from recon.reconciliation.model.hypothesis import Hypothesis
 from recon.reconciliation.model.snapshot import Transition, facts_of
+from recon.times import LogTime
 
 #: Where on the timeline an observation fits, and which of its readings does.
 Found = tuple[int, Decimal]
@@ -50,7 +51,7 @@ class Subject:
         book: Book,
         held: Held,
         comparison: Comparison,
-        at: Moment,
+        at: LogTime,
         tell: Callable[[Transition], None],
         others: Callable[[UnitKey], Comparison | None],
     ) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from recon.exact import plain
 from recon.ledger.external_facts import TRADE, Fact
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.observations import Observation
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import Held, UnitKey
@@ -27,6 +27,7 @@ from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.tracking import fee_candidates, fee_learning, openings
 from recon.reconciliation.tracking import steps as chains
 from recon.reconciliation.tracking.agreement import agree
+from recon.times import LogTime
 
 
 class Engine:
@@ -66,7 +67,7 @@ class Engine:
             self.parked[held.key] = held
         self._watch(held, comparison)
 
-    def observe(self, held: Held, observation: Observation, at: Moment) -> None:
+    def observe(self, held: Held, observation: Observation, at: LogTime) -> None:
         """Take one observation of a unit."""
         subject = self._subject(held, at)
         comparison = subject.comparison
@@ -99,7 +100,7 @@ class Engine:
                 _wait(subject, observation)
         self._mark(subject)
 
-    def entered(self, held: Held, at: Moment) -> None:
+    def entered(self, held: Held, at: LogTime) -> None:
         """Take note that a unit got entries: what waited for them may fit now."""
         self.changed[held.key] = held
         comparison, account = self.of(held), self.book.accounts[held.unit.account]
@@ -122,7 +123,7 @@ class Engine:
             self._observe(subject, latest)
         return latest is not None
 
-    def advance(self, at: Moment) -> None:
+    def advance(self, at: LogTime) -> None:
         """Let log time decide what it can: observations whose window is over, chains that nothing more is said of."""
         if self.accepted_until is not None and at.us >= self.accepted_until:
             for key in sorted(self.accepted):
@@ -151,7 +152,7 @@ class Engine:
         for key in sorted(self.parked):
             self._unpark(self._subject(self.parked[key], at))
 
-    def release(self, account: str, at: Moment) -> None:
+    def release(self, account: str, at: LogTime) -> None:
         """Judge an account again, now that its books have what a gap hid: by the last report of each unit.
 
         What was reported before is not judged any more: the books had not what it was to be held against. A report
@@ -181,19 +182,19 @@ class Engine:
         subject.comparison.rebase = held.unit.unmodelled is None and held.unit.opening is not None
         self._mark(subject)
 
-    def contradict(self, held: Held, kind: str, order: str, amount: Decimal, at: Moment) -> None:
+    def contradict(self, held: Held, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
         """Open a break of its own kind for a report that contradicts itself or its past."""
         subject = self._subject(held, at)
         chains.contradict(subject, kind, order, amount)
         self._mark(subject)
 
-    def mend(self, held: Held, kind: str, order: str, at: Moment) -> None:
+    def mend(self, held: Held, kind: str, order: str, at: LogTime) -> None:
         """Clear a contradiction that a later report has resolved."""
         subject = self._subject(held, at)
         chains.mend(subject, kind, order)
         self._mark(subject)
 
-    def decide(self, decision: Decision, at: Moment) -> None:
+    def decide(self, decision: Decision, at: LogTime) -> None:
         """Take a person's decision about breaks; one that names a break which is not there is a finding."""
         named: dict[str, Target] = {}
         wanted = dict.fromkeys(decision.breaks)
@@ -211,7 +212,7 @@ class Engine:
         for target in targets:
             self._mark(target.subject)
 
-    def take_fact(self, fact: Fact, at: Moment) -> None:
+    def take_fact(self, fact: Fact, at: LogTime) -> None:
         """Take what is known from outside, and explain by it what it explains (semantics 10.3)."""
         touched: dict[UnitKey, Subject] = {}
 
@@ -227,15 +228,15 @@ class Engine:
         """Tell whether time alone may decide something soon: not of accounts that are not judged for now."""
         return any(not self.book.accounts[account].held for account, _, _ in self.restless)
 
-    def _subject(self, held: Held, at: Moment) -> Subject:
+    def _subject(self, held: Held, at: LogTime) -> Subject:
         return Subject(self.book, held, self.of(held), at, self.transitions.append, self.comparisons.get)
 
-    def judge_again(self, at: Moment) -> None:
+    def judge_again(self, at: LogTime) -> None:
         """Name the causes of all active breaks again: something from outside changed, the rules say."""
         for key in sorted(key for key, comparison in self.comparisons.items() if comparison.breaks):
             self._judge_again(self.book.units[key], at)
 
-    def _judge_again(self, held: Held, at: Moment) -> None:
+    def _judge_again(self, held: Held, at: LogTime) -> None:
         if classification.judge_again(self._subject(held, at)):
             self.changed[held.key] = held
 
@@ -299,7 +300,7 @@ def _note(comparison: Comparison, observation: Observation) -> None:
     comparison.observed_clock = observation.clock
 
 
-def _outdate(comparison: Comparison, at: Moment, window: int, *, late: bool) -> None:
+def _outdate(comparison: Comparison, at: LogTime, window: int, *, late: bool) -> None:
     """Let go of a report that cannot know of what was traded since; what is fetched was traded before it."""
     if not late and comparison.held is not None and at.clock - comparison.held.clock > window:
         comparison.held = None

@@ -7,12 +7,13 @@ from decimal import Decimal
 import pytest
 
 from recon.exact import ZERO, exact
-from recon.ledger.ledger import Book, Clock, Moment
+from recon.ledger.ledger import Book, Clock
 from recon.ledger.observations import Observation
 from recon.ledger.rules import Rules
 from recon.ledger.units import FILL, Held, post
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Engine
+from recon.times import LogTime
 from tests.support.alert_rows import T0_US
 
 SECOND = 1_000_000
@@ -30,11 +31,11 @@ class Desk:
         self.account.state = "covered"
         self.held: Held = self.book.unit("KRAKEN", "asset", "ZUSD", "USD")
 
-    def pass_(self, seconds: int) -> Moment:
+    def pass_(self, seconds: int) -> LogTime:
         self.seq += 1
         self.seconds += seconds
         us = T0_US + self.seconds * SECOND
-        return Moment(self.seq, us, self.book.clock.pass_to(us))
+        return LogTime(self.seq, us, self.book.clock.pass_to(us))
 
     def report(self, value: str, *, times: int = 1) -> None:
         for _ in range(times):

@@ -10,33 +10,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from recon.ledger.ledger import Moment
 from recon.ledger.observations import Observation
 from recon.ledger.posting.derivatives import open_unit
 from recon.ledger.units import Held
 from recon.projection import working_set
 from recon.reconciliation.reconciler import Engine
+from recon.times import LogTime
 
 
 class BooksAlone(Engine):
     """Takes what the books tell it, and compares nothing."""
 
-    def observe(self, held: Held, observation: Observation, at: Moment) -> None:
+    def observe(self, held: Held, observation: Observation, at: LogTime) -> None:
         self.changed[held.key] = held
         if held.unit.opening is None:
             open_unit(self.book, held, observation.values[0] - held.timeline.totals[-1], "exact", at)
         held.timeline.trim(held.unit.entries)
 
-    def entered(self, held: Held, at: Moment) -> None:  # noqa: ARG002  # the engine's signature
+    def entered(self, held: Held, at: LogTime) -> None:  # noqa: ARG002  # the engine's signature
         self.changed[held.key] = held
 
     def modelled(self, held: Held) -> None:
         pass
 
-    def contradict(self, held: Held, kind: str, order: str, amount: Decimal, at: Moment) -> None:
+    def contradict(self, held: Held, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
         pass
 
-    def mend(self, held: Held, kind: str, order: str, at: Moment) -> None:
+    def mend(self, held: Held, kind: str, order: str, at: LogTime) -> None:
         pass
 
 

@@ -8,7 +8,8 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from recon.ems.credentials import Credentials, safe_url
+from recon.ems.credentials import Credentials
+from recon.ems.urls import safe_url
 from recon.errors import ConfigError
 
 KEY = "6c1f3c55-1111-4b62-9f0e-1e3e35c7f0aa"

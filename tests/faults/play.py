@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from recon.ledger.units import Entry
-from recon.log.events import Event, moment
+from recon.log.events import Event
 from recon.reconciliation.model.snapshot import Transition
 from recon.simulator.fault import PlantedFault
+from recon.times import to_datetime
 from tests.faults.days import QUIET_SECONDS, Day
 from tests.faults.rows import Explanation, Planted, Step, UnitId
 from tests.support.replay import play
@@ -53,7 +54,7 @@ def _step(each: Transition, log: list[Event]) -> Step:
         break_id=known.id,
         unit=UnitId(each.account, each.kind, each.unit),
         event=each.event,
-        at=moment(each.us),
+        at=to_datetime(each.us),
         amount=known.amount,
         cause=known.cause,
         certainty=known.certainty,
@@ -66,7 +67,7 @@ def _step(each: Transition, log: list[Event]) -> Step:
 def _explanation(entry: Entry) -> Explanation:
     return Explanation(
         unit=UnitId(entry.account, entry.kind, entry.unit),
-        at=moment(entry.recorded_us),
+        at=to_datetime(entry.recorded_us),
         amount=entry.amount,
         cause=entry.cause,
         certainty=entry.certainty,

@@ -11,10 +11,11 @@ from typing import Final, TypedDict
 from sqlalchemy import Engine, text
 
 from recon.ledger.units import Entry
-from recon.log.events import Event, microseconds
+from recon.log.events import Event
 from recon.projection.step import step
 from recon.projection.store.digest import digest_of
 from recon.reconciliation.model.snapshot import Transition
+from recon.times import microseconds
 from tests.golden.days import Recorded
 
 FILE: Final = Path(__file__).with_name("golden.json")

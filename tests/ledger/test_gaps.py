@@ -13,7 +13,7 @@ import pytest
 
 from recon.ledger.gaps import MARGIN_US, NOT_CONFIGURED, NOT_READ
 from recon.ledger.rules import Rules
-from recon.log.events import microseconds
+from recon.times import microseconds
 from tests.support.gateway_driver import START, Desk, Life, Row, balance_row, stamp
 from tests.support.rest_driver import RECOVERING, WITHOUT_HISTORY, Asking, catch_ups, history_row
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.ledger.rules import Rules
-from recon.log.events import microseconds
+from recon.times import microseconds
 from tests.support.gateway_driver import (
     BTC_USDT,
     ETH_USDT,

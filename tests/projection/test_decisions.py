@@ -19,9 +19,10 @@ from recon.db.engine import libpq_url
 from recon.ledger.rule_changes import rules_digest
 from recon.ledger.rules import AccountRules, Rules, Tolerance
 from recon.log import events
-from recon.log.events import Event, microseconds
+from recon.log.events import Event
 from recon.projection.rebuild import rebuild
 from recon.projection.store.digest import digest_of
+from recon.times import microseconds
 from tests.conftest import TestDatabase
 from tests.projection.test_rebuild import fold_all
 from tests.reconciliation.test_lifecycle import STEPS, Deciding

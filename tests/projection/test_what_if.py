@@ -15,11 +15,12 @@ from recon.config.tables import Gateway, Settings
 from recon.db.engine import create_engine
 from recon.errors import ProjectionError
 from recon.log import events
-from recon.log.events import Event, moment
+from recon.log.events import Event
 from recon.projection.editions import alone
 from recon.projection.store.digest import digest_of
 from recon.projection.what_if import KnownBreak, differences, under, what_if
 from recon.simulator.scenarios import demo_plan
+from recon.times import to_datetime
 from tests.conftest import TestDatabase
 from tests.projection.conftest import Append
 from tests.projection.test_rebuild import fold_all
@@ -81,13 +82,13 @@ def test_rules_take_the_place_of_all_that_were_in_force_or_proposed() -> None:
     reading = under(b"{}")
     new = b'{"recovery":{"enabled":false,"history":false}}'
     for kind, payload in ((events.RULES, new), (events.RULES_PROPOSED, new), (events.TICK, b"old")):
-        event = Event(1, moment(0), moment(0), kind, None, None, readable=True, payload=b"old")
+        event = Event(1, to_datetime(0), to_datetime(0), kind, None, None, readable=True, payload=b"old")
         assert reading(event).event.payload == payload
 
 
 def test_whether_gaps_were_caught_up_with_is_what_it_was_whatever_the_other_rules_are() -> None:
     old = b'{"recovery":{"enabled":true,"history":true}}'
-    event = Event(1, moment(0), moment(0), events.RULES, None, None, readable=True, payload=old)
+    event = Event(1, to_datetime(0), to_datetime(0), events.RULES, None, None, readable=True, payload=old)
     assert under(b'{"recovery":{"enabled":false,"history":false}}')(event).event.payload == old
 
 

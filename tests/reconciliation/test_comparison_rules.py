@@ -11,9 +11,9 @@ from recon.exact import exact
 from recon.ledger.observations import Observation
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Held, Unit
-from recon.log.events import moment
 from recon.reconciliation.matching.cuts import window_of
 from recon.reconciliation.model.hypothesis import MAX_CUTS
+from recon.times import to_datetime
 from tests.support.trading_account import WINDOW, WINDOWS, both, bought, late, trading, verdict
 
 D = Decimal
@@ -110,7 +110,7 @@ def test_semantics_5_3__a_residual_becomes_a_break_once_it_lasts_more_than_four_
     (opened,) = desk.transitions("opened")
     assert opened.break_.amount == D("0.5")
     assert opened.break_.candidates == [D("0.5")], "no other amount fits"
-    passed = (moment(opened.us) - began) / timedelta(seconds=1)
+    passed = (to_datetime(opened.us) - began) / timedelta(seconds=1)
     assert WINDOWS * WINDOW < passed <= (WINDOWS + 1) * WINDOW + 2
     assert desk.value("BTC") == D(10), "nothing is plugged"
     assert verdict(desk, "BTC") == "break"

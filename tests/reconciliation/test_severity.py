@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.log.events import microseconds
 from recon.reconciliation.model import cause_codes
 from recon.reconciliation.model.ageing import DAY_US, business_us
 from recon.reconciliation.model.severity import FLOORS, LEVELS, severity
+from recon.times import microseconds
 from tests.support.gateway_driver import steady
 
 D = Decimal

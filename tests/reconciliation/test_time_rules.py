@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.ledger.ledger import Book, Clock, Moment
+from recon.ledger.ledger import Book, Clock
 from recon.ledger.rules import Rules
-from recon.log.events import microseconds
 from recon.reconciliation.model.comparison import MAX_QUEUE
 from recon.reconciliation.reconciler import Engine
+from recon.times import LogTime, microseconds
 from tests.support.gateway_driver import START
 from tests.support.trading_account import bought, trading, verdict
 
@@ -62,6 +62,6 @@ def test_observations_that_wait_are_bounded_and_the_oldest_is_judged_early() -> 
 def test_an_engine_asks_nothing_of_units_that_rest() -> None:
     book = Book("g", Clock(), Rules())
     engine = Engine(book)
-    engine.advance(Moment(1, 10_000_000, 10_000_000))
+    engine.advance(LogTime(1, 10_000_000, 10_000_000))
     assert engine.transitions == []
     assert engine.restless == {}

@@ -11,9 +11,9 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from recon.alerts.policy import Alert, alerts_of
-from recon.log.events import microseconds
 from recon.reconciliation.model.break_ import Break, Evidence, Tried
 from recon.reconciliation.model.snapshot import BreakFacts, Transition
+from recon.times import microseconds
 
 T0: Final = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 T0_US: Final = microseconds(T0)

@@ -18,9 +18,10 @@ from recon.ledger.ledger import Book, Changes, Clock
 from recon.ledger.rules import AccountRules, Rules
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Held, Unit, UnitKind
-from recon.log.events import NewEvent, microseconds
+from recon.log.events import NewEvent
 from recon.projection.step import current_edition
 from recon.projection.store import comparison_schema, ledger
+from recon.times import microseconds
 from tests.support.database_days import write_events
 
 NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})

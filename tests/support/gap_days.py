@@ -27,7 +27,7 @@ from recon.exact import exact
 from recon.ledger.backfills import CatchUp
 from recon.ledger.units import REALISED, Unit
 from recon.log import events
-from recon.log.events import NewEvent, microseconds
+from recon.log.events import NewEvent
 from recon.log.heartbeats import tick_payload
 from recon.simulator.gateway.day import Gateway
 from recon.simulator.gateway.outgoing import Outgoing
@@ -37,6 +37,7 @@ from recon.simulator.rest.habits import Arrays, Grouping, RestHabits, Trouble
 from recon.simulator.rest.server import RestAnswer, RestDesk
 from recon.simulator.scenarios import clean_plan
 from recon.simulator.ticks import to_datetime
+from recon.times import microseconds
 from tests.support.memory_log import MemoryLog
 from tests.support.replay import START, settings_of
 from tests.support.rest_transport import DeskTransport

@@ -20,12 +20,13 @@ from recon.ledger.orders import Order
 from recon.ledger.rules import Rules
 from recon.ledger.units import Entry, Held, Unit
 from recon.log import events
-from recon.log.events import Event, microseconds
+from recon.log.events import Event
 from recon.projection.fold import Fold, read
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import Comparison
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Engine
+from recon.times import microseconds
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | Decimal | None"
 Row: TypeAlias = dict[str, Json]

@@ -10,7 +10,7 @@ import msgspec
 from recon.ledger.backfills import CatchUp
 from recon.ledger.rules import Recovery, Rules
 from recon.log import events
-from recon.log.events import microseconds
+from recon.times import microseconds
 from tests.support.gateway_driver import START, Desk, Json, Row
 
 RECOVERING = Rules(recovery=Recovery(enabled=True, history=True))

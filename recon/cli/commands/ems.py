@@ -17,12 +17,12 @@ from recon.config import Gateway, Settings
 from recon.ems.cloud.certificates import ClientCertificate, certificate_path, load_kept, read_certificate
 from recon.ems.cloud.management import Location, open_management
 from recon.ems.cloud.sites import FixedSites, Sites, urls_of, websocket_url
-from recon.ems.credentials import safe_url
 from recon.ems.diagnostics.check_gateway import AccountHeard, Checkup, check_site
 from recon.ems.diagnostics.check_rest import USED
 from recon.ems.diagnostics.report import Step, counted
 from recon.ems.protocol.rest_requests import What
 from recon.ems.rest.client import rest_base
+from recon.ems.urls import safe_url
 from recon.errors import ConfigError, GatewayError
 from recon.service.endpoints import access_of, credentials_of, sites_of
 

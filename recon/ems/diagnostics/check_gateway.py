@@ -18,7 +18,7 @@ import msgspec
 import trio
 
 from recon.ems.close_reasons import Ended, advice_for, explain
-from recon.ems.credentials import Credentials, safe_url, silence_libraries
+from recon.ems.credentials import Credentials, silence_libraries
 from recon.ems.diagnostics.check_rest import NO_METHOD, USED, check_health, check_rest
 from recon.ems.diagnostics.report import STEP_SECONDS, State, Step, counted
 from recon.ems.diagnostics.tls_probe import PlainPort, handshake
@@ -27,6 +27,7 @@ from recon.ems.protocol.messages import Balances, OrderReports, Positions, Serve
 from recon.ems.protocol.rest_requests import What
 from recon.ems.protocol.session import Watchdog
 from recon.ems.protocol.timestamps import parse_time
+from recon.ems.urls import safe_url
 from recon.ems.websocket.connection import Bounds, Connection
 from recon.errors import ConfigError
 

@@ -15,11 +15,12 @@ from typing import Final
 import httpx
 import msgspec
 
-from recon.ems.credentials import Credentials, safe_url
+from recon.ems.credentials import Credentials
 from recon.ems.diagnostics.report import STEP_SECONDS, Told, counted
 from recon.ems.protocol.rest_requests import Answer, Answered, Ask, What, payload, read
 from recon.ems.rest.client import Bounds, open_rest
 from recon.ems.rest.tls import close_cancelled_handshakes
+from recon.ems.urls import safe_url
 from recon.errors import ConfigError
 
 #: Most times that a question is asked, and seconds for all of them together.

@@ -12,10 +12,10 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from recon.ems.credentials import safe_url
 from recon.ems.protocol.decode import decode, envelope
 from recon.ems.protocol.messages import INBOUND_TYPES, SERVER_INFO, ServerInfo
 from recon.ems.protocol.timestamps import parse_time
+from recon.ems.urls import safe_url
 
 #: The kind of a frame that is none of the protocol's inbound messages, or unreadable.
 FRAME: Final = "frame"

@@ -25,10 +25,11 @@ import httpx
 import stamina
 import trio
 
-from recon.ems.credentials import Credentials, safe_url, silence_libraries
+from recon.ems.credentials import Credentials, silence_libraries
 from recon.ems.protocol.rest_body import Coming, Refused
 from recon.ems.protocol.rest_requests import MAX_WORDS_CHARS, TOO_LARGE, Answer, Ask, answer_of, is_json, problem_of
 from recon.ems.rest.tls import close_cancelled_handshakes
+from recon.ems.urls import safe_url
 from recon.errors import ConfigError
 
 #: Most times that a question is asked.

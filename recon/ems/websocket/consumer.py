@@ -19,8 +19,9 @@ import trio
 
 from recon.ems.close_reasons import Ended
 from recon.ems.cloud.sites import FixedSites, Reach
-from recon.ems.credentials import safe_url, silence_libraries
+from recon.ems.credentials import silence_libraries
 from recon.ems.protocol.session import Heartbeats, Record, Session, Watchdog, failed
+from recon.ems.urls import safe_url
 from recon.ems.websocket.backoff import Backoff
 from recon.ems.websocket.connection import Bounds, Connection
 from recon.ems.websocket.endpoint import CLOSE_TIMEOUT, Endpoint

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from recon.ems.cloud.sites import FixedSites, Reach, Sites
-from recon.ems.credentials import Credentials, safe_url
+from recon.ems.credentials import Credentials
 from recon.ems.protocol.session import HEARTBEAT_BOUND
+from recon.ems.urls import safe_url
 from recon.ems.websocket.failback import LOOK_SECONDS, RETURN_SECONDS
 from recon.errors import ConfigError
 

@@ -14,8 +14,8 @@ import trio
 
 from recon.ems.close_reasons import Ended
 from recon.ems.cloud.sites import Reach, Sites
-from recon.ems.credentials import safe_url
 from recon.ems.protocol.session import Watchdog
+from recon.ems.urls import safe_url
 from recon.ems.websocket.connection import Bounds, Connection
 from recon.errors import ConfigError, GatewayError
 

@@ -17,12 +17,13 @@ from recon.ledger.account import Account
 from recon.ledger.apply.observe import _observe, _observed_again
 from recon.ledger.asset_mapping import home_of
 from recon.ledger.evidence import with_lock
-from recon.ledger.ledger import Book, Moment, quantum_of
+from recon.ledger.ledger import Book, quantum_of
 from recon.ledger.observations import is_authoritative
 from recon.ledger.units import REHOMED, post
+from recon.times import LogTime
 
 
-def take_balances(book: Book, message: Balances, account: Account, at: Moment) -> None:
+def take_balances(book: Book, message: Balances, account: Account, at: LogTime) -> None:
     """Take balance rows: what is seen of assets."""
     present: set[str] = set()
     for row in message.rows:
@@ -43,7 +44,7 @@ def take_balances(book: Book, message: Balances, account: Account, at: Moment) -
     _observed_again(book, account, at)
 
 
-def _take_balance(book: Book, account: Account, row: BalanceRow, at: Moment) -> str | None:
+def _take_balance(book: Book, account: Account, row: BalanceRow, at: LogTime) -> str | None:
     if row.asset is None:
         book.find(account.name, at, "row_without_asset", row.asset_coinapi or "", "a balance row names no asset")
         return None
@@ -91,7 +92,7 @@ def _clear_members(account: Account, members: list[str]) -> None:
         account.row_amounts = {code: amount for code, amount in account.row_amounts.items() if code not in members}
 
 
-def rehome(book: Book, account: Account, at: Moment) -> None:
+def rehome(book: Book, account: Account, at: LogTime) -> None:
     """Move entries kept under an asset's own code to the balance row that turned out to be its."""
     rules = book.rules_of(account.name)
     for asset, coinapi in list(account.unmapped.items()):

@@ -16,17 +16,18 @@ from recon.ledger.coverage import settle
 from recon.ledger.evidence import Disagreement, with_disagreement, with_order
 from recon.ledger.fills import Fill, late_cash
 from recon.ledger.fills import book as book_fills
-from recon.ledger.ledger import Book, BookedFill, Contradiction, Moment
+from recon.ledger.ledger import Book, BookedFill, Contradiction
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
 from recon.ledger.posting.pre_opening import leave_out
 from recon.ledger.posting.reversal import take_back
 from recon.ledger.posting.spot import post_late_cash, post_spot
 from recon.ledger.withholding import _instrument, withhold
+from recon.times import LogTime
 
 
 def take_report(
-    book: Book, account: Account, report: OrderReport, at: Moment, *, initial: bool, listed: bool = False
+    book: Book, account: Account, report: OrderReport, at: LogTime, *, initial: bool, listed: bool = False
 ) -> Order | None:
     """Fold one execution report; return its order.
 
@@ -72,7 +73,7 @@ def take_report(
     return order
 
 
-def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...], at: Moment) -> None:
+def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
     """Keep how much cash the list of fills and the average price differ by: if the list is right, it is missing."""
     listed = sum(((row.amount or ZERO) * (row.price or ZERO) for row in rows), ZERO)
     off = listed - order.amount_filled * (order.avg_px or ZERO)
@@ -80,7 +81,7 @@ def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, 
     account.disagreements = with_disagreement(account.disagreements, latest)
 
 
-def _order_of(book: Book, account: Account, report: OrderReport, at: Moment) -> Order | None:
+def _order_of(book: Book, account: Account, report: OrderReport, at: LogTime) -> Order | None:
     """Return the generation of the order that a report speaks of, made when it is new (semantics 2.1)."""
     if report.exchange_order_id is not None:
         found = book.by_exchange.get((account.name, report.exchange_order_id))
@@ -100,7 +101,7 @@ def _order_of(book: Book, account: Account, report: OrderReport, at: Moment) -> 
     return o.new_order(account.name, key, report, at.seq)
 
 
-def _check(book: Book, order: Order, report: OrderReport, at: Moment) -> None:
+def _check(book: Book, order: Order, report: OrderReport, at: LogTime) -> None:
     """Note where a report contradicts its past or itself; nothing is unbooked without a decision (semantics 2.6)."""
     filled = report.amount_filled or ZERO
     if o.is_regression(order, report):
@@ -118,13 +119,13 @@ def _check(book: Book, order: Order, report: OrderReport, at: Moment) -> None:
         _contradict(book, order, "overfill", filled - (report.amount_order or ZERO), message, at)
 
 
-def _contradict(book: Book, order: Order, kind: str, amount: Decimal, message: str, at: Moment) -> None:
+def _contradict(book: Book, order: Order, kind: str, amount: Decimal, message: str, at: LogTime) -> None:
     book.find(order.account, at, kind, order.key, message)
     book.contradictions.append(Contradiction(order, kind, amount, mended=False))
     book.changes.orders[order.account, order.key] = order
 
 
-def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, ...], at: Moment) -> None:
+def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
     """Book what is filled and not booked yet, once the order's instrument is known."""
     instrument = _instrument(book, account, order)
     if instrument is None:
@@ -161,7 +162,7 @@ def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, 
         withhold(book, book.unit(account.name, "asset", home.unit), order.key, on=order.cash_pending)
 
 
-def _by_our_clock(account: Account, fills: list[Fill], at: Moment) -> list[Fill]:
+def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill]:
     """Restate when fills happened where the EMS's clock is off: they are held against log time, and other clocks.
 
     What is told happened before it was told, whatever the clocks say; what has no time of its own has ours already.
@@ -177,7 +178,7 @@ def _by_our_clock(account: Account, fills: list[Fill], at: Moment) -> list[Fill]
     ]
 
 
-def take_reports(book: Book, message: OrderReports, account: Account, at: Moment) -> None:
+def take_reports(book: Book, message: OrderReports, account: Account, at: LogTime) -> None:
     """Take execution reports; a snapshot of all of them, or of none, also tells which orders are no longer open."""
     initial = message.snapshot and account.orders_session is None and not account.gap_seq
     seen: set[str] = set()
@@ -201,6 +202,6 @@ def take_reports(book: Book, message: OrderReports, account: Account, at: Moment
         book.changes.intervals += settle(account, seq=at.seq, us=at.us)
 
 
-def _account_of(book: Book, account: Account, report: OrderReport, at: Moment) -> Account:
+def _account_of(book: Book, account: Account, report: OrderReport, at: LogTime) -> Account:
     """A row's own account goes before its wrapper's."""
     return account if report.account is None or report.account == account.name else book.account(report.account, at)

@@ -6,10 +6,11 @@ from recon.ems.protocol.messages import Symbols
 from recon.ledger.account import Account
 from recon.ledger.apply.execution_reports import book_order
 from recon.ledger.instruments import from_row
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
+from recon.times import LogTime
 
 
-def take_symbols(book: Book, message: Symbols, account: Account, at: Moment) -> None:
+def take_symbols(book: Book, message: Symbols, account: Account, at: LogTime) -> None:
     """Take instrument facts, and book what waited for them."""
     for row in message.rows:
         instrument = from_row(row)

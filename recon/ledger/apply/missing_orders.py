@@ -10,12 +10,13 @@ from recon.ledger import orders as o
 from recon.ledger.account import Account
 from recon.ledger.backfills import Missing
 from recon.ledger.coverage import settle
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.orders import Order
 from recon.ledger.withholding import touched_units, withhold
+from recon.times import LogTime
 
 
-def _look_for(book: Book, account: Account, order: Order, report: OrderReport, at: Moment, *, listed: bool) -> None:
+def _look_for(book: Book, account: Account, order: Order, report: OrderReport, at: LogTime, *, listed: bool) -> None:
     """Account for a missing order by a report that tells what became of it; one from before that does not.
 
     What is fetched must tell more than is known, or list the order as open: the order log repeats what was, and a last
@@ -33,7 +34,7 @@ def _look_for(book: Book, account: Account, order: Order, report: OrderReport, a
         book.touch(account)
 
 
-def account_for(book: Book, account: Account, order: Order, at: Moment) -> None:
+def account_for(book: Book, account: Account, order: Order, at: LogTime) -> None:
     """An order that was lost sight of is seen again: its units may agree."""
     order.unaccounted = False
     account.unaccounted = {key: each for key, each in account.unaccounted.items() if key != order.key}

@@ -8,17 +8,18 @@ from typing import Final
 from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.coverage import settle
-from recon.ledger.ledger import Book, Moment, mark_modelled
+from recon.ledger.ledger import Book, mark_modelled
 from recon.ledger.observations import Observation
 from recon.ledger.units import Held
 from recon.ledger.withholding import withhold
+from recon.times import LogTime
 
 #: Why `agreed` is withheld from a unit of which nothing was told since a gap; it stands beside the keys of orders.
 UNTOLD: Final = "not told of since the gap"
 
 
 def _observe(
-    book: Book, held: Held, values: tuple[Decimal, ...], at: Moment, *, inferred: bool, price: Decimal | None = None
+    book: Book, held: Held, values: tuple[Decimal, ...], at: LogTime, *, inferred: bool, price: Decimal | None = None
 ) -> None:
     if UNTOLD in held.unit.withheld:
         withhold(book, held, UNTOLD, on=False)
@@ -33,7 +34,7 @@ def forget_told(book: Book, account: Account) -> None:
             withhold(book, held, UNTOLD, on=True)
 
 
-def _observed_again(book: Book, account: Account, at: Moment) -> None:
+def _observed_again(book: Book, account: Account, at: LogTime) -> None:
     book.touch(account)
     if account.state != "gap":  # what is fetched is no sign of life
         book.changes.intervals += settle(account, seq=at.seq, us=at.us)

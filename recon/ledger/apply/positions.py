@@ -8,13 +8,14 @@ from recon.ems.protocol.messages import PositionRow, Positions
 from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.apply.observe import _observe
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.observations import read_position, read_positions
 from recon.ledger.posting.derivatives import mark_touched
 from recon.ledger.units import Held
+from recon.times import LogTime
 
 
-def take_positions(book: Book, message: Positions, account: Account, at: Moment) -> None:
+def take_positions(book: Book, message: Positions, account: Account, at: LogTime) -> None:
     """Take position rows: what is seen of contracts."""
     mode = book.rules_of(account.name).position_mode
     if not message.snapshot:
@@ -40,7 +41,7 @@ def take_positions(book: Book, message: Positions, account: Account, at: Moment)
                 _observe(book, held, (ZERO,), at, inferred=True)
 
 
-def _position_unit(book: Book, account: Account, row: PositionRow, at: Moment) -> Held | None:
+def _position_unit(book: Book, account: Account, row: PositionRow, at: LogTime) -> Held | None:
     symbol = row.symbol or row.symbol_coinapi
     if symbol is None:
         book.find(account.name, at, "row_without_symbol", "", "a position row names no symbol")
@@ -49,7 +50,7 @@ def _position_unit(book: Book, account: Account, row: PositionRow, at: Moment) -
 
 
 def _sight_position(
-    book: Book, account: Account, held: Held, values: tuple[Decimal, ...], rows: list[PositionRow], at: Moment
+    book: Book, account: Account, held: Held, values: tuple[Decimal, ...], rows: list[PositionRow], at: LogTime
 ) -> None:
     unit = held.unit
     if len(rows) == 1:

@@ -20,7 +20,8 @@ from recon.ledger.account import Account
 from recon.ledger.apply.balances import take_balances
 from recon.ledger.apply.execution_reports import take_reports
 from recon.ledger.apply.positions import take_positions
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
+from recon.times import LogTime
 
 #: What is held counts as told now where its answer took at most this part of a settlement window.
 SLOW: Final = 2
@@ -43,7 +44,7 @@ def begun(book: Book, note: Run) -> None:
         gaps.begin(book, account)
 
 
-def ended(book: Book, note: Run, at: Moment) -> None:
+def ended(book: Book, note: Run, at: LogTime) -> None:
     """Judge the accounts of a run by what it brought; such as were lost again meanwhile go on waiting."""
     for account in _accounts(book, note):
         gaps.end(book, account, at)
@@ -54,7 +55,7 @@ def _accounts(book: Book, note: Run) -> list[Account]:
     return [account for account, until in known if account.lost is not None and account.lost.until_seq == until]
 
 
-def take_answer(book: Book, answered: Answered, at: Moment) -> None:
+def take_answer(book: Book, answered: Answered, at: LogTime) -> None:
     """Take one answer, whatever it is."""
     ask = answered.ask
     if answered.run == book.clock.run:
@@ -84,7 +85,7 @@ def take_answer(book: Book, answered: Answered, at: Moment) -> None:
         _count(book, account, before[account.name], at)
 
 
-def _take(book: Book, message: Message, at: Moment) -> None:
+def _take(book: Book, message: Message, at: LogTime) -> None:
     account = book.accounts.get(message.account or "")
     if account is None:
         book.find(None, at, "unknown_account", message.account or "", "an answer tells of an account never heard of")
@@ -101,7 +102,7 @@ def _take(book: Book, message: Message, at: Moment) -> None:
             pass
 
 
-def _note_failure(book: Book, answered: Answered, about: list[Account], at: Moment) -> None:
+def _note_failure(book: Book, answered: Answered, about: list[Account], at: LogTime) -> None:
     ask = answered.ask
     named = ask.client_order_id or ""
     if answered.outcome == "failed":
@@ -127,7 +128,7 @@ def _note_another(book: Book, ask: Ask, about: list[Account]) -> None:
             book.touch(account)
 
 
-def _count(book: Book, account: Account, missing: int, at: Moment) -> None:
+def _count(book: Book, account: Account, missing: int, at: LogTime) -> None:
     orders = [order for order in book.changes.orders.values() if order.account == account.name]
     fills = sum(fill.seq == at.seq and fill.order.account == account.name for fill in book.changes.fills)
     if fills:

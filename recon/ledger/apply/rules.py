@@ -5,9 +5,10 @@ from __future__ import annotations
 from recon.ledger.actor import Person
 from recon.ledger.apply.observe import remodel
 from recon.ledger.cost_basis import basis_of
-from recon.ledger.ledger import Book, Moment, quantum_of
+from recon.ledger.ledger import Book, quantum_of
 from recon.ledger.rule_changes import WaitingRules, loosened
 from recon.ledger.rules import Rules
+from recon.times import LogTime
 
 
 def put_in_force(book: Book, rules: Rules, seq: int) -> None:
@@ -16,7 +17,7 @@ def put_in_force(book: Book, rules: Rules, seq: int) -> None:
     book.clock.rules_seq, book.clock.waiting_seq, book.rules_waiting = seq, 0, None
 
 
-def propose_rules(book: Book, proposed: WaitingRules, at: Moment) -> None:
+def propose_rules(book: Book, proposed: WaitingRules, at: LogTime) -> None:
     """Let looser rules wait until a second person approves them (semantics 10.2)."""
     book.clock.waiting_seq, book.rules_waiting = at.seq, proposed
     looser = "; ".join(loosened(book.rules, proposed.rules)) or "nothing"
@@ -24,7 +25,7 @@ def propose_rules(book: Book, proposed: WaitingRules, at: Moment) -> None:
     book.find(None, at, "rules_wait", proposed.digest, message)
 
 
-def decide_rules(book: Book, by: Person, digest: str | None, at: Moment, *, approved: bool) -> None:
+def decide_rules(book: Book, by: Person, digest: str | None, at: LogTime, *, approved: bool) -> None:
     """Put waiting rules in force, or drop them, as a person decides."""
     proposed, verb = book.rules_waiting, "approve" if approved else "reject"
     refused = None

@@ -16,9 +16,9 @@ from recon.ledger import coverage, gaps
 from recon.ledger.account import Account
 from recon.ledger.apply.observe import forget_told
 from recon.ledger.coverage import settle
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.rules import HEARTBEAT_BOUND_US
-from recon.log.events import microseconds
+from recon.times import LogTime, microseconds
 
 
 class SessionNote(msgspec.Struct, frozen=True):
@@ -41,17 +41,17 @@ class Tick(msgspec.Struct, frozen=True):
     heartbeats: dict[str, Beat] = {}
 
 
-def session_opened(book: Book, session: str | None, at: Moment, *, previous_us: int) -> None:
+def session_opened(book: Book, session: str | None, at: LogTime, *, previous_us: int) -> None:
     """A new session begins; whoever was still observed lost sight without a word (the process died)."""
     for account in book.accounts.values():
         if account.state != "gap":
-            _gap(book, account, "restarted", Moment(at.seq, previous_us or at.us, at.clock))
+            _gap(book, account, "restarted", LogTime(at.seq, previous_us or at.us, at.clock))
         account.session = session
         forget_told(book, account)
     book.clock.session = session
 
 
-def session_closed(book: Book, session: str | None, reason: str, at: Moment) -> None:
+def session_closed(book: Book, session: str | None, reason: str, at: LogTime) -> None:
     """The session ended: nothing is observed until another one catches up."""
     if session != book.clock.session:
         return
@@ -60,7 +60,7 @@ def session_closed(book: Book, session: str | None, reason: str, at: Moment) -> 
             _gap(book, account, reason, at)
 
 
-def _gap(book: Book, account: Account, reason: str, at: Moment) -> None:
+def _gap(book: Book, account: Account, reason: str, at: LogTime) -> None:
     if account.state != "gap":
         account.gap_seq = at.seq
         gaps.lose(book, account, reason, at)
@@ -68,7 +68,7 @@ def _gap(book: Book, account: Account, reason: str, at: Moment) -> None:
     book.touch(account)
 
 
-def alive(book: Book, account: Account, at: Moment) -> None:
+def alive(book: Book, account: Account, at: LogTime) -> None:
     """Anything from an account is a sign of life; the first one in a session begins its catching up."""
     account.last_alive_us = at.us
     book.touch(account)
@@ -79,12 +79,12 @@ def alive(book: Book, account: Account, at: Moment) -> None:
         _seen_again(book, account, at)
 
 
-def _seen_again(book: Book, account: Account, at: Moment) -> None:
+def _seen_again(book: Book, account: Account, at: LogTime) -> None:
     gaps.back(book, account, at)
     book.changes.intervals += settle(account, seq=at.seq, us=at.us)
 
 
-def server_info(book: Book, account: Account, message: ServerInfo, at: Moment) -> None:
+def server_info(book: Book, account: Account, message: ServerInfo, at: LogTime) -> None:
     """A logged heartbeat: the first of a session, or one in which something changed."""
     account.last_heartbeat_us = at.us
     sent = parse_time(message.time)
@@ -112,7 +112,7 @@ def server_info(book: Book, account: Account, message: ServerInfo, at: Moment) -
         _seen_again(book, account, at)
 
 
-def tick(book: Book, note: Tick, at: Moment) -> None:
+def tick(book: Book, note: Tick, at: LogTime) -> None:
     """Log time passes; accounts whose heartbeat is missing are not observed."""
     for name, beat in note.heartbeats.items():
         account = book.accounts.get(name)
@@ -130,5 +130,5 @@ def tick(book: Book, note: Tick, at: Moment) -> None:
         last = max(account.last_heartbeat_us or 0, account.last_alive_us)
         if account.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
             # What was not heard of since then was not observed, whether or not anybody was there to notice.
-            _gap(book, account, "no heartbeat", Moment(at.seq, max(last, account.since_us), at.clock))
+            _gap(book, account, "no heartbeat", LogTime(at.seq, max(last, account.since_us), at.clock))
         gaps.lose_patience(book, account, at)

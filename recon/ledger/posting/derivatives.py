@@ -14,12 +14,13 @@ from recon.ledger.cost_basis import CASH_QUANTUM, Basis, average_price, basis_of
 from recon.ledger.fees.schedule import rule_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument, underlying
-from recon.ledger.ledger import Book, Moment, mark_modelled
+from recon.ledger.ledger import Book, mark_modelled
 from recon.ledger.orders import Order
 from recon.ledger.posting.spot import leg, legs_of, open_if_absent, post_fee, post_fill, post_opening, post_scheduled
 from recon.ledger.rules import ContractTerms
 from recon.ledger.timeline import NOTHING, Slack
 from recon.ledger.units import FILL, REALISED, Held, PendingTrade, Unit
+from recon.times import LogTime
 
 #: An average entry price may be off by so much of itself and still be the same: venues round it.
 PRICE_SHARE: Final = Decimal("1e-6")
@@ -33,7 +34,9 @@ class Seen(msgspec.Struct, frozen=True):
     number: int
 
 
-def open_unit(book: Book, held: Held, amount: Decimal, certainty: str, at: Moment, *, seen: Seen | None = None) -> None:
+def open_unit(
+    book: Book, held: Held, amount: Decimal, certainty: str, at: LogTime, *, seen: Seen | None = None
+) -> None:
     """Fix the opening of a unit; of a contract also what its position cost, so that closing it can be priced.
 
     `seen` tells what a contract's position was when it was first seen: the cash of earlier fills is the past.
@@ -56,7 +59,7 @@ def bears_out(book: Book, unit: Unit, first: Seen, later: Seen) -> bool:
     return abs(worked_out - later.price) <= PRICE_SHARE * abs(later.price)
 
 
-def _open_basis(book: Book, held: Held, seen: Seen | None, at: Moment) -> None:
+def _open_basis(book: Book, held: Held, seen: Seen | None, at: LogTime) -> None:
     unit = held.unit
     if seen is None:
         unit.basis = Basis([])
@@ -66,7 +69,7 @@ def _open_basis(book: Book, held: Held, seen: Seen | None, at: Moment) -> None:
     settle_trades(book, book.accounts[unit.account], held, at)
 
 
-def post_contract(book: Book, account: Account, order: Order, instrument: Instrument, fill: Fill, at: Moment) -> None:
+def post_contract(book: Book, account: Account, order: Order, instrument: Instrument, fill: Fill, at: LogTime) -> None:
     """Post a derivative fill in its contract, and its cash where the terms tell it."""
     held = contract_of(book, account, instrument.symbol, instrument.symbol_coinapi, at)
     quantity = -fill.amount if order.side == "SELL" else fill.amount
@@ -80,7 +83,7 @@ def post_contract(book: Book, account: Account, order: Order, instrument: Instru
     settle_trades(book, account, held, at)
 
 
-def contract_of(book: Book, account: Account, symbol: str, coinapi: str | None, at: Moment) -> Held:
+def contract_of(book: Book, account: Account, symbol: str, coinapi: str | None, at: LogTime) -> Held:
     """Return a contract's unit, opened at zero where complete snapshots were seen without it (semantics 4.3)."""
     held = book.unit(account.name, "contract", symbol, coinapi)
     if open_if_absent(book, account, held, at):
@@ -88,7 +91,7 @@ def contract_of(book: Book, account: Account, symbol: str, coinapi: str | None, 
     return held
 
 
-def settle_trades(book: Book, account: Account, held: Held, at: Moment) -> None:
+def settle_trades(book: Book, account: Account, held: Held, at: LogTime) -> None:
     """Work out the cash of a contract's fills, once its opening and its terms allow it (semantics 3.5)."""
     unit = held.unit
     terms = book.rules_of(account.name).contracts.get(unit.code)
@@ -113,7 +116,7 @@ def settle_trades(book: Book, account: Account, held: Held, at: Moment) -> None:
 
 
 def _settle(
-    book: Book, account: Account, held: Held, terms: ContractTerms | None, fill: PendingTrade, at: Moment
+    book: Book, account: Account, held: Held, terms: ContractTerms | None, fill: PendingTrade, at: LogTime
 ) -> None:
     basis = held.unit.basis
     if basis is None:
@@ -139,7 +142,7 @@ def _settle(
         target.unit.fees_told = target.unit.fees_told or rule is not None
         cause = FILL if premium else REALISED
         # Cash that had to wait is booked as of its fill, as far as the order of entries allows.
-        then = Moment(at.seq, at.us, max(fill.clock, target.timeline.clocks[-1]))
+        then = LogTime(at.seq, at.us, max(fill.clock, target.timeline.clocks[-1]))
         occurred = fill.occurred_us
         post_fill(book, target, cash, then, fill.order, fill.ordinal, occurred_us=occurred, slack=slack, cause=cause)
     worth, occurred = legs.gained or -legs.given, fill.occurred_us

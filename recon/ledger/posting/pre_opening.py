@@ -16,15 +16,15 @@ from recon.ems.protocol.messages import OrderReport
 from recon.ems.protocol.timestamps import parse_time
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.orders import Order
-from recon.log.events import microseconds
+from recon.times import LogTime, microseconds
 
 #: Statuses whose time is that of a fill.
 FILLING: Final = frozenset({"PARTIALLY_FILLED", "FILLED"})
 
 
-def leave_out(book: Book, account: Account, order: Order, report: OrderReport, at: Moment, *, initial: bool) -> bool:
+def leave_out(book: Book, account: Account, order: Order, report: OrderReport, at: LogTime, *, initial: bool) -> bool:
     """Leave out of the books what a new order filled before they opened; return whether that is all of it.
 
     An order that began before them may fill after them and be told of then for the first time: where its fills, or else

@@ -10,15 +10,16 @@ from recon.ledger.account import Account
 from recon.ledger.external_facts import MISSED_FILL
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import contract_of, settle_trades
 from recon.ledger.posting.spot import leg, post_fill
 from recon.ledger.units import PendingTrade
+from recon.times import LogTime
 
 
 def take_back(
-    book: Book, account: Account, order: Order, instrument: Instrument, fills: Sequence[Fill], at: Moment
+    book: Book, account: Account, order: Order, instrument: Instrument, fills: Sequence[Fill], at: LogTime
 ) -> None:
     """Reverse what was booked of an order from outside, as far as its reports have told it now."""
     quantity = min(order.ahead, sum((fill.amount for fill in fills), ZERO))

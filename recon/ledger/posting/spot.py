@@ -12,18 +12,19 @@ from recon.ledger.fees.model import FEE_DIGITS, FEE_QUANTUM
 from recon.ledger.fees.schedule import rates_of, rule_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.orders import Order
 from recon.ledger.rules import FeeRule
 from recon.ledger.timeline import NOTHING, Slack
 from recon.ledger.units import FEE, FILL, OPENING, Held, post
+from recon.times import LogTime
 
 #: A third asset's price moves between the fill and the rate last reported: a fee paid in it is known to this share.
 THIRD_ASSET_SHARE: Final = Decimal("0.02")
 
 
 def post_spot(
-    book: Book, account: Account, order: Order, instrument: Instrument, fill: Fill, at: Moment, blur: Decimal
+    book: Book, account: Account, order: Order, instrument: Instrument, fill: Fill, at: LogTime, blur: Decimal
 ) -> str:
     """Post a spot fill: base one way, quote the other (semantics 3.1); return the asset that pays."""
     base = leg(book, account, instrument.base or "", instrument.base_coinapi, at)
@@ -53,7 +54,7 @@ def post_spot(
 
 
 def _post_scheduled(
-    book: Book, account: Account, order: Order, fill: Fill, rule: FeeRule, pair: tuple[Held, Held], at: Moment
+    book: Book, account: Account, order: Order, fill: Fill, rule: FeeRule, pair: tuple[Held, Held], at: LogTime
 ) -> None:
     """Post the fee that the venue's schedule names for a spot fill, where it is taken (semantics 8.5)."""
     base, quote = pair
@@ -83,7 +84,7 @@ def _post_scheduled(
     )
 
 
-def _post_elsewhere(book: Book, account: Account, order: Order, fill: Fill, quote: Held, at: Moment) -> None:
+def _post_elsewhere(book: Book, account: Account, order: Order, fill: Fill, quote: Held, at: LogTime) -> None:
     """Post what a spot fill costs in the asset that the account's fees seem to be taken in, as far as it is learned.
 
     Until it is, an entry of nothing tells what the fill was worth there, so that reports show its share.
@@ -109,7 +110,7 @@ def post_scheduled(
     held: Held,
     rule: FeeRule,
     worth: Decimal,
-    at: Moment,
+    at: LogTime,
     order: str,
     ordinal: int,
     *,
@@ -132,7 +133,7 @@ def legs_of(amount: Decimal, *, rounded: int = 0, blur: Decimal = ZERO, doubt: D
 
 
 def post_fee(
-    book: Book, held: Held, leg_amount: Decimal, at: Moment, order: str, ordinal: int | None, *, occurred_us: int
+    book: Book, held: Held, leg_amount: Decimal, at: LogTime, order: str, ordinal: int | None, *, occurred_us: int
 ) -> None:
     """Post the fee that a leg is expected to cost, once the unit's rate is learned (semantics 8.5)."""
     cost = held.unit.fee.of(leg_amount)
@@ -146,7 +147,7 @@ def _post_cost(
     book: Book,
     held: Held,
     cost: Decimal,
-    at: Moment,
+    at: LogTime,
     order: str,
     ordinal: int | None,
     *,
@@ -160,7 +161,7 @@ def _post_cost(
 
 
 def post_late_cash(
-    book: Book, account: Account, order: Order, instrument: Instrument, cash: Decimal, at: Moment
+    book: Book, account: Account, order: Order, instrument: Instrument, cash: Decimal, at: LogTime
 ) -> None:
     """Post cash that became known after its quantity was booked (semantics 2.4)."""
     quote = leg(book, account, instrument.quote or "", instrument.quote_coinapi, at)
@@ -174,7 +175,7 @@ def post_fill(
     book: Book,
     held: Held,
     amount: Decimal,
-    at: Moment,
+    at: LogTime,
     order: str,
     ordinal: int | None,
     *,
@@ -200,7 +201,7 @@ def post_fill(
     book.entry(entry, held)
 
 
-def leg(book: Book, account: Account, asset: str, coinapi: str | None, at: Moment) -> Held:
+def leg(book: Book, account: Account, asset: str, coinapi: str | None, at: LogTime) -> Held:
     """Return the unit that an asset's legs are kept in, noting where no balance row is known to be it."""
     home = home_of(asset, coinapi, account.rows, book.rules_of(account.name))
     if not home.mapped and home.unit not in account.unmapped:
@@ -214,7 +215,7 @@ def leg(book: Book, account: Account, asset: str, coinapi: str | None, at: Momen
     return held
 
 
-def open_if_absent(book: Book, account: Account, held: Held, at: Moment) -> bool:
+def open_if_absent(book: Book, account: Account, held: Held, at: LogTime) -> bool:
     """Open a unit at zero if complete snapshots were seen without it; return True if done (semantics 4.3)."""
     unit = held.unit
     complete = account.balances_complete if unit.kind == "asset" else account.positions_complete
@@ -227,7 +228,7 @@ def open_if_absent(book: Book, account: Account, held: Held, at: Moment) -> bool
     return True
 
 
-def post_opening(book: Book, held: Held, amount: Decimal, certainty: str, at: Moment) -> None:
+def post_opening(book: Book, held: Held, amount: Decimal, certainty: str, at: LogTime) -> None:
     """Fix a unit's opening: once, visibly, never moved (architecture 2.7)."""
     entry = post(
         held,

@@ -20,12 +20,12 @@ import msgspec
 from recon.exact import ZERO, bounded, plain
 from recon.ledger.actor import Person
 from recon.ledger.units import OF_FILLS, OPENING
-from recon.log.events import microseconds, moment
 from recon.reconciliation.breaks import approval as four_eyes
 from recon.reconciliation.breaks.resolution import explain, reopen
 from recon.reconciliation.context import Subject
 from recon.reconciliation.model.break_ import Acceptance, Break, Evidence, Proposal
 from recon.reconciliation.model.lifecycle import PERSON_STEPS, PersonStep, allowed, next_state
+from recon.times import microseconds, to_datetime
 
 Action = PersonStep | Literal["settle_order", "settle_gap", "approve_rules", "reject_rules"]
 
@@ -301,7 +301,7 @@ def _bounds(acceptance: Acceptance) -> str:
 
 
 def _until(acceptance: Acceptance) -> str:
-    return f"{moment(acceptance.until_us):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{to_datetime(acceptance.until_us):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _reopen(decision: Decision, target: Target) -> str | None:

@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import divide, plain
-from recon.log.events import moment
 from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import (
     CaseContext,
@@ -26,6 +25,7 @@ from recon.reconciliation.causes.context import (
 from recon.reconciliation.causes.trades import Trade
 from recon.reconciliation.model import cause_codes
 from recon.reconciliation.model.break_ import Evidence
+from recon.times import to_datetime
 
 #: A price this near to the liquidation price, or beyond it, is at it: fees and slippage are in it.
 NEAR_SHARE: Final = Decimal("0.01")
@@ -89,7 +89,7 @@ def expiry(case: CaseContext) -> Opinion:
     trade, position, contract = closed
     if contract.expires_us is None:
         return no(cause, f"{contract.code} names no day on which it ends")
-    day = moment(contract.expires_us).date().isoformat()
+    day = to_datetime(contract.expires_us).date().isoformat()
     if case.own.seen_us < contract.expires_us:
         return no(cause, f"{contract.code} ends on {day}")
     if position.reported:

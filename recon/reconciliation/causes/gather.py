@@ -23,13 +23,13 @@ from recon.ledger.ledger import quantum_of
 from recon.ledger.rules import AccountRules, FeeRule
 from recon.ledger.timeline import KEPT_BEHIND
 from recon.ledger.units import Held, Unit
-from recon.log.events import microseconds
 from recon.reconciliation.causes.context import CaseContext, ContractSeen, Flow, OrderSeen, Pair, Residual, overlaps
 from recon.reconciliation.context import Subject
 from recon.reconciliation.matching.hypotheses import best
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import Comparison
 from recon.reconciliation.model.lifecycle import ACTIVE
+from recon.times import microseconds
 
 MAX_BESIDE: Final = 8
 MAX_AMOUNTS: Final = 8

@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, divide, plain
-from recon.log.events import moment
 from recon.reconciliation.causes import trades
 from recon.reconciliation.causes.context import CaseContext, ContractSeen, Opinion, Strength, no, percent
 from recon.reconciliation.model import cause_codes
 from recon.reconciliation.model.break_ import Evidence
+from recon.times import to_datetime
 
 #: The most that one funding takes of a position's value: venues cap it below.
 FUNDING_SHARE: Final = Decimal("0.01")
@@ -45,7 +45,7 @@ def funding(case: CaseContext) -> Opinion:
     worth = [_value(contract) for contract in held]
     value = sum((each for each in worth if each is not None), ZERO)
     named = ", ".join(contract.code for contract in held)
-    due = moment(due_us).isoformat()
+    due = to_datetime(due_us).isoformat()
     if None in worth or not value:
         why = f"funding of {named} was due at {due}; the value of the position is not known"
         return Opinion(cause, max(on_time, Strength.LIKELY), why, (Evidence(why),))

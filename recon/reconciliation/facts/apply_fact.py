@@ -20,16 +20,16 @@ import msgspec
 from recon.exact import ZERO, plain
 from recon.ledger.asset_mapping import home_of
 from recon.ledger.external_facts import Fact, KnownFact, Move, digest_of, family_of, moves_of, replaced_by, told_before
-from recon.ledger.ledger import Book, Moment, quantum_of
+from recon.ledger.ledger import Book, quantum_of
 from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.spot import open_if_absent
 from recon.ledger.units import FEE, Entry, Held, post
-from recon.log.events import moment
 from recon.reconciliation.breaks.resolution import amend, explain
 from recon.reconciliation.context import Subject
 from recon.reconciliation.matching.tolerance import total
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.tracking.steps import explain_pending
+from recon.times import LogTime, to_datetime
 
 #: How long after a fact's stated time a break of its very amount may have begun: statements may know but the day.
 ORIGIN_WITHIN_US: Final = 86_400_000_000
@@ -45,7 +45,7 @@ BEFORE_OPENING: Final = "before_opening"
 SubjectOf = Callable[[Held], Subject]
 
 
-def take(book: Book, fact: Fact, at: Moment, subject_of: SubjectOf) -> None:
+def take(book: Book, fact: Fact, at: LogTime, subject_of: SubjectOf) -> None:
     """Take a fact other than a trade: each account of this gateway that it names has its own side of it."""
     for move in moves_of(fact):
         account, digest = move.account, digest_of(fact, move)
@@ -58,13 +58,13 @@ def take(book: Book, fact: Fact, at: Moment, subject_of: SubjectOf) -> None:
             remember(book, at, fact, move, digest, effect)
 
 
-def unknown_account(book: Book, fact: Fact, at: Moment) -> None:
+def unknown_account(book: Book, fact: Fact, at: LogTime) -> None:
     """Find that a fact names an account of which the gateway has told nothing."""
     message = f"{fact.account} is no account that this gateway has named; nothing is booked"
     book.find(None, at, "fact_without_account", fact.external_id, message)
 
 
-def is_new(book: Book, account: str, fact: Fact, digest: str, at: Moment) -> bool:
+def is_new(book: Book, account: str, fact: Fact, digest: str, at: LogTime) -> bool:
     """Tell whether a fact is heard for the first time; another content under a known id is found."""
     known = book.outside.facts.get((account, fact.external_id))
     if known is not None and known != digest:
@@ -74,7 +74,7 @@ def is_new(book: Book, account: str, fact: Fact, digest: str, at: Moment) -> boo
 
 
 def remember(
-    book: Book, at: Moment, fact: Fact, move: Move, digest: str, effect: str, *, order: str | None = None
+    book: Book, at: LogTime, fact: Fact, move: Move, digest: str, effect: str, *, order: str | None = None
 ) -> None:
     """Keep what became of a fact, so that the same again changes nothing."""
     book.outside.facts[move.account, fact.external_id] = digest
@@ -95,7 +95,7 @@ def remember(
     )
 
 
-def _held_of(book: Book, move: Move, at: Moment) -> Held:
+def _held_of(book: Book, move: Move, at: LogTime) -> Held:
     """Return the unit that a source's code means; one that no complete snapshot held opens at zero (semantics 4.3)."""
     account = book.accounts[move.account]
     if move.kind == "contract":
@@ -384,6 +384,6 @@ def _shift_candidates(subject: Subject, amount: Decimal) -> None:
 
 def _words(move: Move, fact: Fact) -> str:
     """Name a fact for a person: what, how much, when, and where it comes from."""
-    what = f"{move.cause} of {plain(move.amount)} {move.unit} at {moment(fact.occurred_us).isoformat()}"
+    what = f"{move.cause} of {plain(move.amount)} {move.unit} at {to_datetime(fact.occurred_us).isoformat()}"
     told = fact.source or fact.by.shown
     return f"{what}, told by {told} as {fact.external_id}"

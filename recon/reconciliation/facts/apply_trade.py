@@ -25,17 +25,18 @@ from recon.ledger.external_facts import (
     signed_quantity,
 )
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Book, Moment
+from recon.ledger.ledger import Book
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import contract_of, settle_trades
 from recon.ledger.posting.spot import leg
 from recon.ledger.units import Held, PendingTrade, UnitKind
 from recon.reconciliation.facts.apply_fact import EXPLAINED, SubjectOf, book_move, is_new, remember, unknown_account
+from recon.times import LogTime
 
 MATCHED: Final = "matched"
 
 
-def take_trade(book: Book, fact: Fact, at: Moment, subject_of: SubjectOf) -> None:
+def take_trade(book: Book, fact: Fact, at: LogTime, subject_of: SubjectOf) -> None:
     """Take an execution; one of a symbol that is not known is found and not kept, so that it may be told again."""
     account, digest = book.accounts.get(fact.account), digest_of(fact)
     if account is None:
@@ -95,7 +96,7 @@ def _order_of(book: Book, account: Account, fact: Fact) -> tuple[Order | None, i
     return None, None
 
 
-def _match(book: Book, account: Account, order: Order | None, fact: Fact, at: Moment) -> Decimal:
+def _match(book: Book, account: Account, order: Order | None, fact: Fact, at: LogTime) -> Decimal:
     """Count a trade among those of its order; return what of it no report has told.
 
     An order that was lost sight of is accounted for once its trades are all that was ordered.
@@ -120,7 +121,7 @@ def _book_missing(
     quantity: Decimal,
     cash: Decimal | None,
     order: str,
-    at: Moment,
+    at: LogTime,
     subject_of: SubjectOf,
 ) -> str:
     """Book what no report told of a trade; return what became of it."""
@@ -155,7 +156,7 @@ def _settle(
     quantity: Decimal,
     cash: Decimal | None,
     order: str,
-    at: Moment,
+    at: LogTime,
 ) -> None:
     """Work out the cash of a contract's missed fill, as of one that was told (semantics 3.5)."""
     unit, us = held.unit, fact.occurred_us
