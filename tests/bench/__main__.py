@@ -11,6 +11,7 @@ status is 0 whatever the figures are.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,52 +21,52 @@ from rich.console import Console
 
 from tests.bench import appending, comparing, folding, load, receiving, streaming
 from tests.bench.figures import Figures, console, targets
+from tests.bench.sizes import TINY, Sizes
 from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = ("receive", "append", "offered", "saturated", "projection", "comparing", "peers")
-QUICK_EVENTS: Final = 100_000
-OFFERED: Final = {2000: 20_000, 5000: 50_000}
 
 
-def _measure(chosen: list[str], events: int, on: Stage, figures: Figures) -> None:
+def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
     """Measure the chosen parts, in the order of PARTS."""
     if "receive" in chosen:
-        receiving.measure(figures, load.write_frames(on.place / "bare.frames", QUICK_EVENTS))
+        receiving.measure(figures, load.write_frames(on.place / "bare.frames", sizes.load), sizes.repeats)
     if "append" in chosen:
-        appending.measure(on, figures)
+        appending.measure(on, figures, sizes)
     if "offered" in chosen:
-        for rate, frames in OFFERED.items():
+        for rate, frames in sizes.offered.items():
             streaming.offered(figures, on, load.write_frames(on.place / "offered.frames", frames), rate)
     if "saturated" in chosen:
-        streaming.saturated(on, figures, load.write_frames(on.place / "saturated.frames", events))
+        streaming.saturated(on, figures, load.write_frames(on.place / "saturated.frames", sizes.saturated))
     if "projection" in chosen:
-        folding.measure(on, figures, min(events, QUICK_EVENTS))
+        folding.measure(on, figures, min(sizes.saturated, sizes.load), sizes.repeats)
     if "comparing" in chosen:
-        comparing.measure(on, figures, load.write_frames(on.place / "comparing.frames", QUICK_EVENTS))
+        comparing.measure(on, figures, load.write_frames(on.place / "comparing.frames", sizes.load), sizes.turns)
     if "peers" in chosen:
         from tests.bench import peers  # noqa: PLC0415  # eventsourcing is in the bench extra alone
 
-        peers.measure(on, figures)
+        peers.measure(on, figures, sizes)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--events", type=int, default=QUICK_EVENTS, help="frames of the saturated run")
+    parser.add_argument("--events", type=int, default=Sizes().saturated, help="frames of the saturated run")
     parser.add_argument("--million", action="store_true", help="the same as --events 1000000")
+    parser.add_argument("--tiny", action="store_true", help="show that all parts run; the figures mean nothing")
     parser.add_argument("--directory", type=Path, help="where the temporary server lives (default: the system's)")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     unknown = sorted(set(given.parts) - set(PARTS))
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    events = streaming.MILLION if given.million else given.events
+    sizes = TINY if given.tiny else Sizes(saturated=streaming.MILLION if given.million else given.events)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     progress = Console(stderr=True, highlight=False)
     figures = Figures(lambda text: progress.print(f"[dim]{text}[/]"))
     output = console()
     with stage(given.directory) as on:
         about = machine(on)
-        _measure(given.parts or list(PARTS), events, on, figures)
+        _measure(given.parts or list(PARTS), sizes, on, figures)
     judged = targets(figures)  # first, since it adds the ratios to the figures
     output.print(f"recon's benchmark, {datetime.now(UTC):%Y-%m-%d}; load: {load.MIX}, about 500 bytes each")
     for line in about:

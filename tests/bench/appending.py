@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
-from typing import Final
 from uuid import uuid4
 
 import psycopg
@@ -14,12 +13,10 @@ import psycopg
 from recon.db.engine import libpq_url
 from recon.log.append import append
 from recon.log.events import NewEvent
-from tests.bench.figures import REPEATS, Figures
+from tests.bench.figures import Figures
 from tests.bench.load import new_events
+from tests.bench.sizes import Sizes
 from tests.bench.stage import Stage
-
-#: Events of one measurement, by the size of the batches.
-SIZES: Final = {1000: 50_000, 100: 30_000, 1: 1_000}
 
 
 def append_all(url: str, gateway: str, events: Sequence[NewEvent], batch: int) -> float:
@@ -46,20 +43,20 @@ def open_snapshot(url: str) -> Iterator[None]:
         connection.rollback()
 
 
-def measure(stage: Stage, figures: Figures) -> None:
+def measure(stage: Stage, figures: Figures, sizes: Sizes) -> None:
     """Append in batches of several sizes, and in batches of 100 while an analyst's snapshot is open."""
-    events = new_events(max(SIZES.values()))
+    events = new_events(max(sizes.appended.values()))
     append_all(stage.service_url, stage.new_gateway(), events, 1000)
-    for batch, amount in SIZES.items():
+    for batch, amount in sizes.appended.items():
         stage.settle()
         rates, harmed = [], []
-        for _ in range(REPEATS):
+        for _ in range(sizes.repeats):
             rates.append(append_all(stage.service_url, stage.new_gateway(), events[:amount], batch))
             if batch == 100:
                 # In turn with the plain ones, so that whatever else the machine does meets both.
                 with open_snapshot(stage.analyst_url):
                     harmed.append(append_all(stage.service_url, stage.new_gateway(), events[:amount], batch))
-        note = f"{amount:,} events, median of {REPEATS}"
+        note = f"{amount:,} events, median of {sizes.repeats}"
         figures.add(f"append_{batch}", f"append, {batch:,} a commit", median(rates), "/s", note)
         if harmed:
             note += "; in turn with the line above"

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import median
 from typing import Final
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
-
-#: Short measurements are repeated this many times, and the median counts.
-REPEATS: Final = 3
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -117,11 +113,6 @@ def shown(value: float, unit: str) -> str:
     if unit == "x":
         return f"{value:,.2f} x"
     return f"{value:,.0f} {unit}" if value >= 100 else f"{value:,.1f} {unit}"
-
-
-def repeated(measure: Callable[[], float]) -> float:
-    """Return the median of REPEATS measurements."""
-    return median(measure() for _ in range(REPEATS))
 
 
 def console() -> Console:

@@ -12,7 +12,7 @@ from recon.projection.rebuild import rebuild
 from recon.projection.step import step
 from recon.projection.working_set import WorkingSet
 from tests.bench.appending import append_all
-from tests.bench.figures import REPEATS, Figures
+from tests.bench.figures import Figures
 from tests.bench.load import new_events
 from tests.bench.stage import Stage
 
@@ -28,13 +28,13 @@ def follow(engine: Engine, gateway: str) -> int:
             return done.seq
 
 
-def measure(stage: Stage, figures: Figures, events: int) -> None:
-    """Follow and rebuild a log of so many events, REPEATS times each, every log a gateway of its own."""
+def measure(stage: Stage, figures: Figures, events: int, repeats: int) -> None:
+    """Follow and rebuild a log of so many events; each repetition has a gateway of its own."""
     load = new_events(events)
     engine = create_engine(stage.service_url, "recon bench")
     followed, rebuilt = [], []
     try:
-        for _ in range(REPEATS):
+        for _ in range(repeats):
             gateway = stage.new_gateway()
             append_all(stage.service_url, gateway, load, 1000)
             stage.settle()
@@ -44,7 +44,7 @@ def measure(stage: Stage, figures: Figures, events: int) -> None:
             rebuilt.append(_rebuild(stage, gateway))
     finally:
         engine.dispose()
-    note = f"{len(load):,} events, median of {REPEATS}"
+    note = f"{len(load):,} events, median of {repeats}"
     figures.add(
         "projection",
         "projection, catching up",

@@ -24,14 +24,11 @@ from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, Text, create
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from recon.log.events import NewEvent
-from tests.bench.figures import REPEATS, Figures
+from tests.bench.figures import Figures
 from tests.bench.load import new_events
+from tests.bench.sizes import Sizes
 from tests.bench.stage import Stage
 
-#: Messages of one measurement.
-BATCHED: Final = 30_000
-SINGLE: Final = 1_000
-RUNNER: Final = 1_500
 BATCH: Final = 1000
 #: Longest time for the runner, in seconds.
 PATIENCE: Final = 300.0
@@ -71,14 +68,15 @@ class Message(_Base):
     payload: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-def measure(stage: Stage, figures: Figures) -> None:
+def measure(stage: Stage, figures: Figures, sizes: Sizes) -> None:
     """Measure the peers."""
-    events = new_events(BATCHED)[1:]
+    events = new_events(sizes.peers_batched)[1:]
     environment = _environment(stage)
-    _eventsourcing_append(figures, environment, events)
-    _orm(stage, figures, events)
-    rates = [_runner(environment, events[:RUNNER], number) for number in range(REPEATS)]
-    note = f"{RUNNER:,} events into a view of its position alone, median of {REPEATS}"
+    _eventsourcing_append(figures, environment, events, sizes)
+    _orm(stage, figures, events, sizes)
+    followed = events[: sizes.peers_followed]
+    rates = [_runner(environment, followed, number) for number in range(sizes.repeats)]
+    note = f"{len(followed):,} events into a view of its position alone, median of {sizes.repeats}"
     figures.add("es_runner", "eventsourcing, ProjectionRunner", median(rates), "/s", note)
 
 
@@ -122,18 +120,20 @@ def _insert(app: FrameLog, stored: Sequence[StoredEvent]) -> None:
         recorder._insert_stored_events(cursor, stored)
 
 
-def _eventsourcing_append(figures: Figures, environment: dict[str, str], events: Sequence[NewEvent]) -> None:
+def _eventsourcing_append(
+    figures: Figures, environment: dict[str, str], events: Sequence[NewEvent], sizes: Sizes
+) -> None:
     app = FrameLog(env=environment)
     try:
-        for batch, amount in ((BATCH, BATCHED), (1, SINGLE)):
+        for batch, amount in ((BATCH, len(events)), (1, sizes.peers_single)):
             rates = []
-            for _ in range(REPEATS):
+            for _ in range(sizes.repeats):
                 stored = _stored(events[:amount])
                 began = time.perf_counter()
                 for start in range(0, len(stored), batch):
                     _insert(app, stored[start : start + batch])
                 rates.append(len(stored) / (time.perf_counter() - began))
-            note = f"{amount:,} stored events, median of {REPEATS}"
+            note = f"{amount:,} stored events, median of {sizes.repeats}"
             figures.add(f"es_{batch}", f"eventsourcing append, {batch:,} a commit", median(rates), "/s", note)
     finally:
         app.close()
@@ -177,12 +177,12 @@ def _runner(environment: dict[str, str], events: Sequence[NewEvent], number: int
         return len(frames) / (time.perf_counter() - began)
 
 
-def _orm(stage: Stage, figures: Figures, events: Sequence[NewEvent]) -> None:
+def _orm(stage: Stage, figures: Figures, events: Sequence[NewEvent], sizes: Sizes) -> None:
     engine = create_engine(make_url(stage.peers_url).set(drivername="postgresql+psycopg"))
     _Base.metadata.create_all(engine)
-    for batch, amount in ((BATCH, BATCHED), (1, SINGLE)):
+    for batch, amount in ((BATCH, len(events)), (1, sizes.peers_single)):
         rates = []
-        for _ in range(REPEATS):
+        for _ in range(sizes.repeats):
             began = time.perf_counter()
             with Session(engine) as session:
                 for start in range(0, amount, batch):
@@ -198,6 +198,6 @@ def _orm(stage: Stage, figures: Figures, events: Sequence[NewEvent]) -> None:
                     )
                     session.commit()
             rates.append(amount / (time.perf_counter() - began))
-        note = f"{amount:,} rows, median of {REPEATS}"
+        note = f"{amount:,} rows, median of {sizes.repeats}"
         figures.add(f"orm_{batch}", f"SQLAlchemy ORM add_all, {batch:,} a commit", median(rates), "/s", note)
     engine.dispose()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from statistics import median
 
-from tests.bench.figures import REPEATS, Figures
+from tests.bench.figures import Figures
 from tests.bench.load import FrameFile
 from tests.bench.stage import line_of, process, tell
 
 
-def measure(figures: Figures, load: FrameFile) -> None:
+def measure(figures: Figures, load: FrameFile, repeats: int) -> None:
     """Have a process with bare trio-websocket receive the load as fast as it can."""
-    rates = [_once(load) for _ in range(REPEATS)]
-    note = f"trio-websocket as it is, {load.frames:,} frames, median of {REPEATS}"
+    rates = [_once(load) for _ in range(repeats)]
+    note = f"trio-websocket as it is, {load.frames:,} frames, median of {repeats}"
     figures.add("bare", "bare receive", median(rates), "/s", note)
 
 

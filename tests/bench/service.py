@@ -38,9 +38,10 @@ class Stamps(msgspec.Struct):
 class TimedProjector(Projector):
     """A projector that notes times."""
 
-    def __init__(self, *given: Any, stamps: Stamps, **named: Any) -> None:
+    def __init__(self, *given: Any, stamps: Stamps, on_step: Callable[[Step], None], **named: Any) -> None:
         super().__init__(*given, **named, on_step=self._note)
         self._stamps = stamps
+        self._on_noted = on_step
 
     def hint(self, seq: int | None = None) -> None:
         if seq is not None:
@@ -49,6 +50,7 @@ class TimedProjector(Projector):
 
     def _note(self, step: Step) -> None:
         self._stamps.projected.append((step.seq, time.time_ns()))
+        self._on_noted(step)
 
 
 def _peak() -> int:

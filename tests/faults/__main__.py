@@ -52,10 +52,11 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rates", type=float, nargs="+", default=RATES, choices=RATES, metavar="RATE", help="some of the flows alone"
     )
+    parser.add_argument("--days", type=int, help="play only so many of these days, from the first on")
     parser.add_argument("--verbose", action="store_true", help="name each miss, false alarm and wrong label")
     parser.add_argument("--processes", type=int, default=PROCESSES, choices=range(1, PROCESSES + 1))
     arguments = parser.parse_args(given)
-    wanted = chosen(arguments.seeds, quick=arguments.quick, rates=arguments.rates)
+    wanted = chosen(arguments.seeds, quick=arguments.quick, rates=arguments.rates)[: arguments.days]
     scored, began = [], time.monotonic()
     for day, score in all_scored(wanted, arguments.processes):
         scored.append((day, score))

@@ -1,0 +1,42 @@
+"""How much each part of the benchmark measures: the sizes of its loads, and how often each is repeated."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+
+class Sizes(msgspec.Struct, frozen=True):
+    """The sizes of one run; the defaults are those of the published figures."""
+
+    #: Frames of the saturated run.
+    saturated: int = 100_000
+    #: Frames or events of every other load that takes long.
+    load: int = 100_000
+    #: Frames offered, by frames a second.
+    offered: dict[int, int] = msgspec.field(default_factory=lambda: {2000: 20_000, 5000: 50_000})
+    #: Events appended, by events a commit.
+    appended: dict[int, int] = msgspec.field(default_factory=lambda: {1000: 50_000, 100: 30_000, 1: 1_000})
+    #: Messages that the peers write in batches, one by one, and follow.
+    peers_batched: int = 30_000
+    peers_single: int = 1_000
+    peers_followed: int = 1_500
+    #: Short measurements are repeated this many times, and the median counts.
+    repeats: int = 3
+    #: Turns of comparing with and without: in the first one comes first, in the second the other.
+    turns: int = 5
+
+
+#: Shows that everything runs, and measures nothing. The offered load outlasts the second that is not counted.
+TINY: Final = Sizes(
+    saturated=600,
+    load=600,
+    offered={400: 800},
+    appended={1000: 200, 100: 200, 1: 20},
+    peers_batched=200,
+    peers_single=20,
+    peers_followed=50,
+    repeats=1,
+    turns=1,
+)

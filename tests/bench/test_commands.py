@@ -1,0 +1,42 @@
+"""Every command of the benchmark runs, on a load too small to measure anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bench.__main__ import PARTS
+
+ROOT = Path(__file__).parents[2]
+
+#: Figures that each part gives, as its table names them.
+FIGURES = {
+    "receive": ["bare receive"],
+    "append": ["append, 1,000 a commit", "append, 100 a commit, snapshot open", "append, 1 a commit"],
+    "offered": ["committed, p99", "projected, p99"],
+    "saturated": ["end to end, saturated", "service's peak memory"],
+    "projection": ["projection, catching up", "rebuild"],
+    "comparing": ["fold: comparing and classifying", "end to end: comparing and classifying"],
+    "peers": ["eventsourcing, ProjectionRunner", "SQLAlchemy ORM add_all, 1 a commit"],
+}
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_part_gives_its_figures() -> None:
+    assert FIGURES.keys() == set(PARTS)
+    output = " ".join(_run("tests.bench", *PARTS, "--tiny").split())
+    assert [name for names in FIGURES.values() for name in names if name not in output] == []
+
+
+def test_the_benchmark_of_planted_faults_prints_its_tables() -> None:
+    output = _run("tests.faults", "--quick", "--days", "3", "--processes", "1")
+    assert "| missed_fill |" in output
+    assert "\n3 days played" in output
