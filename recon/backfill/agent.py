@@ -21,10 +21,10 @@ import trio
 from structlog.contextvars import bound_contextvars
 
 from recon.backfill import plan
-from recon.backfill.plan import Retry, Run
-from recon.backfill.view import Situation
+from recon.backfill.plan import BackfillRun, RetryState
+from recon.backfill.view import BackfillView
 from recon.ems.protocol import rest_requests
-from recon.ems.protocol.rest_requests import Answer, Ask
+from recon.ems.protocol.rest_requests import RestRequest, RestResponse
 from recon.errors import ReconError
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEvent
 from recon.times import microseconds
@@ -42,35 +42,35 @@ _log = structlog.get_logger(__name__)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class Questions(Protocol):
+class RequestSender(Protocol):
     """Where questions are asked; an answer always comes, within a bound."""
 
-    async def ask(self, ask: Ask, *, run: str) -> Answer:
+    async def send(self, ask: RestRequest, *, run: str) -> RestResponse:
         """Ask one question."""
         ...
 
 
-class RecoveryStatus(msgspec.Struct, frozen=True):
+class BackfillStatus(msgspec.Struct, frozen=True):
     """What the agent is doing: `watching`, or `asking` (with why and of whom in `detail`)."""
 
     state: str
     detail: str = ""
 
 
-class Recovery:
+class BackfillAgent:
     """Catches up with what gaps hid, for one gateway."""
 
     def __init__(
         self,
         gateway: str,
         *,
-        connect: Callable[[], Awaitable[AbstractAsyncContextManager[Questions] | None]],
+        connect: Callable[[], Awaitable[AbstractAsyncContextManager[RequestSender] | None]],
         record: Callable[[NewEvent], None],
         redact: Callable[[bytes], tuple[bytes, bool]],
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         cross_check: timedelta,
-        status: Callable[[RecoveryStatus], None],
+        status: Callable[[BackfillStatus], None],
     ) -> None:
         """Prepare; nothing happens before `run`.
 
@@ -86,11 +86,11 @@ class Recovery:
         self._cross_check_us = cross_check // _MICROSECOND
         self._next_check_us: int | None = None
         self._tell = status
-        self._situation: Situation | None = None
+        self._situation: BackfillView | None = None
         self._changed = trio.Event()
-        self._retries: dict[str, Retry] = {}
+        self._retries: dict[str, RetryState] = {}
 
-    def see(self, situation: Situation) -> None:
+    def update(self, situation: BackfillView) -> None:
         """Take note of where the books stand; call it in the Trio thread, after each step of folding."""
         self._situation = situation
         self._changed.set()
@@ -98,7 +98,7 @@ class Recovery:
 
     async def run(self) -> Never:
         """Ask whatever is to be asked, until cancelled."""
-        self._tell(RecoveryStatus("watching"))
+        self._tell(BackfillStatus("watching"))
         if self._cross_check_us:
             self._next_check_us = self._now_us() + self._cross_check_us
         while True:
@@ -114,9 +114,9 @@ class Recovery:
     def _now_us(self) -> int:
         return microseconds(self._now())
 
-    async def _catch_up(self, run: Run) -> None:
+    async def _catch_up(self, run: BackfillRun) -> None:
         """Make one run of questions, and plan when what stays open is asked again."""
-        self._tell(RecoveryStatus("asking", f"{run.why}: {', '.join(run.accounts)}"))
+        self._tell(BackfillStatus("asking", f"{run.why}: {', '.join(run.accounts)}"))
         if run.why == "cross-check":
             self._next_check_us = self._now_us() + self._cross_check_us
         # Planned before asking: a run that fails altogether is not begun again at once.
@@ -134,18 +134,18 @@ class Recovery:
         for account in run.accounts:
             if not self._is_open(account) or (fruitful and self._has_unasked(account)):
                 self._retries.pop(account, None)
-        self._tell(RecoveryStatus("watching"))
+        self._tell(BackfillStatus("watching"))
 
-    async def _ask_all(self, run: Run, questions: Questions) -> bool:
+    async def _ask_all(self, run: BackfillRun, questions: RequestSender) -> bool:
         """Make a run; return whether somebody answered to its end."""
-        asking = _Asking(self._new_id(), run, questions)
+        asking = _RunProgress(self._new_id(), run, questions)
         with bound_contextvars(gateway=self._gateway, run=asking.name):
             await self._make(run, asking)
         return not asking.gave_up
 
-    async def _make(self, run: Run, asking: _Asking) -> None:
+    async def _make(self, run: BackfillRun, asking: _RunProgress) -> None:
         began = trio.current_time()
-        self._say(CATCH_UP_BEGUN, {"run": asking.name, "why": run.why, "accounts": dict(run.until)})
+        self._record_event(CATCH_UP_BEGUN, {"run": asking.name, "why": run.why, "accounts": dict(run.until)})
         with trio.move_on_after(RUN_SECONDS) as bound:
             await self._ask_in_turn(asking)
             await self._folded(asking)
@@ -159,13 +159,13 @@ class Recovery:
             "given_up": bound.cancelled_caught or asking.gave_up,
             "still_open": self._still_open(run),
         }
-        self._say(CATCH_UP_ENDED, result)
+        self._record_event(CATCH_UP_ENDED, result)
         await self._ended(asking)
         left = [account for account in run.accounts if self._is_open(account)]
         tell, said = (_log.warning, "questions are open") if left else (_log.info, "asked, and nothing is open")
         tell(said, why=run.why, accounts=list(run.accounts), open=left, questions=asking.asked)
 
-    async def _ask_in_turn(self, asking: _Asking) -> None:
+    async def _ask_in_turn(self, asking: _RunProgress) -> None:
         """Ask which orders are open, what became of the missing ones, what the order log says, and what is held."""
         run = asking.run
         if run.why != "second look":
@@ -174,21 +174,21 @@ class Recovery:
                 await self._each(asking, plan.statuses(situation, run.accounts))
         await self._read_history(asking)
         if run.why != "second look":
-            await self._each(asking, plan.witnesses(run.accounts))
+            await self._each(asking, plan.cross_checks(run.accounts))
 
-    async def _read_history(self, asking: _Asking) -> None:
+    async def _read_history(self, asking: _RunProgress) -> None:
         situation = self._situation
         if situation is None:
             return
-        pause = (plan.settled_us(situation, asking.run) - self._now_us()) / 1_000_000
+        pause = (plan.history_ready_us(situation, asking.run) - self._now_us()) / 1_000_000
         span = plan.history_span(situation, asking.run, self._now_us())
         if span is None:
             return
         await trio.sleep(max(pause, 0.0))
         span = plan.history_span(situation, asking.run, self._now_us()) or span
-        waiting = deque(Ask(what="history", from_us=begin, until_us=end) for begin, end in plan.windows(*span))
+        waiting = deque(RestRequest(kind="history", from_us=begin, until_us=end) for begin, end in plan.windows(*span))
         for _ in range(2 * plan.MAX_WINDOWS):
-            if not waiting or self._leaves_off(asking):
+            if not waiting or self._should_stop(asking):
                 return
             ask = waiting.popleft()
             answer = await self._one(asking, ask)
@@ -199,29 +199,29 @@ class Recovery:
                 return  # what follows a window that was not read would not count
             waiting.extendleft(reversed(shorter))
 
-    async def _each(self, asking: _Asking, questions: Iterable[Ask]) -> None:
+    async def _each(self, asking: _RunProgress, questions: Iterable[RestRequest]) -> None:
         for ask in questions:
-            if self._leaves_off(asking):
+            if self._should_stop(asking):
                 return
             await self._one(asking, ask)
 
-    def _leaves_off(self, asking: _Asking) -> bool:
+    def _should_stop(self, asking: _RunProgress) -> bool:
         """Tell whether to ask no more: nobody answers, or an account is back from a gap, which goes first."""
         if asking.gave_up or asking.run.why == "gap" or self._situation is None:
             return asking.gave_up
         due = plan.next_run(self._situation, self._now_us(), self._retries, None)
         return due is not None and due.why == "gap"
 
-    async def _one(self, asking: _Asking, ask: Ask) -> Answer:
+    async def _one(self, asking: _RunProgress, ask: RestRequest) -> RestResponse:
         """Ask one question, and append it with its answer."""
-        with bound_contextvars(asked=ask.what, account=ask.account):
-            answer = await asking.questions.ask(ask, run=asking.name)
+        with bound_contextvars(asked=ask.kind, account=ask.account):
+            answer = await asking.questions.send(ask, run=asking.name)
         asking.note(answer)
-        payload, redacted = self._redact(rest_requests.payload(answer))
+        payload, redacted = self._redact(rest_requests.encode_response(answer))
         self._record(NewEvent(REST_ANSWER, payload, self._now(), ask.account, None, redacted or answer.redacted))
         return answer
 
-    async def _folded(self, asking: _Asking) -> Situation | None:
+    async def _folded(self, asking: _RunProgress) -> BackfillView | None:
         """Wait until every answer is folded; return where the books stand, None where that takes too long."""
         with trio.move_on_after(FOLD_SECONDS):
             while True:
@@ -231,7 +231,7 @@ class Recovery:
                 await self._changed.wait()
         return None
 
-    async def _ended(self, asking: _Asking) -> None:
+    async def _ended(self, asking: _RunProgress) -> None:
         """Wait until the books have taken the end of a run, so that it is not begun again."""
         with trio.move_on_after(FOLD_SECONDS):
             while any(self._runs(account, until) for account, until in asking.run.until.items()):
@@ -252,7 +252,7 @@ class Recovery:
         lost = None if standing is None else standing.lost
         return lost is not None and lost.until_seq == until and lost.held
 
-    def _still_open(self, run: Run) -> dict[str, list[str]]:
+    def _still_open(self, run: BackfillRun) -> dict[str, list[str]]:
         found = {}
         for account in run.accounts:
             standing = None if self._situation is None else self._situation.of(account)
@@ -260,14 +260,14 @@ class Recovery:
                 found[account] = list(standing.missing)[: plan.MAX_STATUS_ASKS]
         return found
 
-    def _say(self, kind: str, content: dict[str, object]) -> None:
+    def _record_event(self, kind: str, content: dict[str, object]) -> None:
         self._record(NewEvent(kind, msgspec.json.encode(content), self._now()))
 
 
-class _Asking:
+class _RunProgress:
     """One run under way: how much was asked, and whether anybody answers."""
 
-    def __init__(self, name: str, run: Run, questions: Questions) -> None:
+    def __init__(self, name: str, run: BackfillRun, questions: RequestSender) -> None:
         self.name = name
         self.run = run
         self.questions = questions
@@ -279,7 +279,7 @@ class _Asking:
     def gave_up(self) -> bool:
         return self._in_a_row >= FAILURES_IN_A_ROW
 
-    def note(self, answer: Answer) -> None:
+    def note(self, answer: RestResponse) -> None:
         """Count a question; any HTTP status is a sign that somebody is there."""
         self.asked += 1
         self.unanswered += answer.problem is not None

@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from recon.backfill.view import Situation, Standing
-from recon.ems.protocol.rest_requests import Ask
+from recon.backfill.view import AccountView, BackfillView
+from recon.ems.protocol.rest_requests import RestRequest
 from recon.ledger.gaps import MARGIN_US
 
 #: Accounts come back one after the other: so long after the first they are waited for.
@@ -32,19 +32,19 @@ MAX_WINDOWS: Final = 100
 WINDOW_US: Final = 3_600_000_000
 MIN_WINDOW_US: Final = 1_000_000
 
-Why = Literal["gap", "open questions", "second look", "cross-check"]
+RunReason = Literal["gap", "open questions", "second look", "cross-check"]
 
 
-class Run(msgspec.Struct, frozen=True):
+class BackfillRun(msgspec.Struct, frozen=True):
     """One run of questions: why, and about which accounts; `until` tells the stretches that it may end."""
 
-    why: Why
+    why: RunReason
     accounts: tuple[str, ...]
     #: Of each account that was lost, the log position at which it was heard again.
     until: Mapping[str, int] = {}
 
 
-class Retry(msgspec.Struct, frozen=True):
+class RetryState(msgspec.Struct, frozen=True):
     """When an account is asked about again, in microseconds since the epoch, and the pause before that.
 
     `until` tells the stretch that was asked about; another one is asked about at once.
@@ -55,7 +55,9 @@ class Retry(msgspec.Struct, frozen=True):
     until: int | None = None
 
 
-def next_run(situation: Situation, now_us: int, retries: Mapping[str, Retry], cross_check_us: int | None) -> Run | None:
+def next_run(
+    situation: BackfillView, now_us: int, retries: Mapping[str, RetryState], cross_check_us: int | None
+) -> BackfillRun | None:
     """Return what to ask now, None while there is nothing; `cross_check_us` is when the next one is due."""
     if not situation.recovery.enabled:
         return None
@@ -72,71 +74,73 @@ def next_run(situation: Situation, now_us: int, retries: Mapping[str, Retry], cr
     lagging = [each for each in again if now_us >= (each.look_again_us or 0) + MARGIN_US]
     lagging = [each for each in lagging if _is_due(each, now_us, retries)]
     if lagging and situation.recovery.history:
-        return Run("second look", tuple(each.account for each in lagging))
+        return BackfillRun("second look", tuple(each.account for each in lagging))
     if cross_check_us is not None and now_us >= cross_check_us and observed:
-        return Run("cross-check", tuple(each.account for each in observed))
+        return BackfillRun("cross-check", tuple(each.account for each in observed))
     return None
 
 
-def _open(observed: Iterable[Standing]) -> list[Standing]:
+def _open(observed: Iterable[AccountView]) -> list[AccountView]:
     """Return whose catch-up ended with open questions, and who misses orders without any gap."""
     return [
         each for each in observed if each.missing or each.lost is not None if each.lost is None or not each.lost.held
     ]
 
 
-def _run(why: Why, accounts: Sequence[Standing]) -> Run:
+def _run(why: RunReason, accounts: Sequence[AccountView]) -> BackfillRun:
     until = {
         each.account: each.lost.until_seq
         for each in accounts
         if each.lost is not None and each.lost.until_seq is not None
     }
-    return Run(why, tuple(each.account for each in accounts), until)
+    return BackfillRun(why, tuple(each.account for each in accounts), until)
 
 
-def _heard_us(standing: Standing) -> int:
+def _heard_us(standing: AccountView) -> int:
     lost = standing.lost
     return 0 if lost is None or lost.until_us is None else lost.until_us
 
 
-def _is_due(standing: Standing, now_us: int, retries: Mapping[str, Retry]) -> bool:
+def _is_due(standing: AccountView, now_us: int, retries: Mapping[str, RetryState]) -> bool:
     known = retries.get(standing.account)
     until = None if standing.lost is None else standing.lost.until_seq
     return known is None or known.until != until or now_us >= known.at_us
 
 
-def retry_after(known: Retry | None, now_us: int, until: int | None = None) -> Retry:
+def retry_after(known: RetryState | None, now_us: int, until: int | None = None) -> RetryState:
     """Return when to ask about a stretch again, should the run that begins now leave something open."""
     again = known is not None and known.until == until
     pause = min(2 * known.pause_us, RETRY_LAST_US) if again and known is not None else RETRY_FIRST_US
-    return Retry(now_us + pause, pause, until)
+    return RetryState(now_us + pause, pause, until)
 
 
-def snapshots(accounts: Iterable[str]) -> list[Ask]:
+def snapshots(accounts: Iterable[str]) -> list[RestRequest]:
     """Ask which orders are open now: those that were and are not, are missing."""
-    return [Ask(what="orders", account=account) for account in accounts]
+    return [RestRequest(kind="orders", account=account) for account in accounts]
 
 
-def statuses(situation: Situation, accounts: Iterable[str]) -> list[Ask]:
+def statuses(situation: BackfillView, accounts: Iterable[str]) -> list[RestRequest]:
     """Ask what became of each missing order; one that has no client id cannot be asked for."""
-    asks: list[Ask] = []
+    asks: list[RestRequest] = []
     for account in accounts:
         standing = situation.of(account)
         for key, missing in ({} if standing is None else standing.missing).items():
             if missing.client_order_id is not None:
-                asks.append(Ask(what="status", account=account, order=key, client_order_id=missing.client_order_id))
+                asks.append(
+                    RestRequest(kind="status", account=account, order=key, client_order_id=missing.client_order_id)
+                )
     # Those never asked for go first, so that each gets its turn.
     asks.sort(key=lambda ask: bool(_said(situation, ask)))
     return asks[:MAX_STATUS_ASKS]
 
 
-def _said(situation: Situation, ask: Ask) -> str:
+def _said(situation: BackfillView, ask: RestRequest) -> str:
     standing = situation.of(ask.account or "")
     missing = None if standing is None else standing.missing.get(ask.order or "")
     return "" if missing is None else missing.why
 
 
-def history_span(situation: Situation, run: Run, now_us: int) -> tuple[int, int] | None:
+def history_span(situation: BackfillView, run: BackfillRun, now_us: int) -> tuple[int, int] | None:
     """Return from when until when the order log is to be read for a run, None where it need not be."""
     if not situation.recovery.history:
         return None
@@ -155,12 +159,12 @@ def history_span(situation: Situation, run: Run, now_us: int) -> tuple[int, int]
     return min(begin for begin, _ in spans), max(end for _, end in spans)
 
 
-def _by_both(standing: Standing, begin_us: int, end_us: int) -> tuple[int, int]:
+def _by_both(standing: AccountView, begin_us: int, end_us: int) -> tuple[int, int]:
     """Widen a time to what it is by our clock and by the EMS's, which dates the order log."""
     return begin_us - max(standing.skew_us, 0), end_us + max(-standing.skew_us, 0)
 
 
-def settled_us(situation: Situation, run: Run) -> int:
+def history_ready_us(situation: BackfillView, run: BackfillRun) -> int:
     """Return from when on the order log may be read for a run."""
     ends = [_heard_us(each) for each in situation.accounts if each.account in run.until]
     return max(ends, default=0) + HISTORY_SETTLES_US
@@ -172,7 +176,7 @@ def windows(begin_us: int, end_us: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, end_us)) for start in range(begin_us, end_us, step)]
 
 
-def halves(ask: Ask) -> list[Ask]:
+def halves(ask: RestRequest) -> list[RestRequest]:
     """Cut a window whose answer is too large in two; none where it is as short as can be."""
     begin, end = ask.from_us or 0, ask.until_us or 0
     if end - begin < 2 * MIN_WINDOW_US:
@@ -184,9 +188,9 @@ def halves(ask: Ask) -> list[Ask]:
     ]
 
 
-def witnesses(accounts: Iterable[str]) -> list[Ask]:
+def cross_checks(accounts: Iterable[str]) -> list[RestRequest]:
     """Ask what each account holds, independently of what the WebSocket tells."""
-    asks: list[Ask] = []
+    asks: list[RestRequest] = []
     for account in accounts:
-        asks += [Ask(what="balances", account=account), Ask(what="positions", account=account)]
+        asks += [RestRequest(kind="balances", account=account), RestRequest(kind="positions", account=account)]
     return asks

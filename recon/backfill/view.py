@@ -11,7 +11,7 @@ from recon.ledger.ledger import Book
 from recon.ledger.rules import Recovery
 
 
-class Standing(msgspec.Struct, frozen=True):
+class AccountView(msgspec.Struct, frozen=True):
     """One account: the stretch that is not caught up with, missing orders, and how far the order log was read."""
 
     account: str
@@ -24,29 +24,29 @@ class Standing(msgspec.Struct, frozen=True):
     skew_us: int = 0
 
 
-class Situation(msgspec.Struct, frozen=True):
+class BackfillView(msgspec.Struct, frozen=True):
     """Where the books stand: folded up to `seq`, with so many answers of the latest run of questions."""
 
     seq: int
     run: str | None
     answers: int
     recovery: Recovery
-    accounts: tuple[Standing, ...]
+    accounts: tuple[AccountView, ...]
 
-    def of(self, account: str) -> Standing | None:
+    def of(self, account: str) -> AccountView | None:
         """Return how an account stands, None where it was never heard of."""
         return next((each for each in self.accounts if each.account == account), None)
 
 
-def situation_of(book: Book, seq: int) -> Situation:
+def backfill_view(book: Book, seq: int) -> BackfillView:
     """Take from the books what decides; what is taken does not change with them."""
-    return Situation(
+    return BackfillView(
         seq=seq,
         run=book.clock.run,
         answers=book.clock.answers,
         recovery=book.rules.recovery,
         accounts=tuple(
-            Standing(
+            AccountView(
                 account=name,
                 observed=account.state != "gap",
                 lost=account.lost,

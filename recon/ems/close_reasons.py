@@ -40,7 +40,7 @@ _ADVICE: Final = {
 }
 
 
-class Ended(msgspec.Struct, frozen=True):
+class CloseReason(msgspec.Struct, frozen=True):
     """Why a connection ended, or never became one; `code` is the WebSocket's or the HTTP status."""
 
     reason: str
@@ -48,44 +48,44 @@ class Ended(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-def rejected(status: int) -> Ended:
+def rejected_upgrade(status: int) -> CloseReason:
     """Tell refused credentials from any other refusal of the upgrade, by its HTTP status."""
     if status in {401, 403}:
-        return Ended("unauthorised", status, f"the gateway refused the credentials (HTTP {status}); check auth")
-    return Ended("refused", status, f"the gateway refused the upgrade (HTTP {status})")
+        return CloseReason("unauthorised", status, f"the gateway refused the credentials (HTTP {status}); check auth")
+    return CloseReason("refused", status, f"the gateway refused the upgrade (HTTP {status})")
 
 
-def before_upgrade(fault: trio.BrokenResourceError, *, tls: bool) -> Ended:
+def lost_before_upgrade(fault: trio.BrokenResourceError, *, tls: bool) -> CloseReason:
     """Explain a connection that broke before it was answered.
 
     In TLS 1.3 a server refuses a client's certificate only after the client's handshake is over, and its alert may be
     lost in the reset that follows.
     """
-    ended = explain(fault)
+    ended = close_reason_of(fault)
     if tls and ended.reason != "tls":
         hint = "it ended right after the TLS handshake; the gateway may ask for a client certificate, or another one"
-        return Ended("tls", detail=f"{ended.detail}: {hint}")
+        return CloseReason("tls", detail=f"{ended.detail}: {hint}")
     return ended
 
 
-def explain(error: Exception) -> Ended:
+def close_reason_of(error: Exception) -> CloseReason:
     """Name the kind of a failure below the WebSocket."""
     if isinstance(error, ConfigError):
-        return Ended("tls", detail=str(error))
+        return CloseReason("tls", detail=str(error))
     for cause in (error, error.__cause__, error.__context__):
         if isinstance(cause, socket.gaierror):
-            return Ended("dns", detail=f"the host name cannot be resolved: {words(cause)}")
+            return CloseReason("dns", detail=f"the host name cannot be resolved: {describe(cause)}")
         if isinstance(cause, ssl.SSLError | ssl.CertificateError):
-            return Ended("tls", detail=f"TLS failed: {words(cause)}")
-    return Ended("refused" if isinstance(error, OSError) else "disconnected", detail=words(error))
+            return CloseReason("tls", detail=f"TLS failed: {describe(cause)}")
+    return CloseReason("refused" if isinstance(error, OSError) else "disconnected", detail=describe(error))
 
 
-def words(error: BaseException | None) -> str:
+def describe(error: BaseException | None) -> str:
     """Describe an error in a line: its own words where they are known to hold no secret, else its name."""
     if error is None:
         return "the connection ended without a close"
     if isinstance(error, trio.BrokenResourceError) and error.__cause__ is not None:
-        return words(error.__cause__)
+        return describe(error.__cause__)
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, ssl.SSLError) and error.reason:
@@ -102,12 +102,12 @@ def _reasons(cause: BaseException | None) -> str:
     return f": {', '.join(reasons)}" if reasons else ""
 
 
-def advice_for(ended: Ended, *, managed: bool) -> str:
+def advice_for(reason: CloseReason, *, managed: bool) -> str:
     """Say what to do about a connection that did not come about."""
-    said = ended.detail.lower()
-    if ended.reason == "tls":
+    said = reason.detail.lower()
+    if reason.reason == "tls":
         return next((advice for words, advice in _TLS_ADVICE if words in said), "check TLS and auth.ca_file")
-    if ended.code == 404:
+    if reason.code == 404:
         where = "managed.path" if managed else "the path of the URL"
         return f"there is no WebSocket at this path; check {where}"
-    return _ADVICE.get(ended.reason, "")
+    return _ADVICE.get(reason.reason, "")

@@ -101,7 +101,7 @@ class Credentials:
             raise ConfigError(f"auth method {self.method!r} takes no certificate; remove it or change the method")
         if self.method == "certificate":
             self._check_files()
-        object.__setattr__(self, "_secrets", (*_spellings(self.api_key), *_spellings(self.withheld)))
+        object.__setattr__(self, "_secrets", (*_encodings(self.api_key), *_encodings(self.withheld)))
 
     def __repr__(self) -> str:
         return f"Credentials(method={self.method!r})"
@@ -203,7 +203,7 @@ class Credentials:
                 f"{names} must hold certificates and one private key in PEM form; "
                 f"found {len(certificates)} certificates and {len(keys)} private keys"
             )
-        with _fleeting("\n".join([*keys, *certificates, ""])) as path:
+        with _as_file("\n".join([*keys, *certificates, ""])) as path:
             try:
                 context.load_cert_chain(path, password=_no_password)
             except (OSError, ssl.SSLError) as error:
@@ -211,7 +211,7 @@ class Credentials:
 
 
 @contextlib.contextmanager
-def _fleeting(content: str) -> Iterator[str]:
+def _as_file(content: str) -> Iterator[str]:
     """Give a text a path, which is all that `ssl` reads from, without a private key on a disk where that can be."""
     with contextlib.ExitStack() as stack:
         try:
@@ -243,7 +243,7 @@ def _why(error: OSError) -> str:
     return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or type(error).__name__
 
 
-def _spellings(secret: str | None) -> tuple[bytes, ...]:
+def _encodings(secret: str | None) -> tuple[bytes, ...]:
     """Return a secret as it can occur in a payload: as it is, in a URL, and inside a JSON string."""
     if secret is None:
         return ()

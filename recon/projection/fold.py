@@ -16,7 +16,7 @@ import msgspec
 from recon.ems.protocol import rest_requests
 from recon.ems.protocol.decode import decode
 from recon.ems.protocol.messages import Balances, Decoded, Message, OrderReports, Positions, Reject, ServerInfo, Symbols
-from recon.ems.protocol.rest_requests import Answered
+from recon.ems.protocol.rest_requests import DecodedResponse
 from recon.exact import exact
 from recon.ledger import external_facts
 from recon.ledger import rules as rules_
@@ -53,7 +53,7 @@ class Read(msgspec.Struct, frozen=True, gc=False):
 
     event: Event
     decoded: Decoded | None
-    answered: Answered | None = None
+    answered: DecodedResponse | None = None
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -74,12 +74,12 @@ def read(event: Event) -> Read:
     return Read(event, decode(event.payload))
 
 
-def _answered(event: Event) -> Answered | None:
+def _answered(event: Event) -> DecodedResponse | None:
     if event.kind != events.REST_ANSWER or not event.readable:
         return None
     try:
         with exact():
-            return rest_requests.read(event.payload)
+            return rest_requests.decode_response(event.payload)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
 

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import trio
 
-from recon.backfill.agent import Questions, Recovery, RecoveryStatus
-from recon.backfill.view import Situation
+from recon.backfill.agent import BackfillAgent, BackfillStatus, RequestSender
+from recon.backfill.view import BackfillView
 from recon.ems.protocol.session import Heartbeats, Record
-from recon.ems.rest.client import open_rest, rest_base
+from recon.ems.rest.client import open_rest_client, rest_url_of
 from recon.ems.websocket.consumer import Endpoint, GatewayStatus, consume
 from recon.ledger.rule_changes import loosens
 from recon.log.buffer import Buffer
@@ -55,9 +55,9 @@ class GatewayPart:
     rest_url: str | None
     cross_check: timedelta
     _recorder: Recorder | None = field(default=None, init=False)
-    _recovery: Recovery | None = field(default=None, init=False)
+    _recovery: BackfillAgent | None = field(default=None, init=False)
     _has_recorded: bool = field(default=False, init=False)
-    _situation: Situation | None = field(default=None, init=False)
+    _situation: BackfillView | None = field(default=None, init=False)
     _url: str | None = field(default=None, init=False)
 
     @property
@@ -99,7 +99,7 @@ class GatewayPart:
             )
 
         await recorder.stand_by()
-        recovery = Recovery(
+        recovery = BackfillAgent(
             self.endpoint.name,
             connect=self._ask_where,
             record=buffer.put,
@@ -111,7 +111,7 @@ class GatewayPart:
         )
         self._recorder, self._recovery, self._has_recorded = recorder, recovery, True
         if self._situation is not None:
-            recovery.see(self._situation)
+            recovery.update(self._situation)
         self.on_recording()
         try:
             async with trio.open_nursery() as nursery:
@@ -137,18 +137,18 @@ class GatewayPart:
         with trio.CancelScope(shield=True):
             await recorder.run()
 
-    def see(self, situation: Situation) -> None:
+    def see(self, situation: BackfillView) -> None:
         """Take note of where the books stand: what a gap hid is asked for as they say."""
         self._situation = situation
         if self._recovery is not None:
-            self._recovery.see(situation)
+            self._recovery.update(situation)
 
-    async def _ask_where(self) -> AbstractAsyncContextManager[Questions] | None:
+    async def _ask_where(self) -> AbstractAsyncContextManager[RequestSender] | None:
         """Return where questions are asked now: at the site that the session is with."""
         if self._url is None:
             return None
-        base = self.rest_url or rest_base(self._url)
-        return open_rest(base, (await self.endpoint.reach()).credentials)
+        base = self.rest_url or rest_url_of(self._url)
+        return open_rest_client(base, (await self.endpoint.reach()).credentials)
 
     def refresh(self) -> None:
         """Bring the recorder's figures on the board up to date."""
@@ -168,7 +168,7 @@ class GatewayPart:
             waiting_events=status.waiting_events,
         )
 
-    def _tell_recovery(self, status: RecoveryStatus) -> None:
+    def _tell_recovery(self, status: BackfillStatus) -> None:
         self.board.tell(self.endpoint.name, RECOVERY, status.state, status.detail)
 
     def _tell_consumer(self, status: GatewayStatus) -> None:

@@ -21,7 +21,7 @@ from recon.alerts import outbox
 from recon.alerts.channels.webhook import WebhookSender, WebhookTarget, open_client, targets
 from recon.alerts.dispatcher import Dispatcher
 from recon.alerts.policy import alerts_of
-from recon.backfill.view import situation_of
+from recon.backfill.view import backfill_view
 from recon.config import Gateway, Settings, rules_document
 from recon.db.blocking import Database, ThreadedDatabase
 from recon.db.embedded.server import EmbeddedPostgres
@@ -29,7 +29,7 @@ from recon.db.engine import POOL_CONNECTIONS, create_engine
 from recon.db.resolve import DatabaseHandle
 from recon.db.wakeup import listen
 from recon.ems.websocket.consumer import CLOSE_TIMEOUT, Endpoint
-from recon.ems.websocket.failback import LOOK_SECONDS
+from recon.ems.websocket.failback import LISTING_CHECK_SECONDS
 from recon.log.offload import Offload, Threaded
 from recon.projection.projector import Projector, ProjectorStatus
 from recon.projection.step import OnTransitions
@@ -71,7 +71,7 @@ def rules_payload(settings: Settings, gateway: str) -> bytes:
 def endpoint_of(settings: Settings, name: str, gateway: Gateway) -> Endpoint:
     """Return a gateway of the settings as the consumer reaches it. Errors: ConfigError."""
     sites = sites_of(name, gateway, utc_now)
-    look = LOOK_SECONDS if gateway.managed is None else gateway.managed.refresh.total_seconds()
+    look = LISTING_CHECK_SECONDS if gateway.managed is None else gateway.managed.refresh.total_seconds()
     return Endpoint(
         name=name,
         urls=tuple(gateway.urls),
@@ -79,7 +79,7 @@ def endpoint_of(settings: Settings, name: str, gateway: Gateway) -> Endpoint:
         sites=sites,
         max_message_bytes=settings.limits.max_message_bytes,
         close_timeout=min(CLOSE_TIMEOUT, CLOSE_SHARE * settings.service.shutdown_seconds),
-        look_seconds=min(LOOK_SECONDS, look),
+        listing_check_seconds=min(LISTING_CHECK_SECONDS, look),
     )
 
 
@@ -122,7 +122,7 @@ class _Following:
             name,
             now=now,
             on_transitions=on_transitions,
-            on_step=lambda done: self.gateway.see(situation_of(done.working.book, done.seq)),
+            on_step=lambda done: self.gateway.see(backfill_view(done.working.book, done.seq)),
             on_status=self._tell_projector,
             is_first=lambda: self.gateway.recording,
         )

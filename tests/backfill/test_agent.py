@@ -13,8 +13,8 @@ import trio
 from trio.testing import MockClock
 
 from recon.backfill import agent, plan
-from recon.backfill.agent import Questions, Recovery, RecoveryStatus
-from recon.ems.protocol.rest_requests import Answer, Ask, answer_of
+from recon.backfill.agent import BackfillAgent, BackfillStatus, RequestSender
+from recon.ems.protocol.rest_requests import RestRequest, RestResponse, build_response
 from recon.errors import Overrun
 from recon.ledger.gaps import PATIENCE_US
 from recon.ledger.rules import Recovery as RecoveryRules
@@ -28,11 +28,11 @@ ACCOUNT = "BINANCE"
 OPEN = Life("a", [("1", "100")])
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
-Answering = Callable[[Ask], Awaitable[Answer]]
+Answering = Callable[[RestRequest], Awaitable[RestResponse]]
 
 
-def answered(ask: Ask, body: object, *, status: int | None = 200, problem: str | None = None) -> Answer:
-    return answer_of(ask, run="?", attempts=1, status=status, problem=problem, content=_encode(body))
+def answered(ask: RestRequest, body: object, *, status: int | None = 200, problem: str | None = None) -> RestResponse:
+    return build_response(ask, run="?", attempts=1, status=status, problem=problem, content=_encode(body))
 
 
 class Stage:
@@ -40,13 +40,13 @@ class Stage:
 
     def __init__(self, *, cross_check: timedelta = timedelta(0)) -> None:
         self.log = MemoryLog("prod-eu", START)
-        self.asked: list[tuple[float, Ask]] = []
-        self.statuses: list[RecoveryStatus] = []
+        self.asked: list[tuple[float, RestRequest]] = []
+        self.statuses: list[BackfillStatus] = []
         self.answer: Answering = self.honestly
         self.reachable = True
         self.full = False
         names = iter(range(1, 1_000))
-        self.agent = Recovery(
+        self.agent = BackfillAgent(
             "prod-eu",
             connect=self._connect,
             record=self._record,
@@ -56,7 +56,7 @@ class Stage:
             cross_check=cross_check,
             status=self.statuses.append,
         )
-        self.log.tell = self.agent.see
+        self.log.tell = self.agent.update
         rules = Rules(recovery=RecoveryRules(enabled=True, history=True))
         self._say(events.RULES, msgspec.json.encode(rules))
 
@@ -65,21 +65,21 @@ class Stage:
             raise Overrun("the buffer is full")
         self.log.append(event)
 
-    async def _connect(self) -> AbstractAsyncContextManager[Questions] | None:
+    async def _connect(self) -> AbstractAsyncContextManager[RequestSender] | None:
         return self._questions() if self.reachable else None
 
     @asynccontextmanager
-    async def _questions(self) -> AsyncIterator[Questions]:
+    async def _questions(self) -> AsyncIterator[RequestSender]:
         yield self
 
-    async def ask(self, ask: Ask, *, run: str) -> Answer:
+    async def send(self, ask: RestRequest, *, run: str) -> RestResponse:
         self.asked.append((trio.current_time(), ask))
         answer = await self.answer(ask)
         return msgspec.structs.replace(answer, run=run)
 
-    async def honestly(self, ask: Ask) -> Answer:
+    async def honestly(self, ask: RestRequest) -> RestResponse:
         """The order was filled meanwhile; nothing else happened."""
-        match ask.what:
+        match ask.kind:
             case "status":
                 return answered(ask, OPEN.report(1))
             case "balances":
@@ -126,7 +126,7 @@ class Stage:
         return bool(sessions) and sessions[-1] == events.SESSION_OPENED
 
     def kinds(self) -> list[str]:
-        return [ask.what for _, ask in self.asked]
+        return [ask.kind for _, ask in self.asked]
 
     def of_kind(self, kind: str) -> list[Event]:
         return [event for event in self.log.events if event.kind == kind]
@@ -137,7 +137,7 @@ class Stage:
         return account.state, account.reason
 
 
-async def hangs(_: Ask) -> Answer:
+async def hangs(_: RestRequest) -> RestResponse:
     """Nothing ever comes."""
     await trio.sleep_forever()
     raise AssertionError
@@ -169,7 +169,7 @@ async def test_after_a_gap_it_asks_in_turn_and_the_account_is_whole(stage: Stage
     heard = trio.current_time()
     await stage.wait(20)
     assert stage.kinds() == ["orders", "status", "history", "balances", "positions"]
-    asked_history = next(at for at, ask in stage.asked if ask.what == "history")
+    asked_history = next(at for at, ask in stage.asked if ask.kind == "history")
     assert asked_history - heard >= plan.HISTORY_SETTLES_US / 1_000_000
     assert stage.state == ("covered", None)
     order = stage.log.book.orders[ACCOUNT, "c:a"]
@@ -200,8 +200,8 @@ async def test_the_order_log_is_read_once_more_and_then_no_more(stage: Stage) ->
 
 @on_stage
 async def test_what_a_credential_is_in_is_redacted(stage: Stage) -> None:
-    async def with_key(ask: Ask) -> Answer:
-        if ask.what == "history":
+    async def with_key(ask: RestRequest) -> RestResponse:
+        if ask.kind == "history":
             return answered(ask, [{"apikey": "secret-key", "exchangeId": ACCOUNT, "clientOrderId": "z"}])
         return await stage.honestly(ask)
 
@@ -213,8 +213,8 @@ async def test_what_a_credential_is_in_is_redacted(stage: Stage) -> None:
 
 @on_stage
 async def test_rule_2__a_window_whose_answer_is_too_large_is_halved(stage: Stage) -> None:
-    async def too_large(ask: Ask) -> Answer:
-        if ask.what == "history" and (ask.until_us or 0) - (ask.from_us or 0) > 40_000_000:
+    async def too_large(ask: RestRequest) -> RestResponse:
+        if ask.kind == "history" and (ask.until_us or 0) - (ask.from_us or 0) > 40_000_000:
             return answered(ask, None, problem="larger than 16777216 bytes")
         return await stage.honestly(ask)
 
@@ -227,7 +227,7 @@ async def test_rule_2__a_window_whose_answer_is_too_large_is_halved(stage: Stage
 
 @on_stage
 async def test_rule_3__a_run_without_answers_is_given_up_and_made_again_ever_more_seldom(stage: Stage) -> None:
-    async def nobody(ask: Ask) -> Answer:
+    async def nobody(ask: RestRequest) -> RestResponse:
         await trio.sleep(2)
         return answered(ask, None, status=None, problem="timeout")
 
@@ -282,7 +282,7 @@ async def test_a_cross_check_asks_all_three_and_no_more(stage: Stage) -> None:
     stage.hear("s1", [], [balance_row("BTC", "11"), balance_row("USDT", "900")])
     await stage.wait(250)
     assert stage.kinds() == ["orders", "balances", "positions"] * 2
-    assert [round(at / 60) for at, ask in stage.asked if ask.what == "orders"] == [2, 4]
+    assert [round(at / 60) for at, ask in stage.asked if ask.kind == "orders"] == [2, 4]
     assert stage.state == ("covered", None)
 
 

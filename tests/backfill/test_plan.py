@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.backfill import plan
-from recon.backfill.plan import Retry, Run
-from recon.backfill.view import Situation, Standing
-from recon.ems.protocol.rest_requests import Ask
+from recon.backfill.plan import BackfillRun, RetryState
+from recon.backfill.view import AccountView, BackfillView
+from recon.ems.protocol.rest_requests import RestRequest
 from recon.ledger.backfills import CatchUp, Missing
 from recon.ledger.gaps import MARGIN_US
 from recon.ledger.rules import Recovery
@@ -41,18 +41,18 @@ def standing(
     missing: dict[str, Missing] | None = None,
     observed: bool = True,
     look_again_us: int | None = None,
-) -> Standing:
-    return Standing(name, observed, of, missing or {}, NOW - 120 * SECOND, look_again_us)
+) -> AccountView:
+    return AccountView(name, observed, of, missing or {}, NOW - 120 * SECOND, look_again_us)
 
 
-def situation(*accounts: Standing, recovery: Recovery | None = None) -> Situation:
-    return Situation(10, None, 0, recovery or Recovery(enabled=True, history=True), accounts)
+def situation(*accounts: AccountView, recovery: Recovery | None = None) -> BackfillView:
+    return BackfillView(10, None, 0, recovery or Recovery(enabled=True, history=True), accounts)
 
 
 def test_rule_1__accounts_that_come_back_together_are_asked_about_together() -> None:
     back = situation(standing("A", of=lost()), standing("B", of=lost(heard_us=NOW + SECOND)))
     assert plan.next_run(back, NOW, {}, None) is None, "the others are waited for"
-    assert plan.next_run(back, NOW + SECOND, {}, None) == Run("gap", ("A", "B"), {"A": 9, "B": 9})
+    assert plan.next_run(back, NOW + SECOND, {}, None) == BackfillRun("gap", ("A", "B"), {"A": 9, "B": 9})
 
 
 def test_rule_4__who_is_not_observed_is_not_asked_about() -> None:
@@ -66,27 +66,29 @@ def test_nobody_is_asked_where_the_rules_say_so() -> None:
 
 
 def test_rule_2__open_questions_are_asked_again_ever_more_seldom() -> None:
-    known: Retry | None = None
+    known: RetryState | None = None
     pauses = []
     for _ in range(9):
         known = plan.retry_after(known, NOW)
         pauses.append(known.pause_us // SECOND)
     assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
     here = situation(standing(of=lost("open", history="failed")))
-    assert plan.next_run(here, NOW, {"A": Retry(NOW + 1, 1, 9)}, None) is None
-    assert plan.next_run(here, NOW, {"A": Retry(NOW, 1, 9)}, None) == Run("open questions", ("A",), {"A": 9})
+    assert plan.next_run(here, NOW, {"A": RetryState(NOW + 1, 1, 9)}, None) is None
+    assert plan.next_run(here, NOW, {"A": RetryState(NOW, 1, 9)}, None) == BackfillRun(
+        "open questions", ("A",), {"A": 9}
+    )
 
 
 def test_rule_2__another_stretch_is_asked_about_at_once() -> None:
     back = situation(standing(of=lost(heard_us=NOW - 9 * SECOND)))
-    assert plan.next_run(back, NOW, {"A": Retry(NOW + 1, 1, 9)}, None) is None
-    assert plan.next_run(back, NOW, {"A": Retry(NOW + 1, 1, 7)}, None) is not None
+    assert plan.next_run(back, NOW, {"A": RetryState(NOW + 1, 1, 9)}, None) is None
+    assert plan.next_run(back, NOW, {"A": RetryState(NOW + 1, 1, 7)}, None) is not None
 
 
 def test_an_order_that_vanished_without_a_gap_is_asked_about() -> None:
     here = situation(standing(missing={"c:a": Missing("a", 3)}))
-    assert plan.next_run(here, NOW, {}, None) == Run("open questions", ("A",))
-    assert plan.statuses(here, ("A",)) == [Ask(what="status", account="A", order="c:a", client_order_id="a")]
+    assert plan.next_run(here, NOW, {}, None) == BackfillRun("open questions", ("A",))
+    assert plan.statuses(here, ("A",)) == [RestRequest(kind="status", account="A", order="c:a", client_order_id="a")]
 
 
 def test_a_run_that_was_broken_off_is_taken_up_again() -> None:
@@ -100,7 +102,7 @@ def test_the_order_log_is_read_once_more_later() -> None:
     here = situation(standing(look_again_us=NOW))
     assert plan.next_run(here, NOW + MARGIN_US - 1, {}, None) is None
     run = plan.next_run(here, NOW + MARGIN_US, {}, None)
-    assert run == Run("second look", ("A",))
+    assert run == BackfillRun("second look", ("A",))
     assert plan.history_span(here, run, NOW + MARGIN_US) == (NOW - MARGIN_US, NOW + MARGIN_US)
 
 
@@ -110,15 +112,15 @@ def test_a_second_look_never_ends_a_stretch_that_is_being_caught_up_with() -> No
     run = plan.next_run(situation(both), NOW + SECOND, {}, NOW)
     assert run is not None
     assert run.why == "gap"
-    asked = {"A": Retry(NOW + 99 * SECOND, 1, 9)}
+    asked = {"A": RetryState(NOW + 99 * SECOND, 1, 9)}
     other = standing("B", look_again_us=NOW - MARGIN_US)
-    assert plan.next_run(situation(both, other), NOW + SECOND, asked, None) == Run("second look", ("B",))
+    assert plan.next_run(situation(both, other), NOW + SECOND, asked, None) == BackfillRun("second look", ("B",))
 
 
 def test_a_cross_check_comes_when_it_is_due_and_nothing_else_is() -> None:
     here = situation(standing("A"), standing("B", observed=False))
     assert plan.next_run(here, NOW, {}, NOW + 1) is None
-    assert plan.next_run(here, NOW, {}, NOW) == Run("cross-check", ("A",))
+    assert plan.next_run(here, NOW, {}, NOW) == BackfillRun("cross-check", ("A",))
 
 
 def test_rule_3__a_run_asks_a_bounded_number_of_orders_those_never_asked_for_first() -> None:
@@ -139,12 +141,12 @@ def test_rule_3__windows_cover_a_time_without_holes_and_are_bounded_in_number(be
 
 
 def test_a_window_is_halved_down_to_a_bound() -> None:
-    ask = Ask(what="history", from_us=0, until_us=4 * SECOND)
+    ask = RestRequest(kind="history", from_us=0, until_us=4 * SECOND)
     assert [(each.from_us, each.until_us) for each in plan.halves(ask)] == [(0, 2 * SECOND), (2 * SECOND, 4 * SECOND)]
-    assert plan.halves(Ask(what="history", from_us=0, until_us=SECOND)) == []
+    assert plan.halves(RestRequest(kind="history", from_us=0, until_us=SECOND)) == []
 
 
 @pytest.mark.parametrize("history", ["off", "read", "not configured"])
 def test_the_order_log_is_not_read_where_it_need_not_be(history: str) -> None:
     here = situation(standing(of=lost(history=history)))
-    assert plan.history_span(here, Run("gap", ("A",), {"A": 9}), NOW) is None
+    assert plan.history_span(here, BackfillRun("gap", ("A",), {"A": 9}), NOW) is None

@@ -12,10 +12,10 @@ import trustme
 from recon.ems.cloud.certificates import (
     ClientCertificate,
     certificate_path,
-    keep,
-    load_kept,
+    load_certificate,
     pem_blocks,
     read_certificate,
+    save_certificate,
 )
 from recon.ems.credentials import Credentials
 from recon.errors import ConfigError, GatewayError
@@ -36,13 +36,13 @@ def pem(authority: trustme.CA) -> str:
 
 
 def of(begins: datetime, ends: datetime) -> ClientCertificate:
-    return ClientCertificate(pem="secret", subject="CN=x", issuer="CN=y", serial=1, begins=begins, ends=ends)
+    return ClientCertificate(pem="secret", subject="CN=x", issuer="CN=y", serial=1, valid_from=begins, valid_until=ends)
 
 
 def test_three_blocks_in_the_documented_order(pem: str) -> None:
     assert [label for label, _ in pem_blocks(pem)] == ["PUBLIC KEY", "PRIVATE KEY", "CERTIFICATE"]
     found = read_certificate(pem, "there")
-    assert (found.begins, found.ends) == (NOW - 10 * DAY, NOW + 80 * DAY)
+    assert (found.valid_from, found.valid_until) == (NOW - 10 * DAY, NOW + 80 * DAY)
     assert "Testing cert" in found.subject
     assert "Testing CA" in found.issuer
     assert "PRIVATE" not in repr(found)
@@ -53,7 +53,7 @@ def test_any_order_words_between_and_a_chain(pem: str, authority: trustme.CA) ->
     public, private, certificate = (block for _, block in pem_blocks(pem))
     chain = authority.cert_pem.bytes().decode()
     found = read_certificate(f"# {chain} words {certificate}\r\n{private}{public}", "there")
-    assert found.ends == NOW + 80 * DAY
+    assert found.valid_until == NOW + 80 * DAY
     assert [label for label, _ in pem_blocks(found.pem)] == ["PRIVATE KEY", "CERTIFICATE", "CERTIFICATE"]
     assert pem_blocks(found.pem)[1][1] == certificate, "the own certificate comes before its chain"
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_used_is_refused_without_repeating_it(pem: str, authority
 def test_renewal_is_due_before_the_end_but_not_early_in_a_short_life(
     life: timedelta, before: timedelta, due: timedelta
 ) -> None:
-    assert of(NOW, NOW + life).due(before) == NOW + due
+    assert of(NOW, NOW + life).renew_at(before) == NOW + due
 
 
 def test_validity() -> None:
@@ -101,15 +101,15 @@ def test_validity() -> None:
 def test_a_file_of_its_own_that_nobody_else_reads(pem: str, tmp_path: Path) -> None:
     path = certificate_path(tmp_path / "deep" / "certs", "prod/eu..")
     assert path.name == "prod%2Feu%2E%2E.pem"
-    assert load_kept(path) is None
+    assert load_certificate(path) is None
     certificate = read_certificate(pem, "there")
     before = os.umask(0)
     try:
-        keep(path, certificate)
-        keep(path, certificate)
+        save_certificate(path, certificate)
+        save_certificate(path, certificate)
     finally:
         os.umask(before)
-    assert load_kept(path) == certificate
+    assert load_certificate(path) == certificate
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert list(path.parent.iterdir()) == [path]
@@ -117,13 +117,13 @@ def test_a_file_of_its_own_that_nobody_else_reads(pem: str, tmp_path: Path) -> N
 
 def test_what_others_can_read_is_refused(pem: str, tmp_path: Path) -> None:
     path = tmp_path / "certs" / "g.pem"
-    keep(path, read_certificate(pem, "there"))
+    save_certificate(path, read_certificate(pem, "there"))
     path.chmod(0o640)
     with pytest.raises(ConfigError, match="can be read by others"):
-        load_kept(path)
+        load_certificate(path)
     path.parent.chmod(0o750)
     with pytest.raises(ConfigError, match="chmod 700"):
-        keep(path, read_certificate(pem, "there"))
+        save_certificate(path, read_certificate(pem, "there"))
 
 
 def test_files_that_hold_no_certificate(tmp_path: Path) -> None:
@@ -131,11 +131,11 @@ def test_files_that_hold_no_certificate(tmp_path: Path) -> None:
     path.write_bytes(b"\xff nothing")
     path.chmod(0o600)
     with pytest.raises(GatewayError, match=r"g\.pem must give one private key"):
-        load_kept(path)
+        load_certificate(path)
     path.write_bytes(b"x" * (1 << 21))
     with pytest.raises(ConfigError, match="is larger than"):
-        load_kept(path)
+        load_certificate(path)
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_kept(tmp_path)
+        load_certificate(tmp_path)
     with pytest.raises(ConfigError, match="cannot be written"):
-        keep(path / "below" / "g.pem", of(NOW, NOW))
+        save_certificate(path / "below" / "g.pem", of(NOW, NOW))

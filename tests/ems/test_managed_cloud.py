@@ -44,8 +44,8 @@ def endpoint(given: dict[str, object], **bounds: float) -> Endpoint:
         "connect_timeout": 5.0,
         "close_timeout": 0.5,
         "settled_after": 0.0,
-        "return_seconds": 300.0,
-        "look_seconds": 0.05,
+        "failback_seconds": 300.0,
+        "listing_check_seconds": 0.05,
         **bounds,
     }
     return Endpoint(name=made.name, urls=made.urls, credentials=made.credentials, sites=made.sites, **quick)  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ async def test_the_preference_of_locations_and_the_filter_of_accounts(cloud: Clo
 
 async def test_failover_to_the_second_site_and_back_to_the_first(cloud: Cloud) -> None:
     first, second = cloud.sites
-    async with listening(endpoint(cloud.settings(), return_seconds=0.2)) as ears:
+    async with listening(endpoint(cloud.settings(), failback_seconds=0.2)) as ears:
         await ears.until(lambda: ears.of("BALANCE_SNAPSHOT"))
         first.stop()
         await ears.until(lambda: second.url in [told_["url"] for told_ in told(ears, "session.opened")])
@@ -113,7 +113,7 @@ async def test_failover_to_the_second_site_and_back_to_the_first(cloud: Cloud) -
 async def test_a_site_that_takes_the_upgrade_but_says_nothing_is_not_returned_to(cloud: Cloud) -> None:
     first, second = cloud.sites
     first.stop()
-    async with listening(endpoint(cloud.settings(), return_seconds=0.1, heartbeat_bound=0.5)) as ears:
+    async with listening(endpoint(cloud.settings(), failback_seconds=0.1, heartbeat_bound=0.5)) as ears:
         await ears.until(lambda: ears.of("BALANCE_SNAPSHOT"))
         first.silent = True
         first.start()
@@ -209,10 +209,10 @@ async def test_a_certificate_that_the_site_refuses_is_replaced_before_its_end(cl
     await sites.current()
     first = sites.certificate
     cloud.renew()
-    sites.doubt(refused=False)
+    sites.report_failure(refused=False)
     await sites.current()
     assert sites.certificate is first
-    sites.doubt(refused=True)
+    sites.report_failure(refused=True)
     sites._renew_next = 0.0
     await sites.current()
     assert sites.certificate is not None
@@ -265,11 +265,11 @@ async def test_known_sites_are_not_held_up_by_a_slow_management_api(
 async def test_doubt_reads_the_endpoints_again_but_not_over_and_over(cloud: Cloud) -> None:
     sites = managed(cloud, [datetime.now(UTC)], refresh="1d")
     await sites.current()
-    sites.doubt(refused=False)
+    sites.report_failure(refused=False)
     await sites.current()
     assert cloud.paths().count("/v1/endpoints") == 1
     sites._read_at_last -= sites_module.RETRY_SECONDS
-    sites.doubt(refused=False)
+    sites.report_failure(refused=False)
     await sites.current()
     assert cloud.paths().count("/v1/endpoints") == 2
 

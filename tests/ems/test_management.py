@@ -14,7 +14,7 @@ import trio
 import trio.testing
 import trustme
 
-from recon.ems.cloud.management import ListedEndpoint, Location, ManagementAccess, Pace, open_management
+from recon.ems.cloud.management import ListedEndpoint, Location, ManagementAccess, ManagementBounds, open_management
 from recon.errors import ConfigError, GatewayError, Unauthorised
 from tests.support.managed_cloud import KEY, pem_of
 from tests.support.wire_messages import EXAMPLES, needs_examples
@@ -22,7 +22,7 @@ from tests.support.wire_messages import EXAMPLES, needs_examples
 pytestmark = pytest.mark.trio
 
 Answer = Callable[[httpx.Request], httpx.Response]
-PACE = Pace(jitter=0.0)
+PACE = ManagementBounds(jitter=0.0)
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -48,7 +48,7 @@ class Transport(httpx.AsyncBaseTransport):
         return [round(later - earlier, 3) for earlier, later in zip(self.times, self.times[1:], strict=False)]
 
 
-def opened(transport: Transport, *, by_query: bool = False, pace: Pace = PACE):  # type: ignore[no-untyped-def]
+def opened(transport: Transport, *, by_query: bool = False, pace: ManagementBounds = PACE):  # type: ignore[no-untyped-def]
     access = ManagementAccess("https://mgmt.example.com/", KEY, by_query)
     return open_management(access, transport=transport, pace=pace)
 
@@ -187,7 +187,7 @@ async def test_an_answer_that_never_ends_ends(autojump_clock: trio.testing.MockC
                 yield b" "
 
     transport = Transport(lambda _request: httpx.Response(200, stream=Slow()))
-    error = await refused(transport, pace=Pace(attempt=10.0, whole=25.0, jitter=0.0))
+    error = await refused(transport, pace=ManagementBounds(attempt=10.0, whole=25.0, jitter=0.0))
     assert "gave no answer within" in str(error)
     assert trio.current_time() - transport.times[0] <= 25.0
 

@@ -22,19 +22,19 @@ from stamina.instrumentation import RetryDetails
 
 from recon.ems.credentials import Credentials
 from recon.ems.protocol import rest_requests
-from recon.ems.protocol.rest_requests import Answer, Ask
-from recon.ems.rest.client import ATTEMPTS, Bounds, open_rest, rest_base, target_of
+from recon.ems.protocol.rest_requests import RestRequest, RestResponse
+from recon.ems.rest.client import ATTEMPTS, RestBounds, open_rest_client, request_path, rest_url_of
 from recon.errors import ConfigError
 from tests.support.rest_servers import Body, Scripted, answer, broken, hang, sends, serving
 from tests.support.wire_messages import encoded, report
 
 KEY = "9a55567a-b5ff-4b78-b6aa-0d5f7f2b9b11"
 BASE = "https://gateway.test/"
-ORDERS = Ask("orders", "KRAKEN/JOHN")
-STATUS = Ask("status", "KRAKEN/JOHN", order="c:mm-17", client_order_id="mm-17")
-HISTORY = Ask("history", from_us=1_653_634_800_000_001, until_us=1_653_634_801_000_001)
+ORDERS = RestRequest("orders", "KRAKEN/JOHN")
+STATUS = RestRequest("status", "KRAKEN/JOHN", order="c:mm-17", client_order_id="mm-17")
+HISTORY = RestRequest("history", from_us=1_653_634_800_000_001, until_us=1_653_634_801_000_001)
 REJECT = encoded({"type": "MESSAGE_REJECT", "reject_reason": "EXCHANGE_UNREACHABLE", "message": "KRAKEN is away"})
-NO_JITTER = Bounds(jitter=0.0)
+NO_JITTER = RestBounds(jitter=0.0)
 
 pytestmark = pytest.mark.trio
 
@@ -54,15 +54,15 @@ def retried() -> Iterator[list[RetryDetails]]:
 
 async def ask(
     transport: httpx.AsyncBaseTransport,
-    question: Ask = ORDERS,
+    question: RestRequest = ORDERS,
     *,
     credentials: Credentials | None = None,
-    bounds: Bounds = NO_JITTER,
+    bounds: RestBounds = NO_JITTER,
     now: Callable[[], datetime] = lambda: datetime(2024, 2, 23, tzinfo=UTC),
-) -> Answer:
+) -> RestResponse:
     credentials = credentials or Credentials()
-    async with open_rest(BASE, credentials, transport=transport, bounds=bounds, now=now) as rest:
-        return await rest.ask(question, run="r-1")
+    async with open_rest_client(BASE, credentials, transport=transport, bounds=bounds, now=now) as rest:
+        return await rest.send(question, run="r-1")
 
 
 @pytest.mark.parametrize(
@@ -76,33 +76,33 @@ async def ask(
     ],
 )
 async def test_the_base_follows_from_the_websocket_url(url: str, base: str) -> None:
-    assert rest_base(url) == base
+    assert rest_url_of(url) == base
 
 
 @pytest.mark.parametrize("url", ["", "gw.example", "ftp://gw.example/", "wss://gw.example:port/", "wss:///x"])
 async def test_no_base_follows_from_what_is_no_websocket_url(url: str) -> None:
     with pytest.raises(ConfigError, match="rest_url"):
-        rest_base(url)
+        rest_url_of(url)
 
 
 @pytest.mark.parametrize(
     ("question", "target"),
     [
         (ORDERS, "/v1/orders?exchange_id=KRAKEN%2FJOHN"),
-        (Ask("orders"), "/v1/orders"),
-        (Ask("balances", "A&B=C#D%20"), "/v1/balances?exchange_id=A%26B%3DC%23D%2520"),
-        (Ask("positions", "KRAKEN"), "/v1/positions?exchange_id=KRAKEN"),
+        (RestRequest("orders"), "/v1/orders"),
+        (RestRequest("balances", "A&B=C#D%20"), "/v1/balances?exchange_id=A%26B%3DC%23D%2520"),
+        (RestRequest("positions", "KRAKEN"), "/v1/positions?exchange_id=KRAKEN"),
         (STATUS, "/v1/orders/status/mm-17"),
-        (Ask("status", client_order_id="a/b?c#d %é"), "/v1/orders/status/a%2Fb%3Fc%23d%20%25%C3%A9"),
-        (Ask("status", client_order_id=".."), "/v1/orders/status/%2E%2E"),
+        (RestRequest("status", client_order_id="a/b?c#d %é"), "/v1/orders/status/a%2Fb%3Fc%23d%20%25%C3%A9"),
+        (RestRequest("status", client_order_id=".."), "/v1/orders/status/%2E%2E"),
         (HISTORY, "/v1/orders/history?time_start=2022-05-27T07:00:00&time_end=2022-05-27T07:00:02"),
     ],
 )
-async def test_what_is_sent(question: Ask, target: str) -> None:
+async def test_what_is_sent(question: RestRequest, target: str) -> None:
     transport = Scripted(answer(200, b"[]"))
     await ask(transport, question)
     assert transport.targets == [target]
-    assert target_of(question) == target
+    assert request_path(question) == target
     assert transport.requests[0].method == "GET"
     assert transport.requests[0].headers["accept-encoding"] == "identity"
 
@@ -110,13 +110,15 @@ async def test_what_is_sent(question: Ask, target: str) -> None:
 async def test_a_base_with_a_path_and_a_query_keeps_both() -> None:
     transport = Scripted(answer(200, b"[]"))
     credentials = Credentials(method="query", api_key=KEY)
-    async with open_rest("https://gw.test/ems/?tenant=7", credentials, transport=transport) as rest:
-        await rest.ask(ORDERS, run="r-1")
+    async with open_rest_client("https://gw.test/ems/?tenant=7", credentials, transport=transport) as rest:
+        await rest.send(ORDERS, run="r-1")
     assert transport.targets == [f"/ems/v1/orders?exchange_id=KRAKEN%2FJOHN&tenant=7&apikey={KEY}"]
 
 
-@pytest.mark.parametrize("question", [Ask("status", "KRAKEN"), Ask("history", from_us=1), Ask("history", until_us=1)])
-async def test_what_lacks_its_subject_is_not_asked(question: Ask) -> None:
+@pytest.mark.parametrize(
+    "question", [RestRequest("status", "KRAKEN"), RestRequest("history", from_us=1), RestRequest("history", until_us=1)]
+)
+async def test_what_lacks_its_subject_is_not_asked(question: RestRequest) -> None:
     transport = Scripted(answer(200, b"[]"))
     got = await ask(transport, question)
     assert transport.requests == []
@@ -129,7 +131,7 @@ async def test_an_answer_is_kept_as_it_came() -> None:
     got = await ask(Scripted(answer(200, body, content_type="appliction/json")))
     assert (got.attempts, got.status, got.problem, got.text, got.redacted) == (1, 200, None, None, False)
     assert bytes(got.body or b"") == body.removeprefix(b"\xef\xbb\xbf")
-    assert rest_requests.read(rest_requests.payload(got)).ask == ORDERS
+    assert rest_requests.decode_response(rest_requests.encode_response(got)).request == ORDERS
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 302, 405, 410, 204])
@@ -141,16 +143,16 @@ async def test_an_answer_that_will_not_pass_is_not_asked_for_again(status: int) 
     assert (got.problem or "").startswith(str(status))
     assert (got.problem or "").endswith("KRAKEN is away")
     assert bytes(got.body or b"") == REJECT
-    assert rest_requests.read(rest_requests.payload(got)).outcome == "failed"
+    assert rest_requests.decode_response(rest_requests.encode_response(got)).outcome == "failed"
 
 
 @pytest.mark.parametrize(
     ("question", "status", "outcome"), [(STATUS, 404, "unknown"), (HISTORY, 400, "not configured")]
 )
-async def test_answers_that_are_none_elsewhere(question: Ask, status: int, outcome: str) -> None:
+async def test_answers_that_are_none_elsewhere(question: RestRequest, status: int, outcome: str) -> None:
     got = await ask(Scripted(answer(status, b'{"message": "no such thing"}')), question)
     assert (got.attempts, got.status, got.problem) == (1, status, None)
-    answered = rest_requests.read(rest_requests.payload(got))
+    answered = rest_requests.decode_response(rest_requests.encode_response(got))
     assert answered.outcome == outcome
     assert "no such thing" in answered.why
 
@@ -165,7 +167,7 @@ async def test_an_answer_that_may_pass_is_asked_for_again(status: int, autojump_
 
 async def test_pauses_double_up_to_a_bound_and_attempts_end(autojump_clock: trio.testing.MockClock) -> None:
     transport = Scripted(answer(490, REJECT))
-    got = await ask(transport, bounds=Bounds(attempts=7, jitter=0.0))
+    got = await ask(transport, bounds=RestBounds(attempts=7, jitter=0.0))
     assert transport.pauses == pytest.approx([0.5, 1.0, 2.0, 4.0, 8.0, 8.0])
     assert (got.attempts, got.status) == (7, 490)
     assert got.problem == "490 exchange unreachable: KRAKEN is away"
@@ -174,7 +176,7 @@ async def test_pauses_double_up_to_a_bound_and_attempts_end(autojump_clock: trio
 
 async def test_jitter_makes_pauses_longer_within_its_bound(autojump_clock: trio.testing.MockClock) -> None:
     transport = Scripted(answer(503), answer(200, b"[]"))
-    await ask(transport, bounds=Bounds(jitter=0.25))
+    await ask(transport, bounds=RestBounds(jitter=0.25))
     assert 0.5 <= transport.pauses[0] <= 0.75
 
 
@@ -227,13 +229,13 @@ async def test_no_answer_is_asked_for_again(
     assert (got.attempts, got.problem) == (2, None)
     got = await ask(Scripted(error))
     assert (got.attempts, got.status, got.problem, got.body, got.text) == (ATTEMPTS, None, problem, None, None)
-    assert rest_requests.read(rest_requests.payload(got)).why == problem
+    assert rest_requests.decode_response(rest_requests.encode_response(got)).why == problem
 
 
 async def test_a_gateway_that_hangs_is_given_up_in_time(autojump_clock: trio.testing.MockClock) -> None:
     transport = Scripted(hang)
     began = trio.current_time()
-    got = await ask(transport, bounds=Bounds(jitter=0.0, attempt_seconds=3.0, ask_seconds=10.0))
+    got = await ask(transport, bounds=RestBounds(jitter=0.0, attempt_seconds=3.0, ask_seconds=10.0))
     assert trio.current_time() - began == pytest.approx(10.0)
     assert (got.attempts, got.status, got.problem) == (3, None, "timeout")
     assert transport.pauses == pytest.approx([3.5, 4.0])
@@ -241,7 +243,7 @@ async def test_a_gateway_that_hangs_is_given_up_in_time(autojump_clock: trio.tes
 
 async def test_a_body_that_hangs_is_given_up_in_time(autojump_clock: trio.testing.MockClock) -> None:
     slow = broken(200, lambda: Body(b"[", hangs=True))
-    got = await ask(Scripted(slow), bounds=Bounds(attempts=2, jitter=0.0, attempt_seconds=3.0))
+    got = await ask(Scripted(slow), bounds=RestBounds(attempts=2, jitter=0.0, attempt_seconds=3.0))
     assert (got.attempts, got.status, got.problem, got.text) == (2, 200, "timeout", "[")
 
 
@@ -262,15 +264,15 @@ async def test_a_reject_whose_body_breaks_off_is_still_a_reject() -> None:
     cut = broken(404, lambda: Body(b'{"mess', error=httpx.RemoteProtocolError("cut")))
     got = await ask(Scripted(cut), STATUS)
     assert (got.attempts, got.status, got.problem) == (1, 404, None)
-    assert rest_requests.read(rest_requests.payload(got)).outcome == "unknown"
+    assert rest_requests.decode_response(rest_requests.encode_response(got)).outcome == "unknown"
 
 
 async def test_an_answer_beyond_the_bound_is_cut_off_and_not_asked_for_again() -> None:
     transport = Scripted(broken(200, lambda: Body(*[b"[" + b" " * 999] * 3)))
-    got = await ask(transport, bounds=Bounds(max_bytes=2500))
+    got = await ask(transport, bounds=RestBounds(max_bytes=2500))
     assert (got.attempts, got.problem, got.body) == (1, "larger than 2500 bytes", None)
     assert got.too_large
-    whole = await ask(Scripted(answer(200, b"[" + b" " * 2498 + b"]")), bounds=Bounds(max_bytes=2500))
+    whole = await ask(Scripted(answer(200, b"[" + b" " * 2498 + b"]")), bounds=RestBounds(max_bytes=2500))
     assert (whole.problem, whole.too_large) == (None, False)
 
 
@@ -281,7 +283,7 @@ async def test_compressed_answers_are_read_and_bounded_as_decompressed(
     got = await ask(Scripted(answer(200, packed, content_encoding="GZIP")))
     assert bytes(got.body or b"") == encoded([report()])
     bomb = gzip.compress(b" " * 50_000_000)
-    got = await ask(Scripted(answer(200, bomb, content_encoding="gzip")), bounds=Bounds(max_bytes=100_000))
+    got = await ask(Scripted(answer(200, bomb, content_encoding="gzip")), bounds=RestBounds(max_bytes=100_000))
     assert (got.attempts, got.problem) == (1, "larger than 100000 bytes")
     got = await ask(Scripted(answer(200, packed[:-9], content_encoding="gzip")))
     assert (got.attempts, got.problem) == (ATTEMPTS, "truncated")
@@ -294,7 +296,7 @@ async def test_compressed_answers_are_read_and_bounded_as_decompressed(
 async def test_a_large_answer_comes_whole() -> None:
     rows = [report(client_order_id=f"c-{n}") for n in range(3000)]
     got = await ask(Scripted(answer(200, encoded(rows))), credentials=Credentials(method="header", api_key=KEY))
-    answered = rest_requests.read(rest_requests.payload(got))
+    answered = rest_requests.decode_response(rest_requests.encode_response(got))
     assert (answered.outcome, answered.complete) == ("answered", True)
     assert len(bytes(got.body or b"")) > 1024 * 1024
 
@@ -323,15 +325,21 @@ async def test_the_key_is_sent_and_never_told(
         broken(200, lambda: Body(b'[{"apikey": "somebody-el', error=httpx.ReadError("cut"))),
         answer(200, echo),
     )
-    async with open_rest(BASE, credentials, transport=transport, bounds=NO_JITTER) as rest:
+    async with open_rest_client(BASE, credentials, transport=transport, bounds=NO_JITTER) as rest:
         assert KEY not in repr(rest)
-        got = await rest.ask(ORDERS, run="r-1")
+        got = await rest.send(ORDERS, run="r-1")
     request = transport.requests[0]
     assert (request.headers.get("x-coinapi-key") == KEY) is (method == "header")
     assert (f"apikey={KEY}" in str(request.url)) is (method == "query")
     assert got.redacted
     assert len(retried) == 3
-    told = repr(got) + repr(retried) + rest_requests.payload(got).decode() + caplog.text + "".join(capsys.readouterr())
+    told = (
+        repr(got)
+        + repr(retried)
+        + rest_requests.encode_response(got).decode()
+        + caplog.text
+        + "".join(capsys.readouterr())
+    )
     assert KEY not in told
     assert "somebody" not in told
 
@@ -351,7 +359,7 @@ async def test_no_credential_is_in_what_is_kept_of_a_failure(autojump_clock: tri
 async def test_a_base_that_cannot_take_the_credentials_is_refused() -> None:
     credentials = Credentials(method="certificate", certificate_file=Path(__file__))
     with pytest.raises(ConfigError, match="not TLS"):
-        async with open_rest("http://gw.test/", credentials):
+        async with open_rest_client("http://gw.test/", credentials):
             pass
 
 
@@ -359,9 +367,9 @@ def head(length: int, status: str = "200 OK", more: str = "") -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{more}\r\n".encode()
 
 
-async def over_network(base: str, bounds: Bounds) -> Answer:
-    async with open_rest(base, Credentials(method="header", api_key=KEY), bounds=bounds) as rest:
-        return await rest.ask(ORDERS, run="r-1")
+async def over_network(base: str, bounds: RestBounds) -> RestResponse:
+    async with open_rest_client(base, Credentials(method="header", api_key=KEY), bounds=bounds) as rest:
+        return await rest.send(ORDERS, run="r-1")
 
 
 async def test_over_a_socket_what_breaks_off_is_asked_for_again() -> None:
@@ -372,7 +380,7 @@ async def test_over_a_socket_what_breaks_off_is_asked_for_again() -> None:
         sends(b"no HTTP at all\r\n\r\n"),
         sends(head(len(body)), body[:9], body[9:]),
     ) as (base, heads):
-        got = await over_network(base, Bounds(first_pause=0.01, jitter=0.0))
+        got = await over_network(base, RestBounds(first_pause=0.01, jitter=0.0))
     assert (got.attempts, got.status, got.problem) == (4, 200, None)
     assert bytes(got.body or b"") == body
     assert all(one.startswith(b"GET /v1/orders?exchange_id=KRAKEN%2FJOHN HTTP/1.1\r\n") for one in heads)
@@ -381,7 +389,7 @@ async def test_over_a_socket_what_breaks_off_is_asked_for_again() -> None:
 
 async def test_over_a_socket_slow_and_endless_answers_are_given_up() -> None:
     endless = sends(b"HTTP/1.1 200 OK\r\n\r\n", *[b"[" * 1000] * 20, then_hang=True)
-    bounds = Bounds(attempts=1, attempt_seconds=0.3, max_bytes=4000)
+    bounds = RestBounds(attempts=1, attempt_seconds=0.3, max_bytes=4000)
     async with serving(endless, sends(head(10), b"[1,2", then_hang=True), sends(then_hang=True)) as (base, _):
         assert (await over_network(base, bounds)).problem == "larger than 4000 bytes"
         got = await over_network(base, bounds)
@@ -393,10 +401,10 @@ async def test_over_a_socket_slow_and_endless_answers_are_given_up() -> None:
 async def test_over_a_socket_nobody_listens() -> None:
     async with serving() as (base, _):
         pass
-    got = await over_network(base, Bounds(attempts=1))
+    got = await over_network(base, RestBounds(attempts=1))
     assert (got.attempts, got.status, got.body) == (1, None, None)
     assert (got.problem or "").startswith("not reached: ")
-    assert json.loads(rest_requests.payload(got))["problem"] == got.problem
+    assert json.loads(rest_requests.encode_response(got))["problem"] == got.problem
 
 
 async def test_over_tls_the_certificate_is_checked_and_ours_is_shown(tmp_path: Path) -> None:
@@ -414,8 +422,8 @@ async def test_over_tls_the_certificate_is_checked_and_ours_is_shown(tmp_path: P
             (trusted, ""),
         ):
             credentials = Credentials(method="certificate", pem=ours, ca_file=ca_file)
-            async with open_rest(base, credentials, bounds=Bounds(attempts=1)) as rest:
-                got = await rest.ask(ORDERS, run="r-1")
+            async with open_rest_client(base, credentials, bounds=RestBounds(attempts=1)) as rest:
+                got = await rest.send(ORDERS, run="r-1")
             assert (got.problem or "").partition(" (")[0] == problem
     assert len(heads) == 1
 
@@ -427,4 +435,4 @@ async def test_how_long_the_last_attempt_took_is_told(autojump_clock: trio.testi
 
     got = await ask(Scripted(answer(503), slow))
     assert got.took_us == 1_500_000
-    assert rest_requests.read(rest_requests.payload(got)).took_us == 1_500_000
+    assert rest_requests.decode_response(rest_requests.encode_response(got)).took_us == 1_500_000

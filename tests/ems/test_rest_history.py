@@ -58,7 +58,7 @@ def read(*rows: object) -> tuple[tuple[OrderReports, ...], bool, tuple[Finding, 
     findings = Findings()
     found = read_history(encoded(list(rows)), findings)
     assert found is not None
-    return *found, findings.done()
+    return *found, findings.collected()
 
 
 def only(**changes: object) -> tuple[OrderReport, tuple[Finding, ...]]:
@@ -281,7 +281,7 @@ def test_the_published_example() -> None:
         (Decimal("31939.67"), Decimal("0.0009")),
     ]
     assert (row.error_message or "").startswith("string: string: -2015 Invalid API-key")
-    (finding,) = findings.done()
+    (finding,) = findings.collected()
     assert "3 times, 2 prices and 2 amounts" in finding.message
 
 

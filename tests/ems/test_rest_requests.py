@@ -15,7 +15,15 @@ from sqlalchemy import text
 from recon.db.engine import create_engine
 from recon.ems.protocol import rest_requests
 from recon.ems.protocol.messages import Balances, OrderReports, Positions
-from recon.ems.protocol.rest_requests import MAX_DEPTH, MAX_TEXT_CHARS, Answer, Answered, Ask, answer_of, is_json
+from recon.ems.protocol.rest_requests import (
+    MAX_DEPTH,
+    MAX_TEXT_CHARS,
+    DecodedResponse,
+    RestRequest,
+    RestResponse,
+    build_response,
+    is_json,
+)
 from tests.conftest import TestDatabase
 from tests.ems.test_decode_properties import json_values
 from tests.ems.test_rest_history import logged
@@ -32,21 +40,25 @@ from tests.support.wire_messages import (
 )
 
 JOHN = "KRAKEN/JOHN"
-ORDERS, BALANCES, POSITIONS = Ask("orders", JOHN), Ask("balances", JOHN), Ask("positions", "DERIBIT")
-STATUS = Ask("status", JOHN, order="c:mm-17", client_order_id="mm-17")
-HISTORY = Ask("history", from_us=1, until_us=2)
+ORDERS, BALANCES, POSITIONS = (
+    RestRequest("orders", JOHN),
+    RestRequest("balances", JOHN),
+    RestRequest("positions", "DERIBIT"),
+)
+STATUS = RestRequest("status", JOHN, order="c:mm-17", client_order_id="mm-17")
+HISTORY = RestRequest("history", from_us=1, until_us=2)
 
 
-def told(ask: Ask, content: bytes, *, status: int | None = 200, problem: str | None = None) -> Answered:
-    answer = answer_of(ask, run="r-1", attempts=2, status=status, problem=problem, content=content)
-    return rest_requests.read(rest_requests.payload(answer))
+def told(ask: RestRequest, content: bytes, *, status: int | None = 200, problem: str | None = None) -> DecodedResponse:
+    answer = build_response(ask, run="r-1", attempts=2, status=status, problem=problem, content=content)
+    return rest_requests.decode_response(rest_requests.encode_response(answer))
 
 
-def says(ask: Ask, body: object) -> Answered:
+def says(ask: RestRequest, body: object) -> DecodedResponse:
     return told(ask, encoded(body))
 
 
-def orders_of(answered: Answered) -> dict[str | None, tuple[list[str | None], bool]]:
+def orders_of(answered: DecodedResponse) -> dict[str | None, tuple[list[str | None], bool]]:
     found = {}
     for message in answered.messages:
         assert isinstance(message, OrderReports)
@@ -82,7 +94,7 @@ def test_open_orders_come_flat_or_in_groups(body: object) -> None:
     answered = says(ORDERS, body)
     assert (answered.outcome, answered.why, answered.complete, answered.findings) == ("answered", "", True, ())
     assert orders_of(answered) == {JOHN: (["a", "b"], True)}
-    assert (answered.ask, answered.run, answered.attempts) == (ORDERS, "r-1", 2)
+    assert (answered.request, answered.run, answered.attempts) == (ORDERS, "r-1", 2)
 
 
 @pytest.mark.parametrize("body", [[], [group(JOHN, [])]])
@@ -114,10 +126,10 @@ def test_many_others_are_counted() -> None:
 
 
 def test_asked_of_all_accounts_each_that_is_told_of_is_complete() -> None:
-    answered = says(Ask("orders"), [flat("a"), group("BITMEX", [])])
+    answered = says(RestRequest("orders"), [flat("a"), group("BITMEX", [])])
     assert orders_of(answered) == {JOHN: (["a"], True), "BITMEX": ([], True)}
     assert answered.complete
-    assert says(Ask("orders"), []).messages == ()
+    assert says(RestRequest("orders"), []).messages == ()
 
 
 @pytest.mark.parametrize(
@@ -200,7 +212,7 @@ def test_positions() -> None:
 
 @pytest.mark.parametrize("ask", [BALANCES, POSITIONS])
 @pytest.mark.parametrize("body", [[], [group("BITMEX", [])]])
-def test_nothing_of_the_account_is_no_statement_about_it(ask: Ask, body: object) -> None:
+def test_nothing_of_the_account_is_no_statement_about_it(ask: RestRequest, body: object) -> None:
     answered = says(ask, body)
     assert (answered.outcome, answered.complete) == ("answered", False)
     assert ask.account not in {message.account for message in answered.messages}
@@ -278,7 +290,7 @@ def test_a_history_that_is_not_configured_and_one_that_was_asked_for_wrongly() -
         b"\x00",
     ],
 )
-def test_a_body_of_another_shape_is_no_answer(ask: Ask, content: bytes) -> None:
+def test_a_body_of_another_shape_is_no_answer(ask: RestRequest, content: bytes) -> None:
     answered = told(ask, content)
     assert (answered.outcome, answered.messages, answered.complete) == ("failed", (), False)
     assert answered.why
@@ -314,9 +326,9 @@ def test_the_other_sides_words_are_bounded() -> None:
 
 def test_a_body_is_kept_byte_for_byte() -> None:
     body = b'[ {"exchange_id" : "KRAKEN\\/JOHN", "price": 1.50, "price": 1E+2, "x": "\\u00e9\\\\u0000"} ]'
-    answer = answer_of(ORDERS, run="r", attempts=1, status=200, content=body)
+    answer = build_response(ORDERS, run="r", attempts=1, status=200, content=body)
     assert bytes(answer.body or b"") == body
-    assert b'"body":' + body in rest_requests.payload(answer)
+    assert b'"body":' + body in rest_requests.encode_response(answer)
 
 
 @pytest.mark.parametrize(
@@ -334,10 +346,10 @@ def test_a_body_is_kept_byte_for_byte() -> None:
 )
 def test_json_that_the_log_could_not_hold_is_kept_as_text(content: bytes) -> None:
     assert is_json(content)
-    answer = answer_of(ORDERS, run="r", attempts=1, status=200, content=content)
+    answer = build_response(ORDERS, run="r", attempts=1, status=200, content=content)
     assert (answer.body, answer.problem) == (None, "JSON that the log cannot hold")
     assert answer.text == content.decode()[:MAX_TEXT_CHARS]
-    assert b"\\u0000" not in rest_requests.payload(answer).replace(b"\\\\", b"")
+    assert b"\\u0000" not in rest_requests.encode_response(answer).replace(b"\\\\", b"")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +364,7 @@ def test_json_that_the_log_could_not_hold_is_kept_as_text(content: bytes) -> Non
     ],
 )
 def test_json_that_only_looks_odd_is_kept_as_such(content: bytes) -> None:
-    answer = answer_of(ORDERS, run="r", attempts=1, status=200, content=content)
+    answer = build_response(ORDERS, run="r", attempts=1, status=200, content=content)
     assert bytes(answer.body or b"") == content
 
 
@@ -360,12 +372,12 @@ def test_json_that_only_looks_odd_is_kept_as_such(content: bytes) -> None:
     "content", [b'"\xff"', b'"\xed\xa0\x80"', b'"\\ud800"', b"[1,]", b"[NaN]", b'"a\nb"', b"[] []"]
 )
 def test_what_only_resembles_json_is_text(content: bytes) -> None:
-    answer = answer_of(ORDERS, run="r", attempts=1, status=200, content=content)
+    answer = build_response(ORDERS, run="r", attempts=1, status=200, content=content)
     assert (answer.body, answer.problem) == (None, "not JSON")
 
 
 def test_text_is_bounded_and_readable() -> None:
-    answer = answer_of(ORDERS, run="r", attempts=1, status=200, content=b"a\x00\xff" + b"z" * 100_000)
+    answer = build_response(ORDERS, run="r", attempts=1, status=200, content=b"a\x00\xff" + b"z" * 100_000)
     assert answer.text == "a\ufffd\ufffd" + "z" * (MAX_TEXT_CHARS - 3)
 
 
@@ -376,19 +388,19 @@ def test_text_is_bounded_and_readable() -> None:
 )  # fmt: skip
 def test_what_is_not_the_event_of_an_answer_is_refused(payload: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        rest_requests.read(payload)
+        rest_requests.decode_response(payload)
 
 
 def test_an_event_of_later_times_is_read() -> None:
     event = {"ask": {"what": "orders", "more": 1}, "run": "r", "attempts": 1, "status": 200, "body": [], "new": {}}
-    assert rest_requests.read(encoded(event)).outcome == "answered"
+    assert rest_requests.decode_response(encoded(event)).outcome == "answered"
 
 
 @needs_examples
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.name)
 def test_every_example_passes_as_an_answer_to_anything(path: Path) -> None:
     content = path.read_bytes()
-    for ask in (ORDERS, BALANCES, POSITIONS, STATUS, HISTORY, Ask("balances")):
+    for ask in (ORDERS, BALANCES, POSITIONS, STATUS, HISTORY, RestRequest("balances")):
         answered = told(ask, content)
         assert (answered.outcome == "failed") or path.name not in BROKEN_EXAMPLES
 
@@ -397,18 +409,18 @@ def test_every_example_passes_as_an_answer_to_anything(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "ask", "accounts"),
     [
-        ("rest-orders.get.200.json", Ask("orders", "KRAKEN"), ["KRAKEN"]),
-        ("rest-balances.get.200.json", Ask("balances", "KRAKEN"), ["KRAKEN"]),
-        ("rest-positions.get.200.json", Ask("positions", "KRAKEN"), ["KRAKEN"]),
-        ("live-balances.get.200.json", Ask("balances"), ["BITMEX/JOHN", JOHN]),
-        ("rest-orders-status.get.200.json", Ask("status", "KRAKEN"), ["KRAKEN"]),
-        ("live-orders-status.get.200.new.json", Ask("status", JOHN), [JOHN]),
-        ("live-orders-status.get.200.canceled-post-only.json", Ask("status", JOHN), [JOHN]),
-        ("live-orders-status.get.200.canceled-on-request.json", Ask("status", JOHN), [JOHN]),
+        ("rest-orders.get.200.json", RestRequest("orders", "KRAKEN"), ["KRAKEN"]),
+        ("rest-balances.get.200.json", RestRequest("balances", "KRAKEN"), ["KRAKEN"]),
+        ("rest-positions.get.200.json", RestRequest("positions", "KRAKEN"), ["KRAKEN"]),
+        ("live-balances.get.200.json", RestRequest("balances"), ["BITMEX/JOHN", JOHN]),
+        ("rest-orders-status.get.200.json", RestRequest("status", "KRAKEN"), ["KRAKEN"]),
+        ("live-orders-status.get.200.new.json", RestRequest("status", JOHN), [JOHN]),
+        ("live-orders-status.get.200.canceled-post-only.json", RestRequest("status", JOHN), [JOHN]),
+        ("live-orders-status.get.200.canceled-on-request.json", RestRequest("status", JOHN), [JOHN]),
         ("rest-orders-history.get.200.json", HISTORY, ["BINANCE"]),
     ],
 )
-def test_the_published_answers(name: str, ask: Ask, accounts: list[str]) -> None:
+def test_the_published_answers(name: str, ask: RestRequest, accounts: list[str]) -> None:
     answered = told(ask, (EXAMPLES / name).read_bytes())
     assert (answered.outcome, answered.complete) == ("answered", True)
     assert [message.account for message in answered.messages] == accounts
@@ -428,7 +440,7 @@ def test_the_published_answers(name: str, ask: Ask, accounts: list[str]) -> None
         ("rest-positions.get.490.json", POSITIONS, "failed"),
     ],
 )
-def test_the_published_refusals(name: str, ask: Ask, outcome: str) -> None:
+def test_the_published_refusals(name: str, ask: RestRequest, outcome: str) -> None:
     answered = told(ask, (EXAMPLES / name).read_bytes(), status=int(name.split(".")[-2]))
     assert (answered.outcome, answered.messages) == (outcome, ())
 
@@ -446,7 +458,7 @@ bodies = (
 )
 ids = st.none() | st.sampled_from([JOHN, "mm-17"]) | st.text(max_size=8)
 questions = st.builds(
-    Ask,
+    RestRequest,
     st.sampled_from(["status", "history", "orders", "balances", "positions"]),
     ids,
     ids,
@@ -455,7 +467,7 @@ questions = st.builds(
     st.none() | st.integers(-(2**62), 2**62),
 )
 answers = st.builds(
-    answer_of,
+    build_response,
     questions,
     run=st.text(max_size=8),
     attempts=st.integers(0, 9),
@@ -468,21 +480,21 @@ answers = st.builds(
 
 @steady
 @given(answers)
-def test_any_answer_can_be_written_and_read(answer: Answer) -> None:
-    payload = rest_requests.payload(answer)
+def test_any_answer_can_be_written_and_read(answer: RestResponse) -> None:
+    payload = rest_requests.encode_response(answer)
     event = json.loads(payload)
     assert "\x00" not in json.dumps(event, ensure_ascii=False)
     assert "redacted" not in event
-    answered = rest_requests.read(payload)
+    answered = rest_requests.decode_response(payload)
     assert (answered.outcome == "answered") is (answered.why == "")
-    assert rest_requests.read(payload) == answered
+    assert rest_requests.decode_response(payload) == answered
     if answer.body is not None:
         assert b'"body":' + bytes(answer.body) in payload
     if answer.problem is not None:
         assert (answered.outcome, answered.messages) == ("failed", ())
     for message in answered.messages:
         if isinstance(message, OrderReports | Balances | Positions) and message.complete:
-            assert answer.ask.account in {None, message.account}
+            assert answer.request.account in {None, message.account}
 
 
 #: JSON that a parser takes and a database may not, and text that neither does.
@@ -497,10 +509,10 @@ DOUBTFUL = [
 
 @pytest.mark.postgres
 def test_the_database_can_show_every_event(database: TestDatabase) -> None:
-    question = Ask("status", "K\x01\x00", order="c:\x00", client_order_id='"\\u0000')
+    question = RestRequest("status", "K\x01\x00", order="c:\x00", client_order_id='"\\u0000')
     payloads = [
-        rest_requests.payload(
-            answer_of(question, run="\x00", attempts=1, status=status, problem=problem, content=content)
+        rest_requests.encode_response(
+            build_response(question, run="\x00", attempts=1, status=status, problem=problem, content=content)
         )
         for content in DOUBTFUL
         for status, problem in ((200, None), (503, "said \x00"))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.ems.credentials import Credentials
-from recon.ems.protocol.session import Heartbeat, Heartbeats, Record, Session, Watchdog, failed
+from recon.ems.protocol.session import Heartbeat, Heartbeats, Record, Session, Watchdog, failure_record
 from recon.ems.websocket.backoff import Backoff
 from tests.support.wire_messages import balance, encoded, report, server_info, steady
 
@@ -144,7 +144,7 @@ def test_session_records_tell_where_and_why_but_no_secret() -> None:
         "code": 1001,
         "detail": "bye [redacted]",
     }
-    failure = failed(NOW, Credentials().redact, url=url, site=0, reason="dns", detail="no such host")
+    failure = failure_record(NOW, Credentials().redact, url=url, site=0, reason="dns", detail="no such host")
     assert (failure.kind, failure.session) == ("session.failed", None)
     assert json.loads(failure.payload)["reason"] == "dns"
 
@@ -155,19 +155,19 @@ def test_who_is_silent() -> None:
     bench.frame(encoded(server_info(exchange_id="B")))
     bench.at = 108.0
     bench.frame(encoded(server_info(exchange_id="B")))
-    assert bench.watchdog.silent(110.0) == ()
-    assert bench.watchdog.silent(110.5) == ("A",)
-    assert bench.watchdog.silent(120.0) == ("A", "B")
+    assert bench.watchdog.silent_accounts(110.0) == ()
+    assert bench.watchdog.silent_accounts(110.5) == ("A",)
+    assert bench.watchdog.silent_accounts(120.0) == ("A", "B")
 
 
 def test_a_session_stalls_only_when_nothing_comes() -> None:
     bench = Bench()
-    assert not bench.watchdog.stalled(110.0)
-    assert bench.watchdog.stalled(110.1)
+    assert not bench.watchdog.is_stalled(110.0)
+    assert bench.watchdog.is_stalled(110.1)
     bench.at = 109.0
     bench.frame(encoded(balance()))
-    assert not bench.watchdog.stalled(119.0)
-    assert bench.watchdog.stalled(119.1)
+    assert not bench.watchdog.is_stalled(119.0)
+    assert bench.watchdog.is_stalled(119.1)
 
 
 @steady

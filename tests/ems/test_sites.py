@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.ems.cloud.management import ListedEndpoint
-from recon.ems.cloud.sites import MAX_SITES, FixedSites, Reach, uneven, urls_of, websocket_url
+from recon.ems.cloud.sites import MAX_SITES, FixedSites, GatewayAddress, coverage_warning, site_urls, websocket_url
 from recon.ems.credentials import Credentials
-from recon.ems.websocket.connection import Bounds
+from recon.ems.websocket.connection import ConnectionBounds
 from recon.ems.websocket.consumer import Endpoint
 from recon.ems.websocket.failback import probe
 from recon.errors import ConfigError, GatewayError
@@ -21,7 +21,7 @@ from tests.support.managed_cloud import Site
 from tests.support.wire_messages import steady
 from tests.support.ws_servers import CLOSE, TEXT, RawPeer, frame, raw_gateway
 
-BOUNDS = Bounds(connect=2.0, close=0.5, heartbeat=0.3, message_bytes=1 << 20)
+BOUNDS = ConnectionBounds(connect=2.0, close=0.5, heartbeat=0.3, message_bytes=1 << 20)
 
 
 def listed(url: str | None, location: str | None = None, exchange: str = "A") -> ListedEndpoint:
@@ -55,22 +55,27 @@ def test_addresses(address: str | None, path: str, expected: str | None) -> None
 
 def test_one_address_of_many_accounts_is_one_site() -> None:
     rows = [listed("https://one/", "x", "A"), listed("https://one", "x", "B"), listed("https://two/", "y", "A")]
-    assert urls_of(rows, locations=[], path="/") == ("wss://one/", "wss://two/")
+    assert site_urls(rows, locations=[], path="/") == ("wss://one/", "wss://two/")
 
 
 def test_preferred_locations_come_first_and_the_others_as_listed() -> None:
     rows = [listed("https://a/", "x"), listed("https://b/", None), listed("https://c/", "y"), listed("https://d/", "z")]
-    assert urls_of(rows, locations=["z", "nowhere", "y"], path="/") == ("wss://d/", "wss://c/", "wss://a/", "wss://b/")
+    assert site_urls(rows, locations=["z", "nowhere", "y"], path="/") == (
+        "wss://d/",
+        "wss://c/",
+        "wss://a/",
+        "wss://b/",
+    )
     both = [listed("https://a/", "x"), listed("https://b/", "y"), listed("https://a/", "z")]
-    assert urls_of(both, locations=["z", "y"], path="/") == ("wss://a/", "wss://b/")
+    assert site_urls(both, locations=["z", "y"], path="/") == ("wss://a/", "wss://b/")
 
 
 def test_who_is_known_keeps_its_place_however_the_answer_is_sorted() -> None:
     rows = [listed("https://a/"), listed("https://b/"), listed("https://c/")]
-    known = urls_of(rows, locations=[], path="/")
-    assert urls_of(rows[::-1], locations=[], path="/", known=known) == known
-    assert urls_of([rows[2], rows[1]], locations=[], path="/", known=known) == ("wss://b/", "wss://c/")
-    assert urls_of([rows[2], listed("https://new/")], locations=[], path="/", known=known) == (
+    known = site_urls(rows, locations=[], path="/")
+    assert site_urls(rows[::-1], locations=[], path="/", known=known) == known
+    assert site_urls([rows[2], rows[1]], locations=[], path="/", known=known) == ("wss://b/", "wss://c/")
+    assert site_urls([rows[2], listed("https://new/")], locations=[], path="/", known=known) == (
         "wss://c/",
         "wss://new/",
     )
@@ -91,23 +96,23 @@ def test_who_is_known_keeps_its_place_however_the_answer_is_sorted() -> None:
     st.randoms(use_true_random=False),
 )
 def test_the_order_does_not_hang_on_that_of_the_answer(rows, locations, random) -> None:  # type: ignore[no-untyped-def]
-    known = urls_of(rows, locations=locations, path="/")
+    known = site_urls(rows, locations=locations, path="/")
     assert len(set(known)) == len(known)
     assert all(url.startswith("wss://") for url in known)
     shuffled = random.sample(rows, len(rows))
-    assert urls_of(shuffled, locations=locations, path="/", known=known) == known
+    assert site_urls(shuffled, locations=locations, path="/", known=known) == known
 
 
 def test_no_more_sites_than_the_bound() -> None:
     rows = [listed(f"https://h{number}/") for number in range(MAX_SITES + 5)]
-    assert len(urls_of(rows, locations=[], path="/")) == MAX_SITES
+    assert len(site_urls(rows, locations=[], path="/")) == MAX_SITES
 
 
 def test_sites_of_different_accounts_are_pointed_out() -> None:
     even = [listed("https://a/", "x", name) for name in "AB"] + [listed("https://b/", "y", name) for name in "AB"]
-    assert uneven(even) == ""
-    assert uneven([]) == ""
-    assert "may not tell of all" in uneven(even[:-1])
+    assert coverage_warning(even) == ""
+    assert coverage_warning([]) == ""
+    assert "may not tell of all" in coverage_warning(even[:-1])
 
 
 # --- who tells
@@ -119,35 +124,35 @@ def test_an_endpoint_has_urls_or_sites_that_tell_them() -> None:
         Endpoint(name="test")
     with pytest.raises(ConfigError, match="no urls"):
         Endpoint(name="test", urls=("wss://h/",), sites=fixed)
-    assert Endpoint(name="test", sites=fixed).told_by() is fixed
+    assert Endpoint(name="test", sites=fixed).site_source() is fixed
 
 
 @pytest.mark.trio
 async def test_an_endpoint_of_the_settings_can_be_asked_too() -> None:
     credentials = Credentials("header", "a-key-of-length")
     endpoint = Endpoint(name="test", urls=("wss://h/",), credentials=credentials)
-    assert await endpoint.reach() == Reach(("wss://h/",), credentials)
+    assert await endpoint.reach() == GatewayAddress(("wss://h/",), credentials)
 
 
 class Told:
     """Sites that a test moves."""
 
     def __init__(self, *urls: str) -> None:
-        self.reach = Reach(urls, Credentials())
+        self.reach = GatewayAddress(urls, Credentials())
         self.failure: GatewayError | None = None
         self.doubts: list[bool] = []
 
-    async def current(self) -> Reach:
+    async def current(self) -> GatewayAddress:
         await trio.lowlevel.checkpoint()
         if self.failure is not None:
             raise self.failure
         return self.reach
 
-    def doubt(self, *, refused: bool) -> None:
+    def report_failure(self, *, refused: bool) -> None:
         self.doubts.append(refused)
 
 
-def endpoint_of(sites: Told | None, *urls: str, return_seconds: float = 0.1) -> Endpoint:
+def endpoint_of(sites: Told | None, *urls: str, failback_seconds: float = 0.1) -> Endpoint:
     return Endpoint(
         name="test",
         urls=urls,
@@ -157,8 +162,8 @@ def endpoint_of(sites: Told | None, *urls: str, return_seconds: float = 0.1) -> 
         close_timeout=0.5,
         backoff_base=0.01,
         backoff_cap=0.05,
-        return_seconds=return_seconds,
-        look_seconds=0.05,
+        failback_seconds=failback_seconds,
+        listing_check_seconds=0.05,
     )
 
 
@@ -189,13 +194,13 @@ async def test_a_note_and_a_failure_to_tell_leave_the_session_alone() -> None:
     try:
         async with listening(endpoint_of(sites)) as ears:
             await ears.until(lambda: ears.of("session.opened"))
-            sites.reach = Reach((site.url,), Credentials(), "something is amiss")
+            sites.reach = GatewayAddress((site.url,), Credentials(), "something is amiss")
             await ears.until(lambda: ears.statuses[-1].note == "something is amiss")
             sites.failure = GatewayError("nobody tells")
             await trio.sleep(0.2)  # several looks
             assert ears.state() == "open"
             sites.failure = None
-            sites.reach = Reach((site.url,), Credentials())
+            sites.reach = GatewayAddress((site.url,), Credentials())
             await ears.until(lambda: ears.statuses[-1].note == "")
     finally:
         site.stop()
@@ -212,7 +217,7 @@ async def test_a_new_order_moves_the_session_to_what_is_preferred_now() -> None:
     try:
         async with listening(endpoint_of(told)) as ears:
             await ears.until(lambda: ears.of("session.opened"))
-            told.reach = Reach((second.url, first.url), Credentials())
+            told.reach = GatewayAddress((second.url, first.url), Credentials())
             await ears.until(lambda: len(ears.of("session.opened")) == 2)
             await trio.sleep(0.3)  # several probes: it is where it should be
     finally:
@@ -256,7 +261,7 @@ async def test_a_probe_takes_the_first_message_and_closes() -> None:
         peer.stream.sendall(frame(CLOSE, b"\x03\xe8"))
 
     with raw_gateway(script) as url:
-        assert await probe(url, Reach((url,), Credentials()), BOUNDS) is None
+        assert await probe(url, GatewayAddress((url,), Credentials()), BOUNDS) is None
     assert said == ["closed"]
 
 
@@ -272,7 +277,7 @@ async def test_a_probe_says_why_it_did_not_work(reason: str) -> None:
         peer.wait_for_close()
 
     with raw_gateway(script) as url:
-        bounds = Bounds(connect=0.2, close=0.2, heartbeat=0.2, message_bytes=1000)
-        found = await probe(url, Reach((url,), Credentials()), bounds)
+        bounds = ConnectionBounds(connect=0.2, close=0.2, heartbeat=0.2, message_bytes=1000)
+        found = await probe(url, GatewayAddress((url,), Credentials()), bounds)
     assert found is not None
     assert found.reason == reason

@@ -18,11 +18,11 @@ from typing import Final, Literal, NamedTuple
 import trio
 from trio.testing import MockClock
 
-from recon.backfill.agent import Questions, Recovery
+from recon.backfill.agent import BackfillAgent, RequestSender
 from recon.config import rules_document
 from recon.ems.credentials import Credentials
 from recon.ems.protocol.session import Heartbeats, Session, Watchdog
-from recon.ems.rest.client import Bounds, open_rest
+from recon.ems.rest.client import RestBounds, open_rest_client
 from recon.exact import exact
 from recon.ledger.backfills import CatchUp
 from recon.ledger.units import REALISED, Unit
@@ -47,7 +47,7 @@ TAIL_SECONDS: Final = 150.0
 #: Seconds between the end of a gap and the next attempt to connect.
 RECONNECT_SECONDS: Final = 0.5
 #: Without chance, and without threads, for which a virtual clock would not wait.
-BOUNDS: Final = Bounds(jitter=0.0, thread_bytes=1 << 40)
+BOUNDS: Final = RestBounds(jitter=0.0, thread_bytes=1 << 40)
 
 #: What contracts realise is paid in steps of this.
 REALISED_QUANTUM: Final = Decimal("1e-8")
@@ -218,11 +218,11 @@ class _Player:
         self.asked.append(target)
         return self._desk.answer(method, target)
 
-    async def ask_where(self) -> AbstractAsyncContextManager[Questions] | None:
+    async def ask_where(self) -> AbstractAsyncContextManager[RequestSender] | None:
         if not self.connected:
             return None
         transport = DeskTransport(self.answer)
-        return open_rest("http://sim/", Credentials(), transport=transport, bounds=BOUNDS, now=self.log.now)
+        return open_rest_client("http://sim/", Credentials(), transport=transport, bounds=BOUNDS, now=self.log.now)
 
 
 async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
@@ -231,7 +231,7 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
     played = Played(player.gateway, player.log, player.asked)
     on_start(played)
     numbers = iter(range(1, 1_000_000))
-    recovery = Recovery(
+    recovery = BackfillAgent(
         plan.gateways[0].name,
         connect=player.ask_where,
         record=player.log.append,
@@ -241,7 +241,7 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
         cross_check=timedelta(seconds=day.cross_check),
         status=lambda _: None,
     )
-    player.log.tell = recovery.see
+    player.log.tell = recovery.update
     document = dict(rules_document(settings_of(plan), plan.gateways[0].name))
     document["recovery"] = {"enabled": True, "history": True}  # whether there is an order log is not known before
     player.log.append(NewEvent(events.RULES, json.dumps(document).encode(), player.log.now()))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 import trio
 
-from recon.backfill.view import Situation, situation_of
+from recon.backfill.view import BackfillView, backfill_view
 from recon.ledger.ledger import Book, Clock
 from recon.ledger.rules import Rules
 from recon.log.events import Event, NewEvent
@@ -31,7 +31,7 @@ class MemoryLog:
         self.events: list[Event] = []
         self.book = Book(gateway, Clock(), Rules())
         self.fold = Fold(self.book, Engine(self.book))
-        self.tell: Callable[[Situation], None] = lambda _: None
+        self.tell: Callable[[BackfillView], None] = lambda _: None
         self._start = start
         self._began = trio.current_time()
 
@@ -52,4 +52,4 @@ class MemoryLog:
         )
         self.events.append(event)
         self.fold.fold([read(event)])
-        self.tell(situation_of(self.book, event.seq))
+        self.tell(backfill_view(self.book, event.seq))

@@ -14,14 +14,14 @@ import typer
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json, print_table
 from recon.config import Gateway, Settings
-from recon.ems.cloud.certificates import ClientCertificate, certificate_path, load_kept, read_certificate
+from recon.ems.cloud.certificates import ClientCertificate, certificate_path, load_certificate, read_certificate
 from recon.ems.cloud.management import Location, open_management
-from recon.ems.cloud.sites import FixedSites, Sites, urls_of, websocket_url
-from recon.ems.diagnostics.check_gateway import AccountHeard, Checkup, check_site
-from recon.ems.diagnostics.check_rest import USED
+from recon.ems.cloud.sites import FixedSites, SiteSource, site_urls, websocket_url
+from recon.ems.diagnostics.check_gateway import AccountActivity, GatewayCheck, check_site
+from recon.ems.diagnostics.check_rest import DEFAULT_REQUESTS
 from recon.ems.diagnostics.report import Step, counted
-from recon.ems.protocol.rest_requests import What
-from recon.ems.rest.client import rest_base
+from recon.ems.protocol.rest_requests import RequestKind
+from recon.ems.rest.client import rest_url_of
 from recon.ems.urls import safe_url
 from recon.errors import ConfigError, GatewayError
 from recon.service.endpoints import access_of, credentials_of, sites_of
@@ -120,7 +120,7 @@ async def _endpoints(name: str, gateway: Gateway) -> list[Row]:
         return []
     async with open_management(access_of(name, gateway)) as management:
         listed = await management.endpoints(tuple(managed.exchanges))
-    order = urls_of(listed, locations=managed.locations, path=managed.path)
+    order = site_urls(listed, locations=managed.locations, path=managed.path)
     rows: list[Row] = []
     for site, url in enumerate(order):
         here = [each for each in listed if websocket_url(each.address(), managed.path) == url]
@@ -159,15 +159,15 @@ def certificate(config: Config = None, gateway: GatewayFilter = None, json: Json
             note(f"gateway {name} uses no client certificate: its auth method is {known.auth.method}")
             continue
         held, kept = _held(name, known)
-        renewed = None if known.managed is None else held.due(known.managed.renew_before)
+        renewed = None if known.managed is None else held.renew_at(known.managed.renew_before)
         rows.append(
             {
                 "gateway": name,
                 "subject": held.subject,
                 "issuer": held.issuer,
                 "serial": f"{held.serial:x}",
-                "begins": held.begins,
-                "ends": held.ends,
+                "begins": held.valid_from,
+                "ends": held.valid_until,
                 "validity": held.validity(_now()),
                 "renewed_from": renewed,
                 "kept": kept,
@@ -189,7 +189,7 @@ def _held(name: str, gateway: Gateway) -> tuple[ClientCertificate, str]:
         return read_certificate(text, where), where
     if managed.certificate_dir is not None:
         path = certificate_path(managed.certificate_dir, name)
-        kept = load_kept(path)
+        kept = load_certificate(path)
         if kept is not None:
             return kept, str(path)
     where = "in memory" if managed.certificate_dir is None else f"not yet in {managed.certificate_dir}"
@@ -234,17 +234,17 @@ def check(
         raise typer.Exit(1)
 
 
-async def check_gateway(name: str, gateway: Gateway, seconds: float) -> Checkup:
+async def check_gateway(name: str, gateway: Gateway, seconds: float) -> GatewayCheck:
     """Find out where a gateway is, and try every site of it."""
-    sites: Sites | None = sites_of(name, gateway, _now, keeps=False)
+    sites: SiteSource | None = sites_of(name, gateway, _now, keeps=False)
     steps: list[Step] = []
-    accounts: list[AccountHeard] = []
+    accounts: list[AccountActivity] = []
     managed = gateway.managed is not None
     where = "" if gateway.managed is None else safe_url(gateway.managed.url)
     try:
         reach = await (sites or FixedSites(tuple(gateway.urls), credentials_of(gateway))).current()
     except (GatewayError, ConfigError) as error:
-        return Checkup([Step(where, "managed cloud", "failed", str(error))], [])
+        return GatewayCheck([Step(where, "managed cloud", "failed", str(error))], [])
     if managed:
         found = (
             f"{counted(len(reach.urls), 'site')}, in the order of preference: {', '.join(map(safe_url, reach.urls))}"
@@ -253,19 +253,19 @@ async def check_gateway(name: str, gateway: Gateway, seconds: float) -> Checkup:
         if reach.note:
             steps.append(Step(where, "managed cloud", "hint", reach.note))
     for url in reach.urls:
-        rest = rest_base(url) if gateway.rest_url is None else gateway.rest_url
+        rest = rest_url_of(url) if gateway.rest_url is None else gateway.rest_url
         done = await check_site(
             url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=_now, asks=_asks(gateway)
         )
         steps += done.steps
         accounts += done.accounts
-    return Checkup(steps, accounts)
+    return GatewayCheck(steps, accounts)
 
 
-def _asks(gateway: Gateway) -> Sequence[What]:
+def _asks(gateway: Gateway) -> Sequence[RequestKind]:
     """Return what the service asks of a gateway's REST by its settings."""
     recovery = gateway.recovery
-    return [what for what in USED if recovery.enabled and (recovery.history or what != "history")]
+    return [what for what in DEFAULT_REQUESTS if recovery.enabled and (recovery.history or what != "history")]
 
 
 def _print(rows: list[Row], columns: list[Column], *, json: bool, empty: str) -> None:

@@ -43,21 +43,21 @@ class ClientCertificate:
     subject: str
     issuer: str
     serial: int
-    begins: datetime
-    ends: datetime
+    valid_from: datetime
+    valid_until: datetime
 
     def __repr__(self) -> str:
-        return f"ClientCertificate(subject={self.subject!r}, ends={self.ends.isoformat()})"
+        return f"ClientCertificate(subject={self.subject!r}, ends={self.valid_until.isoformat()})"
 
-    def due(self, renew_before: timedelta) -> datetime:
+    def renew_at(self, renew_before: timedelta) -> datetime:
         """Return when it should be renewed: so long before its end, but not in the first two thirds of its life."""
-        return self.ends - min(renew_before, (self.ends - self.begins) / LATEST_SHARE)
+        return self.valid_until - min(renew_before, (self.valid_until - self.valid_from) / LATEST_SHARE)
 
     def validity(self, at: datetime) -> str:
         """Tell in a word whether it holds at a time: `valid`, `expired` or `not yet valid`."""
-        if at >= self.ends:
+        if at >= self.valid_until:
             return "expired"
-        return "valid" if at >= self.begins else "not yet valid"
+        return "valid" if at >= self.valid_from else "not yet valid"
 
 
 def pem_blocks(text: str) -> list[tuple[str, str]]:
@@ -91,8 +91,8 @@ def read_certificate(text: str, source: str) -> ClientCertificate:
             subject=leaf.subject.rfc4514_string(),
             issuer=leaf.issuer.rfc4514_string(),
             serial=leaf.serial_number,
-            begins=leaf.not_valid_before_utc,
-            ends=leaf.not_valid_after_utc,
+            valid_from=leaf.not_valid_before_utc,
+            valid_until=leaf.not_valid_after_utc,
         )
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # From None: the library's message may quote what it read.
@@ -108,7 +108,7 @@ def certificate_path(directory: Path, gateway: str) -> Path:
     return directory / f"{quote(gateway, safe='').replace('.', '%2E')}.pem"
 
 
-def load_kept(path: Path) -> ClientCertificate | None:
+def load_certificate(path: Path) -> ClientCertificate | None:
     """Return the certificate that is kept in a file, None where there is none yet.
 
     Errors: ConfigError where others may read it or it cannot be read, GatewayError where it holds none.
@@ -127,7 +127,7 @@ def load_kept(path: Path) -> ClientCertificate | None:
     return read_certificate(content.decode("utf-8", "replace"), str(path))
 
 
-def keep(path: Path, certificate: ClientCertificate) -> None:
+def save_certificate(path: Path, certificate: ClientCertificate) -> None:
     """Write a certificate for the next start: whole or not at all, readable by its owner alone.
 
     Errors: ConfigError where the directory is open to others, or cannot be written.

@@ -81,7 +81,7 @@ _ENDPOINTS: Final = msgspec.json.Decoder(list[ListedEndpoint])
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ManagementBounds:
     """How patiently the API is asked; seconds."""
 
     attempts: int = ATTEMPTS
@@ -144,7 +144,7 @@ async def open_management(
     access: ManagementAccess,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
-    pace: Pace = Pace(),
+    pace: ManagementBounds = ManagementBounds(),
 ) -> AsyncIterator[Management]:
     """Open a client for the time of the block. Errors: ConfigError where the ca_file cannot be used."""
     silence_libraries()
@@ -167,7 +167,7 @@ async def open_management(
 class Management:
     """Asks the management API; every method raises GatewayError, for refused keys Unauthorised."""
 
-    def __init__(self, client: httpx.AsyncClient, access: ManagementAccess, pace: Pace) -> None:
+    def __init__(self, client: httpx.AsyncClient, access: ManagementAccess, pace: ManagementBounds) -> None:
         self._client = client
         self._access = access
         self._pace = pace

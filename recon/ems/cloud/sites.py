@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import structlog
 import trio
 
-from recon.ems.cloud.certificates import ClientCertificate, keep, load_kept
+from recon.ems.cloud.certificates import ClientCertificate, load_certificate, save_certificate
 from recon.ems.cloud.management import ListedEndpoint, Management
 from recon.ems.credentials import Credentials
 from recon.errors import ConfigError, GatewayError
@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class GatewayAddress:
     """How to reach a gateway: its URLs, the preferred one first, and the credentials for all of them.
 
     `note` says, where something is amiss, that this is what was last known, or what will end soon.
@@ -51,17 +51,17 @@ class Reach:
     note: str = ""
 
 
-class Sites(Protocol):
+class SiteSource(Protocol):
     """Who tells where a gateway is."""
 
-    async def current(self) -> Reach:
+    async def current(self) -> GatewayAddress:
         """Return how to connect now, at once where that is known; asked before each attempt, and now and then.
 
         Errors: GatewayError or ConfigError where nothing is known yet and nothing can be found out.
         """
         ...
 
-    def doubt(self, *, refused: bool) -> None:
+    def report_failure(self, *, refused: bool) -> None:
         """Hear that no site could be reached, or that credentials were refused: what is known may be out of date."""
         ...
 
@@ -73,15 +73,15 @@ class FixedSites:
     urls: tuple[str, ...]
     credentials: Credentials
 
-    async def current(self) -> Reach:
+    async def current(self) -> GatewayAddress:
         """Return them."""
-        return Reach(self.urls, self.credentials)
+        return GatewayAddress(self.urls, self.credentials)
 
-    def doubt(self, *, refused: bool) -> None:
+    def report_failure(self, *, refused: bool) -> None:
         """Do nothing: there are no others."""
 
 
-def urls_of(
+def site_urls(
     endpoints: Iterable[ListedEndpoint], *, locations: Sequence[str], path: str, known: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Return the WebSocket URLs of the sites listed, the preferred one first; pure.
@@ -104,7 +104,7 @@ def urls_of(
     return tuple(ordered[:MAX_SITES])
 
 
-def uneven(endpoints: Iterable[ListedEndpoint]) -> str:
+def coverage_warning(endpoints: Iterable[ListedEndpoint]) -> str:
     """Say that sites do not serve the same accounts, so that a session with one may not tell of all; else nothing."""
     served: dict[str, set[str]] = {}
     for endpoint in endpoints:
@@ -118,7 +118,7 @@ def uneven(endpoints: Iterable[ListedEndpoint]) -> str:
     )
 
 
-def written(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """Write a time in a message."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -202,12 +202,12 @@ class ManagedSites:
         """Return the client certificate in use, if any."""
         return self._certificate
 
-    def doubt(self, *, refused: bool) -> None:
+    def report_failure(self, *, refused: bool) -> None:
         """Read the endpoints anew with the next call, and the certificate that was refused, unless just tried."""
         self._read_next = min(self._read_next, self._read_at_last + RETRY_SECONDS)
         self._suspect = self._suspect or (refused and self._certificate is not None)
 
-    async def current(self) -> Reach:
+    async def current(self) -> GatewayAddress:
         """Return what is known, read anew when it is due; see `Sites`."""
         async with self._lock:
             if not self._urls or self._credentials is None:
@@ -217,7 +217,7 @@ class ManagedSites:
             if not self._urls or self._credentials is None:  # neither returns without them
                 raise GatewayError(f"gateway {self._settings.gateway}: nothing is known of where it is")
             notes = "; ".join(note for note in (self._listing_note, self._certificate_note) if note)
-            return Reach(self._urls, self._credentials, notes)
+            return GatewayAddress(self._urls, self._credentials, notes)
 
     async def _discover(self) -> None:
         """Find out everything for the first time. Errors: those of the management API."""
@@ -274,7 +274,7 @@ class ManagedSites:
             self._suspect = False
             self._certificate_note = f"the client certificate could not be renewed ({why})"
             if self._certificate is not None:
-                self._certificate_note += f"; the one that ends {written(self._certificate.ends)} is used"
+                self._certificate_note += f"; the one that ends {format_time(self._certificate.valid_until)} is used"
         _log.warning("the managed cloud gave no answer", gateway=self._settings.gateway, why=why)
 
     def _listed(self, endpoints: list[ListedEndpoint]) -> None:
@@ -286,20 +286,20 @@ class ManagedSites:
                 f"the management API lists no endpoint{wanted}; it lists none until at least one account exists: "
                 "add an exchange account to the managed cloud, or check managed.exchanges"
             )
-        urls = urls_of(endpoints, locations=settings.locations, path=settings.path, known=self._urls)
+        urls = site_urls(endpoints, locations=settings.locations, path=settings.path, known=self._urls)
         if not urls:
             raise GatewayError("the management API lists endpoints, but none with an https:// address")
         if urls != self._urls:
             _log.info("sites of the managed cloud", gateway=settings.gateway, urls=list(urls))
         at = trio.current_time()
-        self._urls, self._read_since = urls, written(self._now())
+        self._urls, self._read_since = urls, format_time(self._now())
         self._read_next, self._read_at_last = at + settings.refresh, at
-        self._listing_note = uneven(endpoints)
+        self._listing_note = coverage_warning(endpoints)
 
     def _renewal_is_due(self) -> bool:
         if self._certificate is None:
             return False
-        return self._suspect or self._now() >= self._certificate.due(self._settings.renew_before)
+        return self._suspect or self._now() >= self._certificate.renew_at(self._settings.renew_before)
 
     async def _take_kept(self) -> None:
         """Use the certificate of the last start, where one is kept that is still good for a while."""
@@ -307,7 +307,7 @@ class ManagedSites:
         if path is None:
             return
         try:
-            kept = await trio.to_thread.run_sync(load_kept, path)
+            kept = await trio.to_thread.run_sync(load_certificate, path)
         except (ConfigError, GatewayError) as error:
             _log.warning("the kept certificate is not used", gateway=self._settings.gateway, why=str(error))
             return
@@ -320,16 +320,18 @@ class ManagedSites:
         if fetched.validity(at) != "valid":
             raise GatewayError(
                 f"the management API gave a certificate that is {fetched.validity(at)} "
-                f"({written(fetched.begins)} to {written(fetched.ends)}); check the clock"
+                f"({format_time(fetched.valid_from)} to {format_time(fetched.valid_until)}); check the clock"
             )
-        if known is not None and (fetched.serial == known.serial if self._suspect else fetched.ends <= known.ends):
-            raise GatewayError(f"the management API still gives the one that ends {written(fetched.ends)}")
+        if known is not None and (
+            fetched.serial == known.serial if self._suspect else fetched.valid_until <= known.valid_until
+        ):
+            raise GatewayError(f"the management API still gives the one that ends {format_time(fetched.valid_until)}")
         self._hold(fetched)
         path = self._settings.certificate_file
         if path is None or not self._settings.keeps:
             return
         try:
-            await trio.to_thread.run_sync(keep, path, fetched)
+            await trio.to_thread.run_sync(save_certificate, path, fetched)
         except ConfigError as error:
             self._certificate_note = f"the client certificate is in memory alone: {error}"
             _log.warning("the certificate is not kept", gateway=self._settings.gateway, why=str(error))
@@ -344,5 +346,5 @@ class ManagedSites:
             "client certificate",
             gateway=self._settings.gateway,
             subject=certificate.subject,
-            ends=certificate.ends.isoformat(),
+            ends=certificate.valid_until.isoformat(),
         )

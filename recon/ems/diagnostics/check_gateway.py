@@ -17,18 +17,18 @@ from typing import Final
 import msgspec
 import trio
 
-from recon.ems.close_reasons import Ended, advice_for, explain
+from recon.ems.close_reasons import CloseReason, advice_for, close_reason_of
 from recon.ems.credentials import Credentials, silence_libraries
-from recon.ems.diagnostics.check_rest import NO_METHOD, USED, check_health, check_rest
+from recon.ems.diagnostics.check_rest import DEFAULT_REQUESTS, NO_METHOD, check_health, check_rest
 from recon.ems.diagnostics.report import STEP_SECONDS, State, Step, counted
 from recon.ems.diagnostics.tls_probe import PlainPort, handshake
 from recon.ems.protocol.decode import decode
 from recon.ems.protocol.messages import Balances, OrderReports, Positions, ServerInfo, Symbols
-from recon.ems.protocol.rest_requests import What
+from recon.ems.protocol.rest_requests import RequestKind
 from recon.ems.protocol.session import Watchdog
 from recon.ems.protocol.timestamps import parse_time
 from recon.ems.urls import safe_url
-from recon.ems.websocket.connection import Bounds, Connection
+from recon.ems.websocket.connection import Connection, ConnectionBounds
 from recon.errors import ConfigError
 
 #: Bytes of the largest message taken.
@@ -41,7 +41,7 @@ MAX_ACCOUNTS: Final = 1000
 TOLERABLE_SKEW_MS: Final = 1000.0
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_ENOUGH: Final = Ended("heard")
+_ENOUGH: Final = CloseReason("heard")
 #: Where nothing better is known of an error than its name, which tells a person nothing.
 _CLASS_NAME: Final = re.compile(r"^[A-Z]\w*[a-z](?:Error|Exception|Closed)\b")
 _LOST: Final = "the connection was lost"
@@ -49,7 +49,7 @@ _BROKEN_OFF: Final = ("UNEXPECTED_EOF_WHILE_READING", "the other side broke the 
 _NOT_TLS: Final = "the port does not speak TLS; is it a ws:// port?"
 
 
-class AccountHeard(msgspec.Struct, frozen=True):
+class AccountActivity(msgspec.Struct, frozen=True):
     """What was heard of an account; rows of the last snapshot of each kind, None where none came.
 
     `lag_ms` is the median time of a heartbeat on its way, by both clocks.
@@ -66,11 +66,11 @@ class AccountHeard(msgspec.Struct, frozen=True):
     is_running: bool | None
 
 
-class Checkup(msgspec.Struct, frozen=True):
+class GatewayCheck(msgspec.Struct, frozen=True):
     """What came of checking a gateway."""
 
     steps: list[Step]
-    accounts: list[AccountHeard]
+    accounts: list[AccountActivity]
 
     @property
     def ok(self) -> bool:
@@ -97,8 +97,8 @@ async def check_site(
     seconds: float,
     managed: bool,
     now: Callable[[], datetime],
-    asks: Sequence[What] = USED,
-) -> Checkup:
+    asks: Sequence[RequestKind] = DEFAULT_REQUESTS,
+) -> GatewayCheck:
     """Try one site from its name to its REST API at `rest`; `seconds` bound how long is listened.
 
     `asks` is what catching up asks of REST; nothing where it is not used.
@@ -108,7 +108,7 @@ async def check_site(
     if await check.network():
         await check.session()
         await check.rest(rest, asks)
-    return Checkup(check.steps, check.accounts())
+    return GatewayCheck(check.steps, check.accounts())
 
 
 class _Check:
@@ -128,7 +128,7 @@ class _Check:
     def _tell(self, step: str, state: State, detail: str) -> None:
         self.steps.append(Step(self._site, step, state, self._credentials.redact_text(detail)))
 
-    def _fail(self, step: str, ended: Ended) -> None:
+    def _fail(self, step: str, ended: CloseReason) -> None:
         advice = advice_for(ended, managed=self._managed)
         if ended.code == 401 and self._credentials.method == "none":
             advice = NO_METHOD
@@ -189,7 +189,7 @@ class _Check:
     async def session(self) -> None:
         """Open a session, listen, and say what was heard."""
         watchdog = Watchdog(self._seconds + STEP_SECONDS, trio.current_time())
-        bounds = Bounds(STEP_SECONDS, 1.0, self._seconds + STEP_SECONDS, MAX_MESSAGE_BYTES)
+        bounds = ConnectionBounds(STEP_SECONDS, 1.0, self._seconds + STEP_SECONDS, MAX_MESSAGE_BYTES)
         opened = trio.Event()
 
         def on_frame(frame: str | bytes) -> None:
@@ -238,7 +238,7 @@ class _Check:
             account.heartbeats and len(account.counts) == len(_KINDS) for account in self._heard.values()
         )
 
-    def _say_heard(self, ended: Ended) -> None:
+    def _say_heard(self, ended: CloseReason) -> None:
         names = sorted(self._heard)
         if not names:
             why = "" if ended == _ENOUGH else f" ({ended.detail or ended.reason})"
@@ -286,7 +286,7 @@ class _Check:
         else:
             self._tell("clock", "ok", detail)
 
-    async def rest(self, base: str, asks: Sequence[What]) -> None:
+    async def rest(self, base: str, asks: Sequence[RequestKind]) -> None:
         """Ask REST what catching up asks, and a gateway of one's own how it is."""
         told = await check_rest(base, self._credentials, asks, self._now())
         if not self._managed:
@@ -294,10 +294,10 @@ class _Check:
         for step, state, detail in told:
             self._tell(step, state, detail)
 
-    def accounts(self) -> list[AccountHeard]:
+    def accounts(self) -> list[AccountActivity]:
         """Return what was heard of each account."""
         return [
-            AccountHeard(
+            AccountActivity(
                 site=self._site,
                 account=name,
                 orders=heard.counts.get("orders"),
@@ -312,7 +312,7 @@ class _Check:
         ]
 
 
-def _trouble(error: Exception) -> Ended:
+def _trouble(error: Exception) -> CloseReason:
     if isinstance(error, trio.TooSlowError):
-        return Ended("timeout", detail=f"no answer within {STEP_SECONDS:g} s")
-    return explain(error)
+        return CloseReason("timeout", detail=f"no answer within {STEP_SECONDS:g} s")
+    return close_reason_of(error)

@@ -16,9 +16,16 @@ import httpx
 import msgspec
 
 from recon.ems.credentials import Credentials
-from recon.ems.diagnostics.report import STEP_SECONDS, Told, counted
-from recon.ems.protocol.rest_requests import Answer, Answered, Ask, What, payload, read
-from recon.ems.rest.client import Bounds, open_rest
+from recon.ems.diagnostics.report import STEP_SECONDS, StepResult, counted
+from recon.ems.protocol.rest_requests import (
+    DecodedResponse,
+    RequestKind,
+    RestRequest,
+    RestResponse,
+    decode_response,
+    encode_response,
+)
+from recon.ems.rest.client import RestBounds, open_rest_client
 from recon.ems.rest.tls import close_cancelled_handshakes
 from recon.ems.urls import safe_url
 from recon.errors import ConfigError
@@ -30,7 +37,7 @@ ASK_SECONDS: Final = 2 * STEP_SECONDS
 HISTORY: Final = timedelta(minutes=1)
 
 #: What is asked where REST is used for catching up; `history` only where the settings want it.
-USED: Final[tuple[What, ...]] = ("balances", "orders", "history")
+DEFAULT_REQUESTS: Final[tuple[RequestKind, ...]] = ("balances", "orders", "history")
 NO_HISTORY: Final = (
     "no order history is configured: orders born and finished inside a gap cannot be recovered (the gateway needs its"
     " order log for that)"
@@ -46,16 +53,18 @@ _IN_VAIN: Final = frozenset({None, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN
 _TIMEOUT: Final = "timeout"
 
 
-async def check_rest(base: str, credentials: Credentials, asks: Sequence[What], now: datetime) -> list[Told]:
+async def check_rest(
+    base: str, credentials: Credentials, asks: Sequence[RequestKind], now: datetime
+) -> list[StepResult]:
     """Ask REST at `base` what catching up asks; nothing where it is not used."""
     if not asks:
         return [("rest", "ok", "not used: recovery.enabled is false in the settings")]
-    found: list[Told] = []
-    bounds = Bounds(attempts=ATTEMPTS, attempt_seconds=STEP_SECONDS, ask_seconds=ASK_SECONDS)
+    found: list[StepResult] = []
+    bounds = RestBounds(attempts=ATTEMPTS, attempt_seconds=STEP_SECONDS, ask_seconds=ASK_SECONDS)
     try:
-        async with open_rest(base, credentials, bounds=bounds) as rest:
+        async with open_rest_client(base, credentials, bounds=bounds) as rest:
             for ask in _asks(asks, now):
-                answer = await rest.ask(ask, run="check")
+                answer = await rest.send(ask, run="check")
                 found.append(_judge(base, credentials, answer))
                 if answer.status in _IN_VAIN:
                     break
@@ -64,16 +73,16 @@ async def check_rest(base: str, credentials: Credentials, asks: Sequence[What], 
     return found
 
 
-def _asks(asks: Sequence[What], now: datetime) -> Iterator[Ask]:
+def _asks(asks: Sequence[RequestKind], now: datetime) -> Iterator[RestRequest]:
     until_us = (now - _EPOCH) // _MICROSECOND
     for what in asks:
         span = {"from_us": until_us - HISTORY // _MICROSECOND, "until_us": until_us} if what == "history" else {}
-        yield msgspec.structs.replace(Ask(what), **span)
+        yield msgspec.structs.replace(RestRequest(what), **span)
 
 
-def _judge(base: str, credentials: Credentials, answer: Answer) -> Told:
-    said, status = read(payload(answer)), answer.status
-    where = f"GET {safe_url(base).rstrip('/')}{_PATHS[answer.ask.what]}"
+def _judge(base: str, credentials: Credentials, answer: RestResponse) -> StepResult:
+    said, status = decode_response(encode_response(answer)), answer.status
+    where = f"GET {safe_url(base).rstrip('/')}{_PATHS[answer.request.kind]}"
     if said.outcome == "answered":
         return "rest", "ok", f"{where}: {_content(said)}"
     if said.outcome == "not configured":
@@ -83,30 +92,30 @@ def _judge(base: str, credentials: Credentials, answer: Answer) -> Told:
     return "rest", "failed", f"{where}: {said.why}{_advice(credentials, answer)}"
 
 
-def _advice(credentials: Credentials, answer: Answer) -> str:
+def _advice(credentials: Credentials, answer: RestResponse) -> str:
     status, asked = answer.status, f" (asked {counted(answer.attempts, 'time')})" if answer.attempts > 1 else ""
     if status == HTTPStatus.UNAUTHORIZED and credentials.method == "none":
         return f"; {NO_METHOD}"
     if status is None and answer.problem == _TIMEOUT:
         return f"{asked}; check that no firewall is between"
-    if status is None or (status == HTTPStatus.NOT_FOUND and answer.ask.what == "balances"):
+    if status is None or (status == HTTPStatus.NOT_FOUND and answer.request.kind == "balances"):
         return f"{asked}; set rest_url where REST is elsewhere"
     return asked
 
 
-def _content(said: Answered) -> str:
+def _content(said: DecodedResponse) -> str:
     """Say how much an answer tells."""
     rows = sum(len(getattr(message, "rows", ())) for message in said.messages)
-    if said.ask.what == "orders":
+    if said.request.kind == "orders":
         return counted(rows, "open order")
-    if said.ask.what == "history":
+    if said.request.kind == "history":
         return f"{counted(rows, 'change')} of orders in the last minute"
     return counted(len({str(getattr(message, "account", None)) for message in said.messages}), "account")
 
 
-async def check_health(base: str, credentials: Credentials) -> list[Told]:
+async def check_health(base: str, credentials: Credentials) -> list[StepResult]:
     """Ask a gateway of one's own how it is; whether it has these paths depends on how it is deployed."""
-    found: list[Told] = []
+    found: list[StepResult] = []
     verify = credentials.ssl_context() if base.startswith("https://") else True
     async with httpx.AsyncClient(verify=verify, timeout=STEP_SECONDS, base_url=base) as client:
         close_cancelled_handshakes(client)

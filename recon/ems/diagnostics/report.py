@@ -11,7 +11,7 @@ STEP_SECONDS: Final = 10.0
 
 State = Literal["ok", "failed", "hint"]
 #: A step before its site is known: what was tried, what came of it, and that in words.
-Told: TypeAlias = tuple[str, State, str]
+StepResult: TypeAlias = tuple[str, State, str]
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from recon.ems.protocol import rows as kinds
-from recon.ems.protocol.fields import UNREADABLE, Field, Findings, Raws, elements, objects, string
+from recon.ems.protocol.fields import UNREADABLE, Field, Findings, RawMembers, array_elements, object_members, string
 from recon.ems.protocol.messages import (
     BALANCE_SNAPSHOT,
     BALANCE_UPDATE,
@@ -83,7 +83,7 @@ def _head(payload: bytes) -> _Head | None:
     try:
         return _HEAD.decode(payload)
     except UNREADABLE:
-        members = objects(payload)
+        members = object_members(payload)
     if members is None:
         return None
     ignored = Field("message", "head", Findings())
@@ -131,9 +131,9 @@ def decode(payload: bytes) -> Decoded:
 
 def _unreadable(payload: bytes) -> Decoded:
     findings = Findings()
-    what = "JSON, but not an object" if elements(payload) is not None else "not a JSON object"
+    what = "JSON, but not an object" if array_elements(payload) is not None else "not a JSON object"
     findings.add("unreadable", "message", f"the frame of {len(payload)} bytes is {what}; it is kept and not used")
-    return Decoded(Unknown(None, None), findings.done())
+    return Decoded(Unknown(None, None), findings.collected())
 
 
 def _single(kind: RowKind[Row], head: _Head, payload: bytes) -> Decoded:
@@ -141,8 +141,8 @@ def _single(kind: RowKind[Row], head: _Head, payload: bytes) -> Decoded:
     findings = Findings()
     row = kind.fast(payload) if head.data is msgspec.UNSET else None
     if row is None:
-        members = dict(objects(payload) or {})
-        inner = None if head.data is msgspec.UNSET else objects(bytes(head.data))
+        members = dict(object_members(payload) or {})
+        inner = None if head.data is msgspec.UNSET else object_members(bytes(head.data))
         row = kind.slow(members | (inner or {}), findings)
     account: str | None = getattr(row, "account", None)
     if account != usable_account(account):
@@ -150,7 +150,7 @@ def _single(kind: RowKind[Row], head: _Head, payload: bytes) -> Decoded:
     if isinstance(row, ServerInfo) and row.account is None:
         findings.add("account", SERVER_INFO, "exchange_id is missing or unusable; the heartbeat is nobody's")
     # mypy cannot see that these two kinds are members of Message.
-    return Decoded(row, findings.done())  # type: ignore[arg-type]
+    return Decoded(row, findings.collected())  # type: ignore[arg-type]
 
 
 class _Family(msgspec.Struct, Generic[Row], frozen=True):
@@ -168,7 +168,7 @@ class _Family(msgspec.Struct, Generic[Row], frozen=True):
                 return Decoded(self.build(account, (row,), False, False))
         reading = _Reading(self, type_, account, payload)
         message = reading.flat() if head.data is msgspec.UNSET else reading.wrapped(bytes(head.data))
-        return Decoded(message, reading.findings.done())
+        return Decoded(message, reading.findings.collected())
 
 
 class _Reading(Generic[Row]):
@@ -187,11 +187,11 @@ class _Reading(Generic[Row]):
 
     def flat(self) -> Message:
         """Read the message itself as one row."""
-        row = self._own(self._kind.slow(objects(self._payload) or {}, self.findings))
-        if self._kind.named(row):
+        row = self._own(self._kind.slow(object_members(self._payload) or {}, self.findings))
+        if self._kind.is_identified(row):
             return self._build(self._account, (row,), False, False)
         self._odd("data", "there is neither data nor a row that says what it is about; nothing is taken from it")
-        return self._nothing(told=any(name not in _ENVELOPE for name in objects(self._payload) or {}))
+        return self._nothing(told=any(name not in _ENVELOPE for name in object_members(self._payload) or {}))
 
     def wrapped(self, data: bytes) -> Message:
         """Read the rows of `data`; all at once if that works, else one by one."""
@@ -200,7 +200,7 @@ class _Reading(Generic[Row]):
             if rows is not None:
                 own = tuple(map(self._attributed, rows))
                 return self._build(self._account, own, self._snapshot, self._snapshot)
-        listed = elements(data)
+        listed = array_elements(data)
         if listed is None:
             return self._no_list(data)
         read = (self._row(bytes(item)) for item in listed)
@@ -209,7 +209,7 @@ class _Reading(Generic[Row]):
 
     def _no_list(self, data: bytes) -> Message:
         """Read `data` that is null, one row, or something else; such a list is never complete."""
-        if objects(data) is not None:
+        if object_members(data) is not None:
             self._odd("data", "data is one row instead of a list; it is read as such")
             row = self._row(data)
             return self._build(self._account, () if row is None else (row,), self._snapshot, False)
@@ -228,7 +228,7 @@ class _Reading(Generic[Row]):
 
     def _row(self, item: bytes) -> Row | None:
         """Read one row of a list; None, with a finding, if it cannot be attributed."""
-        members = objects(item)
+        members = object_members(item)
         if members is None:
             self._left_out("is not an object")
             return None
@@ -238,7 +238,7 @@ class _Reading(Generic[Row]):
         row = self._kind.fast(item)
         if row is None:
             row = self._kind.slow(members, self.findings)
-        if not self._kind.named(row):
+        if not self._kind.is_identified(row):
             self._left_out("does not say what it is about")
             return None
         return self._attributed(row)
@@ -266,7 +266,7 @@ class _Reading(Generic[Row]):
         self.findings.add(kind, self._type, what)
 
 
-def _belongs_elsewhere(members: Raws, account: str | None) -> bool:
+def _belongs_elsewhere(members: RawMembers, account: str | None) -> bool:
     raw = members.get("exchange_id")
     if raw is None or account is None:
         return False

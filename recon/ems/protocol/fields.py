@@ -26,9 +26,9 @@ MAX_NESTING: Final = 8
 #: Times are compared as text: below this they are the "no value" marker `0001-01-01…` (protocol 15).
 FIRST_TIME: Final = "0002"
 
-Raws: TypeAlias = dict[str, msgspec.Raw]
+RawMembers: TypeAlias = dict[str, msgspec.Raw]
 
-_OBJECT: Final = msgspec.json.Decoder(Raws)
+_OBJECT: Final = msgspec.json.Decoder(RawMembers)
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING: Final = msgspec.json.Decoder(str)
 _DECIMAL: Final = msgspec.json.Decoder(Decimal)
@@ -50,7 +50,7 @@ class Findings:
         else:
             self._omitted += 1
 
-    def done(self) -> tuple[Finding, ...]:
+    def collected(self) -> tuple[Finding, ...]:
         """Return what was noted."""
         if self._omitted:
             self._items.append(Finding("more", "message", f"{self._omitted} further findings in this message"))
@@ -67,7 +67,7 @@ class Field:
         self.name = name
         self._findings = findings
 
-    def odd(self, kind: str, what: str, text: bytes) -> None:
+    def note(self, kind: str, what: str, text: bytes) -> None:
         """Note that this field's value could not be taken."""
         shown = text[:MAX_QUOTE].decode("utf-8", "replace") + ("…" if len(text) > MAX_QUOTE else "")
         self._findings.add(kind, self.about, f"{self.name} {what}: {shown}; the field is taken as not known")
@@ -76,7 +76,7 @@ class Field:
 Reader: TypeAlias = Callable[[bytes, Field], object]
 
 
-def objects(text: bytes) -> Raws | None:
+def object_members(text: bytes) -> RawMembers | None:
     """Return the members of a JSON object as they stand, or None if it is none."""
     try:
         return _OBJECT.decode(text)
@@ -84,7 +84,7 @@ def objects(text: bytes) -> Raws | None:
         return None
 
 
-def elements(text: bytes) -> list[msgspec.Raw] | None:
+def array_elements(text: bytes) -> list[msgspec.Raw] | None:
     """Return the elements of a JSON array as they stand, or None if it is none."""
     try:
         return _ARRAY.decode(text)
@@ -99,10 +99,10 @@ def number(text: bytes, field: Field) -> Decimal | None:
     try:
         value = _DECIMAL.decode(text)
     except UNREADABLE:
-        field.odd("number", "is not a number", text)
+        field.note("number", "is not a number", text)
         return None
     if not bounded(value):
-        field.odd("number", "is not finite, or beyond the bounds for numbers", text)
+        field.note("number", "is not finite, or beyond the bounds for numbers", text)
         return None
     return value
 
@@ -114,43 +114,43 @@ def string(text: bytes, field: Field) -> str | None:
         try:
             return _STRING.decode(text)
         except UNREADABLE:
-            field.odd("field", "is not readable text", text)
+            field.note("field", "is not readable text", text)
             return None
     if text == b"null":
         return None
     if first in b"-0123456789":
         return text.decode("ascii")
-    field.odd("field", "is not a text", text)
+    field.note("field", "is not a text", text)
     return None
 
 
-def words(text: bytes, field: Field) -> tuple[str, ...] | str | None:
+def texts(text: bytes, field: Field) -> tuple[str, ...] | str | None:
     """Read a list of texts, or a single one; whatever else it is says nothing, and is no matter (protocol 5)."""
     if text[:1] == b'"':
         return string(text, field)
-    members = [bytes(member) for member in elements(text) or ()]
+    members = [bytes(member) for member in array_elements(text) or ()]
     return tuple(word for word in (string(member, field) for member in members if member[:1] == b'"') if word)
 
 
-def anything(text: bytes, field: Field) -> str | None:
+def display_text(text: bytes, field: Field) -> str | None:
     """Read a string as such and anything else as its JSON text; it is for people and is never parsed."""
     if text == b"null":
         return None
     return string(text, field) if text[:1] == b'"' else text.decode("utf-8", "replace")
 
 
-def flag(text: bytes, field: Field) -> bool | None:
+def boolean(text: bytes, field: Field) -> bool | None:
     """Read a boolean."""
     if text in {b"true", b'"true"'}:
         return True
     if text in {b"false", b'"false"'}:
         return False
     if text != b"null":
-        field.odd("field", "is neither true nor false", text)
+        field.note("field", "is neither true nor false", text)
     return None
 
 
-def moment(text: str | None) -> str | None:
+def usable_time(text: str | None) -> str | None:
     """Drop an empty time and the wire's "no value" marker."""
     return text if text and text >= FIRST_TIME else None
 
@@ -158,11 +158,11 @@ def moment(text: str | None) -> str | None:
 def _leaves(text: bytes, field: Field, depth: int = 0) -> Iterator[str]:
     """Walk lists in lists, and lists written as JSON text inside strings, down to their texts."""
     if depth > MAX_NESTING:
-        field.odd("history", "is nested too deeply", text)
+        field.note("history", "is nested too deeply", text)
         return
-    inner = elements(text)
+    inner = array_elements(text)
     if inner is None:
-        members = objects(text)
+        members = object_members(text)
         inner = None if members is None else [members[key] for key in ("status", "time") if key in members]
     if inner is not None:
         for item in inner:
@@ -186,9 +186,9 @@ def history(text: bytes, field: Field) -> tuple[StatusStep, ...]:
             steps.append(StatusStep(leaf))
             timed = False
         elif timed:
-            field.odd("history", "has a time without a status", leaf.encode())
+            field.note("history", "has a time without a status", leaf.encode())
         else:
-            steps[-1] = StatusStep(steps[-1].status, moment(leaf))
+            steps[-1] = StatusStep(steps[-1].status, usable_time(leaf))
             timed = True
     return tuple(steps)
 
@@ -197,17 +197,17 @@ def fills(text: bytes, field: Field) -> tuple[FillRow, ...]:
     """Read a list of fills, row by row."""
     if text == b"null":
         return ()
-    rows = elements(text)
+    rows = array_elements(text)
     if rows is None:
-        field.odd("field", "is not a list", text)
+        field.note("field", "is not a list", text)
         return ()
     read: list[FillRow] = []
     for item in rows:
-        members = objects(bytes(item))
+        members = object_members(bytes(item))
         if members is None:
-            field.odd("row", "holds something that is not a fill", bytes(item))
+            field.note("row", "holds something that is not a fill", bytes(item))
             continue
         missing = msgspec.Raw(b"null")
         time, price, amount = (bytes(members.get(name, missing)) for name in ("time", "price", "amount"))
-        read.append(FillRow(moment(string(time, field)), number(price, field), number(amount, field)))
+        read.append(FillRow(usable_time(string(time, field)), number(price, field), number(amount, field)))
     return tuple(read)

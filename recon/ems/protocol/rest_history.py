@@ -16,7 +16,15 @@ from typing import Final, TypeAlias
 
 from recon.ems.protocol import fields
 from recon.ems.protocol.decode import usable_account
-from recon.ems.protocol.fields import MAX_NESTING, MAX_QUOTE, Field, Findings, Raws, elements, objects
+from recon.ems.protocol.fields import (
+    MAX_NESTING,
+    MAX_QUOTE,
+    Field,
+    Findings,
+    RawMembers,
+    array_elements,
+    object_members,
+)
 from recon.ems.protocol.messages import FillRow, OrderReport, OrderReports, StatusStep
 from recon.ems.protocol.timestamps import parse_time
 
@@ -26,7 +34,7 @@ _NOTHING: Final = frozenset({b"null", b'""'})
 _FRACTION: Final = re.compile(r"\.([0-9]{1,9})")
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
-_Place: TypeAlias = tuple[datetime, str]
+_SortKey: TypeAlias = tuple[datetime, str]
 
 
 def read_history(body: bytes, findings: Findings) -> tuple[tuple[OrderReports, ...], bool] | None:
@@ -34,7 +42,7 @@ def read_history(body: bytes, findings: Findings) -> tuple[tuple[OrderReports, .
 
     The second value tells whether every row could be taken.
     """
-    listed = elements(body)
+    listed = array_elements(body)
     if listed is None:
         return None
     rows = [row for row in (_read(bytes(item), findings) for item in listed) if row is not None]
@@ -48,9 +56,9 @@ def read_history(body: bytes, findings: Findings) -> tuple[tuple[OrderReports, .
     return messages, len(rows) == len(listed)
 
 
-def _read(item: bytes, findings: Findings) -> tuple[_Place, OrderReport] | None:
+def _read(item: bytes, findings: Findings) -> tuple[_SortKey, OrderReport] | None:
     """Read one row and when its change happened; None, with a finding, if it cannot be attributed."""
-    members = objects(item)
+    members = object_members(item)
     if members is None:
         findings.add("row", "history", "a row is not an object; it is left out")
         return None
@@ -59,13 +67,13 @@ def _read(item: bytes, findings: Findings) -> tuple[_Place, OrderReport] | None:
     if report.account is None or (report.client_order_id is None and report.exchange_order_id is None):
         findings.add("row", row.about, "a row of the history names no exchangeId or no order; it is left out")
         return None
-    return row.place(report.history), report
+    return row.sort_key(report.history), report
 
 
 class _Row:
     """One row, field by field: what cannot be read is None, with a finding."""
 
-    def __init__(self, members: Raws, findings: Findings) -> None:
+    def __init__(self, members: RawMembers, findings: Findings) -> None:
         self._members = members
         self._findings = findings
         quiet = Findings()
@@ -95,7 +103,7 @@ class _Row:
             error_message=self._error(),
         )
 
-    def place(self, history: tuple[StatusStep, ...]) -> _Place:
+    def sort_key(self, history: tuple[StatusStep, ...]) -> _SortKey:
         """Return what rows are sorted by: when the change was logged, else the last time that the row knows.
 
         Stamps may be 100 ns apart, hence the fraction as text beside a moment in whole seconds.
@@ -128,7 +136,7 @@ class _Row:
         text = (fields.string(raw, field) or "").strip().upper()
         side = _SIDES.get(text.removesuffix(".0"))
         if side is None:
-            field.odd("field", "is neither 1 (buy) nor 2 (sell)", raw)
+            field.note("field", "is neither 1 (buy) nor 2 (sell)", raw)
         return side
 
     def _leaves(self, name: str) -> list[bytes]:
@@ -144,7 +152,7 @@ class _Row:
         if len(statuses) != len(times):
             self._unequal("history", f"{len(statuses)} statuses and {len(times)} times")
         pairs = zip_longest(statuses, times[: len(statuses)])
-        return tuple(StatusStep(status, fields.moment(time)) for status, time in pairs if status)
+        return tuple(StatusStep(status, fields.usable_time(time)) for status, time in pairs if status)
 
     def _fills(self) -> tuple[FillRow, ...]:
         price_of, amount_of = self._field("fillsPrice")[1], self._field("fillsAmount")[1]
@@ -155,27 +163,27 @@ class _Row:
             self._unequal("fills", f"{len(times)} times, {len(prices)} prices and {len(amounts)} amounts")
         count = max(len(prices), len(amounts))
         rows = zip_longest(times[:count], prices, amounts)
-        return tuple(FillRow(fields.moment(time), price, amount) for time, price, amount in rows)
+        return tuple(FillRow(fields.usable_time(time), price, amount) for time, price, amount in rows)
 
     def _unequal(self, what: str, counts: str) -> None:
         self._findings.add("history", self.about, f"the {what} are {counts}; what has no partner is not known")
 
     def _error(self) -> str | None:
         """Join the three parts of the error document; they are for people."""
-        parts = (fields.anything(*self._field(name)) for name in _ERRORS)
+        parts = (fields.display_text(*self._field(name)) for name in _ERRORS)
         return ": ".join(part for part in parts if part) or None
 
 
 def _leaves(text: bytes, field: Field, depth: int = 0) -> Iterator[bytes]:
     """Walk a list, lists in it, and lists written as JSON text inside strings, down to their values in order."""
     if depth > MAX_NESTING:
-        field.odd("history", "is nested too deeply", text)
+        field.note("history", "is nested too deeply", text)
         return
-    inner = elements(text)
+    inner = array_elements(text)
     if inner is None and text[:1] == b'"':
         inside = (fields.string(text, field) or "").strip()
         if inside.startswith("["):
-            inner = elements(inside.encode())
+            inner = array_elements(inside.encode())
     if inner is None:
         yield text
         return

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Raw
 
 from recon.ems.protocol.decode import decode, usable_account
-from recon.ems.protocol.fields import Field, Findings, Raws, elements, objects, string
+from recon.ems.protocol.fields import Field, Findings, RawMembers, array_elements, object_members, string
 from recon.ems.protocol.messages import (
     BALANCE_SNAPSHOT,
     ORDER_EXEC_REPORT_SNAPSHOT,
@@ -30,22 +30,22 @@ from recon.ems.protocol.messages import (
 #: Most accounts that a finding names.
 MAX_NAMED: Final = 5
 
-Listing: TypeAlias = OrderReports | Balances | Positions
+SnapshotMessage: TypeAlias = OrderReports | Balances | Positions
 
 _TYPES: Final = {"orders": ORDER_EXEC_REPORT_SNAPSHOT, "balances": BALANCE_SNAPSHOT, "positions": POSITION_SNAPSHOT}
 
 
-def read_listing(
+def read_snapshots(
     what: str, asked: str | None, body: bytes, findings: Findings
-) -> tuple[tuple[Listing, ...], bool] | None:
+) -> tuple[tuple[SnapshotMessage, ...], bool] | None:
     """Read `orders`, `balances` or `positions`, filtered by the account that was asked for; None if they are no list.
 
     The second value tells whether all was understood, and says all there is of the account that was asked for.
     """
-    listed = elements(body)
+    listed = array_elements(body)
     if listed is None:
         return None
-    gathered = _Gathered(what, findings)
+    gathered = _RowsByAccount(what, findings)
     for item in listed:
         gathered.add(bytes(item))
     messages = gathered.messages(asked)
@@ -54,7 +54,7 @@ def read_listing(
     return messages, understood and (asked is None or bool(meant))
 
 
-class _Gathered:
+class _RowsByAccount:
     """The rows of one answer by account."""
 
     def __init__(self, what: str, findings: Findings) -> None:
@@ -67,7 +67,7 @@ class _Gathered:
 
     def add(self, item: bytes) -> None:
         """Take one element: a row, or a group of rows under `data`."""
-        members = objects(item)
+        members = object_members(item)
         if members is None:
             self._stray("row", "is not an object")
             return
@@ -81,7 +81,7 @@ class _Gathered:
         for row in self._group(bytes(data), account):
             self._place(row, self._owner(bytes(row), account))
 
-    def messages(self, asked: str | None) -> tuple[Listing, ...]:
+    def messages(self, asked: str | None) -> tuple[SnapshotMessage, ...]:
         """Return what came of each account. An empty list of open orders is an answer: there are none."""
         made = [self._message(account, rows, asked) for account, rows in self._rows.items()]
         if asked is None:
@@ -97,7 +97,7 @@ class _Gathered:
             self._odd("account", f"the answer tells nothing of {asked}, which was asked for")
         return tuple(made)
 
-    def _message(self, account: str, rows: list[Raw], asked: str | None) -> Listing:
+    def _message(self, account: str, rows: list[Raw], asked: str | None) -> SnapshotMessage:
         wrapped = {"type": _TYPES[self._what], "exchange_id": account, "data": rows}
         decoded = decode(msgspec.json.encode(wrapped))
         for found in decoded.findings:
@@ -109,14 +109,14 @@ class _Gathered:
 
     def _group(self, data: bytes, account: str | None) -> list[Raw]:
         """Return the rows under `data`; a list that is none makes its account's incomplete."""
-        listed = elements(data)
+        listed = array_elements(data)
         if listed is not None:
             return listed
         if account is None:
             self.strays = True
         else:
             self._incomplete.add(account)
-        single = objects(data) is not None
+        single = object_members(data) is not None
         what = "one row instead of a list" if single else "null" if data == b"null" else "not a list"
         self._odd("data", f"data of {account} is {what}; it is taken as incomplete")
         return [Raw(data)] if single else []
@@ -124,7 +124,7 @@ class _Gathered:
     def _owner(self, row: bytes, group: str | None) -> str | None:
         if self._what != "orders":
             return group
-        own = _account_of(objects(row) or {})
+        own = _account_of(object_members(row) or {})
         if own is not None and group is not None and own != group:
             self._odd("account", f"a report says {own} within a group of {group}; its own counts")
         return own or group
@@ -143,6 +143,6 @@ class _Gathered:
         self._findings.add(kind, self._what, what)
 
 
-def _account_of(members: Raws) -> str | None:
+def _account_of(members: RawMembers) -> str | None:
     raw = members.get("exchange_id")
     return None if raw is None else usable_account(string(bytes(raw), Field("", "exchange_id", Findings())))

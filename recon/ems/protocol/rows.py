@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from recon.ems.protocol import fields
-from recon.ems.protocol.fields import FIRST_TIME, UNREADABLE, Field, Findings, Raws, Reader
+from recon.ems.protocol.fields import FIRST_TIME, UNREADABLE, Field, Findings, RawMembers, Reader
 from recon.ems.protocol.messages import (
     BalanceRow,
     FillRow,
@@ -35,8 +35,8 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 _READERS: Final[dict[object, Reader]] = {
     str | None: fields.string,
     Decimal | None: fields.number,
-    bool | None: fields.flag,
-    tuple[str, ...] | str | None: fields.words,
+    bool | None: fields.boolean,
+    tuple[str, ...] | str | None: fields.texts,
     tuple[StatusStep, ...]: fields.history,
     tuple[FillRow, ...]: fields.fills,
 }
@@ -50,7 +50,7 @@ _TIMES: Final = frozenset({"time", "time_server_start"})
 _ANYTHING: Final = frozenset({"error_message", "message", "rejected_message"})
 
 
-def sound(*values: Decimal | None) -> bool:
+def are_sound(*values: Decimal | None) -> bool:
     """Tell whether numbers are finite and within bounds; `bounded` itself costs six times as much."""
     for value in values:
         if value is not None:
@@ -88,7 +88,7 @@ class RowKind(Generic[Row]):
 
     @staticmethod
     def _reader(field: msgspec.structs.FieldInfo) -> tuple[str, str, Reader]:
-        reader = fields.anything if field.name in _ANYTHING else _READERS[field.type]
+        reader = fields.display_text if field.name in _ANYTHING else _READERS[field.type]
         return field.name, field.encode_name, reader
 
     def fast(self, payload: bytes) -> Row | None:
@@ -111,7 +111,7 @@ class RowKind(Generic[Row]):
             return None
         return rows if all(map(self._is_sound, rows)) else None
 
-    def slow(self, members: Raws, findings: Findings) -> Row:
+    def slow(self, members: RawMembers, findings: Findings) -> Row:
         """Read a row field by field; what cannot be read is None, with a finding."""
         for other, ours in self._spellings.items():
             if other in members:
@@ -127,18 +127,18 @@ class RowKind(Generic[Row]):
                 if name in _IDS:
                     value = value or None
                 elif name in _TIMES:
-                    value = fields.moment(value)
+                    value = fields.usable_time(value)
             values[name] = value
         return self._build(**values)
 
-    def named(self, row: Row) -> bool:
+    def is_identified(self, row: Row) -> bool:
         """Tell whether the row says what it is about."""
         return not self.names or any(getattr(row, name) is not None for name in self.names)
 
     def _other_spelling(self, payload: bytes) -> bool:
         return any(mark in payload for mark in self._marks)
 
-    def _about(self, members: Raws) -> str:
+    def _about(self, members: RawMembers) -> str:
         quiet = Findings()
         for name, wire, _ in self._fields:
             if name in self.names and wire in members:
@@ -159,28 +159,28 @@ def _order_is_sound(row: OrderReport) -> bool:
         if step.time is None or step.time < FIRST_TIME:
             return False
     for fill in row.fills:
-        if not sound(fill.price, fill.amount) or (fill.time is not None and fill.time < FIRST_TIME):
+        if not are_sound(fill.price, fill.amount) or (fill.time is not None and fill.time < FIRST_TIME):
             return False
-    return sound(row.amount_order, row.amount_open, row.amount_filled, row.price, row.avg_px)
+    return are_sound(row.amount_order, row.amount_open, row.amount_filled, row.price, row.avg_px)
 
 
 def _balance_is_sound(row: BalanceRow) -> bool:
     if not row.asset or row.asset_coinapi == "":
         return False
-    return sound(row.balance, row.available, row.locked, row.rate_usd)
+    return are_sound(row.balance, row.available, row.locked, row.rate_usd)
 
 
 def _position_is_sound(row: PositionRow) -> bool:
     if row.symbol == "" or row.symbol_coinapi == "" or row.symbol is row.symbol_coinapi is None:
         return False
-    return sound(row.quantity, row.avg_entry_price, row.unrealized_pnl, row.liquidation_price, row.leverage)
+    return are_sound(row.quantity, row.avg_entry_price, row.unrealized_pnl, row.liquidation_price, row.leverage)
 
 
 def _symbol_is_sound(row: SymbolRow) -> bool:
     if row.symbol is row.symbol_coinapi is None:
         return False
     texts = (row.symbol, row.symbol_coinapi, row.base, row.quote, row.base_coinapi, row.quote_coinapi)
-    return "" not in texts and sound(row.price_step, row.size_step)
+    return "" not in texts and are_sound(row.price_step, row.size_step)
 
 
 def _info_is_sound(row: ServerInfo) -> bool:

@@ -79,19 +79,19 @@ class Watchdog:
         self._heard_at = at
         self._heartbeats: dict[str, float] = {}
 
-    def heard(self, at: float) -> None:
+    def note_frame(self, at: float) -> None:
         """Note that anything at all came in."""
         self._heard_at = at
 
-    def heartbeat(self, account: str, at: float) -> None:
+    def note_heartbeat(self, account: str, at: float) -> None:
         """Note an account's SERVER_INFO."""
         self._heartbeats[account] = at
 
-    def silent(self, at: float) -> tuple[str, ...]:
+    def silent_accounts(self, at: float) -> tuple[str, ...]:
         """Return the accounts that were heard in this session, but not within the bound."""
         return tuple(sorted(name for name, last in self._heartbeats.items() if at - last > self._bound))
 
-    def stalled(self, at: float) -> bool:
+    def is_stalled(self, at: float) -> bool:
         """Tell whether the whole session has been silent for longer than the bound."""
         return at - self._heard_at > self._bound
 
@@ -121,12 +121,12 @@ class Session:
 
     def frame(self, data: str | bytes, received_at: datetime, at: float) -> Record | None:
         """Return the record of a frame, or None if it was summed up; `at` is the steady clock's."""
-        self._watchdog.heard(at)
+        self._watchdog.note_frame(at)
         payload = _encoded(data) if isinstance(data, str) else bytes(data)
         head = envelope(payload)
         kind = head.type if head.type in INBOUND_TYPES else None
         if kind == SERVER_INFO and head.account is not None:
-            self._watchdog.heartbeat(head.account, at)
+            self._watchdog.note_heartbeat(head.account, at)
             if self._is_repeated(head.account, payload, received_at):
                 return None
         clean, redacted = self._redact(payload)
@@ -155,10 +155,10 @@ class Session:
         return True
 
     def _own(self, kind: str, received_at: datetime, content: Content) -> Record:
-        return _told(kind, self.name, received_at, content, self._redact)
+        return _own_record(kind, self.name, received_at, content, self._redact)
 
 
-def failed(received_at: datetime, redact: Redact, *, url: str, site: int, reason: str, detail: str) -> Record:
+def failure_record(received_at: datetime, redact: Redact, *, url: str, site: int, reason: str, detail: str) -> Record:
     """Return the record of a connection that never became a session."""
     content: Content = {
         "url": safe_url(url),
@@ -166,10 +166,10 @@ def failed(received_at: datetime, redact: Redact, *, url: str, site: int, reason
         "reason": reason,
         "detail": detail,
     }
-    return _told(SESSION_FAILED, None, received_at, content, redact)
+    return _own_record(SESSION_FAILED, None, received_at, content, redact)
 
 
-def _told(
+def _own_record(
     kind: str,
     session: str | None,
     received_at: datetime,

@@ -26,8 +26,16 @@ import stamina
 import trio
 
 from recon.ems.credentials import Credentials, silence_libraries
-from recon.ems.protocol.rest_body import Coming, Refused
-from recon.ems.protocol.rest_requests import MAX_WORDS_CHARS, TOO_LARGE, Answer, Ask, answer_of, is_json, problem_of
+from recon.ems.protocol.rest_body import BodyReader, BodyRefused
+from recon.ems.protocol.rest_requests import (
+    MAX_QUOTED_CHARS,
+    TOO_LARGE,
+    RestRequest,
+    RestResponse,
+    build_response,
+    is_json,
+    status_problem,
+)
 from recon.ems.rest.tls import close_cancelled_handshakes
 from recon.ems.urls import safe_url
 from recon.errors import ConfigError
@@ -66,7 +74,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
+class RestBounds:
     """How long and how often is asked, in seconds unless named otherwise, and how much is taken."""
 
     attempts: int = ATTEMPTS
@@ -80,7 +88,7 @@ class Bounds:
     thread_bytes: int = THREAD_BYTES
 
 
-class _Passing(Exception):
+class _Transient(Exception):
     """A failure that may pass; its text is fit for a log."""
 
     def __init__(self, text: str, pause: float | None) -> None:
@@ -89,7 +97,7 @@ class _Passing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _AttemptResult:
     """What an attempt brought, in the terms of `Answer`, without credentials; `again`: its failure may pass."""
 
     status: int | None = None
@@ -100,7 +108,7 @@ class _Heard:
     pause: float | None = None
 
 
-def rest_base(url: str) -> str:
+def rest_url_of(url: str) -> str:
     """Return where REST is, given a gateway's WebSocket URL: the same host and port, at the root (protocol 11).
 
     Raises ConfigError.
@@ -118,21 +126,21 @@ def rest_base(url: str) -> str:
     return f"{scheme}://{shown}{'' if port is None else f':{port}'}/"
 
 
-def target_of(ask: Ask) -> str:
+def request_path(ask: RestRequest) -> str:
     """Return path and query of a question. Raises ValueError, in words, where it cannot be asked."""
-    if ask.what == "status":
+    if ask.kind == "status":
         if not ask.client_order_id:
             raise ValueError("a status is asked for by client_order_id, and there is none")
         name = quote(ask.client_order_id, safe="")
         # A name of dots alone would be taken as a step of the path.
         return f"/v1/orders/status/{name if name.strip('.') else name.replace('.', '%2E')}"
-    if ask.what == "history":
+    if ask.kind == "history":
         if ask.from_us is None or ask.until_us is None:
             raise ValueError("a history is asked for by its window, and an end of it is missing")
         start, end = ask.from_us // 1_000_000, -(-ask.until_us // 1_000_000)
         return f"/v1/orders/history?time_start={_seconds(start)}&time_end={_seconds(end)}"
     filtered = "" if ask.account is None else f"?exchange_id={quote(ask.account, safe='')}"
-    return _LISTS[ask.what] + filtered
+    return _LISTS[ask.kind] + filtered
 
 
 def _seconds(since_epoch: int) -> str:
@@ -149,14 +157,14 @@ class _Target:
         shown = f"[{host}]" if ":" in host else host
         self._root = f"{'https' if self.tls else 'http'}://{shown}:{port}{path.rstrip('/')}"
 
-    def url(self, ask: Ask) -> httpx.URL:
+    def url(self, ask: RestRequest) -> httpx.URL:
         """Return a question's address. Raises ValueError or httpx.InvalidURL."""
-        path, _, query = target_of(ask).partition("?")
+        path, _, query = request_path(ask).partition("?")
         queries = "&".join(filter(None, (query, self._query)))
         return httpx.URL(f"{self._root}{path}{'?' if queries else ''}{queries}")
 
 
-class Rest:
+class RestClient:
     """A gateway's REST API."""
 
     def __init__(
@@ -164,7 +172,7 @@ class Rest:
         target: _Target,
         credentials: Credentials,
         client: httpx.AsyncClient,
-        bounds: Bounds,
+        bounds: RestBounds,
         now: Callable[[], datetime],
     ) -> None:
         self._target = target
@@ -176,18 +184,18 @@ class Rest:
     def __repr__(self) -> str:
         return f"Rest({self._target.base!r})"
 
-    async def ask(self, ask: Ask, *, run: str) -> Answer:
+    async def send(self, ask: RestRequest, *, run: str) -> RestResponse:
         """Ask one question, as often as its bounds allow; the answer always comes, if only to say that there is none.
 
         `run` names the run of questions that this one belongs to, and is carried through.
         """
-        attempts, heard, bounds, took = 0, _Heard(), self._bounds, 0.0
+        attempts, heard, bounds, took = 0, _AttemptResult(), self._bounds, 0.0
         try:
             url = self._target.url(ask)
         except (ValueError, OverflowError, httpx.InvalidURL) as error:
             problem = self._credentials.redact_text(f"cannot be asked: {error}")
-            return answer_of(ask, run=run, attempts=0, problem=problem)
-        with trio.move_on_after(bounds.ask_seconds) as scope, suppress(_Passing):
+            return build_response(ask, run=run, attempts=0, problem=problem)
+        with trio.move_on_after(bounds.ask_seconds) as scope, suppress(_Transient):
             async for attempt in stamina.retry_context(
                 on=self._pause,
                 attempts=bounds.attempts,
@@ -196,16 +204,16 @@ class Rest:
                 wait_max=bounds.last_pause,
                 wait_jitter=bounds.jitter,
             ):
-                attempts, heard, began = attempts + 1, _Heard(), trio.current_time()
+                attempts, heard, began = attempts + 1, _AttemptResult(), trio.current_time()
                 heard = await self._attempt(ask, url)
                 took = trio.current_time() - began
                 # The loop swallows whatever is raised within an attempt, so nothing but this is raised there.
                 with attempt:
                     if heard.again and trio.current_time() + (heard.pause or 0.0) < scope.deadline:
-                        raise _Passing(heard.problem or "", heard.pause)
+                        raise _Transient(heard.problem or "", heard.pause)
 
-        def keep() -> Answer:
-            return answer_of(
+        def keep() -> RestResponse:
+            return build_response(
                 ask,
                 run=run,
                 attempts=attempts,
@@ -220,13 +228,13 @@ class Rest:
 
     def _pause(self, error: Exception) -> bool | float:
         """Tell the retry loop whether to go on, and after how many seconds where we were asked to wait."""
-        if not isinstance(error, _Passing) or error.pause is None:
-            return isinstance(error, _Passing)
+        if not isinstance(error, _Transient) or error.pause is None:
+            return isinstance(error, _Transient)
         return max(self._bounds.first_pause, error.pause)
 
-    async def _attempt(self, ask: Ask, url: httpx.URL) -> _Heard:
+    async def _attempt(self, ask: RestRequest, url: httpx.URL) -> _AttemptResult:
         """Ask once, within the bound for one attempt."""
-        coming = Coming(self._bounds.max_bytes)
+        coming = BodyReader(self._bounds.max_bytes)
         problem: str | None = "timeout"
         with trio.move_on_after(self._bounds.attempt_seconds):
             problem = await self._receive(url, coming)
@@ -236,16 +244,16 @@ class Rest:
         """Do what takes long for a large answer in a thread."""
         return await trio.to_thread.run_sync(work) if size >= self._bounds.thread_bytes else work()
 
-    async def _receive(self, url: httpx.URL, coming: Coming) -> str | None:
+    async def _receive(self, url: httpx.URL, coming: BodyReader) -> str | None:
         """Send the question and read what comes; return what went wrong on the way."""
         headers = [(b"accept-encoding", b"identity"), (b"user-agent", b"recon"), *self._credentials.headers()]
         try:
             async with self._client.stream("GET", url, headers=headers) as response:
                 coming.status = response.status_code
-                coming.pause = self._asked_pause(response.headers.get("retry-after"))
-                coming.compressed(response.headers.get("content-encoding", "").strip().lower())
+                coming.retry_after = self._asked_pause(response.headers.get("retry-after"))
+                coming.set_encoding(response.headers.get("content-encoding", "").strip().lower())
                 await _read(response, coming)
-        except Refused as refused:
+        except BodyRefused as refused:
             return str(refused)
         except httpx.TimeoutException:
             return "timeout"
@@ -255,7 +263,7 @@ class Rest:
             return "connection lost" if coming.status is None else "truncated"
         return None
 
-    def _judge(self, ask: Ask, coming: Coming, problem: str | None) -> _Heard:
+    def _judge(self, ask: RestRequest, coming: BodyReader, problem: str | None) -> _AttemptResult:
         """Cut the credentials out, and tell what the attempt brought and whether to ask again."""
         content, redacted = self._credentials.redact(bytes(coming.content).removeprefix(codecs.BOM_UTF8))
         status = coming.status
@@ -267,9 +275,9 @@ class Rest:
                 problem = "not JSON"
             again = problem is not None and not problem.startswith(TOO_LARGE)
         else:
-            problem = problem_of(ask, status, content)
+            problem = status_problem(ask, status, content)
             again = status in _PASSING or status >= 500
-        return _Heard(status, problem, content, redacted, again, coming.pause)
+        return _AttemptResult(status, problem, content, redacted, again, coming.retry_after)
 
     def _asked_pause(self, retry_after: str | None) -> float | None:
         """Read a Retry-After header, in seconds or as a date (RFC 9110, 10.2.3), as seconds within the bound."""
@@ -285,23 +293,23 @@ class Rest:
         return min(max(seconds, 0.0), self._bounds.retry_after)
 
 
-async def _read(response: httpx.Response, coming: Coming) -> None:
+async def _read(response: httpx.Response, coming: BodyReader) -> None:
     """Read a body to its end. Raises Refused.
 
     One that is refused is left by cancelling what reads on: the library's generators are not closed otherwise.
     """
-    refused: Refused | None = None
+    refused: BodyRefused | None = None
     with trio.CancelScope() as scope:
         async for raw in response.aiter_raw():
             try:
                 if refused is None:
-                    coming.take(raw)
-            except Refused as error:
+                    coming.feed(raw)
+            except BodyRefused as error:
                 refused = error
                 scope.cancel()
     if refused is not None:
         raise refused
-    coming.end()
+    coming.finish()
 
 
 def _why(error: BaseException) -> str:
@@ -316,19 +324,19 @@ def _why(error: BaseException) -> str:
         if isinstance(reason, OSError) and reason.strerror:
             said = reason.strerror
         reason = reason.__cause__ or reason.__context__
-    return said or str(error)[:MAX_WORDS_CHARS] or type(error).__name__
+    return said or str(error)[:MAX_QUOTED_CHARS] or type(error).__name__
 
 
 @asynccontextmanager
-async def open_rest(
+async def open_rest_client(
     base: str,
     credentials: Credentials,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     max_bytes: int = MAX_ANSWER_BYTES,
-    bounds: Bounds | None = None,
+    bounds: RestBounds | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> AsyncIterator[Rest]:
+) -> AsyncIterator[RestClient]:
     """Open the way to a gateway's REST API at `base`; connections are made as they are needed, and closed at the end.
 
     `transport` replaces the network; `now` reads a Retry-After that is a date. Raises ConfigError where base or
@@ -337,7 +345,7 @@ async def open_rest(
     silence_libraries()
     target = _Target(base, credentials)
     over_network = transport is None and target.tls
-    bounds = Bounds(max_bytes=max_bytes) if bounds is None else bounds
+    bounds = RestBounds(max_bytes=max_bytes) if bounds is None else bounds
     client = httpx.AsyncClient(
         transport=transport,
         verify=credentials.ssl_context() if over_network else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
@@ -347,4 +355,4 @@ async def open_rest(
     )
     close_cancelled_handshakes(client)
     async with client:
-        yield Rest(target, credentials, client, bounds, now)
+        yield RestClient(target, credentials, client, bounds, now)

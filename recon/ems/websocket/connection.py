@@ -25,7 +25,14 @@ import trio_websocket
 from wsproto import ConnectionType, WSConnection
 from wsproto.utilities import ProtocolError
 
-from recon.ems.close_reasons import MAX_DETAIL_CHARS, Ended, before_upgrade, explain, rejected, words
+from recon.ems.close_reasons import (
+    MAX_DETAIL_CHARS,
+    CloseReason,
+    close_reason_of,
+    describe,
+    lost_before_upgrade,
+    rejected_upgrade,
+)
 from recon.ems.credentials import Credentials
 from recon.ems.protocol.session import Watchdog
 from recon.errors import ConfigError, Overrun, Restarted
@@ -39,7 +46,7 @@ _PROTOCOL_CODES: Final = frozenset({1002, 1003, 1007})
 _TOO_BIG: Final = 1009
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class ConnectionBounds(msgspec.Struct, frozen=True):
     """The bounds of one connection: seconds, and bytes for the message."""
 
     connect: float
@@ -48,7 +55,7 @@ class Bounds(msgspec.Struct, frozen=True):
     message_bytes: int
 
 
-class _Wire(trio.abc.Stream):
+class RecordingStream(trio.abc.Stream):
     """A stream that remembers its first error, which the library drops."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -58,6 +65,7 @@ class _Wire(trio.abc.Stream):
         self.fault: trio.BrokenResourceError | None = None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, and remember the first error."""
         try:
             await self._stream.send_all(data)
         except trio.BrokenResourceError as error:
@@ -65,9 +73,11 @@ class _Wire(trio.abc.Stream):
             raise
 
     async def wait_send_all_might_not_block(self) -> None:
+        """Wait as the stream below does."""
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive, and remember the first error."""
         try:
             data = await self._stream.receive_some(max_bytes)
         except trio.BrokenResourceError as error:
@@ -77,10 +87,11 @@ class _Wire(trio.abc.Stream):
         return data
 
     async def aclose(self) -> None:
+        """Close the stream below."""
         await self._stream.aclose()
 
 
-class _HandOver(trio.abc.SendChannel[str | bytes]):
+class FrameSink(trio.abc.SendChannel[str | bytes]):
     """Stands where the library's reader expects its message channel; see the module's text."""
 
     def __init__(
@@ -94,9 +105,11 @@ class _HandOver(trio.abc.SendChannel[str | bytes]):
         self._no_more = no_more
 
     async def send(self, value: str | bytes) -> None:
+        """Hand a message over, in the task of the reader."""
         self._take(value)
 
     async def aclose(self) -> None:
+        """Tell that no message follows, and close the channel below."""
         self._no_more()
         await self._channel.aclose()
 
@@ -110,7 +123,7 @@ class Connection:
 
     def __init__(
         self,
-        bounds: Bounds,
+        bounds: ConnectionBounds,
         *,
         on_open: Callable[[], None],
         on_frame: Callable[[str | bytes], None],
@@ -126,13 +139,13 @@ class Connection:
         self._watchdog = watchdog
         self._progress = trio.Event()  # the session is open, or over
         self._over = trio.Event()
-        self._ended: Ended | None = None
+        self._ended: CloseReason | None = None
         self._fault: Exception | None = None  # what the library's reader raised
         self._bug: Exception | None = None  # what on_open or on_frame raised
         self._reading = trio.CancelScope(shield=True)
         self._closing = trio.CancelScope(shield=True)
 
-    async def run(self, credentials: Credentials, url: str) -> Ended:
+    async def run(self, credentials: Credentials, url: str) -> CloseReason:
         """Connect, hand over every frame until the end, and say why it ended.
 
         Raises what `on_open` or `on_frame` raised, other than Overrun.
@@ -142,10 +155,10 @@ class Connection:
             with trio.fail_after(self._bounds.connect):
                 stream = await _dial(host, port, credentials.ssl_context() if tls else None)
         except trio.TooSlowError:
-            return Ended("timeout", detail=f"no connection within {self._bounds.connect:g} s")
+            return CloseReason("timeout", detail=f"no connection within {self._bounds.connect:g} s")
         except (OSError, trio.BrokenResourceError, ConfigError) as error:
-            return explain(error)
-        wire = _Wire(stream)
+            return close_reason_of(error)
+        wire = RecordingStream(stream)
         websocket = trio_websocket.WebSocketConnection(
             wire,
             WSConnection(ConnectionType.CLIENT),
@@ -156,7 +169,7 @@ class Connection:
             receive_buffer_size=RECEIVE_BYTES,
         )
         no_more = partial(self._no_more, websocket)
-        hand_over = _HandOver(websocket._send_channel, self._take, no_more)  # noqa: SLF001  # see module text
+        hand_over = FrameSink(websocket._send_channel, self._take, no_more)  # noqa: SLF001  # see module text
         websocket._send_channel = hand_over  # type: ignore[assignment]  # noqa: SLF001  # all that its reader uses
         try:
             async with trio.open_nursery() as nursery:
@@ -174,7 +187,7 @@ class Connection:
             raise self._bug
         return self._ended or self._verdict(websocket, wire)
 
-    def end(self, ended: Ended) -> None:
+    def end(self, ended: CloseReason) -> None:
         """End the connection for a reason of our own; the first reason given is the one that `run` returns."""
         self._end(ended)
 
@@ -182,7 +195,7 @@ class Connection:
         with trio.move_on_after(self._bounds.connect):
             await self._progress.wait()
         if not self._progress.is_set():
-            self._end(Ended("timeout", detail=f"no answer to the upgrade within {self._bounds.connect:g} s"))
+            self._end(CloseReason("timeout", detail=f"no answer to the upgrade within {self._bounds.connect:g} s"))
             return
         nursery.start_soon(self._watch)
         await self._over.wait()
@@ -209,10 +222,10 @@ class Connection:
         while True:
             await trio.sleep(pause)
             self._guard(self._on_watch)
-            stalled = self._watchdog.stalled(trio.current_time())
+            stalled = self._watchdog.is_stalled(trio.current_time())
             # Twice in a row: if it was we who stood still, the reader now gets its turn first.
             if stalled and suspected:
-                self._end(Ended("stalled", detail=f"nothing was received for {self._bounds.heartbeat:g} s"))
+                self._end(CloseReason("stalled", detail=f"nothing was received for {self._bounds.heartbeat:g} s"))
                 return
             suspected = stalled
 
@@ -249,14 +262,14 @@ class Connection:
         try:
             call()
         except Overrun as error:
-            self._end(Ended("overrun", detail=str(error)))
+            self._end(CloseReason("overrun", detail=str(error)))
         except Restarted as error:
-            self._end(Ended("restarted", detail=str(error)))
+            self._end(CloseReason("restarted", detail=str(error)))
         except Exception as error:  # noqa: BLE001  # raised again by `run`, after the close
             self._bug = error
             self._finish()
 
-    def _end(self, ended: Ended) -> None:
+    def _end(self, ended: CloseReason) -> None:
         self._ended = self._ended or ended
         self._finish()
 
@@ -264,25 +277,25 @@ class Connection:
         self._over.set()
         self._progress.set()
 
-    def _verdict(self, websocket: trio_websocket.WebSocketConnection, wire: _Wire) -> Ended:
+    def _verdict(self, websocket: trio_websocket.WebSocketConnection, wire: RecordingStream) -> CloseReason:
         """Say why the peer or the library ended it."""
         closed = websocket.closed
         status = websocket._reject_status  # noqa: SLF001  # known even if the refusal's body never came
         if isinstance(self._fault, trio_websocket.ConnectionRejected) or status:
-            return rejected(status)
+            return rejected_upgrade(status)
         if not self.opened:
             if wire.fault is not None:
-                return before_upgrade(wire.fault, tls=wire.encrypted and not wire.heard)
-            return Ended("protocol", detail="the gateway ended the connection without accepting the upgrade")
+                return lost_before_upgrade(wire.fault, tls=wire.encrypted and not wire.heard)
+            return CloseReason("protocol", detail="the gateway ended the connection without accepting the upgrade")
         code = None if closed is None else closed.code
         said = ((closed.reason if closed is not None else None) or "")[:MAX_DETAIL_CHARS]
         if code == _TOO_BIG:
-            return Ended("too_big", code, said or "a message was larger than the bound")
+            return CloseReason("too_big", code, said or "a message was larger than the bound")
         if code in _PROTOCOL_CODES or closed is None:
-            return Ended("protocol", code, said or "what came is not proper WebSocket")
+            return CloseReason("protocol", code, said or "what came is not proper WebSocket")
         if wire.fault is not None:
-            return Ended("disconnected", code, explain(wire.fault).detail)
-        return Ended("disconnected", code, said or words(self._fault))
+            return CloseReason("disconnected", code, close_reason_of(wire.fault).detail)
+        return CloseReason("disconnected", code, said or describe(self._fault))
 
 
 async def _dial(host: str, port: int, context: ssl.SSLContext | None) -> trio.abc.Stream:

@@ -17,15 +17,15 @@ import msgspec
 import structlog
 import trio
 
-from recon.ems.close_reasons import Ended
-from recon.ems.cloud.sites import FixedSites, Reach
+from recon.ems.close_reasons import CloseReason
+from recon.ems.cloud.sites import FixedSites, GatewayAddress
 from recon.ems.credentials import silence_libraries
-from recon.ems.protocol.session import Heartbeats, Record, Session, Watchdog, failed
+from recon.ems.protocol.session import Heartbeats, Record, Session, Watchdog, failure_record
 from recon.ems.urls import safe_url
 from recon.ems.websocket.backoff import Backoff
-from recon.ems.websocket.connection import Bounds, Connection
+from recon.ems.websocket.connection import Connection, ConnectionBounds
 from recon.ems.websocket.endpoint import CLOSE_TIMEOUT, Endpoint
-from recon.ems.websocket.failback import Minding
+from recon.ems.websocket.failback import SiteMonitor
 from recon.errors import ConfigError, GatewayError, Overrun, Restarted, Unauthorised
 
 __all__ = ["CLOSE_TIMEOUT", "Endpoint", "GatewayStatus", "consume", "silence_libraries"]
@@ -106,19 +106,19 @@ class _Consumer:
         self._refusals = Backoff(
             2 * endpoint.unauthorised_base, endpoint.unauthorised_cap, draw, floor=endpoint.unauthorised_base
         )
-        self._bounds = Bounds(
+        self._bounds = ConnectionBounds(
             connect=endpoint.connect_timeout,
             close=endpoint.close_timeout,
             heartbeat=endpoint.heartbeat_bound,
             message_bytes=endpoint.max_message_bytes,
         )
-        self._sites = endpoint.told_by()
-        self._reach = Reach(endpoint.urls, endpoint.credentials)
+        self._sites = endpoint.site_source()
+        self._reach = GatewayAddress(endpoint.urls, endpoint.credentials)
         self._site = 0
         self._note = ""
         self._failures = 0
         self._known_failures: dict[str, str] = {}  # the reason last recorded, by URL
-        self._last = Ended("")
+        self._last = CloseReason("")
         self._silent: tuple[str, ...] = ()
         self._restarted_at = -math.inf
 
@@ -145,7 +145,7 @@ class _Consumer:
             return
         refused = self._last.reason == "unauthorised"
         if not opened and (self._site == 0 or refused or self._last.reason == "tls"):
-            self._sites.doubt(refused=refused or self._last.reason == "tls")
+            self._sites.report_failure(refused=refused or self._last.reason == "tls")
         delay = (self._refusals if refused else self._backoff).next()
         self._tell("waiting", retry_in=delay)
         await trio.sleep(delay)
@@ -158,7 +158,7 @@ class _Consumer:
             reach = await self._sites.current()
         except (GatewayError, ConfigError) as error:
             reason = "unauthorised" if isinstance(error, Unauthorised) else "discovery"
-            self._last = Ended(reason, detail=self._endpoint.credentials.redact_text(str(error)))
+            self._last = CloseReason(reason, detail=self._endpoint.credentials.redact_text(str(error)))
             self._say(None)
             self._record_failure()
             return False
@@ -181,7 +181,7 @@ class _Consumer:
         session = Session(self._new_session_id(), credentials.redact, self._heartbeats, watchdog)
 
         def on_open() -> None:
-            watchdog.heard(trio.current_time())
+            watchdog.note_frame(trio.current_time())
             self._record(session.opened(self._now(), url=url, site=self._site))
             self._known_failures.pop(url, None)
             self._tell("open", session=session.name)
@@ -196,12 +196,12 @@ class _Consumer:
                 session.restarted = None
 
         def on_watch() -> None:
-            silent = watchdog.silent(trio.current_time())
+            silent = watchdog.silent_accounts(trio.current_time())
             if silent != self._silent:
                 self._silent = silent
                 self._tell("open", session=session.name)
 
-        def on_reach(reach: Reach) -> None:
+        def on_reach(reach: GatewayAddress) -> None:
             if reach.note != self._note and connection.opened:
                 self._note = reach.note
                 self._tell("open", session=session.name)
@@ -209,11 +209,11 @@ class _Consumer:
         self._silent = ()
         self._tell("connecting")
         connection = Connection(self._bounds, on_open=on_open, on_frame=on_frame, on_watch=on_watch, watchdog=watchdog)
-        ended = Ended("shutdown", detail="the service stopped listening")
+        ended = CloseReason("shutdown", detail="the service stopped listening")
         try:
             ended = await self._listen(connection, url, on_reach)
         except Exception:
-            ended = Ended("fault", detail="the service itself failed; its log says how")
+            ended = CloseReason("fault", detail="the service itself failed; its log says how")
             raise
         finally:
             self._silent = ()
@@ -234,22 +234,24 @@ class _Consumer:
                 self._record_failure()
         return connection.opened
 
-    async def _listen(self, connection: Connection, url: str, on_reach: Callable[[Reach], None]) -> Ended:
+    async def _listen(
+        self, connection: Connection, url: str, on_reach: Callable[[GatewayAddress], None]
+    ) -> CloseReason:
         """Run a connection to its end, and mind beside it whether it should be elsewhere."""
         if isinstance(self._sites, FixedSites) and len(self._reach.urls) == 1:
             return await connection.run(self._reach.credentials, url)
-        minding = Minding(
+        minding = SiteMonitor(
             self._endpoint.name,
             url,
             self._reach,
             sites=self._sites,
             bounds=self._bounds,
             connection=connection,
-            look_seconds=self._endpoint.look_seconds,
-            return_seconds=self._endpoint.return_seconds,
+            listing_check_seconds=self._endpoint.listing_check_seconds,
+            failback_seconds=self._endpoint.failback_seconds,
             on_reach=on_reach,
         )
-        ended: Ended | Exception
+        ended: CloseReason | Exception
         async with trio.open_nursery() as nursery:
             nursery.start_soon(minding.run)
             try:
@@ -277,7 +279,7 @@ class _Consumer:
         reason, url = self._last.reason, self._url
         if reason == "shutdown" or self._known_failures.get(url) == reason:
             return
-        failure = failed(
+        failure = failure_record(
             self._now(),
             self._reach.credentials.redact,
             url=url,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from recon.ems.cloud.sites import FixedSites, Reach, Sites
+from recon.ems.cloud.sites import FixedSites, GatewayAddress, SiteSource
 from recon.ems.credentials import Credentials
 from recon.ems.protocol.session import HEARTBEAT_BOUND
 from recon.ems.urls import safe_url
-from recon.ems.websocket.failback import LOOK_SECONDS, RETURN_SECONDS
+from recon.ems.websocket.failback import FAILBACK_SECONDS, LISTING_CHECK_SECONDS
 from recon.errors import ConfigError
 
 #: Bytes of the largest message taken; the library's 1 MiB may be less than one SYMBOLS_SNAPSHOT.
@@ -38,7 +38,7 @@ class Endpoint:
     name: str
     urls: tuple[str, ...] = ()
     credentials: Credentials = field(default_factory=Credentials)
-    sites: Sites | None = None
+    sites: SiteSource | None = None
     max_message_bytes: int = MAX_MESSAGE_BYTES
     connect_timeout: float = CONNECT_TIMEOUT
     close_timeout: float = CLOSE_TIMEOUT
@@ -48,8 +48,8 @@ class Endpoint:
     unauthorised_base: float = UNAUTHORISED_BASE
     unauthorised_cap: float = UNAUTHORISED_CAP
     settled_after: float = SETTLED_AFTER
-    return_seconds: float = RETURN_SECONDS
-    look_seconds: float = LOOK_SECONDS
+    failback_seconds: float = FAILBACK_SECONDS
+    listing_check_seconds: float = LISTING_CHECK_SECONDS
 
     def __post_init__(self) -> None:
         """Refuse a gateway that cannot be reached as described.
@@ -64,10 +64,10 @@ class Endpoint:
     def __repr__(self) -> str:
         return f"Endpoint(name={self.name!r}, urls={[safe_url(url) for url in self.urls]!r})"
 
-    async def reach(self) -> Reach:
+    async def reach(self) -> GatewayAddress:
         """Return how to reach the gateway now. Errors: GatewayError or ConfigError where that cannot be told."""
-        return await self.told_by().current()
+        return await self.site_source().current()
 
-    def told_by(self) -> Sites:
+    def site_source(self) -> SiteSource:
         """Return who tells where the gateway is."""
         return self.sites or FixedSites(self.urls, self.credentials)

@@ -12,36 +12,36 @@ from typing import Final, Never
 import structlog
 import trio
 
-from recon.ems.close_reasons import Ended
-from recon.ems.cloud.sites import Reach, Sites
+from recon.ems.close_reasons import CloseReason
+from recon.ems.cloud.sites import GatewayAddress, SiteSource
 from recon.ems.protocol.session import Watchdog
 from recon.ems.urls import safe_url
-from recon.ems.websocket.connection import Bounds, Connection
+from recon.ems.websocket.connection import Connection, ConnectionBounds
 from recon.errors import ConfigError, GatewayError
 
 #: Seconds between two probes of the preferred site while another is in use.
-RETURN_SECONDS: Final = 300.0
+FAILBACK_SECONDS: Final = 300.0
 #: Seconds between two looks whether the site in use is still listed.
-LOOK_SECONDS: Final = 15.0
+LISTING_CHECK_SECONDS: Final = 15.0
 #: Longest closing handshake of a probe, in seconds: the end of a session may have to wait for it.
 PROBE_CLOSE_SECONDS: Final = 0.5
 
-_HEARD: Final = Ended("heard")
+_HEARD: Final = CloseReason("heard")
 
 _log = structlog.get_logger(__name__)
 
 
-async def probe(url: str, reach: Reach, bounds: Bounds) -> Ended | None:
+async def probe(url: str, reach: GatewayAddress, bounds: ConnectionBounds) -> CloseReason | None:
     """Connect, take the upgrade and the first message, and close; None where that worked, else why it did not."""
     watchdog = Watchdog(bounds.heartbeat, trio.current_time())
 
     def on_open() -> None:
-        watchdog.heard(trio.current_time())
+        watchdog.note_frame(trio.current_time())
 
     def on_frame(_frame: str | bytes) -> None:
         connection.end(_HEARD)
 
-    quick = Bounds(
+    quick = ConnectionBounds(
         connect=bounds.connect,
         close=min(bounds.close, PROBE_CLOSE_SECONDS),
         heartbeat=bounds.heartbeat,
@@ -52,21 +52,21 @@ async def probe(url: str, reach: Reach, bounds: Bounds) -> Ended | None:
     return None if ended == _HEARD else ended
 
 
-class Minding:
+class SiteMonitor:
     """Ends a session as `moved` when its site is no longer listed, as `returning` when the preferred one works."""
 
     def __init__(
         self,
         gateway: str,
         url: str,
-        reach: Reach,
+        reach: GatewayAddress,
         *,
-        sites: Sites,
-        bounds: Bounds,
+        sites: SiteSource,
+        bounds: ConnectionBounds,
         connection: Connection,
-        look_seconds: float,
-        return_seconds: float,
-        on_reach: Callable[[Reach], None],
+        listing_check_seconds: float,
+        failback_seconds: float,
+        on_reach: Callable[[GatewayAddress], None],
     ) -> None:
         self._gateway = gateway
         self._url = url
@@ -74,8 +74,8 @@ class Minding:
         self._sites = sites
         self._bounds = bounds
         self._connection = connection
-        self._look_seconds = look_seconds
-        self._return_seconds = return_seconds
+        self._look_seconds = listing_check_seconds
+        self._return_seconds = failback_seconds
         self._on_reach = on_reach
 
     async def run(self) -> None:
@@ -95,7 +95,7 @@ class Minding:
             self._on_reach(self._reach)
             if self._url not in self._reach.urls and self._connection.opened:
                 detail = f"{safe_url(self._url)} is no longer among the sites of the gateway"
-                self._connection.end(Ended("moved", detail=detail))
+                self._connection.end(CloseReason("moved", detail=detail))
 
     async def _return(self) -> Never:
         while True:
@@ -106,7 +106,7 @@ class Minding:
             failure = await probe(preferred, self._reach, self._bounds)
             if failure is None:
                 detail = f"the preferred site {safe_url(preferred)} works again"
-                self._connection.end(Ended("returning", detail=detail))
+                self._connection.end(CloseReason("returning", detail=detail))
             else:
                 _log.info(
                     "the preferred site does not work yet",

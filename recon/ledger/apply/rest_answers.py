@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from recon.ems.protocol.messages import Balances, Message, OrderReports, Positions
-from recon.ems.protocol.rest_requests import Answered, Ask
+from recon.ems.protocol.rest_requests import DecodedResponse, RestRequest
 from recon.ledger import gaps
 from recon.ledger.account import Account
 from recon.ledger.apply.balances import take_balances
@@ -55,31 +55,31 @@ def _accounts(book: Book, note: Run) -> list[Account]:
     return [account for account, until in known if account.lost is not None and account.lost.until_seq == until]
 
 
-def take_answer(book: Book, answered: Answered, at: LogTime) -> None:
+def take_answer(book: Book, answered: DecodedResponse, at: LogTime) -> None:
     """Take one answer, whatever it is."""
-    ask = answered.ask
+    ask = answered.request
     if answered.run == book.clock.run:
         book.clock.answers += 1
     for found in answered.findings:
         book.find(ask.account, at, found.kind, found.about, found.message)
-    about = [account for account in book.accounts.values() if ask.what == "history" or account.name == ask.account]
+    about = [account for account in book.accounts.values() if ask.kind == "history" or account.name == ask.account]
     before = {account.name: len(account.unaccounted) for account in about}
     for message in answered.messages:
         _take(book, message, at)
     if answered.outcome != "answered":
         _note_failure(book, answered, about, at)
-    elif not answered.complete and ask.what in {"history", "orders"}:
+    elif not answered.complete and ask.kind in {"history", "orders"}:
         part = msgspec.structs.replace(answered, outcome="failed", why="the answer could be read in part only")
         _note_failure(book, part, about, at)
-    elif ask.what == "history" and ask.from_us is not None and ask.until_us is not None:
+    elif ask.kind == "history" and ask.from_us is not None and ask.until_us is not None:
         for account in about:
             # The order log is dated by the EMS's clock: what was read of it is less by ours.
             from_us, until_us = ask.from_us + max(account.skew_us, 0), ask.until_us - max(-account.skew_us, 0)
             gaps.read_history(book, account, from_us, min(until_us, at.us))
-    elif ask.what in gaps.LISTS:
+    elif ask.kind in gaps.LISTS:
         for account in about:
-            gaps.read(book, account, ask.what, None)
-    elif ask.what == "status":
+            gaps.read(book, account, ask.kind, None)
+    elif ask.kind == "status":
         _note_another(book, ask, about)
     for account in about:
         _count(book, account, before[account.name], at)
@@ -102,23 +102,23 @@ def _take(book: Book, message: Message, at: LogTime) -> None:
             pass
 
 
-def _note_failure(book: Book, answered: Answered, about: list[Account], at: LogTime) -> None:
-    ask = answered.ask
+def _note_failure(book: Book, answered: DecodedResponse, about: list[Account], at: LogTime) -> None:
+    ask = answered.request
     named = ask.client_order_id or ""
     if answered.outcome == "failed":
-        book.find(ask.account, at, "rest_failed", named or ask.what, f"{ask.what} could not be read: {answered.why}")
+        book.find(ask.account, at, "rest_failed", named or ask.kind, f"{ask.kind} could not be read: {answered.why}")
     for account in about:
-        if ask.what == "history":
+        if ask.kind == "history":
             gaps.without_history(book, account, configured=answered.outcome != "not configured")
-        elif ask.what == "status" and ask.order in account.unaccounted:
+        elif ask.kind == "status" and ask.order in account.unaccounted:
             missing = msgspec.structs.replace(account.unaccounted[ask.order], why=answered.why)
             account.unaccounted = {**account.unaccounted, ask.order: missing}
             book.touch(account)
-        elif ask.what in gaps.LISTS:
-            gaps.read(book, account, ask.what, answered.why)
+        elif ask.kind in gaps.LISTS:
+            gaps.read(book, account, ask.kind, answered.why)
 
 
-def _note_another(book: Book, ask: Ask, about: list[Account]) -> None:
+def _note_another(book: Book, ask: RestRequest, about: list[Account]) -> None:
     """Say of an order that is still missing after an answer that the answer was of another one."""
     for account in about:
         missing = account.unaccounted.get(ask.order or "")
