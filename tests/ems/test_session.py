@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recon.backoff import Backoff
 from recon.ems.credentials import Credentials
 from recon.ems.protocol.session import Heartbeat, Heartbeats, Record, Session, Watchdog, failure_record
-from recon.ems.websocket.backoff import Backoff
 from tests.support.wire_messages import balance, encoded, report, server_info, steady
 
 NOW = datetime(2024, 2, 23, 1, 13, 16, tzinfo=UTC)

@@ -17,12 +17,12 @@ import msgspec
 import structlog
 import trio
 
+from recon.backoff import Backoff
 from recon.ems.close_reasons import CloseReason
 from recon.ems.cloud.sites import FixedSites, GatewayAddress
 from recon.ems.credentials import silence_libraries
 from recon.ems.protocol.session import Heartbeats, Record, Session, Watchdog, failure_record
 from recon.ems.urls import safe_url
-from recon.ems.websocket.backoff import Backoff
 from recon.ems.websocket.connection import Connection, ConnectionBounds
 from recon.ems.websocket.endpoint import CLOSE_TIMEOUT, Endpoint
 from recon.ems.websocket.failback import SiteMonitor
