@@ -20,7 +20,7 @@ from recon.cli.output import Row, span, text_of
 from recon.cli.queries import MAX_EVENTS, rows_of
 from recon.exact import plain
 from recon.ledger.rules import AccountRules
-from recon.reconciliation.model import cause_codes
+from recon.reconciliation.causes.registry import CAUSES
 from recon.reconciliation.model.ageing import business_us
 from recon.reconciliation.model.lifecycle import ACTIVE
 from recon.times import microseconds, to_datetime
@@ -35,43 +35,6 @@ _FIGURES: Final = (
     "opening", "fills", "expected", "explained", "reported", "drift", "unexplained", "in_flight", "verdict",
     "observed_at", "cut_seq", "reason",
 )  # fmt: skip
-
-#: What mends or proves a cause; `{record}` is the command that records it as a fact from outside.
-_STATEMENT: Final = "if the venue's statement confirms it, record it: {record}"
-_SCHEDULE: Final = (
-    "hold it against the venue's fee schedule (`fees` in the settings); a single fee is recorded: {record}"
-)
-_TRADES: Final = "read the venue's own trades: recon import FILE --mapping NAME"
-_QUANTUM: Final = "set the unit's quantum, or a tolerance, in the settings"
-_GATEWAY: Final = "ask the operator of the gateway: the report is wrong"
-_ADVICE: Final[Mapping[str, str]] = {
-    cause_codes.DEPOSIT: _STATEMENT,
-    cause_codes.WITHDRAWAL: _STATEMENT,
-    cause_codes.TRANSFER: _STATEMENT,
-    cause_codes.FUNDING: _STATEMENT,
-    cause_codes.INTEREST: _STATEMENT,
-    cause_codes.REWARD: _STATEMENT,
-    cause_codes.CONVERSION: _STATEMENT,
-    cause_codes.REBATE: _STATEMENT,
-    cause_codes.FEE_EXPECTED: _SCHEDULE,
-    cause_codes.FEE_VARIANCE: _SCHEDULE,
-    cause_codes.FEE_THIRD_ASSET: _SCHEDULE,
-    cause_codes.MISSED_FILL: _TRADES,
-    cause_codes.MISSED_FILL_GAP: _TRADES,
-    cause_codes.EXTERNAL_ORDER: _TRADES,
-    cause_codes.LIQUIDATION: _TRADES,
-    cause_codes.ADL: _TRADES,
-    cause_codes.EXPIRY: _TRADES,
-    cause_codes.UNMAPPED: "tell which balance row is meant (`assets` of the account in the settings)",
-    cause_codes.UNIT_OR_SIDE: "look at the contract's terms in the settings: multiplier, order_unit, position_unit",
-    cause_codes.ROUNDING: _QUANTUM,
-    cause_codes.DUST: _QUANTUM,
-    cause_codes.INCONSISTENT_REPORT: _GATEWAY,
-    cause_codes.AMOUNT_REGRESSION: _GATEWAY,
-    cause_codes.OVERFILL: _GATEWAY,
-}
-#: Under which name a cause is recorded, where it has another.
-_FACTS: Final = dict.fromkeys((cause_codes.FEE_EXPECTED, cause_codes.FEE_VARIANCE, cause_codes.FEE_THIRD_ASSET), "fee")
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -344,11 +307,13 @@ def _advice(row: Row) -> str | None:
     """Say what proves or mends the cause; None where nothing is known, or nothing is left to do."""
     if row["closed_at"] is not None:
         return None
-    cause, kind = str(row["cause"]), "--asset" if row["unit_kind"] == "asset" else "--symbol"
+    cause = CAUSES.get(str(row["cause"]))
+    if cause is None or cause.advice is None:
+        return None
+    kind = "--asset" if row["unit_kind"] == "asset" else "--symbol"
     unit = ("--gateway", row["gateway"], "--account", row["account"], kind, row["unit"])
-    fact = _shell("recon", "record", _FACTS.get(cause, cause), *unit, f"--amount={text_of(row['amount'])}")
-    said = _ADVICE.get(cause)
-    return None if said is None else said.format(record=fact)
+    record = _shell("recon", "record", cause.booked_as, *unit, f"--amount={text_of(row['amount'])}")
+    return cause.advice.format(record=record)
 
 
 def _command(row: Row, step: str) -> str:

@@ -17,6 +17,7 @@ from recon.ledger.observations import Observation
 from recon.ledger.rules import AccountRules, Tolerance
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Held, Unit, UnitKey, post
+from recon.reconciliation.causes.registry import floor_of
 from recon.reconciliation.matching.cuts import fit
 from recon.reconciliation.matching.tolerance import total
 from recon.reconciliation.model.break_ import Break
@@ -147,6 +148,7 @@ class Subject:
     def transition(self, known: Break, event: str, reason: str, actor: str | None = None) -> None:
         """Tell of a step in a break's life, with the facts as they stand."""
         unit, at = self.unit, self.at
+        floor = floor_of(known.cause)
         self._tell(
             Transition(
                 account=unit.account,
@@ -157,7 +159,7 @@ class Subject:
                 seq=at.seq,
                 us=at.us,
                 reason=reason,
-                facts=facts_of(self.held, self.comparison, self.account, known, at.us, self.rules),
+                facts=facts_of(self.held, self.comparison, self.account, known, at.us, self.rules, floor),
                 actor=actor,
             )
         )

@@ -9,8 +9,8 @@ import msgspec
 
 from recon.exact import exact
 from recon.ledger.units import UnitKind
-from recon.reconciliation.causes.classify import Judgement, classify
 from recon.reconciliation.causes.context import CaseContext, ContractSeen, Flow, OrderSeen, Pair, Residual
+from recon.reconciliation.causes.evaluation import Evaluation, evaluate
 
 D = Decimal
 SECOND: Final = 1_000_000
@@ -85,6 +85,6 @@ def contract(position: str = "2", **more: object) -> ContractSeen:
     return msgspec.structs.replace(known, **more)
 
 
-def judged(case: CaseContext) -> Judgement:
+def judged(case: CaseContext) -> Evaluation:
     with exact():
-        return classify(case)
+        return evaluate(case)

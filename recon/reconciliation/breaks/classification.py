@@ -2,14 +2,14 @@
 
 1. It is done when a break opens, and again when one opens beside it, when the order that it rests on is heard of, and
    when the rules change. The state of a break stays as it is.
-2. What spoke for a cause may be forgotten later, so a judgement gives way to a surer one only, or to one as sure that
+2. What spoke for a cause may be forgotten later, so a evaluation gives way to a surer one only, or to one as sure that
    rests on other breaks.
 """
 
 from __future__ import annotations
 
-from recon.reconciliation.causes.classify import Judgement, classify
-from recon.reconciliation.causes.gather import active, context_of, first_kept
+from recon.reconciliation.breaks.gather import active, context_of, first_kept
+from recon.reconciliation.causes.evaluation import Evaluation, evaluate
 from recon.reconciliation.context import Subject
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.lifecycle import ACTIVE
@@ -21,27 +21,27 @@ def judge(subject: Subject, fresh: Break) -> str | None:
     Breaks beside it are to be judged again, with this one.
     """
     case = context_of(subject, fresh)
-    judgement = classify(case)
-    _take(fresh, judgement)
+    evaluation = evaluate(case)
+    _take(fresh, evaluation)
     fresh.first_cause = fresh.cause
     others = {known.id: (held, known) for held, known in active(subject) if known.id != fresh.id}
     beside = (others.get(each.break_id) for each in (*case.legs, *case.elsewhere))
     subject.beside = sorted({found[0].key for found in beside if found is not None})
-    return next((others[each][1].case_id for each in judgement.partners if each in others), None)
+    return next((others[each][1].case_id for each in evaluation.partners if each in others), None)
 
 
 def judge_again(subject: Subject) -> bool:
     """Judge the active breaks of a unit again; return whether any changed its cause. Its state stays.
 
-    What spoke for a cause may be forgotten by now, so a judgement only gives way to a surer one, or to one as sure
+    What spoke for a cause may be forgotten by now, so a evaluation only gives way to a surer one, or to one as sure
     that rests on other breaks.
     """
     changed = False
     for known in _judgeable(subject):
-        judgement = classify(context_of(subject, known))
-        surer = judgement.strength < known.strength
-        if surer or (judgement.strength == known.strength and judgement.partners):
-            changed |= _change(subject, known, judgement)
+        evaluation = evaluate(context_of(subject, known))
+        surer = evaluation.strength < known.strength
+        if surer or (evaluation.strength == known.strength and evaluation.partners):
+            changed |= _change(subject, known, evaluation)
     return changed
 
 
@@ -56,7 +56,7 @@ def reconsider(subject: Subject) -> None:
             continue
         known.order = None
         if not _is_late(subject, known):
-            _change(subject, known, classify(context_of(subject, known)))
+            _change(subject, known, evaluate(context_of(subject, known)))
 
 
 def _judgeable(subject: Subject) -> list[Break]:
@@ -71,13 +71,13 @@ def _is_late(subject: Subject, known: Break) -> bool:
     return any(occurred <= known.seen_us + subject.window for occurred in timeline.occurred[first:])
 
 
-def _change(subject: Subject, known: Break, judgement: Judgement) -> bool:
-    """Take another judgement of an open break; return whether it is another."""
+def _change(subject: Subject, known: Break, evaluation: Evaluation) -> bool:
+    """Take another evaluation of an open break; return whether it is another."""
     before, fitting = known.cause, [tried.cause for tried in known.tried if tried.fits]
-    same = (judgement.cause, judgement.certainty, judgement.fitting) == (before, known.certainty, fitting)
-    if same and judgement.order == known.order:
+    same = (evaluation.cause, evaluation.certainty, evaluation.fitting) == (before, known.certainty, fitting)
+    if same and evaluation.order == known.order:
         return False
-    _take(known, judgement)
+    _take(known, evaluation)
     subject.transition(known, "caused", known.note if known.cause == before else f"not {before}: {known.note}")
     return True
 
@@ -89,7 +89,7 @@ def take_over(earlier: Break, fresh: Break) -> None:
     earlier.evidence, earlier.tried, earlier.order = fresh.evidence, fresh.tried, fresh.order
 
 
-def _take(known: Break, judgement: Judgement) -> None:
-    known.cause, known.certainty, known.note = judgement.cause, judgement.certainty, judgement.note
-    known.evidence, known.tried = judgement.evidence, judgement.tried
-    known.strength, known.order = judgement.strength, judgement.order
+def _take(known: Break, evaluation: Evaluation) -> None:
+    known.cause, known.certainty, known.note = evaluation.cause, evaluation.certainty, evaluation.note
+    known.evidence, known.tried = evaluation.evidence, evaluation.tried
+    known.strength, known.order = evaluation.strength, evaluation.order

@@ -2,15 +2,13 @@
 
 1. A hypothesis is a function of one CaseContext: tests can make one by hand, and a rebuild makes the same one.
 2. Amounts are signed and in the unit's own measure, `*_us` are microseconds of log time, shares are of one.
-3. Every list in it is bounded by who builds it (`recon.reconciliation.breaks.classification`).
+3. Every list in it is bounded by who builds it (`recon.reconciliation.breaks.gather`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from enum import IntEnum
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -18,26 +16,12 @@ from recon.exact import ONE, ZERO, divide, plain
 from recon.ledger.evidence import Disagreement, Gap, LockChange
 from recon.ledger.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding
 from recon.ledger.units import UnitKind
-from recon.reconciliation.model.break_ import Evidence
 
 #: A trade's price may be off by so much from the last one known: fees are in it, and markets move.
 MARKET_SHARE: Final = Decimal("0.05")
 #: Digits after the point of a price, and of a share in percent, that are worked out for words.
 _PRICE_DIGITS: Final = 8
 _PERCENT_DIGITS: Final = 4
-
-
-class Strength(IntEnum):
-    """How strongly a hypothesis that fits is borne out; the smaller, the surer."""
-
-    #: The arithmetic leaves no other reading.
-    EXACT = 1
-    #: Something beside the amount points at it, and nothing at anything else.
-    STRONG = 2
-    #: Several amounts agree with each other.
-    LIKELY = 3
-    #: The amount alone: its sign and size speak for it, and nothing against.
-    POSSIBLE = 4
 
 
 class Residual(msgspec.Struct, frozen=True):
@@ -164,28 +148,6 @@ class CaseContext(msgspec.Struct, frozen=True):
         """Return the latest stretch without observation that overlaps the origin."""
         found = [gap for gap in self.gaps if overlaps(gap.from_seq, gap.until_seq, self.own)]
         return found[-1] if found else None
-
-
-class Opinion(msgspec.Struct, frozen=True):
-    """What one hypothesis says: how strongly it fits (None: not at all), why, and on which evidence and breaks."""
-
-    cause: str
-    strength: Strength | None
-    why: str
-    evidence: tuple[Evidence, ...] = ()
-    partners: tuple[str, ...] = ()
-    #: The order of ours that it rests on, and where that was last heard of: a later report may refute it.
-    order: tuple[str, int] | None = None
-
-
-#: A cause and the function that holds it against a case.
-Hypothesis = Callable[[CaseContext], Opinion]
-Certainty = Literal["exact", "inferred", "candidate"]
-
-
-def no(cause: str, why: str) -> Opinion:
-    """Say that a cause does not fit, and why."""
-    return Opinion(cause, None, why)
 
 
 def overlaps(from_seq: int, until_seq: int | None, residual: Residual) -> bool:

@@ -11,19 +11,10 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import divide, plain
-from recon.reconciliation.causes import trades
-from recon.reconciliation.causes.context import (
-    CaseContext,
-    ContractSeen,
-    Opinion,
-    Residual,
-    Strength,
-    no,
-    percent,
-    shown,
-)
+from recon.reconciliation.causes import advice, trades
+from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
+from recon.reconciliation.causes.context import CaseContext, ContractSeen, Residual, percent, shown
 from recon.reconciliation.causes.trades import Trade
-from recon.reconciliation.model import cause_codes
 from recon.reconciliation.model.break_ import Evidence
 from recon.times import to_datetime
 
@@ -31,30 +22,30 @@ from recon.times import to_datetime
 NEAR_SHARE: Final = Decimal("0.01")
 
 
-def liquidation(case: CaseContext) -> Opinion:
+def liquidation(case: CaseContext) -> CauseMatch:
     """The venue closed a position because its margin was gone."""
-    cause, closed = cause_codes.LIQUIDATION, _closed(case)
+    closed = _closed(case)
     if isinstance(closed, str):
-        return _of_cash(case) or no(cause, closed)
+        return _of_cash(case) or no_match(closed)
     trade, position, contract = closed
     limit = contract.liquidation_price
     if not limit:
-        return Opinion(cause, Strength.POSSIBLE, f"{trade.why}; no liquidation price was told", (), trade.partners)
+        return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no liquidation price was told", (), trade.partners)
     price = trade.price or contract.price
     if price is None:
-        return Opinion(cause, Strength.POSSIBLE, f"{trade.why}; no price is known", (), trade.partners)
+        return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no price is known", (), trade.partners)
     long = (position.expected or 0) > 0
     off = divide(price - limit, limit) if long else divide(limit - price, limit)
     why = f"a price of {shown(price)} against the liquidation price {plain(limit)}"
     seen = (Evidence(trade.why, position.until_seq, position.amount), Evidence(why, None, limit))
     if off <= NEAR_SHARE:
-        return Opinion(cause, Strength.STRONG, f"{trade.why}; {why}", seen, trade.partners)
+        return CauseMatch(Strength.STRONG, f"{trade.why}; {why}", seen, trade.partners)
     if trade.price is not None:
-        return no(cause, f"{why}: {percent(off)} short of it")
-    return Opinion(cause, Strength.LIKELY, f"{trade.why}; {why}, which is the last known", seen, trade.partners)
+        return no_match(f"{why}: {percent(off)} short of it")
+    return CauseMatch(Strength.LIKELY, f"{trade.why}; {why}, which is the last known", seen, trade.partners)
 
 
-def _of_cash(case: CaseContext) -> Opinion | None:
+def _of_cash(case: CaseContext) -> CauseMatch | None:
     """Read cash alone as what closing a whole position at its liquidation price costs; that may be told later."""
     own = case.own
     if own.kind != "asset" or not isinstance(trades.read(case), str):
@@ -67,35 +58,35 @@ def _of_cash(case: CaseContext) -> Opinion | None:
         if price is not None and abs(divide(price - limit, limit)) <= NEAR_SHARE:
             why = f"{plain(own.amount)} {own.code} is what closing {plain(contract.position)} {contract.code} costs at "
             why += f"{shown(price)}, against the liquidation price {plain(limit)}; the position is still told"
-            return Opinion(cause_codes.LIQUIDATION, Strength.LIKELY, why, (Evidence(why, own.until_seq, own.amount),))
+            return CauseMatch(Strength.LIKELY, why, (Evidence(why, own.until_seq, own.amount),))
     return None
 
 
-def adl(case: CaseContext) -> Opinion:
+def adl(case: CaseContext) -> CauseMatch:
     """The venue closed a position, or a part of it, to make up for others' losses."""
-    cause, closed = cause_codes.ADL, _closed(case)
+    closed = _closed(case)
     if isinstance(closed, str):
-        return no(cause, closed)
+        return no_match(closed)
     trade, position, _ = closed
     seen = Evidence(trade.why, position.until_seq, position.amount)
-    return Opinion(cause, Strength.LIKELY, f"{trade.why}, towards zero", (seen,), trade.partners)
+    return CauseMatch(Strength.LIKELY, f"{trade.why}, towards zero", (seen,), trade.partners)
 
 
-def expiry(case: CaseContext) -> Opinion:
+def expiry(case: CaseContext) -> CauseMatch:
     """The contract ended on the day that its symbol names."""
-    cause, closed = cause_codes.EXPIRY, _closed(case)
+    closed = _closed(case)
     if isinstance(closed, str):
-        return no(cause, closed)
+        return no_match(closed)
     trade, position, contract = closed
     if contract.expires_us is None:
-        return no(cause, f"{contract.code} names no day on which it ends")
+        return no_match(f"{contract.code} names no day on which it ends")
     day = to_datetime(contract.expires_us).date().isoformat()
     if case.own.seen_us < contract.expires_us:
-        return no(cause, f"{contract.code} ends on {day}")
+        return no_match(f"{contract.code} ends on {day}")
     if position.reported:
-        return no(cause, f"{plain(position.reported)} is still held, and {contract.code} ended on {day}")
+        return no_match(f"{plain(position.reported)} is still held, and {contract.code} ended on {day}")
     seen = Evidence(f"{contract.code} ended on {day}, and nothing is held any more", position.until_seq)
-    return Opinion(cause, Strength.STRONG, seen.text, (seen,), trade.partners)
+    return CauseMatch(Strength.STRONG, seen.text, (seen,), trade.partners)
 
 
 def _closed(case: CaseContext) -> tuple[Trade, Residual, ContractSeen] | str:
@@ -111,3 +102,27 @@ def _closed(case: CaseContext) -> tuple[Trade, Residual, ContractSeen] | str:
     if order is not None:
         return f"order {order.key} of ours admits it"
     return trade, position, trades.contract_of(case, trade)
+
+
+LIQUIDATION: Final = Cause(
+    "liquidation",
+    meaning="the venue closed a position at its liquidation price",
+    floor="high",
+    advice=advice.VENUE_TRADES,
+    test=liquidation,
+)
+ADL: Final = Cause(
+    "adl",
+    meaning="the venue closed a position to make up for others' losses",
+    floor="high",
+    advice=advice.VENUE_TRADES,
+    test=adl,
+)
+EXPIRY: Final = Cause(
+    "expiry",
+    meaning="a contract ended",
+    floor="low",
+    advice=advice.VENUE_TRADES,
+    test=expiry,
+)
+CAUSES: Final = (LIQUIDATION, ADL, EXPIRY)

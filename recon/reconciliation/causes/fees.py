@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, divide, plain
-from recon.reconciliation.causes.context import CaseContext, Flow, Opinion, Strength, no, percent
-from recon.reconciliation.model import cause_codes
+from recon.reconciliation.causes import advice
+from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
+from recon.reconciliation.causes.context import CaseContext, Flow, percent
 from recon.reconciliation.model.break_ import Evidence
 
 #: Why what was in suspense is no fee of a venue's.
@@ -21,54 +22,51 @@ ONCE: Final = "nothing like it was taken of the fills after it"
 FEE_FROM: Final = Decimal("0.00001")
 
 
-def fee_expected(case: CaseContext) -> Opinion:
+def fee_expected(case: CaseContext) -> CauseMatch:
     """The fee of fills, which their reports do not carry."""
-    cause = cause_codes.FEE_EXPECTED
     if case.own.amount > 0:
-        return no(cause, "a fee takes, and this came in")
+        return no_match("a fee takes, and this came in")
     if case.waited:
-        return no(cause, ONCE)
+        return no_match(ONCE)
     if case.fee_booked:
-        return no(cause, "fills are booked with their fee already")
-    return _share(case, cause, known_only=bool(case.schedule))
+        return no_match("fills are booked with their fee already")
+    return _share(case, known_only=bool(case.schedule))
 
 
-def fee_variance(case: CaseContext) -> Opinion:
+def fee_variance(case: CaseContext) -> CauseMatch:
     """A fee other than the one that is known."""
-    cause = cause_codes.FEE_VARIANCE
     if not case.fee_booked and not case.schedule:
-        return no(cause, "no rate is known that it could differ from")
+        return no_match("no rate is known that it could differ from")
     if not case.fee_booked and _scheduled(case) is not None:
-        return no(cause, f"it is what the schedule says: see {cause_codes.FEE_EXPECTED}")
-    return _share(case, cause, known_only=False)
+        return no_match(f"it is what the schedule says: see {FEE_EXPECTED.code}")
+    return _share(case, known_only=False)
 
 
-def rebate(case: CaseContext) -> Opinion:
+def rebate(case: CaseContext) -> CauseMatch:
     """A fee paid back for adding liquidity."""
-    cause = cause_codes.REBATE
     if case.own.amount < 0:
-        return no(cause, "a rebate pays, and this went out")
+        return no_match("a rebate pays, and this went out")
     if case.waited:
-        return no(cause, ONCE)
-    return _share(case, cause, known_only=False)
+        return no_match(ONCE)
+    return _share(case, known_only=False)
 
 
-def fee_third_asset(case: CaseContext) -> Opinion:
+def fee_third_asset(case: CaseContext) -> CauseMatch:
     """The fee of fills, taken in an asset that they do not move."""
-    cause, own = cause_codes.FEE_THIRD_ASSET, case.own
+    own = case.own
     if own.kind != "asset" or own.amount > 0:
-        return no(cause, "a fee takes an asset, and this is none that went out")
+        return no_match("a fee takes an asset, and this is none that went out")
     if case.flows:
-        return no(cause, f"fills around it move {own.code} itself")
+        return no_match(f"fills around it move {own.code} itself")
     usd = None if own.usd is None else abs(own.usd)
     worth = [abs(flow.leg * flow.rate_usd) for flow in case.traded if flow.rate_usd is not None]
     if usd is None or not worth:
-        return no(cause, "no fills around it, or no rates, to compare with")
+        return no_match("no fills around it, or no rates, to compare with")
     share = _fitting_share(usd, worth, case.learn_up_to)
     if share is None:
-        return no(cause, f"{plain(usd)} USD is no fee-like share of fills of {plain(sum(worth, ZERO))} USD")
+        return no_match(f"{plain(usd)} USD is no fee-like share of fills of {plain(sum(worth, ZERO))} USD")
     why = f"{plain(abs(own.amount))} {own.code} is {percent(share)} of what fills around it were worth"
-    return Opinion(cause, Strength.STRONG if case.fee_asset else Strength.POSSIBLE, why, (Evidence(why),))
+    return CauseMatch(Strength.STRONG if case.fee_asset else Strength.POSSIBLE, why, (Evidence(why),))
 
 
 def is_fee_like(case: CaseContext) -> bool:
@@ -76,22 +74,22 @@ def is_fee_like(case: CaseContext) -> bool:
     return _share_of_flows(case) is not None
 
 
-def _share(case: CaseContext, cause: str, *, known_only: bool) -> Opinion:
+def _share(case: CaseContext, *, known_only: bool) -> CauseMatch:
     own = case.own
     if own.kind != "asset" or not case.flows:
-        return no(cause, f"no fill around it moved {own.code}")
+        return no_match(f"no fill around it moved {own.code}")
     scheduled = _scheduled(case) if not case.fee_booked else None
     if scheduled is not None:
         flow, rate = scheduled
         why = f"{plain(abs(own.amount))} is {percent(rate)}, as the schedule says, of {plain(abs(flow.leg))}"
-        return Opinion(cause, Strength.EXACT, why, (Evidence(why, flow.seq, flow.leg),))
+        return CauseMatch(Strength.EXACT, why, (Evidence(why, flow.seq, flow.leg),))
     share = _share_of_flows(case)
     if share is None or known_only:
         most = percent(case.learn_up_to)
         wanted = "a rate of the schedule" if known_only else f"between {percent(FEE_FROM)} and {most}"
-        return no(cause, f"{plain(abs(own.amount))} is not {wanted} of what fills around it moved")
+        return no_match(f"{plain(abs(own.amount))} is not {wanted} of what fills around it moved")
     why = f"{plain(abs(own.amount))} is {percent(share)} of what fills around it moved"
-    return Opinion(cause, Strength.POSSIBLE, why, (Evidence(why, case.flows[-1].seq),))
+    return CauseMatch(Strength.POSSIBLE, why, (Evidence(why, case.flows[-1].seq),))
 
 
 def _scheduled(case: CaseContext) -> tuple[Flow, Decimal] | None:
@@ -116,3 +114,38 @@ def _fitting_share(amount: Decimal, legs: list[Decimal], most: Decimal) -> Decim
         if leg and FEE_FROM <= (share := divide(amount, leg)) <= most:
             return share
     return None
+
+
+FEE_EXPECTED: Final = Cause(
+    "fee_expected",
+    meaning="the fee of a fill, which no report carries",
+    applies_to="asset",
+    advice=advice.FEE_SCHEDULE,
+    booked_as="fee",
+    test=fee_expected,
+)
+FEE_VARIANCE: Final = Cause(
+    "fee_variance",
+    meaning="a fee other than the one that is known",
+    applies_to="asset",
+    advice=advice.FEE_SCHEDULE,
+    booked_as="fee",
+    test=fee_variance,
+)
+FEE_THIRD_ASSET: Final = Cause(
+    "fee_third_asset",
+    meaning="the fee of a fill, taken in an asset that it does not move",
+    applies_to="asset",
+    advice=advice.FEE_SCHEDULE,
+    booked_as="fee",
+    test=fee_third_asset,
+)
+REBATE: Final = Cause(
+    "rebate",
+    meaning="a fee paid back, for adding liquidity",
+    applies_to="asset",
+    advice=advice.STATEMENT,
+    booked_as="rebate",
+    test=rebate,
+)
+CAUSES: Final = (FEE_EXPECTED, FEE_VARIANCE, FEE_THIRD_ASSET, REBATE)

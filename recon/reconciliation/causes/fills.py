@@ -7,62 +7,62 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from recon.exact import plain
-from recon.reconciliation.causes import trades
-from recon.reconciliation.causes.context import CaseContext, Opinion, OrderSeen, Strength, no
+from recon.reconciliation.causes import advice, trades
+from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
+from recon.reconciliation.causes.context import CaseContext, OrderSeen
 from recon.reconciliation.causes.trades import Alone, Trade
-from recon.reconciliation.model import cause_codes
 from recon.reconciliation.model.break_ import Evidence
 
 
-def missed_fill_gap(case: CaseContext) -> Opinion:
+def missed_fill_gap(case: CaseContext) -> CauseMatch:
     """A fill while the account was not observed."""
-    cause, gap, trade = cause_codes.MISSED_FILL_GAP, case.gap, trades.read(case)
+    gap, trade = case.gap, trades.read(case)
     if gap is None:
-        return no(cause, "the account was observed all the time in which it arose")
+        return no_match("the account was observed all the time in which it arose")
     if isinstance(trade, str):
-        return no(cause, trade)
+        return no_match(trade)
     order = trades.admitting(case, trade)
     together = trades.vanished_together(case, trade)
     if order is None and not together:
         if trade.alone is not None:
-            return no(cause, f"{trade.why}, and no order of ours admits it")
-        return Opinion(cause, Strength.LIKELY, trade.why, (_arithmetic(trade),), trade.partners)
+            return no_match(f"{trade.why}, and no order of ours admits it")
+        return CauseMatch(Strength.LIKELY, trade.why, (_arithmetic(trade),), trade.partners)
     named = [_order(each) for each in (together if order is None else [order])]
     evidence = (_arithmetic(trade), *named)
-    return Opinion(cause, _ours(trade), trade.why, evidence, trade.partners, _rests_on(order))
+    return CauseMatch(_ours(trade), trade.why, evidence, trade.partners, _rests_on(order))
 
 
-def missed_fill(case: CaseContext) -> Opinion:
+def missed_fill(case: CaseContext) -> CauseMatch:
     """A fill of an order of ours that no report told of."""
-    cause, trade = cause_codes.MISSED_FILL, trades.read(case)
+    trade = trades.read(case)
     if isinstance(trade, str):
-        return no(cause, trade)
+        return no_match(trade)
     if case.gap is not None:
-        return no(
-            cause, f"the account was not observed from event {case.gap.from_seq} on: see {cause_codes.MISSED_FILL_GAP}"
-        )
+        return no_match(f"the account was not observed from event {case.gap.from_seq} on: see {MISSED_FILL_GAP.code}")
     order = trades.admitting(case, trade)
     if order is not None:
         evidence = (_arithmetic(trade), _order(order))
-        return Opinion(cause, _ours(trade), trade.why, evidence, trade.partners, _rests_on(order))
+        return CauseMatch(_ours(trade), trade.why, evidence, trade.partners, _rests_on(order))
     if case.orders_complete or trade.alone is not None:
-        return no(cause, f"no open order of ours in {trade.symbol} admits it")
+        return no_match(f"no open order of ours in {trade.symbol} admits it")
     why = f"{trade.why}; not every open order is remembered"
-    return Opinion(cause, _anybodys(trade), why, (_arithmetic(trade),), trade.partners)
+    return CauseMatch(_anybodys(trade), why, (_arithmetic(trade),), trade.partners)
 
 
-def external_order(case: CaseContext) -> Opinion:
+def external_order(case: CaseContext) -> CauseMatch:
     """A trade made outside the EMS."""
-    cause, trade = cause_codes.EXTERNAL_ORDER, trades.read(case)
+    trade = trades.read(case)
     if isinstance(trade, str):
-        return no(cause, trade)
+        return no_match(trade)
     order = trades.admitting(case, trade)
     if order is not None:
-        return no(cause, f"order {order.key} of ours admits it")
+        return no_match(f"order {order.key} of ours admits it")
     if trade.alone not in {None, Alone.UNJUDGED}:
-        return no(cause, f"{trade.why}, and no order of ours admits it")
-    return Opinion(cause, _anybodys(trade), trade.why, (_arithmetic(trade),), trade.partners)
+        return no_match(f"{trade.why}, and no order of ours admits it")
+    return CauseMatch(_anybodys(trade), trade.why, (_arithmetic(trade),), trade.partners)
 
 
 def _ours(trade: Trade) -> Strength:
@@ -89,3 +89,30 @@ def _order(order: OrderSeen) -> Evidence:
     left = "?" if order.open is None else plain(order.open)
     at = "" if order.price is None else f" at {plain(order.price)}"
     return Evidence(f"order {order.key} ({order.side} {left} {order.symbol}{at}) {gone}", order.seq, order.open)
+
+
+MISSED_FILL_GAP: Final = Cause(
+    "missed_fill_gap",
+    meaning="a fill that nobody told us of while the account was not observed",
+    floor="medium",
+    advice=advice.VENUE_TRADES,
+    booked_as="missed_fill",
+    test=missed_fill_gap,
+)
+MISSED_FILL: Final = Cause(
+    "missed_fill",
+    meaning="a fill of an order of ours that nobody told us of",
+    floor="medium",
+    advice=advice.VENUE_TRADES,
+    booked_as="missed_fill",
+    test=missed_fill,
+)
+EXTERNAL_ORDER: Final = Cause(
+    "external_order",
+    meaning="a trade made outside the EMS",
+    floor="medium",
+    advice=advice.VENUE_TRADES,
+    booked_as="missed_fill",
+    test=external_order,
+)
+CAUSES: Final = (MISSED_FILL_GAP, MISSED_FILL, EXTERNAL_ORDER)

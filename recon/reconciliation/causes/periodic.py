@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, divide, plain
-from recon.reconciliation.causes import trades
-from recon.reconciliation.causes.context import CaseContext, ContractSeen, Opinion, Strength, no, percent
-from recon.reconciliation.model import cause_codes
+from recon.reconciliation.causes import advice, trades
+from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
+from recon.reconciliation.causes.context import CaseContext, ContractSeen, percent
 from recon.reconciliation.model.break_ import Evidence
 from recon.times import to_datetime
 
@@ -25,19 +25,19 @@ GRID_PARTS: Final = 4
 _DAY_US: Final = 86_400_000_000
 
 
-def funding(case: CaseContext) -> Opinion:
+def funding(case: CaseContext) -> CauseMatch:
     """Funding of the positions that settle in this asset; under cross margin they are named as a set."""
-    cause, own, grid = cause_codes.FUNDING, case.own, case.funding
+    own, grid = case.own, case.funding
     held = [contract for contract in case.contracts if contract.settles_in == own.code and contract.position]
     if own.kind != "asset" or not held:
-        return no(cause, f"no position is held that settles in {own.code}")
+        return no_match(f"no position is held that settles in {own.code}")
     trade = trades.read(case)
     if not isinstance(trade, str) and trade.contract:
-        return no(cause, f"it did not move alone: {trade.why}")
+        return no_match(f"it did not move alone: {trade.why}")
     due_us = own.seen_us - own.seen_us % _DAY_US % grid.every_us
     late_us = (own.after_us or own.seen_us) - due_us
     if late_us > min(grid.within_us, grid.every_us // GRID_PARTS) + case.window_us:
-        return no(cause, f"it arose at least {late_us // 1_000_000} s after a time of the grid")
+        return no_match(f"it arose at least {late_us // 1_000_000} s after a time of the grid")
     # Paid late, or somewhere in a long stretch, anything else may be it as well.
     stretch = own.seen_us - (own.after_us or own.seen_us)
     exact = late_us <= case.window_us and stretch <= grid.every_us // 2
@@ -48,35 +48,35 @@ def funding(case: CaseContext) -> Opinion:
     due = to_datetime(due_us).isoformat()
     if None in worth or not value:
         why = f"funding of {named} was due at {due}; the value of the position is not known"
-        return Opinion(cause, max(on_time, Strength.LIKELY), why, (Evidence(why),))
+        return CauseMatch(max(on_time, Strength.LIKELY), why, (Evidence(why),))
     share = divide(abs(own.amount), value)
     if share > FUNDING_SHARE:
-        return no(cause, f"it is {percent(share)} of the value of {named}: more than a venue takes at once")
+        return no_match(f"it is {percent(share)} of the value of {named}: more than a venue takes at once")
     why = f"funding of {named} was due at {due}; it is {percent(share)} of a value of {plain(value)} {own.code}"
-    return Opinion(cause, on_time, why, (Evidence(why, own.until_seq, own.amount),))
+    return CauseMatch(on_time, why, (Evidence(why, own.until_seq, own.amount),))
 
 
-def interest(case: CaseContext) -> Opinion:
+def interest(case: CaseContext) -> CauseMatch:
     """Interest: a small share of what is held, either way."""
-    return _small(case, cause_codes.INTEREST)
+    return _small(case)
 
 
-def reward(case: CaseContext) -> Opinion:
+def reward(case: CaseContext) -> CauseMatch:
     """A reward: a small share of what is held that came in."""
     if case.own.amount < 0:
-        return no(cause_codes.REWARD, "a reward comes in, and this went out")
-    return _small(case, cause_codes.REWARD)
+        return no_match("a reward comes in, and this went out")
+    return _small(case)
 
 
-def _small(case: CaseContext, cause: str) -> Opinion:
+def _small(case: CaseContext) -> CauseMatch:
     own = case.own
     if own.kind != "asset" or not own.expected:
-        return no(cause, f"no {own.code} was held that could earn or owe it")
+        return no_match(f"no {own.code} was held that could earn or owe it")
     share = abs(divide(own.amount, own.expected))
     if share > SMALL_SHARE:
-        return no(cause, f"it is {percent(share)} of what is held: more than {percent(SMALL_SHARE)}")
+        return no_match(f"it is {percent(share)} of what is held: more than {percent(SMALL_SHARE)}")
     why = f"it is {percent(share)} of what is held"
-    return Opinion(cause, Strength.POSSIBLE, why, (Evidence(why, own.until_seq, own.amount),))
+    return CauseMatch(Strength.POSSIBLE, why, (Evidence(why, own.until_seq, own.amount),))
 
 
 def _value(contract: ContractSeen) -> Decimal | None:
@@ -86,3 +86,30 @@ def _value(contract: ContractSeen) -> Decimal | None:
         return None
     size = abs(contract.position) * contract.multiplier
     return divide(size, price) if contract.inverse else size * price
+
+
+FUNDING: Final = Cause(
+    "funding",
+    meaning="funding of a position, on its grid of times",
+    applies_to="asset",
+    advice=advice.STATEMENT,
+    booked_as="funding",
+    test=funding,
+)
+INTEREST: Final = Cause(
+    "interest",
+    meaning="interest charged or paid",
+    applies_to="asset",
+    advice=advice.STATEMENT,
+    booked_as="interest",
+    test=interest,
+)
+REWARD: Final = Cause(
+    "reward",
+    meaning="a reward, such as for staking",
+    applies_to="asset",
+    advice=advice.STATEMENT,
+    booked_as="reward",
+    test=reward,
+)
+CAUSES: Final = (FUNDING, INTEREST, REWARD)

@@ -100,7 +100,7 @@ class Break(msgspec.Struct, gc=False):
     note: str = ""
     evidence: list[Evidence] = []
     tried: list[Tried] = []
-    #: How sure the cause is (`causes.context.Strength`; 0: not judged), and which one it opened with.
+    #: How sure the cause is (`causes.cause.Strength`; 0: not judged), and which one it opened with.
     strength: int = 0
     first_cause: str = ""
     #: The order of ours that the cause rests on, and where that was last heard of.

@@ -2,7 +2,7 @@
 
 1. What it is worth is measured against what the account's rules call material; no USD value counts as material.
 2. Age is business time since the origin (`recon.reconciliation.model.ageing`).
-3. A cause has a floor: a mapping defect is critical however small its amount.
+3. A cause has a floor: a mapping defect is critical however small its amount (`recon.reconciliation.causes`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, Literal
 
-from recon.reconciliation.model import cause_codes
 from recon.reconciliation.model.ageing import DAY_US
 
 Severity = Literal["info", "low", "medium", "high", "critical"]
@@ -27,30 +26,10 @@ AMOUNT_BANDS: Final[tuple[tuple[Decimal, Severity], ...]] = (
 #: From this many business days on.
 AGE_BANDS: Final[tuple[tuple[int, Severity], ...]] = ((10, "critical"), (5, "high"), (2, "medium"), (1, "low"))
 
-#: What is at least so severe, whatever the amount; every other cause starts at info.
-FLOORS: Final[dict[str, Severity]] = {
-    cause_codes.UNIT_OR_SIDE: "critical",
-    cause_codes.LIQUIDATION: "high",
-    cause_codes.ADL: "high",
-    cause_codes.WITHDRAWAL: "medium",
-    cause_codes.EXTERNAL_ORDER: "medium",
-    cause_codes.MISSED_FILL: "medium",
-    cause_codes.MISSED_FILL_GAP: "medium",
-    cause_codes.OVERFILL: "medium",
-    cause_codes.AMOUNT_REGRESSION: "medium",
-    cause_codes.INCONSISTENT_REPORT: "medium",
-    cause_codes.UNMAPPED: "medium",
-    cause_codes.UNEXPLAINED: "medium",
-    cause_codes.TRANSFER: "low",
-    cause_codes.DEPOSIT: "low",
-    cause_codes.CONVERSION: "low",
-    cause_codes.EXPIRY: "low",
-}
 
-
-def severity(amount_usd: Decimal | None, age_us: int, cause: str, *, material_usd: Decimal) -> Severity:
-    """Return how severe a break is; `age_us` is business time in microseconds, USD None where no rate is known."""
-    bands = (by_amount(amount_usd, material_usd), by_age(age_us), FLOORS.get(cause, "info"))
+def severity(amount_usd: Decimal | None, age_us: int, floor: Severity, *, material_usd: Decimal) -> Severity:
+    """Return how severe a break is; `floor` is of its cause, `age_us` in business time, USD None without a rate."""
+    bands = (by_amount(amount_usd, material_usd), by_age(age_us), floor)
     return max(bands, key=LEVELS.index)
 
 

@@ -50,9 +50,12 @@ class BreakFacts(msgspec.Struct, frozen=True):
 
 
 def facts_of(
-    held: Held, comparison: Comparison, account: Account, break_: Break, us: int, rules: AccountRules
+    held: Held, comparison: Comparison, account: Account, break_: Break, us: int, rules: AccountRules, floor: Severity
 ) -> BreakFacts:
-    """Read the facts of a unit from the books as they stand at a log time, in microseconds, under some rules."""
+    """Return the figures of a unit as the ledger stands at a log time (microseconds) under these rules.
+
+    `floor` is the lowest severity of the break's cause.
+    """
     unit = held.unit
     observed = comparison.observed_us is not None
     reported, opening = comparison.reported, unit.opening
@@ -81,7 +84,7 @@ def facts_of(
         cut_seq=comparison.cut_seq if observed else None,
         books_us=us,
         age_us=age_us,
-        severity=severity(worth, age_us, break_.cause, material_usd=rules.material_usd),
+        severity=severity(worth, age_us, floor, material_usd=rules.material_usd),
     )
 
 

@@ -20,12 +20,13 @@ from recon.ledger.units import Held
 from recon.reconciliation.breaks import classification
 from recon.reconciliation.breaks.identity import case_of, identity, partner_case, recurrence
 from recon.reconciliation.breaks.resolution import amend, put_away
-from recon.reconciliation.causes.integrity import contradiction
+from recon.reconciliation.causes.fees import FEE_THIRD_ASSET
+from recon.reconciliation.causes.integrity import cause_of_contradiction
+from recon.reconciliation.causes.untested import IN_FLIGHT
 from recon.reconciliation.context import Found, Subject
 from recon.reconciliation.matching.cuts import fit, window_of
 from recon.reconciliation.matching.hypotheses import best, joined, residuals, weigh
 from recon.reconciliation.model.break_ import Break, Evidence, Explained
-from recon.reconciliation.model.cause_codes import FEE_THIRD_ASSET, IN_FLIGHT
 from recon.reconciliation.model.comparison import Chain
 from recon.reconciliation.model.hypothesis import Hypothesis
 from recon.reconciliation.tracking import fee_candidates, fee_learning
@@ -160,7 +161,7 @@ def contradict(subject: Subject, kind: str, order: str, amount: Decimal) -> None
     fresh = Break(
         id=break_id,
         case_id=case_of(break_id),
-        cause=contradiction(kind),
+        cause=cause_of_contradiction(kind).code,
         certainty="exact",
         state="open",
         amount=amount,
@@ -200,7 +201,7 @@ def _new_break(subject: Subject, candidates: list[Hypothesis], us: int) -> Break
     return Break(
         id=break_id,
         case_id=case_of(break_id),
-        cause=IN_FLIGHT,
+        cause=IN_FLIGHT.code,
         certainty="exact" if len(listed) == 1 else "candidate",
         state="pending",
         amount=chosen.residual - owned,
@@ -249,7 +250,7 @@ def _open(subject: Subject, chain: Chain, *, waited: bool = False) -> None:
     if fresh.id != chain.pending.id:
         dismiss(subject, chain, f"what is left of it is break {fresh.id}")
     related = classification.judge(subject, fresh)
-    if fresh.cause == FEE_THIRD_ASSET and fee_learning.is_taken_in(subject, fresh.amount):
+    if fresh.cause == FEE_THIRD_ASSET.code and fee_learning.is_taken_in(subject, fresh.amount):
         fresh.state, fresh.closed_us = "dismissed", subject.at.us
         subject.transition(fresh, "dismissed", f"fees seem to be taken in {unit.code}")
         comparison.low = max(chosen.low, chosen.mark)

@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import divide, plain
-from recon.reconciliation.causes import trades
-from recon.reconciliation.causes.context import MARKET_SHARE, CaseContext, Opinion, Strength, no, percent, significant
+from recon.reconciliation.causes import advice, trades
+from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
+from recon.reconciliation.causes.context import MARKET_SHARE, CaseContext, percent, significant
 from recon.reconciliation.causes.fees import is_fee_like
-from recon.reconciliation.model import cause_codes
 from recon.reconciliation.model.break_ import Evidence
 
 #: The two ends of a transfer are at most this far apart in log time.
@@ -32,11 +32,11 @@ ORDERS_AT_ONCE: Final = 4
 ROUND_DIGITS: Final = 2
 
 
-def transfer(case: CaseContext) -> Opinion:
+def transfer(case: CaseContext) -> CauseMatch:
     """The same asset went out of one account and came into another."""
-    cause, own = cause_codes.TRANSFER, case.own
+    own = case.own
     if own.kind != "asset":
-        return no(cause, "a contract cannot be sent")
+        return no_match("a contract cannot be sent")
     refused = f"no other account of the gateway moved {own.coinapi or own.code} the other way at that time"
     for other in case.elsewhere:
         if (other.amount > 0) == (own.amount > 0) or abs(other.seen_us - own.seen_us) > TRANSFER_US:
@@ -50,22 +50,22 @@ def transfer(case: CaseContext) -> Opinion:
         strength = Strength.POSSIBLE if is_fee_like(case) else Strength.STRONG
         amounts = f"{plain(-sent.amount)} left {sent.account}, {plain(received.amount)} came to {received.account}"
         seen = Evidence(f"{amounts}: {fee}", other.until_seq, other.amount)
-        return Opinion(cause, strength, seen.text, (seen,), (other.break_id,))
-    return no(cause, refused)
+        return CauseMatch(strength, seen.text, (seen,), (other.break_id,))
+    return no_match(refused)
 
 
-def conversion(case: CaseContext) -> Opinion:
+def conversion(case: CaseContext) -> CauseMatch:
     """One asset of the account turned into another for the same value."""
-    cause, own = cause_codes.CONVERSION, case.own
+    own = case.own
     if own.kind != "asset":
-        return no(cause, "a contract cannot be converted")
+        return no_match("a contract cannot be converted")
     trade = trades.read(case)
     if not isinstance(trade, str) and not trade.contract and trade.alone is None:
         order = trades.admitting(case, trade)
         if order is not None:
-            return no(cause, f"order {order.key} of ours admits it as a trade")
+            return no_match(f"order {order.key} of ours admits it as a trade")
         strength = Strength.LIKELY if trade.priced else Strength.POSSIBLE
-        return Opinion(cause, strength, trade.why, (Evidence(trade.why),), trade.partners)
+        return CauseMatch(strength, trade.why, (Evidence(trade.why),), trade.partners)
     refused = "no other asset moved the other way"
     for leg in case.legs:
         if leg.kind != "asset" or (leg.amount > 0) == (own.amount > 0):
@@ -79,38 +79,38 @@ def conversion(case: CaseContext) -> Opinion:
         if off > CONVERSION_SHARE:
             refused = why
             continue
-        return Opinion(cause, Strength.LIKELY, why, (Evidence(why, leg.until_seq, leg.amount),), (leg.break_id,))
-    return no(cause, refused)
+        return CauseMatch(Strength.LIKELY, why, (Evidence(why, leg.until_seq, leg.amount),), (leg.break_id,))
+    return no_match(refused)
 
 
-def deposit(case: CaseContext) -> Opinion:
+def deposit(case: CaseContext) -> CauseMatch:
     """An asset came in."""
     if case.own.amount < 0:
-        return no(cause_codes.DEPOSIT, "a deposit comes in, and this went out")
-    return _alone(case, cause_codes.DEPOSIT)
+        return no_match("a deposit comes in, and this went out")
+    return _alone(case)
 
 
-def withdrawal(case: CaseContext) -> Opinion:
+def withdrawal(case: CaseContext) -> CauseMatch:
     """An asset went out."""
     if case.own.amount > 0:
-        return no(cause_codes.WITHDRAWAL, "a withdrawal goes out, and this came in")
-    return _alone(case, cause_codes.WITHDRAWAL)
+        return no_match("a withdrawal goes out, and this came in")
+    return _alone(case)
 
 
-def _alone(case: CaseContext, cause: str) -> Opinion:
+def _alone(case: CaseContext) -> CauseMatch:
     own = case.own
     if own.kind != "asset":
-        return no(cause, "a contract cannot be sent")
+        return no_match("a contract cannot be sent")
     trade = trades.read(case)
     if not isinstance(trade, str) and trade.alone is None:
-        return no(cause, f"it did not move alone: {trade.why}")
+        return no_match(f"it did not move alone: {trade.why}")
     locked = _locked(case)
     if locked is not None:
         why = f"{plain(abs(own.amount))} {own.code} was locked on its way"
-        return Opinion(cause, Strength.STRONG, why, (Evidence(why, locked, own.amount),))
+        return CauseMatch(Strength.STRONG, why, (Evidence(why, locked, own.amount),))
     round_ = ", a round number" if significant(own.amount) <= ROUND_DIGITS else ""
     why = f"{own.code} moved by {plain(own.amount)} alone{round_}"
-    return Opinion(cause, Strength.POSSIBLE, why, (Evidence(why, own.until_seq, own.amount),))
+    return CauseMatch(Strength.POSSIBLE, why, (Evidence(why, own.until_seq, own.amount),))
 
 
 def _locked(case: CaseContext) -> int | None:
@@ -133,3 +133,42 @@ def _is_of_lots(amount: Decimal, lot: Decimal) -> bool:
     """Tell whether an amount is a few lots, give or take what prices move."""
     lots = divide(amount, lot)
     return any(abs(lots - count) <= MARKET_SHARE * count for count in range(1, ORDERS_AT_ONCE + 1))
+
+
+CONVERSION: Final = Cause(
+    "conversion",
+    meaning="one asset turned into another by the venue",
+    applies_to="asset",
+    floor="low",
+    advice=advice.STATEMENT,
+    booked_as="conversion",
+    test=conversion,
+)
+DEPOSIT: Final = Cause(
+    "deposit",
+    meaning="an asset came in",
+    applies_to="asset",
+    floor="low",
+    advice=advice.STATEMENT,
+    booked_as="deposit",
+    test=deposit,
+)
+WITHDRAWAL: Final = Cause(
+    "withdrawal",
+    meaning="an asset went out",
+    applies_to="asset",
+    floor="medium",
+    advice=advice.STATEMENT,
+    booked_as="withdrawal",
+    test=withdrawal,
+)
+TRANSFER: Final = Cause(
+    "transfer",
+    meaning="an asset moved between two accounts",
+    applies_to="asset",
+    floor="low",
+    advice=advice.STATEMENT,
+    booked_as="transfer",
+    test=transfer,
+)
+CAUSES: Final = (CONVERSION, DEPOSIT, WITHDRAWAL, TRANSFER)

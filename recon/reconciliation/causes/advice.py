@@ -1,0 +1,11 @@
+"""What proves or fixes a cause, for the user. `{record}` stands for the command that records the cause. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+STATEMENT: Final = "if the venue's statement confirms it, record it: {record}"
+FEE_SCHEDULE: Final = "compare with the venue's fee schedule (`fees` in the settings); record a single fee: {record}"
+VENUE_TRADES: Final = "import the venue's own trades: recon import FILE --mapping NAME"
+PRECISION: Final = "set the unit's quantum, or a tolerance, in the settings"
+OPERATOR: Final = "ask the operator of the gateway: the report is wrong"

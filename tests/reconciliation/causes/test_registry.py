@@ -1,0 +1,50 @@
+"""The records of the causes: complete, in their published order, and in agreement with what they refer to."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+from recon.cli.commands.record import Kind
+from recon.reconciliation import causes
+from recon.reconciliation.causes.cause import Cause
+from recon.reconciliation.causes.registry import CAUSES, floor_of
+
+#: Codes that stand in the logs, alerts and views of users. New codes may stand between them; none is ever removed.
+PUBLISHED = [
+    "in_flight", "stale_source", "inconsistent_report", "amount_regression", "overfill", "missed_fill_gap",
+    "missed_fill", "external_order", "fee_expected", "fee_variance", "fee_third_asset", "rebate", "funding",
+    "interest", "reward", "conversion", "deposit", "withdrawal", "transfer", "liquidation", "adl", "expiry",
+    "unit_or_side", "rounding", "dust", "unmapped", "unexplained",
+]  # fmt: skip
+
+
+def test_published_codes_stay_and_keep_their_order() -> None:
+    assert [code for code in CAUSES if code in PUBLISHED] == PUBLISHED
+
+
+def test_every_family_stands_in_the_registry_and_no_code_twice() -> None:
+    modules = [import_module(f"{causes.__name__}.{module.name}") for module in pkgutil.iter_modules(causes.__path__)]
+    families = [module.CAUSES for module in modules if isinstance(getattr(module, "CAUSES", None), tuple)]
+    records: list[Cause] = [cause for family in families for cause in family]
+    assert len({cause.code for cause in records}) == len(records)
+    assert all(CAUSES.get(cause.code) is cause for cause in records)
+
+
+@pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES)
+def test_a_record_is_complete(cause: Cause) -> None:
+    assert cause.meaning
+    assert cause.code == cause.code.lower()
+
+
+@pytest.mark.parametrize("cause", [cause for cause in CAUSES.values() if cause.advice], ids=lambda cause: cause.code)
+def test_advice_names_a_command_that_exists(cause: Cause) -> None:
+    if "{record}" in (cause.advice or ""):
+        assert cause.booked_as in set(Kind)
+
+
+def test_a_cause_that_a_person_named_has_no_floor() -> None:
+    assert floor_of("lost_in_the_post") == "info"
+    assert floor_of("unit_or_side") == "critical"
