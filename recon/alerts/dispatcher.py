@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from recon.alerts import outbox
 from recon.alerts.message import Message
 from recon.alerts.retry import MAX_ATTEMPTS, pause
-from recon.db.blocking import Database
+from recon.db.transactions import Database
 from recon.errors import DatabaseError, DeliveryError
 
 #: How often the outbox is looked into without being woken, in seconds.

@@ -67,7 +67,7 @@ def append_facts(
         batch = facts[start : start + MAX_BATCH_EVENTS]
         connection.rollback()
         with connection.begin():
-            appended = submit.decide(
+            appended = submit.submit_decision(
                 driver_connection(connection),
                 gateway=gateway,
                 writer=writer,

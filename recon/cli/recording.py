@@ -101,7 +101,7 @@ def record(connection: Connection, decisions: Sequence[Decision], name: str | No
     try:
         for gateway, group in groupby(ordered, key=lambda decision: decision.gateway):
             ours = list(group)
-            appended = submit.decide(
+            appended = submit.submit_decision(
                 raw,
                 gateway=gateway,
                 writer=uuid4(),

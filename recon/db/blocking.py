@@ -1,13 +1,9 @@
-"""One transaction in one worker thread, under a deadline (architecture 3 and 6).
+"""One blocking call to Postgres under a deadline: in a worker thread, or inline for virtual clocks.
 
-`Database.run` is how every task of the service talks to Postgres. The work is a plain synchronous function
-on a Connection; it runs whole, in one READ COMMITTED transaction, commits at its end and rolls back if it
-raises.
-
-When the deadline passes, the running query is cancelled; what still runs after a grace has its socket shut
-down, which frees the thread even from a server that says nothing any more. A connection that was interfered
-with is never used again. What cannot be interrupted: connecting (bounded by the engine's connect timeout)
-and Python code.
+1. When the deadline passes, the server is asked to cancel the running query. A query that still runs after
+   GRACE_SECONDS has its socket shut down: the thread is free again even if the server never answers.
+2. A call that has begun runs to its end, so its outcome is known. A cancelled caller waits for it.
+3. Connecting cannot be interrupted; it has a timeout of its own. Neither can Python code.
 """
 
 from __future__ import annotations
@@ -16,184 +12,147 @@ import math
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import outcome
 import psycopg
 import trio
 from psycopg.rows import TupleRow
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
-
-from recon.db.engine import POOL_CONNECTIONS
-from recon.db.errors import database_error
-from recon.db.raw import driver_connection
-from recon.errors import DeadlineExceeded
 
 #: Longest attempt to have the server cancel a query, in seconds.
 CANCEL_SECONDS: Final = 2.0
 #: From then on, how long the query has to end before its socket is shut down, in seconds.
 GRACE_SECONDS: Final = 1.0
 
+# Not Trio's own limiter, which all other threads share: callers bound how many calls they make at once.
+_threads: Final = trio.CapacityLimiter(math.inf)
+
 T = TypeVar("T")
 
 
-class Database(Protocol):
-    """Where transactions are run."""
+class Interruptible(Protocol):
+    """What a call blocks on. Both methods may be called from another thread."""
 
-    async def run(self, work: Callable[[Connection], T], *, deadline: float) -> T:
-        """Run one transaction and return what the work returned, once it is committed.
+    def cancel(self) -> None:
+        """Ask the server to end the running query."""
+        ...
 
-        `deadline` is in seconds from now and includes the wait for a free thread. The caller's cancellation
-        is heard before the transaction begins; from then on it is seen through, within the deadline, and its
-        result returned.
-
-        Errors: DeadlineExceeded; DatabaseError for whatever the driver raised (`transient` tells whether to
-        try again). A transaction that failed while committing may have been committed. Other exceptions of
-        the work pass.
-        """
+    def shutdown(self) -> None:
+        """Shut the socket down, so that whoever waits on it gets an error at once."""
         ...
 
 
-class _Transaction(Generic[T]):
-    """One transaction: executed in one thread, interrupted from another. Its lock keeps the two apart."""
+class RunBlocking(Protocol):
+    """A way to run a blocking call: `run_in_thread` or `run_inline`."""
 
-    def __init__(self, engine: Engine, work: Callable[[Connection], T], deadline: float) -> None:
-        self._engine = engine
-        self._work = work
-        self._deadline = deadline
+    async def __call__(
+        self,
+        work: Callable[[], T],
+        target: Interruptible,
+        *,
+        deadline: float,
+        sooner: Callable[[], Awaitable[None]] = trio.sleep_forever,
+    ) -> T:
+        """Run `work` and return its result. Interrupt `target` after `deadline` seconds, or once `sooner` returns."""
+        ...
+
+
+async def run_in_thread(
+    work: Callable[[], T],
+    target: Interruptible,
+    *,
+    deadline: float,
+    sooner: Callable[[], Awaitable[None]] = trio.sleep_forever,
+) -> T:
+    """Run a call in a worker thread; see `RunBlocking`."""
+
+    async def interrupt_late_call() -> None:
+        with trio.move_on_after(deadline):
+            await sooner()
+        with trio.move_on_after(CANCEL_SECONDS):
+            await trio.to_thread.run_sync(target.cancel, limiter=_threads, abandon_on_cancel=True)
+        await trio.sleep(GRACE_SECONDS)
+        target.shutdown()
+
+    async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.shield = True
+        nursery.start_soon(interrupt_late_call)
+        # Captured, so that the call's error does not come wrapped in the nursery's group.
+        result: outcome.Outcome[T] = await trio.to_thread.run_sync(outcome.capture, work, limiter=_threads)
+        nursery.cancel_scope.cancel()
+    return result.unwrap()
+
+
+async def run_inline(
+    work: Callable[[], T],
+    target: Interruptible,
+    *,
+    deadline: float,
+    sooner: Callable[[], Awaitable[None]] = trio.sleep_forever,  # noqa: ARG001 - no other task runs meanwhile
+) -> T:
+    """Run a call in the Trio thread, for virtual clocks, which would run away while a worker thread works.
+
+    The deadline counts real seconds, since the virtual clock stands still meanwhile.
+    """
+    await trio.lowlevel.checkpoint()
+    ended = threading.Event()
+
+    def interrupt_late_call() -> None:
+        if not ended.wait(deadline):
+            target.cancel()
+            if not ended.wait(GRACE_SECONDS):
+                target.shutdown()
+
+    timer = threading.Thread(target=interrupt_late_call, daemon=True, name="deadline of a database call")
+    timer.start()
+    try:
+        return work()
+    finally:
+        ended.set()
+        timer.join()
+
+
+class ConnectionInUse:
+    """A connection that one thread uses and another may interrupt; a lock keeps the two apart."""
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._driver: psycopg.Connection[TupleRow] | None = None
         self._socket: socket.socket | None = None
-        self._expired = False
+        #: True once `cancel` was called.
+        self.interrupted = False
 
-    def execute(self) -> T:
-        """Run the work, commit, and say in our own words what went wrong."""
-        try:
-            with self._engine.connect() as conn:
-                self._attach(conn)
-                try:
-                    with conn.begin():
-                        return self._work(conn)
-                finally:
-                    self._detach(conn)
-        except (SQLAlchemyError, psycopg.Error) as error:
-            if self._expired:
-                raise deadline_exceeded(self._deadline) from error
-            raise database_error(error, "the database refused or failed") from error
-
-    def cancel(self) -> None:
-        """Ask the server to cancel the running query; a server that does not answer is left to `sever`."""
+    def attach(self, driver: psycopg.Connection[TupleRow]) -> bool:
+        """Make a connection interruptible; return False if the interruption came before."""
         with self._lock:
-            self._expired = True
-            driver = self._driver
-        if driver is not None:
-            # The connection may end of itself at any moment, and will not be used again in any case.
-            with suppress(psycopg.Error):
-                driver.cancel_safe(timeout=CANCEL_SECONDS)
-
-    def sever(self) -> None:
-        """Shut the socket down: whoever waits on it in the other thread gets an error at once."""
-        with self._lock:
-            if self._socket is not None:
-                with suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_RDWR)
-
-    def _attach(self, conn: Connection) -> None:
-        driver = driver_connection(conn)
-        with self._lock:
-            if self._expired:
-                conn.invalidate()
-                raise deadline_exceeded(self._deadline)
             self._driver = driver
             # A duplicate of our own: the driver may close its descriptor, and its number be given to another.
             self._socket = socket.socket(fileno=os.dup(driver.fileno()))
+            return not self.interrupted
 
-    def _detach(self, conn: Connection) -> None:
-        """Part from the connection; a cancel that is on its way must not reach the next transaction."""
+    def detach(self) -> None:
+        """Leave the connection alone from now on: a late cancel must not reach the next user's query."""
         with self._lock:
             self._driver = None
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None
-            if self._expired:
-                conn.invalidate()
 
+    def cancel(self) -> None:
+        """Ask the server to cancel the running query; see `Interruptible`."""
+        with self._lock:
+            self.interrupted = True
+            driver = self._driver
+        if driver is not None:
+            # The connection may end by itself at any moment, and is never used again in any case.
+            with suppress(psycopg.Error):
+                driver.cancel_safe(timeout=CANCEL_SECONDS)
 
-def deadline_exceeded(deadline: float) -> DeadlineExceeded:
-    """Say that a transaction took too long."""
-    return DeadlineExceeded(f"a transaction took longer than its {deadline:g} s and was cancelled")
-
-
-class ThreadedDatabase:
-    """Runs transactions in worker threads of its own limit; its deadlines are held by a Trio task."""
-
-    def __init__(self, engine: Engine, threads: int = POOL_CONNECTIONS) -> None:
-        self._engine = engine
-        self._turns = trio.CapacityLimiter(threads)
-        # The turn is taken before the thread, so that waiting for it can be cancelled and counts as waiting.
-        self._threads = trio.CapacityLimiter(math.inf)
-
-    async def run(self, work: Callable[[Connection], T], *, deadline: float) -> T:
-        """Run one transaction in a worker thread; see `Database.run`."""
-        end = trio.current_time() + deadline
-        turn = object()
-        with trio.move_on_at(end) as waiting:
-            await self._turns.acquire_on_behalf_of(turn)
-        if waiting.cancelled_caught:
-            raise deadline_exceeded(deadline)
-        try:
-            return await self._watched(_Transaction(self._engine, work, deadline), end)
-        finally:
-            self._turns.release_on_behalf_of(turn)
-
-    async def _watched(self, transaction: _Transaction[T], end: float) -> T:
-        async with trio.open_nursery() as nursery:
-            # What has begun is seen through, so that its outcome is known; the deadline bounds it.
-            nursery.cancel_scope.shield = True
-            nursery.start_soon(self._hold_deadline, transaction, end)
-            # Captured, so that the work's error does not come wrapped in the nursery's group.
-            result: outcome.Outcome[T] = await trio.to_thread.run_sync(
-                outcome.capture, transaction.execute, limiter=self._threads
-            )
-            nursery.cancel_scope.cancel()
-        return result.unwrap()
-
-    async def _hold_deadline(self, transaction: _Transaction[T], end: float) -> None:
-        await trio.sleep_until(end)
-        with trio.move_on_after(CANCEL_SECONDS):
-            await trio.to_thread.run_sync(transaction.cancel, limiter=self._threads, abandon_on_cancel=True)
-        await trio.sleep(GRACE_SECONDS)
-        transaction.sever()
-
-
-class InlineDatabase:
-    """Runs transactions where it stands, for virtual clocks, which would run away while a thread works.
-
-    Its deadlines are seconds of the real clock, held by a thread; other tasks do not run meanwhile.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def run(self, work: Callable[[Connection], T], *, deadline: float) -> T:
-        """Run one transaction inline; see `Database.run`."""
-        await trio.lowlevel.checkpoint()
-        transaction = _Transaction(self._engine, work, deadline)
-        ended = threading.Event()
-        watch = threading.Thread(target=_hold_deadline, args=(transaction, ended, deadline), daemon=True)
-        watch.start()
-        try:
-            return transaction.execute()
-        finally:
-            ended.set()
-            watch.join()
-
-
-def _hold_deadline(transaction: _Transaction[T], ended: threading.Event, deadline: float) -> None:
-    if not ended.wait(deadline):
-        transaction.cancel()
-        if not ended.wait(GRACE_SECONDS):
-            transaction.sever()
+    def shutdown(self) -> None:
+        """Shut the socket down; see `Interruptible`."""
+        with self._lock:
+            if self._socket is not None:
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)

@@ -1,21 +1,18 @@
 """The lease of a gateway's log: the recorder's own connection, and the advisory lock that it holds (architecture 3).
 
-1. No connection, no append: the lock lives and dies with the connection that appends, so whoever gets the lock knows
-   that the former holder's backend has ended, and with it every append that was under way.
-2. The lock expires by itself. Postgres ends the session of a recorder that has gone silent (`idle_session_timeout`),
-   of one that its network has cut off (TCP keepalives, `client_connection_check_interval`), or that stalls inside a
-   transaction; a living recorder appends a tick well before (semantics 9.2).
-3. A backend that our own former connection left behind is terminated by us, told by the writer in its
-   `application_name`; one that belongs to anybody else is left alone.
+1. No connection, no append: the lock lives and dies with the connection that appends. A writer that gets the lock
+   knows that the former holder's backend has ended, and with it every append that was under way.
+2. The lock expires by itself. Postgres ends the session of a recorder that is silent (`idle_session_timeout`), that
+   its network has cut off (TCP keepalives, `client_connection_check_interval`), or that stalls inside a transaction.
+   A living recorder appends a tick well before (semantics 9.2).
+3. We terminate a backend that our own former connection left behind; the writer in its `application_name` identifies
+   it. A backend of anybody else is left alone.
 
-Synchronous, on raw psycopg. `cancel` and `sever` may be called from another thread.
+Synchronous, on raw psycopg. `cancel` and `shutdown` may be called from another thread.
 """
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -26,6 +23,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
+from recon.db.blocking import ConnectionInUse
 from recon.db.engine import connection_arguments, libpq_url, psycopg_url
 from recon.db.errors import database_error
 from recon.log.append import Appended, append
@@ -42,8 +40,6 @@ IDLE_IN_TRANSACTION: Final = "15s"
 CLIENT_CHECK: Final = "5s"
 #: Longest wait for the end of a backend of our own that we terminate, in milliseconds.
 TERMINATE_MS: Final = 3000
-#: Longest attempt to have the server cancel a query, in seconds.
-CANCEL_SECONDS: Final = 2.0
 #: Postgres cuts an application name after 63 bytes; the writer must stay whole.
 MAX_NAMED_GATEWAY: Final = 63 - len("recon lease  ") - 32
 
@@ -78,12 +74,12 @@ def lease_name(gateway: str, writer: UUID) -> str:
     return f"recon lease {shown[:MAX_NAMED_GATEWAY]} {writer.hex}"
 
 
-class Standing(NamedTuple):
-    """Where a log stands: its last position (0: empty), its rules in force, and those that wait for a person."""
+class LogState(NamedTuple):
+    """The end of a log: its last position (0: empty), its rules in force, and the rules proposed for approval."""
 
     head: int
     rules: bytes | None
-    waiting: bytes | None
+    proposed_rules: bytes | None
 
 
 class Lease:
@@ -97,18 +93,17 @@ class Lease:
         self._name = lease_name(gateway, writer)
         self._connection: psycopg.Connection[TupleRow] | None = None
         self._held = False
-        self._guard = threading.Lock()
-        self._socket: socket.socket | None = None
+        self._in_use = ConnectionInUse()
 
     @property
     def held(self) -> bool:
-        """Tell whether the lock is held, as far as is known without asking."""
+        """True if the lock is held, as far as is known without asking the server."""
         return self._held
 
     def try_acquire(self) -> bool:
-        """Connect if need be and take the lock; False when another writer holds it.
+        """Connect if necessary and take the lock; return False if another writer holds it.
 
-        Errors: DatabaseError, after which the next call connects anew.
+        Raise DatabaseError; the next call then connects again.
         """
         if self._held:
             return True
@@ -125,8 +120,8 @@ class Lease:
     def append(self, *, batch: int, now: datetime, events: Sequence[NewEvent]) -> Appended:
         """Append one named batch in a transaction of its own; see `recon.log.append`.
 
-        Errors: AppendRefused; DatabaseError, after which the lease is to be acquired again, and the batch may or
-        may not have landed: retried under its name it lands once.
+        Raise AppendRefused or DatabaseError. After a DatabaseError acquire the lease again: the batch may or may not
+        be in the log, and appended again under its name it is stored once.
         """
         connection = self._own()
         try:
@@ -135,8 +130,8 @@ class Lease:
             self.close()
             raise database_error(error, f"appending to the log of gateway {self.gateway!r}") from error
 
-    def standing(self) -> Standing:
-        """Return where the log stands."""
+    def log_state(self) -> LogState:
+        """Return the end of the log and its rules."""
         connection = self._own()
         try:
             head = connection.execute(_HEAD, (self.gateway,)).fetchone()
@@ -144,35 +139,25 @@ class Lease:
         except psycopg.Error as error:
             self.close()
             raise database_error(error, f"reading the log of gateway {self.gateway!r}") from error
-        in_force, waiting = rules or (None, None)
-        return Standing(head[0] if head else 0, in_force, waiting)
+        in_force, proposed = rules or (None, None)
+        return LogState(head[0] if head else 0, in_force, proposed)
 
     def close(self) -> None:
-        """Give the lease back, and the connection; harmless when there is none."""
+        """Release the lease and close the connection; do nothing if there is none."""
         self._held = False
-        with self._guard:
-            connection, self._connection = self._connection, None
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
+        self._in_use.detach()
+        connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(psycopg.Error):
                 connection.close()
 
     def cancel(self) -> None:
         """Ask the server to cancel what the connection is doing."""
-        with self._guard:
-            connection = self._connection
-        if connection is not None:
-            with suppress(psycopg.Error):
-                connection.cancel_safe(timeout=CANCEL_SECONDS)
+        self._in_use.cancel()
 
-    def sever(self) -> None:
+    def shutdown(self) -> None:
         """Shut the socket down: whoever waits on it in the other thread gets an error at once."""
-        with self._guard:
-            if self._socket is not None:
-                with suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_RDWR)
+        self._in_use.shutdown()
 
     def _own(self) -> psycopg.Connection[TupleRow]:
         connection = self._connection
@@ -182,9 +167,9 @@ class Lease:
         return connection
 
     def _former_ended(self, connection: psycopg.Connection[TupleRow]) -> bool:
-        """Terminate a backend that our former connection left behind; tell whether there was one.
+        """Terminate a backend that our former connection left behind; return True if there was one.
 
-        Errors: psycopg.OperationalError when it does not end in time; that it is ours does not change by waiting.
+        Raise psycopg.OperationalError if the backend does not end in time.
         """
         ended = [row[0] for row in connection.execute(_TERMINATE_OURS, (self.gateway, self._name)).fetchall()]
         if not all(ended):
@@ -197,13 +182,11 @@ class Lease:
 
     def _connect(self) -> psycopg.Connection[TupleRow]:
         arguments = connection_arguments(psycopg_url(self._url), self._name, STATEMENT_TIMEOUT, CONNECT_TIMEOUT)
-        # What the url itself gives goes before our defaults everywhere, but the name is how we know our own.
+        # Elsewhere the url overrides our defaults, but this name is how we recognise our own backends.
         arguments["application_name"] = self._name
         connection = psycopg.connect(make_conninfo(libpq_url(self._url), **arguments), autocommit=True)
-        with self._guard:
-            self._connection = connection
-            # A duplicate of our own: the driver may close its descriptor, and its number be given to another.
-            self._socket = socket.socket(fileno=os.dup(connection.fileno()))
+        self._connection = connection
+        self._in_use.attach(connection)
         for name, value in _SETTINGS.items():
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))
         return connection

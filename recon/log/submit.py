@@ -1,4 +1,4 @@
-"""Recording what people decide or tell: the database itself says who they are (semantics 10.1).
+"""Recording decisions and facts of people: the database itself says who they are (semantics 10.1).
 
 Synchronous, on a raw psycopg connection of the person's own login, or of the service's, which is shared.
 """
@@ -23,7 +23,7 @@ _CALL: Final = sql.SQL(
 )
 
 
-def decide(
+def submit_decision(
     connection: psycopg.Connection,
     *,
     gateway: str,
@@ -37,10 +37,11 @@ def decide(
 ) -> Appended:
     """Append decisions or facts as one named batch, within the caller's transaction; return their positions.
 
-    Payloads are JSON objects; who they come from (`by`) is put in by the database: the login, and `name` as it is
-    given. The same (writer, batch) again returns the earlier result. Errors: AppendRefused where a payload is not
-    JSON, the gateway has no log, or the batch is out of order; psycopg.errors.InsufficientPrivilege where it takes
-    somebody else (four-eyes), with a message for people.
+    Payloads are JSON objects. The database adds their author (`by`): the login, and `name` as given. The same
+    (writer, batch) again returns the earlier result.
+
+    Raise AppendRefused if a payload is not JSON, the gateway has no log, or the batch is out of order. Raise
+    psycopg.errors.InsufficientPrivilege, with a message for people, if another person has to decide (four-eyes).
     """
     texts = [payload.decode() for payload in payloads]
     arguments = (gateway, writer, batch, microseconds(now), kind, texts, list(accounts), name)

@@ -22,8 +22,8 @@ import trio
 from sqlalchemy import Connection
 
 from recon.backoff import Backoff
-from recon.db.blocking import Database
 from recon.db.raw import cursor_of
+from recon.db.transactions import Database
 from recon.errors import DatabaseError
 from recon.log.read import head
 from recon.projection.step import OnTransitions, Step, step

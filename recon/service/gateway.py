@@ -20,7 +20,6 @@ from recon.ledger.rule_changes import loosens
 from recon.log.buffer import Buffer
 from recon.log.events import NewEvent
 from recon.log.lease import Lease
-from recon.log.offload import Offload
 from recon.log.recorder import Recorder, RecorderStatus
 from recon.service.status import Board
 from recon.service.supervisor import supervise
@@ -45,7 +44,6 @@ class GatewayPart:
     batch_events: int
     drain_seconds: float
     board: Board
-    offload: Offload
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
     pending: Callable[[], bool]
@@ -80,7 +78,6 @@ class GatewayPart:
         recorder = Recorder(
             Lease(self.lease_url, self.endpoint.name, self.new_id()),
             buffer,
-            offload=self.offload,
             heartbeats=heartbeats,
             rules=self.rules,
             loosens=loosens,

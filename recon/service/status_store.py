@@ -12,8 +12,8 @@ import structlog
 import trio
 from sqlalchemy import Connection, delete, func
 
-from recon.db.blocking import Database
 from recon.db.raw import cursor_of
+from recon.db.transactions import Database
 from recon.errors import DatabaseError
 from recon.service.schema import service_parts
 from recon.service.status import Board, PartState

@@ -23,14 +23,13 @@ from recon.alerts.dispatcher import Dispatcher
 from recon.alerts.policy import alerts_of
 from recon.backfill.view import backfill_view
 from recon.config import Gateway, Settings, rules_document
-from recon.db.blocking import Database, ThreadedDatabase
 from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import POOL_CONNECTIONS, create_engine
 from recon.db.resolve import DatabaseHandle
+from recon.db.transactions import Database, ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.ems.websocket.consumer import CLOSE_TIMEOUT, Endpoint
 from recon.ems.websocket.failback import LISTING_CHECK_SECONDS
-from recon.log.offload import Offload, Threaded
 from recon.projection.projector import Projector, ProjectorStatus
 from recon.projection.step import OnTransitions
 from recon.projection.working_set import WorkingSet
@@ -109,7 +108,6 @@ class _Following:
         *,
         lease_url: str,
         database: Database,
-        offload: Offload,
         board: Board,
         on_transitions: OnTransitions,
         now: Callable[[], datetime],
@@ -134,7 +132,6 @@ class _Following:
             batch_events=settings.limits.batch_events,
             drain_seconds=DRAIN_SHARE * settings.service.shutdown_seconds,
             board=board,
-            offload=offload,
             now=now,
             new_id=new_id,
             pending=lambda: self.projector.pending,
@@ -196,14 +193,12 @@ async def serve(
     database = ThreadedDatabase(engine, connections)
     instance = new_instance()
     on_transitions = alerting([target.channel for target in receivers])
-    offload = Threaded()
     followings = {
         name: _Following(
             settings,
             name,
             lease_url=handle.service_url,
             database=database,
-            offload=offload,
             board=board,
             on_transitions=on_transitions,
             now=now,

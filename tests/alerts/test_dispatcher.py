@@ -24,8 +24,8 @@ from recon.alerts.channels.webhook import WebhookSender, WebhookTarget
 from recon.alerts.dispatcher import GRACE_SECONDS, POLL_SECONDS, SEND_SECONDS, Dispatcher, Sender
 from recon.alerts.message import Message
 from recon.alerts.retry import FIRST_SLOW_PAUSE, LAST_PAUSE, MAX_ATTEMPTS
-from recon.db.blocking import Database, InlineDatabase, ThreadedDatabase
 from recon.db.engine import create_engine
+from recon.db.transactions import Database, InlineDatabase, ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.errors import DatabaseError, DeliveryError
 from tests.conftest import TestDatabase

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -15,8 +14,8 @@ import trio.testing
 from sqlalchemy import Connection, Engine, text
 
 from recon.db import blocking
-from recon.db.blocking import Database, InlineDatabase, ThreadedDatabase
 from recon.db.engine import create_engine
+from recon.db.transactions import Database, InlineDatabase, ThreadedDatabase
 from recon.errors import DatabaseError, DeadlineExceeded
 from tests.conftest import TestDatabase
 
@@ -90,15 +89,16 @@ async def test_the_transaction_is_read_committed_in_utc(db: Database) -> None:
     assert await db.run(work, deadline=AMPLE) == ("read committed", "UTC")
 
 
-async def test_a_long_query_is_cancelled_and_rolled_back(db: Database) -> None:
+async def test_a_long_query_is_cancelled_and_rolled_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cancel alone ends the query: the socket would be shut down only after the query had ended by itself."""
+    monkeypatch.setattr(blocking, "GRACE_SECONDS", 10 * AMPLE)
+
     def work(conn: Connection) -> None:
         insert(1, conn)
-        sleep(60, conn)
+        sleep(AMPLE, conn)
 
-    started = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"longer than its 0\.2 s") as caught:
         await db.run(work, deadline=0.2)
-    assert time.monotonic() - started < blocking.GRACE_SECONDS + 0.2, "the cancel was enough"
     assert caught.value.transient
     assert await db.run(count, deadline=AMPLE) == 0
 
@@ -113,6 +113,7 @@ async def test_many_statements_share_one_deadline(db: Database) -> None:
 
 
 async def test_a_mute_server_frees_the_thread(db: Database) -> None:
+    """A stopped backend hears no cancel, so only the shut socket lets the call end."""
     stopped: list[int] = []
 
     def work(conn: Connection) -> None:
@@ -120,15 +121,12 @@ async def test_a_mute_server_frees_the_thread(db: Database) -> None:
         os.kill(stopped[0], signal.SIGSTOP)
         conn.execute(text("SELECT 1"))
 
-    started = time.monotonic()
     try:
         with pytest.raises(DeadlineExceeded):
             await db.run(work, deadline=0.2)
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
-    took = time.monotonic() - started
-    assert took < 0.2 + blocking.CANCEL_SECONDS + blocking.GRACE_SECONDS + 1
     assert await db.run(count, deadline=AMPLE) == 0
 
 
@@ -198,6 +196,8 @@ async def test_the_deadline_holds_while_the_caller_is_cancelled(engine: Engine) 
                 await db.run(work, deadline=0.3)
             except DeadlineExceeded as error:
                 caught.append(error)
+            finally:
+                inside.set()  # a busy machine may not even begin within the deadline
 
         await trio.to_thread.run_sync(inside.wait)
         nursery.cancel_scope.cancel()
@@ -223,19 +223,20 @@ async def test_waiting_for_a_free_thread_counts(engine: Engine) -> None:
 
 async def test_the_event_loop_goes_on_while_a_thread_works(engine: Engine) -> None:
     db = ThreadedDatabase(engine)
-    ticks = 0
+    inside, answered = threading.Event(), threading.Event()
+
+    def work(_: Connection) -> bool:
+        inside.set()
+        return answered.wait(AMPLE)
+
     async with trio.open_nursery() as nursery:
 
         @nursery.start_soon
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await trio.sleep(0.01)
-                ticks += 1
+        async def answer() -> None:
+            await trio.to_thread.run_sync(inside.wait)
+            answered.set()
 
-        await db.run(partial(sleep, 0.3), deadline=AMPLE)
-        nursery.cancel_scope.cancel()
-    assert ticks >= 3
+        assert await db.run(work, deadline=AMPLE), "another task ran meanwhile"
 
 
 async def test_inline_under_a_virtual_clock_does_not_run_away(

@@ -19,7 +19,7 @@ from recon.errors import AppendRefused
 from recon.log.append import Appended, append
 from recon.log.events import DECISION, FACT, RULES, RULES_PROPOSED, NewEvent
 from recon.log.lease import Lease
-from recon.log.submit import decide
+from recon.log.submit import submit_decision
 from recon.log.verify import verify
 from tests.conftest import TestDatabase
 
@@ -80,7 +80,7 @@ def say(raw: Raw, action: str, *, name: str | None = None, **more: object) -> Ap
 def record(
     raw: Raw, *payloads: object, kind: str = DECISION, name: str | None = None, account: str | None = None
 ) -> Appended:
-    return decide(
+    return submit_decision(
         raw,
         gateway=G,
         writer=uuid4(),
@@ -133,7 +133,7 @@ def test_a_retried_decision_lands_once(database: TestDatabase, people: People) -
     writer, payloads = uuid4(), [b'{"action": "comment"}']
     with connected(people.login("alice")) as raw:
         done = [
-            decide(
+            submit_decision(
                 raw,
                 gateway=G,
                 writer=writer,
@@ -153,7 +153,7 @@ def test_a_retried_decision_lands_once(database: TestDatabase, people: People) -
 @pytest.mark.parametrize("payload", ["{", "[]", "1", '{"text": "\\u0000"}', '"x"', "null"])
 def test_what_is_no_json_object_is_refused(people: People, payload: str) -> None:
     with connected(people.login("alice")) as raw, pytest.raises(AppendRefused):
-        decide(
+        submit_decision(
             raw,
             gateway=G,
             writer=uuid4(),
@@ -168,7 +168,7 @@ def test_what_is_no_json_object_is_refused(people: People, payload: str) -> None
 
 def test_a_gateway_without_a_log_is_a_mistake(people: People) -> None:
     with connected(people.login("alice")) as raw, pytest.raises(AppendRefused, match="no log of gateway typo"):
-        decide(
+        submit_decision(
             raw,
             gateway="typo",
             writer=uuid4(),
@@ -416,32 +416,32 @@ def digest_of(document: bytes) -> str:
     return hashlib.sha256(document).hexdigest()
 
 
-def standing(database: TestDatabase) -> tuple[bytes | None, bytes | None]:
+def rules_in_log(database: TestDatabase) -> tuple[bytes | None, bytes | None]:
     lease = Lease(database.service_url, G, uuid4())
     assert lease.try_acquire()
-    found = lease.standing()
+    found = lease.log_state()
     lease.close()
-    return found.rules, found.waiting
+    return found.rules, found.proposed_rules
 
 
 def test_looser_rules_are_approved_by_a_login_of_one_s_own(database: TestDatabase, people: People) -> None:
     strict, lax, laxer = b'{"a":1}', b'{"a":2}', b'{"a":3}'
-    assert standing(database) == (None, None)
+    assert rules_in_log(database) == (None, None)
     with connected(database.service_url) as shared, connected(people.login("alice")) as alice:
         put(shared, NewEvent(RULES, strict, now()))
         put(shared, NewEvent(RULES_PROPOSED, lax, now()))
-        assert standing(database) == (strict, lax)
+        assert rules_in_log(database) == (strict, lax)
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="approved by a person"):
             say(shared, "approve_rules", rules_digest=digest_of(lax))
         with pytest.raises(AppendRefused, match="that wait have the digest"):
             say(alice, "approve_rules", rules_digest=digest_of(strict))
         say(alice, "approve_rules", rules_digest=digest_of(lax))
-        assert standing(database) == (lax, None)
+        assert rules_in_log(database) == (lax, None)
         with pytest.raises(AppendRefused, match="none wait"):
             say(alice, "approve_rules", rules_digest=digest_of(lax))
         put(shared, NewEvent(RULES_PROPOSED, laxer, now()))
         say(shared, "reject_rules", rules_digest=digest_of(laxer))
-        assert standing(database) == (lax, None)
+        assert rules_in_log(database) == (lax, None)
         put(shared, NewEvent(RULES_PROPOSED, laxer, now()))
         put(shared, NewEvent(RULES, strict, now()))
-        assert standing(database) == (strict, None)
+        assert rules_in_log(database) == (strict, None)

@@ -16,7 +16,7 @@ from recon.ledger.external_facts import BY_HAND
 from recon.log import events
 from recon.log.append import append
 from recon.log.events import Event, NewEvent
-from recon.log.submit import decide
+from recon.log.submit import submit_decision
 from recon.projection.rebuild import rebuild
 from recon.projection.store.digest import digest_of
 from tests.conftest import TestDatabase
@@ -97,7 +97,7 @@ def append_all(url: str, gateway: str, log: list[Event]) -> None:
     with psycopg.connect(libpq_url(url)) as raw:
         for number, event in enumerate(log, start=1):
             if event.kind == events.FACT:
-                decide(
+                submit_decision(
                     raw,
                     gateway=gateway,
                     writer=UUID(int=1),

@@ -12,8 +12,8 @@ import pytest
 import trio
 from sqlalchemy import Connection, Engine, text
 
-from recon.db.blocking import Database, ThreadedDatabase
 from recon.db.engine import create_engine
+from recon.db.transactions import Database, ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.errors import DatabaseError, ProjectionError
 from recon.projection import projector as projectors

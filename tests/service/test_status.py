@@ -11,8 +11,8 @@ import trio
 import trio.testing
 from sqlalchemy import Connection, Engine, text
 
-from recon.db.blocking import InlineDatabase
 from recon.db.engine import create_engine
+from recon.db.transactions import InlineDatabase
 from recon.errors import DatabaseError
 from recon.service import status_store
 from recon.service.status import MAX_DETAIL, SERVICE, Board

@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 import psycopg
 import trio
 
+from recon.db.blocking import run_in_thread, run_inline
 from recon.db.engine import libpq_url
 from recon.ems.protocol.session import Heartbeats
 from recon.log.buffer import Buffer
 from recon.log.events import NewEvent
 from recon.log.lease import Lease
-from recon.log.offload import Inline, Offload, Threaded
 from recon.log.recorder import Recorder, RecorderStatus
 
 #: Seconds that a test waits for something that takes milliseconds.
@@ -46,7 +46,6 @@ class Recording:
         drain_seconds: float = PATIENCE,
         writer: UUID | None = None,
     ) -> None:
-        offload: Offload = Inline() if inline else Threaded()
         self.statuses: list[RecorderStatus] = []
         self.heads: list[int] = []
         self.buffer = Buffer(max_bytes, batch_events)
@@ -55,7 +54,7 @@ class Recording:
         self.recorder = Recorder(
             self.lease,
             self.buffer,
-            offload=offload,
+            run_blocking=run_inline if inline else run_in_thread,
             heartbeats=self.heartbeats,
             rules=rules,
             now=now,

@@ -29,9 +29,9 @@ from recon.cli.demo.snapshot import Picture, look, openings
 from recon.cli.demo.summary import Summary, print_summary
 from recon.cli.output import write
 from recon.config import Log, Settings
-from recon.db.blocking import ThreadedDatabase
 from recon.db.engine import create_engine
 from recon.db.resolve import DatabaseHandle, resolve_database
+from recon.db.transactions import ThreadedDatabase
 from recon.errors import ConfigError, DatabaseError, SimulationError
 from recon.service.logging import configure_logging
 from recon.service.run import prepare
