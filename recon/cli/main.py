@@ -16,7 +16,7 @@ import psycopg
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from recon.cli.commands import break_, coverage, data, ems, firm, maintenance, record, what_if
+from recon.cli.commands import break_, coverage, data, docs, ems, firm, maintenance, record, what_if
 from recon.cli.commands import import_ as importing
 from recon.cli.commands import rules as rulings
 from recon.cli.commands import run as serving
@@ -88,6 +88,7 @@ app.command("what-if")(what_if.what_if)
 app.command()(maintenance.verify)
 app.add_typer(ems.app, name="ems")
 app.command()(serving.simulate)
+app.command()(docs.docs)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

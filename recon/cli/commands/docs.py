@@ -1,0 +1,49 @@
+"""`recon docs`: the documents that ship with recon, from `recon/docs`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+
+from recon.cli.output import Column, print_table, write
+from recon.errors import ConfigError
+
+_SUFFIX: Final = ".md"
+_TOPICS: Final = [Column("topic"), Column("about")]
+
+
+def docs(
+    topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help="A document. [default: list all]")] = None,
+    *,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the Markdown file as it is.")] = False,
+) -> None:
+    """Show the documents that ship with recon."""
+    documents = read_documents()
+    if topic is None:
+        print_table([{"topic": name, "about": summary_of(text)} for name, text in documents.items()], _TOPICS)
+        return
+    if topic not in documents:
+        raise ConfigError(f"there is no document {topic!r}; the topics are {', '.join(documents)}")
+    write(documents[topic] if raw else _rendered(documents[topic]))
+
+
+def read_documents() -> dict[str, str]:
+    """Return the text of every document by its topic, in alphabetical order."""
+    found = (file for file in (files("recon") / "docs").iterdir() if file.name.endswith(_SUFFIX))
+    return {file.name.removesuffix(_SUFFIX): file.read_text(encoding="utf-8") for file in sorted(found, key=str)}
+
+
+def summary_of(text: str) -> str:
+    """Return what a document is about: its title, after the colon."""
+    return text.split("\n", 1)[0].partition(": ")[2]
+
+
+def _rendered(text: str) -> str:
+    console = Console()
+    with console.capture() as captured:
+        console.print(Markdown(text))
+    return captured.get()

@@ -1,0 +1,40 @@
+"""`recon docs`: what is listed, how a document is shown, and a topic that is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from recon.cli.commands.docs import read_documents
+from tests.cli.conftest import Recon
+
+TOPICS = ("accuracy", "analyst", "architecture", "benchmarks", "operator", "protocol", "semantics")
+
+
+def test_without_a_topic_every_document_is_listed_with_a_line_of_its_own(recon: Recon) -> None:
+    shown = recon("docs")
+    assert shown.status == 0
+    lines = shown.out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(TOPICS)
+    assert all(len(line.split()) > 3 for line in lines[1:]), "each says what it is about"
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_document_is_rendered_for_a_terminal_within_its_width(recon: Recon, topic: str) -> None:
+    shown = recon("docs", topic)
+    assert shown.status == 0
+    assert "**" not in shown.out, "emphasis is rendered"
+    assert max(map(len, shown.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_raw_is_the_file(recon: Recon, topic: str) -> None:
+    assert recon("docs", topic, "--raw").out == read_documents()[topic]
+
+
+def test_an_unknown_topic_names_those_that_there_are(recon: Recon) -> None:
+    wrong = recon("docs", "sematics")
+    assert wrong.status == 2
+    assert wrong.out == ""
+    assert "'sematics'" in wrong.err
+    for topic in TOPICS:
+        assert topic in wrong.err
