@@ -1,4 +1,4 @@
-"""The outbox as the code reads it; migrations/versions/0003_alerts.py makes it."""
+"""The outbox as the code reads it; the migrations create it."""
 
 from __future__ import annotations
 

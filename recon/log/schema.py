@@ -1,4 +1,4 @@
-"""The log's tables, as the code reads them; migrations/versions/0001_log.py makes them."""
+"""The log's tables, as the code reads them; the migrations create them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the service's parts, as the code reads it; migrations/versions/0005_service.py makes it."""
+"""The table of the service's parts, as the code reads it; the migrations create it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Connection, Table, text
@@ -16,7 +15,7 @@ from sqlalchemy.schema import SchemaItem
 import recon
 from recon.db.engine import create_engine
 from recon.db.metadata import STORE, metadata
-from recon.db.migrate import VERSION_TABLE, _alembic, downgrade, migrate, newest_version, schema_version
+from recon.db.migrate import VERSION_TABLE, downgrade, migrate, newest_version, schema_version
 from recon.errors import DatabaseError
 from recon.log.events import NewEvent
 from tests.conftest import TestDatabase
@@ -68,61 +67,6 @@ def test_down_to_nothing_and_up_again_gives_the_same(database: TestDatabase) -> 
         migrate(database.owner_url)
         assert _relations(connection) == before
         assert schema_version(connection) == newest_version()
-
-
-def test_one_version_down_and_up_again(database: TestDatabase) -> None:
-    with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
-        before = _relations(connection)
-        connection.rollback()
-        downgrade(database.owner_url, "-1")
-        connection.rollback()
-        migrate(database.owner_url)
-        assert _relations(connection) == before
-
-
-def _surface(connection: Connection) -> set[tuple[object, ...]]:
-    """Return what views show, what they and their columns mean, and who may read them."""
-    return {
-        tuple(row)
-        for row in connection.execute(
-            text(
-                "SELECT c.relname, a.attname, a.attnum, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class'),"
-                " col_description(c.oid, a.attnum), (SELECT string_agg(x::text, ' ' ORDER BY x::text)"
-                " FROM unnest(c.relacl) AS x)"
-                " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0"
-                " WHERE c.relnamespace = 'recon'::regnamespace AND c.relkind = 'v'"
-            )
-        )
-    }
-
-
-def test_going_down_gives_back_the_former_views(database: TestDatabase) -> None:
-    with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
-        newest = _surface(connection)
-        connection.rollback()
-        downgrade(database.owner_url, "base")
-        connection.rollback()
-        _alembic(database.owner_url, None, lambda config: command.upgrade(config, "0009"))
-        former = _surface(connection)
-        connection.rollback()
-        migrate(database.owner_url)
-        assert _surface(connection) == newest
-        connection.rollback()
-        downgrade(database.owner_url, "0009")
-        assert _surface(connection) == former
-
-
-def test_what_was_published_stays_where_it_is(database: TestDatabase) -> None:
-    """Columns come at the end alone: their place and type are as in the version before."""
-    columns = text(
-        "SELECT table_name, ordinal_position, column_name, data_type FROM information_schema.columns"
-        " WHERE table_schema = 'recon'"
-    )
-    with create_engine(database.owner_url, "tests", pooled=False).connect() as connection:
-        newest = {tuple(row) for row in connection.execute(columns)}
-        connection.rollback()
-        downgrade(database.owner_url, "-1")
-        assert {tuple(row) for row in connection.execute(columns)} <= newest
 
 
 def test_a_log_that_is_not_empty_refuses_before_the_books_are_gone(database: TestDatabase) -> None:

@@ -1,4 +1,4 @@
-"""The tables of reconciliation; migrations/versions/0002_books.py makes them, 0006_life.py adds to them."""
+"""The tables of reconciliation; the migrations create them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the books; migrations/versions makes them (0002 on). Every key starts with gateway and edition."""
+"""The tables of the ledger; the migrations create them. Every key starts with gateway and edition."""
 
 from __future__ import annotations
 

@@ -1,98 +1,6 @@
-"""The event log: gateways, events, batches, and the one function that appends.
-
-Revision ID: 0001
-Revises:
-"""
-
-from alembic import op
-
-revision = "0001"
-down_revision = None
-branch_labels = None
-depends_on = None
-
-TABLES = """
-CREATE TABLE recon_store.log_gateways (
-    gateway    text        NOT NULL CONSTRAINT pk_log_gateways PRIMARY KEY,
-    created_at timestamptz NOT NULL DEFAULT now()
-);
-COMMENT ON TABLE recon_store.log_gateways IS 'One row per log, locked by each append, never updated';
-
-CREATE TABLE recon_store.log_events (
-    gateway     text        NOT NULL,
-    seq         bigint      NOT NULL,
-    recorded_at timestamptz NOT NULL,
-    received_at timestamptz NOT NULL,
-    kind        text        NOT NULL,
-    account     text,
-    session     text,
-    readable    boolean     NOT NULL,
-    redacted    boolean     NOT NULL,
-    payload     bytea       NOT NULL,
-    digest      bytea       NOT NULL,
-    CONSTRAINT pk_log_events PRIMARY KEY (gateway, seq)
-);
-
-CREATE TABLE recon_store.log_batches (
-    gateway   text   NOT NULL,
-    writer    uuid   NOT NULL,
-    batch     bigint NOT NULL,
-    first_seq bigint NOT NULL,
-    last_seq  bigint NOT NULL,
-    login     text   NOT NULL DEFAULT session_user,
-    CONSTRAINT pk_log_batches PRIMARY KEY (gateway, writer, batch)
-);
-COMMENT ON TABLE recon_store.log_batches IS 'Which writer appended what; a retried batch finds its earlier result here';
-"""
-
-GUARD = """
-CREATE FUNCTION recon_store.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'the event log is only appended to: % on % is refused', lower(TG_OP), TG_TABLE_NAME
-        USING ERRCODE = 'insufficient_privilege';
-END $$;
-CREATE TRIGGER only_appended BEFORE UPDATE OR DELETE ON recon_store.log_events
-    FOR EACH ROW EXECUTE FUNCTION recon_store.refuse_change();
-CREATE TRIGGER never_truncated BEFORE TRUNCATE ON recon_store.log_events
-    FOR EACH STATEMENT EXECUTE FUNCTION recon_store.refuse_change();
-CREATE TRIGGER only_appended BEFORE UPDATE OR DELETE ON recon_store.log_batches
-    FOR EACH ROW EXECUTE FUNCTION recon_store.refuse_change();
-CREATE TRIGGER never_truncated BEFORE TRUNCATE ON recon_store.log_batches
-    FOR EACH STATEMENT EXECUTE FUNCTION recon_store.refuse_change();
-"""
-
-READABLE = r"""
-CREATE FUNCTION recon_store.is_readable(payload bytea) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-    v_text text;
-BEGIN
-    v_text := convert_from(payload, 'UTF8');
-    -- json lets escapes pass that no text can hold (U+0000, lone surrogates); jsonb looks at them.
-    RETURN json_typeof(v_text::json) IS NOT NULL
-           AND (strpos(v_text, '\u') = 0 OR jsonb_typeof(v_text::jsonb) IS NOT NULL);
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-    RETURN false;
-END $$;
-COMMENT ON FUNCTION recon_store.is_readable IS
-    'UTF-8, JSON that is not nested too deeply, and no U+0000 or lone surrogate in any string';
-
-CREATE FUNCTION recon_store.are_readable(payloads bytea[]) RETURNS boolean[] LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    -- Nearly always all of them are: one guarded look at the whole batch, one each only where that fails.
-    PERFORM 1 FROM (SELECT convert_from(p, 'UTF8') AS t FROM unnest(payloads) AS p OFFSET 0) AS texts
-        HAVING count(json_typeof(t::json)) = cardinality(payloads) AND NOT bool_or(strpos(t, '\u') > 0);
-    IF FOUND THEN
-        RETURN array_fill(true, ARRAY[cardinality(payloads)]);
-    END IF;
-    RETURN ARRAY(SELECT recon_store.is_readable(p) FROM unnest(payloads) WITH ORDINALITY AS u(p, n) ORDER BY n);
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-    RETURN ARRAY(SELECT recon_store.is_readable(p) FROM unnest(payloads) WITH ORDINALITY AS u(p, n) ORDER BY n);
-END $$;
-"""
-
-# The canonical form is the one of recon/log/events.py; `recon verify` recomputes it there, independently.
-APPEND = """
-CREATE FUNCTION recon_store.append(
+-- Only append and decide may call this. The canonical form of an event is the one of recon/log/events.py;
+-- `recon verify` computes the digests there, independently.
+CREATE FUNCTION recon_store.append_any(
     p_gateway text, p_writer uuid, p_batch bigint, p_now_us bigint,
     p_kinds text[], p_accounts text[], p_sessions text[], p_received_us bigint[], p_redacted boolean[],
     p_payloads bytea[],
@@ -187,30 +95,7 @@ BEGIN
         VALUES (p_gateway, p_writer, p_batch, first_seq, last_seq);
     PERFORM pg_notify('recon_log', p_gateway);
 END $$;
-COMMENT ON FUNCTION recon_store.append IS
-    'The only way into the log: numbers, stamps, digests and commits one named batch, or returns its earlier result';
-"""
 
-GRANTS = """
-REVOKE ALL ON FUNCTION recon_store.append FROM PUBLIC;
-GRANT USAGE ON SCHEMA recon_store TO recon_service;
-GRANT EXECUTE ON FUNCTION recon_store.append TO recon_service;
-GRANT SELECT ON recon_store.log_gateways, recon_store.log_events, recon_store.log_batches TO recon_service;
-"""
+COMMENT ON FUNCTION recon_store.append_any IS 'What append and decide have in common; for nobody else';
 
-
-def upgrade() -> None:
-    for statement in (TABLES, GUARD, READABLE, APPEND, GRANTS):
-        op.execute(statement)
-
-
-def downgrade() -> None:
-    op.execute("""
-        DO $$ BEGIN
-            IF EXISTS (SELECT FROM recon_store.log_events) THEN
-                RAISE EXCEPTION 'the event log is not empty: downgrading would lose it; export it and drop it by hand';
-            END IF;
-        END $$""")
-    op.execute("DROP TABLE recon_store.log_batches, recon_store.log_events, recon_store.log_gateways")
-    op.execute("DROP FUNCTION recon_store.append, recon_store.are_readable, recon_store.is_readable")
-    op.execute("DROP FUNCTION recon_store.refuse_change")
+REVOKE ALL ON FUNCTION recon_store.append_any FROM PUBLIC;
