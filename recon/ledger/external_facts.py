@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final, Literal
@@ -55,15 +55,15 @@ REPLACED_SHARE: Final = Decimal("0.01")
 #: How far the times of one execution may be apart in two sources, where no order id tells.
 TRADED_WITHIN_US: Final = 5_000_000
 
-#: Causes of one kind of happening: a fact of the one takes the place of an inferred entry of the other.
+#: Kinds of facts that different sources may use for the same movement: a fact of one may replace an entry of another.
 _FAMILIES: Final[tuple[frozenset[str], ...]] = (
     frozenset({"deposit", "withdrawal", "transfer"}),
-    frozenset({FEE, REBATE, "fee_expected", "fee_variance", "fee_third_asset"}),
+    frozenset({FEE, REBATE}),
     frozenset({"funding"}),
     frozenset({"interest", "reward"}),
     frozenset({"conversion"}),
     frozenset({"adjustment"}),
-    frozenset({MISSED_FILL, "missed_fill_gap", "external_order"}),
+    frozenset({MISSED_FILL}),
 )
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
@@ -222,7 +222,7 @@ def _value(number: Decimal) -> str:
 
 
 def family_of(cause: str) -> frozenset[str]:
-    """Return the causes that name the same kind of happening."""
+    """Return the causes under which other facts of the same movement post."""
     return next((family for family in _FAMILIES if cause in family), frozenset({cause}))
 
 
@@ -249,18 +249,18 @@ def is_replaceable(entry: Entry) -> bool:
 def replaced_by(
     move: Move,
     entries: Iterable[Entry],
+    causes: Collection[str],
     *,
     occurred_us: int,
     tolerance: Decimal,
     order: str | None = None,
     ordinal: int | None = None,
 ) -> Entry | None:
-    """Return the entry that a fact makes surer: the nearest in time of an equal amount.
+    """Return the entry that a fact makes surer: of these causes, the nearest in time of an equal amount.
 
     The fee of a fill (`order`, and `ordinal` where it is known) is that fill's alone, whatever was inferred.
     """
-    family = family_of(move.cause)
-    same = [entry for entry in entries if entry.cause in family and not entry.fact]
+    same = [entry for entry in entries if entry.cause in causes and not entry.fact]
     if order is not None:
         of_order = [entry for entry in same if entry.order == order]
         if ordinal is not None and any(entry.ordinal == ordinal for entry in of_order):

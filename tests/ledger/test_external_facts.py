@@ -16,6 +16,7 @@ from recon.ledger.external_facts import (
     KnownFill,
     Move,
     digest_of,
+    family_of,
     fills_like,
     is_replaceable,
     moves_of,
@@ -79,7 +80,7 @@ def move(amount: str = "100", cause: str = "deposit") -> Move:
 
 
 def replaced(of: Move, *entries: Entry, tolerance: str = "0", order: str | None = None) -> int | None:
-    found = replaced_by(of, entries, occurred_us=NOW, tolerance=D(tolerance), order=order)
+    found = replaced_by(of, entries, family_of(of.cause), occurred_us=NOW, tolerance=D(tolerance), order=order)
     return None if found is None else found.number
 
 
@@ -129,7 +130,10 @@ def test_a_fee_is_that_of_its_fill_whatever_was_inferred() -> None:
     ]
     assert replaced(move("-1.9", "fee"), *fees, order="c:a") == 2
     assert replaced(move("-3", "fee"), *fees) == 4
-    assert replaced_by(move("-9", "fee"), fees, occurred_us=NOW, tolerance=D(0), order="c:a", ordinal=1) == fees[0]
+    assert (
+        replaced_by(move("-9", "fee"), fees, {"fee"}, occurred_us=NOW, tolerance=D(0), order="c:a", ordinal=1)
+        == fees[0]
+    )
 
 
 def test_what_stands_by_itself_and_is_not_sure_may_be_replaced() -> None:

@@ -26,7 +26,6 @@ from recon.ledger.external_facts import (
     KnownFact,
     KnownFill,
     amounts_of,
-    family_of,
     is_by_hand,
     moves_of,
     within_of,
@@ -35,6 +34,7 @@ from recon.ledger.ledger import Book
 from recon.ledger.timeline import NOTHING
 from recon.ledger.units import Entry
 from recon.projection.store import ledger_schema
+from recon.reconciliation.causes.registry import replaceable_causes
 
 _KNOWN: Final = """
 SELECT k.account, k.id, f.digest FROM unnest(%s::text[], %s::text[]) AS k(account, id)
@@ -234,7 +234,7 @@ def _wanted(facts: Sequence[Fact]) -> list[Near]:
         near
         for fact in facts
         for account, cause, amount in amounts_of(fact)
-        for near in _near(account, sorted(family_of(cause)), amount, fact.occurred_us, within_of(cause))
+        for near in _near(account, sorted(replaceable_causes(cause)), amount, fact.occurred_us, within_of(cause))
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from recon.ledger.external_facts import family_of
 from recon.reconciliation.causes import (
     derivatives,
     fees,
@@ -50,3 +51,9 @@ def floor_of(code: str) -> Severity:
     """Return the lowest severity of a cause; a person may have proposed one that has no record."""
     cause = CAUSES.get(code)
     return "info" if cause is None else cause.floor
+
+
+def replaceable_causes(posted: str) -> frozenset[str]:
+    """Return the causes of the entries that an external fact posted under this cause may replace."""
+    family = family_of(posted)
+    return family.union(cause.code for cause in CAUSES.values() if cause.booked_as in family)

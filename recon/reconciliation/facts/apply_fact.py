@@ -25,6 +25,7 @@ from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.spot import open_if_absent
 from recon.ledger.units import FEE, Entry, Held, post
 from recon.reconciliation.breaks.resolution import amend, explain
+from recon.reconciliation.causes.registry import replaceable_causes
 from recon.reconciliation.context import Subject
 from recon.reconciliation.matching.tolerance import total
 from recon.reconciliation.model.break_ import Break
@@ -133,7 +134,9 @@ def book_move(
     if whole:
         entries = subject.book.outside.entries.get(unit.key, {}).values()
         of = order if is_fee else None
-        known = replaced_by(move, entries, occurred_us=us, tolerance=bound, order=of, ordinal=ordinal)
+        known = replaced_by(
+            move, entries, replaceable_causes(move.cause), occurred_us=us, tolerance=bound, order=of, ordinal=ordinal
+        )
         known = known or _told_before(subject, move, fact, bound)
     if known is not None and _replace(subject, move, fact, known, bound):
         return REPLACED

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
+from typing import get_args
 
 import pytest
 
 from recon.cli.commands.record import Kind
+from recon.ledger.external_facts import MISSED_FILL, MoveKind
 from recon.reconciliation import causes
 from recon.reconciliation.causes.cause import Cause
-from recon.reconciliation.causes.registry import CAUSES, floor_of
+from recon.reconciliation.causes.registry import CAUSES, floor_of, replaceable_causes
 
 #: Codes that stand in the logs, alerts and views of users. New codes may stand between them; none is ever removed.
 PUBLISHED = [
@@ -48,3 +50,23 @@ def test_advice_names_a_command_that_exists(cause: Cause) -> None:
 def test_a_cause_that_a_person_named_has_no_floor() -> None:
     assert floor_of("lost_in_the_post") == "info"
     assert floor_of("unit_or_side") == "critical"
+
+
+@pytest.mark.parametrize(
+    ("posted", "replaced"),
+    [
+        ("deposit", "deposit transfer withdrawal"),
+        ("fee", "fee fee_expected fee_third_asset fee_variance rebate"),
+        ("reward", "interest reward"),
+        ("funding", "funding"),
+        ("missed_fill", "external_order missed_fill missed_fill_gap"),
+        ("adjustment", "adjustment"),
+    ],
+)
+def test_a_fact_replaces_entries_of_the_causes_that_it_documents(posted: str, replaced: str) -> None:
+    assert sorted(replaceable_causes(posted)) == replaced.split()
+
+
+def test_every_cause_that_a_fact_documents_names_a_kind_of_fact() -> None:
+    for cause in CAUSES.values():
+        assert cause.booked_as is None or cause.booked_as in {*get_args(MoveKind), MISSED_FILL}
