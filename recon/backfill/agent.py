@@ -27,6 +27,7 @@ from recon.ems.protocol import rest_requests
 from recon.ems.protocol.rest_requests import RestRequest, RestResponse
 from recon.errors import ReconError
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEvent
+from recon.status import StatusReporter
 from recon.times import microseconds
 
 #: Between two looks at what is due, in seconds; a change of the books wakes it too.
@@ -50,15 +51,8 @@ class RequestSender(Protocol):
         ...
 
 
-class BackfillStatus(msgspec.Struct, frozen=True):
-    """What the agent is doing: `watching`, or `asking` (with why and of whom in `detail`)."""
-
-    state: str
-    detail: str = ""
-
-
 class BackfillAgent:
-    """Catches up with what gaps hid, for one gateway."""
+    """Catches up with what gaps hid, for one gateway; its status is `watching`, or `asking` with why and of whom."""
 
     def __init__(
         self,
@@ -70,7 +64,7 @@ class BackfillAgent:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         cross_check: timedelta,
-        status: Callable[[BackfillStatus], None],
+        status: StatusReporter,
     ) -> None:
         """Prepare; nothing happens before `run`.
 
@@ -85,7 +79,7 @@ class BackfillAgent:
         self._new_id = new_id
         self._cross_check_us = cross_check // _MICROSECOND
         self._next_check_us: int | None = None
-        self._tell = status
+        self._status = status
         self._situation: BackfillView | None = None
         self._changed = trio.Event()
         self._retries: dict[str, RetryState] = {}
@@ -98,7 +92,7 @@ class BackfillAgent:
 
     async def run(self) -> Never:
         """Ask whatever is to be asked, until cancelled."""
-        self._tell(BackfillStatus("watching"))
+        self._status.set("watching")
         if self._cross_check_us:
             self._next_check_us = self._now_us() + self._cross_check_us
         while True:
@@ -116,7 +110,7 @@ class BackfillAgent:
 
     async def _catch_up(self, run: BackfillRun) -> None:
         """Make one run of questions, and plan when what stays open is asked again."""
-        self._tell(BackfillStatus("asking", f"{run.why}: {', '.join(run.accounts)}"))
+        self._status.set("asking", f"{run.why}: {', '.join(run.accounts)}")
         if run.why == "cross-check":
             self._next_check_us = self._now_us() + self._cross_check_us
         # Planned before asking: a run that fails altogether is not begun again at once.
@@ -134,7 +128,7 @@ class BackfillAgent:
         for account in run.accounts:
             if not self._is_open(account) or (fruitful and self._has_unasked(account)):
                 self._retries.pop(account, None)
-        self._tell(BackfillStatus("watching"))
+        self._status.set("watching")
 
     async def _ask_all(self, run: BackfillRun, questions: RequestSender) -> bool:
         """Make a run; return whether somebody answered to its end."""

@@ -21,7 +21,6 @@ from datetime import datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-import msgspec
 import structlog
 import trio
 
@@ -33,6 +32,7 @@ from recon.log.buffer import Buffer
 from recon.log.events import RULES, RULES_PROPOSED, TICK, NewEvent
 from recon.log.heartbeats import Heartbeat, tick_payload
 from recon.log.lease import Lease, LogState
+from recon.status import StatusReporter
 
 #: Seconds between two ticks: at most, and while the comparison waits for time to pass.
 TICK_SECONDS: Final = 10.0
@@ -64,23 +64,6 @@ class HeartbeatSource(Protocol):
         ...
 
 
-class RecorderStatus(msgspec.Struct, frozen=True):
-    """What the recorder is doing, for people and for health checks.
-
-    `state` is `standby` (another instance has the lease), `recording`, `reconnecting` (the database is away),
-    `refused` (the log refuses the batch) or `stopped`. `head_seq` is the last known position of the log.
-    `waiting_bytes` and `waiting_events` count what is not in the log yet.
-    """
-
-    gateway: str
-    state: str
-    since: datetime
-    detail: str = ""
-    head_seq: int = 0
-    waiting_bytes: int = 0
-    waiting_events: int = 0
-
-
 def _ignore(_: object) -> None:
     pass
 
@@ -90,7 +73,11 @@ def _never(_: bytes, __: bytes) -> bool:
 
 
 class Recorder:
-    """One writer of one gateway's log, from acquiring the lease to losing it."""
+    """One writer of one gateway's log, from acquiring the lease to losing it.
+
+    Its status is `standby` (another instance has the lease), `recording`, `reconnecting` (the database is away),
+    `refused` (the log refuses the batch) or `stopped`.
+    """
 
     def __init__(
         self,
@@ -102,9 +89,9 @@ class Recorder:
         rules: bytes | None,
         loosens: Callable[[bytes, bytes], bool] = _never,
         now: Callable[[], datetime],
+        status: StatusReporter,
         pending: Callable[[], bool] = lambda: False,
         on_appended: Callable[[int], None] = _ignore,
-        on_status: Callable[[RecorderStatus], None] = _ignore,
         drain_seconds: float = DRAIN_SECONDS,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -123,7 +110,9 @@ class Recorder:
         self._now = now
         self._pending = pending
         self._on_appended = on_appended
-        self._on_status = on_status
+        self._status = status
+        self._head = 0
+        status.measure = self.figures
         self._drain_seconds = drain_seconds
         self._batch_number = 1
         self._pending_batch: list[NewEvent] = []
@@ -131,30 +120,35 @@ class Recorder:
         self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
         self._finishing = trio.Event()
         self._drained_by = math.inf
-        self._state = RecorderStatus(lease.gateway, "standby", now())
         self._log = _log.bind(gateway=lease.gateway)
 
     @property
-    def status(self) -> RecorderStatus:
-        """Return the present status."""
-        return msgspec.structs.replace(
-            self._state,
-            waiting_bytes=self._buffer.waiting_bytes + sum(len(event.payload) for event in self._pending_batch),
-            waiting_events=len(self._buffer) + len(self._pending_batch),
-        )
+    def waiting_events(self) -> int:
+        """Return how many events were received and are not in the log yet."""
+        return len(self._buffer) + len(self._pending_batch)
+
+    def figures(self) -> dict[str, int]:
+        """Return the last known position of the log, and how much is not in the log yet."""
+        pending_bytes = sum(len(event.payload) for event in self._pending_batch)
+        return {
+            "head_seq": self._head,
+            "waiting_bytes": self._buffer.waiting_bytes + pending_bytes,
+            "waiting_events": self.waiting_events,
+        }
 
     async def stand_by(self) -> None:
         """Wait until the lease is ours; then prepare the rules for the log if they have changed."""
         try:
             while (log := await self._try_lease()) is None:  # noqa: ASYNC110 - another process lets it go
-                await trio.sleep(HEAD_START_SECONDS if self._state.state == "reconnecting" else STANDBY_SECONDS)
+                await trio.sleep(HEAD_START_SECONDS if self._status.state == "reconnecting" else STANDBY_SECONDS)
         except BaseException:
             self._lease.close()
             raise
         self._pending_batch = self._changed_rules(log)
         self._last_tick = trio.current_time()
         self._log.info("lease acquired", head=log.head, rules=[event.kind for event in self._pending_batch])
-        self._set_status("recording", head=log.head)
+        self._head = log.head
+        self._status.set("recording")
 
     def _changed_rules(self, log: LogState) -> list[NewEvent]:
         """Return the event that records changed rules: as a proposal if they are more permissive.
@@ -177,9 +171,9 @@ class Recorder:
             if await self._call(self._lease.try_acquire):
                 return await self._call(self._lease.log_state)
         except DatabaseError as error:
-            self._set_status("reconnecting", str(error))
+            self._status.set("reconnecting", str(error))
         else:
-            self._set_status("standby", "another instance records this gateway")
+            self._status.set("standby", "another instance records this gateway")
         return None
 
     async def run(self) -> None:
@@ -192,11 +186,11 @@ class Recorder:
             while await self._next_batch() and await self._append_batch():
                 pass
         finally:
-            lost = self.status.waiting_events
+            lost = self.waiting_events
             if lost:
-                self._log.error("frames were received and not appended", events=lost, reason=self._state.detail)
+                self._log.error("frames were received and not appended", events=lost, reason=self._status.detail)
             self._lease.close()
-            self._set_status("stopped", f"{lost} events were not appended" if lost else "")
+            self._status.set("stopped", f"{lost} events were not appended" if lost else "")
 
     def finish(self) -> None:
         """Close the buffer and have `run` return once the waiting events are appended, within the drain's bound."""
@@ -245,18 +239,19 @@ class Recorder:
                 return False
 
     def _appended(self, appended: Appended) -> None:
+        self._head = appended.last_seq
         self._batch_number += 1
         self._pending_batch = []
         self._backoff.reset()
-        if self._state.state != "recording":
+        if self._status.state != "recording":
             self._log.info("recording again", head=appended.last_seq, repeated=appended.repeated)
-        self._set_status("recording", head=appended.last_seq)
+        self._status.set("recording")
         self._on_appended(appended.last_seq)
 
     def _failed(self, state: str, error: ReconError) -> None:
-        if (self._state.state, self._state.detail) != (state, str(error)):
+        if (self._status.state, self._status.detail) != (state, str(error)):
             self._log.warning("a batch waits", state=state, reason=str(error), events=len(self._pending_batch))
-        self._set_status(state, str(error))
+        self._status.set(state, str(error))
 
     async def _paused(self) -> bool:
         """Wait before the next attempt, more briefly after `finish`; return False if there is no time for one."""
@@ -274,11 +269,3 @@ class Recorder:
     async def _drain_over(self) -> None:
         await self._finishing.wait()
         await trio.sleep_until(self._drained_by)
-
-    def _set_status(self, state: str, detail: str = "", *, head: int | None = None) -> None:
-        before = self._state
-        if head is not None:
-            self._state = msgspec.structs.replace(self._state, head_seq=head)
-        if (before.state, before.detail) != (state, detail):
-            self._state = msgspec.structs.replace(self._state, state=state, detail=detail, since=self._now())
-            self._on_status(self.status)

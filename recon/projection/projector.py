@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import random  # noqa: TID251  # backoff jitter
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import Final, Never
 
-import msgspec
 import structlog
 import trio
 from sqlalchemy import Connection
@@ -28,6 +26,7 @@ from recon.errors import DatabaseError
 from recon.log.read import head
 from recon.projection.step import OnTransitions, Step, step
 from recon.projection.working_set import WorkingSet
+from recon.status import StatusReporter
 
 #: How often the log is looked at without being woken, in seconds.
 POLL_SECONDS: Final = 1.0
@@ -44,38 +43,24 @@ LAST_PAUSE_SECONDS: Final = 5.0
 _log = structlog.get_logger(__name__)
 
 
-class ProjectorStatus(msgspec.Struct, frozen=True):
-    """What the projector is doing: `starting`, `following`, `second` (another instance comes first) or `retrying`.
-
-    `seq` is the last position folded, as far as this projector knows; `last_us` the log time there; `pending` tells
-    whether time alone may decide something.
-    """
-
-    gateway: str
-    state: str
-    since: datetime
-    detail: str = ""
-    seq: int = 0
-    last_us: int = 0
-    pending: bool = False
-
-
 def _ignore(_: object) -> None:
     pass
 
 
 class Projector:
-    """Follows one gateway's log into its current edition."""
+    """Follows one gateway's log into its current edition.
+
+    Its status is `following`, `second` (another instance comes first) or `retrying` (the database is away).
+    """
 
     def __init__(
         self,
         database: Database,
         gateway: str,
         *,
-        now: Callable[[], datetime],
         on_transitions: OnTransitions | None = None,
         on_step: Callable[[Step], None] = _ignore,
-        on_status: Callable[[ProjectorStatus], None] = _ignore,
+        status: StatusReporter,
         is_first: Callable[[], bool] = lambda: True,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -86,29 +71,31 @@ class Projector:
         """
         self._database = database
         self._gateway = gateway
-        self._now = now
         self._on_transitions = on_transitions
         self._on_step = on_step
-        self._on_status = on_status
+        self._status = status
+        self._seq = 0
+        self._last_us = 0
+        self._pending = False
+        status.measure = self._figures
         self._is_first = is_first
         self._woken = trio.Event()
         self._working: WorkingSet | None = None
         self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
-        self._status = ProjectorStatus(gateway, "starting", now())
 
     @property
-    def status(self) -> ProjectorStatus:
-        """Return what the projector is doing now."""
-        return self._status
+    def seq(self) -> int:
+        """Return the last position folded, as far as this projector knows."""
+        return self._seq
 
     @property
     def pending(self) -> bool:
         """Tell whether time alone may decide something, so that log time should pass each second."""
-        return self._status.pending
+        return self._pending
 
     def hint(self, seq: int | None = None) -> None:
         """Look at the log at once, unless what was appended (up to `seq`) is folded; call it in the Trio thread."""
-        if self._is_first() and (seq is None or seq > self._status.seq):
+        if self._is_first() and (seq is None or seq > self._seq):
             self._woken.set()
 
     async def run(self) -> Never:
@@ -155,8 +142,8 @@ class Projector:
     async def _follow(self) -> None:
         """Step until nothing is left to fold."""
         while await self._step():
-            self._tell("following")
-        self._tell("following")
+            self._status.set("following")
+        self._status.set("following")
 
     async def _step(self) -> int:
         """Fold the next events; return how many there were."""
@@ -165,7 +152,7 @@ class Projector:
         done = await self._database.run(work, deadline=STEP_SECONDS)
         self._working = done.working
         self._backoff.reset()
-        self._status = msgspec.structs.replace(self._status, seq=done.seq, last_us=done.last_us, pending=done.pending)
+        self._seq, self._last_us, self._pending = done.seq, done.last_us, done.pending
         if done.folded:
             self._on_step(done)
         return done.folded
@@ -174,8 +161,8 @@ class Projector:
         """Leave the work to the first projector, unless it stands still; return where the checkpoint stood."""
         self._working = None
         last, folded = await self._database.run(partial(_positions, gateway=self._gateway), deadline=LOOK_SECONDS)
-        self._status = msgspec.structs.replace(self._status, seq=folded, pending=False)
-        self._tell("second")
+        self._seq, self._pending = folded, False
+        self._status.set("second")
         if folded == stood_at and last > folded:
             _log.warning("the first projector stands still; stepping in", gateway=self._gateway, seq=folded)
             await self._follow()
@@ -183,13 +170,11 @@ class Projector:
 
     async def _retry_later(self, error: DatabaseError) -> None:
         _log.warning("projection waits for the database", gateway=self._gateway, reason=str(error))
-        self._tell("retrying", str(error))
+        self._status.set("retrying", str(error))
         await trio.sleep(self._backoff.next())
 
-    def _tell(self, state: str, detail: str = "") -> None:
-        if (self._status.state, self._status.detail) != (state, detail):
-            self._status = msgspec.structs.replace(self._status, state=state, detail=detail, since=self._now())
-            self._on_status(self._status)
+    def _figures(self) -> dict[str, int]:
+        return {"seq": self._seq, "last_us": self._last_us, "pending": int(self._pending)}
 
 
 def _step(

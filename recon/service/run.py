@@ -31,7 +31,7 @@ from recon.db.roles import assert_service_role
 from recon.errors import ReconError, ServiceError
 from recon.service.gateway import RECORDER
 from recon.service.logging import configure_logging
-from recon.service.status import Board
+from recon.service.status import StatusBoard
 from recon.service.wiring import serve, utc_now
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -83,8 +83,8 @@ def prepare(handle: DatabaseHandle) -> None:
 
 async def _until_signalled(
     settings: Settings, handle: DatabaseHandle, on_ready: Callable[[], None] | None, hurry: _Hurry
-) -> Board:
-    board = Board(utc_now)
+) -> StatusBoard:
+    board = StatusBoard(utc_now)
     serving = trio.CancelScope()
     with trio.open_signal_receiver(*_SIGNALS) as signals:
         async with trio.open_nursery() as outer:

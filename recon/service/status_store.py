@@ -1,4 +1,4 @@
-"""The board in the database, so that `recon status` in another process sees it."""
+"""The status board in the database, so that `recon status` in another process sees it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from recon.db.raw import cursor_of
 from recon.db.transactions import Database
 from recon.errors import DatabaseError
 from recon.service.schema import service_parts
-from recon.service.status import Board, PartState
+from recon.service.status import PartStatus, StatusBoard
 
 #: How often every row is written, whether or not it changed, in seconds.
 PUBLISH_SECONDS: Final = 10.0
-#: Changes are gathered for this long before they are written, in seconds.
+#: Changes are collected for this long before they are written, in seconds.
 GATHER_SECONDS: Final = 0.2
-#: Longest transaction of one writing, in seconds.
+#: Longest transaction of one write, in seconds.
 WRITE_SECONDS: Final = 5.0
-#: Rows of instances that have said nothing for this long are removed.
+#: Rows of instances that have been silent for this long are removed.
 KEEP: Final = timedelta(days=1)
 
 _WRITE: Final = """
@@ -39,8 +39,8 @@ _WRITE: Final = """
 _log = structlog.get_logger(__name__)
 
 
-def save(connection: Connection, *, instance: str, parts: Sequence[PartState]) -> None:
-    """Write the state of an instance's parts, and remove what instances long gone have left."""
+def save(connection: Connection, *, instance: str, parts: Sequence[PartStatus]) -> None:
+    """Write the status of an instance's parts, and remove the rows of instances long gone."""
     with cursor_of(connection) as cursor:
         columns = (
             [part.gateway for part in parts],
@@ -54,8 +54,8 @@ def save(connection: Connection, *, instance: str, parts: Sequence[PartState]) -
     connection.execute(delete(service_parts).where(service_parts.c.updated_at < func.now() - KEEP))
 
 
-async def publish(board: Board, database: Database, instance: str) -> Never:
-    """Write the board on every change and every PUBLISH_SECONDS, until cancelled; a failure waits for the next time."""
+async def publish(board: StatusBoard, database: Database, instance: str) -> Never:
+    """Write the board on every change and every PUBLISH_SECONDS, until cancelled; after a failure wait for the next."""
     while True:
         await publish_once(board, database, instance)
         with trio.move_on_after(PUBLISH_SECONDS):
@@ -63,8 +63,8 @@ async def publish(board: Board, database: Database, instance: str) -> Never:
         await trio.sleep(GATHER_SECONDS)
 
 
-async def publish_once(board: Board, database: Database, instance: str, deadline: float = WRITE_SECONDS) -> None:
-    """Write the board as it stands; the database being away is logged and no more."""
+async def publish_once(board: StatusBoard, database: Database, instance: str, deadline: float = WRITE_SECONDS) -> None:
+    """Write the board once; if the database is away, only log that."""
     try:
         await database.run(partial(save, instance=instance, parts=board.parts()), deadline=deadline)
     except DatabaseError as error:

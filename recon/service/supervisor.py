@@ -1,4 +1,4 @@
-"""Keeping a part running: a crash restarts it, with growing pauses, and the others go on (architecture 2.12, 3)."""
+"""Keeping a part running: a crash restarts it after a growing delay, and the others go on (architecture 2.12, 3)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import trio
 
 from recon.backoff import Backoff
 from recon.errors import ReconError
-from recon.service.status import Board
+from recon.service.status import StatusBoard
 
-#: Pauses before a restart, doubled from the first to the last, with jitter, in seconds.
+#: First and longest delay before a restart, in seconds.
 FIRST_PAUSE_SECONDS: Final = 0.5
 LAST_PAUSE_SECONDS: Final = 30.0
-#: A part that ran this long has settled: its next failure is a first one, in seconds.
+#: After running this long, in seconds, a part's next failure counts as its first.
 SETTLED_SECONDS: Final = 60.0
 
 _log = structlog.get_logger(__name__)
 
 
 def reason_of(error: BaseException) -> str:
-    """Say in one line why a part failed; a group is told by its first member."""
+    """Return in one line why a part failed; the first member stands for a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     text = " ".join(str(error).split())
@@ -31,21 +31,22 @@ def reason_of(error: BaseException) -> str:
 
 
 async def supervise(
-    board: Board,
+    board: StatusBoard,
     gateway: str,
     part: str,
     run: Callable[[], Awaitable[object]],
     *,
     draw: Callable[[], float] = random.random,
 ) -> Never:
-    """Run a part until cancelled; whenever it fails, or ends by itself, run it again after a pause.
+    """Run a part until cancelled; whenever it fails or ends by itself, run it again after a delay.
 
-    Its state on the board is `running` or `restarting` (with the reason, and how often it failed in a row).
+    Its state on the board is `running` or `restarting`, with the reason and the number of failures in a row.
     """
+    status = board.reporter(gateway, part)
     backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
     while True:
         began = trio.current_time()
-        board.tell(gateway, part, "running", failures=backoff.failures)
+        status.set("running", failures=backoff.failures)
         log = _log.bind(gateway=gateway, part=part)
         try:
             await run()
@@ -53,15 +54,15 @@ async def supervise(
             log.error("a part ended by itself")
         except Exception as error:
             reason = reason_of(error)
-            known = isinstance(error, ReconError) or _holds_only_known(error)
-            log.warning("a part failed", reason=reason, exc_info=None if known else error)
+            expected = isinstance(error, ReconError) or _has_only_own_errors(error)
+            log.warning("a part failed", reason=reason, exc_info=None if expected else error)
         if trio.current_time() - began >= SETTLED_SECONDS:
             backoff.reset()
         pause = backoff.next()
-        board.tell(gateway, part, "restarting", reason, failures=backoff.failures)
+        status.set("restarting", reason, failures=backoff.failures)
         await trio.sleep(pause)
 
 
-def _holds_only_known(error: BaseException) -> bool:
-    """Tell whether a group holds nothing but our own errors, whose message says all."""
+def _has_only_own_errors(error: BaseException) -> bool:
+    """True if a group holds only our own errors, whose messages need no traceback."""
     return isinstance(error, ExceptionGroup) and error.split(ReconError)[1] is None

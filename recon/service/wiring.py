@@ -30,13 +30,13 @@ from recon.db.transactions import Database, ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.ems.websocket.consumer import CLOSE_TIMEOUT, Endpoint
 from recon.ems.websocket.failback import LISTING_CHECK_SECONDS
-from recon.projection.projector import Projector, ProjectorStatus
+from recon.projection.projector import Projector
 from recon.projection.step import OnTransitions
 from recon.projection.working_set import WorkingSet
 from recon.reconciliation.model.snapshot import Transition
 from recon.service.endpoints import credentials_of, sites_of
 from recon.service.gateway import GatewayPart
-from recon.service.status import SERVICE, Board
+from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import publish, publish_once
 from recon.service.supervisor import supervise
 
@@ -108,7 +108,7 @@ class _Following:
         *,
         lease_url: str,
         database: Database,
-        board: Board,
+        board: StatusBoard,
         on_transitions: OnTransitions,
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
@@ -118,10 +118,9 @@ class _Following:
         self.projector = Projector(
             database,
             name,
-            now=now,
             on_transitions=on_transitions,
-            on_step=lambda done: self.gateway.see(backfill_view(done.working.book, done.seq)),
-            on_status=self._tell_projector,
+            on_step=lambda done: self.gateway.update_view(backfill_view(done.working.book, done.seq)),
+            status=board.reporter(name, "projector"),
             is_first=lambda: self.gateway.recording,
         )
         self.gateway = GatewayPart(
@@ -140,8 +139,6 @@ class _Following:
             rest_url=settings.gateways[name].rest_url,
             cross_check=settings.gateways[name].recovery.cross_check,
         )
-        board.watch(self.gateway.refresh)
-        board.watch(self._refresh)
 
     def start(self, nursery: trio.Nursery) -> None:
         nursery.start_soon(supervise, self._board, self.name, "gateway", self.gateway.run)
@@ -152,22 +149,15 @@ class _Following:
         if self.gateway.has_recorded:
             await self.projector.finish()
 
-    def _tell_projector(self, status: ProjectorStatus) -> None:
-        self._board.tell(status.gateway, "projector", status.state, status.detail)
 
-    def _refresh(self) -> None:
-        status = self.projector.status
-        self._board.note(self.name, "projector", seq=status.seq, last_us=status.last_us, pending=int(status.pending))
-
-
-async def keep_embedded(server: EmbeddedPostgres, board: Board) -> None:
+async def keep_embedded(server: EmbeddedPostgres, board: StatusBoard) -> None:
     """Bring the embedded server back whenever it has died; errors: EmbeddedPostgresError when it does not come up."""
     while True:
         if not server.running:
             _log.warning("the embedded postgres has died; starting it again", data_dir=str(server.data_dir))
-            board.tell(SERVICE, "postgres", "restarting", "the embedded server had died")
+            board.reporter(SERVICE, "postgres").set("restarting", "the embedded server had died")
             await trio.to_thread.run_sync(server.start)
-            board.tell(SERVICE, "postgres", "running")
+            board.reporter(SERVICE, "postgres").set("running")
         await trio.sleep(EMBEDDED_SECONDS)
 
 
@@ -175,9 +165,9 @@ async def serve(
     settings: Settings,
     handle: DatabaseHandle,
     *,
-    board: Board | None = None,
+    board: StatusBoard | None = None,
     now: Callable[[], datetime] = utc_now,
-    task_status: trio.TaskStatus[Board] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[StatusBoard] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run the service until cancelled: every gateway of the settings, its projector, the alerts.
 
@@ -185,7 +175,7 @@ async def serve(
     board (given back by `task_status` when all have been started), whatever fails is restarted, and a cancellation
     drains what was received, within the bound of the settings. Errors: ConfigError where the settings cannot be used.
     """
-    board = Board(now) if board is None else board
+    board = StatusBoard(now) if board is None else board
     receivers = targets(settings.webhooks)
     wanted = len(settings.require_gateways()) + len(receivers) + 2
     connections = min(MAX_CONNECTIONS, max(POOL_CONNECTIONS, wanted))
@@ -228,7 +218,7 @@ async def serve(
                 await following.finish()
         for part in board.parts():
             if part.state != "stopped":
-                board.tell(part.gateway, part.part, "stopped")
+                board.reporter(part.gateway, part.part).set("stopped")
         with trio.move_on_after(FAREWELL_SECONDS, shield=True):
             await publish_once(board, database, instance, deadline=FAREWELL_SECONDS)
         engine.dispose()

@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from recon.backfill import agent, plan
-from recon.backfill.agent import BackfillAgent, BackfillStatus, RequestSender
+from recon.backfill.agent import BackfillAgent, RequestSender
 from recon.ems.protocol.rest_requests import RestRequest, RestResponse, build_response
 from recon.errors import Overrun
 from recon.ledger.gaps import PATIENCE_US
@@ -21,6 +21,7 @@ from recon.ledger.rules import Recovery as RecoveryRules
 from recon.ledger.rules import Rules
 from recon.log import events
 from recon.log.events import Event, NewEvent
+from recon.status import StatusReporter
 from tests.support.gateway_driver import START, Life, Row, balance_row, symbol_row
 from tests.support.memory_log import MemoryLog
 
@@ -41,7 +42,6 @@ class Stage:
     def __init__(self, *, cross_check: timedelta = timedelta(0)) -> None:
         self.log = MemoryLog("prod-eu", START)
         self.asked: list[tuple[float, RestRequest]] = []
-        self.statuses: list[BackfillStatus] = []
         self.answer: Answering = self.honestly
         self.reachable = True
         self.full = False
@@ -54,7 +54,7 @@ class Stage:
             now=self.log.now,
             new_id=lambda: f"run-{next(names)}",
             cross_check=cross_check,
-            status=self.statuses.append,
+            status=StatusReporter(self.log.now),
         )
         self.log.tell = self.agent.update
         rules = Rules(recovery=RecoveryRules(enabled=True, history=True))

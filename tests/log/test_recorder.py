@@ -78,7 +78,7 @@ async def test_a_drain_has_a_bound_and_says_what_it_could_not_append(database: T
             recording.recorder.finish()
             with trio.fail_after(PATIENCE):
                 await recording.until_state("stopped")
-    assert recording.recorder.status.waiting_events == 2
+    assert recording.recorder.waiting_events == 2
     assert "2 events" in recording.statuses[-1].detail
     assert frames_of(database.service_url) == ["there"]
 
@@ -144,7 +144,7 @@ async def test_one_that_stands_by_takes_over_when_the_first_ends(database: TestD
             nursery.start_soon(second.recorder.stand_by)
             await second.until_state("standby")
         await second.until_state("recording")
-    assert second.recorder.status.head_seq == 1
+    assert second.recorder.figures()["head_seq"] == 1
     second.put("2")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(second.recorder.run)
@@ -251,8 +251,8 @@ async def test_frames_wait_while_the_database_is_away_until_the_buffer_is_full(
                 while True:
                     recording.put(str(sent + 1))
                     sent += 1
-            assert recording.recorder.status.waiting_events >= 100
-            assert 39_000 < recording.recorder.status.waiting_bytes <= 41_000
+            assert recording.recorder.waiting_events >= 100
+            assert 39_000 < recording.recorder.figures()["waiting_bytes"] <= 41_000
             await trio.to_thread.run_sync(server.start)
             await recording.until_landed(sent)
         assert frames_of(url) == numbered(1, sent)

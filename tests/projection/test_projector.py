@@ -17,10 +17,11 @@ from recon.db.transactions import Database, ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.errors import DatabaseError, ProjectionError
 from recon.projection import projector as projectors
-from recon.projection.projector import Projector, ProjectorStatus
+from recon.projection.projector import Projector
 from recon.projection.step import Step
 from recon.projection.working_set import WorkingSet
 from recon.reconciliation.model.snapshot import Transition
+from recon.status import Status, StatusReporter
 from tests.conftest import TestDatabase
 from tests.support.flood import GATEWAY, Writer, checkpoint, folded, new_events
 from tests.support.recorder_probe import connected
@@ -71,15 +72,14 @@ class Watched:
     """A projector and what it said."""
 
     def __init__(self, database: Database, *, is_first: Callable[[], bool] = lambda: True) -> None:
-        self.statuses: list[ProjectorStatus] = []
+        self.statuses: list[Status] = []
         self.steps: list[Step] = []
         self._changed = trio.Event()
         self.projector = Projector(
             database,
             GATEWAY,
-            now=lambda: datetime.now(UTC),
             on_step=self._step,
-            on_status=self._status,
+            status=StatusReporter(lambda: datetime.now(UTC), self._status),
             is_first=is_first,
             draw=lambda: 0.0,
         )
@@ -92,13 +92,13 @@ class Watched:
                     await self._changed.wait()
 
     async def until_folded(self, seq: int) -> None:
-        await self.until(lambda: self.projector.status.seq >= seq)
+        await self.until(lambda: self.projector.seq >= seq)
 
     def _step(self, step: Step) -> None:
         self.steps.append(step)
         self._tell()
 
-    def _status(self, status: ProjectorStatus) -> None:
+    def _status(self, status: Status) -> None:
         self.statuses.append(status)
         self._tell()
 

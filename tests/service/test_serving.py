@@ -16,7 +16,7 @@ from websockets.sync.server import ServerConnection
 from recon.config import Settings
 from recon.db.resolve import DatabaseHandle
 from recon.errors import ConfigError
-from recon.service.status import Board
+from recon.service.status import StatusBoard
 from recon.service.wiring import serve
 from recon.simulator.plan import Plan
 from recon.simulator.scenarios import clean_plan, plan_settings
@@ -51,9 +51,9 @@ async def until(true: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, database: TestDatabase) -> AsyncIterator[Board]:
+async def serving(settings: Settings, database: TestDatabase) -> AsyncIterator[StatusBoard]:
     async with trio.open_nursery() as nursery:
-        board: Board = await nursery.start(partial(serve, settings, handle_of(database)))
+        board: StatusBoard = await nursery.start(partial(serve, settings, handle_of(database)))
         yield board
         nursery.cancel_scope.cancel()
 

@@ -15,8 +15,9 @@ from recon.db.engine import create_engine
 from recon.db.transactions import InlineDatabase
 from recon.errors import DatabaseError
 from recon.service import status_store
-from recon.service.status import MAX_DETAIL, SERVICE, Board
+from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import PUBLISH_SECONDS, publish, publish_once
+from recon.status import MAX_DETAIL
 from tests.conftest import TestDatabase
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -39,24 +40,25 @@ def rows(engine: Engine) -> Rows:
 
 def test_since_moves_only_with_the_state_and_figures_alone_change_nothing() -> None:
     times = iter(START + timedelta(seconds=number) for number in range(10))
-    board = Board(lambda: next(times))
-    board.tell("g", "recorder", "recording", head_seq=1)
-    board.tell("g", "recorder", "recording", "with a detail")
-    board.note("g", "recorder", head_seq=7)
-    board.note("g", "nobody", head_seq=7)
+    board = StatusBoard(lambda: next(times))
+    recorder = board.reporter("g", "recorder")
+    board.reporter("g", "a part that has not started")
+    recorder.set("recording", head_seq=1)
+    recorder.set("recording", "with a detail")
     (part,) = board.parts()
-    assert (part.since, part.detail, part.figures) == (START, "with a detail", {"head_seq": 7})
-    board.tell("g", "recorder", "reconnecting", "x\0" * MAX_DETAIL)
+    assert (part.since, part.detail, part.figures) == (START, "with a detail", {"head_seq": 1})
+    recorder.set("reconnecting", "x\0" * MAX_DETAIL)
     (part,) = board.parts()
     assert part.since == START + timedelta(seconds=1)
     assert part.detail == "x" * MAX_DETAIL
 
 
 def test_figures_are_brought_up_to_date_when_the_board_is_read() -> None:
-    board = Board(lambda: START)
-    board.tell(SERVICE, "part", "running")
+    board = StatusBoard(lambda: START)
+    reporter = board.reporter(SERVICE, "part")
+    reporter.set("running")
     heads = iter((5, 6))
-    board.watch(lambda: board.note(SERVICE, "part", head_seq=next(heads)))
+    reporter.measure = lambda: {"head_seq": next(heads)}
     assert board.parts()[0].figures == {"head_seq": 5}
     assert board.parts()[0].figures == {"head_seq": 6}
 
@@ -66,16 +68,17 @@ def test_figures_are_brought_up_to_date_when_the_board_is_read() -> None:
 async def test_it_is_published_on_change_and_by_the_clock(
     engine: Engine, autojump_clock: trio.testing.MockClock
 ) -> None:
-    board = Board(lambda: START)
-    board.tell("g", "recorder", "standby")
+    board = StatusBoard(lambda: START)
+    recorder = board.reporter("g", "recorder")
+    recorder.set("standby")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(publish, board, InlineDatabase(engine), "one")
         await trio.sleep(1)
         assert rows(engine) == [("g", "one", "recorder", "standby", {})]
-        board.tell("g", "recorder", "recording", head_seq=3)
+        recorder.set("recording", head_seq=3)
         await trio.sleep(1)
         assert rows(engine) == [("g", "one", "recorder", "recording", {"head_seq": 3})]
-        board.note("g", "recorder", head_seq=9)
+        recorder.measure = lambda: {"head_seq": 9}
         await trio.sleep(PUBLISH_SECONDS + 1)
         assert rows(engine) == [("g", "one", "recorder", "recording", {"head_seq": 9})]
         nursery.cancel_scope.cancel()
@@ -84,8 +87,8 @@ async def test_it_is_published_on_change_and_by_the_clock(
 @pytest.mark.postgres
 @pytest.mark.trio
 async def test_what_instances_long_gone_have_left_is_removed(engine: Engine) -> None:
-    board = Board(lambda: START)
-    board.tell("g", "recorder", "standby")
+    board = StatusBoard(lambda: START)
+    board.reporter("g", "recorder").set("standby")
     for instance in ("old", "recent"):
         await publish_once(board, InlineDatabase(engine), instance)
     with engine.begin() as connection:
@@ -101,7 +104,7 @@ async def test_a_database_that_is_away_hurts_nobody() -> None:
         async def run(self, work: Callable[[Connection], T], *, deadline: float) -> T:
             raise DatabaseError(f"{work} cannot be done within {deadline}")
 
-    board = Board(lambda: START)
-    board.tell("g", "recorder", "standby")
+    board = StatusBoard(lambda: START)
+    board.reporter("g", "recorder").set("standby")
     await publish_once(board, Away(), "one")
     assert [part.state for part in board.parts()] == ["standby"]

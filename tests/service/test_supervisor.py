@@ -11,18 +11,18 @@ import trio
 import trio.testing
 
 from recon.errors import DatabaseError, LeaseLost
-from recon.service.status import SERVICE, Board
+from recon.service.status import SERVICE, StatusBoard
 from recon.service.supervisor import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, SETTLED_SECONDS, reason_of, supervise
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board(lambda: START + timedelta(seconds=trio.current_time()))
+def board() -> StatusBoard:
+    return StatusBoard(lambda: START + timedelta(seconds=trio.current_time()))
 
 
-async def watch(board: Board, run: Callable[[], Awaitable[object]], seconds: float) -> None:
+async def watch(board: StatusBoard, run: Callable[[], Awaitable[object]], seconds: float) -> None:
     """Supervise for so many virtual seconds, with the longest pauses."""
     with trio.move_on_after(seconds):
         await supervise(board, "g", "part", run, draw=lambda: 1.0)
@@ -30,7 +30,7 @@ async def watch(board: Board, run: Callable[[], Awaitable[object]], seconds: flo
 
 @pytest.mark.trio
 async def test_a_crash_restarts_it_with_growing_pauses_up_to_a_cap(
-    board: Board, autojump_clock: trio.testing.MockClock
+    board: StatusBoard, autojump_clock: trio.testing.MockClock
 ) -> None:
     starts: list[float] = []
 
@@ -42,7 +42,7 @@ async def test_a_crash_restarts_it_with_growing_pauses_up_to_a_cap(
     pauses = [later - earlier for earlier, later in pairwise(starts)]
     assert pauses[:4] == pytest.approx([FIRST_PAUSE_SECONDS, 1.0, 2.0, 4.0])
     assert max(pauses) == pytest.approx(LAST_PAUSE_SECONDS)
-    state = board.of("g", "part")
+    state = board.reporter("g", "part").status
     assert state is not None
     assert (state.state, state.detail) == ("restarting", "LookupError: no such thing")
     assert state.figures["failures"] == len(starts)
@@ -50,7 +50,7 @@ async def test_a_crash_restarts_it_with_growing_pauses_up_to_a_cap(
 
 @pytest.mark.trio
 async def test_a_part_that_ran_long_enough_starts_its_failures_anew(
-    board: Board, autojump_clock: trio.testing.MockClock
+    board: StatusBoard, autojump_clock: trio.testing.MockClock
 ) -> None:
     starts: list[float] = []
 
@@ -65,7 +65,9 @@ async def test_a_part_that_ran_long_enough_starts_its_failures_anew(
 
 
 @pytest.mark.trio
-async def test_one_that_fails_leaves_the_others_running(board: Board, autojump_clock: trio.testing.MockClock) -> None:
+async def test_one_that_fails_leaves_the_others_running(
+    board: StatusBoard, autojump_clock: trio.testing.MockClock
+) -> None:
     beats = 0
 
     async def crash() -> None:
@@ -87,7 +89,9 @@ async def test_one_that_fails_leaves_the_others_running(board: Board, autojump_c
 
 
 @pytest.mark.trio
-async def test_one_that_ends_by_itself_is_restarted_too(board: Board, autojump_clock: trio.testing.MockClock) -> None:
+async def test_one_that_ends_by_itself_is_restarted_too(
+    board: StatusBoard, autojump_clock: trio.testing.MockClock
+) -> None:
     runs = 0
 
     async def end() -> None:
@@ -96,14 +100,14 @@ async def test_one_that_ends_by_itself_is_restarted_too(board: Board, autojump_c
 
     await watch(board, end, 10)
     assert runs > 3
-    state = board.of("g", "part")
+    state = board.reporter("g", "part").status
     assert state is not None
     assert state.detail == "it ended by itself"
 
 
 @pytest.mark.trio
 async def test_a_cancellation_passes_at_once_and_lets_the_part_clean_up(
-    board: Board, autojump_clock: trio.testing.MockClock
+    board: StatusBoard, autojump_clock: trio.testing.MockClock
 ) -> None:
     ended: list[float] = []
 

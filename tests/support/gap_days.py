@@ -37,6 +37,7 @@ from recon.simulator.rest.habits import Arrays, Grouping, RestHabits, Trouble
 from recon.simulator.rest.server import RestAnswer, RestDesk
 from recon.simulator.scenarios import clean_plan
 from recon.simulator.ticks import to_datetime
+from recon.status import StatusReporter
 from recon.times import microseconds
 from tests.support.memory_log import MemoryLog
 from tests.support.replay import START, settings_of
@@ -239,7 +240,7 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
         now=player.log.now,
         new_id=lambda: f"run-{next(numbers)}",
         cross_check=timedelta(seconds=day.cross_check),
-        status=lambda _: None,
+        status=StatusReporter(player.log.now),
     )
     player.log.tell = recovery.update
     document = dict(rules_document(settings_of(plan), plan.gateways[0].name))

@@ -16,7 +16,8 @@ from recon.ems.protocol.session import Heartbeats
 from recon.log.buffer import Buffer
 from recon.log.events import NewEvent
 from recon.log.lease import Lease
-from recon.log.recorder import Recorder, RecorderStatus
+from recon.log.recorder import Recorder
+from recon.status import Status, StatusReporter
 
 #: Seconds that a test waits for something that takes milliseconds.
 PATIENCE = 20.0
@@ -46,7 +47,7 @@ class Recording:
         drain_seconds: float = PATIENCE,
         writer: UUID | None = None,
     ) -> None:
-        self.statuses: list[RecorderStatus] = []
+        self.statuses: list[Status] = []
         self.heads: list[int] = []
         self.buffer = Buffer(max_bytes, batch_events)
         self.heartbeats = Heartbeats()
@@ -60,7 +61,7 @@ class Recording:
             now=now,
             pending=pending,
             on_appended=self._appended,
-            on_status=self._status,
+            status=StatusReporter(now, self._status),
             drain_seconds=drain_seconds,
             draw=lambda: 1.0,
         )
@@ -88,7 +89,7 @@ class Recording:
         self.heads.append(seq)
         self._tell()
 
-    def _status(self, status: RecorderStatus) -> None:
+    def _status(self, status: Status) -> None:
         self.statuses.append(status)
         self._tell()
 

@@ -55,7 +55,6 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     state: str
     url: str
     site: int
-    since: datetime
     session: str | None = None
     reason: str | None = None
     code: int | None = None
@@ -331,7 +330,6 @@ class _Consumer:
                 state=state,
                 url=safe_url(self._url),
                 site=self._site,
-                since=self._now(),
                 session=session,
                 reason=self._last.reason or None,
                 code=self._last.code,
