@@ -22,11 +22,11 @@ from recon.ledger.rules import Rules
 from recon.log import events
 from recon.log.events import Event, NewEvent
 from recon.status import StatusReporter
-from tests.support.gateway_driver import START, Life, Row, balance_row, symbol_row
+from recon.testing import START, OrderScript, Row, balance_row, symbol_row
 from tests.support.memory_log import MemoryLog
 
 ACCOUNT = "BINANCE"
-OPEN = Life("a", [("1", "100")])
+OPEN = OrderScript("a", [("1", "100")])
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 Answering = Callable[[RestRequest], Awaitable[RestResponse]]

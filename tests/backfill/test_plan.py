@@ -15,7 +15,7 @@ from recon.ems.protocol.rest_requests import RestRequest
 from recon.ledger.backfills import CatchUp, Missing
 from recon.ledger.gaps import MARGIN_US
 from recon.ledger.rules import Recovery
-from tests.support.gateway_driver import steady
+from tests.support.properties import steady
 
 SECOND = 1_000_000
 NOW = 1_000_000 * SECOND

@@ -8,9 +8,9 @@ from recon.log.events import Event, NewEvent
 from recon.projection import working_set
 from recon.projection.fold import Fold, read
 from recon.reconciliation.reconciler import Engine
+from recon.testing import new_fold
 from tests.bench.alone import BooksAlone, books_alone
 from tests.bench.load import REPORTS_PER_ORDER, new_events
-from tests.support.replay import new_fold
 
 LOST_EVERY = 20
 

@@ -8,10 +8,10 @@ from recon.ledger.units import Entry
 from recon.log.events import Event
 from recon.reconciliation.model.snapshot import Transition
 from recon.simulator.fault import PlantedFault
+from recon.testing import play
 from recon.times import to_datetime
 from tests.faults.days import QUIET_SECONDS, Day
 from tests.faults.rows import Explanation, Planted, Step, UnitId
-from tests.support.replay import play
 
 
 class Rows(NamedTuple):

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple
 
+from recon import testing
 from recon.exact import exact
 from recon.ledger.rules import AccountRules, Rules
 from recon.log.events import Event
@@ -19,12 +20,12 @@ from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.lifecycle import ACTIVE, PERSON_STEPS, allowed
 from recon.simulator.plan import Plan
 from recon.simulator.scenarios import demo_plan
+from recon.testing import BTC_USDT, ETH_USDT, GatewayDriver, OrderScript, balance_row
 from tests.faults import days as benchmark
 from tests.faults.days import QUIET_SECONDS, Flow
 from tests.projection import test_decisions, test_facts
-from tests.support import gap_days, replay
+from tests.support import gap_days
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, say
-from tests.support.gateway_driver import BTC_USDT, ETH_USDT, Desk, Life, balance_row
 
 D = Decimal
 
@@ -38,7 +39,7 @@ class Recorded(NamedTuple):
 
 def _played(plan: Plan, gateway: int, after: float) -> Recorded:
     plan = replace(plan, gateways=plan.gateways[gateway : gateway + 1])
-    ((_, fold, log),) = replay.play(plan, after=after)
+    ((_, fold, log),) = testing.play(plan, after=after)
     return Recorded(log, fold)
 
 
@@ -55,8 +56,8 @@ def _gaps(seed: int) -> Recorded:
     return Recorded(log.events, log.fold)
 
 
-def _driven(desk: Desk) -> Recorded:
-    return Recorded(desk.log, desk.fold)
+def _driven(driver: GatewayDriver) -> Recorded:
+    return Recorded(driver.log, driver.fold)
 
 
 class _Deciders:
@@ -64,9 +65,9 @@ class _Deciders:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(f"deciders {seed}")
-        self.desk = Desk(Rules(defaults=AccountRules()))
+        self.driver = GatewayDriver(Rules(defaults=AccountRules()))
         self.venue = {"BTC": D(20), "ETH": D(300), "USDT": D(5_000_000)}
-        self.desk.begin(*(balance_row(code, amount) for code, amount in self.venue.items()))
+        self.driver.start(*(balance_row(code, amount) for code, amount in self.venue.items()))
         for number in range(60):
             self._step(number)
             self._poll(self.dice.choice((1, 2, 6)))
@@ -75,8 +76,8 @@ class _Deciders:
     def _poll(self, seconds: int) -> None:
         for _ in range(seconds):
             for code, amount in self.venue.items():
-                self.desk.balance(code, amount)
-            self.desk.wait(1)
+                self.driver.balance(code, amount)
+            self.driver.wait(1)
 
     def _step(self, number: int) -> None:
         match self.dice.choice(("trade", "trade", "drift", "decide", "decide", "resolve", "resolve", "gap")):
@@ -96,23 +97,23 @@ class _Deciders:
     def _trade(self, number: int) -> None:
         of, side = self.dice.choice((BTC_USDT, ETH_USDT)), self.dice.choice(("BUY", "SELL"))
         fills = [(f"0.{self.dice.randrange(1, 9)}", f"{self.dice.randrange(90, 110)}.5") for _ in range(2)]
-        life = Life(f"o{number}", fills, side=side, of=of, began=self.desk.now)
+        order = OrderScript(f"o{number}", fills, side=side, symbol=of, placed_at=self.driver.now)
         sign = 1 if side == "BUY" else -1
-        self.venue[of[2]] += sign * life.filled(2)
-        self.venue["USDT"] -= sign * life.cash(2)
-        self.desk.report(life.report(1))
-        self.desk.report(life.report(2))
+        self.venue[of[2]] += sign * order.filled(2)
+        self.venue["USDT"] -= sign * order.cash(2)
+        self.driver.report(order.report(1))
+        self.driver.report(order.report(2))
 
     def _gap(self, number: int) -> None:
-        self.desk.close()
-        self.desk.wait(2, silent=[self.desk.account])
-        self.desk.open(f"s{number}")
-        self.desk.info()
-        self.desk.orders()
-        self.desk.balances(*(balance_row(code, amount) for code, amount in self.venue.items()))
+        self.driver.close_session()
+        self.driver.wait(2, silent=[self.driver.account])
+        self.driver.open_session(f"s{number}")
+        self.driver.server_info()
+        self.driver.orders()
+        self.driver.balances(*(balance_row(code, amount) for code, amount in self.venue.items()))
 
     def _breaks(self) -> list[Break]:
-        return [each for one in self.desk.engine.comparisons.values() for each in (*one.breaks, *one.closed)]
+        return [each for one in self.driver.reconciler.comparisons.values() for each in (*one.breaks, *one.closed)]
 
     def _decide(self) -> None:
         breaks = self._breaks()
@@ -122,7 +123,7 @@ class _Deciders:
         likely = [step for step in allowed(chosen[0].state) if step in PERSON_STEPS]
         action = self.dice.choice(likely or sorted(PERSON_STEPS))
         by = self.dice.choice((ALICE, BOB, SERVICE))
-        say(self.desk, action, *chosen, by=by, text="so", **self._details(action, chosen))
+        say(self.driver, action, *chosen, by=by, text="so", **self._details(action, chosen))
 
     def _details(self, action: str, chosen: list[Break]) -> dict[str, object]:
         first = chosen[0]
@@ -136,7 +137,7 @@ class _Deciders:
                 digests = [each.proposal.digest for each in chosen if each.proposal is not None]
                 return {"digest": joint_digest(digests) if digests else "?"}
             case "accept":
-                until = self.desk.now + timedelta(seconds=self.dice.randrange(-1, 20))
+                until = self.driver.now + timedelta(seconds=self.dice.randrange(-1, 20))
                 return {"until": until.isoformat(), "amount": self.dice.choice((None, str(abs(first.amount))))}
             case _:
                 return {}
@@ -147,17 +148,17 @@ class _Deciders:
             chosen = self.dice.choice(breaks)
             with exact():
                 entry = str(chosen.amount * self.dice.choice((D(1), D("0.25"))))
-            say(self.desk, "propose", chosen, cause="deposit", entry=entry)
+            say(self.driver, "propose", chosen, cause="deposit", entry=entry)
             digest = "?" if chosen.proposal is None else chosen.proposal.digest
-            say(self.desk, "approve", chosen, by=BOB, digest=digest)
+            say(self.driver, "approve", chosen, by=BOB, digest=digest)
 
 
 def _decided(seed: int) -> Recorded:
-    return _driven(_Deciders(seed).desk)
+    return _driven(_Deciders(seed).driver)
 
 
 def _told(seed: int) -> Recorded:
-    return _driven(test_facts.Day(seed).desk)
+    return _driven(test_facts.Day(seed).driver)
 
 
 def _days() -> dict[str, Callable[[], Recorded]]:

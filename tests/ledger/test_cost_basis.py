@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from recon.exact import exact
 from recon.ledger.cost_basis import CASH_QUANTUM, Basis, average_price, basis_of, trade
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
-from tests.support.gateway_driver import PERPETUAL, Desk, Life, balance_row, position_row, steady
+from recon.testing import PERPETUAL, GatewayDriver, OrderScript, balance_row, position_row
+from tests.support.properties import steady
 
 D = Decimal
 #: Signed quantity and price of each trade.
@@ -156,12 +157,12 @@ def test_an_entry_without_a_price_makes_the_cash_unknown_until_the_position_is_f
 )
 def test_semantics_3_5__the_cash_of_closing_goes_to_the_settlement_asset(kind: str, method: str, cash: str) -> None:
     """2 held at 100, 2 bought at 110, 3 sold at 113: average 3·8, fifo 2·13 + 1·3, premiums -220 + 339."""
-    desk = Desk(Rules(defaults=AccountRules(contracts={PERPETUAL[0]: terms_of(kind, method)})))
-    desk.begin(balance_row("USDT", "1000"), positions=[position_row("2", "BUY", price="100")])
-    desk.report(Life("a", [("2", "110")], of=PERPETUAL).report(1))
-    desk.report(Life("b", [("3", "113")], of=PERPETUAL, side="SELL").report(1))
-    assert desk.value(PERPETUAL[0], "contract") == D(1)
-    assert desk.value("USDT") == 1000 + D(cash)
-    causes = {each.cause for each in desk.entries("USDT") if each.cause != "opening"}
+    driver = GatewayDriver(Rules(defaults=AccountRules(contracts={PERPETUAL.exchange: terms_of(kind, method)})))
+    driver.start(balance_row("USDT", "1000"), positions=[position_row("2", "BUY", price="100")])
+    driver.report(OrderScript("a", [("2", "110")], symbol=PERPETUAL).report(1))
+    driver.report(OrderScript("b", [("3", "113")], symbol=PERPETUAL, side="SELL").report(1))
+    assert driver.value(PERPETUAL.exchange, "contract") == D(1)
+    assert driver.value("USDT") == 1000 + D(cash)
+    causes = {each.cause for each in driver.entries("USDT") if each.cause != "opening"}
     assert causes == {"fill" if kind == "premium" else "realised"}
-    assert desk.unit("USDT").unmodelled is None
+    assert driver.unit("USDT").unmodelled is None

@@ -13,7 +13,8 @@ from recon.ledger.fees.estimate import FEE_SAMPLES, estimate, shortest, with_sam
 from recon.ledger.fees.model import FeeModel, FeeRate, FeeSample, swapped
 from recon.ledger.fees.schedule import liquidity, rates_of, rule_of
 from recon.ledger.rules import AccountRules, FeeRule, Rules
-from tests.support.gateway_driver import Desk, Json, Life, balance_row, steady
+from recon.testing import GatewayDriver, Json, OrderScript, balance_row
+from tests.support.properties import steady
 
 D = Decimal
 MAKER, TAKER = D("0.0002"), D("0.001")
@@ -149,32 +150,33 @@ def test_rule_1__expected_and_doubt_together_are_the_other_rate_of_a_leg(
 # -- how they are booked ---------------------------------------------------------------------------------------------
 
 
-def scheduled(more: dict[str, Json] | None = None, *, asset: str = "quote") -> Desk:
+def scheduled(more: dict[str, Json] | None = None, *, asset: str = "quote") -> GatewayDriver:
     """An account with a schedule, and a sale of it that is reported."""
-    desk = Desk(Rules(defaults=AccountRules(fees=[FeeRule(maker=MAKER, taker=TAKER, asset=asset)])))
-    desk.begin(
+    driver = GatewayDriver(Rules(defaults=AccountRules(fees=[FeeRule(maker=MAKER, taker=TAKER, asset=asset)])))
+    driver.start(
         balance_row("BTC", "10", rate_usd=D(50000)),
         balance_row("USDT", "100000", rate_usd=D(1)),
         balance_row("BNB", "50", rate_usd=D(500)),
     )
-    life = Life("o1", [("0.01", "50000"), ("0.02", "50000")], side="SELL", began=desk.now, more=more or {})
-    desk.report(life.report(2))
-    return desk
+    order = OrderScript("o1", [("0.01", "50000"), ("0.02", "50000")], side="SELL", placed_at=driver.now)
+    order.extra = more or {}
+    driver.report(order.report(2))
+    return driver
 
 
-def booked(desk: Desk, unit: str) -> list[Decimal]:
-    return [entry.amount for entry in desk.entries(unit) if entry.cause == "fee"]
+def booked(driver: GatewayDriver, unit: str) -> list[Decimal]:
+    return [entry.amount for entry in driver.entries(unit) if entry.cause == "fee"]
 
 
 def test_each_fill_and_its_fee_are_one_step_whose_doubt_is_the_spread_of_the_schedule() -> None:
-    desk = scheduled()
-    line = desk.held("USDT").timeline
-    assert booked(desk, "USDT") == [D("-0.1"), D("-0.2")]
+    driver = scheduled()
+    line = driver.unit_state("USDT").timeline
+    assert booked(driver, "USDT") == [D("-0.1"), D("-0.2")]
     assert line.totals[-3:] == [ZERO, D("499.9"), D("1499.7")], "a fill with its fee is one step"
     assert line.explained[-3:] == [ZERO, D("-0.1"), D("-0.3")]
     assert line.doubts_since(0, line.last()) == [D("-0.4"), D("-0.8")]
     assert line.fills_between(line.last() - 2, line.last()) == ((D(500), D(1000)), D("0.3"))
-    assert not any(desk.held("BTC").timeline.doubts)
+    assert not any(driver.unit_state("BTC").timeline.doubts)
 
 
 @pytest.mark.parametrize(
@@ -186,16 +188,16 @@ def test_each_fill_and_its_fee_are_one_step_whose_doubt_is_the_spread_of_the_sch
     ids=["makes", "takes"],
 )
 def test_where_the_order_tells_its_liquidity_nothing_is_in_doubt(more: dict[str, Json], fees: list[str]) -> None:
-    desk = scheduled(more)
-    assert booked(desk, "USDT") == [D(fee) for fee in fees]
-    line = desk.held("USDT").timeline
+    driver = scheduled(more)
+    assert booked(driver, "USDT") == [D(fee) for fee in fees]
+    line = driver.unit_state("USDT").timeline
     assert not line.doubts_since(0, line.last())
 
 
 def test_a_scheduled_fee_in_a_third_asset_is_a_step_of_its_own_there_at_the_rates_last_told() -> None:
-    desk = scheduled(asset="BNB")
-    assert booked(desk, "BNB") == [D("-0.0002"), D("-0.0004")], "0.02 % of 500 and 1000 USD, at 500 USD for one"
-    line = desk.held("BNB").timeline
+    driver = scheduled(asset="BNB")
+    assert booked(driver, "BNB") == [D("-0.0002"), D("-0.0004")], "0.02 % of 500 and 1000 USD, at 500 USD for one"
+    line = driver.unit_state("BNB").timeline
     assert line.totals[-3:] == [ZERO, D("-0.0002"), D("-0.0006")]
-    assert not booked(desk, "USDT")
-    assert desk.held("USDT").timeline.totals[-3:] == [ZERO, D(500), D(1500)]
+    assert not booked(driver, "USDT")
+    assert driver.unit_state("USDT").timeline.totals[-3:] == [ZERO, D(500), D(1500)]

@@ -9,20 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.ledger.ledger import BookedFill
-from tests.support.gateway_driver import Desk, Life, Row, balance_row, steady
+from recon.testing import START, GatewayDriver, OrderScript, Row, balance_row
+from tests.support.properties import steady
 
 D = Decimal
 NAMES = ("BTC", "USDT")
 
 
-def trading() -> Desk:
-    desk = Desk()
-    desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000000"))
-    return desk
+def trading() -> GatewayDriver:
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000000"))
+    return driver
 
 
-def fills(desk: Desk) -> list[BookedFill]:
-    return desk.book.changes.fills
+def fills(driver: GatewayDriver) -> list[BookedFill]:
+    return driver.ledger.changes.fills
 
 
 def price_of(each: BookedFill) -> tuple[Decimal | None, bool, Decimal | None, str]:
@@ -43,191 +44,191 @@ PRICES = st.decimals("1", "99999", places=5).map(str)
 def test_fills_1__the_fills_of_a_jump_add_up_to_it_exactly_and_their_cash_to_the_jump_of_cash(
     rows: list[tuple[str, str]], told: set[int], listed: bool, digits: int
 ) -> None:
-    desk = trading()
-    life = Life("a", rows, listed=listed, digits=digits)
+    driver = trading()
+    script = OrderScript("a", rows, lists_fills=listed, price_digits=digits)
     filled = cash = D(0)
     for count in sorted(each for each in told | {len(rows)} if each <= len(rows)):
-        before = len(fills(desk))
-        desk.report(life.report(count))
-        order, new = desk.order("c:a"), fills(desk)[before:]
+        before = len(fills(driver))
+        driver.report(script.report(count))
+        order, new = driver.order("c:a"), fills(driver)[before:]
         assert order.cash_total is not None
         assert sum((each.fill.amount for each in new), D(0)) == order.amount_filled - filled
         assert sum((each.fill.cash or D(0) for each in new), D(0)) == order.cash_total - cash
         filled, cash = order.amount_filled, order.cash_total
-    ordinals = [each.fill.ordinal for each in fills(desk)]
+    ordinals = [each.fill.ordinal for each in fills(driver)]
     assert ordinals == list(range(1, len(ordinals) + 1)), "a fill is known by its ordinal (fills.py 2)"
-    assert desk.value("BTC") == 10 + life.filled(len(rows))
-    assert desk.value("USDT") == 1000000 - cash
+    assert driver.value("BTC") == 10 + script.filled(len(rows))
+    assert driver.value("USDT") == 1000000 - cash
 
 
 def test_semantics_2_3__the_cash_of_a_jump_is_the_difference_of_totals_not_price_times_amount() -> None:
     """Two digits of avg_px cost at most half a cent a unit in total, however many reports there were."""
-    desk = trading()
-    life = Life("a", [("1", "100.00"), ("1", "100.01"), ("1", "100.01")], listed=False, digits=2)
+    driver = trading()
+    script = OrderScript("a", [("1", "100.00"), ("1", "100.01"), ("1", "100.01")], lists_fills=False, price_digits=2)
     for count in (1, 2, 3):
-        desk.report(life.report(count))
-    assert [each.fill.cash for each in fills(desk)] == [D("100"), D("100"), D("100.03")]
-    booked = desk.value("USDT")
+        driver.report(script.report(count))
+    assert [each.fill.cash for each in fills(driver)] == [D("100"), D("100"), D("100.03")]
+    booked = driver.value("USDT")
     assert booked is not None
-    assert abs(booked - (1000000 - life.cash(3))) <= D("0.015")
+    assert abs(booked - (1000000 - script.cash(3))) <= D("0.015")
 
 
 def test_semantics_2_3__the_list_of_fills_is_used_where_it_sums_to_the_jump_and_agrees_in_cash() -> None:
-    desk = trading()
-    life = Life("a", [("1", "100"), ("2", "100.01")], digits=2)
-    desk.report(life.report(2))
-    assert [price_of(each) for each in fills(desk)] == [
+    driver = trading()
+    script = OrderScript("a", [("1", "100"), ("2", "100.01")], price_digits=2)
+    driver.report(script.report(2))
+    assert [price_of(each) for each in fills(driver)] == [
         (D(100), True, D(100), "list"),
         (D("100.01"), True, D("200.02"), "list"),
     ]
-    assert desk.value("USDT") == D("999699.98"), "avg_px 100.01 alone would have made it 300.03"
+    assert driver.value("USDT") == D("999699.98"), "avg_px 100.01 alone would have made it 300.03"
 
 
 def test_semantics_2_3__avg_px_is_used_with_a_finding_where_only_one_of_sum_and_cash_holds() -> None:
     """The published example: avg_px 0.0783, and a fill of 0.002 at 10799.2 of 0.045."""
-    desk = trading()
-    report = Life("a", [("1", "100"), ("2", "100")]).report(2)
-    desk.report(report | {"avg_px": D("90.5")})
-    assert desk.value("USDT") == D(1000000) - D("271.5")
-    assert [(each.kind, each.about) for each in desk.findings()] == [("fills_disagree", "c:a")]
+    driver = trading()
+    report = OrderScript("a", [("1", "100"), ("2", "100")]).report(2)
+    driver.report(report | {"avg_px": D("90.5")})
+    assert driver.value("USDT") == D(1000000) - D("271.5")
+    assert [(each.kind, each.about) for each in driver.findings()] == [("fills_disagree", "c:a")]
 
 
 def test_semantics_2_3__a_list_that_sums_to_something_else_is_a_finding_too() -> None:
     """Its cash agrees with the average price, its amounts do not sum to the jump: avg_px is used."""
-    desk = trading()
+    driver = trading()
     rows: list[Row] = [{"time": None, "price": D(100), "amount": D("0.5")}]
-    desk.report(Life("a", [("1", "100")]).report(1, fills=rows))
-    assert desk.value("USDT") == D(1000000 - 100)
-    assert [price_of(each) for each in fills(desk)] == [(D(100), True, D(100), "avg_px")]
+    driver.report(OrderScript("a", [("1", "100")]).report(1, fills=rows))
+    assert driver.value("USDT") == D(1000000 - 100)
+    assert [price_of(each) for each in fills(driver)] == [(D(100), True, D(100), "avg_px")]
 
 
 def test_semantics_2_3__published_examples_contradict_themselves_and_nothing_fails() -> None:
-    desk = trading()
-    report = Life("a", [("0.045", "0.0783")]).report(1)
+    driver = trading()
+    report = OrderScript("a", [("0.045", "0.0783")]).report(1)
     rows: list[Row] = [{"time": "2020-01-01T10:45:20.1677709Z", "price": D("10799.2"), "amount": D("0.002")}]
-    desk.report(report | {"fills": rows, "amount_open": D("0.22")})
-    assert desk.value("BTC") == D("10.045")
-    assert desk.value("USDT") == 1000000 - D("0.0783") * D("0.045")
+    driver.report(report | {"fills": rows, "amount_open": D("0.22")})
+    assert driver.value("BTC") == D("10.045")
+    assert driver.value("USDT") == 1000000 - D("0.0783") * D("0.045")
 
 
 def test_semantics_2_4__zero_null_or_absent_avg_px_books_no_free_sale() -> None:
     """The quantity is booked, the cash is unknown: the quote is not agreed until a report brings it."""
     for silent in ({"avg_px": 0}, {"avg_px": None}, {"avg_px": "absent"}):
-        desk = trading()
-        life = Life("a", [("2", "100")], side="SELL", listed=False)
-        report = life.report(1) | silent
+        driver = trading()
+        script = OrderScript("a", [("2", "100")], side="SELL", lists_fills=False)
+        report = script.report(1) | silent
         if report["avg_px"] == "absent":
             del report["avg_px"]
-        desk.report(report)
-        assert (desk.value("BTC"), desk.value("USDT")) == (D(8), D(1000000))
-        assert [each.unit for each in desk.book.changes.entries if each.cause == "fill"] == ["BTC"]
-        assert [price_of(each) for each in fills(desk)] == [(None, False, None, "avg_px")]
-        assert desk.order("c:a").cash_pending
-        assert desk.unit("USDT").withheld == ["c:a"]
-        desk.report(life.report(1))
-        assert desk.value("USDT") == D(1000200)
-        assert not desk.order("c:a").cash_pending
-        assert desk.unit("USDT").withheld == []
+        driver.report(report)
+        assert (driver.value("BTC"), driver.value("USDT")) == (D(8), D(1000000))
+        assert [each.unit for each in driver.ledger.changes.entries if each.cause == "fill"] == ["BTC"]
+        assert [price_of(each) for each in fills(driver)] == [(None, False, None, "avg_px")]
+        assert driver.order("c:a").cash_pending
+        assert driver.unit("USDT").withheld == ["c:a"]
+        driver.report(script.report(1))
+        assert driver.value("USDT") == D(1000200)
+        assert not driver.order("c:a").cash_pending
+        assert driver.unit("USDT").withheld == []
 
 
 def test_semantics_2_4__cash_that_comes_late_is_booked_once_however_the_order_goes_on() -> None:
-    desk = trading()
-    life = Life("a", [("1", "100"), ("1", "102"), ("1", "104")], listed=False)
-    desk.report(life.report(1))
-    desk.report(life.report(2, avg_px=0))
-    desk.report(life.report(3))
-    desk.report(life.report(2))
-    assert (desk.value("BTC"), desk.value("USDT")) == (D(13), D(1000000 - 306))
-    assert desk.unit("USDT").withheld == []
+    driver = trading()
+    script = OrderScript("a", [("1", "100"), ("1", "102"), ("1", "104")], lists_fills=False)
+    driver.report(script.report(1))
+    driver.report(script.report(2, avg_px=0))
+    driver.report(script.report(3))
+    driver.report(script.report(2))
+    assert (driver.value("BTC"), driver.value("USDT")) == (D(13), D(1000000 - 306))
+    assert driver.unit("USDT").withheld == []
 
 
 def test_semantics_2_4__a_fill_shows_no_price_that_holds_the_cash_of_another() -> None:
     """Bought at 100, 102 (told without a price) and 104: no fill was made at 206."""
-    desk = trading()
-    life = Life("a", [("1", "100"), ("1", "102"), ("1", "104")], listed=False)
-    desk.report(life.report(1))
-    desk.report(life.report(2, avg_px=0))
-    desk.report(life.report(3))
-    prices = [each.fill.price for each in fills(desk)]
+    driver = trading()
+    script = OrderScript("a", [("1", "100"), ("1", "102"), ("1", "104")], lists_fills=False)
+    driver.report(script.report(1))
+    driver.report(script.report(2, avg_px=0))
+    driver.report(script.report(3))
+    prices = [each.fill.price for each in fills(driver)]
     assert all(price is None or 100 <= price <= 104 for price in prices), prices
 
 
 def test_semantics_2_5__two_real_fills_can_be_identical() -> None:
-    desk = trading()
-    life = Life("a", [("1", "100"), ("1", "100")], began=Life("", []).began)
-    report = life.report(2)
+    driver = trading()
+    script = OrderScript("a", [("1", "100"), ("1", "100")], placed_at=START)
+    report = script.report(2)
     rows: list[Row] = [{"time": "2026-01-05T09:00:04Z", "price": D(100), "amount": D(1)}] * 2
-    desk.report(report | {"fills": rows})
-    assert [(each.fill.ordinal, each.fill.amount, each.fill.price) for each in fills(desk)] == [
+    driver.report(report | {"fills": rows})
+    assert [(each.fill.ordinal, each.fill.amount, each.fill.price) for each in fills(driver)] == [
         (1, D(1), D(100)),
         (2, D(1), D(100)),
     ]
-    assert desk.value("BTC") == D(12)
+    assert driver.value("BTC") == D(12)
 
 
 def test_semantics_2_5__a_list_that_holds_the_newest_fills_only_is_read_as_such() -> None:
-    desk = trading()
-    life = Life("a", [("1", "100"), ("2", "103")])
-    desk.report(life.report(1))
+    driver = trading()
+    script = OrderScript("a", [("1", "100"), ("2", "103")])
+    driver.report(script.report(1))
     rows: list[Row] = [{"time": "2026-01-05T09:00:05Z", "price": D(103), "amount": D(2)}]
-    desk.report(life.report(2, fills=rows))
-    assert [each.fill.amount for each in fills(desk)] == [D(1), D(2)]
-    assert desk.value("USDT") == D(1000000 - 306)
+    driver.report(script.report(2, fills=rows))
+    assert [each.fill.amount for each in fills(driver)] == [D(1), D(2)]
+    assert driver.value("USDT") == D(1000000 - 306)
 
 
 def test_semantics_2_6__a_falling_amount_filled_is_a_finding_with_a_break_of_its_own_kind() -> None:
     """Nothing is unbooked without a decision; a later report that agrees again clears it."""
-    desk = trading()
-    life = Life("a", [("1", "100"), ("2", "100")], amount="9")
-    desk.report(life.report(2))
-    desk.report(life.report(1, status="PENDING_CANCEL", status_history=_longer(life)))
-    (known,) = desk.breaks("BTC")
+    driver = trading()
+    script = OrderScript("a", [("1", "100"), ("2", "100")], amount="9")
+    driver.report(script.report(2))
+    driver.report(script.report(1, status="PENDING_CANCEL", status_history=_longer(script)))
+    (known,) = driver.breaks("BTC")
     assert (known.cause, known.amount, known.owns_residual) == ("amount_regression", D(-2), False)
-    assert [each.kind for each in desk.findings()] == ["amount_regression"]
-    assert desk.value("BTC") == D(13)
-    desk.report(life.report(1, status="PENDING_CANCEL", status_history=_longer(life)))
-    assert len(desk.transitions("opened")) == 1, "one break, however often it is repeated"
-    desk.report(life.report(2, status="CANCELED"))
-    assert desk.breaks("BTC") == []
-    assert [each.break_.id for each in desk.transitions("cleared")] == [known.id]
-    assert not desk.breaks("USDT")
+    assert [each.kind for each in driver.findings()] == ["amount_regression"]
+    assert driver.value("BTC") == D(13)
+    driver.report(script.report(1, status="PENDING_CANCEL", status_history=_longer(script)))
+    assert len(driver.transitions("opened")) == 1, "one break, however often it is repeated"
+    driver.report(script.report(2, status="CANCELED"))
+    assert driver.breaks("BTC") == []
+    assert [each.break_.id for each in driver.transitions("cleared")] == [known.id]
+    assert not driver.breaks("USDT")
 
 
-def _longer(life: Life) -> list[list[str]]:
-    history = life.report(2, status="PENDING_CANCEL")["status_history"]
+def _longer(script: OrderScript) -> list[list[str]]:
+    history = script.report(2, status="PENDING_CANCEL")["status_history"]
     assert isinstance(history, list)
     return [*history, ["PENDING_CANCEL", "2026-01-05T09:05:00.0000000Z"]]
 
 
 def test_semantics_2_6__an_older_report_that_comes_late_is_no_regression() -> None:
-    desk = trading()
-    life = Life("a", [("1", "100"), ("2", "100")])
-    desk.report(life.report(2))
-    desk.report(life.report(1))
-    assert not desk.findings()
-    assert not desk.transitions()
+    driver = trading()
+    script = OrderScript("a", [("1", "100"), ("2", "100")])
+    driver.report(script.report(2))
+    driver.report(script.report(1))
+    assert not driver.findings()
+    assert not driver.transitions()
 
 
 def test_semantics_2_6__overfill_is_a_finding_with_a_break_of_its_own_kind() -> None:
-    desk = trading()
-    desk.report(Life("a", [("3", "100")], side="SELL").report(1, amount_order=D("2.5")))
-    (known,) = desk.breaks("BTC")
+    driver = trading()
+    driver.report(OrderScript("a", [("3", "100")], side="SELL").report(1, amount_order=D("2.5")))
+    (known,) = driver.breaks("BTC")
     assert (known.cause, known.amount, known.owns_residual) == ("overfill", D("-0.5"), False)
-    assert [each.kind for each in desk.findings()] == ["overfill"]
-    assert desk.value("BTC") == D(7), "what was filled is booked"
+    assert [each.kind for each in driver.findings()] == ["overfill"]
+    assert driver.value("BTC") == D(7), "what was filled is booked"
 
 
 def test_semantics_1_2__what_a_double_cannot_tell_apart_is_no_overfill() -> None:
     """0.30000000000000004 is not above 0.3."""
-    desk = trading()
-    desk.report(Life("a", [("0.30000000000000004", "100")]).report(1, amount_order=D("0.3")))
-    assert not desk.findings("overfill")
-    assert desk.value("BTC") == D("10.30000000000000004")
+    driver = trading()
+    driver.report(OrderScript("a", [("0.30000000000000004", "100")]).report(1, amount_order=D("0.3")))
+    assert not driver.findings("overfill")
+    assert driver.value("BTC") == D("10.30000000000000004")
 
 
 def test_fills_keep_the_time_of_the_venue() -> None:
-    desk = trading()
-    life = Life("a", [("1", "100"), ("1", "100")])
-    desk.report(life.report(2))
-    times = [each.fill.occurred_us for each in fills(desk)]
+    driver = trading()
+    script = OrderScript("a", [("1", "100"), ("1", "100")])
+    driver.report(script.report(2))
+    times = [each.fill.occurred_us for each in fills(driver)]
     assert [later - earlier for earlier, later in pairwise(times)] == [1_000_000]

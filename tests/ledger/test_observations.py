@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recon.ems.protocol.messages import PositionRow
 from recon.ledger.observations import is_authoritative, read_position, read_positions, signed
 from recon.ledger.units import Unit
-from tests.support.gateway_driver import steady
+from tests.support.properties import steady
 
 D = Decimal
 QUANTITIES = st.decimals("0", "50", places=1)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.ledger.orders import Order
-from tests.support.gateway_driver import BTC_USDT, ETH_USDT, Desk, Life, Row, balance_row, steady
+from recon.testing import BTC_USDT, ETH_USDT, GatewayDriver, OrderScript, Row, balance_row
+from tests.support.properties import steady
 
 D = Decimal
 AMOUNTS = st.decimals("0.0001", "3", places=4).map(str)
@@ -17,19 +18,19 @@ PRICES = st.decimals("1", "70000", places=2).map(str)
 
 
 @st.composite
-def lives(draw: st.DrawFn, key: str, digits: int | None = None) -> tuple[Life, list[Row]]:
+def lives(draw: st.DrawFn, key: str, digits: int | None = None) -> tuple[OrderScript, list[Row]]:
     """An order and all that is ever reported of it, in the order it happened; `digits` of its average price."""
     digits = draw(st.sampled_from([2, 12])) if digits is None else digits
     fills = draw(st.lists(st.tuples(AMOUNTS, PRICES), min_size=1, max_size=4))
     side, of = draw(st.sampled_from(["BUY", "SELL"])), draw(st.sampled_from([BTC_USDT, ETH_USDT]))
     more = draw(st.sampled_from([None, "5"]))
-    life = Life(key, fills, side=side, of=of, listed=draw(st.booleans()), digits=digits)
+    script = OrderScript(key, fills, side=side, symbol=of, lists_fills=draw(st.booleans()), price_digits=digits)
     if more is not None:
-        life.amount = str(life.ordered + D(more))
-    reports = [life.report(count) for count in range(len(fills) + 1)]
+        script.amount = str(script.ordered + D(more))
+    reports = [script.report(count) for count in range(len(fills) + 1)]
     if more is not None:
-        reports.append(life.report(len(fills), status="CANCELED"))
-    return life, reports
+        reports.append(script.report(len(fills), status="CANCELED"))
+    return script, reports
 
 
 @st.composite
@@ -41,17 +42,17 @@ def shuffled(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     return told, draw(st.permutations(told + again))
 
 
-def trading() -> Desk:
-    desk = Desk()
-    desk.begin(balance_row("BTC", "10"), balance_row("ETH", "10"), balance_row("USDT", "1000000"))
-    return desk
+def trading() -> GatewayDriver:
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"), balance_row("ETH", "10"), balance_row("USDT", "1000000"))
+    return driver
 
 
-def told(reports: list[Row]) -> Desk:
-    desk = trading()
+def told(reports: list[Row]) -> GatewayDriver:
+    driver = trading()
     for row in reports:
-        desk.report(row)
-    return desk
+        driver.report(row)
+    return driver
 
 
 def state_of(order: Order) -> tuple[object, ...]:
@@ -59,11 +60,11 @@ def state_of(order: Order) -> tuple[object, ...]:
             order.booked, order.booked_cash, order.side, order.symbol)  # fmt: skip
 
 
-def totals(desk: Desk) -> tuple[dict[object, Decimal], dict[object, Decimal]]:
+def totals(driver: GatewayDriver) -> tuple[dict[object, Decimal], dict[object, Decimal]]:
     """What was booked per order and unit, and per unit."""
     per_order: dict[object, Decimal] = defaultdict(Decimal)
     per_unit: dict[object, Decimal] = defaultdict(Decimal)
-    for entry in desk.book.changes.entries:
+    for entry in driver.ledger.changes.entries:
         if entry.cause == "fill":
             per_order[entry.order, entry.unit] += entry.amount
             per_unit[entry.unit] += entry.amount
@@ -86,7 +87,9 @@ def test_join__any_order_and_repetition_gives_the_same_order_states_and_totals(
 
 @steady(60)
 @given(lives("a"), st.data())
-def test_join__the_furthest_report_alone_gives_the_same_totals(of: tuple[Life, list[Row]], data: st.DataObject) -> None:
+def test_join__the_furthest_report_alone_gives_the_same_totals(
+    of: tuple[OrderScript, list[Row]], data: st.DataObject
+) -> None:
     """orders.py 2 and 3: whatever was said before the furthest report makes no difference to the totals."""
     before = data.draw(st.lists(st.sampled_from(of[1]), max_size=5))
     assert totals(told([*before, of[1][-1]])) == totals(told(of[1][-1:]))
@@ -94,102 +97,107 @@ def test_join__the_furthest_report_alone_gives_the_same_totals(of: tuple[Life, l
 
 @steady(60)
 @given(lives("a"))
-def test_total_cash_is_that_of_the_fills_within_what_the_average_price_can_tell(of: tuple[Life, list[Row]]) -> None:
+def test_total_cash_is_that_of_the_fills_within_what_the_average_price_can_tell(
+    of: tuple[OrderScript, list[Row]],
+) -> None:
     """Semantics 2.3: the cash of jumps is the difference of totals, so errors cancel within an order."""
-    life, reports = of
-    desk = told(reports)
-    count = len(life.fills)
-    booked = sum((entry.amount for entry in desk.entries("USDT") if entry.cause == "fill"), D(0))
-    truth = life.cash(count) if life.side == "SELL" else -life.cash(count)
-    average = life.average(count)
+    script, reports = of
+    driver = told(reports)
+    count = len(script.fills)
+    booked = sum((entry.amount for entry in driver.entries("USDT") if entry.cause == "fill"), D(0))
+    truth = script.cash(count) if script.side == "SELL" else -script.cash(count)
+    average = script.average(count)
     assert average is not None
     written = max(-int(average.as_tuple().exponent), 0)
-    assert abs(booked - truth) <= life.filled(count) * D(5).scaleb(-written - 1)
+    assert abs(booked - truth) <= script.filled(count) * D(5).scaleb(-written - 1)
 
 
 def test_join__total_cash_is_a_function_of_the_furthest_report_alone() -> None:
     """orders.py 3: what another order's reports said before must not decide between list and average price."""
-    other = Life("a", [("1", "100.33")], listed=False).report(1)
-    report = Life("b", [("2", "100"), ("1", "101")]).report(2, avg_px=D("100.3"))
+    other = OrderScript("a", [("1", "100.33")], lists_fills=False).report(1)
+    report = OrderScript("b", [("2", "100"), ("1", "101")]).report(2, avg_px=D("100.3"))
     before, after = told([other, report]), told([report, other])
     assert before.order("c:b").cash_total == after.order("c:b").cash_total
     assert totals(before) == totals(after)
 
 
 def test_semantics_2_1__an_order_is_known_by_either_id() -> None:
-    desk = trading()
-    life = Life("c1", [("1", "100"), ("1", "101")])
-    desk.report(life.report(0, exchange_order_id=None))
-    desk.report(life.report(1))
-    desk.report(life.report(2, client_order_id=None))
-    assert [key for _, key in desk.book.orders] == ["c:c1"]
-    assert desk.order("c:c1").amount_filled == D(2)
+    driver = trading()
+    script = OrderScript("c1", [("1", "100"), ("1", "101")])
+    driver.report(script.report(0, exchange_order_id=None))
+    driver.report(script.report(1))
+    driver.report(script.report(2, client_order_id=None))
+    assert [key for _, key in driver.ledger.orders] == ["c:c1"]
+    assert driver.order("c:c1").amount_filled == D(2)
 
 
 def test_semantics_2_1__an_alias_is_learnt_from_any_report() -> None:
     """Else the next report under that alias is taken for another order, and its fills are booked twice."""
-    desk = trading()
-    life = Life("c1", [("1", "100"), ("1", "101")])
-    desk.report(life.report(1, exchange_order_id=None))
-    desk.report(life.report(1))
-    desk.report(life.report(2, client_order_id=None))
-    assert [key for _, key in desk.book.orders] == ["c:c1"]
-    assert desk.value("BTC") == D(12)
+    driver = trading()
+    script = OrderScript("c1", [("1", "100"), ("1", "101")])
+    driver.report(script.report(1, exchange_order_id=None))
+    driver.report(script.report(1))
+    driver.report(script.report(2, client_order_id=None))
+    assert [key for _, key in driver.ledger.orders] == ["c:c1"]
+    assert driver.value("BTC") == D(12)
 
 
 def test_semantics_2_1__an_empty_string_or_null_is_no_id() -> None:
-    desk = trading()
+    driver = trading()
     for name, number in (("", "1"), (None, "2")):
-        desk.report(Life("x", [("1", "100")]).report(1, client_order_id=name, exchange_order_id=f"X-{number}"))
-    assert sorted(key for _, key in desk.book.orders) == ["x:X-1", "x:X-2"]
-    desk.report(Life("x", [("1", "100")]).report(1, client_order_id="", exchange_order_id=None))
-    assert len(desk.book.orders) == 2, "a report that names no order is a finding"
-    assert desk.value("BTC") == D(12)
+        driver.report(OrderScript("x", [("1", "100")]).report(1, client_order_id=name, exchange_order_id=f"X-{number}"))
+    assert sorted(key for _, key in driver.ledger.orders) == ["x:X-1", "x:X-2"]
+    driver.report(OrderScript("x", [("1", "100")]).report(1, client_order_id="", exchange_order_id=None))
+    assert len(driver.ledger.orders) == 2, "a report that names no order is a finding"
+    assert driver.value("BTC") == D(12)
 
 
 def test_semantics_2_1__a_reused_client_id_is_a_new_generation() -> None:
     """Bots reuse "1", "2", … every day: not a regression of the old order."""
-    desk = trading()
-    desk.report(Life("1", [("2", "100")], exchange_id="X-1").report(1))
-    desk.report(Life("1", [("1", "100")], exchange_id="X-2").report(0))
-    desk.report(Life("1", [("1", "100")], exchange_id="X-2").report(1))
-    assert [key for _, key in desk.book.orders] == ["c:1", "c2:1"]
-    assert desk.value("BTC") == D(13)
-    assert not desk.findings("amount_regression")
-    assert not desk.transitions("opened")
+    driver = trading()
+    driver.report(OrderScript("1", [("2", "100")], exchange_id="X-1").report(1))
+    driver.report(OrderScript("1", [("1", "100")], exchange_id="X-2").report(0))
+    driver.report(OrderScript("1", [("1", "100")], exchange_id="X-2").report(1))
+    assert [key for _, key in driver.ledger.orders] == ["c:1", "c2:1"]
+    assert driver.value("BTC") == D(13)
+    assert not driver.findings("amount_regression")
+    assert not driver.transitions("opened")
 
 
 def test_semantics_2_1__another_symbol_or_side_is_a_new_generation() -> None:
-    desk = trading()
+    driver = trading()
     for side, of in (("BUY", BTC_USDT), ("SELL", BTC_USDT), ("SELL", ETH_USDT)):
-        desk.report(Life("1", [("1", "100")], exchange_id=None, side=side, of=of).report(1))
-    assert [key for _, key in desk.book.orders] == ["c:1", "c2:1", "c3:1"]
-    assert (desk.value("BTC"), desk.value("ETH"), desk.value("USDT")) == (D(10), D(9), D(1000100))
+        driver.report(OrderScript("1", [("1", "100")], exchange_id=None, side=side, symbol=of).report(1))
+    assert [key for _, key in driver.ledger.orders] == ["c:1", "c2:1", "c3:1"]
+    assert (driver.value("BTC"), driver.value("ETH"), driver.value("USDT")) == (D(10), D(9), D(1000100))
 
 
 def test_semantics_2_1__a_late_report_of_an_old_generation_is_not_taken_for_the_new_one() -> None:
-    desk = trading()
-    old, new = Life("1", [("2", "100"), ("3", "100")], exchange_id="X-1"), Life("1", [("1", "7")], exchange_id="X-2")
-    desk.report(old.report(1))
-    desk.report(new.report(1))
-    desk.report(old.report(2))
-    assert desk.order("c:1").amount_filled == D(5)
-    assert desk.order("c2:1").amount_filled == D(1)
-    assert desk.value("BTC") == D(16)
+    driver = trading()
+    old, new = (
+        OrderScript("1", [("2", "100"), ("3", "100")], exchange_id="X-1"),
+        OrderScript("1", [("1", "7")], exchange_id="X-2"),
+    )
+    driver.report(old.report(1))
+    driver.report(new.report(1))
+    driver.report(old.report(2))
+    assert driver.order("c:1").amount_filled == D(5)
+    assert driver.order("c2:1").amount_filled == D(1)
+    assert driver.value("BTC") == D(16)
 
 
 def test_semantics_2_2__only_the_grain_is_coarser_where_the_last_report_comes_first() -> None:
     """recon/ledger/orders.py, rule 1: one fill is booked where three could have been, to the same totals."""
-    life = Life("a", [("1", "100"), ("2", "101"), ("3", "102")], listed=False)
-    fine, coarse = told([life.report(n) for n in (1, 2, 3)]), told([life.report(n) for n in (3, 1, 2)])
-    assert (len(fine.book.changes.fills), len(coarse.book.changes.fills)) == (3, 1)
+    script = OrderScript("a", [("1", "100"), ("2", "101"), ("3", "102")], lists_fills=False)
+    fine, coarse = told([script.report(n) for n in (1, 2, 3)]), told([script.report(n) for n in (3, 1, 2)])
+    assert (len(fine.ledger.changes.fills), len(coarse.ledger.changes.fills)) == (3, 1)
     assert totals(fine) == totals(coarse)
 
 
 def test_semantics_2_2__terminal_beats_open_and_the_longer_history_beats_the_shorter() -> None:
-    life = Life("a", [("1", "100")], amount="5")
-    canceled, pending = life.report(1, status="CANCELED"), life.report(1, status="PENDING_CANCEL")
+    script = OrderScript("a", [("1", "100")], amount="5")
+    canceled, pending = script.report(1, status="CANCELED"), script.report(1, status="PENDING_CANCEL")
     for reports in ([canceled, pending], [pending, canceled]):
         assert told(reports).order("c:a").status == "CANCELED"
-    for reports in ([life.report(1), pending], [pending, life.report(1)]):
+    for reports in ([script.report(1), pending], [pending, script.report(1)]):
         assert told(reports).order("c:a").status == "PENDING_CANCEL"

@@ -88,34 +88,34 @@ LAX = msgspec.json.encode(Rules(AccountRules(tolerance=Tolerance(absolute=D(2)))
 
 
 def test_looser_rules_wait_and_the_old_ones_hold_until_a_person_approves() -> None:
-    desk = trading()
-    desk.event(events.RULES_PROPOSED, LAX)
-    (finding,) = desk.findings("rules_wait")
+    driver = trading()
+    driver.event(events.RULES_PROPOSED, LAX)
+    (finding,) = driver.findings("rules_wait")
     assert finding.about == rules_digest(LAX)
     assert "accounts in general: tolerance, absolute, from 0 to 2" in finding.message
-    say(desk, "approve_rules", by=SERVICE, rules_digest=rules_digest(LAX))
-    say(desk, "approve_rules", by=ALICE, rules_digest="another")
-    assert len(refused(desk)) == 2
-    report(desk, "9", 40)
-    assert [each.amount for each in desk.breaks("BTC")] == [-1]
-    say(desk, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
-    assert [each.kind for each in desk.findings()][-1] == "rules_approved"
-    report(desk, "50", 1)
-    desk.balance("ETH", "48.5")
-    desk.poll("ETH", "48.5", 40)
-    assert desk.breaks("ETH") == [], "within the tolerance that holds now"
-    say(desk, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
-    assert len(refused(desk)) == 3, "nothing waits any more"
+    say(driver, "approve_rules", by=SERVICE, rules_digest=rules_digest(LAX))
+    say(driver, "approve_rules", by=ALICE, rules_digest="another")
+    assert len(refused(driver)) == 2
+    report(driver, "9", 40)
+    assert [each.amount for each in driver.breaks("BTC")] == [-1]
+    say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
+    assert [each.kind for each in driver.findings()][-1] == "rules_approved"
+    report(driver, "50", 1)
+    driver.balance("ETH", "48.5")
+    driver.poll("ETH", "48.5", 40)
+    assert driver.breaks("ETH") == [], "within the tolerance that holds now"
+    say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
+    assert len(refused(driver)) == 3, "nothing waits any more"
 
 
 def test_rules_that_wait_are_rejected_or_overtaken() -> None:
-    desk = trading()
-    before = desk.book.rules
-    desk.event(events.RULES_PROPOSED, LAX)
-    say(desk, "reject_rules", by=SERVICE, rules_digest=rules_digest(LAX))
-    assert (desk.book.rules_waiting, desk.book.rules) == (None, before)
-    desk.event(events.RULES_PROPOSED, LAX)
-    desk.rules(before)
-    say(desk, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
-    assert desk.book.rules == before
-    assert len(refused(desk)) == 1
+    driver = trading()
+    before = driver.ledger.rules
+    driver.event(events.RULES_PROPOSED, LAX)
+    say(driver, "reject_rules", by=SERVICE, rules_digest=rules_digest(LAX))
+    assert (driver.ledger.rules_waiting, driver.ledger.rules) == (None, before)
+    driver.event(events.RULES_PROPOSED, LAX)
+    driver.set_rules(before)
+    say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
+    assert driver.ledger.rules == before
+    assert len(refused(driver)) == 1

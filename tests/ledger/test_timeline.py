@@ -15,7 +15,7 @@ from recon.exact import ZERO, exact
 from recon.ledger.posting.spot import legs_of
 from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Slack, Timeline
 from recon.ledger.units import FEE, FILL, Held, Unit
-from tests.support.gateway_driver import steady
+from tests.support.properties import steady
 
 D = Decimal
 ENTRIES = st.lists(

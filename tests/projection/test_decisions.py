@@ -22,12 +22,13 @@ from recon.log import events
 from recon.log.events import Event
 from recon.projection.rebuild import rebuild
 from recon.projection.store.digest import digest_of
+from recon.testing import GatewayDriver, OrderScript, balance_row
 from recon.times import microseconds
 from tests.conftest import TestDatabase
 from tests.projection.test_rebuild import fold_all
 from tests.reconciliation.test_lifecycle import STEPS, Deciding
 from tests.support.decisions_driver import ALICE, BOB, report, say, short_of
-from tests.support.gateway_driver import Desk, Life, balance_row, steady
+from tests.support.properties import steady
 
 pytestmark = pytest.mark.postgres
 
@@ -54,42 +55,42 @@ def folded_alike(database: TestDatabase, engine: Engine, gateway: str, log: Sequ
     return result.edition
 
 
-def busy() -> Desk:
+def busy() -> GatewayDriver:
     """A day with every kind of decision."""
-    desk, known = short_of("3")
-    say(desk, "assign", known, assignee="carol")
-    say(desk, "propose", known, cause="withdrawal", entry="-2", evidence=["tx 1"], text="ledger")
-    say(desk, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
-    report(desk, "7", 8)
-    say(desk, "accept", known, until=(desk.now + timedelta(seconds=15)).isoformat(), amount="1.5")
-    report(desk, "7", 30)
-    say(desk, "propose", known, cause="fee")
-    say(desk, "approve", known, digest=known.proposal.digest if known.proposal else "")
-    say(desk, "reopen", known, by=BOB, text="it was not")
-    desk.report(Life("lost", [("1", "100")], amount="2", began=desk.now).report(1))
-    desk.close()
-    desk.wait(2, silent=[desk.account])
-    desk.open("s2")
-    desk.info()
-    desk.orders()
-    desk.balances(balance_row("BTC", "8", rate_usd=100), balance_row("ETH", "50"), balance_row("USDT", "99900"))
-    desk.wait(3)
-    say(desk, "settle_order", account=desk.account, order="c:lost", outcome="canceled")
-    desk.orders()
+    driver, known = short_of("3")
+    say(driver, "assign", known, assignee="carol")
+    say(driver, "propose", known, cause="withdrawal", entry="-2", evidence=["tx 1"], text="ledger")
+    say(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
+    report(driver, "7", 8)
+    say(driver, "accept", known, until=(driver.now + timedelta(seconds=15)).isoformat(), amount="1.5")
+    report(driver, "7", 30)
+    say(driver, "propose", known, cause="fee")
+    say(driver, "approve", known, digest=known.proposal.digest if known.proposal else "")
+    say(driver, "reopen", known, by=BOB, text="it was not")
+    driver.report(OrderScript("lost", [("1", "100")], amount="2", placed_at=driver.now).report(1))
+    driver.close_session()
+    driver.wait(2, silent=[driver.account])
+    driver.open_session("s2")
+    driver.server_info()
+    driver.orders()
+    driver.balances(balance_row("BTC", "8", rate_usd=100), balance_row("ETH", "50"), balance_row("USDT", "99900"))
+    driver.wait(3)
+    say(driver, "settle_order", account=driver.account, order="c:lost", outcome="canceled")
+    driver.orders()
     lax = Rules(AccountRules(tolerance=Tolerance(usd=AccountRules().material_usd)))
     document = msgspec.json.encode(lax)
-    desk.event(events.RULES_PROPOSED, document)
-    report(desk, "8", 6)
-    say(desk, "approve_rules", by=ALICE, rules_digest=rules_digest(document))
-    report(desk, "9", 30)
-    say(desk, "propose", known, cause="withdrawal", evidence=["tx 2"])
-    return desk
+    driver.event(events.RULES_PROPOSED, document)
+    report(driver, "8", 6)
+    say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(document))
+    report(driver, "9", 30)
+    say(driver, "propose", known, cause="withdrawal", evidence=["tx 2"])
+    return driver
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_kind_of_decision_is_folded_alike(database: TestDatabase, engine: Engine, seed: int) -> None:
-    desk = busy()
-    edition = folded_alike(database, engine, "prod-eu", desk.log, seed)
+    driver = busy()
+    edition = folded_alike(database, engine, "prod-eu", driver.log, seed)
     with engine.connect() as connection:
         history = connection.execute(
             text(
@@ -99,18 +100,18 @@ def test_every_kind_of_decision_is_folded_alike(database: TestDatabase, engine: 
             {"edition": edition},
         ).all()
         findings = connection.scalars(text("SELECT kind FROM recon.findings ORDER BY seq, number")).all()
-    told = [(e.break_.id, e.event, e.break_.state, e.actor, e.reason) for e in desk.engine.transitions]
+    told = [(e.break_.id, e.event, e.break_.state, e.actor, e.reason) for e in driver.reconciler.transitions]
     assert sorted(map(tuple, history)) == sorted(told)
-    assert findings == [each.kind for each in desk.findings()]
+    assert findings == [each.kind for each in driver.findings()]
     assert {"order_settled", "rules_wait", "rules_approved"} <= set(findings)
     assert {"reduced", "expired", "approve", "reopen"} <= {event for _, event, *_ in told}
 
 
 def test_the_views_show_the_life(database: TestDatabase, engine: Engine) -> None:
-    desk = busy()
-    write(database, "prod-eu", desk.log)
+    driver = busy()
+    write(database, "prod-eu", driver.log)
     fold_all(engine, "prod-eu", random.Random(3))
-    (known,) = desk.breaks("BTC")
+    (known,) = driver.breaks("BTC")
     assert known.proposal is not None
     with engine.connect() as connection:
         shown = connection.execute(text("SELECT * FROM recon.open_breaks")).mappings().one()
@@ -124,7 +125,7 @@ def test_the_views_show_the_life(database: TestDatabase, engine: Engine) -> None
     assert "tx 1" in [each["text"] for each in shown["evidence"]]
     assert (shown["amount"], shown["explained_amount"], shown["accepted_until"]) == (-3, 0, None)
     assert [(case["case_id"], case["open_breaks"], case["state"]) for case in cases] == [(known.case_id, 1, "proposed")]
-    assert cases[0]["accounts"] == [desk.account]
+    assert cases[0]["accounts"] == [driver.account]
     assert [row["action"] for row in decisions][:3] == ["assign", "propose", "approve"]
     assert decisions[1]["breaks"] == [known.id]
     assert (decisions[2]["login"], decisions[2]["authenticated"]) == (BOB, True)
@@ -144,4 +145,4 @@ def test_whatever_people_decide_a_rebuild_gives_the_same(
     for number, what in enumerate(["drift", "poll", *["wait", "poll"] * 8, *steps]):
         flow.step(what, number)
     number = next(_examples)
-    folded_alike(database, engine, f"prod-{number}", flow.desk.log, number)
+    folded_alike(database, engine, f"prod-{number}", flow.driver.log, number)

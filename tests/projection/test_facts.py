@@ -19,12 +19,12 @@ from recon.log.events import Event, NewEvent
 from recon.log.submit import submit_decision
 from recon.projection.rebuild import rebuild
 from recon.projection.store.digest import digest_of
+from recon.testing import GatewayDriver, OrderScript
 from tests.conftest import TestDatabase
 from tests.projection.test_decisions import write
 from tests.projection.test_rebuild import fold_all
 from tests.support.decisions_driver import BOB, report, say, short_of
 from tests.support.facts_driver import effects, tell, trade, with_fees
-from tests.support.gateway_driver import Desk, Life
 from tests.support.trading_account import trading
 
 pytestmark = pytest.mark.postgres
@@ -37,7 +37,7 @@ class Day:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
-        self.desk = trading()
+        self.driver = trading()
         self.held = {"BTC": D(10), "USDT": D(100000)}
         self.told = 0
         for step in range(40):
@@ -45,7 +45,7 @@ class Day:
         self._look(60)
 
     def _step(self, step: int) -> None:
-        dice, desk = self.dice, self.desk
+        dice, driver = self.dice, self.driver
         what = dice.choice(["fill", "fill", "missed", "deposit", "nothing", "late"])
         if what in {"fill", "missed"}:
             quantity, price = D(dice.randrange(1, 4)), D(dice.randrange(90, 110))
@@ -53,20 +53,22 @@ class Day:
             self.held["BTC"] += quantity
             self.held["USDT"] -= quantity * price + fee
             if what == "fill":
-                desk.report(
-                    Life(f"o{step}", [(str(quantity), str(price))], began=desk.now - timedelta(seconds=4)).report(1)
+                driver.report(
+                    OrderScript(
+                        f"o{step}", [(str(quantity), str(price))], placed_at=driver.now - timedelta(seconds=4)
+                    ).report(1)
                 )
             named = dice.choice([f"X-o{step}", None]) if what == "fill" else None
             for _ in range(dice.choice([0, 1, 1, 2])):
                 trade(
-                    desk,
+                    driver,
                     f"T-{step}",
                     str(quantity),
                     str(price),
                     order_id=named,
                     fee=str(fee),
                     fee_asset="USDT",
-                    ago=desk.now.timestamp() % 1,
+                    ago=driver.now.timestamp() % 1,
                 )
         elif what == "deposit":
             amount = D(dice.choice([100, 200, -50]))
@@ -74,7 +76,7 @@ class Day:
             self._look(dice.choice([1, 30]))
             if dice.random() < 0.8:
                 tell(
-                    desk,
+                    driver,
                     "deposit" if amount > 0 else "withdrawal",
                     "USDT",
                     str(amount),
@@ -82,14 +84,14 @@ class Day:
                     ago=dice.choice([2, 20, 40]),
                 )
         elif what == "late":
-            tell(desk, "fee", "USDT", "-1", f"F-{dice.randrange(5)}", ago=dice.choice([1, 100, 10000]))
+            tell(driver, "fee", "USDT", "-1", f"F-{dice.randrange(5)}", ago=dice.choice([1, 100, 10000]))
         self._look(dice.choice([1, 3, 8]))
 
     def _look(self, seconds: int) -> None:
         for _ in range(seconds):
             for code, amount in self.held.items():
-                self.desk.balance(code, amount)
-            self.desk.wait(1)
+                self.driver.balance(code, amount)
+            self.driver.wait(1)
 
 
 def append_all(url: str, gateway: str, log: list[Event]) -> None:
@@ -117,26 +119,26 @@ def append_all(url: str, gateway: str, log: list[Event]) -> None:
 def test_cuts_restarts_and_rebuild_give_the_same_books_with_facts(
     database: TestDatabase, engine: Engine, seed: int
 ) -> None:
-    desk = Day(seed).desk
-    gateway = desk.book.gateway
-    append_all(database.service_url, gateway, desk.log)
+    driver = Day(seed).driver
+    gateway = driver.ledger.gateway
+    append_all(database.service_url, gateway, driver.log)
     fold_all(engine, gateway, random.Random(seed), forget=0.3)
     with engine.connect() as connection:
         first = digest_of(connection, gateway, 1)
         rows = connection.execute(text("SELECT external_id, effect, login, name, authenticated FROM recon.facts")).all()
         values = {row.unit: row.value for row in connection.execute(text("SELECT unit, value FROM recon_store.units"))}
-    assert {row.external_id: row.effect for row in rows} == effects(desk)
+    assert {row.external_id: row.effect for row in rows} == effects(driver)
     assert {row.effect for row in rows} >= {"matched", "explained", "booked"}
     assert {(row.login, row.name, row.authenticated) for row in rows} == {("recon_service", "Alice", False)}
-    assert values["USDT"] == desk.value("USDT")
+    assert values["USDT"] == driver.value("USDT")
     result = rebuild(database.service_url, gateway)
     assert (result.digest, result.same, result.switched) == (first, True, True)
 
 
 def test_books_fold_alike_event_by_event(database: TestDatabase, engine: Engine) -> None:
-    desk = Day(4).desk
-    gateway = desk.book.gateway
-    append_all(database.service_url, gateway, desk.log)
+    driver = Day(4).driver
+    gateway = driver.ledger.gateway
+    append_all(database.service_url, gateway, driver.log)
     one_by_one = random.Random(0)
     one_by_one.randrange = lambda *_: 1  # type: ignore[method-assign]
     fold_all(engine, gateway, one_by_one)
@@ -145,30 +147,30 @@ def test_books_fold_alike_event_by_event(database: TestDatabase, engine: Engine)
     assert rebuild(database.service_url, gateway).digest == first
 
 
-def told_by_hand() -> Desk:
+def told_by_hand() -> GatewayDriver:
     """What people approved, told by hand and read from a statement, each of the same; and what only looks like it."""
-    desk, known = short_of("1")
-    say(desk, "propose", known, cause="transfer", evidence=["tx 1"])
-    say(desk, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
+    driver, known = short_of("1")
+    say(driver, "propose", known, cause="transfer", evidence=["tx 1"])
+    say(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
     for amount, external_id in (("-1", f"{BY_HAND}1"), ("1", "L-0"), ("-1", "L-1"), ("-1", "L-2")):
-        tell(desk, "transfer", "BTC", amount, external_id, ago=30)
-    report(desk, "9", 30)
-    tell(desk, "reward", "BTC", "2", f"{BY_HAND}2", ago=30)
-    tell(desk, "reward", "BTC", "2", "L-3", ago=20)
-    report(desk, "11", 30)
-    return desk
+        tell(driver, "transfer", "BTC", amount, external_id, ago=30)
+    report(driver, "9", 30)
+    tell(driver, "reward", "BTC", "2", f"{BY_HAND}2", ago=30)
+    tell(driver, "reward", "BTC", "2", "L-3", ago=20)
+    report(driver, "11", 30)
+    return driver
 
 
 @pytest.mark.parametrize("pieces", [1, 3, 1000])
 def test_what_was_told_by_hand_is_found_again_however_the_log_is_cut(
     database: TestDatabase, engine: Engine, pieces: int
 ) -> None:
-    desk = told_by_hand()
-    assert list(effects(desk).values()) == ["replaced", "booked", "replaced", "booked", "booked", "replaced"]
-    assert desk.value("BTC") == 11
-    assert not desk.breaks("BTC")
-    gateway = desk.book.gateway
-    write(database, gateway, desk.log)
+    driver = told_by_hand()
+    assert list(effects(driver).values()) == ["replaced", "booked", "replaced", "booked", "booked", "replaced"]
+    assert driver.value("BTC") == 11
+    assert not driver.breaks("BTC")
+    gateway = driver.ledger.gateway
+    write(database, gateway, driver.log)
     cut = random.Random(5)
     cut.randrange = lambda *_: pieces  # type: ignore[method-assign]
     fold_all(engine, gateway, cut, forget=0.5)
@@ -176,7 +178,7 @@ def test_what_was_told_by_hand_is_found_again_however_the_log_is_cut(
         rows = connection.execute(text("SELECT external_id, effect FROM recon.facts")).all()
         (value,) = connection.scalars(text("SELECT value FROM recon_store.units WHERE unit = 'BTC'"))
         first = digest_of(connection, gateway, 1)
-    assert {row.external_id: row.effect for row in rows} == effects(desk)
+    assert {row.external_id: row.effect for row in rows} == effects(driver)
     assert value == 11
     assert rebuild(database.service_url, gateway).digest == first
 
@@ -184,9 +186,9 @@ def test_what_was_told_by_hand_is_found_again_however_the_log_is_cut(
 def test_fees_read_from_a_statement_long_after_take_the_place_of_the_inferred_ones(
     database: TestDatabase, engine: Engine
 ) -> None:
-    desk = with_fees(("0.001",), 30)
-    gateway = desk.book.gateway
-    append_all(database.service_url, gateway, desk.log)
+    driver = with_fees(("0.001",), 30)
+    gateway = driver.ledger.gateway
+    append_all(database.service_url, gateway, driver.log)
     fold_all(engine, gateway, random.Random(6), forget=0.5)
     with engine.connect() as connection:
         first = digest_of(connection, gateway, 1)

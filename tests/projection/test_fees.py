@@ -31,14 +31,14 @@ def a_day(rules: AccountRules, seed: int, trades: int) -> Venue:
     for _ in range(trades):
         side, price = dice.choice(["BUY", "SELL"]), f"{dice.randrange(4_990_000, 5_010_000) / 100:.2f}"
         extra = D("0.75") if dice.random() < 0.05 else D(0)
-        life = venue.fill(side, price, rate=dice.choice([RATE, RATE, MAKER]), extra=extra)
+        order = venue.fill(side, price, rate=dice.choice([RATE, RATE, MAKER]), extra=extra)
         if dice.random() < 0.3:
             venue.tell()
-        venue.desk.wait(dice.choice([0.1, 0.1, 2]))
-        venue.desk.report(life.report(1))
+        venue.driver.wait(dice.choice([0.1, 0.1, 2]))
+        venue.driver.report(order.report(1))
         if dice.random() < 0.7:
             venue.tell()
-        venue.desk.wait(dice.choice([0.1, 1, 8]))
+        venue.driver.wait(dice.choice([0.1, 1, 8]))
     venue.rest()
     return venue
 
@@ -60,22 +60,22 @@ def test_restarts_and_rebuild_give_the_same_books_and_the_same_steps(
     rules: AccountRules, database: TestDatabase, engine: Engine, append_events: Append
 ) -> None:
     venue = a_day(rules, 5, 110)
-    desk, name = venue.desk, venue.desk.book.gateway
-    append_events(name, desk.log)
+    driver, name = venue.driver, venue.driver.ledger.gateway
+    append_events(name, driver.log)
     fold_all(engine, name, random.Random(1), forget=0.4)
     with engine.connect() as connection:
         restarted = digest_of(connection, name, 1)
         fees = connection.scalar(text("SELECT count(*) FROM recon_store.entries WHERE cause = 'fee'"))
-    assert fees == sum(entry.cause == "fee" for entry in desk.book.changes.entries) > 100
+    assert fees == sum(entry.cause == "fee" for entry in driver.ledger.changes.entries) > 100
     assert rebuild(database.service_url, name).digest == restarted
     with engine.begin() as connection:
         loaded = step(connection, name, None).working.book
-    for key, held in desk.book.units.items():
+    for key, held in driver.ledger.units.items():
         fresh = loaded.units[key].timeline
         # The oldest step that is loaded may be a part of one: what is kept reaches farther back than what decides.
         after = fresh.numbers[min(2, fresh.last())]
         if after < held.unit.entries:
             assert tail(fresh, after) == tail(held.timeline, after)
         assert fresh.totals[-1] == held.timeline.totals[-1]
-    usdt = loaded.units[desk.account, "asset", "USDT"].timeline
+    usdt = loaded.units[driver.account, "asset", "USDT"].timeline
     assert usdt.last() < usdt.numbers[-1] - usdt.numbers[0], "fills have their fees in their steps"

@@ -12,17 +12,8 @@ from hypothesis import strategies as st
 
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.ledger.units import Entry, UnitKey
-from tests.support.gateway_driver import (
-    BTC_USDT,
-    ETH_USDT,
-    PERPETUAL,
-    Desk,
-    Life,
-    Row,
-    balance_row,
-    position_row,
-    steady,
-)
+from recon.testing import BTC_USDT, ETH_USDT, PERPETUAL, GatewayDriver, OrderScript, Row, balance_row, position_row
+from tests.support.properties import steady
 
 D = Decimal
 OF_FILLS: Final = {"fill", "realised", "rehomed"}
@@ -40,19 +31,19 @@ OPENINGS: Final = {"BTC": D(20), "ETH": D(300), "USDT": D(5_000_000)}
 class Auditor:
     """Reads the entries that the fold writes, and nothing else of its books, and holds what it shows against them."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, driver: GatewayDriver) -> None:
+        self.driver = driver
         self.read = 0
         self.entries: dict[UnitKey, list[Entry]] = defaultdict(list)
         #: What the wire said of each unit, ever.
         self.told: dict[str, set[Decimal]] = defaultdict(lambda: {D(0)})
 
     def check(self) -> None:
-        changes = self.desk.book.changes.entries
+        changes = self.driver.ledger.changes.entries
         for entry in changes[self.read :]:
             self.entries[entry.account, entry.kind, entry.unit].append(entry)
         self.read = len(changes)
-        for key, held in self.desk.book.units.items():
+        for key, held in self.driver.ledger.units.items():
             own = self.entries[key]
             assert [each.number for each in own] == list(range(1, len(own) + 1))
             running = D(0)
@@ -66,8 +57,8 @@ class Auditor:
             self._cut(key)
 
     def _cut(self, key: UnitKey) -> None:
-        held = self.desk.book.units[key]
-        comparison = self.desk.engine.of(held)
+        held = self.driver.ledger.units[key]
+        comparison = self.driver.reconciler.of(held)
         if comparison.reported is None or held.unit.opening is None or held.unit.unmodelled:
             return
         flow = [each for each in self.entries[key] if each.cause != "opening"]
@@ -88,12 +79,12 @@ class Flow:
 
     def __init__(self, data: st.DataObject) -> None:
         self.data = data
-        self.desk = Desk(Rules(defaults=AccountRules(contracts={PERPETUAL[0]: TERMS})))
-        self.desk.begin(
+        self.driver = GatewayDriver(Rules(defaults=AccountRules(contracts={PERPETUAL.exchange: TERMS})))
+        self.driver.start(
             *(balance_row(code, amount) for code, amount in OPENINGS.items()),
             positions=[position_row("0", "BUY", price=None)],
         )
-        self.auditor = Auditor(self.desk)
+        self.auditor = Auditor(self.driver)
         self.venue = dict(OPENINGS)
         self.position, self.cost = D(0), D(0)
         self.drift: dict[str, Decimal] = defaultdict(Decimal)
@@ -111,20 +102,20 @@ class Flow:
                 max_size=3,
             )
         )
-        life = Life(f"o{number}", rows, side=side, of=of, began=self.desk.now)
+        order = OrderScript(f"o{number}", rows, side=side, symbol=of, placed_at=self.driver.now)
         sign = 1 if side == "BUY" else -1
-        self.venue[of[2]] += sign * life.filled(len(rows))
-        self.venue["USDT"] -= sign * life.cash(len(rows))
-        self.waiting += [life.report(count) for count in range(len(rows) + 1)]
+        self.venue[of[2]] += sign * order.filled(len(rows))
+        self.venue["USDT"] -= sign * order.cash(len(rows))
+        self.waiting += [order.report(count) for count in range(len(rows) + 1)]
 
     def grow(self, number: int) -> None:
         """A position is opened or grows, and half of it is closed at another price."""
-        life = Life(f"p{number}", [("2", "100")], of=PERPETUAL, began=self.desk.now)
-        half = Life(f"q{number}", [("1", "103")], of=PERPETUAL, side="SELL", began=self.desk.now)
+        order = OrderScript(f"p{number}", [("2", "100")], symbol=PERPETUAL, placed_at=self.driver.now)
+        half = OrderScript(f"q{number}", [("1", "103")], symbol=PERPETUAL, side="SELL", placed_at=self.driver.now)
         self.tell()
-        self.desk.report(life.report(1))
+        self.driver.report(order.report(1))
         self.position, self.cost = self.position + 2, self.cost + 200
-        self.desk.report(half.report(1))
+        self.driver.report(half.report(1))
         leaves = self.cost / self.position
         self.venue["USDT"] += 103 - leaves
         self.position, self.cost = self.position - 1, self.cost - leaves
@@ -132,7 +123,7 @@ class Flow:
     def tell(self) -> None:
         """Deliver what waits, in any order."""
         for row in self.data.draw(st.permutations(self.waiting)):
-            self.desk.report(row)
+            self.driver.report(row)
             self.auditor.check()
         self.waiting = []
 
@@ -140,11 +131,11 @@ class Flow:
         for code in codes or tuple(OPENINGS):
             amount = self.venue[code] + self.drift[code]
             self.auditor.told[code].add(amount)
-            self.desk.balance(code, amount)
+            self.driver.balance(code, amount)
             self.auditor.check()
-        self.auditor.told[PERPETUAL[0]].add(self.position)
+        self.auditor.told[PERPETUAL.exchange].add(self.position)
         price = str(self.cost / self.position) if self.position else None
-        self.desk.position(position_row(self.position, "BUY", price=price))
+        self.driver.position(position_row(self.position, "BUY", price=price))
         self.auditor.check()
 
     def step(self, what: str, number: int) -> None:
@@ -161,17 +152,17 @@ class Flow:
                 code = self.data.draw(st.sampled_from(sorted(OPENINGS)))
                 self.drift[code] += self.data.draw(st.sampled_from([D("0.5"), D(-3), D(40)]))
             case "wait":
-                self.desk.wait(self.data.draw(st.integers(1, 12)))
+                self.driver.wait(self.data.draw(st.integers(1, 12)))
             case "gap":
-                self.desk.close()
-                self.desk.wait(2, silent=[self.desk.account])
-                self.desk.open(f"s{number}")
-                self.desk.info()
-                self.desk.orders()
+                self.driver.close_session()
+                self.driver.wait(2, silent=[self.driver.account])
+                self.driver.open_session(f"s{number}")
+                self.driver.server_info()
+                self.driver.orders()
                 rows = [balance_row(code, self.venue[code] + self.drift[code]) for code in OPENINGS]
                 for code in OPENINGS:
                     self.auditor.told[code].add(self.venue[code] + self.drift[code])
-                self.desk.balances(*rows)
+                self.driver.balances(*rows)
         self.auditor.check()
 
 
@@ -185,7 +176,7 @@ def quiet(flow: Flow) -> Iterator[str]:
     flow.tell()
     for _ in range(45):
         flow.poll()
-        flow.desk.wait(1)
+        flow.driver.wait(1)
     yield from OPENINGS
 
 
@@ -197,7 +188,7 @@ def test_reported_is_opening_and_fills_and_explained_and_unexplained(steps: list
     for number, what in enumerate(steps):
         flow.step(what, number)
     for code in quiet(flow):
-        unit, comparison = flow.desk.unit(code), flow.desk.comparison(code)
+        unit, comparison = flow.driver.unit(code), flow.driver.comparison(code)
         assert unit.opening == OPENINGS[code]
         value = unit.value
         assert value is not None
@@ -206,7 +197,7 @@ def test_reported_is_opening_and_fills_and_explained_and_unexplained(steps: list
         assert comparison.reported is not None
         assert abs(comparison.reported - value - flow.drift[code]) <= off
         assert abs(comparison.residual - flow.drift[code]) <= off, "and the open breaks own all of it"
-    assert flow.desk.value(PERPETUAL[0], "contract") == flow.position
+    assert flow.driver.value(PERPETUAL.exchange, "contract") == flow.position
 
 
 @steady(25)
@@ -216,7 +207,7 @@ def test_facts_told_of_breaks_are_conserved_too(steps: list[str], data: st.DataO
     for number, what in enumerate(["drift", *steps, "drift"]):
         flow.step(what, number)
     list(quiet(flow))
-    for each in flow.desk.transitions("opened", "cleared", "offset"):
+    for each in flow.driver.transitions("opened", "cleared", "offset"):
         facts = each.facts
         if facts.opening is None or facts.reported is None or facts.unexplained is None:
             continue

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from recon.exact import MAX_DIGITS
 from recon.log.events import Event
 from recon.projection.fold import Fold, read
+from recon.simulator.gateway.day import Gateway
 from recon.simulator.scenarios import clean_plan, demo_plan
-from tests.support.gateway_driver import Desk, Life, balance_row, steady
-from tests.support.replay import START, Gateway, new_events, new_fold, play, stored
+from recon.testing import START, GatewayDriver, OrderScript, as_stored, balance_row, new_fold, play, recorded_events
+from tests.support.properties import steady
 
 D = Decimal
 #: Up to twenty digits before the point and as many behind it.
@@ -28,8 +29,8 @@ LONG = st.decimals("0.00000000000000000001", "99999999999999999999", places=20).
 FILLS = st.lists(st.tuples(LONG, LONG), min_size=1, max_size=4)
 
 
-def fraction(desk: Desk, code: str) -> Fraction:
-    value = desk.value(code)
+def fraction(driver: GatewayDriver, code: str) -> Fraction:
+    value = driver.value(code)
     assert value is not None
     return Fraction(value)
 
@@ -41,18 +42,18 @@ def test_no_digit_is_lost_whatever_the_context_outside(
 ) -> None:
     """With the default context at five digits around it, sums and products of forty digits come out whole."""
     with decimal.localcontext(prec=5):
-        desk = Desk()
-        desk.begin(balance_row("BTC", opening), balance_row("USDT", opening))
+        driver = GatewayDriver()
+        driver.start(balance_row("BTC", opening), balance_row("USDT", opening))
         base = quote = Fraction(opening)
         for number, (side, rows) in enumerate(orders):
             sign = 1 if side == "BUY" else -1
             for amount, price in rows:
                 base += sign * Fraction(amount)
                 quote -= sign * Fraction(amount) * Fraction(price)
-            life = Life(f"o{number}", rows, side=side, began=desk.now)
-            desk.report(life.report(len(rows), avg_px=None))
-        assert fraction(desk, "BTC") == base
-        assert fraction(desk, "USDT") == quote
+            order = OrderScript(f"o{number}", rows, side=side, placed_at=driver.now)
+            driver.report(order.report(len(rows), avg_px=None))
+        assert fraction(driver, "BTC") == base
+        assert fraction(driver, "USDT") == quote
         assert decimal.getcontext().prec == 5, "the fold leaves the context as it found it"
 
 
@@ -61,17 +62,17 @@ def test_no_digit_is_lost_whatever_the_context_outside(
 def test_a_difference_in_the_last_of_forty_digits_is_seen(opening: str, step: str) -> None:
     """Within what a double can tell it is tolerated; the numbers shown are still exact."""
     with decimal.localcontext(prec=5):
-        desk = Desk()
-        desk.begin(balance_row("BTC", opening))
+        driver = GatewayDriver()
+        driver.start(balance_row("BTC", opening))
         with decimal.localcontext(prec=100):
             reported = D(opening) + D(step)
-        desk.poll("BTC", reported, 40)
-        comparison = desk.comparison("BTC")
+        driver.poll("BTC", reported, 40)
+        comparison = driver.comparison("BTC")
         assert comparison.reported == reported
-        for transition in desk.transitions("opened"):
+        for transition in driver.transitions("opened"):
             assert Fraction(transition.break_.amount) == Fraction(step)
         told = Fraction(step) > Fraction(reported) / 2**52
-        assert bool(desk.transitions("opened")) is told
+        assert bool(driver.transitions("opened")) is told
 
 
 def test_the_context_of_a_new_thread_does_not_matter() -> None:
@@ -79,10 +80,10 @@ def test_the_context_of_a_new_thread_does_not_matter() -> None:
     amount, price = "12345678901234567890.12345678901234567891", "98765432109.876543210987654321"
 
     def run() -> Decimal | None:
-        desk = Desk()
-        desk.begin(balance_row("BTC", "1"), balance_row("USDT", "1"))
-        desk.report(Life("a", [(amount, price)], began=desk.now).report(1, avg_px=None))
-        return desk.value("USDT")
+        driver = GatewayDriver()
+        driver.start(balance_row("BTC", "1"), balance_row("USDT", "1"))
+        driver.report(OrderScript("a", [(amount, price)], placed_at=driver.now).report(1, avg_px=None))
+        return driver.value("USDT")
 
     with ThreadPoolExecutor(1) as pool:
         value = pool.submit(run).result()
@@ -95,23 +96,23 @@ def test_the_context_of_a_new_thread_does_not_matter() -> None:
     [b"1e41", b"-1e41", b"1e-41", b'"NaN"', b'"Infinity"', b'"-Infinity"', b'"sNaN"', b"9" * (MAX_DIGITS + 1)],
 )
 def test_semantics_1_3__what_is_not_finite_or_beyond_the_bounds_is_a_finding_never_a_value(text: bytes) -> None:
-    desk = Desk()
-    desk.begin(balance_row("BTC", "10"))
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"))
     payload = b'{"type":"BALANCE_UPDATE","exchange_id":"BINANCE","asset_id_exchange":"BTC","balance":' + text + b"}"
-    desk.frame(payload)
-    assert desk.findings("number")
-    desk.wait(40)
-    assert desk.comparison("BTC").reported == D(10)
-    assert not desk.transitions()
+    driver.frame(payload)
+    assert driver.findings("number")
+    driver.wait(40)
+    assert driver.comparison("BTC").reported == D(10)
+    assert not driver.transitions()
 
 
 def test_semantics_1_3__the_largest_and_the_smallest_numbers_are_values() -> None:
-    desk = Desk()
-    desk.begin(balance_row("BTC", "1e40"), balance_row("ETH", "1e-40"), balance_row("USDT", "1"))
-    assert (desk.value("BTC"), desk.value("ETH")) == (D("1e40"), D("1e-40"))
-    desk.report(Life("a", [("1e-40", "1e40")], began=desk.now).report(1, avg_px=None))
-    assert fraction(desk, "BTC") == Fraction(10) ** 40 + Fraction(1, 10**40)
-    assert fraction(desk, "USDT") == 0
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "1e40"), balance_row("ETH", "1e-40"), balance_row("USDT", "1"))
+    assert (driver.value("BTC"), driver.value("ETH")) == (D("1e40"), D("1e-40"))
+    driver.report(OrderScript("a", [("1e-40", "1e40")], placed_at=driver.now).report(1, avg_px=None))
+    assert fraction(driver, "BTC") == Fraction(10) ** 40 + Fraction(1, 10**40)
+    assert fraction(driver, "USDT") == 0
 
 
 # -- the fold is a function of the log -----------------------------------------------------------------------------
@@ -145,7 +146,7 @@ def folded(log: list[Event], cuts: list[int]) -> Fold:
 def a_log(seed: int) -> list[Event]:
     plan = demo_plan(seed, 30.0).gateways[0]
     gateway = Gateway(plan, START)
-    return list(stored(new_events(demo_plan(seed, 30.0), gateway, until=START + timedelta(seconds=34))))
+    return list(as_stored(recorded_events(demo_plan(seed, 30.0), gateway, until=START + timedelta(seconds=34))))
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.log import events
-from tests.support.gateway_driver import (
+from recon.testing import (
     ACCOUNT,
     BTC_USDT,
     PERPETUAL,
-    Desk,
-    Life,
+    GatewayDriver,
+    OrderScript,
     Row,
     balance_row,
     is_readable,
     position_row,
     stamp,
-    steady,
     symbol_row,
 )
+from tests.support.properties import steady
 from tests.support.rest_driver import RECOVERING, Asking, history_row
 from tests.support.skewed_clocks import clock_of_ems
 
@@ -75,7 +75,7 @@ ANYTHING: Final = st.recursive(
     max_leaves=6,
 )
 
-_ORDER: Final = Life("h1", [("1", "10"), ("1", "12")]).report(2)
+_ORDER: Final = OrderScript("h1", [("1", "10"), ("1", "12")]).report(2)
 BODIES: Final[Mapping[str, Row]] = {
     "SERVER_INFO": {"instance_guid": "g9", "is_running": True, "time": "2026-01-05T09:00:00Z", "server_version": "1"},
     "ORDER_EXEC_REPORT_UPDATE": _ORDER,
@@ -91,7 +91,7 @@ LISTS: Final = {
     "SYMBOLS_SNAPSHOT": "SYMBOLS_SNAPSHOT",
 }
 TERMS: Final = {
-    PERPETUAL[0]: ContractTerms(
+    PERPETUAL.exchange: ContractTerms(
         multiplier=D(1),
         kind="inverse",
         settlement_asset="BTC",
@@ -145,33 +145,33 @@ def hostile(draw: st.DrawFn) -> bytes:
     return frame
 
 
-def trading() -> Desk:
-    desk = Desk(Rules(defaults=AccountRules(contracts=TERMS)))
-    desk.begin(balance_row("BTC", "10"), balance_row("USDT", "1000"), positions=[position_row("2", "BUY")])
-    return desk
+def trading() -> GatewayDriver:
+    driver = GatewayDriver(Rules(defaults=AccountRules(contracts=TERMS)))
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"), positions=[position_row("2", "BUY")])
+    return driver
 
 
-def go_on(desk: Desk) -> None:
+def go_on(driver: GatewayDriver) -> None:
     """Good frames of another account fold as if nothing had happened."""
-    desk.account = GOOD
-    desk.info()
-    desk.snapshot("SYMBOLS_SNAPSHOT", [symbol_row(*BTC_USDT)])
-    desk.orders()
-    desk.balances(balance_row("BTC", "5"), balance_row("USDT", "700"))
-    desk.wait(30)
-    desk.report(Life("good", [("1", "100")], began=desk.now).report(1, exchange_id=GOOD))
-    desk.balance("BTC", "6")
-    desk.balance("USDT", "590")
-    desk.wait(60)
-    assert (desk.value("BTC"), desk.value("USDT")) == (D(6), D(600))
-    assert [(each.unit, each.break_.amount) for each in desk.transitions("opened") if each.account == GOOD] == [
+    driver.account = GOOD
+    driver.server_info()
+    driver.snapshot("SYMBOLS_SNAPSHOT", [symbol_row(*BTC_USDT)])
+    driver.orders()
+    driver.balances(balance_row("BTC", "5"), balance_row("USDT", "700"))
+    driver.wait(30)
+    driver.report(OrderScript("good", [("1", "100")], placed_at=driver.now).report(1, exchange_id=GOOD))
+    driver.balance("BTC", "6")
+    driver.balance("USDT", "590")
+    driver.wait(60)
+    assert (driver.value("BTC"), driver.value("USDT")) == (D(6), D(600))
+    assert [(each.unit, each.break_.amount) for each in driver.transitions("opened") if each.account == GOOD] == [
         ("USDT", D(-10))
     ]
 
 
-def texts(desk: Desk) -> bytes:
+def texts(driver: GatewayDriver) -> bytes:
     """What the fold would have stored as text."""
-    changes, transitions = desk.book.changes, desk.engine.transitions
+    changes, transitions = driver.ledger.changes, driver.reconciler.transitions
     return msgspec.json.encode(
         [
             changes.findings,
@@ -190,21 +190,21 @@ def texts(desk: Desk) -> bytes:
 @steady(250)
 @given(st.lists(hostile(), min_size=1, max_size=12))
 def test_hostile_frames_never_raise_and_the_good_ones_after_them_still_fold(frames: list[bytes]) -> None:
-    desk = trading()
+    driver = trading()
     for frame in frames:
-        desk.frame(frame)
-    desk.wait(12)
-    go_on(desk)
-    assert b"\\u0000" not in texts(desk)
+        driver.frame(frame)
+    driver.wait(12)
+    go_on(driver)
+    assert b"\\u0000" not in texts(driver)
 
 
 @steady(100)
 @given(st.lists(st.binary(max_size=60), max_size=10))
 def test_bytes_that_are_no_message_are_findings(frames: list[bytes]) -> None:
-    desk = trading()
+    driver = trading()
     for frame in frames:
-        desk.frame(frame)
-    go_on(desk)
+        driver.frame(frame)
+    go_on(driver)
 
 
 @steady(60)
@@ -218,51 +218,53 @@ def test_bytes_that_are_no_message_are_findings(frames: list[bytes]) -> None:
     )
 )
 def test_events_of_our_own_that_have_another_shape_are_findings(told: list[tuple[str, bytes]]) -> None:
-    desk = trading()
+    driver = trading()
     for kind, payload in told:
-        desk.event(kind, payload)
-    desk.rules(Rules())
-    desk.open("after")
-    go_on(desk)
+        driver.event(kind, payload)
+    driver.set_rules(Rules())
+    driver.open_session("after")
+    go_on(driver)
 
 
-def orders(desk: Desk, *reports: Row) -> None:
+def orders(driver: GatewayDriver, *reports: Row) -> None:
     for report in reports:
-        desk.report(report)
+        driver.report(report)
 
 
 def test_a_price_of_forty_digits_does_not_stop_the_fold() -> None:
     """Within the bounds for numbers: the implied price of the second jump is."""
-    desk = trading()
-    life = Life("a", [("1", "1"), ("1", "1")], listed=False)
-    orders(desk, life.report(1), life.report(2, avg_px=D("1e40")))
-    go_on(desk)
+    driver = trading()
+    script = OrderScript("a", [("1", "1"), ("1", "1")], lists_fills=False)
+    orders(driver, script.report(1), script.report(2, avg_px=D("1e40")))
+    go_on(driver)
 
 
 def test_a_contract_of_forty_digits_does_not_stop_the_fold() -> None:
     """An inverse contract's value is quantity over price: 1e40 at 1e-40."""
-    desk = trading()
-    orders(desk, Life("a", [("1e40", "1e-40")], of=PERPETUAL, listed=False).report(1, avg_px=D("1e-40")))
-    go_on(desk)
+    driver = trading()
+    orders(
+        driver, OrderScript("a", [("1e40", "1e-40")], symbol=PERPETUAL, lists_fills=False).report(1, avg_px=D("1e-40"))
+    )
+    go_on(driver)
 
 
 def test_nothing_that_is_stored_holds_a_nul() -> None:
     """A history written as JSON text inside a string: the frame itself holds no U+0000, and is readable."""
-    desk = trading()
-    desk.report(Life("a", [("1", "1")]).report(1, status_history='["0001-\\u0000"]'))
-    assert b"\\u0000" not in texts(desk)
+    driver = trading()
+    driver.report(OrderScript("a", [("1", "1")]).report(1, status_history='["0001-\\u0000"]'))
+    assert b"\\u0000" not in texts(driver)
 
 
 def test_an_id_that_looks_like_a_generation_is_an_order_of_its_own() -> None:
-    desk = trading()
+    driver = trading()
     orders(
-        desk,
-        Life("1", [("1", "10")], exchange_id="X-1").report(1),
-        Life("1", [("2", "10")], exchange_id="X-2").report(1),
-        Life("1#2", [("4", "10")], exchange_id="X-3").report(1),
+        driver,
+        OrderScript("1", [("1", "10")], exchange_id="X-1").report(1),
+        OrderScript("1", [("2", "10")], exchange_id="X-2").report(1),
+        OrderScript("1#2", [("4", "10")], exchange_id="X-3").report(1),
     )
-    assert len(desk.book.orders) == 3
-    assert desk.value("BTC") == D(17)
+    assert len(driver.ledger.orders) == 3
+    assert driver.value("BTC") == D(17)
 
 
 #: How many fills an order has in all.
@@ -283,19 +285,19 @@ ACTS: Final = (
 
 
 class _Reality:
-    """What truly happens to the orders of two accounts, told to a desk late, twice, in part, or not at all."""
+    """What truly happens to the orders of two accounts, told to a driver late, twice, in part, or not at all."""
 
-    def __init__(self, desk: Desk, ahead: timedelta) -> None:
-        self.desk = desk
+    def __init__(self, driver: GatewayDriver, ahead: timedelta) -> None:
+        self.driver = driver
         self.ahead = ahead
         self.filled = dict.fromkeys(((account, key) for account in (ACCOUNT, GOOD) for key in "ab"), 0)
         self.session = 1
-        self.desk.open()
+        self.driver.open_session()
         self.greet()
-        self.desk.wait(30)
-        began = self.desk.now + ahead
+        self.driver.wait(30)
+        began = self.driver.now + ahead
         self.lives = {
-            (account, key): Life(key, [("1", "100"), ("2", "101"), ("1", "99")], began=began)
+            (account, key): OrderScript(key, [("1", "100"), ("2", "101"), ("1", "99")], placed_at=began)
             for account, key in self.filled
         }
         for each in self.filled:
@@ -305,29 +307,29 @@ class _Reality:
         return self.lives[order].report(count, exchange_id=order[0])
 
     def tell(self, order: tuple[str, str], count: int) -> None:
-        self.desk.report(self.report(order, count))
+        self.driver.report(self.report(order, count))
 
     def greet(self, guid: str = "g1") -> None:
         """The beginning of a session, of both accounts, with what truly is."""
         for account in (ACCOUNT, GOOD):
-            self.desk.info(guid, account=account)
-            self.desk.symbols(BTC_USDT, account=account)
+            self.driver.server_info(guid, account=account)
+            self.driver.symbols(BTC_USDT, account=account)
             self.listed(account)
             self.balances(account)
 
     def listed(self, account: str) -> None:
         open_ = [each for each, count in self.filled.items() if each[0] == account and count < MOST]
         rows = [self.report(each, self.filled[each]) for each in open_] if hasattr(self, "lives") else []
-        self.desk.orders(*rows, account=account)
+        self.driver.orders(*rows, account=account)
 
     def balances(self, account: str) -> None:
         lives = [(self.lives[each], count) for each, count in self.filled.items() if each[0] == account and count]
-        bought = sum((life.filled(count) for life, count in lives), D(0))
-        paid = sum((life.cash(count) for life, count in lives), D(0))
-        self.desk.balances(balance_row("BTC", 10 + bought), balance_row("USDT", 10_000 - paid), account=account)
+        bought = sum((script.filled(count) for script, count in lives), D(0))
+        paid = sum((script.cash(count) for script, count in lives), D(0))
+        self.driver.balances(balance_row("BTC", 10 + bought), balance_row("USDT", 10_000 - paid), account=account)
 
     def act(self, act: str, order: tuple[str, str]) -> None:
-        desk, account = self.desk, order[0]
+        driver, account = self.driver, order[0]
         match act:
             case "fill":
                 self.filled[order] = min(self.filled[order] + 1, MOST)
@@ -339,16 +341,16 @@ class _Reality:
                 self.listed(account)
             case "no list":
                 for kind in sorted(LISTS):
-                    desk.frame({"type": kind, "exchange_id": account} | ({"data": None} if order[1] == "a" else {}))
+                    driver.frame({"type": kind, "exchange_id": account} | ({"data": None} if order[1] == "a" else {}))
             case "balances":
                 self.balances(account)
             case "gap" | "restart":
                 self.session += 1
-                desk.close()
-                desk.open(f"s{self.session}", after=2)
+                driver.close_session()
+                driver.open_session(f"s{self.session}", after=2)
                 self.greet(f"g{self.session if act == 'restart' else 1}")
             case "silence":
-                desk.wait(12, silent=[account])
+                driver.wait(12, silent=[account])
             case _:
                 self.ask(act, order)
 
@@ -356,46 +358,46 @@ class _Reality:
         """REST answers with a state of before, or of now."""
         row = self.report(order, self.filled[order] // 2 if order[1] == "a" else self.filled[order])
         asking = Asking.__new__(Asking)
-        asking.desk, asking.name, asking.until = self.desk, "run", {}
-        self.desk.account = order[0]
+        asking.driver, asking.name, asking.until = self.driver, "run", {}
+        self.driver.account = order[0]
         if act == "ask":
             asking.status(order[1], row)
         else:
-            asking.history(history_row(row, created=stamp(self.desk.now + self.ahead)))
-        self.desk.account = ACCOUNT
+            asking.history(history_row(row, created=stamp(self.driver.now + self.ahead)))
+        self.driver.account = ACCOUNT
 
     def go(self, acts: list[tuple[str, tuple[str, str]]]) -> None:
-        desk = self.desk
+        driver = self.driver
         for act, order in acts:
             self.act(act, order)
             for each, count in self.filled.items():
-                known = desk.book.orders[each[0], f"c:{each[1]}"]
+                known = driver.ledger.orders[each[0], f"c:{each[1]}"]
                 assert known.booked == known.amount_filled <= self.lives[each].filled(count)
                 assert not known.terminal or count == MOST
-            for account in desk.book.accounts.values():
-                assert not account.observed or account.orders_session == account.balances_session == desk.session
+            for account in driver.ledger.accounts.values():
+                assert not account.observed or account.orders_session == account.balances_session == driver.session
 
     def end(self) -> None:
         """Everything is told at last; the books are true, and no break stays open."""
-        desk = self.desk
+        driver = self.driver
         self.act("gap", (ACCOUNT, "a"))
         for each, count in self.filled.items():
             self.tell(each, count)
         for account in (ACCOUNT, GOOD):
             self.balances(account)
-        desk.wait(400)
+        driver.wait(400)
         for account in (ACCOUNT, GOOD):
             self.balances(account)
             mine = [(self.lives[each], count) for each, count in self.filled.items() if each[0] == account]
-            assert not desk.book.accounts[account].unaccounted
+            assert not driver.ledger.accounts[account].unaccounted
             bought, paid = (
-                sum(life.filled(count) for life, count in mine),
-                sum(life.cash(count) for life, count in mine),
+                sum(script.filled(count) for script, count in mine),
+                sum(script.cash(count) for script, count in mine),
             )
-            assert desk.unit("BTC", account=account).value == 10 + bought
-            assert desk.unit("USDT", account=account).value == 10_000 - paid
-        assert not desk.findings("amount_regression")
-        active = [known for comparison in desk.engine.comparisons.values() for known in comparison.breaks]
+            assert driver.unit("BTC", account=account).value == 10 + bought
+            assert driver.unit("USDT", account=account).value == 10_000 - paid
+        assert not driver.findings("amount_regression")
+        active = [known for comparison in driver.reconciler.comparisons.values() for known in comparison.breaks]
         assert active == []
 
 
@@ -408,8 +410,8 @@ def test_whatever_is_told_late_twice_or_not_the_books_end_true(
     skew: int, acts: list[tuple[str, tuple[str, str]]]
 ) -> None:
     """Both accounts, each by its own snapshots: nothing is lost, nothing is booked twice, nothing closes in silence."""
-    desk = Desk(RECOVERING)
-    with clock_of_ems(desk, skew / 60) as ahead:
-        told = _Reality(desk, ahead)
+    driver = GatewayDriver(RECOVERING)
+    with clock_of_ems(driver, skew / 60) as ahead:
+        told = _Reality(driver, ahead)
         told.go(acts)
         told.end()

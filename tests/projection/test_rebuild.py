@@ -13,9 +13,9 @@ from recon.projection.step import step
 from recon.projection.store.digest import digest_of
 from recon.projection.working_set import WorkingSet
 from recon.simulator.scenarios import demo_plan
+from recon.testing import play
 from tests.conftest import TestDatabase
 from tests.projection.conftest import Append
-from tests.support.replay import play
 
 pytestmark = pytest.mark.postgres
 

@@ -20,11 +20,11 @@ from recon.projection.editions import alone
 from recon.projection.store.digest import digest_of
 from recon.projection.what_if import KnownBreak, differences, under, what_if
 from recon.simulator.scenarios import demo_plan
+from recon.testing import play
 from recon.times import to_datetime
 from tests.conftest import TestDatabase
 from tests.projection.conftest import Append
 from tests.projection.test_rebuild import fold_all
-from tests.support.replay import play
 
 D = Decimal
 

@@ -9,62 +9,66 @@ import pytest
 
 from recon.reconciliation.breaks.decisions import acceptance_digest, joint_digest
 from recon.reconciliation.model.break_ import Acceptance, Break
+from recon.testing import GatewayDriver
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
-from tests.support.gateway_driver import Desk
 from tests.support.trading_account import trading
 
 D = Decimal
 MATERIAL = 20_000
 
 
-def accept(desk: Desk, *known: Break, by: str = ALICE, seconds: float = 3600, amount: str | None = None) -> None:
-    until = (desk.now + timedelta(seconds=seconds)).isoformat()
-    say(desk, "accept", *known, by=by, until=until, **({} if amount is None else {"amount": amount}))
+def accept(
+    driver: GatewayDriver, *known: Break, by: str = ALICE, seconds: float = 3600, amount: str | None = None
+) -> None:
+    until = (driver.now + timedelta(seconds=seconds)).isoformat()
+    say(driver, "accept", *known, by=by, until=until, **({} if amount is None else {"amount": amount}))
 
 
-def asked(desk: Desk, known: Break, *, by: str = ALICE, seconds: float = 3600, amount: str | None = None) -> str:
+def asked(
+    driver: GatewayDriver, known: Break, *, by: str = ALICE, seconds: float = 3600, amount: str | None = None
+) -> str:
     """Ask to accept what is material; return the digest of the proposal."""
-    accept(desk, known, by=by, seconds=seconds, amount=amount)
+    accept(driver, known, by=by, seconds=seconds, amount=amount)
     assert state_of(known) == "proposed"
     assert known.proposal is not None
     return known.proposal.digest
 
 
-def acceptances(desk: Desk) -> list[Acceptance]:
-    return [known.acceptance for known in desk.breaks("BTC") if known.acceptance is not None]
+def acceptances(driver: GatewayDriver) -> list[Acceptance]:
+    return [known.acceptance for known in driver.breaks("BTC") if known.acceptance is not None]
 
 
-def steps(desk: Desk, known: Break) -> list[tuple[str, str, str | None]]:
-    told = [each for each in desk.transitions() if each.break_.id == known.id]
+def steps(driver: GatewayDriver, known: Break) -> list[tuple[str, str, str | None]]:
+    told = [each for each in driver.transitions() if each.break_.id == known.id]
     return [(each.event, each.break_.state, each.actor) for each in told[2:]]
 
 
 def test_what_is_not_material_one_person_accepts() -> None:
-    desk, known = short_of(rate=100)
-    accept(desk, known, by=SERVICE)
+    driver, known = short_of(rate=100)
+    accept(driver, known, by=SERVICE)
     assert (state_of(known), known.proposal) == ("accepted", None)
-    assert [told.amount for told in acceptances(desk)] == [1]
+    assert [told.amount for told in acceptances(driver)] == [1]
 
 
 @pytest.mark.parametrize("rate", [MATERIAL, None])
 def test_what_is_material_is_proposed_and_accepted_by_another(rate: int | None) -> None:
-    desk, known = short_of(rate=rate)
-    digest = asked(desk, known, amount="1.5")
-    assert acceptances(desk) == []
+    driver, known = short_of(rate=rate)
+    digest = asked(driver, known, amount="1.5")
+    assert acceptances(driver) == []
     wanted = known.proposal
     assert wanted is not None
     assert wanted.until_us is not None
     assert digest == acceptance_digest(known.id, Acceptance(wanted.until_us, D("1.5")))
-    say(desk, "approve", known, by=BOB, digest=digest)
+    say(driver, "approve", known, by=BOB, digest=digest)
     assert (state_of(known), known.proposal) == ("accepted", None)
-    assert [(told.until_us, told.amount) for told in acceptances(desk)] == [(wanted.until_us, D("1.5"))]
-    assert steps(desk, known) == [("propose", "proposed", ALICE), ("accept", "accepted", BOB)]
-    reasons = [each.reason for each in desk.transitions() if each.actor is not None]
+    assert [(told.until_us, told.amount) for told in acceptances(driver)] == [(wanted.until_us, D("1.5"))]
+    assert steps(driver, known) == [("propose", "proposed", ALICE), ("accept", "accepted", BOB)]
+    reasons = [each.reason for each in driver.transitions() if each.actor is not None]
     assert reasons[0].startswith("alice asks to accept it up to 1.5 until 2026-")
     assert ("its case comes to 30000.0 USD, above 10000" if rate else "no USD value") in reasons[0]
     assert reasons[1].startswith("bob approves to accept it up to 1.5 until 2026-")
-    assert [entry.cause for entry in desk.entries("BTC")] == ["opening"], "nothing is booked"
-    report(desk, "9", 60, rate=rate)
+    assert [entry.cause for entry in driver.entries("BTC")] == ["opening"], "nothing is booked"
+    report(driver, "9", 60, rate=rate)
     assert state_of(known) == "accepted"
 
 
@@ -77,82 +81,82 @@ def test_what_is_material_is_proposed_and_accepted_by_another(rate: int | None) 
     ],
 )
 def test_what_is_material_is_accepted_by_two_authenticated_logins(asks: str, approves: str, why: str) -> None:
-    desk, known = short_of(rate=MATERIAL)
-    say(desk, "approve", known, by=approves, digest=asked(desk, known, by=asks))
+    driver, known = short_of(rate=MATERIAL)
+    say(driver, "approve", known, by=approves, digest=asked(driver, known, by=asks))
     assert (state_of(known), known.acceptance) == ("proposed", None)
-    assert why in refused(desk)[0].message
-    accept(desk, known, by=asks)
+    assert why in refused(driver)[0].message
+    accept(driver, known, by=asks)
     assert state_of(known) == "proposed", "nor by asking twice"
 
 
 def test_a_small_break_accepted_up_to_much_is_material() -> None:
-    desk, known = short_of(rate=100)
-    asked(desk, known, amount="200")
-    assert "its case comes to 20000 USD" in desk.transitions("propose")[0].reason
+    driver, known = short_of(rate=100)
+    asked(driver, known, amount="200")
+    assert "its case comes to 20000 USD" in driver.transitions("propose")[0].reason
 
 
 def test_what_is_accepted_in_a_day_adds_up_with_what_is_approved() -> None:
-    desk, first = short_of(rate=6_000)
-    accept(desk, first)
+    driver, first = short_of(rate=6_000)
+    accept(driver, first)
     assert state_of(first) == "accepted"
-    report(desk, "8", 40, rate=6_000)
-    (second,) = [known for known in desk.breaks("BTC") if known is not first]
-    digest = asked(desk, second)
-    assert "the account's approvals of the day are 12000 USD" in desk.transitions("propose")[0].reason
-    say(desk, "approve", second, digest=digest)
+    report(driver, "8", 40, rate=6_000)
+    (second,) = [known for known in driver.breaks("BTC") if known is not first]
+    digest = asked(driver, second)
+    assert "the account's approvals of the day are 12000 USD" in driver.transitions("propose")[0].reason
+    say(driver, "approve", second, digest=digest)
     assert state_of(second) == "proposed"
-    say(desk, "approve", second, by=BOB, digest=digest)
+    say(driver, "approve", second, by=BOB, digest=digest)
     assert state_of(second) == "accepted"
 
 
 def test_several_at_once_count_together_and_are_approved_together() -> None:
-    desk = trading()
+    driver = trading()
     for _ in range(60):
-        desk.wait(1)
-        desk.balance("BTC", "9", rate_usd=6_000)
-        desk.balance("USDT", "106000", rate_usd=1)
-    known = [*desk.breaks("BTC"), *desk.breaks("USDT")]
-    accept(desk, *known)
+        driver.wait(1)
+        driver.balance("BTC", "9", rate_usd=6_000)
+        driver.balance("USDT", "106000", rate_usd=1)
+    known = [*driver.breaks("BTC"), *driver.breaks("USDT")]
+    accept(driver, *known)
     assert [state_of(each) for each in known] == ["proposed", "proposed"]
     digests = [each.proposal.digest for each in known if each.proposal is not None]
-    say(desk, "approve", *known, by=BOB, digest=joint_digest(digests))
+    say(driver, "approve", *known, by=BOB, digest=joint_digest(digests))
     assert [state_of(each) for each in known] == ["accepted", "accepted"]
 
 
 def test_what_has_changed_since_it_was_asked_for_is_not_accepted() -> None:
-    desk, known = short_of(rate=MATERIAL)
-    first = asked(desk, known, seconds=10)
-    later = asked(desk, known, seconds=20)
-    say(desk, "approve", known, by=BOB, digest=first)
-    assert later in refused(desk)[-1].message
-    report(desk, "9", 30, rate=MATERIAL)
-    say(desk, "approve", known, by=BOB, digest=later)
-    assert "until a moment to come" in refused(desk)[-1].message
+    driver, known = short_of(rate=MATERIAL)
+    first = asked(driver, known, seconds=10)
+    later = asked(driver, known, seconds=20)
+    say(driver, "approve", known, by=BOB, digest=first)
+    assert later in refused(driver)[-1].message
+    report(driver, "9", 30, rate=MATERIAL)
+    say(driver, "approve", known, by=BOB, digest=later)
+    assert "until a moment to come" in refused(driver)[-1].message
     assert state_of(known) == "proposed"
-    say(desk, "reject", known, by=BOB, digest=later)
+    say(driver, "reject", known, by=BOB, digest=later)
     assert (state_of(known), known.proposal) == ("investigating", None)
 
 
 def test_what_cannot_be_accepted_is_refused_and_not_proposed() -> None:
-    desk, known = short_of(rate=MATERIAL)
-    accept(desk, known, seconds=-1)
-    accept(desk, known, amount="0.5")
-    say(desk, "accept", known)
+    driver, known = short_of(rate=MATERIAL)
+    accept(driver, known, seconds=-1)
+    accept(driver, known, amount="0.5")
+    say(driver, "accept", known)
     assert (state_of(known), known.proposal) == ("open", None)
-    assert len(refused(desk)) == 3
+    assert len(refused(driver)) == 3
 
 
 def test_an_entry_is_not_approved_by_the_digest_of_an_acceptance() -> None:
-    desk, known = short_of(rate=MATERIAL)
-    asked(desk, known)
-    say(desk, "propose", known, cause="acceptance", entry="-1")
-    assert "does not name a cause" in refused(desk)[0].message
+    driver, known = short_of(rate=MATERIAL)
+    asked(driver, known)
+    say(driver, "propose", known, cause="acceptance", entry="-1")
+    assert "does not name a cause" in refused(driver)[0].message
     assert known.proposal is not None
     assert known.proposal.until_us is not None, "what was asked for still waits"
 
 
 def test_a_small_break_is_accepted_in_the_place_of_what_was_proposed() -> None:
-    desk, known = short_of(rate=100)
-    say(desk, "propose", known, cause="withdrawal")
-    accept(desk, known, by=BOB)
+    driver, known = short_of(rate=100)
+    say(driver, "propose", known, cause="withdrawal")
+    accept(driver, known, by=BOB)
     assert (state_of(known), known.proposal) == ("accepted", None)

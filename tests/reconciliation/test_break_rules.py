@@ -5,91 +5,91 @@ from __future__ import annotations
 from decimal import Decimal
 
 from recon.reconciliation.model.break_ import Break
-from tests.support.gateway_driver import Desk
+from recon.testing import GatewayDriver
 from tests.support.trading_account import both, bought, late, trading
 
 D = Decimal
 
 
 def test_semantics_8_1__a_second_fault_on_a_unit_is_a_second_break_with_its_own_origin() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.poll("BTC", "10.5", 40)
-    desk.poll("BTC", "12.5", 40)
-    assert desk.opened() == [("BTC", D("0.5")), ("BTC", D(2))]
-    first, second = desk.breaks("BTC")
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    driver.poll("BTC", "10.5", 40)
+    driver.poll("BTC", "12.5", 40)
+    assert driver.opened_breaks() == [("BTC", D("0.5")), ("BTC", D(2))]
+    first, second = driver.breaks("BTC")
     assert first.id != second.id
     assert first.until_seq < second.until_seq
-    assert desk.comparison("BTC").residual == D("2.5")
+    assert driver.comparison("BTC").residual == D("2.5")
 
 
 def test_semantics_8_1__identity_is_deterministic_and_of_account_unit_and_origin() -> None:
     ids = []
     for code in ("BTC", "BTC", "ETH"):
-        desk = trading()
+        driver = trading()
         base = {"BTC": "10", "ETH": "50"}[code]
-        desk.poll(code, base, 10)
-        desk.poll(code, D(base) + 1, 40)
-        ids.append(desk.breaks(code)[0].id)
+        driver.poll(code, base, 10)
+        driver.poll(code, D(base) + 1, 40)
+        ids.append(driver.breaks(code)[0].id)
     assert ids[0] == ids[1] != ids[2]
 
 
 def test_semantics_8_2__a_missed_spot_fill_is_one_case_of_base_and_quote() -> None:
-    desk = trading()
-    bought(desk, "known")
+    driver = trading()
+    bought(driver, "known")
     for _ in range(60):
-        desk.wait(1)
-        both(desk, "9", "100120")
-    btc, usdt = desk.breaks("BTC"), desk.breaks("USDT")
+        driver.wait(1)
+        both(driver, "9", "100120")
+    btc, usdt = driver.breaks("BTC"), driver.breaks("USDT")
     assert [each.amount for each in (*btc, *usdt)] == [D(-2), D(220)]
     assert btc[0].case_id == usdt[0].case_id
 
 
 def test_semantics_8_2__steps_of_one_sign_or_far_apart_are_two_cases() -> None:
-    desk = trading()
-    bought(desk, "known")
+    driver = trading()
+    bought(driver, "known")
     for _ in range(60):
-        desk.wait(1)
-        both(desk, "12", "99950")
-    assert desk.breaks("BTC")[0].case_id != desk.breaks("USDT")[0].case_id
+        driver.wait(1)
+        both(driver, "12", "99950")
+    assert driver.breaks("BTC")[0].case_id != driver.breaks("USDT")[0].case_id
 
-    desk = trading()
-    bought(desk, "known")
+    driver = trading()
+    bought(driver, "known")
     for btc, usdt in (("12", "99900"), ("12", "99800")):
         for _ in range(60):
-            desk.wait(1)
-            both(desk, btc, usdt)
-    assert desk.opened() == [("BTC", D(1)), ("USDT", D(-100))]
-    assert desk.breaks("BTC")[0].case_id != desk.breaks("USDT")[0].case_id
+            driver.wait(1)
+            both(driver, btc, usdt)
+    assert driver.opened_breaks() == [("BTC", D(1)), ("USDT", D(-100))]
+    assert driver.breaks("BTC")[0].case_id != driver.breaks("USDT")[0].case_id
 
 
-def missed_for_a_while(desk: Desk, key: str, total: Decimal, *, side: str = "BUY") -> None:
+def missed_for_a_while(driver: GatewayDriver, key: str, total: Decimal, *, side: str = "BUY") -> None:
     """A fill that is told of forty seconds late."""
-    life = late(desk, key, side=side)
-    desk.wait(1)
-    desk.poll("BTC", total, 40)
-    desk.report(life.report(1))
-    desk.poll("BTC", total, 40)
-    assert not desk.breaks("BTC")
+    order = late(driver, key, side=side)
+    driver.wait(1)
+    driver.poll("BTC", total, 40)
+    driver.report(order.report(1))
+    driver.poll("BTC", total, 40)
+    assert not driver.breaks("BTC")
 
 
-def of_btc(desk: Desk, event: str) -> list[Break]:
-    return [each.break_ for each in desk.transitions(event) if each.unit == "BTC"]
+def of_btc(driver: GatewayDriver, event: str) -> list[Break]:
+    return [each.break_ for each in driver.transitions(event) if each.unit == "BTC"]
 
 
 def test_semantics_8_3__a_recurrence_reopens_and_counts() -> None:
     """A report that comes late, twice: the second time it is the same break again."""
-    desk = trading()
-    missed_for_a_while(desk, "late1", D(11))
-    missed_for_a_while(desk, "late2", D(12))
-    assert len({each.id for each in of_btc(desk, "opened")}) == 1
-    assert [each.occurrences for each in of_btc(desk, "opened")] == [1, 2]
-    assert len(of_btc(desk, "cleared")) == 2
+    driver = trading()
+    missed_for_a_while(driver, "late1", D(11))
+    missed_for_a_while(driver, "late2", D(12))
+    assert len({each.id for each in of_btc(driver, "opened")}) == 1
+    assert [each.occurrences for each in of_btc(driver, "opened")] == [1, 2]
+    assert len(of_btc(driver, "cleared")) == 2
 
 
 def test_semantics_8_3__another_sign_is_no_recurrence() -> None:
-    desk = trading()
-    missed_for_a_while(desk, "late1", D(11))
-    missed_for_a_while(desk, "late2", D(10), side="SELL")
-    assert len({each.id for each in of_btc(desk, "opened")}) == 2
-    assert [each.occurrences for each in of_btc(desk, "opened")] == [1, 1]
+    driver = trading()
+    missed_for_a_while(driver, "late1", D(11))
+    missed_for_a_while(driver, "late2", D(10), side="SELL")
+    assert len({each.id for each in of_btc(driver, "opened")}) == 2
+    assert [each.occurrences for each in of_btc(driver, "opened")] == [1, 1]

@@ -27,54 +27,54 @@ D = Decimal
 def test_semantics_5_1__fills_and_balances_race_within_a_window_in_either_order(
     late: float, balance_first: bool
 ) -> None:
-    desk = trading()
+    driver = trading()
     if balance_first:
-        both(desk, "11", "99900")
-        desk.wait(late)
-        bought(desk, "a")
+        both(driver, "11", "99900")
+        driver.wait(late)
+        bought(driver, "a")
     else:
-        bought(desk, "a")
-        desk.wait(late)
-        both(desk, "10", "100000")
-        desk.wait(0.5)
-        both(desk, "11", "99900")
-    desk.wait(60)
-    assert not desk.opened()
-    assert {verdict(desk, code) for code in ("BTC", "USDT")} == {"agreed"}
+        bought(driver, "a")
+        driver.wait(late)
+        both(driver, "10", "100000")
+        driver.wait(0.5)
+        both(driver, "11", "99900")
+    driver.wait(60)
+    assert not driver.opened_breaks()
+    assert {verdict(driver, code) for code in ("BTC", "USDT")} == {"agreed"}
 
 
 def test_semantics_5_1__reports_of_two_orders_swapped_by_less_than_a_window_raise_nothing() -> None:
     """The venue sold before it bought; we heard of it the other way round, with balances in between."""
-    desk = trading()
-    both(desk, "9", "100200")
-    bought(desk, "b", "3", "100")
-    both(desk, "12", "99900")
-    desk.wait(0.3)
-    bought(desk, "a", "1", "200", "SELL")
-    desk.wait(60)
-    assert not desk.opened()
-    assert (desk.value("BTC"), desk.value("USDT")) == (D(12), D(99900))
+    driver = trading()
+    both(driver, "9", "100200")
+    bought(driver, "b", "3", "100")
+    both(driver, "12", "99900")
+    driver.wait(0.3)
+    bought(driver, "a", "1", "200", "SELL")
+    driver.wait(60)
+    assert not driver.opened_breaks()
+    assert (driver.value("BTC"), driver.value("USDT")) == (D(12), D(99900))
 
 
 def test_semantics_5_1__a_report_far_outside_the_window_is_no_cut() -> None:
     """The balance of before the fill, told for good six windows after it, is a break."""
-    desk = trading()
-    bought(desk, "a")
-    both(desk, "11", "99900")
-    desk.wait(6 * WINDOW)
-    desk.poll("BTC", "10", 60)
-    assert desk.opened() == [("BTC", D(-1))]
+    driver = trading()
+    bought(driver, "a")
+    both(driver, "11", "99900")
+    driver.wait(6 * WINDOW)
+    driver.poll("BTC", "10", 60)
+    assert driver.opened_breaks() == [("BTC", D(-1))]
 
 
 def test_semantics_5_1__cuts_never_move_backwards() -> None:
     """Seen the fill, then not seen it: within the window, but no order of events explains it for long."""
-    desk = trading()
-    bought(desk, "a")
-    desk.balance("BTC", "11")
-    low = desk.comparison("BTC").low
-    desk.poll("BTC", "10", 60, every=0.5)
-    assert desk.comparison("BTC").low >= low > 0
-    assert ("BTC", D(-1)) in desk.opened()
+    driver = trading()
+    bought(driver, "a")
+    driver.balance("BTC", "11")
+    low = driver.comparison("BTC").low
+    driver.poll("BTC", "10", 60, every=0.5)
+    assert driver.comparison("BTC").low >= low > 0
+    assert ("BTC", D(-1)) in driver.opened_breaks()
 
 
 def test_a_unit_with_more_entries_in_a_window_than_the_bound_is_held_against_the_nearest() -> None:
@@ -93,132 +93,132 @@ def test_a_unit_with_more_entries_in_a_window_than_the_bound_is_held_against_the
 
 
 def test_semantics_5_2__a_chain_that_a_later_report_ends_was_a_race() -> None:
-    desk = trading()
-    desk.balance("BTC", "10.5")
-    desk.wait(WINDOW + 1)
-    assert verdict(desk, "BTC") == "pending"
-    desk.poll("BTC", "10", 2 * WINDOW)
-    assert [each.event for each in desk.transitions()] == ["pending", "dismissed"]
-    assert verdict(desk, "BTC") == "agreed"
+    driver = trading()
+    driver.balance("BTC", "10.5")
+    driver.wait(WINDOW + 1)
+    assert verdict(driver, "BTC") == "pending"
+    driver.poll("BTC", "10", 2 * WINDOW)
+    assert [each.event for each in driver.transitions()] == ["pending", "dismissed"]
+    assert verdict(driver, "BTC") == "agreed"
 
 
 def test_semantics_5_3__a_residual_becomes_a_break_once_it_lasts_more_than_four_windows() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    began = desk.now
-    desk.poll("BTC", "10.5", 60)
-    (opened,) = desk.transitions("opened")
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    began = driver.now
+    driver.poll("BTC", "10.5", 60)
+    (opened,) = driver.transitions("opened")
     assert opened.break_.amount == D("0.5")
     assert opened.break_.candidates == [D("0.5")], "no other amount fits"
     passed = (to_datetime(opened.us) - began) / timedelta(seconds=1)
     assert WINDOWS * WINDOW < passed <= (WINDOWS + 1) * WINDOW + 2
-    assert desk.value("BTC") == D(10), "nothing is plugged"
-    assert verdict(desk, "BTC") == "break"
+    assert driver.value("BTC") == D(10), "nothing is plugged"
+    assert verdict(driver, "BTC") == "break"
 
 
 def test_semantics_5_3__silence_of_an_account_that_is_alive_decides_too() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.balance("BTC", "10.5")
-    desk.wait(3 * WINDOW)
-    assert desk.opened() == [("BTC", D("0.5"))]
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    driver.balance("BTC", "10.5")
+    driver.wait(3 * WINDOW)
+    assert driver.opened_breaks() == [("BTC", D("0.5"))]
 
 
 def test_semantics_5_3__silence_of_an_account_that_is_not_observed_decides_nothing() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.balance("BTC", "10.5")
-    desk.close()
-    desk.wait(10 * WINDOW, silent=[desk.account])
-    assert not desk.opened()
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    driver.balance("BTC", "10.5")
+    driver.close_session()
+    driver.wait(10 * WINDOW, silent=[driver.account])
+    assert not driver.opened_breaks()
 
 
 def test_semantics_5_3__amounts_that_cannot_be_told_apart_are_listed_as_candidates() -> None:
     """A step while fills are under way: it is the report or one of the cuts, until something tells."""
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    bought(desk, "a", "1")
-    desk.balance("BTC", "13")
-    desk.wait(3 * WINDOW)
-    (opened,) = desk.transitions("opened")
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    bought(driver, "a", "1")
+    driver.balance("BTC", "13")
+    driver.wait(3 * WINDOW)
+    (opened,) = driver.transitions("opened")
     assert opened.break_.amount in {D(2), D(3)}
     assert opened.break_.amount == D(2), "the newest cut's is shown"
 
 
 def test_the_same_value_again_and_again_does_not_hide_a_missed_fill() -> None:
     """With equal lots the books pass the same values all the time: buy, sell, buy, sell, and one buy is missed."""
-    desk = trading()
+    driver = trading()
     truth, books = D(10), 0
     for number in range(60):
         side = "SELL" if number % 2 else "BUY"
         truth += -1 if side == "SELL" else 1
         if number != 20:
-            bought(desk, f"o{number}", side=side)
+            bought(driver, f"o{number}", side=side)
             books += 1
-        desk.balance("BTC", truth, after=0.2)
-        desk.wait(0.8)
-    desk.wait(40)
-    assert [each for each in desk.opened() if each[0] == "BTC"] == [("BTC", D(1))]
+        driver.balance("BTC", truth, after=0.2)
+        driver.wait(0.8)
+    driver.wait(40)
+    assert [each for each in driver.opened_breaks() if each[0] == "BTC"] == [("BTC", D(1))]
 
 
 # -- 5.4 clearing --------------------------------------------------------------------------------------------------
 
 
 def test_semantics_5_4__a_late_report_clears() -> None:
-    desk = trading()
-    both(desk, "10", "100000")
-    life = late(desk, "late")
+    driver = trading()
+    both(driver, "10", "100000")
+    order = late(driver, "late")
     for _ in range(40):
-        desk.wait(1)
-        both(desk, "11", "99900")
-    assert sorted(desk.opened()) == [("BTC", D(1)), ("USDT", D(-100))]
-    desk.report(life.report(1))
+        driver.wait(1)
+        both(driver, "11", "99900")
+    assert sorted(driver.opened_breaks()) == [("BTC", D(1)), ("USDT", D(-100))]
+    driver.report(order.report(1))
     for _ in range(20):
-        desk.wait(1)
-        both(desk, "11", "99900")
-    assert not desk.breaks("BTC")
-    assert not desk.breaks("USDT")
-    assert {each.unit for each in desk.transitions("cleared")} == {"BTC", "USDT"}
-    assert {verdict(desk, code) for code in ("BTC", "USDT")} == {"agreed"}
-    assert desk.comparison("BTC").residual == 0
+        driver.wait(1)
+        both(driver, "11", "99900")
+    assert not driver.breaks("BTC")
+    assert not driver.breaks("USDT")
+    assert {each.unit for each in driver.transitions("cleared")} == {"BTC", "USDT"}
+    assert {verdict(driver, code) for code in ("BTC", "USDT")} == {"agreed"}
+    assert driver.comparison("BTC").residual == 0
 
 
 def test_semantics_5_4__a_late_report_clears_although_the_venues_clock_is_a_second_ahead() -> None:
     """It fits without the break and not with it; a second of skew must not make an opposite break of it."""
-    desk = trading()
-    desk.balance("BTC", "10")
-    life = late(desk, "late", ahead=1)
-    desk.poll("BTC", "11", 40, every=0.5)
-    desk.report(life.report(1))
-    desk.poll("BTC", "11", 40)
-    assert desk.opened() == [("BTC", D(1))]
-    assert not desk.breaks("BTC")
+    driver = trading()
+    driver.balance("BTC", "10")
+    order = late(driver, "late", ahead=1)
+    driver.poll("BTC", "11", 40, every=0.5)
+    driver.report(order.report(1))
+    driver.poll("BTC", "11", 40)
+    assert driver.opened_breaks() == [("BTC", D(1))]
+    assert not driver.breaks("BTC")
 
 
 def test_semantics_5_4__two_opposite_steps_that_cancel_are_offset_which_is_not_cleared() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.poll("BTC", "10.5", 40)
-    desk.poll("BTC", "10", 40)
-    assert desk.opened() == [("BTC", D("0.5")), ("BTC", D("-0.5"))]
-    assert not desk.transitions("cleared")
-    first, second = desk.breaks("BTC")
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    driver.poll("BTC", "10.5", 40)
+    driver.poll("BTC", "10", 40)
+    assert driver.opened_breaks() == [("BTC", D("0.5")), ("BTC", D("-0.5"))]
+    assert not driver.transitions("cleared")
+    first, second = driver.breaks("BTC")
     assert (first.offset_by, second.offset_by) == (second.id, first.id)
-    assert [each.break_.id for each in desk.transitions("offset")] == [first.id]
+    assert [each.break_.id for each in driver.transitions("offset")] == [first.id]
     assert first.case_id == second.case_id
-    assert desk.comparison("BTC").residual == 0
+    assert driver.comparison("BTC").residual == 0
 
 
 def test_semantics_5_4__a_fill_of_the_same_size_that_happened_later_does_not_clear() -> None:
     """The books move as far as the break, but for a fill of their own, which the report shows as well."""
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.poll("BTC", "11", 40)
-    bought(desk, "new", "1")
-    desk.poll("BTC", "12", 40)
-    assert desk.opened() == [("BTC", D(1))]
-    assert len(desk.breaks("BTC")) == 1
-    assert desk.comparison("BTC").residual == D(1)
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    driver.poll("BTC", "11", 40)
+    bought(driver, "new", "1")
+    driver.poll("BTC", "12", 40)
+    assert driver.opened_breaks() == [("BTC", D(1))]
+    assert len(driver.breaks("BTC")) == 1
+    assert driver.comparison("BTC").residual == D(1)
 
 
 # -- 5.5 origin ----------------------------------------------------------------------------------------------------
@@ -226,21 +226,21 @@ def test_semantics_5_4__a_fill_of_the_same_size_that_happened_later_does_not_cle
 
 @pytest.mark.parametrize("trades_meanwhile", [False, True])
 def test_semantics_5_5__the_origin_holds_the_moment_of_the_fault(trades_meanwhile: bool) -> None:
-    desk, truth = trading(), D(10)
+    driver, truth = trading(), D(10)
     planted = None
     for number in range(90):
         if trades_meanwhile and number % 3 == 0:
             side = "BUY" if number % 2 else "SELL"
             truth += 1 if side == "BUY" else -1
-            bought(desk, f"o{number}", side=side)
+            bought(driver, f"o{number}", side=side)
         if number == 40:
             truth += D("0.5")
-            planted = desk.now
-        desk.balance("BTC", truth, after=0.1)
-        desk.wait(0.9)
-    (known,) = desk.breaks("BTC")
+            planted = driver.now
+        driver.balance("BTC", truth, after=0.1)
+        driver.wait(0.9)
+    (known,) = driver.breaks("BTC")
     assert known.amount == D("0.5")
-    after, until = (desk.log[seq - 1].recorded_at for seq in (known.after_seq, known.until_seq))
+    after, until = (driver.log[seq - 1].recorded_at for seq in (known.after_seq, known.until_seq))
     assert planted is not None
     assert after <= planted <= until
     assert until - after <= timedelta(seconds=4 * WINDOW), "and it is no wider than it has to be"

@@ -11,32 +11,32 @@ from recon.ledger.rules import AccountRules, Rules
 from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.verdict import judge
+from recon.testing import BTC_USDT, GatewayDriver, OrderScript, balance_row
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
-from tests.support.gateway_driver import BTC_USDT, Desk, Life, balance_row
 from tests.support.trading_account import bought, late, trading, verdict
 
 D = Decimal
 
 
-def proposed(desk: Desk, known: Break, *, by: str = ALICE, **more: object) -> str:
-    say(desk, "propose", known, **{"by": by, "cause": "withdrawal", **more})  # type: ignore[arg-type]
+def proposed(driver: GatewayDriver, known: Break, *, by: str = ALICE, **more: object) -> str:
+    say(driver, "propose", known, **{"by": by, "cause": "withdrawal", **more})  # type: ignore[arg-type]
     assert known.proposal is not None
     return known.proposal.digest
 
 
-def history(desk: Desk, known: Break) -> list[tuple[str, str, str | None]]:
-    return [(each.event, each.break_.state, each.actor) for each in desk.transitions() if each.break_.id == known.id]
+def history(driver: GatewayDriver, known: Break) -> list[tuple[str, str, str | None]]:
+    return [(each.event, each.break_.state, each.actor) for each in driver.transitions() if each.break_.id == known.id]
 
 
 def test_a_break_is_worked_on_and_stays_a_break_until_it_is_over() -> None:
-    desk, known = short_of()
-    say(desk, "comment", known, text="looks like the cold wallet")
-    say(desk, "assign", known, assignee="carol")
-    say(desk, "investigate", known)
-    digest = proposed(desk, known, text="see the ledger", evidence=["tx 7f"])
-    assert verdict(desk, "BTC") == "break"
-    say(desk, "approve", known, by=BOB, digest=digest)
-    assert history(desk, known)[2:] == [
+    driver, known = short_of()
+    say(driver, "comment", known, text="looks like the cold wallet")
+    say(driver, "assign", known, assignee="carol")
+    say(driver, "investigate", known)
+    digest = proposed(driver, known, text="see the ledger", evidence=["tx 7f"])
+    assert verdict(driver, "BTC") == "break"
+    say(driver, "approve", known, by=BOB, digest=digest)
+    assert history(driver, known)[2:] == [
         ("comment", "open", "alice"),
         ("assign", "assigned", "alice"),
         ("investigate", "investigating", "alice"),
@@ -45,76 +45,76 @@ def test_a_break_is_worked_on_and_stays_a_break_until_it_is_over() -> None:
     ]
     assert known.assignee == "carol"
     assert any(told.text == "tx 7f" for told in known.evidence)
-    report(desk, "9")
-    assert verdict(desk, "BTC") == "agreed"
-    assert refused(desk) == []
+    report(driver, "9")
+    assert verdict(driver, "BTC") == "agreed"
+    assert refused(driver) == []
 
 
 def test_an_approval_books_an_exact_entry_and_what_was_owned_is_explained() -> None:
-    desk, known = short_of()
-    say(desk, "approve", known, by=BOB, digest=proposed(desk, known))
-    (entry,) = [each for each in desk.entries("BTC") if each.break_id == known.id]
+    driver, known = short_of()
+    say(driver, "approve", known, by=BOB, digest=proposed(driver, known))
+    (entry,) = [each for each in driver.entries("BTC") if each.break_id == known.id]
     assert (entry.cause, entry.certainty, entry.amount) == ("withdrawal", "exact", D(-1))
     assert entry.occurred_us == known.seen_us
-    comparison = desk.comparison("BTC")
-    assert (comparison.residual, comparison.cut_explained, desk.value("BTC")) == (D(0), D(-1), D(9))
+    comparison = driver.comparison("BTC")
+    assert (comparison.residual, comparison.cut_explained, driver.value("BTC")) == (D(0), D(-1), D(9))
     assert comparison.reported == D(10) + comparison.cut_total, "explained at once, not with the next report"
     assert (known.cause, known.certainty, known.amount, known.explained_amount) == ("withdrawal", "exact", D(-1), D(-1))
 
 
 def test_what_is_over_stays_over_while_reports_and_fills_race() -> None:
     """Reports that have not seen the latest fill fit as they did before: an explanation changes no cut."""
-    desk, known = short_of()
-    digest = proposed(desk, known)
-    bought(desk, "racing")
-    say(desk, "approve", known, by=BOB, digest=digest)
-    desk.balance("BTC", "9", rate_usd=100)
-    desk.balance("BTC", "10", rate_usd=100)
-    report(desk, "10")
-    assert desk.opened() == [("BTC", D(-1))]
-    assert verdict(desk, "BTC") == "agreed"
+    driver, known = short_of()
+    digest = proposed(driver, known)
+    bought(driver, "racing")
+    say(driver, "approve", known, by=BOB, digest=digest)
+    driver.balance("BTC", "9", rate_usd=100)
+    driver.balance("BTC", "10", rate_usd=100)
+    report(driver, "10")
+    assert driver.opened_breaks() == [("BTC", D(-1))]
+    assert verdict(driver, "BTC") == "agreed"
 
 
 def test_a_chain_under_way_is_judged_as_if_nothing_had_been_said() -> None:
-    desk, known = short_of()
-    digest = proposed(desk, known)
-    report(desk, "6", 8)
-    assert desk.comparison("BTC").chain is not None
-    say(desk, "approve", known, by=BOB, digest=digest)
-    report(desk, "6", 30)
-    assert desk.opened() == [("BTC", D(-1)), ("BTC", D(-3))]
-    assert [each.amount for each in desk.breaks("BTC")] == [-3]
-    assert desk.comparison("BTC").residual == -3
+    driver, known = short_of()
+    digest = proposed(driver, known)
+    report(driver, "6", 8)
+    assert driver.comparison("BTC").chain is not None
+    say(driver, "approve", known, by=BOB, digest=digest)
+    report(driver, "6", 30)
+    assert driver.opened_breaks() == [("BTC", D(-1)), ("BTC", D(-3))]
+    assert [each.amount for each in driver.breaks("BTC")] == [-3]
+    assert driver.comparison("BTC").residual == -3
 
 
 def test_a_part_that_is_explained_leaves_the_rest_open() -> None:
-    desk, known = short_of("3")
-    say(desk, "approve", known, by=BOB, digest=proposed(desk, known, entry="-2"))
+    driver, known = short_of("3")
+    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, entry="-2"))
     assert (state_of(known), known.amount, known.explained_amount, known.proposal) == ("open", D(-1), D(-2), None)
-    assert history(desk, known)[-1] == ("reduced", "open", "bob")
-    assert desk.transitions()[-1].reason.endswith("-1 is left")
-    report(desk, "7")
-    assert verdict(desk, "BTC") == "break"
-    say(desk, "approve", known, by=BOB, digest=proposed(desk, known, cause="fee"))
+    assert history(driver, known)[-1] == ("reduced", "open", "bob")
+    assert driver.transitions()[-1].reason.endswith("-1 is left")
+    report(driver, "7")
+    assert verdict(driver, "BTC") == "break"
+    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause="fee"))
     assert (state_of(known), known.amount, known.explained_amount, known.cause) == ("resolved", D(-3), D(-3), "fee")
-    say(desk, "reopen", known, text="it was another one")
+    say(driver, "reopen", known, text="it was another one")
     assert (state_of(known), known.amount, known.explained_amount) == ("open", D(-3), D(0))
-    by_cause = {cause: [e.amount for e in desk.entries("BTC") if e.cause == cause] for cause in ("withdrawal", "fee")}
+    by_cause = {cause: [e.amount for e in driver.entries("BTC") if e.cause == cause] for cause in ("withdrawal", "fee")}
     assert by_cause == {"withdrawal": [-2, 2], "fee": [-1, 1]}
-    report(desk, "7")
-    assert desk.comparison("BTC").residual == -3
-    assert desk.opened() == [("BTC", D(-3))]
+    report(driver, "7")
+    assert driver.comparison("BTC").residual == -3
+    assert driver.opened_breaks() == [("BTC", D(-3))]
 
 
 def test_within_tolerance_a_rest_is_nothing() -> None:
-    desk = Desk(Rules(defaults=AccountRules()))
-    desk.begin(balance_row("BTC", "10", rate_usd=100))
-    report(desk, "10", 10)
-    report(desk, "8.99999999999999999", 40)
-    (known,) = desk.breaks("BTC")
-    say(desk, "approve", known, by=BOB, digest=proposed(desk, known, entry="-1"))
+    driver = GatewayDriver(Rules(defaults=AccountRules()))
+    driver.start(balance_row("BTC", "10", rate_usd=100))
+    report(driver, "10", 10)
+    report(driver, "8.99999999999999999", 40)
+    (known,) = driver.breaks("BTC")
+    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, entry="-1"))
     assert state_of(known) == "resolved"
-    assert desk.comparison("BTC").residual == 0
+    assert driver.comparison("BTC").residual == 0
 
 
 @pytest.mark.parametrize(
@@ -122,65 +122,65 @@ def test_within_tolerance_a_rest_is_nothing() -> None:
     [("0", "at most"), ("1", "at most"), ("-2", "at most"), ("NaN", None), ("-1e999", None)],
 )
 def test_an_entry_explains_at_most_the_break(entry: str, why: str | None) -> None:
-    desk, known = short_of()
-    say(desk, "propose", known, cause="withdrawal", entry=entry)
+    driver, known = short_of()
+    say(driver, "propose", known, cause="withdrawal", entry=entry)
     assert (state_of(known), known.proposal) == ("open", None)
     if why is None:
-        assert desk.findings("unreadable")
+        assert driver.findings("unreadable")
     else:
-        assert why in refused(desk)[0].message
+        assert why in refused(driver)[0].message
 
 
 @pytest.mark.parametrize("cause", [None, "", "opening", "fill", "Some Cause", "x" * 60])
 def test_a_proposal_names_a_cause_that_is_not_the_books_own(cause: str | None) -> None:
-    desk, known = short_of()
-    say(desk, "propose", known, cause=cause)
+    driver, known = short_of()
+    say(driver, "propose", known, cause=cause)
     assert state_of(known) == "open"
-    assert "does not name a cause" in refused(desk)[0].message
+    assert "does not name a cause" in refused(driver)[0].message
 
 
 def test_an_approval_binds_to_the_digest_of_what_is_proposed() -> None:
-    desk, known = short_of()
-    first = proposed(desk, known, evidence=["one"])
+    driver, known = short_of()
+    first = proposed(driver, known, evidence=["one"])
     assert first == proposal_digest(known.id, "withdrawal", D(-1), ["one"])
-    second = proposed(desk, known, evidence=["two"])
-    say(desk, "approve", known, by=BOB, digest=first)
+    second = proposed(driver, known, evidence=["two"])
+    say(driver, "approve", known, by=BOB, digest=first)
     assert state_of(known) == "proposed"
-    assert second in refused(desk)[0].message
-    say(desk, "reject", known, by=BOB, digest=first)
+    assert second in refused(driver)[0].message
+    say(driver, "reject", known, by=BOB, digest=first)
     assert state_of(known) == "proposed"
-    say(desk, "reject", known, by=BOB, digest=second)
+    say(driver, "reject", known, by=BOB, digest=second)
     assert (state_of(known), known.proposal) == ("investigating", None)
 
 
 def test_a_proposal_whose_digest_is_of_something_else_is_refused() -> None:
-    desk, known = short_of()
-    say(desk, "propose", known, cause="withdrawal", digest="00")
+    driver, known = short_of()
+    say(driver, "propose", known, cause="withdrawal", digest="00")
     assert state_of(known) == "open"
-    assert "changed meanwhile" in refused(desk)[0].message
+    assert "changed meanwhile" in refused(driver)[0].message
 
 
 def test_many_at_once_are_proposed_and_approved_under_one_digest() -> None:
-    desk = trading()
+    driver = trading()
     for _ in range(60):
-        desk.wait(1)
-        desk.balance("BTC", "9", rate_usd=100)
-        desk.balance("USDT", "100110", rate_usd=1)
-    known = [*desk.breaks("BTC"), *desk.breaks("USDT")]
-    say(desk, "propose", *known, cause="missed_fill")
+        driver.wait(1)
+        driver.balance("BTC", "9", rate_usd=100)
+        driver.balance("USDT", "100110", rate_usd=1)
+    known = [*driver.breaks("BTC"), *driver.breaks("USDT")]
+    say(driver, "propose", *known, cause="missed_fill")
     digests = [each.proposal.digest for each in known if each.proposal is not None]
-    say(desk, "approve", *known, by=BOB, digest=digests[0])
+    say(driver, "approve", *known, by=BOB, digest=digests[0])
     assert [each.state for each in known] == ["proposed", "proposed"]
-    say(desk, "approve", *reversed(known), by=BOB, digest=joint_digest(digests))
+    say(driver, "approve", *reversed(known), by=BOB, digest=joint_digest(digests))
     assert [each.state for each in known] == ["resolved", "resolved"]
-    assert (desk.value("BTC"), desk.value("USDT")) == (D(9), D(100110))
+    assert (driver.value("BTC"), driver.value("USDT")) == (D(9), D(100110))
 
 
 def test_what_is_immaterial_one_person_decides_even_under_a_shared_login() -> None:
-    desk, known = short_of(rate=100)
-    say(desk, "approve", known, by=SERVICE, name="Dora", digest=proposed(desk, known, by=SERVICE, name="Dora"))
+    driver, known = short_of(rate=100)
+    say(driver, "approve", known, by=SERVICE, name="Dora", digest=proposed(driver, known, by=SERVICE, name="Dora"))
     assert state_of(known) == "resolved"
-    assert history(desk, known)[-1][2] == "Dora (asserted, login recon_service)"
+    assert history(driver, known)[-1][2] == "Dora (asserted, login recon_service)"
 
 
 @pytest.mark.parametrize(
@@ -196,32 +196,32 @@ def test_what_is_immaterial_one_person_decides_even_under_a_shared_login() -> No
 def test_what_is_material_takes_two_authenticated_logins(
     proposer: str, approver: str, why: str | None, rate: int | None
 ) -> None:
-    desk, known = short_of(rate=rate)
-    say(desk, "approve", known, by=approver, digest=proposed(desk, known, by=proposer))
+    driver, known = short_of(rate=rate)
+    say(driver, "approve", known, by=approver, digest=proposed(driver, known, by=proposer))
     assert state_of(known) == ("resolved" if why is None else "proposed")
-    messages = [each.message for each in refused(desk)]
+    messages = [each.message for each in refused(driver)]
     assert len(messages) == (why is not None)
     assert all(str(why) in message for message in messages)
 
 
 def test_the_day_s_approvals_of_an_account_add_up() -> None:
-    desk, first = short_of(rate=6_000)
-    say(desk, "approve", first, digest=proposed(desk, first))
-    report(desk, "8", 40, rate=6_000)
-    (second,) = desk.breaks("BTC")
-    digest = proposed(desk, second)
-    say(desk, "approve", second, digest=digest)
+    driver, first = short_of(rate=6_000)
+    say(driver, "approve", first, digest=proposed(driver, first))
+    report(driver, "8", 40, rate=6_000)
+    (second,) = driver.breaks("BTC")
+    digest = proposed(driver, second)
+    say(driver, "approve", second, digest=digest)
     assert state_of(second) == "proposed"
-    assert "the account's approvals of the day are 12000 USD" in refused(desk)[0].message
-    desk.event("frame", b"{}", after=86_400)
-    say(desk, "approve", second, digest=digest)
+    assert "the account's approvals of the day are 12000 USD" in refused(driver)[0].message
+    driver.event("frame", b"{}", after=86_400)
+    say(driver, "approve", second, digest=digest)
     assert state_of(second) == "resolved"
 
 
 def test_a_step_that_the_table_does_not_allow_says_what_it_allows() -> None:
-    desk, known = short_of()
-    say(desk, "reject", known, by=BOB)
-    (finding,) = refused(desk)
+    driver, known = short_of()
+    say(driver, "reject", known, by=BOB)
+    (finding,) = refused(driver)
     assert finding.about == known.id
     assert finding.message.startswith(f"bob asked to reject break {known.id}, refused: it is open; allowed now:")
     assert {"assign", "comment", "investigate", "propose", "accept"} <= set(
@@ -231,139 +231,141 @@ def test_a_step_that_the_table_does_not_allow_says_what_it_allows() -> None:
 
 
 def test_a_decision_about_a_break_that_is_not_there_is_a_finding() -> None:
-    desk, known = short_of()
-    say(desk, "comment", known, text="x", breaks=[known.id, "gone"])
-    assert [each.about for each in desk.findings("decision_without_break")] == ["gone"]
-    assert history(desk, known)[-1][0] == "comment"
+    driver, known = short_of()
+    say(driver, "comment", known, text="x", breaks=[known.id, "gone"])
+    assert [each.about for each in driver.findings("decision_without_break")] == ["gone"]
+    assert history(driver, known)[-1][0] == "comment"
 
 
 @pytest.mark.parametrize("payload", [b"{}", b'{"by":{"login":"a","authenticated":true},"action":"dance"}', b"[]"])
 def test_what_is_no_decision_is_a_finding(payload: bytes) -> None:
-    desk, _ = short_of()
-    desk.event("decision", payload)
-    assert [each.about for each in desk.findings("unreadable")] == ["decision"]
+    driver, _ = short_of()
+    driver.event("decision", payload)
+    assert [each.about for each in driver.findings("unreadable")] == ["decision"]
 
 
-def accepted(desk: Desk, known: Break, *, seconds: float = 3600, amount: str | None = None) -> None:
-    until = (desk.now + timedelta(seconds=seconds)).isoformat()
-    say(desk, "accept", known, until=until, **({} if amount is None else {"amount": amount}))
+def accepted(driver: GatewayDriver, known: Break, *, seconds: float = 3600, amount: str | None = None) -> None:
+    until = (driver.now + timedelta(seconds=seconds)).isoformat()
+    say(driver, "accept", known, until=until, **({} if amount is None else {"amount": amount}))
 
 
 def test_an_accepted_break_is_still_a_break_and_comes_back_when_its_time_is_over() -> None:
-    desk, known = short_of()
-    accepted(desk, known, seconds=60)
+    driver, known = short_of()
+    accepted(driver, known, seconds=60)
     assert state_of(known) == "accepted"
-    report(desk, "9", 50)
-    assert (state_of(known), verdict(desk, "BTC")) == ("accepted", "break")
-    desk.tick(after=10)
+    report(driver, "9", 50)
+    assert (state_of(known), verdict(driver, "BTC")) == ("accepted", "break")
+    driver.tick(after=10)
     assert (state_of(known), known.acceptance) == ("open", None)
-    assert history(desk, known)[-1] == ("expired", "open", None)
+    assert history(driver, known)[-1] == ("expired", "open", None)
 
 
 def test_an_accepted_break_comes_back_when_the_drift_grows_beyond_what_was_accepted() -> None:
-    desk, known = short_of()
-    accepted(desk, known, amount="1.5")
-    report(desk, "8.6", 40)
+    driver, known = short_of()
+    accepted(driver, known, amount="1.5")
+    report(driver, "8.6", 40)
     assert state_of(known) == "accepted", "1.4 is within 1.5"
-    report(desk, "8.4", 40)
+    report(driver, "8.4", 40)
     assert state_of(known) == "open"
-    assert "1.6" in desk.transitions("expired")[0].reason
+    assert "1.6" in driver.transitions("expired")[0].reason
 
 
 def test_nothing_is_accepted_that_is_over_or_too_large_already() -> None:
-    desk, known = short_of()
-    accepted(desk, known, seconds=-1)
-    accepted(desk, known, amount="0.5")
-    say(desk, "accept", known)
+    driver, known = short_of()
+    accepted(driver, known, seconds=-1)
+    accepted(driver, known, amount="0.5")
+    say(driver, "accept", known)
     assert state_of(known) == "open"
-    assert len(refused(desk)) == 3
-    accepted(desk, known)
-    say(desk, "reopen", known)
+    assert len(refused(driver)) == 3
+    accepted(driver, known)
+    say(driver, "reopen", known)
     assert (state_of(known), known.acceptance) == ("open", None)
 
 
 def test_a_break_that_is_cleared_by_data_is_cleared_whoever_works_on_it() -> None:
-    desk = trading()
-    life = late(desk, "late")
-    desk.wait(1)
-    desk.poll("BTC", "11", 40)
-    (known,) = desk.breaks("BTC")
-    proposed(desk, known, cause="deposit")
-    desk.report(life.report(1))
-    desk.poll("BTC", "11", 40)
+    driver = trading()
+    order = late(driver, "late")
+    driver.wait(1)
+    driver.poll("BTC", "11", 40)
+    (known,) = driver.breaks("BTC")
+    proposed(driver, known, cause="deposit")
+    driver.report(order.report(1))
+    driver.poll("BTC", "11", 40)
     assert state_of(known) == "cleared"
-    say(desk, "approve", known, by=BOB, digest="x")
+    say(driver, "approve", known, by=BOB, digest="x")
     assert state_of(known) == "cleared"
-    assert "it is cleared" in refused(desk)[0].message
+    assert "it is cleared" in refused(driver)[0].message
 
 
 def test_a_late_report_of_what_was_explained_shows_and_a_reopening_mends_it() -> None:
-    desk = trading()
-    life = late(desk, "late")
-    desk.wait(1)
-    report(desk, "11", 40)
-    (known,) = desk.breaks("BTC")
-    say(desk, "approve", known, by=BOB, digest=proposed(desk, known, cause="missed_fill"))
-    report(desk, "11", 5)
-    desk.report(life.report(1))
-    report(desk, "11", 7)
-    say(desk, "reopen", known, text="the report came after all")
-    report(desk, "11", 30)
+    driver = trading()
+    order = late(driver, "late")
+    driver.wait(1)
+    report(driver, "11", 40)
+    (known,) = driver.breaks("BTC")
+    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause="missed_fill"))
+    report(driver, "11", 5)
+    driver.report(order.report(1))
+    report(driver, "11", 7)
+    say(driver, "reopen", known, text="the report came after all")
+    report(driver, "11", 30)
     assert state_of(known) == "cleared"
-    assert desk.breaks("BTC") == []
-    assert desk.value("BTC") == 11
+    assert driver.breaks("BTC") == []
+    assert driver.value("BTC") == 11
 
 
 def test_a_recurrence_reopens_what_was_resolved_and_counts() -> None:
-    desk, known = short_of()
-    say(desk, "approve", known, by=BOB, digest=proposed(desk, known, cause=known.cause))
-    report(desk, "9", 30)
-    report(desk, "8", 40)
-    assert [each.id for each in desk.breaks("BTC")] == [known.id]
+    driver, known = short_of()
+    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause=known.cause))
+    report(driver, "9", 30)
+    report(driver, "8", 40)
+    assert [each.id for each in driver.breaks("BTC")] == [known.id]
     assert (state_of(known), known.occurrences, known.explained_amount, known.proposal) == ("open", 2, D(0), None)
-    say(desk, "approve", known, by=BOB, digest=proposed(desk, known))
-    say(desk, "reopen", known)
-    assert desk.value("BTC") == 9, "only what explained the second time is taken back"
+    say(driver, "approve", known, by=BOB, digest=proposed(driver, known))
+    say(driver, "reopen", known)
+    assert driver.value("BTC") == 9, "only what explained the second time is taken back"
 
 
 def test_a_contradiction_of_reports_is_settled_without_an_entry() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10, rate_usd=100)
-    life = Life("o", [("1", "100"), ("1", "100")], began=desk.now)
-    desk.report(life.report(2))
+    driver = trading()
+    driver.poll("BTC", "10", 10, rate_usd=100)
+    order = OrderScript("o", [("1", "100"), ("1", "100")], placed_at=driver.now)
+    driver.report(order.report(2))
     history = [[status, "2026-01-05T09:01:00.0000000Z"] for status in ("NEW", "FILLED", "CANCELED") * 4]
-    desk.report(life.report(1) | {"status": "CANCELED", "status_history": history})
-    (known,) = [each for held in desk.engine.comparisons.values() for each in held.breaks if not each.owns_residual]
-    say(desk, "propose", known, cause="inconsistent_report", entry="1")
-    assert "no part of the drift" in refused(desk)[0].message
-    say(desk, "propose", known, cause="inconsistent_report")
+    driver.report(order.report(1) | {"status": "CANCELED", "status_history": history})
+    (known,) = [
+        each for held in driver.reconciler.comparisons.values() for each in held.breaks if not each.owns_residual
+    ]
+    say(driver, "propose", known, cause="inconsistent_report", entry="1")
+    assert "no part of the drift" in refused(driver)[0].message
+    say(driver, "propose", known, cause="inconsistent_report")
     assert known.proposal is not None
-    say(desk, "approve", known, by=BOB, digest=known.proposal.digest)
+    say(driver, "approve", known, by=BOB, digest=known.proposal.digest)
     assert state_of(known) == "resolved"
-    assert desk.value(BTC_USDT[2]) == 12
-    say(desk, "reopen", known)
+    assert driver.value(BTC_USDT[2]) == 12
+    say(driver, "reopen", known)
     assert state_of(known) == "open"
-    assert judge(desk.unit("BTC"), desk.comparison("BTC")) == "break"
+    assert judge(driver.unit("BTC"), driver.comparison("BTC")) == "break"
 
 
 def test_a_person_settles_an_order_that_is_not_accounted_for() -> None:
-    desk = trading()
-    desk.report(Life("lost", [("1", "100")], amount="2", began=desk.now).report(1))
-    desk.close()
-    desk.wait(2, silent=[desk.account])
-    desk.open("s2")
-    desk.info()
-    desk.orders()
-    desk.balances(balance_row("BTC", "11"), balance_row("ETH", "50"), balance_row("USDT", "99900"))
-    key = desk.order("c:lost").key
-    assert desk.unit("BTC").withheld == [key]
-    say(desk, "settle_order", account=desk.account, order="c:other", outcome="?")
-    assert len(refused(desk)) == 1
-    say(desk, "settle_order", account=desk.account, order=key, outcome="canceled by the venue")
-    assert desk.unit("BTC").withheld == []
-    assert desk.state() == ("covered", None)
-    assert "canceled by the venue" in desk.findings("order_settled")[0].message
-    desk.orders()
-    assert desk.state() == ("covered", None), "and it is not lost sight of again"
-    desk.report(Life("lost", [("1", "100")], amount="2", began=desk.now).report(1))
-    assert not desk.order("c:lost").settled, "but a report of it speaks for itself"
+    driver = trading()
+    driver.report(OrderScript("lost", [("1", "100")], amount="2", placed_at=driver.now).report(1))
+    driver.close_session()
+    driver.wait(2, silent=[driver.account])
+    driver.open_session("s2")
+    driver.server_info()
+    driver.orders()
+    driver.balances(balance_row("BTC", "11"), balance_row("ETH", "50"), balance_row("USDT", "99900"))
+    key = driver.order("c:lost").key
+    assert driver.unit("BTC").withheld == [key]
+    say(driver, "settle_order", account=driver.account, order="c:other", outcome="?")
+    assert len(refused(driver)) == 1
+    say(driver, "settle_order", account=driver.account, order=key, outcome="canceled by the venue")
+    assert driver.unit("BTC").withheld == []
+    assert driver.coverage() == ("covered", None)
+    assert "canceled by the venue" in driver.findings("order_settled")[0].message
+    driver.orders()
+    assert driver.coverage() == ("covered", None), "and it is not lost sight of again"
+    driver.report(OrderScript("lost", [("1", "100")], amount="2", placed_at=driver.now).report(1))
+    assert not driver.order("c:lost").settled, "but a report of it speaks for itself"

@@ -17,7 +17,7 @@ from recon.ledger.timeline import Slack, Timeline
 from recon.ledger.units import FEE, FILL, Held, Unit
 from recon.reconciliation.matching.cuts import fit, settled
 from recon.reconciliation.model.hypothesis import MAX_DOUBTS
-from tests.support.gateway_driver import steady
+from tests.support.properties import steady
 
 D = Decimal
 NOTHING_LOST = D("1e-9")

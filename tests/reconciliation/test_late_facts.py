@@ -13,213 +13,214 @@ from recon.exact import exact
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.reconciliation.breaks.resolution import explain
 from recon.reconciliation.model.break_ import Break
+from recon.testing import BTC_USDT, PERPETUAL, GatewayDriver, OrderScript, Symbol, balance_row, position_row
 from tests.support.facts_driver import effects, tell, trade, with_fees
-from tests.support.gateway_driver import BTC_USDT, PERPETUAL, Desk, Life, balance_row, position_row, steady
+from tests.support.properties import steady
 from tests.support.trading_account import WINDOW, both, bought, trading, verdict
 
 D = Decimal
 
 
-def only_break(desk: Desk, code: str, kind: str = "asset") -> Break:
-    (known,) = desk.breaks(code, kind)
+def only_break(driver: GatewayDriver, code: str, kind: str = "asset") -> Break:
+    (known,) = driver.breaks(code, kind)
     return known
 
 
-def with_break(amount: str = "1000") -> Desk:
+def with_break(amount: str = "1000") -> GatewayDriver:
     """An account whose dollars have stepped without a report."""
-    desk = trading()
-    desk.poll("USDT", D(100000) + D(amount), 40)
-    assert only_break(desk, "USDT").amount == D(amount)
-    return desk
+    driver = trading()
+    driver.poll("USDT", D(100000) + D(amount), 40)
+    assert only_break(driver, "USDT").amount == D(amount)
+    return driver
 
 
-def conserved(desk: Desk, code: str, kind: str = "asset") -> bool:
-    unit = desk.unit(code, kind)
-    entries = desk.entries(code, kind)
+def conserved(driver: GatewayDriver, code: str, kind: str = "asset") -> bool:
+    unit = driver.unit(code, kind)
+    entries = driver.entries(code, kind)
     return unit.value == sum((entry.amount for entry in entries), D(0))
 
 
 def test_a_fact_explains_the_break_of_its_amount() -> None:
-    desk = with_break()
-    known = only_break(desk, "USDT")
-    tell(desk, "deposit", "USDT", "1000", "L-1", ago=40)
-    assert effects(desk) == {"L-1": "explained"}
+    driver = with_break()
+    known = only_break(driver, "USDT")
+    tell(driver, "deposit", "USDT", "1000", "L-1", ago=40)
+    assert effects(driver) == {"L-1": "explained"}
     assert (known.state, known.cause, known.certainty) == ("explained", "deposit", "exact")
-    assert desk.comparison("USDT").residual == 0
-    (told,) = desk.transitions("explained")
+    assert driver.comparison("USDT").residual == 0
+    (told,) = driver.transitions("explained")
     assert "told by statement as L-1" in told.reason
-    entry = desk.entries("USDT")[-1]
+    entry = driver.entries("USDT")[-1]
     assert (entry.cause, entry.certainty, entry.break_id, entry.fact) == ("deposit", "exact", known.id, "L-1")
-    assert verdict(desk, "USDT") == "agreed"
-    desk.poll("USDT", "101000", 40)
-    assert not desk.breaks("USDT")
-    assert desk.value("USDT") == 101000
-    assert not desk.findings("late_fact")
+    assert verdict(driver, "USDT") == "agreed"
+    driver.poll("USDT", "101000", 40)
+    assert not driver.breaks("USDT")
+    assert driver.value("USDT") == 101000
+    assert not driver.findings("late_fact")
 
 
 def test_the_same_fact_again_changes_nothing_and_another_content_is_found() -> None:
-    desk = with_break()
-    tell(desk, "deposit", "USDT", "1000", "L-1", ago=40)
-    entries = list(desk.entries("USDT"))
-    tell(desk, "deposit", "USDT", "1000.00", "L-1", ago=40 + 0.01)
-    assert desk.entries("USDT") == entries
-    assert not desk.findings("fact_conflict")
-    tell(desk, "deposit", "USDT", "1001", "L-1", ago=40 + 0.02)
-    (found,) = desk.findings("fact_conflict")
+    driver = with_break()
+    tell(driver, "deposit", "USDT", "1000", "L-1", ago=40)
+    entries = list(driver.entries("USDT"))
+    tell(driver, "deposit", "USDT", "1000.00", "L-1", ago=40 + 0.01)
+    assert driver.entries("USDT") == entries
+    assert not driver.findings("fact_conflict")
+    tell(driver, "deposit", "USDT", "1001", "L-1", ago=40 + 0.02)
+    (found,) = driver.findings("fact_conflict")
     assert found.about == "L-1"
-    assert desk.entries("USDT") == entries
+    assert driver.entries("USDT") == entries
 
 
 def test_a_statement_that_knows_but_the_day_explains_an_equal_break() -> None:
-    desk = with_break()
-    tell(desk, "deposit", "USDT", "1000", "B-1", ago=8 * 3600)
-    assert effects(desk) == {"B-1": "before_opening"}, "before recon began to count it is part of the opening"
-    assert only_break(desk, "USDT").amount == 1000
-    assert desk.findings("fact_before_opening")
-    tell(desk, "deposit", "USDT", "1000", "B-2")
-    assert effects(desk)["B-2"] == "explained", "recorded now, without its time"
+    driver = with_break()
+    tell(driver, "deposit", "USDT", "1000", "B-1", ago=8 * 3600)
+    assert effects(driver) == {"B-1": "before_opening"}, "before recon began to count it is part of the opening"
+    assert only_break(driver, "USDT").amount == 1000
+    assert driver.findings("fact_before_opening")
+    tell(driver, "deposit", "USDT", "1000", "B-2")
+    assert effects(driver)["B-2"] == "explained", "recorded now, without its time"
 
 
 def test_a_fact_that_is_a_part_of_a_break_leaves_the_rest_of_it() -> None:
-    desk = with_break("1000")
-    known = only_break(desk, "USDT")
-    tell(desk, "deposit", "USDT", "1300", "L-1", ago=40)
+    driver = with_break("1000")
+    known = only_break(driver, "USDT")
+    tell(driver, "deposit", "USDT", "1300", "L-1", ago=40)
     assert (known.amount, known.state) == (D(-300), "open")
-    tell(desk, "withdrawal", "USDT", "-100", "L-2", ago=40)
+    tell(driver, "withdrawal", "USDT", "-100", "L-2", ago=40)
     assert known.amount == -200
-    desk.poll("USDT", "101000", 40)
-    assert desk.breaks("USDT") == [known]
-    tell(desk, "withdrawal", "USDT", "-200", "L-3", ago=80)
-    assert (known.state, desk.breaks("USDT")) == ("explained", [])
+    driver.poll("USDT", "101000", 40)
+    assert driver.breaks("USDT") == [known]
+    tell(driver, "withdrawal", "USDT", "-200", "L-3", ago=80)
+    assert (known.state, driver.breaks("USDT")) == ("explained", [])
     assert known.amount == 1000, "what is over shows the whole step again"
-    desk.poll("USDT", "101000", 40)
-    assert not desk.breaks("USDT")
+    driver.poll("USDT", "101000", 40)
+    assert not driver.breaks("USDT")
 
 
 def test_a_fact_explains_what_is_not_a_break_yet() -> None:
-    desk = trading()
-    desk.poll("USDT", "101000", WINDOW + 2)
-    chain = desk.comparison("USDT").chain
+    driver = trading()
+    driver.poll("USDT", "101000", WINDOW + 2)
+    chain = driver.comparison("USDT").chain
     assert chain is not None
-    tell(desk, "deposit", "USDT", "1000", "L-1", ago=8)
+    tell(driver, "deposit", "USDT", "1000", "L-1", ago=8)
     assert chain.pending.state == "explained"
-    desk.poll("USDT", "101000", 60)
-    assert not desk.breaks("USDT")
-    assert not desk.transitions("opened")
-    assert desk.value("USDT") == 101000
+    driver.poll("USDT", "101000", 60)
+    assert not driver.breaks("USDT")
+    assert not driver.transitions("opened")
+    assert driver.value("USDT") == 101000
 
 
 def test_a_fact_as_it_happens_is_a_cut_like_a_fill() -> None:
-    desk = trading()
-    tell(desk, "deposit", "USDT", "1000", "L-1")
-    assert not desk.findings("late_fact")
-    desk.poll("USDT", "100000", 2)
-    desk.poll("USDT", "101000", 60)
-    assert not desk.transitions("opened")
-    assert verdict(desk, "USDT") == "agreed"
+    driver = trading()
+    tell(driver, "deposit", "USDT", "1000", "L-1")
+    assert not driver.findings("late_fact")
+    driver.poll("USDT", "100000", 2)
+    driver.poll("USDT", "101000", 60)
+    assert not driver.transitions("opened")
+    assert verdict(driver, "USDT") == "agreed"
 
 
 def test_a_late_fact_corrects_history_and_reports_tell_whether_they_agree() -> None:
-    desk = trading()
-    desk.poll("USDT", "100000", 40)
-    tell(desk, "fee", "USDT", "-5", "L-1", ago=30)
-    assert effects(desk) == {"L-1": "booked"}
-    (found,) = desk.findings("late_fact")
+    driver = trading()
+    driver.poll("USDT", "100000", 40)
+    tell(driver, "fee", "USDT", "-5", "L-1", ago=30)
+    assert effects(driver) == {"L-1": "booked"}
+    (found,) = driver.findings("late_fact")
     assert "corrects history" in found.message
-    desk.poll("USDT", "100000", 60)
-    assert only_break(desk, "USDT").amount == 5, "reports had agreed without it"
+    driver.poll("USDT", "100000", 60)
+    assert only_break(driver, "USDT").amount == 5, "reports had agreed without it"
 
 
-def inferred(desk: Desk, amount: str = "1000", cause: str = "deposit") -> Break:
+def inferred(driver: GatewayDriver, amount: str = "1000", cause: str = "deposit") -> Break:
     """A break that was explained by inference, within stated limits."""
-    known = only_break(desk, "USDT")
-    subject = desk.engine._subject(desk.held("USDT"), desk.book.now)  # type: ignore[arg-type]
+    known = only_break(driver, "USDT")
+    subject = driver.reconciler._subject(driver.unit_state("USDT"), driver.ledger.now)  # type: ignore[arg-type]
     with exact():
         explain(subject, known, D(amount), cause=cause, step="explained", reason="fits the grid", certainty="inferred")
     return known
 
 
 def test_a_surer_fact_takes_the_place_of_the_inferred_entry() -> None:
-    desk = with_break()
-    known = inferred(desk)
-    first = desk.entries("USDT")[-1]
-    desk.poll("USDT", "101000", 60)
-    tell(desk, "deposit", "USDT", "1000", "L-1", ago=90)
-    assert effects(desk) == {"L-1": "replaced"}
-    back, exact_ = desk.entries("USDT")[-2:]
+    driver = with_break()
+    known = inferred(driver)
+    first = driver.entries("USDT")[-1]
+    driver.poll("USDT", "101000", 60)
+    tell(driver, "deposit", "USDT", "1000", "L-1", ago=90)
+    assert effects(driver) == {"L-1": "replaced"}
+    back, exact_ = driver.entries("USDT")[-2:]
     assert (back.amount, back.cause, back.certainty, back.replaces) == (D(-1000), "deposit", "inferred", first.number)
     assert (exact_.amount, exact_.certainty, exact_.replaces) == (D(1000), "exact", first.number)
     assert exact_.break_id == known.id
-    assert desk.value("USDT") == 101000
-    desk.poll("USDT", "101000", 60)
-    assert not desk.breaks("USDT")
-    tell(desk, "deposit", "USDT", "1000", "L-2", ago=90)
-    assert effects(desk)["L-2"] == "booked", "what was replaced once is not replaced again"
+    assert driver.value("USDT") == 101000
+    driver.poll("USDT", "101000", 60)
+    assert not driver.breaks("USDT")
+    tell(driver, "deposit", "USDT", "1000", "L-2", ago=90)
+    assert effects(driver)["L-2"] == "booked", "what was replaced once is not replaced again"
 
 
 def test_another_kind_of_fact_replaces_nothing() -> None:
-    desk = with_break()
-    inferred(desk, cause="interest")
-    tell(desk, "deposit", "USDT", "1000", "L-1", ago=40)
-    assert effects(desk) == {"L-1": "booked"}
-    tell(desk, "reward", "USDT", "1000", "L-2", ago=40)
-    assert effects(desk)["L-2"] == "replaced"
+    driver = with_break()
+    inferred(driver, cause="interest")
+    tell(driver, "deposit", "USDT", "1000", "L-1", ago=40)
+    assert effects(driver) == {"L-1": "booked"}
+    tell(driver, "reward", "USDT", "1000", "L-2", ago=40)
+    assert effects(driver)["L-2"] == "replaced"
 
 
 def test_of_several_amounts_that_fitted_a_fact_tells_which_it_was() -> None:
-    desk = with_break()
-    known = only_break(desk, "USDT")
+    driver = with_break()
+    known = only_break(driver, "USDT")
     known.candidates = [D(1000), D(1100)]
-    tell(desk, "deposit", "USDT", "1100", "L-1", ago=40)
+    tell(driver, "deposit", "USDT", "1100", "L-1", ago=40)
     assert known.state == "explained"
-    desk.poll("USDT", "101100", 40)
-    assert not desk.breaks("USDT")
+    driver.poll("USDT", "101100", 40)
+    assert not driver.breaks("USDT")
 
 
 def test_a_transfer_is_booked_on_each_account_of_the_gateway() -> None:
-    desk = trading()
-    desk.info(account="KRAKEN")
-    desk.orders(account="KRAKEN")
-    desk.balances(balance_row("USDT", "500"), account="KRAKEN")
-    desk.wait(30)
-    desk.poll("USDT", "99900", 40)
-    desk.snapshot("BALANCE_SNAPSHOT", [balance_row("USDT", "600")], account="KRAKEN")
-    desk.wait(40)
-    tell(desk, "transfer", "USDT", "-100", "T-1", ago=80, counter_account="KRAKEN")
-    assert [(fact.account, fact.effect) for fact in desk.book.changes.facts] == [
+    driver = trading()
+    driver.server_info(account="KRAKEN")
+    driver.orders(account="KRAKEN")
+    driver.balances(balance_row("USDT", "500"), account="KRAKEN")
+    driver.wait(30)
+    driver.poll("USDT", "99900", 40)
+    driver.snapshot("BALANCE_SNAPSHOT", [balance_row("USDT", "600")], account="KRAKEN")
+    driver.wait(40)
+    tell(driver, "transfer", "USDT", "-100", "T-1", ago=80, counter_account="KRAKEN")
+    assert [(fact.account, fact.effect) for fact in driver.ledger.changes.facts] == [
         ("BINANCE", "explained"),
         ("KRAKEN", "explained"),
     ]
     with exact():
-        assert desk.unit("USDT", account="KRAKEN").value == 600
-    tell(desk, "transfer", "USDT", "100", "T-1", ago=80.01, account="KRAKEN", counter_account="BINANCE")
-    assert len(desk.book.changes.facts) == 2, "the other side's statement tells the same"
-    assert not desk.findings("fact_conflict")
-    tell(desk, "transfer", "USDT", "-1", "T-2", counter_account="ELSEWHERE")
-    assert len(desk.book.changes.facts) == 3
+        assert driver.unit("USDT", account="KRAKEN").value == 600
+    tell(driver, "transfer", "USDT", "100", "T-1", ago=80.01, account="KRAKEN", counter_account="BINANCE")
+    assert len(driver.ledger.changes.facts) == 2, "the other side's statement tells the same"
+    assert not driver.findings("fact_conflict")
+    tell(driver, "transfer", "USDT", "-1", "T-2", counter_account="ELSEWHERE")
+    assert len(driver.ledger.changes.facts) == 3
 
 
 def test_an_account_that_nobody_named_is_found() -> None:
-    desk = trading()
-    tell(desk, "deposit", "USDT", "1", "L-1", account="KRAKN")
-    assert desk.findings("fact_without_account")
-    assert "KRAKN" not in desk.book.accounts
+    driver = trading()
+    tell(driver, "deposit", "USDT", "1", "L-1", account="KRAKN")
+    assert driver.findings("fact_without_account")
+    assert "KRAKN" not in driver.ledger.accounts
 
 
 def test_a_unit_that_no_complete_snapshot_held_begins_at_zero() -> None:
-    desk = trading()
-    desk.wait(60)
-    tell(desk, "deposit", "DOGE", "1000", "L-1", ago=50)
-    tell(desk, "withdrawal", "DOGE", "-400", "L-2", ago=40)
-    assert desk.value("DOGE") == 600
-    assert [entry.cause for entry in desk.entries("DOGE")] == ["opening", "deposit", "withdrawal"]
+    driver = trading()
+    driver.wait(60)
+    tell(driver, "deposit", "DOGE", "1000", "L-1", ago=50)
+    tell(driver, "withdrawal", "DOGE", "-400", "L-2", ago=40)
+    assert driver.value("DOGE") == 600
+    assert [entry.cause for entry in driver.entries("DOGE")] == ["opening", "deposit", "withdrawal"]
 
 
 def test_a_code_that_only_the_statement_uses_finds_its_row() -> None:
-    desk = Desk()
-    desk.begin(balance_row("XXBT", "10", coinapi="BTC"), settle=30)
-    tell(desk, "deposit", "BTC", "1", "L-1")
-    assert desk.value("XXBT") == 11
+    driver = GatewayDriver()
+    driver.start(balance_row("XXBT", "10", coinapi="BTC"), quiet=30)
+    tell(driver, "deposit", "BTC", "1", "L-1")
+    assert driver.value("XXBT") == 11
 
 
 @pytest.mark.parametrize(
@@ -237,106 +238,106 @@ def test_a_code_that_only_the_statement_uses_finds_its_row() -> None:
     ],
 )
 def test_what_is_not_a_fact_is_found(wrong: dict[str, str | None]) -> None:
-    desk = trading()
+    driver = trading()
     right = {"fact": "fee", "account": "BINANCE", "external_id": "1", "occurred_at": "2026-01-05T09:00:00Z"}
     right |= {"unit": "USDT", "amount": "-1"}
-    desk.event("fact", msgspec.json.encode(right | wrong))
-    assert [found.about for found in desk.findings("unreadable")] == ["fact"]
-    assert not desk.book.changes.facts
+    driver.event("fact", msgspec.json.encode(right | wrong))
+    assert [found.about for found in driver.findings("unreadable")] == ["fact"]
+    assert not driver.ledger.changes.facts
 
 
 # -- trades --------------------------------------------------------------------------------------------------------
 
 
 def test_a_trade_that_reports_told_adds_its_fee_alone() -> None:
-    desk = trading()
-    bought(desk, "a")
-    both(desk, "11", "99900")
-    desk.wait(10)
-    trade(desk, "T-1", "1", "100", ago=10, order_id="X-a", fee="0.1", fee_asset="USDT")
-    assert effects(desk) == {"T-1": "matched"}
-    assert [entry.cause for entry in desk.entries("BTC")] == ["opening", "fill"]
-    assert desk.value("USDT") == D("99899.9")
-    assert desk.entries("USDT")[-1].order == "c:a"
+    driver = trading()
+    bought(driver, "a")
+    both(driver, "11", "99900")
+    driver.wait(10)
+    trade(driver, "T-1", "1", "100", ago=10, order_id="X-a", fee="0.1", fee_asset="USDT")
+    assert effects(driver) == {"T-1": "matched"}
+    assert [entry.cause for entry in driver.entries("BTC")] == ["opening", "fill"]
+    assert driver.value("USDT") == D("99899.9")
+    assert driver.entries("USDT")[-1].order == "c:a"
 
 
 def test_trades_without_an_order_id_are_matched_one_to_one() -> None:
-    desk = trading()
+    driver = trading()
     for key in ("a", "b"):
-        bought(desk, key)
+        bought(driver, key)
     for number in (1, 2, 3):
-        trade(desk, f"T-{number}", "1", "100", ago=0.01 * number)
-    assert effects(desk) == {"T-1": "matched", "T-2": "matched", "T-3": "booked"}
-    assert desk.value("BTC") == 13
-    assert [entry.cause for entry in desk.entries("BTC")] == ["opening", "fill", "fill", "missed_fill"]
+        trade(driver, f"T-{number}", "1", "100", ago=0.01 * number)
+    assert effects(driver) == {"T-1": "matched", "T-2": "matched", "T-3": "booked"}
+    assert driver.value("BTC") == 13
+    assert [entry.cause for entry in driver.entries("BTC")] == ["opening", "fill", "fill", "missed_fill"]
 
 
 def test_a_trade_that_no_report_told_explains_both_legs() -> None:
-    desk = trading()
+    driver = trading()
     for _ in range(40):
-        both(desk, "11", "99899.9")
-        desk.wait(1)
-    assert {code: only_break(desk, code).amount for code in ("BTC", "USDT")} == {"BTC": 1, "USDT": D("-100.1")}
-    trade(desk, "T-1", "1", "100", ago=40, fee="0.1", fee_asset="USDT")
-    assert effects(desk) == {"T-1": "explained"}
-    assert not desk.breaks("BTC")
-    assert not desk.breaks("USDT")
-    causes = [entry.cause for entry in desk.entries("USDT") if entry.cause != "opening"]
+        both(driver, "11", "99899.9")
+        driver.wait(1)
+    assert {code: only_break(driver, code).amount for code in ("BTC", "USDT")} == {"BTC": 1, "USDT": D("-100.1")}
+    trade(driver, "T-1", "1", "100", ago=40, fee="0.1", fee_asset="USDT")
+    assert effects(driver) == {"T-1": "explained"}
+    assert not driver.breaks("BTC")
+    assert not driver.breaks("USDT")
+    causes = [entry.cause for entry in driver.entries("USDT") if entry.cause != "opening"]
     assert causes == ["missed_fill", "fee"]
     for _ in range(40):
-        both(desk, "11", "99899.9")
-        desk.wait(1)
-    assert not desk.breaks("BTC")
-    assert not desk.breaks("USDT")
+        both(driver, "11", "99899.9")
+        driver.wait(1)
+    assert not driver.breaks("BTC")
+    assert not driver.breaks("USDT")
 
 
 def test_a_report_after_the_statement_is_booked_once() -> None:
-    desk = trading()
-    life = Life("a", [("1", "100"), ("2", "100")], began=desk.now)
-    desk.report(life.report(1))
-    trade(desk, "T-1", "1", "100", order_id="X-a")
-    trade(desk, "T-2", "2", "100", order_id="X-a")
-    assert effects(desk) == {"T-1": "matched", "T-2": "booked"}
-    assert (desk.value("BTC"), desk.value("USDT")) == (D(13), D(99700))
-    desk.report(life.report(2))
-    assert (desk.value("BTC"), desk.value("USDT")) == (D(13), D(99700))
-    assert desk.findings("told_ahead")
+    driver = trading()
+    order = OrderScript("a", [("1", "100"), ("2", "100")], placed_at=driver.now)
+    driver.report(order.report(1))
+    trade(driver, "T-1", "1", "100", order_id="X-a")
+    trade(driver, "T-2", "2", "100", order_id="X-a")
+    assert effects(driver) == {"T-1": "matched", "T-2": "booked"}
+    assert (driver.value("BTC"), driver.value("USDT")) == (D(13), D(99700))
+    driver.report(order.report(2))
+    assert (driver.value("BTC"), driver.value("USDT")) == (D(13), D(99700))
+    assert driver.findings("told_ahead")
     for _ in range(20):
-        both(desk, "13", "99700")
-        desk.wait(1)
-    assert not desk.transitions("opened")
+        both(driver, "13", "99700")
+        driver.wait(1)
+    assert not driver.transitions("opened")
 
 
 def test_trades_of_an_order_that_vanished_account_for_it() -> None:
-    desk = trading()
-    desk.report(Life("a", [("1", "100"), ("2", "100")], began=desk.now).report(1))
-    both(desk, "11", "99900")
-    desk.wait(10)
-    desk.close()
-    desk.open("s2", after=30)
-    desk.info()
-    desk.orders()
-    desk.balances(balance_row("BTC", "13"), balance_row("ETH", "50"), balance_row("USDT", "99700"))
-    assert desk.order("c:a").unaccounted
-    trade(desk, "T-1", "1", "100", order_id="X-a", ago=45)
-    trade(desk, "T-2", "2", "100", order_id="X-a", ago=20)
-    assert not desk.order("c:a").unaccounted
-    assert desk.state() == ("covered", None)
+    driver = trading()
+    driver.report(OrderScript("a", [("1", "100"), ("2", "100")], placed_at=driver.now).report(1))
+    both(driver, "11", "99900")
+    driver.wait(10)
+    driver.close_session()
+    driver.open_session("s2", after=30)
+    driver.server_info()
+    driver.orders()
+    driver.balances(balance_row("BTC", "13"), balance_row("ETH", "50"), balance_row("USDT", "99700"))
+    assert driver.order("c:a").unaccounted
+    trade(driver, "T-1", "1", "100", order_id="X-a", ago=45)
+    trade(driver, "T-2", "2", "100", order_id="X-a", ago=20)
+    assert not driver.order("c:a").unaccounted
+    assert driver.coverage() == ("covered", None)
     for _ in range(30):
-        both(desk, "13", "99700")
-        desk.wait(1)
-    desk.orders()
-    assert desk.state() == ("covered", None)
-    assert not desk.breaks("BTC")
+        both(driver, "13", "99700")
+        driver.wait(1)
+    driver.orders()
+    assert driver.coverage() == ("covered", None)
+    assert not driver.breaks("BTC")
 
 
 def test_a_trade_of_an_unknown_symbol_may_be_told_again() -> None:
-    desk = trading()
-    trade(desk, "T-1", "1", "100", symbol="DOGEUSDT")
-    assert desk.findings("fact_without_instrument")
-    desk.symbols(BTC_USDT, ("DOGEUSDT", "BINANCE_SPOT_DOGE_USDT", "DOGE", "USDT"))
-    trade(desk, "T-1", "1", "100", symbol="DOGEUSDT")
-    assert effects(desk) == {"T-1": "booked"}
+    driver = trading()
+    trade(driver, "T-1", "1", "100", symbol="DOGEUSDT")
+    assert driver.findings("fact_without_instrument")
+    driver.symbols(BTC_USDT, Symbol("DOGEUSDT", "BINANCE_SPOT_DOGE_USDT", "DOGE", "USDT"))
+    trade(driver, "T-1", "1", "100", symbol="DOGEUSDT")
+    assert effects(driver) == {"T-1": "booked"}
 
 
 def test_a_missed_fill_of_a_contract_realises_its_cash() -> None:
@@ -348,31 +349,31 @@ def test_a_missed_fill_of_a_contract_realises_its_cash() -> None:
         method="average",
         balance_includes_unrealised=False,
     )
-    desk = Desk(Rules(defaults=AccountRules(contracts={PERPETUAL[0]: terms})))
-    desk.begin(balance_row("USDT", "1000"), positions=[position_row("2", "BUY", price="100")])
-    desk.position(position_row("1", "BUY", price="100"))
-    desk.poll("USDT", "1010", 80)
-    assert only_break(desk, PERPETUAL[0], "contract").amount == -1
-    trade(desk, "T-1", "1", "110", side="SELL", ago=80, symbol=PERPETUAL[0])
-    assert effects(desk) == {"T-1": "explained"}
-    assert desk.value(PERPETUAL[0], "contract") == 1
-    assert desk.value("USDT") == 1010
-    desk.poll("USDT", "1010", 40)
-    assert not desk.breaks("USDT")
+    driver = GatewayDriver(Rules(defaults=AccountRules(contracts={PERPETUAL.exchange: terms})))
+    driver.start(balance_row("USDT", "1000"), positions=[position_row("2", "BUY", price="100")])
+    driver.position(position_row("1", "BUY", price="100"))
+    driver.poll("USDT", "1010", 80)
+    assert only_break(driver, PERPETUAL.exchange, "contract").amount == -1
+    trade(driver, "T-1", "1", "110", side="SELL", ago=80, symbol=PERPETUAL.exchange)
+    assert effects(driver) == {"T-1": "explained"}
+    assert driver.value(PERPETUAL.exchange, "contract") == 1
+    assert driver.value("USDT") == 1010
+    driver.poll("USDT", "1010", 40)
+    assert not driver.breaks("USDT")
 
 
 @pytest.mark.parametrize(("rates", "count"), [(("0.001",), 30), (("0.001", "0.002"), 60), (("0.001",), 4)])
 def test_fees_of_a_statement_take_the_place_of_what_was_inferred(rates: tuple[str, ...], count: int) -> None:
-    desk = with_fees(rates, count)
-    assert not desk.breaks("USDT")
-    assert not desk.findings("late_fact"), "reports had agreed with the fees that were inferred"
-    fees = [entry for entry in desk.entries("USDT") if entry.cause == "fee"]
+    driver = with_fees(rates, count)
+    assert not driver.breaks("USDT")
+    assert not driver.findings("late_fact"), "reports had agreed with the fees that were inferred"
+    fees = [entry for entry in driver.entries("USDT") if entry.cause == "fee"]
     with exact():
         assert sum(entry.amount for entry in fees if entry.certainty == "inferred") == 0
         exactly = sum(entry.amount for entry in fees if entry.certainty == "exact")
-        traded = sum(entry.amount for entry in desk.entries("USDT") if entry.cause == "fill")
-        assert desk.value("USDT") == 100000 + traded + exactly == desk.comparison("USDT").reported
-        assert abs(desk.comparison("USDT").residual) <= 1, "what a mixture of rates leaves within its tolerance"
+        traded = sum(entry.amount for entry in driver.entries("USDT") if entry.cause == "fill")
+        assert driver.value("USDT") == 100000 + traded + exactly == driver.comparison("USDT").reported
+        assert abs(driver.comparison("USDT").residual) <= 1, "what a mixture of rates leaves within its tolerance"
 
 
 # -- properties ----------------------------------------------------------------------------------------------------
@@ -387,26 +388,26 @@ def test_fees_of_a_statement_take_the_place_of_what_was_inferred(rates: tuple[st
     )
 )
 def test_whatever_is_told_books_are_sums_of_entries_and_end_in_agreement(steps: list[tuple[str, int]]) -> None:
-    desk = trading()
+    driver = trading()
     venue, untold, number = D(100000), D(0), 0
     for what, size in steps:
         amount = D(size * 100)
         if what in {"move", "both"}:
             venue += amount
             untold += amount
-            desk.poll("USDT", venue, 12)
+            driver.poll("USDT", venue, 12)
         if what in {"tell", "both"} and untold:
             number += 1
-            tell(desk, "adjustment", "USDT", str(untold), f"L-{number}", ago=2)
+            tell(driver, "adjustment", "USDT", str(untold), f"L-{number}", ago=2)
             untold = D(0)
         if what == "again" and number:
-            before = desk.value("USDT")
-            tell(desk, "adjustment", "USDT", "1", f"L-{number}", ago=2)
-            assert desk.value("USDT") == before
-        assert conserved(desk, "USDT")
+            before = driver.value("USDT")
+            tell(driver, "adjustment", "USDT", "1", f"L-{number}", ago=2)
+            assert driver.value("USDT") == before
+        assert conserved(driver, "USDT")
     if untold:
-        tell(desk, "adjustment", "USDT", str(untold), "L-last", ago=2)
-    desk.poll("USDT", venue, 150)
-    assert desk.value("USDT") == venue
-    assert desk.comparison("USDT").residual == sum((known.amount for known in desk.breaks("USDT")), D(0))
-    assert not [known for known in desk.breaks("USDT") if known.offset_by is None]
+        tell(driver, "adjustment", "USDT", str(untold), "L-last", ago=2)
+    driver.poll("USDT", venue, 150)
+    assert driver.value("USDT") == venue
+    assert driver.comparison("USDT").residual == sum((known.amount for known in driver.breaks("USDT")), D(0))
+    assert not [known for known in driver.breaks("USDT") if known.offset_by is None]

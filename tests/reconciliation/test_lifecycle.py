@@ -1,4 +1,4 @@
-"""A break's life never leaves the table, whatever people decide and data says; and the books always add up."""
+"""A break's order never leaves the table, whatever people decide and data says; and the books always add up."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from recon.reconciliation.breaks.decisions import joint_digest
 from recon.reconciliation.model.break_ import Break, BreakState
 from recon.reconciliation.model.lifecycle import ACTIVE, OVER, PERSON_STEPS, TRANSITIONS, DataStep, allowed, next_state
 from recon.reconciliation.reconciler import Engine
+from recon.testing import GatewayDriver
 from tests.projection.test_fold_conservation import OPENINGS, Auditor, Flow
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, say
-from tests.support.gateway_driver import Desk, steady
+from tests.support.properties import steady
 
 D = Decimal
 STATES: tuple[BreakState, ...] = get_args(BreakState)
@@ -59,7 +60,7 @@ class LifeAuditor(Auditor):
 
     def check(self) -> None:
         super().check()
-        for key, comparison in self.desk.engine.comparisons.items():
+        for key, comparison in self.driver.reconciler.comparisons.items():
             owned = [known for known in comparison.breaks if known.owns_residual]
             assert comparison.residual == sum((known.amount for known in owned), comparison.learning), key
             assert all(known.state in ACTIVE for known in comparison.breaks)
@@ -71,8 +72,8 @@ class LifeAuditor(Auditor):
                     assert sum(posted) == known.explained_amount, "what was taken back cancels"
 
     def _cut(self, key: UnitKey) -> None:
-        held = self.desk.book.units[key]
-        comparison = self.desk.engine.of(held)
+        held = self.driver.ledger.units[key]
+        comparison = self.driver.reconciler.of(held)
         if comparison.reported is None or held.unit.opening is None or held.unit.unmodelled:
             return
         flow = [each for each in self.entries[key] if each.cause != "opening"]
@@ -91,7 +92,7 @@ class Deciding(Flow):
     def __init__(self, data: st.DataObject) -> None:
         super().__init__(data)
         told = self.auditor.told
-        self.auditor = LifeAuditor(self.desk)
+        self.auditor = LifeAuditor(self.driver)
         self.auditor.told = told
 
     def step(self, what: str, number: int) -> None:
@@ -107,7 +108,7 @@ class Deciding(Flow):
         self.auditor.check()
 
     def known(self) -> list[Break]:
-        comparisons = self.desk.engine.comparisons.values()
+        comparisons = self.driver.reconciler.comparisons.values()
         pending = [comparison.chain.pending for comparison in comparisons if comparison.chain is not None]
         return [*pending, *(each for one in comparisons for each in (*one.breaks, *one.closed))]
 
@@ -120,7 +121,7 @@ class Deciding(Flow):
         likely = [step for step in allowed(chosen[0].state) if step in PERSON_STEPS]
         action = draw(st.sampled_from(likely) | st.sampled_from(sorted(PERSON_STEPS)))
         by = draw(st.sampled_from([ALICE, BOB, SERVICE]))
-        say(self.desk, action, *chosen, by=by, text="so", **self.details(action, chosen))
+        say(self.driver, action, *chosen, by=by, text="so", **self.details(action, chosen))
 
     def resolve(self) -> None:
         """One proposes, the other approves."""
@@ -129,14 +130,14 @@ class Deciding(Flow):
             chosen = draw(st.sampled_from(known))
             with exact():
                 entry = str(chosen.amount * draw(st.sampled_from([D(1), D("0.25")])))
-            say(self.desk, "propose", chosen, cause="deposit", entry=entry)
+            say(self.driver, "propose", chosen, cause="deposit", entry=entry)
             digest = "?" if chosen.proposal is None else chosen.proposal.digest
-            say(self.desk, "approve", chosen, by=BOB, digest=digest)
+            say(self.driver, "approve", chosen, by=BOB, digest=digest)
 
     def reopen(self) -> None:
         known = [each for each in self.known() if each.state in ("resolved", "accepted")]
         if known:
-            say(self.desk, "reopen", self.data.draw(st.sampled_from(known)), by=BOB)
+            say(self.driver, "reopen", self.data.draw(st.sampled_from(known)), by=BOB)
 
     def details(self, action: str, chosen: list[Break]) -> dict[str, object]:
         draw, first = self.data.draw, chosen[0]
@@ -152,7 +153,7 @@ class Deciding(Flow):
                 digests = [each.proposal.digest for each in chosen if each.proposal is not None]
                 return {"digest": draw(st.sampled_from([joint_digest(digests) if digests else "?", "wrong"]))}
             case "accept":
-                until = self.desk.now + timedelta(seconds=draw(st.integers(-1, 20)))
+                until = self.driver.now + timedelta(seconds=draw(st.integers(-1, 20)))
                 return {"until": until.isoformat(), "amount": draw(st.sampled_from([None, str(abs(first.amount))]))}
             case _:
                 return {}
@@ -167,14 +168,14 @@ STEPS = st.lists(
 )
 
 
-def lives(desk: Desk) -> dict[str, list[tuple[str, BreakState]]]:
+def lives(driver: GatewayDriver) -> dict[str, list[tuple[str, BreakState]]]:
     found: dict[str, list[tuple[str, BreakState]]] = defaultdict(list)
-    for each in desk.engine.transitions:
+    for each in driver.reconciler.transitions:
         found[each.break_.id].append((each.event, each.break_.state))
     return found
 
 
-def remembered(desk: Desk, fold: Fold) -> bytes:
+def remembered(driver: GatewayDriver, fold: Fold) -> bytes:
     """Everything that a fold holds and would write, as one document."""
     engine, book = fold.engine, fold.book
     return msgspec.json.encode(
@@ -195,15 +196,15 @@ def test_a_life_never_leaves_the_table_and_the_books_add_up(steps: list[str], da
     flow = Deciding(data)
     for number, what in enumerate(["drift", "poll", *["wait", "poll"] * 8, *steps]):
         flow.step(what, number)
-    for life in lives(flow.desk).values():
+    for order in lives(flow.driver).values():
         state: BreakState = "pending"
-        for step, after in life:
+        for step, after in order:
             assert step == "pending" or next_state(step, state) == after, (step, state, after)
             state = after
     book = Book("prod-eu", Clock(), Rules())
     again = Fold(book, Engine(book))
-    again.fold([read(event) for event in flow.desk.log])
-    assert remembered(flow.desk, again) == remembered(flow.desk, flow.desk.fold)
+    again.fold([read(event) for event in flow.driver.log])
+    assert remembered(flow.driver, again) == remembered(flow.driver, flow.driver.fold)
 
 
 @steady(30)
@@ -218,12 +219,12 @@ def test_the_books_hold_what_fills_and_approvals_brought_and_nothing_else(
     flow.tell()
     for _ in range(45):
         flow.poll()
-        flow.desk.wait(1)
+        flow.driver.wait(1)
     off = D("1e-9")
     for code in OPENINGS:
-        unit, comparison = flow.desk.unit(code), flow.desk.comparison(code)
+        unit, comparison = flow.driver.unit(code), flow.driver.comparison(code)
         value = unit.value
         assert value is not None
-        approved = sum((each.amount for each in flow.desk.entries(code) if each.break_id is not None), D(0))
+        approved = sum((each.amount for each in flow.driver.entries(code) if each.break_id is not None), D(0))
         assert abs(value - flow.venue[code] - approved) <= off
         assert abs(comparison.residual + approved - flow.drift[code]) <= off

@@ -13,7 +13,7 @@ from recon.reconciliation.causes.registry import floor_of
 from recon.reconciliation.model.ageing import DAY_US, business_us
 from recon.reconciliation.model.severity import severity
 from recon.times import microseconds
-from tests.support.gateway_driver import steady
+from tests.support.properties import steady
 
 D = Decimal
 HOUR_US = 3_600_000_000

@@ -8,8 +8,8 @@ from recon.ledger.ledger import Book, Clock
 from recon.ledger.rules import Rules
 from recon.reconciliation.model.comparison import MAX_QUEUE
 from recon.reconciliation.reconciler import Engine
+from recon.testing import START
 from recon.times import LogTime, microseconds
-from tests.support.gateway_driver import START
 from tests.support.trading_account import bought, trading, verdict
 
 D = Decimal
@@ -17,26 +17,26 @@ D = Decimal
 
 def test_semantics_9_4__a_hole_in_log_time_does_not_end_windows() -> None:
     """A database stall of a minute: the next event comes late, and the report of the fill with it."""
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.balance("BTC", "11")
-    desk.wait(1)
-    clock = desk.book.clock.clock
-    desk.tick(after=60)
-    assert desk.book.clock.clock == clock
-    assert not desk.transitions()
-    bought(desk, "a")
-    desk.balance("BTC", "11")
-    desk.wait(30)
-    assert not [each for each in desk.transitions() if each.unit == "BTC"]
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    driver.balance("BTC", "11")
+    driver.wait(1)
+    clock = driver.ledger.clock.clock
+    driver.tick(after=60)
+    assert driver.ledger.clock.clock == clock
+    assert not driver.transitions()
+    bought(driver, "a")
+    driver.balance("BTC", "11")
+    driver.wait(30)
+    assert not [each for each in driver.transitions() if each.unit == "BTC"]
 
 
 def test_semantics_9_4__the_same_minute_told_by_ticks_does_end_them() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.balance("BTC", "11")
-    desk.wait(61)
-    assert desk.opened() == [("BTC", D(1))]
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    driver.balance("BTC", "11")
+    driver.wait(61)
+    assert driver.opened_breaks() == [("BTC", D(1))]
 
 
 def test_semantics_9_1__log_time_never_goes_back() -> None:
@@ -50,13 +50,13 @@ def test_semantics_9_1__log_time_never_goes_back() -> None:
 
 
 def test_observations_that_wait_are_bounded_and_the_oldest_is_judged_early() -> None:
-    desk = trading()
+    driver = trading()
     for number in range(MAX_QUEUE + 50):
-        desk.balance("BTC", D("10.5") + number, after=0.0)
-    assert len(desk.comparison("BTC").queue) <= MAX_QUEUE
-    assert verdict(desk, "BTC") == "pending"
-    desk.poll("BTC", "10", 30)
-    assert verdict(desk, "BTC") == "agreed"
+        driver.balance("BTC", D("10.5") + number, after=0.0)
+    assert len(driver.comparison("BTC").queue) <= MAX_QUEUE
+    assert verdict(driver, "BTC") == "pending"
+    driver.poll("BTC", "10", 30)
+    assert verdict(driver, "BTC") == "agreed"
 
 
 def test_an_engine_asks_nothing_of_units_that_rest() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from recon.exact import exact
 from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Rules, Tolerance, UnitRules
 from recon.reconciliation.matching.tolerance import computed, total
-from tests.support.gateway_driver import PERPETUAL, Desk, Life, balance_row, position_row, steady
+from recon.testing import PERPETUAL, GatewayDriver, OrderScript, balance_row, position_row
+from tests.support.properties import steady
 
 D = Decimal
 AMOUNTS = st.decimals("-1000000", "1000000", places=6)
@@ -66,77 +67,85 @@ def test_negative_slack_takes_nothing_away() -> None:
         assert computed(D(1), D(-5)) == computed(D(1), D(0)) == D(1) / 2**52
 
 
-def trading(account: AccountRules | None = None, usdt: str = "100000.00") -> Desk:
-    desk = Desk(None if account is None else Rules(defaults=account))
-    desk.begin(balance_row("BTC", "10"), balance_row("USDT", usdt))
-    return desk
+def trading(account: AccountRules | None = None, usdt: str = "100000.00") -> GatewayDriver:
+    driver = GatewayDriver(None if account is None else Rules(defaults=account))
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", usdt))
+    return driver
 
 
-def fill(desk: Desk, key: str, amount: str, price: str, side: str = "BUY") -> None:
-    desk.report(Life(key, [(amount, price)], side=side, began=desk.now).report(1))
+def fill(driver: GatewayDriver, key: str, amount: str, price: str, side: str = "BUY") -> None:
+    driver.report(OrderScript(key, [(amount, price)], side=side, placed_at=driver.now).report(1))
 
 
 @pytest.mark.parametrize(("reported", "breaks"), [("10.00000001", True), ("10.000000000000001", False)])
 def test_semantics_6__base_quantities_have_no_tolerance_but_the_resolution_of_the_number(
     reported: str, breaks: bool
 ) -> None:
-    desk = trading()
-    desk.poll("BTC", reported, 60)
-    assert bool(desk.opened()) is breaks
+    driver = trading()
+    driver.poll("BTC", reported, 60)
+    assert bool(driver.opened_breaks()) is breaks
 
 
 def test_semantics_6__positions_have_no_tolerance() -> None:
-    desk = Desk()
-    desk.begin(balance_row("USDT", "1000"), positions=[position_row("5", "BUY")])
+    driver = GatewayDriver()
+    driver.start(balance_row("USDT", "1000"), positions=[position_row("5", "BUY")])
     for _ in range(60):
-        desk.position(position_row("5.0001", "BUY"), after=1)
-    assert desk.opened() == [(PERPETUAL[0], D("0.0001"))]
+        driver.position(position_row("5.0001", "BUY"), after=1)
+    assert driver.opened_breaks() == [(PERPETUAL.exchange, D("0.0001"))]
 
 
 def test_semantics_1_2__a_number_has_the_resolution_of_a_double() -> None:
     """98765432109.87654321 arrives as 98765432109.87654."""
-    desk = Desk()
-    desk.begin(balance_row("BTC", "98765432109.87654321"), balance_row("USDT", "1000"))
-    desk.poll("BTC", "98765432109.87654", 60)
-    assert not desk.transitions("opened")
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "98765432109.87654321"), balance_row("USDT", "1000"))
+    driver.poll("BTC", "98765432109.87654", 60)
+    assert not driver.transitions("opened")
 
 
 def test_semantics_6__cash_may_lose_half_a_quantum_an_entry_since_the_last_agreement() -> None:
     """The quantum is the finest scale seen in the asset's reports: cents."""
-    desk = trading()
+    driver = trading()
     for number in range(3):
-        fill(desk, f"o{number}", "0.001", "100.0004", "SELL")
-    desk.balance("BTC", "9.997")
-    desk.poll("USDT", "100000.31", 60)
+        fill(driver, f"o{number}", "0.001", "100.0004", "SELL")
+    driver.balance("BTC", "9.997")
+    driver.poll("USDT", "100000.31", 60)
     # Booked 0.3000012; reported 0.31: within 3 times half a cent.
-    assert not desk.opened()
-    desk.poll("USDT", "100000.33", 60)
-    assert [code for code, _ in desk.opened()] == ["USDT"], "nothing was traded since: no more slack"
+    assert not driver.opened_breaks()
+    driver.poll("USDT", "100000.33", 60)
+    assert [code for code, _ in driver.opened_breaks()] == ["USDT"], "nothing was traded since: no more slack"
 
 
 def test_semantics_6__what_is_left_at_an_agreement_is_booked_as_rounding() -> None:
-    desk = trading()
-    fill(desk, "a", "1", "100.004", "SELL")
-    desk.balance("BTC", "9")
-    desk.poll("USDT", "100100.00", 60)
-    rounding = [each for each in desk.entries("USDT") if each.cause == "rounding"]
+    driver = trading()
+    fill(driver, "a", "1", "100.004", "SELL")
+    driver.balance("BTC", "9")
+    driver.poll("USDT", "100100.00", 60)
+    rounding = [each for each in driver.entries("USDT") if each.cause == "rounding"]
     assert [(each.amount, each.certainty) for each in rounding] == [(D("-0.004"), "inferred")]
-    assert (desk.value("USDT"), desk.unit("USDT").explained) == (D(100100), D("-0.004"))
-    assert not desk.opened()
+    assert (driver.value("USDT"), driver.unit("USDT").explained) == (D(100100), D("-0.004"))
+    assert not driver.opened_breaks()
 
 
 def test_semantics_6__the_resolution_of_avg_px_is_tolerated_times_the_amount() -> None:
     """100.01 for 1000 units is anything from 100005 to 100015."""
-    desk = trading(usdt="900000.00000000")
-    desk.report(Life("a", [("500", "100.01"), ("500", "100.014")], listed=False, digits=2, began=desk.now).report(2))
-    desk.balance("BTC", "1010")
-    desk.poll("USDT", "799988.00000000", 60)
-    assert not desk.opened()
+    driver = trading(usdt="900000.00000000")
+    driver.report(
+        OrderScript(
+            "a", [("500", "100.01"), ("500", "100.014")], lists_fills=False, price_digits=2, placed_at=driver.now
+        ).report(2)
+    )
+    driver.balance("BTC", "1010")
+    driver.poll("USDT", "799988.00000000", 60)
+    assert not driver.opened_breaks()
     other = trading(AccountRules(learn_fees_up_to=D(0)), usdt="900000.00000000")
-    other.report(Life("a", [("500", "100.01"), ("500", "100.014")], listed=False, digits=2, began=other.now).report(2))
+    other.report(
+        OrderScript(
+            "a", [("500", "100.01"), ("500", "100.014")], lists_fills=False, price_digits=2, placed_at=other.now
+        ).report(2)
+    )
     other.balance("BTC", "1010")
     other.poll("USDT", "799984.00000000", 60)
-    assert other.opened() == [("USDT", D(-6))]
+    assert other.opened_breaks() == [("USDT", D(-6))]
 
 
 def test_semantics_6__the_quantum_may_come_from_the_settings() -> None:
@@ -144,11 +153,11 @@ def test_semantics_6__the_quantum_may_come_from_the_settings() -> None:
     opened = {}
     for quantum in (None, D("0.01")):
         rules = AccountRules(units={"USDT": UnitRules(quantum=quantum)}, learn_fees_up_to=D(0))
-        desk = trading(rules, usdt="100000.12345678")
-        fill(desk, "a", "1", "100.004", "SELL")
-        desk.balance("BTC", "9")
-        desk.poll("USDT", "100100.12345678", 60)
-        opened[quantum] = desk.opened()
+        driver = trading(rules, usdt="100000.12345678")
+        fill(driver, "a", "1", "100.004", "SELL")
+        driver.balance("BTC", "9")
+        driver.poll("USDT", "100100.12345678", 60)
+        opened[quantum] = driver.opened_breaks()
     assert opened == {None: [("USDT", D("-0.004"))], D("0.01"): []}
 
 
@@ -163,77 +172,77 @@ def test_semantics_6__the_quantum_may_come_from_the_settings() -> None:
     ids=["absolute", "relative", "usd", "of the unit"],
 )
 def test_semantics_6__configured_tolerance(rules: AccountRules) -> None:
-    desk = Desk(Rules(defaults=rules))
-    desk.begin(balance_row("BTC", "10", rate_usd=D(60000)), balance_row("USDT", "1000"))
-    desk.poll("BTC", "10.5", 60, rate_usd=D(60000))
-    assert not desk.opened()
-    desk.poll("BTC", "10.7", 60, rate_usd=D(60000))
-    assert desk.opened() == [("BTC", D("0.7"))]
+    driver = GatewayDriver(Rules(defaults=rules))
+    driver.start(balance_row("BTC", "10", rate_usd=D(60000)), balance_row("USDT", "1000"))
+    driver.poll("BTC", "10.5", 60, rate_usd=D(60000))
+    assert not driver.opened_breaks()
+    driver.poll("BTC", "10.7", 60, rate_usd=D(60000))
+    assert driver.opened_breaks() == [("BTC", D("0.7"))]
 
 
 def test_semantics_6__usd_counts_as_nothing_without_a_rate() -> None:
-    desk = trading(AccountRules(tolerance=Tolerance(usd=D(30001))))
-    desk.poll("BTC", "10.5", 60)
-    assert desk.opened() == [("BTC", D("0.5"))]
+    driver = trading(AccountRules(tolerance=Tolerance(usd=D(30001))))
+    driver.poll("BTC", "10.5", 60)
+    assert driver.opened_breaks() == [("BTC", D("0.5"))]
 
 
 def test_semantics_7__an_agreed_row_may_show_a_tiny_unexplained_remainder_and_it_is_the_true_number() -> None:
-    desk = trading(AccountRules(tolerance=Tolerance(absolute=D("0.6"))))
-    desk.poll("BTC", "10.5", 20)
-    comparison = desk.comparison("BTC")
+    driver = trading(AccountRules(tolerance=Tolerance(absolute=D("0.6"))))
+    driver.poll("BTC", "10.5", 20)
+    comparison = driver.comparison("BTC")
     assert comparison.reported == D("10.5")
-    assert (desk.value("BTC"), comparison.cut_total) == (D(10), D(0)), "nothing is plugged"
+    assert (driver.value("BTC"), comparison.cut_total) == (D(10), D(0)), "nothing is plugged"
 
 
-def truncating(desk: Desk, sales: int, balance: Decimal, first: int = 0) -> Decimal:
+def truncating(driver: GatewayDriver, sales: int, balance: Decimal, first: int = 0) -> Decimal:
     """A venue that truncates the cash of each sale to cents: 100.0049 comes as 100.00."""
     for number in range(first, first + sales):
-        fill(desk, f"s{number}", "0.01", "10000.49", "SELL")
+        fill(driver, f"s{number}", "0.01", "10000.49", "SELL")
         balance += 100
-        desk.balance("USDT", balance, after=0.2)
-        desk.wait(0.8)
+        driver.balance("USDT", balance, after=0.2)
+        driver.wait(0.8)
     return balance
 
 
-def booked_as_rounding(desk: Desk) -> Decimal:
-    return sum((each.amount for each in desk.entries("USDT") if each.cause == "rounding"), D(0))
+def booked_as_rounding(driver: GatewayDriver) -> Decimal:
+    return sum((each.amount for each in driver.entries("USDT") if each.cause == "rounding"), D(0))
 
 
 def test_semantics_6__rounding_is_booked_within_the_daily_budget_and_beyond_it_a_finding() -> None:
     """Truncation is not rounding: a persistent sign is a fee, and says so once a day."""
-    desk = trading()
+    driver = trading()
     budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
-    truncating(desk, 190, D("100000.00"))
-    assert booked_as_rounding(desk) == D("-0.0049") * 189, "what one report alone leaves over may be a late one"
-    assert not desk.findings("rounding_budget")
-    truncating(desk, 17, D("119000.00"), first=190)
-    assert abs(booked_as_rounding(desk)) <= budget
-    assert len(desk.findings("rounding_budget")) == 1
-    assert not [code for code, _ in desk.opened() if code == "USDT"]
+    truncating(driver, 190, D("100000.00"))
+    assert booked_as_rounding(driver) == D("-0.0049") * 189, "what one report alone leaves over may be a late one"
+    assert not driver.findings("rounding_budget")
+    truncating(driver, 17, D("119000.00"), first=190)
+    assert abs(booked_as_rounding(driver)) <= budget
+    assert len(driver.findings("rounding_budget")) == 1
+    assert not [code for code, _ in driver.opened_breaks() if code == "USDT"]
 
 
 def test_semantics_6__a_small_trade_reported_early_is_not_taken_for_rounding() -> None:
     """After many cash entries the slack is more than a small trade: its cash must come as its own entry."""
-    desk = trading()
-    balance = truncating(desk, 20, D("100000.00"))
-    desk.balance("USDT", balance + D("0.05"), after=0.1)
-    fill(desk, "small", "0.01", "5.00", "SELL")
-    desk.wait(5)
-    assert D("-0.0049") * 20 <= booked_as_rounding(desk) <= D("-0.0049") * 19
+    driver = trading()
+    balance = truncating(driver, 20, D("100000.00"))
+    driver.balance("USDT", balance + D("0.05"), after=0.1)
+    fill(driver, "small", "0.01", "5.00", "SELL")
+    driver.wait(5)
+    assert D("-0.0049") * 20 <= booked_as_rounding(driver) <= D("-0.0049") * 19
 
 
 def test_semantics_6__the_budget_of_a_day_is_not_renewed_by_spending_it() -> None:
-    desk = trading()
+    driver = trading()
     budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
-    truncating(desk, 300, D("100000.00"))
-    assert abs(booked_as_rounding(desk)) <= budget
-    assert len(desk.findings("rounding_budget")) == 1
+    truncating(driver, 300, D("100000.00"))
+    assert abs(booked_as_rounding(driver)) <= budget
+    assert len(driver.findings("rounding_budget")) == 1
 
 
 def test_semantics_6__another_day_has_a_budget_of_its_own() -> None:
-    desk = trading()
-    balance = truncating(desk, 200, D("100000.00"))
-    desk.tick(after=timedelta(days=1).total_seconds())
-    truncating(desk, 20, balance, first=200)
-    assert booked_as_rounding(desk) == D("-0.0049") * 219
-    assert not desk.findings("rounding_budget")
+    driver = trading()
+    balance = truncating(driver, 200, D("100000.00"))
+    driver.tick(after=timedelta(days=1).total_seconds())
+    truncating(driver, 20, balance, first=200)
+    assert booked_as_rounding(driver) == D("-0.0049") * 219
+    assert not driver.findings("rounding_budget")

@@ -17,8 +17,8 @@ from recon.exact import exact
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, Event
 from recon.projection.fold import Fold, read
 from recon.simulator.rest.habits import RestHabits, Trouble
+from recon.testing import new_fold
 from tests.support.gap_days import Gap, GapDay, Played, play, problems, random_day
-from tests.support.replay import new_fold
 
 #: Seeds of the days; without order history from SEEDS_WITHOUT on.
 SEEDS = range(1, 421)

@@ -14,7 +14,7 @@ from recon.log.events import NewEvent
 from recon.projection.step import step
 from recon.simulator.gateway.day import Gateway
 from recon.simulator.plan import Plan
-from tests.support.replay import new_events, without_rest
+from recon.testing import recorded_events, without_rest
 
 #: Frames that arrive within this are appended in one batch, in microseconds.
 BATCH_US = 50_000
@@ -29,7 +29,7 @@ def write_day(service_url: str, plan: Plan, *, ends_at: datetime | None = None) 
     plan, gateways = without_rest(plan), []
     for gateway_plan in plan.gateways:
         gateway = Gateway(gateway_plan, start)
-        write_events(service_url, gateway_plan.name, new_events(plan, gateway, until=end, start=start))
+        write_events(service_url, gateway_plan.name, recorded_events(plan, gateway, until=end, start=start))
         fold(service_url, gateway_plan.name)
         gateways.append(gateway)
     return gateways

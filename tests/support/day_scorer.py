@@ -14,7 +14,7 @@ from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.model.verdict import judge
 from recon.simulator.fault import FaultKind, PlantedFault
 from recon.simulator.plan import Plan
-from tests.support.replay import play
+from recon.testing import play
 
 #: Cash may be off by so much of the planted amount, and by so much at all: it was rounded on its way.
 CASH_SHARE = Decimal("1e-6")

@@ -9,39 +9,39 @@ import msgspec
 from recon.ledger.ledger import Finding
 from recon.log import events
 from recon.reconciliation.model.break_ import Break
-from tests.support.gateway_driver import Desk
+from recon.testing import GatewayDriver
 from tests.support.trading_account import trading
 
 #: Logins of one person each, and the one that people share.
 ALICE, BOB, SERVICE = "alice", "bob", "recon_service"
 
 
-def say(desk: Desk, action: str, *breaks: Break, by: str = ALICE, **more: object) -> None:
+def say(driver: GatewayDriver, action: str, *breaks: Break, by: str = ALICE, **more: object) -> None:
     """Record a decision as the database would, about some breaks or about what `more` names."""
     person = {"login": by, "authenticated": by != SERVICE, "name": more.pop("name", None)}
     ids = [known.id for known in breaks]
     payload = {"by": person, "action": action, **({"breaks": ids} if ids else {}), **more}
     account = more.get("account")
-    desk.event(events.DECISION, msgspec.json.encode(payload), account=account if isinstance(account, str) else None)
+    driver.event(events.DECISION, msgspec.json.encode(payload), account=account if isinstance(account, str) else None)
 
 
 def state_of(known: Break) -> str:
     return known.state
 
 
-def refused(desk: Desk) -> list[Finding]:
-    return desk.findings("decision_refused")
+def refused(driver: GatewayDriver) -> list[Finding]:
+    return driver.findings("decision_refused")
 
 
-def short_of(amount: str = "1", *, rate: int | None = 100) -> tuple[Desk, Break]:
+def short_of(amount: str = "1", *, rate: int | None = 100) -> tuple[GatewayDriver, Break]:
     """An account that reports less bitcoin than the ten that its books hold, and the break that came of it."""
-    desk = trading()
-    desk.poll("BTC", "10", 10, rate_usd=rate)
-    report(desk, str(Decimal(10) - Decimal(amount)), 40, rate=rate)
-    (known,) = desk.breaks("BTC")
-    return desk, known
+    driver = trading()
+    driver.poll("BTC", "10", 10, rate_usd=rate)
+    report(driver, str(Decimal(10) - Decimal(amount)), 40, rate=rate)
+    (known,) = driver.breaks("BTC")
+    return driver, known
 
 
-def report(desk: Desk, btc: str, seconds: int = 20, *, rate: int | None = 100) -> None:
+def report(driver: GatewayDriver, btc: str, seconds: int = 20, *, rate: int | None = 100) -> None:
     """Bitcoin is reported again and again."""
-    desk.poll("BTC", btc, seconds, rate_usd=rate)
+    driver.poll("BTC", btc, seconds, rate_usd=rate)

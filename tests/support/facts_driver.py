@@ -1,4 +1,4 @@
-"""Facts from outside, told to a desk as the log would hold them."""
+"""Facts from outside, told to a driver as the log would hold them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from recon.log import events
-from tests.support.gateway_driver import BTC_USDT, Desk, Life
+from recon.testing import BTC_USDT, GatewayDriver, OrderScript
 from tests.support.trading_account import trading
 
 BY = {"login": "alice", "authenticated": True, "name": None}
@@ -30,7 +30,7 @@ def document(
 
 
 def tell(
-    desk: Desk,
+    driver: GatewayDriver,
     kind: str,
     unit: str,
     amount: str,
@@ -42,8 +42,8 @@ def tell(
     unit_kind: str = "asset",
 ) -> None:
     """A person or a statement tells a fact that happened `ago` seconds before now."""
-    happened = desk.now - timedelta(seconds=ago)
-    name = account or desk.account
+    happened = driver.now - timedelta(seconds=ago)
+    name = account or driver.account
     payload = document(
         kind,
         external_id,
@@ -54,11 +54,11 @@ def tell(
         unit_kind=unit_kind,
         counter_account=counter_account,
     )
-    desk.event(events.FACT, msgspec.json.encode(payload), account=name)
+    driver.event(events.FACT, msgspec.json.encode(payload), account=name)
 
 
 def trade(
-    desk: Desk,
+    driver: GatewayDriver,
     external_id: str,
     quantity: str,
     price: str,
@@ -68,14 +68,14 @@ def trade(
     order_id: str | None = None,
     fee: str | None = None,
     fee_asset: str | None = None,
-    symbol: str = BTC_USDT[0],
+    symbol: str = BTC_USDT.exchange,
 ) -> None:
     """A venue's export tells an execution."""
     payload = document(
         "trade",
         external_id,
-        desk.now - timedelta(seconds=ago),
-        account=desk.account,
+        driver.now - timedelta(seconds=ago),
+        account=driver.account,
         symbol=symbol,
         side=side,
         quantity=quantity,
@@ -84,26 +84,26 @@ def trade(
         fee=fee,
         fee_asset=fee_asset,
     )
-    desk.event(events.FACT, msgspec.json.encode(payload), account=desk.account)
+    driver.event(events.FACT, msgspec.json.encode(payload), account=driver.account)
 
 
-def effects(desk: Desk) -> dict[str, str]:
+def effects(driver: GatewayDriver) -> dict[str, str]:
     """What became of each fact, by its id."""
-    return {fact.external_id: fact.effect for fact in desk.book.changes.facts}
+    return {fact.external_id: fact.effect for fact in driver.ledger.changes.facts}
 
 
-def with_fees(rates: tuple[str, ...], count: int) -> Desk:
+def with_fees(rates: tuple[str, ...], count: int) -> GatewayDriver:
     """A day of purchases and sales at a venue that takes fees, and its export of all of it, told at the end."""
     dice = random.Random(3)
-    desk = trading()
+    driver = trading()
     held = {"BTC": Decimal(10), "USDT": Decimal(100000)}
     told: list[tuple[str, str, Decimal, Decimal, Decimal, datetime]] = []
 
     def look(seconds: int) -> None:
         for _ in range(seconds):
             for code, amount in held.items():
-                desk.balance(code, amount)
-            desk.wait(1)
+                driver.balance(code, amount)
+            driver.wait(1)
 
     for number in range(count):
         side, sign = ("SELL", -1) if number % 2 else ("BUY", 1)
@@ -111,14 +111,16 @@ def with_fees(rates: tuple[str, ...], count: int) -> Desk:
         fee = quantity * price * Decimal(dice.choice(rates))
         held["BTC"] += sign * quantity
         held["USDT"] -= sign * quantity * price + fee
-        life = Life(f"o{number}", [(str(quantity), str(price))], side=side, began=desk.now - timedelta(seconds=4))
-        desk.report(life.report(1))
-        told.append((life.key, side, quantity, price, fee, desk.now))
+        order = OrderScript(
+            f"o{number}", [(str(quantity), str(price))], side=side, placed_at=driver.now - timedelta(seconds=4)
+        )
+        driver.report(order.report(1))
+        told.append((order.key, side, quantity, price, fee, driver.now))
         look(4)
     look(30)
     for key, side, quantity, price, fee, at in told:
         trade(
-            desk,
+            driver,
             f"T-{key}",
             str(quantity),
             str(price),
@@ -126,7 +128,7 @@ def with_fees(rates: tuple[str, ...], count: int) -> Desk:
             order_id=f"X-{key}",
             fee=str(fee),
             fee_asset="USDT",
-            ago=(desk.now - at).total_seconds(),
+            ago=(driver.now - at).total_seconds(),
         )
     look(60)
-    return desk
+    return driver

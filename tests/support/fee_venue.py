@@ -8,7 +8,7 @@ from decimal import Decimal
 from recon.exact import ZERO, divide, exact
 from recon.ledger.rules import AccountRules, Rules
 from recon.reconciliation.model.comparison import Comparison
-from tests.support.gateway_driver import Desk, Life, balance_row
+from recon.testing import GatewayDriver, OrderScript, balance_row
 
 D = Decimal
 RATE = D("0.001")
@@ -32,17 +32,17 @@ class Venue:
         rates: dict[str, Decimal] | None = None,
         digits: int = 8,
     ) -> None:
-        self.desk = Desk(Rules(defaults=rules or AccountRules()))
+        self.driver = GatewayDriver(Rules(defaults=rules or AccountRules()))
         self.received, self.fee_asset, self.rates, self.digits = received, fee_asset, rates or {}, digits
         self.balances = {"BTC": D("10.00000000"), "USDT": D("100000." + "0" * digits)}
         if fee_asset is not None:
             self.balances[fee_asset] = D("50.00000000")
-        self.desk.begin(
+        self.driver.start(
             *(balance_row(asset, held, rate_usd=self.rates.get(asset)) for asset, held in self.balances.items())
         )
         for _ in range(3):
             self.tell()
-            self.desk.wait(5)
+            self.driver.wait(5)
         self.trades = 0
 
     @property
@@ -55,13 +55,13 @@ class Venue:
 
     def tell(self, *assets: str) -> None:
         for asset in assets or self.balances:
-            self.desk.balance(asset, self.balances[asset], rate_usd=self.rates.get(asset))
+            self.driver.balance(asset, self.balances[asset], rate_usd=self.rates.get(asset))
 
     def move(self, asset: str, amount: str | int | Decimal) -> None:
         """Deposit or withdraw; nothing tells of it but the balance."""
         self.balances[asset] += D(amount)
 
-    def fill(self, side: str, price: str | Decimal, *, rate: Decimal = RATE, extra: Decimal = ZERO) -> Life:
+    def fill(self, side: str, price: str | Decimal, *, rate: Decimal = RATE, extra: Decimal = ZERO) -> OrderScript:
         """Trade at the venue, untold; return the order. `extra` is taken beside the fee."""
         sign, cash = (1 if side == "BUY" else -1), divide(SIZE * D(price), D(1), self.digits)
         self.balances["BTC"] += sign * SIZE
@@ -69,17 +69,17 @@ class Venue:
         with exact():
             self._take(side, cash, rate)
         self.trades += 1
-        return Life(f"o{self.trades}", [(str(SIZE), str(price))], side=side, began=self.desk.now)
+        return OrderScript(f"o{self.trades}", [(str(SIZE), str(price))], side=side, placed_at=self.driver.now)
 
     def trade(
         self, side: str, price: str | Decimal, *, rate: Decimal = RATE, extra: Decimal = ZERO, quiet: float = 8
     ) -> None:
         """Trade, tell of it, and of the balances a moment later; `quiet` seconds follow."""
-        life = self.fill(side, price, rate=rate, extra=extra)
-        self.desk.report(life.report(1))
-        self.desk.wait(0.1)
+        order = self.fill(side, price, rate=rate, extra=extra)
+        self.driver.report(order.report(1))
+        self.driver.wait(0.1)
         self.tell()
-        self.desk.wait(quiet)
+        self.driver.wait(quiet)
 
     def days_work(self, rate: Decimal = RATE, rounds: int = 8) -> None:
         for number in range(rounds):
@@ -89,9 +89,9 @@ class Venue:
     def rest(self, times: int = 3) -> None:
         """Quiet, in which balances are told now and then."""
         for _ in range(times):
-            self.desk.wait(8)
+            self.driver.wait(8)
             self.tell()
-        self.desk.wait(8)
+        self.driver.wait(8)
 
     def _take(self, side: str, cash: Decimal, rate: Decimal) -> None:
         asset, leg = ("BTC", SIZE) if self.received and side == "BUY" else ("USDT", cash)
@@ -100,8 +100,8 @@ class Venue:
         self.balances[asset] -= divide(leg * rate, D(1), self.digits)
 
 
-def booked_fees(desk: Desk, unit: str) -> list[Decimal]:
-    return [entry.amount for entry in desk.entries(unit) if entry.cause == "fee"]
+def booked_fees(driver: GatewayDriver, unit: str) -> list[Decimal]:
+    return [entry.amount for entry in driver.entries(unit) if entry.cause == "fee"]
 
 
 def owned(comparison: Comparison) -> Decimal:
@@ -117,6 +117,6 @@ def owned(comparison: Comparison) -> Decimal:
 
 def agrees(venue: Venue, unit: str) -> bool:
     """Whether the books hold just what the venue holds, and nothing is owned, waited for or open."""
-    desk, comparison = venue.desk, venue.desk.comparison(unit)
+    driver, comparison = venue.driver, venue.driver.comparison(unit)
     waits = comparison.queue or comparison.chain or comparison.suspects or comparison.breaks
-    return desk.value(unit) == venue.balances[unit] and not comparison.residual and not waits
+    return driver.value(unit) == venue.balances[unit] and not comparison.residual and not waits

@@ -38,9 +38,9 @@ from recon.simulator.rest.server import RestAnswer, RestDesk
 from recon.simulator.scenarios import clean_plan
 from recon.simulator.ticks import to_datetime
 from recon.status import StatusReporter
+from recon.testing import START, settings_of
 from recon.times import microseconds
 from tests.support.memory_log import MemoryLog
-from tests.support.replay import START, settings_of
 from tests.support.rest_transport import DeskTransport
 
 #: Seconds until everything is caught up with and judged, after the last gap and the end of trading.

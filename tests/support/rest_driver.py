@@ -10,8 +10,8 @@ import msgspec
 from recon.ledger.backfills import CatchUp
 from recon.ledger.rules import Recovery, Rules
 from recon.log import events
+from recon.testing import START, GatewayDriver, Json, Row
 from recon.times import microseconds
-from tests.support.gateway_driver import START, Desk, Json, Row
 
 RECOVERING = Rules(recovery=Recovery(enabled=True, history=True))
 WITHOUT_HISTORY = Rules(recovery=Recovery(enabled=True, history=False))
@@ -22,26 +22,26 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class Asking:
     """One run of questions about an account that was lost."""
 
-    def __init__(self, desk: Desk, name: str = "run-1") -> None:
-        self.desk = desk
+    def __init__(self, driver: GatewayDriver, name: str = "run-1") -> None:
+        self.driver = driver
         self.name = name
-        lost = desk.book.accounts[desk.account].lost
+        lost = driver.ledger.accounts[driver.account].lost
         assert lost is not None
         assert lost.until_seq is not None
-        self.until = {desk.account: lost.until_seq}
+        self.until = {driver.account: lost.until_seq}
 
     def begin(self, *, lists: bool = True) -> None:
         """Begin; nothing is open over REST, and no positions are held, unless that is left to be told."""
         self._say(events.CATCH_UP_BEGUN)
         if lists:
             self.orders()
-            self.answer({"what": "positions", "account": self.desk.account}, [])
+            self.answer({"what": "positions", "account": self.driver.account}, [])
 
     def end(self) -> None:
         self._say(events.CATCH_UP_ENDED)
 
     def _say(self, kind: str) -> None:
-        self.desk.event(kind, _encode({"run": self.name, "accounts": self.until}))
+        self.driver.event(kind, _encode({"run": self.name, "accounts": self.until}))
 
     def answer(self, ask: Row, body: Json, *, status: int | None = 200, problem: str | None = None) -> None:
         content = {
@@ -53,21 +53,21 @@ class Asking:
             "body": body,
             "text": None,
         }
-        self.desk.event(events.REST_ANSWER, _encode(content), account=self.desk.account)
+        self.driver.event(events.REST_ANSWER, _encode(content), account=self.driver.account)
 
     def orders(self, *rows: Row) -> None:
-        self.answer({"what": "orders", "account": self.desk.account}, rows)
+        self.answer({"what": "orders", "account": self.driver.account}, rows)
 
     def balances(self, *rows: Row) -> None:
-        group: Row = {"exchange_id": self.desk.account, "data": rows}
-        self.answer({"what": "balances", "account": self.desk.account}, [group])
+        group: Row = {"exchange_id": self.driver.account, "data": rows}
+        self.answer({"what": "balances", "account": self.driver.account}, [group])
 
     def status(
         self, key: str, body: Json, *, status: int | None = 200, problem: str | None = None, account: str | None = None
     ) -> None:
         ask: Row = {
             "what": "status",
-            "account": account or self.desk.account,
+            "account": account or self.driver.account,
             "order": f"c:{key}",
             "client_order_id": key,
         }
@@ -117,7 +117,7 @@ def history_row(report: Row, *, created: str) -> Row:
     }
 
 
-def catch_ups(desk: Desk) -> list[CatchUp]:
+def catch_ups(driver: GatewayDriver) -> list[CatchUp]:
     """What the log says of each stretch in the end."""
-    told = {each.from_seq: each for each in desk.book.changes.catch_ups if each.account == desk.account}
+    told = {each.from_seq: each for each in driver.ledger.changes.catch_ups if each.account == driver.account}
     return [told[seq] for seq in sorted(told)]

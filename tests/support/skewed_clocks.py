@@ -9,18 +9,18 @@ from datetime import timedelta
 import msgspec
 
 from recon.log import events
-from tests.support.gateway_driver import Desk, Row, stamp
+from recon.testing import GatewayDriver, Row, stamp
 
 
 @contextmanager
-def clock_of_ems(desk: Desk, minutes: float) -> Iterator[timedelta]:
+def clock_of_ems(driver: GatewayDriver, minutes: float) -> Iterator[timedelta]:
     """Have the EMS's clock ahead (behind: negative) of ours: heartbeats tell of it, whole or summed up in ticks."""
     ahead = timedelta(minutes=minutes)
-    frame, event = desk.frame, desk.event
+    frame, event = driver.frame, driver.event
 
     def skewed(message: Row | bytes, *, after: float = 0.01) -> None:
         if not isinstance(message, bytes) and message.get("type") == "SERVER_INFO":
-            message = message | {"time": stamp(desk.now + timedelta(seconds=after) + ahead)}
+            message = message | {"time": stamp(driver.now + timedelta(seconds=after) + ahead)}
         frame(message, after=after)
 
     def ticking(kind: str, payload: bytes, *, account: str | None = None, after: float = 0.01) -> None:
@@ -31,6 +31,6 @@ def clock_of_ems(desk: Desk, minutes: float) -> Iterator[timedelta]:
             payload = msgspec.json.encode(beats)
         event(kind, payload, account=account, after=after)
 
-    desk.frame, desk.event = skewed, ticking  # type: ignore[method-assign]
+    driver.frame, driver.event = skewed, ticking  # type: ignore[method-assign]
     yield ahead
-    desk.frame, desk.event = frame, event  # type: ignore[method-assign]
+    driver.frame, driver.event = frame, event  # type: ignore[method-assign]

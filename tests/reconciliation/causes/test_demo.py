@@ -6,7 +6,7 @@ import pytest
 
 from recon.reconciliation.model.snapshot import Transition
 from recon.simulator.scenarios import demo_plan
-from tests.support.replay import play
+from recon.testing import play
 
 
 def last_said(transitions: list[Transition], account: str, unit: str) -> list[tuple[str, str]]:

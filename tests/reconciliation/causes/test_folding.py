@@ -10,36 +10,46 @@ from recon.ledger.evidence import MAX_LOCKS, MAX_OPEN_ORDERS
 from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Rules
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.snapshot import Transition
+from recon.testing import (
+    ACCOUNT,
+    BTC_USDT,
+    PERPETUAL,
+    GatewayDriver,
+    Json,
+    OrderScript,
+    Symbol,
+    balance_row,
+    position_row,
+)
 from tests.support.break_cases import D
-from tests.support.gateway_driver import ACCOUNT, BTC_USDT, PERPETUAL, Desk, Json, Life, balance_row, position_row
 from tests.support.trading_account import WINDOW, both, bought, trading
 
-FUTURE = ("BTCUSD-260105", "BINANCE_FTS_BTC_USDT_260105", "BTC", "USDT")
+FUTURE = Symbol("BTCUSD-260105", "BINANCE_FTS_BTC_USDT_260105", "BTC", "USDT")
 
 
-def polled(desk: Desk, btc: str, usdt: str, seconds: int = 40) -> None:
+def polled(driver: GatewayDriver, btc: str, usdt: str, seconds: int = 40) -> None:
     for _ in range(seconds):
-        desk.wait(1)
-        both(desk, btc, usdt)
+        driver.wait(1)
+        both(driver, btc, usdt)
 
 
-def one(desk: Desk, code: str) -> Break:
-    (known,) = desk.breaks(code)
+def one(driver: GatewayDriver, code: str) -> Break:
+    (known,) = driver.breaks(code)
     return known
 
 
-def said(desk: Desk, code: str) -> list[tuple[str, str]]:
+def said(driver: GatewayDriver, code: str) -> list[tuple[str, str]]:
     """What was said of a unit's cause, in order."""
-    told: list[Transition] = [each for each in desk.transitions("opened", "caused") if each.unit == code]
+    told: list[Transition] = [each for each in driver.transitions("opened", "caused") if each.unit == code]
     return [(each.event, each.break_.cause) for each in told]
 
 
 def test_a_fill_of_an_open_order_that_nobody_told_of_is_missed_on_both_legs_of_one_case() -> None:
-    desk = trading()
-    bought(desk, "known")
-    desk.report(Life("lost", [("2", "100")], began=desk.now).report(0))
-    polled(desk, "13", "99700")
-    btc, usdt = one(desk, "BTC"), one(desk, "USDT")
+    driver = trading()
+    bought(driver, "known")
+    driver.report(OrderScript("lost", [("2", "100")], placed_at=driver.now).report(0))
+    polled(driver, "13", "99700")
+    btc, usdt = one(driver, "BTC"), one(driver, "USDT")
     assert (btc.cause, btc.certainty) == (usdt.cause, usdt.certainty) == ("missed_fill", "inferred")
     assert btc.case_id == usdt.case_id
     assert any("order c:lost (BUY 2 BTCUSDT at 100)" in each.text for each in btc.evidence)
@@ -47,65 +57,67 @@ def test_a_fill_of_an_open_order_that_nobody_told_of_is_missed_on_both_legs_of_o
 
 
 def test_without_an_order_it_was_made_elsewhere_or_converted() -> None:
-    desk = trading()
-    bought(desk, "known")
-    polled(desk, "9", "100108")
-    assert {one(desk, code).cause for code in ("BTC", "USDT")} == {"external_order"}
-    assert one(desk, "BTC").certainty == "candidate"
-    assert one(desk, "BTC").note.startswith("may be external_order, conversion: -2 BTC against USDT is a price of 104")
+    driver = trading()
+    bought(driver, "known")
+    polled(driver, "9", "100108")
+    assert {one(driver, code).cause for code in ("BTC", "USDT")} == {"external_order"}
+    assert one(driver, "BTC").certainty == "candidate"
+    assert one(driver, "BTC").note.startswith(
+        "may be external_order, conversion: -2 BTC against USDT is a price of 104"
+    )
 
 
 def test_the_base_is_judged_again_when_the_quote_opens_beside_it() -> None:
-    desk = trading()
-    bought(desk, "known")
+    driver = trading()
+    bought(driver, "known")
     for _ in range(40):
-        desk.balance("BTC", "9", after=1)
-    assert one(desk, "BTC").cause == "withdrawal"
-    desk.balance("USDT", "100108")
-    desk.wait(3 * WINDOW)
-    assert said(desk, "BTC") == [("opened", "withdrawal"), ("caused", "external_order")]
-    assert said(desk, "USDT") == [("opened", "external_order")]
-    (caused,) = desk.transitions("caused")
+        driver.balance("BTC", "9", after=1)
+    assert one(driver, "BTC").cause == "withdrawal"
+    driver.balance("USDT", "100108")
+    driver.wait(3 * WINDOW)
+    assert said(driver, "BTC") == [("opened", "withdrawal"), ("caused", "external_order")]
+    assert said(driver, "USDT") == [("opened", "external_order")]
+    (caused,) = driver.transitions("caused")
     assert caused.reason.startswith("not withdrawal: may be external_order")
     assert caused.break_.state == "open", "the state stays"
 
 
 def test_an_order_that_fills_later_on_was_not_the_one_missed() -> None:
-    desk = trading()
-    bought(desk, "known")
-    resting = Life("resting", [("2", "100")], began=desk.now)
-    desk.report(resting.report(0))
-    polled(desk, "13", "99700")
-    assert one(desk, "BTC").cause == "missed_fill"
-    resting.began = desk.now - timedelta(seconds=4)
-    desk.report(resting.report(1))
-    polled(desk, "15", "99500", 10)
-    assert one(desk, "BTC").cause == one(desk, "USDT").cause == "external_order"
+    driver = trading()
+    bought(driver, "known")
+    resting = OrderScript("resting", [("2", "100")], placed_at=driver.now)
+    driver.report(resting.report(0))
+    polled(driver, "13", "99700")
+    assert one(driver, "BTC").cause == "missed_fill"
+    resting.placed_at = driver.now - timedelta(seconds=4)
+    driver.report(resting.report(1))
+    polled(driver, "15", "99500", 10)
+    assert one(driver, "BTC").cause == one(driver, "USDT").cause == "external_order"
 
 
 def test_the_late_report_of_the_order_itself_refutes_nothing() -> None:
-    desk = trading()
-    bought(desk, "known")
-    life = Life("late", [("2", "100")], began=desk.now - timedelta(seconds=4))
-    desk.report(life.report(0))
-    polled(desk, "13", "99700")
-    desk.report(life.report(1))
-    polled(desk, "13", "99700", 10)
-    assert {cause for _, cause in (*said(desk, "BTC"), *said(desk, "USDT"))} == {"missed_fill"}
-    assert not desk.breaks("BTC") + desk.breaks("USDT")
+    driver = trading()
+    bought(driver, "known")
+    order = OrderScript("late", [("2", "100")], placed_at=driver.now - timedelta(seconds=4))
+    driver.report(order.report(0))
+    polled(driver, "13", "99700")
+    driver.report(order.report(1))
+    polled(driver, "13", "99700", 10)
+    assert {cause for _, cause in (*said(driver, "BTC"), *said(driver, "USDT"))} == {"missed_fill"}
+    assert not driver.breaks("BTC") + driver.breaks("USDT")
 
 
 def test_across_a_gap_the_vanished_order_is_named() -> None:
-    desk = trading()
-    desk.report(Life("gone", [("2", "100")], amount="3", began=desk.now).report(0))
-    desk.close()
-    desk.open("s2")
-    desk.info()
-    desk.orders()
-    desk.balances(balance_row("BTC", "12"), balance_row("ETH", "50"), balance_row("USDT", "99800"))
-    desk.wait(60)
+    driver = trading()
+    driver.report(OrderScript("gone", [("2", "100")], amount="3", placed_at=driver.now).report(0))
+    driver.close_session()
+    driver.open_session("s2")
+    driver.server_info()
+    driver.orders()
+    driver.balances(balance_row("BTC", "12"), balance_row("ETH", "50"), balance_row("USDT", "99800"))
+    driver.wait(60)
     for code in ("BTC", "USDT"):
-        known = one(desk, code)
+        known = one(driver, code)
         assert (known.cause, known.certainty) == ("missed_fill_gap", "inferred")
         texts = [each.text for each in known.evidence]
         assert any("order c:gone" in text and "not accounted for" in text for text in texts)
@@ -113,26 +125,26 @@ def test_across_a_gap_the_vanished_order_is_named() -> None:
 
 
 def test_a_deposit_and_a_withdrawal_stand_alone() -> None:
-    desk = trading()
-    desk.poll("BTC", "10", 10)
-    desk.poll("BTC", "15", 40)
-    assert (one(desk, "BTC").cause, one(desk, "BTC").certainty) == ("deposit", "inferred")
-    desk.poll("ETH", "30", 40)
-    assert one(desk, "ETH").cause == "withdrawal"
+    driver = trading()
+    driver.poll("BTC", "10", 10)
+    driver.poll("BTC", "15", 40)
+    assert (one(driver, "BTC").cause, one(driver, "BTC").certainty) == ("deposit", "inferred")
+    driver.poll("ETH", "30", 40)
+    assert one(driver, "ETH").cause == "withdrawal"
 
 
 def test_what_left_one_account_and_came_to_another_is_one_transfer_in_one_case() -> None:
-    desk = trading()
-    desk.info(account="KRAKEN")
-    desk.orders(account="KRAKEN")
-    desk.balances(balance_row("XXBT", "3", coinapi="BTC"), account="KRAKEN")
-    desk.wait(30)
+    driver = trading()
+    driver.server_info(account="KRAKEN")
+    driver.orders(account="KRAKEN")
+    driver.balances(balance_row("XXBT", "3", coinapi="BTC"), account="KRAKEN")
+    driver.wait(30)
     for _ in range(60):
-        desk.balance("BTC", "9", after=0.5)
+        driver.balance("BTC", "9", after=0.5)
         row = balance_row("XXBT", "3.9995", coinapi="BTC")
-        desk.frame({"type": "BALANCE_UPDATE", "exchange_id": "KRAKEN"} | row, after=0.5)
-    sent = one(desk, "BTC")
-    (received,) = desk.engine.of(desk.held("XXBT", account="KRAKEN")).breaks
+        driver.frame({"type": "BALANCE_UPDATE", "exchange_id": "KRAKEN"} | row, after=0.5)
+    sent = one(driver, "BTC")
+    (received,) = driver.reconciler.of(driver.unit_state("XXBT", account="KRAKEN")).breaks
     assert (sent.cause, received.cause) == ("transfer", "transfer")
     assert sent.case_id == received.case_id
     assert "0.0005 lost on the way" in sent.note
@@ -141,25 +153,25 @@ def test_what_left_one_account_and_came_to_another_is_one_transfer_in_one_case()
 def test_a_fee_of_the_schedule_is_named_once_the_rules_tell_of_it() -> None:
     """New rules are something from outside: open breaks are judged again under them."""
     rules = AccountRules(settlement_window_us=WINDOW * 1_000_000, learn_fees_up_to=D("0.0001"))
-    desk = Desk(Rules(defaults=rules))
-    desk.begin(balance_row("BTC", "10"), balance_row("USDT", "100000"), settle=30)
-    bought(desk, "known", "100", "100")
+    driver = GatewayDriver(Rules(defaults=rules))
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"), quiet=30)
+    bought(driver, "known", "100", "100")
     for _ in range(40):
-        desk.wait(1)
-        both(desk, "110", "89900")
-    assert one(desk, "USDT").cause == "withdrawal", one(desk, "USDT").note
+        driver.wait(1)
+        both(driver, "110", "89900")
+    assert one(driver, "USDT").cause == "withdrawal", one(driver, "USDT").note
     schedule = [FeeRule(maker=D("0.01"), taker=D("0.01"))]
-    desk.rules(Rules(defaults=msgspec.structs.replace(rules, fees=schedule)))
-    assert (one(desk, "USDT").cause, one(desk, "USDT").certainty) == ("fee_expected", "exact")
-    assert said(desk, "USDT") == [("opened", "withdrawal"), ("caused", "fee_expected")]
+    driver.set_rules(Rules(defaults=msgspec.structs.replace(rules, fees=schedule)))
+    assert (one(driver, "USDT").cause, one(driver, "USDT").certainty) == ("fee_expected", "exact")
+    assert said(driver, "USDT") == [("opened", "withdrawal"), ("caused", "fee_expected")]
 
 
 def test_a_report_that_contradicts_itself_explains_the_cash_that_it_lacks() -> None:
-    desk = trading()
-    desk.report(Life("a", [("2", "100")], began=desk.now).report(1, avg_px=D(103)))
-    polled(desk, "12", "99800")
-    assert not desk.breaks("BTC")
-    known = one(desk, "USDT")
+    driver = trading()
+    driver.report(OrderScript("a", [("2", "100")], placed_at=driver.now).report(1, avg_px=D(103)))
+    polled(driver, "12", "99800")
+    assert not driver.breaks("BTC")
+    known = one(driver, "USDT")
     assert (known.amount, known.cause, known.certainty) == (D(6), "inconsistent_report", "exact")
 
 
@@ -171,50 +183,50 @@ TERMS = ContractTerms(
 )  # fmt: skip
 
 
-def holding(of: tuple[str, str, str, str] = PERPETUAL, **more: Json) -> Desk:
-    rules = AccountRules(settlement_window_us=WINDOW * 1_000_000, contracts={of[0]: TERMS})
-    desk = Desk(Rules(defaults=rules))
-    row = position_row("2", "BUY", price="50000", of=of) | more
-    desk.begin(balance_row("USDT", "100000"), symbols=(BTC_USDT, of), positions=[row], settle=30)
-    return desk
+def holding(of: Symbol = PERPETUAL, **more: Json) -> GatewayDriver:
+    rules = AccountRules(settlement_window_us=WINDOW * 1_000_000, contracts={of.exchange: TERMS})
+    driver = GatewayDriver(Rules(defaults=rules))
+    row = position_row("2", "BUY", price="50000", symbol=of) | more
+    driver.start(balance_row("USDT", "100000"), symbols=(BTC_USDT, of), positions=[row], quiet=30)
+    return driver
 
 
-def closed(desk: Desk, usdt: str, of: tuple[str, str, str, str] = PERPETUAL) -> None:
+def closed(driver: GatewayDriver, usdt: str, of: Symbol = PERPETUAL) -> None:
     for _ in range(40):
-        desk.position(position_row("0", "BUY", price=None, of=of), after=0.5)
-        desk.balance("USDT", usdt, after=0.5)
+        driver.position(position_row("0", "BUY", price=None, symbol=of), after=0.5)
+        driver.balance("USDT", usdt, after=0.5)
 
 
 def test_a_position_closed_at_its_liquidation_price_is_liquidated_with_its_cash_in_one_case() -> None:
-    desk = holding(liquidation_price=D(45000))
-    closed(desk, "90000")
-    (position,) = desk.breaks(PERPETUAL[0], "contract")
-    cash = one(desk, "USDT")
+    driver = holding(liquidation_price=D(45000))
+    closed(driver, "90000")
+    (position,) = driver.breaks(PERPETUAL.exchange, "contract")
+    cash = one(driver, "USDT")
     assert (position.cause, cash.cause) == ("liquidation", "liquidation")
     assert position.case_id == cash.case_id
     assert "a price of 45000" in position.note
 
 
 def test_a_position_closed_elsewhere_is_external_or_deleveraged() -> None:
-    desk = holding(liquidation_price=D(45000))
-    closed(desk, "120000")
-    (position,) = desk.breaks(PERPETUAL[0], "contract")
+    driver = holding(liquidation_price=D(45000))
+    closed(driver, "120000")
+    (position,) = driver.breaks(PERPETUAL.exchange, "contract")
     assert (position.cause, position.certainty) == ("external_order", "candidate")
     assert [tried.cause for tried in position.tried if tried.fits] == ["external_order", "adl"]
 
 
 def test_a_contract_that_ends_today_has_expired() -> None:
-    desk = holding(FUTURE)
-    closed(desk, "102000", FUTURE)
-    (position,) = desk.breaks(FUTURE[0], "contract")
-    assert (position.cause, one(desk, "USDT").cause) == ("expiry", "expiry")
+    driver = holding(FUTURE)
+    closed(driver, "102000", FUTURE)
+    (position,) = driver.breaks(FUTURE.exchange, "contract")
+    assert (position.cause, one(driver, "USDT").cause) == ("expiry", "expiry")
 
 
 def test_funding_needs_its_hour() -> None:
-    desk = holding()
-    desk.poll("USDT", "99950", 40)
-    assert "funding" not in [tried.cause for tried in one(desk, "USDT").tried if tried.fits]
-    assert one(desk, "USDT").cause == "interest"
+    driver = holding()
+    driver.poll("USDT", "99950", 40)
+    assert "funding" not in [tried.cause for tried in one(driver, "USDT").tried if tried.fits]
+    assert one(driver, "USDT").cause == "interest"
 
 
 # -- recurrence, memory and its bounds -----------------------------------------------------------------------------
@@ -222,52 +234,55 @@ def test_funding_needs_its_hour() -> None:
 
 def test_a_break_that_got_another_cause_since_it_opened_still_recurs() -> None:
     """The first leg to open stands alone for a moment, each time; what it became later does not make it another."""
-    desk = trading()
-    bought(desk, "known")
+    driver = trading()
+    bought(driver, "known")
     for number in (1, 2):
-        life = Life(f"late{number}", [("2", "100")], side="SELL", began=desk.now - timedelta(seconds=4))
+        order = OrderScript(f"late{number}", [("2", "100")], side="SELL", placed_at=driver.now - timedelta(seconds=4))
         held, cash = D(11) - 2 * number, D(99900) + 200 * number
         for _ in range(40):
-            desk.balance("BTC", held, after=1)
-        desk.balance("USDT", cash)
-        desk.wait(3 * WINDOW)
-        desk.report(life.report(1))
-        polled(desk, str(held), str(cash), 15)
-        assert not desk.breaks("BTC"), number
-    opened = [each.break_ for each in desk.transitions("opened") if each.unit == "BTC"]
+            driver.balance("BTC", held, after=1)
+        driver.balance("USDT", cash)
+        driver.wait(3 * WINDOW)
+        driver.report(order.report(1))
+        polled(driver, str(held), str(cash), 15)
+        assert not driver.breaks("BTC"), number
+    opened = [each.break_ for each in driver.transitions("opened") if each.unit == "BTC"]
     assert [each.occurrences for each in opened] == [1, 2]
 
 
 def test_open_orders_are_remembered_by_their_latest_report_and_within_the_bound() -> None:
-    desk = trading()
-    account = desk.book.accounts[ACCOUNT]
-    lives = [Life(f"o{number}", [("1", "100")], amount="3", began=desk.now) for number in range(MAX_OPEN_ORDERS + 5)]
-    for life in lives:
-        desk.report(life.report(0))
+    driver = trading()
+    account = driver.ledger.accounts[ACCOUNT]
+    lives = [
+        OrderScript(f"o{number}", [("1", "100")], amount="3", placed_at=driver.now)
+        for number in range(MAX_OPEN_ORDERS + 5)
+    ]
+    for order in lives:
+        driver.report(order.report(0))
     assert len(account.open_orders) == MAX_OPEN_ORDERS
-    desk.report(lives[-1].report(1))
+    driver.report(lives[-1].report(1))
     assert account.open_orders[f"c:{lives[-1].key}"].open == D(2)
-    desk.report(lives[-1].report(1, status="CANCELED"))
+    driver.report(lives[-1].report(1, status="CANCELED"))
     assert f"c:{lives[-1].key}" not in account.open_orders
     assert account.prices == {"BTCUSDT": D(100)}
 
 
 def test_gaps_are_remembered_from_losing_sight_until_it_is_observed_again() -> None:
-    desk = trading()
-    desk.close("overrun")
-    began = len(desk.log)
-    desk.open("s2")
-    desk.info()
-    desk.orders()
-    desk.balances(balance_row("BTC", "10"), balance_row("USDT", "100000"))
-    (gap,) = desk.book.accounts[ACCOUNT].gaps
-    assert (gap.from_seq, gap.until_seq, gap.reason) == (began, len(desk.log), "overrun")
+    driver = trading()
+    driver.close_session("overrun")
+    began = len(driver.log)
+    driver.open_session("s2")
+    driver.server_info()
+    driver.orders()
+    driver.balances(balance_row("BTC", "10"), balance_row("USDT", "100000"))
+    (gap,) = driver.ledger.accounts[ACCOUNT].gaps
+    assert (gap.from_seq, gap.until_seq, gap.reason) == (began, len(driver.log), "overrun")
 
 
 def test_what_was_locked_is_remembered_within_the_bound() -> None:
-    desk = trading()
+    driver = trading()
     for number in range(MAX_LOCKS + 5):
-        desk.balance("BTC", "10", locked=D(number))
-    locks = desk.unit("BTC").locks
+        driver.balance("BTC", "10", locked=D(number))
+    locks = driver.unit("BTC").locks
     assert len(locks) == MAX_LOCKS
     assert {each.amount for each in locks} == {D(1)}

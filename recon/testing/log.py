@@ -1,0 +1,57 @@
+"""A log in memory: events numbered as the database numbers them, and a fold that has seen none yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from recon.ledger.ledger import Book, Clock
+from recon.ledger.rules import Rules
+from recon.log.events import Event, NewEvent
+from recon.projection.fold import Fold
+from recon.reconciliation.reconciler import Engine
+
+#: When a day begins that is not told another time: a Monday.
+START: Final = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+def new_fold(gateway: str) -> Fold:
+    """Return a fold that has seen no event of the gateway."""
+    book = Book(gateway, Clock(), Rules())
+    return Fold(book, Engine(book))
+
+
+def as_stored(events: Iterable[NewEvent], *, start: datetime = START) -> Iterator[Event]:
+    """Yield events as the log stores them: numbered, and with a log time that never runs back."""
+    latest = start
+    for seq, event in enumerate(events, start=1):
+        latest = max(latest, event.received_at)
+        yield Event(
+            seq=seq,
+            recorded_at=latest,
+            received_at=event.received_at,
+            kind=event.kind,
+            account=event.account,
+            session=event.session,
+            readable=is_readable(event.payload),
+            payload=event.payload,
+        )
+
+
+def is_readable(payload: bytes) -> bool:
+    """True if the payload is JSON in UTF-8 without U+0000 in any string, as the database judges it."""
+    try:
+        return not _has_nul(msgspec.json.decode(payload))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(_has_nul(part) for part in value)
