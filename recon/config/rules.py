@@ -1,21 +1,19 @@
-"""What decides, as one canonical document: the rules event of a gateway's log (architecture 2.4). Pure."""
+"""The rules of accounts as one canonical document: the rules event of a gateway's log (architecture 2.4). Pure.
+
+The tables of the settings (`recon.config.accounts`) declare the document: it has their fields, by their names.
+`recon.ledger.rules` declares the same fields, as the ledger reads them; a test compares the two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final, TypeAlias, get_args
+from typing import Final, TypeAlias, cast, get_args
 
-from recon.config.accounts import (
-    AccountRules,
-    ContractTerms,
-    FeeRule,
-    Funding,
-    Tolerance,
-    UnitRules,
-    Weekday,
-)
+from pydantic import BaseModel
+
+from recon.config.accounts import AccountRules, Funding, Tolerance, Weekday
 from recon.config.tables import Settings
 from recon.config.values import microseconds
 from recon.errors import ConfigError
@@ -25,150 +23,109 @@ JSON: TypeAlias = "Mapping[str, JSON] | list[JSON] | str | int | bool | None"
 
 #: The document's own version.
 RULES_VERSION: Final = 1
-DEFAULT_SETTLEMENT_WINDOW: Final = timedelta(seconds=5)
-#: Largest share of a leg that a fee is looked for in while no schedule tells (semantics 8.5): three times 0.2 %.
-DEFAULT_LEARN_FEES_UP_TO: Final = Decimal("0.006")
-#: What needs a second person, in USD, of a case or of an account's day (semantics 10.2).
-DEFAULT_MATERIAL_USD: Final = Decimal(10_000)
-DEFAULT_CUTOFF: Final = "00:00"
-#: Monday first, as the log counts them: 0 … 6. Crypto trades on all of them.
+#: Monday first, as the document counts them: 0 … 6.
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
+
+#: The rules where the settings say nothing.
+DEFAULTS: Final = AccountRules(
+    settlement_window=timedelta(seconds=5),
+    tolerance=Tolerance(absolute=ZERO, relative=ZERO, usd=ZERO),
+    pools=[],
+    trust_balance_manager=False,
+    fees=[],
+    # The largest share of a leg that a fee is sought in while no schedule is known (semantics 8.5): three times 0.2 %.
+    learn_fees_up_to=Decimal("0.006"),
+    funding=Funding(),
+    # In USD, of a case or of an account's day: above it a second person decides (semantics 10.2).
+    material_usd=Decimal(10_000),
+    cutoff="00:00",
+    # Crypto trades on all days.
+    business_days=list(WEEKDAYS),
+)
 
 
 def rules_document(settings: Settings, gateway_name: str) -> dict[str, JSON]:
-    """Return all that decides for one gateway, every default filled in.
+    """Return the rules of one gateway, with every default filled in.
 
     Amounts are plain decimal strings, durations integers of microseconds, and every key is always there. The
-    same settings give the same document; written with sorted keys, the same bytes. Errors: ConfigError when
+    same settings give the same document; written with sorted keys, the same bytes. Raise ConfigError if
     there is no such gateway.
     """
     gateway = settings.gateways.get(gateway_name)
     if gateway is None:
         raise ConfigError(f"there is no gateway {gateway_name} in the settings")
-    accounts: dict[str, JSON] = {
-        name: _account(_over(own, settings.accounts)) for name, own in sorted(gateway.accounts.items())
-    }
+    defaults = merge(settings.accounts, DEFAULTS)
     return {
         "rules": RULES_VERSION,
-        "defaults": _account(settings.accounts),
-        "accounts": accounts,
+        "defaults": _account(defaults),
+        "accounts": {name: _account(merge(own, defaults)) for name, own in sorted(gateway.accounts.items())},
         "recovery": {"enabled": gateway.recovery.enabled, "history": gateway.recovery.history},
     }
 
 
-def _over(own: AccountRules, defaults: AccountRules) -> AccountRules:
-    """Lay an account's own rules over the defaults: tables merge key by key, anything else replaces."""
-    units = {
-        code: _unit_over(own.units.get(code), defaults.units.get(code)) for code in own.units.keys() | defaults.units
-    }
-    contracts = {
-        symbol: ContractTerms.model_validate(_given(defaults.contracts.get(symbol)) | _given(own.contracts.get(symbol)))
-        for symbol in own.contracts.keys() | defaults.contracts
-    }
-    merged = _given(defaults) | _given(own)
-    merged["tolerance"] = _tolerance_over(own.tolerance, defaults.tolerance)
-    merged["assets"] = defaults.assets | own.assets
-    return AccountRules.model_validate(merged | {"units": units, "contracts": contracts})
+def merge(own: AccountRules, defaults: AccountRules) -> AccountRules:
+    """Return an account's rules over the defaults: tables merge key by key, any other value replaces."""
+    return cast("AccountRules", _merge(own, defaults))
 
 
-def _given(table: AccountRules | ContractTerms | None) -> dict[str, object]:
-    """Return the keys of a table that were given."""
-    if table is None:
-        return {}
-    return {key: value for key, value in table if value is not None}
-
-
-def _unit_over(own: UnitRules | None, defaults: UnitRules | None) -> UnitRules:
-    own, defaults = own or UnitRules(), defaults or UnitRules()
-    tolerance = None
-    if own.tolerance is not None or defaults.tolerance is not None:
-        tolerance = _tolerance_over(own.tolerance, defaults.tolerance)
-    return UnitRules(tolerance=tolerance, quantum=defaults.quantum if own.quantum is None else own.quantum)
-
-
-def _tolerance_over(own: Tolerance | None, defaults: Tolerance | None) -> Tolerance:
-    own, defaults = own or Tolerance(), defaults or Tolerance()
-    return Tolerance(
-        absolute=defaults.absolute if own.absolute is None else own.absolute,
-        relative=defaults.relative if own.relative is None else own.relative,
-        usd=defaults.usd if own.usd is None else own.usd,
-    )
+def _merge(own: object, default: object) -> object:
+    if own is None or default is None:
+        return default if own is None else own
+    if isinstance(own, BaseModel) and isinstance(default, BaseModel):
+        return own.model_copy(update={name: _merge(value, getattr(default, name)) for name, value in own})
+    if isinstance(own, dict) and isinstance(default, dict):
+        return {key: _merge(own.get(key), default.get(key)) for key in own.keys() | default}
+    return own
 
 
 def _account(rules: AccountRules) -> dict[str, JSON]:
-    window = DEFAULT_SETTLEMENT_WINDOW if rules.settlement_window is None else rules.settlement_window
-    units: dict[str, JSON] = {
-        code: {
-            # What a unit leaves out it has from its account.
-            "tolerance": None
-            if unit.tolerance is None
-            else _tolerance(_tolerance_over(unit.tolerance, rules.tolerance)),
-            "quantum": _amount(unit.quantum),
-        }
-        for code, unit in sorted(rules.units.items())
+    units = {
+        # A unit that has a tolerance inherits the rest of it from its account.
+        code: unit.model_copy(update={"tolerance": unit.tolerance and _merge(unit.tolerance, rules.tolerance)})
+        for code, unit in rules.units.items()
     }
-    return {
-        "settlement_window_us": microseconds(window),
-        "tolerance": _tolerance(rules.tolerance or Tolerance()),
-        "assets": dict(sorted(rules.assets.items())),
-        "pools": [list[JSON](pool) for pool in rules.pools or []],
-        "units": units,
-        "contracts": {symbol: _terms(terms) for symbol, terms in sorted(rules.contracts.items())},
-        "position_mode": rules.position_mode,
-        "trust_balance_manager": bool(rules.trust_balance_manager),
-        "fees": [_fee(rule) for rule in rules.fees or []],
-        "learn_fees_up_to": plain(
-            DEFAULT_LEARN_FEES_UP_TO if rules.learn_fees_up_to is None else rules.learn_fees_up_to
-        ),
-        "funding": _funding(rules.funding or Funding()),
-        "material_usd": plain(DEFAULT_MATERIAL_USD if rules.material_usd is None else rules.material_usd),
-        "cutoff_minute": _minute(rules.cutoff or DEFAULT_CUTOFF),
-        "business_days": list[JSON](sorted(WEEKDAYS.index(day) for day in rules.business_days or WEEKDAYS)),
-        "venue_account": rules.venue_account,
-    }
+    return _table(rules.model_copy(update={"units": units}))
 
 
-def _fee(rule: FeeRule) -> dict[str, JSON]:
-    return {
-        "symbol": rule.symbol,
-        "instrument": rule.instrument,
-        "maker": _amount(rule.maker),
-        "taker": _amount(rule.taker),
-        "asset": rule.asset,
-    }
+def _table(table: BaseModel) -> dict[str, JSON]:
+    return dict(_entry(name, value) for name, value in table)
 
 
-def _funding(funding: Funding) -> dict[str, JSON]:
-    return {"every_us": microseconds(funding.every), "within_us": microseconds(funding.within)}
+def _entry(name: str, value: object) -> tuple[str, JSON]:
+    if name in _OWN_FORMS:
+        key, write = _OWN_FORMS[name]
+        return key, write(value)
+    return (f"{name}_us" if isinstance(value, timedelta) else name), _json(value)
 
 
-def _minute(time_of_day: str) -> int:
-    """Return HH:MM as minutes after midnight."""
+def _json(value: object) -> JSON:
+    match value:
+        case Tolerance():
+            return {name: plain(amount or ZERO) for name, amount in value}
+        case BaseModel():
+            return _table(value)
+        case Decimal():
+            return plain(value)
+        case timedelta():
+            return microseconds(value)
+        case dict():
+            return {key: _json(value[key]) for key in sorted(value)}
+        case list():
+            return [_json(element) for element in value]
+    return cast("JSON", value)
+
+
+def _minute_of_day(time_of_day: str) -> int:
     hours, minutes = time_of_day.split(":")
     return 60 * int(hours) + int(minutes)
 
 
-def _tolerance(tolerance: Tolerance) -> dict[str, JSON]:
-    return {
-        "absolute": plain(tolerance.absolute or ZERO),
-        "relative": plain(tolerance.relative or ZERO),
-        "usd": plain(tolerance.usd or ZERO),
-    }
+def _day_numbers(days: list[Weekday]) -> JSON:
+    return cast("JSON", sorted(WEEKDAYS.index(day) for day in days))
 
 
-def _terms(terms: ContractTerms) -> dict[str, JSON]:
-    return {
-        "multiplier": _amount(terms.multiplier),
-        "kind": terms.kind,
-        "settlement_asset": terms.settlement_asset,
-        "realised": terms.realised,
-        "realised_at": terms.realised_at,
-        "method": terms.method,
-        "balance_includes_unrealised": terms.balance_includes_unrealised,
-        "order_unit": terms.order_unit,
-        "position_unit": terms.position_unit,
-    }
-
-
-def _amount(value: Decimal | None) -> str | None:
-    return None if value is None else plain(value)
+#: Fields whose key or form in the document is not that of the settings.
+_OWN_FORMS: Final[Mapping[str, tuple[str, Callable[..., JSON]]]] = {
+    "cutoff": ("cutoff_minute", _minute_of_day),
+    "business_days": ("business_days", _day_numbers),
+}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from recon.config import load_settings, rules_document
+from recon.config import Settings, load_settings, rules_document
 from recon.config.rule_files import load_rules
 from recon.errors import ConfigError
 from recon.ledger import rules as books
@@ -83,11 +85,35 @@ fees = []
 """
 
 
+#: Settings with the document that they have given since the first version, byte for byte.
+FROZEN = json.loads((Path(__file__).parent / "rules_documents.json").read_text())
+
+
 def document(text: str, place: Path, **environ: str) -> bytes:
     path = place / "recon.toml"
     path.write_text(text)
     found = rules_document(load_settings(path, environ), "g")
     return json.dumps(found, sort_keys=True).encode()
+
+
+@pytest.mark.parametrize("example", FROZEN, ids=[example["name"] for example in FROZEN])
+def test_the_same_settings_give_the_same_bytes_for_ever(example: dict[str, Any]) -> None:
+    found = rules_document(Settings.model_validate(example["settings"]), "g")
+    assert json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False) == example["document"]
+
+
+def keys_of(document: object) -> object:
+    if isinstance(document, dict):
+        return {key: keys_of(value) for key, value in document.items()}
+    return [keys_of(element) for element in document] if isinstance(document, list) else None
+
+
+@pytest.mark.parametrize("example", FROZEN, ids=[example["name"] for example in FROZEN])
+def test_the_ledger_reads_every_key_that_the_settings_write(example: dict[str, Any]) -> None:
+    """The tables of the settings and the structs of the ledger declare the same fields."""
+    given = json.loads(example["document"])
+    read = json.loads(msgspec.json.encode(books.parse(example["document"].encode())))
+    assert keys_of(read) == keys_of({key: value for key, value in given.items() if key != "rules"})
 
 
 def test_everything_is_merged_and_filled_in(tmp_path: Path) -> None:
