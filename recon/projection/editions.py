@@ -17,7 +17,7 @@ from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
 from recon.projection.fold import VERSION, Reading, read
 from recon.projection.step import current_edition, step
-from recon.projection.store import ledger_schema as books
+from recon.projection.store import ledger_schema
 from recon.projection.store.digest import TABLES
 from recon.projection.working_set import WorkingSet
 
@@ -133,7 +133,7 @@ def delete_retired(engine: Engine, gateway: str) -> None:
 
 def delete_edition(engine: Engine, gateway: str, edition: int) -> None:
     """Remove an edition in batches, so that nobody waits for it."""
-    for table in (*TABLES, books.instruments):
+    for table in (*TABLES, ledger_schema.instruments.table):
         while _delete_some(engine, table, gateway, edition) == DELETE_ROWS:
             pass
     with engine.begin() as connection, cursor_of(connection) as cursor:

@@ -22,6 +22,7 @@ from recon.projection.prefetch import facts_of, recall, recall_entries
 from recon.projection.store import comparisons as comparison_store
 from recon.projection.store import ledger as books_store
 from recon.projection.store.facts import OrderIds
+from recon.projection.store.folded_table import EditionKey
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Engine
 
@@ -95,7 +96,9 @@ class WorkingSet:
             changed.setdefault(key, held)
         with exact():
             books_store.save(connection, book, self.edition, changes)
-            comparison_store.save(connection, engine, self.edition, changed.values(), transitions)
+            comparison_store.save(
+                connection, engine, EditionKey(book.gateway, self.edition), changed.values(), transitions
+            )
         with cursor_of(connection) as cursor:
             cursor.execute(
                 "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",

@@ -80,7 +80,8 @@ def test_a_log_that_is_not_empty_refuses_before_the_books_are_gone(database: Tes
 
 
 def test_tables_are_as_the_code_declares_them(database: TestDatabase) -> None:
-    declared = {table.name for module in DECLARED for table in vars(module).values() if isinstance(table, Table)}
+    values = [getattr(value, "table", value) for module in DECLARED for value in vars(module).values()]
+    declared = {value.name for value in values if isinstance(value, Table)}
     assert declared == {table.name for table in metadata.tables.values()}
 
     def ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, other: SchemaItem | None) -> bool:

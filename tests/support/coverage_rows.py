@@ -124,7 +124,7 @@ class Story:
         self.write(changes)
         with create_engine(self._url, "tests", pooled=False).begin() as connection:
             connection.execute(
-                insert(comparison_schema.comparisons).values(
+                insert(comparison_schema.comparisons.table).values(
                     gateway=self.gateway,
                     edition=current_edition(connection, self.gateway),
                     account=account,
@@ -146,7 +146,7 @@ class Story:
         """Write an open break that arose between two log positions."""
         with create_engine(self._url, "tests", pooled=False).begin() as connection:
             connection.execute(
-                insert(comparison_schema.breaks).values(
+                insert(comparison_schema.breaks.table).values(
                     gateway=self.gateway,
                     edition=current_edition(connection, self.gateway),
                     id=break_id,

@@ -1,79 +1,102 @@
-"""The tables of reconciliation; the migrations create them."""
+"""The tables of comparisons and breaks; the migrations create them. Every key begins with the edition."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Numeric, Table, Text
+from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from recon.db.metadata import edition_key, metadata
+from recon.ledger.units import Unit
+from recon.projection.store.folded_table import FoldedTable, Moment, as_json, column, key, nullable, packed
+from recon.reconciliation import causes
+from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.snapshot import Transition
+from recon.reconciliation.model.verdict import judge
 
-comparisons: Final = Table(
+
+class ComparisonRow(NamedTuple):
+    """A unit and its comparison."""
+
+    unit: Unit
+    comparison: Comparison
+
+
+comparisons: Final = FoldedTable[ComparisonRow](
     "comparisons",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("unit_kind", Text, primary_key=True),
-    Column("unit", Text, primary_key=True),
-    Column("judgement", Text, nullable=False),
-    Column("reported", Numeric),
-    Column("inferred", Boolean, nullable=False),
-    Column("observed_at", DateTime(timezone=True)),
-    Column("cut_seq", BigInteger),
-    Column("cut_entry", BigInteger, nullable=False),
-    Column("cut_fills", Numeric, nullable=False),
-    Column("cut_explained", Numeric, nullable=False),
-    Column("data", LargeBinary, nullable=False),
+    key("account", Text, lambda row: row.unit.account),
+    key("unit_kind", Text, lambda row: row.unit.kind),
+    key("unit", Text, lambda row: row.unit.code),
+    column("judgement", Text, lambda row: judge(row.unit, row.comparison)),
+    nullable("reported", Numeric, lambda row: row.comparison.reported),
+    column("inferred", Boolean, lambda row: row.comparison.inferred),
+    nullable("observed_at", Moment, lambda row: row.comparison.observed_us),
+    nullable("cut_seq", BigInteger, lambda row: None if row.comparison.observed_us is None else row.comparison.cut_seq),
+    column("cut_entry", BigInteger, lambda row: row.comparison.cut_number),
+    column("cut_fills", Numeric, lambda row: row.comparison.cut_total - row.comparison.cut_explained),
+    column("cut_explained", Numeric, lambda row: row.comparison.cut_explained),
+    column("data", LargeBinary, lambda row: packed(row.comparison)),
 )
 
-breaks: Final = Table(
+breaks: Final = FoldedTable[Transition](
     "breaks",
-    metadata,
-    *edition_key(),
-    Column("id", Text, primary_key=True),
-    Column("case_id", Text, nullable=False),
-    Column("account", Text, nullable=False),
-    Column("unit_kind", Text, nullable=False),
-    Column("unit", Text, nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("certainty", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("amount", Numeric, nullable=False),
-    Column("amount_usd", Numeric),
-    Column("candidates", JSONB, nullable=False),
-    Column("opened_at", DateTime(timezone=True), nullable=False),
-    Column("closed_at", DateTime(timezone=True)),
-    Column("after_seq", BigInteger, nullable=False),
-    Column("until_seq", BigInteger, nullable=False),
-    Column("occurrences", Integer, nullable=False),
-    Column("owns_residual", Boolean, nullable=False),
-    Column("offset_by", Text),
-    Column("rules_version", Integer, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("assignee", Text),
-    Column("origin_at", DateTime(timezone=True), nullable=False),
-    Column("evidence", JSONB, nullable=False),
-    Column("tried", JSONB, nullable=False),
-    Column("proposal", JSONB),
-    Column("accepted_until", DateTime(timezone=True)),
-    Column("accepted_amount", Numeric),
-    Column("severity", Text),
-    Column("explained_amount", Numeric, nullable=False),
+    key("id", Text, lambda step: step.break_.id),
+    column("case_id", Text, lambda step: step.break_.case_id),
+    column("account", Text, lambda step: step.account),
+    column("unit_kind", Text, lambda step: step.kind),
+    column("unit", Text, lambda step: step.unit),
+    column("cause", Text, lambda step: step.break_.cause),
+    column("certainty", Text, lambda step: step.break_.certainty),
+    column("state", Text, lambda step: step.break_.state),
+    column("amount", Numeric, lambda step: step.break_.amount),
+    nullable("amount_usd", Numeric, lambda step: step.facts.amount_usd),
+    column("candidates", JSONB, lambda step: as_json([str(candidate) for candidate in step.break_.candidates])),
+    column("opened_at", Moment, lambda step: step.break_.opened_us),
+    nullable("closed_at", Moment, lambda step: step.break_.closed_us),
+    column("after_seq", BigInteger, lambda step: step.break_.after_seq),
+    column("until_seq", BigInteger, lambda step: step.break_.until_seq),
+    column("occurrences", Integer, lambda step: step.break_.occurrences),
+    column("owns_residual", Boolean, lambda step: step.break_.owns_residual),
+    nullable("offset_by", Text, lambda step: step.break_.offset_by),
+    column("rules_version", Integer, lambda _: causes.VERSION),
+    column("note", Text, lambda step: step.break_.note),
+    nullable("assignee", Text, lambda step: step.break_.assignee),
+    column("origin_at", Moment, lambda step: step.break_.seen_us),
+    column("evidence", JSONB, lambda step: as_json(step.break_.evidence)),
+    column("tried", JSONB, lambda step: as_json(step.break_.tried)),
+    nullable("proposal", JSONB, lambda step: None if step.break_.proposal is None else as_json(step.break_.proposal)),
+    nullable(
+        "accepted_until",
+        Moment,
+        lambda step: None if step.break_.acceptance is None else step.break_.acceptance.until_us,
+    ),
+    nullable(
+        "accepted_amount",
+        Numeric,
+        lambda step: None if step.break_.acceptance is None else step.break_.acceptance.amount,
+    ),
+    nullable("severity", Text, lambda step: step.facts.severity),
+    column("explained_amount", Numeric, lambda step: step.break_.explained_amount),
 )
 
-break_history: Final = Table(
+
+class HistoryRow(NamedTuple):
+    """A transition with its number among those of its break at one log position."""
+
+    step: Transition
+    number: int
+
+
+break_history: Final = FoldedTable[HistoryRow](
     "break_history",
-    metadata,
-    *edition_key(),
-    Column("id", Text, primary_key=True),
-    Column("seq", BigInteger, primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("event", Text, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False),
-    Column("state", Text, nullable=False),
-    Column("amount", Numeric, nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("actor", Text),
+    key("id", Text, lambda row: row.step.break_.id),
+    key("seq", BigInteger, lambda row: row.step.seq),
+    key("number", Integer, lambda row: row.number),
+    column("event", Text, lambda row: row.step.event),
+    column("at", Moment, lambda row: row.step.us),
+    column("state", Text, lambda row: row.step.break_.state),
+    column("amount", Numeric, lambda row: row.step.break_.amount),
+    column("cause", Text, lambda row: row.step.break_.cause),
+    column("reason", Text, lambda row: row.step.reason),
+    nullable("actor", Text, lambda row: row.step.actor),
 )

@@ -12,22 +12,22 @@ from typing import Final
 from sqlalchemy import Connection, LargeBinary, Table
 
 from recon.db.raw import cursor_of
-from recon.projection.store import comparison_schema as reconciliation
-from recon.projection.store import ledger_schema as books
+from recon.projection.store import comparison_schema, coverage_schema, ledger_schema, order_schema
 
-TABLES: Final[tuple[Table, ...]] = (
-    books.accounts,
-    books.orders,
-    books.fills,
-    books.entries,
-    books.units,
-    books.findings,
-    books.facts,
-    books.coverage,
-    books.catch_ups,
-    reconciliation.comparisons,
-    reconciliation.breaks,
-    reconciliation.break_history,
+#: Every folded table but that of instruments; the digest depends on the order.
+TABLES: Final = (
+    ledger_schema.accounts.table,
+    order_schema.orders.table,
+    order_schema.fills.table,
+    ledger_schema.entries.table,
+    ledger_schema.units.table,
+    ledger_schema.findings.table,
+    ledger_schema.facts.table,
+    coverage_schema.coverage.table,
+    coverage_schema.catch_ups.table,
+    comparison_schema.comparisons.table,
+    comparison_schema.breaks.table,
+    comparison_schema.break_history.table,
 )
 
 

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 from psycopg.rows import TupleRow
 from sqlalchemy import Connection
 
-from recon.db.bulk import Cell, add
 from recon.db.raw import cursor_of
 from recon.exact import ONE, ZERO, exact
 from recon.ledger.external_facts import (
@@ -23,7 +22,6 @@ from recon.ledger.external_facts import (
     TRADE,
     TRADED_WITHIN_US,
     Fact,
-    KnownFact,
     KnownFill,
     amounts_of,
     is_by_hand,
@@ -33,7 +31,6 @@ from recon.ledger.external_facts import (
 from recon.ledger.ledger import Book
 from recon.ledger.timeline import NOTHING
 from recon.ledger.units import Entry
-from recon.projection.store import ledger_schema
 from recon.reconciliation.causes.registry import replaceable_causes
 
 _KNOWN: Final = """
@@ -116,11 +113,6 @@ FROM unnest(%s::text[], %s::text[]) AS k(account, id) CROSS JOIN LATERAL (
 ) AS o
 """
 
-_COLUMNS: Final = (
-    "account", "external_id", "digest", "seq", "fact", "unit_kind", "unit", "amount", "occurred_at", "effect",
-    "order_key",
-)  # fmt: skip
-
 
 class Near(NamedTuple):
     """What is looked for among entries: a cause, from the smallest to the largest amount, how far from a time."""
@@ -201,27 +193,6 @@ def load_of_orders(connection: Connection, book: Book, edition: int, orders: Col
             _BY_ORDER, ([account for account, _ in ordered], [key for _, key in ordered], book.gateway, edition)
         )
         _take_entries(book, cursor)
-
-
-def save(connection: Connection, fixed: list[tuple[str, Cell]], facts: Sequence[KnownFact]) -> None:
-    """Write the facts that a batch took; each is new."""
-    rows: list[tuple[Cell, ...]] = [
-        (
-            fact.account,
-            fact.external_id,
-            fact.digest,
-            fact.seq,
-            fact.fact,
-            fact.kind,
-            fact.unit,
-            str(fact.amount),
-            fact.occurred_us,
-            fact.effect,
-            fact.order,
-        )
-        for fact in facts
-    ]
-    add(connection, ledger_schema.facts, fixed, _COLUMNS, rows)
 
 
 def _accounts(fact: Fact) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -9,22 +10,20 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from recon.db.bulk import Cell, add, write
 from recon.db.raw import cursor_of
 from recon.exact import ZERO, exact
 from recon.ledger.account import Account
 from recon.ledger.cost_basis import average_price
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Book, Changes, quantum_of
+from recon.ledger.ledger import Book, Changes, Finding, quantum_of
 from recon.ledger.orders import Order
 from recon.ledger.posting.spot import legs_of
 from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Slack, Timeline
 from recon.ledger.units import OF_FILLS, OPENING, Held, Unit, UnitKey
-from recon.projection.store import coverage as coverage_store
-from recon.projection.store import facts as facts_store
-from recon.projection.store import ledger_schema
+from recon.projection.store import coverage_schema, ledger_schema, order_schema
+from recon.projection.store.folded_table import EditionKey
+from recon.projection.store.ledger_schema import AccountRow, FindingRow, InstrumentRow, UnitRow
 
-_pack: Final = msgspec.msgpack.Encoder().encode
 _account: Final = msgspec.msgpack.Decoder(Account).decode
 _instrument: Final = msgspec.msgpack.Decoder(Instrument).decode
 _order: Final = msgspec.msgpack.Decoder(Order).decode
@@ -177,199 +176,52 @@ def _take_orders(book: Book, found: list[bytes]) -> None:
 
 def save(connection: Connection, book: Book, edition: int, changes: Changes) -> None:
     """Write what a batch changed."""
-    fixed: list[tuple[str, Cell]] = [("gateway", book.gateway), ("edition", edition)]
-    rows: list[tuple[Cell, ...]]
-    rows = [_account_row(book, account) for account in changes.accounts.values()]
-    write(connection, ledger_schema.accounts, fixed, _ACCOUNT, rows, on_conflict="update")
-    rows = [(account, symbol, _pack(known)) for (account, symbol), known in changes.instruments.items()]
-    write(connection, ledger_schema.instruments, fixed, ("account", "symbol", "data"), rows, on_conflict="update")
-    _save_orders(connection, fixed, changes)
-    add(connection, ledger_schema.fills, fixed, _FILL, _fill_rows(changes))
-    add(connection, ledger_schema.entries, fixed, _ENTRY, _entry_rows(changes))
-    rows = [_unit_row(book, held) for held in changes.units.values()]
-    write(connection, ledger_schema.units, fixed, _UNIT, rows, on_conflict="update")
-    _save_findings(connection, fixed, changes)
-    facts_store.save(connection, fixed, changes.facts)
-    coverage_store.save(connection, fixed, changes.intervals, changes.catch_ups)
+    of = EditionKey(book.gateway, edition)
+    accounts = [AccountRow(account, book.rules_of(account.name)) for account in changes.accounts.values()]
+    ledger_schema.accounts.replace(connection, of, accounts)
+    instruments = [InstrumentRow(*key, instrument) for key, instrument in changes.instruments.items()]
+    ledger_schema.instruments.replace(connection, of, instruments)
+    _save_orders(connection, of, changes.orders.values())
+    order_schema.fills.add(connection, of, changes.fills)
+    ledger_schema.entries.add(connection, of, changes.entries)
+    ledger_schema.units.replace(connection, of, [_unit_row(book, held) for held in changes.units.values()])
+    ledger_schema.findings.replace(connection, of, _numbered(changes.findings))
+    ledger_schema.facts.add(connection, of, changes.facts)
+    # Of an interval that changed several times, the last is written.
+    intervals = {(interval.account, interval.from_seq): interval for interval in changes.intervals}
+    coverage_schema.coverage.replace(connection, of, intervals.values())
+    catch_ups = {(gap.account, gap.from_seq): gap for gap in changes.catch_ups}
+    coverage_schema.catch_ups.replace(connection, of, catch_ups.values())
 
 
-def _save_orders(connection: Connection, fixed: list[tuple[str, Cell]], changes: Changes) -> None:
+def _save_orders(connection: Connection, edition: EditionKey, changed: Iterable[Order]) -> None:
     """Add the orders that are new and replace those that are stored already."""
-    fresh = [order for order in changes.orders.values() if not order.stored]
-    known = [order for order in changes.orders.values() if order.stored]
-    for order in fresh:
+    fresh: list[Order] = []
+    stored: list[Order] = []
+    for order in changed:
+        (stored if order.stored else fresh).append(order)
         order.stored = True
-    add(connection, ledger_schema.orders, fixed, _ORDER, [_order_row(order) for order in fresh])
-    write(connection, ledger_schema.orders, fixed, _ORDER, [_order_row(order) for order in known], on_conflict="update")
+    order_schema.orders.add(connection, edition, fresh)
+    order_schema.orders.replace(connection, edition, stored)
 
 
-def _save_findings(connection: Connection, fixed: list[tuple[str, Cell]], changes: Changes) -> None:
-    rows: list[tuple[Cell, ...]] = []
-    numbers: dict[int, int] = {}
-    for found in changes.findings:
-        number = numbers[found.seq] = numbers.get(found.seq, 0) + 1
-        rows.append(
-            (
-                found.seq,
-                number,
-                found.account,
-                found.kind,
-                found.about,
-                found.message,
-            )
-        )
-    write(connection, ledger_schema.findings, fixed, _FINDING, rows, on_conflict="update")
-
-
-def text(value: Decimal | None) -> str | None:
-    """Send a decimal as text: exact, and faster than the binary form (benchmarks 3)."""
-    return None if value is None else str(value)
-
-
-_ACCOUNT: Final = (
-    "account", "state", "reason", "last_alive_at", "lag_us", "venue_account", "unaccounted", "data",
-)  # fmt: skip
-_ORDER: Final = (
-    "account", "order_key", "client_order_id", "exchange_order_id", "symbol", "symbol_coinapi", "side", "price",
-    "amount_order", "amount_filled", "amount_open", "avg_px", "status", "first_seq", "last_seq", "updated_at", "open",
-    "data",
-)  # fmt: skip
-_FILL: Final = (
-    "account", "order_key", "ordinal", "symbol", "side", "price", "price_known", "amount", "cash", "cash_asset",
-    "filled_at", "seq", "source",
-)  # fmt: skip
-_ENTRY: Final = (
-    "account", "unit_kind", "unit", "entry_no", "seq", "clock", "occurred_at", "recorded_at", "cause", "certainty",
-    "amount", "running", "rounded", "blur", "leg", "doubt", "order_key", "ordinal", "break_id",
-    "replaces", "fact",
-)  # fmt: skip
-_UNIT: Final = (
-    "account", "unit_kind", "unit", "coinapi", "value", "opening", "fills", "explained", "available", "locked",
-    "rate_usd", "long", "short", "avg_entry_price", "reported_avg_entry_price", "withheld", "unmodelled", "last_seq",
-    "data",
-)  # fmt: skip
-_FINDING: Final = ("seq", "number", "account", "kind", "about", "message")
-
-
-def _account_row(book: Book, account: Account) -> tuple[Cell, ...]:
-    return (
-        account.name,
-        account.state,
-        account.reason,
-        account.last_alive_us or None,
-        account.lag_us,
-        book.rules_of(account.name).venue_account,
-        coverage_store.json_list(sorted(account.unaccounted)),
-        _pack(account),
-    )
-
-
-def _order_row(order: Order) -> tuple[Cell, ...]:
-    return (
-        order.account,
-        order.key,
-        order.client_order_id,
-        order.exchange_order_id,
-        order.symbol,
-        order.symbol_coinapi,
-        order.side,
-        text(order.price),
-        text(order.amount_order),
-        text(order.amount_filled),
-        text(order.amount_open),
-        text(order.avg_px),
-        order.status,
-        order.first_seq,
-        order.last_seq,
-        order.updated_us,
-        order.waiting or not order.over,
-        _pack(order),
-    )
-
-
-def _fill_rows(changes: Changes) -> list[tuple[Cell, ...]]:
-    rows: list[tuple[Cell, ...]] = []
-    for booked in changes.fills:
-        order, fill = booked.order, booked.fill
-        cash = fill.cash if booked.cash_asset is not None else None
-        signed = None if cash is None else cash if order.side == "SELL" else -cash
-        rows.append(
-            (
-                order.account,
-                order.key,
-                fill.ordinal,
-                order.symbol,
-                order.side,
-                text(fill.price),
-                fill.price_known,
-                text(fill.amount),
-                text(signed),
-                booked.cash_asset,
-                fill.occurred_us,
-                booked.seq,
-                fill.source,
-            )
-        )
+def _numbered(findings: Iterable[Finding]) -> list[FindingRow]:
+    counts: Counter[int] = Counter()
+    rows: list[FindingRow] = []
+    for finding in findings:
+        counts[finding.seq] += 1
+        rows.append(FindingRow(finding, counts[finding.seq]))
     return rows
 
 
-def _entry_rows(changes: Changes) -> list[tuple[Cell, ...]]:
-    return [
-        (
-            entry.account,
-            entry.kind,
-            entry.unit,
-            entry.number,
-            entry.seq,
-            entry.clock,
-            entry.occurred_us,
-            entry.recorded_us,
-            entry.cause,
-            entry.certainty,
-            str(entry.amount),
-            str(entry.running),
-            entry.slack.rounded,
-            str(entry.slack.blur),
-            str(entry.slack.gained or -entry.slack.given),
-            str(entry.slack.doubt),
-            entry.order,
-            entry.ordinal,
-            entry.break_id,
-            entry.replaces,
-            entry.fact,
-        )
-        for entry in changes.entries
-    ]
-
-
-def _unit_row(book: Book, held: Held) -> tuple[Cell, ...]:
+def _unit_row(book: Book, held: Held) -> UnitRow:
     unit = held.unit
-    average = None
-    long = short = None
-    if unit.kind == "contract":
-        terms = book.rules_of(unit.account).contracts.get(unit.code)
-        average = None if unit.basis is None else average_price(unit.basis, terms)
-        if unit.sides:
-            long = sum((quantity for quantity in unit.sides.values() if quantity > 0), ZERO)
-            short = sum((quantity for quantity in unit.sides.values() if quantity < 0), ZERO)
-    return (
-        unit.account,
-        unit.kind,
-        unit.code,
-        unit.coinapi,
-        text(unit.value),
-        text(unit.opening),
-        str(unit.fills),
-        str(unit.explained),
-        text(unit.available),
-        text(unit.locked),
-        text(unit.rate_usd),
-        text(long),
-        text(short),
-        text(average),
-        text(unit.reported_avg_entry_price),
-        bool(unit.withheld),
-        unit.unmodelled,
-        unit.last_seq,
-        _pack(unit),
-    )
+    if unit.kind != "contract":
+        return UnitRow(unit)
+    long = short = average = None
+    if unit.basis is not None:
+        average = average_price(unit.basis, book.rules_of(unit.account).contracts.get(unit.code))
+    if unit.sides:
+        long = sum((quantity for quantity in unit.sides.values() if quantity > 0), ZERO)
+        short = sum((quantity for quantity in unit.sides.values() if quantity < 0), ZERO)
+    return UnitRow(unit, long, short, average)

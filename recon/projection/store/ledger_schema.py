@@ -1,190 +1,145 @@
-"""The tables of the ledger; the migrations create them. Every key starts with gateway and edition."""
+"""The tables of accounts, units and their entries; the migrations create them. Every key begins with the edition."""
 
 from __future__ import annotations
 
-from typing import Final
+from decimal import Decimal
+from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Numeric, Table, Text
+from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from recon.db.metadata import edition_key, metadata
+from recon.ledger.account import Account
+from recon.ledger.external_facts import KnownFact
+from recon.ledger.instruments import Instrument
+from recon.ledger.ledger import Finding
+from recon.ledger.rules import AccountRules
+from recon.ledger.units import Entry, Unit
+from recon.projection.store.folded_table import FoldedTable, Moment, as_json, column, key, nullable, packed
 
-accounts: Final = Table(
+
+class AccountRow(NamedTuple):
+    """An account with the rules in force for it."""
+
+    account: Account
+    rules: AccountRules
+
+
+accounts: Final = FoldedTable[AccountRow](
     "accounts",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("state", Text, nullable=False),
-    Column("reason", Text),
-    Column("last_alive_at", DateTime(timezone=True)),
-    Column("lag_us", BigInteger),
-    Column("venue_account", Text),
-    Column("unaccounted", JSONB, nullable=False),
-    Column("data", LargeBinary, nullable=False),
+    key("account", Text, lambda row: row.account.name),
+    column("state", Text, lambda row: row.account.state),
+    nullable("reason", Text, lambda row: row.account.reason),
+    nullable("last_alive_at", Moment, lambda row: row.account.last_alive_us or None),
+    nullable("lag_us", BigInteger, lambda row: row.account.lag_us),
+    nullable("venue_account", Text, lambda row: row.rules.venue_account),
+    column("unaccounted", JSONB, lambda row: as_json(sorted(row.account.unaccounted))),
+    column("data", LargeBinary, lambda row: packed(row.account)),
 )
 
-instruments: Final = Table(
+
+class InstrumentRow(NamedTuple):
+    """An instrument of an account."""
+
+    account: str
+    symbol: str
+    instrument: Instrument
+
+
+instruments: Final = FoldedTable[InstrumentRow](
     "instruments",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("symbol", Text, primary_key=True),
-    Column("data", LargeBinary, nullable=False),
+    key("account", Text, lambda row: row.account),
+    key("symbol", Text, lambda row: row.symbol),
+    column("data", LargeBinary, lambda row: packed(row.instrument)),
 )
 
-orders: Final = Table(
-    "orders",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("order_key", Text, primary_key=True),
-    Column("client_order_id", Text),
-    Column("exchange_order_id", Text),
-    Column("symbol", Text),
-    Column("symbol_coinapi", Text),
-    Column("side", Text),
-    Column("price", Numeric),
-    Column("amount_order", Numeric),
-    Column("amount_filled", Numeric, nullable=False),
-    Column("amount_open", Numeric),
-    Column("avg_px", Numeric),
-    Column("status", Text, nullable=False),
-    Column("first_seq", BigInteger, nullable=False),
-    Column("last_seq", BigInteger, nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
-    Column("open", Boolean, nullable=False),
-    Column("data", LargeBinary, nullable=False),
-)
 
-fills: Final = Table(
-    "fills",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("order_key", Text, primary_key=True),
-    Column("ordinal", Integer, primary_key=True),
-    Column("symbol", Text),
-    Column("side", Text),
-    Column("price", Numeric),
-    Column("price_known", Boolean, nullable=False),
-    Column("amount", Numeric, nullable=False),
-    Column("cash", Numeric),
-    Column("cash_asset", Text),
-    Column("filled_at", DateTime(timezone=True), nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("source", Text, nullable=False),
-)
+class UnitRow(NamedTuple):
+    """A unit with the figures that its contract's terms and its legs come to."""
 
-entries: Final = Table(
-    "entries",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("unit_kind", Text, primary_key=True),
-    Column("unit", Text, primary_key=True),
-    Column("entry_no", BigInteger, primary_key=True),
-    Column("seq", BigInteger, nullable=False),
-    Column("clock", BigInteger, nullable=False),
-    Column("occurred_at", DateTime(timezone=True), nullable=False),
-    Column("recorded_at", DateTime(timezone=True), nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("certainty", Text, nullable=False),
-    Column("amount", Numeric, nullable=False),
-    Column("running", Numeric, nullable=False),
-    Column("rounded", Integer, nullable=False),
-    Column("blur", Numeric, nullable=False),
-    Column("leg", Numeric, nullable=False),
-    Column("doubt", Numeric, nullable=False),
-    Column("order_key", Text),
-    Column("ordinal", Integer),
-    Column("break_id", Text),
-    Column("replaces", BigInteger),
-    Column("fact", Text),
-)
+    unit: Unit
+    long: Decimal | None = None
+    short: Decimal | None = None
+    average_price: Decimal | None = None
 
-units: Final = Table(
+
+units: Final = FoldedTable[UnitRow](
     "units",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("unit_kind", Text, primary_key=True),
-    Column("unit", Text, primary_key=True),
-    Column("coinapi", Text),
-    Column("value", Numeric),
-    Column("opening", Numeric),
-    Column("fills", Numeric, nullable=False),
-    Column("explained", Numeric, nullable=False),
-    Column("available", Numeric),
-    Column("locked", Numeric),
-    Column("rate_usd", Numeric),
-    Column("long", Numeric),
-    Column("short", Numeric),
-    Column("avg_entry_price", Numeric),
-    Column("reported_avg_entry_price", Numeric),
-    Column("withheld", Boolean, nullable=False),
-    Column("unmodelled", Text),
-    Column("last_seq", BigInteger, nullable=False),
-    Column("data", LargeBinary, nullable=False),
+    key("account", Text, lambda row: row.unit.account),
+    key("unit_kind", Text, lambda row: row.unit.kind),
+    key("unit", Text, lambda row: row.unit.code),
+    nullable("coinapi", Text, lambda row: row.unit.coinapi),
+    nullable("value", Numeric, lambda row: row.unit.value),
+    nullable("opening", Numeric, lambda row: row.unit.opening),
+    column("fills", Numeric, lambda row: row.unit.fills),
+    column("explained", Numeric, lambda row: row.unit.explained),
+    nullable("available", Numeric, lambda row: row.unit.available),
+    nullable("locked", Numeric, lambda row: row.unit.locked),
+    nullable("rate_usd", Numeric, lambda row: row.unit.rate_usd),
+    nullable("long", Numeric, lambda row: row.long),
+    nullable("short", Numeric, lambda row: row.short),
+    nullable("avg_entry_price", Numeric, lambda row: row.average_price),
+    nullable("reported_avg_entry_price", Numeric, lambda row: row.unit.reported_avg_entry_price),
+    column("withheld", Boolean, lambda row: bool(row.unit.withheld)),
+    nullable("unmodelled", Text, lambda row: row.unit.unmodelled),
+    column("last_seq", BigInteger, lambda row: row.unit.last_seq),
+    column("data", LargeBinary, lambda row: packed(row.unit)),
 )
 
-findings: Final = Table(
-    "findings",
-    metadata,
-    *edition_key(),
-    Column("seq", BigInteger, primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("account", Text),
-    Column("kind", Text, nullable=False),
-    Column("about", Text, nullable=False),
-    Column("message", Text, nullable=False),
+entries: Final = FoldedTable[Entry](
+    "entries",
+    key("account", Text, lambda entry: entry.account),
+    key("unit_kind", Text, lambda entry: entry.kind),
+    key("unit", Text, lambda entry: entry.unit),
+    key("entry_no", BigInteger, lambda entry: entry.number),
+    column("seq", BigInteger, lambda entry: entry.seq),
+    column("clock", BigInteger, lambda entry: entry.clock),
+    column("occurred_at", Moment, lambda entry: entry.occurred_us),
+    column("recorded_at", Moment, lambda entry: entry.recorded_us),
+    column("cause", Text, lambda entry: entry.cause),
+    column("certainty", Text, lambda entry: entry.certainty),
+    column("amount", Numeric, lambda entry: entry.amount),
+    column("running", Numeric, lambda entry: entry.running),
+    column("rounded", Integer, lambda entry: entry.slack.rounded),
+    column("blur", Numeric, lambda entry: entry.slack.blur),
+    # What was received is positive, what was paid negative.
+    column("leg", Numeric, lambda entry: entry.slack.gained or -entry.slack.given),
+    column("doubt", Numeric, lambda entry: entry.slack.doubt),
+    nullable("order_key", Text, lambda entry: entry.order),
+    nullable("ordinal", Integer, lambda entry: entry.ordinal),
+    nullable("break_id", Text, lambda entry: entry.break_id),
+    nullable("replaces", BigInteger, lambda entry: entry.replaces),
+    nullable("fact", Text, lambda entry: entry.fact),
 )
 
-facts: Final = Table(
+facts: Final = FoldedTable[KnownFact](
     "facts",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("external_id", Text, primary_key=True),
-    Column("digest", Text, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("fact", Text, nullable=False),
-    Column("unit_kind", Text),
-    Column("unit", Text, nullable=False),
-    Column("amount", Numeric, nullable=False),
-    Column("occurred_at", DateTime(timezone=True), nullable=False),
-    Column("effect", Text, nullable=False),
-    Column("order_key", Text),
+    key("account", Text, lambda fact: fact.account),
+    key("external_id", Text, lambda fact: fact.external_id),
+    column("digest", Text, lambda fact: fact.digest),
+    column("seq", BigInteger, lambda fact: fact.seq),
+    column("fact", Text, lambda fact: fact.fact),
+    nullable("unit_kind", Text, lambda fact: fact.kind),
+    column("unit", Text, lambda fact: fact.unit),
+    column("amount", Numeric, lambda fact: fact.amount),
+    column("occurred_at", Moment, lambda fact: fact.occurred_us),
+    column("effect", Text, lambda fact: fact.effect),
+    nullable("order_key", Text, lambda fact: fact.order),
 )
 
-coverage: Final = Table(
-    "coverage",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("from_seq", BigInteger, primary_key=True),
-    Column("until_seq", BigInteger),
-    Column("from_time", DateTime(timezone=True), nullable=False),
-    Column("until_time", DateTime(timezone=True)),
-    Column("state", Text, nullable=False),
-    Column("reason", Text),
-)
 
-catch_ups: Final = Table(
-    "catch_ups",
-    metadata,
-    *edition_key(),
-    Column("account", Text, primary_key=True),
-    Column("from_seq", BigInteger, primary_key=True),
-    Column("until_seq", BigInteger),
-    Column("from_time", DateTime(timezone=True), nullable=False),
-    Column("until_time", DateTime(timezone=True)),
-    Column("reason", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("history", Text, nullable=False),
-    Column("open", JSONB, nullable=False),
-    Column("requests", Integer, nullable=False),
-    Column("orders_settled", Integer, nullable=False),
-    Column("orders_found", Integer, nullable=False),
-    Column("fills_found", Integer, nullable=False),
-    Column("ended_seq", BigInteger),
+class FindingRow(NamedTuple):
+    """A finding with its number among those of its log position."""
+
+    finding: Finding
+    number: int
+
+
+findings: Final = FoldedTable[FindingRow](
+    "findings",
+    key("seq", BigInteger, lambda row: row.finding.seq),
+    key("number", Integer, lambda row: row.number),
+    nullable("account", Text, lambda row: row.finding.account),
+    column("kind", Text, lambda row: row.finding.kind),
+    column("about", Text, lambda row: row.finding.about),
+    column("message", Text, lambda row: row.finding.message),
 )

@@ -1,0 +1,41 @@
+"""The tables of coverage and of what became of gaps; the migrations create them. Every key begins with the edition."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Integer, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from recon.ledger.backfills import CatchUp
+from recon.ledger.coverage import Interval
+from recon.projection.store.folded_table import FoldedTable, Moment, as_json, column, key, nullable
+
+coverage: Final = FoldedTable[Interval](
+    "coverage",
+    key("account", Text, lambda interval: interval.account),
+    key("from_seq", BigInteger, lambda interval: interval.from_seq),
+    nullable("until_seq", BigInteger, lambda interval: interval.until_seq),
+    column("from_time", Moment, lambda interval: interval.from_us),
+    nullable("until_time", Moment, lambda interval: interval.until_us),
+    column("state", Text, lambda interval: interval.state),
+    nullable("reason", Text, lambda interval: interval.reason),
+)
+
+catch_ups: Final = FoldedTable[CatchUp](
+    "catch_ups",
+    key("account", Text, lambda gap: gap.account),
+    key("from_seq", BigInteger, lambda gap: gap.from_seq),
+    nullable("until_seq", BigInteger, lambda gap: gap.until_seq),
+    column("from_time", Moment, lambda gap: gap.from_us),
+    nullable("until_time", Moment, lambda gap: gap.until_us),
+    column("reason", Text, lambda gap: gap.reason),
+    column("state", Text, lambda gap: gap.state),
+    column("history", Text, lambda gap: gap.history),
+    column("open", JSONB, lambda gap: as_json(gap.open)),
+    column("requests", Integer, lambda gap: gap.requests),
+    column("orders_settled", Integer, lambda gap: gap.orders_settled),
+    column("orders_found", Integer, lambda gap: gap.orders_found),
+    column("fills_found", Integer, lambda gap: gap.fills_found),
+    nullable("ended_seq", BigInteger, lambda gap: gap.ended_seq),
+)
