@@ -1,4 +1,4 @@
-"""Cases made by hand: one break and what may tell why it is there, in a few words."""
+"""Contexts made by hand, in a few words: one break and the facts that may tell its cause."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import msgspec
 
 from recon.exact import exact
 from recon.ledger.units import UnitKind
-from recon.reconciliation.causes.context import CaseContext, ContractSeen, Flow, OrderSeen, Pair, Residual
+from recon.reconciliation.causes.context import (
+    AccountContract,
+    BreakContext,
+    BreakSummary,
+    FillFlow,
+    OwnOrder,
+    SpotPair,
+)
 from recon.reconciliation.causes.evaluation import Evaluation, evaluate
 
 D = Decimal
@@ -17,11 +24,11 @@ SECOND: Final = 1_000_000
 HOUR: Final = 3600 * SECOND
 #: Monday, 5 January 2026, 09:00 UTC.
 AT: Final = 1_767_603_600 * SECOND
-BTC_USDT: Final = Pair("BTCUSDT", "BTC", "USDT", D(60000))
+BTC_USDT: Final = SpotPair("BTCUSDT", "BTC", "USDT", D(60000))
 USD: Final = {"BTC": D(60000), "ETH": D(3000), "USDT": D(1), "BNB": D(600)}
 
 
-def residual(
+def broke(
     code: str,
     amount: str,
     *others: str,
@@ -30,9 +37,9 @@ def residual(
     account: str = "BINANCE",
     seen_us: int = AT,
     after_us: int = AT - 5 * SECOND,
-) -> Residual:
-    """A break of some amount on a unit that the books say so much of."""
-    return Residual(
+) -> BreakSummary:
+    """Return a break of these possible amounts; `held` is what the ledger expects."""
+    return BreakSummary(
         account=account,
         kind=kind,
         code=code,
@@ -49,16 +56,16 @@ def residual(
     )
 
 
-def of(own: Residual, *legs: Residual, **more: object) -> CaseContext:
-    """A case of one break, with what else broke in its account."""
-    case = CaseContext(own=own, legs=legs, tolerance=D("0.00000001"), quantum=D("0.00000001"))
-    return msgspec.structs.replace(case, **more)
+def of(break_: BreakSummary, *related: BreakSummary, **more: object) -> BreakContext:
+    """Return the context of a break with related breaks of its account."""
+    context = BreakContext(break_=break_, related_breaks=related, tolerance=D("0.00000001"), quantum=D("0.00000001"))
+    return msgspec.structs.replace(context, **more)
 
 
-def bought(quantity: str = "0.5", cash: str = "-30000", **more: object) -> CaseContext:
-    """Bitcoin came and cash went, as a purchase of 0.5 at 60000 does it."""
-    known = {"pairs": (BTC_USDT,)} | more
-    return of(residual("BTC", quantity), residual("USDT", cash, held="100000"), **known)
+def bought(quantity: str = "0.5", cash: str = "-30000", **more: object) -> BreakContext:
+    """Return the context of a purchase: bitcoin came in, cash went out; by default 0.5 at 60000."""
+    fields = {"pairs": (BTC_USDT,)} | more
+    return of(broke("BTC", quantity), broke("USDT", cash, held="100000"), **fields)
 
 
 def order(
@@ -70,21 +77,21 @@ def order(
     vanished: bool = False,
     updated_us: int = AT - 9 * SECOND,
     key: str = "c:1",
-) -> OrderSeen:
+) -> OwnOrder:
     limit = None if price is None else D(price)
-    return OrderSeen(key, symbol, side, limit, D(left), updated_us, 90, vanished)
+    return OwnOrder(key, symbol, side, limit, D(left), updated_us, 90, vanished)
 
 
-def flow(amount: str, code: str = "USDT", *, charged: bool = False) -> Flow:
-    return Flow(code, 110, D(amount), D(amount), USD.get(code), charged)
+def flow(amount: str, code: str = "USDT", *, fee_booked: bool = False) -> FillFlow:
+    return FillFlow(code, 110, D(amount), D(amount), USD.get(code), fee_booked)
 
 
-def contract(position: str = "2", **more: object) -> ContractSeen:
-    """A linear contract that settles in USDT, held at 50000."""
-    known = ContractSeen("PERP", D(position), "USDT", multiplier=D(1), average=D(50000), price=D(60000))
-    return msgspec.structs.replace(known, **more)
+def contract(position: str = "2", **more: object) -> AccountContract:
+    """Return a linear contract that settles in USDT, entered at 50000."""
+    terms = AccountContract("PERP", D(position), "USDT", multiplier=D(1), average=D(50000), price=D(60000))
+    return msgspec.structs.replace(terms, **more)
 
 
-def judged(case: CaseContext) -> Evaluation:
+def evaluated(context: BreakContext) -> Evaluation:
     with exact():
-        return evaluate(case)
+        return evaluate(context)

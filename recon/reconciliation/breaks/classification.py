@@ -20,14 +20,14 @@ def judge(subject: Subject, fresh: Break) -> str | None:
 
     Breaks beside it are to be judged again, with this one.
     """
-    case = context_of(subject, fresh)
-    evaluation = evaluate(case)
+    context = context_of(subject, fresh)
+    evaluation = evaluate(context)
     _take(fresh, evaluation)
     fresh.first_cause = fresh.cause
     others = {known.id: (held, known) for held, known in active(subject) if known.id != fresh.id}
-    beside = (others.get(each.break_id) for each in (*case.legs, *case.elsewhere))
+    beside = (others.get(each.break_id) for each in (*context.related_breaks, *context.same_asset_other_accounts))
     subject.beside = sorted({found[0].key for found in beside if found is not None})
-    return next((others[each][1].case_id for each in evaluation.partners if each in others), None)
+    return next((others[each][1].case_id for each in evaluation.supporting_breaks if each in others), None)
 
 
 def judge_again(subject: Subject) -> bool:
@@ -40,7 +40,7 @@ def judge_again(subject: Subject) -> bool:
     for known in _judgeable(subject):
         evaluation = evaluate(context_of(subject, known))
         surer = evaluation.strength < known.strength
-        if surer or (evaluation.strength == known.strength and evaluation.partners):
+        if surer or (evaluation.strength == known.strength and evaluation.supporting_breaks):
             changed |= _change(subject, known, evaluation)
     return changed
 
@@ -75,7 +75,7 @@ def _change(subject: Subject, known: Break, evaluation: Evaluation) -> bool:
     """Take another evaluation of an open break; return whether it is another."""
     before, fitting = known.cause, [tried.cause for tried in known.tried if tried.fits]
     same = (evaluation.cause, evaluation.certainty, evaluation.fitting) == (before, known.certainty, fitting)
-    if same and evaluation.order == known.order:
+    if same and evaluation.supporting_order == known.order:
         return False
     _take(known, evaluation)
     subject.transition(known, "caused", known.note if known.cause == before else f"not {before}: {known.note}")
@@ -92,4 +92,4 @@ def take_over(earlier: Break, fresh: Break) -> None:
 def _take(known: Break, evaluation: Evaluation) -> None:
     known.cause, known.certainty, known.note = evaluation.cause, evaluation.certainty, evaluation.note
     known.evidence, known.tried = evaluation.evidence, evaluation.tried
-    known.strength, known.order = evaluation.strength, evaluation.order
+    known.strength, known.order = evaluation.strength, evaluation.supporting_order

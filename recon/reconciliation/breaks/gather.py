@@ -23,7 +23,15 @@ from recon.ledger.ledger import quantum_of
 from recon.ledger.rules import AccountRules, FeeRule
 from recon.ledger.timeline import KEPT_BEHIND
 from recon.ledger.units import Held, Unit
-from recon.reconciliation.causes.context import CaseContext, ContractSeen, Flow, OrderSeen, Pair, Residual, overlaps
+from recon.reconciliation.causes.context import (
+    AccountContract,
+    BreakContext,
+    BreakSummary,
+    FillFlow,
+    OwnOrder,
+    SpotPair,
+    overlaps,
+)
 from recon.reconciliation.context import Subject
 from recon.reconciliation.matching.hypotheses import best
 from recon.reconciliation.model.break_ import Break
@@ -37,7 +45,7 @@ MAX_FLOWS: Final = 64
 MAX_CONTRACTS: Final = 32
 
 
-def context_of(subject: Subject, known: Break) -> CaseContext:
+def context_of(subject: Subject, known: Break) -> BreakContext:
     """Gather what may tell why a break is there."""
     account, unit, rules, timeline = subject.account, subject.unit, subject.rules, subject.timeline
     own = _residual(subject, subject.held, known, pending=False)
@@ -46,32 +54,32 @@ def context_of(subject: Subject, known: Break) -> CaseContext:
     pairs = tuple(_pairs(subject, unit, legs))
     quotes = sorted({quote for _, quote in account.pairs.values()} - {unit.code})
     partners = sorted({code for pair in pairs for code in (pair.base, pair.quote)} - {unit.code})
-    return CaseContext(
-        own=own,
-        legs=legs,
-        elsewhere=elsewhere,
+    return BreakContext(
+        break_=own,
+        related_breaks=legs,
+        same_asset_other_accounts=elsewhere,
         tolerance=max(timeline.quantum, resolution(own.reported or ZERO)),
         quantum=quantum_of(subject.book, unit),
         orders=tuple(_orders(subject, account)),
         orders_complete=len(account.open_orders) < MAX_OPEN_ORDERS,
         flows=tuple(_flows(subject, subject.held, own)),
-        traded=tuple(_traded(subject, quotes, own)),
+        quote_flows=tuple(_traded(subject, quotes, own)),
         pairs=pairs,
         contracts=tuple(_contracts(subject, legs)),
-        unjudged=frozenset(code for code in partners if _is_unjudged(subject, code)),
+        uncompared=frozenset(code for code in partners if _is_unjudged(subject, code)),
         undecided=frozenset(code for code in partners if _is_undecided(subject, code)),
         gaps=tuple(account.gaps),
         locks=tuple(unit.locks),
         disagreements=tuple(account.disagreements),
-        schedule=_schedule(rules, unit, pairs),
-        fee_booked=unit.fee.learned or _is_charged_elsewhere(rules, unit, pairs),
-        waited=known.waited,
-        fee_asset=any(rule.asset == unit.code for rule in rules.fees),
-        learn_up_to=rules.learn_fees_up_to,
+        scheduled_rates=_schedule(rules, unit, pairs),
+        fees_booked=unit.fee.learned or _is_charged_elsewhere(rules, unit, pairs),
+        was_fee_candidate=known.waited,
+        is_fee_asset=any(rule.asset == unit.code for rule in rules.fees),
+        max_fee_rate=rules.learn_fees_up_to,
         funding=rules.funding,
         window_us=subject.window,
-        unmapped=_unmapped(account, unit),
-        waiting=tuple(sorted(account.waiting)),
+        unmapped_reason=_unmapped(account, unit),
+        awaiting_instrument=tuple(sorted(account.waiting)),
     )
 
 
@@ -81,7 +89,7 @@ def first_kept(held: Held, comparison: Comparison | None) -> int:
     return 1 if comparison is None else max(timeline.at(comparison.low) - KEPT_BEHIND, 0) + 1
 
 
-def _residual(subject: Subject, held: Held, known: Break, *, pending: bool) -> Residual:
+def _residual(subject: Subject, held: Held, known: Break, *, pending: bool) -> BreakSummary:
     comparison = subject.comparison_of(held)
     amounts = known.candidates
     if pending and comparison is not None and comparison.chain is not None:
@@ -91,7 +99,7 @@ def _residual(subject: Subject, held: Held, known: Break, *, pending: bool) -> R
     first = amounts[0] if pending else known.amount
     others = [amount for amount in dict.fromkeys(amounts) if amount != first]
     reported = None if comparison is None else comparison.reported
-    return Residual(
+    return BreakSummary(
         account=held.unit.account,
         kind=held.unit.kind,
         code=held.unit.code,
@@ -120,12 +128,12 @@ def of_comparison(comparison: Comparison | None) -> Iterable[tuple[Break, bool]]
         yield comparison.chain.pending, True
 
 
-def _beside(subject: Subject, own: Residual) -> list[Residual]:
+def _beside(subject: Subject, own: BreakSummary) -> list[BreakSummary]:
     """Return what else broke in the account in the same stretch of the log, the nearest."""
     return _nearest(subject, own, subject.book.units_of(own.account), lambda unit: unit.key != subject.unit.key)
 
 
-def _elsewhere(subject: Subject, own: Residual) -> list[Residual]:
+def _elsewhere(subject: Subject, own: BreakSummary) -> list[BreakSummary]:
     """Return what broke of the same asset in other accounts of the gateway."""
 
     def is_same(unit: Unit) -> bool:
@@ -140,12 +148,12 @@ def _elsewhere(subject: Subject, own: Residual) -> list[Residual]:
 
 def _nearest(
     subject: Subject,
-    own: Residual,
+    own: BreakSummary,
     among: Iterable[Held],
     wanted: Callable[[Unit], bool],
     *,
     anywhere: bool = False,
-) -> list[Residual]:
+) -> list[BreakSummary]:
     """Return the residuals of some units, those nearest in the log; only such with overlapping origins by default."""
     found = [
         _residual(subject, held, known, pending=pending)
@@ -166,10 +174,10 @@ def active(subject: Subject) -> Iterable[tuple[Held, Break]]:
                 yield held, known
 
 
-def _orders(subject: Subject, account: Account) -> Iterable[OrderSeen]:
+def _orders(subject: Subject, account: Account) -> Iterable[OwnOrder]:
     for key, order in account.open_orders.items():
         instrument = subject.book.instrument(account.name, order.symbol)
-        yield OrderSeen(
+        yield OwnOrder(
             key=key,
             symbol=order.symbol if instrument is None else instrument.symbol,
             side=order.side,
@@ -181,11 +189,11 @@ def _orders(subject: Subject, account: Account) -> Iterable[OrderSeen]:
         )
 
 
-def _flows(subject: Subject, held: Held, own: Residual) -> list[Flow]:
+def _flows(subject: Subject, held: Held, own: BreakSummary) -> list[FillFlow]:
     """Return what fills moved in a unit around an origin: a report may be a window late."""
     timeline = held.timeline
     first = first_kept(held, subject.comparison_of(held))
-    found: list[Flow] = []
+    found: list[FillFlow] = []
     charged: set[int] = set()
     for index in range(timeline.last(), first - 1, -1):
         seq = timeline.seqs[index]
@@ -200,13 +208,13 @@ def _flows(subject: Subject, held: Held, own: Residual) -> list[Flow]:
         leg = timeline.gained[index] - timeline.gained[index - 1] - timeline.given[index] + timeline.given[index - 1]
         if amount or leg:
             worth = leg or amount
-            found.append(Flow(held.unit.code, seq, amount, worth, held.unit.rate_usd, charged=seq in charged))
+            found.append(FillFlow(held.unit.code, seq, amount, worth, held.unit.rate_usd, fee_booked=seq in charged))
     return found[::-1]
 
 
-def _traded(subject: Subject, quotes: Iterable[str], own: Residual) -> list[Flow]:
+def _traded(subject: Subject, quotes: Iterable[str], own: BreakSummary) -> list[FillFlow]:
     """Return the cash of fills around an origin: what a fee taken in a third asset is a share of."""
-    found: list[Flow] = []
+    found: list[FillFlow] = []
     for code in quotes:
         held = subject.book.units.get((own.account, "asset", code))
         if held is not None and len(found) < MAX_FLOWS:
@@ -214,25 +222,25 @@ def _traded(subject: Subject, quotes: Iterable[str], own: Residual) -> list[Flow
     return found[-MAX_FLOWS:]
 
 
-def _pairs(subject: Subject, unit: Unit, legs: Iterable[Residual]) -> Iterable[Pair]:
+def _pairs(subject: Subject, unit: Unit, legs: Iterable[BreakSummary]) -> Iterable[SpotPair]:
     """Return the traded symbols of a unit, and those of what broke beside it; also untraded ones between the two."""
     account, known = subject.account, set()
     broken = {leg.code for leg in legs}
     for symbol, (base, quote) in account.pairs.items():
         if unit.code in (base, quote) or broken >= {base, quote}:
             known.add((base, quote))
-            yield Pair(symbol, base, quote, account.prices.get(symbol))
+            yield SpotPair(symbol, base, quote, account.prices.get(symbol))
     for leg in legs:
         if unit.kind != "asset" or leg.kind != "asset":
             continue
-        both: tuple[tuple[Unit | Residual, Unit | Residual], ...] = ((unit, leg), (leg, unit))
+        both: tuple[tuple[Unit | BreakSummary, Unit | BreakSummary], ...] = ((unit, leg), (leg, unit))
         for base_, quote_ in both:
             named = None if (base_.code, quote_.code) in known else _symbol_of(subject, base_, quote_)
             if named is not None:
-                yield Pair(named, base_.code, quote_.code, account.prices.get(named))
+                yield SpotPair(named, base_.code, quote_.code, account.prices.get(named))
 
 
-def _symbol_of(subject: Subject, base: Unit | Residual, quote: Unit | Residual) -> str | None:
+def _symbol_of(subject: Subject, base: Unit | BreakSummary, quote: Unit | BreakSummary) -> str | None:
     """Return a spot symbol of the account between two assets that it has not traded yet."""
     found: list[str] = []
     for (account, _), instrument in subject.book.instruments.items():
@@ -244,7 +252,7 @@ def _symbol_of(subject: Subject, base: Unit | Residual, quote: Unit | Residual) 
     return min(found, default=None)
 
 
-def _contracts(subject: Subject, legs: Iterable[Residual]) -> Iterable[ContractSeen]:
+def _contracts(subject: Subject, legs: Iterable[BreakSummary]) -> Iterable[AccountContract]:
     """Return the contracts that are held, and those that broke."""
     broken = {leg.code for leg in legs if leg.kind == "contract"} | {subject.unit.code}
     units = [held.unit for held in subject.book.units_of(subject.unit.account) if held.unit.kind == "contract"]
@@ -252,7 +260,7 @@ def _contracts(subject: Subject, legs: Iterable[Residual]) -> Iterable[ContractS
     return [_contract(subject, unit) for unit in told[:MAX_CONTRACTS]]
 
 
-def _contract(subject: Subject, unit: Unit) -> ContractSeen:
+def _contract(subject: Subject, unit: Unit) -> AccountContract:
     account, rules = subject.account, subject.rules
     terms = rules.contracts.get(unit.code)
     settles_in = None
@@ -260,7 +268,7 @@ def _contract(subject: Subject, unit: Unit) -> ContractSeen:
         settles_in = home_of(terms.settlement_asset, None, account.rows, rules).unit
     average = None if unit.basis is None else average_price(unit.basis, terms)
     ends = expiry(unit.coinapi)
-    return ContractSeen(
+    return AccountContract(
         code=unit.code,
         position=unit.value or ZERO,
         settles_in=settles_in,
@@ -287,7 +295,7 @@ def _is_undecided(subject: Subject, code: str) -> bool:
     return comparison is not None and comparison.restless
 
 
-def _schedule(rules: AccountRules, unit: Unit, pairs: Iterable[Pair]) -> tuple[Decimal, ...]:
+def _schedule(rules: AccountRules, unit: Unit, pairs: Iterable[SpotPair]) -> tuple[Decimal, ...]:
     """Return the rates that the schedule tells for the unit's legs, where fees are taken in them."""
     found: list[Decimal] = []
     for pair in pairs:
@@ -299,13 +307,13 @@ def _schedule(rules: AccountRules, unit: Unit, pairs: Iterable[Pair]) -> tuple[D
     return tuple(dict.fromkeys(found))
 
 
-def _is_charged_elsewhere(rules: AccountRules, unit: Unit, pairs: Iterable[Pair]) -> bool:
+def _is_charged_elsewhere(rules: AccountRules, unit: Unit, pairs: Iterable[SpotPair]) -> bool:
     """Tell whether the schedule has fees of the unit's fills taken in another asset: here they cost nothing."""
     found = [(rule_of(rules.fees, pair.symbol, "SPOT"), pair) for pair in pairs]
     return any(rule is not None and unit.code not in _charged(rule, pair) for rule, pair in found)
 
 
-def _charged(rule: FeeRule, pair: Pair) -> set[str]:
+def _charged(rule: FeeRule, pair: SpotPair) -> set[str]:
     taken = {"quote": {pair.quote}, "base": {pair.base}, "received": {pair.base, pair.quote}}
     return taken.get(rule.asset, {rule.asset})
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 import msgspec
 
 from recon.ledger.units import UnitKind
-from recon.reconciliation.causes.context import CaseContext
+from recon.reconciliation.causes.context import BreakContext
 from recon.reconciliation.model.break_ import Evidence
 from recon.reconciliation.model.severity import Severity
 
@@ -33,9 +33,9 @@ class CauseMatch(msgspec.Struct, frozen=True):
     why: str
     evidence: tuple[Evidence, ...] = ()
     #: The other breaks that support the cause, by id.
-    partners: tuple[str, ...] = ()
+    supporting_breaks: tuple[str, ...] = ()
     #: The own order that supports the cause, and its last event: a later report may refute it.
-    order: tuple[str, int] | None = None
+    supporting_order: tuple[str, int] | None = None
 
 
 def no_match(why: str) -> CauseMatch:
@@ -43,7 +43,7 @@ def no_match(why: str) -> CauseMatch:
     return CauseMatch(None, why)
 
 
-CauseTest = Callable[[CaseContext], CauseMatch]
+CauseTest = Callable[[BreakContext], CauseMatch]
 
 
 class Cause(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
-"""What the naming of a cause may look at, as plain values. Pure.
+"""The facts that a test of a cause may use, as plain values. Pure.
 
-1. A hypothesis is a function of one CaseContext: tests can make one by hand, and a rebuild makes the same one.
-2. Amounts are signed and in the unit's own measure, `*_us` are microseconds of log time, shares are of one.
-3. Every list in it is bounded by who builds it (`recon.reconciliation.breaks.gather`).
+1. A test is a function of one BreakContext, so a context can be made by hand, and a rebuild makes the same one.
+2. Amounts are signed and in the unit's own measure; `*_us` are microseconds of log time; shares are fractions of one.
+3. `recon.reconciliation.breaks.gather` builds the context, and bounds every list in it.
 """
 
 from __future__ import annotations
@@ -12,31 +12,26 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ONE, ZERO, divide, plain
+from recon.exact import ZERO
 from recon.ledger.evidence import Disagreement, Gap, LockChange
 from recon.ledger.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding
 from recon.ledger.units import UnitKind
 
-#: A trade's price may be off by so much from the last one known: fees are in it, and markets move.
-MARKET_SHARE: Final = Decimal("0.05")
-#: Digits after the point of a price, and of a share in percent, that are worked out for words.
-_PRICE_DIGITS: Final = 8
-_PERCENT_DIGITS: Final = 4
+#: The largest distance of a trade's price from the last known price, as a share of it: fees, and markets move.
+MAX_PRICE_DISTANCE: Final = Decimal("0.05")
 
 
-class Residual(msgspec.Struct, frozen=True):
-    """One break as a residual: the first of `amounts` is the one shown, the others are what it may also be.
-
-    `expected` is what the books say is held, `reported` what the EMS said last; the amount is their difference.
-    """
+class BreakSummary(msgspec.Struct, frozen=True):
+    """One break, or one that is pending: its amount is what the EMS last reported less what the ledger expects."""
 
     account: str
     kind: UnitKind
     code: str
+    #: The amount that is shown, then the other amounts that fit as well.
     amounts: tuple[Decimal, ...]
     after_seq: int = 0
     until_seq: int = 0
-    #: Log times of the first report that shows it, and of the last that surely does not (0: not known).
+    #: Log times of the first report that shows the break, and of the last that does not (0: not known).
     seen_us: int = 0
     after_us: int = 0
     break_id: str = ""
@@ -44,7 +39,7 @@ class Residual(msgspec.Struct, frozen=True):
     rate_usd: Decimal | None = None
     expected: Decimal | None = None
     reported: Decimal | None = None
-    #: Not a break yet: a chain is under way.
+    #: True while observations may still make it disappear.
     pending: bool = False
 
     @property
@@ -54,12 +49,12 @@ class Residual(msgspec.Struct, frozen=True):
 
     @property
     def usd(self) -> Decimal | None:
-        """Value the amount in USD, None where no rate is known."""
+        """Return the amount in USD, None if no rate is known."""
         return None if self.rate_usd is None else self.amount * self.rate_usd
 
 
-class OrderSeen(msgspec.Struct, frozen=True):
-    """An order of ours that was open when it was last heard of; `open` is None where nothing tells."""
+class OwnOrder(msgspec.Struct, frozen=True):
+    """An own order that was open when it was last reported; `open` is None if its open amount is not known."""
 
     key: str
     symbol: str
@@ -68,24 +63,25 @@ class OrderSeen(msgspec.Struct, frozen=True):
     open: Decimal | None
     updated_us: int = 0
     seq: int = 0
-    #: Absent from a complete snapshot: what became of it is not known.
+    #: True if a complete snapshot did not contain it: its outcome is not known.
     vanished: bool = False
 
 
-class Flow(msgspec.Struct, frozen=True):
-    """What a fill moved in one unit, and its worth there, of which fees are a share (for cash of contracts: more)."""
+class FillFlow(msgspec.Struct, frozen=True):
+    """The change of one unit by fills of one event."""
 
     code: str
     seq: int
     amount: Decimal
-    leg: Decimal
+    #: The value that fees are a share of, in this unit; larger than the amount for cash of contracts.
+    turnover: Decimal
     rate_usd: Decimal | None = None
-    #: Whether it is booked with its fee.
-    charged: bool = False
+    #: True if the fill is booked with its fee.
+    fee_booked: bool = False
 
 
-class Pair(msgspec.Struct, frozen=True):
-    """A spot symbol: the units of its legs, and the last price known."""
+class SpotPair(msgspec.Struct, frozen=True):
+    """A spot symbol: the units of its legs, and the last known price."""
 
     symbol: str
     base: str
@@ -93,8 +89,8 @@ class Pair(msgspec.Struct, frozen=True):
     price: Decimal | None = None
 
 
-class ContractSeen(msgspec.Struct, frozen=True):
-    """A contract of the account: what is held, what it settles in, and what is known of its price."""
+class AccountContract(msgspec.Struct, frozen=True):
+    """A contract of the account: the position, the settlement asset, and the known prices."""
 
     code: str
     position: Decimal = ZERO
@@ -107,64 +103,52 @@ class ContractSeen(msgspec.Struct, frozen=True):
     expires_us: int | None = None
 
 
-class CaseContext(msgspec.Struct, frozen=True):
-    """One break, `own`, and all that may tell why it is there."""
+class BreakContext(msgspec.Struct, frozen=True):
+    """One break, and everything that may tell its cause."""
 
-    own: Residual
-    #: Other breaks of the account whose origins overlap, and of the same asset in other accounts of the gateway.
-    legs: tuple[Residual, ...] = ()
-    elsewhere: tuple[Residual, ...] = ()
+    break_: BreakSummary
+    #: Breaks of other units of the account whose origins overlap.
+    related_breaks: tuple[BreakSummary, ...] = ()
+    same_asset_other_accounts: tuple[BreakSummary, ...] = ()
     tolerance: Decimal = ZERO
     quantum: Decimal = ZERO
-    orders: tuple[OrderSeen, ...] = ()
-    #: Whether `orders` are all that are open, as far as we heard.
+    orders: tuple[OwnOrder, ...] = ()
+    #: True if `orders` contains every open order that was reported.
     orders_complete: bool = True
-    #: Fills around the origin: of the unit itself, and of the account's cash, newest last.
-    flows: tuple[Flow, ...] = ()
-    traded: tuple[Flow, ...] = ()
-    pairs: tuple[Pair, ...] = ()
-    contracts: tuple[ContractSeen, ...] = ()
-    #: Assets of the pairs that are not judged, and that are just being judged.
-    unjudged: frozenset[str] = frozenset()
+    #: Fills near the origin, of the unit itself and of the account's quote assets, newest last.
+    flows: tuple[FillFlow, ...] = ()
+    quote_flows: tuple[FillFlow, ...] = ()
+    pairs: tuple[SpotPair, ...] = ()
+    contracts: tuple[AccountContract, ...] = ()
+    #: Assets of the pairs that are not compared, and those whose comparison waits for more reports.
+    uncompared: frozenset[str] = frozenset()
     undecided: frozenset[str] = frozenset()
     gaps: tuple[Gap, ...] = ()
     locks: tuple[LockChange, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
-    #: Rates of the schedule for the unit's legs; whether fills are booked with their fee; whether fees are taken here.
-    schedule: tuple[Decimal, ...] = ()
-    fee_booked: bool = False
-    #: Whether it waited for another fee like it, and none came.
-    waited: bool = False
-    fee_asset: bool = False
-    learn_up_to: Decimal = DEFAULT_LEARNED_FEE
+    #: Fee rates of the schedule that apply to the unit's fills.
+    scheduled_rates: tuple[Decimal, ...] = ()
+    #: True if the unit's fills are booked with their fee.
+    fees_booked: bool = False
+    #: True if it was a fee candidate that expired because no similar fee followed.
+    was_fee_candidate: bool = False
+    #: True if the schedule takes fees in this asset, whatever is traded.
+    is_fee_asset: bool = False
+    max_fee_rate: Decimal = DEFAULT_LEARNED_FEE
     funding: Funding = Funding()
     window_us: int = DEFAULT_WINDOW_US
-    #: Why legs of this asset may be missing, and symbols whose fills wait for their instrument.
-    unmapped: str | None = None
-    waiting: tuple[str, ...] = ()
+    #: Why the ledger may lack legs of this asset.
+    unmapped_reason: str | None = None
+    #: Symbols whose fills wait for their instrument.
+    awaiting_instrument: tuple[str, ...] = ()
 
     @property
     def gap(self) -> Gap | None:
-        """Return the latest stretch without observation that overlaps the origin."""
-        found = [gap for gap in self.gaps if overlaps(gap.from_seq, gap.until_seq, self.own)]
-        return found[-1] if found else None
+        """Return the latest gap that overlaps the origin."""
+        gaps = [gap for gap in self.gaps if overlaps(gap.from_seq, gap.until_seq, self.break_)]
+        return gaps[-1] if gaps else None
 
 
-def overlaps(from_seq: int, until_seq: int | None, residual: Residual) -> bool:
-    """Tell whether a stretch of the log overlaps the stretch in which a residual arose."""
-    return from_seq <= residual.until_seq and (until_seq is None or until_seq > residual.after_seq)
-
-
-def shown(value: Decimal, digits: int = _PRICE_DIGITS) -> str:
-    """Write a number that was worked out, without trailing zeros."""
-    return plain(divide(value, ONE, digits).normalize())
-
-
-def percent(share: Decimal) -> str:
-    """Write a share in percent."""
-    return f"{shown(share * 100, _PERCENT_DIGITS)} %"
-
-
-def significant(value: Decimal) -> int:
-    """Count the significant digits of a number: how much a coincidence with it tells."""
-    return len(value.normalize().as_tuple().digits)
+def overlaps(from_seq: int, until_seq: int | None, break_: BreakSummary) -> bool:
+    """True if an interval of the log overlaps the origin of a break."""
+    return from_seq <= break_.until_seq and (until_seq is None or until_seq > break_.after_seq)

@@ -1,8 +1,8 @@
 """Positions that the venue closed: liquidation, auto-deleveraging, expiry. Pure.
 
-1. All of them take a position towards zero without a report of ours; where an order of ours admits it, none is named.
-2. A liquidation happens at the liquidation price: the cash that it realised tells, else the last price known.
-3. Nothing tells auto-deleveraging from a trade made elsewhere.
+1. Each of them moves a position towards zero without an own report. If an own order admits the trade, none matches.
+2. A liquidation happens at the liquidation price: compare the price of the realised cash, else the last known price.
+3. Auto-deleveraging always looks like a trade made outside the EMS as well.
 """
 
 from __future__ import annotations
@@ -13,95 +13,95 @@ from typing import Final
 from recon.exact import divide, plain
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
-from recon.reconciliation.causes.context import CaseContext, ContractSeen, Residual, percent, shown
+from recon.reconciliation.causes.context import AccountContract, BreakContext, BreakSummary
+from recon.reconciliation.causes.formatting import number_text, percent_text
 from recon.reconciliation.causes.trades import Trade
 from recon.reconciliation.model.break_ import Evidence
 from recon.times import to_datetime
 
-#: A price this near to the liquidation price, or beyond it, is at it: fees and slippage are in it.
-NEAR_SHARE: Final = Decimal("0.01")
+#: A price so near to the liquidation price, or beyond it, matches: fees and slippage are part of it.
+_NEAR_SHARE: Final = Decimal("0.01")
 
 
-def liquidation(case: CaseContext) -> CauseMatch:
-    """The venue closed a position because its margin was gone."""
-    closed = _closed(case)
+def _liquidation(context: BreakContext) -> CauseMatch:
+    closed = _closed_position(context)
     if isinstance(closed, str):
-        return _of_cash(case) or no_match(closed)
+        return _liquidation_by_cash(context) or no_match(closed)
     trade, position, contract = closed
     limit = contract.liquidation_price
     if not limit:
-        return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no liquidation price was told", (), trade.partners)
+        return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no liquidation price was told", (), trade.breaks)
     price = trade.price or contract.price
     if price is None:
-        return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no price is known", (), trade.partners)
+        return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no price is known", (), trade.breaks)
     long = (position.expected or 0) > 0
-    off = divide(price - limit, limit) if long else divide(limit - price, limit)
-    why = f"a price of {shown(price)} against the liquidation price {plain(limit)}"
-    seen = (Evidence(trade.why, position.until_seq, position.amount), Evidence(why, None, limit))
-    if off <= NEAR_SHARE:
-        return CauseMatch(Strength.STRONG, f"{trade.why}; {why}", seen, trade.partners)
+    distance = divide(price - limit, limit) if long else divide(limit - price, limit)
+    why = f"a price of {number_text(price)} against the liquidation price {plain(limit)}"
+    evidence = (Evidence(trade.why, position.until_seq, position.amount), Evidence(why, None, limit))
+    if distance <= _NEAR_SHARE:
+        return CauseMatch(Strength.STRONG, f"{trade.why}; {why}", evidence, trade.breaks)
     if trade.price is not None:
-        return no_match(f"{why}: {percent(off)} short of it")
-    return CauseMatch(Strength.LIKELY, f"{trade.why}; {why}, which is the last known", seen, trade.partners)
+        return no_match(f"{why}: {percent_text(distance)} short of it")
+    return CauseMatch(Strength.LIKELY, f"{trade.why}; {why}, which is the last known", evidence, trade.breaks)
 
 
-def _of_cash(case: CaseContext) -> CauseMatch | None:
-    """Read cash alone as what closing a whole position at its liquidation price costs; that may be told later."""
-    own = case.own
-    if own.kind != "asset" or not isinstance(trades.read(case), str):
+def _liquidation_by_cash(context: BreakContext) -> CauseMatch | None:
+    """Match cash that equals the loss of a whole position at its liquidation price: its report may come later."""
+    break_ = context.break_
+    if break_.kind != "asset" or not isinstance(trades.trade_of(context), str):
         return None
-    for contract in case.contracts:
-        limit = contract.liquidation_price
-        if contract.settles_in != own.code or not limit or not contract.position:
+    for contract in context.contracts:
+        limit, position = contract.liquidation_price, contract.position
+        if contract.settles_in != break_.code or not limit or not position:
             continue
-        price = trades.implied_price(contract, -contract.position, own.amount)
-        if price is not None and abs(divide(price - limit, limit)) <= NEAR_SHARE:
-            why = f"{plain(own.amount)} {own.code} is what closing {plain(contract.position)} {contract.code} costs at "
-            why += f"{shown(price)}, against the liquidation price {plain(limit)}; the position is still told"
-            return CauseMatch(Strength.LIKELY, why, (Evidence(why, own.until_seq, own.amount),))
+        price = trades.implied_price(contract, -position, break_.amount)
+        if price is not None and abs(divide(price - limit, limit)) <= _NEAR_SHARE:
+            closing = f"{plain(break_.amount)} {break_.code} is what closing {plain(position)} {contract.code} costs"
+            prices = f"at {number_text(price)}, against the liquidation price {plain(limit)}"
+            why = f"{closing} {prices}; the position is still told"
+            return CauseMatch(Strength.LIKELY, why, (Evidence(why, break_.until_seq, break_.amount),))
     return None
 
 
-def adl(case: CaseContext) -> CauseMatch:
-    """The venue closed a position, or a part of it, to make up for others' losses."""
-    closed = _closed(case)
+def _adl(context: BreakContext) -> CauseMatch:
+    closed = _closed_position(context)
     if isinstance(closed, str):
         return no_match(closed)
     trade, position, _ = closed
-    seen = Evidence(trade.why, position.until_seq, position.amount)
-    return CauseMatch(Strength.LIKELY, f"{trade.why}, towards zero", (seen,), trade.partners)
+    evidence = Evidence(trade.why, position.until_seq, position.amount)
+    return CauseMatch(Strength.LIKELY, f"{trade.why}, towards zero", (evidence,), trade.breaks)
 
 
-def expiry(case: CaseContext) -> CauseMatch:
-    """The contract ended on the day that its symbol names."""
-    closed = _closed(case)
+def _expiry(context: BreakContext) -> CauseMatch:
+    closed = _closed_position(context)
     if isinstance(closed, str):
         return no_match(closed)
     trade, position, contract = closed
     if contract.expires_us is None:
         return no_match(f"{contract.code} names no day on which it ends")
     day = to_datetime(contract.expires_us).date().isoformat()
-    if case.own.seen_us < contract.expires_us:
+    if context.break_.seen_us < contract.expires_us:
         return no_match(f"{contract.code} ends on {day}")
     if position.reported:
         return no_match(f"{plain(position.reported)} is still held, and {contract.code} ended on {day}")
-    seen = Evidence(f"{contract.code} ended on {day}, and nothing is held any more", position.until_seq)
-    return CauseMatch(Strength.STRONG, seen.text, (seen,), trade.partners)
+    evidence = Evidence(f"{contract.code} ended on {day}, and nothing is held any more", position.until_seq)
+    return CauseMatch(Strength.STRONG, evidence.text, (evidence,), trade.breaks)
 
 
-def _closed(case: CaseContext) -> tuple[Trade, Residual, ContractSeen] | str:
-    """Return what was closed of a position, if the case is of that."""
-    trade = trades.read(case)
+def _closed_position(context: BreakContext) -> tuple[Trade, BreakSummary, AccountContract] | str:
+    """Return the trade, the break and the contract of a position that shrank; else the reason why none did."""
+    trade = trades.trade_of(context)
     if isinstance(trade, str) or not trade.contract:
         return "no position moved"
-    position = next(leg for leg in (case.own, *case.legs) if leg.kind == "contract" and leg.code == trade.symbol)
+    contracts = (leg for leg in (context.break_, *context.related_breaks) if leg.kind == "contract")
+    position = next(leg for leg in contracts if leg.code == trade.symbol)
     before = position.expected
     if not before or (before > 0) == (position.amount > 0) or abs(position.amount) > abs(before):
         return f"{trade.why}, which is not towards zero"
-    order = trades.admitting(case, trade)
+    order = trades.admitting_order(context, trade)
     if order is not None:
         return f"order {order.key} of ours admits it"
-    return trade, position, trades.contract_of(case, trade)
+    return trade, position, trades.contract_of(context, trade)
 
 
 LIQUIDATION: Final = Cause(
@@ -109,20 +109,20 @@ LIQUIDATION: Final = Cause(
     meaning="the venue closed a position at its liquidation price",
     floor="high",
     advice=advice.VENUE_TRADES,
-    test=liquidation,
+    test=_liquidation,
 )
 ADL: Final = Cause(
     "adl",
     meaning="the venue closed a position to make up for others' losses",
     floor="high",
     advice=advice.VENUE_TRADES,
-    test=adl,
+    test=_adl,
 )
 EXPIRY: Final = Cause(
     "expiry",
     meaning="a contract ended",
     floor="low",
     advice=advice.VENUE_TRADES,
-    test=expiry,
+    test=_expiry,
 )
 CAUSES: Final = (LIQUIDATION, ADL, EXPIRY)

@@ -15,7 +15,7 @@ import msgspec
 
 from recon.exact import plain
 from recon.reconciliation.causes.cause import CauseMatch, Strength
-from recon.reconciliation.causes.context import CaseContext
+from recon.reconciliation.causes.context import BreakContext
 from recon.reconciliation.causes.registry import CAUSES
 from recon.reconciliation.causes.untested import UNEXPLAINED
 from recon.reconciliation.model.break_ import Evidence, Tried
@@ -24,92 +24,99 @@ Certainty = Literal["exact", "inferred", "candidate"]
 
 #: Pieces of evidence kept with a break.
 MAX_EVIDENCE: Final = 8
-#: Weaker than anything that fits.
+#: Weaker than every match.
 WEAKEST: Final = len(Strength) + 1
 #: Amounts named in a note.
 _MAX_NAMED: Final = 4
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """Why a break is there; `partners` are the breaks whose amounts it rests on."""
+    """The cause of a break, with everything that supports it and everything that was tried."""
 
     cause: str
     certainty: Certainty
     note: str
     evidence: list[Evidence]
     tried: list[Tried]
-    partners: tuple[str, ...] = ()
-    #: The strength of what decided, WEAKEST where nothing did.
+    #: The other breaks that support the cause, by id.
+    supporting_breaks: tuple[str, ...] = ()
+    #: The strength of the decisive match, WEAKEST if no cause matched.
     strength: int = WEAKEST
-    #: The order of ours that it rests on, and where that was last heard of.
-    order: tuple[str, int] | None = None
+    #: The own order that supports the cause, and its last event.
+    supporting_order: tuple[str, int] | None = None
 
     @property
     def fitting(self) -> list[str]:
-        """Return every cause that fits, the decisive ones and weaker ones."""
+        """Return every cause that matches, the decisive ones and weaker ones."""
         return [tried.cause for tried in self.tried if tried.fits]
 
 
-def evaluate(case: CaseContext) -> Evaluation:
-    """Name the cause of a break, with its certainty and evidence, and everything that was tried."""
-    evaluation = _evaluate(case)
-    amounts = case.own.amounts[1:]
+def evaluate(context: BreakContext) -> Evaluation:
+    """Return the cause of a break, with its certainty and evidence, and every cause that was tried."""
+    evaluation = _evaluate(context)
+    amounts = context.break_.amounts[1:]
     if not amounts:
         return evaluation
-    certainty: Certainty = "inferred" if evaluation.certainty == "exact" else evaluation.certainty
-    also: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for amount in amounts:
-        other = _evaluate(_with_amount(case, amount)).cause
+        other = _evaluate(_with_amount(context, amount)).cause
         if other != evaluation.cause:
-            certainty = "candidate"
-            also.setdefault(other, f"the amount may also be {plain(amount)}")
+            reasons.setdefault(other, f"the amount may also be {plain(amount)}")
+    certainty = evaluation.certainty
+    if reasons:
+        certainty = "candidate"
+    elif certainty == "exact":
+        certainty = "inferred"
     tried = [
-        Tried(each.cause, fits=True, why=also[each.cause]) if each.cause in also else each for each in evaluation.tried
+        Tried(entry.cause, fits=True, why=reasons[entry.cause]) if entry.cause in reasons else entry
+        for entry in evaluation.tried
     ]
     listed = ", ".join(plain(amount) for amount in amounts[:_MAX_NAMED])
-    note = f"{evaluation.note}; the amount may also be {listed}" + (f", and it {', '.join(also)}" if also else "")
+    others = f", and it {', '.join(reasons)}" if reasons else ""
+    note = f"{evaluation.note}; the amount may also be {listed}{others}"
     return msgspec.structs.replace(evaluation, certainty=certainty, note=note, tried=tried)
 
 
-def _with_amount(case: CaseContext, amount: Decimal) -> CaseContext:
-    """Return the case with one amount alone."""
-    own = case.own
-    expected = None if own.reported is None else own.reported - amount
-    return msgspec.structs.replace(case, own=msgspec.structs.replace(own, amounts=(amount,), expected=expected))
+def _with_amount(context: BreakContext, amount: Decimal) -> BreakContext:
+    break_ = context.break_
+    expected = None if break_.reported is None else break_.reported - amount
+    single = msgspec.structs.replace(break_, amounts=(amount,), expected=expected)
+    return msgspec.structs.replace(context, break_=single)
 
 
-def _evaluate(case: CaseContext) -> Evaluation:
-    matches = _matches(case)
+def _evaluate(context: BreakContext) -> Evaluation:
+    """Return the cause by the amount that is shown."""
+    matches = _matches(context)
     tried = [Tried(code, match.strength is not None, match.why) for code, match in matches.items()]
     strongest = min((match.strength for match in matches.values() if match.strength is not None), default=None)
-    evidence = _circumstances(case)
+    circumstances = _circumstances(context)
     if strongest is None:
-        return Evaluation(UNEXPLAINED.code, "candidate", _unexplained(case), evidence[:MAX_EVIDENCE], tried)
+        return Evaluation(UNEXPLAINED.code, "candidate", _unexplained(context), circumstances[:MAX_EVIDENCE], tried)
     equals = [code for code, match in matches.items() if match.strength is strongest]
     first = matches[equals[0]]
     return Evaluation(
-        equals[0],
-        _certainty(case, strongest, equals),
-        _note(first, equals),
-        [*first.evidence, *evidence][:MAX_EVIDENCE],
-        tried,
-        first.partners,
-        strongest,
-        first.order,
+        cause=equals[0],
+        certainty=_certainty(context, strongest, equals),
+        note=_note(first, equals),
+        evidence=[*first.evidence, *circumstances][:MAX_EVIDENCE],
+        tried=tried,
+        supporting_breaks=first.supporting_breaks,
+        strength=strongest,
+        supporting_order=first.supporting_order,
     )
 
 
-def _matches(case: CaseContext) -> dict[str, CauseMatch]:
+def _matches(context: BreakContext) -> dict[str, CauseMatch]:
     """Run the tests of all causes that apply to this kind of unit, in the order of the registry."""
     return {
-        cause.code: cause.test(case)
+        cause.code: cause.test(context)
         for cause in CAUSES.values()
-        if cause.test is not None and cause.applies_to in (None, case.own.kind)
+        if cause.test is not None and cause.applies_to in {None, context.break_.kind}
     }
 
 
-def _certainty(case: CaseContext, strongest: Strength, equals: list[str]) -> Certainty:
-    if len(equals) > 1 or (strongest is Strength.POSSIBLE and case.gap is not None):
+def _certainty(context: BreakContext, strongest: Strength, equals: list[str]) -> Certainty:
+    if len(equals) > 1 or (strongest is Strength.POSSIBLE and context.gap is not None):
         return "candidate"
     return "exact" if strongest is Strength.EXACT else "inferred"
 
@@ -118,21 +125,21 @@ def _note(first: CauseMatch, equals: list[str]) -> str:
     return first.why if len(equals) == 1 else f"may be {', '.join(equals)}: {first.why}"
 
 
-def _unexplained(case: CaseContext) -> str:
-    across = "" if case.gap is None else f"; it arose across a gap that began at event {case.gap.from_seq}"
+def _unexplained(context: BreakContext) -> str:
+    across = "" if context.gap is None else f"; it arose across a gap that began at event {context.gap.from_seq}"
     return f"nothing that is known fits{across}"
 
 
-def _circumstances(case: CaseContext) -> list[Evidence]:
-    """Return what is so whatever the cause: what was reported, where it arose, and what was not observed then."""
-    own = case.own
-    found: list[Evidence] = []
-    if own.reported is not None and own.expected is not None:
-        text = f"reported {plain(own.reported)}, the books and other breaks say {plain(own.expected)}"
-        found.append(Evidence(text, own.until_seq, own.amount))
-    found.append(Evidence(f"it arose after event {own.after_seq}, by event {own.until_seq}", own.after_seq))
-    if case.gap is not None:
-        until = "now" if case.gap.until_seq is None else f"event {case.gap.until_seq}"
-        text = f"the account was not observed from event {case.gap.from_seq} until {until}: {case.gap.reason}"
-        found.append(Evidence(text, case.gap.from_seq))
-    return found
+def _circumstances(context: BreakContext) -> list[Evidence]:
+    """Return the evidence that every cause has: the report, the origin, and the gap."""
+    break_ = context.break_
+    evidence: list[Evidence] = []
+    if break_.reported is not None and break_.expected is not None:
+        text = f"reported {plain(break_.reported)}, the books and other breaks say {plain(break_.expected)}"
+        evidence.append(Evidence(text, break_.until_seq, break_.amount))
+    evidence.append(Evidence(f"it arose after event {break_.after_seq}, by event {break_.until_seq}", break_.after_seq))
+    if context.gap is not None:
+        until = "now" if context.gap.until_seq is None else f"event {context.gap.until_seq}"
+        text = f"the account was not observed from event {context.gap.from_seq} until {until}: {context.gap.reason}"
+        evidence.append(Evidence(text, context.gap.from_seq))
+    return evidence

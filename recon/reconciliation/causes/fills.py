@@ -1,8 +1,8 @@
-"""Fills that nobody told us of, and trades made elsewhere. Pure (semantics 8.2).
+"""Fills that no report contained, and trades made outside the EMS. Pure (semantics 8.2).
 
-1. Across a gap a trade is a missed fill, whoever's order it was; an order of ours that admits it makes that sure.
-2. Without a gap it is a missed fill where an order of ours admits it, and else was made outside the EMS.
-3. Where not every open order is remembered, neither can be told from the other.
+1. Across a gap a trade is a missed fill, whoever placed the order; an own order that admits it makes that certain.
+2. Without a gap it is a missed fill if an own order admits it; else the trade was made outside the EMS.
+3. If not every open order is remembered, the two cannot be told apart.
 """
 
 from __future__ import annotations
@@ -12,100 +12,97 @@ from typing import Final
 from recon.exact import plain
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
-from recon.reconciliation.causes.context import CaseContext, OrderSeen
-from recon.reconciliation.causes.trades import Alone, Trade
+from recon.reconciliation.causes.context import BreakContext, OwnOrder
+from recon.reconciliation.causes.trades import MissingLeg, Trade
 from recon.reconciliation.model.break_ import Evidence
 
 
-def missed_fill_gap(case: CaseContext) -> CauseMatch:
-    """A fill while the account was not observed."""
-    gap, trade = case.gap, trades.read(case)
-    if gap is None:
+def _missed_fill_gap(context: BreakContext) -> CauseMatch:
+    trade = trades.trade_of(context)
+    if context.gap is None:
         return no_match("the account was observed all the time in which it arose")
     if isinstance(trade, str):
         return no_match(trade)
-    order = trades.admitting(case, trade)
-    together = trades.vanished_together(case, trade)
-    if order is None and not together:
-        if trade.alone is not None:
-            return no_match(f"{trade.why}, and no order of ours admits it")
-        return CauseMatch(Strength.LIKELY, trade.why, (_arithmetic(trade),), trade.partners)
-    named = [_order(each) for each in (together if order is None else [order])]
-    evidence = (_arithmetic(trade), *named)
-    return CauseMatch(_ours(trade), trade.why, evidence, trade.partners, _rests_on(order))
+    order = trades.admitting_order(context, trade)
+    orders = trades.vanished_orders(context, trade) if order is None else [order]
+    if orders:
+        evidence = (_trade_evidence(trade), *map(_order_evidence, orders))
+        return CauseMatch(_strength_of_own(trade), trade.why, evidence, trade.breaks, _reference(order))
+    if trade.missing_leg is not None:
+        return no_match(f"{trade.why}, and no order of ours admits it")
+    return CauseMatch(Strength.LIKELY, trade.why, (_trade_evidence(trade),), trade.breaks)
 
 
-def missed_fill(case: CaseContext) -> CauseMatch:
-    """A fill of an order of ours that no report told of."""
-    trade = trades.read(case)
+def _missed_fill(context: BreakContext) -> CauseMatch:
+    trade = trades.trade_of(context)
     if isinstance(trade, str):
         return no_match(trade)
-    if case.gap is not None:
-        return no_match(f"the account was not observed from event {case.gap.from_seq} on: see {MISSED_FILL_GAP.code}")
-    order = trades.admitting(case, trade)
+    if context.gap is not None:
+        since = context.gap.from_seq
+        return no_match(f"the account was not observed from event {since} on: see {MISSED_FILL_GAP.code}")
+    order = trades.admitting_order(context, trade)
     if order is not None:
-        evidence = (_arithmetic(trade), _order(order))
-        return CauseMatch(_ours(trade), trade.why, evidence, trade.partners, _rests_on(order))
-    if case.orders_complete or trade.alone is not None:
+        evidence = (_trade_evidence(trade), _order_evidence(order))
+        return CauseMatch(_strength_of_own(trade), trade.why, evidence, trade.breaks, _reference(order))
+    if context.orders_complete or trade.missing_leg is not None:
         return no_match(f"no open order of ours in {trade.symbol} admits it")
     why = f"{trade.why}; not every open order is remembered"
-    return CauseMatch(_anybodys(trade), why, (_arithmetic(trade),), trade.partners)
+    return CauseMatch(_strength_of_any(trade), why, (_trade_evidence(trade),), trade.breaks)
 
 
-def external_order(case: CaseContext) -> CauseMatch:
-    """A trade made outside the EMS."""
-    trade = trades.read(case)
+def _external_order(context: BreakContext) -> CauseMatch:
+    trade = trades.trade_of(context)
     if isinstance(trade, str):
         return no_match(trade)
-    order = trades.admitting(case, trade)
+    order = trades.admitting_order(context, trade)
     if order is not None:
         return no_match(f"order {order.key} of ours admits it")
-    if trade.alone not in {None, Alone.UNJUDGED}:
+    if trade.missing_leg not in {None, MissingLeg.UNCOMPARED}:
         return no_match(f"{trade.why}, and no order of ours admits it")
-    return CauseMatch(_anybodys(trade), trade.why, (_arithmetic(trade),), trade.partners)
+    return CauseMatch(_strength_of_any(trade), trade.why, (_trade_evidence(trade),), trade.breaks)
 
 
-def _ours(trade: Trade) -> Strength:
-    """Return how sure a trade is that an order of ours admits; with one leg alone it is less so."""
-    if trade.alone is None:
+def _strength_of_own(trade: Trade) -> Strength:
+    """Return the strength of a trade that an own order admits: weaker if only one leg moved."""
+    if trade.missing_leg is None:
         return Strength.STRONG
-    return Strength.POSSIBLE if trade.alone is Alone.UNMOVED else Strength.LIKELY
+    return Strength.POSSIBLE if trade.missing_leg is MissingLeg.UNMOVED else Strength.LIKELY
 
 
-def _anybodys(trade: Trade) -> Strength:
-    return Strength.LIKELY if trade.priced else Strength.POSSIBLE
+def _strength_of_any(trade: Trade) -> Strength:
+    return Strength.LIKELY if trade.has_market_price else Strength.POSSIBLE
 
 
-def _rests_on(order: OrderSeen | None) -> tuple[str, int] | None:
+def _reference(order: OwnOrder | None) -> tuple[str, int] | None:
     return None if order is None else (order.key, order.seq)
 
 
-def _arithmetic(trade: Trade) -> Evidence:
+def _trade_evidence(trade: Trade) -> Evidence:
     return Evidence(trade.why, None, trade.quantity)
 
 
-def _order(order: OrderSeen) -> Evidence:
-    gone = "was open and is not accounted for" if order.vanished else "was open, and nothing was heard of it since"
+def _order_evidence(order: OwnOrder) -> Evidence:
+    fate = "was open and is not accounted for" if order.vanished else "was open, and nothing was heard of it since"
     left = "?" if order.open is None else plain(order.open)
-    at = "" if order.price is None else f" at {plain(order.price)}"
-    return Evidence(f"order {order.key} ({order.side} {left} {order.symbol}{at}) {gone}", order.seq, order.open)
+    limit = "" if order.price is None else f" at {plain(order.price)}"
+    return Evidence(f"order {order.key} ({order.side} {left} {order.symbol}{limit}) {fate}", order.seq, order.open)
 
 
 MISSED_FILL_GAP: Final = Cause(
     "missed_fill_gap",
-    meaning="a fill that nobody told us of while the account was not observed",
+    meaning="a fill during a gap, contained in no report",
     floor="medium",
     advice=advice.VENUE_TRADES,
     booked_as="missed_fill",
-    test=missed_fill_gap,
+    test=_missed_fill_gap,
 )
 MISSED_FILL: Final = Cause(
     "missed_fill",
-    meaning="a fill of an order of ours that nobody told us of",
+    meaning="a fill of an own order, contained in no report",
     floor="medium",
     advice=advice.VENUE_TRADES,
     booked_as="missed_fill",
-    test=missed_fill,
+    test=_missed_fill,
 )
 EXTERNAL_ORDER: Final = Cause(
     "external_order",
@@ -113,6 +110,6 @@ EXTERNAL_ORDER: Final = Cause(
     floor="medium",
     advice=advice.VENUE_TRADES,
     booked_as="missed_fill",
-    test=external_order,
+    test=_external_order,
 )
 CAUSES: Final = (MISSED_FILL_GAP, MISSED_FILL, EXTERNAL_ORDER)

@@ -1,4 +1,4 @@
-"""Reports that contradict themselves or their past. Pure (semantics 2.3, 2.6)."""
+"""Reports that contradict themselves or an earlier report. Pure (semantics 2.3, 2.6)."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from typing import Final
 from recon.exact import ZERO, plain
 from recon.reconciliation.causes import advice
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
-from recon.reconciliation.causes.context import CaseContext
+from recon.reconciliation.causes.context import BreakContext
 from recon.reconciliation.model.break_ import Evidence
 
-#: The more the amount differs from what the report is off by, the less sure: fees of other fills may be in it.
-FAR_SHARE: Final = Decimal("0.5")
-_SHARES: Final = (
+#: How far the amount may be from the report's own contradiction, as a share of it: it may contain other fills' fees.
+_MAX_DISTANCE: Final = Decimal("0.5")
+_STRENGTHS: Final = (
     (ZERO, Strength.EXACT),
     (Decimal("0.02"), Strength.STRONG),
     (Decimal("0.1"), Strength.LIKELY),
-    (FAR_SHARE, Strength.POSSIBLE),
+    (_MAX_DISTANCE, Strength.POSSIBLE),
 )
 
 
-def inconsistent_report(case: CaseContext) -> CauseMatch:
-    """A report was booked by its average price, and its list of fills, which says otherwise, was right."""
-    own = case.own
-    quotes = {pair.symbol: pair.quote for pair in case.pairs}
-    for known in reversed(case.disagreements):
-        off = abs(known.amount - own.amount)
-        if quotes.get(known.symbol) != own.code or known.seq <= own.after_seq:
+def _inconsistent_report(context: BreakContext) -> CauseMatch:
+    """Match a report that was booked by its average price while its list of fills, which differs, was right."""
+    break_ = context.break_
+    quotes = {pair.symbol: pair.quote for pair in context.pairs}
+    for report in reversed(context.disagreements):
+        if quotes.get(report.symbol) != break_.code or report.seq <= break_.after_seq:
             continue
-        if off > case.tolerance + FAR_SHARE * abs(known.amount):
+        distance, size = abs(report.amount - break_.amount), abs(report.amount)
+        strength = next((value for share, value in _STRENGTHS if distance <= context.tolerance + share * size), None)
+        if strength is None:
             continue
-        strength = next(strength for share, strength in _SHARES if off <= case.tolerance + share * abs(known.amount))
-        why = f"the list of fills of order {known.order} tells {plain(known.amount)} more than its average price"
-        return CauseMatch(strength, why, (Evidence(why, known.seq, known.amount),))
+        why = f"the list of fills of order {report.order} tells {plain(report.amount)} more than its average price"
+        return CauseMatch(strength, why, (Evidence(why, report.seq, report.amount),))
     return no_match("no report contradicts itself by this amount")
 
 
 INCONSISTENT_REPORT: Final = Cause(
     "inconsistent_report",
-    meaning="a report contradicts itself, and was booked by the part that is wrong",
+    meaning="a report contradicts itself, and its wrong part was booked",
     applies_to="asset",
     floor="medium",
     advice=advice.OPERATOR,
-    test=inconsistent_report,
+    test=_inconsistent_report,
 )
 AMOUNT_REGRESSION: Final = Cause(
     "amount_regression",
-    meaning="a report takes back what an earlier one said was filled",
+    meaning="a report takes back a filled amount that an earlier one contained",
     floor="medium",
     advice=advice.OPERATOR,
 )
 OVERFILL: Final = Cause(
     "overfill",
-    meaning="more is filled than was ordered",
+    meaning="more was filled than ordered",
     floor="medium",
     advice=advice.OPERATOR,
 )

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
-from recon.reconciliation.causes.context import CaseContext
+from recon.reconciliation.causes.context import BreakContext
 from recon.reconciliation.model.break_ import Evidence
 
 #: Symbols named in a reason.
 _MAX_NAMED: Final = 5
 
 
-def unmapped(case: CaseContext) -> CauseMatch:
-    """Legs, or whole symbols, that no balance row is known to be of."""
-    if case.unmapped is not None:
-        return CauseMatch(Strength.EXACT, case.unmapped, (Evidence(case.unmapped),))
-    if case.waiting and case.own.kind == "asset":
-        named = ", ".join(case.waiting[:_MAX_NAMED]) + (" …" if len(case.waiting) > _MAX_NAMED else "")
+def _unmapped(context: BreakContext) -> CauseMatch:
+    if context.unmapped_reason is not None:
+        return CauseMatch(Strength.EXACT, context.unmapped_reason, (Evidence(context.unmapped_reason),))
+    symbols = context.awaiting_instrument
+    if symbols:
+        named = ", ".join(symbols[:_MAX_NAMED]) + (" …" if len(symbols) > _MAX_NAMED else "")
         why = f"fills of {named} wait for their instrument"
         return CauseMatch(Strength.STRONG, why, (Evidence(why),))
     return no_match("every leg has its balance row")
@@ -25,10 +25,10 @@ def unmapped(case: CaseContext) -> CauseMatch:
 
 UNMAPPED: Final = Cause(
     "unmapped",
-    meaning="legs or symbols that no balance row is known to be of",
+    meaning="legs or symbols without a known balance row",
     applies_to="asset",
     floor="medium",
-    advice="tell which balance row is meant (`assets` of the account in the settings)",
-    test=unmapped,
+    advice="map the code to its balance row (`assets` of the account in the settings)",
+    test=_unmapped,
 )
 CAUSES: Final = (UNMAPPED,)

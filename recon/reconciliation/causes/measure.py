@@ -1,9 +1,9 @@
-"""Quantities read in another unit, or on the other side. Pure.
+"""Quantities read in another unit, or on the wrong side. Pure.
 
-1. What is reported is a power of ten, the contract's multiplier, or the other side of what the books hold; or what a
-   fill did was so much more or less.
-2. A coincidence with a number of few digits tells little: equal lots make them every day. That all that is held turns
-   to the other side is none.
+1. The reported quantity is the expected one times a power of ten or the contract's multiplier, or has the other sign;
+   or one fill was booked with such a factor.
+2. Equal numbers of few digits are often a coincidence: equal lots are common. A position that turns to the other side
+   is never one.
 """
 
 from __future__ import annotations
@@ -14,43 +14,55 @@ from typing import Final
 
 from recon.exact import ONE, divide, plain
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
-from recon.reconciliation.causes.context import CaseContext, shown, significant
+from recon.reconciliation.causes.context import BreakContext
+from recon.reconciliation.causes.formatting import number_text, significant_digits
 from recon.reconciliation.model.break_ import Evidence
 
-#: Powers of ten that are tried, either way.
+#: Powers of ten that are tried, up and down.
 MAX_POWER: Final = 8
-#: The latest fills that are tried.
+#: Fills that are tried, the latest.
 MAX_FLOWS: Final = 16
-#: Significant digits from which a coincidence with what is held, or with one of many fills, is none.
-TELLING_TOTAL: Final = 2
-TELLING_FLOW: Final = 3
+#: Significant digits from which an equal number is no coincidence: of the whole holding, and of one of many fills.
+_TELLING_TOTAL_DIGITS: Final = 2
+_TELLING_FLOW_DIGITS: Final = 3
 
 
-def unit_or_side(case: CaseContext) -> CauseMatch:
-    """A quantity that is read in another unit, or on the other side."""
-    own = case.own
-    if own.expected and own.reported:
-        for factor in _factors(case):
-            if abs(own.reported - factor * own.expected) <= case.tolerance:
-                why = f"{plain(own.reported)} is {_words(factor)} the {plain(own.expected)} that the books hold"
-                telling = factor == -1 or significant(own.expected) >= TELLING_TOTAL
-                seen = Evidence(why, own.until_seq, own.reported)
-                return CauseMatch(Strength.STRONG if telling else Strength.LIKELY, why, (seen,))
-    for flow in reversed(case.flows[-MAX_FLOWS:]):
-        for factor in _factors(case):
-            if flow.amount and abs(own.amount - (factor - 1) * flow.amount) <= case.tolerance:
-                moved = plain(flow.amount + own.amount)
-                why = f"a fill of {plain(flow.amount)} moved {moved}, {_words(factor)} as much"
-                telling = significant(flow.amount) >= TELLING_FLOW
-                seen = Evidence(why, flow.seq, flow.amount)
-                return CauseMatch(Strength.LIKELY if telling else Strength.POSSIBLE, why, (seen,))
-    return no_match("neither a power of ten, a multiplier nor the other side of what is held, or of a fill")
+def _unit_or_side(context: BreakContext) -> CauseMatch:
+    match = _holding_misread(context) or _fill_misread(context)
+    return match or no_match("neither a power of ten, a multiplier nor the other side of what is held, or of a fill")
 
 
-def _factors(case: CaseContext) -> Iterator[Decimal]:
+def _holding_misread(context: BreakContext) -> CauseMatch | None:
+    break_ = context.break_
+    expected, reported = break_.expected, break_.reported
+    if not expected or not reported:
+        return None
+    for factor in _factors(context):
+        if abs(reported - factor * expected) <= context.tolerance:
+            why = f"{plain(reported)} is {_factor_text(factor)} the {plain(expected)} that the books hold"
+            telling = factor == -1 or significant_digits(expected) >= _TELLING_TOTAL_DIGITS
+            evidence = Evidence(why, break_.until_seq, reported)
+            return CauseMatch(Strength.STRONG if telling else Strength.LIKELY, why, (evidence,))
+    return None
+
+
+def _fill_misread(context: BreakContext) -> CauseMatch | None:
+    amount = context.break_.amount
+    for flow in reversed(context.flows[-MAX_FLOWS:]):
+        for factor in _factors(context):
+            if flow.amount and abs(amount - (factor - 1) * flow.amount) <= context.tolerance:
+                moved = plain(flow.amount + amount)
+                why = f"a fill of {plain(flow.amount)} moved {moved}, {_factor_text(factor)} as much"
+                telling = significant_digits(flow.amount) >= _TELLING_FLOW_DIGITS
+                evidence = Evidence(why, flow.seq, flow.amount)
+                return CauseMatch(Strength.LIKELY if telling else Strength.POSSIBLE, why, (evidence,))
+    return None
+
+
+def _factors(context: BreakContext) -> Iterator[Decimal]:
     yield -ONE
-    for contract in case.contracts:
-        if contract.code == case.own.code and contract.multiplier and contract.multiplier != 1:
+    for contract in context.contracts:
+        if contract.code == context.break_.code and contract.multiplier and contract.multiplier != 1:
             yield contract.multiplier
             yield divide(ONE, contract.multiplier)
     for power in range(1, MAX_POWER + 1):
@@ -58,15 +70,15 @@ def _factors(case: CaseContext) -> Iterator[Decimal]:
         yield ONE.scaleb(-power)
 
 
-def _words(factor: Decimal) -> str:
-    return "the other side of" if factor == -1 else f"{shown(factor)} times"
+def _factor_text(factor: Decimal) -> str:
+    return "the other side of" if factor == -1 else f"{number_text(factor)} times"
 
 
 UNIT_OR_SIDE: Final = Cause(
     "unit_or_side",
-    meaning="a quantity is read in another unit, or on the other side: a mapping defect",
+    meaning="a quantity read in another unit, or on the wrong side: a mapping defect",
     floor="critical",
-    advice="look at the contract's terms in the settings: multiplier, order_unit, position_unit",
-    test=unit_or_side,
+    advice="check the contract's terms in the settings: multiplier, order_unit, position_unit",
+    test=_unit_or_side,
 )
 CAUSES: Final = (UNIT_OR_SIDE,)

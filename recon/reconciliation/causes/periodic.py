@@ -1,7 +1,7 @@
-"""What comes and goes by the clock: funding, interest, rewards. Pure.
+"""Payments that come by the clock: funding, interest, rewards. Pure.
 
-1. Funding needs a position that settles in the asset, a time on the grid, and at most FUNDING_SHARE of its value.
-2. Interest and rewards are at most SMALL_SHARE of what is held; nothing else tells them from a small deposit.
+1. Funding needs a position that settles in the asset, a time on the grid, and at most MAX_FUNDING_SHARE of its value.
+2. Interest and rewards are at most MAX_INTEREST_SHARE of the balance; otherwise they look like a small deposit.
 """
 
 from __future__ import annotations
@@ -12,80 +12,93 @@ from typing import Final
 from recon.exact import ZERO, divide, plain
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
-from recon.reconciliation.causes.context import CaseContext, ContractSeen, percent
+from recon.reconciliation.causes.context import AccountContract, BreakContext
+from recon.reconciliation.causes.formatting import percent_text
 from recon.reconciliation.model.break_ import Evidence
 from recon.times import to_datetime
 
-#: The most that one funding takes of a position's value: venues cap it below.
-FUNDING_SHARE: Final = Decimal("0.01")
-#: Interest and rewards are at most this share of what is held, at one time.
-SMALL_SHARE: Final = Decimal("0.001")
-#: A time is on the grid within this part of its step at most: else every time would be.
-GRID_PARTS: Final = 4
+#: The largest share of a position's value that one funding takes: venues cap it below.
+MAX_FUNDING_SHARE: Final = Decimal("0.01")
+#: The largest share of a balance that interest or a reward changes at one time.
+MAX_INTEREST_SHARE: Final = Decimal("0.001")
+#: A time is on the grid at most this part of its step late; with a larger part every time would be.
+_GRID_PARTS: Final = 4
 _DAY_US: Final = 86_400_000_000
 
 
-def funding(case: CaseContext) -> CauseMatch:
-    """Funding of the positions that settle in this asset; under cross margin they are named as a set."""
-    own, grid = case.own, case.funding
-    held = [contract for contract in case.contracts if contract.settles_in == own.code and contract.position]
-    if own.kind != "asset" or not held:
-        return no_match(f"no position is held that settles in {own.code}")
-    trade = trades.read(case)
+def _funding(context: BreakContext) -> CauseMatch:
+    """Match funding of all positions that settle in this asset: under cross margin they pay together."""
+    break_ = context.break_
+    contracts = [contract for contract in context.contracts if contract.settles_in == break_.code and contract.position]
+    if not contracts:
+        return no_match(f"no position is held that settles in {break_.code}")
+    trade = trades.trade_of(context)
     if not isinstance(trade, str) and trade.contract:
         return no_match(f"it did not move alone: {trade.why}")
-    due_us = own.seen_us - own.seen_us % _DAY_US % grid.every_us
-    late_us = (own.after_us or own.seen_us) - due_us
-    if late_us > min(grid.within_us, grid.every_us // GRID_PARTS) + case.window_us:
+    due_us = break_.seen_us - break_.seen_us % _DAY_US % context.funding.every_us
+    late_us = (break_.after_us or break_.seen_us) - due_us
+    if late_us > _max_lateness_us(context):
         return no_match(f"it arose at least {late_us // 1_000_000} s after a time of the grid")
-    # Paid late, or somewhere in a long stretch, anything else may be it as well.
-    stretch = own.seen_us - (own.after_us or own.seen_us)
-    exact = late_us <= case.window_us and stretch <= grid.every_us // 2
-    on_time = Strength.STRONG if exact else Strength.POSSIBLE
-    worth = [_value(contract) for contract in held]
-    value = sum((each for each in worth if each is not None), ZERO)
-    named = ", ".join(contract.code for contract in held)
-    due = to_datetime(due_us).isoformat()
-    if None in worth or not value:
-        why = f"funding of {named} was due at {due}; the value of the position is not known"
-        return CauseMatch(max(on_time, Strength.LIKELY), why, (Evidence(why),))
-    share = divide(abs(own.amount), value)
-    if share > FUNDING_SHARE:
-        return no_match(f"it is {percent(share)} of the value of {named}: more than a venue takes at once")
-    why = f"funding of {named} was due at {due}; it is {percent(share)} of a value of {plain(value)} {own.code}"
-    return CauseMatch(on_time, why, (Evidence(why, own.until_seq, own.amount),))
+    codes = ", ".join(contract.code for contract in contracts)
+    due = f"funding of {codes} was due at {to_datetime(due_us).isoformat()}"
+    value = _total_value(contracts)
+    if not value:
+        why = f"{due}; the value of the position is not known"
+        return CauseMatch(max(_strength_of_time(context, late_us), Strength.LIKELY), why, (Evidence(why),))
+    share = divide(abs(break_.amount), value)
+    if share > MAX_FUNDING_SHARE:
+        return no_match(f"it is {percent_text(share)} of the value of {codes}: more than a venue takes at once")
+    why = f"{due}; it is {percent_text(share)} of a value of {plain(value)} {break_.code}"
+    return CauseMatch(_strength_of_time(context, late_us), why, (Evidence(why, break_.until_seq, break_.amount),))
 
 
-def interest(case: CaseContext) -> CauseMatch:
-    """Interest: a small share of what is held, either way."""
-    return _small(case)
+def _max_lateness_us(context: BreakContext) -> int:
+    grid = context.funding
+    return min(grid.within_us, grid.every_us // _GRID_PARTS) + context.window_us
 
 
-def reward(case: CaseContext) -> CauseMatch:
-    """A reward: a small share of what is held that came in."""
-    if case.own.amount < 0:
-        return no_match("a reward comes in, and this went out")
-    return _small(case)
+def _strength_of_time(context: BreakContext, late_us: int) -> Strength:
+    """Return how strongly the time supports funding: a late payment, or a long origin, can be anything else."""
+    break_ = context.break_
+    origin_us = break_.seen_us - (break_.after_us or break_.seen_us)
+    exact = late_us <= context.window_us and origin_us <= context.funding.every_us // 2
+    return Strength.STRONG if exact else Strength.POSSIBLE
 
 
-def _small(case: CaseContext) -> CauseMatch:
-    own = case.own
-    if own.kind != "asset" or not own.expected:
-        return no_match(f"no {own.code} was held that could earn or owe it")
-    share = abs(divide(own.amount, own.expected))
-    if share > SMALL_SHARE:
-        return no_match(f"it is {percent(share)} of what is held: more than {percent(SMALL_SHARE)}")
-    why = f"it is {percent(share)} of what is held"
-    return CauseMatch(Strength.POSSIBLE, why, (Evidence(why, own.until_seq, own.amount),))
+def _total_value(contracts: list[AccountContract]) -> Decimal | None:
+    """Return the value of the positions in their settlement asset, None if one of them is not known."""
+    total = ZERO
+    for contract in contracts:
+        value = _value(contract)
+        if value is None:
+            return None
+        total += value
+    return total
 
 
-def _value(contract: ContractSeen) -> Decimal | None:
-    """Return what a position is worth in the asset that it settles in, None where that is not known."""
+def _value(contract: AccountContract) -> Decimal | None:
     price = contract.price or contract.average
     if not price or contract.multiplier is None:
         return None
     size = abs(contract.position) * contract.multiplier
     return divide(size, price) if contract.inverse else size * price
+
+
+def _interest(context: BreakContext) -> CauseMatch:
+    break_ = context.break_
+    if not break_.expected:
+        return no_match(f"no {break_.code} was held that could earn or owe it")
+    share = abs(divide(break_.amount, break_.expected))
+    if share > MAX_INTEREST_SHARE:
+        return no_match(f"it is {percent_text(share)} of what is held: more than {percent_text(MAX_INTEREST_SHARE)}")
+    why = f"it is {percent_text(share)} of what is held"
+    return CauseMatch(Strength.POSSIBLE, why, (Evidence(why, break_.until_seq, break_.amount),))
+
+
+def _reward(context: BreakContext) -> CauseMatch:
+    if context.break_.amount < 0:
+        return no_match("a reward comes in, and this went out")
+    return _interest(context)
 
 
 FUNDING: Final = Cause(
@@ -94,7 +107,7 @@ FUNDING: Final = Cause(
     applies_to="asset",
     advice=advice.STATEMENT,
     booked_as="funding",
-    test=funding,
+    test=_funding,
 )
 INTEREST: Final = Cause(
     "interest",
@@ -102,14 +115,14 @@ INTEREST: Final = Cause(
     applies_to="asset",
     advice=advice.STATEMENT,
     booked_as="interest",
-    test=interest,
+    test=_interest,
 )
 REWARD: Final = Cause(
     "reward",
-    meaning="a reward, such as for staking",
+    meaning="a reward, for instance for staking",
     applies_to="asset",
     advice=advice.STATEMENT,
     booked_as="reward",
-    test=reward,
+    test=_reward,
 )
 CAUSES: Final = (FUNDING, INTEREST, REWARD)
