@@ -183,6 +183,22 @@ def test_queries_of_the_analyst_s_document_run(database: TestDatabase) -> None:
             assert not found, "conservation"
 
 
+def test_every_room_is_in_the_architecture() -> None:
+    rooms = {
+        found
+        for line in re.findall(r"^\| `recon/.*", read(DOCS["architecture"]), re.MULTILINE)
+        for found in _SPAN.findall(line)
+    }
+    there = [path for path in (ROOT / "recon").iterdir() if not path.name.startswith("_")]
+    there += [
+        path
+        for layer in ("ledger", "reconciliation", "ems")
+        for path in (ROOT / "recon" / layer).iterdir()
+        if path.is_dir()
+    ]
+    assert {relative(path) for path in there if "__" not in path.name} <= rooms
+
+
 def test_the_readme_is_short() -> None:
     assert len(read(ROOT / "README.md").splitlines()) <= MAX_README_LINES
 
