@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import outcome
 import structlog
@@ -18,6 +18,7 @@ import trio
 from sqlalchemy import Connection
 
 from recon.alerts import outbox
+from recon.alerts.channels import Sender
 from recon.alerts.message import Message
 from recon.alerts.retry import MAX_ATTEMPTS, pause
 from recon.db.transactions import Database
@@ -36,14 +37,6 @@ SETTLE_SECONDS: Final = 10.0
 SETTLE_PAUSE_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
-
-
-class Sender(Protocol):
-    """What brings a message to its receiver: a webhook, say."""
-
-    async def send(self, message: Message) -> None:
-        """Return when the receiver has taken the message. Errors: DeliveryError."""
-        ...
 
 
 class _CutOffError(DeliveryError):

@@ -6,7 +6,7 @@ import json
 import os
 import random  # noqa: TID251  # backoff jitter
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,7 @@ import trio
 from sqlalchemy import Connection
 
 from recon.alerts import outbox
-from recon.alerts.channels.webhook import WebhookSender, WebhookTarget, open_client, targets
+from recon.alerts.channels import Sender, configured_channels, open_senders
 from recon.alerts.dispatcher import Dispatcher
 from recon.alerts.policy import alerts_of
 from recon.backfill.view import backfill_view
@@ -176,13 +176,13 @@ async def serve(
     drains what was received, within the bound of the settings. Errors: ConfigError where the settings cannot be used.
     """
     board = StatusBoard(now) if board is None else board
-    receivers = targets(settings.webhooks)
-    wanted = len(settings.require_gateways()) + len(receivers) + 2
+    channels = configured_channels(settings)
+    wanted = len(settings.require_gateways()) + len(channels) + 2
     connections = min(MAX_CONNECTIONS, max(POOL_CONNECTIONS, wanted))
     engine = create_engine(handle.service_url, "recon service", pool_size=connections)
     database = ThreadedDatabase(engine, connections)
     instance = new_instance()
-    on_transitions = alerting([target.channel for target in receivers])
+    on_transitions = alerting(channels)
     followings = {
         name: _Following(
             settings,
@@ -198,7 +198,8 @@ async def serve(
     }
     try:
         async with AsyncExitStack() as stack:
-            dispatchers = await _dispatchers(stack, receivers, database, sorted(followings), now)
+            senders = await stack.enter_async_context(open_senders(settings, now))
+            dispatchers = _dispatchers(senders, database, sorted(followings), now)
             async with trio.open_nursery() as nursery:
                 if handle.embedded is not None:
                     keep = partial(keep_embedded, handle.embedded, board)
@@ -224,27 +225,12 @@ async def serve(
         engine.dispose()
 
 
-async def _dispatchers(
-    stack: AsyncExitStack,
-    receivers: Sequence[WebhookTarget],
-    database: Database,
-    gateways: Sequence[str],
-    now: Callable[[], datetime],
+def _dispatchers(
+    senders: Mapping[str, Sender], database: Database, gateways: Sequence[str], now: Callable[[], datetime]
 ) -> dict[str, Dispatcher]:
-    """Make a dispatcher for every webhook, by its channel."""
-    if not receivers:
-        return {}
-    client = await stack.enter_async_context(open_client())
     return {
-        target.channel: Dispatcher(
-            database,
-            gateways=gateways,
-            channel=target.channel,
-            sender=WebhookSender(target, client, now),
-            now=now,
-            draw=random.random,
-        )
-        for target in receivers
+        channel: Dispatcher(database, gateways=gateways, channel=channel, sender=sender, now=now, draw=random.random)
+        for channel, sender in senders.items()
     }
 
 

@@ -20,8 +20,9 @@ from trio.testing import MockClock
 
 from recon.alerts import dispatcher as module
 from recon.alerts import outbox
+from recon.alerts.channels import Sender
 from recon.alerts.channels.webhook import WebhookSender, WebhookTarget
-from recon.alerts.dispatcher import GRACE_SECONDS, POLL_SECONDS, SEND_SECONDS, Dispatcher, Sender
+from recon.alerts.dispatcher import GRACE_SECONDS, POLL_SECONDS, SEND_SECONDS, Dispatcher
 from recon.alerts.message import Message
 from recon.alerts.retry import FIRST_SLOW_PAUSE, LAST_PAUSE, MAX_ATTEMPTS
 from recon.db.engine import create_engine
@@ -324,7 +325,7 @@ async def test_for_real_signed_retried_notified_and_silent_about_secrets(
     dispatcher = Dispatcher(
         ThreadedDatabase(engine),
         gateways=[GATEWAY],
-        channel=target.channel,
+        channel=OPS,
         sender=sender,
         now=real_now,
         draw=lambda: 0.0,

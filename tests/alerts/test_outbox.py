@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -26,7 +22,6 @@ from tests.support.alert_rows import GATEWAY, T0, Step, rows
 
 pytestmark = pytest.mark.postgres
 
-ROOT = Path(__file__).parents[2]
 OPS = "webhook:ops"
 DESK = "webhook:desk"
 LATER = T0 + timedelta(minutes=1)
@@ -257,23 +252,6 @@ def test_the_analyst_may_not_look_into_the_outbox_itself(database: TestDatabase)
     analyst = create_engine(database.analyst_url, "test", pooled=False)
     with analyst.connect() as connection, pytest.raises(ProgrammingError, match="permission denied"):
         connection.execute(text("SELECT FROM recon_store.outbox"))
-
-
-def test_the_migration_goes_down_and_up_again(database: TestDatabase, engine: Engine) -> None:
-    enqueue(engine, Step().alert())
-    engine.dispose()
-    for step in (["downgrade", "0002"], ["upgrade", "head"]):
-        done = subprocess.run(  # noqa: S603 - commands of the test's own
-            [sys.executable, "-m", "alembic", *step],
-            cwd=ROOT,
-            env={**os.environ, "RECON_DATABASE__MIGRATE_URL": database.owner_url},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-    assert enqueue(engine, Step().alert()) == 1, "an empty outbox again"
 
 
 def test_the_table_is_as_the_code_reads_it(engine: Engine) -> None:

@@ -189,9 +189,9 @@ def test_targets_come_from_the_settings() -> None:
             "notify": Settings.model_validate({"url": "https://example.org/b", "secret": SECRET}),
         }
     )
-    assert [(one.name, one.channel, one.url) for one in made] == [
-        ("notify", "webhook:notify", "https://example.org/b"),
-        ("ops", "webhook:ops", "https://example.org/a"),
+    assert [(one.name, one.url) for one in made] == [
+        ("notify", "https://example.org/b"),
+        ("ops", "https://example.org/a"),
     ]
     assert made[0].secret == SECRET
 

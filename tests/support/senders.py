@@ -8,8 +8,8 @@ from typing import Protocol
 
 import trio
 
+from recon.alerts.channels import Sender
 from recon.alerts.channels.webhook import WebhookSender
-from recon.alerts.dispatcher import Sender
 from recon.alerts.message import Message
 from recon.errors import DeliveryError
 from tests.support.webhook_receiver import Answer, Receiver

@@ -1,1 +1,15 @@
-"""Ways out for alerts: one file a channel."""
+"""Where alerts go: one file a channel, registered by the type of its settings.
+
+To add a channel, edit three files:
+
+1. `recon/config/tables.py`: the table of one receiver, and its section of `Settings` (a dict by name).
+2. `recon/alerts/channels/KIND.py`: a function with `@channel("KIND", Table)` that opens the senders of the receivers.
+3. This file: import the new module, so that it registers itself.
+
+The outbox, the retries and the status board need no change: they know a receiver as `KIND:NAME`.
+"""
+
+from recon.alerts.channels import webhook
+from recon.alerts.channels.registry import Sender, configured_channels, open_senders
+
+__all__ = ["Sender", "configured_channels", "open_senders", "webhook"]

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +26,7 @@ import httpx
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
+from recon.alerts.channels.registry import Sender, channel
 from recon.alerts.message import Message
 from recon.config import Webhook as WebhookSettings
 from recon.errors import ConfigError, DeliveryError
@@ -63,11 +65,6 @@ class WebhookTarget:
         """Name the target; the address and the secret stay out."""
         return f"WebhookTarget({self.name!r})"
 
-    @property
-    def channel(self) -> str:
-        """Return the outbox channel of this target; it cannot collide with that of NOTIFY."""
-        return f"webhook:{self.name}"
-
 
 def targets(webhooks: Mapping[str, WebhookSettings]) -> list[WebhookTarget]:
     """Return the targets that the settings name, in the order of their names."""
@@ -75,6 +72,16 @@ def targets(webhooks: Mapping[str, WebhookSettings]) -> list[WebhookTarget]:
         WebhookTarget(name, webhook.url, webhook.secret.get_secret_value())
         for name, webhook in sorted(webhooks.items())
     ]
+
+
+@channel("webhook", WebhookSettings)
+@asynccontextmanager
+async def open_webhooks(
+    webhooks: Mapping[str, WebhookSettings], now: Callable[[], datetime]
+) -> AsyncIterator[Mapping[str, Sender]]:
+    """Open the senders of all webhooks, by their names; they share one HTTP client."""
+    async with open_client() as client:
+        yield {target.name: WebhookSender(target, client, now) for target in targets(webhooks)}
 
 
 def open_client() -> httpx.AsyncClient:
