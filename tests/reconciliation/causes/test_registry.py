@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from importlib import import_module
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -14,6 +16,7 @@ from recon.reconciliation import causes
 from recon.reconciliation.causes.cause import Cause
 from recon.reconciliation.causes.registry import CAUSES, floor_of, replaceable_causes
 
+DOCUMENT = Path(__file__).parents[3] / "recon/docs/architecture.md"
 #: Codes that stand in the logs, alerts and views of users. New codes may stand between them; none is ever removed.
 PUBLISHED = [
     "in_flight", "stale_source", "inconsistent_report", "amount_regression", "overfill", "missed_fill_gap",
@@ -45,6 +48,11 @@ def test_a_record_is_complete(cause: Cause) -> None:
 def test_advice_names_a_command_that_exists(cause: Cause) -> None:
     if "{record}" in (cause.advice or ""):
         assert cause.booked_as in set(Kind)
+
+
+def test_the_architecture_document_lists_every_cause_in_order() -> None:
+    section = DOCUMENT.read_text(encoding="utf-8").split("**4.7 Causes.**")[1].split("**4.8")[0]
+    assert re.findall(r"`([a-z_]+)`", section) == list(CAUSES)
 
 
 def test_a_cause_that_a_person_named_has_no_floor() -> None:
