@@ -1,4 +1,4 @@
-"""The demonstration's planted faults get the causes that the simulator's own truth names."""
+"""The planted faults of the demo get the causes that the simulator's truth names."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from recon.simulator.scenarios import demo_plan
 from recon.testing import play
 
 
-def last_said(transitions: list[Transition], account: str, unit: str) -> list[tuple[str, str]]:
-    """What was said last of each break of a unit, before it cleared."""
-    told = {
-        each.break_.id: (each.break_.cause, each.break_.certainty)
-        for each in transitions
-        if (each.account, each.unit) == (account, unit) and each.event in {"opened", "caused"}
+def last_causes(transitions: list[Transition], account: str, unit: str) -> list[tuple[str, str]]:
+    """Return the last cause and certainty of each break of a unit."""
+    latest = {
+        step.break_.id: (step.break_.cause, step.break_.certainty)
+        for step in transitions
+        if (step.account, step.unit) == (account, unit) and step.event in {"opened", "caused"}
     }
-    return list(told.values())
+    return list(latest.values())
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_planted_faults_are_named(seed: int) -> None:
+def test_planted_faults_get_the_causes_of_the_truth(seed: int) -> None:
     named = 0
     for gateway, fold, _ in play(demo_plan(seed, 60.0)):
         for fault in gateway.truth:
             for unit in fault.amounts if fault.must_flag else ():
-                said = last_said(fold.engine.transitions, fault.account, unit)
-                assert (fault.cause, "inferred") in said, f"{fault.kind} of {unit} in {fault.account}: {said}"
+                causes = last_causes(fold.engine.transitions, fault.account, unit)
+                assert (fault.cause, "inferred") in causes, f"{fault.kind} of {unit} in {fault.account}: {causes}"
                 named += 1
     assert named >= 8
 
@@ -35,10 +35,10 @@ def test_both_legs_of_one_fault_are_one_case_with_one_cause() -> None:
     for gateway, fold, _ in play(demo_plan(1, 60.0)):
         for fault in gateway.truth:
             breaks = [
-                known
+                break_
                 for key, comparison in fold.engine.comparisons.items()
-                for known in comparison.breaks
+                for break_ in comparison.breaks
                 if key[0] == fault.account and key[2] in fault.amounts
             ]
             if len(fault.amounts) == 2 and len(breaks) == 2:
-                assert len({known.case_id for known in breaks}) == len({known.cause for known in breaks}) == 1
+                assert len({break_.case_id for break_ in breaks}) == len({break_.cause for break_ in breaks}) == 1

@@ -1,4 +1,4 @@
-"""Causes as the fold names them: when a break opens, when another opens beside it, when more is heard."""
+"""Causes during a day: named when a break opens, and again when a related break opens or more reports come."""
 
 from __future__ import annotations
 
@@ -33,81 +33,81 @@ def polled(driver: GatewayDriver, btc: str, usdt: str, seconds: int = 40) -> Non
         both(driver, btc, usdt)
 
 
-def one(driver: GatewayDriver, code: str) -> Break:
-    (known,) = driver.breaks(code)
-    return known
+def the_break(driver: GatewayDriver, code: str) -> Break:
+    (break_,) = driver.breaks(code)
+    return break_
 
 
-def said(driver: GatewayDriver, code: str) -> list[tuple[str, str]]:
-    """What was said of a unit's cause, in order."""
-    told: list[Transition] = [each for each in driver.transitions("opened", "caused") if each.unit == code]
-    return [(each.event, each.break_.cause) for each in told]
+def causes_of(driver: GatewayDriver, code: str) -> list[tuple[str, str]]:
+    """Return the causes that a unit's break got, in order."""
+    transitions: list[Transition] = [step for step in driver.transitions("opened", "caused") if step.unit == code]
+    return [(step.event, step.break_.cause) for step in transitions]
 
 
-def test_a_fill_of_an_open_order_that_nobody_told_of_is_missed_on_both_legs_of_one_case() -> None:
+def test_an_unreported_fill_of_an_open_order_is_missed_on_both_legs_of_one_case() -> None:
     driver = trading()
-    bought(driver, "known")
+    bought(driver, "booked")
     driver.report(OrderScript("lost", [("2", "100")], placed_at=driver.now).report(0))
     polled(driver, "13", "99700")
-    btc, usdt = one(driver, "BTC"), one(driver, "USDT")
+    btc, usdt = the_break(driver, "BTC"), the_break(driver, "USDT")
     assert (btc.cause, btc.certainty) == (usdt.cause, usdt.certainty) == ("missed_fill", "inferred")
     assert btc.case_id == usdt.case_id
-    assert any("order c:lost (BUY 2 BTCUSDT at 100)" in each.text for each in btc.evidence)
+    assert any("order c:lost (BUY 2 BTCUSDT at 100)" in evidence.text for evidence in btc.evidence)
     assert not any(tried.fits for tried in btc.tried if tried.cause in {"deposit", "external_order", "conversion"})
 
 
-def test_without_an_order_it_was_made_elsewhere_or_converted() -> None:
+def test_a_trade_without_an_order_is_external_or_a_conversion() -> None:
     driver = trading()
-    bought(driver, "known")
+    bought(driver, "booked")
     polled(driver, "9", "100108")
-    assert {one(driver, code).cause for code in ("BTC", "USDT")} == {"external_order"}
-    assert one(driver, "BTC").certainty == "candidate"
-    assert one(driver, "BTC").note.startswith(
+    assert {the_break(driver, code).cause for code in ("BTC", "USDT")} == {"external_order"}
+    assert the_break(driver, "BTC").certainty == "candidate"
+    assert the_break(driver, "BTC").note.startswith(
         "may be external_order, conversion: -2 BTC against USDT is a price of 104"
     )
 
 
-def test_the_base_is_judged_again_when_the_quote_opens_beside_it() -> None:
+def test_the_base_is_reclassified_when_a_break_of_the_quote_opens() -> None:
     driver = trading()
-    bought(driver, "known")
+    bought(driver, "booked")
     for _ in range(40):
         driver.balance("BTC", "9", after=1)
-    assert one(driver, "BTC").cause == "withdrawal"
+    assert the_break(driver, "BTC").cause == "withdrawal"
     driver.balance("USDT", "100108")
     driver.wait(3 * WINDOW)
-    assert said(driver, "BTC") == [("opened", "withdrawal"), ("caused", "external_order")]
-    assert said(driver, "USDT") == [("opened", "external_order")]
+    assert causes_of(driver, "BTC") == [("opened", "withdrawal"), ("caused", "external_order")]
+    assert causes_of(driver, "USDT") == [("opened", "external_order")]
     (caused,) = driver.transitions("caused")
     assert caused.reason.startswith("not withdrawal: may be external_order")
     assert caused.break_.state == "open", "the state stays"
 
 
-def test_an_order_that_fills_later_on_was_not_the_one_missed() -> None:
+def test_an_order_that_fills_later_is_not_the_missed_one() -> None:
     driver = trading()
-    bought(driver, "known")
+    bought(driver, "booked")
     resting = OrderScript("resting", [("2", "100")], placed_at=driver.now)
     driver.report(resting.report(0))
     polled(driver, "13", "99700")
-    assert one(driver, "BTC").cause == "missed_fill"
+    assert the_break(driver, "BTC").cause == "missed_fill"
     resting.placed_at = driver.now - timedelta(seconds=4)
     driver.report(resting.report(1))
     polled(driver, "15", "99500", 10)
-    assert one(driver, "BTC").cause == one(driver, "USDT").cause == "external_order"
+    assert the_break(driver, "BTC").cause == the_break(driver, "USDT").cause == "external_order"
 
 
-def test_the_late_report_of_the_order_itself_refutes_nothing() -> None:
+def test_the_late_report_of_the_missed_fill_itself_changes_no_cause() -> None:
     driver = trading()
-    bought(driver, "known")
+    bought(driver, "booked")
     order = OrderScript("late", [("2", "100")], placed_at=driver.now - timedelta(seconds=4))
     driver.report(order.report(0))
     polled(driver, "13", "99700")
     driver.report(order.report(1))
     polled(driver, "13", "99700", 10)
-    assert {cause for _, cause in (*said(driver, "BTC"), *said(driver, "USDT"))} == {"missed_fill"}
+    assert {cause for _, cause in (*causes_of(driver, "BTC"), *causes_of(driver, "USDT"))} == {"missed_fill"}
     assert not driver.breaks("BTC") + driver.breaks("USDT")
 
 
-def test_across_a_gap_the_vanished_order_is_named() -> None:
+def test_a_fill_during_a_gap_names_the_vanished_order() -> None:
     driver = trading()
     driver.report(OrderScript("gone", [("2", "100")], amount="3", placed_at=driver.now).report(0))
     driver.close_session()
@@ -117,23 +117,23 @@ def test_across_a_gap_the_vanished_order_is_named() -> None:
     driver.balances(balance_row("BTC", "12"), balance_row("ETH", "50"), balance_row("USDT", "99800"))
     driver.wait(60)
     for code in ("BTC", "USDT"):
-        known = one(driver, code)
-        assert (known.cause, known.certainty) == ("missed_fill_gap", "inferred")
-        texts = [each.text for each in known.evidence]
+        break_ = the_break(driver, code)
+        assert (break_.cause, break_.certainty) == ("missed_fill_gap", "inferred")
+        texts = [evidence.text for evidence in break_.evidence]
         assert any("order c:gone" in text and "not accounted for" in text for text in texts)
         assert any("disconnected" in text for text in texts)
 
 
-def test_a_deposit_and_a_withdrawal_stand_alone() -> None:
+def test_a_single_asset_is_a_deposit_or_a_withdrawal_by_its_sign() -> None:
     driver = trading()
     driver.poll("BTC", "10", 10)
     driver.poll("BTC", "15", 40)
-    assert (one(driver, "BTC").cause, one(driver, "BTC").certainty) == ("deposit", "inferred")
+    assert (the_break(driver, "BTC").cause, the_break(driver, "BTC").certainty) == ("deposit", "inferred")
     driver.poll("ETH", "30", 40)
-    assert one(driver, "ETH").cause == "withdrawal"
+    assert the_break(driver, "ETH").cause == "withdrawal"
 
 
-def test_what_left_one_account_and_came_to_another_is_one_transfer_in_one_case() -> None:
+def test_an_amount_that_leaves_one_account_and_reaches_another_is_one_transfer_in_one_case() -> None:
     driver = trading()
     driver.server_info(account="KRAKEN")
     driver.orders(account="KRAKEN")
@@ -143,36 +143,36 @@ def test_what_left_one_account_and_came_to_another_is_one_transfer_in_one_case()
         driver.balance("BTC", "9", after=0.5)
         row = balance_row("XXBT", "3.9995", coinapi="BTC")
         driver.frame({"type": "BALANCE_UPDATE", "exchange_id": "KRAKEN"} | row, after=0.5)
-    sent = one(driver, "BTC")
+    sent = the_break(driver, "BTC")
     (received,) = driver.reconciler.of(driver.unit_state("XXBT", account="KRAKEN")).breaks
     assert (sent.cause, received.cause) == ("transfer", "transfer")
     assert sent.case_id == received.case_id
     assert "0.0005 lost on the way" in sent.note
 
 
-def test_a_fee_of_the_schedule_is_named_once_the_rules_tell_of_it() -> None:
-    """New rules are something from outside: open breaks are judged again under them."""
+def test_open_breaks_are_reclassified_when_the_rules_gain_a_fee_schedule() -> None:
+    """A change of the rules reclassifies open breaks."""
     rules = AccountRules(settlement_window_us=WINDOW * 1_000_000, learn_fees_up_to=D("0.0001"))
     driver = GatewayDriver(Rules(defaults=rules))
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"), quiet=30)
-    bought(driver, "known", "100", "100")
+    bought(driver, "booked", "100", "100")
     for _ in range(40):
         driver.wait(1)
         both(driver, "110", "89900")
-    assert one(driver, "USDT").cause == "withdrawal", one(driver, "USDT").note
+    assert the_break(driver, "USDT").cause == "withdrawal", the_break(driver, "USDT").note
     schedule = [FeeRule(maker=D("0.01"), taker=D("0.01"))]
     driver.set_rules(Rules(defaults=msgspec.structs.replace(rules, fees=schedule)))
-    assert (one(driver, "USDT").cause, one(driver, "USDT").certainty) == ("fee_expected", "exact")
-    assert said(driver, "USDT") == [("opened", "withdrawal"), ("caused", "fee_expected")]
+    assert (the_break(driver, "USDT").cause, the_break(driver, "USDT").certainty) == ("fee_expected", "exact")
+    assert causes_of(driver, "USDT") == [("opened", "withdrawal"), ("caused", "fee_expected")]
 
 
-def test_a_report_that_contradicts_itself_explains_the_cash_that_it_lacks() -> None:
+def test_a_report_that_contradicts_itself_explains_the_missing_cash() -> None:
     driver = trading()
     driver.report(OrderScript("a", [("2", "100")], placed_at=driver.now).report(1, avg_px=D(103)))
     polled(driver, "12", "99800")
     assert not driver.breaks("BTC")
-    known = one(driver, "USDT")
-    assert (known.amount, known.cause, known.certainty) == (D(6), "inconsistent_report", "exact")
+    break_ = the_break(driver, "USDT")
+    assert (break_.amount, break_.cause, break_.certainty) == (D(6), "inconsistent_report", "exact")
 
 
 # -- positions -----------------------------------------------------------------------------------------------------
@@ -197,17 +197,17 @@ def closed(driver: GatewayDriver, usdt: str, of: Symbol = PERPETUAL) -> None:
         driver.balance("USDT", usdt, after=0.5)
 
 
-def test_a_position_closed_at_its_liquidation_price_is_liquidated_with_its_cash_in_one_case() -> None:
+def test_a_position_closed_at_its_liquidation_price_is_one_case_with_its_cash() -> None:
     driver = holding(liquidation_price=D(45000))
     closed(driver, "90000")
     (position,) = driver.breaks(PERPETUAL.exchange, "contract")
-    cash = one(driver, "USDT")
+    cash = the_break(driver, "USDT")
     assert (position.cause, cash.cause) == ("liquidation", "liquidation")
     assert position.case_id == cash.case_id
     assert "a price of 45000" in position.note
 
 
-def test_a_position_closed_elsewhere_is_external_or_deleveraged() -> None:
+def test_a_position_closed_at_another_price_is_external_or_deleveraged() -> None:
     driver = holding(liquidation_price=D(45000))
     closed(driver, "120000")
     (position,) = driver.breaks(PERPETUAL.exchange, "contract")
@@ -215,42 +215,42 @@ def test_a_position_closed_elsewhere_is_external_or_deleveraged() -> None:
     assert [tried.cause for tried in position.tried if tried.fits] == ["external_order", "adl"]
 
 
-def test_a_contract_that_ends_today_has_expired() -> None:
+def test_a_contract_closed_on_its_last_day_is_expired() -> None:
     driver = holding(FUTURE)
     closed(driver, "102000", FUTURE)
     (position,) = driver.breaks(FUTURE.exchange, "contract")
-    assert (position.cause, one(driver, "USDT").cause) == ("expiry", "expiry")
+    assert (position.cause, the_break(driver, "USDT").cause) == ("expiry", "expiry")
 
 
-def test_funding_needs_its_hour() -> None:
+def test_a_payment_far_from_the_grid_is_no_funding() -> None:
     driver = holding()
     driver.poll("USDT", "99950", 40)
-    assert "funding" not in [tried.cause for tried in one(driver, "USDT").tried if tried.fits]
-    assert one(driver, "USDT").cause == "interest"
+    assert "funding" not in [tried.cause for tried in the_break(driver, "USDT").tried if tried.fits]
+    assert the_break(driver, "USDT").cause == "interest"
 
 
 # -- recurrence, memory and its bounds -----------------------------------------------------------------------------
 
 
-def test_a_break_that_got_another_cause_since_it_opened_still_recurs() -> None:
-    """The first leg to open stands alone for a moment, each time; what it became later does not make it another."""
+def test_a_break_that_was_reclassified_still_recurs() -> None:
+    """The first leg opens alone each time, so a later cause does not make it another break."""
     driver = trading()
-    bought(driver, "known")
+    bought(driver, "booked")
     for number in (1, 2):
         order = OrderScript(f"late{number}", [("2", "100")], side="SELL", placed_at=driver.now - timedelta(seconds=4))
-        held, cash = D(11) - 2 * number, D(99900) + 200 * number
+        btc, usdt = D(11) - 2 * number, D(99900) + 200 * number
         for _ in range(40):
-            driver.balance("BTC", held, after=1)
-        driver.balance("USDT", cash)
+            driver.balance("BTC", btc, after=1)
+        driver.balance("USDT", usdt)
         driver.wait(3 * WINDOW)
         driver.report(order.report(1))
-        polled(driver, str(held), str(cash), 15)
+        polled(driver, str(btc), str(usdt), 15)
         assert not driver.breaks("BTC"), number
-    opened = [each.break_ for each in driver.transitions("opened") if each.unit == "BTC"]
-    assert [each.occurrences for each in opened] == [1, 2]
+    opened = [step.break_ for step in driver.transitions("opened") if step.unit == "BTC"]
+    assert [break_.occurrences for break_ in opened] == [1, 2]
 
 
-def test_open_orders_are_remembered_by_their_latest_report_and_within_the_bound() -> None:
+def test_the_latest_open_orders_are_remembered_within_the_bound() -> None:
     driver = trading()
     account = driver.ledger.accounts[ACCOUNT]
     lives = [
@@ -267,7 +267,7 @@ def test_open_orders_are_remembered_by_their_latest_report_and_within_the_bound(
     assert account.prices == {"BTCUSDT": D(100)}
 
 
-def test_gaps_are_remembered_from_losing_sight_until_it_is_observed_again() -> None:
+def test_a_gap_is_remembered_from_its_first_event_to_its_last() -> None:
     driver = trading()
     driver.close_session("overrun")
     began = len(driver.log)
@@ -279,10 +279,10 @@ def test_gaps_are_remembered_from_losing_sight_until_it_is_observed_again() -> N
     assert (gap.from_seq, gap.until_seq, gap.reason) == (began, len(driver.log), "overrun")
 
 
-def test_what_was_locked_is_remembered_within_the_bound() -> None:
+def test_changes_of_locked_amounts_are_remembered_within_the_bound() -> None:
     driver = trading()
     for number in range(MAX_LOCKS + 5):
         driver.balance("BTC", "10", locked=D(number))
     locks = driver.unit("BTC").locks
     assert len(locks) == MAX_LOCKS
-    assert {each.amount for each in locks} == {D(1)}
+    assert {change.amount for change in locks} == {D(1)}
