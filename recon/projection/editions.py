@@ -147,8 +147,8 @@ def _delete_some(engine: Engine, table: Table, gateway: str, edition: int) -> in
     name = f"{table.schema}.{table.name}"
     with engine.begin() as connection, cursor_of(connection) as cursor:
         cursor.execute(
-            f"DELETE FROM {name} WHERE ctid = ANY (ARRAY("  # noqa: S608 - our own table's name
+            f"DELETE FROM {name} WHERE gateway = %s AND edition = %s AND ctid = ANY (ARRAY("  # noqa: S608 - our table
             f"SELECT ctid FROM {name} WHERE gateway = %s AND edition = %s LIMIT %s))",
-            (gateway, edition, DELETE_ROWS),
+            (gateway, edition, gateway, edition, DELETE_ROWS),
         )
         return cursor.rowcount
