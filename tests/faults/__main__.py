@@ -15,7 +15,7 @@ from typing import Final
 
 from tests.faults.days import RATES, TARGET_RATE, Day, days, flows
 from tests.faults.processes import PROCESSES, all_scored
-from tests.faults.scorer import Score
+from tests.faults.score import Score
 from tests.faults.table import markdown
 
 QUICK_RATES: Final = (0.5, 2.0)

@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.faults.days import Day
 from tests.faults.play import played
-from tests.faults.scorer import Score, score
+from tests.faults.score import Score, score
 
 PROCESSES: Final = 2
 

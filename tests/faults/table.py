@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.faults.days import TARGET_RATE, Day, Flow
-from tests.faults.scorer import Found, Score, share
+from tests.faults.score import Found, Score, share
 
 Scored = Sequence[tuple[Day, Score]]
 

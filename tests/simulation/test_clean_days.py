@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.day_scorer import days, false_alarms
+from tests.support.day_problems import days, false_alarms
 from tests.support.simulated_days import Flow, flows
 
 SEEDS: Final = range(1, 41)

@@ -6,7 +6,7 @@ import pytest
 
 from recon.simulator.fault import FaultKind
 from recon.simulator.scenarios import demo_plan
-from tests.support.day_scorer import Day, days, false_alarms, problems
+from tests.support.day_problems import Day, days, false_alarms, problems
 from tests.support.simulated_days import BENIGN, FAULTS, QUIET_SECONDS, faulty
 
 WINDOWS = [5.0, 1.0]

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from recon.simulator.fault import FaultKind, PlantedFault
-from tests.support.day_scorer import Day, Opened, false_alarms, problems
+from tests.support.day_problems import Day, Opened, false_alarms, problems
 
 D = Decimal
 AT = datetime(2026, 1, 5, 9, 0, 30, tzinfo=UTC)

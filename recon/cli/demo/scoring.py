@@ -1,28 +1,20 @@
-"""What was planted against what was flagged. Pure.
-
-1. Each unit that a fault touches wants one opening of a break: on that unit, not before it was planted, of its amount.
-2. Steps between two observations arrive as one: what single openings leave over may be matched by a sum.
-3. An opening that belongs to no fault is a false alarm.
-"""
+"""The score of the demonstration: each planted fault with the break that flagged it, and false alarms. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import combinations
 from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO, exact
+from recon.exact import ZERO
+from recon.simulator.faults.scoring import Matcher
 
-#: An amount is that of a fault if it differs by no more than this share of it: cash is rounded on its way.
-AMOUNT_SHARE: Final = Decimal("0.001")
-#: How far the clocks of the simulator and of the log may differ; they are of one machine.
-CLOCK_SKEW: Final = timedelta(seconds=1)
-#: Faults on one unit whose sum one break may be.
-MAX_SUMMED: Final = 4
+#: Cash is rounded on its way, so amounts may be off by a thousandth. The clocks of the simulator and of the log are of
+#: one machine. One break may be the sum of four faults on its unit.
+MATCHER: Final = Matcher(share=Decimal("0.001"), most_summed=4, clock_skew=timedelta(seconds=1))
 
 
 class UnitId(msgspec.Struct, frozen=True, order=True):
@@ -92,46 +84,31 @@ class Score(msgspec.Struct, frozen=True):
         return bool(self.verdicts) and not self.missed and not self.false_alarms
 
 
-class _Wanted(msgspec.Struct):
+class _Step(msgspec.Struct, frozen=True, eq=False):
+    """One unit of a fault, as the matcher takes it."""
+
     fault: Fault
     unit: UnitId
     amount: Decimal
-    opening: Opening | None = None
+    uncertainty: Decimal = ZERO
+
+    @property
+    def at(self) -> datetime:
+        return self.fault.planted_at
 
 
 def score(faults: Sequence[Fault], openings: Iterable[Opening]) -> Score:
     """Match openings to planted faults."""
-    wanted = [
-        _Wanted(fault, UnitId(fault.gateway, fault.account, fault.unit_kind or "", unit), amount)
+    steps = [
+        _Step(fault, UnitId(fault.gateway, fault.account, fault.unit_kind or "", unit), amount)
         for fault in sorted(faults, key=lambda fault: fault.planted_at)
         if fault.must_flag
         for unit, amount in sorted(fault.amounts.items())
     ]
-    left = sorted(openings, key=lambda opening: (opening.at, opening.unit))
-    with exact():
-        for how_many in range(1, MAX_SUMMED + 1):
-            left = [opening for opening in left if not _take(opening, wanted, how_many)]
+    matching = MATCHER.match(steps, sorted(openings, key=lambda opening: (opening.at, opening.unit)))
+    flagged = {id(step): match.flagged for match in matching.matches for step in match.planted}
     return Score(
-        verdicts=[Verdict(each.fault, each.unit, each.amount, each.opening) for each in wanted],
-        false_alarms=left,
+        verdicts=[Verdict(step.fault, step.unit, step.amount, flagged.get(id(step))) for step in steps],
+        false_alarms=matching.false_alarms,
         benign=[fault for fault in faults if not fault.must_flag],
     )
-
-
-def _take(opening: Opening, wanted: Sequence[_Wanted], how_many: int) -> bool:
-    """Give an opening to the faults whose amounts add up to it, if there are any."""
-    open_ = [
-        each
-        for each in wanted
-        if each.opening is None and each.unit == opening.unit and each.fault.planted_at - CLOCK_SKEW <= opening.at
-    ]
-    for chosen in combinations(open_, how_many):
-        if _same(opening.amount, sum((each.amount for each in chosen), ZERO)):
-            for each in chosen:
-                each.opening = opening
-            return True
-    return False
-
-
-def _same(flagged: Decimal, planted: Decimal) -> bool:
-    return abs(flagged - planted) <= abs(planted) * AMOUNT_SHARE

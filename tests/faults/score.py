@@ -15,13 +15,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from itertools import combinations
 from typing import Final
 
+from recon.simulator.faults.scoring import Matcher
 from tests.faults.rows import Explanation, Planted, Step, UnitId
 
 #: Beside its uncertainty an amount may be off by this share: prices on the wire are cut to ten digits.
 AMOUNT_SHARE: Final = Decimal("1e-6")
+OPENINGS: Final = Matcher(share=AMOUNT_SHARE, most_summed=2)
+ENTRIES: Final = Matcher(share=AMOUNT_SHARE)
 #: Entries that every day is full of, and that explain no planted step.
 HABITUAL: Final = frozenset({"opening", "fill", "realised", "rehomed", "rounding", "unmodelled", "fee"})
 CANDIDATE: Final = "candidate"
@@ -135,36 +137,35 @@ def score(
         result.clean_alarms = opened
         return result
     result.openings = len(opened)
-    left = sorted(planted, key=lambda each: (each.at, each.unit))
-    for how_many in (1, 2):
-        opened = [step for step in opened if not _match(step, left, steps, how_many, result.found)]
-    entries = [entry for entry in explained if entry.cause not in HABITUAL]
-    for each in list(left):
-        entry = next((entry for entry in entries if _fits(entry, [each])), None)
-        if entry is not None:
-            entries.remove(entry)
-            left.remove(each)
-            label = Label(entry.cause, entry.certainty, ())
-            result.found.append(Found(each, label, entry.at - each.at, None))
+    matching = OPENINGS.match(sorted(planted, key=lambda each: (each.at, each.unit)), opened)
+    for match in matching.matches:
+        label = _label(match.flagged, steps)
+        result.found += [_found(each, match.flagged, label, summed=len(match.planted) > 1) for each in match.planted]
+    left = _found_by_entries(matching.missed, explained, result.found)
     result.missed = [each for each in left if each.detectable]
     result.hidden = len(left) - len(result.missed)
-    result.false_alarms = opened
+    result.false_alarms = matching.false_alarms
     return result
 
 
-def _match(step: Step, left: list[Planted], steps: Sequence[Step], how_many: int, found: list[Found]) -> bool:
-    """Give an opening to the steps whose amounts add up to it, if there are any."""
-    here = [each for each in left if each.unit == step.unit and each.at <= step.at]
-    fitting = [chosen for chosen in combinations(here, how_many) if _fits(step, chosen)]
-    if not fitting:
-        return False
-    chosen = min(fitting, key=lambda each: abs(step.amount - _sum(each)))
-    label = _label(step, steps)
-    for each in chosen:
-        left.remove(each)
-        held = (step.after is None or step.after <= each.at) and each.at <= step.until
-        found.append(Found(each, label, step.at - each.at, held, summed=how_many > 1))
-    return True
+def _found(planted: Planted, opening: Step, label: Label, *, summed: bool) -> Found:
+    held = (opening.after is None or opening.after <= planted.at) and planted.at <= opening.until
+    return Found(planted, label, opening.at - planted.at, held, summed)
+
+
+def _found_by_entries(left: Sequence[Planted], explained: Iterable[Explanation], found: list[Found]) -> list[Planted]:
+    """Add the steps that an entry explains; return those that none does."""
+    entries = [entry for entry in explained if entry.cause not in HABITUAL]
+    unexplained = []
+    for each in left:
+        matching = ENTRIES.match([each], entries)
+        if not matching.matches:
+            unexplained.append(each)
+            continue
+        entry = matching.matches[0].flagged
+        entries.remove(entry)
+        found.append(Found(each, Label(entry.cause, entry.certainty, ()), entry.at - each.at, None))
+    return unexplained
 
 
 def _label(opening: Step, steps: Sequence[Step]) -> Label:
@@ -178,18 +179,6 @@ def _label(opening: Step, steps: Sequence[Step]) -> Label:
                 break
             last = step
     return Label(last.cause, last.certainty, last.fits)
-
-
-def _fits(said: Step | Explanation, chosen: Sequence[Planted]) -> bool:
-    if any(each.unit != said.unit or each.at > said.at for each in chosen):
-        return False
-    amount = _sum(chosen)
-    allowed = sum((each.uncertainty for each in chosen), abs(amount) * AMOUNT_SHARE)
-    return abs(said.amount - amount) <= allowed
-
-
-def _sum(chosen: Sequence[Planted]) -> Decimal:
-    return sum((each.amount for each in chosen), Decimal(0))
 
 
 __all__ = ["Explanation", "Found", "Label", "Planted", "Score", "Step", "UnitId", "score", "share"]

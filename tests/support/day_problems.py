@@ -13,12 +13,16 @@ from recon.projection.fold import Fold
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.model.verdict import judge
 from recon.simulator.fault import FaultKind, PlantedFault
+from recon.simulator.faults.scoring import Matcher
 from recon.simulator.plan import Plan
 from recon.testing import play
 
-#: Cash may be off by so much of the planted amount, and by so much at all: it was rounded on its way.
-CASH_SHARE = Decimal("1e-6")
+#: An amount may be off by this share of the planted one.
+SHARE = Decimal("1e-6")
+#: Cash that trades moved was rounded on its way: more than one unit of it may be off by this amount at least.
 CASH_AT_ALL = Decimal("0.05")
+NOT_ROUNDED = frozenset({FaultKind.DEPOSIT, FaultKind.WRONG_BALANCE})
+MATCHER = Matcher(share=SHARE)
 UnitId = tuple[str, str, str]
 
 
@@ -51,6 +55,32 @@ class Day:
     unjudged: frozenset[UnitId] = frozenset()
 
 
+@dataclass(frozen=True)
+class _Step:
+    """One unit of a planted fault, as the matcher takes it."""
+
+    day: Day
+    fault: PlantedFault
+    code: str
+    amount: Decimal
+
+    @property
+    def unit(self) -> UnitId:
+        return (self.fault.account, self.fault.unit_kind or "", self.code)
+
+    @property
+    def at(self) -> datetime:
+        return self.fault.planted_at
+
+    @property
+    def uncertainty(self) -> Decimal:
+        cash = self.fault.unit_kind == "asset" and self.fault.kind not in NOT_ROUNDED
+        return max(CASH_AT_ALL - abs(self.amount) * SHARE, Decimal(0)) if cash and abs(self.amount) > 1 else Decimal(0)
+
+    def __str__(self) -> str:
+        return f"{self.day.name}: {self.fault.kind.value} of {self.amount} {self.code} at {self.at:%H:%M:%S.%f}"
+
+
 def days(plan: Plan, name: str, *, after: float = 20.0) -> list[Day]:
     """Play a plan and return what its gateways' folds made of it."""
     return [
@@ -73,25 +103,21 @@ def false_alarms(day: Day) -> list[str]:
 
 
 def problems(day: Day) -> list[str]:
-    """Planted steps that did not open with their amount and origin, and whatever else opened."""
-    found: list[str] = []
-    left = list(day.opened)
-    for fault in day.truth:
-        for code, amount in fault.amounts.items():
-            what = f"{day.name}: {fault.kind.value} of {amount} {code} at {fault.planted_at:%H:%M:%S.%f}"
-            unit = (fault.account, fault.unit_kind or "", code)
-            match = next((each for each in left if each.unit == unit and _same(each.amount, amount, fault)), None)
-            if match is None:
-                found.append(f"{what} opened nothing")
-                continue
-            left.remove(match)
-            if not _holds(match, fault.planted_at):
-                found.append(f"{what}: not within {match.after} .. {match.until}")
-            if fault.ends_at is not None:
-                found += [f"{what}: {each}" for each in _not_cleared(day, match, fault.ends_at)]
-            elif unit not in day.still_open:
-                found.append(f"{what} is no longer open at the end")
-    return found + [f"{day.name}: nothing was planted, but opened {each}" for each in left]
+    """Return the planted steps that did not open with their amount and origin, and everything else that opened."""
+    steps = [_Step(day, fault, code, amount) for fault in day.truth for code, amount in fault.amounts.items()]
+    matching = MATCHER.match(steps, day.opened)
+    found = [f"{step} opened nothing" for step in matching.missed]
+    found += [problem for match in matching.matches for problem in _problems(day, match.planted[0], match.flagged)]
+    return found + [f"{day.name}: nothing was planted, but opened {each}" for each in matching.false_alarms]
+
+
+def _problems(day: Day, step: _Step, opened: Opened) -> Iterable[str]:
+    if not _holds(opened, step.at):
+        yield f"{step}: not within {opened.after} .. {opened.until}"
+    if step.fault.ends_at is not None:
+        yield from (f"{step}: {each}" for each in _not_cleared(day, opened, step.fault.ends_at))
+    elif step.unit not in day.still_open:
+        yield f"{step} is no longer open at the end"
 
 
 def _not_cleared(day: Day, opened: Opened, ends_at: datetime) -> Iterable[str]:
@@ -102,12 +128,6 @@ def _not_cleared(day: Day, opened: Opened, ends_at: datetime) -> Iterable[str]:
         yield f"cleared at {cleared}, before the report came at {ends_at}"
     if opened.unit in day.still_open:
         yield "its unit still has an open break at the end"
-
-
-def _same(opened: Decimal, planted: Decimal, fault: PlantedFault) -> bool:
-    cash = fault.unit_kind == "asset" and fault.kind not in {FaultKind.DEPOSIT, FaultKind.WRONG_BALANCE}
-    most = max(CASH_AT_ALL, abs(planted) * CASH_SHARE) if cash and abs(planted) > 1 else abs(planted) * CASH_SHARE
-    return abs(opened - planted) <= most
 
 
 def _holds(opened: Opened, moment: datetime) -> bool:
