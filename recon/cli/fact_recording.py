@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 from recon.cli.output import Row
 from recon.cli.queries import gateway_names, rows_of
 from recon.cli.recording import Recorded, account_name
+from recon.clock import utc_now
 from recon.db.raw import driver_connection
 from recon.errors import ConfigError
 from recon.log import submit
@@ -72,7 +72,7 @@ def append_facts(
                 gateway=gateway,
                 writer=writer,
                 batch=len(landed) + 1,
-                now=datetime.now(UTC),
+                now=utc_now(),
                 kind=FACT,
                 payloads=[payload for _, payload in batch],
                 accounts=[account for account, _ in batch],

@@ -11,7 +11,6 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Annotated, Final
 from uuid import uuid4
@@ -24,6 +23,7 @@ from sqlalchemy import Connection
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json, print_table
 from recon.cli.queries import rows_of, sees_service, service
+from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.embedded.cluster import pause
 from recon.db.raw import driver_connection
@@ -106,7 +106,7 @@ def record(connection: Connection, decisions: Sequence[Decision], name: str | No
                 gateway=gateway,
                 writer=uuid4(),
                 batch=1,
-                now=datetime.now(UTC),
+                now=utc_now(),
                 kind=DECISION,
                 payloads=[msgspec.json.encode(decision.payload) for decision in ours],
                 accounts=[decision.account for decision in ours],

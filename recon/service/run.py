@@ -22,6 +22,7 @@ import structlog
 import trio
 from sqlalchemy.exc import SQLAlchemyError
 
+from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.engine import create_engine
 from recon.db.errors import database_error
@@ -32,7 +33,7 @@ from recon.errors import ReconError, ServiceError
 from recon.service.gateway import RECORDER
 from recon.service.logging import configure_logging
 from recon.service.status import StatusBoard
-from recon.service.wiring import serve, utc_now
+from recon.service.wiring import serve
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 

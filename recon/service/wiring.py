@@ -8,7 +8,7 @@ import random  # noqa: TID251  # backoff jitter
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
@@ -22,6 +22,7 @@ from recon.alerts.channels import Sender, configured_channels, open_senders
 from recon.alerts.dispatcher import Dispatcher
 from recon.alerts.policy import alerts_of
 from recon.backfill.view import backfill_view
+from recon.clock import utc_now
 from recon.config import Gateway, Settings, rules_document
 from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import POOL_CONNECTIONS, create_engine
@@ -54,11 +55,6 @@ FAREWELL_SECONDS: Final = 1.0
 LOG_CHANNEL: Final = "recon_log"
 
 _log = structlog.get_logger(__name__)
-
-
-def utc_now() -> datetime:
-    """Return the time by this machine's clock."""
-    return datetime.now(UTC)
 
 
 def rules_payload(settings: Settings, gateway: str) -> bytes:

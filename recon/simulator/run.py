@@ -6,20 +6,16 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import trio
 
+from recon.clock import utc_now
 from recon.errors import SimulationError
 from recon.simulator.faults.truth import TruthFile, replace_file
 from recon.simulator.scenarios import PLANS
 from recon.simulator.server import listen, serve, urls_of
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _say(line: str) -> None:
@@ -53,7 +49,7 @@ async def run_simulator(
     urls = urls_of(listening)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(partial(serve, plan, listening, now=_now, api_key=api_key, truth=truth))
+            nursery.start_soon(partial(serve, plan, listening, now=utc_now, api_key=api_key, truth=truth))
             for name, url in urls.items():
                 announce(f"{name} {url}")
             if ready_file is not None:

@@ -21,6 +21,7 @@ from recon.cli.output import print_json, write
 from recon.cli.queries import reading
 from recon.cli.recording import Answering, Name, Reason, Text, Wait, answering
 from recon.cli.rules_in_force import rules_in_force
+from recon.clock import utc_now
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
 from recon.exact import plain
@@ -61,7 +62,7 @@ def _targets(
 
 
 def _moment(given: str, option: str, *, ahead: bool = False) -> datetime:
-    at = moment_of(given, datetime.now(UTC), ahead=ahead)
+    at = moment_of(given, utc_now(), ahead=ahead)
     if at is None:
         span = "a span from now (3d)" if ahead else "an age (2h, 1d)"
         raise typer.BadParameter(f"must be a time (2026-01-05T09:00:00Z) or {span}", param_hint=option)
@@ -87,7 +88,7 @@ def show(
     What it is, since when, where in the log it arose, the arithmetic, why, what was tried, and what can be done.
     """
     with reading(settings_of(config), "break show") as connection:
-        now, meant = datetime.now(UTC), break_selection.named(connection, which)
+        now, meant = utc_now(), break_selection.named(connection, which)
         rules = {name: rules_in_force(connection, name) for name in dict.fromkeys(known.gateway for known in meant)}
         told = [break_report.gather(connection, known, now, rules[known.gateway].of(known.account)) for known in meant]
     if json:
@@ -193,7 +194,7 @@ def accept(
     accepted once another login has approved the digest that is printed.
     """
     end = _moment(until, "--until", ahead=True)
-    if end <= datetime.now(UTC):
+    if end <= utc_now():
         raise typer.BadParameter("is over already", param_hint="--until")
     limit = None if amount is None else _decimal(amount, "--amount")
     if limit is not None and limit < 0:

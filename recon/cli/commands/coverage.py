@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Annotated, Final
 
@@ -24,6 +24,7 @@ from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, moment
 from recon.cli.output import Column, Row, note, print_json, print_table, text_of
 from recon.cli.queries import SIGN_OF_LIFE, rows_of
 from recon.cli.recording import Answering, Decision, answering, decide_one
+from recon.clock import utc_now
 from recon.errors import ConfigError, DecisionRefused
 
 app = typer.Typer(invoke_without_command=True)
@@ -117,7 +118,7 @@ def coverage(
     """
     if context.invoked_subcommand is not None:
         return
-    now = datetime.now(UTC)
+    now = utc_now()
     start = moment_of(since, now)
     if start is None or start > now:
         raise typer.BadParameter("must be a time that is over (2026-01-05T09:00:00Z) or an age (2h, 7d)")

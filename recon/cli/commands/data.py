@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -12,6 +12,7 @@ from recon.cli import queries
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, moment_of, settings_of
 from recon.cli.output import Column, Row, note, print_json, print_table
 from recon.cli.queries import MAX_EVENTS
+from recon.clock import utc_now
 
 _NUMBERS: Final = ("reported", "expected", "drift", "explained", "unexplained", "in_flight")
 
@@ -111,7 +112,7 @@ def events(
     Events of an account are those that name it, catch-ups that it was part of, and order histories, which are of all
     accounts.
     """
-    start = None if since is None else _since(since, datetime.now(UTC))
+    start = None if since is None else _since(since, utc_now())
     with queries.reading(settings_of(config), "events") as connection:
         rows = queries.events(
             connection,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Final, TypeVar
 
@@ -13,6 +12,7 @@ import typer
 
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.clock import utc_now
 from recon.config import Gateway, Settings
 from recon.ems.cloud.certificates import ClientCertificate, certificate_path, load_certificate, read_certificate
 from recon.ems.cloud.management import Location, open_management
@@ -43,10 +43,6 @@ _ACCOUNTS: Final = [
 ]
 
 _Told = TypeVar("_Told")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _gateways(settings: Settings, wanted: str | None) -> dict[str, Gateway]:
@@ -168,7 +164,7 @@ def certificate(config: Config = None, gateway: GatewayFilter = None, json: Json
                 "serial": f"{held.serial:x}",
                 "begins": held.valid_from,
                 "ends": held.valid_until,
-                "validity": held.validity(_now()),
+                "validity": held.validity(utc_now()),
                 "renewed_from": renewed,
                 "kept": kept,
             }
@@ -236,7 +232,7 @@ def check(
 
 async def check_gateway(name: str, gateway: Gateway, seconds: float) -> GatewayCheck:
     """Find out where a gateway is, and try every site of it."""
-    sites: SiteSource | None = sites_of(name, gateway, _now, keeps=False)
+    sites: SiteSource | None = sites_of(name, gateway, utc_now, keeps=False)
     steps: list[Step] = []
     accounts: list[AccountActivity] = []
     managed = gateway.managed is not None
@@ -255,7 +251,7 @@ async def check_gateway(name: str, gateway: Gateway, seconds: float) -> GatewayC
     for url in reach.urls:
         rest = rest_url_of(url) if gateway.rest_url is None else gateway.rest_url
         done = await check_site(
-            url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=_now, asks=_asks(gateway)
+            url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=utc_now, asks=_asks(gateway)
         )
         steps += done.steps
         accounts += done.accounts

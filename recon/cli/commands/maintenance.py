@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json, print_table, text_of, write
 from recon.cli.queries import connected, existing_database, gateway_names
+from recon.clock import utc_now
 from recon.config import describe, rules_document
 from recon.db.migrate import migrate as migrate_database
 from recon.db.migrate import newest_version
@@ -137,7 +138,7 @@ def verify(
     if not names:
         note("no gateway has a log yet")
     if export_head is not None:
-        write_heads(export_head, Heads(datetime.now(UTC), heads))
+        write_heads(export_head, Heads(utc_now(), heads))
 
 
 def _of(advance: Advance, total: int, done: int) -> None:

@@ -18,6 +18,7 @@ from recon.cli.options import Config, Json, moment_of, settings_of
 from recon.cli.output import Column, Row, note, print_json, print_table
 from recon.cli.queries import rows_of
 from recon.cli.recording import Name, Wait, folded
+from recon.clock import utc_now
 from recon.config import Settings
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
@@ -106,7 +107,7 @@ def record(
         "unit_kind": "asset" if symbol is None else "contract",
         "unit": asset or symbol or "",
         "amount": plain(_signed(kind.value, amount)),
-        "occurred_at": _moment(at, datetime.now(UTC)).isoformat(),
+        "occurred_at": _moment(at, utc_now()).isoformat(),
         "source": "recorded by hand",
     }
     told |= {key: value for key, value in {"text": text, "counter_account": to}.items() if value is not None}

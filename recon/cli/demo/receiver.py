@@ -8,13 +8,15 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from recon.clock import utc_now
 
 #: Largest body that is read, in bytes.
 MAX_BODY_BYTES: Final = 1 << 20
@@ -95,7 +97,7 @@ class Receiver:
             if message_id not in self._seen:
                 self._seen.add(message_id)
                 self._alerts += len(told)
-                self._latest.append(Delivery(datetime.now(UTC), message_id, told))
+                self._latest.append(Delivery(utc_now(), message_id, told))
         return True
 
 

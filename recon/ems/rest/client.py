@@ -25,6 +25,7 @@ import httpx
 import stamina
 import trio
 
+from recon.clock import utc_now
 from recon.ems.credentials import Credentials, silence_libraries
 from recon.ems.protocol.rest_body import BodyReader, BodyRefused
 from recon.ems.protocol.rest_requests import (
@@ -335,7 +336,7 @@ async def open_rest_client(
     transport: httpx.AsyncBaseTransport | None = None,
     max_bytes: int = MAX_ANSWER_BYTES,
     bounds: RestBounds | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[RestClient]:
     """Open the way to a gateway's REST API at `base`; connections are made as they are needed, and closed at the end.
 
