@@ -22,7 +22,7 @@ import msgspec
 
 from recon.exact import plain
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.snapshot import BreakFacts, Transition
+from recon.reconciliation.model.snapshot import BreakSnapshot, Transition
 from recon.times import to_datetime
 
 OPENED: Final = "break.opened"
@@ -246,7 +246,7 @@ def _alert(gateway: str, transition: Transition) -> Alert:
 
 
 def _document(id_: str, event: str, gateway: str, transition: Transition) -> Document:
-    known, facts = transition.break_, transition.facts
+    known, facts = transition.break_, transition.snapshot
     return Document(
         type=event,
         id=id_,
@@ -290,7 +290,7 @@ def _document(id_: str, event: str, gateway: str, transition: Transition) -> Doc
     )
 
 
-def _books(facts: BreakFacts) -> Books:
+def _books(facts: BreakSnapshot) -> Books:
     return Books(
         reported=_plain(facts.reported),
         expected=_plain(facts.expected),
@@ -299,7 +299,7 @@ def _books(facts: BreakFacts) -> Books:
         unexplained=_plain(facts.unexplained),
         opening=_plain(facts.opening),
         in_flight=_plain(facts.in_flight),
-        judgement=facts.judgement,
+        judgement=facts.verdict,
         unmodelled=facts.unmodelled,
         withheld=[_clip(order, MAX_TEXT) for order in facts.withheld[:MAX_WITHHELD]],
         observed_at=_moment(facts.observed_us),

@@ -244,7 +244,7 @@ class BackfillAgent:
     def _runs(self, account: str, until: int) -> bool:
         standing = None if self._situation is None else self._situation.of(account)
         lost = None if standing is None else standing.lost
-        return lost is not None and lost.until_seq == until and lost.held
+        return lost is not None and lost.until_seq == until and lost.in_progress
 
     def _still_open(self, run: BackfillRun) -> dict[str, list[str]]:
         found = {}

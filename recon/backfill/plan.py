@@ -83,7 +83,10 @@ def next_run(
 def _open(observed: Iterable[AccountView]) -> list[AccountView]:
     """Return whose catch-up ended with open questions, and who misses orders without any gap."""
     return [
-        each for each in observed if each.missing or each.lost is not None if each.lost is None or not each.lost.held
+        each
+        for each in observed
+        if each.missing or each.lost is not None
+        if each.lost is None or not each.lost.in_progress
     ]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from recon.ledger.backfills import CatchUp, Missing
-from recon.ledger.ledger import Book
-from recon.ledger.rules import Recovery
+from recon.ledger.backfills import Backfill, MissingOrder
+from recon.ledger.ledger import Ledger
+from recon.ledger.rules import RecoveryRules
 
 
 class AccountView(msgspec.Struct, frozen=True):
@@ -16,8 +16,8 @@ class AccountView(msgspec.Struct, frozen=True):
 
     account: str
     observed: bool
-    lost: CatchUp | None
-    missing: Mapping[str, Missing]
+    lost: Backfill | None
+    missing: Mapping[str, MissingOrder]
     history_us: int
     look_again_us: int | None
     #: What is added to the EMS's times to have them by our clock.
@@ -30,7 +30,7 @@ class BackfillView(msgspec.Struct, frozen=True):
     seq: int
     run: str | None
     answers: int
-    recovery: Recovery
+    recovery: RecoveryRules
     accounts: tuple[AccountView, ...]
 
     def of(self, account: str) -> AccountView | None:
@@ -38,21 +38,21 @@ class BackfillView(msgspec.Struct, frozen=True):
         return next((each for each in self.accounts if each.account == account), None)
 
 
-def backfill_view(book: Book, seq: int) -> BackfillView:
+def backfill_view(book: Ledger, seq: int) -> BackfillView:
     """Take from the books what decides; what is taken does not change with them."""
     return BackfillView(
         seq=seq,
-        run=book.clock.run,
-        answers=book.clock.answers,
+        run=book.clock.backfill_run,
+        answers=book.clock.backfill_answers,
         recovery=book.rules.recovery,
         accounts=tuple(
             AccountView(
                 account=name,
                 observed=account.state != "gap",
-                lost=account.lost,
-                missing=account.unaccounted,
-                history_us=account.history_us,
-                look_again_us=account.look_again_us,
+                lost=account.backfill,
+                missing=account.missing_orders,
+                history_us=account.history_read_until_us,
+                look_again_us=account.second_history_read_us,
                 skew_us=account.skew_us,
             )
             for name, account in sorted(book.accounts.items())

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from recon.cli.output import Row
 from recon.cli.queries import rows_of
-from recon.ledger.rules import Rules, parse
+from recon.ledger.rules import Rules, parse_rules
 
 IN_FORCE: Final = "in force"
 WAITING: Final = "waiting"
@@ -72,6 +72,6 @@ def rules_in_force(connection: Connection, gateway: str) -> Rules:
     if force is None:
         return Rules()
     try:
-        return parse(document_of(connection, force))
+        return parse_rules(document_of(connection, force))
     except (msgspec.DecodeError, msgspec.ValidationError):
         return Rules()

@@ -23,7 +23,7 @@ from recon.config.imports import Columns, Import, RowKind
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
 from recon.exact import ZERO, exact, plain
-from recon.ledger.external_facts import Fact, parse
+from recon.ledger.external_facts import ExternalFact, parse_fact
 
 #: Largest statement, in bytes.
 MAX_STATEMENT_BYTES: Final = 256 << 20
@@ -38,7 +38,7 @@ class Told(msgspec.Struct, frozen=True):
 
     line: int
     payload: bytes
-    fact: Fact
+    fact: ExternalFact
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -125,7 +125,7 @@ class _Rows:
 def _told(line: int, payload: Payload) -> Told:
     encoded = msgspec.json.encode(payload)
     try:
-        return Told(line, encoded, parse(encoded))
+        return Told(line, encoded, parse_fact(encoded))
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise ValueError(str(error)) from None
 

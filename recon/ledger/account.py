@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from recon.exact import ZERO
-from recon.ledger.backfills import CatchUp, Missing
+from recon.ledger.backfills import Backfill, MissingOrder
 from recon.ledger.evidence import Disagreement, Gap, OpenOrder
 
 #: A heartbeat that is this far off is so by the clocks that differ; less may be its way.
@@ -42,35 +42,35 @@ class Account(msgspec.Struct, gc=False):
     balances_complete: bool = False
     positions_complete: bool = False
     #: Balance rows seen: code to CoinAPI code, and the last amount of each.
-    rows: dict[str, str | None] = {}
-    row_amounts: dict[str, str] = {}
+    balance_rows: dict[str, str | None] = {}
+    balance_row_amounts: dict[str, str] = {}
     #: Assets kept under their own code because no row is known to be theirs: code to CoinAPI code.
     unmapped: dict[str, str | None] = {}
     #: Symbols whose fills wait for their instrument, with the orders that wait.
-    waiting: dict[str, list[str]] = {}
+    fills_awaiting_instrument: dict[str, list[str]] = {}
     #: Spot symbols traded: symbol to (base unit, quote unit).
-    pairs: dict[str, tuple[str, str]] = {}
+    traded_pairs: dict[str, tuple[str, str]] = {}
     #: The asset that fees seem to be taken in, which fills do not move, where no schedule tells (semantics 8.5).
     fee_asset: str | None = None
     #: Assets whose cash does not follow from fills: contract to (asset codes, CoinAPI codes, why).
     unmodelled: dict[str, tuple[list[str], list[str], str]] = {}
     #: Contracts whose opening is not known yet, and the asset that the cash of their fills will be in: not judged.
-    cash_waits: dict[str, str] = {}
+    cash_pending_contracts: dict[str, str] = {}
     #: Finest scale of avg_px seen per symbol.
     price_scales: dict[str, int] = {}
     #: Orders that were open and are told of no more, by their keys.
-    unaccounted: dict[str, Missing] = {}
+    missing_orders: dict[str, MissingOrder] = {}
     #: The stretch without observation that is not caught up with, and up to when the order log was read for it.
-    lost: CatchUp | None = None
+    backfill: Backfill | None = None
     #: Stretches that ended with questions that nobody can be asked any more; a person may settle them.
-    unsettled: list[CatchUp] = []
+    open_backfills: list[Backfill] = []
     #: What could not be read over REST for that stretch: orders, balances or positions, and why.
-    unread: dict[str, str] = {}
+    unread_lists: dict[str, str] = {}
     #: Log position of the last answer that brought fills.
-    fetched_seq: int = 0
-    history_us: int = 0
+    last_fetched_fill_seq: int = 0
+    history_read_until_us: int = 0
     #: The end of the last stretch, while the order log around it is to be read once more: it may lag.
-    look_again_us: int | None = None
+    second_history_read_us: int | None = None
     gap_seq: int | None = None
     state: State = "catching_up"
     reason: str | None = None
@@ -91,7 +91,7 @@ class Account(msgspec.Struct, gc=False):
         """Return what is added to the EMS's times to have them by our clock, in microseconds; 0 while unknown."""
         return skew_of(self.lag_us)
 
-    def measure(self, lag_us: int) -> None:
+    def note_lag(self, lag_us: int) -> None:
         """Take the lag of a heartbeat."""
         self.lag_us = lag_us
         if self.first_skew_us is None:
@@ -103,9 +103,9 @@ class Account(msgspec.Struct, gc=False):
         return self.state in OBSERVED
 
     @property
-    def held(self) -> bool:
+    def backfilling(self) -> bool:
         """Tell whether nothing of it is to be judged, because what a gap hid is still being fetched."""
-        return self.lost is not None and self.lost.held
+        return self.backfill is not None and self.backfill.in_progress
 
 
 def skew_of(lag_us: int | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Person(msgspec.Struct, frozen=True):
+class Actor(msgspec.Struct, frozen=True):
     """The login that the database saw, whether it is one person's own, and the name that was given with it."""
 
     login: str
@@ -13,7 +13,7 @@ class Person(msgspec.Struct, frozen=True):
     name: str | None = None
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """Name the person: a login of their own speaks for itself, under a shared one a name is only asserted."""
         if self.authenticated:
             return self.login

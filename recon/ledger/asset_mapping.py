@@ -14,7 +14,7 @@ import msgspec
 from recon.ledger.rules import AccountRules
 
 
-class Home(msgspec.Struct, frozen=True):
+class AssetMapping(msgspec.Struct, frozen=True):
     """Where an asset's entries go. `mapped` is False while no balance row is known to be that asset's."""
 
     unit: str
@@ -22,7 +22,9 @@ class Home(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-def home_of(asset: str, asset_coinapi: str | None, rows: Mapping[str, str | None], rules: AccountRules) -> Home:
+def resolve_asset(
+    asset: str, asset_coinapi: str | None, rows: Mapping[str, str | None], rules: AccountRules
+) -> AssetMapping:
     """Resolve an asset's code, as symbols write it, to the unit it is kept under.
 
     `rows` are the balance rows seen so far: code to CoinAPI code. An unmapped asset is kept under its own code until
@@ -30,12 +32,14 @@ def home_of(asset: str, asset_coinapi: str | None, rows: Mapping[str, str | None
     """
     alias = rules.assets.get(asset)
     if alias is not None:
-        return Home(rules.pool_of(alias), mapped=True)
+        return AssetMapping(rules.pool_of(alias), mapped=True)
     if asset in rows:
-        return Home(rules.pool_of(asset), mapped=True)
+        return AssetMapping(rules.pool_of(asset), mapped=True)
     same = sorted({rules.pool_of(code) for code, coinapi in rows.items() if coinapi and coinapi == asset_coinapi})
     if len(same) == 1:
-        return Home(same[0], mapped=True)
+        return AssetMapping(same[0], mapped=True)
     if same:
-        return Home(asset, mapped=False, reason=f"rows {', '.join(same)} are all {asset_coinapi}; name one in `assets`")
-    return Home(rules.pool_of(asset), mapped=False, reason="no balance row is known to be this asset")
+        return AssetMapping(
+            asset, mapped=False, reason=f"rows {', '.join(same)} are all {asset_coinapi}; name one in `assets`"
+        )
+    return AssetMapping(rules.pool_of(asset), mapped=False, reason="no balance row is known to be this asset")

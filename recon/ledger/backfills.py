@@ -8,12 +8,12 @@ import msgspec
 
 #: `waiting` (the account is not back yet, or nothing was asked yet), `running`, `whole`, or `open`: something could not
 #: be accounted for, or nobody asked.
-CatchUpState = Literal["waiting", "running", "whole", "open"]
+BackfillState = Literal["waiting", "running", "whole", "open"]
 #: Whether orders born and finished inside the stretch were looked for.
 History = Literal["off", "wanted", "read", "not configured", "failed"]
 
 
-class CatchUp(msgspec.Struct, frozen=True):
+class Backfill(msgspec.Struct, frozen=True):
     """One stretch in which an account was not observed.
 
     `from_us` is a settlement window before it last was, for what was on its way did not come either; `until_us` is when
@@ -28,7 +28,7 @@ class CatchUp(msgspec.Struct, frozen=True):
     reason: str
     until_seq: int | None = None
     until_us: int | None = None
-    state: CatchUpState = "waiting"
+    state: BackfillState = "waiting"
     history: History = "wanted"
     #: Open questions, each in words, with the order that it is of.
     open: tuple[str, ...] = ()
@@ -39,12 +39,12 @@ class CatchUp(msgspec.Struct, frozen=True):
     ended_seq: int | None = None
 
     @property
-    def held(self) -> bool:
+    def in_progress(self) -> bool:
         """Tell whether the books still lack what the stretch hid, and it is being asked for."""
         return self.state in {"waiting", "running"}
 
 
-class Missing(msgspec.Struct, frozen=True):
+class MissingOrder(msgspec.Struct, frozen=True):
     """An order that was open and is not told of any more: what became of it is not known (protocol 3)."""
 
     client_order_id: str | None

@@ -28,7 +28,7 @@ class Lot(msgspec.Struct):
     value: Decimal
 
 
-class Basis(msgspec.Struct):
+class CostBasis(msgspec.Struct):
     """What an open position cost; None lots: it is not known (an opening without an entry price)."""
 
     lots: list[Lot] | None = msgspec.field(default_factory=list)
@@ -42,7 +42,7 @@ class Basis(msgspec.Struct):
         return sum((lot.value for lot in self.lots or ()), ZERO)
 
 
-def average_price(basis: Basis, terms: ContractTerms | None) -> Decimal | None:
+def average_price(basis: CostBasis, terms: ContractTerms | None) -> Decimal | None:
     """Return the average entry price of what is held, None where flat or not known."""
     if basis.lots is None:
         return None
@@ -66,25 +66,27 @@ def entry_value(quantity: Decimal, price_cash: Decimal, terms: ContractTerms | N
     return value if quantity > 0 else -value
 
 
-def basis_of(quantity: Decimal, price: Decimal | None, terms: ContractTerms | None) -> Basis:
+def basis_of(quantity: Decimal, price: Decimal | None, terms: ContractTerms | None) -> CostBasis:
     """Return the basis of a position of which only the average entry price is known; unknown without one."""
     if not quantity:
-        return Basis([])
-    return Basis(None if not price else [Lot(quantity, entry_value(quantity, abs(quantity) * price, terms))])
+        return CostBasis([])
+    return CostBasis(None if not price else [Lot(quantity, entry_value(quantity, abs(quantity) * price, terms))])
 
 
-def trade(basis: Basis, quantity: Decimal, price_cash: Decimal | None, terms: ContractTerms | None) -> Decimal | None:
+def add_trade(
+    basis: CostBasis, quantity: Decimal, price_cash: Decimal | None, terms: ContractTerms | None
+) -> Decimal | None:
     """Take a fill into the basis and return the cash it realises in the settlement asset.
 
     None: the cash is not known, because the entry or the fill has no known price.
     """
     if basis.lots is None or not price_cash:
-        held = basis.quantity() if basis.lots is not None else None
-        basis.lots = [] if held is not None and held + quantity == 0 else None
+        state = basis.quantity() if basis.lots is not None else None
+        basis.lots = [] if state is not None and state + quantity == 0 else None
         return None
     value = entry_value(quantity, price_cash, terms)
-    held = basis.quantity()
-    closing = min(abs(quantity), abs(held)) if held and (held > 0) != (quantity > 0) else ZERO
+    state = basis.quantity()
+    closing = min(abs(quantity), abs(state)) if state and (state > 0) != (quantity > 0) else ZERO
     realised = ZERO
     if closing:
         share = value if closing == abs(quantity) else _share(value, closing, abs(quantity))
@@ -100,7 +102,7 @@ def trade(basis: Basis, quantity: Decimal, price_cash: Decimal | None, terms: Co
     return (-realised if terms.kind == "inverse" else realised) * terms.multiplier
 
 
-def _add(basis: Basis, quantity: Decimal, value: Decimal, *, fifo: bool) -> None:
+def _add(basis: CostBasis, quantity: Decimal, value: Decimal, *, fifo: bool) -> None:
     lots = basis.lots
     assert lots is not None  # noqa: S101 - the caller has looked
     if lots and not fifo:
@@ -114,7 +116,7 @@ def _add(basis: Basis, quantity: Decimal, value: Decimal, *, fifo: bool) -> None
         lots[0].value += oldest.value
 
 
-def _release(basis: Basis, closing: Decimal, *, fifo: bool) -> Decimal:
+def _release(basis: CostBasis, closing: Decimal, *, fifo: bool) -> Decimal:
     """Take `closing` units out of the lots and return the entry value that leaves, signed as the lots were."""
     lots = basis.lots
     assert lots is not None  # noqa: S101 - the caller has looked
@@ -123,13 +125,13 @@ def _release(basis: Basis, closing: Decimal, *, fifo: bool) -> Decimal:
     leaves = ZERO
     while closing and lots:
         lot = lots[0]
-        held = abs(lot.quantity)
-        if held <= closing:
+        state = abs(lot.quantity)
+        if state <= closing:
             leaves += lot.value
-            closing -= held
+            closing -= state
             lots.pop(0)
             continue
-        part = _share(lot.value, closing, held)
+        part = _share(lot.value, closing, state)
         lot.value -= part
         lot.quantity -= closing if lot.quantity > 0 else -closing
         leaves += part

@@ -18,7 +18,7 @@ from recon.ledger.account import OBSERVED, Account, State
 from recon.ledger.evidence import with_gap, without_gap
 
 
-class Interval(msgspec.Struct, frozen=True):
+class CoverageInterval(msgspec.Struct, frozen=True):
     """One stretch of an account's coverage; `until_*` is None while it lasts."""
 
     account: str
@@ -30,11 +30,11 @@ class Interval(msgspec.Struct, frozen=True):
     reason: str | None
 
 
-def change(account: Account, state: State, reason: str | None, *, seq: int, us: int) -> list[Interval]:
+def change_state(account: Account, state: State, reason: str | None, *, seq: int, us: int) -> list[CoverageInterval]:
     """Move an account to another state; return the interval that ends and the one that begins."""
     if (account.state, account.reason) == (state, reason) and account.since_seq:
         return []
-    rows: list[Interval] = []
+    rows: list[CoverageInterval] = []
     if account.since_seq and account.since_seq < seq:
         rows.append(_interval(account, until_seq=seq, until_us=us))
     account.state, account.reason, account.since_seq, account.since_us = state, reason, seq, us
@@ -46,8 +46,8 @@ def change(account: Account, state: State, reason: str | None, *, seq: int, us: 
     return rows
 
 
-def _interval(account: Account, *, until_seq: int | None, until_us: int | None) -> Interval:
-    return Interval(
+def _interval(account: Account, *, until_seq: int | None, until_us: int | None) -> CoverageInterval:
+    return CoverageInterval(
         account=account.name,
         from_seq=account.since_seq,
         until_seq=until_seq,
@@ -58,27 +58,27 @@ def _interval(account: Account, *, until_seq: int | None, until_us: int | None) 
     )
 
 
-def settle(account: Account, *, seq: int, us: int) -> list[Interval]:
+def reassess(account: Account, *, seq: int, us: int) -> list[CoverageInterval]:
     """Say what an account that is being observed is: covered, or still missing something."""
     if account.is_running is False:
-        return change(account, "gap", "not running", seq=seq, us=us)
+        return change_state(account, "gap", "not running", seq=seq, us=us)
     missing = [
         kind
         for kind, session in (("orders", account.orders_session), ("balances", account.balances_session))
         if session != account.session
     ]
     if missing:
-        return change(account, "catching_up", f"no snapshot of {' and '.join(missing)} yet", seq=seq, us=us)
-    if account.held:
-        return change(account, "catching_up", "what the gap hid is being fetched", seq=seq, us=us)
-    if account.unaccounted:
-        named = ", ".join(list(account.unaccounted)[:5]) + (" …" if len(account.unaccounted) > 5 else "")
-        count = len(account.unaccounted)
+        return change_state(account, "catching_up", f"no snapshot of {' and '.join(missing)} yet", seq=seq, us=us)
+    if account.backfilling:
+        return change_state(account, "catching_up", "what the gap hid is being fetched", seq=seq, us=us)
+    if account.missing_orders:
+        named = ", ".join(list(account.missing_orders)[:5]) + (" …" if len(account.missing_orders) > 5 else "")
+        count = len(account.missing_orders)
         reason = f"{count} {'order' if count == 1 else 'orders'} not accounted for: {named}"
-        return change(account, "unresolved", reason, seq=seq, us=us)
-    if "orders" in account.unread:
-        return change(account, "unresolved", "which orders are open could not be read", seq=seq, us=us)
-    if account.lost is not None and account.lost.history == "failed":
+        return change_state(account, "unresolved", reason, seq=seq, us=us)
+    if "orders" in account.unread_lists:
+        return change_state(account, "unresolved", "which orders are open could not be read", seq=seq, us=us)
+    if account.backfill is not None and account.backfill.history == "failed":
         reason = "the order history of the gap could not be read: orders may be missing"
-        return change(account, "unresolved", reason, seq=seq, us=us)
-    return change(account, "covered", None, seq=seq, us=us)
+        return change_state(account, "unresolved", reason, seq=seq, us=us)
+    return change_state(account, "covered", None, seq=seq, us=us)

@@ -18,11 +18,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from recon.exact import ZERO, bounded, divide, plain
-from recon.ledger.actor import Person
+from recon.ledger.actor import Actor
 from recon.ledger.units import FEE, Entry, UnitKey, UnitKind
 from recon.times import microseconds
 
-MoveKind = Literal[
+MovementKind = Literal[
     "deposit",
     "withdrawal",
     "transfer",
@@ -36,15 +36,15 @@ MoveKind = Literal[
 ]
 #: An execution as the venue's own export tells it; matched to known fills first.
 TRADE: Final = "trade"
-FactKind = Literal[MoveKind, "trade"]
+FactKind = Literal[MovementKind, "trade"]
 #: Cause of what an execution moves that no report told.
 MISSED_FILL: Final = "missed_fill"
 REBATE: Final = "rebate"
 
 #: How the ids begin that facts have which a person told without an id of a statement.
-BY_HAND: Final = "told:"
+MANUAL: Final = "told:"
 #: How far the time that a person tells may be from a statement's: people know the day.
-BY_HAND_WITHIN_US: Final = 86_400_000_000
+MANUAL_WITHIN_US: Final = 86_400_000_000
 #: Longest external id, in characters: it is part of a key.
 MAX_ID: Final = 200
 #: How far an inferred entry's time may be from a fact's to be the same happening; a fee has its fill's own time.
@@ -70,14 +70,14 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 Side = Literal["BUY", "SELL"]
 
 
-class Fact(msgspec.Struct, frozen=True):
+class ExternalFact(msgspec.Struct, frozen=True):
     """The payload of a `fact` event. Amounts are signed as they change what is held; a trade has its own fields."""
 
     fact: FactKind
     account: Annotated[str, msgspec.Meta(min_length=1)]
     external_id: Id
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    by: Person = Person("", authenticated=False)
+    by: Actor = Actor("", authenticated=False)
     source: str = ""
     text: str = ""
     unit_kind: UnitKind = "asset"
@@ -102,7 +102,7 @@ class Fact(msgspec.Struct, frozen=True):
         return microseconds(self.occurred_at)
 
 
-class Move(msgspec.Struct, frozen=True):
+class Movement(msgspec.Struct, frozen=True):
     """What a fact changes: one unit of one account, from one cause. `unit` is written as the source writes it."""
 
     account: str
@@ -112,7 +112,7 @@ class Move(msgspec.Struct, frozen=True):
     cause: str
 
 
-class KnownFact(msgspec.Struct, frozen=True):
+class RecordedFact(msgspec.Struct, frozen=True):
     """A fact of one account as it was taken; `effect` says what became of it."""
 
     account: str
@@ -128,7 +128,7 @@ class KnownFact(msgspec.Struct, frozen=True):
     order: str | None = None
 
 
-class KnownFill(msgspec.Struct, frozen=True, gc=False):
+class MatchableFill(msgspec.Struct, frozen=True, gc=False):
     """A fill that is booked, as far as a trade is matched with it."""
 
     account: str
@@ -140,7 +140,7 @@ class KnownFill(msgspec.Struct, frozen=True, gc=False):
     occurred_us: int
 
 
-class AtHand:
+class FactIndex:
     """What is at hand of the past for the facts of a batch: facts taken, entries they may make surer, fills."""
 
     __slots__ = ("entries", "facts", "fills")
@@ -150,7 +150,7 @@ class AtHand:
         #: (account, external id) to the digest of the content.
         self.facts: dict[tuple[str, str], str] = {}
         self.entries: dict[UnitKey, dict[int, Entry]] = {}
-        self.fills: list[KnownFill] = []
+        self.fills: list[MatchableFill] = []
 
     def add(self, entry: Entry) -> None:
         """Keep an entry that a fact may make surer, and forget one that it takes back.
@@ -159,13 +159,13 @@ class AtHand:
         """
         entries = self.entries.setdefault((entry.account, entry.kind, entry.unit), {})
         taken_back = entries.pop(entry.replaces, None) if entry.replaces else None
-        if is_replaceable(entry) or (entry.replaces and taken_back is None and is_by_hand(entry.fact)):
+        if is_replaceable(entry) or (entry.replaces and taken_back is None and is_manual(entry.fact)):
             entries[entry.number] = entry
 
 
-def parse(payload: bytes) -> Fact:
+def parse_fact(payload: bytes) -> ExternalFact:
     """Read a fact. Raises msgspec.ValidationError or DecodeError, saying what is missing or out of bounds."""
-    fact = msgspec.json.decode(payload, type=Fact)
+    fact = msgspec.json.decode(payload, type=ExternalFact)
     for name in ("amount", "quantity", "price", "cash", "fee"):
         value = getattr(fact, name)
         if value is not None and not bounded(value):
@@ -177,7 +177,7 @@ def parse(payload: bytes) -> Fact:
     return fact
 
 
-def _check_trade(fact: Fact) -> None:
+def _check_trade(fact: ExternalFact) -> None:
     if not fact.symbol or fact.side is None or fact.quantity is None:
         raise msgspec.ValidationError("a trade needs symbol, side and quantity")
     if fact.quantity <= 0 or any(value is not None and value < 0 for value in (fact.price, fact.cash)):
@@ -186,25 +186,25 @@ def _check_trade(fact: Fact) -> None:
         raise msgspec.ValidationError("a trade's fee needs its fee_asset")
 
 
-def moves_of(fact: Fact) -> list[Move]:
+def movements_of(fact: ExternalFact) -> list[Movement]:
     """Return what a fact other than a trade changes, the account's own side first."""
     if fact.unit is None or fact.amount is None:
         return []
-    own = Move(account=fact.account, kind=fact.unit_kind, unit=fact.unit, amount=fact.amount, cause=fact.fact)
+    own = Movement(account=fact.account, kind=fact.unit_kind, unit=fact.unit, amount=fact.amount, cause=fact.fact)
     if fact.fact != "transfer" or fact.counter_account is None or fact.counter_account == fact.account:
         return [own]
     return [own, msgspec.structs.replace(own, account=fact.counter_account, amount=-fact.amount)]
 
 
-def fee_of(fact: Fact) -> Move | None:
+def fee_of(fact: ExternalFact) -> Movement | None:
     """Return what a trade's fee changes, None where it tells none."""
     if not fact.fee or fact.fee_asset is None:
         return None
     cause = FEE if fact.fee > 0 else REBATE
-    return Move(account=fact.account, kind="asset", unit=fact.fee_asset, amount=-fact.fee, cause=cause)
+    return Movement(account=fact.account, kind="asset", unit=fact.fee_asset, amount=-fact.fee, cause=cause)
 
 
-def digest_of(fact: Fact, move: Move | None = None) -> str:
+def digest_of(fact: ExternalFact, move: Movement | None = None) -> str:
     """Return what identifies the content of a fact, of a trade as a whole: hex, 32 digits."""
     parts = [fact.fact, str(fact.occurred_us)]
     if move is not None:
@@ -226,14 +226,14 @@ def family_of(cause: str) -> frozenset[str]:
     return next((family for family in _FAMILIES if cause in family), frozenset({cause}))
 
 
-def within_of(cause: str) -> int:
+def time_bound_of(cause: str) -> int:
     """Return how far from a fact of this cause an inferred entry may lie, in microseconds."""
     return FEE_WITHIN_US if cause in family_of(FEE) else REPLACED_WITHIN_US
 
 
-def is_by_hand(external_id: str | None) -> bool:
+def is_manual(external_id: str | None) -> bool:
     """Tell whether an external id is of a fact that a person told without an id of a statement."""
-    return external_id is not None and external_id.startswith(BY_HAND)
+    return external_id is not None and external_id.startswith(MANUAL)
 
 
 def is_replaceable(entry: Entry) -> bool:
@@ -243,11 +243,11 @@ def is_replaceable(entry: Entry) -> bool:
     """
     if entry.replaces is not None:
         return False
-    return is_by_hand(entry.fact) if entry.fact else entry.certainty == "inferred" or entry.break_id is not None
+    return is_manual(entry.fact) if entry.fact else entry.certainty == "inferred" or entry.break_id is not None
 
 
 def replaced_by(
-    move: Move,
+    move: Movement,
     entries: Iterable[Entry],
     causes: Collection[str],
     *,
@@ -266,23 +266,23 @@ def replaced_by(
         if ordinal is not None and any(entry.ordinal == ordinal for entry in of_order):
             of_order = [entry for entry in of_order if entry.ordinal == ordinal]
         return min(of_order, key=lambda entry: (abs(entry.amount - move.amount), entry.number), default=None)
-    return _nearest(move, same, occurred_us, tolerance, within_of(move.cause))
+    return _nearest(move, same, occurred_us, tolerance, time_bound_of(move.cause))
 
 
-def told_before(
-    move: Move, entries: Iterable[Entry], external_id: str, *, occurred_us: int, tolerance: Decimal
+def manual_duplicate_of(
+    move: Movement, entries: Iterable[Entry], external_id: str, *, occurred_us: int, tolerance: Decimal
 ) -> Entry | None:
     """Return the entry of what a person had told by hand of what a statement tells now: of the same kind.
 
     Fees are not looked for: equal ones are many, and each is told by its fill.
     """
-    if is_by_hand(external_id) or move.cause in family_of(FEE):
+    if is_manual(external_id) or move.cause in family_of(FEE):
         return None
-    same = [entry for entry in entries if entry.cause == move.cause and is_by_hand(entry.fact)]
-    return _nearest(move, same, occurred_us, tolerance, BY_HAND_WITHIN_US)
+    same = [entry for entry in entries if entry.cause == move.cause and is_manual(entry.fact)]
+    return _nearest(move, same, occurred_us, tolerance, MANUAL_WITHIN_US)
 
 
-def _nearest(move: Move, same: list[Entry], us: int, tolerance: Decimal, within_us: int) -> Entry | None:
+def _nearest(move: Movement, same: list[Entry], us: int, tolerance: Decimal, within_us: int) -> Entry | None:
     """Return the entry of an equal amount that is the nearest in time, None where none is near."""
     bound = min(tolerance, abs(move.amount) * REPLACED_SHARE)
     equal = [
@@ -291,7 +291,7 @@ def _nearest(move: Move, same: list[Entry], us: int, tolerance: Decimal, within_
     return min(equal, key=lambda entry: (abs(entry.occurred_us - us), entry.number), default=None)
 
 
-def fills_like(fact: Fact, fills: Iterable[KnownFill]) -> list[KnownFill]:
+def matching_fills(fact: ExternalFact, fills: Iterable[MatchableFill]) -> list[MatchableFill]:
     """Return the fills that a trade without an order id may be, the nearest in time first."""
     us = fact.occurred_us
     like = [
@@ -303,7 +303,7 @@ def fills_like(fact: Fact, fills: Iterable[KnownFill]) -> list[KnownFill]:
     return sorted(like, key=lambda fill: (abs(fill.occurred_us - us), fill.order, fill.ordinal))
 
 
-def cash_of(fact: Fact, quantity: Decimal) -> Decimal | None:
+def cash_of(fact: ExternalFact, quantity: Decimal) -> Decimal | None:
     """Return the cash of a part of a trade, not negative; None where neither price nor cash is told."""
     if quantity == fact.quantity and fact.cash is not None:
         return fact.cash
@@ -314,9 +314,9 @@ def cash_of(fact: Fact, quantity: Decimal) -> Decimal | None:
     return divide(fact.cash * quantity, fact.quantity)
 
 
-def amounts_of(fact: Fact) -> list[tuple[str, str, Decimal]]:
+def amounts_of(fact: ExternalFact) -> list[tuple[str, str, Decimal]]:
     """Return (account, cause, amount) of all that an equal entry of before may be made surer by."""
-    moved = [(move.account, move.cause, move.amount) for move in moves_of(fact)]
+    moved = [(move.account, move.cause, move.amount) for move in movements_of(fact)]
     if fact.fact == TRADE and fact.quantity is not None:
         signed = signed_quantity(fact)
         cash = cash_of(fact, fact.quantity)
@@ -326,7 +326,7 @@ def amounts_of(fact: Fact) -> list[tuple[str, str, Decimal]]:
     return moved
 
 
-def signed_quantity(fact: Fact) -> Decimal:
+def signed_quantity(fact: ExternalFact) -> Decimal:
     """Return what a trade adds to what is traded: negative for a sale."""
     quantity = fact.quantity or ZERO
     return -quantity if fact.side == "SELL" else quantity

@@ -35,7 +35,7 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     source: str
 
 
-def book(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fill]:
+def book_fills(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fill]:
     """Book what the order's furthest report adds to what is booked; return the new fills, oldest first."""
     jump = order.amount_filled - order.booked
     if jump <= 0:
@@ -46,7 +46,7 @@ def book(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fil
     parts = _new_rows(order.booked, jump, rows)
     fills = _listed(order, parts, cash, recorded_us) if parts else [_implied(order, jump, cash, recorded_us)]
     order.booked += jump
-    order.ordinals += len(fills)
+    order.fill_count += len(fills)
     if cash is None:
         order.cash_pending = True
     else:
@@ -103,7 +103,7 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
         fills.append(
             Fill(
                 order=order.key,
-                ordinal=order.ordinals + index + 1,
+                ordinal=order.fill_count + index + 1,
                 amount=amount,
                 price=row.price or None,
                 price_known=bool(row.price),
@@ -127,7 +127,7 @@ def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int
         price = divide(cash, jump, digits)
     return Fill(
         order=order.key,
-        ordinal=order.ordinals + 1,
+        ordinal=order.fill_count + 1,
         amount=jump,
         price=price,
         price_known=exact,

@@ -17,17 +17,17 @@ import msgspec
 
 from recon.ledger import coverage
 from recon.ledger.account import Account
-from recon.ledger.backfills import CatchUp, CatchUpState, History, Missing
-from recon.ledger.ledger import Book
-from recon.ledger.posting.derivatives import settle_trades
+from recon.ledger.backfills import Backfill, BackfillState, History, MissingOrder
+from recon.ledger.ledger import Ledger
+from recon.ledger.posting.derivatives import realise_trades
 from recon.times import LogTime
 
 #: Before and after a stretch the order log is read too: the clocks differ, and what happened is logged later.
 MARGIN_US: Final = 60_000_000
 #: How long what a gap hid is waited for before the account is judged without it.
-PATIENCE_US: Final = 300_000_000
+BACKFILL_TIMEOUT_US: Final = 300_000_000
 #: Stretches with open questions that are kept at hand for a person to settle; the oldest go.
-MAX_UNSETTLED: Final = 64
+MAX_OPEN_BACKFILLS: Final = 64
 #: Open questions that are kept in words; further ones are counted.
 MAX_QUESTIONS: Final = 100
 
@@ -38,109 +38,111 @@ NOT_CONFIGURED: Final = "orders born and finished inside cannot be recovered: th
 NOT_READ: Final = "orders born and finished inside were not looked for: recovery.history is off in the settings"
 
 
-def lose(book: Book, account: Account, reason: str, at: LogTime) -> None:
+def open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None:
     """Lose sight of an account: a stretch begins, or the one that is not caught up with yet goes on."""
-    known, rules = account.lost, book.rules.recovery
+    known, rules = account.backfill, ledger.rules.recovery
     seen_us = min(at.us, max(account.last_alive_us, account.last_heartbeat_us or 0) or at.us)
     # What was on its way when sight was lost did not come either.
-    from_us = seen_us - book.rules_of(account.name).settlement_window_us
-    state: CatchUpState = "waiting" if rules.enabled or account.held else "open"
-    account.unread = dict.fromkeys(LISTS, "it was not asked for") if rules.enabled else {}
-    if known is not None and not known.held and known.history != "failed":
-        account.unsettled = [each for each in account.unsettled if each.from_seq != known.from_seq]
+    from_us = seen_us - ledger.rules_of(account.name).settlement_window_us
+    state: BackfillState = "waiting" if rules.enabled or account.backfilling else "open"
+    account.unread_lists = dict.fromkeys(LISTS, "it was not asked for") if rules.enabled else {}
+    if known is not None and not known.in_progress and known.history != "failed":
+        account.open_backfills = [each for each in account.open_backfills if each.from_seq != known.from_seq]
         asked_on = f"its open questions are asked on with those of the gap that begins at event {at.seq}"
-        _keep(book, account, msgspec.structs.replace(known, open=(asked_on,)))
+        _record(ledger, account, msgspec.structs.replace(known, open=(asked_on,)))
         known = None
     if known is not None:
-        account.history_us = min(account.history_us, from_us - MARGIN_US)  # what was logged late was not read
+        account.history_read_until_us = min(
+            account.history_read_until_us, from_us - MARGIN_US
+        )  # what was logged late was not read
         lost = msgspec.structs.replace(known, until_seq=None, until_us=None, ended_seq=None, open=(), state=state)
     else:
         history: History = "wanted" if rules.enabled and rules.history else "off"
-        lost = CatchUp(account.name, at.seq, from_us, reason, state=state, history=history)
-        account.history_us = from_us - MARGIN_US
-    _keep(book, account, lost)
+        lost = Backfill(account.name, at.seq, from_us, reason, state=state, history=history)
+        account.history_read_until_us = from_us - MARGIN_US
+    _record(ledger, account, lost)
 
 
-def back(book: Book, account: Account, at: LogTime) -> None:
+def close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
     """Hear of an account again: the stretch is over, and what it hid can be asked for."""
-    lost = account.lost
+    lost = account.backfill
     if lost is None or lost.until_seq is not None:
         return
     lost = msgspec.structs.replace(lost, until_seq=at.seq, until_us=at.us)
     if lost.history in {"failed", "read"}:
         lost = msgspec.structs.replace(lost, history="wanted")
-    _keep(book, account, lost)
-    if not lost.held:
-        account.lost = None  # nobody asks: the row stays as it is
+    _record(ledger, account, lost)
+    if not lost.in_progress:
+        account.backfill = None  # nobody asks: the row stays as it is
 
 
-def begin(book: Book, account: Account) -> None:
+def start_backfill(ledger: Ledger, account: Account) -> None:
     """Begin to ask for what a stretch hid."""
-    lost = account.lost
+    lost = account.backfill
     if lost is not None and lost.until_seq is not None and lost.state == "waiting":
-        _keep(book, account, msgspec.structs.replace(lost, state="running"))
+        _record(ledger, account, msgspec.structs.replace(lost, state="running"))
 
 
-def end(book: Book, account: Account, at: LogTime, *, gave_up: str = "") -> None:
+def finish_backfill(ledger: Ledger, account: Account, at: LogTime, *, gave_up: str = "") -> None:
     """End the catch-up with what it came to: whole, or open with its questions; from here on the account is judged."""
-    lost = account.lost
+    lost = account.backfill
     if lost is None or lost.until_us is None:
         return
-    if lost.history == "wanted" and account.history_us >= lost.until_us:
+    if lost.history == "wanted" and account.history_read_until_us >= lost.until_us:
         lost = msgspec.structs.replace(lost, history="read")
     elif lost.history == "wanted":
         lost = msgspec.structs.replace(lost, history="failed")
     if lost.history == "read":
-        account.look_again_us = lost.until_us
-    was_held = lost.held
-    _conclude(book, account, lost, at, gave_up)
+        account.second_history_read_us = lost.until_us
+    was_held = lost.in_progress
+    _conclude(ledger, account, lost, at, gave_up)
     if was_held:
-        _release(book, account, at)
-    book.changes.intervals += coverage.settle(account, seq=at.seq, us=at.us)
+        _resume(ledger, account, at)
+    ledger.changes.intervals += coverage.reassess(account, seq=at.seq, us=at.us)
 
 
-def reconsider(book: Book, account: Account, at: LogTime) -> None:
+def reassess(ledger: Ledger, account: Account, at: LogTime) -> None:
     """See whether an account is whole, now that one of its orders was accounted for after the catch-up had ended."""
-    if account.lost is not None and not account.lost.held and account.lost.until_us is not None:
-        _conclude(book, account, account.lost, at, "")
+    if account.backfill is not None and not account.backfill.in_progress and account.backfill.until_us is not None:
+        _conclude(ledger, account, account.backfill, at, "")
 
 
-def read_history(book: Book, account: Account, from_us: int, until_us: int) -> None:
+def note_history_read(ledger: Ledger, account: Account, from_us: int, until_us: int) -> None:
     """Note that the order log was read over a time; what follows on the part read before counts."""
-    if from_us <= account.history_us < until_us:
-        account.history_us = until_us
-        book.touch(account)
-    if account.look_again_us is not None and until_us >= account.look_again_us + MARGIN_US:
-        account.look_again_us = None
-        book.touch(account)
-    lost = account.lost
+    if from_us <= account.history_read_until_us < until_us:
+        account.history_read_until_us = until_us
+        ledger.mark_changed(account)
+    if account.second_history_read_us is not None and until_us >= account.second_history_read_us + MARGIN_US:
+        account.second_history_read_us = None
+        ledger.mark_changed(account)
+    lost = account.backfill
     if lost is not None and lost.history in {"failed", "wanted"} and lost.until_us is not None:
-        state: History = "read" if account.history_us >= lost.until_us else lost.history
-        _keep(book, account, msgspec.structs.replace(lost, history=state))
+        state: History = "read" if account.history_read_until_us >= lost.until_us else lost.history
+        _record(ledger, account, msgspec.structs.replace(lost, history=state))
 
 
-def without_history(book: Book, account: Account, *, configured: bool) -> None:
+def note_history_unavailable(ledger: Ledger, account: Account, *, configured: bool) -> None:
     """Note that the order log cannot be read: not at all, or not now."""
-    lost = account.lost
+    lost = account.backfill
     if lost is not None and lost.history in {"wanted", "failed"}:
         history: History = "failed" if configured else "not configured"
-        _keep(book, account, msgspec.structs.replace(lost, history=history))
+        _record(ledger, account, msgspec.structs.replace(lost, history=history))
 
 
-def read(book: Book, account: Account, what: str, why: str | None) -> None:
+def note_list_read(ledger: Ledger, account: Account, what: str, why: str | None) -> None:
     """Note that a list was read over REST, or why it could not be; it matters where a stretch is caught up with."""
-    lost = account.lost
-    if (lost is None and what not in account.unread) or (lost is not None and lost.until_seq is None):
+    lost = account.backfill
+    if (lost is None and what not in account.unread_lists) or (lost is not None and lost.until_seq is None):
         return  # nothing hangs on it, or it was asked before the stretch that lasts is over
-    account.unread = {each: said for each, said in account.unread.items() if each != what}
+    account.unread_lists = {each: said for each, said in account.unread_lists.items() if each != what}
     if why is not None and lost is not None:
-        account.unread[what] = why
-    book.touch(account)
+        account.unread_lists[what] = why
+    ledger.mark_changed(account)
 
 
-def count(book: Book, account: Account, *, settled: int = 0, found: int = 0, fills: int = 0) -> None:
+def count_request(ledger: Ledger, account: Account, *, settled: int = 0, found: int = 0, fills: int = 0) -> None:
     """Count a request about a stretch, and what its answer told."""
-    lost = account.lost
+    lost = account.backfill
     if lost is None or lost.until_seq is None:
         return
     counted = msgspec.structs.replace(
@@ -150,41 +152,51 @@ def count(book: Book, account: Account, *, settled: int = 0, found: int = 0, fil
         orders_found=lost.orders_found + found,
         fills_found=lost.fills_found + fills,
     )
-    _keep(book, account, counted)
+    _record(ledger, account, counted)
 
 
-def settle(book: Book, account: Account, from_seq: int, at: LogTime) -> bool:
+def settle_by_person(ledger: Ledger, account: Account, from_seq: int, at: LogTime) -> bool:
     """Take a person's word for what is open of a stretch; return whether anything was.
 
     An order that is missing by name is asked for on, and settled by itself.
     """
-    now = account.lost
-    at_hand = account.unsettled if now is None or now.held else [*account.unsettled, now]
+    now = account.backfill
+    at_hand = account.open_backfills if now is None or now.in_progress else [*account.open_backfills, now]
     known = next((each for each in at_hand if each.from_seq == from_seq and each.open), None)
     if known is None:
         return False
-    _keep(book, account, msgspec.structs.replace(known, state="whole", open=(), ended_seq=at.seq))
-    account.lost = now if now is not None and now.from_seq != from_seq else None
-    if account.lost is None:
-        account.unread = {}
-    account.unsettled = [each for each in account.unsettled if each.from_seq != from_seq]
+    _record(ledger, account, msgspec.structs.replace(known, state="whole", open=(), ended_seq=at.seq))
+    account.backfill = now if now is not None and now.from_seq != from_seq else None
+    if account.backfill is None:
+        account.unread_lists = {}
+    account.open_backfills = [each for each in account.open_backfills if each.from_seq != from_seq]
     return True
 
 
-def lose_patience(book: Book, account: Account, at: LogTime) -> None:
+def expire_backfill(ledger: Ledger, account: Account, at: LogTime) -> None:
     """Judge an account without what a gap hid, where nobody has fetched it for too long."""
-    lost = account.lost
-    if lost is not None and lost.held and lost.until_us is not None and at.us - lost.until_us > PATIENCE_US:
-        end(book, account, at, gave_up=f"catching up did not come to an end within {PATIENCE_US // 1_000_000} s")
+    lost = account.backfill
+    if (
+        lost is not None
+        and lost.in_progress
+        and lost.until_us is not None
+        and at.us - lost.until_us > BACKFILL_TIMEOUT_US
+    ):
+        finish_backfill(
+            ledger,
+            account,
+            at,
+            gave_up=f"catching up did not come to an end within {BACKFILL_TIMEOUT_US // 1_000_000} s",
+        )
 
 
-def questions(account: Account, lost: CatchUp) -> list[str]:
+def open_questions(account: Account, lost: Backfill) -> list[str]:
     """Return what is not accounted for after a stretch, in words."""
-    named = islice(account.unaccounted.items(), MAX_QUESTIONS)
+    named = islice(account.missing_orders.items(), MAX_QUESTIONS)
     found = [f"order {key}: {_why(missing)}" for key, missing in named]
-    if len(account.unaccounted) > MAX_QUESTIONS:
-        found.append(f"and {len(account.unaccounted) - MAX_QUESTIONS} more")
-    found += [f"{what} could not be read: {why}" for what, why in account.unread.items()]
+    if len(account.missing_orders) > MAX_QUESTIONS:
+        found.append(f"and {len(account.missing_orders) - MAX_QUESTIONS} more")
+    found += [f"{what} could not be read: {why}" for what, why in account.unread_lists.items()]
     if lost.history == "off":
         found.append(NOT_READ)
     elif lost.history == "not configured":
@@ -194,34 +206,34 @@ def questions(account: Account, lost: CatchUp) -> list[str]:
     return found
 
 
-def _why(missing: Missing) -> str:
+def _why(missing: MissingOrder) -> str:
     if missing.client_order_id is None:
         return "it has no client order id, by which alone the EMS can be asked"
     return missing.why or "it was not asked for"
 
 
-def _conclude(book: Book, account: Account, lost: CatchUp, at: LogTime, gave_up: str) -> None:
-    asked = questions(account, lost)
+def _conclude(ledger: Ledger, account: Account, lost: Backfill, at: LogTime, gave_up: str) -> None:
+    asked = open_questions(account, lost)
     if gave_up:
         asked.insert(0, gave_up)
-    state: CatchUpState = "open" if asked else "whole"
+    state: BackfillState = "open" if asked else "whole"
     ended = msgspec.structs.replace(lost, state=state, open=tuple(asked), ended_seq=at.seq)
-    _keep(book, account, ended)
-    others = [each for each in account.unsettled if each.from_seq != lost.from_seq]
-    account.unsettled = [*others, ended][-MAX_UNSETTLED:] if asked else others
-    if not account.unaccounted and not account.unread and lost.history != "failed":
-        account.lost = None  # there is nothing left to ask
+    _record(ledger, account, ended)
+    others = [each for each in account.open_backfills if each.from_seq != lost.from_seq]
+    account.open_backfills = [*others, ended][-MAX_OPEN_BACKFILLS:] if asked else others
+    if not account.missing_orders and not account.unread_lists and lost.history != "failed":
+        account.backfill = None  # there is nothing left to ask
 
 
-def _release(book: Book, account: Account, at: LogTime) -> None:
+def _resume(ledger: Ledger, account: Account, at: LogTime) -> None:
     """Let an account be judged again; the cash of contracts waited for the true order of their fills."""
-    for held in sorted(book.units_of(account.name), key=lambda each: each.key):
-        if held.unit.kind == "contract" and held.unit.pending_trades:
-            settle_trades(book, account, held, at)
-    book.released.append(account.name)
+    for state in sorted(ledger.units_of(account.name), key=lambda each: each.key):
+        if state.unit.kind == "contract" and state.unit.pending_trades:
+            realise_trades(ledger, account, state, at)
+    ledger.released.append(account.name)
 
 
-def _keep(book: Book, account: Account, lost: CatchUp) -> None:
-    account.lost = lost
-    book.changes.catch_ups.append(lost)
-    book.touch(account)
+def _record(ledger: Ledger, account: Account, lost: Backfill) -> None:
+    account.backfill = lost
+    ledger.changes.backfills.append(lost)
+    ledger.mark_changed(account)

@@ -16,17 +16,17 @@ from recon.ems.protocol.symbols import split_account
 from recon.exact import ONE, ZERO
 from recon.ledger import coverage
 from recon.ledger.account import Account
-from recon.ledger.backfills import CatchUp
-from recon.ledger.coverage import Interval
-from recon.ledger.external_facts import AtHand, KnownFact
+from recon.ledger.backfills import Backfill
+from recon.ledger.coverage import CoverageInterval
+from recon.ledger.external_facts import FactIndex, RecordedFact
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
 from recon.ledger.observations import Observation
 from recon.ledger.orders import Order
-from recon.ledger.rule_changes import WaitingRules
+from recon.ledger.rule_changes import ProposedRules
 from recon.ledger.rules import HOLE_US, AccountRules, Rules
 from recon.ledger.timeline import Timeline
-from recon.ledger.units import Entry, Held, Unit, UnitKey, UnitKind
+from recon.ledger.units import Entry, Unit, UnitKey, UnitKind, UnitState
 from recon.times import LogTime
 
 
@@ -55,23 +55,23 @@ class Contradiction(msgspec.Struct, frozen=True):
     order: Order
     kind: str
     amount: Decimal
-    mended: bool
+    resolved: bool
 
 
-class Clock(msgspec.Struct):
+class LedgerClock(msgspec.Struct):
     """Log time of a gateway: the stored part of it."""
 
     clock: int = 0
     last_us: int = 0
     session: str | None = None
     #: The latest run of questions over REST, and how many answers of it are folded.
-    run: str | None = None
-    answers: int = 0
+    backfill_run: str | None = None
+    backfill_answers: int = 0
     #: Log positions of the rules in force, and of those that wait for a second person; 0: there are none.
     rules_seq: int = 0
-    waiting_seq: int = 0
+    proposed_rules_seq: int = 0
 
-    def pass_to(self, us: int) -> int:
+    def advance_to(self, us: int) -> int:
         """Advance to an event's log time, leaving out holes; return the clock."""
         passed = us - self.last_us if self.last_us else 0
         if 0 < passed <= HOLE_US:
@@ -80,55 +80,55 @@ class Clock(msgspec.Struct):
         return self.clock
 
 
-class Changes(msgspec.Struct):
+class LedgerChanges(msgspec.Struct):
     """What a batch changed: rows to write."""
 
     orders: dict[tuple[str, str], Order] = {}
-    units: dict[UnitKey, Held] = {}
+    units: dict[UnitKey, UnitState] = {}
     accounts: dict[str, Account] = {}
     instruments: dict[tuple[str, str], Instrument] = {}
     fills: list[BookedFill] = []
     entries: list[Entry] = []
     findings: list[Finding] = []
-    intervals: list[Interval] = []
-    catch_ups: list[CatchUp] = []
-    facts: list[KnownFact] = []
+    intervals: list[CoverageInterval] = []
+    backfills: list[Backfill] = []
+    facts: list[RecordedFact] = []
 
 
-class Book:
+class Ledger:
     """One gateway's working set."""
 
-    def __init__(self, gateway: str, clock: Clock, rules: Rules) -> None:
+    def __init__(self, gateway: str, clock: LedgerClock, rules: Rules) -> None:
         """Start from a stored clock and the rules in force; the store adds what a batch touches."""
         self.gateway = gateway
         self.clock = clock
         self.rules = rules
-        self.rules_waiting: WaitingRules | None = None
+        self.proposed_rules: ProposedRules | None = None
         self.accounts: dict[str, Account] = {}
-        self.units: dict[UnitKey, Held] = {}
-        self.by_account: dict[str, dict[UnitKey, Held]] = {}
+        self.units: dict[UnitKey, UnitState] = {}
+        self.by_account: dict[str, dict[UnitKey, UnitState]] = {}
         self.instruments: dict[tuple[str, str], Instrument] = {}
         self.orders: dict[tuple[str, str], Order] = {}
         self.by_client: dict[tuple[str, str], list[Order]] = {}
         self.by_exchange: dict[tuple[str, str], Order] = {}
-        self.changes = Changes()
+        self.changes = LedgerChanges()
         #: Units that got entries, and observations made, by the event being folded.
-        self.entered: dict[UnitKey, Held] = {}
-        self.observed: list[tuple[Held, Observation]] = []
+        self.entered_units: dict[UnitKey, UnitState] = {}
+        self.observed: list[tuple[UnitState, Observation]] = []
         #: Contradictions of a report with itself or its past, for a break of its own kind (semantics 2.6).
         self.contradictions: list[Contradiction] = []
         #: Whether what is being folded was fetched over REST: it is told late.
-        self.fetching = False
+        self.from_rest = False
         #: How old what is being folded may be, in microseconds, beyond the way of a message.
-        self.behind_us = 0
+        self.answer_age_us = 0
         #: Accounts that are judged again from the event being folded on.
         self.released: list[str] = []
         #: What facts from outside are held against (semantics 10.3).
-        self.outside = AtHand()
+        self.fact_index = FactIndex()
         #: Where the fold stands; None before the first event.
         self.now: LogTime | None = None
         #: Told of each unit that stops or starts being modelled.
-        self.on_modelled: Callable[[Held], None] = lambda _: None
+        self.on_modelling_changed: Callable[[UnitState], None] = lambda _: None
 
     def rules_of(self, account: str) -> AccountRules:
         """Return the rules in force for an account."""
@@ -140,10 +140,10 @@ class Book:
         if found is None:
             found = self.accounts[name] = Account(name=name, started_us=at.us, session=self.clock.session)
             self.changes.accounts[name] = found
-            self.changes.intervals += coverage.settle(found, seq=at.seq, us=at.us)
+            self.changes.intervals += coverage.reassess(found, seq=at.seq, us=at.us)
         return found
 
-    def touch(self, account: Account) -> None:
+    def mark_changed(self, account: Account) -> None:
         """Mark an account changed."""
         self.changes.accounts[account.name] = account
 
@@ -151,28 +151,28 @@ class Book:
         """Take a stored account into the working set."""
         self.accounts[account.name] = account
 
-    def add_unit(self, held: Held) -> None:
+    def add_unit(self, state: UnitState) -> None:
         """Take a stored or new unit into the working set."""
-        self.units[held.key] = held
-        self.by_account.setdefault(held.unit.account, {})[held.key] = held
+        self.units[state.key] = state
+        self.by_account.setdefault(state.unit.account, {})[state.key] = state
 
-    def unit(self, account: str, kind: UnitKind, code: str, coinapi: str | None = None) -> Held:
+    def unit(self, account: str, kind: UnitKind, code: str, coinapi: str | None = None) -> UnitState:
         """Return a unit, made when first named."""
         key: UnitKey = (account, kind, code)
-        held = self.units.get(key)
-        if held is None:
-            held = Held(Unit(account=account, kind=kind, code=code, coinapi=coinapi), Timeline())
-            self.add_unit(held)
-            held.timeline.quantum = quantum_of(self, held.unit)
-            self.changes.units[key] = held
-            mark_modelled(self, self.accounts[account], held)
-        elif coinapi is not None and held.unit.coinapi is None:
-            held.unit.coinapi = coinapi
-            self.changes.units[key] = held
-            mark_modelled(self, self.accounts[account], held)
-        return held
+        state = self.units.get(key)
+        if state is None:
+            state = UnitState(Unit(account=account, kind=kind, code=code, coinapi=coinapi), Timeline())
+            self.add_unit(state)
+            state.timeline.quantum = quantum_of(self, state.unit)
+            self.changes.units[key] = state
+            update_modelling(self, self.accounts[account], state)
+        elif coinapi is not None and state.unit.coinapi is None:
+            state.unit.coinapi = coinapi
+            self.changes.units[key] = state
+            update_modelling(self, self.accounts[account], state)
+        return state
 
-    def units_of(self, account: str) -> list[Held]:
+    def units_of(self, account: str) -> list[UnitState]:
         """Return an account's units in a fixed order."""
         return list(self.by_account.get(account, {}).values())
 
@@ -211,12 +211,12 @@ class Book:
 
     def clock_of_fill(self, account: str, occurred_us: int, at: LogTime) -> int:
         """Return when a fill counts as booked: one that a gap hid happened before whatever is reported after it."""
-        lost = self.accounts[account].lost
-        if self.fetching and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
+        lost = self.accounts[account].backfill
+        if self.from_rest and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
             return at.clock - self.rules_of(account).settlement_window_us - 1
         return at.clock
 
-    def find(self, account: str | None, at: LogTime, kind: str, about: str, message: str) -> None:
+    def note_finding(self, account: str | None, at: LogTime, kind: str, about: str, message: str) -> None:
         """Record a finding; what a hostile message says of itself may hold a NUL, which no text in Postgres can."""
         about, message = (
             about.replace("\0", "\N{REPLACEMENT CHARACTER}"),
@@ -224,18 +224,18 @@ class Book:
         )
         self.changes.findings.append(Finding(account=account, seq=at.seq, kind=kind, about=about, message=message))
 
-    def entry(self, entry: Entry, held: Held) -> None:
+    def record_entry(self, entry: Entry, state: UnitState) -> None:
         """Record an entry just posted to a unit."""
         self.changes.entries.append(entry)
-        self.changes.units[held.key] = held
-        self.entered[held.key] = held
+        self.changes.units[state.key] = state
+        self.entered_units[state.key] = state
         if entry.certainty != "exact" or entry.break_id is not None or entry.fact is not None:
-            self.outside.add(entry)
+            self.fact_index.add(entry)
 
 
-def mark_modelled(book: Book, account: Account, held: Held) -> None:
+def update_modelling(ledger: Ledger, account: Account, state: UnitState) -> None:
     """Say of an asset whether its balance follows from the reports we see (semantics 3.5)."""
-    unit = held.unit
+    unit = state.unit
     if unit.kind != "asset":
         return
     reason = None
@@ -245,13 +245,13 @@ def mark_modelled(book: Book, account: Account, held: Held) -> None:
             break
     if reason != unit.unmodelled:
         unit.unmodelled = reason
-        book.changes.units[unit.key] = held
-        book.on_modelled(held)
+        ledger.changes.units[unit.key] = state
+        ledger.on_modelling_changed(state)
 
 
-def quantum_of(book: Book, unit: Unit) -> Decimal:
+def quantum_of(ledger: Ledger, unit: Unit) -> Decimal:
     """Return a balance's smallest step: from the settings, else the finest scale seen in its reports; 0 unknown."""
-    configured = book.rules.of(unit.account).quantum_of(unit.code)
+    configured = ledger.rules.of(unit.account).quantum_of(unit.code)
     if configured is not None:
         return configured
     return ZERO if unit.scale is None else ONE.scaleb(-unit.scale)

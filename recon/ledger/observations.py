@@ -41,7 +41,7 @@ def is_authoritative(last_updated_by: str | None, *, trust_balance_manager: bool
     return trust_balance_manager and last_updated_by == "BALANCE_MANAGER"
 
 
-def signed(row: PositionRow) -> Decimal | None:
+def signed_quantity(row: PositionRow) -> Decimal | None:
     """Return a position row's quantity with its sign: short is negative, and a negative SELL counts once."""
     if row.quantity is None:
         return None
@@ -52,7 +52,7 @@ def signed(row: PositionRow) -> Decimal | None:
 
 def read_position(unit: Unit, row: PositionRow, mode: str | None) -> tuple[Decimal, ...]:
     """Take one updated row into a contract's sides and return the readings of its net, the likelier first."""
-    quantity = signed(row)
+    quantity = signed_quantity(row)
     if quantity is None:
         return ()
     side = row.side or ("SELL" if quantity < 0 else "BUY")
@@ -75,7 +75,7 @@ def _replaces(unit: Unit, side: str, quantity: Decimal) -> bool:
     return side not in unit.sides and not (quantity and any(unit.sides.values()))
 
 
-def bear_out(unit: Unit, observation: Observation, value: Decimal, window: int) -> None:
+def settle_position_mode(unit: Unit, observation: Observation, value: Decimal, window: int) -> None:
     """Decide how a venue keeps positions by the reading that fits, of an observation that offers two.
 
     That both sides are kept takes two rows a settlement window (microseconds) apart: a row that comes before its report
@@ -93,7 +93,7 @@ def read_positions(unit: Unit, rows: list[PositionRow], mode: str | None) -> tup
     """Take a snapshot's rows of one contract, which replace all sides known, and return its net."""
     sides: dict[str, Decimal] = {}
     for row in rows:
-        quantity = signed(row)
+        quantity = signed_quantity(row)
         if quantity is not None:
             side = row.side or ("SELL" if quantity < 0 else "BUY")
             sides[side] = sides.get(side, ZERO) + quantity

@@ -16,7 +16,7 @@ import msgspec
 
 from recon.ems.protocol.messages import FillRow, OrderReport
 from recon.exact import ZERO, resolution, scale
-from recon.ledger.fees.schedule import liquidity
+from recon.ledger.fees.schedule import liquidity_of
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 _HALF: Final = Decimal("0.5")
@@ -50,16 +50,16 @@ class Order(msgspec.Struct, gc=False):
     #: What avg_px cannot tell of `cash_total`.
     cash_resolution: Decimal = ZERO
     #: Filled before our books opened (semantics 4.4): never booked.
-    before_opening: Decimal = ZERO
+    pre_opening: Decimal = ZERO
     booked: Decimal = ZERO
     booked_cash: Decimal | None = ZERO
-    ordinals: int = 0
+    fill_count: int = 0
     #: The fills wait for the instrument to become known (semantics 3.2).
-    waiting: bool = False
+    awaiting_instrument: bool = False
     #: The quantity is booked, the cash is not known yet (semantics 2.4).
     cash_pending: bool = False
     #: Open before a gap and not seen since (architecture 4): its units are not agreed.
-    unaccounted: bool = False
+    missing: bool = False
     regressed: bool = False
     #: Whether a row of it is in the store.
     stored: bool = False
@@ -67,11 +67,11 @@ class Order(msgspec.Struct, gc=False):
     #: Whether it makes or takes liquidity, as far as its kind tells: what it costs depends on it (semantics 8.5).
     liquidity: str | None = None
     #: Quantity that trades from outside told of it, and what of that was booked before any report did (semantics 10.3).
-    told: Decimal = ZERO
-    ahead: Decimal = ZERO
-    ahead_cash: Decimal = ZERO
+    quantity_from_facts: Decimal = ZERO
+    booked_early: Decimal = ZERO
+    booked_early_cash: Decimal = ZERO
     #: A person has said what became of it while it was not seen; any further report speaks for itself again.
-    settled: bool = False
+    settled_by_person: bool = False
 
     @property
     def terminal(self) -> bool:
@@ -79,9 +79,9 @@ class Order(msgspec.Struct, gc=False):
         return self.status in TERMINAL
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Tell whether nothing more is expected of it, by its reports or by a person's word."""
-        return self.settled or self.terminal
+        return self.settled_by_person or self.terminal
 
 
 def key_of(report: OrderReport, generation: int) -> str | None:
@@ -161,7 +161,7 @@ def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
         last_seq=seq,
         updated_us=0,
         updated_clock=0,
-        liquidity=liquidity(report.time_in_force, report.exec_inst),
+        liquidity=liquidity_of(report.time_in_force, report.exec_inst),
     )
 
 

@@ -13,10 +13,10 @@ from decimal import Decimal
 
 import msgspec
 
-from recon.ledger.rules import AccountRules, Rules, parse
+from recon.ledger.rules import AccountRules, Rules, parse_rules
 
 
-class WaitingRules(msgspec.Struct, frozen=True):
+class ProposedRules(msgspec.Struct, frozen=True):
     """Rules that loosen something and wait for a second person, by their position in the log and their digest."""
 
     seq: int
@@ -24,9 +24,9 @@ class WaitingRules(msgspec.Struct, frozen=True):
     rules: Rules
 
 
-def waiting(payload: bytes, seq: int) -> WaitingRules:
+def parse_proposed(payload: bytes, seq: int) -> ProposedRules:
     """Read proposed rules. Raises msgspec.ValidationError where the document is not of the known shape."""
-    return WaitingRules(seq, rules_digest(payload), parse(payload))
+    return ProposedRules(seq, rules_digest(payload), parse_rules(payload))
 
 
 def rules_digest(payload: bytes) -> str:
@@ -34,27 +34,27 @@ def rules_digest(payload: bytes) -> str:
     return hashlib.sha256(payload).hexdigest()
 
 
-def loosens(before: bytes, after: bytes) -> bool:
+def relaxes(before: bytes, after: bytes) -> bool:
     """Tell whether a rules document loosens another one; where either cannot be read, nothing can be told of it."""
     try:
-        return bool(loosened(parse(before), parse(after)))
+        return bool(relaxations(parse_rules(before), parse_rules(after)))
     except (msgspec.DecodeError, msgspec.ValidationError):
         return True
 
 
-def loosened(before: Rules, after: Rules) -> list[str]:
+def relaxations(before: Rules, after: Rules) -> list[str]:
     """Return what is looser under new rules, in words, in a fixed order; empty where nothing is."""
-    found = [f"accounts in general: {what}" for what in _looser(before.defaults, after.defaults)]
+    found = [f"accounts in general: {what}" for what in _account_relaxations(before.defaults, after.defaults)]
     if before.recovery.enabled and not after.recovery.enabled:
         found.append("recovery: what a gap hid is no longer asked for")
     elif before.recovery.history and not after.recovery.history:
         found.append("recovery: orders that a gap hid wholly are no longer looked for")
     for account in sorted(before.accounts.keys() | after.accounts.keys()):
-        found += [f"{account}: {what}" for what in _looser(before.of(account), after.of(account))]
+        found += [f"{account}: {what}" for what in _account_relaxations(before.of(account), after.of(account))]
     return found
 
 
-def _looser(before: AccountRules, after: AccountRules) -> list[str]:
+def _account_relaxations(before: AccountRules, after: AccountRules) -> list[str]:
     return [*_margins(before, after), *_tolerances(before, after), *_judged(before, after)]
 
 

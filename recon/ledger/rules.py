@@ -141,7 +141,7 @@ class AccountRules(msgspec.Struct, frozen=True):
         return [unit]
 
 
-class Recovery(msgspec.Struct, frozen=True):
+class RecoveryRules(msgspec.Struct, frozen=True):
     """Whether what a gap hid is asked for over REST, and whether orders of which nobody knew are looked for."""
 
     enabled: bool = False
@@ -154,13 +154,13 @@ class Rules(msgspec.Struct, frozen=True):
     defaults: AccountRules = AccountRules()
     accounts: dict[str, AccountRules] = {}
     #: Logs from before there was any recovery do not tell.
-    recovery: Recovery = Recovery()
+    recovery: RecoveryRules = RecoveryRules()
 
     def of(self, account: str) -> AccountRules:
         """Return the rules of an account; accounts need not be listed."""
         return self.accounts.get(account, self.defaults)
 
 
-def parse(payload: bytes) -> Rules:
+def parse_rules(payload: bytes) -> Rules:
     """Read a rules event. Raises msgspec.ValidationError where the document is not of the known shape."""
     return msgspec.json.decode(payload, type=Rules)

@@ -25,65 +25,65 @@ KEPT_BEHIND: Final = 64
 _HALF: Final = Decimal("0.5")
 
 
-class Slack(msgspec.Struct, frozen=True, gc=False):
+class Uncertainty(msgspec.Struct, frozen=True, gc=False):
     """What entries up to some point may have lost: cash entries that may have been rounded, other blur, and legs.
 
     `gained` and `given` are the legs received and paid, which a fee may have been a share of. `doubt` is what the
     balance gains where the other rate was taken of a fee that may have one of two; it is known entry by entry alone.
     """
 
-    rounded: int = 0
-    blur: Decimal = ZERO
-    gained: Decimal = ZERO
-    given: Decimal = ZERO
-    doubt: Decimal = ZERO
+    rounded_postings: int = 0
+    price_error: Decimal = ZERO
+    received: Decimal = ZERO
+    paid: Decimal = ZERO
+    rate_spread: Decimal = ZERO
 
-    def plus(self, other: Slack) -> Slack:
+    def plus(self, other: Uncertainty) -> Uncertainty:
         """Add what further entries may lose."""
-        return Slack(
-            self.rounded + other.rounded,
-            self.blur + other.blur,
-            self.gained + other.gained,
-            self.given + other.given,
-            self.doubt + other.doubt,
+        return Uncertainty(
+            self.rounded_postings + other.rounded_postings,
+            self.price_error + other.price_error,
+            self.received + other.received,
+            self.paid + other.paid,
+            self.rate_spread + other.rate_spread,
         )
 
-    def minus(self, other: Slack) -> Slack:
+    def minus(self, other: Uncertainty) -> Uncertainty:
         """Take away what later entries may lose."""
-        return Slack(
-            self.rounded - other.rounded,
-            self.blur - other.blur,
-            self.gained - other.gained,
-            self.given - other.given,
-            self.doubt - other.doubt,
+        return Uncertainty(
+            self.rounded_postings - other.rounded_postings,
+            self.price_error - other.price_error,
+            self.received - other.received,
+            self.paid - other.paid,
+            self.rate_spread - other.rate_spread,
         )
 
 
 #: No cash entry, no loss.
-NOTHING: Final = Slack()
+CERTAIN: Final = Uncertainty()
 
 
 class Timeline:
     """Running totals after each kept entry; parallel lists, because this is the hottest data there is."""
 
     __slots__ = (
-        "blurs",
         "clocks",
-        "doubts",
+        "cumulative_spread",
         "explained",
-        "gained",
-        "given",
         "numbers",
         "occurred",
+        "paid",
+        "price_errors",
         "quantum",
-        "rounded",
+        "received",
+        "rounded_postings",
         "seqs",
+        "spreads",
         "totals",
-        "unsure",
     )
 
     def __init__(
-        self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Slack = NOTHING
+        self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Uncertainty = CERTAIN
     ) -> None:
         """Start with a base that holds everything so far."""
         self.numbers = [number]
@@ -92,30 +92,38 @@ class Timeline:
         self.occurred = [0]
         self.totals = [total]
         self.explained = [explained]
-        self.rounded = [slack.rounded]
-        self.blurs = [slack.blur]
-        self.gained = [slack.gained]
-        self.given = [slack.given]
+        self.rounded_postings = [slack.rounded_postings]
+        self.price_errors = [slack.price_error]
+        self.received = [slack.received]
+        self.paid = [slack.paid]
         #: What the balance gains of the step if the other rate was taken, and the sizes of that added up.
-        self.doubts = [ZERO]
-        self.unsure = [ZERO]
+        self.spreads = [ZERO]
+        self.cumulative_spread = [ZERO]
         #: Smallest step of the unit's reports as known now, 0 while unknown.
         self.quantum = ZERO
 
-    def join(self, number: int, amount: Decimal, slack: Slack) -> None:
+    def merge_into_last(self, number: int, amount: Decimal, slack: Uncertainty) -> None:
         """Add an entry to the newest step: a fill and its fee are one at the venue, and no report tells them apart."""
         self.numbers[-1] = number
         self.totals[-1] += amount
         self.explained[-1] += amount
-        self.rounded[-1] += slack.rounded
-        self.blurs[-1] += slack.blur
-        self.gained[-1] += slack.gained
-        self.given[-1] += slack.given
-        self.doubts[-1] += slack.doubt
-        self.unsure[-1] += abs(slack.doubt)
+        self.rounded_postings[-1] += slack.rounded_postings
+        self.price_errors[-1] += slack.price_error
+        self.received[-1] += slack.received
+        self.paid[-1] += slack.paid
+        self.spreads[-1] += slack.rate_spread
+        self.cumulative_spread[-1] += abs(slack.rate_spread)
 
     def append(
-        self, number: int, seq: int, clock: int, occurred_us: int, amount: Decimal, slack: Slack, *, explains: bool
+        self,
+        number: int,
+        seq: int,
+        clock: int,
+        occurred_us: int,
+        amount: Decimal,
+        slack: Uncertainty,
+        *,
+        explains: bool,
     ) -> None:
         """Add one entry; `explains` tells it from a fill, `slack` is what it adds."""
         self.numbers.append(number)
@@ -124,18 +132,22 @@ class Timeline:
         self.occurred.append(occurred_us)
         self.totals.append(self.totals[-1] + amount)
         self.explained.append(self.explained[-1] + amount if explains else self.explained[-1])
-        self.doubts.append(slack.doubt)
-        self.unsure.append(self.unsure[-1] + abs(slack.doubt) if slack.doubt else self.unsure[-1])
-        if slack is NOTHING:
-            self.rounded.append(self.rounded[-1])
-            self.blurs.append(self.blurs[-1])
-            self.gained.append(self.gained[-1])
-            self.given.append(self.given[-1])
+        self.spreads.append(slack.rate_spread)
+        self.cumulative_spread.append(
+            self.cumulative_spread[-1] + abs(slack.rate_spread) if slack.rate_spread else self.cumulative_spread[-1]
+        )
+        if slack is CERTAIN:
+            self.rounded_postings.append(self.rounded_postings[-1])
+            self.price_errors.append(self.price_errors[-1])
+            self.received.append(self.received[-1])
+            self.paid.append(self.paid[-1])
         else:
-            self.rounded.append(self.rounded[-1] + slack.rounded)
-            self.blurs.append(self.blurs[-1] + slack.blur if slack.blur else self.blurs[-1])
-            self.gained.append(self.gained[-1] + slack.gained if slack.gained else self.gained[-1])
-            self.given.append(self.given[-1] + slack.given if slack.given else self.given[-1])
+            self.rounded_postings.append(self.rounded_postings[-1] + slack.rounded_postings)
+            self.price_errors.append(
+                self.price_errors[-1] + slack.price_error if slack.price_error else self.price_errors[-1]
+            )
+            self.received.append(self.received[-1] + slack.received if slack.received else self.received[-1])
+            self.paid.append(self.paid[-1] + slack.paid if slack.paid else self.paid[-1])
         if len(self.numbers) > 2 * MAX_KEPT:
             self._drop(MAX_KEPT)
 
@@ -156,52 +168,55 @@ class Timeline:
         """Return the latest position that holds no entry after a clock."""
         return bisect_right(self.clocks, clock) - 1
 
-    def at(self, number: int) -> int:
+    def position_of(self, number: int) -> int:
         """Return the position of the cut after entry `number`, or the base where it is no longer kept."""
         return max(bisect_right(self.numbers, number) - 1, 0)
 
-    def slack(self, position: int) -> Slack:
+    def uncertainty_at(self, position: int) -> Uncertainty:
         """Return what all cash entries up to a position may have lost."""
-        return Slack(
-            self.rounded[position],
-            self.blurs[position],
-            self.gained[position],
-            self.given[position],
+        return Uncertainty(
+            self.rounded_postings[position],
+            self.price_errors[position],
+            self.received[position],
+            self.paid[position],
         )
 
-    def doubts_since(self, number: int, position: int) -> list[Decimal]:
+    def spreads_since(self, number: int, position: int) -> list[Decimal]:
         """Return what the balance gains of each fee after an entry up to a position, if its other rate was taken."""
-        base = self.at(number)
-        if self.unsure[position] <= self.unsure[base]:
+        base = self.position_of(number)
+        if self.cumulative_spread[position] <= self.cumulative_spread[base]:
             return []
-        return [doubt for doubt in self.doubts[base + 1 : position + 1] if doubt]
+        return [doubt for doubt in self.spreads[base + 1 : position + 1] if doubt]
 
-    def unsure_since(self, base: int, position: int) -> Decimal:
+    def cumulative_spread_since(self, base: int, position: int) -> Decimal:
         """Return how much is open of fees between two positions, at most."""
-        return max(self.unsure[position] - self.unsure[base], ZERO)
+        return max(self.cumulative_spread[position] - self.cumulative_spread[base], ZERO)
 
-    def lost_since(self, mark: Slack, position: int) -> Decimal:
+    def rounding_since(self, mark: Uncertainty, position: int) -> Decimal:
         """Return what cash entries between a mark and a position may have lost, at most (semantics 6)."""
-        rounded, blur = self.rounded[position] - mark.rounded, self.blurs[position] - mark.blur
+        rounded, blur = (
+            self.rounded_postings[position] - mark.rounded_postings,
+            self.price_errors[position] - mark.price_error,
+        )
         if rounded <= 0 and blur <= 0:
             return ZERO
         return rounded * self.quantum * _HALF + blur
 
-    def legs_since(self, mark: Slack, position: int) -> Decimal:
+    def turnover_since(self, mark: Uncertainty, position: int) -> Decimal:
         """Return the legs, received and paid, of what was filled between a mark and a position."""
-        gained, given = self.sides_since(mark, position)
+        gained, given = self.received_and_paid_since(mark, position)
         return gained + given
 
-    def sides_since(self, mark: Slack, position: int) -> tuple[Decimal, Decimal]:
+    def received_and_paid_since(self, mark: Uncertainty, position: int) -> tuple[Decimal, Decimal]:
         """Return apart the legs received and the legs paid between a mark and a position."""
-        return self.gained[position] - mark.gained, self.given[position] - mark.given
+        return self.received[position] - mark.received, self.paid[position] - mark.paid
 
     def fills_between(self, base: int, position: int) -> tuple[tuple[Decimal, ...], Decimal]:
         """Return the legs of fills after one position up to another, paid ones negative, and what is booked of fees."""
         found: list[Decimal] = []
         booked = ZERO
         for index in range(base + 1, position + 1):
-            leg = self.gained[index] - self.gained[index - 1] - self.given[index] + self.given[index - 1]
+            leg = self.received[index] - self.received[index - 1] - self.paid[index] + self.paid[index - 1]
             if leg:
                 found.append(leg)
                 booked += self.explained[index - 1] - self.explained[index]
@@ -209,17 +224,17 @@ class Timeline:
 
     def trim(self, number: int) -> None:
         """Forget what lies well before entry `number`; done now and then, because it costs."""
-        behind = self.at(number) - KEPT_BEHIND
+        behind = self.position_of(number) - KEPT_BEHIND
         if behind >= KEPT_BEHIND:
             self._drop(behind)
 
     def trim_exactly(self, number: int) -> None:
         """Keep KEPT_BEHIND entries before entry `number`, so that a decision never depends on when we trimmed."""
-        self._drop(max(self.at(number) - KEPT_BEHIND, 0))
+        self._drop(max(self.position_of(number) - KEPT_BEHIND, 0))
 
     def _drop(self, count: int) -> None:
         del self.numbers[:count], self.seqs[:count], self.clocks[:count], self.occurred[:count]
         del self.totals[:count], self.explained[:count]
-        del self.rounded[:count], self.blurs[:count]
-        del self.gained[:count], self.given[:count]
-        del self.doubts[:count], self.unsure[:count]
+        del self.rounded_postings[:count], self.price_errors[:count]
+        del self.received[:count], self.paid[:count]
+        del self.spreads[:count], self.cumulative_spread[:count]

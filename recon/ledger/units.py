@@ -13,10 +13,10 @@ from typing import Final, Literal
 import msgspec
 
 from recon.exact import ZERO
-from recon.ledger.cost_basis import Basis
+from recon.ledger.cost_basis import CostBasis
 from recon.ledger.evidence import LockChange
 from recon.ledger.fees.model import FeeModel
-from recon.ledger.timeline import NOTHING, Slack, Timeline
+from recon.ledger.timeline import CERTAIN, Timeline, Uncertainty
 
 UnitKind = Literal["asset", "contract"]
 UnitKey = tuple[str, str, str]
@@ -47,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     certainty: str
     amount: Decimal
     running: Decimal
-    slack: Slack
+    uncertainty: Uncertainty
     order: str | None = None
     ordinal: int | None = None
     break_id: str | None = None
@@ -85,10 +85,10 @@ class Unit(msgspec.Struct, gc=False):
     opening_us: int = 0
     fills: Decimal = ZERO
     explained: Decimal = ZERO
-    entries: int = 0
+    entry_count: int = 0
     last_seq: int = 0
     last_clock: int = 0
-    slack: Slack = Slack()
+    uncertainty: Uncertainty = Uncertainty()
     #: Why its balance does not follow from the reports we see; shown, not judged (semantics 3.5).
     unmodelled: str | None = None
     #: Orders not accounted for after a gap, or whose cash is not known: `agreed` is withheld (semantics 7).
@@ -100,7 +100,7 @@ class Unit(msgspec.Struct, gc=False):
     position_mode: Literal["hedge", "one_way"] | None = None
     #: Log time of the first row that fitted only if both sides are kept, while that is undecided.
     hedge_since: int | None = None
-    basis: Basis | None = None
+    cost_basis: CostBasis | None = None
     pending_trades: list[PendingTrade] = []
     #: What was reported beside the amount itself.
     available: Decimal | None = None
@@ -109,11 +109,11 @@ class Unit(msgspec.Struct, gc=False):
     reported_avg_entry_price: Decimal | None = None
     #: Contracts: the last price told at which the venue would close it. Assets: how `locked` changed of late.
     liquidation_price: Decimal | None = None
-    locks: list[LockChange] = []
+    lock_changes: list[LockChange] = []
     #: What its fills cost beside their price, as far as it is learned (semantics 8.5).
     fee: FeeModel = FeeModel()
     #: Whether a schedule tells what its fills cost; it holds until something else is learned.
-    fees_told: bool = False
+    fees_scheduled: bool = False
     #: Inferred fees that no single fill is known to have cost, signed.
     fees_unattributed: Decimal = ZERO
     #: Whether any were booked in sum: then single ones are estimates that others make up for.
@@ -121,7 +121,7 @@ class Unit(msgspec.Struct, gc=False):
     rounding_day: int = 0
     rounding_today: Decimal = ZERO
     #: How many of its entries explain a break, or make an earlier one surer, and so are in every cut.
-    explanations: int = 0
+    explanation_count: int = 0
 
     @property
     def key(self) -> UnitKey:
@@ -134,7 +134,7 @@ class Unit(msgspec.Struct, gc=False):
         return None if self.opening is None else self.opening + self.fills + self.explained
 
 
-class Held:
+class UnitState:
     """A unit with its recent timeline, as the fold works on it."""
 
     __slots__ = ("_latest", "key", "timeline", "unit")
@@ -155,7 +155,7 @@ class Held:
         occurred_us: int,
         cause: str,
         amount: Decimal,
-        slack: Slack,
+        slack: Uncertainty,
         *,
         order: str | None,
         ordinal: int | None,
@@ -163,7 +163,7 @@ class Held:
         """Add an entry to the timeline; a fee that follows its fill joins the fill's step."""
         explains = cause not in OF_FILLS
         if cause == FEE and order is not None and self._latest == (number - 1, order, ordinal):
-            self.timeline.join(number, amount, slack)
+            self.timeline.merge_into_last(number, amount, slack)
             self._latest = None
             return
         self.timeline.append(number, seq, clock, occurred_us, amount, slack, explains=explains)
@@ -171,7 +171,7 @@ class Held:
 
 
 def post(
-    held: Held,
+    state: UnitState,
     amount: Decimal,
     *,
     cause: str,
@@ -180,7 +180,7 @@ def post(
     clock: int,
     occurred_us: int,
     recorded_us: int,
-    slack: Slack = NOTHING,
+    slack: Uncertainty = CERTAIN,
     order: str | None = None,
     ordinal: int | None = None,
     break_id: str | None = None,
@@ -194,11 +194,11 @@ def post(
     report since, so it is in every cut (semantics 7). `moves` is what cuts move by where that is not the amount: of two
     entries of which one takes the other's place, only the difference.
     """
-    unit = held.unit
-    unit.entries += 1
+    unit = state.unit
+    unit.entry_count += 1
     unit.last_seq = seq
     if cause == OPENING:
-        unit.opening, unit.opening_certainty, unit.opening_number = amount, certainty, unit.entries
+        unit.opening, unit.opening_certainty, unit.opening_number = amount, certainty, unit.entry_count
         unit.opening_us = occurred_us
     else:
         explains = cause not in OF_FILLS
@@ -206,24 +206,24 @@ def post(
             unit.explained += amount
         else:
             unit.fills += amount
-        if slack is not NOTHING:
-            unit.slack = unit.slack.plus(slack)
+        if slack is not CERTAIN:
+            unit.uncertainty = unit.uncertainty.plus(slack)
         if cause == FEE and order is None and certainty == "inferred":
             unit.fees_unattributed += amount
             unit.fees_estimated = unit.fees_estimated or fact is None
         if break_id is not None or replaces is not None:
-            unit.explanations += 1
+            unit.explanation_count += 1
             moved = amount if moves is None else moves
             if moved:
-                held.timeline.shift(moved)
+                state.timeline.shift(moved)
         else:
             unit.last_clock = clock
-            held.append(unit.entries, seq, clock, occurred_us, cause, amount, slack, order=order, ordinal=ordinal)
+            state.append(unit.entry_count, seq, clock, occurred_us, cause, amount, slack, order=order, ordinal=ordinal)
     return Entry(
         account=unit.account,
         kind=unit.kind,
         unit=unit.code,
-        number=unit.entries,
+        number=unit.entry_count,
         seq=seq,
         clock=clock,
         occurred_us=occurred_us,
@@ -232,7 +232,7 @@ def post(
         certainty=certainty,
         amount=amount,
         running=(unit.opening or ZERO) + unit.fills + unit.explained,
-        slack=slack,
+        uncertainty=slack,
         order=order,
         ordinal=ordinal,
         break_id=break_id,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Table, text
 
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
-from recon.projection.fold import VERSION, Reading, read
+from recon.projection.fold import VERSION, EventDecoder, decode_event
 from recon.projection.step import current_edition, step
 from recon.projection.store import ledger_schema
 from recon.projection.store.digest import TABLES
@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def alone(engine: Engine, gateway: str, purpose: Purpose) -> Iterator[None]:
+def exclusive(engine: Engine, gateway: str, purpose: Purpose) -> Iterator[None]:
     """Be the only one who folds another edition of a gateway for this purpose. Errors: ProjectionError.
 
     What somebody who died has left over is retired, to be deleted.
@@ -80,7 +80,7 @@ def fold_to(
     working: WorkingSet | None,
     until: int,
     progress: Progress | None,
-    reading: Reading = read,
+    reading: EventDecoder = decode_event,
 ) -> WorkingSet | None:
     """Fold an edition up to a log position within one transaction."""
     done = working.seq if working is not None else 0
@@ -97,7 +97,7 @@ def fold_until_near(
     gateway: str,
     edition: int,
     progress: Progress | None,
-    reading: Reading = read,
+    reading: EventDecoder = decode_event,
 ) -> WorkingSet | None:
     """Fold in transactions of their own, without holding up anybody, until the current edition's position is near.
 

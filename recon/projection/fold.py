@@ -21,57 +21,57 @@ from recon.exact import exact
 from recon.ledger import external_facts
 from recon.ledger import rules as rules_
 from recon.ledger.apply import rest_answers, rules, sessions
-from recon.ledger.apply.balances import take_balances
+from recon.ledger.apply.balances import apply_balances
 from recon.ledger.apply.decisions import settle_gap, settle_order
-from recon.ledger.apply.execution_reports import take_reports
-from recon.ledger.apply.instruments import take_symbols
-from recon.ledger.apply.positions import take_positions
-from recon.ledger.ledger import Book, Contradiction
-from recon.ledger.rule_changes import waiting
+from recon.ledger.apply.execution_reports import apply_reports
+from recon.ledger.apply.instruments import apply_instruments
+from recon.ledger.apply.positions import apply_positions
+from recon.ledger.ledger import Contradiction, Ledger
+from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.withholding import touched_units
 from recon.log import events
 from recon.log.events import Event
 from recon.reconciliation.breaks import decisions
 from recon.reconciliation.breaks.decisions import Decision
-from recon.reconciliation.reconciler import Engine
+from recon.reconciliation.reconciler import Reconciler
 from recon.times import LogTime, microseconds
 
 #: The version of everything that the fold does; a change of results is a change of version (architecture 3, editions).
-VERSION: Final = 4
+VERSION: Final = 5
 
-_PASSING: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK})
-_TOLD: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
-_ASKED: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
-_OWN: Final = _PASSING | _TOLD | _ASKED
+_SESSION_KINDS: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK})
+_INSTRUCTION_KINDS: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
+_BACKFILL_KINDS: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
+_OWN_KINDS: Final = _SESSION_KINDS | _INSTRUCTION_KINDS | _BACKFILL_KINDS
 _note: Final = msgspec.json.Decoder(sessions.SessionNote).decode
-_run: Final = msgspec.json.Decoder(rest_answers.Run).decode
+_run: Final = msgspec.json.Decoder(rest_answers.BackfillRun).decode
 _tick: Final = msgspec.json.Decoder(sessions.Tick).decode
 
 
-class Read(msgspec.Struct, frozen=True, gc=False):
+class DecodedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event with its message, decoded once."""
 
     event: Event
     decoded: Decoded | None
-    answered: DecodedResponse | None = None
+    response: DecodedResponse | None = None
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """Return what the EMS says in it, over either way."""
-        if self.answered is not None:
-            return self.answered.messages
+        if self.response is not None:
+            return self.response.messages
         return () if self.decoded is None else (self.decoded.message,)
 
 
 #: How an event is read: as it stands, or, for a question, with other rules in the place of those that were in force.
-Reading = Callable[[Event], Read]
+EventDecoder = Callable[[Event], DecodedEvent]
 
 
-def read(event: Event) -> Read:
+def decode_event(event: Event) -> DecodedEvent:
     """Decode an event's frame; our own events and unreadable ones have no message."""
-    if not event.readable or event.kind in _OWN:
-        return Read(event, None, _answered(event))
-    return Read(event, decode(event.payload))
+    if not event.readable or event.kind in _OWN_KINDS:
+        return DecodedEvent(event, None, _answered(event))
+    return DecodedEvent(event, decode(event.payload))
 
 
 def _answered(event: Event) -> DecodedResponse | None:
@@ -87,147 +87,151 @@ def _answered(event: Event) -> DecodedResponse | None:
 class Fold:
     """Folds one gateway's events into a working set."""
 
-    def __init__(self, book: Book, engine: Engine) -> None:
+    def __init__(self, ledger: Ledger, engine: Reconciler) -> None:
         """Fold into these."""
-        self.book = book
-        self.engine = engine
+        self.ledger = ledger
+        self.reconciler = engine
 
-    def fold(self, reads: list[Read]) -> None:
+    def fold(self, reads: list[DecodedEvent]) -> None:
         """Fold events in log order."""
         with exact():
             for item in reads:
                 self._fold(item)
 
-    def _fold(self, item: Read) -> None:
-        event, book = item.event, self.book
-        previous_us = book.clock.last_us
+    def _fold(self, item: DecodedEvent) -> None:
+        event, ledger = item.event, self.ledger
+        previous_us = ledger.clock.last_us
         us = microseconds(event.recorded_at)
-        at = LogTime(event.seq, us, book.clock.pass_to(us))
-        book.now, book.fetching = at, event.kind == events.REST_ANSWER
-        book.behind_us = 0 if item.answered is None else item.answered.took_us
-        if self.engine.restless or self.engine.accepted_until is not None:
-            self.engine.advance(at)
-        if event.kind in _OWN:
-            rules = book.rules
-            self._take_own(item, at, previous_us)
-            if book.rules is not rules:
-                self.engine.judge_again(at)
+        at = LogTime(event.seq, us, ledger.clock.advance_to(us))
+        ledger.now, ledger.from_rest = at, event.kind == events.REST_ANSWER
+        ledger.answer_age_us = 0 if item.response is None else item.response.took_us
+        if self.reconciler.awaiting_time or self.reconciler.accepted_until is not None:
+            self.reconciler.advance(at)
+        if event.kind in _OWN_KINDS:
+            rules = ledger.rules
+            self._apply_own(item, at, previous_us)
+            if ledger.rules is not rules:
+                self.reconciler.reclassify_all(at)
         elif item.decoded is None:
-            book.find(event.account, at, "unreadable", event.kind, "the frame is not UTF-8 JSON that can be read")
+            ledger.note_finding(
+                event.account, at, "unreadable", event.kind, "the frame is not UTF-8 JSON that can be read"
+            )
         else:
-            self._take_frame(event, item.decoded, at)
-        if book.entered or book.observed or book.contradictions:
+            self._apply_frame(event, item.decoded, at)
+        if ledger.entered_units or ledger.observed or ledger.contradictions:
             self._compare(at)
-        released, book.released = book.released, []
+        released, ledger.released = ledger.released, []
         for name in released:
-            self.engine.release(name, at)
+            self.reconciler.resume_account(name, at)
 
-    def _take_own(self, item: Read, at: LogTime, previous_us: int) -> None:
+    def _apply_own(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
         event = item.event
         try:
-            if event.kind in _ASKED:
-                self._take_asked(item, at)
-            elif event.kind in _TOLD:
-                self._take_told(event, at)
+            if event.kind in _BACKFILL_KINDS:
+                self._apply_backfill(item, at)
+            elif event.kind in _INSTRUCTION_KINDS:
+                self._apply_instruction(event, at)
             else:
-                self._take_passing(event, at, previous_us)
+                self._apply_session(event, at, previous_us)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             message = f"the event is not of its kind's shape: {error}"
-            self.book.find(event.account, at, "unreadable", event.kind, message)
+            self.ledger.note_finding(event.account, at, "unreadable", event.kind, message)
 
-    def _take_passing(self, event: Event, at: LogTime, previous_us: int) -> None:
+    def _apply_session(self, event: Event, at: LogTime, previous_us: int) -> None:
         """Take the beginning or end of a session, or a tick."""
-        book = self.book
+        ledger = self.ledger
         if event.kind == events.SESSION_OPENED:
-            sessions.session_opened(book, event.session, at, previous_us=previous_us)
+            sessions.session_opened(ledger, event.session, at, previous_us=previous_us)
         elif event.kind == events.SESSION_CLOSED:
             reason = _note(event.payload).reason or "disconnected"
-            sessions.session_closed(book, event.session, reason, at)
+            sessions.session_closed(ledger, event.session, reason, at)
         elif event.kind == events.TICK:
-            sessions.tick(book, _tick(event.payload), at)
+            sessions.apply_tick(ledger, _tick(event.payload), at)
 
-    def _take_told(self, event: Event, at: LogTime) -> None:
+    def _apply_instruction(self, event: Event, at: LogTime) -> None:
         """Take what people, or the settings, tell."""
         if event.kind == events.RULES:
-            rules.put_in_force(self.book, rules_.parse(event.payload), event.seq)
+            rules.put_in_force(self.ledger, rules_.parse_rules(event.payload), event.seq)
         elif event.kind == events.RULES_PROPOSED:
-            rules.propose_rules(self.book, waiting(event.payload, event.seq), at)
+            rules.propose_rules(self.ledger, parse_proposed(event.payload, event.seq), at)
         elif event.kind == events.FACT:
-            self.engine.take_fact(external_facts.parse(event.payload), at)
+            self.reconciler.apply_fact(external_facts.parse_fact(event.payload), at)
         else:
-            self._decide(decisions.parse(event.payload), at)
+            self._decide(decisions.parse_decision(event.payload), at)
 
-    def _take_asked(self, item: Read, at: LogTime) -> None:
+    def _apply_backfill(self, item: DecodedEvent, at: LogTime) -> None:
         """Take what was asked over REST, and what came."""
-        event, book = item.event, self.book
+        event, ledger = item.event, self.ledger
         if event.kind == events.CATCH_UP_BEGUN:
-            rest_answers.begun(book, _run(event.payload))
+            rest_answers.backfill_begun(ledger, _run(event.payload))
         elif event.kind == events.CATCH_UP_ENDED:
-            rest_answers.ended(book, _run(event.payload), at)
-        elif item.answered is not None:
-            rest_answers.take_answer(book, item.answered, at)
+            rest_answers.backfill_ended(ledger, _run(event.payload), at)
+        elif item.response is not None:
+            rest_answers.apply_answer(ledger, item.response, at)
         else:
-            book.find(event.account, at, "unreadable", event.kind, "the answer cannot be read")
+            ledger.note_finding(event.account, at, "unreadable", event.kind, "the answer cannot be read")
 
     def _decide(self, decision: Decision, at: LogTime) -> None:
-        book, by = self.book, decision.by
+        ledger, by = self.ledger, decision.by
         match decision.action:
             case "settle_order":
-                settle_order(book, by, decision.account, decision.order, decision.outcome, at)
+                settle_order(ledger, by, decision.account, decision.order, decision.outcome, at)
             case "settle_gap":
-                settle_gap(book, by, decision.account, decision.from_seq, decision.outcome, at)
+                settle_gap(ledger, by, decision.account, decision.from_seq, decision.outcome, at)
             case "approve_rules" | "reject_rules":
                 approved = decision.action == "approve_rules"
-                rules.decide_rules(book, by, decision.rules_digest, at, approved=approved)
+                rules.decide_rules(ledger, by, decision.rules_digest, at, approved=approved)
             case _:
-                self.engine.decide(decision, at)
+                self.reconciler.decide(decision, at)
 
-    def _take_frame(self, event: Event, decoded: Decoded, at: LogTime) -> None:
-        book, message = self.book, decoded.message
+    def _apply_frame(self, event: Event, decoded: Decoded, at: LogTime) -> None:
+        ledger, message = self.ledger, decoded.message
         for found in decoded.findings:
-            book.find(event.account, at, found.kind, found.about, found.message)
+            ledger.note_finding(event.account, at, found.kind, found.about, found.message)
         name = message.account
         if name is None:
             return
-        account = book.account(name, at)
-        sessions.alive(book, account, at)
+        account = ledger.account(name, at)
+        sessions.note_alive(ledger, account, at)
         match message:
             case OrderReports():
-                take_reports(book, message, account, at)
+                apply_reports(ledger, message, account, at)
             case Balances():
-                take_balances(book, message, account, at)
+                apply_balances(ledger, message, account, at)
             case Positions():
-                take_positions(book, message, account, at)
+                apply_positions(ledger, message, account, at)
             case Symbols():
-                take_symbols(book, message, account, at)
+                apply_instruments(ledger, message, account, at)
             case ServerInfo():
-                sessions.server_info(book, account, message, at)
+                sessions.apply_server_info(ledger, account, message, at)
             case Reject():
                 about = message.reason or "OTHER"
-                book.find(name, at, "message_reject", about, message.message or "the gateway refused a request")
+                ledger.note_finding(
+                    name, at, "message_reject", about, message.message or "the gateway refused a request"
+                )
             case _:
                 pass
 
     def _compare(self, at: LogTime) -> None:
-        book, engine = self.book, self.engine
+        ledger, engine = self.ledger, self.reconciler
         # Entries first: an observation in the same event was made after what it reports.
-        while book.entered:
-            entered, book.entered = book.entered, {}
-            for held in entered.values():
-                engine.entered(held, at)
-        observed, book.observed = book.observed, []
-        for held, observation in observed:
-            engine.observe(held, observation, at)
-        contradictions, book.contradictions = book.contradictions, []
+        while ledger.entered_units:
+            entered, ledger.entered_units = ledger.entered_units, {}
+            for state in entered.values():
+                engine.on_postings(state, at)
+        observed, ledger.observed = ledger.observed, []
+        for state, observation in observed:
+            engine.on_observation(state, observation, at)
+        contradictions, ledger.contradictions = ledger.contradictions, []
         for contradiction in contradictions:
             self._contradict(contradiction, at)
-        book.entered.clear()
+        ledger.entered_units.clear()
 
     def _contradict(self, contradiction: Contradiction, at: LogTime) -> None:
         order = contradiction.order
-        for held in touched_units(self.book, self.book.accounts[order.account], order)[:1]:
-            if contradiction.mended:
-                self.engine.mend(held, contradiction.kind, order.key, at)
+        for state in touched_units(self.ledger, self.ledger.accounts[order.account], order)[:1]:
+            if contradiction.resolved:
+                self.reconciler.clear_contradiction(state, contradiction.kind, order.key, at)
                 continue
             signed: Decimal = -contradiction.amount if order.side == "SELL" else contradiction.amount
-            self.engine.contradict(held, contradiction.kind, order.key, signed, at)
+            self.reconciler.open_contradiction(state, contradiction.kind, order.key, signed, at)

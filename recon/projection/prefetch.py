@@ -8,53 +8,55 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.ems.protocol.messages import OrderReports
-from recon.ledger.external_facts import TRADE, Fact, parse
-from recon.ledger.ledger import Book
+from recon.ledger.external_facts import TRADE, ExternalFact, parse_fact
+from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
 from recon.log import events
-from recon.projection.fold import Read
+from recon.projection.fold import DecodedEvent
 from recon.projection.store import facts as facts_store
 from recon.projection.store.facts import OrderIds
 
 
-def facts_of(reads: list[Read]) -> list[Fact]:
+def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
     """Return the facts among events, as far as they can be read; the fold finds the others."""
-    found: list[Fact] = []
+    found: list[ExternalFact] = []
     for item in reads:
         if item.event.kind == events.FACT:
             try:
-                found.append(parse(item.event.payload))
+                found.append(parse_fact(item.event.payload))
             except (msgspec.DecodeError, msgspec.ValidationError):
                 continue
     return found
 
 
-def recall(connection: Connection, book: Book, edition: int, facts: list[Fact]) -> OrderIds:
+def prefetch_facts(connection: Connection, ledger: Ledger, edition: int, facts: list[ExternalFact]) -> OrderIds:
     """Load what is known of facts and what they may make surer; return the orders that their trades may be of."""
-    return facts_store.load(connection, book, edition, facts) if facts else OrderIds(set(), set())
+    return facts_store.load(connection, ledger, edition, facts) if facts else OrderIds(set(), set())
 
 
-def recall_entries(connection: Connection, book: Book, edition: int, facts: list[Fact], reads: list[Read]) -> None:
+def prefetch_entries(
+    connection: Connection, ledger: Ledger, edition: int, facts: list[ExternalFact], reads: list[DecodedEvent]
+) -> None:
     """Load the entries of orders at hand that trades of a batch may make surer.
 
     An id that an order gets within the batch counts too, so every order that the batch names is asked for.
     """
     if any(fact.fact == TRADE for fact in facts):
-        orders = {(order.account, order.key) for order in _named(book, facts, reads)}
-        facts_store.load_of_orders(connection, book, edition, orders)
+        orders = {(order.account, order.key) for order in _named(ledger, facts, reads)}
+        facts_store.load_of_orders(connection, ledger, edition, orders)
 
 
-def _named(book: Book, facts: list[Fact], reads: list[Read]) -> Iterator[Order]:
+def _named(ledger: Ledger, facts: list[ExternalFact], reads: list[DecodedEvent]) -> Iterator[Order]:
     for account, known in _ids(facts, reads):
-        yield from book.by_client.get((account, known), [])
-        if (account, known) in book.by_exchange:
-            yield book.by_exchange[account, known]
-    for fill in book.outside.fills:
-        if (fill.account, fill.order) in book.orders:
-            yield book.orders[fill.account, fill.order]
+        yield from ledger.by_client.get((account, known), [])
+        if (account, known) in ledger.by_exchange:
+            yield ledger.by_exchange[account, known]
+    for fill in ledger.fact_index.fills:
+        if (fill.account, fill.order) in ledger.orders:
+            yield ledger.orders[fill.account, fill.order]
 
 
-def _ids(facts: list[Fact], reads: list[Read]) -> Iterator[tuple[str, str]]:
+def _ids(facts: list[ExternalFact], reads: list[DecodedEvent]) -> Iterator[tuple[str, str]]:
     for fact in facts:
         if fact.order_id is not None:
             yield fact.account, fact.order_id

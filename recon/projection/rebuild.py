@@ -18,9 +18,9 @@ from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
 from recon.projection.editions import (
     Progress,
-    alone,
     delete_edition,
     delete_retired,
+    exclusive,
     fold_to,
     fold_until_near,
     new_edition,
@@ -58,7 +58,7 @@ def rebuild(url: str, gateway: str, *, progress: Progress | None = None) -> Rebu
 
 
 def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> RebuildResult:
-    with alone(engine, gateway, "building"):
+    with exclusive(engine, gateway, "building"):
         with engine.begin() as connection:
             edition = new_edition(connection, gateway, "building")
         switched = False

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
 from recon.log.read import PAGE_EVENTS, page
-from recon.projection.fold import VERSION, Reading, read
+from recon.projection.fold import VERSION, EventDecoder, decode_event
 from recon.projection.working_set import WorkingSet, load
 from recon.reconciliation.model.snapshot import Transition
 
@@ -66,7 +66,7 @@ def step(
     edition: int | None = None,
     until: int | None = None,
     limit: int = PAGE_EVENTS,
-    reading: Reading = read,
+    reading: EventDecoder = decode_event,
     on_transitions: OnTransitions | None = None,
 ) -> Step:
     """Fold the next events of a gateway into an edition (by default the current one), and write the result.
@@ -103,8 +103,8 @@ def step(
         working=working,
         folded=len(found),
         seq=working.seq,
-        last_us=working.book.clock.last_us,
-        pending=working.engine.pending,
+        last_us=working.ledger.clock.last_us,
+        pending=working.reconciler.pending,
     )
 
 

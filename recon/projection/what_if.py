@@ -19,19 +19,19 @@ from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
-from recon.ledger.rules import Recovery, parse
+from recon.ledger.rules import RecoveryRules, parse_rules
 from recon.log import events
 from recon.log.events import Event
 from recon.projection.editions import (
     Progress,
-    alone,
     delete_edition,
     delete_retired,
+    exclusive,
     fold_to,
     fold_until_near,
     new_edition,
 )
-from recon.projection.fold import VERSION, Read, Reading, read
+from recon.projection.fold import VERSION, DecodedEvent, EventDecoder, decode_event
 from recon.projection.step import current_edition, lock
 
 
@@ -65,7 +65,7 @@ class Difference(msgspec.Struct, frozen=True):
     then: KnownBreak | None
 
 
-class Answer(msgspec.Struct, frozen=True):
+class WhatIfReport(msgspec.Struct, frozen=True):
     """What the other rules would come to at a log position."""
 
     gateway: str
@@ -75,7 +75,7 @@ class Answer(msgspec.Struct, frozen=True):
     differences: list[Difference]
 
 
-def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None = None) -> Answer:
+def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None = None) -> WhatIfReport:
     """Fold a gateway's log under other rules (the payload of a rules event), and compare its breaks.
 
     `progress` is told events done and events in all. Errors: ProjectionError where the current edition was folded by
@@ -83,12 +83,12 @@ def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None =
     """
     engine = create_engine(url, "recon what-if", pooled=False)
     try:
-        with alone(engine, gateway, "what-if"):
+        with exclusive(engine, gateway, "what-if"):
             delete_retired(engine, gateway)
             with engine.begin() as connection:
                 edition = new_edition(connection, gateway, "what-if")
             try:
-                return _answer(engine, gateway, edition, under(rules), progress)
+                return _answer(engine, gateway, edition, with_rules(rules), progress)
             finally:
                 delete_edition(engine, gateway, edition)
     except SQLAlchemyError as error:
@@ -97,30 +97,32 @@ def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None =
         engine.dispose()
 
 
-def under(rules: bytes) -> Reading:
+def with_rules(rules: bytes) -> EventDecoder:
     """Return a reading of the log in which these rules are in force wherever any are, or are proposed.
 
     Whether what gaps hid is asked for stays as it was: the log has no other answers.
     """
     wanted = msgspec.json.decode(rules, type=dict[str, msgspec.Raw])
 
-    def reading(event: Event) -> Read:
+    def reading(event: Event) -> DecodedEvent:
         if event.kind in {events.RULES, events.RULES_PROPOSED}:
             payload = msgspec.json.encode({**wanted, "recovery": _recovery_of(event)})
-            return Read(msgspec.structs.replace(event, payload=payload, readable=True), None)
-        return read(event)
+            return DecodedEvent(msgspec.structs.replace(event, payload=payload, readable=True), None)
+        return decode_event(event)
 
     return reading
 
 
-def _recovery_of(event: Event) -> Recovery:
+def _recovery_of(event: Event) -> RecoveryRules:
     try:
-        return parse(event.payload).recovery
+        return parse_rules(event.payload).recovery
     except (msgspec.DecodeError, msgspec.ValidationError):
-        return Recovery()
+        return RecoveryRules()
 
 
-def _answer(engine: Engine, gateway: str, edition: int, reading: Reading, progress: Progress | None) -> Answer:
+def _answer(
+    engine: Engine, gateway: str, edition: int, reading: EventDecoder, progress: Progress | None
+) -> WhatIfReport:
     working = fold_until_near(engine, gateway, edition, progress, reading)
     with engine.begin() as connection:
         current = current_edition(connection, gateway)
@@ -134,7 +136,7 @@ def _answer(engine: Engine, gateway: str, edition: int, reading: Reading, progre
             )
         fold_to(connection, gateway, edition, working, seq, progress, reading)
         now, then = _breaks(connection, gateway, current), _breaks(connection, gateway, edition)
-    return Answer(gateway, seq, len(now), len(then), differences(now, then))
+    return WhatIfReport(gateway, seq, len(now), len(then), differences(now, then))
 
 
 def _breaks(connection: Connection, gateway: str, edition: int) -> list[KnownBreak]:

@@ -11,26 +11,26 @@ from recon.db.raw import cursor_of
 from recon.ems.protocol.messages import OrderReports, Symbols
 from recon.exact import exact
 from recon.ledger import rules as rules_
-from recon.ledger.external_facts import AtHand
-from recon.ledger.ledger import Book, Changes, Clock
+from recon.ledger.external_facts import FactIndex
+from recon.ledger.ledger import Ledger, LedgerChanges, LedgerClock
 from recon.ledger.orders import Order
-from recon.ledger.rule_changes import waiting
+from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.rules import Rules
 from recon.log import events
-from recon.projection.fold import Fold, Read
-from recon.projection.prefetch import facts_of, recall, recall_entries
+from recon.projection.fold import DecodedEvent, Fold
+from recon.projection.prefetch import facts_of, prefetch_entries, prefetch_facts
 from recon.projection.store import comparisons as comparison_store
 from recon.projection.store import ledger as books_store
 from recon.projection.store.facts import OrderIds
 from recon.projection.store.folded_table import EditionKey
 from recon.reconciliation.model.snapshot import Transition
-from recon.reconciliation.reconciler import Engine
+from recon.reconciliation.reconciler import Reconciler
 
 #: Orders kept at hand between batches; older ones are read again when a report names them.
 MAX_ORDERS: Final = 20_000
 
 _pack: Final = msgspec.msgpack.Encoder().encode
-_clock: Final = msgspec.msgpack.Decoder(Clock).decode
+_clock: Final = msgspec.msgpack.Decoder(LedgerClock).decode
 
 
 class WorkingSet:
@@ -45,27 +45,27 @@ class WorkingSet:
         self.seq = seq
         self.fold = fold
         #: Whether every order of the edition is at hand: what is not, does not exist, and need not be looked for.
-        self.whole = seq == 0
+        self.complete = seq == 0
 
     @property
-    def book(self) -> Book:
+    def ledger(self) -> Ledger:
         """Return the books."""
-        return self.fold.book
+        return self.fold.ledger
 
     @property
-    def engine(self) -> Engine:
+    def reconciler(self) -> Reconciler:
         """Return the comparisons."""
-        return self.fold.engine
+        return self.fold.reconciler
 
-    def prepare(self, connection: Connection, reads: list[Read]) -> None:
+    def prepare(self, connection: Connection, reads: list[DecodedEvent]) -> None:
         """Load the orders that these events may touch, and what facts from outside are held against."""
-        book = self.book
+        book = self.ledger
         facts = facts_of(reads)
-        self._prepare_orders(connection, reads, recall(connection, book, self.edition, facts))
-        recall_entries(connection, book, self.edition, facts, reads)
+        self._prepare_orders(connection, reads, prefetch_facts(connection, book, self.edition, facts))
+        prefetch_entries(connection, book, self.edition, facts, reads)
 
-    def _prepare_orders(self, connection: Connection, reads: list[Read], trades: OrderIds) -> None:
-        book = self.book
+    def _prepare_orders(self, connection: Connection, reads: list[DecodedEvent], trades: OrderIds) -> None:
+        book = self.ledger
         clients = {key for key in trades.client if key not in book.by_client}
         exchanges = {key for key in trades.exchange if key not in book.by_exchange}
         whole: set[str] = set()
@@ -74,11 +74,11 @@ class WorkingSet:
                 if isinstance(message, OrderReports):
                     _name_orders(book, message, whole, clients, exchanges)
                 elif isinstance(message, Symbols):
-                    whole.update(name for name, account in book.accounts.items() if account.waiting)
+                    whole.update(name for name, account in book.accounts.items() if account.fills_awaiting_instrument)
             if item.event.kind == events.DECISION and item.event.account is not None:
                 # An order that a person settles is open still, however long ago it was seen.
                 whole.add(item.event.account)
-        if self.whole:
+        if self.complete:
             return
         for name in sorted(whole):
             books_store.load_open_orders(connection, book, self.edition, name)
@@ -88,12 +88,12 @@ class WorkingSet:
 
     def save(self, connection: Connection, seq: int) -> list[Transition]:
         """Write what was folded up to a position, and return the transitions that came of it."""
-        book, engine = self.book, self.engine
-        changes, book.changes, book.outside = book.changes, Changes(), AtHand()
+        book, engine = self.ledger, self.reconciler
+        changes, book.changes, book.fact_index = book.changes, LedgerChanges(), FactIndex()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []
-        for key, held in changes.units.items():
-            changed.setdefault(key, held)
+        for key, state in changes.units.items():
+            changed.setdefault(key, state)
         with exact():
             books_store.save(connection, book, self.edition, changes)
             comparison_store.save(
@@ -110,7 +110,7 @@ class WorkingSet:
 
     def _forget_orders(self) -> None:
         """Keep the bound on orders at hand; all generations of a client id go together, or none."""
-        book = self.book
+        book = self.ledger
         excess = len(book.orders) - MAX_ORDERS
         if excess <= 0:
             return
@@ -123,11 +123,15 @@ class WorkingSet:
             key = (order.account, order.client_order_id or "")
             for generation in list(book.by_client.get(key, [order])):
                 book.forget_order(generation)
-        self.whole = False
+        self.complete = False
 
 
 def _name_orders(
-    book: Book, message: OrderReports, whole: set[str], clients: set[tuple[str, str]], exchanges: set[tuple[str, str]]
+    ledger: Ledger,
+    message: OrderReports,
+    whole: set[str],
+    clients: set[tuple[str, str]],
+    exchanges: set[tuple[str, str]],
 ) -> None:
     """Name the orders that a message tells of and that are not at hand, and the account of a complete one."""
     if (message.complete or message.nothing) and message.account is not None:
@@ -136,34 +140,34 @@ def _name_orders(
         account = row.account or message.account
         if account is None:
             continue
-        if row.client_order_id is not None and (account, row.client_order_id) not in book.by_client:
+        if row.client_order_id is not None and (account, row.client_order_id) not in ledger.by_client:
             clients.add((account, row.client_order_id))
-        if row.exchange_order_id is not None and (account, row.exchange_order_id) not in book.by_exchange:
+        if row.exchange_order_id is not None and (account, row.exchange_order_id) not in ledger.by_exchange:
             exchanges.add((account, row.exchange_order_id))
 
 
 def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock: bytes) -> WorkingSet:
     """Load an edition's working set as it stands at its checkpoint."""
-    book = Book(gateway, _clock(clock) if clock else Clock(), Rules())
-    _load_rules(connection, book)
+    ledger = Ledger(gateway, _clock(clock) if clock else LedgerClock(), Rules())
+    _load_rules(connection, ledger)
     comparisons = comparison_store.load(connection, gateway, edition)
-    books_store.load(connection, book, edition, lows={key: comparison.low for key, comparison in comparisons.items()})
-    engine = Engine(book)
+    books_store.load(connection, ledger, edition, lows={key: comparison.low for key, comparison in comparisons.items()})
+    engine = Reconciler(ledger)
     for key, comparison in comparisons.items():
-        engine.add(book.units[key], comparison)
-    return WorkingSet(edition, seq, Fold(book, engine))
+        engine.restore(ledger.units[key], comparison)
+    return WorkingSet(edition, seq, Fold(ledger, engine))
 
 
-def _load_rules(connection: Connection, book: Book) -> None:
+def _load_rules(connection: Connection, ledger: Ledger) -> None:
     """Load the rules in force, and those that wait, from the events that brought them."""
-    clock = book.clock
+    clock = ledger.clock
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(
             "SELECT seq, payload FROM recon_store.log_events WHERE gateway = %s AND seq = ANY(%s::bigint[])",
-            (book.gateway, [clock.rules_seq, clock.waiting_seq]),
+            (ledger.gateway, [clock.rules_seq, clock.proposed_rules_seq]),
         )
         payloads: dict[int, bytes] = dict(cursor)
     if clock.rules_seq:
-        book.rules = rules_.parse(payloads[clock.rules_seq])
-    if clock.waiting_seq:
-        book.rules_waiting = waiting(payloads[clock.waiting_seq], clock.waiting_seq)
+        ledger.rules = rules_.parse_rules(payloads[clock.rules_seq])
+    if clock.proposed_rules_seq:
+        ledger.proposed_rules = parse_proposed(payloads[clock.proposed_rules_seq], clock.proposed_rules_seq)

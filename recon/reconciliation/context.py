@@ -12,36 +12,36 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.ledger import Book
+from recon.ledger.ledger import Ledger
 from recon.ledger.observations import Observation
 from recon.ledger.rules import AccountRules, Tolerance
 from recon.ledger.timeline import Timeline
-from recon.ledger.units import Held, Unit, UnitKey, post
+from recon.ledger.units import Unit, UnitKey, UnitState, post
 from recon.reconciliation.causes.registry import floor_of
 from recon.reconciliation.matching.cuts import fit
-from recon.reconciliation.matching.tolerance import total
+from recon.reconciliation.matching.tolerance import total_tolerance
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.comparison import MAX_TRAIL, TRAIL_SHARE, Agreement, Comparison
+from recon.reconciliation.model.comparison import MAX_TRAIL, TRAIL_SHARE, Agreement, ComparisonState
 from recon.reconciliation.model.hypothesis import Hypothesis
-from recon.reconciliation.model.snapshot import Transition, facts_of
+from recon.reconciliation.model.snapshot import Transition, snapshot_of
 from recon.times import LogTime
 
 #: Where on the timeline an observation fits, and which of its readings does.
-Found = tuple[int, Decimal]
+Fit = tuple[int, Decimal]
 
 
-class Subject:
+class ComparisonContext:
     """A unit at one moment of the fold."""
 
     __slots__ = (
         "_others",
         "_tell",
         "at",
-        "beside",
-        "book",
         "comparison",
-        "held",
+        "ledger",
+        "reclassify",
         "rules",
+        "state",
         "timeline",
         "unit",
         "window",
@@ -49,31 +49,31 @@ class Subject:
 
     def __init__(
         self,
-        book: Book,
-        held: Held,
-        comparison: Comparison,
+        ledger: Ledger,
+        state: UnitState,
+        comparison: ComparisonState,
         at: LogTime,
         tell: Callable[[Transition], None],
-        others: Callable[[UnitKey], Comparison | None],
+        others: Callable[[UnitKey], ComparisonState | None],
     ) -> None:
         """Bring together what decides; `tell` takes transitions, `others` gives the comparison of another unit."""
-        self.book = book
-        self.held = held
+        self.ledger = ledger
+        self.state = state
         self.comparison = comparison
         self.at = at
-        self.unit: Unit = held.unit
-        self.timeline: Timeline = held.timeline
-        self.rules: AccountRules = book.rules_of(held.unit.account)
+        self.unit: Unit = state.unit
+        self.timeline: Timeline = state.timeline
+        self.rules: AccountRules = ledger.rules_of(state.unit.account)
         self.window: int = self.rules.settlement_window_us
         #: Units with breaks that are to be judged again, because one opened beside them.
-        self.beside: list[UnitKey] = []
+        self.reclassify: list[UnitKey] = []
         self._tell = tell
         self._others = others
 
     @property
     def account(self) -> Account:
         """Return the unit's account."""
-        return self.book.accounts[self.unit.account]
+        return self.ledger.accounts[self.unit.account]
 
     @property
     def tolerance(self) -> Tolerance:
@@ -91,61 +91,61 @@ class Subject:
 
         It is not while its balance does not follow from reports, nor while cash of derivatives is to be worked out.
         """
-        waits = self.account.cash_waits
+        waits = self.account.cash_pending_contracts
         waiting = bool(waits) and self.unit.kind == "asset" and self.unit.code in waits.values()
         return self.unit.unmodelled is None and not waiting
 
     def fit(
         self, observation: Observation, without: Decimal = ZERO, low: int | None = None, *, seldom: bool = True
-    ) -> Found | None:
+    ) -> Fit | None:
         """Hold an observation against the books and what open breaks own, less a part of that where given."""
         comparison = self.comparison
         return fit(
-            self.held,
+            self.state,
             observation,
             residual=comparison.residual - without,
             low=comparison.low if low is None else low,
             window=self.window,
-            slack=comparison.slack,
+            slack=comparison.uncertainty,
             rules=self.tolerance,
             seldom=seldom,
         )
 
-    def rest(self, position: int, value: Decimal) -> Decimal:
+    def unexplained_at(self, position: int, value: Decimal) -> Decimal:
         """Return what a report leaves over at a cut, beyond the books and what is owned."""
         return value - self.opening - self.timeline.totals[position] - self.comparison.residual
 
-    def bound(self, position: int, reported: Decimal, expected: Decimal) -> Decimal:
+    def tolerance_at(self, position: int, reported: Decimal, expected: Decimal) -> Decimal:
         """Return how far a report may be from what is expected at a cut and still agree."""
-        return total(
+        return total_tolerance(
             self.tolerance,
             reported=reported,
             expected=expected,
-            slack=self.timeline.lost_since(self.comparison.slack, position),
+            slack=self.timeline.rounding_since(self.comparison.uncertainty, position),
             rate_usd=self.unit.rate_usd,
         )
 
-    def go_on_from(self, step: Hypothesis) -> None:
+    def continue_from(self, step: Hypothesis) -> None:
         """Take over where a candidate's cuts have come to, and what fees in doubt came to under it."""
         self.comparison.low = max(step.low, step.mark)
-        self.comparison.residual += step.drift
-        self.comparison.settled += step.drift
-        self.show(self.timeline.at(self.comparison.low))
+        self.comparison.residual += step.accrued_fees
+        self.comparison.settled += step.accrued_fees
+        self.show_cut(self.timeline.position_of(self.comparison.low))
 
-    def comparison_of(self, held: Held) -> Comparison | None:
+    def comparison_of(self, state: UnitState) -> ComparisonState | None:
         """Return the comparison of a unit of the gateway, None where it has none yet."""
-        return self._others(held.key)
+        return self._others(state.key)
 
     def open_breaks(self) -> list[tuple[Unit, Break]]:
         """Return the open breaks of the whole account."""
         found: list[tuple[Unit, Break]] = []
-        for held in self.book.units_of(self.unit.account):
-            comparison = self._others(held.key)
+        for state in self.ledger.units_of(self.unit.account):
+            comparison = self._others(state.key)
             if comparison is not None:
-                found += [(held.unit, known) for known in comparison.breaks]
+                found += [(state.unit, known) for known in comparison.breaks]
         return found
 
-    def transition(self, known: Break, event: str, reason: str, actor: str | None = None) -> None:
+    def emit(self, known: Break, event: str, reason: str, actor: str | None = None) -> None:
         """Tell of a step in a break's life, with the facts as they stand."""
         unit, at = self.unit, self.at
         floor = floor_of(known.cause)
@@ -159,12 +159,12 @@ class Subject:
                 seq=at.seq,
                 us=at.us,
                 reason=reason,
-                facts=facts_of(self.held, self.comparison, self.account, known, at.us, self.rules, floor),
+                snapshot=snapshot_of(self.state, self.comparison, self.account, known, at.us, self.rules, floor),
                 actor=actor,
             )
         )
 
-    def remember(self, observation: Observation, value: Decimal) -> None:
+    def remember_agreement(self, observation: Observation, value: Decimal) -> None:
         """Keep where an observation fitted, for finding the origin of a break."""
         trail = self.comparison.trail
         latest = Agreement(observation.seq, observation.clock, value, observation.us)
@@ -175,7 +175,7 @@ class Subject:
             del trail[: MAX_TRAIL // 2]
         trail.append(latest)
 
-    def show(self, position: int) -> None:
+    def show_cut(self, position: int) -> None:
         """Remember which cut the shown numbers are of."""
         comparison, timeline = self.comparison, self.timeline
         comparison.cut_number = timeline.numbers[position]
@@ -184,11 +184,11 @@ class Subject:
         newest = position == timeline.last()
         comparison.cut_seq = max(timeline.seqs[position], (comparison.observed_seq or 0) if newest else 0)
 
-    def explain(self, amount: Decimal, cause: str) -> None:
+    def post_explanation(self, amount: Decimal, cause: str) -> None:
         """Book an entry that explains drift; it is inferred, and stays visible as such (architecture 2.9)."""
         at = self.at
         entry = post(
-            self.held,
+            self.state,
             amount,
             cause=cause,
             certainty="inferred",
@@ -197,4 +197,4 @@ class Subject:
             occurred_us=at.us,
             recorded_us=at.us,
         )
-        self.book.entry(entry, self.held)
+        self.ledger.record_entry(entry, self.state)

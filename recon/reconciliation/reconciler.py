@@ -12,17 +12,17 @@ from decimal import Decimal
 import msgspec
 
 from recon.exact import plain
-from recon.ledger.external_facts import TRADE, Fact
-from recon.ledger.ledger import Book
+from recon.ledger.external_facts import TRADE, ExternalFact
+from recon.ledger.ledger import Ledger
 from recon.ledger.observations import Observation
 from recon.ledger.rules import CHAIN_WINDOWS
-from recon.ledger.units import Held, UnitKey
+from recon.ledger.units import UnitKey, UnitState
 from recon.reconciliation.breaks import classification, decisions
 from recon.reconciliation.breaks.decisions import Decision, Target
-from recon.reconciliation.context import Subject
+from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts import apply_fact
-from recon.reconciliation.facts.apply_trade import take_trade
-from recon.reconciliation.model.comparison import ADVANCE_US, MAX_QUEUE, Comparison
+from recon.reconciliation.facts.apply_trade import apply_trade
+from recon.reconciliation.model.comparison import ADVANCE_US, MAX_QUEUE, ComparisonState
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.tracking import fee_candidates, fee_learning, openings
 from recon.reconciliation.tracking import steps as chains
@@ -30,169 +30,171 @@ from recon.reconciliation.tracking.agreement import agree
 from recon.times import LogTime
 
 
-class Engine:
+class Reconciler:
     """The comparisons of one gateway's units, driven by its books."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         """Compare what this working set holds."""
-        self.book = book
-        self.comparisons: dict[UnitKey, Comparison] = {}
-        self.changed: dict[UnitKey, Held] = {}
+        self.ledger = ledger
+        self.comparisons: dict[UnitKey, ComparisonState] = {}
+        self.changed: dict[UnitKey, UnitState] = {}
         self.transitions: list[Transition] = []
         #: Units that time alone may decide.
-        self.restless: dict[UnitKey, Held] = {}
+        self.awaiting_time: dict[UnitKey, UnitState] = {}
         #: Units whose last report waits until they are judged.
-        self.parked: dict[UnitKey, Held] = {}
+        self.deferred: dict[UnitKey, UnitState] = {}
         #: Units with a break that is accepted, and when the first acceptance ends.
-        self.accepted: dict[UnitKey, Held] = {}
+        self.accepted: dict[UnitKey, UnitState] = {}
         self.accepted_until: int | None = None
         #: The last time, in steps of ADVANCE_US, that log time was asked.
-        self.asked = book.clock.clock // ADVANCE_US
-        book.on_modelled = self.modelled
+        self.asked = ledger.clock.clock // ADVANCE_US
+        ledger.on_modelling_changed = self.on_modelling_changed
 
-    def of(self, held: Held) -> Comparison:
+    def state_of(self, state: UnitState) -> ComparisonState:
         """Return a unit's comparison, made when first asked for."""
-        key = held.key
+        key = state.key
         found = self.comparisons.get(key)
         if found is None:
-            found = self.comparisons[key] = Comparison()
+            found = self.comparisons[key] = ComparisonState()
         return found
 
-    def add(self, held: Held, comparison: Comparison) -> None:
+    def restore(self, state: UnitState, comparison: ComparisonState) -> None:
         """Take a stored comparison into the working set."""
-        self.comparisons[held.key] = comparison
-        if comparison.restless:
-            self.restless[held.key] = held
-        if comparison.held is not None:
-            self.parked[held.key] = held
-        self._watch(held, comparison)
+        self.comparisons[state.key] = comparison
+        if comparison.awaiting_time:
+            self.awaiting_time[state.key] = state
+        if comparison.deferred is not None:
+            self.deferred[state.key] = state
+        self._track_acceptances(state, comparison)
 
-    def observe(self, held: Held, observation: Observation, at: LogTime) -> None:
+    def on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
         """Take one observation of a unit."""
-        subject = self._subject(held, at)
-        comparison = subject.comparison
-        if self.book.fetching and not _is_news(subject, observation):
+        context = self._context(state, at)
+        comparison = context.comparison
+        if self.ledger.from_rest and not _is_news(context, observation):
             return
         _note(comparison, observation)
-        self._observe(subject, observation)
+        self._observe(context, observation)
 
-    def _observe(self, subject: Subject, observation: Observation) -> None:
-        held, comparison = subject.held, subject.comparison
-        if subject.account.held:
-            comparison.held = observation
-            subject.show(held.timeline.last())
-        elif not subject.judged:
-            _lay_down(subject)
+    def _observe(self, context: ComparisonContext, observation: Observation) -> None:
+        state, comparison = context.state, context.comparison
+        if context.account.backfilling:
+            comparison.deferred = observation
+            context.show_cut(state.timeline.last())
+        elif not context.judged:
+            _lay_down(context)
             # Where the cash of contracts is still to be worked out, nothing may follow the last report.
-            comparison.held = observation if subject.unit.unmodelled is None else None
-            self.parked[held.key] = held
-            subject.show(held.timeline.last())
-        elif held.unit.opening is None:
-            if not openings.run_ahead(subject, observation):
-                _wait(subject, observation)
+            comparison.deferred = observation if context.unit.unmodelled is None else None
+            self.deferred[state.key] = state
+            context.show_cut(state.timeline.last())
+        elif state.unit.opening is None:
+            if not openings.run_ahead(context, observation):
+                _wait(context, observation)
         elif comparison.queue or comparison.chain is not None or comparison.rebase or comparison.calibrating:
-            _wait(subject, observation)
+            _wait(context, observation)
         else:
-            found = subject.fit(observation, seldom=False)
+            found = context.fit(observation, seldom=False)
             if found is not None:
-                agree(subject, observation, found)
+                agree(context, observation, found)
             else:
-                _wait(subject, observation)
-        self._mark(subject)
+                _wait(context, observation)
+        self._mark_changed(context)
 
-    def entered(self, held: Held, at: LogTime) -> None:
+    def on_postings(self, state: UnitState, at: LogTime) -> None:
         """Take note that a unit got entries: what waited for them may fit now."""
-        self.changed[held.key] = held
-        comparison, account = self.of(held), self.book.accounts[held.unit.account]
-        if account.held:
-            _outdate(comparison, at, self.book.rules_of(account.name).settlement_window_us, late=self.book.fetching)
-        elif account.name not in self.book.released and (comparison.held is not None or comparison.queue):
-            subject = self._subject(held, at)
-            if not self._unpark(subject):
-                _catch_up(subject)
-                self._mark(subject)
+        self.changed[state.key] = state
+        comparison, account = self.state_of(state), self.ledger.accounts[state.unit.account]
+        if account.backfilling:
+            _outdate(
+                comparison, at, self.ledger.rules_of(account.name).settlement_window_us, late=self.ledger.from_rest
+            )
+        elif account.name not in self.ledger.released and (comparison.deferred is not None or comparison.queue):
+            context = self._context(state, at)
+            if not self._resume(context):
+                _catch_up(context)
+                self._mark_changed(context)
 
-    def _unpark(self, subject: Subject) -> bool:
+    def _resume(self, context: ComparisonContext) -> bool:
         """Judge a unit by its last report, now that it can be; return whether there was one."""
-        comparison = subject.comparison
-        if subject.account.held or not subject.judged:
+        comparison = context.comparison
+        if context.account.backfilling or not context.judged:
             return False
-        self.parked.pop(subject.held.key, None)
-        latest, comparison.held = comparison.held, None
+        self.deferred.pop(context.state.key, None)
+        latest, comparison.deferred = comparison.deferred, None
         if latest is not None:
-            self._observe(subject, latest)
+            self._observe(context, latest)
         return latest is not None
 
     def advance(self, at: LogTime) -> None:
         """Let log time decide what it can: observations whose window is over, chains that nothing more is said of."""
         if self.accepted_until is not None and at.us >= self.accepted_until:
             for key in sorted(self.accepted):
-                self._mark(self._subject(self.accepted[key], at))
+                self._mark_changed(self._context(self.accepted[key], at))
         asked = at.clock // ADVANCE_US
         if asked == self.asked:
             return
         self.asked = asked
-        for key in sorted(self.restless):
-            subject = self._subject(self.restless[key], at)
-            comparison = subject.comparison
-            if subject.account.held:
+        for key in sorted(self.awaiting_time):
+            context = self._context(self.awaiting_time[key], at)
+            comparison = context.comparison
+            if context.account.backfilling:
                 continue
-            if not subject.judged:
-                _lay_down(subject)
-            while comparison.queue and comparison.queue[0].clock + subject.window <= at.clock:
-                _judge(subject, comparison.queue.pop(0))
-                _catch_up(subject)
+            if not context.judged:
+                _lay_down(context)
+            while comparison.queue and comparison.queue[0].clock + context.window <= at.clock:
+                _judge(context, comparison.queue.pop(0))
+                _catch_up(context)
             if comparison.opening:
-                openings.settle_opening(subject)
+                openings.settle_opening(context)
             if comparison.chain is not None and not comparison.queue:
-                chains.settle(subject, comparison.chain)
-            while (step := fee_candidates.released(subject)) is not None:
-                chains.open_step(subject, step)
-            self._mark(subject)
-        for key in sorted(self.parked):
-            self._unpark(self._subject(self.parked[key], at))
+                chains.settle(context, comparison.chain)
+            while (step := fee_candidates.released(context)) is not None:
+                chains.open_step(context, step)
+            self._mark_changed(context)
+        for key in sorted(self.deferred):
+            self._resume(self._context(self.deferred[key], at))
 
-    def release(self, account: str, at: LogTime) -> None:
+    def resume_account(self, account: str, at: LogTime) -> None:
         """Judge an account again, now that its books have what a gap hid: by the last report of each unit.
 
         What was reported before is not judged any more: the books had not what it was to be held against. A report
         from before the last fill that was fetched is held against all that is booked; any other against the cuts of its
         time.
         """
-        for held in sorted(self.book.units_of(account), key=lambda each: each.key):
-            subject = self._subject(held, at)
-            comparison = subject.comparison
+        for state in sorted(self.ledger.units_of(account), key=lambda each: each.key):
+            context = self._context(state, at)
+            comparison = context.comparison
             comparison.queue = []
-            latest, comparison.held = comparison.held, None
+            latest, comparison.deferred = comparison.deferred, None
             if latest is None:
-                self._mark(subject)
+                self._mark_changed(context)
             else:
                 # It counts as told now: what was looked for went on looking for nothing meanwhile.
                 comparison.observed_clock = at.clock
                 comparison.opening_since = None if comparison.opening_since is None else at.clock
-                late = latest.seq < subject.account.fetched_seq
-                self._observe(subject, msgspec.structs.replace(latest, clock=at.clock) if late else latest)
+                late = latest.seq < context.account.last_fetched_fill_seq
+                self._observe(context, msgspec.structs.replace(latest, clock=at.clock) if late else latest)
 
-    def modelled(self, held: Held) -> None:
+    def on_modelling_changed(self, state: UnitState) -> None:
         """Take note that a unit stopped or started being modelled: the next report opens a cash book."""
-        if self.book.now is None:
+        if self.ledger.now is None:
             return
-        subject = self._subject(held, self.book.now)
-        _lay_down(subject)
-        subject.comparison.rebase = held.unit.unmodelled is None and held.unit.opening is not None
-        self._mark(subject)
+        context = self._context(state, self.ledger.now)
+        _lay_down(context)
+        context.comparison.rebase = state.unit.unmodelled is None and state.unit.opening is not None
+        self._mark_changed(context)
 
-    def contradict(self, held: Held, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
+    def open_contradiction(self, state: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
         """Open a break of its own kind for a report that contradicts itself or its past."""
-        subject = self._subject(held, at)
-        chains.contradict(subject, kind, order, amount)
-        self._mark(subject)
+        context = self._context(state, at)
+        chains.contradict(context, kind, order, amount)
+        self._mark_changed(context)
 
-    def mend(self, held: Held, kind: str, order: str, at: LogTime) -> None:
+    def clear_contradiction(self, state: UnitState, kind: str, order: str, at: LogTime) -> None:
         """Clear a contradiction that a later report has resolved."""
-        subject = self._subject(held, at)
-        chains.mend(subject, kind, order)
-        self._mark(subject)
+        context = self._context(state, at)
+        chains.mend(context, kind, order)
+        self._mark_changed(context)
 
     def decide(self, decision: Decision, at: LogTime) -> None:
         """Take a person's decision about breaks; one that names a break which is not there is a finding."""
@@ -202,64 +204,66 @@ class Engine:
             pending = [] if comparison.chain is None else [comparison.chain.pending]
             for known in (*comparison.closed, *pending, *comparison.breaks):
                 if known.id in wanted:
-                    named[known.id] = Target(self._subject(self.book.units[key], at), known)
+                    named[known.id] = Target(self._context(self.ledger.units[key], at), known)
         for break_id in wanted:
             if break_id not in named:
-                message = f"{decision.by.shown} asked to {decision.action} break {break_id}, which is not at hand"
-                self.book.find(decision.account, at, "decision_without_break", break_id, message)
+                message = f"{decision.by.label} asked to {decision.action} break {break_id}, which is not at hand"
+                self.ledger.note_finding(decision.account, at, "decision_without_break", break_id, message)
         targets = [named[break_id] for break_id in wanted if break_id in named]
         decisions.decide(decision, targets)
         for target in targets:
-            self._mark(target.subject)
+            self._mark_changed(target.subject)
 
-    def take_fact(self, fact: Fact, at: LogTime) -> None:
+    def apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
         """Take what is known from outside, and explain by it what it explains (semantics 10.3)."""
-        touched: dict[UnitKey, Subject] = {}
+        touched: dict[UnitKey, ComparisonContext] = {}
 
-        def subject_of(held: Held) -> Subject:
-            return touched.setdefault(held.key, self._subject(held, at))
+        def subject_of(state: UnitState) -> ComparisonContext:
+            return touched.setdefault(state.key, self._context(state, at))
 
-        (take_trade if fact.fact == TRADE else apply_fact.take)(self.book, fact, at, subject_of)
-        for subject in touched.values():
-            self._mark(subject)
+        (apply_trade if fact.fact == TRADE else apply_fact.apply_fact)(self.ledger, fact, at, subject_of)
+        for context in touched.values():
+            self._mark_changed(context)
 
     @property
     def pending(self) -> bool:
         """Tell whether time alone may decide something soon: not of accounts that are not judged for now."""
-        return any(not self.book.accounts[account].held for account, _, _ in self.restless)
+        return any(not self.ledger.accounts[account].backfilling for account, _, _ in self.awaiting_time)
 
-    def _subject(self, held: Held, at: LogTime) -> Subject:
-        return Subject(self.book, held, self.of(held), at, self.transitions.append, self.comparisons.get)
+    def _context(self, state: UnitState, at: LogTime) -> ComparisonContext:
+        return ComparisonContext(
+            self.ledger, state, self.state_of(state), at, self.transitions.append, self.comparisons.get
+        )
 
-    def judge_again(self, at: LogTime) -> None:
+    def reclassify_all(self, at: LogTime) -> None:
         """Name the causes of all active breaks again: something from outside changed, the rules say."""
         for key in sorted(key for key, comparison in self.comparisons.items() if comparison.breaks):
-            self._judge_again(self.book.units[key], at)
+            self._reclassify(self.ledger.units[key], at)
 
-    def _judge_again(self, held: Held, at: LogTime) -> None:
-        if classification.judge_again(self._subject(held, at)):
-            self.changed[held.key] = held
+    def _reclassify(self, state: UnitState, at: LogTime) -> None:
+        if classification.judge_again(self._context(state, at)):
+            self.changed[state.key] = state
 
-    def _mark(self, subject: Subject) -> None:
-        for beside in subject.beside:
-            self._judge_again(self.book.units[beside], subject.at)
-        if subject.comparison.breaks:
-            classification.reconsider(subject)
-        key = subject.held.key
-        self.changed[key] = subject.held
-        if subject.comparison.breaks or key in self.accepted:
-            decisions.expire(subject)
-            self._watch(subject.held, subject.comparison)
-        if subject.comparison.restless:
-            self.restless[key] = subject.held
+    def _mark_changed(self, context: ComparisonContext) -> None:
+        for beside in context.reclassify:
+            self._reclassify(self.ledger.units[beside], context.at)
+        if context.comparison.breaks:
+            classification.reconsider(context)
+        key = context.state.key
+        self.changed[key] = context.state
+        if context.comparison.breaks or key in self.accepted:
+            decisions.expire(context)
+            self._track_acceptances(context.state, context.comparison)
+        if context.comparison.awaiting_time:
+            self.awaiting_time[key] = context.state
         else:
-            self.restless.pop(key, None)
+            self.awaiting_time.pop(key, None)
 
-    def _watch(self, held: Held, comparison: Comparison) -> None:
+    def _track_acceptances(self, state: UnitState, comparison: ComparisonState) -> None:
         """Remember when the next acceptance ends."""
         if any(known.acceptance is not None for known in comparison.breaks):
-            self.accepted[held.key] = held
-        elif self.accepted.pop(held.key, None) is None:
+            self.accepted[state.key] = state
+        elif self.accepted.pop(state.key, None) is None:
             return
         ends = [
             known.acceptance.until_us
@@ -270,26 +274,26 @@ class Engine:
         self.accepted_until = min(ends, default=None)
 
 
-def _is_news(subject: Subject, observation: Observation) -> bool:
+def _is_news(context: ComparisonContext, observation: Observation) -> bool:
     """Tell whether REST tells something else than the WebSocket last did while nothing moves: one of them is stale.
 
     What it repeats may be an old poll; what it tells in the middle of trading may be ahead of what is on its way.
     """
-    comparison, unit = subject.comparison, subject.unit
-    known, told, lost = comparison.reported, observation.values[0], subject.account.lost
+    comparison, unit = context.comparison, context.unit
+    known, told, lost = comparison.reported, observation.values[0], context.account.backfill
     since = 0 if lost is None else lost.until_seq or 0
     if known is None or (comparison.observed_seq or 0) < since:
         return True  # the WebSocket has not told of it since the gap
-    quiet = max(CHAIN_WINDOWS * subject.window, comparison.silence(subject.window))
+    quiet = max(CHAIN_WINDOWS * context.window, comparison.silence(context.window))
     moved = max(comparison.observed_clock, unit.last_clock) > observation.clock - quiet
     if moved or known in observation.values:
         return False
     message = f"REST says {plain(told)}, the last word on the WebSocket was {plain(known)}"
-    subject.book.find(unit.account, subject.at, "rest_differs", unit.code, message)
+    context.ledger.note_finding(unit.account, context.at, "rest_differs", unit.code, message)
     return True
 
 
-def _note(comparison: Comparison, observation: Observation) -> None:
+def _note(comparison: ComparisonState, observation: Observation) -> None:
     """Remember what was said last, and how often something is said."""
     passed = observation.clock - comparison.observed_clock
     if comparison.observed_seq is not None and passed > 0:
@@ -300,71 +304,71 @@ def _note(comparison: Comparison, observation: Observation) -> None:
     comparison.observed_clock = observation.clock
 
 
-def _outdate(comparison: Comparison, at: LogTime, window: int, *, late: bool) -> None:
+def _outdate(comparison: ComparisonState, at: LogTime, window: int, *, late: bool) -> None:
     """Let go of a report that cannot know of what was traded since; what is fetched was traded before it."""
-    if not late and comparison.held is not None and at.clock - comparison.held.clock > window:
-        comparison.held = None
+    if not late and comparison.deferred is not None and at.clock - comparison.deferred.clock > window:
+        comparison.deferred = None
 
 
-def _wait(subject: Subject, observation: Observation) -> None:
-    comparison = subject.comparison
+def _wait(context: ComparisonContext, observation: Observation) -> None:
+    comparison = context.comparison
     comparison.queue = [*comparison.queue, observation]
-    subject.show(subject.timeline.last())
+    context.show_cut(context.timeline.last())
     if len(comparison.queue) > MAX_QUEUE:
-        _judge(subject, comparison.queue.pop(0))
+        _judge(context, comparison.queue.pop(0))
 
 
-def _catch_up(subject: Subject) -> None:
+def _catch_up(context: ComparisonContext) -> None:
     """Agree with whatever waits and fits by now, in order, unless a chain is to be judged with all its cuts."""
-    comparison = subject.comparison
-    if comparison.chain is not None or subject.unit.opening is None or comparison.rebase or comparison.calibrating:
+    comparison = context.comparison
+    if comparison.chain is not None or context.unit.opening is None or comparison.rebase or comparison.calibrating:
         return
     while comparison.queue:
-        found = subject.fit(comparison.queue[0], seldom=False)
+        found = context.fit(comparison.queue[0], seldom=False)
         if found is None:
             break
-        agree(subject, comparison.queue.pop(0), found)
+        agree(context, comparison.queue.pop(0), found)
 
 
-def _judge(subject: Subject, observation: Observation) -> None:
+def _judge(context: ComparisonContext, observation: Observation) -> None:
     """Decide on an observation whose window is over: its cuts are all known now."""
-    comparison = subject.comparison
-    if subject.unit.opening is None or comparison.calibrating:
-        openings.weigh_opening(subject, observation)
+    comparison = context.comparison
+    if context.unit.opening is None or comparison.calibrating:
+        openings.weigh_opening(context, observation)
         return
     if comparison.rebase:
-        openings.rebase(subject, observation)
+        openings.rebase(context, observation)
         return
-    found = subject.fit(observation)
-    if found is None and chains.clear(subject, observation):
+    found = context.fit(observation)
+    if found is None and chains.clear(context, observation):
         return
-    borne_out = comparison.chain is not None and chains.bears_out(subject, comparison.chain, observation)
-    if found is None and not borne_out and _may_be_fees(subject, observation):
+    borne_out = comparison.chain is not None and chains.bears_out(context, comparison.chain, observation)
+    if found is None and not borne_out and _may_be_fees(context, observation):
         if comparison.chain is not None:
-            chains.dismiss(subject, comparison.chain, "what is missing is what fills cost")
+            chains.dismiss(context, comparison.chain, "what is missing is what fills cost")
         return
     if comparison.chain is not None:
-        chains.go_on(subject, comparison.chain, observation, found)
+        chains.go_on(context, comparison.chain, observation, found)
     elif found is not None:
-        agree(subject, observation, found)
+        agree(context, observation, found)
     else:
-        fee_candidates.withdraw(subject)
-        chains.start(subject, observation)
+        fee_candidates.withdraw(context)
+        chains.start(context, observation)
 
 
-def _may_be_fees(subject: Subject, observation: Observation) -> bool:
+def _may_be_fees(context: ComparisonContext, observation: Observation) -> bool:
     return (
-        fee_learning.accounts_for(subject, observation)
-        or fee_candidates.give_back(subject, observation)
-        or fee_candidates.hold(subject, observation)
+        fee_learning.accounts_for(context, observation)
+        or fee_candidates.give_back(context, observation)
+        or fee_candidates.hold(context, observation)
     )
 
 
-def _lay_down(subject: Subject) -> None:
+def _lay_down(context: ComparisonContext) -> None:
     """Forget what was under way: the unit is not judged for now."""
-    comparison = subject.comparison
+    comparison = context.comparison
     comparison.forget_opening()
     comparison.queue, comparison.front = [], None
     comparison.forget_suspense()
     if comparison.chain is not None:
-        chains.dismiss(subject, comparison.chain, "the unit is not judged from here on")
+        chains.dismiss(context, comparison.chain, "the unit is not judged from here on")

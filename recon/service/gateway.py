@@ -16,7 +16,7 @@ from recon.backfill.view import BackfillView
 from recon.ems.protocol.session import Heartbeats, Record
 from recon.ems.rest.client import open_rest_client, rest_url_of
 from recon.ems.websocket.consumer import Endpoint, GatewayStatus, consume
-from recon.ledger.rule_changes import loosens
+from recon.ledger.rule_changes import relaxes
 from recon.log.buffer import Buffer
 from recon.log.events import NewEvent
 from recon.log.lease import Lease
@@ -80,7 +80,7 @@ class GatewayPart:
             buffer,
             heartbeats=heartbeats,
             rules=self.rules,
-            loosens=loosens,
+            loosens=relaxes,
             now=self.now,
             pending=self.pending,
             on_appended=self.on_appended,

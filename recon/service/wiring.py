@@ -82,7 +82,7 @@ def alerting(channels: Sequence[str]) -> OnTransitions:
     """Return what queues the alerts of a step's transitions, inside its transaction (architecture 2.10)."""
 
     def on_transitions(connection: Connection, working: WorkingSet, transitions: list[Transition]) -> None:
-        gateway = working.book.gateway
+        gateway = working.ledger.gateway
         alerts = alerts_of(gateway, transitions)
         outbox.enqueue(connection, gateway, alerts, channels)
 
@@ -115,7 +115,7 @@ class _Following:
             database,
             name,
             on_transitions=on_transitions,
-            on_step=lambda done: self.gateway.update_view(backfill_view(done.working.book, done.seq)),
+            on_step=lambda done: self.gateway.update_view(backfill_view(done.working.ledger, done.seq)),
             status=board.reporter(name, "projector"),
             is_first=lambda: self.gateway.recording,
         )

@@ -13,12 +13,12 @@ from recon.exact import exact
 from recon.ledger.ledger import Finding
 from recon.ledger.orders import Order
 from recon.ledger.rules import Rules
-from recon.ledger.units import Entry, Held, Unit
+from recon.ledger.units import Entry, Unit, UnitState
 from recon.log import events
 from recon.log.events import Event
-from recon.projection.fold import read
+from recon.projection.fold import decode_event
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.snapshot import Transition
 from recon.testing.log import START, is_readable, new_fold
 from recon.testing.messages import (
@@ -51,8 +51,8 @@ class GatewayDriver:
     def __init__(self, rules: Rules | None = None, *, account: str = ACCOUNT) -> None:
         self.account = account
         self.fold = new_fold("prod-eu")
-        self.ledger = self.fold.book
-        self.reconciler = self.fold.engine
+        self.ledger = self.fold.ledger
+        self.reconciler = self.fold.reconciler
         self.now = START
         self.log: list[Event] = []
         self.session: str | None = None
@@ -68,7 +68,7 @@ class GatewayDriver:
         self.now += timedelta(seconds=after)
         event = Event(len(self.log) + 1, self.now, self.now, kind, account, self.session, is_readable(payload), payload)
         self.log.append(event)
-        self.fold.fold([read(event)])
+        self.fold.fold([decode_event(event)])
 
     def frame(self, message: Row | bytes, *, after: float = STEP) -> None:
         """Receive a frame: a message of the EMS, or any bytes."""
@@ -186,7 +186,7 @@ class GatewayDriver:
 
     # -- results ---------------------------------------------------------------------------------------------------
 
-    def unit_state(self, code: str, kind: str = "asset", *, account: str | None = None) -> Held:
+    def unit_state(self, code: str, kind: str = "asset", *, account: str | None = None) -> UnitState:
         """Return the state of a unit: its balance in the ledger, and its timeline."""
         return next(state for key, state in self.ledger.units.items() if key == (account or self.account, kind, code))
 
@@ -203,9 +203,9 @@ class GatewayDriver:
         with exact():
             return self.unit(code, kind).value
 
-    def comparison(self, code: str, kind: str = "asset") -> Comparison:
+    def comparison(self, code: str, kind: str = "asset") -> ComparisonState:
         """Return the state of comparing a unit with its reports."""
-        return self.reconciler.of(self.unit_state(code, kind))
+        return self.reconciler.state_of(self.unit_state(code, kind))
 
     def breaks(self, code: str, kind: str = "asset") -> list[Break]:
         """Return the breaks of a unit that are not closed."""

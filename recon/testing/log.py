@@ -8,11 +8,11 @@ from typing import Final
 
 import msgspec
 
-from recon.ledger.ledger import Book, Clock
+from recon.ledger.ledger import Ledger, LedgerClock
 from recon.ledger.rules import Rules
 from recon.log.events import Event, NewEvent
 from recon.projection.fold import Fold
-from recon.reconciliation.reconciler import Engine
+from recon.reconciliation.reconciler import Reconciler
 
 #: When a day begins that is not told another time: a Monday.
 START: Final = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -20,8 +20,8 @@ START: Final = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 def new_fold(gateway: str) -> Fold:
     """Return a fold that has seen no event of the gateway."""
-    book = Book(gateway, Clock(), Rules())
-    return Fold(book, Engine(book))
+    ledger = Ledger(gateway, LedgerClock(), Rules())
+    return Fold(ledger, Reconciler(ledger))
 
 
 def as_stored(events: Iterable[NewEvent], *, start: datetime = START) -> Iterator[Event]:

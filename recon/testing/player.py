@@ -14,7 +14,7 @@ from recon.ems.protocol.session import Heartbeats, Record, Session, Watchdog
 from recon.log import events
 from recon.log.events import Event, NewEvent
 from recon.log.heartbeats import tick_payload
-from recon.projection.fold import Fold, read
+from recon.projection.fold import Fold, decode_event
 from recon.simulator.gateway.day import Gateway, play_gateway
 from recon.simulator.gateway.outgoing import ControlKind, Outgoing
 from recon.simulator.plan import Plan
@@ -41,7 +41,7 @@ def play(plan: Plan, *, after: float = 20.0) -> list[PlayedDay]:
         until = START + timedelta(seconds=plan.duration + after)
         log = list(as_stored(recorded_events(plan, gateway, until=until)))
         fold = new_fold(gateway_plan.name)
-        fold.fold([read(event) for event in log])
+        fold.fold([decode_event(event) for event in log])
         days.append(PlayedDay(gateway, fold, log))
     return days
 

@@ -18,7 +18,7 @@ from recon.alerts.policy import (
     alerts_of,
     notice,
 )
-from recon.reconciliation.model.break_ import Evidence, Tried
+from recon.reconciliation.model.break_ import CauseTried, Evidence
 from recon.reconciliation.model.lifecycle import OVER, TRANSITIONS
 from tests.support.alert_rows import FACTS, GATEWAY, T0, Step
 
@@ -137,9 +137,16 @@ def test_the_document_holds_everything_to_act_on() -> None:
 
 def test_what_is_not_known_is_null_and_never_zero() -> None:
     unknown = msgspec.structs.replace(
-        FACTS, reported=None, expected=None, drift=None, rate_usd=None, amount_usd=None, observed_us=None, cut_seq=None
+        FACTS,
+        reported=None,
+        expected=None,
+        drift=None,
+        rate_usd=None,
+        amount_usd=None,
+        observed_us=None,
+        cut_seq=None,
     )
-    (alert,) = alerts_of(GATEWAY, [msgspec.structs.replace(Step().transition(), facts=unknown)])
+    (alert,) = alerts_of(GATEWAY, [msgspec.structs.replace(Step().transition(), snapshot=unknown)])
     said = json.loads(alert.document)
     assert (said["amount_usd"], said["rate_usd"], said["closed_at"]) == (None, None, None)
     books = said["books"]
@@ -151,7 +158,7 @@ def test_evidence_and_what_was_tried_are_bounded() -> None:
     many = msgspec.structs.replace(
         step.break_,
         evidence=[Evidence("x" * (MAX_WHY + 1))] * (MAX_EVIDENCE + 1),
-        tried=[Tried("deposit", fits=False, why="y" * (MAX_WHY + 1))] * (MAX_TRIED + 1),
+        tried=[CauseTried("deposit", fits=False, why="y" * (MAX_WHY + 1))] * (MAX_TRIED + 1),
     )
     (alert,) = alerts_of(GATEWAY, [msgspec.structs.replace(step, break_=many)])
     said = json.loads(alert.document)

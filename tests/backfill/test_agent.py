@@ -16,9 +16,8 @@ from recon.backfill import agent, plan
 from recon.backfill.agent import BackfillAgent, RequestSender
 from recon.ems.protocol.rest_requests import RestRequest, RestResponse, build_response
 from recon.errors import Overrun
-from recon.ledger.gaps import PATIENCE_US
-from recon.ledger.rules import Recovery as RecoveryRules
-from recon.ledger.rules import Rules
+from recon.ledger.gaps import BACKFILL_TIMEOUT_US
+from recon.ledger.rules import RecoveryRules, Rules
 from recon.log import events
 from recon.log.events import Event, NewEvent
 from recon.status import StatusReporter
@@ -247,12 +246,12 @@ async def test_rule_3__a_run_without_answers_is_given_up_and_made_again_ever_mor
 
 @on_stage
 async def test_rule_2__a_run_that_hangs_is_ended_within_its_bound_below_the_patience_of_the_books(stage: Stage) -> None:
-    assert PATIENCE_US / 1_000_000 > agent.RUN_SECONDS
+    assert BACKFILL_TIMEOUT_US / 1_000_000 > agent.RUN_SECONDS
     stage.answer = hangs
     await stage.lose_and_hear()
     await stage.wait(int(agent.RUN_SECONDS) + 3)
     assert len(stage.of_kind(events.CATCH_UP_ENDED)) == 1
-    assert not stage.log.book.accounts[ACCOUNT].held
+    assert not stage.log.book.accounts[ACCOUNT].backfilling
 
 
 @on_stage

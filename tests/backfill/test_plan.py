@@ -12,17 +12,17 @@ from recon.backfill import plan
 from recon.backfill.plan import BackfillRun, RetryState
 from recon.backfill.view import AccountView, BackfillView
 from recon.ems.protocol.rest_requests import RestRequest
-from recon.ledger.backfills import CatchUp, Missing
+from recon.ledger.backfills import Backfill, MissingOrder
 from recon.ledger.gaps import MARGIN_US
-from recon.ledger.rules import Recovery
+from recon.ledger.rules import RecoveryRules
 from tests.support.properties import steady
 
 SECOND = 1_000_000
 NOW = 1_000_000 * SECOND
 
 
-def lost(state: str = "waiting", *, heard_us: int | None = NOW, history: str = "wanted") -> CatchUp:
-    return CatchUp(
+def lost(state: str = "waiting", *, heard_us: int | None = NOW, history: str = "wanted") -> Backfill:
+    return Backfill(
         account="A",
         from_seq=5,
         from_us=NOW - 60 * SECOND,
@@ -37,16 +37,16 @@ def lost(state: str = "waiting", *, heard_us: int | None = NOW, history: str = "
 def standing(
     name: str = "A",
     *,
-    of: CatchUp | None = None,
-    missing: dict[str, Missing] | None = None,
+    of: Backfill | None = None,
+    missing: dict[str, MissingOrder] | None = None,
     observed: bool = True,
     look_again_us: int | None = None,
 ) -> AccountView:
     return AccountView(name, observed, of, missing or {}, NOW - 120 * SECOND, look_again_us)
 
 
-def situation(*accounts: AccountView, recovery: Recovery | None = None) -> BackfillView:
-    return BackfillView(10, None, 0, recovery or Recovery(enabled=True, history=True), accounts)
+def situation(*accounts: AccountView, recovery: RecoveryRules | None = None) -> BackfillView:
+    return BackfillView(10, None, 0, recovery or RecoveryRules(enabled=True, history=True), accounts)
 
 
 def test_rule_1__accounts_that_come_back_together_are_asked_about_together() -> None:
@@ -61,7 +61,7 @@ def test_rule_4__who_is_not_observed_is_not_asked_about() -> None:
 
 
 def test_nobody_is_asked_where_the_rules_say_so() -> None:
-    back = situation(standing(of=lost()), recovery=Recovery(enabled=False))
+    back = situation(standing(of=lost()), recovery=RecoveryRules(enabled=False))
     assert plan.next_run(back, NOW + 99 * SECOND, {}, NOW) is None
 
 
@@ -86,7 +86,7 @@ def test_rule_2__another_stretch_is_asked_about_at_once() -> None:
 
 
 def test_an_order_that_vanished_without_a_gap_is_asked_about() -> None:
-    here = situation(standing(missing={"c:a": Missing("a", 3)}))
+    here = situation(standing(missing={"c:a": MissingOrder("a", 3)}))
     assert plan.next_run(here, NOW, {}, None) == BackfillRun("open questions", ("A",))
     assert plan.statuses(here, ("A",)) == [RestRequest(kind="status", account="A", order="c:a", client_order_id="a")]
 
@@ -124,8 +124,8 @@ def test_a_cross_check_comes_when_it_is_due_and_nothing_else_is() -> None:
 
 
 def test_rule_3__a_run_asks_a_bounded_number_of_orders_those_never_asked_for_first() -> None:
-    missing = {f"c:{n}": Missing(str(n), 3, "404" if n % 2 else "") for n in range(1000)}
-    missing["x:1"] = Missing(None, 3)
+    missing = {f"c:{n}": MissingOrder(str(n), 3, "404" if n % 2 else "") for n in range(1000)}
+    missing["x:1"] = MissingOrder(None, 3)
     asks = plan.statuses(situation(standing(missing=missing)), ("A",))
     assert len(asks) == plan.MAX_STATUS_ASKS
     assert all(int(ask.client_order_id or "1") % 2 == 0 for ask in asks)

@@ -12,31 +12,31 @@ from decimal import Decimal
 
 from recon.ledger.observations import Observation
 from recon.ledger.posting.derivatives import open_unit
-from recon.ledger.units import Held
+from recon.ledger.units import UnitState
 from recon.projection import working_set
-from recon.reconciliation.reconciler import Engine
+from recon.reconciliation.reconciler import Reconciler
 from recon.times import LogTime
 
 
-class BooksAlone(Engine):
+class BooksAlone(Reconciler):
     """Takes what the books tell it, and compares nothing."""
 
-    def observe(self, held: Held, observation: Observation, at: LogTime) -> None:
+    def observe(self, held: UnitState, observation: Observation, at: LogTime) -> None:
         self.changed[held.key] = held
         if held.unit.opening is None:
-            open_unit(self.book, held, observation.values[0] - held.timeline.totals[-1], "exact", at)
-        held.timeline.trim(held.unit.entries)
+            open_unit(self.ledger, held, observation.values[0] - held.timeline.totals[-1], "exact", at)
+        held.timeline.trim(held.unit.entry_count)
 
-    def entered(self, held: Held, at: LogTime) -> None:  # noqa: ARG002  # the engine's signature
+    def entered(self, held: UnitState, at: LogTime) -> None:  # noqa: ARG002  # the engine's signature
         self.changed[held.key] = held
 
-    def modelled(self, held: Held) -> None:
+    def modelled(self, held: UnitState) -> None:
         pass
 
-    def contradict(self, held: Held, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
+    def contradict(self, held: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
         pass
 
-    def mend(self, held: Held, kind: str, order: str, at: LogTime) -> None:
+    def mend(self, held: UnitState, kind: str, order: str, at: LogTime) -> None:
         pass
 
 
@@ -52,8 +52,8 @@ def books_alone() -> Iterator[None]:
     try:
         yield
     finally:
-        _use(Engine)
+        _use(Reconciler)
 
 
-def _use(engine: type[Engine]) -> None:
+def _use(engine: type[Reconciler]) -> None:
     setattr(working_set, "Engine", engine)  # noqa: B010  # the one seam of this measurement; mypy rightly minds it

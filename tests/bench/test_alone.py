@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from recon.log.events import Event, NewEvent
 from recon.projection import working_set
-from recon.projection.fold import Fold, read
-from recon.reconciliation.reconciler import Engine
+from recon.projection.fold import Fold, decode_event
+from recon.reconciliation.reconciler import Reconciler
 from recon.testing import new_fold
 from tests.bench.alone import BooksAlone, books_alone
 from tests.bench.load import REPORTS_PER_ORDER, new_events
@@ -16,7 +16,7 @@ LOST_EVERY = 20
 
 
 def folded(fold: Fold, events: Sequence[NewEvent]) -> Fold:
-    fold.fold([read(stored(seq, event)) for seq, event in enumerate(events, start=1)])
+    fold.fold([decode_event(stored(seq, event)) for seq, event in enumerate(events, start=1)])
     return fold
 
 
@@ -36,15 +36,15 @@ def stored(seq: int, new: NewEvent) -> Event:
 def test_books_are_the_same_without_comparison() -> None:
     events = new_events(2_000)
     whole, alone = folded(new_fold("g"), events), new_fold("g")
-    alone.engine = BooksAlone(alone.book)
+    alone.reconciler = BooksAlone(alone.ledger)
     folded(alone, events)
     books = [
-        {key: (held.unit.opening, held.unit.fills, held.unit.explained) for key, held in fold.book.units.items()}
+        {key: (held.unit.opening, held.unit.fills, held.unit.explained) for key, held in fold.ledger.units.items()}
         for fold in (whole, alone)
     ]
     assert books[0] == books[1]
-    assert len(whole.book.changes.fills) == len(alone.book.changes.fills) > 0
-    assert alone.engine.changed.keys() == whole.engine.changed.keys(), "the same rows are written"
+    assert len(whole.ledger.changes.fills) == len(alone.ledger.changes.fills) > 0
+    assert alone.reconciler.changed.keys() == whole.reconciler.changed.keys(), "the same rows are written"
 
 
 def test_what_is_lost_breaks_with_comparison_alone() -> None:
@@ -53,14 +53,14 @@ def test_what_is_lost_breaks_with_comparison_alone() -> None:
     every = sum(event.kind == "ORDER_EXEC_REPORT_UPDATE" for event in new_events(4_000))
     assert every - reports == every // (LOST_EVERY * REPORTS_PER_ORDER)
     whole, alone = folded(new_fold("g"), events), new_fold("g")
-    alone.engine = BooksAlone(alone.book)
+    alone.reconciler = BooksAlone(alone.ledger)
     folded(alone, events)
-    assert [transition.event for transition in whole.engine.transitions].count("opened") > 0
-    assert not alone.engine.transitions
-    assert len(whole.book.changes.fills) == len(alone.book.changes.fills)
+    assert [transition.event for transition in whole.reconciler.transitions].count("opened") > 0
+    assert not alone.reconciler.transitions
+    assert len(whole.ledger.changes.fills) == len(alone.ledger.changes.fills)
 
 
 def test_the_engine_comes_back() -> None:
     with books_alone():
         assert vars(working_set)["Engine"] is BooksAlone
-    assert vars(working_set)["Engine"] is Engine
+    assert vars(working_set)["Engine"] is Reconciler

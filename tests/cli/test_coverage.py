@@ -13,7 +13,7 @@ from sqlalchemy import text
 from recon.cli.output import text_of
 from recon.db.engine import create_engine
 from recon.errors import ConfigError
-from recon.ledger.ledger import Changes
+from recon.ledger.ledger import LedgerChanges
 from recon.log.events import NewEvent
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
@@ -43,7 +43,7 @@ def here(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> TestDatabas
 def story(here: TestDatabase) -> Story:
     """An account that was away from 20 to 40 s of 100 and lacks an order, and one that was always covered."""
     told = Story(here.service_url)
-    changes = Changes(
+    changes = LedgerChanges(
         accounts={
             A: told.account(A, "unresolved", LOOKED_FOR, lag_us=250_000, missing="a-1 it's"),
             B: told.account(B, lag_us=-2_500_000),
@@ -58,7 +58,7 @@ def story(here: TestDatabase) -> Story:
             ),
             *told.stretches(B, (1, "covered", None)),
         ],
-        catch_ups=[told.caught_up(A, 20, 40, 45, state="open", questions=[LOST, NO_HISTORY])],
+        backfills=[told.caught_up(A, 20, 40, 45, state="open", questions=[LOST, NO_HISTORY])],
     )
     told.write(changes)
     return told
@@ -122,7 +122,7 @@ def test_a_row_a_gap_with_what_was_asked(recon: Recon, here: TestDatabase) -> No
         told.caught_up(A, 10, 20, 25),
         told.caught_up(A, 80, None, state="waiting", history="wanted", reason="no heartbeat"),
     ]
-    told.write(Changes(accounts={A: told.account(A, "gap")}, intervals=intervals, catch_ups=catch_ups))
+    told.write(LedgerChanges(accounts={A: told.account(A, "gap")}, intervals=intervals, backfills=catch_ups))
     first, second, third = recon("coverage", "--json").json()["gaps"]
     assert (first["from_seq"], first["history"], first["gap"]) == (1, None, False), "of no catch-up"
     assert (first["whole_at"], first["lasted"]) == (shown_in_json(told.at(5)), "PT4S")
@@ -143,7 +143,7 @@ def test_the_moment_a_session_begins_is_no_gap(recon: Recon, here: TestDatabase)
     begin = told.stretches(A, (1, "catching_up", "no snapshot of orders yet"), (2, "covered", None))
     begin = [msgspec.structs.replace(row, from_us=max(row.from_us, told.us(2) - 1000)) for row in begin]
     begin[0] = msgspec.structs.replace(begin[0], from_us=told.us(2) - 1000)
-    told.write(Changes(accounts={A: told.account(A)}, intervals=begin))
+    told.write(LedgerChanges(accounts={A: told.account(A)}, intervals=begin))
     assert recon("coverage", "--json").json()["gaps"] == []
     assert len(recon("coverage", "--all", "--json").json()["gaps"]) == 1
     shown = recon("coverage")
@@ -170,7 +170,7 @@ def test_time_after_the_end_of_a_log_is_not_covered(recon: Recon, here: TestData
     dead = Story(here.service_url, seconds=100, ends_at=datetime.now(UTC) - timedelta(seconds=300))
     opened = NewEvent("session.opened", b"{}", dead.ends_at, session="s")
     write_events(here.service_url, "eu", [opened])
-    dead.write(Changes(accounts={A: dead.account(A)}, intervals=dead.stretches(A, (1, "covered", None))))
+    dead.write(LedgerChanges(accounts={A: dead.account(A)}, intervals=dead.stretches(A, (1, "covered", None))))
     found = recon("coverage", "--all", "--json").json()
     assert float(found["accounts"][0]["covered"]) == pytest.approx(100 * 99 / 399, abs=1)
     (stretch,) = found["stretches"]
@@ -215,8 +215,8 @@ def test_only_what_was_asked_for(recon: Recon, story: Story) -> None:
 def test_open_questions_are_all_that_stand(recon: Recon, story: Story) -> None:
     moved = "its open questions are asked on with those of the gap that begins at event 50"
     story.write(
-        Changes(
-            catch_ups=[
+        LedgerChanges(
+            backfills=[
                 story.caught_up(A, 5, 8, 9, state="open", questions=["order gone: 490", "order a-1: 504", NO_HISTORY]),
                 story.caught_up(A, 30, 32, 33, state="open", questions=[moved]),
                 story.caught_up(A, 50, 60, 61, state="open", questions=["order a-1: 404", "and 1 more"]),
@@ -244,8 +244,8 @@ def unrecoverable(story: Story) -> None:
     lost = [msgspec.structs.replace(each, history="not configured") for each in lost]
     whole = story.caught_up(A, 20, 40, 45)
     known = story.account(A)
-    known.unsettled = lost
-    story.write(Changes(accounts={A: known}, catch_ups=[whole, *lost]))
+    known.open_backfills = lost
+    story.write(LedgerChanges(accounts={A: known}, backfills=[whole, *lost]))
 
 
 def test_a_gap_is_settled_by_a_persons_word(recon: Recon, story: Story, here: TestDatabase) -> None:
@@ -293,9 +293,9 @@ def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: Story
     assert row["outcome"] == f"{LOOKED_FOR}; open: {LOST}; {NO_HISTORY}"
     assert "# accounts that are not whole" in recon("status").out
     story.write(
-        Changes(
+        LedgerChanges(
             accounts={A: story.account(A)},
-            catch_ups=[story.caught_up(A, 20, 40, 70)],
+            backfills=[story.caught_up(A, 20, 40, 70)],
         )
     )
     assert recon("status", "--json").json()["not_whole"] == []
@@ -314,7 +314,7 @@ def test_a_break_across_a_gap_says_so(recon: Recon, story: Story) -> None:
 def test_the_firm_counts_an_account_once(recon: Recon, here: TestDatabase) -> None:
     for name, amount in (("eu", "1.10"), ("us", "2")):
         told = Story(here.service_url, name)
-        told.write(Changes(accounts={A: told.account(A), B: told.account(B)}), {A: "main"})
+        told.write(LedgerChanges(accounts={A: told.account(A), B: told.account(B)}), {A: "main"})
         told.hold(A, "XXBT", amount, coinapi="BTC", rate_usd="50000", seen=90 if name == "us" else 100)
         told.hold(B, "BTC", "4", coinapi="BTC", rate_usd="50000")
         told.hold(B, "PERP", amount, kind="contract", coinapi="BINANCE_PERP_BTC")

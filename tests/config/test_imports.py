@@ -10,7 +10,7 @@ import pytest
 from recon.config import describe, load_settings
 from recon.config.rule_files import load_rules
 from recon.errors import ConfigError
-from recon.ledger.rules import parse
+from recon.ledger.rules import parse_rules
 
 COLUMNS = 'columns = { time = "t", asset = "a", amount = "n" }'
 
@@ -82,12 +82,12 @@ def test_rules_alone_give_the_document_of_a_gateway(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     rules = load_rules(path)
-    named = parse(json.dumps(rules.document("prod-eu")).encode())
+    named = parse_rules(json.dumps(rules.document("prod-eu")).encode())
     assert (named.of("KRAKEN/JOHN").settlement_window_us, str(named.of("KRAKEN/JOHN").tolerance.absolute)) == (
         9_000_000,
         "0.5",
     )
-    assert parse(json.dumps(rules.document("prod-us")).encode()).of("any").settlement_window_us == 9_000_000
+    assert parse_rules(json.dumps(rules.document("prod-us")).encode()).of("any").settlement_window_us == 9_000_000
 
 
 @pytest.mark.parametrize(

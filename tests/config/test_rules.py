@@ -112,7 +112,7 @@ def keys_of(document: object) -> object:
 def test_the_ledger_reads_every_key_that_the_settings_write(example: dict[str, Any]) -> None:
     """The tables of the settings and the structs of the ledger declare the same fields."""
     given = json.loads(example["document"])
-    read = json.loads(msgspec.json.encode(books.parse(example["document"].encode())))
+    read = json.loads(msgspec.json.encode(books.parse_rules(example["document"].encode())))
     assert keys_of(read) == keys_of({key: value for key, value in given.items() if key != "rules"})
 
 
@@ -171,7 +171,9 @@ def test_without_a_word_the_defaults_are_ours(tmp_path: Path) -> None:
         **OURS,
     }
     assert found["recovery"] == {"enabled": True, "history": True}
-    assert books.parse(json.dumps(found).encode()) == books.Rules(recovery=books.Recovery(enabled=True, history=True))
+    assert books.parse_rules(json.dumps(found).encode()) == books.Rules(
+        recovery=books.RecoveryRules(enabled=True, history=True)
+    )
 
 
 def test_recovery_and_the_venue_s_own_name_of_an_account(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_recovery_and_the_venue_s_own_name_of_an_account(tmp_path: Path) -> None
     )
     assert found["recovery"] == {"enabled": False, "history": False}
     assert found["defaults"]["venue_account"] is None
-    assert books.parse(json.dumps(found).encode()).of("KRAKEN/JOHN").venue_account == "U-4711"
+    assert books.parse_rules(json.dumps(found).encode()).of("KRAKEN/JOHN").venue_account == "U-4711"
 
 
 def test_fees_funding_materiality_and_business_days(tmp_path: Path) -> None:
@@ -210,7 +212,7 @@ def test_fees_funding_materiality_and_business_days(tmp_path: Path) -> None:
     assert defaults["funding"] == {"every_us": 14_400_000_000, "within_us": 300_000_000}
     assert found["accounts"]["NONE"] == defaults | {"fees": []}, "a list replaces the list above it, an empty one too"
 
-    rules = books.parse(json.dumps(found).encode()).of("OWN")
+    rules = books.parse_rules(json.dumps(found).encode()).of("OWN")
     assert [rule.taker for rule in rules.fees] == [Decimal("0.0026"), Decimal("0.0026"), None]
     assert (rules.learn_fees_up_to, rules.material_usd) == (Decimal(0), Decimal("2500.50"))
     assert rules.funding == books.Funding(3_600_000_000, 900_000_000)
@@ -232,7 +234,7 @@ def test_another_rule_gives_other_bytes_and_what_decides_nothing_does_not(tmp_pa
 
 
 def test_the_books_read_it(tmp_path: Path) -> None:
-    rules = books.parse(document(TEXT, tmp_path))
+    rules = books.parse_rules(document(TEXT, tmp_path))
     john = rules.of("KRAKEN/JOHN")
     assert john.tolerance_of("XXBT").absolute == Decimal("0.00000001")
     assert john.tolerance_of("USD").relative == Decimal("0.001")

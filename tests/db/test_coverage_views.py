@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, RowMapping, text
 
 from recon.db.engine import create_engine
-from recon.ledger.backfills import CatchUpState, History
-from recon.ledger.ledger import Changes
+from recon.ledger.backfills import BackfillState, History
+from recon.ledger.ledger import LedgerChanges
 from recon.log.events import RULES, NewEvent
 from recon.projection.editions import delete_edition
 from recon.projection.store.digest import digest_of
@@ -71,7 +71,7 @@ def rows(connection: Connection, view: str, order: str) -> list[RowMapping]:
 def test_what_a_catch_up_came_to_is_told_in_words(
     story: Story,
     analyst: Connection,
-    state: CatchUpState,
+    state: BackfillState,
     history: History,
     questions: tuple[str, ...],
     back: bool,
@@ -79,7 +79,9 @@ def test_what_a_catch_up_came_to_is_told_in_words(
 ) -> None:
     until = 40 if back else None
     row = story.caught_up(A, 20, until, state=state, history=history, questions=questions)
-    changes = Changes(catch_ups=[row], intervals=story.stretches(A, (1, "covered", None), (20, "gap", "disconnected")))
+    changes = LedgerChanges(
+        backfills=[row], intervals=story.stretches(A, (1, "covered", None), (20, "gap", "disconnected"))
+    )
     story.write(changes)
     (shown,) = rows(analyst, "catch_ups", "from_seq")
     assert (shown["state"], shown["history"], shown["outcome"]) == (state, history, outcome)
@@ -89,11 +91,11 @@ def test_what_a_catch_up_came_to_is_told_in_words(
 
 def test_a_catch_up_is_shown_with_its_times_and_replaced_as_it_goes_on(story: Story, analyst: Connection) -> None:
     begun = story.caught_up(A, 20, 40, state="running", history="wanted")
-    story.write(Changes(catch_ups=[story.caught_up(A, 20, state="waiting", history="wanted"), begun]))
+    story.write(LedgerChanges(backfills=[story.caught_up(A, 20, state="waiting", history="wanted"), begun]))
     (shown,) = rows(analyst, "catch_ups", "from_seq")
     assert (shown["state"], shown["ended_at"], shown["took"]) == ("running", None, None)
     analyst.rollback()
-    story.write(Changes(catch_ups=[story.caught_up(A, 20, 40, 47)]))
+    story.write(LedgerChanges(backfills=[story.caught_up(A, 20, 40, 47)]))
     (shown,) = rows(analyst, "catch_ups", "from_seq")
     assert (shown["gateway"], shown["account"], shown["reason"]) == ("eu", A, "disconnected")
     assert (shown["from_seq"], shown["until_seq"], shown["ended_seq"]) == (20, 40, 47)
@@ -104,11 +106,11 @@ def test_a_catch_up_is_shown_with_its_times_and_replaced_as_it_goes_on(story: St
 
 
 def test_catch_ups_are_part_of_the_digest_and_go_with_their_edition(story: Story, database: TestDatabase) -> None:
-    story.write(Changes(catch_ups=[story.caught_up(A, 20, 40, 47)]))
+    story.write(LedgerChanges(backfills=[story.caught_up(A, 20, 40, 47)]))
     engine = create_engine(database.service_url, "tests", pooled=False)
     with engine.connect() as connection:
         whole = digest_of(connection, "eu", 1)
-    story.write(Changes(catch_ups=[story.caught_up(A, 20, 40, 47, state="open", questions=["order a: 490"])]))
+    story.write(LedgerChanges(backfills=[story.caught_up(A, 20, 40, 47, state="open", questions=["order a: 490"])]))
     with engine.begin() as connection:
         assert digest_of(connection, "eu", 1) != whole
         connection.execute(text("UPDATE recon_store.editions SET state = 'retired'"))
@@ -135,7 +137,7 @@ def test_each_stretch_that_was_not_covered_tells_what_its_own_gap_came_to(story:
     other = story.stretches("BINANCE", (1, "covered", None), (10, "gap", "disconnected"))
     first = story.caught_up(A, 10, 20, 25)
     second = story.caught_up(A, 30, 35, 38, state="open", questions=["order a: 490"])
-    story.write(Changes(intervals=told + other, catch_ups=[first, second]))
+    story.write(LedgerChanges(intervals=told + other, backfills=[first, second]))
     shown = [row for row in rows(analyst, "coverage", "account, from_seq") if row["account"] == A]
     assert [(row["from_seq"], row["recovery"]) for row in shown] == [
         (1, None),
@@ -165,20 +167,22 @@ def test_a_gap_that_prolongs_a_stretch_is_of_the_same_catch_up(story: Story, ana
         (25, "gap", "disconnected"),
         (30, "catching_up", "what the gap hid is being fetched"),
     )
-    story.write(Changes(intervals=told, catch_ups=[story.caught_up(A, 10, 30, state="running", history="wanted")]))
+    story.write(
+        LedgerChanges(intervals=told, backfills=[story.caught_up(A, 10, 30, state="running", history="wanted")])
+    )
     assert [row["recovery"] for row in rows(analyst, "coverage", "from_seq")] == [None, *["being asked for"] * 4]
 
 
 def test_accounts_tell_clocks_orders_and_since_when(story: Story, analyst: Connection) -> None:
     behind = story.account(A, "gap", lag_us=250_000, missing="b a")
     ahead = story.account("BINANCE", lag_us=-1_500_000)
-    changes = Changes(
+    changes = LedgerChanges(
         accounts={each.name: each for each in (behind, ahead, story.account("NEW", "catching_up"))},
         intervals=[
             *story.stretches(A, (1, "covered", None), (20, "gap", "disconnected"), (30, "gap", "restarted")),
             *story.stretches("BINANCE", (3, "covered", None)),
         ],
-        catch_ups=[story.caught_up(A, 5, 9, 9), story.caught_up(A, 20, state="waiting", history="wanted")],
+        backfills=[story.caught_up(A, 5, 9, 9), story.caught_up(A, 20, state="waiting", history="wanted")],
     )
     story.write(changes, {A: "kraken-main"})
     binance, kraken, new = rows(analyst, "accounts", "account")
@@ -209,7 +213,7 @@ def test_a_break_that_arose_across_a_gap_names_it(
         (80, "gap", "no heartbeat"),
     )
     other = story.stretches("BINANCE", (1, "gap", "disconnected"))
-    story.write(Changes(intervals=told + other, catch_ups=[story.caught_up(A, 10, 20, 25)]))
+    story.write(LedgerChanges(intervals=told + other, backfills=[story.caught_up(A, 10, 20, 25)]))
     story.broken("cafe", A, after, until)
     (shown,) = rows(analyst, "open_breaks", "id")
     assert (shown["gap"] is not None) == across, shown["gap"]
@@ -226,7 +230,7 @@ def test_the_words_for_a_gap_of_a_break(story: Story, analyst: Connection) -> No
         (25, "covered", None),
     )
     lasting = story.stretches("BINANCE", (1, "covered", None), (80, "gap", "no heartbeat"))
-    story.write(Changes(intervals=told + lasting, catch_ups=[story.caught_up(A, 10, 20, 25)]))
+    story.write(LedgerChanges(intervals=told + lasting, backfills=[story.caught_up(A, 10, 20, 25)]))
     story.broken("a", A, 2, 40)
     story.broken("b", "BINANCE", 70, 90)
     story.broken("c", A, 1, 4)
@@ -245,10 +249,10 @@ def test_an_account_that_two_gateways_show_counts_once(database: TestDatabase, a
     eu, us, asia = (Story(database.service_url, name) for name in ("eu", "us", "asia"))
     for story, seen, amount in ((eu, 100, "5"), (us, 90, "7"), (asia, 80, "6")):
         account = story.account(A, "gap" if story is eu else "covered")
-        story.write(Changes(accounts={A: account}), {A: "kraken-main"})
+        story.write(LedgerChanges(accounts={A: account}), {A: "kraken-main"})
         story.hold(A, "XXBT", amount, coinapi="BTC", seen=seen, rate_usd="50000")
-    us.write(Changes(accounts={"BINANCE": us.account("BINANCE")}))
-    eu.write(Changes(accounts={"BINANCE": eu.account("BINANCE")}))
+    us.write(LedgerChanges(accounts={"BINANCE": us.account("BINANCE")}))
+    eu.write(LedgerChanges(accounts={"BINANCE": eu.account("BINANCE")}))
     us.hold("BINANCE", "BTC", "1", coinapi="BTC", rate_usd="50000", reported="1.5", judgement="break")
     eu.hold("BINANCE", "BTC", "2", coinapi="BTC", rate_usd="50000")
     (bitcoin,) = rows(analyst, "firm_balances", "asset")
@@ -273,7 +277,7 @@ def test_which_row_of_one_account_counts_does_not_depend_on_their_order(
     stories = {name: Story(database.service_url, name) for name in ("eu", "us")}
     for name, account, amount in (("us", A, "1"), ("eu", "KRAKEN/Z", "2"), ("eu", "KRAKEN/B", "3")):
         story = stories[name]
-        story.write(Changes(accounts={account: story.account(account)}), {account: "main"})
+        story.write(LedgerChanges(accounts={account: story.account(account)}), {account: "main"})
         story.hold(account, "BTC", amount, coinapi="BTC")
     with create_engine(database.service_url, "tests", pooled=False).begin() as connection:
         connection.execute(text("UPDATE recon_store.comparisons SET observed_at = now()"))
@@ -282,7 +286,7 @@ def test_which_row_of_one_account_counts_does_not_depend_on_their_order(
 
 
 def test_all_codes_of_an_account_count_and_what_is_not_known_is_not_zero(story: Story, analyst: Connection) -> None:
-    story.write(Changes(accounts={A: story.account(A)}), {A: "main"})
+    story.write(LedgerChanges(accounts={A: story.account(A)}), {A: "main"})
     story.hold(A, "XXBT", "1", coinapi="BTC", rate_usd="50000")
     story.hold(A, "XBT.F", "2", coinapi="BTC")
     story.hold(A, "BTC", "4")
@@ -299,7 +303,7 @@ def test_all_codes_of_an_account_count_and_what_is_not_known_is_not_zero(story: 
 
 def test_contracts_are_added_up_by_what_names_them_everywhere(story: Story, analyst: Connection) -> None:
     for account in (A, "KRAKEN", "BINANCE"):
-        story.write(Changes(accounts={account: story.account(account)}))
+        story.write(LedgerChanges(accounts={account: story.account(account)}))
     story.hold(A, "PF_XBT", "3", kind="contract", coinapi="KRAKEN_PERP_BTC_USD")
     story.hold("KRAKEN", "PF_XBT", "-5", kind="contract", coinapi="KRAKEN_PERP_BTC_USD")
     for account, amount in ((A, "1"), ("KRAKEN", "2"), ("BINANCE", "4")):
@@ -337,7 +341,7 @@ def test_a_folded_day_tells_what_became_of_each_gap_and_whose_accounts_they_are(
 
 
 def test_usd_is_worth_itself_where_no_rate_is_reported(story: Story, analyst: Connection) -> None:
-    story.write(Changes(accounts={A: story.account(A)}))
+    story.write(LedgerChanges(accounts={A: story.account(A)}))
     story.hold(A, "ZUSD", "7.5", coinapi="USD")
     story.hold(A, "USD", "2")
     story.hold(A, "USDT", "3", coinapi="USDT")

@@ -28,8 +28,8 @@ def played(day: Day) -> Rows:
     return Rows(
         len(gateway.accounts),
         [row for fault in gateway.truth for row in _planted(fault)],
-        [_step(each, log) for each in fold.engine.transitions],
-        [_explanation(each) for each in fold.book.changes.entries],
+        [_step(each, log) for each in fold.reconciler.transitions],
+        [_explanation(each) for each in fold.ledger.changes.entries],
     )
 
 

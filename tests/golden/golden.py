@@ -40,8 +40,8 @@ def golden_of(day: Recorded, engine: Engine) -> Golden:
     """Return a day's hashes; the engine is a superuser's, of an empty database."""
     return Golden(
         log=_hash(_event(each) for each in day.log),
-        transitions=_hash(_transition(each) for each in day.fold.engine.transitions),
-        entries=_hash(_entry(each) for each in day.fold.book.changes.entries),
+        transitions=_hash(_transition(each) for each in day.fold.reconciler.transitions),
+        entries=_hash(_entry(each) for each in day.fold.ledger.changes.entries),
         edition=_edition(day.log, engine),
     )
 
@@ -65,7 +65,7 @@ def _entry(entry: Entry) -> list[object]:
 
 
 def _transition(each: Transition) -> list[object]:
-    known, facts = each.break_, each.facts
+    known, facts = each.break_, each.snapshot
     return [
         each.account, each.kind, each.unit, each.event, each.seq, each.us, each.reason, each.actor,
         known.id, known.case_id, known.state, known.amount, known.cause, known.certainty, known.after_seq,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recon.ledger.asset_mapping import Home, home_of
+from recon.ledger.asset_mapping import AssetMapping, resolve_asset
 from recon.ledger.rules import AccountRules
 
 NONE = AccountRules()
@@ -36,12 +36,12 @@ FLEXIBLE = {"XXBT": "BTC", "XBT.F": "BTC"}
 def test_semantics_3_3__resolution(
     asset: str, coinapi: str | None, rows: dict[str, str | None], rules: AccountRules, unit: str, mapped: bool
 ) -> None:
-    home = home_of(asset, coinapi, rows, rules)
+    home = resolve_asset(asset, coinapi, rows, rules)
     assert (home.unit, home.mapped) == (unit, mapped)
     assert mapped == (home.reason is None), "what is not mapped says why"
 
 
 def test_semantics_3_3__an_ambiguity_names_the_rows_to_choose_from() -> None:
-    assert home_of("XBT", "BTC", FLEXIBLE, NONE) == Home(
+    assert resolve_asset("XBT", "BTC", FLEXIBLE, NONE) == AssetMapping(
         "XBT", mapped=False, reason="rows XBT.F, XXBT are all BTC; name one in `assets`"
     )

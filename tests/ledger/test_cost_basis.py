@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.exact import exact
-from recon.ledger.cost_basis import CASH_QUANTUM, Basis, average_price, basis_of, trade
+from recon.ledger.cost_basis import CASH_QUANTUM, CostBasis, add_trade, average_price, basis_of
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.testing import PERPETUAL, GatewayDriver, OrderScript, balance_row, position_row
 from tests.support.properties import steady
@@ -81,11 +81,11 @@ class Model:
 @given(trades=TRADES)
 def test_realised_cash_is_that_of_the_definition(kind: str, method: str, trades: Trades) -> None:
     """Each division may lose half of CASH_QUANTUM, and there are at most three a trade."""
-    terms, model, basis = terms_of(kind, method, "2.5"), Model(kind, method, D("2.5")), Basis()
+    terms, model, basis = terms_of(kind, method, "2.5"), Model(kind, method, D("2.5")), CostBasis()
     total = truth = Fraction(0)
     for count, (quantity, price) in enumerate(trades, start=1):
         with exact():
-            cash = trade(basis, quantity, abs(quantity) * price, terms)
+            cash = add_trade(basis, quantity, abs(quantity) * price, terms)
         assert cash is not None
         total += Fraction(cash)
         truth += model.trade(Fraction(quantity), Fraction(price))
@@ -102,9 +102,9 @@ def test_realised_cash_is_that_of_the_definition(kind: str, method: str, trades:
 @given(trades=TRADES)
 def test_linear_cash_and_cost_are_conserved(method: str, trades: Trades) -> None:
     """What was realised is what was paid and taken plus what the open position cost: no cent is made or lost."""
-    terms, basis = terms_of("linear", method), Basis()
+    terms, basis = terms_of("linear", method), CostBasis()
     with exact():
-        realised = sum((trade(basis, q, abs(q) * price, terms) or D(0) for q, price in trades), D(0))
+        realised = sum((add_trade(basis, q, abs(q) * price, terms) or D(0) for q, price in trades), D(0))
         paid = sum((q * price for q, price in trades), D(0))
         assert realised == basis.value() - paid
 
@@ -113,10 +113,10 @@ def test_linear_cash_and_cost_are_conserved(method: str, trades: Trades) -> None
 @given(trades=TRADES)
 def test_average_price_is_that_of_the_model(trades: Trades) -> None:
     for kind in ("linear", "inverse"):
-        terms, model, basis = terms_of(kind, "average"), Model(kind, "average", D(1)), Basis()
+        terms, model, basis = terms_of(kind, "average"), Model(kind, "average", D(1)), CostBasis()
         for quantity, price in trades:
             with exact():
-                trade(basis, quantity, abs(quantity) * price, terms)
+                add_trade(basis, quantity, abs(quantity) * price, terms)
             model.trade(Fraction(quantity), Fraction(price))
         with exact():
             got = average_price(basis, terms)
@@ -132,16 +132,16 @@ def test_an_inverse_contract_earns_in_coin_what_the_price_moved() -> None:
     terms = terms_of("inverse", "average")
     with exact():
         basis = basis_of(D(100), D(50000), terms)
-        assert trade(basis, D(-100), D(100) * 60000, terms) == D("0.000333333333")
+        assert add_trade(basis, D(-100), D(100) * 60000, terms) == D("0.000333333333")
         short = basis_of(D(-100), D(50000), terms)
-        assert trade(short, D(100), D(100) * 60000, terms) == D("-0.000333333333")
+        assert add_trade(short, D(100), D(100) * 60000, terms) == D("-0.000333333333")
 
 
 def test_a_fill_through_zero_closes_all_and_opens_the_rest_at_its_own_price() -> None:
     terms = terms_of("linear", "average")
     with exact():
         basis = basis_of(D(3), D(100), terms)
-        assert trade(basis, D(-5), D(5) * 110, terms) == D(30)
+        assert add_trade(basis, D(-5), D(5) * 110, terms) == D(30)
         assert (basis.quantity(), average_price(basis, terms)) == (D(-2), D(110))
 
 
@@ -149,7 +149,7 @@ def test_an_entry_without_a_price_makes_the_cash_unknown_until_the_position_is_f
     terms = terms_of("linear", "average")
     with exact():
         basis = basis_of(D(3), None, terms)
-        assert trade(basis, D(-1), D(100), terms) is None
+        assert add_trade(basis, D(-1), D(100), terms) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.ledger.coverage import Interval
+from recon.ledger.coverage import CoverageInterval
 from recon.log import events
 from recon.testing import GatewayDriver, OrderScript, balance_row
 from tests.support.properties import steady
@@ -21,9 +21,9 @@ ROWS: Final = (balance_row("BTC", "10"), balance_row("USDT", "1000"))
 OTHER: Final = "KRAKEN/JOHN"
 
 
-def intervals(driver: GatewayDriver, account: str | None = None) -> list[Interval]:
+def intervals(driver: GatewayDriver, account: str | None = None) -> list[CoverageInterval]:
     """What the log says of an account in the end: the last word on each interval."""
-    told: dict[int, Interval] = {}
+    told: dict[int, CoverageInterval] = {}
     for each in driver.ledger.changes.intervals:
         if each.account == (account or driver.account):
             told[each.from_seq] = each
@@ -111,7 +111,7 @@ def test_rule_3__covered_means_both_snapshots_of_this_session_and_nothing_unacco
         for known in driver.ledger.accounts.values():
             if known.state in {"covered", "unresolved"}:
                 assert known.orders_session == known.balances_session == driver.session
-                assert (known.state == "unresolved") == bool(known.unaccounted)
+                assert (known.state == "unresolved") == bool(known.missing_orders)
                 assert known.is_running is not False
 
 

@@ -8,35 +8,35 @@ from typing import Any
 import msgspec
 
 from recon.ledger.external_facts import (
-    BY_HAND_WITHIN_US,
     FEE_WITHIN_US,
+    MANUAL_WITHIN_US,
     REPLACED_WITHIN_US,
-    AtHand,
-    Fact,
-    KnownFill,
-    Move,
+    ExternalFact,
+    FactIndex,
+    MatchableFill,
+    Movement,
     digest_of,
     family_of,
-    fills_like,
     is_replaceable,
-    moves_of,
-    parse,
+    manual_duplicate_of,
+    matching_fills,
+    movements_of,
+    parse_fact,
     replaced_by,
-    told_before,
 )
-from recon.ledger.timeline import NOTHING
+from recon.ledger.timeline import CERTAIN
 from recon.ledger.units import Entry
 
 D = Decimal
 NOW = 1_767_603_600_000_000
 
 
-def fact(**fields: str | None) -> Fact:
+def fact(**fields: str | None) -> ExternalFact:
     given = {"fact": "deposit", "account": "A", "external_id": "L-1", "occurred_at": "2026-01-05T09:00:00Z"}
-    return parse(msgspec.json.encode(given | {"unit": "USDT", "amount": "100"} | fields))
+    return parse_fact(msgspec.json.encode(given | {"unit": "USDT", "amount": "100"} | fields))
 
 
-def trade(**fields: str | None) -> Fact:
+def trade(**fields: str | None) -> ExternalFact:
     return fact(fact="trade", symbol="BTCUSDT", side="BUY", quantity="1", price="100", **fields)
 
 
@@ -66,7 +66,7 @@ def entry(
         certainty=certainty,
         amount=D(amount),
         running=D(0),
-        slack=NOTHING,
+        uncertainty=CERTAIN,
         order=order,
         ordinal=ordinal,
         break_id=break_id,
@@ -75,34 +75,34 @@ def entry(
     )
 
 
-def move(amount: str = "100", cause: str = "deposit") -> Move:
-    return Move(account="A", kind="asset", unit="USDT", amount=D(amount), cause=cause)
+def move(amount: str = "100", cause: str = "deposit") -> Movement:
+    return Movement(account="A", kind="asset", unit="USDT", amount=D(amount), cause=cause)
 
 
-def replaced(of: Move, *entries: Entry, tolerance: str = "0", order: str | None = None) -> int | None:
+def replaced(of: Movement, *entries: Entry, tolerance: str = "0", order: str | None = None) -> int | None:
     found = replaced_by(of, entries, family_of(of.cause), occurred_us=NOW, tolerance=D(tolerance), order=order)
     return None if found is None else found.number
 
 
 def test_content_is_what_moves_books() -> None:
     told = fact()
-    first = digest_of(told, moves_of(told)[0])
+    first = digest_of(told, movements_of(told)[0])
     for same in (fact(amount="100.00"), fact(source="another file"), fact(text="words"), fact(external_id="L-2")):
-        assert digest_of(same, moves_of(same)[0]) == first
+        assert digest_of(same, movements_of(same)[0]) == first
     for other in (fact(amount="101"), fact(unit="USD"), fact(account="B"), fact(fact="reward")):
-        assert digest_of(other, moves_of(other)[0]) != first
-    assert digest_of(fact(occurred_at="2026-01-05T09:00:01Z"), moves_of(told)[0]) != first
-    assert digest_of(fact(occurred_at="2026-01-05T10:00:00+01:00"), moves_of(told)[0]) == first, "the same moment"
+        assert digest_of(other, movements_of(other)[0]) != first
+    assert digest_of(fact(occurred_at="2026-01-05T09:00:01Z"), movements_of(told)[0]) != first
+    assert digest_of(fact(occurred_at="2026-01-05T10:00:00+01:00"), movements_of(told)[0]) == first, "the same moment"
     assert digest_of(trade()) == digest_of(trade(trade_id="9")) != digest_of(trade(fee="1", fee_asset="BNB"))
 
 
 def test_a_transfer_has_two_sides_with_one_content_each() -> None:
-    sent, received = moves_of(fact(fact="transfer", amount="-100", counter_account="B"))
+    sent, received = movements_of(fact(fact="transfer", amount="-100", counter_account="B"))
     assert (received.account, received.amount) == ("B", D(100))
     told = fact(fact="transfer", account="B", amount="100", counter_account="A")
-    assert digest_of(told, moves_of(told)[0]) == digest_of(told, received)
-    assert digest_of(told, moves_of(told)[1]) == digest_of(told, sent)
-    assert len(moves_of(fact(counter_account="B"))) == 1, "only a transfer has another side"
+    assert digest_of(told, movements_of(told)[0]) == digest_of(told, received)
+    assert digest_of(told, movements_of(told)[1]) == digest_of(told, sent)
+    assert len(movements_of(fact(counter_account="B"))) == 1, "only a transfer has another side"
 
 
 def test_the_nearest_inferred_entry_of_an_equal_amount_is_replaced() -> None:
@@ -147,17 +147,17 @@ def test_what_stands_by_itself_and_is_not_sure_may_be_replaced() -> None:
 
 
 def test_what_was_told_by_hand_is_looked_for_within_a_day_and_among_its_kind() -> None:
-    def found(of: Move, *entries: Entry, external_id: str = "L-1") -> int | None:
-        known = told_before(of, entries, external_id, occurred_us=NOW, tolerance=D(1))
+    def found(of: Movement, *entries: Entry, external_id: str = "L-1") -> int | None:
+        known = manual_duplicate_of(of, entries, external_id, occurred_us=NOW, tolerance=D(1))
         return None if known is None else known.number
 
     def told(number: int, **more: Any) -> Entry:
         return entry(number, certainty="exact", of_fact=f"told:{number}", **more)
 
-    far, near = told(1, occurred_us=NOW - BY_HAND_WITHIN_US), told(2, occurred_us=NOW + 60_000_000)
+    far, near = told(1, occurred_us=NOW - MANUAL_WITHIN_US), told(2, occurred_us=NOW + 60_000_000)
     assert found(move(), far, near) == 2
     assert found(move(), far) == 1
-    assert found(move(), told(3, occurred_us=NOW - BY_HAND_WITHIN_US - 1)) is None
+    assert found(move(), told(3, occurred_us=NOW - MANUAL_WITHIN_US - 1)) is None
     assert found(move(), told(3, amount="101.5")) is None
     assert found(move(cause="transfer"), near) is None, "of one family, but not of one kind"
     assert found(move(), near, external_id="told:9") is None, "a person who tells two means two"
@@ -167,7 +167,7 @@ def test_what_was_told_by_hand_is_looked_for_within_a_day_and_among_its_kind() -
 
 
 def test_what_stands_in_for_something_stays_at_hand_where_it_was_told_by_hand() -> None:
-    at_hand = AtHand()
+    at_hand = FactIndex()
     for each in (
         entry(1),
         entry(2, "-100", replaces=1, of_fact="told:1"),
@@ -182,15 +182,15 @@ def test_what_stands_in_for_something_stays_at_hand_where_it_was_told_by_hand() 
 
 
 def test_what_was_taken_back_is_no_longer_at_hand() -> None:
-    at_hand = AtHand()
+    at_hand = FactIndex()
     at_hand.add(entry(1))
     at_hand.add(entry(2, "-100", replaces=1))
     assert at_hand.entries["A", "asset", "USDT"] == {}
 
 
 def test_fills_are_like_a_trade_by_symbol_side_quantity_and_time() -> None:
-    def fill(order: str, *, us: int = NOW, amount: str = "1", side: str = "BUY") -> KnownFill:
-        return KnownFill("A", order, 1, "BTCUSDT", side, D(amount), us)
+    def fill(order: str, *, us: int = NOW, amount: str = "1", side: str = "BUY") -> MatchableFill:
+        return MatchableFill("A", order, 1, "BTCUSDT", side, D(amount), us)
 
     fills = [
         fill("far", us=NOW + 4_000_000),
@@ -199,4 +199,4 @@ def test_fills_are_like_a_trade_by_symbol_side_quantity_and_time() -> None:
         fill("more", amount="2"),
         fill("sold", side="SELL"),
     ]
-    assert [each.order for each in fills_like(trade(), fills)] == ["near", "far"]
+    assert [each.order for each in matching_fills(trade(), fills)] == ["near", "far"]

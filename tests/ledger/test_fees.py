@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from recon.exact import ONE, ZERO, exact, scale
 from recon.ledger.fees.estimate import FEE_SAMPLES, estimate, shortest, with_sample
-from recon.ledger.fees.model import FeeModel, FeeRate, FeeSample, swapped
-from recon.ledger.fees.schedule import liquidity, rates_of, rule_of
+from recon.ledger.fees.model import FeeModel, FeeRate, FeeSample, swap_rates
+from recon.ledger.fees.schedule import liquidity_of, rates_of, rule_of
 from recon.ledger.rules import AccountRules, FeeRule, Rules
 from recon.testing import GatewayDriver, Json, OrderScript, balance_row
 from tests.support.properties import steady
@@ -57,7 +57,7 @@ def test_one_rate_of_a_line_holds_for_both(rule: FeeRule, kind: str | None) -> N
 def test_an_order_tells_whether_it_makes_or_takes_where_its_instructions_leave_no_choice(
     time_in_force: str | None, exec_inst: list[str] | str | None, kind: str | None
 ) -> None:
-    assert liquidity(time_in_force, exec_inst) == kind
+    assert liquidity_of(time_in_force, exec_inst) == kind
 
 
 def test_the_first_line_that_matches_and_names_a_rate_holds() -> None:
@@ -77,12 +77,12 @@ def test_rules_2_4__the_rate_that_every_sample_bears_out_is_found_or_a_shorter_o
 ) -> None:
     with exact():
         samples = [sampled(rate, leg) for leg in legs]
-        found = estimate([(each, each.gained) for each in samples])
+        found = estimate([(each, each.received) for each in samples])
         assert found is not None
         assert not found.half
         assert scale(found.share) <= scale(rate) or not rate
         for each in samples:
-            assert abs(each.cost - found.share * each.gained) <= each.blur
+            assert abs(each.cost - found.share * each.received) <= each.error
 
 
 @steady(60)
@@ -103,7 +103,7 @@ def test_rule_4__no_decimal_between_two_bounds_has_fewer_digits_than_the_shortes
 def test_rule_2__a_second_rate_is_told_apart_where_samples_left_over_agree_on_it() -> None:
     legs = [D(f"{500 + 3 * index}.17") for index in range(10)]
     samples = [sampled(TAKER if index % 4 == 3 else MAKER, leg) for index, leg in enumerate(legs)]
-    found = estimate([(each, each.gained) for each in samples])
+    found = estimate([(each, each.received) for each in samples])
     assert found is not None
     assert (found.share, found.half, found.other) == (MAKER, ZERO, TAKER)
 
@@ -114,25 +114,27 @@ def test_rule_3__while_no_rate_is_borne_out_nothing_is_learned_and_nothing_expec
         leg = D(500 + index)
         model = with_sample(model, FeeSample(leg, ZERO, D(index * index) / 100, D("1e-8")), entries=index)
     assert not model.learned
-    assert model.of(D(500)) == ZERO
-    assert model.open_of(D(500)) == (ZERO, ZERO)
+    assert model.cost_of(D(500)) == ZERO
+    assert model.open_cost_of(D(500)) == (ZERO, ZERO)
 
 
 def test_rule_1__a_cost_is_a_share_of_the_leg_by_its_side_and_the_other_rate_is_in_doubt() -> None:
-    model = FeeModel(gained=FeeRate(MAKER, other=TAKER), given=FeeRate(TAKER))
-    assert model.of(D(500)) == D("0.1")
-    assert model.open_of(D(500)) == (ZERO, D("-0.4")), "the balance loses where the taker's rate was taken"
-    assert model.of(D(-500)) == D("0.5")
-    assert model.open_of(D(-500)) == (ZERO, ZERO)
-    assert model.unsure
-    assert not model.vague
+    model = FeeModel(received=FeeRate(MAKER, alternate=TAKER), paid=FeeRate(TAKER))
+    assert model.cost_of(D(500)) == D("0.1")
+    assert model.open_cost_of(D(500)) == (ZERO, D("-0.4")), "the balance loses where the taker's rate was taken"
+    assert model.cost_of(D(-500)) == D("0.5")
+    assert model.open_cost_of(D(-500)) == (ZERO, ZERO)
+    assert model.is_open
+    assert not model.is_range
 
 
 def test_a_habit_that_changed_swaps_the_two_rates_and_owes_nothing() -> None:
-    model = swapped(FeeModel(gained=FeeRate(MAKER, since=7, owed=MAKER, other=TAKER), given=FeeRate(ZERO)))
-    assert model.gained == FeeRate(TAKER, since=7, other=MAKER)
-    assert model.given == FeeRate(ZERO), "a side of one rate stays as it is"
-    assert swapped(swapped(model)) == model
+    model = swap_rates(
+        FeeModel(received=FeeRate(MAKER, since_entry=7, backlog=MAKER, alternate=TAKER), paid=FeeRate(ZERO))
+    )
+    assert model.received == FeeRate(TAKER, since_entry=7, alternate=MAKER)
+    assert model.paid == FeeRate(ZERO), "a side of one rate stays as it is"
+    assert swap_rates(swap_rates(model)) == model
 
 
 @steady(60)
@@ -140,11 +142,11 @@ def test_a_habit_that_changed_swaps_the_two_rates_and_owes_nothing() -> None:
 def test_rule_1__expected_and_doubt_together_are_the_other_rate_of_a_leg(
     one: Decimal, two: Decimal, leg: Decimal
 ) -> None:
-    rate = FeeRate(one, other=two)
+    rate = FeeRate(one, alternate=two)
     with exact():
-        model = FeeModel(gained=rate, given=rate)
-        _, doubt = model.open_of(leg)
-        assert -model.of(leg) + doubt == -two * abs(leg)
+        model = FeeModel(received=rate, paid=rate)
+        _, doubt = model.open_cost_of(leg)
+        assert -model.cost_of(leg) + doubt == -two * abs(leg)
 
 
 # -- how they are booked ---------------------------------------------------------------------------------------------
@@ -174,9 +176,9 @@ def test_each_fill_and_its_fee_are_one_step_whose_doubt_is_the_spread_of_the_sch
     assert booked(driver, "USDT") == [D("-0.1"), D("-0.2")]
     assert line.totals[-3:] == [ZERO, D("499.9"), D("1499.7")], "a fill with its fee is one step"
     assert line.explained[-3:] == [ZERO, D("-0.1"), D("-0.3")]
-    assert line.doubts_since(0, line.last()) == [D("-0.4"), D("-0.8")]
+    assert line.spreads_since(0, line.last()) == [D("-0.4"), D("-0.8")]
     assert line.fills_between(line.last() - 2, line.last()) == ((D(500), D(1000)), D("0.3"))
-    assert not any(driver.unit_state("BTC").timeline.doubts)
+    assert not any(driver.unit_state("BTC").timeline.spreads)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_where_the_order_tells_its_liquidity_nothing_is_in_doubt(more: dict[str,
     driver = scheduled(more)
     assert booked(driver, "USDT") == [D(fee) for fee in fees]
     line = driver.unit_state("USDT").timeline
-    assert not line.doubts_since(0, line.last())
+    assert not line.spreads_since(0, line.last())
 
 
 def test_a_scheduled_fee_in_a_third_asset_is_a_step_of_its_own_there_at_the_rates_last_told() -> None:

@@ -135,7 +135,7 @@ def test_what_cannot_be_read_is_no_word_that_there_is_nothing(kind: str, form: R
     driver = reopened(whole(GatewayDriver(), orders=(OPEN.report(0),)))
     without_list(driver, kind, form)
     assert driver.coverage() == ("catching_up", "no snapshot of orders and balances yet")
-    assert not driver.ledger.accounts[driver.account].unaccounted
+    assert not driver.ledger.accounts[driver.account].missing_orders
 
 
 @pytest.mark.parametrize("form", NO_LIST)
@@ -244,7 +244,7 @@ def test_an_update_before_the_first_snapshot_books_what_filled_since_the_opening
     driver.balance("USDT", "910")
     driver.wait(60)
     order = driver.order("c:a")
-    assert (order.before_opening, order.booked, fills(driver), fills(driver, "USDT")) == (D(2), D(3), D(1), D(-90))
+    assert (order.pre_opening, order.booked, fills(driver), fills(driver, "USDT")) == (D(2), D(3), D(1), D(-90))
     assert [driver.unit(code).opening for code in ("BTC", "USDT")] == [D(10), D(1000)]
     assert not driver.opened_breaks()
 
@@ -311,7 +311,7 @@ def test_a_late_first_snapshot_shows_what_has_happened_since() -> None:
     driver.balance("BTC", "11")
     driver.balance("USDT", "900")
     driver.wait(60)
-    assert [driver.order(key).before_opening for key in ("c:a", "c:b")] == [D(0), D(1)]
+    assert [driver.order(key).pre_opening for key in ("c:a", "c:b")] == [D(0), D(1)]
     assert (driver.value("BTC"), driver.value("USDT")) == (D(11), D(900))
     assert not driver.opened_breaks()
 
@@ -355,7 +355,7 @@ def test_an_account_that_appears_in_the_middle_opens_then_and_there() -> None:
     assert state_of(driver, OTHER) == ("covered", None)
     assert driver.ledger.accounts[OTHER].gaps == []
     assert driver.unit("BTC", account=OTHER).opening == D(3)
-    assert driver.ledger.orders[OTHER, "c:o"].before_opening == D(1)
+    assert driver.ledger.orders[OTHER, "c:o"].pre_opening == D(1)
     assert driver.unit("BTC").opening == D(10)
 
 
@@ -381,7 +381,7 @@ def test_an_account_that_disappears_is_a_gap_with_a_reason_until_it_comes_back(r
     told = [each for each in driver.ledger.changes.intervals if each.account == OTHER and each.state == "gap"]
     assert len({each.from_seq for each in told}) == 1, "one gap, over all sessions"
     assert state_of(driver, OTHER)[0] == ("unresolved" if rules is None else "catching_up")
-    assert set(driver.ledger.accounts[OTHER].unaccounted) == {"c:a"}
+    assert set(driver.ledger.accounts[OTHER].missing_orders) == {"c:a"}
     assert not driver.unit("BTC", account=OTHER).withheld or driver.unit("BTC", account=OTHER).withheld == ["c:a"]
 
 
@@ -427,7 +427,7 @@ def test_the_opening_does_not_depend_on_the_clocks(minutes: float, by: str) -> N
             asking.end()
         driver.balances(*BOUGHT)
         driver.wait(60)
-    assert [driver.order(key).before_opening for key in ("c:b", "c:s")] == [D(1), D(0)]
+    assert [driver.order(key).pre_opening for key in ("c:b", "c:s")] == [D(1), D(0)]
     assert (driver.value("BTC"), driver.value("USDT")) == (D(11), D(900))
     assert not driver.opened_breaks()
 
@@ -467,7 +467,7 @@ def test_a_clock_that_is_set_right_later_does_not_move_the_opening() -> None:
     driver.report(
         OrderScript("s", [("1", "100")], amount="3", placed_at=START + ahead + timedelta(seconds=16)).report(1)
     )
-    assert driver.order("c:s").before_opening == D(0)
+    assert driver.order("c:s").pre_opening == D(0)
     assert driver.value("BTC") == D(11)
 
 
@@ -480,7 +480,7 @@ def test_an_account_without_a_heartbeat_yet_is_dated_by_the_gateways_others() ->
         driver.wait(30)
         driver.report(OrderScript("s", [("1", "100")], placed_at=driver.now + ahead).report(1, exchange_id=OTHER))
     assert driver.ledger.accounts[OTHER].lag_us is None
-    assert driver.ledger.orders[OTHER, "c:s"].before_opening == D(0)
+    assert driver.ledger.orders[OTHER, "c:s"].pre_opening == D(0)
 
 
 @steady(60)
@@ -495,7 +495,7 @@ def test_whether_a_fill_was_before_the_opening_is_a_matter_of_true_time(skew: in
         driver.report(script.report(1))
     blur = 2.1  # what may be a heartbeat's way is no skew
     if abs(filled) > blur:
-        assert driver.order("c:a").before_opening == (D(1) if filled < 0 else D(0))
+        assert driver.order("c:a").pre_opening == (D(1) if filled < 0 else D(0))
 
 
 # -- 6: another site in the middle of a fill --------------------------------------------------------------------------
@@ -634,13 +634,13 @@ def test_rows_of_other_accounts_are_of_those_alone(known: bool) -> None:
     )
     asking.end()
     assert driver.coverage()[0] == "unresolved"
-    assert set(driver.ledger.accounts[driver.account].unaccounted) == {"c:a"}
+    assert set(driver.ledger.accounts[driver.account].missing_orders) == {"c:a"}
     assert driver.value("BTC") == D(11)
     assert (OTHER in driver.ledger.accounts) == known
     assert bool(driver.findings("unknown_account")) != known
     if known:
         assert driver.comparison("USDT", "asset").reported == D(900)
-        assert driver.reconciler.of(driver.unit_state("USDT", account=OTHER)).reported == D(1000), (
+        assert driver.reconciler.state_of(driver.unit_state("USDT", account=OTHER)).reported == D(1000), (
             "absence says nothing"
         )
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.ems.protocol.messages import PositionRow
-from recon.ledger.observations import is_authoritative, read_position, read_positions, signed
+from recon.ledger.observations import is_authoritative, read_position, read_positions, signed_quantity
 from recon.ledger.units import Unit
 from tests.support.properties import steady
 
@@ -42,7 +42,7 @@ def contract() -> Unit:
 def test_semantics_3_4__a_negative_quantity_with_side_sell_counts_once(
     quantity: str | None, side: str | None, net: str | None
 ) -> None:
-    assert signed(row(quantity, side)) == (None if net is None else D(net))
+    assert signed_quantity(row(quantity, side)) == (None if net is None else D(net))
 
 
 @steady(50)

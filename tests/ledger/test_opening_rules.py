@@ -167,7 +167,7 @@ def test_semantics_4_4__an_order_that_began_and_filled_before_the_opening_is_not
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     driver.report(OrderScript("a", [("2", "100")], placed_at=START - timedelta(hours=1)).report(1))
     assert driver.value("BTC") == D(10)
-    assert driver.order("c:a").before_opening == D(2)
+    assert driver.order("c:a").pre_opening == D(2)
 
 
 def test_semantics_4_4__an_order_told_of_later_that_began_after_the_opening_is_booked_in_full() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from recon.ledger.rule_changes import loosened, loosens, rules_digest
+from recon.ledger.rule_changes import relaxations, relaxes, rules_digest
 from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Funding, Rules, Tolerance, UnitRules
 from recon.log import events
 from tests.support.decisions_driver import ALICE, SERVICE, refused, report, say
@@ -60,28 +60,28 @@ STRICTER = (
 @pytest.mark.parametrize("what", LOOSER)
 def test_what_is_looser_is_named(what: str) -> None:
     after = LOOSER[what]
-    assert loosened(Rules(BEFORE), Rules(after)) == [f"accounts in general: {what}"]
-    assert loosened(Rules(accounts={"K": BEFORE}), Rules(accounts={"K": after})) == [f"K: {what}"]
+    assert relaxations(Rules(BEFORE), Rules(after)) == [f"accounts in general: {what}"]
+    assert relaxations(Rules(accounts={"K": BEFORE}), Rules(accounts={"K": after})) == [f"K: {what}"]
 
 
 @pytest.mark.parametrize("after", STRICTER)
 def test_what_is_as_strict_loosens_nothing(after: AccountRules) -> None:
-    assert loosened(Rules(BEFORE), Rules(after)) == []
+    assert relaxations(Rules(BEFORE), Rules(after)) == []
 
 
 def test_an_account_that_loses_its_own_rules_has_the_general_ones() -> None:
     strict, lax = AccountRules(), AccountRules(tolerance=Tolerance(D(1)))
     before, after = Rules(lax, {"K": strict}), Rules(lax)
-    assert loosened(before, after) == ["K: tolerance, absolute, from 0 to 1"]
-    assert loosened(after, before) == []
+    assert relaxations(before, after) == ["K: tolerance, absolute, from 0 to 1"]
+    assert relaxations(after, before) == []
 
 
 def test_documents_are_compared_by_what_they_mean() -> None:
     before, after = msgspec.json.encode(Rules(BEFORE)), msgspec.json.encode(Rules(AccountRules()))
-    assert not loosens(b'{"defaults":{}}', b'{ "defaults": {}, "rules": 1 }')
-    assert not loosens(before, before)
-    assert loosens(after, before)
-    assert loosens(b"not rules", before), "what cannot be compared is not let pass"
+    assert not relaxes(b'{"defaults":{}}', b'{ "defaults": {}, "rules": 1 }')
+    assert not relaxes(before, before)
+    assert relaxes(after, before)
+    assert relaxes(b"not rules", before), "what cannot be compared is not let pass"
 
 
 LAX = msgspec.json.encode(Rules(AccountRules(tolerance=Tolerance(absolute=D(2)))))
@@ -113,7 +113,7 @@ def test_rules_that_wait_are_rejected_or_overtaken() -> None:
     before = driver.ledger.rules
     driver.event(events.RULES_PROPOSED, LAX)
     say(driver, "reject_rules", by=SERVICE, rules_digest=rules_digest(LAX))
-    assert (driver.ledger.rules_waiting, driver.ledger.rules) == (None, before)
+    assert (driver.ledger.proposed_rules, driver.ledger.rules) == (None, before)
     driver.event(events.RULES_PROPOSED, LAX)
     driver.set_rules(before)
     say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))

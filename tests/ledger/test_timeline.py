@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.exact import ZERO, exact
-from recon.ledger.posting.spot import legs_of
-from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Slack, Timeline
-from recon.ledger.units import FEE, FILL, Held, Unit
+from recon.ledger.posting.spot import leg_uncertainty
+from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Timeline, Uncertainty
+from recon.ledger.units import FEE, FILL, Unit, UnitState
 from tests.support.properties import steady
 
 D = Decimal
@@ -31,7 +31,7 @@ def built(entries: Entries, base: Decimal = ZERO) -> tuple[Timeline, list[int]]:
         for index, (passed, amount, explains, rounded) in enumerate(entries, start=1):
             clock += passed
             clocks.append(clock)
-            line.append(index, 10 * index, clock, clock, amount, Slack(rounded, D("0.001")), explains=explains)
+            line.append(index, 10 * index, clock, clock, amount, Uncertainty(rounded, D("0.001")), explains=explains)
     return line, clocks
 
 
@@ -62,8 +62,8 @@ def test_rule_3__cuts_hold_every_entry_before_the_window_and_none_after_it(
 @given(ENTRIES)
 def test_a_cut_is_found_by_the_number_of_its_last_entry(entries: Entries) -> None:
     line, _ = built(entries)
-    assert [line.at(number) for number in range(len(entries) + 1)] == list(range(len(entries) + 1))
-    assert line.at(len(entries) + 5) == line.last()
+    assert [line.position_of(number) for number in range(len(entries) + 1)] == list(range(len(entries) + 1))
+    assert line.position_of(len(entries) + 5) == line.last()
 
 
 @steady(60)
@@ -76,8 +76,10 @@ def test_what_may_be_lost_between_two_cuts_is_half_a_quantum_an_entry_and_the_bl
     early, late = sorted(min(each, line.last()) for each in (one, other))
     rounded = sum(each[3] for each in entries[early:late])
     with exact():
-        assert line.lost_since(line.slack(early), late) == rounded * D("0.005") + (late - early) * D("0.001")
-        assert line.lost_since(line.slack(late), early) == 0
+        assert line.rounding_since(line.uncertainty_at(early), late) == rounded * D("0.005") + (late - early) * D(
+            "0.001"
+        )
+        assert line.rounding_since(line.uncertainty_at(late), early) == 0
 
 
 def test_rule_4__at_most_so_many_entries_are_kept_and_what_falls_out_is_in_every_cut() -> None:
@@ -86,7 +88,7 @@ def test_rule_4__at_most_so_many_entries_are_kept_and_what_falls_out_is_in_every
     assert len(line.numbers) <= 2 * MAX_KEPT
     assert line.totals[-1] == 3 * MAX_KEPT
     assert line.totals[0] == line.numbers[0] > 0
-    assert line.at(1) == 0
+    assert line.position_of(1) == 0
 
 
 def test_trimming_keeps_what_a_breaks_origin_needs() -> None:
@@ -97,7 +99,7 @@ def test_trimming_keeps_what_a_breaks_origin_needs() -> None:
     assert lazily.numbers[0] == 0, "too little to be worth it"
     lazily.trim(300)
     assert lazily.numbers[0] == 300 - KEPT_BEHIND
-    assert lazily.totals[lazily.at(350)] == 350
+    assert lazily.totals[lazily.position_of(350)] == 350
 
 
 # -- a fill and its fee ---------------------------------------------------------------------------------------------
@@ -115,10 +117,10 @@ class Booked(NamedTuple):
 
     cause: str
     amount: Decimal
-    slack: Slack
+    slack: Uncertainty
 
 
-def put(held: Held, entries: list[Booked], entry: Booked, order: str, ordinal: int = 1) -> None:
+def put(held: UnitState, entries: list[Booked], entry: Booked, order: str, ordinal: int = 1) -> None:
     entries.append(entry)
     number = len(entries)
     held.append(
@@ -126,14 +128,14 @@ def put(held: Held, entries: list[Booked], entry: Booked, order: str, ordinal: i
     )
 
 
-def traded(trades: Trades) -> tuple[Held, list[Booked]]:
+def traded(trades: Trades) -> tuple[UnitState, list[Booked]]:
     """A unit of these fills with their fees, and its entries."""
-    held, entries = Held(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
+    held, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
     for index, (amount, rounded, fee, foreign) in enumerate(trades):
-        put(held, entries, Booked(FILL, amount, legs_of(amount, rounded=rounded, blur=D("0.001"))), f"o{index}")
+        put(held, entries, Booked(FILL, amount, leg_uncertainty(amount, rounded=rounded, blur=D("0.001"))), f"o{index}")
         if fee is not None:
             cost, doubt = fee
-            slack = Slack(1, D("1e-12"), doubt=doubt)
+            slack = Uncertainty(1, D("1e-12"), rate_spread=doubt)
             put(held, entries, Booked(FEE, cost, slack), "another" if foreign else f"o{index}")
     return held, entries
 
@@ -152,8 +154,8 @@ def test_rule_2__a_fee_joins_the_step_of_its_fill_and_every_sum_stays_that_of_al
             until = entries[:number]
             assert line.totals[position] == sum((each.amount for each in until), ZERO)
             assert line.explained[position] == sum((each.amount for each in until if each.cause == FEE), ZERO)
-            lost = reduce(Slack.plus, (each.slack for each in until), Slack())
-            assert msgspec.structs.replace(line.slack(position), doubt=lost.doubt) == lost
+            lost = reduce(Uncertainty.plus, (each.slack for each in until), Uncertainty())
+            assert msgspec.structs.replace(line.uncertainty_at(position), rate_spread=lost.rate_spread) == lost
         assert line.numbers[-1] == len(entries)
 
 
@@ -164,7 +166,7 @@ def test_the_fees_in_doubt_and_the_legs_of_fills_are_told_step_by_step(trades: T
         held, _ = traded(trades)
         line = held.timeline
         doubts = [fee[1] for _, _, fee, _ in trades if fee is not None and fee[1]]
-        assert line.doubts_since(0, line.last()) == doubts
+        assert line.spreads_since(0, line.last()) == doubts
         legs, booked = line.fills_between(0, line.last())
         own = [(amount, fee[0] if fee is not None and not other else ZERO) for amount, _, fee, other in trades]
         assert legs == tuple(amount for amount, _ in own if amount)
@@ -175,12 +177,12 @@ def test_no_cut_lies_between_a_fill_and_its_fee() -> None:
     held, _ = traded([(D(500), 1, (D("-0.5"), ZERO), False)] * 2)
     assert held.timeline.numbers == [0, 2, 4]
     assert held.timeline.totals == [ZERO, D("499.5"), D(999)]
-    assert held.timeline.at(3) == 1, "an entry within a step is in no cut before the step is whole"
+    assert held.timeline.position_of(3) == 1, "an entry within a step is in no cut before the step is whole"
 
 
 def test_what_follows_another_fill_or_ordinal_or_comes_a_second_time_does_not_join() -> None:
-    held, entries = Held(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
-    fill, fee = Booked(FILL, D(5), Slack()), Booked(FEE, D(-1), Slack())
+    held, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
+    fill, fee = Booked(FILL, D(5), Uncertainty()), Booked(FEE, D(-1), Uncertainty())
     put(held, entries, fill, "o1")
     put(held, entries, fee, "o1", ordinal=2)
     assert held.timeline.last() == 2, "the fee of another fill of the order"
@@ -194,9 +196,9 @@ def test_what_follows_another_fill_or_ordinal_or_comes_a_second_time_does_not_jo
 
 def test_an_entry_between_a_fill_and_a_fee_keeps_them_apart() -> None:
     """What explains a break is in every cut: it takes a number, and no step."""
-    held, entries = Held(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
-    put(held, entries, Booked(FILL, D(5), Slack()), "o1")
-    held.append(3, 30, 3, 3, FEE, D(-1), Slack(), order="o1", ordinal=1)
+    held, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
+    put(held, entries, Booked(FILL, D(5), Uncertainty()), "o1")
+    held.append(3, 30, 3, 3, FEE, D(-1), Uncertainty(), order="o1", ordinal=1)
     assert held.timeline.numbers == [0, 1, 3]
 
 
@@ -206,14 +208,14 @@ def test_what_is_trimmed_counts_steps_and_keeps_sums() -> None:
     line.trim_exactly(600)
     assert line.numbers[0] == 2 * (300 - KEPT_BEHIND)
     assert line.totals[-1] == 1600
-    lost = line.slack(line.last())
-    assert (lost.rounded, lost.blur) == (800, 400 * (D("0.001") + D("1e-12")))
-    assert (lost.gained, lost.given) == (D(2000), ZERO)
-    assert line.doubts_since(790, line.last()) == [D("0.5")] * 5
-    assert line.totals[line.at(700)] == 1400
+    lost = line.uncertainty_at(line.last())
+    assert (lost.rounded_postings, lost.price_error) == (800, 400 * (D("0.001") + D("1e-12")))
+    assert (lost.received, lost.paid) == (D(2000), ZERO)
+    assert line.spreads_since(790, line.last()) == [D("0.5")] * 5
+    assert line.totals[line.position_of(700)] == 1400
 
 
 def test_fees_in_doubt_that_would_cancel_are_told_all_the_same() -> None:
     """A purchase may cost less than is booked and a sale as much more: neither is certain for that."""
     held, _ = traded([(D(-500), 1, (D("-0.5"), D("0.4")), False), (D(500), 1, (D("-0.1"), D("-0.4")), False)])
-    assert held.timeline.doubts_since(0, held.timeline.last()) == [D("0.4"), D("-0.4")]
+    assert held.timeline.spreads_since(0, held.timeline.last()) == [D("0.4"), D("-0.4")]

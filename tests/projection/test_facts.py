@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from recon.db.engine import libpq_url
-from recon.ledger.external_facts import BY_HAND
+from recon.ledger.external_facts import MANUAL
 from recon.log import events
 from recon.log.append import append
 from recon.log.events import Event, NewEvent
@@ -152,10 +152,10 @@ def told_by_hand() -> GatewayDriver:
     driver, known = short_of("1")
     say(driver, "propose", known, cause="transfer", evidence=["tx 1"])
     say(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
-    for amount, external_id in (("-1", f"{BY_HAND}1"), ("1", "L-0"), ("-1", "L-1"), ("-1", "L-2")):
+    for amount, external_id in (("-1", f"{MANUAL}1"), ("1", "L-0"), ("-1", "L-1"), ("-1", "L-2")):
         tell(driver, "transfer", "BTC", amount, external_id, ago=30)
     report(driver, "9", 30)
-    tell(driver, "reward", "BTC", "2", f"{BY_HAND}2", ago=30)
+    tell(driver, "reward", "BTC", "2", f"{MANUAL}2", ago=30)
     tell(driver, "reward", "BTC", "2", "L-3", ago=20)
     report(driver, "11", 30)
     return driver

@@ -58,7 +58,7 @@ class Auditor:
 
     def _cut(self, key: UnitKey) -> None:
         held = self.driver.ledger.units[key]
-        comparison = self.driver.reconciler.of(held)
+        comparison = self.driver.reconciler.state_of(held)
         if comparison.reported is None or held.unit.opening is None or held.unit.unmodelled:
             return
         flow = [each for each in self.entries[key] if each.cause != "opening"]
@@ -208,7 +208,7 @@ def test_facts_told_of_breaks_are_conserved_too(steps: list[str], data: st.DataO
         flow.step(what, number)
     list(quiet(flow))
     for each in flow.driver.transitions("opened", "cleared", "offset"):
-        facts = each.facts
+        facts = each.snapshot
         if facts.opening is None or facts.reported is None or facts.unexplained is None:
             continue
         assert facts.expected is not None

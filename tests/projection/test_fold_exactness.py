@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from recon.exact import MAX_DIGITS
 from recon.log.events import Event
-from recon.projection.fold import Fold, read
+from recon.projection.fold import Fold, decode_event
 from recon.simulator.gateway.day import Gateway
 from recon.simulator.scenarios import clean_plan, demo_plan
 from recon.testing import START, GatewayDriver, OrderScript, as_stored, balance_row, new_fold, play, recorded_events
@@ -120,7 +120,7 @@ def test_semantics_1_3__the_largest_and_the_smallest_numbers_are_values() -> Non
 
 def state(fold: Fold) -> bytes:
     """Everything that a fold knows and has said, as bytes."""
-    book, engine = fold.book, fold.engine
+    book, engine = fold.ledger, fold.reconciler
     known = {
         "clock": book.clock,
         "accounts": book.accounts,
@@ -139,7 +139,7 @@ def state(fold: Fold) -> bytes:
 def folded(log: list[Event], cuts: list[int]) -> Fold:
     fold = new_fold("g")
     for start, end in pairwise(sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})):
-        fold.fold([read(event) for event in log[start:end]])
+        fold.fold([decode_event(event) for event in log[start:end]])
     return fold
 
 
@@ -160,4 +160,4 @@ def test_fold_1__the_same_events_give_the_same_state_however_they_are_cut_into_b
 def test_a_simulated_day_is_folded_alike_twice() -> None:
     first, second = (play(clean_plan(3, duration=30.0), after=5.0) for _ in range(2))
     assert [state(fold) for _, fold, _ in first] == [state(fold) for _, fold, _ in second]
-    assert first[0][1].book.changes.fills, "and something happened in it"
+    assert first[0][1].ledger.changes.fills, "and something happened in it"

@@ -389,7 +389,7 @@ class _Reality:
         for account in (ACCOUNT, GOOD):
             self.balances(account)
             mine = [(self.lives[each], count) for each, count in self.filled.items() if each[0] == account]
-            assert not driver.ledger.accounts[account].unaccounted
+            assert not driver.ledger.accounts[account].missing_orders
             bought, paid = (
                 sum(script.filled(count) for script, count in mine),
                 sum(script.cash(count) for script, count in mine),

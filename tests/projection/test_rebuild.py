@@ -42,8 +42,8 @@ def test_batches_restarts_and_rebuild_give_the_same_books(
         first = digest_of(connection, name, 1)
         opened = connection.scalar(text("SELECT count(*) FROM recon_store.break_history WHERE event = 'opened'"))
         booked = connection.scalar(text("SELECT count(*) FROM recon_store.fills"))
-    assert opened == sum(transition.event == "opened" for transition in fold.engine.transitions) > 0
-    assert booked == len(fold.book.changes.fills)
+    assert opened == sum(transition.event == "opened" for transition in fold.reconciler.transitions) > 0
+    assert booked == len(fold.ledger.changes.fills)
     told: list[tuple[int, int]] = []
     result = rebuild(database.service_url, name, progress=lambda done, total: told.append((done, total)))
     assert (result.digest, result.same, result.switched, result.events) == (first, True, True, len(log))

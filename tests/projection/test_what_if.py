@@ -16,9 +16,9 @@ from recon.db.engine import create_engine
 from recon.errors import ProjectionError
 from recon.log import events
 from recon.log.events import Event
-from recon.projection.editions import alone
+from recon.projection.editions import exclusive
 from recon.projection.store.digest import digest_of
-from recon.projection.what_if import KnownBreak, differences, under, what_if
+from recon.projection.what_if import KnownBreak, differences, what_if, with_rules
 from recon.simulator.scenarios import demo_plan
 from recon.testing import play
 from recon.times import to_datetime
@@ -79,7 +79,7 @@ def test_breaks_are_matched_by_id_else_by_unit_and_overlapping_origin() -> None:
 
 
 def test_rules_take_the_place_of_all_that_were_in_force_or_proposed() -> None:
-    reading = under(b"{}")
+    reading = with_rules(b"{}")
     new = b'{"recovery":{"enabled":false,"history":false}}'
     for kind, payload in ((events.RULES, new), (events.RULES_PROPOSED, new), (events.TICK, b"old")):
         event = Event(1, to_datetime(0), to_datetime(0), kind, None, None, readable=True, payload=b"old")
@@ -89,7 +89,7 @@ def test_rules_take_the_place_of_all_that_were_in_force_or_proposed() -> None:
 def test_whether_gaps_were_caught_up_with_is_what_it_was_whatever_the_other_rules_are() -> None:
     old = b'{"recovery":{"enabled":true,"history":true}}'
     event = Event(1, to_datetime(0), to_datetime(0), events.RULES, None, None, readable=True, payload=old)
-    assert under(b'{"recovery":{"enabled":false,"history":false}}')(event).event.payload == old
+    assert with_rules(b'{"recovery":{"enabled":false,"history":false}}')(event).event.payload == old
 
 
 @pytest.mark.postgres
@@ -140,7 +140,7 @@ def test_other_versions_of_the_fold_are_not_compared_and_one_asks_at_a_time(
     append_events(name, log[:50])
     fold_all(engine, name, random.Random(3))
     unpooled = create_engine(database.service_url, "tests", pooled=False)
-    with alone(unpooled, name, "what-if"), pytest.raises(ProjectionError, match="already"):
+    with exclusive(unpooled, name, "what-if"), pytest.raises(ProjectionError, match="already"):
         what_if(database.service_url, name, log[0].payload)
     with engine.begin() as connection:
         connection.execute(text("UPDATE recon_store.editions SET fold_version = fold_version - 1"))

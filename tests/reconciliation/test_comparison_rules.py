@@ -10,7 +10,7 @@ import pytest
 from recon.exact import exact
 from recon.ledger.observations import Observation
 from recon.ledger.timeline import Timeline
-from recon.ledger.units import Held, Unit
+from recon.ledger.units import Unit, UnitState
 from recon.reconciliation.matching.cuts import window_of
 from recon.reconciliation.model.hypothesis import MAX_CUTS
 from recon.times import to_datetime
@@ -81,8 +81,8 @@ def test_a_unit_with_more_entries_in_a_window_than_the_bound_is_held_against_the
     line = Timeline()
     with exact():
         for number in range(1, 1001):
-            line.append(number, number, number, number, D(1), line.slack(0), explains=False)
-    held = Held(Unit(account="A", kind="asset", code="BTC"), line)
+            line.append(number, number, number, number, D(1), line.uncertainty_at(0), explains=False)
+    held = UnitState(Unit(account="A", kind="asset", code="BTC"), line)
     for clock in (1, 500, 1000):
         first, last = window_of(held, Observation(1, clock, 1, (D(1),)), 0, 10_000)
         assert last - first <= MAX_CUTS

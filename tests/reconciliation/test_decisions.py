@@ -10,7 +10,7 @@ import pytest
 from recon.ledger.rules import AccountRules, Rules
 from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.verdict import judge
+from recon.reconciliation.model.verdict import verdict_of
 from recon.testing import BTC_USDT, GatewayDriver, OrderScript, balance_row
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
 from tests.support.trading_account import bought, late, trading, verdict
@@ -345,7 +345,7 @@ def test_a_contradiction_of_reports_is_settled_without_an_entry() -> None:
     assert driver.value(BTC_USDT[2]) == 12
     say(driver, "reopen", known)
     assert state_of(known) == "open"
-    assert judge(driver.unit("BTC"), driver.comparison("BTC")) == "break"
+    assert verdict_of(driver.unit("BTC"), driver.comparison("BTC")) == "break"
 
 
 def test_a_person_settles_an_order_that_is_not_accounted_for() -> None:
@@ -368,4 +368,4 @@ def test_a_person_settles_an_order_that_is_not_accounted_for() -> None:
     driver.orders()
     assert driver.coverage() == ("covered", None), "and it is not lost sight of again"
     driver.report(OrderScript("lost", [("1", "100")], amount="2", placed_at=driver.now).report(1))
-    assert not driver.order("c:lost").settled, "but a report of it speaks for itself"
+    assert not driver.order("c:lost").settled_by_person, "but a report of it speaks for itself"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from recon.exact import ZERO, exact
 from recon.ledger.rules import AccountRules, FeeRule
 from recon.ledger.units import Unit
-from recon.reconciliation.model.comparison import Comparison
-from recon.reconciliation.model.verdict import judge
+from recon.reconciliation.model.comparison import ComparisonState
+from recon.reconciliation.model.verdict import verdict_of
 from recon.reconciliation.tracking.fee_candidates import SUSPENSE_AGREEMENTS, SUSPENSE_WINDOWS
 from recon.testing import GatewayDriver, OrderScript
 from tests.support.fee_venue import RATE, Venue, agrees, owned
@@ -55,7 +55,7 @@ def waiting(venue: Venue) -> list[Decimal]:
 
 def rates(venue: Venue) -> set[tuple[Decimal, ...]]:
     model = venue.driver.unit("USDT").fee
-    return {tuple(sorted(rate.known)) for rate in (model.gained, model.given) if rate is not None}
+    return {tuple(sorted(rate.rates)) for rate in (model.received, model.paid) if rate is not None}
 
 
 # -- what stays alone ------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_rule_4__what_stays_alone_opens_with_its_amount_and_with_its_origin_when
     seen = driver.log[-1]  # the wait after a report takes no time here: this is the row of USDT
     driver.wait(2 * WINDOW)
     assert waiting(venue) == [D("-0.75")]
-    assert judge(driver.unit("USDT"), driver.comparison("USDT")) == "pending", "shown, and nobody is alerted"
+    assert verdict_of(driver.unit("USDT"), driver.comparison("USDT")) == "pending", "shown, and nobody is alerted"
     driver.wait((SUSPENSE_WINDOWS - 3) * WINDOW)
     assert not driver.opened_breaks()
     driver.wait(4 * WINDOW)
@@ -128,7 +128,7 @@ def test_rule_2__another_tier_takes_over_without_a_break_and_is_said(known: Know
     assert any(f"is {rate} of" in found.message for found in driver.findings("fee_changed"))
     assert all(D(rate) in each for each in rates(venue))
     assert agrees(venue, "USDT")
-    before = driver.unit("USDT").entries
+    before = driver.unit("USDT").entry_count
     venue.trade("SELL", "50000.00", rate=D(rate))
     fees = [entry.amount for entry in driver.entries("USDT") if entry.number > before and entry.cause == "fee"]
     assert sum(fees, ZERO) == -D(rate) * 500, "the next fill is booked with it"
@@ -295,8 +295,8 @@ def restart(driver: GatewayDriver) -> None:
     """Let every unit and comparison be what comes back from storage."""
     for key, held in driver.ledger.units.items():
         held.unit = msgspec.msgpack.decode(msgspec.msgpack.encode(held.unit), type=Unit)
-        stored = msgspec.msgpack.encode(driver.reconciler.of(held))
-        driver.reconciler.add(held, msgspec.msgpack.decode(stored, type=Comparison))
+        stored = msgspec.msgpack.encode(driver.reconciler.state_of(held))
+        driver.reconciler.restore(held, msgspec.msgpack.decode(stored, type=ComparisonState))
         assert msgspec.msgpack.encode(driver.reconciler.comparisons[key]) == stored
 
 
@@ -353,11 +353,11 @@ def conserves(driver: GatewayDriver, unit: str) -> None:
     entries = driver.entries(unit)
     of_fills = sum((each.amount for each in entries if each.cause == "fill"), ZERO)
     explained = sum((each.amount for each in entries if each.cause in {"fee", "rounding"}), ZERO)
-    assert len(entries) == known.entries
+    assert len(entries) == known.entry_count
     assert (known.fills, known.explained) == (of_fills, explained)
     assert known.value == (known.opening or ZERO) + of_fills + explained
     assert comparison.residual == owned(comparison), "breaks, learning, settled and suspense own all of it"
-    if judge(known, comparison) == "agreed":
+    if verdict_of(known, comparison) == "agreed":
         assert comparison.reported == (known.opening or ZERO) + comparison.cut_total + comparison.residual
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from recon.exact import ZERO, exact
 from recon.ledger.observations import Observation
-from recon.ledger.posting.spot import legs_of
+from recon.ledger.posting.spot import leg_uncertainty
 from recon.ledger.rules import Tolerance
-from recon.ledger.timeline import Slack, Timeline
-from recon.ledger.units import FEE, FILL, Held, Unit
-from recon.reconciliation.matching.cuts import fit, settled
+from recon.ledger.timeline import Timeline, Uncertainty
+from recon.ledger.units import FEE, FILL, Unit, UnitState
+from recon.reconciliation.matching.cuts import fit, matching_spreads
 from recon.reconciliation.model.hypothesis import MAX_DOUBTS
 from tests.support.properties import steady
 
@@ -24,17 +24,17 @@ NOTHING_LOST = D("1e-9")
 DOUBTS = st.lists(st.integers(-30, 30).filter(bool).map(lambda each: D(each) / 10), min_size=1, max_size=MAX_DOUBTS)
 
 
-def filled(doubts: list[Decimal], amount: str = "100", *, start: int = 0) -> Held:
+def filled(doubts: list[Decimal], amount: str = "100", *, start: int = 0) -> UnitState:
     """A unit with a sale for each of these fees in doubt, a second apart, each booked with a fee of a tenth."""
-    held = Held(Unit("A", "asset", "USDT", opening=D(1000)), Timeline())
+    held = UnitState(Unit("A", "asset", "USDT", opening=D(1000)), Timeline())
     for index, doubt in enumerate(doubts):
         clock = start + 1_000_000 * (index + 1)
         for number, cause, moved, slack in (
-            (2 * index + 1, FILL, D(amount), legs_of(D(amount))),
-            (2 * index + 2, FEE, D("-0.1"), Slack(1, doubt=doubt)),
+            (2 * index + 1, FILL, D(amount), leg_uncertainty(D(amount))),
+            (2 * index + 2, FEE, D("-0.1"), Uncertainty(1, rate_spread=doubt)),
         ):
             held.append(number, number, clock, clock, cause, moved, slack, order=f"o{index}", ordinal=1)
-    held.unit.entries = 2 * len(doubts)
+    held.unit.entry_count = 2 * len(doubts)
     return held
 
 
@@ -54,7 +54,7 @@ def test_rule_4__a_rest_is_that_of_the_fewest_fees_at_their_other_rate_or_of_non
     with exact():
         line, tolerance = filled(doubts).timeline, D(within)
         count = fewest(doubts, rest, tolerance)
-        found = settled(line, 0, line.last(), rest, tolerance)
+        found = matching_spreads(line, 0, line.last(), rest, tolerance)
         if count is None:
             assert found is None
         elif not count:
@@ -70,7 +70,7 @@ def test_rule_4__whichever_fees_had_their_other_rate_the_rest_fits(doubts: list[
     with exact():
         line = filled(doubts).timeline
         rest = sum((doubts[index] for index in chosen), ZERO)
-        found = settled(line, 0, line.last(), rest, ZERO)
+        found = matching_spreads(line, 0, line.last(), rest, ZERO)
         assert found is not None
         assert found[0] <= len(chosen)
         assert found[1] == rest
@@ -96,22 +96,22 @@ def test_rule_4__between_the_one_and_the_other_rate_nothing_fits_but_for_roundin
 ) -> None:
     line = filled([D("-0.4"), D("-0.4")]).timeline
     wanted = None if found is None else (found[0], D(found[1]))
-    assert settled(line, 0, line.last(), D(rest), D("0.005")) == wanted
+    assert matching_spreads(line, 0, line.last(), D(rest), D("0.005")) == wanted
 
 
 def test_only_fees_after_the_entry_agreed_up_to_are_open() -> None:
     line = filled([D("-0.4"), D("-0.7"), D("-1.1")]).timeline
-    assert settled(line, 0, 1, D("-0.4"), NOTHING_LOST) == (1, D("-0.4"))
-    assert settled(line, 2, 2, D("-0.4"), NOTHING_LOST) is None
-    assert settled(line, 2, 3, D("-1.8"), NOTHING_LOST) == (2, D("-1.8"))
-    assert settled(line, 6, 3, D("-1.1"), NOTHING_LOST) is None
-    assert settled(line, 2, 1, D("-0.4"), NOTHING_LOST) is None, "a cut before what is agreed with has none"
+    assert matching_spreads(line, 0, 1, D("-0.4"), NOTHING_LOST) == (1, D("-0.4"))
+    assert matching_spreads(line, 2, 2, D("-0.4"), NOTHING_LOST) is None
+    assert matching_spreads(line, 2, 3, D("-1.8"), NOTHING_LOST) == (2, D("-1.8"))
+    assert matching_spreads(line, 6, 3, D("-1.1"), NOTHING_LOST) is None
+    assert matching_spreads(line, 2, 1, D("-0.4"), NOTHING_LOST) is None, "a cut before what is agreed with has none"
 
 
 def test_fewer_fees_are_preferred_to_more() -> None:
     line = filled([D("-0.1"), D("-0.2"), D("-0.3")]).timeline
-    assert settled(line, 0, line.last(), D("-0.3"), NOTHING_LOST) == (1, D("-0.3"))
-    assert settled(line, 0, line.last(), D("-0.6"), NOTHING_LOST) == (3, D("-0.6"))
+    assert matching_spreads(line, 0, line.last(), D("-0.3"), NOTHING_LOST) == (1, D("-0.3"))
+    assert matching_spreads(line, 0, line.last(), D("-0.6"), NOTHING_LOST) == (3, D("-0.6"))
 
 
 @pytest.mark.parametrize(
@@ -119,22 +119,24 @@ def test_fewer_fees_are_preferred_to_more() -> None:
 )
 def test_of_more_fees_than_are_tried_anything_between_all_and_none_is_allowed(rest: str, fits: bool) -> None:
     line = filled([D("-0.4")] * (MAX_DOUBTS + 1) + [D("0.25")] * 3).timeline
-    found = settled(line, 0, line.last(), D(rest), D("0.01"))
+    found = matching_spreads(line, 0, line.last(), D(rest), D("0.01"))
     assert found == ((MAX_DOUBTS + 4, D(rest)) if fits else None)
 
 
 def test_up_to_as_many_as_are_tried_are_told_one_from_the_other() -> None:
     line = filled([D("-0.4")] * MAX_DOUBTS).timeline
-    assert settled(line, 0, line.last(), D("-3.2"), ZERO) == (MAX_DOUBTS, D("-3.2"))
-    assert settled(line, 0, line.last(), D("-1.23"), D("0.01")) is None
+    assert matching_spreads(line, 0, line.last(), D("-3.2"), ZERO) == (MAX_DOUBTS, D("-3.2"))
+    assert matching_spreads(line, 0, line.last(), D("-1.23"), D("0.01")) is None
 
 
 # -- the cut that is taken -------------------------------------------------------------------------------------------
 
 
-def held_against(held: Held, value: str, *, at: float = 10.0, seldom: bool = True) -> tuple[int, Decimal] | None:
+def held_against(held: UnitState, value: str, *, at: float = 10.0, seldom: bool = True) -> tuple[int, Decimal] | None:
     seen = Observation(99, int(at * 1_000_000), 0, (D(value),))
-    return fit(held, seen, residual=ZERO, low=0, window=60_000_000, slack=Slack(), rules=Tolerance(), seldom=seldom)
+    return fit(
+        held, seen, residual=ZERO, low=0, window=60_000_000, slack=Uncertainty(), rules=Tolerance(), seldom=seldom
+    )
 
 
 def test_rule_3__a_cut_that_fits_exactly_goes_before_an_earlier_one_with_a_fee_at_its_other_rate() -> None:

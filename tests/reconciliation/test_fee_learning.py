@@ -8,7 +8,7 @@ import pytest
 
 from recon.exact import ZERO
 from recon.ledger.rules import AccountRules, FeeRule, Rules
-from recon.reconciliation.model.verdict import judge
+from recon.reconciliation.model.verdict import verdict_of
 from recon.reconciliation.tracking.fee_candidates import SUSPENSE_WINDOWS
 from recon.testing import GatewayDriver, OrderScript, balance_row
 from tests.support.fee_venue import RATE, Venue, agrees, booked_fees, owned
@@ -27,10 +27,10 @@ def test_rule_2__a_rate_is_learned_exactly_and_every_fill_is_booked_with_its_fee
     assert not driver.opened_breaks(), "learning alerts nobody"
     model = driver.unit("USDT").fee
     assert model.learned
-    assert model.gained is not None
-    assert model.gained.share == RATE
-    assert model.given is not None
-    assert model.given.share == (0 if received else RATE)
+    assert model.received is not None
+    assert model.received.share == RATE
+    assert model.paid is not None
+    assert model.paid.share == (0 if received else RATE)
     before = len(booked_fees(driver, "USDT"))
     venue.trade("SELL", "51000.00")
     assert booked_fees(driver, "USDT")[before:] == [D("-0.51")]
@@ -52,7 +52,7 @@ def test_a_venue_without_fees_is_learned_to_take_none() -> None:
     venue.days_work(rate=ZERO)
     model = venue.driver.unit("USDT").fee
     assert model.learned
-    assert not model.unsure
+    assert not model.is_open
     assert not booked_fees(venue.driver, "USDT")
     assert not venue.driver.opened_breaks()
 
@@ -75,8 +75,8 @@ def test_rule_3__another_tier_is_taken_over_and_said() -> None:
     venue.days_work(rate=D("0.0008"), rounds=6)
     driver = venue.driver
     model = driver.unit("USDT").fee
-    assert model.gained is not None
-    assert model.gained.share == D("0.0008")
+    assert model.received is not None
+    assert model.received.share == D("0.0008")
     assert [found.about for found in driver.findings("fee_changed")] == ["USDT"]
     assert not driver.opened_breaks()
     assert driver.value("USDT") == venue.usdt
@@ -199,7 +199,7 @@ def test_rule_2__a_deposit_while_fees_are_looked_for_again_opens_though_nothing_
     venue.tell("USDT")
     driver.wait(600)
     assert driver.opened_breaks() == [("USDT", D(20000))]
-    assert judge(driver.unit("USDT"), driver.comparison("USDT")) == "break"
+    assert verdict_of(driver.unit("USDT"), driver.comparison("USDT")) == "break"
     comparison = driver.comparison("USDT")
     assert comparison.residual == owned(comparison) == D(20000) + comparison.learning
     assert driver.value("USDT") == venue.usdt - comparison.residual, "what is not booked yet is owned"
@@ -244,9 +244,9 @@ def test_fees_taken_in_an_asset_that_fills_do_not_move_are_learned_without_a_bre
     venue.rest()
     assert not driver.opened_breaks()
     assert [(found.about, found.account) for found in driver.findings("fee_asset")] == [("BNB", driver.account)]
-    given = driver.unit("BNB").fee.given
+    given = driver.unit("BNB").fee.paid
     assert given is not None
-    assert given.known == (RATE,)
+    assert given.rates == (RATE,)
     before = len(booked_fees(driver, "BNB"))
     venue.trade("SELL", "60000.00")
     assert booked_fees(driver, "BNB")[before:] == [D("-0.001")], "0.1 % of 600 USD, at 600 USD for one"

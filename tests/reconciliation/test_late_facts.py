@@ -134,7 +134,7 @@ def test_a_late_fact_corrects_history_and_reports_tell_whether_they_agree() -> N
 def inferred(driver: GatewayDriver, amount: str = "1000", cause: str = "deposit") -> Break:
     """A break that was explained by inference, within stated limits."""
     known = only_break(driver, "USDT")
-    subject = driver.reconciler._subject(driver.unit_state("USDT"), driver.ledger.now)  # type: ignore[arg-type]
+    subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.now)  # type: ignore[arg-type]
     with exact():
         explain(subject, known, D(amount), cause=cause, step="explained", reason="fits the grid", certainty="inferred")
     return known
@@ -318,10 +318,10 @@ def test_trades_of_an_order_that_vanished_account_for_it() -> None:
     driver.server_info()
     driver.orders()
     driver.balances(balance_row("BTC", "13"), balance_row("ETH", "50"), balance_row("USDT", "99700"))
-    assert driver.order("c:a").unaccounted
+    assert driver.order("c:a").missing
     trade(driver, "T-1", "1", "100", order_id="X-a", ago=45)
     trade(driver, "T-2", "2", "100", order_id="X-a", ago=20)
-    assert not driver.order("c:a").unaccounted
+    assert not driver.order("c:a").missing
     assert driver.coverage() == ("covered", None)
     for _ in range(30):
         both(driver, "13", "99700")

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.exact import exact
-from recon.ledger.ledger import Book, Clock
+from recon.ledger.ledger import Ledger, LedgerClock
 from recon.ledger.rules import Rules
 from recon.ledger.units import OF_FILLS, UnitKey
-from recon.projection.fold import Fold, read
+from recon.projection.fold import Fold, decode_event
 from recon.reconciliation.breaks.decisions import joint_digest
 from recon.reconciliation.model.break_ import Break, BreakState
 from recon.reconciliation.model.lifecycle import ACTIVE, OVER, PERSON_STEPS, TRANSITIONS, DataStep, allowed, next_state
-from recon.reconciliation.reconciler import Engine
+from recon.reconciliation.reconciler import Reconciler
 from recon.testing import GatewayDriver
 from tests.projection.test_fold_conservation import OPENINGS, Auditor, Flow
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, say
@@ -73,7 +73,7 @@ class LifeAuditor(Auditor):
 
     def _cut(self, key: UnitKey) -> None:
         held = self.driver.ledger.units[key]
-        comparison = self.driver.reconciler.of(held)
+        comparison = self.driver.reconciler.state_of(held)
         if comparison.reported is None or held.unit.opening is None or held.unit.unmodelled:
             return
         flow = [each for each in self.entries[key] if each.cause != "opening"]
@@ -177,7 +177,7 @@ def lives(driver: GatewayDriver) -> dict[str, list[tuple[str, BreakState]]]:
 
 def remembered(driver: GatewayDriver, fold: Fold) -> bytes:
     """Everything that a fold holds and would write, as one document."""
-    engine, book = fold.engine, fold.book
+    engine, book = fold.reconciler, fold.ledger
     return msgspec.json.encode(
         [
             [(key, comparison, book.units[key].unit) for key, comparison in sorted(engine.comparisons.items())],
@@ -201,9 +201,9 @@ def test_a_life_never_leaves_the_table_and_the_books_add_up(steps: list[str], da
         for step, after in order:
             assert step == "pending" or next_state(step, state) == after, (step, state, after)
             state = after
-    book = Book("prod-eu", Clock(), Rules())
-    again = Fold(book, Engine(book))
-    again.fold([read(event) for event in flow.driver.log])
+    book = Ledger("prod-eu", LedgerClock(), Rules())
+    again = Fold(book, Reconciler(book))
+    again.fold([decode_event(event) for event in flow.driver.log])
     assert remembered(flow.driver, again) == remembered(flow.driver, flow.driver.fold)
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from recon.exact import exact
-from recon.ledger.external_facts import BY_HAND, BY_HAND_WITHIN_US
+from recon.ledger.external_facts import MANUAL, MANUAL_WITHIN_US
 from recon.reconciliation.breaks.resolution import explain
 from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver
@@ -15,9 +15,9 @@ from tests.support.facts_driver import effects, tell
 from tests.support.trading_account import trading
 
 D = Decimal
-HAND = f"{BY_HAND}1"
+HAND = f"{MANUAL}1"
 HOUR = 3600
-DAY = BY_HAND_WITHIN_US / 1_000_000
+DAY = MANUAL_WITHIN_US / 1_000_000
 
 
 def conserved(driver: GatewayDriver) -> bool:
@@ -72,13 +72,13 @@ def test_one_that_was_booked_late_counts_once() -> None:
 def test_each_is_matched_once_and_the_nearest_in_time_first() -> None:
     driver = old()
     for number, ago in enumerate((7200, 60)):
-        tell(driver, "deposit", "USDT", "100", f"{BY_HAND}{number}", ago=ago)
+        tell(driver, "deposit", "USDT", "100", f"{MANUAL}{number}", ago=ago)
     tell(driver, "deposit", "USDT", "100", "L-1", ago=100)
     tell(driver, "deposit", "USDT", "100", "L-2", ago=7000)
     tell(driver, "deposit", "USDT", "100", "L-3", ago=100)
     assert list(effects(driver).values()) == ["booked", "booked", "replaced", "replaced", "booked"]
     taken = [found.message.split("told by hand as ")[1].split(",")[0] for found in driver.findings("fact_told_before")]
-    assert taken == [f"{BY_HAND}1", f"{BY_HAND}0"]
+    assert taken == [f"{MANUAL}1", f"{MANUAL}0"]
     assert driver.value("USDT") == 100300
 
 
@@ -102,8 +102,8 @@ def test_what_differs_is_another(kind: str, amount: str, ago: float) -> None:
 def test_a_person_who_tells_two_means_two() -> None:
     driver = old()
     tell(driver, "deposit", "USDT", "100", HAND, ago=60)
-    tell(driver, "deposit", "USDT", "100", f"{BY_HAND}2", ago=50)
-    assert effects(driver) == {HAND: "booked", f"{BY_HAND}2": "booked"}
+    tell(driver, "deposit", "USDT", "100", f"{MANUAL}2", ago=50)
+    assert effects(driver) == {HAND: "booked", f"{MANUAL}2": "booked"}
     tell(driver, "deposit", "USDT", "100", HAND, ago=60 + 0.02)
     assert driver.value("USDT") == 100200
 
@@ -118,7 +118,7 @@ def test_fees_are_told_by_their_fills() -> None:
 def test_what_a_person_told_of_an_inferred_entry_gives_way_too() -> None:
     driver = old()
     known = stepped(driver)
-    subject = driver.reconciler._subject(driver.unit_state("USDT"), driver.ledger.now)  # type: ignore[arg-type]
+    subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.now)  # type: ignore[arg-type]
     with exact():
         explain(subject, known, D(1000), cause="deposit", step="explained", reason="so", certainty="inferred")
     tell(driver, "deposit", "USDT", "1000", HAND, ago=40)

@@ -14,10 +14,10 @@ def test_semantics_7__numbers_of_a_break_add_up_at_its_cut() -> None:
     driver = trading()
     bought(driver, "a")
     driver.poll("BTC", "11.5", 60)
-    facts = driver.transitions("opened")[-1].facts
+    facts = driver.transitions("opened")[-1].snapshot
     assert (facts.opening, facts.expected, facts.reported) == (D(10), D(11), D("11.5"))
     assert (facts.drift, facts.explained, facts.unexplained) == (D("0.5"), D(0), D("0.5"))
-    assert (facts.in_flight, facts.judgement, facts.coverage) == (D(0), "break", "covered")
+    assert (facts.in_flight, facts.verdict, facts.coverage) == (D(0), "break", "covered")
 
 
 def test_semantics_7__fills_after_the_cut_are_in_flight() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.ledger.ledger import Book, Clock
+from recon.ledger.ledger import Ledger, LedgerClock
 from recon.ledger.rules import Rules
 from recon.reconciliation.model.comparison import MAX_QUEUE
-from recon.reconciliation.reconciler import Engine
+from recon.reconciliation.reconciler import Reconciler
 from recon.testing import START
 from recon.times import LogTime, microseconds
 from tests.support.trading_account import bought, trading, verdict
@@ -40,13 +40,13 @@ def test_semantics_9_4__the_same_minute_told_by_ticks_does_end_them() -> None:
 
 
 def test_semantics_9_1__log_time_never_goes_back() -> None:
-    clock = Clock()
+    clock = LedgerClock()
     start = microseconds(START)
-    assert clock.pass_to(start) == 0
-    assert clock.pass_to(start + 5_000_000) == 5_000_000
-    assert clock.pass_to(start + 4_000_000) == 5_000_000
-    assert clock.pass_to(start + 6_000_000) == 6_000_000
-    assert clock.pass_to(start + 15_000_000 + 6_000_001) == 6_000_000, "longer than a hole"
+    assert clock.advance_to(start) == 0
+    assert clock.advance_to(start + 5_000_000) == 5_000_000
+    assert clock.advance_to(start + 4_000_000) == 5_000_000
+    assert clock.advance_to(start + 6_000_000) == 6_000_000
+    assert clock.advance_to(start + 15_000_000 + 6_000_001) == 6_000_000, "longer than a hole"
 
 
 def test_observations_that_wait_are_bounded_and_the_oldest_is_judged_early() -> None:
@@ -60,8 +60,8 @@ def test_observations_that_wait_are_bounded_and_the_oldest_is_judged_early() -> 
 
 
 def test_an_engine_asks_nothing_of_units_that_rest() -> None:
-    book = Book("g", Clock(), Rules())
-    engine = Engine(book)
+    book = Ledger("g", LedgerClock(), Rules())
+    engine = Reconciler(book)
     engine.advance(LogTime(1, 10_000_000, 10_000_000))
     assert engine.transitions == []
-    assert engine.restless == {}
+    assert engine.awaiting_time == {}

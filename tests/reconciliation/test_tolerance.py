@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recon.exact import exact
 from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Rules, Tolerance, UnitRules
-from recon.reconciliation.matching.tolerance import computed, total
+from recon.reconciliation.matching.tolerance import computed_tolerance, total_tolerance
 from recon.testing import PERPETUAL, GatewayDriver, OrderScript, balance_row, position_row
 from tests.support.properties import steady
 
@@ -42,7 +42,7 @@ def test_total_is_the_largest_of_computed_absolute_relative_and_usd(
 ) -> None:
     """Total = max(computed, absolute, relative · |expected|, usd / rate); with no rate usd counts as 0."""
     with exact():
-        bound = total(
+        bound = total_tolerance(
             Tolerance(absolute=absolute, relative=relative, usd=usd),
             reported=reported,
             expected=expected,
@@ -58,13 +58,13 @@ def test_total_is_the_largest_of_computed_absolute_relative_and_usd(
 
 def test_a_rate_of_zero_is_no_rate() -> None:
     with exact():
-        bound = total(Tolerance(usd=D(5)), reported=D(0), expected=D(0), slack=D(0), rate_usd=D(0))
+        bound = total_tolerance(Tolerance(usd=D(5)), reported=D(0), expected=D(0), slack=D(0), rate_usd=D(0))
     assert bound == 0
 
 
 def test_negative_slack_takes_nothing_away() -> None:
     with exact():
-        assert computed(D(1), D(-5)) == computed(D(1), D(0)) == D(1) / 2**52
+        assert computed_tolerance(D(1), D(-5)) == computed_tolerance(D(1), D(0)) == D(1) / 2**52
 
 
 def trading(account: AccountRules | None = None, usdt: str = "100000.00") -> GatewayDriver:

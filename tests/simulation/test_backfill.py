@@ -15,7 +15,7 @@ import pytest
 from recon.backfill import plan
 from recon.exact import exact
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, Event
-from recon.projection.fold import Fold, read
+from recon.projection.fold import Fold, decode_event
 from recon.simulator.rest.habits import RestHabits, Trouble
 from recon.testing import new_fold
 from tests.support.gap_days import Gap, GapDay, Played, play, problems, random_day
@@ -92,15 +92,15 @@ def test_many_days_without_order_history(seeds: range) -> None:
 def state(fold: Fold) -> dict[str, object]:
     with exact():
         return {
-            "units": {key: (held.unit.value, held.unit.fills) for key, held in sorted(fold.book.units.items())},
-            "orders": {key: (order.amount_filled, order.status) for key, order in sorted(fold.book.orders.items())},
-            "accounts": {name: (each.state, each.reason) for name, each in sorted(fold.book.accounts.items())},
+            "units": {key: (held.unit.value, held.unit.fills) for key, held in sorted(fold.ledger.units.items())},
+            "orders": {key: (order.amount_filled, order.status) for key, order in sorted(fold.ledger.orders.items())},
+            "accounts": {name: (each.state, each.reason) for name, each in sorted(fold.ledger.accounts.items())},
         }
 
 
 def folded(log: list[Event]) -> Fold:
     fold = new_fold("sim")
-    fold.fold([read(event) for event in log])
+    fold.fold([decode_event(event) for event in log])
     return fold
 
 
@@ -109,8 +109,8 @@ def test_folded_anew_the_log_gives_the_same(seed: int) -> None:
     played = play(random_day(seed))
     anew = folded(played.log.events)
     assert state(anew) == state(played.log.fold)
-    assert [each.break_.id for each in anew.engine.transitions] == [
-        each.break_.id for each in played.log.fold.engine.transitions
+    assert [each.break_.id for each in anew.reconciler.transitions] == [
+        each.break_.id for each in played.log.fold.reconciler.transitions
     ]
 
 
@@ -161,4 +161,4 @@ def test_a_rest_api_that_hangs_ends_the_run_within_its_bound() -> None:
     ended = [event for event in played.log.events if event.kind == CATCH_UP_ENDED]
     assert ended
     assert (ended[0].recorded_at - begun[0].recorded_at).total_seconds() <= 245
-    assert not any(each.held for each in played.log.book.accounts.values()), "nobody waits for ever"
+    assert not any(each.backfilling for each in played.log.book.accounts.values()), "nobody waits for ever"

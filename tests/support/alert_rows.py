@@ -11,8 +11,8 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from recon.alerts.policy import Alert, alerts_of
-from recon.reconciliation.model.break_ import Break, Evidence, Tried
-from recon.reconciliation.model.snapshot import BreakFacts, Transition
+from recon.reconciliation.model.break_ import Break, CauseTried, Evidence
+from recon.reconciliation.model.snapshot import BreakSnapshot, Transition
 from recon.times import microseconds
 
 T0: Final = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
@@ -57,7 +57,7 @@ class Step:
             note=self.note,
             first_cause=self.first_cause,
             evidence=[Evidence("an order of ours is open", 105, Decimal("10.50"))],
-            tried=[Tried("withdrawal", fits=False, why="it did not move alone")],
+            tried=[CauseTried("withdrawal", fits=False, why="it did not move alone")],
         )
         reason = self.note if self.event == "opened" else "the books caught up with the report"
         return Transition(
@@ -69,7 +69,7 @@ class Step:
             seq=self.seq,
             us=T0_US + self.seq,
             reason=reason,
-            facts=FACTS,
+            snapshot=FACTS,
             actor=self.actor,
         )
 
@@ -81,7 +81,7 @@ class Step:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-FACTS: Final = BreakFacts(
+FACTS: Final = BreakSnapshot(
     coinapi="USD",
     reported=Decimal("989.50"),
     expected=Decimal("1000.00"),
@@ -92,7 +92,7 @@ FACTS: Final = BreakFacts(
     in_flight=Decimal("-0.0"),
     rate_usd=Decimal(1),
     amount_usd=Decimal("-10.50"),
-    judgement="break",
+    verdict="break",
     unmodelled=None,
     withheld=(),
     coverage="covered",

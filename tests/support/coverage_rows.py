@@ -12,12 +12,12 @@ from sqlalchemy import insert
 
 from recon.db.engine import create_engine
 from recon.ledger.account import Account, State
-from recon.ledger.backfills import CatchUp, CatchUpState, History, Missing
-from recon.ledger.coverage import Interval
-from recon.ledger.ledger import Book, Changes, Clock
+from recon.ledger.backfills import Backfill, BackfillState, History, MissingOrder
+from recon.ledger.coverage import CoverageInterval
+from recon.ledger.ledger import Ledger, LedgerChanges, LedgerClock
 from recon.ledger.rules import AccountRules, Rules
 from recon.ledger.timeline import Timeline
-from recon.ledger.units import Held, Unit, UnitKind
+from recon.ledger.units import Unit, UnitKind, UnitState
 from recon.log.events import NewEvent
 from recon.projection.step import current_edition
 from recon.projection.store import comparison_schema, ledger
@@ -54,17 +54,23 @@ class Story:
         missing: str = "",
     ) -> Account:
         """Return an account; `missing`: orders that are not accounted for."""
-        unaccounted = {order: Missing(order, 1) for order in missing.split()}
+        unaccounted = {order: MissingOrder(order, 1) for order in missing.split()}
         last_us = self.us(self.seconds)
         return Account(
-            name, self.us(1), last_alive_us=last_us, lag_us=lag_us, unaccounted=unaccounted, state=state, reason=reason
+            name,
+            self.us(1),
+            last_alive_us=last_us,
+            lag_us=lag_us,
+            missing_orders=unaccounted,
+            state=state,
+            reason=reason,
         )
 
-    def stretches(self, account: str, *told: tuple[int, State, str | None]) -> list[Interval]:
+    def stretches(self, account: str, *told: tuple[int, State, str | None]) -> list[CoverageInterval]:
         """Return stretches of coverage that each end where the next begins."""
         ends: list[int | None] = [*(seq for seq, _, _ in told[1:]), None]
         return [
-            Interval(account, seq, end, self.us(seq), None if end is None else self.us(end), state, reason)
+            CoverageInterval(account, seq, end, self.us(seq), None if end is None else self.us(end), state, reason)
             for (seq, state, reason), end in zip(told, ends, strict=True)
         ]
 
@@ -75,13 +81,13 @@ class Story:
         until_seq: int | None = None,
         ended_seq: int | None = None,
         *,
-        state: CatchUpState = "whole",
+        state: BackfillState = "whole",
         history: History = "read",
         reason: str = "disconnected",
         questions: Sequence[str] = (),
-    ) -> CatchUp:
+    ) -> Backfill:
         """Return what became of a gap, last alive one event before it."""
-        return CatchUp(
+        return Backfill(
             account,
             from_seq,
             self.us(from_seq - 1),
@@ -95,10 +101,10 @@ class Story:
             ended_seq=ended_seq,
         )
 
-    def write(self, changes: Changes, venue_accounts: Mapping[str, str] = NO_NAMES) -> None:
+    def write(self, changes: LedgerChanges, venue_accounts: Mapping[str, str] = NO_NAMES) -> None:
         """Write books as a batch would leave them, under rules that name accounts of the venue."""
         rules = Rules(accounts={name: AccountRules(venue_account=venue) for name, venue in venue_accounts.items()})
-        book = Book(self.gateway, Clock(), rules)
+        book = Ledger(self.gateway, LedgerClock(), rules)
         with create_engine(self._url, "tests", pooled=False).begin() as connection:
             ledger.save(connection, book, current_edition(connection, self.gateway), changes)
 
@@ -120,7 +126,7 @@ class Story:
         unit = Unit(
             account, kind, code, coinapi, opening=held, rate_usd=None if rate_usd is None else Decimal(rate_usd)
         )
-        changes = Changes(units={unit.key: Held(unit, Timeline())})
+        changes = LedgerChanges(units={unit.key: UnitState(unit, Timeline())})
         self.write(changes)
         with create_engine(self._url, "tests", pooled=False).begin() as connection:
             connection.execute(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from recon.ledger.units import Held
+from recon.ledger.units import UnitState
 from recon.log.events import Event
 from recon.projection.fold import Fold
 from recon.reconciliation.model.snapshot import Transition
-from recon.reconciliation.model.verdict import judge
+from recon.reconciliation.model.verdict import verdict_of
 from recon.simulator.fault import FaultKind, PlantedFault
 from recon.simulator.faults.scoring import Matcher
 from recon.simulator.plan import Plan
@@ -87,11 +87,11 @@ def days(plan: Plan, name: str, *, after: float = 20.0) -> list[Day]:
         Day(
             f"{name}, {gateway.plan.name}",
             gateway.truth,
-            [_opened(each, log) for each in fold.engine.transitions if each.event == "opened"],
-            {each.break_.id: _at(log, each.seq) for each in fold.engine.transitions if each.event == "cleared"},
-            {key for key, each in fold.engine.comparisons.items() if each.breaks},
-            frozenset(key for key, each in fold.book.units.items() if _verdict(fold, each) == "agreed"),
-            frozenset(key for key, each in fold.book.units.items() if _verdict(fold, each) in {None, "unobserved"}),
+            [_opened(each, log) for each in fold.reconciler.transitions if each.event == "opened"],
+            {each.break_.id: _at(log, each.seq) for each in fold.reconciler.transitions if each.event == "cleared"},
+            {key for key, each in fold.reconciler.comparisons.items() if each.breaks},
+            frozenset(key for key, each in fold.ledger.units.items() if _verdict(fold, each) == "agreed"),
+            frozenset(key for key, each in fold.ledger.units.items() if _verdict(fold, each) in {None, "unobserved"}),
         )
         for gateway, fold, log in play(plan, after=after)
     ]
@@ -134,8 +134,8 @@ def _holds(opened: Opened, moment: datetime) -> bool:
     return (opened.after is None or opened.after <= moment) and moment <= opened.until
 
 
-def _verdict(fold: Fold, held: Held) -> str | None:
-    return None if held.unit.unmodelled else judge(held.unit, fold.engine.of(held))
+def _verdict(fold: Fold, held: UnitState) -> str | None:
+    return None if held.unit.unmodelled else verdict_of(held.unit, fold.reconciler.state_of(held))
 
 
 def _at(log: Sequence[Event], seq: int) -> datetime:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from recon.exact import ZERO, divide, exact
 from recon.ledger.rules import AccountRules, Rules
-from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.comparison import ComparisonState
 from recon.testing import GatewayDriver, OrderScript, balance_row
 
 D = Decimal
@@ -104,7 +104,7 @@ def booked_fees(driver: GatewayDriver, unit: str) -> list[Decimal]:
     return [entry.amount for entry in driver.entries(unit) if entry.cause == "fee"]
 
 
-def owned(comparison: Comparison) -> Decimal:
+def owned(comparison: ComparisonState) -> Decimal:
     """What a residual is made of: open breaks, fees that are not booked yet, and what waits in suspense."""
     parts: Iterable[Decimal] = (
         *(known.amount for known in comparison.breaks if known.owns_residual),

@@ -24,7 +24,7 @@ from recon.ems.credentials import Credentials
 from recon.ems.protocol.session import Heartbeats, Session, Watchdog
 from recon.ems.rest.client import RestBounds, open_rest_client
 from recon.exact import exact
-from recon.ledger.backfills import CatchUp
+from recon.ledger.backfills import Backfill
 from recon.ledger.units import REALISED, Unit
 from recon.log import events
 from recon.log.events import NewEvent
@@ -104,14 +104,14 @@ class Played:
     log: MemoryLog
     asked: list[str] = field(default_factory=list)
 
-    def catch_ups(self) -> list[CatchUp]:
-        told = {(each.account, each.from_seq): each for each in self.log.book.changes.catch_ups}
+    def catch_ups(self) -> list[Backfill]:
+        told = {(each.account, each.from_seq): each for each in self.log.book.changes.backfills}
         return list(told.values())
 
     def opened(self) -> list[tuple[str, str, Decimal]]:
         return [
             (each.account, each.unit, each.break_.amount)
-            for each in self.log.fold.engine.transitions
+            for each in self.log.fold.reconciler.transitions
             if each.event == "opened"
         ]
 
@@ -153,7 +153,7 @@ class _Player:
             await self._until_next(until)
 
     async def _until_next(self, until: float) -> None:
-        times = [until, self._last_tick + (1.0 if self.log.fold.engine.restless else 10.0)]
+        times = [until, self._last_tick + (1.0 if self.log.fold.reconciler.awaiting_time else 10.0)]
         times += [gap.at for gap in self._gaps[:1]]
         due = self.gateway.next_at()
         if self.connected and due is not None:
@@ -166,7 +166,7 @@ class _Player:
         """Let the gateway live up to now; what it sends goes into the log."""
         for outgoing in self.gateway.advance(self._ems_now()):
             self._take(outgoing)
-        if self._at() - self._last_tick >= (1.0 if self.log.fold.engine.restless else 10.0):
+        if self._at() - self._last_tick >= (1.0 if self.log.fold.reconciler.awaiting_time else 10.0):
             self._last_tick = self._at()
             self._append(events.TICK, tick_payload(self._heartbeats.take()))
 
@@ -303,7 +303,7 @@ def _same(played: Played, unit: Unit, amount: Decimal) -> bool:
     return unit.value is not None and abs(unit.value - amount) <= realised * REALISED_QUANTUM
 
 
-def _unmarked(played: Played, account: str, unseen: set[str], marked: list[CatchUp]) -> list[str]:
+def _unmarked(played: Played, account: str, unseen: set[str], marked: list[Backfill]) -> list[str]:
     """Return the orders that nobody could recover and that lie in no stretch that says so."""
     spans = [(each.from_us, each.until_us or 0) for each in marked if each.account == account]
     found = []

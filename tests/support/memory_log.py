@@ -9,11 +9,11 @@ import msgspec
 import trio
 
 from recon.backfill.view import BackfillView, backfill_view
-from recon.ledger.ledger import Book, Clock
+from recon.ledger.ledger import Ledger, LedgerClock
 from recon.ledger.rules import Rules
 from recon.log.events import Event, NewEvent
-from recon.projection.fold import Fold, read
-from recon.reconciliation.reconciler import Engine
+from recon.projection.fold import Fold, decode_event
+from recon.reconciliation.reconciler import Reconciler
 
 
 def is_json(payload: bytes) -> bool:
@@ -29,8 +29,8 @@ class MemoryLog:
 
     def __init__(self, gateway: str, start: datetime) -> None:
         self.events: list[Event] = []
-        self.book = Book(gateway, Clock(), Rules())
-        self.fold = Fold(self.book, Engine(self.book))
+        self.book = Ledger(gateway, LedgerClock(), Rules())
+        self.fold = Fold(self.book, Reconciler(self.book))
         self.tell: Callable[[BackfillView], None] = lambda _: None
         self._start = start
         self._began = trio.current_time()
@@ -51,5 +51,5 @@ class MemoryLog:
             payload=new.payload,
         )
         self.events.append(event)
-        self.fold.fold([read(event)])
+        self.fold.fold([decode_event(event)])
         self.tell(backfill_view(self.book, event.seq))

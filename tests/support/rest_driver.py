@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import msgspec
 
-from recon.ledger.backfills import CatchUp
-from recon.ledger.rules import Recovery, Rules
+from recon.ledger.backfills import Backfill
+from recon.ledger.rules import RecoveryRules, Rules
 from recon.log import events
 from recon.testing import START, GatewayDriver, Json, Row
 from recon.times import microseconds
 
-RECOVERING = Rules(recovery=Recovery(enabled=True, history=True))
-WITHOUT_HISTORY = Rules(recovery=Recovery(enabled=True, history=False))
+RECOVERING = Rules(recovery=RecoveryRules(enabled=True, history=True))
+WITHOUT_HISTORY = Rules(recovery=RecoveryRules(enabled=True, history=False))
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -25,7 +25,7 @@ class Asking:
     def __init__(self, driver: GatewayDriver, name: str = "run-1") -> None:
         self.driver = driver
         self.name = name
-        lost = driver.ledger.accounts[driver.account].lost
+        lost = driver.ledger.accounts[driver.account].backfill
         assert lost is not None
         assert lost.until_seq is not None
         self.until = {driver.account: lost.until_seq}
@@ -117,7 +117,7 @@ def history_row(report: Row, *, created: str) -> Row:
     }
 
 
-def catch_ups(driver: GatewayDriver) -> list[CatchUp]:
+def catch_ups(driver: GatewayDriver) -> list[Backfill]:
     """What the log says of each stretch in the end."""
-    told = {each.from_seq: each for each in driver.ledger.changes.catch_ups if each.account == driver.account}
+    told = {each.from_seq: each for each in driver.ledger.changes.backfills if each.account == driver.account}
     return [told[seq] for seq in sorted(told)]

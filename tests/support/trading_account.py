@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from recon.ledger.rules import AccountRules, Rules
-from recon.reconciliation.model.verdict import judge
+from recon.reconciliation.model.verdict import verdict_of
 from recon.testing import GatewayDriver, OrderScript, balance_row
 
 #: The default settlement window, in seconds, and how many of them a chain may last.
@@ -28,7 +28,7 @@ def both(driver: GatewayDriver, btc: str, usdt: str) -> None:
 
 
 def verdict(driver: GatewayDriver, code: str) -> str:
-    return judge(driver.unit(code), driver.comparison(code))
+    return verdict_of(driver.unit(code), driver.comparison(code))
 
 
 def late(driver: GatewayDriver, key: str, *, side: str = "BUY", ahead: float = 0) -> OrderScript:

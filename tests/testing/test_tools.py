@@ -36,7 +36,7 @@ def test_a_driven_day_takes_virtual_time_alone() -> None:
 def test_a_played_day_gives_the_truth_the_fold_and_the_log() -> None:
     ((gateway, fold, log),) = play(clean_plan(1, duration=20.0))
     assert not gateway.truth
-    assert fold.book.units
+    assert fold.ledger.units
     assert [event.seq for event in log] == list(range(1, len(log) + 1))
 
 

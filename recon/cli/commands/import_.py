@@ -18,7 +18,7 @@ from recon.cli.statement_reader import BadRow, Statement, Told, read_statement
 from recon.config import Settings
 from recon.config.imports import Import
 from recon.errors import ConfigError
-from recon.ledger.external_facts import digest_of, moves_of
+from recon.ledger.external_facts import digest_of, movements_of
 
 #: Rows that cannot be read which are named before the rest is counted.
 MAX_NAMED: Final = 20
@@ -125,7 +125,7 @@ def _state(told: Told, known: dict[tuple[str, str], Known]) -> str:
     before = known.get((told.fact.account, told.fact.external_id))
     if before is None:
         return "new"
-    own = moves_of(told.fact)
+    own = movements_of(told.fact)
     return "known" if before.digest == digest_of(told.fact, own[0] if own else None) else "conflict"
 
 

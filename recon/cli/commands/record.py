@@ -23,7 +23,7 @@ from recon.config import Settings
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
 from recon.exact import plain
-from recon.ledger.external_facts import BY_HAND, Fact, parse
+from recon.ledger.external_facts import MANUAL, ExternalFact, parse_fact
 
 
 class Kind(StrEnum):
@@ -125,7 +125,7 @@ def _record(
     """Append one fact, and return what the books made of it, as far as they have passed it."""
     payload = msgspec.json.encode(told)
     try:
-        fact = parse(payload)
+        fact = parse_fact(payload)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"this is no {told['fact']}: {error}") from None
     with deciding(settings, "record") as connection:
@@ -138,7 +138,7 @@ def _record(
         return _told(connection, where, fact, seq)
 
 
-def _told(connection: Connection, gateway: str, fact: Fact, seq: int) -> list[Row]:
+def _told(connection: Connection, gateway: str, fact: ExternalFact, seq: int) -> list[Row]:
     """Return how the books keep a fact, saying what they found about it."""
     rows = rows_of(
         connection,
@@ -186,4 +186,4 @@ def _moment(given: str | None, now: datetime) -> datetime:
 def _digest(told: dict[str, str]) -> str:
     """Return an id for what has none: telling the same of the same time again changes nothing."""
     parts = "\x1f".join(f"{key}\x1e{told[key]}" for key in sorted(told) if key not in {"text", "source"})
-    return f"{BY_HAND}{hashlib.sha256(parts.encode()).hexdigest()[:32]}"
+    return f"{MANUAL}{hashlib.sha256(parts.encode()).hexdigest()[:32]}"

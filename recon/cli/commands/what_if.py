@@ -13,7 +13,7 @@ from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json, print_table
 from recon.cli.queries import connected, existing_database, gateway_names
 from recon.config.rule_files import load_rules
-from recon.projection.what_if import Answer, Difference, KnownBreak
+from recon.projection.what_if import Difference, KnownBreak, WhatIfReport
 from recon.projection.what_if import what_if as ask
 
 _SHOWN: Final = [
@@ -55,7 +55,7 @@ def what_if(
         note(f"{answer.gateway}: {answer.breaks_now} breaks now, {answer.breaks_then} then, up to event {answer.seq}")
 
 
-def _row(answer: Answer, difference: Difference) -> Row:
+def _row(answer: WhatIfReport, difference: Difference) -> Row:
     now, then = difference.now, difference.then
     known: KnownBreak | None = now or then
     if known is None:  # pragma: no cover - a difference has one side

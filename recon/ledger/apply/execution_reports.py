@@ -10,42 +10,41 @@ from recon.ems.protocol.messages import FillRow, OrderReport, OrderReports
 from recon.exact import ZERO, scale
 from recon.ledger import orders as o
 from recon.ledger.account import Account
-from recon.ledger.apply.missing_orders import _look_for, lose_sight
-from recon.ledger.asset_mapping import home_of
-from recon.ledger.coverage import settle
+from recon.ledger.apply.missing_orders import mark_order_missing, match_missing_order
+from recon.ledger.asset_mapping import resolve_asset
+from recon.ledger.coverage import reassess
 from recon.ledger.evidence import Disagreement, with_disagreement, with_order
-from recon.ledger.fills import Fill, late_cash
-from recon.ledger.fills import book as book_fills
-from recon.ledger.ledger import Book, BookedFill, Contradiction
+from recon.ledger.fills import Fill, book_fills, late_cash
+from recon.ledger.ledger import BookedFill, Contradiction, Ledger
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
-from recon.ledger.posting.pre_opening import leave_out
-from recon.ledger.posting.reversal import take_back
+from recon.ledger.posting.pre_opening import exclude_pre_opening_fills
+from recon.ledger.posting.reversal import reverse_early_booking
 from recon.ledger.posting.spot import post_late_cash, post_spot
-from recon.ledger.withholding import _instrument, withhold
+from recon.ledger.withholding import instrument_of, withhold
 from recon.times import LogTime
 
 
-def take_report(
-    book: Book, account: Account, report: OrderReport, at: LogTime, *, initial: bool, listed: bool = False
+def apply_report(
+    ledger: Ledger, account: Account, report: OrderReport, at: LogTime, *, initial: bool, listed: bool = False
 ) -> Order | None:
     """Fold one execution report; return its order.
 
     `listed`: it came in a snapshot, so the order is open now; `initial`: in the account's first one.
     """
-    order = _order_of(book, account, report, at)
+    order = _order_of(ledger, account, report, at)
     if order is None:
         return None
     first = order.history_length < 0
-    if order.unaccounted:
-        _look_for(book, account, order, report, at, listed=listed)
-    _check(book, order, report, at)
+    if order.missing:
+        match_missing_order(ledger, account, order, report, at, listed=listed)
+    _check_contradictions(ledger, order, report, at)
     if o.learn_ids(order, report):
-        book.add_order(order)
-        book.changes.orders[account.name, order.key] = order
-    if order.settled and (listed or not book.fetching or o.is_further(order, report)):
-        order.settled = False
-        book.changes.orders[account.name, order.key] = order
+        ledger.add_order(order)
+        ledger.changes.orders[account.name, order.key] = order
+    if order.settled_by_person and (listed or not ledger.from_rest or o.is_further(order, report)):
+        order.settled_by_person = False
+        ledger.changes.orders[account.name, order.key] = order
     if not o.is_further(order, report):
         return order
     symbol = report.symbol or report.symbol_coinapi or ""
@@ -54,22 +53,22 @@ def take_report(
         digits = max(digits, scale(report.avg_px))
         if digits != account.price_scales.get(symbol):
             account.price_scales = {**account.price_scales, symbol: digits}
-            book.touch(account)
+            ledger.mark_changed(account)
     o.join(order, report, seq=at.seq, recorded_us=at.us, clock=at.clock, digits=digits)
-    book.add_order(order)
-    book.changes.orders[account.name, order.key] = order
+    ledger.add_order(order)
+    ledger.changes.orders[account.name, order.key] = order
     account.open_orders = with_order(account.open_orders, order)
-    book.touch(account)
+    ledger.mark_changed(account)
     # The order log tells an order that nobody had heard of step by step, all of it in one answer.
-    first = first or (book.fetching and order.first_seq == at.seq and not order.ordinals)
-    if first and leave_out(book, account, order, report, at, initial=initial):
+    first = first or (ledger.from_rest and order.first_seq == at.seq and not order.fill_count)
+    if first and exclude_pre_opening_fills(ledger, account, order, report, at, initial=initial):
         return order
     if report.fills and o.list_disagrees(order.amount_filled, order.avg_px, report.fills):
         message = f"the list of fills sums to {order.amount_filled}, its cash does not agree with avg_px {order.avg_px}"
-        book.find(account.name, at, "fills_disagree", order.key, message)
+        ledger.note_finding(account.name, at, "fills_disagree", order.key, message)
         _remember_disagreement(account, order, report.fills, at)
     if order.amount_filled > order.booked or order.cash_pending:
-        book_order(book, account, order, report.fills, at)
+        book_order(ledger, account, order, report.fills, at)
     return order
 
 
@@ -81,85 +80,92 @@ def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, 
     account.disagreements = with_disagreement(account.disagreements, latest)
 
 
-def _order_of(book: Book, account: Account, report: OrderReport, at: LogTime) -> Order | None:
+def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Order | None:
     """Return the generation of the order that a report speaks of, made when it is new (semantics 2.1)."""
     if report.exchange_order_id is not None:
-        found = book.by_exchange.get((account.name, report.exchange_order_id))
+        found = ledger.by_exchange.get((account.name, report.exchange_order_id))
         if found is not None and o.same_order(found, report):
             return found
     generation = 1
     if report.client_order_id is not None:
-        generations = book.by_client.get((account.name, report.client_order_id), [])
+        generations = ledger.by_client.get((account.name, report.client_order_id), [])
         for known in reversed(generations):
             if o.same_order(known, report) and not o.is_of_earlier_life(known, report):
                 return known
         generation = max((o.generation_of(known.key) for known in generations), default=0) + 1
     key = o.key_of(report, generation)
     if key is None:
-        book.find(account.name, at, "order_without_id", report.symbol or "", "an execution report names no order")
+        ledger.note_finding(
+            account.name, at, "order_without_id", report.symbol or "", "an execution report names no order"
+        )
         return None
     return o.new_order(account.name, key, report, at.seq)
 
 
-def _check(book: Book, order: Order, report: OrderReport, at: LogTime) -> None:
+def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at: LogTime) -> None:
     """Note where a report contradicts its past or itself; nothing is unbooked without a decision (semantics 2.6)."""
     filled = report.amount_filled or ZERO
     if o.is_regression(order, report):
         if not order.regressed:
             message = f"amount_filled fell from {order.amount_filled} to {filled}; nothing is unbooked"
-            _contradict(book, order, "amount_regression", filled - order.amount_filled, message, at)
+            _contradict(ledger, order, "amount_regression", filled - order.amount_filled, message, at)
         order.regressed = True
     elif order.regressed and filled >= order.amount_filled:
         order.regressed = False
-        book.contradictions.append(Contradiction(order, "amount_regression", ZERO, mended=True))
-        book.changes.orders[order.account, order.key] = order
+        ledger.contradictions.append(Contradiction(order, "amount_regression", ZERO, resolved=True))
+        ledger.changes.orders[order.account, order.key] = order
     if o.is_overfill(report) and not order.overfilled:
         order.overfilled = True
         message = f"amount_filled {filled} is above amount_order {report.amount_order}"
-        _contradict(book, order, "overfill", filled - (report.amount_order or ZERO), message, at)
+        _contradict(ledger, order, "overfill", filled - (report.amount_order or ZERO), message, at)
 
 
-def _contradict(book: Book, order: Order, kind: str, amount: Decimal, message: str, at: LogTime) -> None:
-    book.find(order.account, at, kind, order.key, message)
-    book.contradictions.append(Contradiction(order, kind, amount, mended=False))
-    book.changes.orders[order.account, order.key] = order
+def _contradict(ledger: Ledger, order: Order, kind: str, amount: Decimal, message: str, at: LogTime) -> None:
+    ledger.note_finding(order.account, at, kind, order.key, message)
+    ledger.contradictions.append(Contradiction(order, kind, amount, resolved=False))
+    ledger.changes.orders[order.account, order.key] = order
 
 
-def book_order(book: Book, account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
+def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
     """Book what is filled and not booked yet, once the order's instrument is known."""
-    instrument = _instrument(book, account, order)
+    instrument = instrument_of(ledger, account, order)
     if instrument is None:
-        if not order.waiting:
-            order.waiting = True
+        if not order.awaiting_instrument:
+            order.awaiting_instrument = True
             name = order.symbol or order.symbol_coinapi or ""
-            account.waiting = {**account.waiting, name: [*account.waiting.get(name, []), order.key]}
-            book.touch(account)
+            account.fills_awaiting_instrument = {
+                **account.fills_awaiting_instrument,
+                name: [*account.fills_awaiting_instrument.get(name, []), order.key],
+            }
+            ledger.mark_changed(account)
             message = f"fills of {name or 'an unnamed symbol'} wait until a SYMBOLS_SNAPSHOT tells what it is"
-            book.find(account.name, at, "instrument_unknown", order.key, message)
+            ledger.note_finding(account.name, at, "instrument_unknown", order.key, message)
         return
-    order.waiting = False
-    book.changes.orders[account.name, order.key] = order
+    order.awaiting_instrument = False
+    ledger.changes.orders[account.name, order.key] = order
     was_pending = order.cash_pending
     late = late_cash(order, rows)
     if late and instrument.spot:
-        post_late_cash(book, account, order, instrument, late, at)
+        post_late_cash(ledger, account, order, instrument, late, at)
     fills = _by_our_clock(account, book_fills(order, rows, recorded_us=at.us), at)
     for index, fill in enumerate(fills):
         blur = order.cash_resolution if index == len(fills) - 1 else ZERO
         cash_asset = None
         if instrument.spot:
-            cash_asset = post_spot(book, account, order, instrument, fill, at, blur)
+            cash_asset = post_spot(ledger, account, order, instrument, fill, at, blur)
         else:
-            post_contract(book, account, order, instrument, fill, at)
-        book.changes.fills.append(BookedFill(order=order, fill=fill, cash_asset=cash_asset, seq=at.seq))
-    if order.ahead and fills:
-        take_back(book, account, order, instrument, fills, at)
+            post_contract(ledger, account, order, instrument, fill, at)
+        ledger.changes.fills.append(BookedFill(order=order, fill=fill, cash_asset=cash_asset, seq=at.seq))
+    if order.booked_early and fills:
+        reverse_early_booking(ledger, account, order, instrument, fills, at)
     if fills and fills[-1].price:
         account.prices = {**account.prices, instrument.symbol: fills[-1].price}
-        book.touch(account)
+        ledger.mark_changed(account)
     if instrument.spot and order.cash_pending != was_pending:
-        home = home_of(instrument.quote or "", instrument.quote_coinapi, account.rows, book.rules_of(account.name))
-        withhold(book, book.unit(account.name, "asset", home.unit), order.key, on=order.cash_pending)
+        home = resolve_asset(
+            instrument.quote or "", instrument.quote_coinapi, account.balance_rows, ledger.rules_of(account.name)
+        )
+        withhold(ledger, ledger.unit(account.name, "asset", home.unit), order.key, on=order.cash_pending)
 
 
 def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill]:
@@ -178,30 +184,30 @@ def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill
     ]
 
 
-def take_reports(book: Book, message: OrderReports, account: Account, at: LogTime) -> None:
+def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: LogTime) -> None:
     """Take execution reports; a snapshot of all of them, or of none, also tells which orders are no longer open."""
     initial = message.snapshot and account.orders_session is None and not account.gap_seq
     seen: set[str] = set()
     for report in message.rows:
-        of = _account_of(book, account, report, at)
-        order = take_report(book, of, report, at, initial=initial, listed=message.snapshot)
+        of = _account_of(ledger, account, report, at)
+        order = apply_report(ledger, of, report, at, initial=initial, listed=message.snapshot)
         if order is not None:
             seen.add(order.key)
     if not (message.complete or message.nothing):
         return
-    before = at.clock - book.rules_of(account.name).settlement_window_us - book.behind_us
-    for order in sorted((each for each in book.orders.values() if each.account == account.name), key=lambda o: o.key):
-        if order.over or order.key in seen or order.unaccounted or order.history_length < 0:
+    before = at.clock - ledger.rules_of(account.name).settlement_window_us - ledger.answer_age_us
+    for order in sorted((each for each in ledger.orders.values() if each.account == account.name), key=lambda o: o.key):
+        if order.finished or order.key in seen or order.missing or order.history_length < 0:
             continue
         # A report may cross the snapshot on its way; only what was quiet, or open before a gap, has vanished.
         if order.updated_clock < before or (account.gap_seq is not None and order.last_seq < account.gap_seq):
-            lose_sight(book, account, order)
-    account.orders_session = book.clock.session
-    book.touch(account)
+            mark_order_missing(ledger, account, order)
+    account.orders_session = ledger.clock.session
+    ledger.mark_changed(account)
     if account.state != "gap":  # what is fetched is no sign of life
-        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+        ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 
-def _account_of(book: Book, account: Account, report: OrderReport, at: LogTime) -> Account:
+def _account_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Account:
     """A row's own account goes before its wrapper's."""
-    return account if report.account is None or report.account == account.name else book.account(report.account, at)
+    return account if report.account is None or report.account == account.name else ledger.account(report.account, at)

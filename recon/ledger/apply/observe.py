@@ -7,48 +7,56 @@ from typing import Final
 
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.coverage import settle
-from recon.ledger.ledger import Book, mark_modelled
+from recon.ledger.coverage import reassess
+from recon.ledger.ledger import Ledger, update_modelling
 from recon.ledger.observations import Observation
-from recon.ledger.units import Held
+from recon.ledger.units import UnitState
 from recon.ledger.withholding import withhold
 from recon.times import LogTime
 
 #: Why `agreed` is withheld from a unit of which nothing was told since a gap; it stands beside the keys of orders.
-UNTOLD: Final = "not told of since the gap"
+NOT_REPORTED: Final = "not told of since the gap"
 
 
-def _observe(
-    book: Book, held: Held, values: tuple[Decimal, ...], at: LogTime, *, inferred: bool, price: Decimal | None = None
+def observe(
+    ledger: Ledger,
+    state: UnitState,
+    values: tuple[Decimal, ...],
+    at: LogTime,
+    *,
+    inferred: bool,
+    price: Decimal | None = None,
 ) -> None:
-    if UNTOLD in held.unit.withheld:
-        withhold(book, held, UNTOLD, on=False)
-    book.changes.units[held.key] = held
-    book.observed.append((held, Observation(at.seq, at.clock, at.us, values, inferred, price)))
+    """Observe a reported amount of a unit; `values` are the readings that the report allows, the likelier first."""
+    if NOT_REPORTED in state.unit.withheld:
+        withhold(ledger, state, NOT_REPORTED, on=False)
+    ledger.changes.units[state.key] = state
+    ledger.observed.append((state, Observation(at.seq, at.clock, at.us, values, inferred, price)))
 
 
-def forget_told(book: Book, account: Account) -> None:
+def withhold_until_reported(ledger: Ledger, account: Account) -> None:
     """Withhold `agreed` from what an account holds until it is told of again: whoever speaks for it is another now."""
-    for held in book.units_of(account.name):
-        if held.unit.value != ZERO:
-            withhold(book, held, UNTOLD, on=True)
+    for state in ledger.units_of(account.name):
+        if state.unit.value != ZERO:
+            withhold(ledger, state, NOT_REPORTED, on=True)
 
 
-def _observed_again(book: Book, account: Account, at: LogTime) -> None:
-    book.touch(account)
-    if account.state != "gap":  # what is fetched is no sign of life
-        book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+def reassess_after_snapshot(ledger: Ledger, account: Account, at: LogTime) -> None:
+    """Reassess an account after a snapshot, unless it is in a gap: an answer over REST is no sign of life."""
+    ledger.mark_changed(account)
+    if account.state != "gap":
+        ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 
-def remodel(book: Book, account: Account) -> None:
+def refresh_modelling(ledger: Ledger, account: Account) -> None:
     """Forget what new terms make modelled, and mark every asset of the account anew."""
-    rules = book.rules_of(account.name)
+    rules = ledger.rules_of(account.name)
     kept = {}
     for symbol, touched in account.unmodelled.items():
         terms = rules.contracts.get(symbol)
         if terms is None or not terms.modelled:
             kept[symbol] = touched
     account.unmodelled = kept
-    book.touch(account)
-    for held in book.units_of(account.name):
-        mark_modelled(book, account, held)
+    ledger.mark_changed(account)
+    for state in ledger.units_of(account.name):
+        update_modelling(ledger, account, state)

@@ -17,17 +17,17 @@ from recon.ems.protocol.messages import Balances, Message, OrderReports, Positio
 from recon.ems.protocol.rest_requests import DecodedResponse, RestRequest
 from recon.ledger import gaps
 from recon.ledger.account import Account
-from recon.ledger.apply.balances import take_balances
-from recon.ledger.apply.execution_reports import take_reports
-from recon.ledger.apply.positions import take_positions
-from recon.ledger.ledger import Book
+from recon.ledger.apply.balances import apply_balances
+from recon.ledger.apply.execution_reports import apply_reports
+from recon.ledger.apply.positions import apply_positions
+from recon.ledger.ledger import Ledger
 from recon.times import LogTime
 
 #: What is held counts as told now where its answer took at most this part of a settlement window.
-SLOW: Final = 2
+MAX_AGE_SHARE: Final = 2
 
 
-class Run(msgspec.Struct, frozen=True):
+class BackfillRun(msgspec.Struct, frozen=True):
     """The payload of catch_up.begun and catch_up.ended, as far as the books read it: accounts and their stretches.
 
     Of each account the log position at which it was heard again after the stretch that was asked about.
@@ -37,102 +37,106 @@ class Run(msgspec.Struct, frozen=True):
     accounts: dict[str, int] = {}
 
 
-def begun(book: Book, note: Run) -> None:
+def backfill_begun(ledger: Ledger, note: BackfillRun) -> None:
     """Note that a run of questions begins."""
-    book.clock.run, book.clock.answers = note.run, 0
-    for account in _accounts(book, note):
-        gaps.begin(book, account)
+    ledger.clock.backfill_run, ledger.clock.backfill_answers = note.run, 0
+    for account in _accounts(ledger, note):
+        gaps.start_backfill(ledger, account)
 
 
-def ended(book: Book, note: Run, at: LogTime) -> None:
+def backfill_ended(ledger: Ledger, note: BackfillRun, at: LogTime) -> None:
     """Judge the accounts of a run by what it brought; such as were lost again meanwhile go on waiting."""
-    for account in _accounts(book, note):
-        gaps.end(book, account, at)
+    for account in _accounts(ledger, note):
+        gaps.finish_backfill(ledger, account, at)
 
 
-def _accounts(book: Book, note: Run) -> list[Account]:
-    known = [(book.accounts[name], until) for name, until in note.accounts.items() if name in book.accounts]
-    return [account for account, until in known if account.lost is not None and account.lost.until_seq == until]
+def _accounts(ledger: Ledger, note: BackfillRun) -> list[Account]:
+    known = [(ledger.accounts[name], until) for name, until in note.accounts.items() if name in ledger.accounts]
+    return [account for account, until in known if account.backfill is not None and account.backfill.until_seq == until]
 
 
-def take_answer(book: Book, answered: DecodedResponse, at: LogTime) -> None:
+def apply_answer(ledger: Ledger, answered: DecodedResponse, at: LogTime) -> None:
     """Take one answer, whatever it is."""
     ask = answered.request
-    if answered.run == book.clock.run:
-        book.clock.answers += 1
+    if answered.run == ledger.clock.backfill_run:
+        ledger.clock.backfill_answers += 1
     for found in answered.findings:
-        book.find(ask.account, at, found.kind, found.about, found.message)
-    about = [account for account in book.accounts.values() if ask.kind == "history" or account.name == ask.account]
-    before = {account.name: len(account.unaccounted) for account in about}
+        ledger.note_finding(ask.account, at, found.kind, found.about, found.message)
+    about = [account for account in ledger.accounts.values() if ask.kind == "history" or account.name == ask.account]
+    before = {account.name: len(account.missing_orders) for account in about}
     for message in answered.messages:
-        _take(book, message, at)
+        _apply_message(ledger, message, at)
     if answered.outcome != "answered":
-        _note_failure(book, answered, about, at)
+        _note_failure(ledger, answered, about, at)
     elif not answered.complete and ask.kind in {"history", "orders"}:
         part = msgspec.structs.replace(answered, outcome="failed", why="the answer could be read in part only")
-        _note_failure(book, part, about, at)
+        _note_failure(ledger, part, about, at)
     elif ask.kind == "history" and ask.from_us is not None and ask.until_us is not None:
         for account in about:
             # The order log is dated by the EMS's clock: what was read of it is less by ours.
             from_us, until_us = ask.from_us + max(account.skew_us, 0), ask.until_us - max(-account.skew_us, 0)
-            gaps.read_history(book, account, from_us, min(until_us, at.us))
+            gaps.note_history_read(ledger, account, from_us, min(until_us, at.us))
     elif ask.kind in gaps.LISTS:
         for account in about:
-            gaps.read(book, account, ask.kind, None)
+            gaps.note_list_read(ledger, account, ask.kind, None)
     elif ask.kind == "status":
-        _note_another(book, ask, about)
+        _note_another(ledger, ask, about)
     for account in about:
-        _count(book, account, before[account.name], at)
+        _count(ledger, account, before[account.name], at)
 
 
-def _take(book: Book, message: Message, at: LogTime) -> None:
-    account = book.accounts.get(message.account or "")
+def _apply_message(ledger: Ledger, message: Message, at: LogTime) -> None:
+    account = ledger.accounts.get(message.account or "")
     if account is None:
-        book.find(None, at, "unknown_account", message.account or "", "an answer tells of an account never heard of")
+        ledger.note_finding(
+            None, at, "unknown_account", message.account or "", "an answer tells of an account never heard of"
+        )
         return
-    current = SLOW * book.behind_us <= book.rules_of(account.name).settlement_window_us
+    current = MAX_AGE_SHARE * ledger.answer_age_us <= ledger.rules_of(account.name).settlement_window_us
     match message:
         case OrderReports():
-            take_reports(book, message, account, at)
+            apply_reports(ledger, message, account, at)
         case Balances() if current:
-            take_balances(book, message, account, at)
+            apply_balances(ledger, message, account, at)
         case Positions() if current:
-            take_positions(book, message, account, at)
+            apply_positions(ledger, message, account, at)
         case _:
             pass
 
 
-def _note_failure(book: Book, answered: DecodedResponse, about: list[Account], at: LogTime) -> None:
+def _note_failure(ledger: Ledger, answered: DecodedResponse, about: list[Account], at: LogTime) -> None:
     ask = answered.request
     named = ask.client_order_id or ""
     if answered.outcome == "failed":
-        book.find(ask.account, at, "rest_failed", named or ask.kind, f"{ask.kind} could not be read: {answered.why}")
+        ledger.note_finding(
+            ask.account, at, "rest_failed", named or ask.kind, f"{ask.kind} could not be read: {answered.why}"
+        )
     for account in about:
         if ask.kind == "history":
-            gaps.without_history(book, account, configured=answered.outcome != "not configured")
-        elif ask.kind == "status" and ask.order in account.unaccounted:
-            missing = msgspec.structs.replace(account.unaccounted[ask.order], why=answered.why)
-            account.unaccounted = {**account.unaccounted, ask.order: missing}
-            book.touch(account)
+            gaps.note_history_unavailable(ledger, account, configured=answered.outcome != "not configured")
+        elif ask.kind == "status" and ask.order in account.missing_orders:
+            missing = msgspec.structs.replace(account.missing_orders[ask.order], why=answered.why)
+            account.missing_orders = {**account.missing_orders, ask.order: missing}
+            ledger.mark_changed(account)
         elif ask.kind in gaps.LISTS:
-            gaps.read(book, account, ask.kind, answered.why)
+            gaps.note_list_read(ledger, account, ask.kind, answered.why)
 
 
-def _note_another(book: Book, ask: RestRequest, about: list[Account]) -> None:
+def _note_another(ledger: Ledger, ask: RestRequest, about: list[Account]) -> None:
     """Say of an order that is still missing after an answer that the answer was of another one."""
     for account in about:
-        missing = account.unaccounted.get(ask.order or "")
+        missing = account.missing_orders.get(ask.order or "")
         if missing is not None and not missing.why:
             told = msgspec.structs.replace(missing, why="the EMS tells of another order with that client order id")
-            account.unaccounted = {**account.unaccounted, ask.order or "": told}
-            book.touch(account)
+            account.missing_orders = {**account.missing_orders, ask.order or "": told}
+            ledger.mark_changed(account)
 
 
-def _count(book: Book, account: Account, missing: int, at: LogTime) -> None:
-    orders = [order for order in book.changes.orders.values() if order.account == account.name]
-    fills = sum(fill.seq == at.seq and fill.order.account == account.name for fill in book.changes.fills)
+def _count(ledger: Ledger, account: Account, missing: int, at: LogTime) -> None:
+    orders = [order for order in ledger.changes.orders.values() if order.account == account.name]
+    fills = sum(fill.seq == at.seq and fill.order.account == account.name for fill in ledger.changes.fills)
     if fills:
-        account.fetched_seq = at.seq
-        book.touch(account)
-    settled, found = max(missing - len(account.unaccounted), 0), sum(order.first_seq == at.seq for order in orders)
-    gaps.count(book, account, settled=settled, found=found, fills=fills)
+        account.last_fetched_fill_seq = at.seq
+        ledger.mark_changed(account)
+    settled, found = max(missing - len(account.missing_orders), 0), sum(order.first_seq == at.seq for order in orders)
+    gaps.count_request(ledger, account, settled=settled, found=found, fills=fills)

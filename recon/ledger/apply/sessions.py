@@ -14,9 +14,9 @@ from recon.ems.protocol.messages import ServerInfo
 from recon.ems.protocol.timestamps import parse_time
 from recon.ledger import coverage, gaps
 from recon.ledger.account import Account
-from recon.ledger.apply.observe import forget_told
-from recon.ledger.coverage import settle
-from recon.ledger.ledger import Book
+from recon.ledger.apply.observe import withhold_until_reported
+from recon.ledger.coverage import reassess
+from recon.ledger.ledger import Ledger
 from recon.ledger.rules import HEARTBEAT_BOUND_US
 from recon.times import LogTime, microseconds
 
@@ -27,7 +27,7 @@ class SessionNote(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-class Beat(msgspec.Struct, frozen=True):
+class HeartbeatSummary(msgspec.Struct, frozen=True):
     """One account's heartbeats since the last tick: microseconds since the epoch, and how far behind they were."""
 
     last_us: int
@@ -38,97 +38,97 @@ class Beat(msgspec.Struct, frozen=True):
 class Tick(msgspec.Struct, frozen=True):
     """The payload of a tick: log time passing, and a summary of heartbeats (semantics 9.2-9.3)."""
 
-    heartbeats: dict[str, Beat] = {}
+    heartbeats: dict[str, HeartbeatSummary] = {}
 
 
-def session_opened(book: Book, session: str | None, at: LogTime, *, previous_us: int) -> None:
+def session_opened(ledger: Ledger, session: str | None, at: LogTime, *, previous_us: int) -> None:
     """A new session begins; whoever was still observed lost sight without a word (the process died)."""
-    for account in book.accounts.values():
+    for account in ledger.accounts.values():
         if account.state != "gap":
-            _gap(book, account, "restarted", LogTime(at.seq, previous_us or at.us, at.clock))
+            _open_gap(ledger, account, "restarted", LogTime(at.seq, previous_us or at.us, at.clock))
         account.session = session
-        forget_told(book, account)
-    book.clock.session = session
+        withhold_until_reported(ledger, account)
+    ledger.clock.session = session
 
 
-def session_closed(book: Book, session: str | None, reason: str, at: LogTime) -> None:
+def session_closed(ledger: Ledger, session: str | None, reason: str, at: LogTime) -> None:
     """The session ended: nothing is observed until another one catches up."""
-    if session != book.clock.session:
+    if session != ledger.clock.session:
         return
-    for account in book.accounts.values():
+    for account in ledger.accounts.values():
         if account.state != "gap":
-            _gap(book, account, reason, at)
+            _open_gap(ledger, account, reason, at)
 
 
-def _gap(book: Book, account: Account, reason: str, at: LogTime) -> None:
+def _open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None:
     if account.state != "gap":
         account.gap_seq = at.seq
-        gaps.lose(book, account, reason, at)
-    book.changes.intervals += coverage.change(account, "gap", reason, seq=at.seq, us=at.us)
-    book.touch(account)
+        gaps.open_gap(ledger, account, reason, at)
+    ledger.changes.intervals += coverage.change_state(account, "gap", reason, seq=at.seq, us=at.us)
+    ledger.mark_changed(account)
 
 
-def alive(book: Book, account: Account, at: LogTime) -> None:
+def note_alive(ledger: Ledger, account: Account, at: LogTime) -> None:
     """Anything from an account is a sign of life; the first one in a session begins its catching up."""
     account.last_alive_us = at.us
-    book.touch(account)
-    if account.session != book.clock.session:
-        account.session = book.clock.session
+    ledger.mark_changed(account)
+    if account.session != ledger.clock.session:
+        account.session = ledger.clock.session
     if account.state == "gap" and account.is_running is not False:
         account.last_heartbeat_us = at.us
-        _seen_again(book, account, at)
+        _close_gap(ledger, account, at)
 
 
-def _seen_again(book: Book, account: Account, at: LogTime) -> None:
-    gaps.back(book, account, at)
-    book.changes.intervals += settle(account, seq=at.seq, us=at.us)
+def _close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
+    gaps.close_gap(ledger, account, at)
+    ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 
-def server_info(book: Book, account: Account, message: ServerInfo, at: LogTime) -> None:
+def apply_server_info(ledger: Ledger, account: Account, message: ServerInfo, at: LogTime) -> None:
     """A logged heartbeat: the first of a session, or one in which something changed."""
     account.last_heartbeat_us = at.us
     sent = parse_time(message.time)
     if sent is not None:
-        account.measure(at.us - microseconds(sent))
+        account.note_lag(at.us - microseconds(sent))
     restarted = (
         account.instance_guid is not None
-        and account.instance_session == book.clock.session
+        and account.instance_session == ledger.clock.session
         and message.instance_guid is not None
         and account.instance_guid != message.instance_guid
     )
     account.instance_guid = message.instance_guid or account.instance_guid
-    account.instance_session = book.clock.session
+    account.instance_session = ledger.clock.session
     account.is_running = message.is_running
-    book.touch(account)
+    ledger.mark_changed(account)
     if message.is_running is False:
-        _gap(book, account, "not running", at)
+        _open_gap(ledger, account, "not running", at)
     elif restarted:
         # Another process speaks for the account: what happened between the two is not known until it tells.
-        _gap(book, account, "restarted", at)
+        _open_gap(ledger, account, "restarted", at)
         account.orders_session = account.balances_session = None
-        forget_told(book, account)
-        _seen_again(book, account, at)
+        withhold_until_reported(ledger, account)
+        _close_gap(ledger, account, at)
     elif account.state == "gap":
-        _seen_again(book, account, at)
+        _close_gap(ledger, account, at)
 
 
-def tick(book: Book, note: Tick, at: LogTime) -> None:
+def apply_tick(ledger: Ledger, note: Tick, at: LogTime) -> None:
     """Log time passes; accounts whose heartbeat is missing are not observed."""
     for name, beat in note.heartbeats.items():
-        account = book.accounts.get(name)
+        account = ledger.accounts.get(name)
         if account is None:
             continue
         account.last_heartbeat_us = beat.last_us
         account.last_alive_us = max(account.last_alive_us, beat.last_us)
         if beat.lag_us is not None:
-            account.measure(beat.lag_us)
-        book.touch(account)
+            account.note_lag(beat.lag_us)
+        ledger.mark_changed(account)
         # Beats from before the gap are no sign of life after it.
         if account.state == "gap" and beat.last_us > account.since_us and at.us - beat.last_us <= HEARTBEAT_BOUND_US:
-            alive(book, account, at)
-    for account in book.accounts.values():
+            note_alive(ledger, account, at)
+    for account in ledger.accounts.values():
         last = max(account.last_heartbeat_us or 0, account.last_alive_us)
         if account.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
             # What was not heard of since then was not observed, whether or not anybody was there to notice.
-            _gap(book, account, "no heartbeat", LogTime(at.seq, max(last, account.since_us), at.clock))
-        gaps.lose_patience(book, account, at)
+            _open_gap(ledger, account, "no heartbeat", LogTime(at.seq, max(last, account.since_us), at.clock))
+        gaps.expire_backfill(ledger, account, at)

@@ -47,61 +47,67 @@ def with_sample(model: FeeModel, sample: FeeSample, *, entries: int) -> FeeModel
     A sample's cost is what the books lack: fees of a side that is known are booked with its fills already.
     """
     samples = (*model.samples, sample)[-MAX_SAMPLES:]
-    gained, given = model.gained, model.given
+    gained, given = model.received, model.paid
     if gained is None:
-        alone = [(each, each.gained) for each in samples if each.gained and (given is not None or not each.given)]
-        gained = _rate(alone, entries) or _alike(alone, given, entries)
+        alone = [(each, each.received) for each in samples if each.received and (given is not None or not each.paid)]
+        gained = _rate(alone, entries) or _same_as_other_side(alone, given, entries)
     if given is None:
-        alone = [(each, each.given) for each in samples if each.given and (model.gained is not None or not each.gained)]
-        given = _rate(alone, entries) or _alike(alone, model.gained, entries)
+        alone = [
+            (each, each.paid) for each in samples if each.paid and (model.received is not None or not each.received)
+        ]
+        given = _rate(alone, entries) or _same_as_other_side(alone, model.received, entries)
     if gained is None and given is None:
-        gained = given = _joint(samples, entries)
+        gained = given = _joint_rate(samples, entries)
     if gained is not None and given is not None:
-        return FeeModel(gained=gained, given=given)
-    if gained is not model.gained or given is not model.given:
-        samples = tuple(_less(each, gained, given) for each in samples)
-        samples = tuple(each for each in samples if each.gained or each.given)
-    return FeeModel(gained=gained, given=given, samples=samples)
+        return FeeModel(received=gained, paid=given)
+    if gained is not model.received or given is not model.paid:
+        samples = tuple(_net_of_known_side(each, gained, given) for each in samples)
+        samples = tuple(each for each in samples if each.received or each.paid)
+    return FeeModel(received=gained, paid=given, samples=samples)
 
 
 def _rate(samples: Sequence[tuple[FeeSample, Decimal]], entries: int) -> FeeRate | None:
     found = estimate(samples)
-    return None if found is None else FeeRate(found.share, found.half, entries, owed=found.share, other=found.other)
+    return (
+        None if found is None else FeeRate(found.share, found.half, entries, backlog=found.share, alternate=found.other)
+    )
 
 
-def _alike(samples: Sequence[tuple[FeeSample, Decimal]], other: FeeRate | None, entries: int) -> FeeRate | None:
+def _same_as_other_side(
+    samples: Sequence[tuple[FeeSample, Decimal]], other: FeeRate | None, entries: int
+) -> FeeRate | None:
     """Return the rate of the other side for this one too, where a few samples bear it out: most venues take alike."""
-    if other is None or other.half:
+    if other is None or other.half_width:
         return None
-    fitting = [each for each, leg in samples if abs(each.cost - other.share * leg) <= each.blur]
+    fitting = [each for each, leg in samples if abs(each.cost - other.share * leg) <= each.error]
     if len(fitting) < ALIKE_SAMPLES or 2 * len(fitting) <= len(samples):
         return None
-    return FeeRate(other.share, ZERO, entries, owed=other.share, other=other.other)
+    return FeeRate(other.share, ZERO, entries, backlog=other.share, alternate=other.alternate)
 
 
-def _joint(samples: Sequence[FeeSample], entries: int) -> FeeRate | None:
+def _joint_rate(samples: Sequence[FeeSample], entries: int) -> FeeRate | None:
     """Return one rate for both sides where samples that hold both bear it out, and none of one side speaks against."""
-    rate = _rate([(each, each.gained + each.given) for each in samples], entries)
-    both = [each for each in samples if each.gained and each.given]
+    rate = _rate([(each, each.received + each.paid) for each in samples], entries)
+    both = [each for each in samples if each.received and each.paid]
     if rate is None or len(both) < JOINT_SAMPLES:
         return None
     for alone in (
         both,
-        [each for each in samples if not each.given],
-        [each for each in samples if not each.gained],
+        [each for each in samples if not each.paid],
+        [each for each in samples if not each.received],
     ):
-        odd = [each for each in alone if abs(each.cost - rate.share * (each.gained + each.given)) > each.blur]
-        if not rate.half and 2 * len(odd) > len(alone):
+        odd = [each for each in alone if abs(each.cost - rate.share * (each.received + each.paid)) > each.error]
+        if not rate.half_width and 2 * len(odd) > len(alone):
             return None
     return rate
 
 
-def _less(sample: FeeSample, gained: FeeRate | None, given: FeeRate | None) -> FeeSample:
+def _net_of_known_side(sample: FeeSample, gained: FeeRate | None, given: FeeRate | None) -> FeeSample:
     """Take from a sample what a side that is known now had cost in it."""
-    if gained is not None and sample.gained:
-        sample = FeeSample(ZERO, sample.given, sample.cost - gained.share * sample.gained, sample.blur)
-    if given is not None and sample.given:
-        sample = FeeSample(sample.gained, ZERO, sample.cost - given.share * sample.given, sample.blur)
+    if gained is not None and sample.received:
+        sample = FeeSample(ZERO, sample.paid, sample.cost - gained.share * sample.received, sample.error)
+    if given is not None and sample.paid:
+        sample = FeeSample(sample.received, ZERO, sample.cost - given.share * sample.paid, sample.error)
     return sample
 
 
@@ -117,21 +123,21 @@ def estimate(samples: Sequence[tuple[FeeSample, Decimal]]) -> Estimate | None:
     """Return the share of their legs that samples bear out; None while they do not."""
     if len(samples) < FEE_SAMPLES:
         return None
-    rate = _common(samples, FEE_SAMPLES)
+    rate = _common_rate(samples, FEE_SAMPLES)
     if rate is not None:
-        return Estimate(rate, other=_second(samples, rate) if rate else None)
+        return Estimate(rate, other=_second_rate(samples, rate) if rate else None)
     if len(samples) < MIXED_SAMPLES:
         return None
     return Estimate(*_range([divide(sample.cost, leg) for sample, leg in samples]))
 
 
-def _common(samples: Sequence[tuple[FeeSample, Decimal]], least: int) -> Decimal | None:
+def _common_rate(samples: Sequence[tuple[FeeSample, Decimal]], least: int) -> Decimal | None:
     """Return the rate that samples allow, as the shortest decimal; None where there is none.
 
     One in five may be odd, of many samples two in five: reports that cross fills make odd samples.
     """
     bounds = [
-        (divide(sample.cost - sample.blur, leg), divide(sample.cost + sample.blur, leg)) for sample, leg in samples
+        (divide(sample.cost - sample.error, leg), divide(sample.cost + sample.error, leg)) for sample, leg in samples
     ]
     best: tuple[Decimal, Decimal] | None = None
     agreeing = 0
@@ -145,10 +151,10 @@ def _common(samples: Sequence[tuple[FeeSample, Decimal]], least: int) -> Decimal
     return shortest(*best)
 
 
-def _second(samples: Sequence[tuple[FeeSample, Decimal]], rate: Decimal) -> Decimal | None:
+def _second_rate(samples: Sequence[tuple[FeeSample, Decimal]], rate: Decimal) -> Decimal | None:
     """Return a second rate that the samples left over agree on: makers and takers pay differently."""
-    left = [(each, leg) for each, leg in samples if abs(each.cost - rate * leg) > each.blur]
-    return _common(left, SECOND_SAMPLES) if len(left) >= SECOND_SAMPLES else None
+    left = [(each, leg) for each, leg in samples if abs(each.cost - rate * leg) > each.error]
+    return _common_rate(left, SECOND_SAMPLES) if len(left) >= SECOND_SAMPLES else None
 
 
 def _range(rates: list[Decimal]) -> tuple[Decimal, Decimal]:

@@ -17,10 +17,10 @@ FEE_QUANTUM: Final = Decimal("1e-12")
 class FeeSample(msgspec.Struct, frozen=True, gc=False):
     """What fills cost between two agreements: legs received and paid, the cost, and what rounding may hide of it."""
 
-    gained: Decimal
-    given: Decimal
+    received: Decimal
+    paid: Decimal
     cost: Decimal
-    blur: Decimal
+    error: Decimal
 
 
 class FeeRate(msgspec.Struct, frozen=True, gc=False):
@@ -30,69 +30,73 @@ class FeeRate(msgspec.Struct, frozen=True, gc=False):
     """
 
     share: Decimal
-    half: Decimal = ZERO
-    since: int = 0
-    owed: Decimal = ZERO
-    other: Decimal | None = None
+    half_width: Decimal = ZERO
+    since_entry: int = 0
+    backlog: Decimal = ZERO
+    alternate: Decimal | None = None
 
     @property
-    def known(self) -> tuple[Decimal, ...]:
+    def rates(self) -> tuple[Decimal, ...]:
         """Return the rates that it may be each time."""
-        return (self.share,) if self.other is None else (self.share, self.other)
+        return (self.share,) if self.alternate is None else (self.share, self.alternate)
 
 
 class FeeModel(msgspec.Struct, frozen=True, gc=False):
     """What is known of a unit's fees: the rate on legs received and on legs paid; None while it is being learned."""
 
-    gained: FeeRate | None = None
-    given: FeeRate | None = None
+    received: FeeRate | None = None
+    paid: FeeRate | None = None
     samples: tuple[FeeSample, ...] = ()
 
     @property
     def learned(self) -> bool:
         """Tell whether both sides are known."""
-        return self.gained is not None and self.given is not None
+        return self.received is not None and self.paid is not None
 
     @property
-    def unsure(self) -> bool:
+    def is_open(self) -> bool:
         """Tell whether what a single fill costs is not known."""
-        return any(rate is not None and (rate.half or rate.other is not None) for rate in (self.gained, self.given))
-
-    @property
-    def vague(self) -> bool:
-        """Tell whether what a fill costs is known as a range alone."""
-        return any(rate is not None and rate.half for rate in (self.gained, self.given))
-
-    def of(self, leg: Decimal) -> Decimal:
-        """Return the expected cost of a leg, by its sign."""
-        rate = self.gained if leg > 0 else self.given
-        return divide(rate.share * abs(leg), ONE, FEE_DIGITS) if rate is not None and rate.share else ZERO
-
-    def open_of(self, leg: Decimal) -> tuple[Decimal, Decimal]:
-        """Return how far off the cost of a leg may be, and what the balance gains if the other rate is taken."""
-        rate = self.gained if leg > 0 else self.given
-        if rate is None:
-            return ZERO, ZERO
-        other = ZERO if rate.other is None else (rate.share - rate.other) * abs(leg)
-        return divide(rate.half * abs(leg), ONE, FEE_DIGITS), divide(other, ONE, FEE_DIGITS)
-
-    def taken_for_free(self, gained: Decimal, given: Decimal) -> bool:
-        """Tell whether most samples of these legs cost nothing: then a cost is rather a report that crossed a fill."""
-        sides = [[each for each in self.samples if each.gained]] if gained else []
-        sides += [[each for each in self.samples if each.given]] if given else []
-        return bool(sides) and all(
-            2 * sum(1 for each in side if abs(each.cost) <= each.blur) > len(side) for side in sides
+        return any(
+            rate is not None and (rate.half_width or rate.alternate is not None) for rate in (self.received, self.paid)
         )
 
-    def unknown(self, gained: Decimal, given: Decimal) -> Decimal:
+    @property
+    def is_range(self) -> bool:
+        """Tell whether what a fill costs is known as a range alone."""
+        return any(rate is not None and rate.half_width for rate in (self.received, self.paid))
+
+    def cost_of(self, leg: Decimal) -> Decimal:
+        """Return the expected cost of a leg, by its sign."""
+        rate = self.received if leg > 0 else self.paid
+        return divide(rate.share * abs(leg), ONE, FEE_DIGITS) if rate is not None and rate.share else ZERO
+
+    def open_cost_of(self, leg: Decimal) -> tuple[Decimal, Decimal]:
+        """Return how far off the cost of a leg may be, and what the balance gains if the other rate is taken."""
+        rate = self.received if leg > 0 else self.paid
+        if rate is None:
+            return ZERO, ZERO
+        other = ZERO if rate.alternate is None else (rate.share - rate.alternate) * abs(leg)
+        return divide(rate.half_width * abs(leg), ONE, FEE_DIGITS), divide(other, ONE, FEE_DIGITS)
+
+    def mostly_free(self, gained: Decimal, given: Decimal) -> bool:
+        """Tell whether most samples of these legs cost nothing: then a cost is rather a report that crossed a fill."""
+        sides = [[each for each in self.samples if each.received]] if gained else []
+        sides += [[each for each in self.samples if each.paid]] if given else []
+        return bool(sides) and all(
+            2 * sum(1 for each in side if abs(each.cost) <= each.error) > len(side) for side in sides
+        )
+
+    def unknown_turnover(self, gained: Decimal, given: Decimal) -> Decimal:
         """Return the legs among these of which it is not known what they cost."""
-        return (gained if self.gained is None else ZERO) + (given if self.given is None else ZERO)
+        return (gained if self.received is None else ZERO) + (given if self.paid is None else ZERO)
 
 
-def swapped(model: FeeModel) -> FeeModel:
+def swap_rates(model: FeeModel) -> FeeModel:
     """Return a model that expects the rates that were taken now and then: a tier has changed, or a habit."""
     gained, given = (
-        rate if rate is None or rate.other is None else FeeRate(rate.other, since=rate.since, other=rate.share)
-        for rate in (model.gained, model.given)
+        rate
+        if rate is None or rate.alternate is None
+        else FeeRate(rate.alternate, since_entry=rate.since_entry, alternate=rate.share)
+        for rate in (model.received, model.paid)
     )
-    return msgspec.structs.replace(model, gained=gained, given=given)
+    return msgspec.structs.replace(model, received=gained, paid=given)

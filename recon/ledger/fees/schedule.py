@@ -26,7 +26,7 @@ def rule_of(rules: Sequence[FeeRule], symbol: str | None, instrument: str | None
     return None
 
 
-def liquidity(time_in_force: str | None, exec_inst: Sequence[str] | str | None) -> str | None:
+def liquidity_of(time_in_force: str | None, exec_inst: Sequence[str] | str | None) -> str | None:
     """Tell whether an order makes or takes liquidity, None where it may do either (semantics 8.5)."""
     instructions = (exec_inst,) if isinstance(exec_inst, str) else exec_inst or ()
     if any(each in _MAKER for each in instructions):

@@ -16,7 +16,7 @@ from recon.ems.protocol.messages import OrderReport
 from recon.ems.protocol.timestamps import parse_time
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.ledger import Book
+from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
 from recon.times import LogTime, microseconds
 
@@ -24,22 +24,24 @@ from recon.times import LogTime, microseconds
 FILLING: Final = frozenset({"PARTIALLY_FILLED", "FILLED"})
 
 
-def leave_out(book: Book, account: Account, order: Order, report: OrderReport, at: LogTime, *, initial: bool) -> bool:
+def exclude_pre_opening_fills(
+    ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime, *, initial: bool
+) -> bool:
     """Leave out of the books what a new order filled before they opened; return whether that is all of it.
 
     An order that began before them may fill after them and be told of then for the first time: where its fills, or else
     its history, date fills after the opening, those were not before. `initial`: it came in the first order snapshot.
     """
-    opened_us = account.started_us - _skew_us(book, account)
+    opened_us = account.started_us - _skew_us(ledger, account)
     began_us = _us(report.history[0].time) if report.history else None
-    late = at.us - account.started_us > book.rules_of(account.name).settlement_window_us
+    late = at.us - account.started_us > ledger.rules_of(account.name).settlement_window_us
     if initial and (began_us is None or not late or account.lag_us is None):
         before, cash = order.amount_filled, order.cash_total
     elif began_us is None or began_us >= opened_us:
         return False
     else:
         before, cash = _filled_before(order, report, opened_us)
-    order.before_opening, order.booked, order.booked_cash = before, before, cash
+    order.pre_opening, order.booked, order.booked_cash = before, before, cash
     return before == order.amount_filled
 
 
@@ -58,11 +60,11 @@ def _filled_before(order: Order, report: OrderReport, opened_us: int) -> tuple[D
     return ZERO, ZERO
 
 
-def _skew_us(book: Book, account: Account) -> int:
+def _skew_us(ledger: Ledger, account: Account) -> int:
     """Return the skew of the time when the books opened; until a heartbeat tells it, that of the gateway's others."""
     if account.first_skew_us is not None:
         return account.first_skew_us
-    others = sorted(other.skew_us for other in book.accounts.values() if other.lag_us is not None)
+    others = sorted(other.skew_us for other in ledger.accounts.values() if other.lag_us is not None)
     return account.skew_us if account.lag_us is not None or not others else others[len(others) // 2]
 
 

@@ -7,16 +7,16 @@ from typing import Final
 
 from recon.exact import ONE, ZERO, divide
 from recon.ledger.account import Account
-from recon.ledger.asset_mapping import home_of
+from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.fees.model import FEE_DIGITS, FEE_QUANTUM
 from recon.ledger.fees.schedule import rates_of, rule_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Book
+from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
 from recon.ledger.rules import FeeRule
-from recon.ledger.timeline import NOTHING, Slack
-from recon.ledger.units import FEE, FILL, OPENING, Held, post
+from recon.ledger.timeline import CERTAIN, Uncertainty
+from recon.ledger.units import FEE, FILL, OPENING, UnitState, post
 from recon.times import LogTime
 
 #: A third asset's price moves between the fill and the rate last reported: a fee paid in it is known to this share.
@@ -24,37 +24,43 @@ THIRD_ASSET_SHARE: Final = Decimal("0.02")
 
 
 def post_spot(
-    book: Book, account: Account, order: Order, instrument: Instrument, fill: Fill, at: LogTime, blur: Decimal
+    ledger: Ledger, account: Account, order: Order, instrument: Instrument, fill: Fill, at: LogTime, blur: Decimal
 ) -> str:
     """Post a spot fill: base one way, quote the other (semantics 3.1); return the asset that pays."""
-    base = leg(book, account, instrument.base or "", instrument.base_coinapi, at)
-    quote = leg(book, account, instrument.quote or "", instrument.quote_coinapi, at)
-    if instrument.symbol not in account.pairs:
-        account.pairs = {**account.pairs, instrument.symbol: (base.unit.code, quote.unit.code)}
-        book.touch(account)
+    base = asset_unit(ledger, account, instrument.base or "", instrument.base_coinapi, at)
+    quote = asset_unit(ledger, account, instrument.quote or "", instrument.quote_coinapi, at)
+    if instrument.symbol not in account.traded_pairs:
+        account.traded_pairs = {**account.traded_pairs, instrument.symbol: (base.unit.code, quote.unit.code)}
+        ledger.mark_changed(account)
     sign = -1 if order.side == "SELL" else 1
     amount = sign * fill.amount
     cash = None if fill.cash is None else -sign * fill.cash
-    rule = rule_of(book.rules_of(account.name).fees, instrument.symbol, instrument.type)
-    for held, moved, slack in (
-        (base, amount, legs_of(amount)),
-        (quote, cash, legs_of(cash or ZERO, rounded=1, blur=blur)),
+    rule = rule_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
+    for state, moved, slack in (
+        (base, amount, leg_uncertainty(amount)),
+        (quote, cash, leg_uncertainty(cash or ZERO, rounded=1, blur=blur)),
     ):
         if moved is None:
             continue
-        held.unit.fees_told = held.unit.fees_told or rule is not None
-        post_fill(book, held, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us, slack=slack)
-        if rule is None or held.unit.fee.learned:
-            post_fee(book, held, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
+        state.unit.fees_scheduled = state.unit.fees_scheduled or rule is not None
+        post_fill(ledger, state, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us, slack=slack)
+        if rule is None or state.unit.fee.learned:
+            post_fee(ledger, state, moved, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
     if rule is not None and fill.cash is not None:
-        _post_scheduled(book, account, order, fill, rule, (base, quote), at)
+        _post_scheduled(ledger, account, order, fill, rule, (base, quote), at)
     elif rule is None and account.fee_asset not in {None, base.unit.code, quote.unit.code}:
-        _post_elsewhere(book, account, order, fill, quote, at)
+        _post_third_asset_fee(ledger, account, order, fill, quote, at)
     return quote.unit.code
 
 
 def _post_scheduled(
-    book: Book, account: Account, order: Order, fill: Fill, rule: FeeRule, pair: tuple[Held, Held], at: LogTime
+    ledger: Ledger,
+    account: Account,
+    order: Order,
+    fill: Fill,
+    rule: FeeRule,
+    pair: tuple[UnitState, UnitState],
+    at: LogTime,
 ) -> None:
     """Post the fee that the venue's schedule names for a spot fill, where it is taken (semantics 8.5)."""
     base, quote = pair
@@ -63,15 +69,15 @@ def _post_scheduled(
     if rule.asset == "base" or (rule.asset == "received" and order.side != "SELL"):
         target, worth = base, fill.amount
     elif rule.asset not in {"quote", "received"}:
-        target = leg(book, account, rule.asset, None, at)
-        converted = _worth_in(target, quote, cash)
+        target = asset_unit(ledger, account, rule.asset, None, at)
+        converted = _convert(target, quote, cash)
         if converted is None:
             return
         worth, rough = converted, converted * THIRD_ASSET_SHARE
     if target.unit.fee.learned:
         return  # the venue does not keep to its schedule, and what it takes instead is booked already
     post_scheduled(
-        book,
+        ledger,
         target,
         rule,
         worth,
@@ -84,21 +90,23 @@ def _post_scheduled(
     )
 
 
-def _post_elsewhere(book: Book, account: Account, order: Order, fill: Fill, quote: Held, at: LogTime) -> None:
+def _post_third_asset_fee(
+    ledger: Ledger, account: Account, order: Order, fill: Fill, quote: UnitState, at: LogTime
+) -> None:
     """Post what a spot fill costs in the asset that the account's fees seem to be taken in, as far as it is learned.
 
     Until it is, an entry of nothing tells what the fill was worth there, so that reports show its share.
     """
-    target = leg(book, account, account.fee_asset or "", None, at)
-    worth = _worth_in(target, quote, fill.cash) if fill.cash else None
+    target = asset_unit(ledger, account, account.fee_asset or "", None, at)
+    worth = _convert(target, quote, fill.cash) if fill.cash else None
     if worth is None:
         return
-    cost, (half, doubt) = target.unit.fee.of(-worth), target.unit.fee.open_of(-worth)
-    slack = legs_of(-worth, rounded=1, blur=half + FEE_QUANTUM, doubt=doubt)
-    _post_cost(book, target, cost, at, order.key, fill.ordinal, occurred_us=fill.occurred_us, slack=slack)
+    cost, (half, doubt) = target.unit.fee.cost_of(-worth), target.unit.fee.open_cost_of(-worth)
+    slack = leg_uncertainty(-worth, rounded=1, blur=half + FEE_QUANTUM, doubt=doubt)
+    _post_cost(ledger, target, cost, at, order.key, fill.ordinal, occurred_us=fill.occurred_us, slack=slack)
 
 
-def _worth_in(target: Held, quote: Held, cash: Decimal) -> Decimal | None:
+def _convert(target: UnitState, quote: UnitState, cash: Decimal) -> Decimal | None:
     """Return what cash is worth in another asset, at the rates last reported; None where one is not known."""
     if not quote.unit.rate_usd or not target.unit.rate_usd:
         return None
@@ -106,8 +114,8 @@ def _worth_in(target: Held, quote: Held, cash: Decimal) -> Decimal | None:
 
 
 def post_scheduled(
-    book: Book,
-    held: Held,
+    ledger: Ledger,
+    state: UnitState,
     rule: FeeRule,
     worth: Decimal,
     at: LogTime,
@@ -122,116 +130,123 @@ def post_scheduled(
     rate, other = rates_of(rule, kind)
     cost = divide(rate * worth, ONE, FEE_DIGITS)
     doubt = divide((rate - other) * worth, ONE, FEE_DIGITS)
-    slack = Slack(1, max(abs(rate), abs(other)) * rough + FEE_QUANTUM, doubt=doubt)
-    _post_cost(book, held, cost, at, order, ordinal, occurred_us=occurred_us, slack=slack)
+    slack = Uncertainty(1, max(abs(rate), abs(other)) * rough + FEE_QUANTUM, rate_spread=doubt)
+    _post_cost(ledger, state, cost, at, order, ordinal, occurred_us=occurred_us, slack=slack)
 
 
-def legs_of(amount: Decimal, *, rounded: int = 0, blur: Decimal = ZERO, doubt: Decimal = ZERO) -> Slack:
+def leg_uncertainty(amount: Decimal, *, rounded: int = 0, blur: Decimal = ZERO, doubt: Decimal = ZERO) -> Uncertainty:
     """Return what one leg may lose."""
     gained, given = (amount, ZERO) if amount > 0 else (ZERO, -amount)
-    return Slack(rounded, blur, gained, given, doubt)
+    return Uncertainty(rounded, blur, gained, given, doubt)
 
 
 def post_fee(
-    book: Book, held: Held, leg_amount: Decimal, at: LogTime, order: str, ordinal: int | None, *, occurred_us: int
+    ledger: Ledger,
+    state: UnitState,
+    leg_amount: Decimal,
+    at: LogTime,
+    order: str,
+    ordinal: int | None,
+    *,
+    occurred_us: int,
 ) -> None:
     """Post the fee that a leg is expected to cost, once the unit's rate is learned (semantics 8.5)."""
-    cost = held.unit.fee.of(leg_amount)
-    half, doubt = held.unit.fee.open_of(leg_amount)
+    cost = state.unit.fee.cost_of(leg_amount)
+    half, doubt = state.unit.fee.open_cost_of(leg_amount)
     if cost or half or doubt:
-        slack = Slack(1, half + FEE_QUANTUM, doubt=doubt)
-        _post_cost(book, held, cost, at, order, ordinal, occurred_us=occurred_us, slack=slack)
+        slack = Uncertainty(1, half + FEE_QUANTUM, rate_spread=doubt)
+        _post_cost(ledger, state, cost, at, order, ordinal, occurred_us=occurred_us, slack=slack)
 
 
 def _post_cost(
-    book: Book,
-    held: Held,
+    ledger: Ledger,
+    state: UnitState,
     cost: Decimal,
     at: LogTime,
     order: str,
     ordinal: int | None,
     *,
     occurred_us: int,
-    slack: Slack,
+    slack: Uncertainty,
 ) -> None:
     certainty, cause = "inferred", FEE
     post_fill(
-        book, held, -cost, at, order, ordinal, occurred_us=occurred_us, slack=slack, cause=cause, certainty=certainty
+        ledger, state, -cost, at, order, ordinal, occurred_us=occurred_us, slack=slack, cause=cause, certainty=certainty
     )
 
 
 def post_late_cash(
-    book: Book, account: Account, order: Order, instrument: Instrument, cash: Decimal, at: LogTime
+    ledger: Ledger, account: Account, order: Order, instrument: Instrument, cash: Decimal, at: LogTime
 ) -> None:
     """Post cash that became known after its quantity was booked (semantics 2.4)."""
-    quote = leg(book, account, instrument.quote or "", instrument.quote_coinapi, at)
+    quote = asset_unit(ledger, account, instrument.quote or "", instrument.quote_coinapi, at)
     amount = cash if order.side == "SELL" else -cash
-    slack = legs_of(amount, rounded=1, blur=order.cash_resolution)
-    post_fill(book, quote, amount, at, order.key, None, occurred_us=at.us, slack=slack)
-    post_fee(book, quote, amount, at, order.key, None, occurred_us=at.us)
+    slack = leg_uncertainty(amount, rounded=1, blur=order.cash_resolution)
+    post_fill(ledger, quote, amount, at, order.key, None, occurred_us=at.us, slack=slack)
+    post_fee(ledger, quote, amount, at, order.key, None, occurred_us=at.us)
 
 
 def post_fill(
-    book: Book,
-    held: Held,
+    ledger: Ledger,
+    state: UnitState,
     amount: Decimal,
     at: LogTime,
     order: str,
     ordinal: int | None,
     *,
     occurred_us: int,
-    slack: Slack = NOTHING,
+    slack: Uncertainty = CERTAIN,
     cause: str = FILL,
     certainty: str = "exact",
 ) -> None:
     """Post one entry that follows from a fill."""
     entry = post(
-        held,
+        state,
         amount,
         cause=cause,
         certainty=certainty,
         seq=at.seq,
-        clock=max(book.clock_of_fill(held.unit.account, occurred_us, at), held.timeline.clocks[-1]),
+        clock=max(ledger.clock_of_fill(state.unit.account, occurred_us, at), state.timeline.clocks[-1]),
         occurred_us=occurred_us,
         recorded_us=at.us,
         slack=slack,
         order=order,
         ordinal=ordinal,
     )
-    book.entry(entry, held)
+    ledger.record_entry(entry, state)
 
 
-def leg(book: Book, account: Account, asset: str, coinapi: str | None, at: LogTime) -> Held:
+def asset_unit(ledger: Ledger, account: Account, asset: str, coinapi: str | None, at: LogTime) -> UnitState:
     """Return the unit that an asset's legs are kept in, noting where no balance row is known to be it."""
-    home = home_of(asset, coinapi, account.rows, book.rules_of(account.name))
+    home = resolve_asset(asset, coinapi, account.balance_rows, ledger.rules_of(account.name))
     if not home.mapped and home.unit not in account.unmapped:
         account.unmapped = {**account.unmapped, home.unit: coinapi}
-        book.touch(account)
+        ledger.mark_changed(account)
         if account.balances_complete:
             message = f"{asset}: {home.reason}; kept under its own code until one is"
-            book.find(account.name, at, "unmapped", home.unit, message)
-    held = book.unit(account.name, "asset", home.unit, coinapi)
-    open_if_absent(book, account, held, at)
-    return held
+            ledger.note_finding(account.name, at, "unmapped", home.unit, message)
+    state = ledger.unit(account.name, "asset", home.unit, coinapi)
+    open_if_absent(ledger, account, state, at)
+    return state
 
 
-def open_if_absent(book: Book, account: Account, held: Held, at: LogTime) -> bool:
+def open_if_absent(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> bool:
     """Open a unit at zero if complete snapshots were seen without it; return True if done (semantics 4.3)."""
-    unit = held.unit
+    unit = state.unit
     complete = account.balances_complete if unit.kind == "asset" else account.positions_complete
-    if not complete or unit.entries or unit.opening is not None or unit.scale is not None or unit.sides:
+    if not complete or unit.entry_count or unit.opening is not None or unit.scale is not None or unit.sides:
         return False
-    if unit.kind == "asset" and unit.code in account.rows:
+    if unit.kind == "asset" and unit.code in account.balance_rows:
         return False
-    post_opening(book, held, ZERO, "inferred", at)
+    post_opening(ledger, state, ZERO, "inferred", at)
     unit.opening_us = account.started_us  # nothing was there since
     return True
 
 
-def post_opening(book: Book, held: Held, amount: Decimal, certainty: str, at: LogTime) -> None:
+def post_opening(ledger: Ledger, state: UnitState, amount: Decimal, certainty: str, at: LogTime) -> None:
     """Fix a unit's opening: once, visibly, never moved (architecture 2.7)."""
     entry = post(
-        held,
+        state,
         amount,
         cause=OPENING,
         certainty=certainty,
@@ -240,4 +255,4 @@ def post_opening(book: Book, held: Held, amount: Decimal, certainty: str, at: Lo
         occurred_us=at.us,
         recorded_us=at.us,
     )
-    book.entry(entry, held)
+    ledger.record_entry(entry, state)

@@ -10,16 +10,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from recon.ledger.units import Unit
 from recon.projection.store.folded_table import FoldedTable, Moment, as_json, column, key, nullable, packed
 from recon.reconciliation import causes
-from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.snapshot import Transition
-from recon.reconciliation.model.verdict import judge
+from recon.reconciliation.model.verdict import verdict_of
 
 
 class ComparisonRow(NamedTuple):
     """A unit and its comparison."""
 
     unit: Unit
-    comparison: Comparison
+    comparison: ComparisonState
 
 
 comparisons: Final = FoldedTable[ComparisonRow](
@@ -27,7 +27,7 @@ comparisons: Final = FoldedTable[ComparisonRow](
     key("account", Text, lambda row: row.unit.account),
     key("unit_kind", Text, lambda row: row.unit.kind),
     key("unit", Text, lambda row: row.unit.code),
-    column("judgement", Text, lambda row: judge(row.unit, row.comparison)),
+    column("judgement", Text, lambda row: verdict_of(row.unit, row.comparison)),
     nullable("reported", Numeric, lambda row: row.comparison.reported),
     column("inferred", Boolean, lambda row: row.comparison.inferred),
     nullable("observed_at", Moment, lambda row: row.comparison.observed_us),
@@ -49,7 +49,7 @@ breaks: Final = FoldedTable[Transition](
     column("certainty", Text, lambda step: step.break_.certainty),
     column("state", Text, lambda step: step.break_.state),
     column("amount", Numeric, lambda step: step.break_.amount),
-    nullable("amount_usd", Numeric, lambda step: step.facts.amount_usd),
+    nullable("amount_usd", Numeric, lambda step: step.snapshot.amount_usd),
     column("candidates", JSONB, lambda step: as_json([str(candidate) for candidate in step.break_.candidates])),
     column("opened_at", Moment, lambda step: step.break_.opened_us),
     nullable("closed_at", Moment, lambda step: step.break_.closed_us),
@@ -75,7 +75,7 @@ breaks: Final = FoldedTable[Transition](
         Numeric,
         lambda step: None if step.break_.acceptance is None else step.break_.acceptance.amount,
     ),
-    nullable("severity", Text, lambda step: step.facts.severity),
+    nullable("severity", Text, lambda step: step.snapshot.severity),
     column("explained_amount", Numeric, lambda step: step.break_.explained_amount),
 )
 

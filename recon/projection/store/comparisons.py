@@ -10,18 +10,18 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.db.raw import cursor_of
-from recon.ledger.units import Held, UnitKey
+from recon.ledger.units import UnitKey, UnitState
 from recon.projection.store import comparison_schema
 from recon.projection.store.comparison_schema import ComparisonRow, HistoryRow
 from recon.projection.store.folded_table import EditionKey
-from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.snapshot import Transition
-from recon.reconciliation.reconciler import Engine
+from recon.reconciliation.reconciler import Reconciler
 
-_comparison: Final = msgspec.msgpack.Decoder(Comparison).decode
+_comparison: Final = msgspec.msgpack.Decoder(ComparisonState).decode
 
 
-def load(connection: Connection, gateway: str, edition: int) -> dict[UnitKey, Comparison]:
+def load(connection: Connection, gateway: str, edition: int) -> dict[UnitKey, ComparisonState]:
     """Load what is remembered of every unit's comparison."""
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(
@@ -32,10 +32,14 @@ def load(connection: Connection, gateway: str, edition: int) -> dict[UnitKey, Co
 
 
 def save(
-    connection: Connection, engine: Engine, edition: EditionKey, changed: Iterable[Held], transitions: list[Transition]
+    connection: Connection,
+    engine: Reconciler,
+    edition: EditionKey,
+    changed: Iterable[UnitState],
+    transitions: list[Transition],
 ) -> None:
     """Write what a batch changed; of several transitions of a break the last."""
-    compared = [ComparisonRow(held.unit, engine.of(held)) for held in changed]
+    compared = [ComparisonRow(state.unit, engine.state_of(state)) for state in changed]
     comparison_schema.comparisons.replace(connection, edition, compared)
     latest = {transition.break_.id: transition for transition in transitions}
     comparison_schema.breaks.replace(connection, edition, latest.values())

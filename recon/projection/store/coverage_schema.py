@@ -7,11 +7,11 @@ from typing import Final
 from sqlalchemy import BigInteger, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from recon.ledger.backfills import CatchUp
-from recon.ledger.coverage import Interval
+from recon.ledger.backfills import Backfill
+from recon.ledger.coverage import CoverageInterval
 from recon.projection.store.folded_table import FoldedTable, Moment, as_json, column, key, nullable
 
-coverage: Final = FoldedTable[Interval](
+coverage: Final = FoldedTable[CoverageInterval](
     "coverage",
     key("account", Text, lambda interval: interval.account),
     key("from_seq", BigInteger, lambda interval: interval.from_seq),
@@ -22,7 +22,7 @@ coverage: Final = FoldedTable[Interval](
     nullable("reason", Text, lambda interval: interval.reason),
 )
 
-catch_ups: Final = FoldedTable[CatchUp](
+catch_ups: Final = FoldedTable[Backfill](
     "catch_ups",
     key("account", Text, lambda gap: gap.account),
     key("from_seq", BigInteger, lambda gap: gap.from_seq),

@@ -16,20 +16,20 @@ from sqlalchemy import Connection
 from recon.db.raw import cursor_of
 from recon.exact import ONE, ZERO, exact
 from recon.ledger.external_facts import (
-    BY_HAND,
-    BY_HAND_WITHIN_US,
+    MANUAL,
+    MANUAL_WITHIN_US,
     REPLACED_SHARE,
     TRADE,
     TRADED_WITHIN_US,
-    Fact,
-    KnownFill,
+    ExternalFact,
+    MatchableFill,
     amounts_of,
-    is_by_hand,
-    moves_of,
-    within_of,
+    is_manual,
+    movements_of,
+    time_bound_of,
 )
-from recon.ledger.ledger import Book
-from recon.ledger.timeline import NOTHING
+from recon.ledger.ledger import Ledger
+from recon.ledger.timeline import CERTAIN
 from recon.ledger.units import Entry
 from recon.reconciliation.causes.registry import replaceable_causes
 
@@ -61,7 +61,7 @@ _REPLACEABLE: Final = f"""
 {_STANDING}"""
 # What was told by hand; what it took back is the opposite of what it stands in for.
 _TOLD: Final = f"""
-      AND t.fact LIKE '{BY_HAND}%%' AND NOT EXISTS (
+      AND t.fact LIKE '{MANUAL}%%' AND NOT EXISTS (
           SELECT FROM recon_store.entries AS o
           WHERE o.gateway = t.gateway AND o.edition = t.edition AND o.account = t.account
             AND o.unit_kind = t.unit_kind AND o.unit = t.unit AND o.entry_no = t.replaces
@@ -139,26 +139,26 @@ class OrderIds(NamedTuple):
             self.exchange.add((account, exchange))
 
 
-def load(connection: Connection, book: Book, edition: int, facts: Sequence[Fact]) -> OrderIds:
+def load(connection: Connection, ledger: Ledger, edition: int, facts: Sequence[ExternalFact]) -> OrderIds:
     """Load the facts that are known already, the entries these may make surer, and the fills that trades may be.
 
     Return the stored orders that these trades may be of; they are the caller's to load.
     """
-    of = (book.gateway, edition)
+    of = (ledger.gateway, edition)
     keys = sorted({(account, fact.external_id) for fact in facts for account in _accounts(fact)})
     with cursor_of(connection) as cursor:
         cursor.execute(_KNOWN, ([account for account, _ in keys], [known for _, known in keys], *of))
         for account, known, digest in cursor:
-            book.outside.facts[account, known] = digest
+            ledger.fact_index.facts[account, known] = digest
         for standing, near in ((_REPLACEABLE, _wanted(facts)), (_TOLD, _wanted_by_hand(facts))):
             if near:
                 cursor.execute(_BY_AMOUNT + standing, (*(list(column) for column in zip(*near, strict=True)), *of))
-                _take_entries(book, cursor)
-    return _load_trades(connection, book, edition, [fact for fact in facts if fact.fact == TRADE])
+                _take_entries(ledger, cursor)
+    return _load_trades(connection, ledger, edition, [fact for fact in facts if fact.fact == TRADE])
 
 
-def _load_trades(connection: Connection, book: Book, edition: int, trades: Sequence[Fact]) -> OrderIds:
-    of, ids = (book.gateway, edition), OrderIds(set(), set())
+def _load_trades(connection: Connection, ledger: Ledger, edition: int, trades: Sequence[ExternalFact]) -> OrderIds:
+    of, ids = (ledger.gateway, edition), OrderIds(set(), set())
     named = sorted({(fact.account, fact.order_id) for fact in trades if fact.order_id is not None})
     unnamed = [fact for fact in trades if fact.order_id is None]
     with cursor_of(connection) as cursor:
@@ -177,46 +177,46 @@ def _load_trades(connection: Connection, book: Book, edition: int, trades: Seque
             )
             cursor.execute(_FILLS, (*of, min(times), near, max(times), near, *columns, near, near))
             for account, order, ordinal, symbol, side, amount, us, client, exchange in cursor:
-                known = KnownFill(account, order, ordinal, symbol, side, Decimal(amount), us)
-                book.outside.fills.append(known)
+                known = MatchableFill(account, order, ordinal, symbol, side, Decimal(amount), us)
+                ledger.fact_index.fills.append(known)
                 ids.add(account, client, exchange)
     return ids
 
 
-def load_of_orders(connection: Connection, book: Book, edition: int, orders: Collection[tuple[str, str]]) -> None:
+def load_of_orders(connection: Connection, ledger: Ledger, edition: int, orders: Collection[tuple[str, str]]) -> None:
     """Load the entries of orders (account, key) that their trades may make surer."""
     if not orders:
         return
     ordered = sorted(orders)
     with cursor_of(connection) as cursor:
         cursor.execute(
-            _BY_ORDER, ([account for account, _ in ordered], [key for _, key in ordered], book.gateway, edition)
+            _BY_ORDER, ([account for account, _ in ordered], [key for _, key in ordered], ledger.gateway, edition)
         )
-        _take_entries(book, cursor)
+        _take_entries(ledger, cursor)
 
 
-def _accounts(fact: Fact) -> list[str]:
+def _accounts(fact: ExternalFact) -> list[str]:
     return [fact.account] if fact.counter_account is None else [fact.account, fact.counter_account]
 
 
-def _wanted(facts: Sequence[Fact]) -> list[Near]:
+def _wanted(facts: Sequence[ExternalFact]) -> list[Near]:
     """Return what was inferred or decided and may be made surer."""
     return [
         near
         for fact in facts
         for account, cause, amount in amounts_of(fact)
-        for near in _near(account, sorted(replaceable_causes(cause)), amount, fact.occurred_us, within_of(cause))
+        for near in _near(account, sorted(replaceable_causes(cause)), amount, fact.occurred_us, time_bound_of(cause))
     ]
 
 
-def _wanted_by_hand(facts: Sequence[Fact]) -> list[Near]:
+def _wanted_by_hand(facts: Sequence[ExternalFact]) -> list[Near]:
     """Return what was told by hand and may be what these facts tell."""
     return [
         near
         for fact in facts
-        if not is_by_hand(fact.external_id)
-        for move in moves_of(fact)
-        for near in _near(move.account, [move.cause], move.amount, fact.occurred_us, BY_HAND_WITHIN_US)
+        if not is_manual(fact.external_id)
+        for move in movements_of(fact)
+        for near in _near(move.account, [move.cause], move.amount, fact.occurred_us, MANUAL_WITHIN_US)
     ]
 
 
@@ -226,7 +226,7 @@ def _near(account: str, causes: Iterable[str], amount: Decimal, us: int, within_
     return [Near(account, cause, str(low), str(high), us, within_us) for cause in causes]
 
 
-def _take_entries(book: Book, rows: Iterable[TupleRow]) -> None:
+def _take_entries(ledger: Ledger, rows: Iterable[TupleRow]) -> None:
     for row in rows:
         account, kind, unit, number, seq, clock, us, recorded, cause, certainty, amount, order, ordinal, of, *by = row
         entry = Entry(
@@ -242,11 +242,11 @@ def _take_entries(book: Book, rows: Iterable[TupleRow]) -> None:
             certainty=certainty,
             amount=Decimal(amount),
             running=ZERO,
-            slack=NOTHING,
+            uncertainty=CERTAIN,
             order=order,
             ordinal=ordinal,
             break_id=of,
             replaces=by[0],
             fact=by[1],
         )
-        book.outside.add(entry)
+        ledger.fact_index.add(entry)

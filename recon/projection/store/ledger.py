@@ -15,11 +15,11 @@ from recon.exact import ZERO, exact
 from recon.ledger.account import Account
 from recon.ledger.cost_basis import average_price
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Book, Changes, Finding, quantum_of
+from recon.ledger.ledger import Finding, Ledger, LedgerChanges, quantum_of
 from recon.ledger.orders import Order
-from recon.ledger.posting.spot import legs_of
-from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Slack, Timeline
-from recon.ledger.units import OF_FILLS, OPENING, Held, Unit, UnitKey
+from recon.ledger.posting.spot import leg_uncertainty
+from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Timeline, Uncertainty
+from recon.ledger.units import OF_FILLS, OPENING, Unit, UnitKey, UnitState
 from recon.projection.store import coverage_schema, ledger_schema, order_schema
 from recon.projection.store.folded_table import EditionKey
 from recon.projection.store.ledger_schema import AccountRow, FindingRow, InstrumentRow, UnitRow
@@ -55,21 +55,21 @@ CROSS JOIN LATERAL (
 }
 
 
-def load(connection: Connection, book: Book, edition: int, *, lows: Mapping[UnitKey, int]) -> None:
+def load(connection: Connection, ledger: Ledger, edition: int, *, lows: Mapping[UnitKey, int]) -> None:
     """Load accounts, instruments and units of a gateway: what every batch may touch.
 
     `lows` tells per unit the entry that comparison has agreed up to: entries from well before it on are kept at hand.
     """
     with cursor_of(connection, binary=True) as cursor:
-        of = (book.gateway, edition)
+        of = (ledger.gateway, edition)
         cursor.execute("SELECT data FROM recon_store.accounts WHERE gateway = %s AND edition = %s ORDER BY account", of)
         for (data,) in cursor:
-            book.add_account(_account(data))
+            ledger.add_account(_account(data))
         cursor.execute(
             "SELECT account, symbol, data FROM recon_store.instruments WHERE gateway = %s AND edition = %s", of
         )
         for account, symbol, data in cursor:
-            book.instruments[account, symbol] = _instrument(data)
+            ledger.instruments[account, symbol] = _instrument(data)
         cursor.execute(
             "SELECT data FROM recon_store.units WHERE gateway = %s AND edition = %s ORDER BY account, unit_kind, unit",
             of,
@@ -77,42 +77,46 @@ def load(connection: Connection, book: Book, edition: int, *, lows: Mapping[Unit
         loaded = [_unit(data) for (data,) in cursor]
     with exact():
         for unit in loaded:
-            book.add_unit(Held(unit, Timeline(unit.entries, unit.fills + unit.explained, unit.explained, unit.slack)))
-        _load_timelines(connection, book, edition, [unit for unit in loaded if unit.entries], lows)
-        for held in book.units.values():
-            held.timeline.quantum = quantum_of(book, held.unit)
+            ledger.add_unit(
+                UnitState(
+                    unit, Timeline(unit.entry_count, unit.fills + unit.explained, unit.explained, unit.uncertainty)
+                )
+            )
+        _load_timelines(connection, ledger, edition, [unit for unit in loaded if unit.entry_count], lows)
+        for state in ledger.units.values():
+            state.timeline.quantum = quantum_of(ledger, state.unit)
 
 
 def _load_timelines(
-    connection: Connection, book: Book, edition: int, units: list[Unit], lows: Mapping[UnitKey, int]
+    connection: Connection, ledger: Ledger, edition: int, units: list[Unit], lows: Mapping[UnitKey, int]
 ) -> None:
     if not units:
         return
     columns = [[unit.account for unit in units], [unit.kind for unit in units], [unit.code for unit in units]]
     # A step is of two entries at most: a fill and its fee.
-    after = [lows.get(unit.key, 0) - 2 * KEPT_BEHIND - 2 - unit.explanations for unit in units]
+    after = [lows.get(unit.key, 0) - 2 * KEPT_BEHIND - 2 - unit.explanation_count for unit in units]
     rows: dict[UnitKey, list[_Kept]] = {}
     with cursor_of(connection) as cursor:
-        cursor.execute(_ENTRIES, (*columns, after, book.gateway, edition, 4 * MAX_KEPT))
+        cursor.execute(_ENTRIES, (*columns, after, ledger.gateway, edition, 4 * MAX_KEPT))
         for account, kind, code, number, seq, clock, occurred, cause, amount, *lost, order, ordinal, explains in cursor:
             rounded, blur, leg, doubt = lost
-            slack = legs_of(Decimal(leg), rounded=rounded, blur=Decimal(blur), doubt=Decimal(doubt))
+            slack = leg_uncertainty(Decimal(leg), rounded=rounded, blur=Decimal(blur), doubt=Decimal(doubt))
             row = _Kept(
                 number, seq, clock, occurred, cause, Decimal(amount), slack, order, ordinal, in_every_cut=explains
             )
             rows.setdefault((account, kind, code), []).append(row)
     for key, entries in rows.items():
-        held = book.units[key]
-        unit = held.unit
+        state = ledger.units[key]
+        unit = state.unit
         flows = [entry for entry in entries if entry.cause != OPENING and not entry.in_every_cut]
         total = unit.fills + unit.explained - sum((entry.amount for entry in flows), ZERO)
         explained = unit.explained - sum((entry.amount for entry in flows if entry.cause not in OF_FILLS), ZERO)
-        slack = unit.slack
+        slack = unit.uncertainty
         for entry in flows:
             slack = slack.minus(entry.slack)
-        held.timeline = Timeline(entries[0].number - 1, total, explained, slack)
+        state.timeline = Timeline(entries[0].number - 1, total, explained, slack)
         for entry in flows:
-            held.append(
+            state.append(
                 entry.number,
                 entry.seq,
                 entry.clock,
@@ -134,7 +138,7 @@ class _Kept(NamedTuple):
     occurred_us: int
     cause: str
     amount: Decimal
-    slack: Slack
+    slack: Uncertainty
     order: str | None
     ordinal: int | None
     in_every_cut: bool
@@ -142,7 +146,7 @@ class _Kept(NamedTuple):
 
 def load_orders(
     connection: Connection,
-    book: Book,
+    ledger: Ledger,
     edition: int,
     *,
     client_ids: Iterable[tuple[str, str]],
@@ -154,43 +158,43 @@ def load_orders(
             continue
         with cursor_of(connection, binary=True) as cursor:
             accounts, ids = [account for account, _ in wanted], [known for _, known in wanted]
-            cursor.execute(_ORDERS_BY[column], (accounts, ids, book.gateway, edition))
-            _take_orders(book, [data for (data,) in cursor])
+            cursor.execute(_ORDERS_BY[column], (accounts, ids, ledger.gateway, edition))
+            _take_orders(ledger, [data for (data,) in cursor])
 
 
-def load_open_orders(connection: Connection, book: Book, edition: int, account: str) -> None:
+def load_open_orders(connection: Connection, ledger: Ledger, edition: int, account: str) -> None:
     """Load an account's open orders, and those whose fills wait for their instrument."""
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(
             "SELECT data FROM recon_store.orders WHERE gateway = %s AND edition = %s AND account = %s AND open",
-            (book.gateway, edition, account),
+            (ledger.gateway, edition, account),
         )
-        _take_orders(book, [data for (data,) in cursor])
+        _take_orders(ledger, [data for (data,) in cursor])
 
 
-def _take_orders(book: Book, found: list[bytes]) -> None:
+def _take_orders(ledger: Ledger, found: list[bytes]) -> None:
     for order in sorted(map(_order, found), key=lambda order: (order.first_seq, order.key)):
-        if (order.account, order.key) not in book.orders:
-            book.add_order(order)
+        if (order.account, order.key) not in ledger.orders:
+            ledger.add_order(order)
 
 
-def save(connection: Connection, book: Book, edition: int, changes: Changes) -> None:
+def save(connection: Connection, ledger: Ledger, edition: int, changes: LedgerChanges) -> None:
     """Write what a batch changed."""
-    of = EditionKey(book.gateway, edition)
-    accounts = [AccountRow(account, book.rules_of(account.name)) for account in changes.accounts.values()]
+    of = EditionKey(ledger.gateway, edition)
+    accounts = [AccountRow(account, ledger.rules_of(account.name)) for account in changes.accounts.values()]
     ledger_schema.accounts.replace(connection, of, accounts)
     instruments = [InstrumentRow(*key, instrument) for key, instrument in changes.instruments.items()]
     ledger_schema.instruments.replace(connection, of, instruments)
     _save_orders(connection, of, changes.orders.values())
     order_schema.fills.add(connection, of, changes.fills)
     ledger_schema.entries.add(connection, of, changes.entries)
-    ledger_schema.units.replace(connection, of, [_unit_row(book, held) for held in changes.units.values()])
+    ledger_schema.units.replace(connection, of, [_unit_row(ledger, state) for state in changes.units.values()])
     ledger_schema.findings.replace(connection, of, _numbered(changes.findings))
     ledger_schema.facts.add(connection, of, changes.facts)
     # Of an interval that changed several times, the last is written.
     intervals = {(interval.account, interval.from_seq): interval for interval in changes.intervals}
     coverage_schema.coverage.replace(connection, of, intervals.values())
-    catch_ups = {(gap.account, gap.from_seq): gap for gap in changes.catch_ups}
+    catch_ups = {(gap.account, gap.from_seq): gap for gap in changes.backfills}
     coverage_schema.catch_ups.replace(connection, of, catch_ups.values())
 
 
@@ -214,13 +218,13 @@ def _numbered(findings: Iterable[Finding]) -> list[FindingRow]:
     return rows
 
 
-def _unit_row(book: Book, held: Held) -> UnitRow:
-    unit = held.unit
+def _unit_row(ledger: Ledger, state: UnitState) -> UnitRow:
+    unit = state.unit
     if unit.kind != "contract":
         return UnitRow(unit)
     long = short = average = None
-    if unit.basis is not None:
-        average = average_price(unit.basis, book.rules_of(unit.account).contracts.get(unit.code))
+    if unit.cost_basis is not None:
+        average = average_price(unit.cost_basis, ledger.rules_of(unit.account).contracts.get(unit.code))
     if unit.sides:
         long = sum((quantity for quantity in unit.sides.values() if quantity > 0), ZERO)
         short = sum((quantity for quantity in unit.sides.values() if quantity < 0), ZERO)

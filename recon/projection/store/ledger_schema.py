@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from recon.ledger.account import Account
-from recon.ledger.external_facts import KnownFact
+from recon.ledger.external_facts import RecordedFact
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Finding
 from recon.ledger.rules import AccountRules
@@ -32,7 +32,7 @@ accounts: Final = FoldedTable[AccountRow](
     nullable("last_alive_at", Moment, lambda row: row.account.last_alive_us or None),
     nullable("lag_us", BigInteger, lambda row: row.account.lag_us),
     nullable("venue_account", Text, lambda row: row.rules.venue_account),
-    column("unaccounted", JSONB, lambda row: as_json(sorted(row.account.unaccounted))),
+    column("unaccounted", JSONB, lambda row: as_json(sorted(row.account.missing_orders))),
     column("data", LargeBinary, lambda row: packed(row.account)),
 )
 
@@ -99,11 +99,11 @@ entries: Final = FoldedTable[Entry](
     column("certainty", Text, lambda entry: entry.certainty),
     column("amount", Numeric, lambda entry: entry.amount),
     column("running", Numeric, lambda entry: entry.running),
-    column("rounded", Integer, lambda entry: entry.slack.rounded),
-    column("blur", Numeric, lambda entry: entry.slack.blur),
+    column("rounded", Integer, lambda entry: entry.uncertainty.rounded_postings),
+    column("blur", Numeric, lambda entry: entry.uncertainty.price_error),
     # What was received is positive, what was paid negative.
-    column("leg", Numeric, lambda entry: entry.slack.gained or -entry.slack.given),
-    column("doubt", Numeric, lambda entry: entry.slack.doubt),
+    column("leg", Numeric, lambda entry: entry.uncertainty.received or -entry.uncertainty.paid),
+    column("doubt", Numeric, lambda entry: entry.uncertainty.rate_spread),
     nullable("order_key", Text, lambda entry: entry.order),
     nullable("ordinal", Integer, lambda entry: entry.ordinal),
     nullable("break_id", Text, lambda entry: entry.break_id),
@@ -111,7 +111,7 @@ entries: Final = FoldedTable[Entry](
     nullable("fact", Text, lambda entry: entry.fact),
 )
 
-facts: Final = FoldedTable[KnownFact](
+facts: Final = FoldedTable[RecordedFact](
     "facts",
     key("account", Text, lambda fact: fact.account),
     key("external_id", Text, lambda fact: fact.external_id),

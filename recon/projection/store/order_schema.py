@@ -29,7 +29,7 @@ orders: Final = FoldedTable[Order](
     column("first_seq", BigInteger, lambda order: order.first_seq),
     column("last_seq", BigInteger, lambda order: order.last_seq),
     column("updated_at", Moment, lambda order: order.updated_us),
-    column("open", Boolean, lambda order: order.waiting or not order.over),
+    column("open", Boolean, lambda order: order.awaiting_instrument or not order.finished),
     column("data", LargeBinary, packed),
 )
 

@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from recon.exact import ZERO, plain
-from recon.ledger.actor import Person
-from recon.reconciliation.context import Subject
+from recon.ledger.actor import Actor
+from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.snapshot import amount_usd
 
@@ -22,17 +22,21 @@ _MINUTE_US: Final = 60_000_000
 _DAY_US: Final = 1440 * _MINUTE_US
 
 
-class Sought(NamedTuple):
+class ApprovalRequest(NamedTuple):
     """How much of a break is to be booked, or lived with."""
 
-    subject: Subject
+    subject: ComparisonContext
     known: Break
     amount: Decimal
 
 
-def refusals(by: Person, proposed: Sequence[tuple[Subject, Break]]) -> dict[str, str]:
+def refusals(by: Actor, proposed: Sequence[tuple[ComparisonContext, Break]]) -> dict[str, str]:
     """Return, by break, why this person may not approve what is proposed; together they count as one approval."""
-    sought = [Sought(subject, known, known.proposal.entry) for subject, known in proposed if known.proposal is not None]
+    sought = [
+        ApprovalRequest(context, known, known.proposal.entry)
+        for context, known in proposed
+        if known.proposal is not None
+    ]
     reasons, refused = material(sought), {}
     for _, known, _ in sought:
         lacking = _lacks_second(by, known)
@@ -41,27 +45,27 @@ def refusals(by: Person, proposed: Sequence[tuple[Subject, Break]]) -> dict[str,
     return refused
 
 
-def material(sought: Sequence[Sought]) -> dict[str, str]:
+def material(sought: Sequence[ApprovalRequest]) -> dict[str, str]:
     """Return, by break, why what is sought is material, if it is; together they count as one."""
     reasons = ((each.known.id, _material(each, sought)) for each in sought)
     return {known: reason for known, reason in reasons if reason is not None}
 
 
-def count(subject: Subject, amount: Decimal) -> None:
+def add_to_daily_total(context: ComparisonContext, amount: Decimal) -> None:
     """Add what is booked or lived with to its account's business day."""
-    account, day = subject.account, _day(subject)
+    account, day = context.account, _day(context)
     before = account.approved_usd if account.approved_day == day else ZERO
-    account.approved_day, account.approved_usd = day, before + abs(amount_usd(subject.unit, amount) or ZERO)
-    subject.book.touch(account)
+    account.approved_day, account.approved_usd = day, before + abs(amount_usd(context.unit, amount) or ZERO)
+    context.ledger.mark_changed(account)
 
 
-def _material(one: Sought, sought: Sequence[Sought]) -> str | None:
+def _material(one: ApprovalRequest, sought: Sequence[ApprovalRequest]) -> str | None:
     """Return why one of what is sought is material, None where it is not."""
-    subject, known, _ = one
-    limit, account = subject.rules.material_usd, subject.account
+    context, known, _ = one
+    limit, account = context.rules.material_usd, context.account
     amounts = {each.known.id: each.amount for each in sought}
     case = ZERO
-    for unit, other in subject.open_breaks():
+    for unit, other in context.open_breaks():
         if other.case_id != known.case_id:
             continue
         usd = amount_usd(unit, max(other.amount, amounts.get(other.id, ZERO), key=abs))
@@ -70,7 +74,7 @@ def _material(one: Sought, sought: Sequence[Sought]) -> str | None:
         case += abs(usd)
     if case > limit:
         return f"its case comes to {plain(case)} USD, above {plain(limit)}"
-    day = account.approved_usd if account.approved_day == _day(subject) else ZERO
+    day = account.approved_usd if account.approved_day == _day(context) else ZERO
     for each in sought:
         if each.subject.unit.account == account.name:
             day += abs(amount_usd(each.subject.unit, each.amount) or ZERO)
@@ -79,7 +83,7 @@ def _material(one: Sought, sought: Sequence[Sought]) -> str | None:
     return None
 
 
-def _lacks_second(by: Person, known: Break) -> str | None:
+def _lacks_second(by: Actor, known: Break) -> str | None:
     """Return what is missing of four eyes, None where nothing is."""
     proposal = known.proposal
     if not by.authenticated:
@@ -91,5 +95,5 @@ def _lacks_second(by: Person, known: Break) -> str | None:
     return None
 
 
-def _day(subject: Subject) -> int:
-    return (subject.at.us - subject.rules.cutoff_minute * _MINUTE_US) // _DAY_US
+def _day(context: ComparisonContext) -> int:
+    return (context.at.us - context.rules.cutoff_minute * _MINUTE_US) // _DAY_US

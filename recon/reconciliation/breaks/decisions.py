@@ -18,11 +18,11 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 
 from recon.exact import ZERO, bounded, plain
-from recon.ledger.actor import Person
+from recon.ledger.actor import Actor
 from recon.ledger.units import OF_FILLS, OPENING
 from recon.reconciliation.breaks import approval as four_eyes
 from recon.reconciliation.breaks.resolution import explain, reopen
-from recon.reconciliation.context import Subject
+from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Acceptance, Break, Evidence, Proposal
 from recon.reconciliation.model.lifecycle import PERSON_STEPS, PersonStep, allowed, next_state
 from recon.times import microseconds, to_datetime
@@ -39,7 +39,7 @@ _RESERVED: Final = OF_FILLS | {OPENING, ACCEPTANCE}
 class Decision(msgspec.Struct, frozen=True):
     """The payload of a decision event; only the keys that the action needs are there. Moments are UTC."""
 
-    by: Person
+    by: Actor
     action: Action
     breaks: tuple[str, ...] = ()
     text: str | None = None
@@ -60,14 +60,14 @@ class Decision(msgspec.Struct, frozen=True):
 class Target(NamedTuple):
     """A break that a decision names, with its unit as it stands."""
 
-    subject: Subject
+    subject: ComparisonContext
     known: Break
 
 
 _parse: Final = msgspec.json.Decoder(Decision).decode
 
 
-def parse(payload: bytes) -> Decision:
+def parse_decision(payload: bytes) -> Decision:
     """Read a decision. Raises msgspec.DecodeError or ValidationError where it is not of the known shape."""
     decision = _parse(payload)
     for value in (decision.entry, decision.amount):
@@ -116,23 +116,23 @@ def decide(decision: Decision, targets: Sequence[Target]) -> None:
             _refuse(decision, target, reason)
 
 
-def expire(subject: Subject) -> None:
+def expire(context: ComparisonContext) -> None:
     """End acceptances whose time is over, or whose drift has grown beyond what was accepted."""
-    breaks = subject.comparison.breaks
+    breaks = context.comparison.breaks
     for known in breaks:
         acceptance = known.acceptance
         if acceptance is None:
             continue
         since = (other.amount for other in breaks if other.owns_residual and other.opened_us > acceptance.since_us)
         drift = abs(sum(since, known.amount))
-        if subject.at.us >= acceptance.until_us:
+        if context.at.us >= acceptance.until_us:
             reason = "what it was accepted until has come"
         elif drift > acceptance.amount:
             reason = f"the drift is {plain(drift)} now, accepted up to {plain(acceptance.amount)}"
         else:
             continue
         known.state, known.acceptance = "open", None
-        subject.transition(known, "expired", reason)
+        context.emit(known, "expired", reason)
 
 
 def _approvals_refused(decision: Decision, targets: list[Target]) -> dict[str, str]:
@@ -145,23 +145,23 @@ def _approvals_refused(decision: Decision, targets: list[Target]) -> dict[str, s
 
 
 def _refuse(decision: Decision, target: Target, reason: str) -> None:
-    subject, known = target
-    message = f"{decision.by.shown} asked to {decision.action} break {known.id}, refused: {reason}"
-    subject.book.find(subject.unit.account, subject.at, "decision_refused", known.id, message)
+    context, known = target
+    message = f"{decision.by.label} asked to {decision.action} break {known.id}, refused: {reason}"
+    context.ledger.note_finding(context.unit.account, context.at, "decision_refused", known.id, message)
 
 
 def _tell(decision: Decision, target: Target, words: str, step: str | None = None) -> None:
     """Move a break along the table, by the step that was asked for or another, and tell of it in the actor's words."""
-    subject, known = target
+    context, known = target
     step = step or decision.action
     known.state = next_state(step, known.state) or known.state
     if known.state != "accepted":
         known.acceptance = None
-    subject.transition(known, step, _reason(decision, words), decision.by.shown)
+    context.emit(known, step, _reason(decision, words), decision.by.label)
 
 
 def _reason(decision: Decision, words: str) -> str:
-    said = f"{decision.by.shown} {words}"
+    said = f"{decision.by.label} {words}"
     return f"{said}: {decision.text}" if decision.text else said
 
 
@@ -207,23 +207,23 @@ def _propose(decision: Decision, target: Target) -> str | None:
 
 
 def _approve(decision: Decision, target: Target) -> str | None:
-    subject, known = target
+    context, known = target
     proposal = known.proposal
     if proposal is None:
         return "nothing is proposed"
     if proposal.until_us is not None:
         return _live_with(
-            decision, target, Acceptance(proposal.until_us, proposal.entry, subject.at.us), "approves to accept it"
+            decision, target, Acceptance(proposal.until_us, proposal.entry, context.at.us), "approves to accept it"
         )
     if abs(proposal.entry) > abs(known.amount):
         return f"only {plain(known.amount)} is left of it, and {plain(proposal.entry)} is proposed"
-    seq = subject.at.seq
+    seq = context.at.seq
     known.evidence = [*known.evidence, *(Evidence(said, proposal.seq) for said in proposal.evidence)]
-    known.evidence = [*known.evidence, Evidence(f"approved by {decision.by.shown}", seq, proposal.entry)]
+    known.evidence = [*known.evidence, Evidence(f"approved by {decision.by.label}", seq, proposal.entry)]
     reason = _reason(decision, f"approves {proposal.cause} of {plain(proposal.entry)}")
-    four_eyes.count(subject, proposal.entry)
+    four_eyes.add_to_daily_total(context, proposal.entry)
     explain(
-        subject, known, proposal.entry, cause=proposal.cause, step="approve", reason=reason, actor=decision.by.shown
+        context, known, proposal.entry, cause=proposal.cause, step="approve", reason=reason, actor=decision.by.label
     )
     return None
 
@@ -251,11 +251,11 @@ def _acceptance(decision: Decision, target: Target) -> Acceptance | None:
 
 def _material_acceptances(decision: Decision, targets: list[Target]) -> dict[str, str]:
     """Return, by break, why a second person is needed to live with it, if one is; what is refused anyhow needs none."""
-    wanted = ((subject, known, _acceptance(decision, Target(subject, known))) for subject, known in targets)
+    wanted = ((context, known, _acceptance(decision, Target(context, known))) for context, known in targets)
     return four_eyes.material(
         [
-            four_eyes.Sought(subject, known, acceptance.amount)
-            for subject, known, acceptance in wanted
+            four_eyes.ApprovalRequest(context, known, acceptance.amount)
+            for context, known, acceptance in wanted
             if acceptance is not None and _unacceptable(known, acceptance) is None
         ]
     )
@@ -272,13 +272,13 @@ def _unacceptable(known: Break, acceptance: Acceptance) -> str | None:
 
 def _ask_acceptance(decision: Decision, target: Target, material: str) -> str | None:
     """Propose to live with a break: somebody else approves it."""
-    subject, known = target
+    context, known = target
     acceptance, by = _acceptance(decision, target), decision.by
     if acceptance is None:
         return "it says not until when"
     digest = acceptance_digest(known.id, acceptance)
     known.proposal = Proposal(
-        digest, ACCEPTANCE, acceptance.amount, (), by.login, by.authenticated, subject.at.seq, acceptance.until_us
+        digest, ACCEPTANCE, acceptance.amount, (), by.login, by.authenticated, context.at.seq, acceptance.until_us
     )
     words = f"asks to accept it {_bounds(acceptance)}, digest {digest}; {material}"
     _tell(decision, target, words, step="propose")
@@ -286,11 +286,11 @@ def _ask_acceptance(decision: Decision, target: Target, material: str) -> str | 
 
 
 def _live_with(decision: Decision, target: Target, acceptance: Acceptance | None, words: str) -> str | None:
-    subject, known = target
+    context, known = target
     reason = "it says not until when" if acceptance is None else _unacceptable(known, acceptance)
     if acceptance is None or reason is not None:
         return reason
-    four_eyes.count(subject, acceptance.amount)
+    four_eyes.add_to_daily_total(context, acceptance.amount)
     known.acceptance, known.proposal = acceptance, None
     _tell(decision, target, f"{words} {_bounds(acceptance)}", step="accept")
     return None
@@ -305,11 +305,11 @@ def _until(acceptance: Acceptance) -> str:
 
 
 def _reopen(decision: Decision, target: Target) -> str | None:
-    subject, known = target
+    context, known = target
     if known.state == "accepted":
         _tell(decision, target, "accepts it no longer")
     else:
-        reopen(subject, known, _reason(decision, "opens it again"), decision.by.shown)
+        reopen(context, known, _reason(decision, "opens it again"), decision.by.label)
     return None
 
 

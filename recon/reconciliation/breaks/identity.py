@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from recon.ledger.account import Account
 from recon.ledger.units import Unit
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.comparison import MAX_CLOSED, Comparison
+from recon.reconciliation.model.comparison import MAX_CLOSED, ComparisonState
 
 
 def identity(gateway: str, unit: Unit, origin_seq: int, kind: str = "residual") -> str:
@@ -36,7 +36,7 @@ def repeats(earlier: Break, fresh: Break) -> bool:
     return same and (earlier.amount > 0) == (fresh.amount > 0)
 
 
-def recurrence(comparison: Comparison, fresh: Break) -> Break | None:
+def recurrence(comparison: ComparisonState, fresh: Break) -> Break | None:
     """Return the closed break that a fresh one repeats, taken out of the closed ones; None where it is new."""
     for index, earlier in enumerate(comparison.closed):
         if repeats(earlier, fresh):
@@ -44,7 +44,7 @@ def recurrence(comparison: Comparison, fresh: Break) -> Break | None:
     return None
 
 
-def remember_closed(comparison: Comparison, break_: Break) -> None:
+def remember_closed(comparison: ComparisonState, break_: Break) -> None:
     """Keep a closed break so that a recurrence reopens it, within the named bound; of what was tried, what fits."""
     break_.tried = [tried for tried in break_.tried if tried.fits]
     comparison.closed = [*comparison.closed, break_][-MAX_CLOSED:]
@@ -53,7 +53,9 @@ def remember_closed(comparison: Comparison, break_: Break) -> None:
 def partner_case(account: Account, unit: Unit, fresh: Break, open_breaks: Iterable[tuple[Unit, Break]]) -> str | None:
     """Return the case of an open break on the other leg of a pair, whose origin overlaps the fresh one's."""
     partners = {
-        base if unit.code == quote else quote for base, quote in account.pairs.values() if unit.code in (base, quote)
+        base if unit.code == quote else quote
+        for base, quote in account.traded_pairs.values()
+        if unit.code in (base, quote)
     }
     for other, known in open_breaks:
         if other.kind != unit.kind or other.code not in partners or other.code == unit.code:

@@ -17,9 +17,9 @@ from recon.exact import ZERO, plain
 from recon.ledger.cost_basis import basis_of
 from recon.ledger.units import post
 from recon.reconciliation.breaks.identity import remember_closed
-from recon.reconciliation.context import Subject
-from recon.reconciliation.model.break_ import Break, Explained
-from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.model.break_ import Break, Explanation
+from recon.reconciliation.model.comparison import ComparisonState
 
 #: How a break ends by an explanation: by a person's approval, or by a fact.
 Ending = Literal["approve", "explained"]
@@ -27,7 +27,7 @@ _ENDED: dict[Ending, Literal["resolved", "explained"]] = {"approve": "resolved",
 
 
 def explain(
-    subject: Subject,
+    context: ComparisonContext,
     known: Break,
     amount: Decimal,
     *,
@@ -46,36 +46,36 @@ def explain(
     """
     if amount:
         happened = known.seen_us if occurred_us is None else occurred_us
-        amend(subject, amount, cause, certainty, happened, break_id=known.id, fact=fact)
-        known.explained = [*known.explained, Explained(cause, certainty, amount, subject.unit.entries)]
-    if not known.owns_residual or abs(known.amount - amount) <= _tolerance(subject):
+        post_adjustment(context, amount, cause, certainty, happened, break_id=known.id, fact=fact)
+        known.explained = [*known.explained, Explanation(cause, certainty, amount, context.unit.entry_count)]
+    if not known.owns_residual or abs(known.amount - amount) <= _tolerance(context):
         known.cause, known.certainty = cause, certainty
-        _end(subject, known, amount, step, reason, actor)
+        _end(context, known, amount, step, reason, actor)
         return
     if known.owns_residual:
-        subject.comparison.residual -= amount
+        context.comparison.residual -= amount
     known.amount -= amount
     known.candidates, known.state, known.proposal, known.acceptance = [known.amount], "open", None, None
-    subject.transition(known, "reduced", f"{reason}; {plain(known.amount)} is left", actor)
+    context.emit(known, "reduced", f"{reason}; {plain(known.amount)} is left", actor)
 
 
-def reopen(subject: Subject, known: Break, reason: str, actor: str | None = None) -> None:
+def reopen(context: ComparisonContext, known: Break, reason: str, actor: str | None = None) -> None:
     """Open a break again that was explained: the entries are reversed, and it owns the whole step once more."""
-    comparison = subject.comparison
+    comparison = context.comparison
     for part in known.explained:
-        us, taken_back = subject.at.us, part.number
-        amend(subject, -part.amount, part.cause, part.certainty, us, break_id=known.id, replaces=taken_back)
+        us, taken_back = context.at.us, part.number
+        post_adjustment(context, -part.amount, part.cause, part.certainty, us, break_id=known.id, replaces=taken_back)
     comparison.closed = [other for other in comparison.closed if other is not known]
     if known.owns_residual:
         comparison.residual += known.amount
     known.explained, known.proposal, known.certainty = [], None, "candidate"
     known.state, known.closed_us, known.offset_by = "open", None, None
-    _offset(subject, known)
+    _offset(context, known)
     comparison.breaks = [*comparison.breaks, known]
-    subject.transition(known, "reopen", reason, actor)
+    context.emit(known, "reopen", reason, actor)
 
 
-def put_away(comparison: Comparison, known: Break, us: int) -> None:
+def close_break(comparison: ComparisonState, known: Break, us: int) -> None:
     """Take a break that is over from the active ones, and remember it for a recurrence or a reopening."""
     comparison.breaks = [other for other in comparison.breaks if other is not known]
     for other in comparison.breaks:
@@ -85,19 +85,21 @@ def put_away(comparison: Comparison, known: Break, us: int) -> None:
     remember_closed(comparison, known)
 
 
-def _end(subject: Subject, known: Break, amount: Decimal, step: Ending, reason: str, actor: str | None) -> None:
+def _end(
+    context: ComparisonContext, known: Break, amount: Decimal, step: Ending, reason: str, actor: str | None
+) -> None:
     if known.owns_residual:
-        subject.comparison.residual -= known.amount
+        context.comparison.residual -= known.amount
         # What is over shows the whole step again, with what was explained of it before.
         known.amount += known.explained_amount - amount
         known.candidates = [known.amount]
     known.state = _ENDED[step]
-    put_away(subject.comparison, known, subject.at.us)
-    subject.transition(known, step, reason, actor)
+    close_break(context.comparison, known, context.at.us)
+    context.emit(known, step, reason, actor)
 
 
-def amend(
-    subject: Subject,
+def post_adjustment(
+    context: ComparisonContext,
     amount: Decimal,
     cause: str,
     certainty: str,
@@ -115,10 +117,10 @@ def amend(
     Either a break or an earlier entry must be named: only what every report has shown since is in every cut. `moves`
     is what cuts move by where that is not the amount.
     """
-    held, unit, at, comparison = subject.held, subject.unit, subject.at, subject.comparison
+    state, unit, at, comparison = context.state, context.unit, context.at, context.comparison
     moved = amount if moves is None else moves
     entry = post(
-        held,
+        state,
         amount,
         cause=cause,
         certainty=certainty,
@@ -133,7 +135,7 @@ def amend(
         fact=fact,
         moves=moved,
     )
-    subject.book.entry(entry, held)
+    context.ledger.record_entry(entry, state)
     comparison.cut_total += moved
     comparison.cut_explained += moved
     if comparison.chain is not None and moved:
@@ -141,22 +143,22 @@ def amend(
             msgspec.structs.replace(candidate, residual=candidate.residual - moved)
             for candidate in comparison.chain.candidates
         ]
-    if unit.basis is not None and unit.value is not None:
+    if unit.cost_basis is not None and unit.value is not None:
         # What the position cost is the venue's word: no fill of ours tells it.
-        terms = subject.rules.contracts.get(unit.code)
-        unit.basis = basis_of(unit.value, unit.reported_avg_entry_price, terms)
+        terms = context.rules.contracts.get(unit.code)
+        unit.cost_basis = basis_of(unit.value, unit.reported_avg_entry_price, terms)
 
 
-def _tolerance(subject: Subject) -> Decimal:
-    comparison, timeline = subject.comparison, subject.timeline
-    expected = subject.opening + timeline.totals[-1]
-    return subject.bound(timeline.last(), comparison.reported or ZERO, expected)
+def _tolerance(context: ComparisonContext) -> Decimal:
+    comparison, timeline = context.comparison, context.timeline
+    expected = context.opening + timeline.totals[-1]
+    return context.tolerance_at(timeline.last(), comparison.reported or ZERO, expected)
 
 
-def _offset(subject: Subject, known: Break) -> None:
+def _offset(context: ComparisonContext, known: Break) -> None:
     """Pair a break with an active one of the equal step the other way: the two cancel, which is not cleared."""
-    for other in subject.comparison.breaks:
+    for other in context.comparison.breaks:
         if known.owns_residual and other.owns_residual and other.amount == -known.amount and other.offset_by is None:
             other.offset_by, known.offset_by = known.id, other.id
-            subject.transition(other, "offset", f"break {known.id} is an equal step the other way")
+            context.emit(other, "offset", f"break {known.id} is an equal step the other way")
             return

@@ -18,7 +18,7 @@ from recon.reconciliation.causes.cause import CauseMatch, Strength
 from recon.reconciliation.causes.context import BreakContext
 from recon.reconciliation.causes.registry import CAUSES
 from recon.reconciliation.causes.untested import UNEXPLAINED
-from recon.reconciliation.model.break_ import Evidence, Tried
+from recon.reconciliation.model.break_ import CauseTried, Evidence
 
 Certainty = Literal["exact", "inferred", "candidate"]
 
@@ -37,7 +37,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     certainty: Certainty
     note: str
     evidence: list[Evidence]
-    tried: list[Tried]
+    tried: list[CauseTried]
     #: The other breaks that support the cause, by id.
     supporting_breaks: tuple[str, ...] = ()
     #: The strength of the decisive match, WEAKEST if no cause matched.
@@ -68,7 +68,7 @@ def evaluate(context: BreakContext) -> Evaluation:
     elif certainty == "exact":
         certainty = "inferred"
     tried = [
-        Tried(entry.cause, fits=True, why=reasons[entry.cause]) if entry.cause in reasons else entry
+        CauseTried(entry.cause, fits=True, why=reasons[entry.cause]) if entry.cause in reasons else entry
         for entry in evaluation.tried
     ]
     listed = ", ".join(plain(amount) for amount in amounts[:_MAX_NAMED])
@@ -87,7 +87,7 @@ def _with_amount(context: BreakContext, amount: Decimal) -> BreakContext:
 def _evaluate(context: BreakContext) -> Evaluation:
     """Return the cause by the amount that is shown."""
     matches = _matches(context)
-    tried = [Tried(code, match.strength is not None, match.why) for code, match in matches.items()]
+    tried = [CauseTried(code, match.strength is not None, match.why) for code, match in matches.items()]
     strongest = min((match.strength for match in matches.values() if match.strength is not None), default=None)
     circumstances = _circumstances(context)
     if strongest is None:

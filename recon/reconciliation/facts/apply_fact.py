@@ -18,16 +18,25 @@ from typing import Final
 import msgspec
 
 from recon.exact import ZERO, plain
-from recon.ledger.asset_mapping import home_of
-from recon.ledger.external_facts import Fact, KnownFact, Move, digest_of, family_of, moves_of, replaced_by, told_before
-from recon.ledger.ledger import Book, quantum_of
+from recon.ledger.asset_mapping import resolve_asset
+from recon.ledger.external_facts import (
+    ExternalFact,
+    Movement,
+    RecordedFact,
+    digest_of,
+    family_of,
+    manual_duplicate_of,
+    movements_of,
+    replaced_by,
+)
+from recon.ledger.ledger import Ledger, quantum_of
 from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.spot import open_if_absent
-from recon.ledger.units import FEE, Entry, Held, post
-from recon.reconciliation.breaks.resolution import amend, explain
+from recon.ledger.units import FEE, Entry, UnitState, post
+from recon.reconciliation.breaks.resolution import explain, post_adjustment
 from recon.reconciliation.causes.registry import replaceable_causes
-from recon.reconciliation.context import Subject
-from recon.reconciliation.matching.tolerance import total
+from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.matching.tolerance import total_tolerance
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.tracking.steps import explain_pending
 from recon.times import LogTime, to_datetime
@@ -43,44 +52,51 @@ BOOKED: Final = "booked"
 BEFORE_OPENING: Final = "before_opening"
 
 #: Gives the comparison of a unit, to be marked changed.
-SubjectOf = Callable[[Held], Subject]
+SubjectOf = Callable[[UnitState], ComparisonContext]
 
 
-def take(book: Book, fact: Fact, at: LogTime, subject_of: SubjectOf) -> None:
+def apply_fact(ledger: Ledger, fact: ExternalFact, at: LogTime, subject_of: SubjectOf) -> None:
     """Take a fact other than a trade: each account of this gateway that it names has its own side of it."""
-    for move in moves_of(fact):
+    for move in movements_of(fact):
         account, digest = move.account, digest_of(fact, move)
-        if account not in book.accounts:
+        if account not in ledger.accounts:
             if account == fact.account:
-                unknown_account(book, fact, at)
+                note_unknown_account(ledger, fact, at)
             continue
-        if is_new(book, account, fact, digest, at):
-            effect = book_move(subject_of(_held_of(book, move, at)), move, fact)
-            remember(book, at, fact, move, digest, effect)
+        if is_new(ledger, account, fact, digest, at):
+            effect = book_movement(subject_of(_held_of(ledger, move, at)), move, fact)
+            record_fact(ledger, at, fact, move, digest, effect)
 
 
-def unknown_account(book: Book, fact: Fact, at: LogTime) -> None:
+def note_unknown_account(ledger: Ledger, fact: ExternalFact, at: LogTime) -> None:
     """Find that a fact names an account of which the gateway has told nothing."""
     message = f"{fact.account} is no account that this gateway has named; nothing is booked"
-    book.find(None, at, "fact_without_account", fact.external_id, message)
+    ledger.note_finding(None, at, "fact_without_account", fact.external_id, message)
 
 
-def is_new(book: Book, account: str, fact: Fact, digest: str, at: LogTime) -> bool:
+def is_new(ledger: Ledger, account: str, fact: ExternalFact, digest: str, at: LogTime) -> bool:
     """Tell whether a fact is heard for the first time; another content under a known id is found."""
-    known = book.outside.facts.get((account, fact.external_id))
+    known = ledger.fact_index.facts.get((account, fact.external_id))
     if known is not None and known != digest:
         message = f"{fact.fact} {fact.external_id} is known with another content; the first one stands"
-        book.find(account, at, "fact_conflict", fact.external_id, message)
+        ledger.note_finding(account, at, "fact_conflict", fact.external_id, message)
     return known is None
 
 
-def remember(
-    book: Book, at: LogTime, fact: Fact, move: Move, digest: str, effect: str, *, order: str | None = None
+def record_fact(
+    ledger: Ledger,
+    at: LogTime,
+    fact: ExternalFact,
+    move: Movement,
+    digest: str,
+    effect: str,
+    *,
+    order: str | None = None,
 ) -> None:
     """Keep what became of a fact, so that the same again changes nothing."""
-    book.outside.facts[move.account, fact.external_id] = digest
-    book.changes.facts.append(
-        KnownFact(
+    ledger.fact_index.facts[move.account, fact.external_id] = digest
+    ledger.changes.facts.append(
+        RecordedFact(
             account=move.account,
             external_id=fact.external_id,
             digest=digest,
@@ -96,21 +112,21 @@ def remember(
     )
 
 
-def _held_of(book: Book, move: Move, at: LogTime) -> Held:
+def _held_of(ledger: Ledger, move: Movement, at: LogTime) -> UnitState:
     """Return the unit that a source's code means; one that no complete snapshot held opens at zero (semantics 4.3)."""
-    account = book.accounts[move.account]
+    account = ledger.accounts[move.account]
     if move.kind == "contract":
-        return contract_of(book, account, move.unit, None, at)
-    home = home_of(move.unit, move.unit, account.rows, book.rules_of(account.name))
-    held = book.unit(account.name, "asset", home.unit)
-    open_if_absent(book, account, held, at)
-    return held
+        return contract_of(ledger, account, move.unit, None, at)
+    home = resolve_asset(move.unit, move.unit, account.balance_rows, ledger.rules_of(account.name))
+    state = ledger.unit(account.name, "asset", home.unit)
+    open_if_absent(ledger, account, state, at)
+    return state
 
 
-def book_move(
-    subject: Subject,
-    move: Move,
-    fact: Fact,
+def book_movement(
+    context: ComparisonContext,
+    move: Movement,
+    fact: ExternalFact,
     *,
     order: str | None = None,
     ordinal: int | None = None,
@@ -121,93 +137,95 @@ def book_move(
     `order` and `ordinal` name the fill that it belongs to, where one is known; `whole` tells whether it is all that
     the fact tells of the unit, so that an entry of before may be the same.
     """
-    unit, amount, us = subject.unit, move.amount, fact.occurred_us
+    unit, amount, us = context.unit, move.amount, fact.occurred_us
     if unit.opening is None or us < unit.opening_us:
         message = f"{_words(move, fact)} happened before {unit.code} was opened, and is part of its opening"
-        subject.book.find(unit.account, subject.at, "fact_before_opening", fact.external_id, message)
+        context.ledger.note_finding(unit.account, context.at, "fact_before_opening", fact.external_id, message)
         return BEFORE_OPENING
     if not amount:
         return BOOKED
-    bound = equal_within(subject, amount)
+    bound = equal_within(context, amount)
     is_fee = move.cause in family_of(FEE)
     known = None
     if whole:
-        entries = subject.book.outside.entries.get(unit.key, {}).values()
+        entries = context.ledger.fact_index.entries.get(unit.key, {}).values()
         of = order if is_fee else None
         known = replaced_by(
             move, entries, replaceable_causes(move.cause), occurred_us=us, tolerance=bound, order=of, ordinal=ordinal
         )
-        known = known or _told_before(subject, move, fact, bound)
-    if known is not None and _replace(subject, move, fact, known, bound):
+        known = known or _told_before(context, move, fact, bound)
+    if known is not None and _replace(context, move, fact, known, bound):
         return REPLACED
     is_fee = is_fee and known is None
-    if is_fee and order is not None and _attribute(subject, move, fact, bound, order, ordinal):
+    if is_fee and order is not None and _attribute(context, move, fact, bound, order, ordinal):
         return REPLACED
-    if _explain(subject, move, fact, bound):
+    if _explain(context, move, fact, bound):
         return EXPLAINED
-    if is_fee and order is None and _attribute(subject, move, fact, bound, order, ordinal):
+    if is_fee and order is None and _attribute(context, move, fact, bound, order, ordinal):
         return REPLACED
-    _book_late(subject, move, fact, order, ordinal)
+    _book_late(context, move, fact, order, ordinal)
     return BOOKED
 
 
-def _told_before(subject: Subject, move: Move, fact: Fact, bound: Decimal) -> Entry | None:
+def _told_before(context: ComparisonContext, move: Movement, fact: ExternalFact, bound: Decimal) -> Entry | None:
     """Return the entry of what a person had told by hand of the same, unless a break of it is nearer in time."""
-    us, entries = fact.occurred_us, subject.book.outside.entries.get(subject.unit.key, {}).values()
-    known = told_before(move, entries, fact.external_id, occurred_us=us, tolerance=bound)
+    us, entries = fact.occurred_us, context.ledger.fact_index.entries.get(context.unit.key, {}).values()
+    known = manual_duplicate_of(move, entries, fact.external_id, occurred_us=us, tolerance=bound)
     if known is None:
         return None
-    owner = _reason_of(subject, move.amount, us, bound)
+    owner = _reason_of(context, move.amount, us, bound)
     if owner is not None and _is_of(owner, move.amount, bound):
-        away = 0 if _lies_in(subject, owner, us) else abs(owner.seen_us - us)
+        away = 0 if _lies_in(context, owner, us) else abs(owner.seen_us - us)
         if away <= abs(known.occurred_us - us):
             return None
     message = f"{_words(move, fact)} is what was told by hand as {known.fact}, and takes its place"
-    subject.book.find(subject.unit.account, subject.at, "fact_told_before", fact.external_id, message)
+    context.ledger.note_finding(context.unit.account, context.at, "fact_told_before", fact.external_id, message)
     return known
 
 
-def equal_within(subject: Subject, amount: Decimal) -> Decimal:
+def equal_within(context: ComparisonContext, amount: Decimal) -> Decimal:
     """Return how far two amounts may be apart to be equal in this unit: what a report's rounding hides, at least."""
-    unit = subject.unit
-    hidden = quantum_of(subject.book, unit) * _HALF
-    return total(subject.tolerance, reported=amount, expected=amount, slack=hidden, rate_usd=unit.rate_usd)
+    unit = context.unit
+    hidden = quantum_of(context.ledger, unit) * _HALF
+    return total_tolerance(context.tolerance, reported=amount, expected=amount, slack=hidden, rate_usd=unit.rate_usd)
 
 
-def _replace(subject: Subject, move: Move, fact: Fact, known: Entry, bound: Decimal) -> bool:
+def _replace(context: ComparisonContext, move: Movement, fact: ExternalFact, known: Entry, bound: Decimal) -> bool:
     """Reverse an entry, and book the exact one where that leaves the books as they are; return whether it did.
 
     Where it does not, what the reversed entry had explained is owned again by the break in question, if there is one.
     """
-    comparison, unit, difference = subject.comparison, subject.unit, move.amount - known.amount
-    estimated = known.cause == FEE and (unit.fees_estimated or unit.fee.unsure or bool(comparison.learning))
+    comparison, unit, difference = context.comparison, context.unit, move.amount - known.amount
+    estimated = known.cause == FEE and (unit.fees_estimated or unit.fee.is_open or bool(comparison.learning))
     if abs(difference) <= bound or estimated:
         # The two take each other's place; where the rate was learned, reports have agreed with the sum of fees, so
         # that others make up for the difference.
         others = abs(difference) > bound and not comparison.learning
-        _take_back(subject, known, fact, moves=ZERO)
-        _stand_in(subject, move, known, fact, moves=ZERO if others else difference)
+        _take_back(context, known, fact, moves=ZERO)
+        _stand_in(context, move, known, fact, moves=ZERO if others else difference)
         if others:
             us, number = fact.occurred_us, known.number
-            amend(subject, -difference, FEE, "inferred", us, replaces=number, fact=fact.external_id, moves=ZERO)
+            post_adjustment(
+                context, -difference, FEE, "inferred", us, replaces=number, fact=fact.external_id, moves=ZERO
+            )
         elif abs(difference) > bound:
-            _disown(subject, difference)
+            _disown(context, difference)
         return True
-    owner = _owner(subject, difference, fact.occurred_us)
-    _take_back(subject, known, fact, moves=-known.amount)
+    owner = _owner(context, difference, fact.occurred_us)
+    _take_back(context, known, fact, moves=-known.amount)
     if owner is None:
         return False
     owner.amount += known.amount
     owner.candidates = [candidate + known.amount for candidate in owner.candidates]
     comparison.residual += known.amount
-    _explain_break(subject, owner, move, fact)
+    _explain_break(context, owner, move, fact)
     return True
 
 
-def _take_back(subject: Subject, known: Entry, fact: Fact, *, moves: Decimal) -> None:
+def _take_back(context: ComparisonContext, known: Entry, fact: ExternalFact, *, moves: Decimal) -> None:
     """Post the opposite of an entry that a fact makes surer."""
-    amend(
-        subject,
+    post_adjustment(
+        context,
         -known.amount,
         known.cause,
         known.certainty,
@@ -221,10 +239,10 @@ def _take_back(subject: Subject, known: Entry, fact: Fact, *, moves: Decimal) ->
     )
 
 
-def _stand_in(subject: Subject, move: Move, known: Entry, fact: Fact, *, moves: Decimal) -> None:
+def _stand_in(context: ComparisonContext, move: Movement, known: Entry, fact: ExternalFact, *, moves: Decimal) -> None:
     """Post the exact entry in the place of another."""
-    amend(
-        subject,
+    post_adjustment(
+        context,
         move.amount,
         move.cause,
         "exact",
@@ -239,68 +257,75 @@ def _stand_in(subject: Subject, move: Move, known: Entry, fact: Fact, *, moves: 
 
 
 def _attribute(
-    subject: Subject, move: Move, fact: Fact, bound: Decimal, order: str | None, ordinal: int | None
+    context: ComparisonContext,
+    move: Movement,
+    fact: ExternalFact,
+    bound: Decimal,
+    order: str | None,
+    ordinal: int | None,
 ) -> bool:
     """Let a fee be one of those that were inferred in sum, or are owned while their rate is learned; return whether.
 
     That of a known fill is, wherever the unit's fees are learned; any other is where the sum has room for it.
     """
-    comparison, unit, amount, us = subject.comparison, subject.unit, move.amount, fact.occurred_us
+    comparison, unit, amount, us = context.comparison, context.unit, move.amount, fact.occurred_us
     moves, of_fill = ZERO, order is not None
     if (of_fill and comparison.learning) or _covers(comparison.learning, amount, bound):
-        _disown(subject, amount)
+        _disown(context, amount)
         moves = amount
     elif (of_fill and unit.fees_estimated) or _covers(unit.fees_unattributed, amount, bound):
-        amend(subject, -amount, FEE, "inferred", us, replaces=0, fact=fact.external_id, moves=ZERO)
+        post_adjustment(context, -amount, FEE, "inferred", us, replaces=0, fact=fact.external_id, moves=ZERO)
     else:
         return False
     known = fact.external_id
-    amend(subject, amount, move.cause, "exact", us, order=order, ordinal=ordinal, replaces=0, fact=known, moves=moves)
+    post_adjustment(
+        context, amount, move.cause, "exact", us, order=order, ordinal=ordinal, replaces=0, fact=known, moves=moves
+    )
     return True
 
 
-def _disown(subject: Subject, amount: Decimal) -> None:
+def _disown(context: ComparisonContext, amount: Decimal) -> None:
     """Let a part of the fees that are owned while their rate is learned be booked."""
-    subject.comparison.learning -= amount
-    subject.comparison.residual -= amount
+    context.comparison.learning -= amount
+    context.comparison.residual -= amount
 
 
 def _covers(whole: Decimal, part: Decimal, bound: Decimal) -> bool:
     return bool(whole) and (whole > 0) == (part > 0) and abs(part) <= abs(whole) + bound
 
 
-def _explain(subject: Subject, move: Move, fact: Fact, bound: Decimal) -> bool:
+def _explain(context: ComparisonContext, move: Movement, fact: ExternalFact, bound: Decimal) -> bool:
     """Explain by a fact the break, or the chain under way, that it is the reason of; return whether there is one."""
     us = fact.occurred_us
-    owner = _reason_of(subject, move.amount, us, bound)
+    owner = _reason_of(context, move.amount, us, bound)
     if owner is None:
         return False
-    chain = subject.comparison.chain
+    chain = context.comparison.chain
     if chain is not None and owner is chain.pending:
         reason = _words(move, fact)
         explain_pending(
-            subject, chain, move.amount, cause=move.cause, reason=reason, occurred_us=us, fact=fact.external_id
+            context, chain, move.amount, cause=move.cause, reason=reason, occurred_us=us, fact=fact.external_id
         )
     else:
-        _explain_break(subject, owner, move, fact)
+        _explain_break(context, owner, move, fact)
     return True
 
 
-def _reason_of(subject: Subject, amount: Decimal, us: int, bound: Decimal) -> Break | None:
+def _reason_of(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | None:
     """Return the break, or the step of the chain under way, that a fact is the reason of."""
-    within = _owner(subject, amount, us, within_only=True) or _pending(subject, amount, us, bound)
-    return within or _owner(subject, amount, us)
+    within = _owner(context, amount, us, within_only=True) or _pending(context, amount, us, bound)
+    return within or _owner(context, amount, us)
 
 
-def _explain_break(subject: Subject, owner: Break, move: Move, fact: Fact) -> None:
-    bound = equal_within(subject, move.amount)
+def _explain_break(context: ComparisonContext, owner: Break, move: Movement, fact: ExternalFact) -> None:
+    bound = equal_within(context, move.amount)
     if abs(owner.amount - move.amount) > bound:
         # Of several amounts that fitted, the fact tells which one it was.
         told = next((each for each in owner.candidates if abs(each - move.amount) <= bound), owner.amount)
-        subject.comparison.residual += told - owner.amount
+        context.comparison.residual += told - owner.amount
         owner.amount = told
     explain(
-        subject,
+        context,
         owner,
         move.amount,
         cause=move.cause,
@@ -311,15 +336,15 @@ def _explain_break(subject: Subject, owner: Break, move: Move, fact: Fact) -> No
     )
 
 
-def _owner(subject: Subject, amount: Decimal, us: int, *, within_only: bool = False) -> Break | None:
+def _owner(context: ComparisonContext, amount: Decimal, us: int, *, within_only: bool = False) -> Break | None:
     """Return the active break that a fact lowers, the nearest in time of several.
 
     It is the one in whose origin the fact lies, preferably of its amount; else, unless `within_only`, one of its very
     amount that did not begin much later.
     """
-    bound = equal_within(subject, amount)
-    owned = [known for known in subject.comparison.breaks if known.owns_residual]
-    within = [known for known in owned if _lies_in(subject, known, us)]
+    bound = equal_within(context, amount)
+    owned = [known for known in context.comparison.breaks if known.owns_residual]
+    within = [known for known in owned if _lies_in(context, known, us)]
     equal = [known for known in owned if _is_of(known, amount, bound)]
     both = [known for known in within if known in equal]
     close = [] if within_only else [known for known in equal if known.after_us <= us + ORIGIN_WITHIN_US]
@@ -334,26 +359,28 @@ def _is_of(known: Break, amount: Decimal, bound: Decimal) -> bool:
     return any(abs(each - amount) <= bound for each in (known.amount, *known.candidates))
 
 
-def _pending(subject: Subject, amount: Decimal, us: int, bound: Decimal) -> Break | None:
+def _pending(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | None:
     """Return the step that a chain is under way with, where the fact is what it comes to."""
-    comparison = subject.comparison
+    comparison = context.comparison
     chain = comparison.chain
-    if chain is None or us > chain.pending.seen_us + subject.window // 2:
+    if chain is None or us > chain.pending.seen_us + context.window // 2:
         return None
     steps = (candidate.residual - comparison.residual for candidate in chain.candidates)
     return chain.pending if any(abs(step - amount) <= bound for step in steps) else None
 
 
-def _lies_in(subject: Subject, known: Break, us: int) -> bool:
+def _lies_in(context: ComparisonContext, known: Break, us: int) -> bool:
     """Tell whether a time lies in the origin of a break, give or take what clocks may differ."""
-    half = subject.window // 2
-    return known.after_us - subject.window <= us <= known.seen_us + half
+    half = context.window // 2
+    return known.after_us - context.window <= us <= known.seen_us + half
 
 
-def _book_late(subject: Subject, move: Move, fact: Fact, order: str | None, ordinal: int | None) -> None:
-    at, us, comparison = subject.at, fact.occurred_us, subject.comparison
+def _book_late(
+    context: ComparisonContext, move: Movement, fact: ExternalFact, order: str | None, ordinal: int | None
+) -> None:
+    at, us, comparison = context.at, fact.occurred_us, context.comparison
     entry = post(
-        subject.held,
+        context.state,
         move.amount,
         cause=move.cause,
         certainty="exact",
@@ -365,28 +392,28 @@ def _book_late(subject: Subject, move: Move, fact: Fact, order: str | None, ordi
         ordinal=ordinal,
         fact=fact.external_id,
     )
-    subject.book.entry(entry, subject.held)
-    if us < at.us - subject.window:
+    context.ledger.record_entry(entry, context.state)
+    if us < at.us - context.window:
         message = f"{_words(move, fact)} is booked now: it corrects history, and reports tell whether they agree"
-        subject.book.find(subject.unit.account, at, "late_fact", fact.external_id, message)
+        context.ledger.note_finding(context.unit.account, at, "late_fact", fact.external_id, message)
     if comparison.chain is not None and us <= comparison.chain.last.us:
         # What reports have shown since is not moved by when we learn of it: the books are.
-        _shift_candidates(subject, move.amount)
+        _shift_candidates(context, move.amount)
 
 
-def _shift_candidates(subject: Subject, amount: Decimal) -> None:
+def _shift_candidates(context: ComparisonContext, amount: Decimal) -> None:
     """Let the candidates of a chain be what they are beside an entry that is booked late."""
-    chain = subject.comparison.chain
+    chain = context.comparison.chain
     if chain is not None:
-        number = subject.timeline.numbers[-1]
+        number = context.timeline.numbers[-1]
         chain.candidates = [
             msgspec.structs.replace(candidate, residual=candidate.residual - amount, low=number)
             for candidate in chain.candidates
         ]
 
 
-def _words(move: Move, fact: Fact) -> str:
+def _words(move: Movement, fact: ExternalFact) -> str:
     """Name a fact for a person: what, how much, when, and where it comes from."""
     what = f"{move.cause} of {plain(move.amount)} {move.unit} at {to_datetime(fact.occurred_us).isoformat()}"
-    told = fact.source or fact.by.shown
+    told = fact.source or fact.by.label
     return f"{what}, told by {told} as {fact.external_id}"

@@ -12,73 +12,83 @@ from typing import Final
 
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.apply.missing_orders import account_for
+from recon.ledger.apply.missing_orders import resolve_missing_order
 from recon.ledger.external_facts import (
     MISSED_FILL,
-    Fact,
-    KnownFill,
-    Move,
+    ExternalFact,
+    MatchableFill,
+    Movement,
     cash_of,
     digest_of,
     fee_of,
-    fills_like,
+    matching_fills,
     signed_quantity,
 )
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Book
+from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
-from recon.ledger.posting.derivatives import contract_of, settle_trades
-from recon.ledger.posting.spot import leg
-from recon.ledger.units import Held, PendingTrade, UnitKind
-from recon.reconciliation.facts.apply_fact import EXPLAINED, SubjectOf, book_move, is_new, remember, unknown_account
+from recon.ledger.posting.derivatives import contract_of, realise_trades
+from recon.ledger.posting.spot import asset_unit
+from recon.ledger.units import PendingTrade, UnitKind, UnitState
+from recon.reconciliation.facts.apply_fact import (
+    EXPLAINED,
+    SubjectOf,
+    book_movement,
+    is_new,
+    note_unknown_account,
+    record_fact,
+)
 from recon.times import LogTime
 
 MATCHED: Final = "matched"
 
 
-def take_trade(book: Book, fact: Fact, at: LogTime, subject_of: SubjectOf) -> None:
+def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, subject_of: SubjectOf) -> None:
     """Take an execution; one of a symbol that is not known is found and not kept, so that it may be told again."""
-    account, digest = book.accounts.get(fact.account), digest_of(fact)
+    account, digest = ledger.accounts.get(fact.account), digest_of(fact)
     if account is None:
-        unknown_account(book, fact, at)
+        note_unknown_account(ledger, fact, at)
         return
-    if not is_new(book, account.name, fact, digest, at):
+    if not is_new(ledger, account.name, fact, digest, at):
         return
-    instrument = book.instrument(account.name, fact.symbol or "")
+    instrument = ledger.instrument(account.name, fact.symbol or "")
     if instrument is None or not (instrument.spot or instrument.derivative):
         message = f"nothing tells what {fact.symbol} is; tell the trade again once a SYMBOLS_SNAPSHOT has"
-        book.find(account.name, at, "fact_without_instrument", fact.external_id, message)
+        ledger.note_finding(account.name, at, "fact_without_instrument", fact.external_id, message)
         return
-    order, ordinal = _order_of(book, account, fact)
+    order, ordinal = _order_of(ledger, account, fact)
     # An order that was never reported has no key of its own; what its trades move is told apart by theirs.
     key = f"t:{fact.external_id}" if order is None else order.key
-    missing = _match(book, account, order, fact, at)
+    missing = _match(ledger, account, order, fact, at)
     effect = MATCHED
     if missing:
         cash = cash_of(fact, missing)
         if order is not None:
-            order.ahead, order.ahead_cash = order.ahead + missing, order.ahead_cash + (cash or ZERO)
-        effect = _book_missing(book, account, instrument, fact, missing, cash, key, at, subject_of)
+            order.booked_early, order.booked_early_cash = (
+                order.booked_early + missing,
+                order.booked_early_cash + (cash or ZERO),
+            )
+        effect = _book_missing(ledger, account, instrument, fact, missing, cash, key, at, subject_of)
     fee = fee_of(fact)
     if fee is not None:
-        held = leg(book, account, fee.unit, fee.unit, at)
-        book_move(subject_of(held), fee, fact, order=key, ordinal=ordinal)
+        state = asset_unit(ledger, account, fee.unit, fee.unit, at)
+        book_movement(subject_of(state), fee, fact, order=key, ordinal=ordinal)
     quantity = signed_quantity(fact)
     kind: UnitKind = "contract" if instrument.derivative else "asset"
-    told = Move(account=account.name, kind=kind, unit=instrument.symbol, amount=quantity, cause=MISSED_FILL)
-    remember(book, at, fact, told, digest, effect, order=None if order is None else order.key)
+    told = Movement(account=account.name, kind=kind, unit=instrument.symbol, amount=quantity, cause=MISSED_FILL)
+    record_fact(ledger, at, fact, told, digest, effect, order=None if order is None else order.key)
 
 
-def _order_of(book: Book, account: Account, fact: Fact) -> tuple[Order | None, int | None]:
+def _order_of(ledger: Ledger, account: Account, fact: ExternalFact) -> tuple[Order | None, int | None]:
     """Return the order that a trade is of, and its fill where that was found by its looks."""
     if fact.order_id is not None:
-        found = book.by_exchange.get((account.name, fact.order_id))
+        found = ledger.by_exchange.get((account.name, fact.order_id))
         if found is not None:
             return found, None
-        generations = book.by_client.get((account.name, fact.order_id), [])
+        generations = ledger.by_client.get((account.name, fact.order_id), [])
         return next((each for each in reversed(generations) if each.side == fact.side), None), None
     booked = [
-        KnownFill(
+        MatchableFill(
             account=each.order.account,
             order=each.order.key,
             ordinal=each.fill.ordinal,
@@ -87,16 +97,16 @@ def _order_of(book: Book, account: Account, fact: Fact) -> tuple[Order | None, i
             amount=each.fill.amount,
             occurred_us=each.fill.occurred_us,
         )
-        for each in book.changes.fills
+        for each in ledger.changes.fills
     ]
-    for fill in fills_like(fact, [*book.outside.fills, *booked]):
-        order = book.orders.get((fill.account, fill.order))
-        if order is not None and order.told + (fact.quantity or ZERO) <= order.amount_filled:
+    for fill in matching_fills(fact, [*ledger.fact_index.fills, *booked]):
+        order = ledger.orders.get((fill.account, fill.order))
+        if order is not None and order.quantity_from_facts + (fact.quantity or ZERO) <= order.amount_filled:
             return order, fill.ordinal
     return None, None
 
 
-def _match(book: Book, account: Account, order: Order | None, fact: Fact, at: LogTime) -> Decimal:
+def _match(ledger: Ledger, account: Account, order: Order | None, fact: ExternalFact, at: LogTime) -> Decimal:
     """Count a trade among those of its order; return what of it no report has told.
 
     An order that was lost sight of is accounted for once its trades are all that was ordered.
@@ -104,20 +114,20 @@ def _match(book: Book, account: Account, order: Order | None, fact: Fact, at: Lo
     quantity = fact.quantity or ZERO
     if order is None:
         return quantity
-    covered = max(min(quantity, order.amount_filled - order.told), ZERO)
-    order.told += quantity
-    book.changes.orders[order.account, order.key] = order
-    if order.unaccounted and order.amount_order is not None and order.told >= order.amount_order:
-        order.settled = True
-        account_for(book, account, order, at)
+    covered = max(min(quantity, order.amount_filled - order.quantity_from_facts), ZERO)
+    order.quantity_from_facts += quantity
+    ledger.changes.orders[order.account, order.key] = order
+    if order.missing and order.amount_order is not None and order.quantity_from_facts >= order.amount_order:
+        order.settled_by_person = True
+        resolve_missing_order(ledger, account, order, at)
     return quantity - covered
 
 
 def _book_missing(
-    book: Book,
+    ledger: Ledger,
     account: Account,
     instrument: Instrument,
-    fact: Fact,
+    fact: ExternalFact,
     quantity: Decimal,
     cash: Decimal | None,
     order: str,
@@ -127,41 +137,43 @@ def _book_missing(
     """Book what no report told of a trade; return what became of it."""
     signed = -quantity if fact.side == "SELL" else quantity
     if instrument.derivative:
-        held = contract_of(book, account, instrument.symbol, instrument.symbol_coinapi, at)
-        _settle(book, account, held, fact, signed, cash, order, at)
-        legs = [(held, signed)]
+        state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
+        _settle(ledger, account, state, fact, signed, cash, order, at)
+        legs = [(state, signed)]
     else:
-        legs = [(leg(book, account, instrument.base or "", instrument.base_coinapi, at), signed)]
+        legs = [(asset_unit(ledger, account, instrument.base or "", instrument.base_coinapi, at), signed)]
         if cash is not None:
-            quote = leg(book, account, instrument.quote or "", instrument.quote_coinapi, at)
+            quote = asset_unit(ledger, account, instrument.quote or "", instrument.quote_coinapi, at)
             legs.append((quote, cash if fact.side == "SELL" else -cash))
     effects = [
-        book_move(
-            subject_of(held),
-            Move(account=account.name, kind=held.unit.kind, unit=held.unit.code, amount=amount, cause=MISSED_FILL),
+        book_movement(
+            subject_of(state),
+            Movement(
+                account=account.name, kind=state.unit.kind, unit=state.unit.code, amount=amount, cause=MISSED_FILL
+            ),
             fact,
             order=order,
             whole=quantity == fact.quantity,
         )
-        for held, amount in legs
+        for state, amount in legs
     ]
     return EXPLAINED if EXPLAINED in effects else effects[0]
 
 
 def _settle(
-    book: Book,
+    ledger: Ledger,
     account: Account,
-    held: Held,
-    fact: Fact,
+    state: UnitState,
+    fact: ExternalFact,
     quantity: Decimal,
     cash: Decimal | None,
     order: str,
     at: LogTime,
 ) -> None:
     """Work out the cash of a contract's missed fill, as of one that was told (semantics 3.5)."""
-    unit, us = held.unit, fact.occurred_us
+    unit, us = state.unit, fact.occurred_us
     if unit.opening is None or us < unit.opening_us:
         return
-    waiting = PendingTrade(quantity, cash, unit.entries, at.clock, order, 0, us)
+    waiting = PendingTrade(quantity, cash, unit.entry_count, at.clock, order, 0, us)
     unit.pending_trades = [*unit.pending_trades, waiting]
-    settle_trades(book, account, held, at)
+    realise_trades(ledger, account, state, at)

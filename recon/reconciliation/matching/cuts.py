@@ -14,16 +14,16 @@ from decimal import Decimal
 from recon.exact import ZERO
 from recon.ledger.observations import Observation
 from recon.ledger.rules import Tolerance
-from recon.ledger.timeline import Slack, Timeline
-from recon.ledger.units import Held
-from recon.reconciliation.matching.tolerance import total
+from recon.ledger.timeline import Timeline, Uncertainty
+from recon.ledger.units import UnitState
+from recon.reconciliation.matching.tolerance import total_tolerance
 from recon.reconciliation.model.hypothesis import MAX_CUTS, MAX_DOUBTS
 
 
-def window_of(held: Held, observation: Observation, low: int, window: int) -> tuple[int, int]:
+def window_of(state: UnitState, observation: Observation, low: int, window: int) -> tuple[int, int]:
     """Return the first and the last position on the timeline that an observation may have seen."""
-    timeline = held.timeline
-    first = max(timeline.at(low), timeline.first_cut(observation.clock - window))
+    timeline = state.timeline
+    first = max(timeline.position_of(low), timeline.first_cut(observation.clock - window))
     last = max(first, timeline.last_cut(observation.clock + window))
     if last - first >= MAX_CUTS:
         here = timeline.last_cut(observation.clock)
@@ -33,13 +33,13 @@ def window_of(held: Held, observation: Observation, low: int, window: int) -> tu
 
 
 def fit(
-    held: Held,
+    state: UnitState,
     observation: Observation,
     *,
     residual: Decimal,
     low: int,
     window: int,
-    slack: Slack,
+    slack: Uncertainty,
     rules: Tolerance,
     seldom: bool = True,
 ) -> tuple[int, Decimal] | None:
@@ -48,29 +48,29 @@ def fit(
     `low` is the entry number that cuts may not go behind, `slack` the books' slack at the last agreement. Rates that
     are seldom taken may be left out: entries that are still to come may fit better.
     """
-    timeline = held.timeline
-    first, last = window_of(held, observation, low, window)
-    offset = (held.unit.opening or ZERO) + residual
+    timeline = state.timeline
+    first, last = window_of(state, observation, low, window)
+    offset = (state.unit.opening or ZERO) + residual
     totals = timeline.totals
     for value in observation.values:
         wanted = value - offset
         for position in range(first, last + 1):
             if totals[position] == wanted:
                 return position, value
-    rate = held.unit.rate_usd
-    lost = timeline.lost_since(slack, last) + timeline.unsure_since(timeline.at(low), last)
+    rate = state.unit.rate_usd
+    lost = timeline.rounding_since(slack, last) + timeline.cumulative_spread_since(timeline.position_of(low), last)
     found: tuple[int, int, Decimal] | None = None
     for value in observation.values:
         # No cut in the window tolerates more than this, so most need no closer look.
-        most = total(rules, reported=value, expected=abs(value) * 2, slack=lost, rate_usd=rate)
+        most = total_tolerance(rules, reported=value, expected=abs(value) * 2, slack=lost, rate_usd=rate)
         for position in range(first, last + 1):
             expected = totals[position] + offset
             if abs(value - expected) > most:
                 continue
-            bound = total(
-                rules, reported=value, expected=expected, slack=timeline.lost_since(slack, position), rate_usd=rate
+            bound = total_tolerance(
+                rules, reported=value, expected=expected, slack=timeline.rounding_since(slack, position), rate_usd=rate
             )
-            fees = settled(timeline, low, position, value - expected, bound)
+            fees = matching_spreads(timeline, low, position, value - expected, bound)
             if fees is not None and fees[0] and not seldom:
                 continue
             if fees is not None and (found is None or fees[0] < found[0]):
@@ -80,7 +80,7 @@ def fit(
     return None if found is None else found[1:]
 
 
-def settled(
+def matching_spreads(
     timeline: Timeline, low: int, position: int, rest: Decimal, tolerance: Decimal
 ) -> tuple[int, Decimal] | None:
     """Return how many fees since entry `low` had their other rate, where that is all of a rest, and how much it is.
@@ -90,7 +90,7 @@ def settled(
     """
     if abs(rest) <= tolerance:
         return 0, ZERO
-    doubts = timeline.doubts_since(low, position)
+    doubts = timeline.spreads_since(low, position)
     if not doubts:
         return None
     if len(doubts) > MAX_DOUBTS:
@@ -105,10 +105,10 @@ def settled(
     return (min(fitting), rest) if fitting else None
 
 
-def by_distance(held: Held, observation: Observation, low: int, window: int) -> list[int]:
+def cuts_by_time_distance(state: UnitState, observation: Observation, low: int, window: int) -> list[int]:
     """Return the positions that an observation may have seen, the nearest in time first, of equals the newest."""
-    timeline, seen = held.timeline, observation.clock
-    first, last = window_of(held, observation, low, window)
+    timeline, seen = state.timeline, observation.clock
+    first, last = window_of(state, observation, low, window)
 
     def lag(position: int) -> int:
         until = timeline.clocks[position + 1] if position < timeline.last() else seen

@@ -11,26 +11,34 @@ import msgspec
 from recon.exact import ZERO
 from recon.ledger.observations import Observation
 from recon.ledger.rules import Tolerance
-from recon.ledger.timeline import Slack
-from recon.ledger.units import Held
-from recon.reconciliation.matching.cuts import by_distance, settled, window_of
-from recon.reconciliation.matching.tolerance import total
+from recon.ledger.timeline import Uncertainty
+from recon.ledger.units import UnitState
+from recon.reconciliation.matching.cuts import cuts_by_time_distance, matching_spreads, window_of
+from recon.reconciliation.matching.tolerance import total_tolerance
 from recon.reconciliation.model.hypothesis import MAX_CANDIDATES, NEAR_CUTS, ROUGH_FEE, Hypothesis
 
 
-def residuals(held: Held, observation: Observation, *, low: int, window: int, opening: Decimal) -> list[Hypothesis]:
+def residuals(
+    state: UnitState, observation: Observation, *, low: int, window: int, opening: Decimal
+) -> list[Hypothesis]:
     """Return the distinct residuals that an observation allows, oldest cut first."""
-    first, last = window_of(held, observation, low, window)
-    return _allowed(held, observation, range(first, last + 1), opening)
+    first, last = window_of(state, observation, low, window)
+    return _allowed(state, observation, range(first, last + 1), opening)
 
 
-def near(held: Held, observation: Observation, *, low: int, window: int, opening: Decimal) -> list[Hypothesis]:
+def nearest_residuals(
+    state: UnitState, observation: Observation, *, low: int, window: int, opening: Decimal
+) -> list[Hypothesis]:
     """Return the distinct residuals that an observation allows at the cuts nearest in time, oldest cut first."""
-    return _allowed(held, observation, sorted(by_distance(held, observation, low, window)[:NEAR_CUTS]), opening)
+    return _allowed(
+        state, observation, sorted(cuts_by_time_distance(state, observation, low, window)[:NEAR_CUTS]), opening
+    )
 
 
-def _allowed(held: Held, observation: Observation, positions: Iterable[int], opening: Decimal) -> list[Hypothesis]:
-    timeline = held.timeline
+def _allowed(
+    state: UnitState, observation: Observation, positions: Iterable[int], opening: Decimal
+) -> list[Hypothesis]:
+    timeline = state.timeline
     found: dict[Decimal, Hypothesis] = {}
     for position in positions:
         residual = observation.values[0] - opening - timeline.totals[position]
@@ -50,12 +58,12 @@ def _allowed(held: Held, observation: Observation, positions: Iterable[int], ope
 
 
 def weigh(
-    held: Held,
+    state: UnitState,
     observation: Observation,
     candidates: list[Hypothesis],
     *,
     window: int,
-    slack: Slack,
+    slack: Uncertainty,
     rules: Tolerance,
     floor: int | None = None,
     fee_share: Decimal = ZERO,
@@ -67,7 +75,7 @@ def weigh(
     """
     if not candidates:
         return []
-    cuts = _Cuts(held, observation, window, slack, rules, fee_share)
+    cuts = _Cuts(state, observation, window, slack, rules, fee_share)
     kept: list[Hypothesis] = []
     for candidate in candidates:
         fitting = cuts.that_fit(candidate, candidate.low if floor is None else floor)
@@ -78,21 +86,21 @@ def weigh(
             drift, mark = cuts.settle(candidate, position)
             judged = msgspec.structs.replace(
                 candidate,
-                low=held.timeline.numbers[fitting[0]],
-                drift=drift,
+                low=state.timeline.numbers[fitting[0]],
+                accrued_fees=drift,
                 mark=mark,
-                lag=candidate.lag + lag,
+                distance=candidate.distance + lag,
                 fits=candidate.fits + 1,
-                rough=candidate.rough + cuts.roughness(candidate, position),
+                inexact_fits=candidate.inexact_fits + cuts.roughness(candidate, position),
                 fitting=True,
             )
             if margin >= candidate.margin:
                 judged.margin, judged.latest, judged.latest_price = (
                     margin,
-                    held.timeline.numbers[position],
+                    state.timeline.numbers[position],
                     observation.price,
                 )
-        if not judged.worn:
+        if not judged.exhausted:
             kept.append(judged)
     return kept
 
@@ -101,32 +109,38 @@ class _Cuts:
     """The cuts that one observation may have seen, sorted by what the books held, for asking many residuals."""
 
     def __init__(
-        self, held: Held, observation: Observation, window: int, slack: Slack, rules: Tolerance, fee_share: Decimal
+        self,
+        state: UnitState,
+        observation: Observation,
+        window: int,
+        slack: Uncertainty,
+        rules: Tolerance,
+        fee_share: Decimal,
     ) -> None:
         self._fee_share = fee_share
-        self._timeline = timeline = held.timeline
+        self._timeline = timeline = state.timeline
         self._observation = observation
         self._window = window
         self._slack = slack
         self._rules = rules
-        self._rate = held.unit.rate_usd
-        self._opening = held.unit.opening or ZERO
-        first, last = window_of(held, observation, 0, window)
+        self._rate = state.unit.rate_usd
+        self._opening = state.unit.opening or ZERO
+        first, last = window_of(state, observation, 0, window)
         self._order = sorted(range(first, last + 1), key=timeline.totals.__getitem__)
         self._totals = [timeline.totals[position] for position in self._order]
-        self._nearest = by_distance(held, observation, 0, window)[:NEAR_CUTS] if fee_share else []
-        self._doubtful = bool(timeline.unsure[-1])
-        self._lost = timeline.lost_since(slack, last) + timeline.unsure_since(0, timeline.last())
+        self._nearest = cuts_by_time_distance(state, observation, 0, window)[:NEAR_CUTS] if fee_share else []
+        self._doubtful = bool(timeline.cumulative_spread[-1])
+        self._lost = timeline.rounding_since(slack, last) + timeline.cumulative_spread_since(0, timeline.last())
 
     def that_fit(self, candidate: Hypothesis, low: int) -> list[int]:
         """Return the positions not before entry `low` that fit a candidate, the earliest first; exact ones go alone."""
         for value in self._observation.values:
-            wanted = value - self._opening - candidate.residual - candidate.drift
+            wanted = value - self._opening - candidate.residual - candidate.accrued_fees
             most = self._tolerance(value, abs(value) * 2, self._lost)
             begin, end = bisect_left(self._totals, wanted - most), bisect_right(self._totals, wanted + most)
             if begin == end:
                 continue
-            earliest = self._timeline.at(low)
+            earliest = self._timeline.position_of(low)
             near = sorted(position for position in self._order[begin:end] if position >= earliest)
             exact = [position for position in near if self._timeline.totals[position] == wanted]
             close = exact or [position for position in near if self._is_close(candidate, position, wanted, value)]
@@ -137,11 +151,11 @@ class _Cuts:
     def _that_fit_but_for_fees(self, candidate: Hypothesis, low: int) -> list[int]:
         """Return the nearest position in time that fits if a fee not known yet was taken since a candidate began."""
         timeline, share = self._timeline, self._fee_share
-        mark, earliest = timeline.slack(timeline.at(candidate.origin)), timeline.at(low)
+        mark, earliest = timeline.uncertainty_at(timeline.position_of(candidate.origin)), timeline.position_of(low)
         for value in self._observation.values:
-            wanted = value - self._opening - candidate.residual - candidate.drift
+            wanted = value - self._opening - candidate.residual - candidate.accrued_fees
             for position in self._nearest:
-                fees = share * abs(timeline.legs_since(mark, position))
+                fees = share * abs(timeline.turnover_since(mark, position))
                 if position >= earliest and abs(timeline.totals[position] - wanted) <= fees:
                     return [position]
         return []
@@ -164,18 +178,18 @@ class _Cuts:
         timeline = self._timeline
         number = timeline.numbers[position]
         if not self._doubtful or number <= candidate.mark:
-            return candidate.drift, max(candidate.mark, number)
-        expected = self._opening + candidate.residual + candidate.drift + timeline.totals[position]
+            return candidate.accrued_fees, max(candidate.mark, number)
+        expected = self._opening + candidate.residual + candidate.accrued_fees + timeline.totals[position]
         for value in self._observation.values:
             tolerance = self._bound(position, value, expected)
-            owed = settled(timeline, candidate.mark, position, value - expected, tolerance)
+            owed = matching_spreads(timeline, candidate.mark, position, value - expected, tolerance)
             if owed is not None:
-                return candidate.drift + owed[1], number
-        return candidate.drift, number
+                return candidate.accrued_fees + owed[1], number
+        return candidate.accrued_fees, number
 
     def roughness(self, candidate: Hypothesis, position: int) -> int:
         """Tell how well a cut that fits does so: 0 exactly, 1 within tolerance, ROUGH_FEE with a fee not known yet."""
-        offset = self._opening + candidate.residual + candidate.drift
+        offset = self._opening + candidate.residual + candidate.accrued_fees
         values = self._observation.values
         if offset + self._timeline.totals[position] in values:
             return 0
@@ -187,20 +201,20 @@ class _Cuts:
         tolerance = self._bound(position, value, value - rest)
         if not self._doubtful:
             return abs(rest) <= tolerance
-        mark = timeline.at(candidate.mark)
+        mark = timeline.position_of(candidate.mark)
         if position >= mark:
-            return settled(timeline, candidate.mark, position, rest, tolerance) is not None
+            return matching_spreads(timeline, candidate.mark, position, rest, tolerance) is not None
         # Behind what the drift holds already: the same fees, the other way.
-        return settled(timeline, timeline.numbers[position], mark, -rest, tolerance) is not None
+        return matching_spreads(timeline, timeline.numbers[position], mark, -rest, tolerance) is not None
 
     def _bound(self, position: int, value: Decimal, expected: Decimal) -> Decimal:
-        return self._tolerance(value, expected, self._timeline.lost_since(self._slack, position))
+        return self._tolerance(value, expected, self._timeline.rounding_since(self._slack, position))
 
     def _tolerance(self, value: Decimal, expected: Decimal, lost: Decimal) -> Decimal:
-        return total(self._rules, reported=value, expected=expected, slack=lost, rate_usd=self._rate)
+        return total_tolerance(self._rules, reported=value, expected=expected, slack=lost, rate_usd=self._rate)
 
 
-def joined(candidates: list[Hypothesis], fresh: list[Hypothesis]) -> list[Hypothesis]:
+def merged(candidates: list[Hypothesis], fresh: list[Hypothesis]) -> list[Hypothesis]:
     """Add residuals that are not among the candidates yet, within the bound; the weakest go first."""
     known = {candidate.residual for candidate in candidates}
     together = [*candidates, *(candidate for candidate in fresh if candidate.residual not in known)]
@@ -213,4 +227,4 @@ def joined(candidates: list[Hypothesis], fresh: list[Hypothesis]) -> list[Hypoth
 
 def best(candidates: list[Hypothesis]) -> Hypothesis:
     """Return the candidate with the best standing; of equals the nearest in time, then the newest cut's."""
-    return max(reversed(candidates), key=lambda candidate: (candidate.score, -candidate.lag // candidate.fits))
+    return max(reversed(candidates), key=lambda candidate: (candidate.score, -candidate.distance // candidate.fits))

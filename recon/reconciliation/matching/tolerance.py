@@ -12,16 +12,16 @@ from recon.exact import ZERO, divide, resolution
 from recon.ledger.rules import Tolerance
 
 
-def computed(reported: Decimal, slack: Decimal) -> Decimal:
+def computed_tolerance(reported: Decimal, slack: Decimal) -> Decimal:
     """Return the tolerance that follows from the numbers themselves."""
     return resolution(reported) + max(slack, ZERO)
 
 
-def total(
+def total_tolerance(
     configured: Tolerance, *, reported: Decimal, expected: Decimal, slack: Decimal, rate_usd: Decimal | None
 ) -> Decimal:
     """Return the whole tolerance for one comparison, in the unit's own measure."""
-    bound = max(computed(reported, slack), configured.absolute)
+    bound = max(computed_tolerance(reported, slack), configured.absolute)
     if configured.relative:
         bound = max(bound, configured.relative * abs(expected))
     if configured.usd and rate_usd:

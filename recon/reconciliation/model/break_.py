@@ -31,7 +31,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal | None = None
 
 
-class Tried(msgspec.Struct, frozen=True, gc=False):
+class CauseTried(msgspec.Struct, frozen=True, gc=False):
     """A cause that was considered: whether it fits, and why or why not."""
 
     cause: str
@@ -65,7 +65,7 @@ class Acceptance(msgspec.Struct, frozen=True, gc=False):
     since_us: int = 0
 
 
-class Explained(msgspec.Struct, frozen=True, gc=False):
+class Explanation(msgspec.Struct, frozen=True, gc=False):
     """An entry that explains a break, or a part of it, by its number; a reopening reverses it."""
 
     cause: str
@@ -99,7 +99,7 @@ class Break(msgspec.Struct, gc=False):
     offset_by: str | None = None
     note: str = ""
     evidence: list[Evidence] = []
-    tried: list[Tried] = []
+    tried: list[CauseTried] = []
     #: How sure the cause is (`causes.cause.Strength`; 0: not judged), and which one it opened with.
     strength: int = 0
     first_cause: str = ""
@@ -109,11 +109,11 @@ class Break(msgspec.Struct, gc=False):
     proposal: Proposal | None = None
     acceptance: Acceptance | None = None
     #: What is explained of it since it last opened; while it is active `amount` is what is left.
-    explained: list[Explained] = []
+    explained: list[Explanation] = []
     #: Log time of `after_seq`; 0: since the opening.
     after_us: int = 0
     #: Whether it was in suspense first: it was like a fee, and none like it was taken again.
-    waited: bool = False
+    was_fee_candidate: bool = False
 
     @property
     def explained_amount(self) -> Decimal:

@@ -9,7 +9,7 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.observations import Observation
-from recon.ledger.timeline import Slack
+from recon.ledger.timeline import Uncertainty
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.hypothesis import FrontRunner, Hypothesis
 
@@ -75,7 +75,7 @@ class Suspect(msgspec.Struct, frozen=True, gc=False):
     until: int
 
 
-class Comparison(msgspec.Struct, gc=False):
+class ComparisonState(msgspec.Struct, gc=False):
     """The state of one unit's comparison, and the last result of it."""
 
     #: What open breaks own, with `learning`, `settled` and `suspense`.
@@ -97,11 +97,11 @@ class Comparison(msgspec.Struct, gc=False):
     odd: list[Suspect] = []
     low: int = 0
     #: Slack of the books at the last agreement; tolerance grows from there.
-    slack: Slack = Slack()
+    uncertainty: Uncertainty = Uncertainty()
     left: Left = Left()
     queue: list[Observation] = []
     #: The latest report of a unit that is not judged until its books have what a gap hid, or the cash of contracts.
-    held: Observation | None = None
+    deferred: Observation | None = None
     chain: Chain | None = None
     #: When the first report came that the opening was looked for in, and the candidates (semantics 4.2).
     opening_since: int | None = None
@@ -150,6 +150,6 @@ class Comparison(msgspec.Struct, gc=False):
         return max(window, 3 * self.gap // 2) if self.gap <= MAX_GAP_WINDOWS * window else window
 
     @property
-    def restless(self) -> bool:
+    def awaiting_time(self) -> bool:
         """Tell whether the passing of time alone may decide something."""
         return bool(self.queue or self.chain is not None or self.opening or self.suspects)

@@ -50,9 +50,9 @@ class Hypothesis(msgspec.Struct, gc=False):
     fits: int = 1
     misses: int = 0
     #: How many of the fits were not exact but within tolerance; one with a fee not known yet counts ROUGH_FEE times.
-    rough: int = 0
+    inexact_fits: int = 0
     #: How far in time, in all, the cuts that fit were from their observations: the truth is seldom far.
-    lag: int = 0
+    distance: int = 0
     #: Whether it fits the latest observation.
     fitting: bool = True
     #: How much nearer in time the cut it fits was than any other that fits, at best; which cut that was the last time,
@@ -61,7 +61,7 @@ class Hypothesis(msgspec.Struct, gc=False):
     latest: int = 0
     latest_price: Decimal | None = None
     #: What fees in doubt came to since its first cut, beyond what is booked, and up to which entry.
-    drift: Decimal = ZERO
+    accrued_fees: Decimal = ZERO
     mark: int = 0
 
     @property
@@ -70,7 +70,7 @@ class Hypothesis(msgspec.Struct, gc=False):
         return self.fits - 2 * self.misses
 
     @property
-    def worn(self) -> bool:
+    def exhausted(self) -> bool:
         """Tell whether it has missed too often to be the truth."""
         return self.misses > MAX_MISSES and 3 * self.misses > self.fits
 

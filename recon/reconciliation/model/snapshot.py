@@ -8,15 +8,15 @@ import msgspec
 
 from recon.ledger.account import Account
 from recon.ledger.rules import AccountRules
-from recon.ledger.units import Held, Unit
+from recon.ledger.units import Unit, UnitState
 from recon.reconciliation.model.ageing import business_us
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.severity import Severity, severity
-from recon.reconciliation.model.verdict import judge
+from recon.reconciliation.model.verdict import verdict_of
 
 
-class BreakFacts(msgspec.Struct, frozen=True):
+class BreakSnapshot(msgspec.Struct, frozen=True):
     """The numbers of one unit at its latest observation's cut, and how well its account is observed.
 
     Quantities are in the unit itself, `rate_usd` in USD per unit; None is not known. `observed_us` and `books_us` are
@@ -34,7 +34,7 @@ class BreakFacts(msgspec.Struct, frozen=True):
     rate_usd: Decimal | None
     amount_usd: Decimal | None
     #: What the unit's comparison amounts to now; coverage stands beside it.
-    judgement: str
+    verdict: str
     #: Why the unit is shown but not judged, if so.
     unmodelled: str | None
     #: Orders not accounted for that touch the unit.
@@ -49,14 +49,20 @@ class BreakFacts(msgspec.Struct, frozen=True):
     severity: Severity = "info"
 
 
-def facts_of(
-    held: Held, comparison: Comparison, account: Account, break_: Break, us: int, rules: AccountRules, floor: Severity
-) -> BreakFacts:
+def snapshot_of(
+    state: UnitState,
+    comparison: ComparisonState,
+    account: Account,
+    break_: Break,
+    us: int,
+    rules: AccountRules,
+    floor: Severity,
+) -> BreakSnapshot:
     """Return the figures of a unit as the ledger stands at a log time (microseconds) under these rules.
 
     `floor` is the lowest severity of the break's cause.
     """
-    unit = held.unit
+    unit = state.unit
     observed = comparison.observed_us is not None
     reported, opening = comparison.reported, unit.opening
     fills = comparison.cut_total - comparison.cut_explained
@@ -64,7 +70,7 @@ def facts_of(
     drift = reported - expected if reported is not None and expected is not None else None
     worth = amount_usd(unit, break_.amount)
     age_us = business_us(break_.seen_us, us, cutoff_minute=rules.cutoff_minute, business_days=rules.business_days)
-    return BreakFacts(
+    return BreakSnapshot(
         coinapi=unit.coinapi,
         reported=reported,
         expected=expected,
@@ -75,7 +81,7 @@ def facts_of(
         in_flight=unit.fills - fills if observed else None,
         rate_usd=unit.rate_usd,
         amount_usd=worth,
-        judgement=judge(unit, comparison),
+        verdict=verdict_of(unit, comparison),
         unmodelled=unit.unmodelled,
         withheld=tuple(unit.withheld),
         coverage=account.state,
@@ -104,6 +110,6 @@ class Transition(msgspec.Struct, frozen=True):
     seq: int
     us: int
     reason: str
-    facts: BreakFacts
+    snapshot: BreakSnapshot
     #: Who decided it, where a person did.
     actor: str | None = None

@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import Literal
 
 from recon.ledger.units import Unit
-from recon.reconciliation.model.comparison import Comparison
+from recon.reconciliation.model.comparison import ComparisonState
 
 Judgement = Literal["unobserved", "break", "pending", "agreed"]
 
 
-def judge(unit: Unit, comparison: Comparison) -> Judgement:
+def verdict_of(unit: Unit, comparison: ComparisonState) -> Judgement:
     """Return the first that applies: not observed, broken, under way, agreed."""
     if comparison.reported is None:
         return "unobserved"
     if comparison.breaks:
         return "break"
     if (
-        comparison.restless
+        comparison.awaiting_time
         or comparison.rebase
         or comparison.calibrating
         or (unit.opening is None and unit.unmodelled is None)

@@ -13,56 +13,56 @@ import msgspec
 
 from recon.exact import ZERO, resolution
 from recon.ledger.ledger import quantum_of
-from recon.ledger.observations import Observation, bear_out
+from recon.ledger.observations import Observation, settle_position_mode
 from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY
 from recon.ledger.units import FEE, ROUNDING
-from recon.reconciliation.context import Found, Subject
+from recon.reconciliation.context import ComparisonContext, Fit
 from recon.reconciliation.model.comparison import Left
 from recon.reconciliation.tracking import fee_accruals
 
 _DAY_US = 86_400_000_000
 
 
-def agree(subject: Subject, observation: Observation, found: Found) -> None:
+def agree(context: ComparisonContext, observation: Observation, found: Fit) -> None:
     """Take an observation that fits: cuts move on, and what was rounded away is booked."""
     position, value = found
-    unit, timeline, comparison = subject.unit, subject.timeline, subject.comparison
+    unit, timeline, comparison = context.unit, context.timeline, context.comparison
     if len(observation.values) > 1 and unit.kind == "contract" and unit.position_mode is None:
-        bear_out(unit, observation, value, subject.window)
+        settle_position_mode(unit, observation, value, context.window)
     comparison.reported = value
     comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
-    subject.show(position)
-    remainder = subject.rest(position, value)
-    if timeline.unsure[-1]:
-        remainder -= fee_accruals.settle(subject, position, value, remainder)
+    context.show_cut(position)
+    remainder = context.unexplained_at(position, value)
+    if timeline.cumulative_spread[-1]:
+        remainder -= fee_accruals.settle(context, position, value, remainder)
     comparison.low = timeline.numbers[position]
-    fee_accruals.sample(subject, position, value)
+    fee_accruals.sample(context, position, value)
     comparison.cleared_since += bool(comparison.suspects)
-    if unit.fee.vague and abs(remainder) > resolution(value):
-        fee_accruals.own(subject, remainder)  # what fills cost varies within what was learned
+    if unit.fee.is_range and abs(remainder) > resolution(value):
+        fee_accruals.own(context, remainder)  # what fills cost varies within what was learned
         remainder = ZERO
     # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
     if not remainder or abs(remainder) <= resolution(value):
-        comparison.slack = timeline.slack(position)
+        comparison.uncertainty = timeline.uncertainty_at(position)
         comparison.left = Left(timeline.numbers[position])
-    elif position == timeline.last() and abs(remainder) <= timeline.lost_since(comparison.slack, position):
-        _round(subject, remainder, observation.clock)
+    elif position == timeline.last() and abs(remainder) <= timeline.rounding_since(comparison.uncertainty, position):
+        _round(context, remainder, observation.clock)
     if (comparison.learning or comparison.settled) and position == timeline.last():
-        fee_accruals.book(subject)
-    subject.remember(observation, value)
+        fee_accruals.book(context)
+    context.remember_agreement(observation, value)
     timeline.trim(comparison.low)
 
 
-def _round(subject: Subject, remainder: Decimal, clock: int) -> None:
+def _round(context: ComparisonContext, remainder: Decimal, clock: int) -> None:
     """Book what was rounded away, unless the budget of the day is spent (semantics 6).
 
     Only what two agreements at different entries both leave over is that, or one agreement a window after
     another: a small trade whose report is late looks the same, once.
     """
-    comparison, timeline = subject.comparison, subject.timeline
+    comparison, timeline = context.comparison, context.timeline
     before, number, lost = comparison.left, timeline.numbers[-1], remainder
     if before.number == number and before.amount == remainder:
-        if clock - before.clock < subject.window:
+        if clock - before.clock < context.window:
             return
     else:
         comparison.left = Left(number, remainder, clock)
@@ -70,26 +70,26 @@ def _round(subject: Subject, remainder: Decimal, clock: int) -> None:
             return
         lost = min(before.amount, remainder, key=abs)
     # What the schedule leaves open (maker or taker) is a fee; the rest is rounding, within a budget.
-    few = (timeline.rounded[-1] - comparison.slack.rounded) * timeline.quantum
-    cause = FEE if subject.rules.fees and abs(lost) > few else ROUNDING
-    if not lost or (cause == ROUNDING and not _within_budget(subject, lost)):
+    few = (timeline.rounded_postings[-1] - comparison.uncertainty.rounded_postings) * timeline.quantum
+    cause = FEE if context.rules.fees and abs(lost) > few else ROUNDING
+    if not lost or (cause == ROUNDING and not _within_budget(context, lost)):
         return
-    subject.explain(lost, cause)
+    context.post_explanation(lost, cause)
     left = remainder - lost
-    rounded = timeline.slack(timeline.last())
-    comparison.slack = msgspec.structs.replace(rounded, blur=rounded.blur - abs(left))
+    rounded = timeline.uncertainty_at(timeline.last())
+    comparison.uncertainty = msgspec.structs.replace(rounded, price_error=rounded.price_error - abs(left))
     comparison.left = Left(timeline.numbers[-1], left, clock)
     comparison.low = timeline.numbers[-1]
-    subject.show(timeline.last())
+    context.show_cut(timeline.last())
 
 
-def _within_budget(subject: Subject, lost: Decimal) -> bool:
-    unit, day = subject.unit, subject.at.us // _DAY_US
+def _within_budget(context: ComparisonContext, lost: Decimal) -> bool:
+    unit, day = context.unit, context.at.us // _DAY_US
     spent = unit.rounding_today if abs(unit.rounding_day) == day else ZERO
-    if abs(spent + lost) > quantum_of(subject.book, unit) * ROUNDING_QUANTA_PER_DAY:
+    if abs(spent + lost) > quantum_of(context.ledger, unit) * ROUNDING_QUANTA_PER_DAY:
         if unit.rounding_day != -day:
             message = f"rounding of {unit.code} has used its budget of the day; a persistent sign is a fee"
-            subject.book.find(unit.account, subject.at, "rounding_budget", unit.code, message)
+            context.ledger.note_finding(unit.account, context.at, "rounding_budget", unit.code, message)
             unit.rounding_day, unit.rounding_today = -day, spent
         return False
     unit.rounding_day, unit.rounding_today = day, spent + lost

@@ -20,9 +20,9 @@ from recon.exact import ZERO, divide, plain, resolution, scale
 from recon.ledger.fees.estimate import REBATE_SHARE, shortest
 from recon.ledger.fees.model import FeeModel, FeeRate
 from recon.ledger.observations import Observation
-from recon.reconciliation.context import Found, Subject
-from recon.reconciliation.matching.cuts import by_distance
-from recon.reconciliation.model.comparison import Comparison, Suspect
+from recon.reconciliation.context import ComparisonContext, Fit
+from recon.reconciliation.matching.cuts import cuts_by_time_distance
+from recon.reconciliation.model.comparison import ComparisonState, Suspect
 from recon.reconciliation.model.hypothesis import MAX_DOUBTS, Hypothesis
 from recon.reconciliation.tracking import fee_accruals
 from recon.reconciliation.tracking.agreement import agree
@@ -43,42 +43,44 @@ Bounds = tuple[Decimal, Decimal]
 _WAYS: Final = ((True, True), (True, False), (False, True))
 
 
-def hold(subject: Subject, observation: Observation) -> bool:
+def hold(context: ComparisonContext, observation: Observation) -> bool:
     """Agree with a report but for what may be fees at a rate not known yet; return whether it is like that."""
-    comparison = subject.comparison
-    position = by_distance(subject.held, observation, comparison.low, subject.window)[0]
+    comparison = context.comparison
+    position = cuts_by_time_distance(context.state, observation, comparison.low, context.window)[0]
     for value in observation.values:
-        rest = subject.rest(position, value)
-        fresh = _suspect(subject, observation, position, rest, resolution(value))
+        rest = context.unexplained_at(position, value)
+        fresh = _suspect(context, observation, position, rest, resolution(value))
         if fresh is not None:
-            _own(subject, observation, (position, value))
-            _take(subject, fresh)
+            _own(context, observation, (position, value))
+            _take(context, fresh)
             return True
     return False
 
 
-def hold_step(subject: Subject, step: Hypothesis) -> bool:
+def hold_step(context: ComparisonContext, step: Hypothesis) -> bool:
     """Hold a step that report after report has shown, where it may be a fee; return whether it may."""
-    comparison, timeline = subject.comparison, subject.timeline
+    comparison, timeline = context.comparison, context.timeline
     seen = Observation(step.since_seq, step.since, step.since_us, ())
     amount = step.residual - comparison.residual
-    fresh = _suspect(subject, seen, timeline.at(step.origin), amount, resolution(timeline.totals[-1]))
+    fresh = _suspect(context, seen, timeline.position_of(step.origin), amount, resolution(timeline.totals[-1]))
     if fresh is None:
         return False
-    subject.go_on_from(step)
-    _take(subject, msgspec.structs.replace(fresh, until=comparison.low))
+    context.continue_from(step)
+    _take(context, msgspec.structs.replace(fresh, until=comparison.low))
     return True
 
 
-def _suspect(subject: Subject, seen: Observation, position: int, amount: Decimal, resolved: Decimal) -> Suspect | None:
+def _suspect(
+    context: ComparisonContext, seen: Observation, position: int, amount: Decimal, resolved: Decimal
+) -> Suspect | None:
     """Return what is missing by a report at a cut, if it may be what fills since the last agreement cost."""
-    unit, comparison, timeline = subject.unit, subject.comparison, subject.timeline
-    known = unit.fees_told or unit.fee.gained is not None or unit.fee.given is not None
+    unit, comparison, timeline = context.unit, context.comparison, context.timeline
+    known = unit.fees_scheduled or unit.fee.received is not None or unit.fee.paid is not None
     if not known or len(comparison.suspects) >= MAX_SUSPECTS:
         return None
-    base = timeline.at(comparison.low)
+    base = timeline.position_of(comparison.low)
     legs, booked = timeline.fills_between(base, position)
-    most = subject.rules.learn_fees_up_to * sum(map(abs, legs), ZERO)
+    most = context.rules.learn_fees_up_to * sum(map(abs, legs), ZERO)
     if not most or not -most * REBATE_SHARE <= booked - amount <= most:
         return None
     return Suspect(
@@ -94,37 +96,37 @@ def _suspect(subject: Subject, seen: Observation, position: int, amount: Decimal
     )
 
 
-def withdraw(subject: Subject) -> None:
+def withdraw(context: ComparisonContext) -> None:
     """Give back what was taken into suspense since the last agreement: what follows it is no fee, so it may be none."""
-    comparison = subject.comparison
+    comparison = context.comparison
     going: list[Suspect] = []
     for each in reversed(comparison.suspects):
         if each.until != comparison.low:
             break
         comparison.low = each.low
         going.append(each)
-    _give_up(subject, going)
+    _give_up(context, going)
 
 
-def give_back(subject: Subject, observation: Observation) -> bool:
+def give_back(context: ComparisonContext, observation: Observation) -> bool:
     """Agree with a report that fits without a difference in suspense; return whether it does."""
-    comparison = subject.comparison
+    comparison = context.comparison
     suspects = comparison.suspects
     for first in reversed(range(len(suspects))):
         alone, with_later = suspects[first : first + 1], suspects[first:]
         for going in (with_later, alone) if len(with_later) > 1 else (alone,):
             amount = sum((each.amount for each in going), ZERO)
             low = _before(comparison, going)
-            found = subject.fit(observation, without=amount, low=low)
+            found = context.fit(observation, without=amount, low=low)
             if found is not None:
-                _give_up(subject, going)
+                _give_up(context, going)
                 comparison.low = low
-                agree(subject, observation, found)
+                agree(context, observation, found)
                 return True
     return False
 
 
-def _before(comparison: Comparison, going: list[Suspect]) -> int:
+def _before(comparison: ComparisonState, going: list[Suspect]) -> int:
     """Return the entry agreed up to before some differences, if nothing was agreed on since; else up to now."""
     until = comparison.low
     for each in reversed(going):
@@ -134,16 +136,16 @@ def _before(comparison: Comparison, going: list[Suspect]) -> int:
     return until
 
 
-def released(subject: Subject) -> Hypothesis | None:
+def released(context: ComparisonContext) -> Hypothesis | None:
     """Give up what waited long enough, the earliest first; return it as the step that it is."""
-    comparison, at = subject.comparison, subject.at
+    comparison, at = context.comparison, context.at
     if not comparison.suspects or comparison.chain is not None or comparison.queue:
         return None
     first = comparison.suspects[0]
-    waited = at.clock - first.clock >= SUSPENSE_WINDOWS * subject.window
+    waited = at.clock - first.clock >= SUSPENSE_WINDOWS * context.window
     if not waited and comparison.cleared_since < SUSPENSE_AGREEMENTS:
         return None
-    _give_up(subject, [first])
+    _give_up(context, [first])
     comparison.odd = [*comparison.odd, first][-MAX_SUSPECTS:]
     return Hypothesis(
         residual=comparison.residual + first.amount,
@@ -156,57 +158,57 @@ def released(subject: Subject) -> Hypothesis | None:
     )
 
 
-def _own(subject: Subject, observation: Observation, found: Found) -> None:
+def _own(context: ComparisonContext, observation: Observation, found: Fit) -> None:
     """Go on from a report as from one that agrees, but book nothing yet: it may have been a race."""
-    comparison, (position, value) = subject.comparison, found
-    comparison.reported, comparison.low = value, subject.timeline.numbers[position]
+    comparison, (position, value) = context.comparison, found
+    comparison.reported, comparison.low = value, context.timeline.numbers[position]
     comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
-    subject.show(position)
-    subject.remember(observation, value)
+    context.show_cut(position)
+    context.remember_agreement(observation, value)
 
 
-def _take(subject: Subject, fresh: Suspect) -> None:
+def _take(context: ComparisonContext, fresh: Suspect) -> None:
     """Own a difference, and book what it makes clear together with others."""
-    comparison = subject.comparison
+    comparison = context.comparison
     comparison.suspects = [*comparison.suspects, fresh]
     comparison.residual += fresh.amount
-    adopted = any(_adopt(subject, gained=gained, given=given) for gained, given in _WAYS)
-    _book_runs(subject, comparison.suspects if adopted else [fresh])
+    adopted = any(_adopt(context, gained=gained, given=given) for gained, given in _WAYS)
+    _book_runs(context, comparison.suspects if adopted else [fresh])
     comparison.cleared_since = 0
 
 
-def _adopt(subject: Subject, *, gained: bool, given: bool) -> bool:
+def _adopt(context: ComparisonContext, *, gained: bool, given: bool) -> bool:
     """Take the rate that the latest difference bears out with others, if it does; return whether."""
-    comparison, unit = subject.comparison, subject.unit
-    found = _borne_out(subject, gained=gained, given=given)
+    comparison, unit = context.comparison, context.unit
+    found = _borne_out(context, gained=gained, given=given)
     if found is None:
         return False
     rate, by, instead = found
-    fee_accruals.adopt(subject, _with_rate(unit.fee, rate, gained=gained, given=given, instead=instead))
+    fee_accruals.adopt(context, _with_rate(unit.fee, rate, gained=gained, given=given, instead=instead))
     message = f"the fee of {unit.code} is {plain(rate)} of the leg now" + ("" if instead else " too")
-    subject.book.find(unit.account, subject.at, "fee_changed", unit.code, message)
-    _book(subject, [each for each in by if each in comparison.suspects])
+    context.ledger.note_finding(unit.account, context.at, "fee_changed", unit.code, message)
+    _book(context, [each for each in by if each in comparison.suspects])
     comparison.odd = []
     return True
 
 
-def _book_runs(subject: Subject, ending: list[Suspect]) -> None:
+def _book_runs(context: ComparisonContext, ending: list[Suspect]) -> None:
     """Book differences, one after the other, that come to what known rates may take: their cuts had been wrong."""
     for last in ending:
-        suspects = subject.comparison.suspects
+        suspects = context.comparison.suspects
         run: list[Suspect] = []
         for each in reversed(suspects[: suspects.index(last) + 1] if last in suspects else []):
             if run and each.until != run[0].low:
                 break
             run = [each, *run]
-            if _is_known(subject, run):
-                _book(subject, run)
+            if _is_known(context, run):
+                _book(context, run)
                 break
 
 
-def _is_known(subject: Subject, run: list[Suspect]) -> bool:
+def _is_known(context: ComparisonContext, run: list[Suspect]) -> bool:
     """Tell whether what some fills cost in all is what known rates may take of them, or what was booked."""
-    fee = subject.unit.fee
+    fee = context.unit.fee
     legs = [leg for each in run for leg in each.legs]
     blur = sum((each.blur for each in run), ZERO)
     if len(run) > 1 and abs(sum((each.amount for each in run), ZERO)) <= blur:
@@ -215,40 +217,40 @@ def _is_known(subject: Subject, run: list[Suspect]) -> bool:
         return False
     sums = {ZERO}
     for leg in legs:
-        side = fee.gained if leg > 0 else fee.given
-        if side is None or side.half:
+        side = fee.received if leg > 0 else fee.paid
+        if side is None or side.half_width:
             return False
-        sums = {known + rate * abs(leg) for known in sums for rate in side.known}
+        sums = {known + rate * abs(leg) for known in sums for rate in side.rates}
     cost = sum((each.cost for each in run), ZERO)
     return any(abs(cost - known) <= blur for known in sums)
 
 
-def _book(subject: Subject, known: list[Suspect]) -> None:
+def _book(context: ComparisonContext, known: list[Suspect]) -> None:
     """Let differences be booked as fees with the next agreement."""
-    _let_go(subject, known)
-    subject.comparison.settled += sum((each.amount for each in known), ZERO)
+    _let_go(context, known)
+    context.comparison.settled += sum((each.amount for each in known), ZERO)
 
 
-def _give_up(subject: Subject, going: list[Suspect]) -> None:
+def _give_up(context: ComparisonContext, going: list[Suspect]) -> None:
     """Own some differences no longer."""
-    _let_go(subject, going)
-    subject.comparison.residual -= sum((each.amount for each in going), ZERO)
+    _let_go(context, going)
+    context.comparison.residual -= sum((each.amount for each in going), ZERO)
 
 
-def _let_go(subject: Subject, going: list[Suspect]) -> None:
-    comparison = subject.comparison
+def _let_go(context: ComparisonContext, going: list[Suspect]) -> None:
+    comparison = context.comparison
     comparison.suspects = [each for each in comparison.suspects if each not in going]
 
 
-def _borne_out(subject: Subject, *, gained: bool, given: bool) -> tuple[Decimal, list[Suspect], bool] | None:
+def _borne_out(context: ComparisonContext, *, gained: bool, given: bool) -> tuple[Decimal, list[Suspect], bool] | None:
     """Return the rate of some legs that the latest difference bears out with others, with which, and if in place."""
-    suspects, unit = subject.comparison.suspects, subject.unit
-    sides = [side for side, taken in ((unit.fee.gained, gained), (unit.fee.given, given)) if taken]
-    known = [rate for side in sides if side is not None for rate in side.known]
+    suspects, unit = context.comparison.suspects, context.unit
+    sides = [side for side, taken in ((unit.fee.received, gained), (unit.fee.paid, given)) if taken]
+    known = [rate for side in sides if side is not None for rate in side.rates]
     best: tuple[list[Suspect], Bounds] | None = None
     for bounds in _bounds(suspects[-1], known, gained=gained, given=given):
         within, by = bounds, [suspects[-1]]
-        for other in (*reversed(suspects[:-1]), *reversed(subject.comparison.odd)):
+        for other in (*reversed(suspects[:-1]), *reversed(context.comparison.odd)):
             for low, high in _bounds(other, known, gained=gained, given=given):
                 narrower = max(low, within[0]), min(high, within[1])
                 if narrower[0] <= narrower[1]:
@@ -260,10 +262,10 @@ def _borne_out(subject: Subject, *, gained: bool, given: bool) -> tuple[Decimal,
         return None
     by, (low, high) = best
     rate = shortest(low, high)
-    if scale(rate) > RATE_DIGITS or all(side is not None and rate in side.known for side in sides):
+    if scale(rate) > RATE_DIGITS or all(side is not None and rate in side.rates for side in sides):
         return None
-    two = any(side is not None and side.other is not None for side in sides)
-    instead = len(by) >= INSTEAD and (not known or two or not subject.comparison.cleared_since)
+    two = any(side is not None and side.alternate is not None for side in sides)
+    instead = len(by) >= INSTEAD and (not known or two or not context.comparison.cleared_since)
     if instead or (len(by) >= BESIDE and known and not two):
         return rate, by, instead
     return None
@@ -288,12 +290,12 @@ def _with_rate(model: FeeModel, rate: Decimal, *, gained: bool, given: bool, ins
     """Return a model with a rate in place of those of some legs, or beside them."""
 
     def changed(old: FeeRate | None) -> FeeRate:
-        if old is None or (instead and rate not in old.known):
+        if old is None or (instead and rate not in old.rates):
             return FeeRate(rate)
-        return old if rate in old.known else msgspec.structs.replace(old, other=rate)
+        return old if rate in old.rates else msgspec.structs.replace(old, alternate=rate)
 
     return msgspec.structs.replace(
         model,
-        gained=changed(model.gained) if gained else model.gained,
-        given=changed(model.given) if given else model.given,
+        received=changed(model.received) if gained else model.received,
+        paid=changed(model.paid) if given else model.paid,
     )

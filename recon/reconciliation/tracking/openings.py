@@ -16,12 +16,12 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.observations import Observation
-from recon.ledger.posting.derivatives import Seen, bears_out, open_unit
+from recon.ledger.posting.derivatives import ReportedPosition, bears_out, open_unit
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UNMODELLED
-from recon.reconciliation.context import Subject
-from recon.reconciliation.matching.hypotheses import near, weigh
-from recon.reconciliation.matching.tolerance import computed
+from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.matching.hypotheses import nearest_residuals, weigh
+from recon.reconciliation.matching.tolerance import computed_tolerance
 from recon.reconciliation.model.hypothesis import (
     MAX_HEARD,
     MAX_OPENINGS,
@@ -36,9 +36,9 @@ from recon.reconciliation.tracking import fee_learning
 from recon.reconciliation.tracking.agreement import agree
 
 
-def run_ahead(subject: Subject, observation: Observation) -> bool:
+def run_ahead(context: ComparisonContext, observation: Observation) -> bool:
     """Open at once where report after report is exactly what is booked; return whether it did."""
-    comparison, timeline = subject.comparison, subject.timeline
+    comparison, timeline = context.comparison, context.timeline
     front, total = comparison.front, timeline.totals[-1]
     residual = observation.values[0] - total
     if front is None or residual != front.residual:
@@ -51,68 +51,73 @@ def run_ahead(subject: Subject, observation: Observation) -> bool:
     if front.hits < OPENING_HITS or front.turns < OPENING_TURNS:
         return False
     comparison.queue, comparison.opening, comparison.heard = [], [], []
-    comparison.low, comparison.slack = timeline.numbers[-1], timeline.slack(timeline.last())
+    comparison.low, comparison.uncertainty = timeline.numbers[-1], timeline.uncertainty_at(timeline.last())
     seen = [(front.number, front.price), (timeline.numbers[-1], observation.price)]
     open_unit(
-        subject.book, subject.held, front.residual, "exact", subject.at, seen=_seen(subject, front.residual, seen)
+        context.ledger, context.state, front.residual, "exact", context.at, seen=_seen(context, front.residual, seen)
     )
-    agree(subject, observation, (timeline.last(), observation.values[0]))
+    agree(context, observation, (timeline.last(), observation.values[0]))
     return True
 
 
-def _seen(subject: Subject, opening: Decimal, reports: list[tuple[int, Decimal | None]]) -> Seen:
+def _seen(context: ComparisonContext, opening: Decimal, reports: list[tuple[int, Decimal | None]]) -> ReportedPosition:
     """Return what a contract's position was in its first report, unless a later one contradicts its price.
 
     The first snapshot may be a stale one: the same quantity again, at the price of before.
     """
-    timeline = subject.timeline
-    first, later = (Seen(opening + timeline.totals[timeline.at(number)], price, number) for number, price in reports)
-    return first if bears_out(subject.book, subject.unit, first, later) else later
+    timeline = context.timeline
+    first, later = (
+        ReportedPosition(opening + timeline.totals[timeline.position_of(number)], price, number)
+        for number, price in reports
+    )
+    return first if bears_out(context.ledger, context.unit, first, later) else later
 
 
-def weigh_opening(subject: Subject, observation: Observation) -> None:
+def weigh_opening(context: ComparisonContext, observation: Observation) -> None:
     """Let an observation speak for or against each candidate; what it allows joins, if earlier ones bear it out."""
-    comparison, held, window = subject.comparison, subject.held, subject.window
+    comparison, state, window = context.comparison, context.state, context.window
     known = {candidate.residual for candidate in comparison.opening}
     fresh = [
         msgspec.structs.replace(candidate, fits=0, low=0)
-        for candidate in near(held, observation, low=_floor(subject), window=window, opening=subject.opening)
+        for candidate in nearest_residuals(
+            state, observation, low=_floor(context), window=window, opening=context.opening
+        )
         if candidate.residual not in known
     ]
     for earlier in comparison.heard:
-        fresh = _weighed(subject, earlier, fresh)
-    candidates = _weighed(subject, observation, [*comparison.opening, *fresh])
+        fresh = _weighed(context, earlier, fresh)
+    candidates = _weighed(context, observation, [*comparison.opening, *fresh])
     comparison.heard = [*comparison.heard, observation][-MAX_HEARD:]
     if not candidates:  # all worn out: begin anew with what this one allows
-        candidates = near(held, observation, low=_floor(subject), window=window, opening=subject.opening)
+        candidates = nearest_residuals(state, observation, low=_floor(context), window=window, opening=context.opening)
         comparison.heard = [observation]
     comparison.opening = sorted(candidates, key=partial(_cost, window=window))[:MAX_OPENINGS]
     if comparison.opening_since is None:
         comparison.opening_since = observation.clock
 
 
-def _weighed(subject: Subject, observation: Observation, candidates: list[Hypothesis]) -> list[Hypothesis]:
+def _weighed(context: ComparisonContext, observation: Observation, candidates: list[Hypothesis]) -> list[Hypothesis]:
     return weigh(
-        subject.held,
+        context.state,
         observation,
         candidates,
-        window=subject.window,
-        slack=subject.comparison.slack,
-        rules=subject.tolerance,
-        floor=_floor(subject),
-        fee_share=_fee_share(subject),
+        window=context.window,
+        slack=context.comparison.uncertainty,
+        rules=context.tolerance,
+        floor=_floor(context),
+        fee_share=_fee_share(context),
     )
 
 
-def _floor(subject: Subject) -> int:
+def _floor(context: ComparisonContext) -> int:
     """Return the entry that cuts may not go behind: fees are booked with fills from there on."""
-    return subject.comparison.low if subject.comparison.calibrating else 0
+    return context.comparison.low if context.comparison.calibrating else 0
 
 
-def _fee_share(subject: Subject) -> Decimal:
+def _fee_share(context: ComparisonContext) -> Decimal:
     """Return which part of the legs may be a fee that is not known yet."""
-    known = subject.unit.fee.learned or subject.unit.fees_told
-    return ZERO if known else subject.rules.learn_fees_up_to
+    known = context.unit.fee.learned or context.unit.fees_scheduled
+    return ZERO if known else context.rules.learn_fees_up_to
 
 
 def _cost(candidate: Hypothesis, window: int) -> int:
@@ -120,45 +125,45 @@ def _cost(candidate: Hypothesis, window: int) -> int:
 
     A report that it misses counts as a window, one that it fits within tolerance only as a part of one.
     """
-    off = candidate.lag + window * candidate.misses + window * candidate.rough // ROUGH_SHARE
+    off = candidate.distance + window * candidate.misses + window * candidate.inexact_fits // ROUGH_SHARE
     return off // (candidate.fits + candidate.misses)
 
 
-def settle_opening(subject: Subject) -> None:
+def settle_opening(context: ComparisonContext) -> None:
     """Fix the opening once a confirmed candidate is well ahead, or things are quiet."""
-    comparison, unit, timeline, at = subject.comparison, subject.unit, subject.timeline, subject.at
+    comparison, unit, timeline, at = context.comparison, context.unit, context.timeline, context.at
     if unit.opening is not None and not comparison.calibrating:
         comparison.opening = []
         return
-    chosen = _decided(subject)
+    chosen = _decided(context)
     if chosen is None:
         return
     if comparison.calibrating:
-        fee_learning.calibrated(subject, chosen)
+        fee_learning.calibrated(context, chosen)
         return
     comparison.end_search()
     comparison.front = None
-    subject.go_on_from(chosen)
-    origin = timeline.at(chosen.origin)
-    comparison.slack = timeline.slack(origin)
-    seen = _seen(subject, chosen.residual, [(chosen.origin, chosen.price), (chosen.latest, chosen.latest_price)])
+    context.continue_from(chosen)
+    origin = timeline.position_of(chosen.origin)
+    comparison.uncertainty = timeline.uncertainty_at(origin)
+    seen = _seen(context, chosen.residual, [(chosen.origin, chosen.price), (chosen.latest, chosen.latest_price)])
     certainty = "inferred" if comparison.inferred else "exact"
-    open_unit(subject.book, subject.held, chosen.residual, certainty, at, seen=seen)
+    open_unit(context.ledger, context.state, chosen.residual, certainty, at, seen=seen)
     if comparison.reported is not None:
-        subject.remember(Observation(at.seq, at.clock, at.us, ()), comparison.reported)
+        context.remember_agreement(Observation(at.seq, at.clock, at.us, ()), comparison.reported)
 
 
-def _decided(subject: Subject) -> Hypothesis | None:
+def _decided(context: ComparisonContext) -> Hypothesis | None:
     """Return the candidate that may be fixed now, if any.
 
     In quiet it is one under which the last report holds everything booked. One that has missed more reports than the
     best has to wait until nothing was booked or said for a chain's length: a poll may have crossed a fill.
     """
-    comparison, at, window = subject.comparison, subject.at, subject.window
+    comparison, at, window = context.comparison, context.at, context.window
     chosen, patience = comparison.opening[0], CHAIN_WINDOWS * window
     waited = at.clock - (at.clock if comparison.opening_since is None else comparison.opening_since)
-    booked, said = subject.unit.last_clock, comparison.observed_clock
-    standing = None if comparison.queue else _standing(subject)
+    booked, said = context.unit.last_clock, comparison.observed_clock
+    standing = None if comparison.queue else _standing(context)
     if standing is not None:
         rest, silence = at.clock - max(booked, said), comparison.silence(window)
         equal = standing.misses <= chosen.misses and (chosen.fits > 1 or len(comparison.heard) == 1)
@@ -167,15 +172,17 @@ def _decided(subject: Subject) -> Hypothesis | None:
             return standing
     if chosen.fits == 1 or waited < patience:
         return None
-    return chosen if waited >= CHAIN_WINDOWS * patience or _leads(subject, chosen) else None
+    return chosen if waited >= CHAIN_WINDOWS * patience or _leads(context, chosen) else None
 
 
-def _leads(subject: Subject, chosen: Hypothesis) -> bool:
+def _leads(context: ComparisonContext, chosen: Hypothesis) -> bool:
     """Tell whether a candidate is well ahead of every other that is not the same but for rounding."""
-    window, timeline = subject.window, subject.timeline
+    window, timeline = context.window, context.timeline
     cost = _cost(chosen, window)
-    lost = timeline.lost_since(timeline.slack(0), timeline.last()) + timeline.unsure_since(0, timeline.last())
-    for other in subject.comparison.opening[1:]:
+    lost = timeline.rounding_since(timeline.uncertainty_at(0), timeline.last()) + timeline.cumulative_spread_since(
+        0, timeline.last()
+    )
+    for other in context.comparison.opening[1:]:
         if abs(other.residual - chosen.residual) <= lost:
             continue
         both = min(other.fits + other.misses, chosen.fits + chosen.misses)
@@ -184,30 +191,30 @@ def _leads(subject: Subject, chosen: Hypothesis) -> bool:
     return True
 
 
-def _standing(subject: Subject) -> Hypothesis | None:
+def _standing(context: ComparisonContext) -> Hypothesis | None:
     """Return the best candidate under which the last report, which still stands, holds everything that is booked."""
-    comparison, timeline, reported = subject.comparison, subject.timeline, subject.comparison.reported
+    comparison, timeline, reported = context.comparison, context.timeline, context.comparison.reported
     if reported is None:
         return None
     close: Hypothesis | None = None
     for candidate in comparison.opening:
-        left = abs(reported - subject.opening - candidate.residual - candidate.drift - timeline.totals[-1])
+        left = abs(reported - context.opening - candidate.residual - candidate.accrued_fees - timeline.totals[-1])
         if not left:
             return candidate
-        mark = timeline.slack(timeline.at(candidate.origin))
-        lost = timeline.lost_since(mark, timeline.last())
-        lost += timeline.unsure_since(timeline.at(candidate.mark), timeline.last())
-        lost += _fee_share(subject) * timeline.legs_since(mark, timeline.last())
-        if close is None and left <= computed(reported, lost):
+        mark = timeline.uncertainty_at(timeline.position_of(candidate.origin))
+        lost = timeline.rounding_since(mark, timeline.last())
+        lost += timeline.cumulative_spread_since(timeline.position_of(candidate.mark), timeline.last())
+        lost += _fee_share(context) * timeline.turnover_since(mark, timeline.last())
+        if close is None and left <= computed_tolerance(reported, lost):
             close = candidate
     return close
 
 
-def rebase(subject: Subject, observation: Observation) -> None:
+def rebase(context: ComparisonContext, observation: Observation) -> None:
     """Open a cash book: what the books lack until now is the unmodelled past, not drift (semantics 3.5)."""
-    comparison, timeline = subject.comparison, subject.timeline
+    comparison, timeline = context.comparison, context.timeline
     comparison.rebase = False
-    missing = subject.rest(timeline.last(), observation.values[0])
+    missing = context.unexplained_at(timeline.last(), observation.values[0])
     if missing:
-        subject.explain(missing, UNMODELLED)
-    agree(subject, observation, (timeline.last(), observation.values[0]))
+        context.post_explanation(missing, UNMODELLED)
+    agree(context, observation, (timeline.last(), observation.values[0]))

@@ -144,7 +144,7 @@ def test_an_amount_that_leaves_one_account_and_reaches_another_is_one_transfer_i
         row = balance_row("XXBT", "3.9995", coinapi="BTC")
         driver.frame({"type": "BALANCE_UPDATE", "exchange_id": "KRAKEN"} | row, after=0.5)
     sent = the_break(driver, "BTC")
-    (received,) = driver.reconciler.of(driver.unit_state("XXBT", account="KRAKEN")).breaks
+    (received,) = driver.reconciler.state_of(driver.unit_state("XXBT", account="KRAKEN")).breaks
     assert (sent.cause, received.cause) == ("transfer", "transfer")
     assert sent.case_id == received.case_id
     assert "0.0005 lost on the way" in sent.note
@@ -283,6 +283,6 @@ def test_changes_of_locked_amounts_are_remembered_within_the_bound() -> None:
     driver = trading()
     for number in range(MAX_LOCKS + 5):
         driver.balance("BTC", "10", locked=D(number))
-    locks = driver.unit("BTC").locks
+    locks = driver.unit("BTC").lock_changes
     assert len(locks) == MAX_LOCKS
     assert {change.amount for change in locks} == {D(1)}

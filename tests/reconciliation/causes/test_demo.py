@@ -25,7 +25,7 @@ def test_planted_faults_get_the_causes_of_the_truth(seed: int) -> None:
     for gateway, fold, _ in play(demo_plan(seed, 60.0)):
         for fault in gateway.truth:
             for unit in fault.amounts if fault.must_flag else ():
-                causes = last_causes(fold.engine.transitions, fault.account, unit)
+                causes = last_causes(fold.reconciler.transitions, fault.account, unit)
                 assert (fault.cause, "inferred") in causes, f"{fault.kind} of {unit} in {fault.account}: {causes}"
                 named += 1
     assert named >= 8
@@ -36,7 +36,7 @@ def test_both_legs_of_one_fault_are_one_case_with_one_cause() -> None:
         for fault in gateway.truth:
             breaks = [
                 break_
-                for key, comparison in fold.engine.comparisons.items()
+                for key, comparison in fold.reconciler.comparisons.items()
                 for break_ in comparison.breaks
                 if key[0] == fault.account and key[2] in fault.amounts
             ]

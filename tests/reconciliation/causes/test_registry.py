@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from recon.cli.commands.record import Kind
-from recon.ledger.external_facts import MISSED_FILL, MoveKind
+from recon.ledger.external_facts import MISSED_FILL, MovementKind
 from recon.reconciliation import causes
 from recon.reconciliation.causes.cause import Cause
 from recon.reconciliation.causes.registry import CAUSES, floor_of, replaceable_causes
@@ -82,4 +82,4 @@ def test_families_of_facts_do_not_overlap() -> None:
 
 def test_every_cause_that_a_fact_documents_names_a_kind_of_fact() -> None:
     for cause in CAUSES.values():
-        assert cause.booked_as is None or cause.booked_as in {*get_args(MoveKind), MISSED_FILL}
+        assert cause.booked_as is None or cause.booked_as in {*get_args(MovementKind), MISSED_FILL}
