@@ -1,7 +1,6 @@
-"""How Alembic runs our migrations: one transaction each, one migrator at a time, as the owner.
+"""How Alembic runs the migrations: one transaction each, one migrator at a time, as the owner.
 
-Programmatically (`recon migrate`) the URL comes with the configuration; by hand (`alembic upgrade head`) from
-RECON_DATABASE__MIGRATE_URL.
+`recon migrate` passes the URL with the configuration; `alembic upgrade head` reads RECON_DATABASE__MIGRATE_URL.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from recon.db.migrate import MIGRATION_LOCK, VERSION_TABLE
 from recon.db.roles import SERVICE, STORE_SCHEMA, act_as_owner, ensure_roles
 from recon.errors import ConfigError
 
-#: Longest wait for another migrator, and for a lock on a table that is in use.
+#: Longest wait for another migrator, and for a lock on a table in use.
 LOCK_TIMEOUT = "60s"
 
 
@@ -30,14 +29,14 @@ def database_url() -> str:
 
 
 def prepare(conn: Connection) -> None:
-    """Take the migrators' lock, then make sure of the roles and of the schema that holds the version."""
+    """Take the migrators' lock, then create the roles and the schema that holds the version, if they are missing."""
     conn.execute(text("SET statement_timeout = 0"))
     conn.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
     conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
     ensure_roles(conn)
     act_as_owner(conn)
-    there = conn.scalar(text("SELECT true FROM pg_namespace WHERE nspname = :name"), {"name": STORE_SCHEMA})
-    if not there:
+    exists = conn.scalar(text("SELECT true FROM pg_namespace WHERE nspname = :name"), {"name": STORE_SCHEMA})
+    if not exists:
         conn.execute(text(f"CREATE SCHEMA {STORE_SCHEMA}"))
         conn.execute(text(f"GRANT USAGE ON SCHEMA {STORE_SCHEMA} TO {SERVICE}"))
 

@@ -1,4 +1,4 @@
-"""The one SQLAlchemy metadata: every table of recon, in schema `recon_store`, with a naming convention."""
+"""The SQLAlchemy metadata: every table of recon, in schema `recon_store`, with a naming convention."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ metadata: Final = MetaData(
 
 
 def edition_key() -> list[Column[str] | Column[int]]:
-    """Return the columns that every projected table's key begins with: gateway first, so that it can be spread."""
+    """Return the first columns of every folded table's key: gateway first, so that tables can be distributed by it."""
     return [Column("gateway", Text, primary_key=True), Column("edition", Integer, primary_key=True)]

@@ -1,4 +1,4 @@
-"""The schema's versions: bringing a database to the newest, and telling which one it has (Alembic).
+"""Versions of the schema: migrate a database to the newest one, and read which one it has (Alembic).
 
 The migrations lie in `migrations/` of a checkout and are packed into the wheel as `recon/db/_migrations`.
 """
@@ -24,31 +24,30 @@ from recon.errors import DatabaseError, NotMigrated
 
 #: Alembic's own table, in schema `recon_store`.
 VERSION_TABLE: Final = "alembic_version"
-#: Key of the advisory lock that two migrators contend for ("recon" in ASCII, plus one).
+#: Key of the advisory lock that lets one migrator work at a time ("recon" in ASCII, plus one).
 MIGRATION_LOCK: Final = 0x7265636F6E_01
 
-#: Alembic keeps what it is doing in module globals; between processes the advisory lock keeps order.
+#: Alembic keeps its state in module globals. Between processes the advisory lock keeps order.
 _ALEMBIC: Final = threading.Lock()
 
 
 def migrate(url: str, progress: Callable[[str], None] | None = None) -> None:
-    """Bring the database to the newest version as the owner; does nothing when it is there already.
+    """Migrate the database to the newest version, as the owner.
 
-    `progress` is told each step in words. Errors: DatabaseError when the database cannot be reached, the
-    roles cannot be made (with the SQL to run) or a migration fails; each migration is one transaction, so
-    those before it stay.
+    `progress` is called with a line of text for each step. Each migration is one transaction, so the steps before a
+    failed one stay. Errors: DatabaseError when the database cannot be reached, the roles cannot be created (with the
+    SQL to run), or a migration fails.
     """
     _alembic(url, progress, lambda config: command.upgrade(config, "head"))
 
 
 def downgrade(url: str, revision: str, progress: Callable[[str], None] | None = None) -> None:
-    """Take the database back to an older version ("base": to none). A log that is not empty refuses."""
+    """Migrate the database back to an older version ("base": to an empty one). Refused while the log holds events."""
     _alembic(url, progress, lambda config: command.downgrade(config, revision))
 
 
 def _alembic(url: str, progress: Callable[[str], None] | None, action: Callable[[Config], None]) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
+    config = _config()
     config.attributes["url"] = url
     config.attributes["progress"] = progress
     try:
@@ -61,7 +60,7 @@ def _alembic(url: str, progress: Callable[[str], None] | None, action: Callable[
 
 
 def migrations_directory() -> Path:
-    """Return where the migrations lie: packed beside this file, or at the top of a checkout."""
+    """Return the directory of the migrations: packed beside this file, or at the top of a checkout."""
     packed = Path(__file__).with_name("_migrations")
     checkout = Path(__file__).parents[2] / "migrations"
     for place in (packed, checkout):
@@ -72,15 +71,13 @@ def migrations_directory() -> Path:
 
 @cache
 def newest_version() -> str | None:
-    """Return the version that this recon works with; None while there are no migrations."""
-    config = Config()
-    config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
-    return ScriptDirectory.from_config(config).get_current_head()
+    """Return the schema's version that this recon works with; None if there are no migrations."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def schema_version(conn: Connection) -> str | None:
-    """Return the version of the database's schema; None when it was never migrated (or we may not see it)."""
-    there = conn.scalar(
+    """Return the version of the database's schema; None if it was never migrated, or the login may not read it."""
+    readable = conn.scalar(
         text(
             "SELECT CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN has_table_privilege(c.oid, 'SELECT')"
             " ELSE false END FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -88,7 +85,7 @@ def schema_version(conn: Connection) -> str | None:
         ),
         {"schema": STORE_SCHEMA, "table": VERSION_TABLE},
     )
-    if not there:
+    if not readable:
         return None
     table = Table(VERSION_TABLE, MetaData(), Column("version_num", Text), schema=STORE_SCHEMA)
     version: str | None = conn.scalar(select(table.c.version_num))
@@ -96,21 +93,25 @@ def schema_version(conn: Connection) -> str | None:
 
 
 def check_migrated(conn: Connection) -> None:
-    """Refuse a database of another version. Errors: NotMigrated, which tells to run `recon migrate`."""
-    found, wanted = schema_version(conn), newest_version()
-    if found == wanted:
+    """Raise NotMigrated if the database has another version than this recon."""
+    version, wanted = schema_version(conn), newest_version()
+    if version == wanted:
         return
-    if found is None:
+    if version is None:
         raise NotMigrated("the database holds no recon schema yet; run `recon migrate`")
-    if wanted is None or not _knows(found):
+    if wanted is None or not _is_known(version):
         raise NotMigrated(
-            f"the database's schema is of version {found}, which this recon does not know; "
+            f"the database's schema is of version {version}, which this recon does not know; "
             "use the newer recon that migrated it"
         )
-    raise NotMigrated(f"the database's schema is of version {found}, this recon needs {wanted}; run `recon migrate`")
+    raise NotMigrated(f"the database's schema is of version {version}, this recon needs {wanted}; run `recon migrate`")
 
 
-def _knows(version: str) -> bool:
+def _is_known(version: str) -> bool:
+    return any(script.revision == version for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
-    return any(script.revision == version for script in ScriptDirectory.from_config(config).walk_revisions())
+    return config

@@ -1,11 +1,11 @@
-"""The four roles that recon knows, and how they come to be (architecture 6).
+"""The four roles of recon, and how they are created (architecture 6).
 
 * `recon_owner` owns the schemas and runs migrations; nothing else acts as it.
 * `recon_service` is what `recon run` acts as: EXECUTE on append, SELECT on events, read and write on
   projections.
 * `recon_analyst` reads the views of schema `recon`, under time limits of its own.
-* `recon_operator` reads them too, sees what the parts of services do, and records decisions and facts. Nobody logs in
-  as it: each person's own login is a member, because who decided is told by the login (semantics 10.1).
+* `recon_operator` reads them too, sees the status of running services, and records decisions and facts. Nobody logs
+  in as it: each person's own login is a member, because the login says who decided (semantics 10.1).
 
 The other three may log in themselves (the embedded server does so), or other logins may be members of them.
 """
@@ -51,9 +51,9 @@ _CREATE: Final = {
 
 
 def ensure_roles(conn: Connection) -> None:
-    """Create the roles that are missing, and let the owner make schemas in this database.
+    """Create the missing roles, and let the owner create schemas in this database.
 
-    Errors: DatabaseError with the SQL for an administrator to run, when the login may not do it itself.
+    Errors: DatabaseError with the SQL for an administrator to run, if the login may not do it.
     """
     statements = _missing(conn)
     if not statements:
@@ -77,9 +77,11 @@ def ensure_roles(conn: Connection) -> None:
 
 
 def _missing(conn: Connection) -> list[str]:
-    """Return the SQL that is still to be run, in order; empty when all is there."""
-    known = set(conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)"), {"roles": list(ROLES)}))
-    statements = [statement for role in ROLES if role not in known for statement in _CREATE[role]]
+    """Return the SQL that is still to be run, in order; empty if nothing is missing."""
+    existing = set(
+        conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)"), {"roles": list(ROLES)})
+    )
+    statements = [statement for role in ROLES if role not in existing for statement in _CREATE[role]]
     database, login, owner_may_create, superuser = conn.execute(
         text(
             "SELECT current_database(), current_user, EXISTS (SELECT FROM pg_roles r WHERE r.rolname = :owner"
@@ -89,20 +91,20 @@ def _missing(conn: Connection) -> list[str]:
         {"owner": OWNER},
     ).one()
     quote = conn.dialect.identifier_preparer.quote
-    if statements and not superuser and OWNER not in known:
+    if statements and not superuser and OWNER not in existing:
         statements.append(f"GRANT {OWNER} TO {quote(login)}")
     may_create = conn.scalar(text("SELECT has_database_privilege(current_database(), 'CREATE')"))
-    if not owner_may_create and (superuser or OWNER not in known or not may_create):
+    if not owner_may_create and (superuser or OWNER not in existing or not may_create):
         statements.append(f"GRANT CREATE ON DATABASE {quote(database)} TO {OWNER}")
     return statements
 
 
 def act_as_owner(conn: Connection) -> None:
-    """Become `recon_owner` for the rest of the session where the login may, so that it owns what is made.
+    """Become `recon_owner` for the rest of the session if the login may, so that it owns every new object.
 
     A superuser who migrates would otherwise own the append function, which runs with its owner's rights.
     """
-    may = conn.scalar(
+    allowed = conn.scalar(
         text(
             "SELECT pg_has_role(current_user, r.oid,"
             " CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)"
@@ -110,15 +112,15 @@ def act_as_owner(conn: Connection) -> None:
         ),
         {"owner": OWNER},
     )
-    if may:
+    if allowed:
         conn.execute(text(f"SET ROLE {OWNER}"))
 
 
 def assert_service_role(conn: Connection) -> None:
-    """Refuse to go on as anybody who could bypass the append function (architecture 6).
+    """Raise WrongRole if the login could bypass the append function (architecture 6).
 
-    Errors: WrongRole when the login is a superuser, owns recon's tables or may act as who does, may write to
-    the log directly, or is no member of `recon_service`.
+    That is a superuser, an owner of recon's tables or a login that may act as one, and a login that may write to the
+    log directly. A login that is no member of `recon_service` is refused too.
     """
     login, superuser, owns, writes, member = conn.execute(
         text(
