@@ -1,9 +1,9 @@
-"""The agent that asks a gateway over REST, and puts each question with its answer into the log (architecture 3, 4).
+"""The agent that sends backfill requests and appends each one with its response to the log (architecture 3, 4).
 
-1. What it asks follows from the books alone (`plan`); what the answers mean is decided where they are folded.
-2. A run has a bound in seconds, below the patience of the books, and one in questions: see `plan`.
-3. After FAILURES_IN_A_ROW questions without an answer a run is given up: the EMS is not there. What is open then is
-   asked for again later.
+1. The ledger alone decides what to ask (`plan`). The fold interprets the responses.
+2. A run has a bound in seconds, below the patience of the ledger, and bounds on its requests: see `plan`.
+3. After FAILURES_IN_A_ROW requests without a response the EMS counts as unreachable and the run ends. A later run asks
+   for what is open then.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ from structlog.contextvars import bound_contextvars
 
 from recon.backfill import plan
 from recon.backfill.plan import BackfillRun, RetryState
-from recon.backfill.view import BackfillView
-from recon.ems.protocol import rest_requests
-from recon.ems.protocol.rest_requests import RestRequest, RestResponse
+from recon.backfill.view import AccountView, BackfillView
+from recon.ems.protocol.rest_requests import RestRequest, RestResponse, encode_response
 from recon.errors import ReconError
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEvent
 from recon.status import StatusReporter
 from recon.times import microseconds
 
-#: Between two looks at what is due, in seconds; a change of the books wakes it too.
+#: Longest pause between two looks at the plan, in seconds; a change of the ledger ends it.
 LOOK_SECONDS: Final = 1.0
-#: Longest run of questions, in seconds.
+#: Longest run, in seconds.
 RUN_SECONDS: Final = 240.0
-#: How long the books may take to fold what was appended, in seconds.
+#: How long the fold may take to reach what was appended, in seconds.
 FOLD_SECONDS: Final = 30.0
-#: Questions without any answer in a row after which a run is given up.
+#: Requests without any response, one after the other, that end a run.
 FAILURES_IN_A_ROW: Final = 3
+#: Most requests for windows of the order history in one run; a window that is too large is split and asked again.
+MAX_HISTORY_REQUESTS: Final = 2 * plan.MAX_WINDOWS
 
 _log = structlog.get_logger(__name__)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class RequestSender(Protocol):
-    """Where questions are asked; an answer always comes, within a bound."""
+    """Sends a request; always returns a response, within a bound, if only one that says that none came."""
 
-    async def send(self, ask: RestRequest, *, run: str) -> RestResponse:
-        """Ask one question."""
+    async def send(self, request: RestRequest, *, run: str) -> RestResponse:
+        """Send one request of a run."""
         ...
 
 
 class BackfillAgent:
-    """Catches up with what gaps hid, for one gateway; its status is `watching`, or `asking` with why and of whom."""
+    """Backfills the gaps of one gateway; its status is `watching`, or `asking` with reason and accounts."""
 
     def __init__(
         self,
@@ -68,8 +69,8 @@ class BackfillAgent:
     ) -> None:
         """Prepare; nothing happens before `run`.
 
-        `connect` gives where to ask now, None where nobody listens; `record` puts an event into the log's buffer and
-        raises Overrun while it is full. A `cross_check` of zero: never.
+        `connect` opens a sender, or returns None while no session is open. `record` puts an event into the log's buffer
+        and raises Overrun while it is full. `cross_check` is the time between two cross-checks; zero means never.
         """
         self._gateway = gateway
         self._connect = connect
@@ -80,201 +81,210 @@ class BackfillAgent:
         self._cross_check_us = cross_check // _MICROSECOND
         self._next_check_us: int | None = None
         self._status = status
-        self._situation: BackfillView | None = None
+        self._view: BackfillView | None = None
         self._changed = trio.Event()
         self._retries: dict[str, RetryState] = {}
 
-    def update(self, situation: BackfillView) -> None:
-        """Take note of where the books stand; call it in the Trio thread, after each step of folding."""
-        self._situation = situation
+    def update(self, view: BackfillView) -> None:
+        """Take the view after a step of the fold; call it in the Trio thread."""
+        self._view = view
         self._changed.set()
         self._changed = trio.Event()
 
     async def run(self) -> Never:
-        """Ask whatever is to be asked, until cancelled."""
+        """Make each run when it is due, until cancelled."""
         self._status.set("watching")
         if self._cross_check_us:
             self._next_check_us = self._now_us() + self._cross_check_us
         while True:
-            run = None
-            if self._situation is not None:
-                run = plan.next_run(self._situation, self._now_us(), self._retries, self._next_check_us)
-            if run is None:
-                with trio.move_on_after(LOOK_SECONDS):
-                    await self._changed.wait()
+            run = self._due_run(self._next_check_us)
+            if run is not None:
+                await self._backfill(run)
                 continue
-            await self._catch_up(run)
+            with trio.move_on_after(LOOK_SECONDS):
+                await self._changed.wait()
+
+    def _due_run(self, cross_check_us: int | None) -> BackfillRun | None:
+        if self._view is None:
+            return None
+        return plan.next_run(self._view, self._now_us(), self._retries, cross_check_us)
 
     def _now_us(self) -> int:
         return microseconds(self._now())
 
-    async def _catch_up(self, run: BackfillRun) -> None:
-        """Make one run of questions, and plan when what stays open is asked again."""
+    async def _backfill(self, run: BackfillRun) -> None:
+        """Make one run, and schedule when to ask again for what stays open."""
         self._status.set("asking", f"{run.why}: {', '.join(run.accounts)}")
         if run.why == "cross-check":
             self._next_check_us = self._now_us() + self._cross_check_us
-        # Planned before asking: a run that fails altogether is not begun again at once.
-        for account in run.accounts:
-            known = self._retries.get(account)
-            self._retries[account] = plan.retry_after(known, self._now_us(), run.until.get(account))
-        fruitful = False
+        # Scheduled before the first request: a run that fails altogether does not begin again at once.
+        for name in run.accounts:
+            self._retries[name] = plan.schedule_retry(self._retries.get(name), self._now_us(), run.until.get(name))
+        answered = False
         try:
-            connected = await self._connect()
-            if connected is not None:
-                async with connected as questions:
-                    fruitful = await self._ask_all(run, questions)
+            connection = await self._connect()
+            if connection is not None:
+                async with connection as sender:
+                    answered = await self._make(run, sender)
         except ReconError as error:
-            _log.warning("catching up was given up", gateway=self._gateway, why=run.why, reason=str(error))
-        for account in run.accounts:
-            if not self._is_open(account) or (fruitful and self._has_unasked(account)):
-                self._retries.pop(account, None)
+            _log.warning("backfill failed", gateway=self._gateway, why=run.why, reason=str(error))
+        for name in run.accounts:
+            if not self._is_open(name) or (answered and self._has_unasked_orders(name)):
+                self._retries.pop(name, None)
         self._status.set("watching")
 
-    async def _ask_all(self, run: BackfillRun, questions: RequestSender) -> bool:
-        """Make a run; return whether somebody answered to its end."""
-        asking = _RunProgress(self._new_id(), run, questions)
-        with bound_contextvars(gateway=self._gateway, run=asking.name):
-            await self._make(run, asking)
-        return not asking.gave_up
-
-    async def _make(self, run: BackfillRun, asking: _RunProgress) -> None:
+    async def _make(self, run: BackfillRun, sender: RequestSender) -> bool:
+        """Make a run between its two events; return whether the EMS responded to the end."""
+        progress = _RunProgress(self._new_id(), run, sender)
         began = trio.current_time()
-        self._record_event(CATCH_UP_BEGUN, {"run": asking.name, "why": run.why, "accounts": dict(run.until)})
-        with trio.move_on_after(RUN_SECONDS) as bound:
-            await self._ask_in_turn(asking)
-            await self._folded(asking)
-        result: dict[str, object] = {
-            "run": asking.name,
-            "why": run.why,
-            "accounts": dict(run.until),
-            "questions": asking.asked,
-            "unanswered": asking.unanswered,
-            "seconds": f"{trio.current_time() - began:.3f}",
-            "given_up": bound.cancelled_caught or asking.gave_up,
-            "still_open": self._still_open(run),
-        }
-        self._record_event(CATCH_UP_ENDED, result)
-        await self._ended(asking)
-        left = [account for account in run.accounts if self._is_open(account)]
-        tell, said = (_log.warning, "questions are open") if left else (_log.info, "asked, and nothing is open")
-        tell(said, why=run.why, accounts=list(run.accounts), open=left, questions=asking.asked)
+        with bound_contextvars(gateway=self._gateway, run=progress.name):
+            self._record_event(CATCH_UP_BEGUN, progress.begun())
+            with trio.move_on_after(RUN_SECONDS) as bound:
+                await self._send_all(progress)
+                await self._wait_for_responses(progress)
+            given_up = bound.cancelled_caught or progress.is_unanswered
+            ended = progress.ended(trio.current_time() - began, given_up=given_up, still_open=self._missing_orders(run))
+            self._record_event(CATCH_UP_ENDED, ended)
+            await self._wait_for_end(run)
+            self._log_result(progress)
+        return not progress.is_unanswered
 
-    async def _ask_in_turn(self, asking: _RunProgress) -> None:
-        """Ask which orders are open, what became of the missing ones, what the order log says, and what is held."""
-        run = asking.run
-        if run.why != "second look":
-            await self._each(asking, plan.snapshots(run.accounts))
-            if (situation := await self._folded(asking)) is not None:
-                await self._each(asking, plan.statuses(situation, run.accounts))
-        await self._read_history(asking)
-        if run.why != "second look":
-            await self._each(asking, plan.cross_checks(run.accounts))
+    def _log_result(self, progress: _RunProgress) -> None:
+        run = progress.run
+        still_open = [name for name in run.accounts if self._is_open(name)]
+        log, text = (_log.warning, "backfill left questions open") if still_open else (_log.info, "backfill complete")
+        log(text, why=run.why, accounts=list(run.accounts), open=still_open, questions=progress.sent)
 
-    async def _read_history(self, asking: _RunProgress) -> None:
-        situation = self._situation
-        if situation is None:
+    async def _send_all(self, progress: _RunProgress) -> None:
+        """Ask for open orders, then for missing ones, the order log, and balances and positions."""
+        run = progress.run
+        if run.why != "second look":
+            await self._send_each(progress, plan.open_orders(run.accounts))
+            if (view := await self._wait_for_responses(progress)) is not None:
+                await self._send_each(progress, plan.statuses(view, run.accounts))
+        await self._read_history(progress)
+        if run.why != "second look":
+            await self._send_each(progress, plan.cross_checks(run.accounts))
+
+    async def _read_history(self, progress: _RunProgress) -> None:
+        if self._view is None or (span := plan.history_span(self._view, progress.run, self._now_us())) is None:
             return
-        pause = (plan.history_ready_us(situation, asking.run) - self._now_us()) / 1_000_000
-        span = plan.history_span(situation, asking.run, self._now_us())
-        if span is None:
-            return
-        await trio.sleep(max(pause, 0.0))
-        span = plan.history_span(situation, asking.run, self._now_us()) or span
-        waiting = deque(RestRequest(kind="history", from_us=begin, until_us=end) for begin, end in plan.windows(*span))
-        for _ in range(2 * plan.MAX_WINDOWS):
-            if not waiting or self._should_stop(asking):
+        pause_us = plan.history_ready_us(self._view, progress.run) - self._now_us()
+        await trio.sleep(max(pause_us / 1_000_000, 0.0))
+        span = plan.history_span(self._view, progress.run, self._now_us()) or span
+        pending = deque(RestRequest("history", from_us=begin, until_us=end) for begin, end in plan.windows(*span))
+        for _ in range(MAX_HISTORY_REQUESTS):
+            if not pending or self._should_stop(progress):
                 return
-            ask = waiting.popleft()
-            answer = await self._one(asking, ask)
-            if answer.status == HTTPStatus.OK and answer.problem is None:
+            request = pending.popleft()
+            response = await self._send(progress, request)
+            if response.status == HTTPStatus.OK and response.problem is None:
                 continue
-            shorter = plan.halves(ask) if answer.too_large else []
+            shorter = plan.halves(request) if response.too_large else []
             if not shorter:
-                return  # what follows a window that was not read would not count
-            waiting.extendleft(reversed(shorter))
+                return  # the order log counts as read up to the first window that could not be read
+            pending.extendleft(reversed(shorter))
 
-    async def _each(self, asking: _RunProgress, questions: Iterable[RestRequest]) -> None:
-        for ask in questions:
-            if self._should_stop(asking):
+    async def _send_each(self, progress: _RunProgress, requests: Iterable[RestRequest]) -> None:
+        for request in requests:
+            if self._should_stop(progress):
                 return
-            await self._one(asking, ask)
+            await self._send(progress, request)
 
-    def _should_stop(self, asking: _RunProgress) -> bool:
-        """Tell whether to ask no more: nobody answers, or an account is back from a gap, which goes first."""
-        if asking.gave_up or asking.run.why == "gap" or self._situation is None:
-            return asking.gave_up
-        due = plan.next_run(self._situation, self._now_us(), self._retries, None)
+    def _should_stop(self, progress: _RunProgress) -> bool:
+        """True if the EMS does not respond, or an account returned from a gap, which goes first."""
+        if progress.is_unanswered or progress.run.why == "gap":
+            return progress.is_unanswered
+        due = self._due_run(None)
         return due is not None and due.why == "gap"
 
-    async def _one(self, asking: _RunProgress, ask: RestRequest) -> RestResponse:
-        """Ask one question, and append it with its answer."""
-        with bound_contextvars(asked=ask.kind, account=ask.account):
-            answer = await asking.questions.send(ask, run=asking.name)
-        asking.note(answer)
-        payload, redacted = self._redact(rest_requests.encode_response(answer))
-        self._record(NewEvent(REST_ANSWER, payload, self._now(), ask.account, None, redacted or answer.redacted))
-        return answer
+    async def _send(self, progress: _RunProgress, request: RestRequest) -> RestResponse:
+        """Send one request, and append it with its response."""
+        with bound_contextvars(asked=request.kind, account=request.account):
+            response = await progress.sender.send(request, run=progress.name)
+        progress.count(response)
+        payload, redacted = self._redact(encode_response(response))
+        self._record(NewEvent(REST_ANSWER, payload, self._now(), request.account, None, redacted or response.redacted))
+        return response
 
-    async def _folded(self, asking: _RunProgress) -> BackfillView | None:
-        """Wait until every answer is folded; return where the books stand, None where that takes too long."""
+    async def _wait_for_responses(self, progress: _RunProgress) -> BackfillView | None:
+        """Wait until every response is folded; return the view then, None if it takes too long."""
         with trio.move_on_after(FOLD_SECONDS):
             while True:
-                now = self._situation
-                if now is not None and now.run == asking.name and now.answers >= asking.asked:
-                    return now
+                view = self._view
+                if view is not None and view.run == progress.name and view.responses >= progress.sent:
+                    return view
                 await self._changed.wait()
         return None
 
-    async def _ended(self, asking: _RunProgress) -> None:
-        """Wait until the books have taken the end of a run, so that it is not begun again."""
+    async def _wait_for_end(self, run: BackfillRun) -> None:
+        """Wait until the end of a run is folded, so that it does not begin again."""
         with trio.move_on_after(FOLD_SECONDS):
-            while any(self._runs(account, until) for account, until in asking.run.until.items()):
+            while any(self._is_running(name, until) for name, until in run.until.items()):
                 await self._changed.wait()
 
-    def _is_open(self, account: str) -> bool:
-        standing = None if self._situation is None else self._situation.of(account)
-        return standing is None or standing.lost is not None or bool(standing.missing)
+    def _account(self, name: str) -> AccountView | None:
+        return None if self._view is None else self._view.of(name)
 
-    def _has_unasked(self, account: str) -> bool:
-        """Tell whether a run left orders over that it had no room for."""
-        standing = None if self._situation is None else self._situation.of(account)
-        missing = {} if standing is None else standing.missing
-        return any(each.client_order_id is not None and not each.why for each in missing.values())
+    def _is_open(self, name: str) -> bool:
+        account = self._account(name)
+        return account is None or account.gap is not None or bool(account.missing_orders)
 
-    def _runs(self, account: str, until: int) -> bool:
-        standing = None if self._situation is None else self._situation.of(account)
-        lost = None if standing is None else standing.lost
-        return lost is not None and lost.until_seq == until and lost.in_progress
+    def _has_unasked_orders(self, name: str) -> bool:
+        """True if the run had no room for some orders."""
+        account = self._account(name)
+        orders = () if account is None else account.missing_orders.values()
+        return any(order.client_order_id is not None and not order.why for order in orders)
 
-    def _still_open(self, run: BackfillRun) -> dict[str, list[str]]:
-        found = {}
-        for account in run.accounts:
-            standing = None if self._situation is None else self._situation.of(account)
-            if standing is not None and standing.missing:
-                found[account] = list(standing.missing)[: plan.MAX_STATUS_ASKS]
-        return found
+    def _is_running(self, name: str, until: int) -> bool:
+        account = self._account(name)
+        gap = None if account is None else account.gap
+        return gap is not None and gap.until_seq == until and gap.in_progress
+
+    def _missing_orders(self, run: BackfillRun) -> dict[str, list[str]]:
+        accounts = {name: self._account(name) for name in run.accounts}
+        return {
+            name: list(account.missing_orders)[: plan.MAX_STATUS_REQUESTS]
+            for name, account in accounts.items()
+            if account is not None and account.missing_orders
+        }
 
     def _record_event(self, kind: str, content: dict[str, object]) -> None:
         self._record(NewEvent(kind, msgspec.json.encode(content), self._now()))
 
 
 class _RunProgress:
-    """One run under way: how much was asked, and whether anybody answers."""
+    """One run under way: the requests it sent, and whether the EMS responds."""
 
-    def __init__(self, name: str, run: BackfillRun, questions: RequestSender) -> None:
+    def __init__(self, name: str, run: BackfillRun, sender: RequestSender) -> None:
         self.name = name
         self.run = run
-        self.questions = questions
-        self.asked = 0
-        self.unanswered = 0
-        self._in_a_row = 0
+        self.sender = sender
+        self.sent = 0
+        self._unanswered = 0
+        self._unanswered_in_a_row = 0
 
     @property
-    def gave_up(self) -> bool:
-        return self._in_a_row >= FAILURES_IN_A_ROW
+    def is_unanswered(self) -> bool:
+        return self._unanswered_in_a_row >= FAILURES_IN_A_ROW
 
-    def note(self, answer: RestResponse) -> None:
-        """Count a question; any HTTP status is a sign that somebody is there."""
-        self.asked += 1
-        self.unanswered += answer.problem is not None
-        self._in_a_row = self._in_a_row + 1 if answer.status is None else 0
+    def count(self, response: RestResponse) -> None:
+        """Count a request; any HTTP status shows that the EMS is there."""
+        self.sent += 1
+        self._unanswered += response.problem is not None
+        self._unanswered_in_a_row = self._unanswered_in_a_row + 1 if response.status is None else 0
+
+    def begun(self) -> dict[str, object]:
+        """Return the payload of the event that begins the run."""
+        return {"run": self.name, "why": self.run.why, "accounts": dict(self.run.until)}
+
+    def ended(self, seconds: float, *, given_up: bool, still_open: dict[str, list[str]]) -> dict[str, object]:
+        """Return the payload of the event that ends the run."""
+        return {
+            **self.begun(),
+            "questions": self.sent,
+            "unanswered": self._unanswered,
+            "seconds": f"{seconds:.3f}",
+            "given_up": given_up,
+            "still_open": still_open,
+        }

@@ -1,4 +1,4 @@
-"""What is known of the accounts of a gateway, as far as it decides what is to be asked over REST. Pure."""
+"""The facts about a gateway's accounts that decide what to ask over REST. Pure."""
 
 from __future__ import annotations
 
@@ -12,49 +12,61 @@ from recon.ledger.rules import RecoveryRules
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """One account: the stretch that is not caught up with, missing orders, and how far the order log was read."""
+    """One account: its gap that is not backfilled yet, its missing orders, and how far the order log was read."""
 
     account: str
+    #: Whether the account is heard now.
     observed: bool
-    lost: Backfill | None
-    missing: Mapping[str, MissingOrder]
+    gap: Backfill | None
+    missing_orders: Mapping[str, MissingOrder]
     history_us: int
-    look_again_us: int | None
-    #: What is added to the EMS's times to have them by our clock.
+    #: When something happened that the order log may show late; the log is read again after it.
+    second_look_us: int | None
+    #: Microseconds to add to the EMS's times to get ours.
     skew_us: int = 0
+
+    @property
+    def gap_closed_seq(self) -> int | None:
+        """Return the log position at which the account was heard again after its gap."""
+        return None if self.gap is None else self.gap.until_seq
+
+    @property
+    def gap_closed_us(self) -> int:
+        """Return when the account was heard again after its gap, 0 without a closed gap."""
+        return 0 if self.gap is None or self.gap.until_us is None else self.gap.until_us
 
 
 class BackfillView(msgspec.Struct, frozen=True):
-    """Where the books stand: folded up to `seq`, with so many answers of the latest run of questions."""
+    """The ledger after `seq`: the latest backfill run that it folded, with the number of responses to that run."""
 
     seq: int
     run: str | None
-    answers: int
-    recovery: RecoveryRules
+    responses: int
+    rules: RecoveryRules
     accounts: tuple[AccountView, ...]
 
     def of(self, account: str) -> AccountView | None:
-        """Return how an account stands, None where it was never heard of."""
-        return next((each for each in self.accounts if each.account == account), None)
+        """Return the view of one account, None if the ledger does not have it."""
+        return next((view for view in self.accounts if view.account == account), None)
 
 
-def backfill_view(book: Ledger, seq: int) -> BackfillView:
-    """Take from the books what decides; what is taken does not change with them."""
+def backfill_view(ledger: Ledger, seq: int) -> BackfillView:
+    """Copy the deciding facts out of the ledger; the copy does not change with it."""
     return BackfillView(
         seq=seq,
-        run=book.clock.backfill_run,
-        answers=book.clock.backfill_answers,
-        recovery=book.rules.recovery,
+        run=ledger.clock.backfill_run,
+        responses=ledger.clock.backfill_answers,
+        rules=ledger.rules.recovery,
         accounts=tuple(
             AccountView(
                 account=name,
                 observed=account.state != "gap",
-                lost=account.backfill,
-                missing=account.missing_orders,
+                gap=account.backfill,
+                missing_orders=account.missing_orders,
                 history_us=account.history_read_until_us,
-                look_again_us=account.second_history_read_us,
+                second_look_us=account.second_history_read_us,
                 skew_us=account.skew_us,
             )
-            for name, account in sorted(book.accounts.items())
+            for name, account in sorted(ledger.accounts.items())
         ),
     )

@@ -45,7 +45,7 @@ def check(seed: int, *, history: bool) -> None:
 def assert_is_bounded(played: Played) -> None:
     """A run asks three questions an account, and bounded numbers of orders and windows; each at most a few times."""
     accounts = len(played.gateway.accounts)
-    most = 3 * accounts + plan.MAX_STATUS_ASKS + 2 * plan.MAX_WINDOWS
+    most = 3 * accounts + plan.MAX_STATUS_REQUESTS + 2 * plan.MAX_WINDOWS
     runs = Counter(
         msgspec.json.decode(event.payload)["run"] for event in played.log.events if event.kind == REST_ANSWER
     )
