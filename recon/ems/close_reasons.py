@@ -1,25 +1,24 @@
-"""Why a connection ended, or never came about, in words that hold no secret.
+"""Why a connection to a gateway ended or never opened, in words that hold no secret.
 
 The reasons are `disconnected`, `stalled`, `overrun`, `refused`, `unauthorised`, `tls`, `dns`, `timeout`, `protocol`,
 `too_big`, `restarted`, `returning` (the preferred site works again), `moved` (the site is no longer listed),
-`discovery` (where the gateway is could not be found out), `shutdown` and `fault` (the service itself failed).
+`discovery` (the address of the gateway could not be found out), `shutdown` and `fault` (the service itself failed).
 """
 
 from __future__ import annotations
 
-import socket
-import ssl
 from typing import Final
 
 import msgspec
 import trio
 
 from recon.errors import ConfigError
+from recon.network_errors import MAX_DESCRIPTION_CHARS, describe, failure_kind
 
-#: Largest part of a peer's own words that is kept.
-MAX_DETAIL_CHARS: Final = 300
+#: Most characters that are kept of what a peer says.
+MAX_DETAIL_CHARS: Final = MAX_DESCRIPTION_CHARS
 
-#: What to do, by words that OpenSSL says.
+#: What to do, by a part of OpenSSL's text.
 _TLS_ADVICE: Final = (
     ("hostname mismatch", "the certificate is for another name; use the host name it is for"),
     ("ip address mismatch", "the certificate is not for this address; use the host name it is for"),
@@ -30,18 +29,18 @@ _TLS_ADVICE: Final = (
     ("wrong_version", "the port does not speak TLS; use ws://, or the port that does"),
     ("client certificate", 'set auth.method = "certificate", with the certificate that the gateway knows'),
     ("certificate_required", 'set auth.method = "certificate", with the certificate that the gateway knows'),
-    ("alert", 'the gateway refused the client certificate, or wants one; check auth.method = "certificate"'),
+    ("alert", 'the gateway refused the client certificate, or requires one; check auth.method = "certificate"'),
 )
 _ADVICE: Final = {
     "unauthorised": "check auth.method and auth.api_key, or the client certificate",
-    "protocol": "what answers there is no EMS gateway; check host, port and path",
-    "timeout": "check host and port, and that no firewall is between",
-    "refused": "check host and port, and that the gateway runs",
+    "protocol": "the server there is not an EMS gateway; check host, port and path",
+    "timeout": "check host and port, and that no firewall blocks them",
+    "refused": "check host and port, and that the gateway is running",
 }
 
 
 class CloseReason(msgspec.Struct, frozen=True):
-    """Why a connection ended, or never became one; `code` is the WebSocket's or the HTTP status."""
+    """Why a connection ended or never opened; `code` is the WebSocket's close code or the HTTP status."""
 
     reason: str
     code: int | None = None
@@ -49,65 +48,40 @@ class CloseReason(msgspec.Struct, frozen=True):
 
 
 def rejected_upgrade(status: int) -> CloseReason:
-    """Tell refused credentials from any other refusal of the upgrade, by its HTTP status."""
+    """Return the reason for a refused upgrade: the credentials, or anything else, by its HTTP status."""
     if status in {401, 403}:
         return CloseReason("unauthorised", status, f"the gateway refused the credentials (HTTP {status}); check auth")
     return CloseReason("refused", status, f"the gateway refused the upgrade (HTTP {status})")
 
 
-def lost_before_upgrade(fault: trio.BrokenResourceError, *, tls: bool) -> CloseReason:
-    """Explain a connection that broke before it was answered.
+def lost_before_upgrade(error: trio.BrokenResourceError, *, tls: bool) -> CloseReason:
+    """Return the reason for a connection that broke before the upgrade was answered.
 
-    In TLS 1.3 a server refuses a client's certificate only after the client's handshake is over, and its alert may be
-    lost in the reset that follows.
+    In TLS 1.3 a server refuses a client's certificate only after the client's handshake is over. Its alert may be lost
+    in the reset that follows, hence the hint.
     """
-    ended = close_reason_of(fault)
-    if tls and ended.reason != "tls":
-        hint = "it ended right after the TLS handshake; the gateway may ask for a client certificate, or another one"
-        return CloseReason("tls", detail=f"{ended.detail}: {hint}")
-    return ended
+    reason = close_reason_of(error)
+    if tls and reason.reason != "tls":
+        hint = "it ended right after the TLS handshake; the gateway may require a client certificate, or another one"
+        return CloseReason("tls", detail=f"{reason.detail}: {hint}")
+    return reason
 
 
-def close_reason_of(error: Exception) -> CloseReason:
-    """Name the kind of a failure below the WebSocket."""
-    if isinstance(error, ConfigError):
-        return CloseReason("tls", detail=str(error))
-    for cause in (error, error.__cause__, error.__context__):
-        if isinstance(cause, socket.gaierror):
-            return CloseReason("dns", detail=f"the host name cannot be resolved: {describe(cause)}")
-        if isinstance(cause, ssl.SSLError | ssl.CertificateError):
-            return CloseReason("tls", detail=f"TLS failed: {describe(cause)}")
-    return CloseReason("refused" if isinstance(error, OSError) else "disconnected", detail=describe(error))
-
-
-def describe(error: BaseException | None) -> str:
-    """Describe an error in a line: its own words where they are known to hold no secret, else its name."""
-    if error is None:
-        return "the connection ended without a close"
-    if isinstance(error, trio.BrokenResourceError) and error.__cause__ is not None:
-        return describe(error.__cause__)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason
-    if isinstance(error, OSError):
-        return (error.strerror or f"{error}{_reasons(error.__cause__)}")[:MAX_DETAIL_CHARS]
-    return type(error).__name__
-
-
-def _reasons(cause: BaseException | None) -> str:
-    """Name what lies behind several attempts to connect, one for each address of a host."""
-    each = cause.exceptions if isinstance(cause, BaseExceptionGroup) else [cause]
-    reasons = dict.fromkeys(one.strerror for one in each if isinstance(one, OSError) and one.strerror)
-    return f": {', '.join(reasons)}" if reasons else ""
+def close_reason_of(error: Exception, *, seconds: float | None = None) -> CloseReason:
+    """Return the reason for a failure below the WebSocket; `seconds` is the time limit, if there was one."""
+    detail = describe(error, seconds=seconds)
+    if isinstance(error, ConfigError):  # the files of TLS cannot be used
+        return CloseReason("tls", detail=detail)
+    kind = failure_kind(error)
+    return CloseReason("disconnected" if kind == "lost" else kind, detail=detail)
 
 
 def advice_for(reason: CloseReason, *, managed: bool) -> str:
-    """Say what to do about a connection that did not come about."""
-    said = reason.detail.lower()
+    """Return what to do about a connection that did not open, empty if there is no advice."""
+    detail = reason.detail.lower()
     if reason.reason == "tls":
-        return next((advice for words, advice in _TLS_ADVICE if words in said), "check TLS and auth.ca_file")
+        return next((advice for text, advice in _TLS_ADVICE if text in detail), "check TLS and auth.ca_file")
     if reason.code == 404:
-        where = "managed.path" if managed else "the path of the URL"
-        return f"there is no WebSocket at this path; check {where}"
+        setting = "managed.path" if managed else "the path of the URL"
+        return f"there is no WebSocket at this path; check {setting}"
     return _ADVICE.get(reason.reason, "")

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from recon.ems.urls import safe_url
 from recon.errors import ConfigError
+from recon.network_errors import system_text
 
 METHODS: Final = frozenset({"none", "header", "query", "certificate"})
 KEY_HEADER: Final = b"X-CoinAPI-Key"
@@ -150,7 +151,7 @@ class Credentials:
         try:
             context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"ca_file {self.ca_file} cannot be used: {_why(error)}") from None
+            raise ConfigError(f"ca_file {self.ca_file} cannot be used: {system_text(error)}") from None
         if self.method == "certificate":
             self._load_certificate(context)
         return context
@@ -207,7 +208,7 @@ class Credentials:
             try:
                 context.load_cert_chain(path, password=_no_password)
             except (OSError, ssl.SSLError) as error:
-                raise ConfigError(f"{names} cannot be used as a client certificate: {_why(error)}") from None
+                raise ConfigError(f"{names} cannot be used as a client certificate: {system_text(error)}") from None
 
 
 @contextlib.contextmanager
@@ -236,11 +237,7 @@ def _read(path: Path) -> str:
             raise ConfigError(f"{path} is larger than {MAX_PEM_BYTES} bytes; it is not a PEM file")
         return path.read_text("utf-8", "replace")
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {_why(error)}") from None
-
-
-def _why(error: OSError) -> str:
-    return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or type(error).__name__
+        raise ConfigError(f"{path} cannot be read: {system_text(error)}") from None
 
 
 def _encodings(secret: str | None) -> tuple[bytes, ...]:

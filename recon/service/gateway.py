@@ -14,8 +14,11 @@ import trio
 from recon.backfill.agent import BackfillAgent, RequestSender
 from recon.backfill.view import BackfillView
 from recon.ems.protocol.session import Heartbeats, Record
-from recon.ems.rest.client import open_rest_client, rest_url_of
-from recon.ems.websocket.consumer import Endpoint, GatewayStatus, consume
+from recon.ems.rest.client import open_rest_client
+from recon.ems.urls import rest_url_of
+from recon.ems.websocket.consumer import consume
+from recon.ems.websocket.endpoint import Endpoint
+from recon.ems.websocket.status import GatewayStatus
 from recon.ledger.rule_changes import relaxes
 from recon.log.buffer import Buffer
 from recon.log.events import NewEvent
@@ -145,7 +148,7 @@ class GatewayPart:
         if self._url is None:
             return None
         base = self.rest_url or rest_url_of(self._url)
-        return open_rest_client(base, (await self.endpoint.reach()).credentials)
+        return open_rest_client(base, (await self.endpoint.address()).credentials)
 
     def _note_consumer(self, status: GatewayStatus) -> None:
         self._url = status.url if status.state == "open" else None

@@ -11,7 +11,7 @@ import structlog
 from structlog.typing import Processor
 
 from recon.config import Log
-from recon.ems.websocket.consumer import silence_libraries
+from recon.ems.credentials import silence_libraries
 
 _log = structlog.get_logger(__name__)
 

@@ -29,7 +29,7 @@ from recon.db.engine import POOL_CONNECTIONS, create_engine
 from recon.db.resolve import DatabaseHandle
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.db.wakeup import listen
-from recon.ems.websocket.consumer import CLOSE_TIMEOUT, Endpoint
+from recon.ems.websocket.endpoint import CLOSE_TIMEOUT, Endpoint
 from recon.ems.websocket.failback import LISTING_CHECK_SECONDS
 from recon.projection.projector import Projector
 from recon.projection.step import OnTransitions

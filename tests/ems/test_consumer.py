@@ -18,7 +18,9 @@ import trustme
 from websockets.sync.server import ServerConnection
 
 from recon.ems.credentials import Credentials, silence_libraries
-from recon.ems.websocket.consumer import Endpoint, GatewayStatus, consume
+from recon.ems.websocket.consumer import consume
+from recon.ems.websocket.endpoint import Endpoint
+from recon.ems.websocket.status import GatewayStatus
 from recon.errors import ConfigError
 from tests.support.listener import Ears, listening
 from tests.support.wire_messages import balance, encoded, report, server_info

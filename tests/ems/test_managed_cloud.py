@@ -17,7 +17,7 @@ from recon.config import Settings
 from recon.ems.cloud import sites as sites_module
 from recon.ems.cloud.management import ManagementAccess, open_management
 from recon.ems.cloud.sites import ManagedSites
-from recon.ems.websocket.consumer import Endpoint
+from recon.ems.websocket.endpoint import Endpoint
 from recon.service.wiring import endpoint_of
 from tests.support.listener import Ears, listening
 from tests.support.managed_cloud import KEY, Cloud, managed_cloud, pem_of

@@ -14,7 +14,8 @@ import trio
 import trio.testing
 import trustme
 
-from recon.ems.cloud.management import ListedEndpoint, Location, ManagementAccess, ManagementBounds, open_management
+from recon.ems.cloud.endpoint_list import ListedEndpoint, Location
+from recon.ems.cloud.management import ManagementAccess, ManagementBounds, open_management
 from recon.errors import ConfigError, GatewayError, Unauthorised
 from tests.support.managed_cloud import KEY, pem_of
 from tests.support.wire_messages import EXAMPLES, needs_examples
@@ -22,7 +23,7 @@ from tests.support.wire_messages import EXAMPLES, needs_examples
 pytestmark = pytest.mark.trio
 
 Answer = Callable[[httpx.Request], httpx.Response]
-PACE = ManagementBounds(jitter=0.0)
+BOUNDS = ManagementBounds(jitter=0.0)
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -48,9 +49,9 @@ class Transport(httpx.AsyncBaseTransport):
         return [round(later - earlier, 3) for earlier, later in zip(self.times, self.times[1:], strict=False)]
 
 
-def opened(transport: Transport, *, by_query: bool = False, pace: ManagementBounds = PACE):  # type: ignore[no-untyped-def]
+def opened(transport: Transport, *, by_query: bool = False, bounds: ManagementBounds = BOUNDS):  # type: ignore[no-untyped-def]
     access = ManagementAccess("https://mgmt.example.com/", KEY, by_query)
-    return open_management(access, transport=transport, pace=pace)
+    return open_management(access, transport=transport, bounds=bounds)
 
 
 async def refused(transport: Transport, **given: object) -> GatewayError:
@@ -187,7 +188,7 @@ async def test_an_answer_that_never_ends_ends(autojump_clock: trio.testing.MockC
                 yield b" "
 
     transport = Transport(lambda _request: httpx.Response(200, stream=Slow()))
-    error = await refused(transport, pace=ManagementBounds(attempt=10.0, whole=25.0, jitter=0.0))
+    error = await refused(transport, bounds=ManagementBounds(attempt=10.0, whole=25.0, jitter=0.0))
     assert "gave no answer within" in str(error)
     assert trio.current_time() - transport.times[0] <= 25.0
 
@@ -208,7 +209,7 @@ async def test_an_answer_that_is_too_large_or_encoded_or_none() -> None:
     assert "an encoding that was not asked for" in str(await refused(encoded))
     assert encoded.requests[0].headers["accept-encoding"] == "identity"
     for body in (b"", b"<html>", b"{}", b"[1]", b'[{"exchange_id": 1}]', b'["\xff"]'):
-        assert "no list of endpoints" in str(await refused(Transport(httpx.Response(200, content=body))))
+        assert "not a list of endpoints" in str(await refused(Transport(httpx.Response(200, content=body))))
 
 
 async def test_no_key_in_any_log_or_repr(

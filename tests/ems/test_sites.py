@@ -9,11 +9,12 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.ems.cloud.management import ListedEndpoint
-from recon.ems.cloud.sites import MAX_SITES, FixedSites, GatewayAddress, coverage_warning, site_urls, websocket_url
+from recon.ems.cloud.address import FixedSites, GatewayAddress
+from recon.ems.cloud.endpoint_list import MAX_SITES, ListedEndpoint, coverage_warning, site_urls
 from recon.ems.credentials import Credentials
+from recon.ems.urls import websocket_url
 from recon.ems.websocket.connection import ConnectionBounds
-from recon.ems.websocket.consumer import Endpoint
+from recon.ems.websocket.endpoint import Endpoint
 from recon.ems.websocket.failback import probe
 from recon.errors import ConfigError, GatewayError
 from tests.support.listener import listening
@@ -112,7 +113,7 @@ def test_sites_of_different_accounts_are_pointed_out() -> None:
     even = [listed("https://a/", "x", name) for name in "AB"] + [listed("https://b/", "y", name) for name in "AB"]
     assert coverage_warning(even) == ""
     assert coverage_warning([]) == ""
-    assert "may not tell of all" in coverage_warning(even[:-1])
+    assert "may not cover all accounts" in coverage_warning(even[:-1])
 
 
 # --- who tells
@@ -131,7 +132,7 @@ def test_an_endpoint_has_urls_or_sites_that_tell_them() -> None:
 async def test_an_endpoint_of_the_settings_can_be_asked_too() -> None:
     credentials = Credentials("header", "a-key-of-length")
     endpoint = Endpoint(name="test", urls=("wss://h/",), credentials=credentials)
-    assert await endpoint.reach() == GatewayAddress(("wss://h/",), credentials)
+    assert await endpoint.address() == GatewayAddress(("wss://h/",), credentials)
 
 
 class Told:

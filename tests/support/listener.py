@@ -11,7 +11,9 @@ from itertools import count
 import trio
 
 from recon.ems.protocol.session import Heartbeats, Record
-from recon.ems.websocket.consumer import Endpoint, GatewayStatus, consume
+from recon.ems.websocket.consumer import consume
+from recon.ems.websocket.endpoint import Endpoint
+from recon.ems.websocket.status import GatewayStatus
 from recon.errors import Overrun
 
 #: Seconds that a test waits for something that takes milliseconds.

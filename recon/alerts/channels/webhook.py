@@ -30,6 +30,7 @@ from recon.alerts.channels.registry import Sender, channel
 from recon.alerts.message import Message
 from recon.config import Webhook as WebhookSettings
 from recon.errors import ConfigError, DeliveryError
+from recon.network_errors import describe, failure_kind
 
 #: Longest time to connect, and between two signs of life of the receiver, in seconds.
 CONNECT_SECONDS: Final = 5.0
@@ -134,7 +135,7 @@ class WebhookSender:
                 failed = None if response.is_success else self._refusal(response, timestamp)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             # From None: the library's errors carry the request, and so the address and the signature.
-            raise DeliveryError(f"webhook {self._target.name!r} {self._trouble(error)}") from None
+            raise DeliveryError(f"webhook {self._target.name!r} {self._failure(error)}") from None
         if failed is not None:
             raise failed
 
@@ -157,19 +158,14 @@ class WebhookSender:
             failed.retry_after = retry_after(response.headers.get("retry-after"), now)
         return failed
 
-    def _trouble(self, error: Exception) -> str:
-        """Say what went wrong on the way, without what an address may hold."""
+    def _failure(self, error: Exception) -> str:
         host = urlsplit(self._target.url).hostname
         if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
             return f"at {host} could not be reached within {CONNECT_SECONDS:g} s"
         if isinstance(error, httpx.TimeoutException):
             return f"at {host} gave no answer within {ANSWER_SECONDS:g} s"
-        if isinstance(error, httpx.ConnectError):
-            reason = (
-                "its certificate is not trusted" if "CERTIFICATE" in str(error) else "check its url and the network"
-            )
-            return f"at {host} could not be reached ({reason})"
-        return f"at {host} could not be reached or broke off ({type(error).__name__})"
+        advice = "; check its url and the network" if failure_kind(error) in {"refused", "dns"} else ""
+        return f"at {host} could not be reached or broke off: {describe(error)}{advice}"
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

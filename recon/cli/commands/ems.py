@@ -14,15 +14,16 @@ from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json, print_table
 from recon.clock import utc_now
 from recon.config import Gateway, Settings
+from recon.ems.cloud.address import FixedSites, SiteSource
 from recon.ems.cloud.certificates import ClientCertificate, certificate_path, load_certificate, read_certificate
-from recon.ems.cloud.management import Location, open_management
-from recon.ems.cloud.sites import FixedSites, SiteSource, site_urls, websocket_url
-from recon.ems.diagnostics.check_gateway import AccountActivity, GatewayCheck, check_site
+from recon.ems.cloud.endpoint_list import Location, site_urls
+from recon.ems.cloud.management import open_management
+from recon.ems.diagnostics.check_gateway import GatewayCheck, check_site
 from recon.ems.diagnostics.check_rest import DEFAULT_REQUESTS
 from recon.ems.diagnostics.report import Step, counted
+from recon.ems.diagnostics.session_report import AccountActivity
 from recon.ems.protocol.rest_requests import RequestKind
-from recon.ems.rest.client import rest_url_of
-from recon.ems.urls import safe_url
+from recon.ems.urls import rest_url_of, safe_url, websocket_url
 from recon.errors import ConfigError, GatewayError
 from recon.service.endpoints import access_of, credentials_of, sites_of
 
@@ -251,7 +252,7 @@ async def check_gateway(name: str, gateway: Gateway, seconds: float) -> GatewayC
     for url in reach.urls:
         rest = rest_url_of(url) if gateway.rest_url is None else gateway.rest_url
         done = await check_site(
-            url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=utc_now, asks=_asks(gateway)
+            url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=utc_now, requests=_asks(gateway)
         )
         steps += done.steps
         accounts += done.accounts

@@ -1,9 +1,9 @@
-"""Client certificates as the managed cloud gives them (protocol 12), and where one is kept.
+"""Client certificates as the managed cloud gives them (protocol 12), and the file that stores one.
 
-`/v1/certificate/pem` answers three PEM blocks: public key, private key, certificate. TLS libraries do not take that
-order as a chain, so the blocks are told apart by their labels. When a certificate ends, and whether a key fits it, is
-read with `cryptography`: the standard library's only reader of a leaf certificate is private
-(`ssl._ssl._test_decode_cert`), and `SSLContext.get_ca_certs` tells of authorities alone.
+`/v1/certificate/pem` returns three PEM blocks: public key, private key, certificate. TLS libraries do not take that
+order as a chain, so the blocks are recognised by their labels. `cryptography` reads a certificate's end and whether a
+key fits it: the standard library's only reader of a leaf certificate is private (`ssl._ssl._test_decode_cert`), and
+`SSLContext.get_ca_certs` reads authorities only.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from recon.errors import ConfigError, GatewayError
+from recon.network_errors import system_text
 
 #: Bytes of the largest PEM text taken.
 MAX_PEM_BYTES: Final = 1024 * 1024
-#: Renewal begins at the latest when this part of a certificate's life is left, however long before it is asked for.
-LATEST_SHARE: Final = 3
+#: Renewal begins at the earliest when one part in this many of a certificate's life is left.
+RENEWAL_SHARE: Final = 3
 
 _PEM_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 _PRIVATE_MODE: Final = 0o600
@@ -50,25 +51,25 @@ class ClientCertificate:
         return f"ClientCertificate(subject={self.subject!r}, ends={self.valid_until.isoformat()})"
 
     def renew_at(self, renew_before: timedelta) -> datetime:
-        """Return when it should be renewed: so long before its end, but not in the first two thirds of its life."""
-        return self.valid_until - min(renew_before, (self.valid_until - self.valid_from) / LATEST_SHARE)
+        """Return when to renew: `renew_before` the end, but never in the first two thirds of the certificate's life."""
+        return self.valid_until - min(renew_before, (self.valid_until - self.valid_from) / RENEWAL_SHARE)
 
     def validity(self, at: datetime) -> str:
-        """Tell in a word whether it holds at a time: `valid`, `expired` or `not yet valid`."""
+        """Return `valid`, `expired` or `not yet valid`."""
         if at >= self.valid_until:
             return "expired"
         return "valid" if at >= self.valid_from else "not yet valid"
 
 
 def pem_blocks(text: str) -> list[tuple[str, str]]:
-    """Split a PEM text into (label, block), in its order; what stands between blocks is left out."""
+    """Return the (label, block) pairs of a PEM text, in its order, without the text between blocks."""
     return [(match[1], match[0]) for match in _PEM_BLOCK.finditer(text)]
 
 
 def read_certificate(text: str, source: str) -> ClientCertificate:
-    """Find the private key, the certificate that fits it, and its chain, whatever their order.
+    """Return the private key with the certificate that fits it and its chain, in any order of the blocks.
 
-    Errors: GatewayError, which names the source and never repeats what it gave.
+    Raise GatewayError, which names the source and never quotes its content.
     """
     blocks = pem_blocks(text)
     keys = [block for label, block in blocks if label.endswith("PRIVATE KEY")]
@@ -79,9 +80,11 @@ def read_certificate(text: str, source: str) -> ClientCertificate:
             f"it gave {len(keys)} private keys and {len(certificates)} certificates"
         )
     try:
-        own = _spki(load_pem_private_key(keys[0].encode(), None).public_key())
+        public_key = _spki(load_pem_private_key(keys[0].encode(), None).public_key())
         parsed = [(x509.load_pem_x509_certificate(block.encode()), block) for block in certificates]
-        fitting = [(known, block) for known, block in parsed if _spki(known.public_key()) == own]
+        fitting = [
+            (certificate, block) for certificate, block in parsed if _spki(certificate.public_key()) == public_key
+        ]
         if not fitting:
             raise GatewayError(f"{source} gave a private key that fits none of its certificates")
         leaf, first = fitting[0]
@@ -104,14 +107,14 @@ def _spki(key: PublicKeyTypes) -> bytes:
 
 
 def certificate_path(directory: Path, gateway: str) -> Path:
-    """Return where a gateway's certificate is kept; a name that is no file name is written percent-encoded."""
+    """Return the file of a gateway's certificate; a name that cannot be a file name is percent-encoded."""
     return directory / f"{quote(gateway, safe='').replace('.', '%2E')}.pem"
 
 
 def load_certificate(path: Path) -> ClientCertificate | None:
-    """Return the certificate that is kept in a file, None where there is none yet.
+    """Return the certificate in a file, None if the file does not exist yet.
 
-    Errors: ConfigError where others may read it or it cannot be read, GatewayError where it holds none.
+    Raise ConfigError if others may read the file or it cannot be read, GatewayError if it holds no certificate.
     """
     try:
         with path.open("rb") as stream:
@@ -121,33 +124,33 @@ def load_certificate(path: Path) -> ClientCertificate | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or 'unknown reason'}") from None
+        raise ConfigError(f"{path} cannot be read: {system_text(error)}") from None
     if len(content) > MAX_PEM_BYTES:
         raise ConfigError(f"{path} is larger than {MAX_PEM_BYTES} bytes; it is not a PEM file")
     return read_certificate(content.decode("utf-8", "replace"), str(path))
 
 
 def save_certificate(path: Path, certificate: ClientCertificate) -> None:
-    """Write a certificate for the next start: whole or not at all, readable by its owner alone.
+    """Write a certificate for the next start: completely or not at all, readable by its owner only.
 
-    Errors: ConfigError where the directory is open to others, or cannot be written.
+    Raise ConfigError if the directory is open to others or cannot be written.
     """
     directory = path.parent
     try:
         directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
         if directory.stat().st_mode & _OTHERS:
-            raise ConfigError(f"certificate_dir {directory} is open to others than its owner; chmod 700 it")
-        # mkstemp makes the file anew, of mode 0600.
+            raise ConfigError(f"certificate_dir {directory} is open to other users; chmod 700 it")
+        # mkstemp creates the file, of mode 0600.
         handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=directory)
-        beside = Path(name)
+        part = Path(name)
         try:
             with os.fdopen(handle, "w", encoding="ascii") as stream:
                 os.fchmod(handle, _PRIVATE_MODE)
                 stream.write(certificate.pem)
                 stream.flush()
                 os.fsync(handle)
-            beside.replace(path)
+            part.replace(path)
         finally:
-            beside.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(f"certificate_dir {directory} cannot be written: {error.strerror or 'unknown'}") from None
+        raise ConfigError(f"certificate_dir {directory} cannot be written: {system_text(error)}") from None

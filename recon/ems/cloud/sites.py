@@ -1,157 +1,48 @@
-"""Where a gateway is now, and how we prove who we are there: fixed by the settings, or told by the managed cloud.
+"""The sites of a gateway in the managed cloud, and its client certificate.
 
-The managed cloud (protocol sections 2 and 12): `/v1/endpoints` lists an endpoint for each account. The same address
-repeated is one site; several are sites of one deployment, in the order in which their locations are preferred, and
-sites of no named location after them, as they were first listed. `https://` becomes `wss://`, with the path of the
-settings, for the vendor documents none.
+`/v1/endpoints` lists an endpoint for each account (protocol 2 and 12). The same address repeated is one site. Several
+addresses are sites of one deployment, ordered by the preference of their locations; sites at no preferred location come
+last, as they were first listed. `https://` becomes `wss://` with the path of the settings: the vendor documents none.
 
-What was read once is kept: while the management API fails, gateways are reached where they were, with the certificate
-that there is, and `Reach.note` says so.
+The address read last stays in use while the management API fails, with the certificate in hand. `GatewayAddress.note`
+says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
-from urllib.parse import urlsplit
+from typing import Final
 
 import structlog
 import trio
 
+from recon.ems.cloud.address import GatewayAddress
 from recon.ems.cloud.certificates import ClientCertificate, load_certificate, save_certificate
-from recon.ems.cloud.management import ListedEndpoint, Management
+from recon.ems.cloud.endpoint_list import ListedEndpoint, coverage_warning, site_urls
+from recon.ems.cloud.management import Management
 from recon.ems.credentials import Credentials
 from recon.errors import ConfigError, GatewayError
 
-#: Seconds after which something that failed, or was doubted, is asked for again, at the earliest.
+#: Seconds between two attempts to read what could not be read or may be out of date.
 RETRY_SECONDS: Final = 60.0
-#: Longest time, in seconds, that reading anew may hold up who wants to connect where we already know where.
+#: Longest time, in seconds, for which a refresh may delay a connection whose address is known.
 REFRESH_SECONDS: Final = 5.0
-#: Most sites of one gateway; what is listed beyond them is left out.
-MAX_SITES: Final = 32
 
 OpenManagement = Callable[[], AbstractAsyncContextManager[Management]]
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayAddress:
-    """How to reach a gateway: its URLs, the preferred one first, and the credentials for all of them.
-
-    `note` says, where something is amiss, that this is what was last known, or what will end soon.
-    """
-
-    urls: tuple[str, ...]
-    credentials: Credentials
-    note: str = ""
-
-
-class SiteSource(Protocol):
-    """Who tells where a gateway is."""
-
-    async def current(self) -> GatewayAddress:
-        """Return how to connect now, at once where that is known; asked before each attempt, and now and then.
-
-        Errors: GatewayError or ConfigError where nothing is known yet and nothing can be found out.
-        """
-        ...
-
-    def report_failure(self, *, refused: bool) -> None:
-        """Hear that no site could be reached, or that credentials were refused: what is known may be out of date."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class FixedSites:
-    """The sites that the settings name."""
-
-    urls: tuple[str, ...]
-    credentials: Credentials
-
-    async def current(self) -> GatewayAddress:
-        """Return them."""
-        return GatewayAddress(self.urls, self.credentials)
-
-    def report_failure(self, *, refused: bool) -> None:
-        """Do nothing: there are no others."""
-
-
-def site_urls(
-    endpoints: Iterable[ListedEndpoint], *, locations: Sequence[str], path: str, known: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Return the WebSocket URLs of the sites listed, the preferred one first; pure.
-
-    `known` are those of the last time: among equally preferred ones their order stays, however the API sorts its
-    answer, so that nobody moves without need. Endpoints that cannot be reached safely are left out.
-    """
-    places: dict[str, str | None] = {}
-    for endpoint in endpoints:
-        url = websocket_url(endpoint.address(), path)
-        if url is None:
-            continue
-        # One address that is listed for two locations counts for the one that is preferred.
-        before = places.get(url)
-        if url not in places or _rank(endpoint.location_id, locations) < _rank(before, locations):
-            places[url] = endpoint.location_id
-    listed = list(places)
-    order = {url: index for index, url in enumerate(dict.fromkeys([*known, *listed]))}
-    ordered = sorted(listed, key=lambda url: (_rank(places[url], locations), order[url]))
-    return tuple(ordered[:MAX_SITES])
-
-
-def coverage_warning(endpoints: Iterable[ListedEndpoint]) -> str:
-    """Say that sites do not serve the same accounts, so that a session with one may not tell of all; else nothing."""
-    served: dict[str, set[str]] = {}
-    for endpoint in endpoints:
-        served.setdefault(endpoint.address() or "", set()).add(endpoint.exchange_id or "")
-    everyone = set().union(*served.values())
-    if all(accounts == everyone for accounts in served.values()):
-        return ""
-    return (
-        "the sites are not listed for the same accounts, so a session with one may not tell of all; "
-        "if some stay silent, set up a gateway for each site, with managed.exchanges"
-    )
-
-
-def format_time(at: datetime) -> str:
-    """Write a time in a message."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _rank(location: str | None, locations: Sequence[str]) -> int:
-    return locations.index(location) if location in locations else len(locations)
-
-
-def websocket_url(address: str | None, path: str) -> str | None:
-    """Turn an endpoint's `https://` address into a WebSocket's with this path; None where it is no such address.
-
-    Plain `http://` is none: the key would be sent for all to read.
-    """
-    try:
-        parts = urlsplit((address or "").strip())
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in {"https", "wss"} or not host or not host.isascii() or not host.isprintable():
-        return None
-    if parts.username is not None or parts.password is not None or " " in host:
-        return None
-    shown = f"[{host}]" if ":" in host else host
-    at = "" if port in {None, 443} else f":{port}"
-    return f"wss://{shown}{at}{parts.path.rstrip('/')}{path}"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ManagedSettings:
-    """What decides for one gateway of the managed cloud.
+    """The settings of one gateway in the managed cloud.
 
-    `refresh` is in seconds; `certificate_file` says where the certificate is kept (None: in memory), and `keeps`
-    whether one that was fetched is written there.
+    `refresh` is in seconds. `certificate_file` is the file of the certificate (None: in memory only), and `keeps` says
+    whether a fetched certificate is written to it.
     """
 
     gateway: str
@@ -165,10 +56,7 @@ class ManagedSettings:
 
 
 class ManagedSites:
-    """Finds out from the management API where a gateway is, and keeps its client certificate, where one is used.
-
-    `credentials` are those of the gateway; with method certificate those without the certificate, which is added.
-    """
+    """Finds a gateway's sites with the management API, and renews its client certificate if it uses one."""
 
     def __init__(
         self,
@@ -193,7 +81,7 @@ class ManagedSites:
         self._read_next = 0.0
         self._renew_next = 0.0
         self._read_at_last = -RETRY_SECONDS
-        self._suspect = False
+        self._suspect = False  # the certificate was refused
         self._listing_note = self._certificate_note = ""
         self._lock = trio.Lock()
 
@@ -203,34 +91,34 @@ class ManagedSites:
         return self._certificate
 
     def report_failure(self, *, refused: bool) -> None:
-        """Read the endpoints anew with the next call, and the certificate that was refused, unless just tried."""
+        """Read the endpoints again with the next call, and a refused certificate too, unless just tried."""
         self._read_next = min(self._read_next, self._read_at_last + RETRY_SECONDS)
         self._suspect = self._suspect or (refused and self._certificate is not None)
 
     async def current(self) -> GatewayAddress:
-        """Return what is known, read anew when it is due; see `Sites`."""
+        """Return the address, read again if that is due; see `SiteSource`."""
         async with self._lock:
             if not self._urls or self._credentials is None:
                 await self._discover()
             else:
                 await self._refresh()
             if not self._urls or self._credentials is None:  # neither returns without them
-                raise GatewayError(f"gateway {self._settings.gateway}: nothing is known of where it is")
+                raise GatewayError(f"gateway {self._settings.gateway}: its address is not known")
             notes = "; ".join(note for note in (self._listing_note, self._certificate_note) if note)
             return GatewayAddress(self._urls, self._credentials, notes)
 
     async def _discover(self) -> None:
-        """Find out everything for the first time. Errors: those of the management API."""
+        """Read everything for the first time. Raise the errors of the management API."""
         if self._credentials is None:
-            await self._take_kept()
+            await self._load_certificate()
         async with self._open_management() as management:
             if not self._urls:
-                self._listed(await management.endpoints(self._settings.exchanges))
+                self._take_endpoints(await management.endpoints(self._settings.exchanges))
             if self._credentials is None:
-                await self._use(await management.certificate())
+                await self._take_certificate(await management.certificate())
 
     async def _refresh(self) -> None:
-        """Read anew what is due, not for long; what fails stays as it is and is said."""
+        """Read again what is due, within REFRESH_SECONDS; keep and report what fails."""
         at = trio.current_time()
         reading, renewing = at >= self._read_next, self._renewal_is_due() and at >= self._renew_next
         if not reading and not renewing:
@@ -244,27 +132,27 @@ class ManagedSites:
                         await self._renew(management)
         except trio.TooSlowError:
             why = f"no answer from the management API within {REFRESH_SECONDS:g} s"
-        except ConfigError as error:  # the ca_file, say
+        except ConfigError as error:  # for example the ca_file
             why = str(error)
         else:
             return
-        # What was done before it failed has moved its own next time on.
+        # A part that succeeded before the failure has moved its own next time on.
         self._failed(why, reading=reading and at >= self._read_next, renewing=renewing and self._renewal_is_due())
 
     async def _read(self, management: Management) -> None:
         try:
-            self._listed(await management.endpoints(self._settings.exchanges))
+            self._take_endpoints(await management.endpoints(self._settings.exchanges))
         except GatewayError as error:
             self._failed(str(error), reading=True)
 
     async def _renew(self, management: Management) -> None:
         try:
-            await self._use(await management.certificate())
+            await self._take_certificate(await management.certificate())
         except GatewayError as error:
             self._failed(str(error), renewing=True)
 
     def _failed(self, why: str, *, reading: bool = False, renewing: bool = False) -> None:
-        """Keep what is known, say so, and ask again after a while."""
+        """Keep the last address or certificate, note the failure, and try again after RETRY_SECONDS."""
         later = trio.current_time() + RETRY_SECONDS
         if reading:
             self._read_next, self._read_at_last = later, trio.current_time()
@@ -277,8 +165,8 @@ class ManagedSites:
                 self._certificate_note += f"; the one that ends {format_time(self._certificate.valid_until)} is used"
         _log.warning("the managed cloud gave no answer", gateway=self._settings.gateway, why=why)
 
-    def _listed(self, endpoints: list[ListedEndpoint]) -> None:
-        """Take a list of endpoints. Errors: GatewayError where it names no site."""
+    def _take_endpoints(self, endpoints: list[ListedEndpoint]) -> None:
+        """Use a list of endpoints. Raise GatewayError if it names no site."""
         settings = self._settings
         if not endpoints:
             wanted = f" for {', '.join(settings.exchanges)}" if settings.exchanges else ""
@@ -301,44 +189,49 @@ class ManagedSites:
             return False
         return self._suspect or self._now() >= self._certificate.renew_at(self._settings.renew_before)
 
-    async def _take_kept(self) -> None:
-        """Use the certificate of the last start, where one is kept that is still good for a while."""
+    async def _load_certificate(self) -> None:
+        """Use the certificate of the last start, if its file holds one that is valid now."""
         path = self._settings.certificate_file
         if path is None:
             return
         try:
-            kept = await trio.to_thread.run_sync(load_certificate, path)
+            certificate = await trio.to_thread.run_sync(load_certificate, path)
         except (ConfigError, GatewayError) as error:
-            _log.warning("the kept certificate is not used", gateway=self._settings.gateway, why=str(error))
+            _log.warning("the stored certificate is not used", gateway=self._settings.gateway, why=str(error))
             return
-        if kept is not None and kept.validity(self._now()) == "valid":
-            self._hold(kept)
+        if certificate is not None and certificate.validity(self._now()) == "valid":
+            self._use_certificate(certificate)
 
-    async def _use(self, fetched: ClientCertificate) -> None:
-        """Take a certificate that was fetched. Errors: GatewayError where it is no better than what there is."""
-        known, at = self._certificate, self._now()
-        if fetched.validity(at) != "valid":
-            raise GatewayError(
-                f"the management API gave a certificate that is {fetched.validity(at)} "
-                f"({format_time(fetched.valid_from)} to {format_time(fetched.valid_until)}); check the clock"
-            )
-        if known is not None and (
-            fetched.serial == known.serial if self._suspect else fetched.valid_until <= known.valid_until
-        ):
-            raise GatewayError(f"the management API still gives the one that ends {format_time(fetched.valid_until)}")
-        self._hold(fetched)
+    async def _take_certificate(self, fetched: ClientCertificate) -> None:
+        """Use a fetched certificate and store it. Raise GatewayError if it is no better than the one in use."""
+        self._check_newer(fetched)
+        self._use_certificate(fetched)
         path = self._settings.certificate_file
         if path is None or not self._settings.keeps:
             return
         try:
             await trio.to_thread.run_sync(save_certificate, path, fetched)
         except ConfigError as error:
-            self._certificate_note = f"the client certificate is in memory alone: {error}"
-            _log.warning("the certificate is not kept", gateway=self._settings.gateway, why=str(error))
+            self._certificate_note = f"the client certificate is in memory only: {error}"
+            _log.warning("the certificate is not stored", gateway=self._settings.gateway, why=str(error))
 
-    def _hold(self, certificate: ClientCertificate) -> None:
+    def _check_newer(self, fetched: ClientCertificate) -> None:
+        current, validity = self._certificate, fetched.validity(self._now())
+        if validity != "valid":
+            raise GatewayError(
+                f"the management API gave a certificate that is {validity} "
+                f"({format_time(fetched.valid_from)} to {format_time(fetched.valid_until)}); check the clock"
+            )
+        if current is None:
+            return
+        # A refused certificate is replaced by any other one.
+        same = fetched.serial == current.serial if self._suspect else fetched.valid_until <= current.valid_until
+        if same:
+            raise GatewayError(f"the management API still gives the one that ends {format_time(fetched.valid_until)}")
+
+    def _use_certificate(self, certificate: ClientCertificate) -> None:
         if self._with_certificate is None:
-            raise GatewayError("a certificate is used with auth method certificate alone")
+            raise GatewayError("a certificate is used with auth method certificate only")
         self._credentials = self._with_certificate(certificate.pem)
         self._certificate, self._certificate_note, self._suspect = certificate, "", False
         self._renew_next = trio.current_time() + RETRY_SECONDS
@@ -348,3 +241,8 @@ class ManagedSites:
             subject=certificate.subject,
             ends=certificate.valid_until.isoformat(),
         )
+
+
+def format_time(moment: datetime) -> str:
+    """Return a time as messages show it."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,1 +1,9 @@
-"""Trying a gateway step by step for a person who sets it up, in words."""
+"""The steps of `recon ems check`: whether a gateway can be reached, and what to do if not.
+
+Begin with `check_gateway.check_site`, which tries one site from its name to its REST API.
+
+* `report`: a step and its result. Pure.
+* `tls_probe`: the TLS handshake, and the test for a port without TLS.
+* `session_report`: what came in a session, by account. Pure.
+* `check_rest`: the requests that backfill sends.
+"""

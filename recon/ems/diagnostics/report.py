@@ -1,4 +1,4 @@
-"""The steps of a checkup, and the words for them that several of its parts share. Pure."""
+"""A step of a gateway check with its result. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-#: Seconds for a name, for TCP and TLS, and for an answer over HTTP.
+#: Seconds for a name, for TCP and TLS, and for a response over HTTP.
 STEP_SECONDS: Final = 10.0
 
 State = Literal["ok", "failed", "hint"]
-#: A step before its site is known: what was tried, what came of it, and that in words.
+#: A step before its site is added: its name, its result, and the result in words.
 StepResult: TypeAlias = tuple[str, State, str]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One step: what was tried where, and what came of it; a `hint` is worth a look but no failure."""
+    """One step at one site and its result; a `hint` deserves attention but is no failure."""
 
     site: str
     step: str
@@ -23,6 +23,6 @@ class Step(msgspec.Struct, frozen=True):
     detail: str
 
 
-def counted(number: int, of: str) -> str:
-    """Write how many there are of something."""
-    return f"{number} {of}" if number == 1 else f"{number} {of}s"
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the singular or plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

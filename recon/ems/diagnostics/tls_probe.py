@@ -1,7 +1,7 @@
-"""Making a TLS handshake, and finding out soon where the other side does not speak TLS at all.
+"""The TLS handshake of a gateway check, and a quick test for ports that do not speak TLS.
 
-A server of plain HTTP waits for the end of a request, which a TLS handshake never sends; so it is asked in its own way
-beside, once the handshake takes too long or was broken off. Nothing secret is sent that way.
+A server of plain HTTP waits for the end of a request, which a TLS handshake never sends. So once the handshake takes
+too long or breaks off, a second connection sends a plain request. It carries no secret.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import Final
 
 import trio
 
-#: Seconds after which a handshake is suspected to be with a port that does not speak TLS, and for asking it.
+from recon.ems.urls import authority
+
+#: Seconds after which a port is suspected of not speaking TLS, and seconds for the plain request.
 SUSPECT_SECONDS: Final = 1.5
 PROBE_SECONDS: Final = 3.0
-#: Most bytes of the answer that are looked at.
+#: Most bytes of the response that are read.
 MAX_PROBE_BYTES: Final = 1024
 
 
@@ -23,7 +25,7 @@ class PlainPort(Exception):
 
 
 async def handshake(secured: trio.SSLStream[trio.SocketStream], host: str, port: int, *, seconds: float) -> None:
-    """Shake hands within a bound. Raises PlainPort, and what a handshake raises, or trio.TooSlowError."""
+    """Make the handshake within a bound. Raise PlainPort, trio.TooSlowError, or the handshake's own error."""
     failure: Exception | None = None
     is_plain = False
 
@@ -42,9 +44,7 @@ async def handshake(secured: trio.SSLStream[trio.SocketStream], host: str, port:
         except (OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
             failure = error
         nursery.cancel_scope.cancel()
-    if isinstance(failure, trio.BrokenResourceError) and not isinstance(
-        failure.__cause__, ssl.SSLCertVerificationError
-    ):
+    if _is_broken_off(failure):
         is_plain = is_plain or await speaks_http(host, port)
     if is_plain:
         raise PlainPort
@@ -52,16 +52,23 @@ async def handshake(secured: trio.SSLStream[trio.SocketStream], host: str, port:
         raise failure
 
 
+def _is_broken_off(failure: Exception | None) -> bool:
+    """True if a handshake broke for another reason than a certificate, which only TLS sends."""
+    return isinstance(failure, trio.BrokenResourceError) and not isinstance(
+        failure.__cause__, ssl.SSLCertVerificationError
+    )
+
+
 async def speaks_http(host: str, port: int) -> bool:
-    """Tell whether a port answers plain HTTP; one of TLS that says in HTTP that it wants TLS does not count."""
-    heard = b""
+    """True if a port answers plain HTTP, except where a TLS port says in HTTP that it requires TLS."""
+    response = b""
+    request = f"GET / HTTP/1.1\r\nHost: {authority(host, port)}\r\nConnection: close\r\n\r\n".encode()
     try:
         with trio.move_on_after(PROBE_SECONDS):
             async with await trio.open_tcp_stream(host, port) as stream:
-                name = f"[{host}]" if ":" in host else host
-                await stream.send_all(f"GET / HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n".encode())
-                while len(heard) < MAX_PROBE_BYTES and (more := await stream.receive_some(MAX_PROBE_BYTES)):
-                    heard += more
+                await stream.send_all(request)
+                while len(response) < MAX_PROBE_BYTES and (more := await stream.receive_some(MAX_PROBE_BYTES)):
+                    response += more
     except (OSError, trio.BrokenResourceError):
         return False
-    return heard.startswith(b"HTTP/") and b"https" not in heard.lower()
+    return response.startswith(b"HTTP/") and b"https" not in response.lower()

@@ -1,8 +1,8 @@
-"""The consumer of one gateway: keeps one session open, and turns what comes into records, until cancelled.
+"""The listener of one gateway: keeps a session open and turns its frames into records, until cancelled.
 
-It tries the gateway's URLs in order, then round again, with a backoff between attempts. After a session that
-lived a while it starts from the first URL again, which is the preferred one. While another one is in use, the first is
-probed now and then, and returned to when it works; a site that is no longer listed is left.
+It tries the gateway's URLs in order, then round again, with a backoff between attempts. After a session that lived a
+while it starts from the preferred URL, the first one. While another URL is in use, the preferred one is probed now and
+then, and used again when it works. A session with a site that is no longer listed is ended.
 """
 
 from __future__ import annotations
@@ -19,50 +19,25 @@ import trio
 
 from recon.backoff import Backoff
 from recon.ems.close_reasons import CloseReason
-from recon.ems.cloud.sites import FixedSites, GatewayAddress
+from recon.ems.cloud.address import FixedSites, GatewayAddress
 from recon.ems.credentials import silence_libraries
 from recon.ems.protocol.session import Heartbeats, Record, Session, Watchdog, failure_record
 from recon.ems.urls import safe_url
 from recon.ems.websocket.connection import Connection, ConnectionBounds
-from recon.ems.websocket.endpoint import CLOSE_TIMEOUT, Endpoint
+from recon.ems.websocket.endpoint import Endpoint
 from recon.ems.websocket.failback import SiteMonitor
+from recon.ems.websocket.status import GatewayStatus
 from recon.errors import ConfigError, GatewayError, Overrun, Restarted, Unauthorised
-
-__all__ = ["CLOSE_TIMEOUT", "Endpoint", "GatewayStatus", "consume", "silence_libraries"]
 
 #: Seconds between attempts to record the end of a session while the buffer is full.
 RECORD_RETRY: Final = 0.1
-#: Seconds in which a session is ended at most once because another process took over an account.
+#: A session ends at most once in this many seconds because another process took over an account.
 RESTART_PAUSE: Final = 60.0
 
-#: Ends that are of our own making and no failure: the next session begins at once, at the preferred site.
+#: Ends that we decided ourselves and that are no failure: the next session begins at once, at the preferred site.
 _MOVES: Final = frozenset({"returning", "moved"})
 
 _log = structlog.get_logger(__name__)
-
-
-class GatewayStatus(msgspec.Struct, frozen=True):
-    """What the consumer is doing, for people and for health checks.
-
-    `state` is `connecting`, `open`, `waiting` (until the next attempt, in `retry_in` seconds), `blocked` (the
-    end of a session waits for room in the buffer) or `stopped`. `reason` and `detail` tell of the last end or
-    failure, `failures` counts those since the last settled session, and `silent` names accounts without
-    heartbeats. `url` is the one in use or next to be tried (empty: none is known yet), `site` its place in the order of
-    preference. `note` says what is amiss with how the gateway is found, while it can be reached all the same.
-    """
-
-    gateway: str
-    state: str
-    url: str
-    site: int
-    session: str | None = None
-    reason: str | None = None
-    code: int | None = None
-    detail: str = ""
-    failures: int = 0
-    retry_in: float | None = None
-    silent: tuple[str, ...] = ()
-    note: str = ""
 
 
 async def consume(
@@ -77,8 +52,8 @@ async def consume(
 ) -> Never:
     """Listen to a gateway until cancelled.
 
-    `record` takes each record in order and must not block; it raises Overrun when its buffer is full, which
-    ends the session. `heartbeats` collects those that are not recorded, for ticks; `draw` makes the jitter.
+    `record` takes each record in order and must not block. It raises Overrun while its buffer is full, which ends the
+    session. `heartbeats` collects the heartbeats that are not recorded, for ticks; `draw` makes the jitter.
     """
     silence_libraries()
     await _Consumer(endpoint, record, now, new_session_id, status, heartbeats or Heartbeats(), draw).run()
@@ -99,7 +74,7 @@ class _Consumer:
         self._record = record
         self._now = now
         self._new_session_id = new_session_id
-        self._report = status
+        self._on_status = status
         self._heartbeats = heartbeats
         self._backoff = Backoff(endpoint.backoff_base, endpoint.backoff_cap, draw)
         self._refusals = Backoff(
@@ -112,11 +87,11 @@ class _Consumer:
             message_bytes=endpoint.max_message_bytes,
         )
         self._sites = endpoint.site_source()
-        self._reach = GatewayAddress(endpoint.urls, endpoint.credentials)
+        self._address = GatewayAddress(endpoint.urls, endpoint.credentials)
         self._site = 0
         self._note = ""
         self._failures = 0
-        self._known_failures: dict[str, str] = {}  # the reason last recorded, by URL
+        self._recorded_failures: dict[str, str] = {}  # the reason recorded last, by URL
         self._last = CloseReason("")
         self._silent: tuple[str, ...] = ()
         self._restarted_at = -math.inf
@@ -126,7 +101,7 @@ class _Consumer:
             while True:
                 await self._once()
         finally:
-            self._tell("stopped")
+            self._set_status("stopped")
 
     async def _once(self) -> None:
         """Make one attempt, listen as long as it lasts, and wait before the next."""
@@ -139,51 +114,72 @@ class _Consumer:
             self._failures = self._site = 0
         else:
             self._failures += 1
-            self._site = (self._site + 1) % max(1, len(self._reach.urls))
+            self._site = (self._site + 1) % max(1, len(self._address.urls))
         if moving:
             return
         refused = self._last.reason == "unauthorised"
         if not opened and (self._site == 0 or refused or self._last.reason == "tls"):
             self._sites.report_failure(refused=refused or self._last.reason == "tls")
         delay = (self._refusals if refused else self._backoff).next()
-        self._tell("waiting", retry_in=delay)
+        self._set_status("waiting", retry_in=delay)
         await trio.sleep(delay)
 
-    async def _found(self) -> bool:
-        """Learn where the gateway is now; where that fails, record it and tell so."""
-        if not self._reach.urls:
-            self._tell("connecting")
+    async def _find_address(self) -> bool:
+        """Find out where the gateway is now; record and report a failure to do so."""
+        if not self._address.urls:
+            self._set_status("connecting")
         try:
-            reach = await self._sites.current()
+            address = await self._sites.current()
         except (GatewayError, ConfigError) as error:
             reason = "unauthorised" if isinstance(error, Unauthorised) else "discovery"
             self._last = CloseReason(reason, detail=self._endpoint.credentials.redact_text(str(error)))
-            self._say(None)
+            self._log_end(None)
             self._record_failure()
             return False
-        if reach.urls != self._reach.urls:
+        if address.urls != self._address.urls:
             self._site = 0
-        self._reach, self._note = reach, reach.note
-        self._known_failures.pop("", None)
+        self._address, self._note = address, address.note
+        self._recorded_failures.pop("", None)
         return True
 
     @property
     def _url(self) -> str:
-        return self._reach.urls[self._site] if self._reach.urls else ""
+        return self._address.urls[self._site] if self._address.urls else ""
 
     async def _attempt(self) -> bool:
-        """Run one connection to its end and record it; tell whether a session had opened."""
-        if not await self._found():
+        """Run one connection to its end and record it; return whether a session opened."""
+        if not await self._find_address():
             return False
-        url, credentials = self._url, self._reach.credentials
+        url, credentials = self._url, self._address.credentials
         watchdog = Watchdog(self._endpoint.heartbeat_bound, trio.current_time())
         session = Session(self._new_session_id(), credentials.redact, self._heartbeats, watchdog)
+        connection = self._connection(session, url, watchdog)
+        self._silent = ()
+        self._set_status("connecting")
+        reason = CloseReason("shutdown", detail="the service stopped listening")
+        try:
+            reason = await self._listen(connection, session, url)
+        except Exception:
+            reason = CloseReason("fault", detail="the service itself failed; see its log")
+            raise
+        finally:
+            self._silent = ()
+            self._last = msgspec.structs.replace(reason, detail=credentials.redact_text(reason.detail))
+            self._log_end(session if connection.opened else None)
+            if connection.opened:
+                await self._record_end(session, url)
+            else:
+                self._record_failure()
+        return connection.opened
+
+    def _connection(self, session: Session, url: str, watchdog: Watchdog) -> Connection:
+        """Return a connection that records the frames of a session."""
 
         def on_open() -> None:
             watchdog.note_frame(trio.current_time())
             self._record(session.opened(self._now(), url=url, site=self._site))
-            self._known_failures.pop(url, None)
-            self._tell("open", session=session.name)
+            self._recorded_failures.pop(url, None)
+            self._set_status("open", session=session.name)
             _log.info("session opened", gateway=self._endpoint.name, url=safe_url(url), session=session.name)
 
         def on_frame(frame: str | bytes) -> None:
@@ -191,128 +187,105 @@ class _Consumer:
             if record is not None:
                 self._record(record)
             if session.restarted is not None:
-                self._renew(session.restarted)
+                self._end_for_restart(session.restarted)
                 session.restarted = None
 
         def on_watch() -> None:
             silent = watchdog.silent_accounts(trio.current_time())
             if silent != self._silent:
                 self._silent = silent
-                self._tell("open", session=session.name)
+                self._set_status("open", session=session.name)
 
-        def on_reach(reach: GatewayAddress) -> None:
-            if reach.note != self._note and connection.opened:
-                self._note = reach.note
-                self._tell("open", session=session.name)
+        return Connection(self._bounds, on_open=on_open, on_frame=on_frame, on_watch=on_watch, watchdog=watchdog)
 
-        self._silent = ()
-        self._tell("connecting")
-        connection = Connection(self._bounds, on_open=on_open, on_frame=on_frame, on_watch=on_watch, watchdog=watchdog)
-        ended = CloseReason("shutdown", detail="the service stopped listening")
-        try:
-            ended = await self._listen(connection, url, on_reach)
-        except Exception:
-            ended = CloseReason("fault", detail="the service itself failed; its log says how")
-            raise
-        finally:
-            self._silent = ()
-            self._last = msgspec.structs.replace(ended, detail=credentials.redact_text(ended.detail))
-            self._say(session if connection.opened else None)
-            if connection.opened:
-                await self._until_recorded(
-                    session.closed(
-                        self._now(),
-                        url=url,
-                        site=self._site,
-                        reason=ended.reason,
-                        code=ended.code,
-                        detail=self._last.detail,
-                    )
-                )
-            else:
-                self._record_failure()
-        return connection.opened
+    async def _listen(self, connection: Connection, session: Session, url: str) -> CloseReason:
+        """Run a connection to its end while a monitor checks whether another site should be used."""
+        if isinstance(self._sites, FixedSites) and len(self._address.urls) == 1:
+            return await connection.run(self._address.credentials, url)
 
-    async def _listen(
-        self, connection: Connection, url: str, on_reach: Callable[[GatewayAddress], None]
-    ) -> CloseReason:
-        """Run a connection to its end, and mind beside it whether it should be elsewhere."""
-        if isinstance(self._sites, FixedSites) and len(self._reach.urls) == 1:
-            return await connection.run(self._reach.credentials, url)
-        minding = SiteMonitor(
+        def on_address(address: GatewayAddress) -> None:
+            if address.note != self._note and connection.opened:
+                self._note = address.note
+                self._set_status("open", session=session.name)
+
+        monitor = SiteMonitor(
             self._endpoint.name,
             url,
-            self._reach,
+            self._address,
             sites=self._sites,
             bounds=self._bounds,
             connection=connection,
             listing_check_seconds=self._endpoint.listing_check_seconds,
             failback_seconds=self._endpoint.failback_seconds,
-            on_reach=on_reach,
+            on_address=on_address,
         )
-        ended: CloseReason | Exception
+        result: CloseReason | Exception
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(minding.run)
+            nursery.start_soon(monitor.run)
             try:
-                ended = await connection.run(self._reach.credentials, url)
+                result = await connection.run(self._address.credentials, url)
             except Exception as error:  # noqa: BLE001  # raised again below, not as a group of one
-                ended = error
+                result = error
             nursery.cancel_scope.cancel()
-        if isinstance(ended, Exception):
-            raise ended
-        return ended
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    def _renew(self, account: str) -> None:
-        """End the session when another process took over an account, so that its snapshots tell what it holds.
+    def _end_for_restart(self, account: str) -> None:
+        """End the session when another process took over an account: only its snapshots say what the account holds.
 
-        Not again within RESTART_PAUSE: an account that two processes speak for in turns would never be heard.
+        Not again within RESTART_PAUSE: two processes that alternate would otherwise silence the account.
         """
         at = trio.current_time()
         if at - self._restarted_at < RESTART_PAUSE:
             return
         self._restarted_at = at
-        raise Restarted(f"another process speaks for account {account}; connecting anew to read what it holds")
+        raise Restarted(f"another process speaks for account {account}; reconnecting to read its snapshots")
 
     def _record_failure(self) -> None:
-        """Record that no session came about, but the same reason at the same URL only once."""
+        """Record that no session opened, but the same reason at the same URL only once."""
         reason, url = self._last.reason, self._url
-        if reason == "shutdown" or self._known_failures.get(url) == reason:
+        if reason == "shutdown" or self._recorded_failures.get(url) == reason:
             return
         failure = failure_record(
             self._now(),
-            self._reach.credentials.redact,
+            self._address.credentials.redact,
             url=url,
             site=self._site,
             reason=reason,
             detail=self._last.detail,
         )
-        if self._recorded(failure):
-            self._known_failures[url] = reason
+        if self._try_record(failure):
+            self._recorded_failures[url] = reason
 
-    async def _until_recorded(self, closed: Record) -> None:
-        """Record the end of a session; while the buffer is full there is nothing to do but wait."""
-        if self._recorded(closed):
+    async def _record_end(self, session: Session, url: str) -> None:
+        """Record the end of a session, and wait while the buffer is full."""
+        last = self._last
+        closed = session.closed(
+            self._now(), url=url, site=self._site, reason=last.reason, code=last.code, detail=last.detail
+        )
+        if self._try_record(closed):
             return
-        self._tell("blocked")
+        self._set_status("blocked")
         try:
-            await self._room(closed)
+            await self._record_when_possible(closed)
         except trio.Cancelled:
             with trio.move_on_after(self._endpoint.close_timeout, shield=True):
-                await self._room(closed)
+                await self._record_when_possible(closed)
             raise
 
-    async def _room(self, closed: Record) -> None:
-        while not self._recorded(closed):  # noqa: ASYNC110  # the buffer is the caller's and has no event
+    async def _record_when_possible(self, record: Record) -> None:
+        while not self._try_record(record):  # noqa: ASYNC110  # the buffer is the caller's and has no event
             await trio.sleep(RECORD_RETRY)
 
-    def _recorded(self, record: Record) -> bool:
+    def _try_record(self, record: Record) -> bool:
         try:
             self._record(record)
         except Overrun:
             return False
         return True
 
-    def _say(self, session: Session | None) -> None:
+    def _log_end(self, session: Session | None) -> None:
         _log.info(
             "no session" if session is None else "session closed",
             gateway=self._endpoint.name,
@@ -323,8 +296,8 @@ class _Consumer:
             detail=self._last.detail,
         )
 
-    def _tell(self, state: str, *, session: str | None = None, retry_in: float | None = None) -> None:
-        self._report(
+    def _set_status(self, state: str, *, session: str | None = None, retry_in: float | None = None) -> None:
+        self._on_status(
             GatewayStatus(
                 gateway=self._endpoint.name,
                 state=state,

@@ -1,11 +1,11 @@
-"""A gateway as we reach it, with every bound of reaching it."""
+"""A gateway as the listener needs it: name, URLs, credentials, and every bound."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final
 
-from recon.ems.cloud.sites import FixedSites, GatewayAddress, SiteSource
+from recon.ems.cloud.address import FixedSites, GatewayAddress, SiteSource
 from recon.ems.credentials import Credentials
 from recon.ems.protocol.session import HEARTBEAT_BOUND
 from recon.ems.urls import safe_url
@@ -18,10 +18,10 @@ MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 CONNECT_TIMEOUT: Final = 10.0
 #: Seconds for the closing handshake.
 CLOSE_TIMEOUT: Final = 3.0
-#: Seconds: ceiling of the first delay, and of any.
+#: Seconds: ceilings of the first delay and of all delays.
 BACKOFF_BASE: Final = 0.5
 BACKOFF_CAP: Final = 30.0
-#: Seconds: least delay after refused credentials, and ceiling of any such. They seldom mend by themselves.
+#: Seconds: shortest and longest delay after refused credentials, which seldom start to work by themselves.
 UNAUTHORISED_BASE: Final = 60.0
 UNAUTHORISED_CAP: Final = 600.0
 #: Seconds that a session must have lived for the backoff to start anew.
@@ -30,9 +30,9 @@ SETTLED_AFTER: Final = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """A gateway as we reach it: its name, its URLs (sites), every bound (seconds unless named otherwise).
+    """A gateway: its name, its URLs (one a site), and every bound, in seconds unless the name says otherwise.
 
-    `sites` tells URLs and credentials where they are not fixed; then `urls` is empty, and `credentials` only redact.
+    `sites` finds URLs and credentials that are not fixed. Then `urls` is empty, and `credentials` only redact.
     """
 
     name: str
@@ -52,22 +52,19 @@ class Endpoint:
     listing_check_seconds: float = LISTING_CHECK_SECONDS
 
     def __post_init__(self) -> None:
-        """Refuse a gateway that cannot be reached as described.
-
-        Raises ConfigError.
-        """
+        """Raise ConfigError if the gateway cannot be reached as described."""
         if bool(self.urls) == (self.sites is not None):
-            raise ConfigError(f"gateway {self.name} has no urls; give at least one, or sites that tell them")
+            raise ConfigError(f"gateway {self.name} has no urls; give at least one, or a source of sites")
         for url in self.urls:
             self.credentials.resource(url)
 
     def __repr__(self) -> str:
         return f"Endpoint(name={self.name!r}, urls={[safe_url(url) for url in self.urls]!r})"
 
-    async def reach(self) -> GatewayAddress:
-        """Return how to reach the gateway now. Errors: GatewayError or ConfigError where that cannot be told."""
+    async def address(self) -> GatewayAddress:
+        """Return how to reach the gateway now. Raise GatewayError or ConfigError if that cannot be found out."""
         return await self.site_source().current()
 
     def site_source(self) -> SiteSource:
-        """Return who tells where the gateway is."""
+        """Return the source of the gateway's address."""
         return self.sites or FixedSites(self.urls, self.credentials)
