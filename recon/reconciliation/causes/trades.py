@@ -115,34 +115,36 @@ def _position_trade(context: BreakContext, position: BreakSummary) -> Trade:
 def _trade_of_fee(context: BreakContext) -> Trade | None:
     """Return the trade of two related breaks whose fee this break can be, if any."""
     break_, usd = context.break_, context.break_.usd
-    if usd is None or usd >= 0 or not context.related_breaks:
+    if usd is None or usd >= 0:
         return None
-    excluded = {break_.code} | {leg.code for leg in context.related_breaks if leg.kind == "contract"}
     for leg in context.related_breaks:
-        if leg.kind != "asset" or leg.code in excluded or not leg.usd or abs(usd) > context.max_fee_rate * abs(leg.usd):
+        if not _can_be_fee_of(context, -usd, leg):
             continue
         others = tuple(other for other in context.related_breaks if other is not leg)
         trade = _pair_trade(msgspec.structs.replace(context, break_=leg, related_breaks=others))
         if isinstance(trade, str) or trade.missing_leg is not None or break_.break_id in trade.breaks:
             continue
-        rate = percent_text(divide(-usd, abs(leg.usd)))
+        rate = percent_text(divide(-usd, abs(leg.usd or ZERO)))
         why = f"{trade.why}; {plain(-break_.amount)} {break_.code} is {rate} of it, a fee"
         return msgspec.structs.replace(trade, why=why, breaks=(leg.break_id, *trade.breaks))
     return None
 
 
+def _can_be_fee_of(context: BreakContext, fee_usd: Decimal, leg: BreakSummary) -> bool:
+    """True if the fee is small enough for a trade of this leg; an asset named like a contract is no leg of a pair."""
+    contracts = {other.code for other in context.related_breaks if other.kind == "contract"}
+    if leg.kind != "asset" or leg.code == context.break_.code or leg.code in contracts:
+        return False
+    return bool(leg.usd) and fee_usd <= context.max_fee_rate * abs(leg.usd or ZERO)
+
+
 def _pair_trade(context: BreakContext) -> Trade | str:
     """Return the trade of two breaks of one pair that is nearest to the market, else one with a missing leg."""
     break_ = context.break_
-    pairs = [pair for pair in context.pairs if break_.code in (pair.base, pair.quote)]
+    pairs = [pair for pair in context.pairs if break_.code in {pair.base, pair.quote}]
     if not pairs:
         return f"{break_.code} is in no symbol that is traded"
-    readings = [
-        _priced_trade(pair, *((break_, leg) if pair.base == break_.code else (leg, break_)))
-        for pair in pairs
-        for leg in context.related_breaks
-        if leg.kind == "asset" and leg.code == _other(break_.code, pair)
-    ]
+    readings = _readings(context, pairs)
     trades = [reading for reading in readings if not isinstance(reading, str)]
     if trades:
         _, trade = min(trades, key=lambda reading: reading[0])
@@ -152,6 +154,17 @@ def _pair_trade(context: BreakContext) -> Trade | str:
         return one_legged
     reasons = [reading for reading in readings if isinstance(reading, str)]
     return reasons[-1] if reasons else f"nothing moved the other way in {_others(break_.code, pairs)}"
+
+
+def _readings(context: BreakContext, pairs: list[SpotPair]) -> list[tuple[Decimal, Trade] | str]:
+    """Return what this break is with each related break that can be the other leg of a pair."""
+    break_ = context.break_
+    return [
+        _priced_trade(pair, break_, leg) if pair.base == break_.code else _priced_trade(pair, leg, break_)
+        for pair in pairs
+        for leg in context.related_breaks
+        if leg.kind == "asset" and leg.code == _other(break_.code, pair)
+    ]
 
 
 def _priced_trade(pair: SpotPair, base: BreakSummary, quote: BreakSummary) -> tuple[Decimal, Trade] | str:
