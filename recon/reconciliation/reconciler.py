@@ -241,14 +241,14 @@ class Reconciler:
             self._reclassify(self.ledger.units[key], at)
 
     def _reclassify(self, state: UnitState, at: LogTime) -> None:
-        if classification.judge_again(self._context(state, at)):
+        if classification.reclassify(self._context(state, at)):
             self.changed[state.key] = state
 
     def _mark_changed(self, context: ComparisonContext) -> None:
         for beside in context.reclassify:
             self._reclassify(self.ledger.units[beside], context.at)
         if context.comparison.breaks:
-            classification.reconsider(context)
+            classification.reclassify_reported_orders(context)
         key = context.state.key
         self.changed[key] = context.state
         if context.comparison.breaks or key in self.accepted:

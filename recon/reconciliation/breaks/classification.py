@@ -1,95 +1,92 @@
-"""Naming the cause of a break, and naming it anew when more is known. Pure (semantics 8).
+"""Classification of a break: its cause, named when it opens and again when more is known. Pure (semantics 8).
 
-1. It is done when a break opens, and again when one opens beside it, when the order that it rests on is heard of, and
-   when the rules change. The state of a break stays as it is.
-2. What spoke for a cause may be forgotten later, so a evaluation gives way to a surer one only, or to one as sure that
-   rests on other breaks.
+1. A break is classified when it opens. It is reclassified when a related break opens, when its supporting order is
+   reported, and when the rules change. Its state stays.
+2. Evidence is bounded and may expire, so a break is reclassified only to a stronger cause, or to an equally strong one
+   that other breaks support.
 """
 
 from __future__ import annotations
 
-from recon.reconciliation.breaks.gather import active, context_of, first_kept
+from recon.reconciliation.breaks.gather import break_context, first_kept
+from recon.reconciliation.breaks.related import active_breaks
 from recon.reconciliation.causes.evaluation import Evaluation, evaluate
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.lifecycle import ACTIVE
 
 
-def judge(subject: ComparisonContext, fresh: Break) -> str | None:
-    """Name the cause of a break that is about to open; return the case of a break that it rests on, if it does.
+def classify(context: ComparisonContext, break_: Break) -> str | None:
+    """Name the cause of a break that is about to open; return the case of a break that supports the cause, if any.
 
-    Breaks beside it are to be judged again, with this one.
+    The context then lists the units with related breaks: they are to be reclassified, now that this break is known.
     """
-    context = context_of(subject, fresh)
-    evaluation = evaluate(context)
-    _take(fresh, evaluation)
-    fresh.first_cause = fresh.cause
-    others = {known.id: (state, known) for state, known in active(subject) if known.id != fresh.id}
-    beside = (others.get(each.break_id) for each in (*context.related_breaks, *context.same_asset_other_accounts))
-    subject.reclassify = sorted({found[0].key for found in beside if found is not None})
-    return next((others[each][1].case_id for each in evaluation.supporting_breaks if each in others), None)
+    facts = break_context(context, break_)
+    evaluation = evaluate(facts)
+    _apply(break_, evaluation)
+    break_.first_cause = break_.cause
+    others = {other.id: (state, other) for state, other in active_breaks(context) if other.id != break_.id}
+    related = [summary.break_id for summary in (*facts.related_breaks, *facts.same_asset_other_accounts)]
+    context.reclassify = sorted({others[id_][0].key for id_ in related if id_ in others})
+    return next((others[id_][1].case_id for id_ in evaluation.supporting_breaks if id_ in others), None)
 
 
-def judge_again(context: ComparisonContext) -> bool:
-    """Judge the active breaks of a unit again; return whether any changed its cause. Its state stays.
-
-    What spoke for a cause may be forgotten by now, so a evaluation only gives way to a surer one, or to one as sure
-    that rests on other breaks.
-    """
+def reclassify(context: ComparisonContext) -> bool:
+    """Reclassify the active breaks of a unit; return True if a cause, its certainty or its candidates changed."""
     changed = False
-    for known in _judgeable(context):
-        evaluation = evaluate(context_of(context, known))
-        surer = evaluation.strength < known.strength
-        if surer or (evaluation.strength == known.strength and evaluation.supporting_breaks):
-            changed |= _change(context, known, evaluation)
+    for break_ in _classifiable(context):
+        evaluation = evaluate(break_context(context, break_))
+        equal = evaluation.strength == break_.strength
+        if evaluation.strength < break_.strength or (equal and evaluation.supporting_breaks):
+            changed |= _replace(context, break_, evaluation)
     return changed
 
 
-def reconsider(context: ComparisonContext) -> None:
-    """Judge those breaks again that rest on an order which was told of since, unless its late fill is what came."""
-    for known in _judgeable(context):
-        if known.order is None:
+def reclassify_reported_orders(context: ComparisonContext) -> None:
+    """Reclassify the breaks whose supporting order was reported again, unless the missed fill itself was reported."""
+    for break_ in _classifiable(context):
+        if break_.order is None:
             continue
-        order, seq = known.order
-        heard = context.account.open_orders.get(order)
-        if heard is not None and heard.seq == seq:
+        key, seq = break_.order
+        order = context.account.open_orders.get(key)
+        if order is not None and order.seq == seq:
             continue
-        known.order = None
-        if not _is_late(context, known):
-            _change(context, known, evaluate(context_of(context, known)))
+        break_.order = None
+        if not _is_booked_late(context, break_):
+            _replace(context, break_, evaluate(break_context(context, break_)))
 
 
-def _judgeable(context: ComparisonContext) -> list[Break]:
+def copy_classification(source: Break, target: Break) -> None:
+    """Give a closed break that recurs the classification of its recurrence."""
+    target.cause, target.first_cause = source.cause, source.first_cause
+    target.certainty, target.note, target.strength = source.certainty, source.note, source.strength
+    target.evidence, target.tried, target.order = source.evidence, source.tried, source.order
+
+
+def _classifiable(context: ComparisonContext) -> list[Break]:
     breaks = context.comparison.breaks
-    return [known for known in breaks if known.state in ACTIVE and known.owns_residual and not known.explained]
+    return [break_ for break_ in breaks if break_.state in ACTIVE and break_.owns_residual and not break_.explained]
 
 
-def _is_late(context: ComparisonContext, known: Break) -> bool:
-    """Tell whether something was booked since a break opened that happened before it was seen."""
+def _is_booked_late(context: ComparisonContext, break_: Break) -> bool:
+    """True if an entry posted since the break opened occurred before the break was first seen."""
     timeline = context.timeline
-    first = max(timeline.position_of(known.entries) + 1, first_kept(context.state, context.comparison))
-    return any(occurred <= known.seen_us + context.window for occurred in timeline.occurred[first:])
+    first = max(timeline.position_of(break_.entries) + 1, first_kept(context.state, context.comparison))
+    return any(occurred_us <= break_.seen_us + context.window for occurred_us in timeline.occurred[first:])
 
 
-def _change(context: ComparisonContext, known: Break, evaluation: Evaluation) -> bool:
-    """Take another evaluation of an open break; return whether it is another."""
-    before, fitting = known.cause, [tried.cause for tried in known.tried if tried.fits]
-    same = (evaluation.cause, evaluation.certainty, evaluation.fitting) == (before, known.certainty, fitting)
-    if same and evaluation.supporting_order == known.order:
+def _replace(context: ComparisonContext, break_: Break, evaluation: Evaluation) -> bool:
+    """Give an open break another classification; return False if it is the same one."""
+    cause, fitting = break_.cause, [tried.cause for tried in break_.tried if tried.fits]
+    same = (evaluation.cause, evaluation.certainty, evaluation.fitting) == (cause, break_.certainty, fitting)
+    if same and evaluation.supporting_order == break_.order:
         return False
-    _take(known, evaluation)
-    context.emit(known, "caused", known.note if known.cause == before else f"not {before}: {known.note}")
+    _apply(break_, evaluation)
+    context.emit(break_, "caused", break_.note if break_.cause == cause else f"not {cause}: {break_.note}")
     return True
 
 
-def take_over(earlier: Break, fresh: Break) -> None:
-    """Give a break that happens again what is known of its latest cause."""
-    earlier.cause, earlier.first_cause = fresh.cause, fresh.first_cause
-    earlier.certainty, earlier.note, earlier.strength = fresh.certainty, fresh.note, fresh.strength
-    earlier.evidence, earlier.tried, earlier.order = fresh.evidence, fresh.tried, fresh.order
-
-
-def _take(known: Break, evaluation: Evaluation) -> None:
-    known.cause, known.certainty, known.note = evaluation.cause, evaluation.certainty, evaluation.note
-    known.evidence, known.tried = evaluation.evidence, evaluation.tried
-    known.strength, known.order = evaluation.strength, evaluation.supporting_order
+def _apply(break_: Break, evaluation: Evaluation) -> None:
+    break_.cause, break_.certainty, break_.note = evaluation.cause, evaluation.certainty, evaluation.note
+    break_.evidence, break_.tried = evaluation.evidence, evaluation.tried
+    break_.strength, break_.order = evaluation.strength, evaluation.supporting_order

@@ -2,7 +2,7 @@
 
 1. A test is a function of one BreakContext, so a context can be made by hand, and a rebuild makes the same one.
 2. Amounts are signed and in the unit's own measure; `*_us` are microseconds of log time; shares are fractions of one.
-3. `recon.reconciliation.breaks.gather` builds the context, and bounds every list in it.
+3. `recon.reconciliation.breaks.gather` builds the context; every list in it is bounded.
 """
 
 from __future__ import annotations

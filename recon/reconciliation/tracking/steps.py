@@ -249,7 +249,7 @@ def _open(context: ComparisonContext, chain: Chain, *, waited: bool = False) -> 
     comparison.chain = None
     if fresh.id != chain.pending.id:
         dismiss(context, chain, f"what is left of it is break {fresh.id}")
-    related = classification.judge(context, fresh)
+    related = classification.classify(context, fresh)
     if fresh.cause == FEE_THIRD_ASSET.code and fee_learning.is_taken_in(context, fresh.amount):
         fresh.state, fresh.closed_us = "dismissed", context.at.us
         context.emit(fresh, "dismissed", f"fees seem to be taken in {unit.code}")
@@ -286,7 +286,7 @@ def _recurring(context: ComparisonContext, fresh: Break, related: str | None) ->
     earlier.occurrences += 1
     earlier.amount, earlier.candidates, earlier.closed_us = fresh.amount, fresh.candidates, None
     earlier.after_seq, earlier.until_seq = fresh.after_seq, fresh.until_seq
-    classification.take_over(earlier, fresh)
+    classification.copy_classification(fresh, earlier)
     earlier.seen_us, earlier.after_us = fresh.seen_us, fresh.after_us
     earlier.explained, earlier.proposal = [], None
     return earlier
