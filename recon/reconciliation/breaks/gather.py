@@ -1,7 +1,7 @@
 """Gathers the facts that may tell the cause of a break. Pure (semantics 8).
 
-1. Only facts that survive a restart count: the part of a timeline that comparison keeps, and the orders that the account
-   keeps. The order of every list does not depend on when a unit was loaded.
+1. Only facts that survive a restart count: the part of a timeline that comparison keeps, and the orders that the
+   account keeps. The order of every list does not depend on when a unit was loaded.
 2. Bounds: MAX_FLOWS fills of the unit and of its quote assets, MAX_CONTRACTS contracts.
 """
 
