@@ -1,4 +1,4 @@
-"""How a client proves who it is to an EMS gateway, and how that stays secret (protocol sections 2 and 12).
+"""The credentials for an EMS gateway, and how they stay secret (protocol sections 2 and 12).
 
 The methods are `none` (self-hosted), `header` (`X-CoinAPI-Key`, recommended), `query` (`?apikey=`) and
 `certificate` (TLS client certificate, from two files, from one PEM bundle, or from memory).
@@ -26,19 +26,18 @@ from recon.network_errors import system_text
 METHODS: Final = frozenset({"none", "header", "query", "certificate"})
 KEY_HEADER: Final = b"X-CoinAPI-Key"
 KEY_PARAMETER: Final = "apikey"
-#: A shorter key could not be cut out of payloads without cutting into data.
+#: A shorter key could not be removed from payloads without removing data.
 MIN_KEY_CHARS: Final = 6
-#: A PEM file larger than this is none.
+#: Bytes of the largest PEM file taken.
 MAX_PEM_BYTES: Final = 1024 * 1024
 
 _TLS_BY_SCHEME: Final = {"ws": False, "http": False, "wss": True, "https": True}
 _PEM_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 _REDACTED: Final = b"[redacted]"
 _STRING: Final = rb'"(?:[^"\\]|\\.)*"'
-#: A member that carries a credential (`/v1/orders/history` has one): plain, and in JSON within a string.
+#: A member with a credential, as in `/v1/orders/history`: plain, and in JSON within a string.
 _KEY_MEMBER: Final = re.compile(rb'("api_?key"\s*:\s*)(?:' + _STRING + rb"|-?[0-9][0-9.eE+-]*)", re.IGNORECASE)
 _QUOTED_MEMBER: Final = re.compile(rb'(\\"api_?key\\"\s*:\s*\\")(?:[^"\\]|\\[^"])*', re.IGNORECASE)
-
 
 _NOISY_LOGGERS: Final = (
     "trio-websocket",
@@ -54,7 +53,7 @@ _NOISY_LOGGERS: Final = (
 
 
 def silence_libraries() -> None:
-    """Keep the libraries from logging what they send: URLs with `apikey` in them, and headers.
+    """Keep the libraries from logging their requests: URLs with `apikey` in them, and headers.
 
     Both the level and a filter are set, so that turning everything to DEBUG does not undo it. Idempotent.
     """
@@ -73,7 +72,7 @@ def _only_warnings(record: logging.LogRecord) -> bool:
 class Credentials:
     """One way to authenticate; neither its repr nor any error it raises shows a secret.
 
-    `pem_text` is a bundle held in memory; `withheld` a key that is not sent here, but redacted all the same.
+    `pem_text` is a bundle in memory. `withheld` is a key that is not sent here, but redacted all the same.
     """
 
     method: str = "none"
@@ -87,10 +86,7 @@ class Credentials:
     _secrets: tuple[bytes, ...] = field(init=False, default=(), compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what is contradictory or unusable.
-
-        Raises ConfigError.
-        """
+        """Raise ConfigError if the values contradict each other or cannot be used."""
         if self.method not in METHODS:
             raise ConfigError(f"auth method {self.method!r} is unknown; use one of {', '.join(sorted(METHODS))}")
         if self.method in {"header", "query"}:
@@ -114,9 +110,9 @@ class Credentials:
         return []
 
     def resource(self, url: str) -> tuple[str, int, str, bool]:
-        """Return host, port, path with query, TLS or not. The path may hold the key: never print it.
+        """Return host, port, path with query, and whether TLS is used. The path may hold the key: never print it.
 
-        Raises ConfigError, which names the URL without its secrets.
+        Raise ConfigError, which names the URL without its secrets.
         """
         shown = safe_url(url)
         try:
@@ -143,10 +139,10 @@ class Credentials:
         return host, port or (443 if tls else 80), f"{path}?{query}" if query else path, tls
 
     def ssl_context(self) -> ssl.SSLContext:
-        """Return a client context: the system's CAs or the private one, and the client certificate, if any.
+        """Return a client context: the system's authorities or the private one, and the client certificate, if any.
 
-        Files are read anew each time, so that a renewed certificate is used from the next connection on.
-        Raises ConfigError, naming the file.
+        Files are read each time, so that the next connection uses a renewed certificate. Raise ConfigError, which names
+        the file.
         """
         try:
             context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
@@ -157,7 +153,7 @@ class Credentials:
         return context
 
     def redact(self, payload: bytes) -> tuple[bytes, bool]:
-        """Replace our key and the value of any JSON member named apikey or api_key; tell if there was one."""
+        """Return a payload without our key and the values of members apikey and api_key, and whether it had any."""
         clean = payload
         for secret in self._secrets:
             if secret in clean:
@@ -168,7 +164,7 @@ class Credentials:
         return clean, clean != payload
 
     def redact_text(self, text: str) -> str:
-        """Do the same to a text that is going to be shown."""
+        """Return a text that is fit for showing, redacted in the same way."""
         return self.redact(text.encode("utf-8", "replace"))[0].decode("utf-8", "replace")
 
     def _check_key(self) -> None:
@@ -191,7 +187,7 @@ class Credentials:
             raise ConfigError("auth method 'certificate' needs certificate_file and private_key_file, or a PEM bundle")
 
     def _load_certificate(self, context: ssl.SSLContext) -> None:
-        """Load certificate and key; the blocks are told apart by their labels, whatever their order."""
+        """Load certificate and key; their blocks are recognised by their labels, in any order."""
         first = self.pem or self.certificate_file
         paths = [path for path in (first, self.private_key_file) if path is not None]
         names = " and ".join(map(str, paths)) or "the client certificate in memory"
@@ -213,7 +209,7 @@ class Credentials:
 
 @contextlib.contextmanager
 def _as_file(content: str) -> Iterator[str]:
-    """Give a text a path, which is all that `ssl` reads from, without a private key on a disk where that can be."""
+    """Give a text a path, because `ssl` reads only from one; if possible without a private key on a disk."""
     with contextlib.ExitStack() as stack:
         try:
             memory: IO[str] = stack.enter_context(os.fdopen(os.memfd_create("certificate"), "w", encoding="utf-8"))
@@ -241,7 +237,7 @@ def _read(path: Path) -> str:
 
 
 def _encodings(secret: str | None) -> tuple[bytes, ...]:
-    """Return a secret as it can occur in a payload: as it is, in a URL, and inside a JSON string."""
+    """Return a secret as it may occur in a payload: plain, in a URL, and inside a JSON string."""
     if secret is None:
         return ()
     forms = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}

@@ -14,15 +14,13 @@ from sqlalchemy import text
 
 from recon.db.engine import create_engine
 from recon.ems.protocol import rest_requests
+from recon.ems.protocol.json_body import MAX_DEPTH, MAX_TEXT_CHARS, is_json
 from recon.ems.protocol.messages import Balances, OrderReports, Positions
 from recon.ems.protocol.rest_requests import (
-    MAX_DEPTH,
-    MAX_TEXT_CHARS,
     DecodedResponse,
     RestRequest,
     RestResponse,
     build_response,
-    is_json,
 )
 from tests.conftest import TestDatabase
 from tests.ems.test_decode_properties import json_values

@@ -1,13 +1,12 @@
-"""From a frame's bytes to a message; nothing here raises, whatever the bytes (protocol sections 3 and 16).
+"""From a frame's bytes to a message; no bytes raise (protocol sections 3 and 16). Pure.
 
-Two shapes exist for every type, the row itself (flat) and rows in a `data` list, and the presence of `data`
-decides. A message is a snapshot if its type says so, unless a row stands in it flat: the published tables
-give updates the snapshot's type. Rows in a `data` list under an update's type stay an update: to take absence
-from such a list for a zero would be a guess.
+Every type has two shapes: the row itself (flat), and rows in a `data` list. The presence of `data` decides which. A
+message is a snapshot if its type says so, unless its row is flat: the published tables give updates the snapshot's
+type. Rows in a `data` list under an update's type stay an update: a row missing from such a list does not prove a zero.
 
-A snapshot without any list, its `data` null or missing, is not complete, but it says `nothing`: the EMS has spoken, and
-has nothing to tell of the account (protocol 3: which form it chooses for that is not known). What follows from that is
-for the books to say. A list that cannot be read says neither.
+A snapshot without any list, its `data` null or missing, is not complete but `nothing`: the EMS reports that the account
+has nothing (protocol 3; its exact form is not documented). The ledger decides what follows. A list that cannot be read
+is neither.
 """
 
 from __future__ import annotations
@@ -45,10 +44,10 @@ from recon.ems.protocol.messages import (
 )
 from recon.ems.protocol.rows import RowKind
 
-#: Most characters of an account; a longer `exchange_id` is taken as not known.
+#: Most characters of an account; a longer `exchange_id` counts as missing.
 MAX_ACCOUNT_CHARS: Final = 200
 
-#: What a message has beside what it tells.
+#: The members of a message beside its content.
 _ENVELOPE: Final = frozenset({"type", "exchange_id", "data"})
 
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -61,7 +60,7 @@ class _Head(msgspec.Struct, gc=False):
 
 
 class _Marks(msgspec.Struct, gc=False):
-    """The two fields by which an execution report without a type is recognised."""
+    """The two fields that identify an execution report without a type."""
 
     status: str | msgspec.UnsetType = msgspec.UNSET
     client_order_id: str | int | msgspec.UnsetType = msgspec.UNSET
@@ -79,7 +78,7 @@ def usable_account(text: str | None) -> str | None:
 
 
 def _head(payload: bytes) -> _Head | None:
-    """Read type, account and data; None if the payload is not a JSON object."""
+    """Return type, account and data; None if the payload is not a JSON object."""
     try:
         return _HEAD.decode(payload)
     except UNREADABLE:
@@ -106,7 +105,7 @@ def _type(head: _Head, payload: bytes) -> str | None:
 
 
 def envelope(payload: bytes) -> Envelope:
-    """Read a frame's type and account, and nothing else; never raises."""
+    """Return the type and account of a frame; never raises."""
     head = _head(payload)
     if head is None:
         return Envelope(None, None, is_object=False)
@@ -114,7 +113,7 @@ def envelope(payload: bytes) -> Envelope:
 
 
 def decode(payload: bytes) -> Decoded:
-    """Decode one message; what is no JSON object is `Unknown` with a finding. Never raises."""
+    """Return one message; a payload that is not a JSON object gives `Unknown` with a finding. Never raises."""
     head = _head(payload)
     if head is None:
         return _unreadable(payload)
@@ -137,7 +136,7 @@ def _unreadable(payload: bytes) -> Decoded:
 
 
 def _single(kind: RowKind[Row], head: _Head, payload: bytes) -> Decoded:
-    """Decode a type that is always one row; one wrapped in `data` is read too."""
+    """Decode a type that is always one row, also if it is wrapped in `data`."""
     findings = Findings()
     row = kind.fast(payload) if head.data is msgspec.UNSET else None
     if row is None:
@@ -172,7 +171,7 @@ class _Family(msgspec.Struct, Generic[Row], frozen=True):
 
 
 class _Reading(Generic[Row]):
-    """One message with rows that is not simply one sound row."""
+    """A message with rows that is not simply one sound row."""
 
     def __init__(self, family: _Family[Row], type_: str, account: str | None, payload: bytes) -> None:
         self.findings = Findings()
@@ -183,18 +182,18 @@ class _Reading(Generic[Row]):
         self._account = account
         self._payload = payload
         if account is None:
-            self._odd("account", "exchange_id is missing or unusable; the message is nobody's")
+            self._note("account", "exchange_id is missing or unusable; the message is nobody's")
 
     def flat(self) -> Message:
         """Read the message itself as one row."""
-        row = self._own(self._kind.slow(object_members(self._payload) or {}, self.findings))
+        row = self._with_account(self._kind.slow(object_members(self._payload) or {}, self.findings))
         if self._kind.is_identified(row):
             return self._build(self._account, (row,), False, False)
-        self._odd("data", "there is neither data nor a row that says what it is about; nothing is taken from it")
-        return self._nothing(told=any(name not in _ENVELOPE for name in object_members(self._payload) or {}))
+        self._note("data", "there is neither data nor a row that says what it is about; nothing is taken from it")
+        return self._nothing(unreadable=any(name not in _ENVELOPE for name in object_members(self._payload) or {}))
 
     def wrapped(self, data: bytes) -> Message:
-        """Read the rows of `data`; all at once if that works, else one by one."""
+        """Read the rows of `data`, all at once if possible, else one by one."""
         if self._kind is kinds.ORDERS or b'"exchange_id"' not in data:
             rows = self._kind.fast_rows(data)
             if rows is not None:
@@ -208,22 +207,22 @@ class _Reading(Generic[Row]):
         return self._build(self._account, kept, self._snapshot, self._snapshot and len(kept) == len(listed))
 
     def _no_list(self, data: bytes) -> Message:
-        """Read `data` that is null, one row, or something else; such a list is never complete."""
+        """Read `data` that is not a list; the message is never complete."""
         if object_members(data) is not None:
-            self._odd("data", "data is one row instead of a list; it is read as such")
+            self._note("data", "data is one row instead of a list; it is read as such")
             row = self._row(data)
             return self._build(self._account, () if row is None else (row,), self._snapshot, False)
         if data == b"null" and not self._snapshot:
             return self.flat()
         what = "null" if data == b"null" else "not a list"
-        self._odd("data", f"data is {what}; the message is taken as incomplete")
-        return self._nothing(told=data != b"null")
+        self._note("data", f"data is {what}; the message is taken as incomplete")
+        return self._nothing(unreadable=data != b"null")
 
-    def _nothing(self, *, told: bool) -> Message:
-        """Build a message without rows; `told`: there was something, which cannot be read."""
+    def _nothing(self, *, unreadable: bool) -> Message:
+        """Build a message without rows; `unreadable`: there was content, but it cannot be read."""
         message = self._build(self._account, (), self._snapshot, False)
         if isinstance(message, OrderReports | Balances | Positions):
-            return msgspec.structs.replace(message, nothing=self._snapshot and not told)
+            return msgspec.structs.replace(message, nothing=self._snapshot and not unreadable)
         return message
 
     def _row(self, item: bytes) -> Row | None:
@@ -244,26 +243,26 @@ class _Reading(Generic[Row]):
         return self._attributed(row)
 
     def _attributed(self, row: Row) -> Row:
-        """Give a report its account, its own before the wrapper's; a difference is a finding."""
+        """Give a report its account: the one that it names, else the wrapper's; a difference is a finding."""
         if isinstance(row, OrderReport):
             own = usable_account(row.account)
             if own is not None and self._account is not None and own != self._account:
                 about = f"order {row.client_order_id or row.exchange_order_id}"
                 text = f"the report says {own} within a message of {self._account}; its own counts"
                 self.findings.add("account", about, text)
-        return self._own(row)
+        return self._with_account(row)
 
-    def _own(self, row: Row) -> Row:
+    def _with_account(self, row: Row) -> Row:
         if not isinstance(row, OrderReport):
             return row
         own = usable_account(row.account) or self._account
         return row if own == row.account else msgspec.structs.replace(row, account=own)
 
     def _left_out(self, why: str) -> None:
-        self._odd("row", f"a row {why}; it is left out, and the list counts as incomplete")
+        self._note("row", f"a row {why}; it is left out, and the list counts as incomplete")
 
-    def _odd(self, kind: str, what: str) -> None:
-        self.findings.add(kind, self._type, what)
+    def _note(self, kind: str, text: str) -> None:
+        self.findings.add(kind, self._type, text)
 
 
 def _belongs_elsewhere(members: RawMembers, account: str | None) -> bool:

@@ -1,6 +1,6 @@
-"""Reading one field of a row that would not decode as a whole: the slow, tolerant half of decoding.
+"""Readers of single fields, for a row that does not decode as a whole: the slow, tolerant half of decoding. Pure.
 
-Each reader takes the field's JSON text and gives its value, or None with a finding. Nothing here raises.
+Each reader takes the JSON text of a field and returns its value, or None with a finding. No reader raises.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from recon.ems.protocol.messages import FillRow, Finding, StatusStep
 from recon.ems.protocol.timestamps import parse_time
 from recon.exact import bounded
 
-#: What reading hostile JSON can raise: malformed text, invalid UTF-8, wrong types; nesting beyond its depth.
+#: The errors of reading hostile JSON: malformed text, invalid UTF-8, wrong types; nesting that is too deep.
 UNREADABLE: Final = (ValueError, RecursionError)
 #: Most findings that one message may carry; the last then says how many were left out.
 MAX_FINDINGS: Final = 100
@@ -44,21 +44,21 @@ class Findings:
         self._omitted = 0
 
     def add(self, kind: str, about: str, message: str) -> None:
-        """Note a contradiction."""
+        """Add a finding, or count it if there are too many."""
         if len(self._items) < MAX_FINDINGS:
             self._items.append(Finding(kind, about, message))
         else:
             self._omitted += 1
 
     def collected(self) -> tuple[Finding, ...]:
-        """Return what was noted."""
+        """Return the findings; the last one says how many were left out."""
         if self._omitted:
             self._items.append(Finding("more", "message", f"{self._omitted} further findings in this message"))
         return tuple(self._items)
 
 
 class Field:
-    """Where a value stands: the row it belongs to, its name, and the findings it may add to."""
+    """The place of a value: its row, its name, and the findings that it may add to."""
 
     __slots__ = ("_findings", "about", "name")
 
@@ -67,17 +67,17 @@ class Field:
         self.name = name
         self._findings = findings
 
-    def note(self, kind: str, what: str, text: bytes) -> None:
-        """Note that this field's value could not be taken."""
+    def note(self, kind: str, problem: str, text: bytes) -> None:
+        """Add the finding that the value of this field cannot be used."""
         shown = text[:MAX_QUOTE].decode("utf-8", "replace") + ("…" if len(text) > MAX_QUOTE else "")
-        self._findings.add(kind, self.about, f"{self.name} {what}: {shown}; the field is taken as not known")
+        self._findings.add(kind, self.about, f"{self.name} {problem}: {shown}; the field is taken as not known")
 
 
 Reader: TypeAlias = Callable[[bytes, Field], object]
 
 
 def object_members(text: bytes) -> RawMembers | None:
-    """Return the members of a JSON object as they stand, or None if it is none."""
+    """Return the members of a JSON object, unread; None if the text is not an object."""
     try:
         return _OBJECT.decode(text)
     except UNREADABLE:
@@ -85,7 +85,7 @@ def object_members(text: bytes) -> RawMembers | None:
 
 
 def array_elements(text: bytes) -> list[msgspec.Raw] | None:
-    """Return the elements of a JSON array as they stand, or None if it is none."""
+    """Return the elements of a JSON array, unread; None if the text is not an array."""
     try:
         return _ARRAY.decode(text)
     except UNREADABLE:
@@ -93,7 +93,7 @@ def array_elements(text: bytes) -> list[msgspec.Raw] | None:
 
 
 def number(text: bytes, field: Field) -> Decimal | None:
-    """Read a JSON number, or a string that holds one, exactly (semantics 1.1 and 1.3)."""
+    """Return a JSON number, or a string that holds one, exactly (semantics 1.1 and 1.3)."""
     if text == b"null":
         return None
     try:
@@ -108,7 +108,7 @@ def number(text: bytes, field: Field) -> Decimal | None:
 
 
 def string(text: bytes, field: Field) -> str | None:
-    """Read a string; a number keeps its text (ids are printed as bare numbers in places)."""
+    """Return a string; a number keeps its text, because some ids come as bare numbers."""
     first = text[:1]
     if first == b'"':
         try:
@@ -125,7 +125,7 @@ def string(text: bytes, field: Field) -> str | None:
 
 
 def texts(text: bytes, field: Field) -> tuple[str, ...] | str | None:
-    """Read a list of texts, or a single one; whatever else it is says nothing, and is no matter (protocol 5)."""
+    """Return a list of texts, or a single text; any other value is ignored (protocol 5)."""
     if text[:1] == b'"':
         return string(text, field)
     members = [bytes(member) for member in array_elements(text) or ()]
@@ -133,14 +133,14 @@ def texts(text: bytes, field: Field) -> tuple[str, ...] | str | None:
 
 
 def display_text(text: bytes, field: Field) -> str | None:
-    """Read a string as such and anything else as its JSON text; it is for people and is never parsed."""
+    """Return a string, and any other value as its JSON text; for people, never parsed."""
     if text == b"null":
         return None
     return string(text, field) if text[:1] == b'"' else text.decode("utf-8", "replace")
 
 
 def boolean(text: bytes, field: Field) -> bool | None:
-    """Read a boolean."""
+    """Return a boolean."""
     if text in {b"true", b'"true"'}:
         return True
     if text in {b"false", b'"false"'}:
@@ -151,12 +151,12 @@ def boolean(text: bytes, field: Field) -> bool | None:
 
 
 def usable_time(text: str | None) -> str | None:
-    """Drop an empty time and the wire's "no value" marker."""
+    """Return a time, None for an empty one or the wire's "no value" marker."""
     return text if text and text >= FIRST_TIME else None
 
 
-def _leaves(text: bytes, field: Field, depth: int = 0) -> Iterator[str]:
-    """Walk lists in lists, and lists written as JSON text inside strings, down to their texts."""
+def _texts_in(text: bytes, field: Field, depth: int = 0) -> Iterator[str]:
+    """Yield the texts in nested lists, and in lists written as JSON text inside strings."""
     if depth > MAX_NESTING:
         field.note("history", "is nested too deeply", text)
         return
@@ -166,22 +166,22 @@ def _leaves(text: bytes, field: Field, depth: int = 0) -> Iterator[str]:
         inner = None if members is None else [members[key] for key in ("status", "time") if key in members]
     if inner is not None:
         for item in inner:
-            yield from _leaves(bytes(item), field, depth + 1)
+            yield from _texts_in(bytes(item), field, depth + 1)
         return
     leaf = string(text, field)
     if leaf is None:
         return
     if leaf.lstrip()[:1] == "[":
-        yield from _leaves(leaf.encode(), field, depth + 1)
+        yield from _texts_in(leaf.encode(), field, depth + 1)
     else:
         yield leaf
 
 
 def history(text: bytes, field: Field) -> tuple[StatusStep, ...]:
-    """Read a status history: pairs in any of the nestings that occur, flattened in order (protocol 16)."""
+    """Return a status history, from pairs in any of the nestings that occur, in order (protocol 16)."""
     steps: list[StatusStep] = []
     timed = True
-    for leaf in _leaves(text, field):
+    for leaf in _texts_in(text, field):
         if parse_time(leaf) is None and not leaf.startswith("0001-"):
             steps.append(StatusStep(leaf))
             timed = False
@@ -194,7 +194,7 @@ def history(text: bytes, field: Field) -> tuple[StatusStep, ...]:
 
 
 def fills(text: bytes, field: Field) -> tuple[FillRow, ...]:
-    """Read a list of fills, row by row."""
+    """Return a list of fills, read row by row."""
     if text == b"null":
         return ()
     rows = array_elements(text)

@@ -1,6 +1,6 @@
-"""Every inbound EMS message in one tolerant normal form (protocol sections 3 to 10).
+"""Every inbound EMS message in one tolerant normal form (protocol sections 3 to 10). Pure.
 
-Numbers are `Decimal | None`, texts `str | None`: None is not known, zero is known to be zero (semantics 1.4).
+Numbers are `Decimal | None`, texts `str | None`: None is unknown, zero is a known zero (semantics 1.4).
 Enums stay open strings, because the protocol's lists are incomplete. `account` is the EMS `exchange_id`, tag
 included, exactly as sent; `symbol` is `symbol_id_exchange` and `asset` is `asset_id_exchange`.
 
@@ -191,9 +191,9 @@ class SymbolRow(
 class OrderReports(Struct, frozen=True, gc=False):
     """Execution reports: one (an update) or all of an account (a snapshot).
 
-    `snapshot` tells that the message means to replace all that is known of the account; `complete` that its
-    list came and every row of it could be attributed, so that absence from it is information. `nothing` tells that a
-    snapshot came without any list: its `data` is null or missing (protocol 3).
+    `snapshot`: the message replaces everything known of the account. `complete`: its list came and every row could be
+    attributed, so that a missing row is information. `nothing`: the snapshot came without any list, its `data` null or
+    missing (protocol 3).
     """
 
     account: str | None
@@ -241,7 +241,7 @@ class Reject(Struct, frozen=True, gc=False, rename={"account": "exchange_id", "r
 
 
 class Unknown(Struct, frozen=True, gc=False):
-    """A message of a type that the protocol does not list, or no message at all (then with a finding)."""
+    """A message of a type that the protocol does not list, or no message at all, then with a finding."""
 
     type: str | None
     account: str | None
@@ -251,14 +251,14 @@ Message: TypeAlias = OrderReports | Balances | Positions | Symbols | ServerInfo 
 
 
 class Decoded(Struct, frozen=True, gc=False):
-    """What one payload says, and what in it contradicts itself or the protocol."""
+    """The message in one payload, and its contradictions with itself or the protocol."""
 
     message: Message
     findings: tuple[Finding, ...] = ()
 
 
 class Envelope(Struct, frozen=True, gc=False):
-    """What the recorder needs of a frame: its type and account.
+    """The type and account of a frame, which the recorder needs.
 
     `type` is as sent, but an execution report without one gets `ORDER_EXEC_REPORT_UPDATE` (protocol 16).
     """

@@ -1,7 +1,7 @@
-"""The body of an answer over HTTP as it comes: bounded, also as decompressed. Pure.
+"""The body of an HTTP response while it comes: bounded, also as decompressed. Pure.
 
-A small answer may decompress to any size, so it is decompressed in pieces and cut off at the bound. The HTTP library
-would decompress whole what it has read, through as many layers as are named.
+A small body may decompress to any size, so it is decompressed in pieces and cut off at the bound. The HTTP library
+would decompress each chunk as a whole, through as many layers as are named.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from typing import Final
 
 from recon.ems.protocol.rest_requests import TOO_LARGE
 
-#: Bytes that decompression gives at a time.
+#: Most bytes that one step of decompression returns.
 PIECE_BYTES: Final = 256 * 1024
 
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 
 
 class BodyRefused(Exception):
-    """A body is not taken; the text says why."""
+    """A body was refused; the text says why."""
 
 
 @dataclass(slots=True)
 class BodyReader:
-    """What has come of an answer so far."""
+    """The part of a response that has come so far."""
 
     max_bytes: int
     status: int | None = None
-    #: Seconds that we are asked to wait before we ask again.
+    #: Seconds to wait before the next attempt, if the other side asked for that.
     retry_after: float | None = None
     content: bytearray = field(default_factory=bytearray)
     _inflate: zlib._Decompress | None = None
 
     def set_encoding(self, coding: str) -> None:
-        """Note how the body is compressed. Raises Refused where we cannot read that."""
+        """Set how the body is compressed. Raise BodyRefused if it cannot be read."""
         if coding in _GZIP:
             self._inflate = zlib.decompressobj(wbits=31)
         elif coding not in {"", "identity"}:
             raise BodyRefused(f"compressed as {coding[:20]!r}, which was not offered")
 
     def feed(self, raw: bytes) -> None:
-        """Take what came. Raises Refused where that is more than the bound, or cannot be decompressed."""
+        """Add a chunk. Raise BodyRefused if the body is too large, or cannot be decompressed."""
         while raw:
             piece, raw = (raw, b"") if self._inflate is None else self._inflated(self._inflate, raw)
             self.content += piece
@@ -49,7 +49,7 @@ class BodyReader:
                 raise BodyRefused(f"{TOO_LARGE} {self.max_bytes} bytes")
 
     def finish(self) -> None:
-        """Note the end of the body. Raises Refused where it lacks something."""
+        """End the body. Raise BodyRefused if a part is missing."""
         if self._inflate is not None and not self._inflate.eof:
             raise BodyRefused("truncated")
 

@@ -1,9 +1,9 @@
 """Rows of the gateway's order log, `/v1/orders/history`, as execution reports (protocol 11). Pure.
 
-1. A row tells the whole state of one order after one change, so it is an execution report, and folds as one.
-2. Its names are in camelCase, its lists flattened into parallel arrays, and those come flat, nested, or as JSON text
-   inside a string. They are paired by index; where their lengths differ, what has no partner is not known.
-3. `apikey` is a credential and is never looked at.
+1. A row is the whole state of one order after one change: an execution report, and folded as one.
+2. Its names are in camelCase, its lists flattened into parallel arrays. The arrays come flat, nested, or as JSON text
+   inside a string. They are paired by index; a value without a partner is unknown.
+3. `apikey` is a credential and is never read.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _SortKey: TypeAlias = tuple[datetime, str]
 
 
 def read_history(body: bytes, findings: Findings) -> tuple[tuple[OrderReports, ...], bool] | None:
-    """Read the rows, in the order in which the changes happened, by account; None if they are no list.
+    """Return the reports by account, in the order in which the changes happened; None if the body is not a list.
 
-    The second value tells whether every row could be taken.
+    The second value is true if every row could be read.
     """
     listed = array_elements(body)
     if listed is None:
@@ -57,7 +57,7 @@ def read_history(body: bytes, findings: Findings) -> tuple[tuple[OrderReports, .
 
 
 def _read(item: bytes, findings: Findings) -> tuple[_SortKey, OrderReport] | None:
-    """Read one row and when its change happened; None, with a finding, if it cannot be attributed."""
+    """Return one row with its sort key; None, with a finding, if it cannot be attributed."""
     members = object_members(item)
     if members is None:
         findings.add("row", "history", "a row is not an object; it is left out")
@@ -71,7 +71,7 @@ def _read(item: bytes, findings: Findings) -> tuple[_SortKey, OrderReport] | Non
 
 
 class _Row:
-    """One row, field by field: what cannot be read is None, with a finding."""
+    """One row, field by field: a value that cannot be read is None, with a finding."""
 
     def __init__(self, members: RawMembers, findings: Findings) -> None:
         self._members = members
@@ -104,7 +104,7 @@ class _Row:
         )
 
     def sort_key(self, history: tuple[StatusStep, ...]) -> _SortKey:
-        """Return what rows are sorted by: when the change was logged, else the last time that the row knows.
+        """Return when the change was logged, else the last time in the row.
 
         Stamps may be 100 ns apart, hence the fraction as text beside a moment in whole seconds.
         """
@@ -129,7 +129,7 @@ class _Row:
         return fields.string(*self._field(name)) or None
 
     def _side(self) -> str | None:
-        """Read 1 or 2, as a number or as text, or the words (protocol 11)."""
+        """Return the side, written as 1 or 2, as a number or text, or in words (protocol 11)."""
         raw, field = self._field("side")
         if raw in _NOTHING:
             return None
@@ -139,13 +139,13 @@ class _Row:
             field.note("field", "is neither 1 (buy) nor 2 (sell)", raw)
         return side
 
-    def _leaves(self, name: str) -> list[bytes]:
+    def _values(self, name: str) -> list[bytes]:
         raw, field = self._field(name)
-        return [] if raw in _NOTHING else list(_leaves(raw, field))
+        return [] if raw in _NOTHING else list(_values(raw, field))
 
     def _texts(self, name: str) -> list[str | None]:
         field = self._field(name)[1]
-        return [fields.string(leaf, field) for leaf in self._leaves(name)]
+        return [fields.string(leaf, field) for leaf in self._values(name)]
 
     def _steps(self) -> tuple[StatusStep, ...]:
         statuses, times = self._texts("statusHistoryStatus"), self._texts("statusHistoryTime")
@@ -157,8 +157,8 @@ class _Row:
     def _fills(self) -> tuple[FillRow, ...]:
         price_of, amount_of = self._field("fillsPrice")[1], self._field("fillsAmount")[1]
         times = self._texts("fillsTime")
-        prices = [fields.number(leaf, price_of) for leaf in self._leaves("fillsPrice")]
-        amounts = [fields.number(leaf, amount_of) for leaf in self._leaves("fillsAmount")]
+        prices = [fields.number(leaf, price_of) for leaf in self._values("fillsPrice")]
+        amounts = [fields.number(leaf, amount_of) for leaf in self._values("fillsAmount")]
         if not len(times) == len(prices) == len(amounts):
             self._unequal("fills", f"{len(times)} times, {len(prices)} prices and {len(amounts)} amounts")
         count = max(len(prices), len(amounts))
@@ -169,13 +169,13 @@ class _Row:
         self._findings.add("history", self.about, f"the {what} are {counts}; what has no partner is not known")
 
     def _error(self) -> str | None:
-        """Join the three parts of the error document; they are for people."""
+        """Return the three parts of the error document in one line, for people."""
         parts = (fields.display_text(*self._field(name)) for name in _ERRORS)
         return ": ".join(part for part in parts if part) or None
 
 
-def _leaves(text: bytes, field: Field, depth: int = 0) -> Iterator[bytes]:
-    """Walk a list, lists in it, and lists written as JSON text inside strings, down to their values in order."""
+def _values(text: bytes, field: Field, depth: int = 0) -> Iterator[bytes]:
+    """Yield the values of a list in order, through nested lists and lists written as JSON text inside strings."""
     if depth > MAX_NESTING:
         field.note("history", "is nested too deeply", text)
         return
@@ -188,4 +188,4 @@ def _leaves(text: bytes, field: Field, depth: int = 0) -> Iterator[bytes]:
         yield text
         return
     for item in inner:
-        yield from _leaves(bytes(item), field, depth + 1)
+        yield from _values(bytes(item), field, depth + 1)

@@ -1,7 +1,7 @@
-"""Rows of the wire as typed structs: one fast decode, and field by field where that fails.
+"""Rows of the wire as typed structs: decoded at once, or field by field if that fails. Pure.
 
-A row that decodes at once and is sound is taken as it is. Any other is read field by field, so that one bad
-field costs that field and a finding, never the row or its neighbours.
+A row that decodes at once and is sound is used as it is. Any other row is read field by field. One bad field then costs
+that field and a finding, never the row or its neighbours.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHORT_NUMBER: Final = 38
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
-#: Which reader reads a field, by its declared type.
+#: The reader of a field, by the declared type of the field.
 _READERS: Final[dict[object, Reader]] = {
     str | None: fields.string,
     Decimal | None: fields.number,
@@ -40,7 +40,7 @@ _READERS: Final[dict[object, Reader]] = {
     tuple[StatusStep, ...]: fields.history,
     tuple[FillRow, ...]: fields.fills,
 }
-#: Fields in which an empty string means that there is none.
+#: Fields in which an empty string means that the value is missing.
 _IDS: Final = frozenset({
     "account", "client_order_id", "exchange_order_id", "symbol", "symbol_coinapi", "asset", "asset_coinapi",
     "base", "quote", "base_coinapi", "quote_coinapi",
@@ -51,7 +51,7 @@ _ANYTHING: Final = frozenset({"error_message", "message", "rejected_message"})
 
 
 def are_sound(*values: Decimal | None) -> bool:
-    """Tell whether numbers are finite and within bounds; `bounded` itself costs six times as much."""
+    """True if numbers are finite and within bounds; `bounded` itself costs six times as much."""
     for value in values:
         if value is not None:
             text = str(value)
@@ -61,10 +61,10 @@ def are_sound(*values: Decimal | None) -> bool:
 
 
 class RowKind(Generic[Row]):
-    """How rows of one kind are read.
+    """The reader of one kind of rows.
 
-    `is_sound` tells whether a row that decoded says what it is about and needs no closer look, `names` which
-    fields identify a row, and `spellings` maps another spelling on the wire to ours.
+    `is_sound` is true for a decoded row that is identified and needs no closer look. `names` are the fields that
+    identify a row, and `spellings` maps another spelling on the wire to ours.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class RowKind(Generic[Row]):
         return field.name, field.encode_name, reader
 
     def fast(self, payload: bytes) -> Row | None:
-        """Return the row if it decodes at once and holds nothing odd."""
+        """Return the row if it decodes at once and is sound."""
         if self._marks and self._other_spelling(payload):
             return None
         try:
@@ -102,7 +102,7 @@ class RowKind(Generic[Row]):
         return row if self._is_sound(row) else None
 
     def fast_rows(self, payload: bytes) -> tuple[Row, ...] | None:
-        """Return all rows of a JSON array if they decode at once and hold nothing odd."""
+        """Return all rows of a JSON array if they decode at once and are sound."""
         if self._other_spelling(payload):
             return None
         try:
@@ -112,7 +112,7 @@ class RowKind(Generic[Row]):
         return rows if all(map(self._is_sound, rows)) else None
 
     def slow(self, members: RawMembers, findings: Findings) -> Row:
-        """Read a row field by field; what cannot be read is None, with a finding."""
+        """Return a row read field by field; a value that cannot be read is None, with a finding."""
         for other, ours in self._spellings.items():
             if other in members:
                 members.setdefault(ours, members[other])
@@ -132,7 +132,7 @@ class RowKind(Generic[Row]):
         return self._build(**values)
 
     def is_identified(self, row: Row) -> bool:
-        """Tell whether the row says what it is about."""
+        """True if at least one of the fields that identify a row is present."""
         return not self.names or any(getattr(row, name) is not None for name in self.names)
 
     def _other_spelling(self, payload: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""One session with a gateway as values: frames become records. No socket, no clock, no log in here.
+"""One session with a gateway as values: frames become records. Pure: no socket, no clock, no log.
 
-SERVER_INFO comes each second from every account. It is recorded when something in it changes and otherwise
-summed up for the ticks (semantics 9.3). Other frames are recorded as they came, but for redacted credentials.
+Every account sends SERVER_INFO each second. It is recorded when something in it changes, else counted for the ticks
+(semantics 9.3). Other frames are recorded as they came, except for redacted credentials.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from recon.ems.protocol.messages import INBOUND_TYPES, SERVER_INFO, ServerInfo
 from recon.ems.protocol.timestamps import parse_time
 from recon.ems.urls import safe_url
 
-#: The kind of a frame that is none of the protocol's inbound messages, or unreadable.
+#: The kind of a frame that is unreadable or not one of the protocol's inbound messages.
 FRAME: Final = "frame"
 SESSION_OPENED: Final = "session.opened"
 SESSION_CLOSED: Final = "session.closed"
@@ -43,9 +43,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):
-    """Heartbeats of one account that were summed up instead of recorded.
+    """Heartbeats of one account that were counted instead of recorded.
 
-    `last` is when the last came in, `lag_us` how long it was under way by both clocks (None: no time).
+    `last` is when the last one came in; `lag_us` is its time on the way by both clocks, None if it carried no time.
     """
 
     last: datetime
@@ -54,25 +54,25 @@ class Heartbeat(msgspec.Struct, frozen=True, gc=False):
 
 
 class Heartbeats:
-    """The heartbeats not recorded since the last tick; it outlives sessions: none is lost between two."""
+    """The heartbeats not recorded since the last tick; outlives sessions, so that none is lost between two."""
 
     def __init__(self) -> None:
         self._by_account: dict[str, Heartbeat] = {}
 
     def note(self, account: str, received_at: datetime, sent_at: datetime | None) -> None:
-        """Add one."""
-        before = self._by_account.get(account)
+        """Count one heartbeat."""
+        previous = self._by_account.get(account)
         lag = None if sent_at is None else (received_at - sent_at) // timedelta(microseconds=1)
-        self._by_account[account] = Heartbeat(received_at, 1 if before is None else before.count + 1, lag)
+        self._by_account[account] = Heartbeat(received_at, 1 if previous is None else previous.count + 1, lag)
 
     def take(self) -> dict[str, Heartbeat]:
-        """Return what was summed up since the last call, by account, and start anew."""
-        taken, self._by_account = self._by_account, {}
-        return taken
+        """Return the counts since the last call, by account, and start again."""
+        counts, self._by_account = self._by_account, {}
+        return counts
 
 
 class Watchdog:
-    """Who is silent, by the seconds of a steady clock: a corrected wall clock must not break a session."""
+    """Finds silent accounts, by a steady clock in seconds: a corrected wall clock must not end a session."""
 
     def __init__(self, bound: float, at: float) -> None:
         self._bound = bound
@@ -80,7 +80,7 @@ class Watchdog:
         self._heartbeats: dict[str, float] = {}
 
     def note_frame(self, at: float) -> None:
-        """Note that anything at all came in."""
+        """Note that a frame came in."""
         self._heard_at = at
 
     def note_heartbeat(self, account: str, at: float) -> None:
@@ -88,16 +88,16 @@ class Watchdog:
         self._heartbeats[account] = at
 
     def silent_accounts(self, at: float) -> tuple[str, ...]:
-        """Return the accounts that were heard in this session, but not within the bound."""
+        """Return the accounts that sent heartbeats in this session, but none within the bound."""
         return tuple(sorted(name for name, last in self._heartbeats.items() if at - last > self._bound))
 
     def is_stalled(self, at: float) -> bool:
-        """Tell whether the whole session has been silent for longer than the bound."""
+        """True if no frame at all came in within the bound."""
         return at - self._heard_at > self._bound
 
 
 class Session:
-    """From the frames of one session to its records."""
+    """Turns the frames of one session into records."""
 
     def __init__(self, name: str, redact: Redact, heartbeats: Heartbeats, watchdog: Watchdog) -> None:
         self.name = name
@@ -110,17 +110,17 @@ class Session:
 
     def opened(self, received_at: datetime, *, url: str, site: int) -> Record:
         """Return the record of the session's beginning; `site` is the URL's place among the gateway's."""
-        return self._own(SESSION_OPENED, received_at, {"url": safe_url(url), "site": site})
+        return self._event(SESSION_OPENED, received_at, {"url": safe_url(url), "site": site})
 
     def closed(
         self, received_at: datetime, *, url: str, site: int, reason: str, code: int | None, detail: str
     ) -> Record:
-        """Return the record of the session's end; what came from here to the next session was not seen."""
+        """Return the record of the session's end; until the next session nothing is seen."""
         end: Content = {"url": safe_url(url), "site": site, "reason": reason, "code": code, "detail": detail}
-        return self._own(SESSION_CLOSED, received_at, end)
+        return self._event(SESSION_CLOSED, received_at, end)
 
     def frame(self, data: str | bytes, received_at: datetime, at: float) -> Record | None:
-        """Return the record of a frame, or None if it was summed up; `at` is the steady clock's."""
+        """Return the record of a frame, None if it was only counted; `at` is by the steady clock."""
         self._watchdog.note_frame(at)
         payload = _encoded(data) if isinstance(data, str) else bytes(data)
         head = envelope(payload)
@@ -133,11 +133,11 @@ class Session:
         return Record(kind or FRAME, head.account, self.name, received_at, clean, redacted)
 
     def _is_repeated(self, account: str, payload: bytes, received_at: datetime) -> bool:
-        """Sum up a heartbeat that says nothing new; the first of a session always does."""
+        """True if a heartbeat says nothing new, which is then counted; the first one of a session is always new."""
         info = decode(payload).message
         if not isinstance(info, ServerInfo):
             return False
-        said = (
+        identity = (
             info.instance_guid,
             info.is_running,
             info.server_version,
@@ -145,16 +145,17 @@ class Session:
             info.dns_name,
             info.time_server_start,
         )
-        known = self._last_infos.get(account)
-        if known != said:
-            if known is not None and known[0] is not None and said[0] is not None and known[0] != said[0]:
+        previous = self._last_infos.get(account)
+        if previous != identity:
+            guid, previous_guid = identity[0], None if previous is None else previous[0]
+            if previous_guid is not None and guid is not None and previous_guid != guid:
                 self.restarted = account
-            self._last_infos[account] = said
+            self._last_infos[account] = identity
             return False
         self._heartbeats.note(account, received_at, parse_time(info.time))
         return True
 
-    def _own(self, kind: str, received_at: datetime, content: Content) -> Record:
+    def _event(self, kind: str, received_at: datetime, content: Content) -> Record:
         return _own_record(kind, self.name, received_at, content, self._redact)
 
 
@@ -176,7 +177,7 @@ def _own_record(
     content: Content,
     redact: Redact,
 ) -> Record:
-    """Build a record of our own; it is redacted too, since a detail may quote the other side."""
+    """Build a record of our own; redacted too, because a detail may quote the other side."""
     clean, redacted = redact(msgspec.json.encode(content))
     return Record(kind, None, session, received_at, clean, redacted)
 

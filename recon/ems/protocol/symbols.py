@@ -1,4 +1,4 @@
-"""What EMS identifiers say, and what they do not (protocol sections 13 and 14).
+"""The information in EMS identifiers, and its limits (protocol sections 13 and 14). Pure.
 
 The rule of protocol 14: take base and quote from `SYMBOLS_SNAPSHOT`; parse an id only as a fallback, and
 report failure instead of guessing. Only the instrument's type always comes from the id (semantics 3.2).
@@ -29,7 +29,7 @@ class InstrumentType(StrEnum):
 
 _BY_CODE: Final = {member.value: member for member in InstrumentType}
 
-#: Held as a position in a contract. An index cannot be held and a credit is a loan: neither is one of these.
+#: Types of which an account holds a position. An index cannot be held, and a credit is a loan.
 DERIVATIVES: Final = frozenset(
     {
         InstrumentType.FUTURES,
@@ -56,7 +56,7 @@ _BARE: Final = re.compile(r"[A-Za-z0-9]+")
 
 
 def instrument_type(symbol_coinapi: str | None) -> InstrumentType | None:
-    """Return the type that the second term names, or None; asset ids can equal type codes elsewhere."""
+    """Return the type that the second term names, or None; elsewhere in an id, an asset may look like a type."""
     if not symbol_coinapi:
         return None
     terms = symbol_coinapi.split("_", 2)
@@ -64,17 +64,17 @@ def instrument_type(symbol_coinapi: str | None) -> InstrumentType | None:
 
 
 def is_derivative(kind: InstrumentType | None) -> bool:
-    """Tell whether a fill of this type moves a contract; false also for unknown and for what is not held."""
+    """True if a fill of this type moves a contract; false also for an unknown type."""
     return kind in DERIVATIVES
 
 
 def is_spot(kind: InstrumentType | None) -> bool:
-    """Tell whether a fill of this type moves two assets."""
+    """True if a fill of this type moves two assets."""
     return kind is InstrumentType.SPOT
 
 
 def expiry(symbol_coinapi: str | None) -> date | None:
-    """Return the day on which a future or option ends by its id, None where the id names none.
+    """Return the day on which a future or option ends by its id, None if the id names no day.
 
     The day is the first YYMMDD term behind base and quote; an asset's own underscore may shift it (`THB_1INCH`).
     """
@@ -90,10 +90,10 @@ def expiry(symbol_coinapi: str | None) -> date | None:
 
 
 def spot_pair(symbol_coinapi: str | None) -> tuple[str, str] | None:
-    """Return the CoinAPI base and quote of a spot id, or None where the id does not say for sure.
+    """Return the CoinAPI base and quote of a spot id, None if the id is ambiguous.
 
     `EXCHANGE_SPOT_BASE_QUOTE` has exactly four terms. More of them mean an asset with an underscore
-    (`THB_1INCH`) or a suffix that tells duplicates apart, and nothing in the id says which.
+    (`THB_1INCH`) or a suffix that distinguishes duplicates, and the id does not say which.
     """
     if not symbol_coinapi:
         return None
@@ -104,7 +104,7 @@ def spot_pair(symbol_coinapi: str | None) -> tuple[str, str] | None:
 
 
 def split_account(exchange_id: str | None) -> str | None:
-    """Return the bare exchange of an account, or None where it cannot be told.
+    """Return the bare exchange of an account, None if the account does not show it.
 
     `KRAKEN` and `KRAKEN/JOHN` are of KRAKEN, and so is `KRAKEN-01`. A market data id may itself hold hyphens
     (`UNISWAP-V3-ETHEREUM`), so a hyphen or underscore separates only behind a known destination.

@@ -1,15 +1,16 @@
-"""EMS times (protocol 15): ISO 8601, seven fractional digits, no zone means UTC."""
+"""EMS times (protocol 15): ISO 8601, seven fractional digits, no zone means UTC. Pure."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 #: A time below this year is the wire's "no value" marker (`0001-01-01T00:00:00.0000000Z`).
-FIRST_YEAR = 2
+FIRST_YEAR: Final = 2
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """Return the moment in UTC, truncated to microseconds, or None if there is none; never raises.
+    """Return the moment in UTC, truncated to microseconds, None if the text holds none; never raises.
 
     Truncation loses the order of stamps that are 100 ns apart: keep the order of the list they came in.
     """

@@ -25,6 +25,7 @@ import trio
 
 from recon.clock import utc_now
 from recon.ems.credentials import Credentials, silence_libraries
+from recon.ems.protocol.json_body import is_json
 from recon.ems.protocol.rest_body import BodyReader, BodyRefused
 from recon.ems.protocol.rest_paths import request_path
 from recon.ems.protocol.rest_requests import (
@@ -32,7 +33,6 @@ from recon.ems.protocol.rest_requests import (
     RestRequest,
     RestResponse,
     build_response,
-    is_json,
     status_problem,
 )
 from recon.ems.rest.retry_after import retry_after_seconds

@@ -1,7 +1,7 @@
 """Closes the socket of an HTTP connection whose TLS handshake is cancelled.
 
-httpcore closes it for an Exception alone, and Trio's Cancelled is none: the socket would stay open until it is garbage
-collected. Here whoever asks over HTTP may be cancelled at any time, so the network below httpx is wrapped.
+httpcore closes it only for an Exception, and Trio's Cancelled is not one: the socket would stay open until it is
+garbage collected. Any HTTP request of recon may be cancelled, so the network below httpx is wrapped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Options = Iterable[tuple[int, int, int] | tuple[int, int, bytes | bytearray] | 
 
 
 def close_cancelled_handshakes(client: httpx.AsyncClient) -> None:
-    """Make a client close what it opens also when cancelled; one that does not use the network stays as it is."""
+    """Make a client close its sockets also when cancelled; a client without a network stays as it is."""
     transport = client._transport  # noqa: SLF001  # httpx hands no network backend on to httpcore
     if isinstance(transport, httpx.AsyncHTTPTransport):
         pool = transport._pool  # noqa: SLF001
