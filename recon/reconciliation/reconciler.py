@@ -212,16 +212,16 @@ class Reconciler:
         targets = [named[break_id] for break_id in wanted if break_id in named]
         decisions.decide(decision, targets)
         for target in targets:
-            self._mark_changed(target.subject)
+            self._mark_changed(target.context)
 
     def apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
         """Take what is known from outside, and explain by it what it explains (semantics 10.3)."""
         touched: dict[UnitKey, ComparisonContext] = {}
 
-        def subject_of(state: UnitState) -> ComparisonContext:
+        def context_of(state: UnitState) -> ComparisonContext:
             return touched.setdefault(state.key, self._context(state, at))
 
-        (apply_trade if fact.fact == TRADE else apply_fact.apply_fact)(self.ledger, fact, at, subject_of)
+        (apply_trade if fact.fact == TRADE else apply_fact.apply_fact)(self.ledger, fact, at, context_of)
         for context in touched.values():
             self._mark_changed(context)
 

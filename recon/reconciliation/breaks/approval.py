@@ -1,9 +1,9 @@
-"""What needs a second person, and whether it has one. Pure (semantics 10.1, 10.2).
+"""Four-eyes approval: which proposals need a second person, and whether they have one. Pure (semantics 10.1, 10.2).
 
-1. Material is what is above the account's `material_usd`: the case as it stands, or what was approved or accepted of
-   the account in its business day with what is to be now. What has no USD value is material.
-2. Who proposes and who approves what is material are two logins, both authenticated by the database.
-3. To live with a break silences it up to the drift that is accepted, so that counts like an entry of this amount.
+1. A proposal is material if its case, or the account's total of approvals in the business day, exceeds `material_usd`.
+   An amount without a USD value is material.
+2. A material proposal needs two logins, of proposer and approver, both authenticated by the database.
+3. An acceptance counts like an entry of the accepted amount: it silences the break up to that drift.
 """
 
 from __future__ import annotations
@@ -23,69 +23,69 @@ _DAY_US: Final = 1440 * _MINUTE_US
 
 
 class ApprovalRequest(NamedTuple):
-    """How much of a break is to be booked, or lived with."""
+    """The amount of a break that is to be posted, or accepted."""
 
-    subject: ComparisonContext
-    known: Break
+    context: ComparisonContext
+    break_: Break
     amount: Decimal
 
 
 def refusals(by: Actor, proposed: Sequence[tuple[ComparisonContext, Break]]) -> dict[str, str]:
-    """Return, by break, why this person may not approve what is proposed; together they count as one approval."""
-    sought = [
-        ApprovalRequest(context, known, known.proposal.entry)
-        for context, known in proposed
-        if known.proposal is not None
+    """Return, by break, why this person may not approve its proposal; all proposals count as one approval."""
+    requests = [
+        ApprovalRequest(context, break_, break_.proposal.entry)
+        for context, break_ in proposed
+        if break_.proposal is not None
     ]
-    reasons, refused = material(sought), {}
-    for _, known, _ in sought:
-        lacking = _lacks_second(by, known)
-        if known.id in reasons and lacking is not None:
-            refused[known.id] = f"{reasons[known.id]}, and {lacking}"
+    reasons, refused = material(requests), {}
+    for _, break_, _ in requests:
+        lacking = _lacks_second(by, break_)
+        if break_.id in reasons and lacking is not None:
+            refused[break_.id] = f"{reasons[break_.id]}, and {lacking}"
     return refused
 
 
-def material(sought: Sequence[ApprovalRequest]) -> dict[str, str]:
-    """Return, by break, why what is sought is material, if it is; together they count as one."""
-    reasons = ((each.known.id, _material(each, sought)) for each in sought)
-    return {known: reason for known, reason in reasons if reason is not None}
+def material(requests: Sequence[ApprovalRequest]) -> dict[str, str]:
+    """Return, by break, why its request is material, if it is; all requests count as one."""
+    reasons = ((request.break_.id, _material(request, requests)) for request in requests)
+    return {break_id: reason for break_id, reason in reasons if reason is not None}
 
 
 def add_to_daily_total(context: ComparisonContext, amount: Decimal) -> None:
-    """Add what is booked or lived with to its account's business day."""
+    """Add a posted or accepted amount to the account's total of the business day."""
     account, day = context.account, _day(context)
     before = account.approved_usd if account.approved_day == day else ZERO
     account.approved_day, account.approved_usd = day, before + abs(amount_usd(context.unit, amount) or ZERO)
     context.ledger.mark_changed(account)
 
 
-def _material(one: ApprovalRequest, sought: Sequence[ApprovalRequest]) -> str | None:
-    """Return why one of what is sought is material, None where it is not."""
-    context, known, _ = one
+def _material(wanted: ApprovalRequest, requests: Sequence[ApprovalRequest]) -> str | None:
+    """Return why one of several requests is material, None if it is not."""
+    context, break_, _ = wanted
     limit, account = context.rules.material_usd, context.account
-    amounts = {each.known.id: each.amount for each in sought}
-    case = ZERO
-    for unit, other in context.open_breaks():
-        if other.case_id != known.case_id:
+    amounts = {request.break_.id: request.amount for request in requests}
+    case_usd = ZERO
+    for unit, open_break in context.open_breaks():
+        if open_break.case_id != break_.case_id:
             continue
-        usd = amount_usd(unit, max(other.amount, amounts.get(other.id, ZERO), key=abs))
+        usd = amount_usd(unit, max(open_break.amount, amounts.get(open_break.id, ZERO), key=abs))
         if usd is None:
             return f"no USD value of {unit.code} is known, so it is material"
-        case += abs(usd)
-    if case > limit:
-        return f"its case comes to {plain(case)} USD, above {plain(limit)}"
-    day = account.approved_usd if account.approved_day == _day(context) else ZERO
-    for each in sought:
-        if each.subject.unit.account == account.name:
-            day += abs(amount_usd(each.subject.unit, each.amount) or ZERO)
-    if day > limit:
-        return f"with it the account's approvals of the day are {plain(day)} USD, above {plain(limit)}"
+        case_usd += abs(usd)
+    if case_usd > limit:
+        return f"its case comes to {plain(case_usd)} USD, above {plain(limit)}"
+    day_usd = account.approved_usd if account.approved_day == _day(context) else ZERO
+    for request in requests:
+        if request.context.unit.account == account.name:
+            day_usd += abs(amount_usd(request.context.unit, request.amount) or ZERO)
+    if day_usd > limit:
+        return f"with it the account's approvals of the day are {plain(day_usd)} USD, above {plain(limit)}"
     return None
 
 
-def _lacks_second(by: Actor, known: Break) -> str | None:
-    """Return what is missing of four eyes, None where nothing is."""
-    proposal = known.proposal
+def _lacks_second(by: Actor, break_: Break) -> str | None:
+    """Return why four eyes are missing, None if they are not."""
+    proposal = break_.proposal
     if not by.authenticated:
         return f"{by.login} is a login that people share"
     if proposal is None or not proposal.authenticated:

@@ -1,7 +1,7 @@
-"""Identity and bookkeeping of breaks and cases. Pure (semantics 8).
+"""Identity of breaks and cases, and recurrence of closed breaks. Pure (semantics 8).
 
 1. A break's id is a hash of (gateway, account, unit, origin): the same on every rebuild (architecture 2.4).
-2. Amount, sign and cause are attributes; changing them is a transition.
+2. Amount, sign and cause are attributes; a change of them is a transition.
 3. The breaks of one fault are one case: same account, traded against each other, overlapping origins.
 """
 
@@ -17,7 +17,7 @@ from recon.reconciliation.model.comparison import MAX_CLOSED, ComparisonState
 
 
 def identity(gateway: str, unit: Unit, origin_seq: int, kind: str = "residual") -> str:
-    """Return the id of the break of a unit that began at a log position."""
+    """Return the id of a unit's break with its origin at a log position."""
     text = "\x1f".join((gateway, unit.account, unit.kind, unit.code, kind, str(origin_seq)))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -28,16 +28,16 @@ def case_of(first_break_id: str) -> str:
 
 
 def repeats(earlier: Break, fresh: Break) -> bool:
-    """Tell whether a fresh break is a closed one of its unit again: the same sign, and the same cause (semantics 8.3).
+    """True if a fresh break is a recurrence of a closed one: the same sign and the same cause (semantics 8.3).
 
-    The earlier one may have opened with another cause than it closed with: what opened beside it told more.
+    The first cause of the closed break counts too: a related break may have reclassified it later.
     """
     same = fresh.cause in {earlier.cause, earlier.first_cause} and earlier.owns_residual == fresh.owns_residual
     return same and (earlier.amount > 0) == (fresh.amount > 0)
 
 
 def recurrence(comparison: ComparisonState, fresh: Break) -> Break | None:
-    """Return the closed break that a fresh one repeats, taken out of the closed ones; None where it is new."""
+    """Remove and return the closed break that a fresh one repeats, None if there is none."""
     for index, earlier in enumerate(comparison.closed):
         if repeats(earlier, fresh):
             return comparison.closed.pop(index)
@@ -45,23 +45,23 @@ def recurrence(comparison: ComparisonState, fresh: Break) -> Break | None:
 
 
 def remember_closed(comparison: ComparisonState, break_: Break) -> None:
-    """Keep a closed break so that a recurrence reopens it, within the named bound; of what was tried, what fits."""
+    """Keep the latest MAX_CLOSED closed breaks, each with the causes that matched, so that a recurrence reopens one."""
     break_.tried = [tried for tried in break_.tried if tried.fits]
     comparison.closed = [*comparison.closed, break_][-MAX_CLOSED:]
 
 
 def partner_case(account: Account, unit: Unit, fresh: Break, open_breaks: Iterable[tuple[Unit, Break]]) -> str | None:
-    """Return the case of an open break on the other leg of a pair, whose origin overlaps the fresh one's."""
-    partners = {
+    """Return the case of an open break of the other leg of a pair whose origin overlaps, None if there is none."""
+    other_legs = {
         base if unit.code == quote else quote
         for base, quote in account.traded_pairs.values()
         if unit.code in (base, quote)
     }
-    for other, known in open_breaks:
-        if other.kind != unit.kind or other.code not in partners or other.code == unit.code:
+    for other, open_break in open_breaks:
+        if other.kind != unit.kind or other.code not in other_legs or other.code == unit.code:
             continue
-        opposite = (known.amount > 0) != (fresh.amount > 0)
-        overlap = known.after_seq <= fresh.until_seq and fresh.after_seq <= known.until_seq
-        if opposite and overlap:
-            return known.case_id
+        is_opposite = (open_break.amount > 0) != (fresh.amount > 0)
+        origins_overlap = open_break.after_seq <= fresh.until_seq and fresh.after_seq <= open_break.until_seq
+        if is_opposite and origins_overlap:
+            return open_break.case_id
     return None

@@ -1,9 +1,9 @@
-"""Explaining what a break owns by an entry, and taking that back. Pure (semantics 7, 8).
+"""Resolution of a break: an entry explains its amount, and a reopening reverses the entry. Pure (semantics 7, 8).
 
-1. What a break owned and what explains it change places: no cut of the books adds up to anything else than before, so
-   an observation that waits, or a chain under way, is judged as if nothing had been said.
-2. A break is over when no more than the tolerance is left of it; else it stays open with what is left.
-3. Taking back posts the opposite of every entry that explained; nothing is erased (architecture 2.9).
+1. The entry takes the place of the break's residual, so no cut changes its sum. Waiting observations and chains are
+   compared as if nothing had happened.
+2. A break ends when at most the tolerance is left of it; otherwise it stays open with the rest.
+3. A reopening posts the opposite of every entry that explained; nothing is erased (architecture 2.9).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break, Explanation
 from recon.reconciliation.model.comparison import ComparisonState
 
-#: How a break ends by an explanation: by a person's approval, or by a fact.
+#: How an explanation ends a break: by a person's approval, or by an external fact.
 Ending = Literal["approve", "explained"]
 _ENDED: dict[Ending, Literal["resolved", "explained"]] = {"approve": "resolved", "explained": "explained"}
 
 
 def explain(
     context: ComparisonContext,
-    known: Break,
+    break_: Break,
     amount: Decimal,
     *,
     cause: str,
@@ -39,63 +39,71 @@ def explain(
     occurred_us: int | None = None,
     fact: str | None = None,
 ) -> None:
-    """Explain an amount of an active break by an entry; what is within tolerance of all of it ends the break.
+    """Explain an amount of an active break by an entry; the break ends if at most the tolerance is left of it.
 
-    `occurred_us` is when it happened, if that is known better than by the first report that shows it; `fact` the
-    external id of the fact that tells so.
+    `occurred_us` is the time of the movement; by default it is the first report that shows the break. `fact` is the
+    external id of the fact that states the movement.
     """
     if amount:
-        happened = known.seen_us if occurred_us is None else occurred_us
-        post_adjustment(context, amount, cause, certainty, happened, break_id=known.id, fact=fact)
-        known.explained = [*known.explained, Explanation(cause, certainty, amount, context.unit.entry_count)]
-    if not known.owns_residual or abs(known.amount - amount) <= _tolerance(context):
-        known.cause, known.certainty = cause, certainty
-        _end(context, known, amount, step, reason, actor)
+        valid_us = break_.seen_us if occurred_us is None else occurred_us
+        post_adjustment(context, amount, cause, certainty, valid_us, break_id=break_.id, fact=fact)
+        break_.explained = [*break_.explained, Explanation(cause, certainty, amount, context.unit.entry_count)]
+    if not break_.owns_residual or abs(break_.amount - amount) <= _current_tolerance(context):
+        break_.cause, break_.certainty = cause, certainty
+        _end_break(context, break_, amount, step, reason, actor)
         return
-    if known.owns_residual:
+    if break_.owns_residual:
         context.comparison.residual -= amount
-    known.amount -= amount
-    known.candidates, known.state, known.proposal, known.acceptance = [known.amount], "open", None, None
-    context.emit(known, "reduced", f"{reason}; {plain(known.amount)} is left", actor)
+    break_.amount -= amount
+    break_.candidates, break_.state, break_.proposal, break_.acceptance = [break_.amount], "open", None, None
+    context.emit(break_, "reduced", f"{reason}; {plain(break_.amount)} is left", actor)
 
 
-def reopen(context: ComparisonContext, known: Break, reason: str, actor: str | None = None) -> None:
-    """Open a break again that was explained: the entries are reversed, and it owns the whole step once more."""
+def reopen(context: ComparisonContext, break_: Break, reason: str, actor: str | None = None) -> None:
+    """Open an explained break again: reverse its entries, and add its whole amount to the residual."""
     comparison = context.comparison
-    for part in known.explained:
-        us, taken_back = context.at.us, part.number
-        post_adjustment(context, -part.amount, part.cause, part.certainty, us, break_id=known.id, replaces=taken_back)
-    comparison.closed = [other for other in comparison.closed if other is not known]
-    if known.owns_residual:
-        comparison.residual += known.amount
-    known.explained, known.proposal, known.certainty = [], None, "candidate"
-    known.state, known.closed_us, known.offset_by = "open", None, None
-    _offset(context, known)
-    comparison.breaks = [*comparison.breaks, known]
-    context.emit(known, "reopen", reason, actor)
+    for explanation in break_.explained:
+        now_us, number = context.at.us, explanation.number
+        post_adjustment(
+            context,
+            -explanation.amount,
+            explanation.cause,
+            explanation.certainty,
+            now_us,
+            break_id=break_.id,
+            replaces=number,
+        )
+    comparison.closed = [other for other in comparison.closed if other is not break_]
+    if break_.owns_residual:
+        comparison.residual += break_.amount
+    break_.explained, break_.proposal, break_.certainty = [], None, "candidate"
+    break_.state, break_.closed_us, break_.offset_by = "open", None, None
+    _pair_offset(context, break_)
+    comparison.breaks = [*comparison.breaks, break_]
+    context.emit(break_, "reopen", reason, actor)
 
 
-def close_break(comparison: ComparisonState, known: Break, us: int) -> None:
-    """Take a break that is over from the active ones, and remember it for a recurrence or a reopening."""
-    comparison.breaks = [other for other in comparison.breaks if other is not known]
+def close_break(comparison: ComparisonState, break_: Break, us: int) -> None:
+    """Move a break from the active to the closed ones, which are remembered for a recurrence or a reopening."""
+    comparison.breaks = [other for other in comparison.breaks if other is not break_]
     for other in comparison.breaks:
-        if other.offset_by == known.id:
+        if other.offset_by == break_.id:
             other.offset_by = None
-    known.closed_us, known.acceptance = us, None
-    remember_closed(comparison, known)
+    break_.closed_us, break_.acceptance = us, None
+    remember_closed(comparison, break_)
 
 
-def _end(
-    context: ComparisonContext, known: Break, amount: Decimal, step: Ending, reason: str, actor: str | None
+def _end_break(
+    context: ComparisonContext, break_: Break, amount: Decimal, step: Ending, reason: str, actor: str | None
 ) -> None:
-    if known.owns_residual:
-        context.comparison.residual -= known.amount
-        # What is over shows the whole step again, with what was explained of it before.
-        known.amount += known.explained_amount - amount
-        known.candidates = [known.amount]
-    known.state = _ENDED[step]
-    close_break(context.comparison, known, context.at.us)
-    context.emit(known, step, reason, actor)
+    if break_.owns_residual:
+        context.comparison.residual -= break_.amount
+        # A closed break shows its whole amount again, including the parts explained before.
+        break_.amount += break_.explained_amount - amount
+        break_.candidates = [break_.amount]
+    break_.state = _ENDED[step]
+    close_break(context.comparison, break_, context.at.us)
+    context.emit(break_, step, reason, actor)
 
 
 def post_adjustment(
@@ -112,13 +120,13 @@ def post_adjustment(
     fact: str | None = None,
     moves: Decimal | None = None,
 ) -> None:
-    """Post an entry that is in every cut, and let whatever the comparison remembers stand as it stood.
+    """Post an adjustment that shifts all cuts equally, so no pending comparison changes its outcome.
 
-    Either a break or an earlier entry must be named: only what every report has shown since is in every cut. `moves`
-    is what cuts move by where that is not the amount.
+    Name the break or the earlier entry that the adjustment belongs to: every later report already contains it. `moves`
+    is the shift of the cuts, by default the amount.
     """
     state, unit, at, comparison = context.state, context.unit, context.at, context.comparison
-    moved = amount if moves is None else moves
+    shift = amount if moves is None else moves
     entry = post(
         state,
         amount,
@@ -133,32 +141,32 @@ def post_adjustment(
         break_id=break_id,
         replaces=replaces,
         fact=fact,
-        moves=moved,
+        moves=shift,
     )
     context.ledger.record_entry(entry, state)
-    comparison.cut_total += moved
-    comparison.cut_explained += moved
-    if comparison.chain is not None and moved:
+    comparison.cut_total += shift
+    comparison.cut_explained += shift
+    if comparison.chain is not None and shift:
         comparison.chain.candidates = [
-            msgspec.structs.replace(candidate, residual=candidate.residual - moved)
+            msgspec.structs.replace(candidate, residual=candidate.residual - shift)
             for candidate in comparison.chain.candidates
         ]
     if unit.cost_basis is not None and unit.value is not None:
-        # What the position cost is the venue's word: no fill of ours tells it.
+        # No own fill has a price for the adjustment, so the cost basis follows the venue's average price.
         terms = context.rules.contracts.get(unit.code)
         unit.cost_basis = basis_of(unit.value, unit.reported_avg_entry_price, terms)
 
 
-def _tolerance(context: ComparisonContext) -> Decimal:
+def _current_tolerance(context: ComparisonContext) -> Decimal:
     comparison, timeline = context.comparison, context.timeline
     expected = context.opening + timeline.totals[-1]
     return context.tolerance_at(timeline.last(), comparison.reported or ZERO, expected)
 
 
-def _offset(context: ComparisonContext, known: Break) -> None:
-    """Pair a break with an active one of the equal step the other way: the two cancel, which is not cleared."""
+def _pair_offset(context: ComparisonContext, break_: Break) -> None:
+    """Pair a break with an active one of the opposite amount: their sum is zero, but neither is cleared."""
     for other in context.comparison.breaks:
-        if known.owns_residual and other.owns_residual and other.amount == -known.amount and other.offset_by is None:
-            other.offset_by, known.offset_by = known.id, other.id
-            context.emit(other, "offset", f"break {known.id} is an equal step the other way")
+        if break_.owns_residual and other.owns_residual and other.amount == -break_.amount and other.offset_by is None:
+            other.offset_by, break_.offset_by = break_.id, other.id
+            context.emit(other, "offset", f"break {break_.id} is an equal step the other way")
             return

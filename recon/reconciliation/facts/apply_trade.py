@@ -1,8 +1,8 @@
-"""What a trade from outside adds to what reports told: its fee, and what no report told at all. Pure (semantics 10.3).
+"""Effects of a trade in a statement: its fee, and the part that no report contained. Pure (semantics 10.3).
 
-1. A trade is matched with an order by its id, else with a fill of the same symbol, side and quantity at about its time.
-2. What an order has filled covers as much of its trades; the rest is a missed fill, booked exactly.
-3. A report that comes after all finds what was booked ahead of it: `recon.ledger.posting.reversal` takes that back.
+1. A trade is matched with an order by its id, else with a fill of the same symbol, side, quantity and time.
+2. The reported fills of an order cover its trades up to their quantity; the rest is a missed fill, posted exactly.
+3. If a report of the missed fill comes later, `recon.ledger.posting.reversal` reverses the early posting.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from recon.ledger.posting.spot import asset_unit
 from recon.ledger.units import PendingTrade, UnitKind, UnitState
 from recon.reconciliation.facts.apply_fact import (
     EXPLAINED,
-    SubjectOf,
+    ContextOf,
     book_movement,
     is_new,
     note_unknown_account,
@@ -43,8 +43,8 @@ from recon.times import LogTime
 MATCHED: Final = "matched"
 
 
-def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, subject_of: SubjectOf) -> None:
-    """Take an execution; one of a symbol that is not known is found and not kept, so that it may be told again."""
+def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: ContextOf) -> None:
+    """Apply a trade; a trade of an unknown symbol is noted and not recorded, so it can be imported again."""
     account, digest = ledger.accounts.get(fact.account), digest_of(fact)
     if account is None:
         note_unknown_account(ledger, fact, at)
@@ -56,10 +56,10 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, subject_of: Sub
         message = f"nothing tells what {fact.symbol} is; tell the trade again once a SYMBOLS_SNAPSHOT has"
         ledger.note_finding(account.name, at, "fact_without_instrument", fact.external_id, message)
         return
-    order, ordinal = _order_of(ledger, account, fact)
-    # An order that was never reported has no key of its own; what its trades move is told apart by theirs.
+    order, ordinal = _matching_order(ledger, account, fact)
+    # An order that was never reported has no key, so the id of the trade stands for it.
     key = f"t:{fact.external_id}" if order is None else order.key
-    missing = _match(ledger, account, order, fact, at)
+    missing = _count_trade(ledger, account, order, fact, at)
     effect = MATCHED
     if missing:
         cash = cash_of(fact, missing)
@@ -68,48 +68,48 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, subject_of: Sub
                 order.booked_early + missing,
                 order.booked_early_cash + (cash or ZERO),
             )
-        effect = _book_missing(ledger, account, instrument, fact, missing, cash, key, at, subject_of)
+        effect = _book_missing(ledger, account, instrument, fact, missing, cash, key, at, context_of)
     fee = fee_of(fact)
     if fee is not None:
         state = asset_unit(ledger, account, fee.unit, fee.unit, at)
-        book_movement(subject_of(state), fee, fact, order=key, ordinal=ordinal)
+        book_movement(context_of(state), fee, fact, order=key, ordinal=ordinal)
     quantity = signed_quantity(fact)
     kind: UnitKind = "contract" if instrument.derivative else "asset"
-    told = Movement(account=account.name, kind=kind, unit=instrument.symbol, amount=quantity, cause=MISSED_FILL)
-    record_fact(ledger, at, fact, told, digest, effect, order=None if order is None else order.key)
+    movement = Movement(account=account.name, kind=kind, unit=instrument.symbol, amount=quantity, cause=MISSED_FILL)
+    record_fact(ledger, at, fact, movement, digest, effect, order=None if order is None else order.key)
 
 
-def _order_of(ledger: Ledger, account: Account, fact: ExternalFact) -> tuple[Order | None, int | None]:
-    """Return the order that a trade is of, and its fill where that was found by its looks."""
+def _matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tuple[Order | None, int | None]:
+    """Return the order of a trade, and its fill if that was found by symbol, side, quantity and time."""
     if fact.order_id is not None:
-        found = ledger.by_exchange.get((account.name, fact.order_id))
-        if found is not None:
-            return found, None
+        order = ledger.by_exchange.get((account.name, fact.order_id))
+        if order is not None:
+            return order, None
         generations = ledger.by_client.get((account.name, fact.order_id), [])
-        return next((each for each in reversed(generations) if each.side == fact.side), None), None
-    booked = [
+        return next((order for order in reversed(generations) if order.side == fact.side), None), None
+    new_fills = [
         MatchableFill(
-            account=each.order.account,
-            order=each.order.key,
-            ordinal=each.fill.ordinal,
-            symbol=each.order.symbol,
-            side=each.order.side,
-            amount=each.fill.amount,
-            occurred_us=each.fill.occurred_us,
+            account=booked.order.account,
+            order=booked.order.key,
+            ordinal=booked.fill.ordinal,
+            symbol=booked.order.symbol,
+            side=booked.order.side,
+            amount=booked.fill.amount,
+            occurred_us=booked.fill.occurred_us,
         )
-        for each in ledger.changes.fills
+        for booked in ledger.changes.fills
     ]
-    for fill in matching_fills(fact, [*ledger.fact_index.fills, *booked]):
+    for fill in matching_fills(fact, [*ledger.fact_index.fills, *new_fills]):
         order = ledger.orders.get((fill.account, fill.order))
         if order is not None and order.quantity_from_facts + (fact.quantity or ZERO) <= order.amount_filled:
             return order, fill.ordinal
     return None, None
 
 
-def _match(ledger: Ledger, account: Account, order: Order | None, fact: ExternalFact, at: LogTime) -> Decimal:
-    """Count a trade among those of its order; return what of it no report has told.
+def _count_trade(ledger: Ledger, account: Account, order: Order | None, fact: ExternalFact, at: LogTime) -> Decimal:
+    """Add a trade to those of its order; return the quantity that no report contained.
 
-    An order that was lost sight of is accounted for once its trades are all that was ordered.
+    A missing order is resolved once its trades reach the ordered quantity.
     """
     quantity = fact.quantity or ZERO
     if order is None:
@@ -132,13 +132,13 @@ def _book_missing(
     cash: Decimal | None,
     order: str,
     at: LogTime,
-    subject_of: SubjectOf,
+    context_of: ContextOf,
 ) -> str:
-    """Book what no report told of a trade; return what became of it."""
+    """Post the part of a trade that no report contained, and return its effect."""
     signed = -quantity if fact.side == "SELL" else quantity
     if instrument.derivative:
         state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
-        _settle(ledger, account, state, fact, signed, cash, order, at)
+        _realise(ledger, account, state, fact, signed, cash, order, at)
         legs = [(state, signed)]
     else:
         legs = [(asset_unit(ledger, account, instrument.base or "", instrument.base_coinapi, at), signed)]
@@ -147,7 +147,7 @@ def _book_missing(
             legs.append((quote, cash if fact.side == "SELL" else -cash))
     effects = [
         book_movement(
-            subject_of(state),
+            context_of(state),
             Movement(
                 account=account.name, kind=state.unit.kind, unit=state.unit.code, amount=amount, cause=MISSED_FILL
             ),
@@ -160,7 +160,7 @@ def _book_missing(
     return EXPLAINED if EXPLAINED in effects else effects[0]
 
 
-def _settle(
+def _realise(
     ledger: Ledger,
     account: Account,
     state: UnitState,
@@ -170,10 +170,10 @@ def _settle(
     order: str,
     at: LogTime,
 ) -> None:
-    """Work out the cash of a contract's missed fill, as of one that was told (semantics 3.5)."""
+    """Realise the cash of a contract's missed fill, as of a reported one (semantics 3.5)."""
     unit, us = state.unit, fact.occurred_us
     if unit.opening is None or us < unit.opening_us:
         return
-    waiting = PendingTrade(quantity, cash, unit.entry_count, at.clock, order, 0, us)
-    unit.pending_trades = [*unit.pending_trades, waiting]
+    trade = PendingTrade(quantity, cash, unit.entry_count, at.clock, order, 0, us)
+    unit.pending_trades = [*unit.pending_trades, trade]
     realise_trades(ledger, account, state, at)
