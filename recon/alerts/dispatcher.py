@@ -1,8 +1,8 @@
-"""The Trio task that brings what waits in the outbox to one channel (architecture 2.10, 2.11).
+"""The Trio task that delivers the alerts of one channel from the outbox (architecture 2.10, 2.11).
 
-1. One message at a time, in the order of the log. What is due is looked for when woken, and by a timer in any case.
-2. Everything that must survive a crash is in the outbox: attempts, the next one's time, the message's entries.
-3. At shutdown an attempt under way gets GRACE_SECONDS; one that was cut off is due again at the next start.
+1. It sends one message at a time, in the order of the log. It looks for due messages when woken, and by a timer.
+2. Everything that must survive a crash is in the outbox: attempts, the time of the next one, the message's entries.
+3. At shutdown a running attempt gets GRACE_SECONDS; a cancelled attempt is due again at the next start.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from recon.alerts.retry import MAX_ATTEMPTS, pause
 from recon.db.transactions import Database
 from recon.errors import DatabaseError, DeliveryError
 
-#: How often the outbox is looked into without being woken, in seconds.
+#: Seconds between two looks into the outbox without a wake-up.
 POLL_SECONDS: Final = 2.0
-#: Longest one attempt may take, in seconds.
+#: Longest attempt, in seconds.
 SEND_SECONDS: Final = 15.0
-#: Of that, what an attempt under way still gets once we are told to stop, in seconds.
+#: Longest rest of a running attempt after the service was told to stop, in seconds.
 GRACE_SECONDS: Final = 5.0
 #: Longest transaction on the outbox, in seconds.
 TRANSACTION_SECONDS: Final = 5.0
-#: How long noting an outcome is tried while the database is away, and the pause between, in seconds.
-SETTLE_SECONDS: Final = 10.0
-SETTLE_PAUSE_SECONDS: Final = 1.0
+#: How long to retry recording an outcome while the database is away, and the pause between, in seconds.
+OUTCOME_SECONDS: Final = 10.0
+OUTCOME_PAUSE_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
 
-class _CutOffError(DeliveryError):
-    """We stopped in the middle of an attempt; the receiver is not to blame."""
+class _StoppedError(DeliveryError):
+    """Our own stop ended the attempt, not the receiver."""
 
 
 class Dispatcher:
@@ -67,16 +67,16 @@ class Dispatcher:
         self._log = _log.bind(channel=channel)
 
     def wake(self) -> None:
-        """Look into the outbox at once; to be called in the Trio thread, once what was queued is committed."""
+        """Look into the outbox at once. Call it in the Trio thread, after the commit."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Deliver what is due, until cancelled.
+        """Deliver due messages until cancelled.
 
-        A database that is away for a moment is waited for. Errors: DatabaseError for one that refuses us.
+        Wait for a database that is away for a moment; raise DatabaseError if it refuses us.
         """
         while True:
-            # Before looking, so that whoever wakes us while we look is not missed.
+            # Reset before looking, so that a wake-up in the meantime is not missed.
             self._woken = trio.Event()
             try:
                 await self._deliver_due()
@@ -88,7 +88,7 @@ class Dispatcher:
                 await self._woken.wait()
 
     async def _deliver_due(self) -> None:
-        """Deliver until nothing is due; the gateways take turns, so that none waits for another's backlog."""
+        """Deliver until nothing is due; gateways take turns, so that none waits for another's backlog."""
         waiting = list(self._gateways)
         while waiting:
             for gateway in list(waiting):
@@ -100,30 +100,30 @@ class Dispatcher:
                     await self._attempt(message)
 
     async def _attempt(self, message: Message) -> None:
-        """Make one attempt and note its outcome; when we are cancelled, see both through within their bounds."""
+        """Make one attempt and record its outcome; after a cancellation complete both within their bounds."""
         watch = _Watch()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch.wait_for_cancellation)
-            # Captured, so that an error does not come wrapped in the nursery's group. Nothing in there hears a
-            # cancellation from outside, so none is captured.
-            result = await outcome.acapture(self._see_through, message, watch)
+            # Captured, so that an error does not come wrapped in the nursery's group. The attempt is shielded, so no
+            # cancellation is captured.
+            result = await outcome.acapture(self._complete_attempt, message, watch)
             if watch.stopping and isinstance(result, outcome.Error):
                 self._log.error("an attempt failed while stopping", message=message.id, reason=repr(result.error))
             watch.over = True
             nursery.cancel_scope.cancel()
         result.unwrap()
 
-    async def _see_through(self, message: Message, watch: _Watch) -> None:
+    async def _complete_attempt(self, message: Message, watch: _Watch) -> None:
         error = await self._send(message, watch)
         now = self._now()
         log = self._log.bind(message=message.id, gateway=message.gateway, alerts=len(message.entries))
         if error is None:
-            await self._settle(partial(outbox.mark_delivered, message=message, now=now), message)
+            await self._record_outcome(partial(outbox.mark_delivered, message=message, now=now), message)
             log.info("alerts delivered", event_type=message.event, attempt=message.attempt)
             return
         again = self._next_attempt(message, error, now)
         failed = partial(outbox.mark_failed, message=message, now=now, next_attempt_at=again, error=str(error))
-        await self._settle(failed, message)
+        await self._record_outcome(failed, message)
         if again is None:
             log.error("alerts given up", attempts=message.attempt, reason=str(error))
         else:
@@ -132,10 +132,10 @@ class Dispatcher:
     def _next_attempt(self, message: Message, error: DeliveryError, now: datetime) -> datetime | None:
         if message.attempt >= MAX_ATTEMPTS:
             return None
-        return now if isinstance(error, _CutOffError) else now + pause(message.attempt, error, self._draw)
+        return now if isinstance(error, _StoppedError) else now + pause(message.attempt, error, self._draw)
 
     async def _send(self, message: Message, watch: _Watch) -> DeliveryError | None:
-        """Give the sender its time, or the grace where we are to stop; return why the message was not taken."""
+        """Send within the attempt's bound, or the grace after a stop; return why the message was not taken, if so."""
         result: DeliveryError | None = None
         with watch.attempt:
             try:
@@ -145,12 +145,12 @@ class Dispatcher:
         if not watch.attempt.cancelled_caught:
             return result
         if watch.stopping:
-            return _CutOffError("the attempt was cut off by our own stop")
+            return _StoppedError("our own stop ended the attempt")
         return DeliveryError(f"the receiver did not take the message within {SEND_SECONDS:g} s")
 
-    async def _settle(self, work: Callable[[Connection], None], message: Message) -> None:
-        """Note an outcome, even while we are being stopped; a database that is away is tried for a while."""
-        with trio.move_on_after(SETTLE_SECONDS, shield=True):
+    async def _record_outcome(self, work: Callable[[Connection], None], message: Message) -> None:
+        """Record an outcome, even during a stop; retry for a while if the database is away."""
+        with trio.move_on_after(OUTCOME_SECONDS, shield=True):
             while True:
                 try:
                     await self._database.run(work, deadline=TRANSACTION_SECONDS)
@@ -161,12 +161,12 @@ class Dispatcher:
                 else:
                     return
                 self._log.warning("the outcome of an attempt waits for the database", message=message.id, reason=reason)
-                await trio.sleep(SETTLE_PAUSE_SECONDS)
+                await trio.sleep(OUTCOME_PAUSE_SECONDS)
         self._log.warning("the outcome of an attempt is lost; it is made again, under the same id", message=message.id)
 
 
 class _Watch:
-    """Bounds an attempt, which itself is shielded: by its own time, and by the grace once we are cancelled."""
+    """Bounds a shielded attempt: by its own time, and by the grace after a cancellation."""
 
     def __init__(self) -> None:
         self.attempt = trio.CancelScope(deadline=trio.current_time() + SEND_SECONDS, shield=True)
@@ -174,7 +174,7 @@ class _Watch:
         self.stopping = False
 
     async def wait_for_cancellation(self) -> None:
-        """Wait to be cancelled; if that is from outside, leave the attempt the grace and no more."""
+        """Wait for a cancellation; if it comes from outside, limit the attempt to the grace."""
         try:
             await trio.sleep_forever()
         finally:

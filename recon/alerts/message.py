@@ -1,6 +1,6 @@
-"""What goes out: one message with the entries of one case and one event. Pure (architecture 2.10).
+"""One outgoing message: the entries of one case and one event. Pure (architecture 2.10).
 
-1. A message's entries are fixed at its first attempt, so its id, a hash of theirs, and its body never change again.
+1. A message's entries are fixed at its first attempt, so its id (a hash of theirs) and its body never change.
 2. The body has the shape that the Standard Webhooks specification recommends: `type`, `timestamp`, `data`.
 """
 
@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
-#: Entries that one message carries at most.
+#: Most entries in one message.
 MAX_MESSAGE_ENTRIES: Final = 100
-#: Bytes of documents that one message carries at most; a single larger document goes alone.
+#: Most bytes of documents in one message; a single larger document goes alone.
 MAX_MESSAGE_BYTES: Final = 256 * 1024
 
 
@@ -55,12 +55,12 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 def message_id(entries: Iterable[str]) -> str:
-    """Return the id of the message that carries these entries: stable, whatever their order."""
+    """Return the id of the message of these entries, whatever their order."""
     return "msg_" + hashlib.sha256("\x1f".join(sorted(entries)).encode()).hexdigest()[:32]
 
 
 def fitting(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Return the first entries, as many as one message may carry: at least one."""
+    """Return as many of the first entries as fit into one message: at least one."""
     used = 0
     for index, entry in enumerate(entries[:MAX_MESSAGE_ENTRIES]):
         used += len(entry.document.encode())

@@ -1,13 +1,13 @@
-"""The outbox: every alert once per channel, at least once delivered, never twice by accident (architecture 2.10).
+"""The outbox: every alert once per channel, delivered at least once, and under one id (architecture 2.10).
 
-1. `enqueue` runs in the transaction that derived the transitions. Only an alert never seen before makes rows and a
-   notification; so neither a rebuild nor a channel configured later tells of old things again.
-2. The row of channel `notify` is delivered by the commit itself (NOTIFY on `recon_breaks`), and is what remembers.
-3. `claim` hands out one message at a time and lends it for LEASE; an attempt that was never settled (a crash) is made
-   again after that, with the same entries, the same id and the same body. Each claim counts as an attempt.
-4. Of one break, a later entry waits while an earlier one is on its way: nobody hears `cleared` before `opened`.
+1. `enqueue` runs in the transaction that derived the transitions. Only a new alert adds rows and a notification, so
+   neither a rebuild nor a channel configured later repeats old alerts.
+2. The commit itself delivers the row of channel `notify` (NOTIFY on `recon_breaks`); this row marks the alert as known.
+3. `claim` returns one message at a time and reserves it for LEASE. An attempt without an outcome (a crash) is repeated
+   after that, with the same entries, id and body. Each claim counts as an attempt.
+4. A later entry of a break waits until an earlier one is delivered or given up: `opened` comes before `cleared`.
 
-All functions run inside the caller's transaction, on a gateway's own rows (its node, where gateways are spread).
+All functions run inside the caller's transaction, on one gateway's rows (on its node, if gateways are distributed).
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from recon.alerts.retry import MAX_ATTEMPTS
 from recon.db.raw import cursor_of
 from recon.times import to_datetime
 
-#: The channel of those who LISTEN: its rows are delivered by their own commit.
+#: The channel of those who LISTEN: the commit delivers its rows.
 NOTIFY: Final = "notify"
 #: What they LISTEN on.
 NOTIFY_CHANNEL: Final = "recon_breaks"
-#: How long a claimed message is kept from other claims: longer than an attempt and its settling may take.
+#: How long a claimed message is reserved: longer than an attempt and recording its outcome may take.
 LEASE: Final = timedelta(seconds=60)
 #: Longest error kept with an entry, in characters.
 MAX_ERROR: Final = 500
 
-#: What is neither delivered nor given up; the predicate of both partial indexes.
+#: Neither delivered nor given up; the predicate of both partial indexes.
 _PENDING: Final = "o.delivered_at IS NULL AND o.failed_at IS NULL"
 
 _REMEMBER: Final = """
@@ -84,7 +84,7 @@ _ENTRIES_OF_CASE: Final = f"""
 
 
 class ChannelSummary(msgspec.Struct, frozen=True):
-    """How a gateway's alerts stand on one channel; `oldest_pending_at` is when the oldest one waiting was queued."""
+    """The counts of a gateway's alerts on one channel; `oldest_pending_at` is when the oldest one was queued."""
 
     gateway: str
     channel: str
@@ -96,10 +96,7 @@ class ChannelSummary(msgspec.Struct, frozen=True):
 
 
 def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], channels: Iterable[str]) -> int:
-    """Queue alerts on every channel and notify listeners at commit; return how many were new.
-
-    Alerts that were ever queued before are passed over, on every channel.
-    """
+    """Queue new alerts on every channel and notify listeners at commit; return how many were new."""
     if not alerts:
         return 0
     columns = [
@@ -113,23 +110,23 @@ def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], chann
     ]
     with cursor_of(connection) as cursor:
         cursor.execute(_REMEMBER, (gateway, NOTIFY, *columns))
-        fresh = {row[0] for row in cursor.fetchall()}
-        if not fresh:
+        new = {row[0] for row in cursor.fetchall()}
+        if not new:
             return 0
         others = sorted(set(channels) - {NOTIFY})
-        cursor.execute(_SPREAD, (others, gateway, NOTIFY, sorted(fresh)))
-        notices = {alert.id: notice(alert) for alert in alerts if alert.id in fresh}
+        cursor.execute(_SPREAD, (others, gateway, NOTIFY, sorted(new)))
+        notices = {alert.id: notice(alert) for alert in alerts if alert.id in new}
         cursor.execute(
             "SELECT pg_notify(%s, u.payload) FROM unnest(%s::text[]) AS u(payload)",
             (NOTIFY_CHANNEL, list(notices.values())),
         )
-    return len(fresh)
+    return len(new)
 
 
 def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) -> Message | None:
-    """Take the next message that is due, for LEASE; None where there is none.
+    """Reserve the next message that is due, for LEASE; return None if there is none.
 
-    Claims on one channel follow each other, so two services never take the same message at once.
+    Claims on one channel wait for each other, so two services never send the same message at once.
     """
     with cursor_of(connection) as cursor:
         key = f"recon outbox\x1f{gateway}\x1f{channel}"
@@ -139,17 +136,17 @@ def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) 
         row = cursor.fetchone()
         if row is None:
             return None
-        event, case_id, known_id = row
-        if known_id is None:
+        event, case_id, former_id = row
+        if former_id is None:
             cursor.execute(_ENTRIES_OF_CASE, (gateway, channel, event, case_id, MAX_MESSAGE_ENTRIES))
         else:
-            cursor.execute(_ENTRIES_OF_MESSAGE, (gateway, channel, known_id))
+            cursor.execute(_ENTRIES_OF_MESSAGE, (gateway, channel, former_id))
         rows = cursor.fetchall()
         if not rows:
-            # Another service settled it in the meantime, after its lease.
+            # Another service recorded its outcome in the meantime, after its lease.
             return None
         entries = [Entry(id_, occurred_at, document) for id_, occurred_at, document, _ in rows]
-        chosen = fitting(entries) if known_id is None else entries
+        chosen = fitting(entries) if former_id is None else entries
         attempt = rows[0][3] + 1
         cursor.execute(
             "UPDATE recon_store.outbox SET message_id = %s, attempts = %s, next_attempt_at = %s"
@@ -167,7 +164,7 @@ def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) 
 
 
 def mark_delivered(connection: Connection, message: Message, *, now: datetime) -> None:
-    """Note that the receiver has taken a message: true whoever sent it, and whether or not the lease has ended."""
+    """Record that the receiver has taken a message; this counts even after the end of the lease."""
     with cursor_of(connection) as cursor:
         cursor.execute(
             "UPDATE recon_store.outbox SET delivered_at = %s, failed_at = NULL, next_attempt_at = NULL"
@@ -179,9 +176,9 @@ def mark_delivered(connection: Connection, message: Message, *, now: datetime) -
 def mark_failed(
     connection: Connection, message: Message, *, now: datetime, next_attempt_at: datetime | None, error: str
 ) -> None:
-    """Note a failed attempt and when the next one is due; None gives the message up.
+    """Record a failed attempt and when the next one is due; without a next one the message is given up.
 
-    Has no effect once a later attempt was claimed: that one decides.
+    This has no effect after a later claim: the later attempt decides.
     """
     with cursor_of(connection) as cursor:
         cursor.execute(
@@ -201,7 +198,7 @@ def mark_failed(
 
 
 def summary(connection: Connection) -> list[ChannelSummary]:
-    """Return how the alerts of every gateway stand on every channel, for the status command."""
+    """Return the counts of alerts by gateway and channel, for the status command."""
     with cursor_of(connection) as cursor:
         cursor.execute(f"""
             SELECT o.gateway, o.channel, count(*) FILTER (WHERE {_PENDING}),

@@ -1,12 +1,12 @@
-"""Who is told of what: the transitions of breaks that make alerts, and what an alert says. Pure.
+"""Which transitions of breaks raise alerts, and what an alert says. Pure.
 
-1. A break that opened (anew, or again) alerts, and so does how it ended: by data, by a fact, by what people approved;
-   and an acceptance that ended. Every other step alerts nobody, nor does the end of what never was open.
-2. An acceptance that ends at the log position at which its break ends too is not told apart from that.
+1. A break that opens or opens again raises an alert. So does its end: by data, by a fact, or by an approval; and the
+   end of an acceptance. No other transition does, nor does the end of a break that never was open.
+2. An acceptance that ends at the same log position as its break raises no alert of its own.
 3. An alert's id is a hash of (gateway, break, event, occurrence, log position), equal on every rebuild
    (architecture 2.4).
-4. The document holds all that is needed to act without asking back. Decimals are plain strings, moments are UTC,
-   null is not known.
+4. The document contains everything needed to act on the alert. Decimals are plain strings, times are UTC, null means
+   unknown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EXPLAINED: Final = "break.explained"
 RESOLVED: Final = "break.resolved"
 REOPENED: Final = "break.reopened"
 EXPIRED: Final = "break.acceptance_expired"
-#: Which steps in a break's life alert, and as what.
+#: The transitions that raise alerts, and the events of the alerts.
 ALERTED: Final = {
     "opened": OPENED,
     "cleared": CLEARED,
@@ -53,14 +53,14 @@ MAX_WHY: Final = 300
 MAX_WITHHELD: Final = 20
 #: Postgres refuses a notification of 8000 bytes or more.
 MAX_NOTICE_BYTES: Final = 7900
-#: Lengths tried for each name in a notice that is too long, in characters; the last fits whatever it is made of.
+#: Lengths to which names in a long notice are cut, in characters, one after the other; the last always fits.
 _NOTICE_CLIPS: Final = (500, 80)
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One thing to tell, once per channel. `document` is JSON; `us` is the transition's log time in microseconds."""
+    """One alert, sent once per channel. `document` is JSON; `us` is the transition's log time in microseconds."""
 
     id: str
     event: str
@@ -78,21 +78,21 @@ class Alert(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """The stretch of the log in which a break arose: after the one position, up to the other."""
+    """The part of the log in which a break arose: after one position, up to the other."""
 
     after_seq: int
     until_seq: int
 
 
 class LogPosition(msgspec.Struct, frozen=True):
-    """Where and when in the log the transition happened."""
+    """The log position and log time of the transition."""
 
     seq: int
     at: datetime
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """How well the account is observed, and why not better."""
+    """The state of the account's coverage, and its reason."""
 
     state: str
     reason: str | None
@@ -117,7 +117,7 @@ class Books(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """One piece of evidence for the cause, with the log position and the amount it rests on."""
+    """One piece of evidence for the cause, with its log position and amount."""
 
     text: str
     seq: int | None
@@ -133,7 +133,7 @@ class Considered(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """What an alert says, as its receivers read it; `actor` is who decided the step, where a person did."""
+    """An alert as its receivers read it; `actor` is the person who decided the transition, if any."""
 
     type: str
     id: str
@@ -173,36 +173,36 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def alerts_of(gateway: str, transitions: Sequence[Transition]) -> list[Alert]:
-    """Return the alerts that transitions make, in their order."""
-    told = [known for known in transitions if known.event in ALERTED and _was_open(known.break_)]
-    last = {(known.break_.id, known.seq): known for known in told}
-    # An acceptance that ends with the break itself is no news beside it, and would race it to its receivers.
+    """Return the alerts of these transitions, in their order."""
+    alerted = [transition for transition in transitions if transition.event in ALERTED and _was_open(transition.break_)]
+    last = {(transition.break_.id, transition.seq): transition for transition in alerted}
+    # The end of an acceptance adds nothing to the end of its break, and could arrive after it.
     return [
-        _alert(gateway, known)
-        for known in told
-        if known.event != "expired" or known is last[known.break_.id, known.seq]
+        _alert(gateway, transition)
+        for transition in alerted
+        if transition.event != "expired" or transition is last[transition.break_.id, transition.seq]
     ]
 
 
-def _was_open(known: Break) -> bool:
-    """Tell whether a break was ever open: a fact may explain what was still decided on, and nobody was told of."""
-    return bool(known.first_cause) or not known.owns_residual
+def _was_open(break_: Break) -> bool:
+    """True if a break was ever open: a fact may explain a break that was still pending."""
+    return bool(break_.first_cause) or not break_.owns_residual
 
 
 def alert_id(gateway: str, break_id: str, event: str, occurrence: int, seq: int) -> str:
-    """Return the id of the alert that a transition makes."""
+    """Return the id of a transition's alert."""
     text = "\x1f".join((gateway, break_id, event, str(occurrence), str(seq)))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def notice(alert: Alert) -> str:
-    """Return the compact JSON for NOTIFY, below Postgres's bound; names are clipped (and `clipped` set) to fit."""
-    whole = _notice(alert, None)
+    """Return the compact JSON for NOTIFY, below Postgres's bound; long names are cut, and `clipped` is set."""
+    encoded = _notice(alert, None)
     for longest in _NOTICE_CLIPS:
-        if len(whole) <= MAX_NOTICE_BYTES:
+        if len(encoded) <= MAX_NOTICE_BYTES:
             break
-        whole = _notice(alert, longest)
-    return whole.decode()
+        encoded = _notice(alert, longest)
+    return encoded.decode()
 
 
 def _notice(alert: Alert, longest: int | None) -> bytes:
@@ -226,8 +226,8 @@ def _notice(alert: Alert, longest: int | None) -> bytes:
 
 
 def _alert(gateway: str, transition: Transition) -> Alert:
-    known, event = transition.break_, ALERTED[transition.event]
-    id_ = alert_id(gateway, known.id, event, known.occurrences, transition.seq)
+    break_, event = transition.break_, ALERTED[transition.event]
+    id_ = alert_id(gateway, break_.id, event, break_.occurrences, transition.seq)
     return Alert(
         id=id_,
         event=event,
@@ -235,10 +235,10 @@ def _alert(gateway: str, transition: Transition) -> Alert:
         account=transition.account,
         unit_kind=transition.kind,
         unit=transition.unit,
-        amount=known.amount,
-        cause=known.cause,
-        break_id=known.id,
-        case_id=known.case_id,
+        amount=break_.amount,
+        cause=break_.cause,
+        break_id=break_.id,
+        case_id=break_.case_id,
         seq=transition.seq,
         us=transition.us,
         document=_encode(_document(id_, event, gateway, transition)),
@@ -246,7 +246,7 @@ def _alert(gateway: str, transition: Transition) -> Alert:
 
 
 def _document(id_: str, event: str, gateway: str, transition: Transition) -> Document:
-    known, facts = transition.break_, transition.snapshot
+    break_, facts = transition.break_, transition.snapshot
     return Document(
         type=event,
         id=id_,
@@ -256,31 +256,32 @@ def _document(id_: str, event: str, gateway: str, transition: Transition) -> Doc
         unit_kind=transition.kind,
         unit=transition.unit,
         unit_coinapi=facts.coinapi,
-        amount=plain(known.amount),
+        amount=plain(break_.amount),
         amount_usd=_plain(facts.amount_usd),
         rate_usd=_plain(facts.rate_usd),
-        candidates=[plain(candidate) for candidate in known.candidates],
-        cause=known.cause,
-        certainty=known.certainty,
+        candidates=[plain(candidate) for candidate in break_.candidates],
+        cause=break_.cause,
+        certainty=break_.certainty,
         severity=facts.severity,
         age_seconds=facts.age_us // 1_000_000,
-        assignee=None if known.assignee is None else _clip(known.assignee, MAX_TEXT),
+        assignee=None if break_.assignee is None else _clip(break_.assignee, MAX_TEXT),
         actor=None if transition.actor is None else _clip(transition.actor, MAX_TEXT),
-        note=_clip(known.note, MAX_TEXT),
+        note=_clip(break_.note, MAX_TEXT),
         evidence=[
-            Piece(_clip(each.text, MAX_WHY), each.seq, _plain(each.amount)) for each in known.evidence[:MAX_EVIDENCE]
+            Piece(_clip(piece.text, MAX_WHY), piece.seq, _plain(piece.amount))
+            for piece in break_.evidence[:MAX_EVIDENCE]
         ],
-        tried=[Considered(each.cause, each.fits, _clip(each.why, MAX_WHY)) for each in known.tried[:MAX_TRIED]],
+        tried=[Considered(tried.cause, tried.fits, _clip(tried.why, MAX_WHY)) for tried in break_.tried[:MAX_TRIED]],
         reason=_clip(transition.reason, MAX_TEXT),
-        state=known.state,
-        seen_at=to_datetime(known.seen_us),
-        opened_at=to_datetime(known.opened_us),
-        closed_at=_moment(known.closed_us),
-        occurrences=known.occurrences,
-        offset_by=known.offset_by,
-        break_id=known.id,
-        case_id=known.case_id,
-        origin=Origin(known.after_seq, known.until_seq),
+        state=break_.state,
+        seen_at=to_datetime(break_.seen_us),
+        opened_at=to_datetime(break_.opened_us),
+        closed_at=_moment(break_.closed_us),
+        occurrences=break_.occurrences,
+        offset_by=break_.offset_by,
+        break_id=break_.id,
+        case_id=break_.case_id,
+        origin=Origin(break_.after_seq, break_.until_seq),
         log=LogPosition(transition.seq, to_datetime(transition.us)),
         books=_books(facts),
         coverage=Coverage(
@@ -309,7 +310,7 @@ def _books(facts: BreakSnapshot) -> Books:
 
 
 def _look(gateway: str, transition: Transition) -> list[str]:
-    """Name the commands that show the break, the unit and the events among which it arose."""
+    """Return the commands that show the break, the unit and the surrounding events."""
     shown = "positions" if transition.kind == "contract" else "balances"
     around = f"--gateway {quote(gateway)} --account {quote(transition.account)} --since {transition.break_.after_seq}"
     return ["recon breaks --json", f"recon {shown} --json", f"recon events {around}"]

@@ -12,7 +12,7 @@ from sqlalchemy import select as select_
 
 from recon.cli.output import Row
 from recon.config import Settings
-from recon.db.embedded.server import default_data_dir
+from recon.db.embedded.data_dir import default_data_dir
 from recon.db.engine import create_engine
 from recon.db.migrate import check_migrated, schema_version
 from recon.db.resolve import DatabaseHandle, resolve_database

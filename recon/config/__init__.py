@@ -1,6 +1,6 @@
 """Settings: a TOML file, overridden by RECON_ variables, secrets also from files.
 
-`load_settings` reads them, `rules_document` gives what decides for the log, `describe` shows them without
+`load_settings` reads them, `rules_document` returns the rules for the log, `describe` shows the settings without
 secrets.
 """
 

@@ -1,4 +1,4 @@
-"""What decides for accounts: tolerances, units, contracts, fees, funding, and who may decide."""
+"""The rules of accounts: tolerances, units, contracts, fees, funding, and who may decide."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class Tolerance(Table):
-    """What may differ; a key left out is inherited, in the end 0 (semantics 6)."""
+    """The accepted difference; a missing key is inherited, in the end 0 (semantics 6)."""
 
     absolute: Amount | None = None
     relative: Annotated[Amount, Field(le=1)] | None = None
@@ -32,7 +32,7 @@ class UnitRules(Table):
 
 
 class ContractTerms(Table):
-    """Terms of one derivative; while one is missing, its balances are unmodelled (semantics 3.5)."""
+    """Terms of one derivative; without all of them its balances are unmodelled (semantics 3.5)."""
 
     multiplier: PositiveAmount | None = None
     kind: Literal["linear", "inverse", "premium"] | None = None
@@ -46,7 +46,7 @@ class ContractTerms(Table):
 
 
 class FeeRule(Table):
-    """One line of a venue's fee schedule; the first line that matches a fill holds, so general lines come last."""
+    """One line of a venue's fee schedule; the first line that matches a fill applies, so general lines come last."""
 
     symbol: Name | None = None
     instrument: Literal["SPOT", "PERPETUAL", "FUTURES", "OPTION"] | None = None
@@ -63,7 +63,7 @@ class FeeRule(Table):
 
 
 class Funding(Table):
-    """When a venue pays funding: every so often from midnight UTC on, and how late it may come. Inherited whole."""
+    """When a venue pays funding: its interval from midnight UTC, and how late it may come. Inherited as a whole."""
 
     every: Duration = timedelta(hours=8)
     within: Duration = timedelta(minutes=15)
@@ -81,7 +81,7 @@ Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class AccountRules(Table):
-    """What decides for an account; a key left out is taken from `[accounts]`, then from recon's defaults."""
+    """The rules of an account; a missing key comes from `[accounts]`, then from recon's defaults."""
 
     settlement_window: Duration | None = None
     tolerance: Tolerance | None = None
@@ -97,7 +97,7 @@ class AccountRules(Table):
     material_usd: Amount | None = None
     cutoff: TimeOfDay | None = None
     business_days: Annotated[list[Weekday], Field(min_length=1)] | None = None
-    #: The venue's own name of the account: where two gateways name the same one, it counts once in the firm's totals.
+    #: The venue's own name of the account: two gateways that name the same one count once in the firm's totals.
     venue_account: Name | None = None
 
     @field_validator("settlement_window")

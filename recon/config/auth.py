@@ -1,4 +1,4 @@
-"""How we prove to a gateway, and to the managed cloud, who we are."""
+"""How recon authenticates to a gateway and to the managed cloud."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PRIVATE_KEY: Final = "PRIVATE KEY-----"
 
 
 class Auth(SecretTable):
-    """How we prove to a gateway who we are."""
+    """How recon authenticates to a gateway."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ("api_key",)
 
@@ -50,7 +50,7 @@ class Auth(SecretTable):
         return self
 
     def require_own(self) -> None:
-        """Check what only a gateway that is named by its address needs. Errors: ValueError."""
+        """Check a gateway that is named by its address. Raise ValueError."""
         if self.method != "certificate":
             return
         if self.api_key is not None:
@@ -59,9 +59,9 @@ class Auth(SecretTable):
             raise ValueError('method "certificate" needs certificate_file')
 
     def require_managed(self) -> None:
-        """Check what only the managed cloud needs: its management API takes a key and nothing else. Errors: ValueError.
+        """Check a gateway of the managed cloud, whose management API accepts only a key. Raise ValueError.
 
-        With method "certificate" the client certificate too comes from there.
+        With method "certificate" the client certificate comes from that API, too.
         """
         if self.method == "none":
             raise ValueError('urls = "managed" needs method "header", "query" or "certificate", and an api_key')

@@ -1,4 +1,4 @@
-"""What every table of the settings is: frozen, without unknown keys, its secrets perhaps in files."""
+"""The base of every table of the settings: frozen, without unknown keys, with secrets in files if wanted."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ MAX_SECRET_FILE_BYTES: Final = 1 << 20
 
 
 class Table(BaseModel):
-    """A table of the file: frozen, and an unknown key is an error."""
+    """A table of the settings: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class SecretTable(Table):
-    """A table in which each secret may be given itself or as the name of a file that holds it."""
+    """A table in which each secret may be given itself or as the name of its file."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
     def read_secret_files(cls, given: object) -> object:
-        """Put what the files hold in the secrets' places."""
+        """Replace the names of files by the secrets in them."""
         if not isinstance(given, Mapping):
             return given
-        found = dict(given)
+        values = dict(given)
         for key in cls.secret_keys:
-            file = found.get(f"{key}_file")
+            file = values.get(f"{key}_file")
             if file is None:
                 continue
-            if found.get(key) is not None:
+            if values.get(key) is not None:
                 raise ValueError(f"{key} and {key}_file contradict each other; give one of them")
-            found[key] = read_text(f"{key}_file", Path(str(file))).strip()
-            if not found[key]:
+            values[key] = read_text(f"{key}_file", Path(str(file))).strip()
+            if not values[key]:
                 raise ValueError(f"{key}_file: {file} is empty")
-        return found
+        return values
 
 
 def read_text(key: str, path: Path) -> str:
-    """Read a small file that a key names. Errors: ValueError with the key and the path, never the content."""
+    """Return the text of a small file that a key names. Raise ValueError with key and path, never the content."""
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_SECRET_FILE_BYTES + 1)

@@ -1,4 +1,4 @@
-"""The settings as a person may see them: secrets hidden, the rest as it will be used."""
+"""The settings for people: secrets hidden, everything else as recon uses it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HIDDEN = "********"
 
 
 def describe(settings: Settings) -> dict[str, JSON]:
-    """Return the settings for `recon check-config`: JSON-able, without what was left out, no secret in it."""
+    """Return the settings for `recon check-config` as JSON, without missing keys and without any secret."""
     shown: dict[str, JSON] = settings.model_dump(mode="json", exclude_none=True)
     database = settings.database
     shown["database"] = {
@@ -33,7 +33,7 @@ def describe(settings: Settings) -> dict[str, JSON]:
 
 
 def _address(url: SecretStr | None) -> str | None:
-    """Show where a database is and who connects, but not with what."""
+    """Return a database's address and user, without the password."""
     if url is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""How statements are read: which column means what, and what a row's type stands for."""
+"""How statements are read: the meaning of columns and of the types of rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from recon.config.values import Name
 
-#: What a row can tell; the last two: only its fee counts (its amounts are fills), or it is left out.
+#: The kinds of rows; the last two: only the fee counts (the amounts are fills), or the row is ignored.
 RowKind = Literal[
     "deposit",
     "withdrawal",
@@ -29,7 +29,7 @@ RowKind = Literal[
 
 
 class Columns(BaseModel):
-    """The headings of a file, by what they mean here."""
+    """The headings of a file, by their meaning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -58,25 +58,25 @@ class Import(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     columns: Columns
-    #: The account of every row, where no column tells; `--account` goes before it.
+    #: The account of every row if no column has it; `--account` overrides it.
     account: Name | None = None
-    #: What every row tells, where no column tells the type; else what each type stands for, as the file writes it.
+    #: The kind of every row; or, if a column has the type, the kind of each type as the file writes it.
     kind: RowKind | None = None
     types: dict[Name, RowKind] = Field(default_factory=dict)
-    #: strptime's format; or iso, unix (seconds) or unix_ms. Without a zone in it the time is of `zone`.
+    #: strptime's format; or iso, unix (seconds) or unix_ms. Times without a zone are of `zone`.
     time_format: Annotated[str, Field(min_length=1)] = "iso"
     zone: str = "UTC"
-    #: signed: amounts change what is held as they stand; by_type: they are sizes, and the kind tells the sign.
+    #: signed: amounts have their sign; by_type: amounts are sizes, and the kind decides the sign.
     sign: Literal["signed", "by_type"] = "signed"
-    #: cost: a positive fee costs; signed: it changes what is held as it stands.
+    #: cost: a positive fee is a debit; signed: a fee has the sign of its effect on the balance.
     fee_sign: Literal["cost", "signed"] = "cost"
-    #: The asset of every trade's fee, where no column tells.
+    #: The asset of every trade's fee if no column has it.
     fee_asset: Name | None = None
-    #: The file's codes to those of the EMS, where they differ.
+    #: The file's codes and those of the EMS, if they differ.
     assets: dict[Name, Name] = Field(default_factory=dict)
     symbols: dict[Name, Name] = Field(default_factory=dict)
     accounts: dict[Name, Name] = Field(default_factory=dict)
-    #: How the file writes BUY and SELL; both are understood in any case without it.
+    #: How the file writes BUY and SELL, if not like that (upper or lower case).
     sides: dict[Name, Literal["BUY", "SELL"]] = Field(default_factory=dict)
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8-sig"
@@ -116,7 +116,7 @@ class Import(BaseModel):
 
 
 def _needed(kind: RowKind) -> tuple[str, ...]:
-    """Return the columns that a kind of row cannot do without."""
+    """Return the columns that a kind of row requires."""
     if kind == "ignore":
         return ()
     if kind == "only_fee":

@@ -1,4 +1,4 @@
-"""Reading the settings: a TOML file, and over it the RECON_ variables; problems are named, never a value."""
+"""Reading the settings: a TOML file, overridden by RECON_ variables. Messages name the key, never its value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -19,26 +19,31 @@ from recon.config.tables import Settings
 from recon.errors import ConfigError
 
 PREFIX: Final = "RECON_"
-#: Names below these are data, so one variable with JSON stands for the whole.
-DATA_SECTIONS: Final = ("gateways", "accounts", "webhooks", "imports")
+#: Names below these are data, so one variable with JSON sets the whole section.
+DATA_SECTIONS: Final = (
+    "accounts",
+    *(name for name, field in Settings.model_fields.items() if get_origin(field.annotation) is dict),
+)
+#: Sections whose keys are data, so that a key such as `x_file` names no file.
+SECTIONS_WITHOUT_PATHS: Final = ("accounts", "imports")
 #: Largest settings file, in bytes.
 MAX_FILE_BYTES: Final = 4 << 20
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read the settings from a file, where one is named, and from the environment, which goes before it.
+    """Return the settings of a file, if one is named, and of the environment, which overrides the file.
 
-    Tables merge; a list or value of the environment replaces the file's. A relative path in the settings is
-    meant from the file's directory (from the working directory without a file). Decimals are read exactly.
+    Tables merge; a list or value of the environment replaces the file's. A relative path in the settings starts at
+    the file's directory (without a file: at the working directory). Decimals are read exactly.
 
-    Errors: ConfigError with a line for each problem: unknown keys and variables by name, missing files,
-    contradictory auth, TOML or JSON that cannot be read. No value is ever repeated: it might be a secret.
+    Raise ConfigError with a line for each problem: unknown keys and variables, missing files, contradictory auth,
+    unreadable TOML or JSON. Messages repeat no value, which might be a secret.
     """
     document = {} if path is None else read_file(path)
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     problems = [problem for name in sorted(ours) if (problem := _unknown_variable(name)) is not None]
-    known = {name: value for name, value in ours.items() if _unknown_variable(name) is None}
-    overrides = _read_environment(known)
+    readable = {name: value for name, value in ours.items() if _unknown_variable(name) is None}
+    overrides = _read_environment(readable)
     merged = _merge(document, overrides)
     _make_paths_absolute(merged, Path.cwd() if path is None else path.absolute().parent)
     try:
@@ -49,12 +54,12 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     else:
         if not problems:
             return settings
-    # From None: pydantic's own error may show what was given.
+    # From None: pydantic's own error may show values.
     raise ConfigError("\n".join(problems)) from None
 
 
 def read_file(path: Path) -> dict[str, object]:
-    """Read a TOML file with exact numbers. Errors: ConfigError with the path, and where it is not TOML."""
+    """Return a TOML file with exact numbers. Raise ConfigError with the path and the place of the mistake."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is no settings file")
@@ -70,7 +75,7 @@ def read_file(path: Path) -> dict[str, object]:
 
 
 class _Environment(EnvSettingsSource):
-    """pydantic-settings' reading of nested variables, from an environment handed in, with exact numbers."""
+    """pydantic-settings' reader of nested variables, on a given environment, with exact numbers."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._given = environ
@@ -80,7 +85,7 @@ class _Environment(EnvSettingsSource):
         return {name.lower(): value for name, value in self._given.items()}
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: object) -> object:  # noqa: ARG002
-        """Read JSON without floats."""
+        """Return JSON without floats."""
         return json.loads(str(value), parse_float=Decimal)
 
 
@@ -96,16 +101,16 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
 
 def _check_json(name: str, value: str) -> None:
     try:
-        found = json.loads(value, parse_float=Decimal)
+        document = json.loads(value, parse_float=Decimal)
     except ValueError as error:
         where = f" at character {error.pos + 1}: {error.msg}" if isinstance(error, json.JSONDecodeError) else ""
         raise ConfigError(f"{name}: not valid JSON{where}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ConfigError(f"{name}: must be a JSON object")
 
 
 def known_variables() -> list[str]:
-    """Return every variable that means something, in order."""
+    """Return the names of all variables that recon reads, in order."""
     names = []
     for section, field in Settings.model_fields.items():
         names.append(f"{PREFIX}{section.upper()}")
@@ -122,7 +127,7 @@ def _table_of(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _unknown_variable(name: str) -> str | None:
-    """Say what is wrong with a variable's name; None when it means something."""
+    """Return what is wrong with a variable's name; None if recon reads it."""
     names = known_variables()
     if name.upper() in names:
         return None
@@ -135,7 +140,7 @@ def _unknown_variable(name: str) -> str | None:
 
 
 def _merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
-    """Lay one document over another; tables merge, anything else replaces."""
+    """Return one document over another: tables merge, any other value replaces."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
@@ -144,10 +149,9 @@ def _merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str
 
 
 def _make_paths_absolute(document: dict[str, object], base: Path) -> None:
-    """Anchor every `…_file` and `…_dir`, in place."""
-    for section in ("database", "gateways", "webhooks"):
-        table = document.get(section)
-        if isinstance(table, Mapping):
+    """Make every `…_file` and `…_dir` absolute, in place."""
+    for section, table in document.items():
+        if isinstance(table, Mapping) and section not in SECTIONS_WITHOUT_PATHS:
             document[section] = _anchored(table, base)
 
 
@@ -166,7 +170,7 @@ def _anchored(table: Mapping[str, object], base: Path) -> dict[str, object]:
 
 
 def describe_problem(detail: ErrorDetails, overrides: Mapping[str, object], path: Path | None) -> str:
-    """Write one of pydantic's findings as a line: where it was given, which key, what is wrong."""
+    """Return one of pydantic's findings as a line: the file or variable, the key, the problem."""
     location = detail["loc"]
     if detail["type"] == "extra_forbidden":
         what = "unknown key"
@@ -184,16 +188,16 @@ def _written(part: str | int) -> str:
 
 
 def _origin(location: tuple[str | int, ...], overrides: Mapping[str, object], path: Path | None) -> str:
-    """Name the variable or file that a problem stems from."""
-    found: object = overrides
-    reached = 0
+    """Return the variable or file that contains the problem."""
+    value: object = overrides
+    depth = 0
     for part in location:
-        if not isinstance(found, Mapping) or part not in found:
+        if not isinstance(value, Mapping) or part not in value:
             break
-        found, reached = found[part], reached + 1
+        value, depth = value[part], depth + 1
     section = str(location[0]).upper() if location else ""
-    if reached == len(location) and reached > 0:
-        nested = reached > 1 and section.lower() not in DATA_SECTIONS
+    if depth == len(location) and depth > 0:
+        nested = depth > 1 and section.lower() not in DATA_SECTIONS
         return f"{PREFIX}{section}{f'__{str(location[1]).upper()}' if nested else ''}"
     if path is not None:
         return str(path)

@@ -1,4 +1,4 @@
-"""The settings of a gateway in the managed cloud: who is asked where it is, and where its certificate is kept."""
+"""The settings of a gateway in the managed cloud: its management API, and where its certificate is kept."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pydantic import Field, ValidatorFunctionWrapHandler, field_validator, model
 from recon.config.base import Table
 from recon.config.values import Duration, HttpUrl, Name
 
-#: What stands in `urls` where the management API is asked for the addresses.
+#: The value of `urls` that has the management API name the addresses.
 MANAGED: Final = "managed"
 #: The management API of the vendor (protocol 2).
 MANAGEMENT_URL: Final = "https://ems-mgmt.coinapi.io/"
-#: How often endpoints may be read again: the API limits what one key asks at once.
+#: Bounds of the pause between two reads of the endpoints: the API limits the requests of one key.
 MIN_REFRESH: Final = timedelta(seconds=1)
 MAX_REFRESH: Final = timedelta(days=1)
 MAX_RENEW_BEFORE: Final = timedelta(days=365)
 
-_OF_CERTIFICATES: Final = ("certificate", "certificate_dir", "renew_before")
+_CERTIFICATE_KEYS: Final = ("certificate", "certificate_dir", "renew_before")
 
 
 def list_or_managed(given: object, check: ValidatorFunctionWrapHandler) -> list[str]:
-    """Take `urls = "managed"` as no addresses of one's own, anything else as a list of them."""
+    """Return no addresses for `urls = "managed"`, and the checked list for any other value."""
     urls: list[str] = [] if given == MANAGED else check(given)
     return urls
 
@@ -33,28 +33,28 @@ class Managed(Table):
     """The managed cloud: `[gateways.NAME.managed]`."""
 
     url: HttpUrl = MANAGEMENT_URL
-    #: Sites in the order of preference, by `location_id`; those not named come after them, as listed.
+    #: Sites in the order of preference, by `location_id`; all others follow, as listed.
     locations: list[Name] = Field(default_factory=list)
-    #: Only endpoints of these accounts are asked for; empty: all.
+    #: Request only endpoints of these accounts; empty: of all.
     exchanges: list[Name] = Field(default_factory=list)
     #: The WebSocket's path on an endpoint. The vendor does not document it (protocol 17).
     path: str = "/"
     refresh: Duration = timedelta(minutes=15)
-    #: Where the client certificate is kept: in memory (fetched at each start), or in a file for the next start.
+    #: Keep the client certificate in memory (fetched at each start), or in a file for the next start.
     certificate: Literal["memory", "file"] = "memory"
     certificate_dir: Path | None = None
     renew_before: Duration = timedelta(days=7)
 
     @property
-    def told_of_certificates(self) -> list[str]:
-        """Return the keys given that mean something with client certificates alone."""
-        return [key for key in _OF_CERTIFICATES if key in self.model_fields_set]
+    def certificate_keys(self) -> list[str]:
+        """Return the given keys that only apply to client certificates."""
+        return [key for key in _CERTIFICATE_KEYS if key in self.model_fields_set]
 
     @field_validator("url")
     @classmethod
     def _is_encrypted(cls, url: str) -> str:
         if not url.startswith("https://"):
-            raise ValueError("must begin with https://, for the API key is sent there")
+            raise ValueError("must begin with https://, because the API key is sent there")
         if "?" in url:
             raise ValueError("must not hold a query")
         return url

@@ -1,4 +1,4 @@
-"""A file of rules alone, for a question: the tables `[accounts]` and `[gateways.X.accounts…]` of the settings."""
+"""A file of rules alone, to try them: the tables `[accounts]` and `[gateways.X.accounts…]` of the settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recon.config.tables import Gateway, Settings
 from recon.config.values import Name
 from recon.errors import ConfigError
 
-#: Stands where settings need an address; nothing connects to it.
+#: An address for settings that need one; nothing connects to it.
 _NOWHERE: Final = "wss://nowhere.invalid/"
 
 
@@ -26,20 +26,20 @@ class _GatewayRules(Table):
 
 
 class RulesFile(Table):
-    """What decides, without what connects."""
+    """Rules without connections."""
 
     accounts: DefaultRules = AccountRules()
     gateways: dict[Name, _GatewayRules] = Field(default_factory=dict)
 
     def document(self, gateway: str) -> dict[str, JSON]:
         """Return the rules document of a gateway, which need not be named in the file."""
-        known = self.gateways.get(gateway, _GatewayRules())
-        whole = Gateway(urls=[_NOWHERE], accounts=known.accounts)
-        return rules_document(Settings(accounts=self.accounts, gateways={gateway: whole}), gateway)
+        rules = self.gateways.get(gateway, _GatewayRules())
+        complete = Gateway(urls=[_NOWHERE], accounts=rules.accounts)
+        return rules_document(Settings(accounts=self.accounts, gateways={gateway: complete}), gateway)
 
 
 def load_rules(path: Path) -> RulesFile:
-    """Read a file of rules. Errors: ConfigError with a line for each problem; no value is ever repeated."""
+    """Return a file of rules. Raise ConfigError with a line for each problem, without any value."""
     document = read_file(path)
     try:
         return RulesFile.model_validate(document)

@@ -1,4 +1,4 @@
-"""The settings as frozen records, a class for each table; each refuses what contradicts itself."""
+"""The settings as frozen records, a class for each table; each refuses contradictory keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MEBIBYTE: Final = 1 << 20
 
 
 class Database(SecretTable):
-    """Which Postgres: one that is named, or one of our own in `data_dir`."""
+    """Which Postgres: a named one, or our own in `data_dir`."""
 
     secret_keys: ClassVar[tuple[str, ...]] = ("url", "migrate_url", "operator_url")
 
@@ -40,7 +40,7 @@ class Database(SecretTable):
     url_file: Path | None = None
     migrate_url: SecretStr | None = None
     migrate_url_file: Path | None = None
-    #: A person's own login, for what people decide and record; without it the service's is shared (semantics 10.1).
+    #: A person's own login, for decisions and facts; without it people share the service's (semantics 10.1).
     operator_url: SecretStr | None = None
     operator_url_file: Path | None = None
     data_dir: Path | None = None
@@ -54,19 +54,19 @@ class Database(SecretTable):
 
 
 class Recovery(Table):
-    """What is asked over REST: after every gap what it hid, and now and then whether the WebSocket tells the same."""
+    """What is requested over REST: the events that a gap hid, and cross-checks of the WebSocket."""
 
     enabled: bool = True
-    #: Whether `/v1/orders/history` is asked for orders that were born and finished inside a gap.
+    #: Whether to request `/v1/orders/history` for orders that began and ended inside a gap.
     history: bool = True
-    #: How often REST is asked as a witness while nothing is amiss; 0s: never.
+    #: How often to compare REST with the WebSocket; 0s: never.
     cross_check: Duration = timedelta(minutes=15)
 
 
 class Gateway(Table):
     """One EMS deployment."""
 
-    #: Addresses; none where the managed cloud's are asked for: `urls = "managed"`.
+    #: Addresses; none for `urls = "managed"`.
     urls: Annotated[
         list[WebSocketUrl],
         Field(min_length=1),
@@ -82,7 +82,7 @@ class Gateway(Table):
     @model_validator(mode="before")
     @classmethod
     def _is_managed_by_default(cls, given: object) -> object:
-        """Fill in the table that `urls = "managed"` asks for."""
+        """Add the table that `urls = "managed"` needs."""
         if isinstance(given, Mapping) and given.get("urls") == MANAGED and given.get("managed") is None:
             return {**given, "managed": {}}
         return given
@@ -110,7 +110,7 @@ class Gateway(Table):
         if self.auth.method == "certificate" and not all(url.startswith("wss://") for url in self.urls):
             raise ValueError('auth: method "certificate" needs wss:// urls')
         if self.managed is not None and self.auth.method != "certificate":
-            for key in self.managed.told_of_certificates:
+            for key in self.managed.certificate_keys:
                 raise ValueError(f'managed: {key} contradicts auth method "{self.auth.method}"')
         return self
 
@@ -151,7 +151,7 @@ class Service(Table):
 
 
 class Limits(Table):
-    """The bounds that an operator may move; every other bound is a named constant."""
+    """The bounds that an operator may set; every other bound is a named constant."""
 
     buffer_bytes: Annotated[int, Field(ge=MEBIBYTE)] = 64 * MEBIBYTE
     max_message_bytes: Annotated[int, Field(ge=64 * 1024)] = 16 * MEBIBYTE
@@ -193,11 +193,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what is handed in alone: the environment too is handed in, to `load_settings`."""
+        """Read only the given values: `load_settings` reads the environment."""
         return (init_settings,)
 
     def require_gateways(self) -> dict[str, Gateway]:
-        """Return the gateways, for a command that needs them. Errors: ConfigError when there is none."""
+        """Return the gateways. Raise ConfigError if there is none."""
         if not self.gateways:
             raise ConfigError("no gateway is configured; add [gateways.NAME] with urls, or set RECON_GATEWAYS")
         return self.gateways

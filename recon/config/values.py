@@ -1,4 +1,4 @@
-"""The kinds of values that settings hold: exact decimals, durations with a unit, addresses. Pure."""
+"""The types of values in settings: exact decimals, durations with a unit, addresses. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_NAME: Final = 200
 
 
 def parse_decimal(value: object) -> Decimal:
-    """Read an exact decimal from a string, an integer or TOML's own number; never from a float."""
+    """Return the exact decimal of a string, an integer or TOML's own number; refuse floats."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         # ValueError, for pydantic turns nothing else into a finding about the settings.
         raise ValueError('must be an exact number, written as a string such as "0.001"')  # noqa: TRY004
@@ -41,7 +41,7 @@ def parse_decimal(value: object) -> Decimal:
 
 
 def parse_duration(value: object) -> timedelta:
-    """Read a duration with its unit: 250us, 500ms, 5s, 1.5s, 2m, 1h, 1d; to the microsecond, exactly."""
+    """Return a duration with its unit (250us, 500ms, 5s, 1.5s, 2m, 1h, 1d), exact to the microsecond."""
     if isinstance(value, timedelta):
         return value
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -55,7 +55,7 @@ def parse_duration(value: object) -> timedelta:
 
 
 def write_duration(value: timedelta) -> str:
-    """Write a duration in the largest unit that divides it: 5s, 1500ms."""
+    """Return a duration in the largest unit that divides it: 5s, 1500ms."""
     for name, unit in reversed(_UNITS.items()):
         if value >= unit and not value % unit:
             return f"{value // unit}{name}"
@@ -92,7 +92,7 @@ def _time_of_day(text: str) -> str:
 
 
 def check_url(url: str, schemes: tuple[str, ...]) -> str:
-    """Accept an address of one of these schemes that names a host and holds no credentials."""
+    """Return the address if it has one of these schemes, a host and no credentials. Raise ValueError."""
     wanted = " or ".join(f"{scheme}://" for scheme in schemes)
     try:
         parts = urlsplit(url)

@@ -1,8 +1,7 @@
 """Engines: how recon connects to Postgres.
 
-Always psycopg, UTC, READ COMMITTED (the append function relies on it), with keepalives, so that a server
-that has gone is noticed, and with time limits. Connect directly, never through a transaction pooler: session
-locks would be lost.
+Always psycopg, UTC, READ COMMITTED (the append function relies on it), keepalives that detect a lost server, and
+time limits. Connect directly, never through a transaction pooler: it would lose session locks.
 """
 
 from __future__ import annotations
@@ -20,13 +19,12 @@ from recon.errors import ConfigError
 STATEMENT_TIMEOUT: Final = timedelta(seconds=60)
 #: Longest one attempt to connect may take (per address that the name resolves to).
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
-#: Connections that one engine keeps, and so transactions that run at once.
+#: Connections of one engine, and so its concurrent transactions.
 POOL_CONNECTIONS: Final = 8
 #: Longest wait for a connection of the pool, in seconds.
 POOL_WAIT_SECONDS: Final = 10.0
 
-#: TCP: a silent peer is probed after 10 s idle, 3 times, 5 s apart; unacknowledged data is given up after 20
-#: s.
+#: TCP: probe a silent peer after 10 s, 3 times, 5 s apart; give up unacknowledged data after 20 s.
 _KEEPALIVES: Final = {
     "keepalives": "1",
     "keepalives_idle": "10",
@@ -47,9 +45,8 @@ def create_engine(
 ) -> Engine:
     """Return an engine for a `postgresql://` URL; nothing is connected yet.
 
-    What the URL itself says (`?connect_timeout=…&sslmode=…`) goes before our own defaults. `pooled=False`
-    opens a connection for each use and closes it after. Errors: ConfigError when the URL is not one of
-    Postgres.
+    The URL itself (`?connect_timeout=…&sslmode=…`) overrides our own defaults. `pooled=False` opens a connection for
+    each use and closes it afterwards. Raise ConfigError if the URL is not one of Postgres.
     """
     target = psycopg_url(url)
     arguments = connection_arguments(target, application_name, statement_timeout, connect_timeout)
@@ -73,7 +70,7 @@ def create_engine(
 
 
 def psycopg_url(url: str) -> URL:
-    """Read a `postgresql://` URL for SQLAlchemy; the URL, which may hold a password, is in no message."""
+    """Return a `postgresql://` URL for SQLAlchemy. No message contains the URL, which may contain a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -85,14 +82,14 @@ def psycopg_url(url: str) -> URL:
 
 
 def libpq_url(url: str) -> str:
-    """Return the URL as libpq reads it; it holds the password, so it goes into no message."""
+    """Return the URL for libpq, with its password: keep it out of messages."""
     return psycopg_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def connection_arguments(
     url: URL, application_name: str, statement_timeout: timedelta, connect_timeout: timedelta
 ) -> dict[str, str]:
-    """Return libpq's keywords for a connection, without those that the URL gives itself."""
+    """Return libpq's keywords for a connection, except those in the URL itself."""
     settings = f"-c timezone=UTC -c statement_timeout={_milliseconds(statement_timeout)}"
     given = url.query.get("options", "")
     arguments = {

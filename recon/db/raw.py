@@ -13,15 +13,15 @@ from recon.errors import DatabaseError
 
 
 def driver_connection(connection: Connection) -> psycopg.Connection[TupleRow]:
-    """Return the psycopg connection that a SQLAlchemy Connection stands on."""
+    """Return the psycopg connection under a SQLAlchemy Connection."""
     raw = connection.connection.driver_connection
     if not isinstance(raw, psycopg.Connection):
-        raise DatabaseError("the engine does not stand on psycopg; use a postgresql:// url")
+        raise DatabaseError("the engine does not use psycopg; use a postgresql:// url")
     return raw
 
 
 @contextmanager
 def cursor_of(connection: Connection, *, binary: bool = False) -> Iterator[psycopg.Cursor[TupleRow]]:
-    """Give a cursor inside the Connection's own transaction; it commits and rolls back with it."""
+    """Yield a cursor inside the Connection's own transaction, which commits or rolls back its changes."""
     with driver_connection(connection).cursor(binary=binary) as cursor:
         yield cursor

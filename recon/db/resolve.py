@@ -1,4 +1,4 @@
-"""From settings to a database that can be connected to: the one they name, or an embedded one."""
+"""From the settings to a database: the named one, or an embedded one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ import structlog
 
 from recon.config import Settings
 from recon.db.embedded.cluster import pause
-from recon.db.embedded.server import (
-    START_SECONDS,
-    EmbeddedPostgres,
-    connection_url_if_running,
-    data_dir_in_use,
-    default_data_dir,
-)
+from recon.db.embedded.data_dir import data_dir_in_use, default_data_dir
+from recon.db.embedded.process import START_SECONDS
+from recon.db.embedded.server import EmbeddedPostgres, connection_url_if_running
 from recon.db.roles import ANALYST, OWNER, SERVICE
 from recon.errors import ConfigError, EmbeddedPostgresError
 
@@ -27,11 +23,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DatabaseHandle:
-    """How to reach the database as each role; a context manager that stops the server where it is ours.
+    """The URLs of the database for each role; a context manager that stops our own server.
 
-    The URLs may hold passwords. `analyst_url` is the login for reading: the analyst's in the embedded
-    server, else the service's. `embedded` is None for a named database, and where another process runs the
-    embedded one.
+    The URLs may contain passwords. `analyst_url` is the login for reading: the analyst's in the embedded
+    server, else the service's. `embedded` is None for a named database, and if another process runs the
+    embedded server.
     """
 
     service_url: str
@@ -48,12 +44,12 @@ class DatabaseHandle:
         self.close()
 
     def close(self) -> None:
-        """Stop the embedded server, where it is ours."""
+        """Stop the embedded server if it is ours."""
         if self.embedded is not None:
             self.embedded.stop()
 
     def require_owner_url(self) -> str:
-        """Return the owner's URL, for migrations. Errors: ConfigError when the settings name none."""
+        """Return the owner's URL, for migrations. Raise ConfigError if the settings name none."""
         if self.owner_url is None:
             raise ConfigError(
                 "migrations run as the owner: set [database] migrate_url (or RECON_DATABASE__MIGRATE_URL)"
@@ -62,11 +58,11 @@ class DatabaseHandle:
 
 
 def resolve_database(settings: Settings, *, attach: bool = True, binaries: Path | None = None) -> DatabaseHandle:
-    """Return a handle for the database of the settings; starts the embedded server if none is named.
+    """Return a handle for the database of the settings; start the embedded server if they name none.
 
-    With `attach` the embedded server of another process (`recon status` while `recon run` runs) is used as
-    it is; without, it is an error that it is in use. Blocks while a server starts, so call it before Trio or
-    in a thread. Errors: EmbeddedPostgresError.
+    With `attach`, use the embedded server of another process (`recon status` while `recon run` runs); without,
+    raise EmbeddedPostgresError if it is in use. The call blocks while a server starts: call it before Trio or
+    in a thread.
     """
     database = settings.database
     migrate_url = None if database.migrate_url is None else database.migrate_url.get_secret_value()
@@ -74,8 +70,7 @@ def resolve_database(settings: Settings, *, attach: bool = True, binaries: Path 
         url = database.url.get_secret_value()
         return DatabaseHandle(service_url=url, analyst_url=url, owner_url=migrate_url)
     if migrate_url is not None:
-        # A host that only migrates needs no other login; whoever wants to serve is told by
-        # assert_service_role.
+        # A host that only migrates needs no other login; assert_service_role refuses to serve with this one.
         return DatabaseHandle(service_url=migrate_url, analyst_url=migrate_url, owner_url=migrate_url)
     data_dir = (database.data_dir or default_data_dir()).absolute()
     if attach and data_dir_in_use(data_dir):
@@ -86,7 +81,7 @@ def resolve_database(settings: Settings, *, attach: bool = True, binaries: Path 
 
 
 def _attached(data_dir: Path) -> DatabaseHandle:
-    """Wait until the server that another process runs is ready, and use it."""
+    """Wait until the server of another process is ready, and use it."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and data_dir_in_use(data_dir):
         urls = [connection_url_if_running(data_dir, role) for role in (SERVICE, ANALYST, OWNER)]

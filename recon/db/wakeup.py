@@ -1,7 +1,7 @@
-"""LISTEN without a thread: being woken when something was appended (architecture 6).
+"""LISTEN without a thread: a wake-up when something was appended (architecture 6).
 
-A notification is a hint and never the truth: one may be lost while the connection is down, so whoever is
-woken also looks by a timer of its own, and once after each time the connection was (re-)established.
+A notification is only a hint: it may be lost while the connection is down. So its receivers also look by a timer of
+their own, and once after each new connection.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from recon.backoff import Backoff
 from recon.db.engine import connection_arguments, libpq_url, psycopg_url
 from recon.db.errors import database_error
 
-#: A connection that has been silent this long is asked whether it lives, in seconds.
+#: After this long without a notification, in seconds, the server must answer a query.
 CHECK_SECONDS: Final = 10.0
-#: Longest wait for that answer, in seconds.
+#: Longest wait for the answer, in seconds.
 ANSWER_SECONDS: Final = 5.0
-#: Pauses between attempts to connect: doubled from the first to the last, in seconds.
+#: First and longest delay between attempts to connect, in seconds.
 FIRST_PAUSE_SECONDS: Final = 0.1
 LAST_PAUSE_SECONDS: Final = 5.0
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
@@ -48,9 +48,9 @@ async def listen(
 ) -> None:
     """Call `on_notify(channel, payload)` for each notification, until cancelled.
 
-    `on_established` is called whenever the connection stands and listens, for what was missed before. Both
-    run in the Trio task and must not block. A lost connection is made again, with growing pauses; that is
-    logged, never raised.
+    `on_established` is called whenever a new connection listens, because notifications may have been missed. Both
+    run in the Trio task and must not block. A lost connection is logged, never raised, and made again after growing
+    delays.
     """
     backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS)
     while True:
@@ -67,7 +67,7 @@ async def listen(
 
 @asynccontextmanager
 async def _listening(url: str, channels: Sequence[str]) -> AsyncIterator[psycopg.Connection[TupleRow]]:
-    """Give a connection of our own that listens, and close it at the end."""
+    """Yield a listening connection of our own, and close it at the end."""
     handover = threading.Lock()
     made: list[psycopg.Connection[TupleRow]] = []
     abandoned = False
@@ -81,7 +81,7 @@ async def _listening(url: str, channels: Sequence[str]) -> AsyncIterator[psycopg
         return conn
 
     try:
-        # Connecting may take its whole timeout; whoever cancels us does not wait for that.
+        # Connecting may take its whole timeout; a cancellation does not wait for that.
         yield await trio.to_thread.run_sync(connect, abandon_on_cancel=True)
     finally:
         with handover:
@@ -103,9 +103,9 @@ def _connect(url: str, channels: Sequence[str]) -> psycopg.Connection[TupleRow]:
 
 
 async def _deliver(conn: psycopg.Connection[TupleRow], on_notify: Callable[[str, str], None]) -> None:
-    """Pass notifications on as they come; ask a silent server whether it lives. Ends by psycopg.Error alone.
+    """Pass notifications on, and check a silent server, until psycopg.Error.
 
-    libpq is read directly: psycopg's own generator would wait on the socket, and Trio does that.
+    This reads libpq directly: psycopg's own generator would wait on the socket itself, where Trio has to wait.
     """
     while True:
         conn.pgconn.consume_input()
@@ -118,7 +118,7 @@ async def _deliver(conn: psycopg.Connection[TupleRow], on_notify: Callable[[str,
 
 
 async def _check(conn: psycopg.Connection[TupleRow]) -> None:
-    """Ask the server for an answer. Errors: psycopg.OperationalError: none within `ANSWER_SECONDS`."""
+    """Raise psycopg.OperationalError if the server does not answer a query within `ANSWER_SECONDS`."""
     conn.pgconn.send_query(b"SELECT 1")
     with trio.move_on_after(ANSWER_SECONDS):
         while True:

@@ -29,7 +29,7 @@ _CALL: Final = sql.SQL(
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """Where a batch landed. `repeated`: an earlier attempt had already landed, and this is its result."""
+    """The positions of a batch. `repeated`: an earlier attempt had appended it, and this is its result."""
 
     first_seq: int
     last_seq: int
@@ -40,11 +40,11 @@ class Appended(msgspec.Struct, frozen=True):
 def append(
     connection: psycopg.Connection, *, gateway: str, writer: UUID, batch: int, now: datetime, events: Sequence[NewEvent]
 ) -> Appended:
-    """Append one named batch within the caller's transaction and return its positions.
+    """Append one named batch in the caller's transaction and return its positions.
 
     The same (writer, batch) again returns the earlier result, so a retry after a lost connection is harmless.
-    `now` is log time by the writer's clock; the database raises it where needed so that it never goes back.
-    Raises AppendRefused where the batch is out of order, empty, or its time is far ahead of the database's clock.
+    `now` is log time by the writer's clock; the database increases it if necessary, so that it never goes back.
+    Raise AppendRefused if the batch is out of order or empty, or its time is far ahead of the database's clock.
     """
     arguments = (
         gateway,
@@ -69,12 +69,12 @@ def append(
 
 
 def _storable(account: str | None) -> str | None:
-    """A name that Postgres cannot hold is no account; the payload keeps it byte for byte."""
+    """Return the account, or None if Postgres cannot store its name; the payload keeps the name byte for byte."""
     return None if account is not None and "\0" in account else account
 
 
 def batches(events: Sequence[NewEvent]) -> list[Sequence[NewEvent]]:
-    """Cut a sequence into batches within the named bounds, keeping order."""
+    """Return a sequence in batches within the named bounds, in order."""
     result: list[Sequence[NewEvent]] = []
     start = size = 0
     for index, event in enumerate(events):

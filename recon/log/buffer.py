@@ -1,4 +1,4 @@
-"""The bounded buffer between socket and log: frames wait here while the database is busy (architecture 2.11)."""
+"""The bounded buffer between socket and log, where frames wait while the database is busy (architecture 2.11)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from recon.errors import Overrun
 from recon.log.append import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from recon.log.events import NewEvent
 
-#: Payload bytes that may wait, so that a database restart is ridden out.
+#: Payload bytes that may wait: enough for a restart of the database.
 DEFAULT_BUFFER_BYTES: Final = 64 * 1024 * 1024
-#: What an event costs in memory beside its payload, in bytes.
+#: Memory of an event beside its payload, in bytes.
 OVERHEAD_BYTES: Final = 300
 
 
 class Buffer:
-    """A queue of events bounded in bytes; one reader. Writers never wait: a full buffer raises Overrun."""
+    """A queue of events, bounded in bytes, with one reader. Writers never wait: a full buffer raises Overrun."""
 
     def __init__(self, max_bytes: int = DEFAULT_BUFFER_BYTES, max_batch_events: int = MAX_BATCH_EVENTS) -> None:
-        """Make an empty buffer, of at most so many bytes, whose batches have at most so many events."""
+        """Make an empty buffer of at most `max_bytes`, whose batches have at most `max_batch_events`."""
         self._max_bytes = max_bytes
         self._max_batch_events = max_batch_events
         self._bytes = 0
@@ -34,11 +34,11 @@ class Buffer:
 
     @property
     def waiting_bytes(self) -> int:
-        """Return the bytes held now, payloads and overhead."""
+        """Return the bytes in the buffer, payloads and overhead."""
         return self._bytes
 
     def put(self, event: NewEvent) -> None:
-        """Add an event, or raise Overrun and add nothing. A single event larger than all is taken when empty."""
+        """Add an event, or raise Overrun. An empty buffer accepts even an event larger than the bound."""
         if self._closed:
             raise Overrun("the log takes nothing more; it is being closed")
         size = len(event.payload) + OVERHEAD_BYTES
@@ -52,18 +52,18 @@ class Buffer:
         self._filled.set()
 
     def close(self) -> None:
-        """Take nothing more and keep nobody waiting; what is inside can still be taken."""
+        """Refuse further events and end all waits; events inside can still be taken."""
         self._closed = True
         self._filled.set()
 
     async def wait(self) -> None:
-        """Wait until at least one event waits, or the buffer is closed; whoever gives up loses nothing."""
+        """Wait until there is an event, or the buffer is closed. A cancelled wait loses nothing."""
         while not self._events and not self._closed:
             self._filled = trio.Event()
             await self._filled.wait()
 
     def take_nowait(self) -> list[NewEvent]:
-        """Return what waits, within the bounds of one batch; perhaps nothing."""
+        """Remove and return the next events, within the bounds of one batch; perhaps none."""
         batch: list[NewEvent] = []
         size = 0
         while self._events and len(batch) < self._max_batch_events:

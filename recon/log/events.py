@@ -1,4 +1,4 @@
-"""What the log holds: events, their kinds and their canonical form. Pure.
+"""The events of the log, their kinds and their canonical form. Pure.
 
 1. `leaf` covers kind, account, session, time of receipt and payload, each with its length, so no two events share one.
 2. `chain` binds an event to its predecessor, its position and its log time (architecture 2.3).
@@ -19,12 +19,12 @@ SESSION_CLOSED: Final = "session.closed"
 SESSION_FAILED: Final = "session.failed"
 TICK: Final = "tick"
 RULES: Final = "rules"
-#: Rules that loosen something: in force only once somebody else has approved them (semantics 10.2).
+#: More permissive rules: in force only after another person has approved them (semantics 10.2).
 RULES_PROPOSED: Final = "rules.proposed"
-#: What a person decided, and what is known from outside the EMS (semantics 10).
+#: A decision of a person, and a fact from outside the EMS (semantics 10).
 DECISION: Final = "decision"
 FACT: Final = "fact"
-#: What was asked over REST because of a gap, or to cross-check, what came, and what it settled.
+#: A run of REST requests (after a gap, or to cross-check), each response, and the end of the run.
 CATCH_UP_BEGUN: Final = "catch_up.begun"
 REST_ANSWER: Final = "rest.answer"
 CATCH_UP_ENDED: Final = "catch_up.ended"
@@ -32,7 +32,7 @@ FRAME: Final = "frame"
 
 
 class NewEvent(msgspec.Struct, frozen=True, gc=False):
-    """A fact on its way into the log. `received_at` is when it reached us; log time is given on append."""
+    """An event before it is appended. `received_at` is when we received it; the append sets the log time."""
 
     kind: str
     payload: bytes
@@ -43,7 +43,7 @@ class NewEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """A fact in the log, at position (gateway, seq)."""
+    """An event in the log, at position (gateway, seq)."""
 
     seq: int
     recorded_at: datetime
@@ -61,7 +61,7 @@ def genesis(gateway: str) -> bytes:
 
 
 def leaf(kind: str, account: str | None, session: str | None, received_us: int, payload: bytes) -> bytes:
-    """Return the digest of one event's content, in the canonical form that the append function uses too."""
+    """Return the digest of one event's content, in the canonical form of the append function."""
     parts = [_prefixed(kind), _prefixed(account), _prefixed(session), struct.pack(">q", received_us), payload]
     return hashlib.sha256(b"".join(parts)).digest()
 

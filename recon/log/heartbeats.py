@@ -1,4 +1,4 @@
-"""The payload of a tick: log time passing while nothing else arrives, and heartbeats summed up. Pure (semantics 9)."""
+"""The payload of a tick: the passing of log time, and a summary of heartbeats. Pure (semantics 9)."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ class Heartbeat(Protocol):
 
     @property
     def last(self) -> datetime:
-        """Return when the last one was received."""
+        """Return when the last heartbeat was received."""
         ...
 
     @property
     def count(self) -> int:
-        """Return how many there were."""
+        """Return how many heartbeats there were."""
         ...
 
     @property
     def lag_us(self) -> int | None:
-        """Return how long the last one travelled, in microseconds, by the two clocks; None unknown."""
+        """Return the last heartbeat's travel time by the two clocks, in microseconds; None if unknown."""
         ...
 
 
 def tick_payload(heartbeats: Mapping[str, Heartbeat]) -> bytes:
-    """Write a tick's payload: per account the last heartbeat (microseconds since the epoch), their count, the lag."""
+    """Return a tick's payload: by account the last heartbeat (microseconds since the epoch), the count, the lag."""
     summary = {
         account: {"last_us": microseconds(beat.last), "count": beat.count, "lag_us": beat.lag_us}
         for account, beat in sorted(heartbeats.items())

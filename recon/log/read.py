@@ -12,10 +12,10 @@ from recon.log.schema import log_events, log_gateways
 
 #: Rows in one read.
 PAGE_EVENTS: Final = 1000
-#: Payload bytes after which a read stops, so that a page of huge snapshots stays bounded in memory.
+#: Most payload bytes in one read, so that a page of huge snapshots stays bounded in memory.
 PAGE_BYTES: Final = 32 * 1024 * 1024
 
-# Positions have no gaps, so a page is a range of them; how far it goes is found from lengths alone, without payloads.
+# Positions have no gaps, so a page is a range of them; its end follows from the lengths alone, without payloads.
 _PAGE: Final = """
 SELECT seq, recorded_at, received_at, kind, account, session, readable, payload
 FROM recon_store.log_events
@@ -37,13 +37,13 @@ def gateways(connection: Connection) -> list[str]:
 
 def head(connection: Connection, gateway: str) -> int:
     """Return the position of the last event, 0 for an empty log."""
-    found = connection.scalar(select(func.max(log_events.c.seq)).where(log_events.c.gateway == gateway))
-    return found or 0
+    last = connection.scalar(select(func.max(log_events.c.seq)).where(log_events.c.gateway == gateway))
+    return last or 0
 
 
 def page(connection: Connection, gateway: str, after: int, limit: int = PAGE_EVENTS) -> list[Event]:
     """Return the next events after a position: at most `limit`, and at least one if there is any."""
-    wanted = {"gateway": gateway, "after": after, "limit": limit, "bytes": PAGE_BYTES}
+    arguments = {"gateway": gateway, "after": after, "limit": limit, "bytes": PAGE_BYTES}
     with cursor_of(connection, binary=True) as cursor:
-        cursor.execute(_PAGE, wanted)
+        cursor.execute(_PAGE, arguments)
         return [Event(*row) for row in cursor]

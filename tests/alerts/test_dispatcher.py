@@ -361,6 +361,6 @@ async def test_for_real_signed_retried_notified_and_silent_about_secrets(
 
 
 def test_the_lease_outlasts_an_attempt_and_its_settling() -> None:
-    longest = SEND_SECONDS + module.SETTLE_SECONDS + 3 * module.TRANSACTION_SECONDS
+    longest = SEND_SECONDS + module.OUTCOME_SECONDS + 3 * module.TRANSACTION_SECONDS
     assert longest < outbox.LEASE.total_seconds()
-    assert issubclass(module._CutOffError, DeliveryError)
+    assert issubclass(module._StoppedError, DeliveryError)

@@ -17,10 +17,12 @@ from sqlalchemy import text
 
 from recon.config import load_settings
 from recon.db.embedded import cluster
-from recon.db.embedded import server as embedded
-from recon.db.embedded.binaries import packed_binaries, server_account
+from recon.db.embedded import data_dir as data_dirs
+from recon.db.embedded.account import server_account
+from recon.db.embedded.binaries import packed_binaries
 from recon.db.embedded.cluster import SUPERUSER, read_pid_file, residents
-from recon.db.embedded.server import EmbeddedPostgres, connection_url_if_running, data_dir_in_use, default_data_dir
+from recon.db.embedded.data_dir import data_dir_in_use, default_data_dir
+from recon.db.embedded.server import EmbeddedPostgres, connection_url_if_running
 from recon.db.engine import create_engine
 from recon.db.resolve import resolve_database
 from recon.db.roles import ANALYST, OWNER, SERVICE
@@ -135,7 +137,7 @@ def test_starting_twice_is_harmless(wheel_server: EmbeddedPostgres) -> None:
 
 
 def test_a_data_directory_has_one_owner(wheel_server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(data_dirs, "LOCK_SECONDS", 0.1)
     with wheel_server:
         pid = wheel_server.pid
         with pytest.raises(EmbeddedPostgresError, match=rf"in use by another recon \(process {os.getpid()}\)"):
@@ -192,7 +194,7 @@ import pathlib, sys, time
 from recon.db.embedded.server import EmbeddedPostgres
 server = EmbeddedPostgres(pathlib.Path(sys.argv[1]), sync=False)
 server.start()
-print(server.pid, server._guardian.pid, flush=True)
+print(server.pid, server._process.guardian.pid, flush=True)
 sys.stdin.read()
 """
 

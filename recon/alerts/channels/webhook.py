@@ -2,10 +2,10 @@
 
 1. Headers `webhook-id` (the message's, the same at every attempt), `webhook-timestamp` (this attempt's) and
    `webhook-signature` (HMAC-SHA256 of id, timestamp and body); the receiver drops an id it has seen.
-2. 2xx is delivered. Redirects are not followed. Everything else is tried again: 408, 425, 429, 5xx and a lost or
-   slow connection soon (Retry-After is heard), any other answer, 410 Gone included, slowly: see `retry`. Of an answer
-   status and headers are read, and nothing of its body, however long it is; its connection is closed.
-3. Neither the secret nor anything of the address but its host is in a message, repr or log line: paths and queries of
+2. 2xx means delivered. Redirects are not followed. Everything else is retried: 408, 425, 429, 5xx and a lost or slow
+   connection soon (Retry-After is respected), any other answer, even 410 Gone, slowly; see `retry`. Only status and
+   headers of an answer are read, never its body; then its connection is closed.
+3. Messages, reprs and log lines never contain the secret, and only the host of the address: paths and queries of
    webhooks often are secrets themselves.
 """
 
@@ -32,16 +32,16 @@ from recon.config import Webhook as WebhookSettings
 from recon.errors import ConfigError, DeliveryError
 from recon.network_errors import describe, failure_kind
 
-#: Longest time to connect, and between two signs of life of the receiver, in seconds.
+#: Longest time to connect, and longest silence of the receiver, in seconds.
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
 #: Connections to all webhooks together; each has one at a time.
 MAX_CONNECTIONS: Final = 64
 
-#: Answers that pass by themselves, beside all 5xx.
-_PASSING: Final = frozenset({408, 425, 429})
-#: Answers whose Retry-After is heard.
-_ASKING: Final = frozenset({429, 503})
+#: Answers that may change without a person, beside all 5xx.
+_TRANSIENT: Final = frozenset({408, 425, 429})
+#: Answers whose Retry-After is respected.
+_WITH_RETRY_AFTER: Final = frozenset({429, 503})
 #: Loggers that would write addresses and headers. Filters are not inherited, hence each by its name.
 _NOISY_LOGGERS: Final = (
     "httpx",
@@ -56,19 +56,19 @@ _NOISY_LOGGERS: Final = (
 
 @dataclass(frozen=True, repr=False, slots=True)
 class WebhookTarget:
-    """A receiver: its name in the settings, its address, and the secret (`whsec_…`) that it shares with us."""
+    """A receiver: its name in the settings, its address, and the shared secret (`whsec_…`)."""
 
     name: str
     url: str
     secret: str
 
     def __repr__(self) -> str:
-        """Name the target; the address and the secret stay out."""
+        """Return the name alone, without address and secret."""
         return f"WebhookTarget({self.name!r})"
 
 
 def targets(webhooks: Mapping[str, WebhookSettings]) -> list[WebhookTarget]:
-    """Return the targets that the settings name, in the order of their names."""
+    """Return the targets in the settings, ordered by name."""
     return [
         WebhookTarget(name, webhook.url, webhook.secret.get_secret_value())
         for name, webhook in sorted(webhooks.items())
@@ -86,10 +86,10 @@ async def open_webhooks(
 
 
 def open_client() -> httpx.AsyncClient:
-    """Return the HTTP client for all webhooks, to be used as an async context manager.
+    """Return the HTTP client for all webhooks, an async context manager.
 
-    It trusts the system's certificate authorities (`SSL_CERT_FILE` moves them), goes through the proxy that the
-    environment names, and follows no redirect. The libraries' own logging is silenced.
+    The client trusts the system's certificate authorities (or `SSL_CERT_FILE`), uses the proxy of the environment, and
+    follows no redirect. The libraries' own logging is silenced.
     """
     _silence_libraries()
     return httpx.AsyncClient(
@@ -105,21 +105,21 @@ class WebhookSender:
     """Sends messages to one webhook."""
 
     def __init__(self, target: WebhookTarget, client: httpx.AsyncClient, now: Callable[[], datetime]) -> None:
-        """Prepare to sign. Errors: ConfigError when the secret is none."""
+        """Prepare to sign. Raise ConfigError if the secret is not valid."""
         self._target = target
         self._client = client
         self._now = now
         try:
             self._signer = Webhook(target.secret)
         except (ValueError, EmptyWebhookSecretError):
-            # From None: the library's message may quote the secret.
+            # From None: the library's message may contain the secret.
             raise ConfigError(f"webhook {target.name!r}: the secret must be base64, after whsec_") from None
 
     async def send(self, message: Message) -> None:
-        """Deliver a message: return when the receiver has taken it.
+        """Deliver a message: return when the receiver has taken it. The caller bounds the whole time.
 
-        Errors: DeliveryError, which says what happened, whether only a person can mend it, and how long the receiver
-        wants to be left alone. How long the whole may take is the caller's to bound.
+        Raise DeliveryError, with the reason, whether only a person can repair it, and the delay that the receiver
+        requests.
         """
         timestamp = self._now()
         headers = {
@@ -134,7 +134,7 @@ class WebhookSender:
             ) as response:
                 failed = None if response.is_success else self._refusal(response, timestamp)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            # From None: the library's errors carry the request, and so the address and the signature.
+            # From None: the library's errors contain the request, and so the address and the signature.
             raise DeliveryError(f"webhook {self._target.name!r} {self._failure(error)}") from None
         if failed is not None:
             raise failed
@@ -153,8 +153,8 @@ class WebhookSender:
         elif status in {404, 405, 410}:
             hint = "; check its url"
         failed = DeliveryError(f"webhook {self._target.name!r} answered {answer}{hint}")
-        failed.slow = status < 500 and status not in _PASSING
-        if status in _ASKING:
+        failed.slow = status < 500 and status not in _TRANSIENT
+        if status in _WITH_RETRY_AFTER:
             failed.retry_after = retry_after(response.headers.get("retry-after"), now)
         return failed
 
@@ -169,7 +169,7 @@ class WebhookSender:
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """Read a Retry-After header, either form (RFC 9110, 10.2.3), as seconds from now; None where it says nothing."""
+    """Return a Retry-After header of either form (RFC 9110, 10.2.3) in seconds from now; None if it is not valid."""
     if value is None:
         return None
     text = value.strip()
@@ -185,7 +185,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def _silence_libraries() -> None:
-    """Keep the HTTP libraries from logging addresses and headers, even where everything is turned to DEBUG."""
+    """Keep the HTTP libraries from logging addresses and headers, even at level DEBUG."""
     for name in _NOISY_LOGGERS:
         logger = logging.getLogger(name)
         logger.setLevel(logging.WARNING)

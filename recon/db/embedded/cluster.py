@@ -1,4 +1,4 @@
-"""A Postgres data directory as files and processes: its pid file, who lives in it, how it is first made."""
+"""A Postgres cluster as files and processes: its pid file, its living processes, how it is first made."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from recon.db.embedded.binaries import Account, run_as
+from recon.db.embedded.account import Account, run_as
 from recon.errors import EmbeddedPostgresError
 
 #: The superuser inside the embedded server; only recon's own set-up acts as it.
 SUPERUSER: Final = "postgres"
-#: Longest that initdb may take, in seconds (it takes 0.3 s on a quiet machine).
+#: Longest run of initdb, in seconds (0.3 s on a quiet machine).
 INITDB_SECONDS: Final = 120.0
-#: How long a server left by a killed recon may take for each way of being asked to end, in seconds.
+#: The signals that end a server left by a killed recon, and how long each may take, in seconds.
 LEFTOVER_SECONDS: Final = (
     (signal.SIGINT, 15.0),
     (signal.SIGQUIT, 5.0),
     (signal.SIGKILL, 5.0),
 )
-#: How often a file or process is looked at while waiting, in seconds.
+#: Seconds between two checks of a file or process while waiting.
 POLL_SECONDS: Final = 0.01
 PROC: Final = Path("/proc")
 
@@ -38,7 +38,7 @@ def pause() -> None:
 
 @dataclass(frozen=True, slots=True)
 class PidFile:
-    """What a running server says of itself in `postmaster.pid` (its lines are documented in miscadmin.h)."""
+    """The contents of `postmaster.pid`, as a running server writes it (documented in miscadmin.h)."""
 
     pid: int
     port: int
@@ -47,7 +47,7 @@ class PidFile:
 
 
 def read_pid_file(cluster: Path) -> PidFile | None:
-    """Read the server's pid file; None while there is none, or while it is not written to its end."""
+    """Return the server's pid file; None if there is none, or if it is not complete yet."""
     try:
         lines = (cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -63,26 +63,26 @@ def read_pid_file(cluster: Path) -> PidFile | None:
 def residents(cluster: Path) -> list[int] | None:
     """Return the living processes whose working directory is the cluster: the server and its children.
 
-    None where the operating system does not tell (no /proc).
+    Return None if the operating system does not say (no /proc).
     """
     if not (PROC / "self").exists():
         return None
-    here = str(cluster.resolve())
-    found = []
+    directory = str(cluster.resolve())
+    pids = []
     for entry in PROC.iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
-                if (entry / "cwd").readlink() == Path(here):
-                    found.append(int(entry.name))
-    return found
+                if (entry / "cwd").readlink() == Path(directory):
+                    pids.append(int(entry.name))
+    return pids
 
 
 def clear_leftovers(cluster: Path) -> None:
-    """End a server that outlived its recon, and remove a pid file that nobody stands behind.
+    """End a server that outlived its recon, and remove a pid file without a living process.
 
-    To be called under the lock of the data directory: whoever lives here then is nobody's any more. A pid
-    file is removed only when no process lives in the cluster, because Postgres itself takes any process with
-    that number (after a restart of a container: a likely thing) for its predecessor and refuses to start.
+    Call it under the lock of the data directory, when any process in the cluster has lost its owner. Postgres takes
+    any process with the number in a pid file for its predecessor and refuses to start; after a restart of a
+    container that is likely. So the pid file is removed, but only when no process lives in the cluster.
     """
     for number, seconds in LEFTOVER_SECONDS:
         living = residents(cluster)
@@ -90,28 +90,32 @@ def clear_leftovers(cluster: Path) -> None:
             return
         if not living:
             break
-        known = read_pid_file(cluster)
-        leader = known.pid if known is not None and known.pid in living else None
-        for pid in [leader] if number == signal.SIGINT and leader is not None else living:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-        until = time.monotonic() + seconds
-        while residents(cluster) and time.monotonic() < until:
-            pause()
+        _end(cluster, living, number, seconds)
     else:
-        if residents(cluster):
+        if living := residents(cluster):
             raise EmbeddedPostgresError(
-                f"a Postgres server left over in {cluster} cannot be stopped; end its processes: {residents(cluster)}"
+                f"a Postgres server left over in {cluster} cannot be stopped; end its processes: {living}"
             )
     (cluster / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _end(cluster: Path, living: list[int], number: int, seconds: float) -> None:
+    """Signal the server's processes, or its leader alone for a fast shutdown, and wait for their end."""
+    pid_file = read_pid_file(cluster)
+    leader = pid_file.pid if pid_file is not None and pid_file.pid in living else None
+    for pid in [leader] if number == signal.SIGINT and leader is not None else living:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    until = time.monotonic() + seconds
+    while residents(cluster) and time.monotonic() < until:
+        pause()
 
 
 def initialise(cluster: Path, binaries: Path, account: Account | None, *, sync: bool) -> None:
     """Make a new cluster: UTF-8, the C locale (sorting is then the same everywhere), checksums, no network.
 
-    It is made beside its place and moved there when complete, so that a half-made one is never used.
-    Everyone who can reach the socket is trusted; the socket's directory is the server account's alone (mode
-    0700).
+    The cluster is made beside its place and moved there when complete, so an incomplete one is never used.
+    Everyone who can reach the socket is trusted; only the server's account may enter its directory (mode 0700).
     """
     partial = cluster.with_name(cluster.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -143,11 +147,11 @@ def initialise(cluster: Path, binaries: Path, account: Account | None, *, sync: 
 
 
 def check_version(cluster: Path, version: str) -> None:
-    """Refuse a cluster made by another major version; Postgres would, in words that help nobody."""
-    made_by = (cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+    """Raise EmbeddedPostgresError if another major version made the cluster; Postgres would say it less clearly."""
+    cluster_version = (cluster / "PG_VERSION").read_text(encoding="ascii").strip()
     major = version.split(".", maxsplit=1)[0]
-    if made_by != major:
+    if cluster_version != major:
         raise EmbeddedPostgresError(
-            f"{cluster} was made by Postgres {made_by} and cannot be opened by {version}; "
-            f"move it with pg_upgrade or dump and restore, or use the programs of Postgres {made_by}"
+            f"{cluster} was made by Postgres {cluster_version} and cannot be opened by {version}; "
+            f"move it with pg_upgrade or dump and restore, or use the programs of Postgres {cluster_version}"
         )
