@@ -43,7 +43,7 @@ def prefetch_entries(
     """
     if any(fact.fact == TRADE for fact in facts):
         orders = {(order.account, order.key) for order in _named(ledger, facts, reads)}
-        facts_store.load_of_orders(connection, ledger, edition, orders)
+        facts_store.load_entries_of_orders(connection, ledger, edition, orders)
 
 
 def _named(ledger: Ledger, facts: list[ExternalFact], reads: list[DecodedEvent]) -> Iterator[Order]:

@@ -20,9 +20,9 @@ from recon.log import events
 from recon.projection.fold import DecodedEvent, Fold
 from recon.projection.prefetch import facts_of, prefetch_entries, prefetch_facts
 from recon.projection.store import comparisons as comparison_store
-from recon.projection.store import ledger as books_store
+from recon.projection.store import ledger as ledger_store
 from recon.projection.store.facts import OrderIds
-from recon.projection.store.folded_table import EditionKey
+from recon.projection.store.orders import load_open_orders, load_orders
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Reconciler
 
@@ -81,10 +81,8 @@ class WorkingSet:
         if self.complete:
             return
         for name in sorted(whole):
-            books_store.load_open_orders(connection, book, self.edition, name)
-        books_store.load_orders(
-            connection, book, self.edition, client_ids=sorted(clients), exchange_ids=sorted(exchanges)
-        )
+            load_open_orders(connection, book, self.edition, name)
+        load_orders(connection, book, self.edition, client_ids=sorted(clients), exchange_ids=sorted(exchanges))
 
     def save(self, connection: Connection, seq: int) -> list[Transition]:
         """Write what was folded up to a position, and return the transitions that came of it."""
@@ -95,10 +93,8 @@ class WorkingSet:
         for key, state in changes.units.items():
             changed.setdefault(key, state)
         with exact():
-            books_store.save(connection, book, self.edition, changes)
-            comparison_store.save(
-                connection, engine, EditionKey(book.gateway, self.edition), changed.values(), transitions
-            )
+            ledger_store.save(connection, book, self.edition, changes)
+            comparison_store.save(connection, engine, self.edition, changed.values(), transitions)
         with cursor_of(connection) as cursor:
             cursor.execute(
                 "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",
@@ -151,7 +147,9 @@ def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock:
     ledger = Ledger(gateway, _clock(clock) if clock else LedgerClock(), Rules())
     _load_rules(connection, ledger)
     comparisons = comparison_store.load(connection, gateway, edition)
-    books_store.load(connection, ledger, edition, lows={key: comparison.low for key, comparison in comparisons.items()})
+    ledger_store.load(
+        connection, ledger, edition, agreed={key: comparison.low for key, comparison in comparisons.items()}
+    )
     engine = Reconciler(ledger)
     for key, comparison in comparisons.items():
         engine.restore(ledger.units[key], comparison)

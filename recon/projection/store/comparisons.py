@@ -18,32 +18,33 @@ from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Reconciler
 
-_comparison: Final = msgspec.msgpack.Decoder(ComparisonState).decode
+_unpack: Final = msgspec.msgpack.Decoder(ComparisonState).decode
 
 
 def load(connection: Connection, gateway: str, edition: int) -> dict[UnitKey, ComparisonState]:
-    """Load what is remembered of every unit's comparison."""
+    """Load the comparison of every unit."""
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(
             "SELECT account, unit_kind, unit, data FROM recon_store.comparisons WHERE gateway = %s AND edition = %s",
             (gateway, edition),
         )
-        return {(account, kind, unit): _comparison(data) for account, kind, unit, data in cursor}
+        return {(account, kind, unit): _unpack(data) for account, kind, unit, data in cursor}
 
 
 def save(
     connection: Connection,
-    engine: Reconciler,
-    edition: EditionKey,
+    reconciler: Reconciler,
+    edition: int,
     changed: Iterable[UnitState],
     transitions: list[Transition],
 ) -> None:
-    """Write what a batch changed; of several transitions of a break the last."""
-    compared = [ComparisonRow(state.unit, engine.state_of(state)) for state in changed]
-    comparison_schema.comparisons.replace(connection, edition, compared)
+    """Write what a batch changed. A break is written as its last transition leaves it."""
+    key = EditionKey(reconciler.ledger.gateway, edition)
+    compared = [ComparisonRow(state.unit, reconciler.state_of(state)) for state in changed]
+    comparison_schema.comparisons.replace(connection, key, compared)
     latest = {transition.break_.id: transition for transition in transitions}
-    comparison_schema.breaks.replace(connection, edition, latest.values())
-    comparison_schema.break_history.replace(connection, edition, _numbered(transitions))
+    comparison_schema.breaks.replace(connection, key, latest.values())
+    comparison_schema.break_history.replace(connection, key, _numbered(transitions))
 
 
 def _numbered(transitions: list[Transition]) -> list[HistoryRow]:

@@ -1,7 +1,8 @@
-"""The digest of an edition: one number for everything in it, the same however it was folded (architecture 2.4).
+"""The digest of an edition: the same for the same rows, however they were folded (architecture 2.4).
 
-It is the sum of a hash of every row, so no order is needed and memory stays constant; edition and gateway names are
-left out, and so is what is stored only to go on folding (working sets may hold more or less of the past at hand).
+1. It is the sum of a hash of every row, so it needs no order and constant memory.
+2. Gateway and edition are left out, so editions can be compared.
+3. Binary columns are left out: they may differ with how much history a worker had loaded.
 """
 
 from __future__ import annotations
@@ -46,16 +47,16 @@ def _table_digest(connection: Connection, table: Table, gateway: str, edition: i
         for column in table.columns
         if column.name not in {"gateway", "edition"} and not isinstance(column.type, LargeBinary)
     ]
-    row = f"ROW({', '.join(columns)})::text"
+    values = f"ROW({', '.join(columns)})::text"
     with cursor_of(connection) as cursor:
         cursor.execute(
             f"SELECT count(*), coalesce(sum(('x' || left(h, 16))::bit(64)::bigint::numeric), 0),"  # noqa: S608 - ours
             f" coalesce(sum(('x' || substr(h, 17, 16))::bit(64)::bigint::numeric), 0)"
-            f" FROM (SELECT encode(sha256(convert_to({row}, 'UTF8')), 'hex') AS h"
+            f" FROM (SELECT encode(sha256(convert_to({values}, 'UTF8')), 'hex') AS h"
             f" FROM {table.schema}.{table.name} WHERE gateway = %s AND edition = %s) AS hashed",
             (gateway, edition),
         )
-        found = cursor.fetchone()
-    if found is None:  # pragma: no cover - an aggregate gives one row
+        row = cursor.fetchone()
+    if row is None:  # pragma: no cover - an aggregate gives one row
         return 0, 0, 0
-    return int(found[0]), int(found[1]), int(found[2])
+    return int(row[0]), int(row[1]), int(row[2])

@@ -1,4 +1,4 @@
-"""The tables of projection: editions, which one is current, and how far each has been folded."""
+"""The table of editions: which one is current, and up to which log position each is folded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Loading what a batch's facts are held against, and writing the facts taken. Synchronous, on a Connection.
+"""Loading what the facts of a batch may match. Synchronous, on a Connection.
 
-What is loaded is a superset of what a fact may match by the rules of `recon.ledger.external_facts`, and depends on
-nothing but the facts themselves: so the fold decides alike however the log is cut into batches.
+The rows loaded are a superset of those that a fact may match by the rules of `recon.ledger.external_facts`. They depend
+on the facts alone, so the fold decides alike however the log is cut into batches.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ from recon.ledger.external_facts import (
 from recon.ledger.ledger import Ledger
 from recon.ledger.timeline import CERTAIN
 from recon.ledger.units import Entry
+from recon.projection.store.folded_table import EditionKey
 from recon.reconciliation.causes.registry import replaceable_causes
 
-_KNOWN: Final = """
+_RECORDED_FACTS: Final = """
 SELECT k.account, k.id, f.digest FROM unnest(%s::text[], %s::text[]) AS k(account, id)
 CROSS JOIN LATERAL (
     SELECT t.digest FROM recon_store.facts AS t
@@ -41,14 +42,14 @@ CROSS JOIN LATERAL (
 ) AS f
 """
 
-_ENTRY: Final = """
+_SELECT_ENTRIES: Final = """
 SELECT DISTINCT e.account, e.unit_kind, e.unit, e.entry_no, e.seq, e.clock,
        (extract(epoch FROM e.occurred_at) * 1000000)::bigint, (extract(epoch FROM e.recorded_at) * 1000000)::bigint,
        e.cause, e.certainty, e.amount::text, e.order_key, e.ordinal, e.break_id, e.replaces, e.fact
 """
-# What no fact has made surer yet; the partial indexes have the same predicates. Edition and account are hidden from the
-# planner: without statistics it would take the primary key, and read every entry of the account.
-_STANDING: Final = """
+# Entries that nothing has replaced yet; the partial indexes have the same predicates. Edition and account are hidden
+# from the planner: without statistics it would take the primary key, and read every entry of the account.
+_NOT_REPLACED: Final = """
       AND NOT EXISTS (
           SELECT FROM recon_store.entries AS r
           WHERE r.gateway = t.gateway AND r.edition = t.edition AND r.account = t.account
@@ -58,16 +59,17 @@ _STANDING: Final = """
 """
 _REPLACEABLE: Final = f"""
       AND (t.certainty = 'inferred' OR t.break_id IS NOT NULL) AND t.replaces IS NULL AND t.fact IS NULL
-{_STANDING}"""
-# What was told by hand; what it took back is the opposite of what it stands in for.
-_TOLD: Final = f"""
+{_NOT_REPLACED}"""
+# Entries of facts that people recorded without a statement's id. Entries that only reverse another one, of the opposite
+# sign, are left out.
+_OF_MANUAL_FACTS: Final = f"""
       AND t.fact LIKE '{MANUAL}%%' AND NOT EXISTS (
           SELECT FROM recon_store.entries AS o
           WHERE o.gateway = t.gateway AND o.edition = t.edition AND o.account = t.account
             AND o.unit_kind = t.unit_kind AND o.unit = t.unit AND o.entry_no = t.replaces
             AND sign(o.amount) <> sign(t.amount))
-{_STANDING}"""
-_BY_AMOUNT: Final = f"""{_ENTRY}
+{_NOT_REPLACED}"""
+_ENTRIES_BY_AMOUNT: Final = f"""{_SELECT_ENTRIES}
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
      AS k(account, cause, low, high, us, within)
 CROSS JOIN LATERAL (
@@ -77,14 +79,14 @@ CROSS JOIN LATERAL (
                             AND 'epoch'::timestamptz + (k.us + k.within) * interval '1 microsecond'
       AND t.amount BETWEEN k.low::numeric AND k.high::numeric
 """  # noqa: S608 - the fragments above
-_BY_ORDER: Final = f"""{_ENTRY}
+_ENTRIES_BY_ORDER: Final = f"""{_SELECT_ENTRIES}
 FROM unnest(%s::text[], %s::text[]) AS k(account, key)
 CROSS JOIN LATERAL (
     SELECT * FROM recon_store.entries AS t
     WHERE t.order_key = k.key AND t.gateway = %s AND t.edition + 0 = %s AND t.account || '' = k.account
 {_REPLACEABLE}"""  # noqa: S608
 
-# One pass over the fills of the time that the trades span: they are looked for together, not each by itself.
+# One pass over the fills of the time that the trades span, for all trades together.
 _FILLS: Final = """
 SELECT t.account, t.order_key, t.ordinal, t.symbol, t.side, t.amount::text,
        (extract(epoch FROM t.filled_at) * 1000000)::bigint, o.client_order_id, o.exchange_order_id
@@ -100,7 +102,7 @@ WHERE t.gateway = %s AND t.edition = %s
                             AND 'epoch'::timestamptz + (k.us + %s) * interval '1 microsecond')
 """
 
-# An order is always loaded under both its ids, so that all generations of a client id are at hand, or none.
+# An order is always loaded under both its ids, so that all generations of a client id are in memory, or none.
 _ORDERS: Final = """
 SELECT o.account, o.client_order_id, o.exchange_order_id
 FROM unnest(%s::text[], %s::text[]) AS k(account, id) CROSS JOIN LATERAL (
@@ -114,8 +116,8 @@ FROM unnest(%s::text[], %s::text[]) AS k(account, id) CROSS JOIN LATERAL (
 """
 
 
-class Near(NamedTuple):
-    """What is looked for among entries: a cause, from the smallest to the largest amount, how far from a time."""
+class EntrySearch(NamedTuple):
+    """Entries of an account and cause, with an amount in a range, within some time of a moment."""
 
     account: str
     cause: str
@@ -126,7 +128,7 @@ class Near(NamedTuple):
 
 
 class OrderIds(NamedTuple):
-    """Ids, each with its account, of the orders that a batch's trades may be of."""
+    """The ids, each with its account, of the orders that the trades of a batch may belong to."""
 
     client: set[tuple[str, str]]
     exchange: set[tuple[str, str]]
@@ -140,95 +142,114 @@ class OrderIds(NamedTuple):
 
 
 def load(connection: Connection, ledger: Ledger, edition: int, facts: Sequence[ExternalFact]) -> OrderIds:
-    """Load the facts that are known already, the entries these may make surer, and the fills that trades may be.
+    """Load which facts are recorded already, the entries that facts may replace, and the fills that trades may match.
 
-    Return the stored orders that these trades may be of; they are the caller's to load.
+    Return the ids of the stored orders that the trades may belong to; the caller loads those orders.
     """
-    of = (ledger.gateway, edition)
-    keys = sorted({(account, fact.external_id) for fact in facts for account in _accounts(fact)})
+    key = EditionKey(ledger.gateway, edition)
+    ids = sorted({(account, fact.external_id) for fact in facts for account in _accounts(fact)})
     with cursor_of(connection) as cursor:
-        cursor.execute(_KNOWN, ([account for account, _ in keys], [known for _, known in keys], *of))
-        for account, known, digest in cursor:
-            ledger.fact_index.facts[account, known] = digest
-        for standing, near in ((_REPLACEABLE, _wanted(facts)), (_TOLD, _wanted_by_hand(facts))):
-            if near:
-                cursor.execute(_BY_AMOUNT + standing, (*(list(column) for column in zip(*near, strict=True)), *of))
-                _take_entries(ledger, cursor)
-    return _load_trades(connection, ledger, edition, [fact for fact in facts if fact.fact == TRADE])
+        cursor.execute(_RECORDED_FACTS, (*_columns(ids), *key))
+        for account, external_id, digest in cursor:
+            ledger.fact_index.facts[account, external_id] = digest
+        for which, searches in ((_REPLACEABLE, _inferred(facts)), (_OF_MANUAL_FACTS, _recorded_manually(facts))):
+            if searches:
+                cursor.execute(_ENTRIES_BY_AMOUNT + which, (*_columns(searches), *key))
+                _add_entries(ledger, cursor)
+    trades = [fact for fact in facts if fact.fact == TRADE]
+    order_ids = OrderIds(set(), set())
+    _load_orders_of(connection, key, [trade for trade in trades if trade.order_id is not None], order_ids)
+    _load_fills_of(connection, ledger, key, [trade for trade in trades if trade.order_id is None], order_ids)
+    return order_ids
 
 
-def _load_trades(connection: Connection, ledger: Ledger, edition: int, trades: Sequence[ExternalFact]) -> OrderIds:
-    of, ids = (ledger.gateway, edition), OrderIds(set(), set())
-    named = sorted({(fact.account, fact.order_id) for fact in trades if fact.order_id is not None})
-    unnamed = [fact for fact in trades if fact.order_id is None]
-    with cursor_of(connection) as cursor:
-        if named:
-            cursor.execute(_ORDERS, ([account for account, _ in named], [known for _, known in named], *of, *of))
-            for account, client, exchange in cursor:
-                ids.add(account, client, exchange)
-        if unnamed:
-            times, near = [fact.occurred_us for fact in unnamed], TRADED_WITHIN_US
-            columns = (
-                [fact.account for fact in unnamed],
-                [fact.symbol for fact in unnamed],
-                [fact.side for fact in unnamed],
-                [str(fact.quantity) for fact in unnamed],
-                times,
-            )
-            cursor.execute(_FILLS, (*of, min(times), near, max(times), near, *columns, near, near))
-            for account, order, ordinal, symbol, side, amount, us, client, exchange in cursor:
-                known = MatchableFill(account, order, ordinal, symbol, side, Decimal(amount), us)
-                ledger.fact_index.fills.append(known)
-                ids.add(account, client, exchange)
-    return ids
-
-
-def load_of_orders(connection: Connection, ledger: Ledger, edition: int, orders: Collection[tuple[str, str]]) -> None:
-    """Load the entries of orders (account, key) that their trades may make surer."""
+def load_entries_of_orders(
+    connection: Connection, ledger: Ledger, edition: int, orders: Collection[tuple[str, str]]
+) -> None:
+    """Load the entries of orders (account, key) that the trades of these orders may replace."""
     if not orders:
         return
-    ordered = sorted(orders)
     with cursor_of(connection) as cursor:
-        cursor.execute(
-            _BY_ORDER, ([account for account, _ in ordered], [key for _, key in ordered], ledger.gateway, edition)
-        )
-        _take_entries(ledger, cursor)
+        cursor.execute(_ENTRIES_BY_ORDER, (*_columns(sorted(orders)), ledger.gateway, edition))
+        _add_entries(ledger, cursor)
+
+
+def _load_orders_of(
+    connection: Connection, key: EditionKey, trades: Sequence[ExternalFact], order_ids: OrderIds
+) -> None:
+    """Add the ids of the orders that trades name."""
+    if not trades:
+        return
+    named = sorted({(trade.account, str(trade.order_id)) for trade in trades})
+    with cursor_of(connection) as cursor:
+        cursor.execute(_ORDERS, (*_columns(named), *key, *key))
+        for account, client, exchange in cursor:
+            order_ids.add(account, client, exchange)
+
+
+def _load_fills_of(
+    connection: Connection, ledger: Ledger, key: EditionKey, trades: Sequence[ExternalFact], order_ids: OrderIds
+) -> None:
+    """Load the fills that trades without an order id may match, and add the ids of their orders."""
+    if not trades:
+        return
+    times, within = [trade.occurred_us for trade in trades], TRADED_WITHIN_US
+    columns = (
+        [trade.account for trade in trades],
+        [trade.symbol for trade in trades],
+        [trade.side for trade in trades],
+        [str(trade.quantity) for trade in trades],
+        times,
+    )
+    with cursor_of(connection) as cursor:
+        cursor.execute(_FILLS, (*key, min(times), within, max(times), within, *columns, within, within))
+        for account, order, ordinal, symbol, side, amount, us, client, exchange in cursor:
+            fill = MatchableFill(account, order, ordinal, symbol, side, Decimal(amount), us)
+            ledger.fact_index.fills.append(fill)
+            order_ids.add(account, client, exchange)
+
+
+def _columns(rows: Iterable[Sequence[str | int]]) -> list[list[str | int]]:
+    """Return rows as one list a column, as `unnest` takes them."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _accounts(fact: ExternalFact) -> list[str]:
     return [fact.account] if fact.counter_account is None else [fact.account, fact.counter_account]
 
 
-def _wanted(facts: Sequence[ExternalFact]) -> list[Near]:
-    """Return what was inferred or decided and may be made surer."""
+def _inferred(facts: Sequence[ExternalFact]) -> list[EntrySearch]:
+    """Return searches for the inferred or decided entries that facts may replace."""
     return [
-        near
+        search
         for fact in facts
         for account, cause, amount in amounts_of(fact)
-        for near in _near(account, sorted(replaceable_causes(cause)), amount, fact.occurred_us, time_bound_of(cause))
+        for search in _searches(
+            account, sorted(replaceable_causes(cause)), amount, fact.occurred_us, time_bound_of(cause)
+        )
     ]
 
 
-def _wanted_by_hand(facts: Sequence[ExternalFact]) -> list[Near]:
-    """Return what was told by hand and may be what these facts tell."""
+def _recorded_manually(facts: Sequence[ExternalFact]) -> list[EntrySearch]:
+    """Return searches for the entries of manual facts that statements' facts may replace."""
     return [
-        near
+        search
         for fact in facts
         if not is_manual(fact.external_id)
-        for move in movements_of(fact)
-        for near in _near(move.account, [move.cause], move.amount, fact.occurred_us, MANUAL_WITHIN_US)
+        for movement in movements_of(fact)
+        for search in _searches(movement.account, [movement.cause], movement.amount, fact.occurred_us, MANUAL_WITHIN_US)
     ]
 
 
-def _near(account: str, causes: Iterable[str], amount: Decimal, us: int, within_us: int) -> list[Near]:
+def _searches(account: str, causes: Iterable[str], amount: Decimal, us: int, within_us: int) -> list[EntrySearch]:
     with exact():
         low, high = sorted((amount * (ONE - REPLACED_SHARE), amount * (ONE + REPLACED_SHARE)))
-    return [Near(account, cause, str(low), str(high), us, within_us) for cause in causes]
+    return [EntrySearch(account, cause, str(low), str(high), us, within_us) for cause in causes]
 
 
-def _take_entries(ledger: Ledger, rows: Iterable[TupleRow]) -> None:
-    for row in rows:
-        account, kind, unit, number, seq, clock, us, recorded, cause, certainty, amount, order, ordinal, of, *by = row
+def _add_entries(ledger: Ledger, rows: Iterable[TupleRow]) -> None:
+    for account, kind, unit, number, seq, clock, us, recorded_us, cause, certainty, amount, *references in rows:
+        order, ordinal, break_id, replaces, fact = references
         entry = Entry(
             account=account,
             kind=kind,
@@ -237,7 +258,7 @@ def _take_entries(ledger: Ledger, rows: Iterable[TupleRow]) -> None:
             seq=seq,
             clock=clock,
             occurred_us=us,
-            recorded_us=recorded,
+            recorded_us=recorded_us,
             cause=cause,
             certainty=certainty,
             amount=Decimal(amount),
@@ -245,8 +266,8 @@ def _take_entries(ledger: Ledger, rows: Iterable[TupleRow]) -> None:
             uncertainty=CERTAIN,
             order=order,
             ordinal=ordinal,
-            break_id=of,
-            replaces=by[0],
-            fact=by[1],
+            break_id=break_id,
+            replaces=replaces,
+            fact=fact,
         )
         ledger.fact_index.add(entry)
