@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Literal
 
-from recon.exact import ZERO, exact, plain
+from recon.exact import ZERO, plain
 from recon.simulator.instruments import Side
-from recon.simulator.venue.ledger import Entry
 
 UnitKind = Literal["asset", "contract"]
+
+#: A fee is at most this share of a fill's leg, where no schedule says more.
+FEE_SHARE: Final = Decimal("0.006")
 
 
 class FaultKind(StrEnum):
@@ -207,14 +209,3 @@ class PlantedFault:
             "detectable": self.detectable,
             "recovered": self.recovered,
         }
-
-
-def drifts(entries: Iterable[Entry]) -> dict[UnitKind, dict[str, Decimal]]:
-    """Sum entries per unit, by kind; units that come to nothing are left out."""
-    sums: dict[UnitKind, dict[str, Decimal]] = {}
-    with exact():
-        for unit, amount in entries:
-            of_kind = sums.setdefault(unit.kind, {})
-            of_kind[unit.code] = of_kind.get(unit.code, ZERO) + amount
-    cleaned = {kind: {code: amount for code, amount in each.items() if amount} for kind, each in sums.items()}
-    return {kind: each for kind, each in cleaned.items() if each}

@@ -11,9 +11,10 @@ from recon.errors import SimulationError
 from recon.simulator.fault import Fault, FaultKind
 from recon.simulator.habits import CROSSING, Habits, Numbers
 from recon.simulator.instruments import Side
-from recon.simulator.plan import AccountPlan, GatewayPlan, Plan
-from recon.simulator.rest.habits import Arrays, Grouping, RestHabits, Trouble
+from recon.simulator.plan import GatewayPlan, Plan
+from recon.simulator.rest_habits import Arrays, Grouping, RestHabits, Trouble
 from recon.simulator.ticks import ticks
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.flow import Step, resting
 from recon.simulator.venue.orders import Status
 from recon.simulator.venues import (

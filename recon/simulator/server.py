@@ -22,8 +22,8 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from wsproto.utilities import LocalProtocolError
 
 from recon.errors import SimulationError
+from recon.simulator.day import Gateway
 from recon.simulator.faults.truth import TruthFile
-from recon.simulator.gateway.day import Gateway
 from recon.simulator.gateway.outgoing import Control, ControlKind, Outgoing
 from recon.simulator.gateway.wire import answer
 from recon.simulator.plan import GatewayPlan, Plan

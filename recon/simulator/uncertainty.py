@@ -21,11 +21,11 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, exact
-from recon.simulator.faults.identifiability import FEE_SHARE
+from recon.simulator.fault import FEE_SHARE
 from recon.simulator.habits import MAX_CROSSING_SECONDS
 from recon.simulator.instruments import Instrument, Side
-from recon.simulator.plan import AccountPlan
 from recon.simulator.ticks import TICKS_PER_SECOND, ticks
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.fees import Cashier, known_liquidity, legs
 from recon.simulator.venue.ledger import Unit
 from recon.simulator.venue.orders import Order

@@ -10,7 +10,7 @@ from typing import Final
 from recon.exact import plain
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Asset, Instrument, Kind, OpeningPosition, Side
-from recon.simulator.plan import AccountPlan
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.fees import Fees
 from recon.simulator.venue.flow import Stream
 

@@ -15,7 +15,7 @@ from recon.log import events
 from recon.log.events import Event, NewEvent
 from recon.log.heartbeats import tick_payload
 from recon.projection.fold import Fold, decode_event
-from recon.simulator.gateway.day import Gateway, play_gateway
+from recon.simulator.day import Gateway, play_gateway
 from recon.simulator.gateway.outgoing import ControlKind, Outgoing
 from recon.simulator.plan import Plan
 from recon.simulator.scenarios import plan_settings

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 from recon.simulator.fault import Fault, FaultKind
 from recon.simulator.habits import CROSSING
 from recon.simulator.instruments import Side
-from recon.simulator.plan import AccountPlan, GatewayPlan, Plan
+from recon.simulator.plan import GatewayPlan, Plan
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.fees import RECEIVED, Fees, Tier
 from recon.simulator.venues import binance, bitmex, coinbase, deribit_futures, kraken, with_fees
 

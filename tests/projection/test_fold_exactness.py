@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from recon.exact import MAX_DIGITS
 from recon.log.events import Event
 from recon.projection.fold import Fold, decode_event
-from recon.simulator.gateway.day import Gateway
+from recon.simulator.day import Gateway
 from recon.simulator.scenarios import clean_plan, demo_plan
 from recon.testing import START, GatewayDriver, OrderScript, as_stored, balance_row, new_fold, play, recorded_events
 from tests.support.properties import steady

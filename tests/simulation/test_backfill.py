@@ -16,7 +16,7 @@ from recon.backfill import plan
 from recon.exact import exact
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, Event
 from recon.projection.fold import Fold, decode_event
-from recon.simulator.rest.habits import RestHabits, Trouble
+from recon.simulator.rest_habits import RestHabits, Trouble
 from recon.testing import new_fold
 from tests.support.gap_days import Gap, GapDay, Played, play, problems, random_day
 

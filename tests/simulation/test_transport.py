@@ -7,9 +7,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from recon.simulator.gateway.day import Gateway
-from recon.simulator.rest.habits import RestHabits, Trouble
+from recon.simulator.day import Gateway
 from recon.simulator.rest.server import RestAnswer, RestDesk
+from recon.simulator.rest_habits import RestHabits, Trouble
 from recon.simulator.scenarios import catch_up_plan
 from tests.support.observers import START
 from tests.support.rest_transport import DeskTransport

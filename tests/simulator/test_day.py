@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from recon.simulator.gateway.day import Gateway, play
+from recon.simulator.day import Gateway, play
 from recon.simulator.gateway.outgoing import Control, Outgoing
 from recon.simulator.habits import Habits
 from recon.simulator.plan import GatewayPlan

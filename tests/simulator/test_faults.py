@@ -10,8 +10,8 @@ from fractions import Fraction
 import pytest
 
 from recon.errors import SimulationError
+from recon.simulator.day import Gateway
 from recon.simulator.fault import Fault, FaultKind, PlantedFault
-from recon.simulator.gateway.day import Gateway
 from recon.simulator.gateway.outgoing import Control, ControlKind
 from recon.simulator.instruments import Side
 from recon.simulator.plan import GatewayPlan

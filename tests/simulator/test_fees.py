@@ -12,8 +12,9 @@ import pytest
 from recon.errors import SimulationError
 from recon.simulator.habits import CROSSING
 from recon.simulator.instruments import Instrument, Kind
-from recon.simulator.plan import AccountPlan, GatewayPlan, Plan
+from recon.simulator.plan import GatewayPlan, Plan
 from recon.simulator.scenarios import plan_settings
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.fees import RECEIVED, Fees, Tier
 from recon.simulator.venues import binance, bitmex, fee_rules, kraken, with_fees
 from tests.simulator.test_faults import unexplained

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recon.errors import SimulationError
 from recon.simulator.habits import Habits
 from recon.simulator.instruments import Instrument, Side
-from recon.simulator.plan import AccountPlan
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.ledger import Effect, Ledger, Unit
 from recon.simulator.venues import binance, binance_futures, bitmex
 from tests.support.observers import Leg

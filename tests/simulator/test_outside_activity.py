@@ -11,12 +11,12 @@ from fractions import Fraction
 import pytest
 
 from recon.errors import SimulationError
+from recon.simulator.day import Gateway
 from recon.simulator.fault import FaultKind, PlantedFault
-from recon.simulator.gateway.day import Gateway
 from recon.simulator.gateway.outgoing import Control, Outgoing
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.rest.habits import HISTORY, STATUS, RestHabits, Trouble
 from recon.simulator.rest.server import RestDesk
+from recon.simulator.rest_habits import HISTORY, STATUS, RestHabits, Trouble
 from recon.simulator.scenarios import clean_plan
 from recon.simulator.venue.orders import Status
 from tests.support.observers import START, Message, decoded, last_reported, played

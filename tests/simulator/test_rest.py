@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from recon.errors import SimulationError
+from recon.simulator.day import Gateway, play_gateway
 from recon.simulator.fault import Fault, FaultKind
-from recon.simulator.gateway.day import Gateway, play_gateway
 from recon.simulator.habits import CROSSING
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.rest.habits import HISTORY, Arrays, Grouping, RestHabits, Trouble
 from recon.simulator.rest.server import RestAnswer, RestDesk
+from recon.simulator.rest_habits import HISTORY, Arrays, Grouping, RestHabits, Trouble
 from recon.simulator.scenarios import catch_up_plan
 from recon.simulator.ticks import from_datetime, text
 from recon.simulator.venues import binance, bitmex, kraken

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from recon.simulator.fault import Fault, FaultKind
 from recon.simulator.plan import Plan
 from recon.simulator.rest import http as http_module
-from recon.simulator.rest.habits import HISTORY, RestHabits, Trouble
+from recon.simulator.rest_habits import HISTORY, RestHabits, Trouble
 from recon.simulator.scenarios import clean_plan
 from tests.simulator.test_server import KEY, PATIENCE, client, received, refusal, serving
 

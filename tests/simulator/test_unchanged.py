@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from recon.simulator.gateway.day import Gateway, play_gateway
+from recon.simulator.day import Gateway, play_gateway
 from recon.simulator.plan import Plan
 from recon.simulator.scenarios import clean_plan, demo_plan
 from tests.support.observers import START

@@ -12,7 +12,7 @@ from recon.db.raw import driver_connection
 from recon.log import append as appending
 from recon.log.events import NewEvent
 from recon.projection.step import step
-from recon.simulator.gateway.day import Gateway
+from recon.simulator.day import Gateway
 from recon.simulator.plan import Plan
 from recon.testing import recorded_events, without_rest
 

@@ -29,12 +29,12 @@ from recon.ledger.units import REALISED, Unit
 from recon.log import events
 from recon.log.events import NewEvent
 from recon.log.heartbeats import tick_payload
-from recon.simulator.gateway.day import Gateway
+from recon.simulator.day import Gateway
 from recon.simulator.gateway.outgoing import Outgoing
 from recon.simulator.habits import CROSSING, Habits
 from recon.simulator.plan import GatewayPlan, Plan
-from recon.simulator.rest.habits import Arrays, Grouping, RestHabits, Trouble
 from recon.simulator.rest.server import RestAnswer, RestDesk
+from recon.simulator.rest_habits import Arrays, Grouping, RestHabits, Trouble
 from recon.simulator.scenarios import clean_plan
 from recon.simulator.ticks import to_datetime
 from recon.status import StatusReporter

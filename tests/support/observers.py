@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from recon.simulator.gateway.day import Gateway, play_gateway
+from recon.simulator.day import Gateway, play_gateway
 from recon.simulator.gateway.outgoing import Control, Outgoing
 from recon.simulator.instruments import Instrument, Kind
 from recon.simulator.plan import GatewayPlan

@@ -28,14 +28,12 @@ from enum import StrEnum
 from typing import Final
 
 from recon.exact import ONE, ZERO, exact
-from recon.simulator.fault import Fault, FaultKind
+from recon.simulator.fault import FEE_SHARE, Fault, FaultKind
 
 #: Two amounts are worth the same where they differ by no more than this share of the larger: spread, fee and prices.
 MATCH_SHARE: Final = Decimal("0.01")
 #: Interest and rewards are at most this share of what is held.
 SMALL_SHARE: Final = Decimal("0.001")
-#: A fee is at most this share of a fill's leg, where no schedule says more.
-FEE_SHARE: Final = Decimal("0.006")
 #: Heartbeats come each second; without any for so long, anybody can tell that something is missing.
 STALL_SECONDS: Final = 10.0
 

@@ -16,9 +16,9 @@ from recon.simulator.faults.inject_transfers import Planter
 from recon.simulator.gateway.account import Account
 from recon.simulator.gateway.outgoing import ControlKind
 from recon.simulator.instruments import Side
-from recon.simulator.plan import AccountPlan
 from recon.simulator.rng import stream
 from recon.simulator.ticks import ticks
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.flow import Script, Step, resting
 from recon.simulator.venue.ledger import Effect, quantised
 from recon.simulator.venue.orders import Status

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
+from recon.exact import ZERO, exact
 from recon.simulator.event_queue import Agenda
-from recon.simulator.fault import Fault, FaultKind, PlantedFault, UnitKind, drifts
+from recon.simulator.fault import Fault, FaultKind, PlantedFault, UnitKind
 from recon.simulator.faults.identifiability import STALL_SECONDS, cause_of, clues_of, fitting
 from recon.simulator.faults.inject_trading import TOGETHER_SECONDS, touched
 from recon.simulator.faults.observer import sight
 from recon.simulator.gateway.account import Account
 from recon.simulator.gateway.order_log import find
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.rest.habits import HISTORY, STATUS
+from recon.simulator.rest_habits import HISTORY, STATUS
 from recon.simulator.ticks import to_datetime
 from recon.simulator.venue.ledger import Entry, Unit
 from recon.simulator.venue.orders import Order
@@ -47,7 +48,7 @@ class Record:
     ) -> None:
         """Record what a fault hides or changes, now or earlier, and have its units observed again."""
         moment = self._agenda.now if at is None else at
-        known, steps = self._accounts[account], drifts(entries)
+        known, steps = self._accounts[account], _drifts(entries)
         causes = self._causes(fault, known, steps, moment)
         for kind, amounts in steps.items():
             units = tuple(sorted(amounts))
@@ -143,3 +144,14 @@ class Record:
         self.truth.append(planted)
         if self._on_planted is not None:
             self._on_planted(planted)
+
+
+def _drifts(entries: Iterable[Entry]) -> dict[UnitKind, dict[str, Decimal]]:
+    """Sum entries per unit, by kind; units that come to nothing are left out."""
+    sums: dict[UnitKind, dict[str, Decimal]] = {}
+    with exact():
+        for unit, amount in entries:
+            of_kind = sums.setdefault(unit.kind, {})
+            of_kind[unit.code] = of_kind.get(unit.code, ZERO) + amount
+    cleaned = {kind: {code: amount for code, amount in each.items() if amount} for kind, each in sums.items()}
+    return {kind: each for kind, each in cleaned.items() if each}

@@ -22,10 +22,10 @@ from recon.simulator.gateway.stale_balances import Stale
 from recon.simulator.gateway.wire import PositionRow, Row, Writer
 from recon.simulator.habits import MIN_DELAY_SECONDS, AveragePrice
 from recon.simulator.instruments import Side
-from recon.simulator.plan import AccountPlan
 from recon.simulator.rng import Dice, stream
 from recon.simulator.ticks import ticks
 from recon.simulator.uncertainty import Doubt
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.ledger import Entry, Unit
 from recon.simulator.venue.market import Change, Market
 from recon.simulator.venue.orders import EARLY, Order, Report, Status

@@ -10,7 +10,7 @@ import msgspec
 from recon.simulator.gateway.order_log import Learning
 from recon.simulator.gateway.wire import Row
 from recon.simulator.instruments import Side
-from recon.simulator.rest.habits import Arrays, RestHabits
+from recon.simulator.rest_habits import Arrays, RestHabits
 from recon.simulator.ticks import text, ticks, to_datetime
 
 _encode: Final = msgspec.json.Encoder().encode

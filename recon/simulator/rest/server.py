@@ -17,12 +17,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from recon.exact import exact
+from recon.simulator.day import Gateway
 from recon.simulator.gateway.account import Account
-from recon.simulator.gateway.day import Gateway
 from recon.simulator.gateway.order_log import find
 from recon.simulator.gateway.wire import Row, reject
-from recon.simulator.rest.habits import HISTORY, STATUS, Grouping, RestHabits, Trouble
 from recon.simulator.rest.rows import history_row, order_row, position_row
+from recon.simulator.rest_habits import HISTORY, STATUS, Grouping, RestHabits, Trouble
 from recon.simulator.rng import stream
 from recon.simulator.ticks import from_datetime, ticks, to_datetime
 

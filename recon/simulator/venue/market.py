@@ -12,9 +12,9 @@ from typing import Final
 from recon.exact import ONE, ZERO, divide
 from recon.simulator.event_queue import Agenda
 from recon.simulator.instruments import Instrument, Side
-from recon.simulator.plan import AccountPlan
 from recon.simulator.rng import Dice, code, guid
 from recon.simulator.ticks import TICKS_PER_SECOND, ticks
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.fees import Cashier, has_rested, known_liquidity
 from recon.simulator.venue.flow import Script, Step
 from recon.simulator.venue.ledger import Entry, Ledger, Unit

@@ -8,9 +8,9 @@ from functools import partial
 
 from recon.simulator.event_queue import Agenda
 from recon.simulator.instruments import Instrument, Side
-from recon.simulator.plan import AccountPlan
 from recon.simulator.rng import Dice, stream
 from recon.simulator.ticks import ticks
+from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.flow import Stream, Walk, draw_lots, draw_script
 from recon.simulator.venue.ledger import Effect
 from recon.simulator.venue.market import Market
