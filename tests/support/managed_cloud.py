@@ -31,7 +31,7 @@ from tests.support.wire_messages import balance, row_of, server_info
 
 KEY = "3f1e7a02-aaaa-4c1d-8f10-5b1b7d0c9e11"
 #: Seconds after which a server's thread gives up; a test that needs them has failed.
-PATIENCE = 10.0
+PATIENCE = 60.0
 #: Seconds between the heartbeats of a site.
 HEARTBEAT = 0.1
 

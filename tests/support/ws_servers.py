@@ -21,7 +21,7 @@ from websockets.sync.server import ServerConnection, serve
 Script = Callable[[ServerConnection], None]
 
 #: Seconds after which a server's thread gives up; a test that needs them has failed.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Gateway:

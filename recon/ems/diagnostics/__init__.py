@@ -2,8 +2,8 @@
 
 Begin with `check_gateway.check_site`, which tries one site from its name to its REST API.
 
-* `report`: a step and its result. Pure.
+* `report`: a step and its result (pure).
 * `tls_probe`: the TLS handshake, and the test for a port without TLS.
-* `session_report`: what came in a session, by account. Pure.
+* `session_report`: what came in a session, by account (pure).
 * `check_rest`: the requests that backfill sends.
 """
