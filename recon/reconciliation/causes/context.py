@@ -66,6 +66,12 @@ class OwnOrder(msgspec.Struct, frozen=True):
     #: True if a complete snapshot did not contain it: its outcome is not known.
     vanished: bool = False
 
+    @property
+    def signed_open(self) -> Decimal:
+        """Return the open amount, negative for a sale, 0 if it is not known."""
+        amount = self.open or ZERO
+        return -amount if self.side == "SELL" else amount
+
 
 class FillFlow(msgspec.Struct, frozen=True):
     """The change of one unit by fills of one event."""

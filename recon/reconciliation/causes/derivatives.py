@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import divide, plain
+from recon.exact import ZERO, divide, plain
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import AccountContract, BreakContext, BreakSummary
@@ -93,15 +93,24 @@ def _closed_position(context: BreakContext) -> tuple[Trade, BreakSummary, Accoun
     trade = trades.trade_of(context)
     if isinstance(trade, str) or not trade.contract:
         return "no position moved"
-    contracts = (leg for leg in (context.break_, *context.related_breaks) if leg.kind == "contract")
-    position = next(leg for leg in contracts if leg.code == trade.symbol)
-    before = position.expected
-    if not before or (before > 0) == (position.amount > 0) or abs(position.amount) > abs(before):
+    position = _break_of(context, trade.symbol)
+    if not _shrinks(position):
         return f"{trade.why}, which is not towards zero"
     order = trades.admitting_order(context, trade)
     if order is not None:
         return f"order {order.key} of ours admits it"
     return trade, position, trades.contract_of(context, trade)
+
+
+def _break_of(context: BreakContext, contract: str) -> BreakSummary:
+    contracts = (leg for leg in (context.break_, *context.related_breaks) if leg.kind == "contract")
+    return next(leg for leg in contracts if leg.code == contract)
+
+
+def _shrinks(position: BreakSummary) -> bool:
+    """True if the position moved towards zero, and not beyond."""
+    before, amount = position.expected or ZERO, position.amount
+    return bool(before) and (before > 0) != (amount > 0) and abs(amount) <= abs(before)
 
 
 LIQUIDATION: Final = Cause(

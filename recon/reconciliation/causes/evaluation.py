@@ -57,24 +57,26 @@ def evaluate(context: BreakContext) -> Evaluation:
     amounts = context.break_.amounts[1:]
     if not amounts:
         return evaluation
-    reasons: dict[str, str] = {}
-    for amount in amounts:
-        other = _evaluate(_with_amount(context, amount)).cause
-        if other != evaluation.cause:
-            reasons.setdefault(other, f"the amount may also be {plain(amount)}")
-    certainty = evaluation.certainty
-    if reasons:
-        certainty = "candidate"
-    elif certainty == "exact":
-        certainty = "inferred"
-    tried = [
-        CauseTried(entry.cause, fits=True, why=reasons[entry.cause]) if entry.cause in reasons else entry
-        for entry in evaluation.tried
-    ]
+    others = _other_causes(context, evaluation.cause)
     listed = ", ".join(plain(amount) for amount in amounts[:_MAX_NAMED])
-    others = f", and it {', '.join(reasons)}" if reasons else ""
-    note = f"{evaluation.note}; the amount may also be {listed}{others}"
-    return msgspec.structs.replace(evaluation, certainty=certainty, note=note, tried=tried)
+    named = f", and it {', '.join(others)}" if others else ""
+    return msgspec.structs.replace(
+        evaluation,
+        certainty="candidate" if others or evaluation.certainty == "candidate" else "inferred",
+        note=f"{evaluation.note}; the amount may also be {listed}{named}",
+        tried=[others.get(tried.cause, tried) for tried in evaluation.tried],
+    )
+
+
+def _other_causes(context: BreakContext, cause: str) -> dict[str, CauseTried]:
+    """Return the causes that other possible amounts of the break have."""
+    others: dict[str, CauseTried] = {}
+    for amount in context.break_.amounts[1:]:
+        other = _evaluate(_with_amount(context, amount)).cause
+        if other != cause:
+            why = f"the amount may also be {plain(amount)}"
+            others.setdefault(other, CauseTried(other, fits=True, why=why))
+    return others
 
 
 def _with_amount(context: BreakContext, amount: Decimal) -> BreakContext:

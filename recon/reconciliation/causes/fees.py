@@ -55,10 +55,10 @@ def _fee_third_asset(context: BreakContext) -> CauseMatch:
         return no_match("a fee takes an asset, and this is none that went out")
     if context.flows:
         return no_match(f"fills around it move {break_.code} itself")
-    usd = None if break_.usd is None else abs(break_.usd)
     turnovers = [abs(flow.turnover * flow.rate_usd) for flow in context.quote_flows if flow.rate_usd is not None]
-    if usd is None or not turnovers:
+    if break_.usd is None or not turnovers:
         return no_match("no fills around it, or no rates, to compare with")
+    usd = abs(break_.usd)
     share = _fee_like_share(usd, turnovers, context.max_fee_rate)
     if share is None:
         return no_match(f"{plain(usd)} USD is no fee-like share of fills of {plain(sum(turnovers, ZERO))} USD")
@@ -92,14 +92,20 @@ def _fee_match(context: BreakContext, *, scheduled_only: bool) -> CauseMatch:
 
 def _scheduled_fee(context: BreakContext) -> tuple[FillFlow, Decimal] | None:
     """Return the fill, or the sum of all fills, and the scheduled rate that give the amount."""
-    flows = [flow for flow in context.flows if not flow.fee_booked]
-    fee, total = -context.break_.amount, sum((abs(flow.turnover) for flow in flows), ZERO)
-    sums = [FillFlow(context.break_.code, flows[-1].seq, total, total)] if len(flows) > 1 else []
-    for flow in (*flows, *sums):
+    fee = -context.break_.amount
+    for flow in _flows_and_sum(context):
         for rate in context.scheduled_rates:
             if rate and flow.turnover and abs(rate * abs(flow.turnover) - fee) <= context.tolerance:
                 return flow, rate
     return None
+
+
+def _flows_and_sum(context: BreakContext) -> list[FillFlow]:
+    flows = [flow for flow in context.flows if not flow.fee_booked]
+    if len(flows) > 1:
+        total = sum((abs(flow.turnover) for flow in flows), ZERO)
+        flows.append(FillFlow(context.break_.code, flows[-1].seq, total, total))
+    return flows
 
 
 def _share_of_flows(context: BreakContext) -> Decimal | None:

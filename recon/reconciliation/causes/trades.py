@@ -73,7 +73,7 @@ def admitting_order(context: BreakContext, trade: Trade) -> OwnOrder | None:
 def vanished_orders(context: BreakContext, trade: Trade) -> list[OwnOrder]:
     """Return the vanished orders of a symbol if their open amounts add up to the trade, else none."""
     orders = [order for order in context.orders if order.vanished and order.symbol == trade.symbol and order.open]
-    total = sum(((-order.open if order.side == "SELL" else order.open) for order in orders if order.open), ZERO)
+    total = sum((order.signed_open for order in orders), ZERO)
     return orders if len(orders) > 1 and total == trade.quantity else []
 
 
@@ -100,16 +100,21 @@ def _contract(context: BreakContext, code: str) -> AccountContract:
 
 def _position_trade(context: BreakContext, position: BreakSummary) -> Trade:
     contract = _contract(context, position.code)
-    assets = [leg for leg in (context.break_, *context.related_breaks) if leg.kind == "asset"]
-    cash = next((leg for leg in assets if leg.code == contract.settles_in), None)
-    price = None if cash is None else implied_price(contract, position.amount, cash.amount)
+    cash = _settled_cash(context, contract)
+    price = None
     why = f"the position in {position.code} moved by {plain(position.amount)}"
     if cash is not None:
         why += f", {cash.code} by {plain(cash.amount)}"
+        price = implied_price(contract, position.amount, cash.amount)
         if price is not None:
             why += f", which is a price of {number_text(price)}"
     breaks = tuple(leg.break_id for leg in (position, cash) if leg is not None and leg is not context.break_)
     return Trade(position.code, position.amount, price, has_market_price=True, why=why, breaks=breaks, contract=True)
+
+
+def _settled_cash(context: BreakContext, contract: AccountContract) -> BreakSummary | None:
+    assets = (leg for leg in (context.break_, *context.related_breaks) if leg.kind == "asset")
+    return next((leg for leg in assets if leg.code == contract.settles_in), None)
 
 
 def _trade_of_fee(context: BreakContext) -> Trade | None:
@@ -218,8 +223,7 @@ def _whole_order(context: BreakContext, pair: SpotPair) -> tuple[Decimal, Decima
     for order in context.orders:
         if order.symbol != pair.symbol or not order.open:
             continue
-        bought = order.side != "SELL"
-        quantity = order.open if bought else -order.open
+        quantity, bought = order.signed_open, order.signed_open > 0
         if pair.base == context.break_.code:
             if bought == (amount > 0) and abs(amount - quantity) <= max_fee * order.open:
                 return amount, None
@@ -241,16 +245,20 @@ def _others(code: str, pairs: list[SpotPair]) -> str:
 
 def _admits(context: BreakContext, order: OwnOrder, trade: Trade) -> bool:
     """True if an own order can have filled like this; fees, also of other fills, may be part of either leg."""
-    bought, amount = trade.quantity > 0, abs(trade.quantity)
-    max_fee = context.max_fee_rate
-    if (order.side == "BUY") != bought or order.open is None:
+    amount, max_fee = abs(trade.quantity), context.max_fee_rate
+    if (order.side == "BUY") != (trade.quantity > 0) or order.open is None:
         return False
     if amount > order.open * (1 if trade.contract else 1 + max_fee):
         return False
     if order.updated_us > context.break_.seen_us + context.window_us and not order.vanished:
         return False
+    is_whole = order.open - amount <= max_fee * order.open
+    return _is_within_limit(order, trade, _MAX_DISTANCE_OF_WHOLE if is_whole else max_fee)
+
+
+def _is_within_limit(order: OwnOrder, trade: Trade, max_distance: Decimal) -> bool:
+    """True if the price is at most this share worse than the limit; also if one of the two is not known."""
     if order.price is None or trade.price is None:
         return True
-    share = _MAX_DISTANCE_OF_WHOLE if order.open - amount <= max_fee * order.open else max_fee
-    worse = trade.price - order.price if bought else order.price - trade.price
-    return worse <= share * order.price
+    worse = trade.price - order.price if trade.quantity > 0 else order.price - trade.price
+    return worse <= max_distance * order.price

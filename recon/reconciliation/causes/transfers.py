@@ -16,7 +16,7 @@ from typing import Final
 from recon.exact import divide, plain
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
-from recon.reconciliation.causes.context import MAX_PRICE_DISTANCE, BreakContext
+from recon.reconciliation.causes.context import MAX_PRICE_DISTANCE, BreakContext, BreakSummary
 from recon.reconciliation.causes.fees import is_fee_like
 from recon.reconciliation.causes.formatting import percent_text, significant_digits
 from recon.reconciliation.model.break_ import Evidence
@@ -37,7 +37,7 @@ def _transfer(context: BreakContext) -> CauseMatch:
     break_ = context.break_
     refused = f"no other account of the gateway moved {break_.coinapi or break_.code} the other way at that time"
     for other in context.same_asset_other_accounts:
-        if (other.amount > 0) == (break_.amount > 0) or abs(other.seen_us - break_.seen_us) > TRANSFER_US:
+        if not _can_be_other_end(break_, other):
             continue
         sent, received = (break_, other) if break_.amount < 0 else (other, break_)
         lost = -sent.amount - received.amount
@@ -50,6 +50,11 @@ def _transfer(context: BreakContext) -> CauseMatch:
         strength = Strength.POSSIBLE if is_fee_like(context) else Strength.STRONG
         return CauseMatch(strength, evidence.text, (evidence,), (other.break_id,))
     return no_match(refused)
+
+
+def _can_be_other_end(break_: BreakSummary, other: BreakSummary) -> bool:
+    is_opposite = (other.amount > 0) != (break_.amount > 0)
+    return is_opposite and abs(other.seen_us - break_.seen_us) <= TRANSFER_US
 
 
 def _conversion(context: BreakContext) -> CauseMatch:
