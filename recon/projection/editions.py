@@ -134,7 +134,7 @@ def delete_retired(engine: Engine, gateway: str) -> None:
 def delete_edition(engine: Engine, gateway: str, edition: int) -> None:
     """Remove an edition in batches, so that nobody waits for it."""
     for table in (*TABLES, ledger_schema.instruments.table):
-        while _delete_some(engine, table, gateway, edition) == DELETE_ROWS:
+        while _delete_rows(engine, table, gateway, edition):
             pass
     with engine.begin() as connection, cursor_of(connection) as cursor:
         cursor.execute(
@@ -143,12 +143,21 @@ def delete_edition(engine: Engine, gateway: str, edition: int) -> None:
         )
 
 
-def _delete_some(engine: Engine, table: Table, gateway: str, edition: int) -> int:
+def _delete_rows(engine: Engine, table: Table, gateway: str, edition: int) -> bool:
+    """Delete the next rows of an edition, in the order of their key; return whether any are left."""
     name = f"{table.schema}.{table.name}"
+    key = ", ".join(column.name for column in table.primary_key.columns if column.name not in {"gateway", "edition"})
     with engine.begin() as connection, cursor_of(connection) as cursor:
         cursor.execute(
-            f"DELETE FROM {name} WHERE gateway = %s AND edition = %s AND ctid = ANY (ARRAY("  # noqa: S608 - our table
-            f"SELECT ctid FROM {name} WHERE gateway = %s AND edition = %s LIMIT %s))",
-            (gateway, edition, gateway, edition, DELETE_ROWS),
+            f"SELECT {key} FROM {name} WHERE gateway = %s AND edition = %s"  # noqa: S608 - our own names
+            f" ORDER BY {key} OFFSET %s LIMIT 1",
+            (gateway, edition, DELETE_ROWS),
         )
-        return cursor.rowcount
+        # A range of the key is found by its index, with statistics of the table and without.
+        end = cursor.fetchone()
+        before = "" if end is None else f" AND ({key}) < ({', '.join('%s' for _ in end)})"
+        cursor.execute(
+            f"DELETE FROM {name} WHERE gateway = %s AND edition = %s{before}",  # noqa: S608
+            (gateway, edition, *(end or ())),
+        )
+        return end is not None
