@@ -66,10 +66,33 @@ def test_whatever_calls_itself_pure_lies_in_a_pure_package() -> None:
     loose = []
     for path in SOURCES:
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        claim = re.search(r"\bPure\b", ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        claim = re.search(r"\bPure\b", docstring.partition("\n\n")[0])
         if claim and not any(module == each or module.startswith(f"{each}.") for each in held):
             loose.append(module)
     assert not loose, f"these call themselves pure, and no contract holds them to it: {loose}"
+
+
+#: The parts of an account, a unit and an order, and the one file that assigns their fields.
+PARTS = {
+    "account.py": {"liveness", "snapshots", "mappings", "coverage", "evidence", "approvals"},
+    "units.py": {"balance", "reported", "contract", "fees", "rounding"},
+    "orders.py": {"identity", "reported", "booked", "flags"},
+}
+
+
+def test_every_part_of_the_ledger_s_nouns_has_one_writer() -> None:
+    """Nobody assigns a field of a part but the file that declares it: the others call its methods."""
+    names = set().union(*PARTS.values())
+    elsewhere = [
+        f"{path.relative_to(ROOT)}:{node.lineno} assigns {ast.unparse(node)}"
+        for path in SOURCES
+        if path.name not in PARTS and path.relative_to(ROOT).parts[1] in {"ledger", "reconciliation", "projection"}
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        if ast.unparse(node.value).rpartition(".")[2] in names
+    ]
+    assert not elsewhere, "\n".join(elsewhere)
 
 
 def test_the_top_level_is_what_was_agreed() -> None:

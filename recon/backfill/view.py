@@ -60,12 +60,12 @@ def backfill_view(ledger: Ledger, seq: int) -> BackfillView:
         accounts=tuple(
             AccountView(
                 account=name,
-                observed=account.state != "gap",
-                gap=account.backfill,
-                missing_orders=account.missing_orders,
-                history_us=account.history_read_until_us,
-                second_look_us=account.second_history_read_us,
-                skew_us=account.skew_us,
+                observed=account.coverage.state != "gap",
+                gap=account.coverage.backfill,
+                missing_orders=account.coverage.missing_orders,
+                history_us=account.coverage.history_read_until_us,
+                second_look_us=account.coverage.second_history_read_us,
+                skew_us=account.liveness.skew_us,
             )
             for name, account in sorted(ledger.accounts.items())
         ),

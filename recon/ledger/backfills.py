@@ -1,4 +1,4 @@
-"""What a gap hid, and what became of it: the nouns. Pure (architecture 4)."""
+"""What a gap hid, and what its backfill came to: the nouns. Pure (architecture 4)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Literal
 
 import msgspec
 
-#: `waiting` (the account is not back yet, or nothing was asked yet), `running`, `whole`, or `open`: something could not
-#: be accounted for, or nobody asked.
+#: `waiting`: the account is not back yet, or nothing was asked yet. `running`: requests are under way. `whole`:
+#: everything is accounted for. `open`: questions are left, or nobody asked.
 BackfillState = Literal["waiting", "running", "whole", "open"]
-#: Whether orders born and finished inside the stretch were looked for.
+#: Whether orders that were born and finished inside the gap were looked for.
 History = Literal["off", "wanted", "read", "not configured", "failed"]
 
 
 class Backfill(msgspec.Struct, frozen=True):
-    """One stretch in which an account was not observed.
+    """One gap of an account, and what was fetched over REST to fill it.
 
-    `from_us` is a settlement window before it last was, for what was on its way did not come either; `until_us` is when
-    it was again. `from_seq` is inside the stretch, `until_seq` is not; both `until_*` are None while it lasts.
-    `ended_seq` is where the catch-up ended. Counts are of orders: missing ones that were accounted for, and such as
-    nobody had heard of.
+    `from_us` is a settlement window before the account was last observed, because messages on their way were lost too.
+    `until_us` is when it was observed again. `from_seq` is inside the gap, `until_seq` is not; both `until_*` are None
+    while the gap lasts. `ended_seq` is where the backfill ended. `orders_settled` counts missing orders that were
+    accounted for, `orders_found` orders that no report had named before.
     """
 
     account: str
@@ -30,7 +30,7 @@ class Backfill(msgspec.Struct, frozen=True):
     until_us: int | None = None
     state: BackfillState = "waiting"
     history: History = "wanted"
-    #: Open questions, each in words, with the order that it is of.
+    #: Open questions, each in words, with its order.
     open: tuple[str, ...] = ()
     requests: int = 0
     orders_settled: int = 0
@@ -40,12 +40,12 @@ class Backfill(msgspec.Struct, frozen=True):
 
     @property
     def in_progress(self) -> bool:
-        """Tell whether the books still lack what the stretch hid, and it is being asked for."""
+        """True while the ledger lacks what the gap hid, and it is being asked for."""
         return self.state in {"waiting", "running"}
 
 
 class MissingOrder(msgspec.Struct, frozen=True):
-    """An order that was open and is not told of any more: what became of it is not known (protocol 3)."""
+    """An order that was open and is reported no more: what became of it is not known (protocol 3)."""
 
     client_order_id: str | None
     seq: int

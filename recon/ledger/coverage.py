@@ -1,4 +1,4 @@
-"""Which stretches of the log an account was truly observed in. Pure (architecture 4, semantics 7).
+"""Which intervals of the log an account was truly observed in. Pure (architecture 4, semantics 7).
 
 1. An account's intervals follow each other without overlap: `from_seq` is inside, `until_seq` is not.
 2. States: `gap` (not observed), `catching_up` (observed, but snapshots are missing, or what the gap hid is being
@@ -12,14 +12,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from recon.ledger.account import OBSERVED, Account, State
-from recon.ledger.evidence import with_gap, without_gap
+
+#: Missing orders that a reason names; further ones are counted.
+MAX_NAMED: Final = 5
 
 
 class CoverageInterval(msgspec.Struct, frozen=True):
-    """One stretch of an account's coverage; `until_*` is None while it lasts."""
+    """One interval of an account's coverage; `until_*` is None while it lasts."""
 
     account: str
     from_seq: int
@@ -32,53 +36,58 @@ class CoverageInterval(msgspec.Struct, frozen=True):
 
 def change_state(account: Account, state: State, reason: str | None, *, seq: int, us: int) -> list[CoverageInterval]:
     """Move an account to another state; return the interval that ends and the one that begins."""
-    if (account.state, account.reason) == (state, reason) and account.since_seq:
+    coverage = account.coverage
+    if (coverage.state, coverage.reason) == (state, reason) and coverage.since_seq:
         return []
     rows: list[CoverageInterval] = []
-    if account.since_seq and account.since_seq < seq:
+    if coverage.since_seq and coverage.since_seq < seq:
         rows.append(_interval(account, until_seq=seq, until_us=us))
-    account.state, account.reason, account.since_seq, account.since_us = state, reason, seq, us
+    coverage.enter(state, reason, seq=seq, us=us)
     if state == "gap":
-        account.gaps = with_gap(account.gaps, seq, reason or state)
+        account.evidence.open_gap(seq, reason or state)
     elif state in OBSERVED:
-        account.gaps = without_gap(account.gaps, seq)
+        account.evidence.close_gap(seq)
     rows.append(_interval(account, until_seq=None, until_us=None))
     return rows
 
 
 def _interval(account: Account, *, until_seq: int | None, until_us: int | None) -> CoverageInterval:
+    coverage = account.coverage
     return CoverageInterval(
         account=account.name,
-        from_seq=account.since_seq,
+        from_seq=coverage.since_seq,
         until_seq=until_seq,
-        from_us=account.since_us,
+        from_us=coverage.since_us,
         until_us=until_us,
-        state=account.state,
-        reason=account.reason,
+        state=coverage.state,
+        reason=coverage.reason,
     )
 
 
 def reassess(account: Account, *, seq: int, us: int) -> list[CoverageInterval]:
-    """Say what an account that is being observed is: covered, or still missing something."""
-    if account.is_running is False:
-        return change_state(account, "gap", "not running", seq=seq, us=us)
-    missing = [
-        kind
-        for kind, session in (("orders", account.orders_session), ("balances", account.balances_session))
-        if session != account.session
-    ]
-    if missing:
-        return change_state(account, "catching_up", f"no snapshot of {' and '.join(missing)} yet", seq=seq, us=us)
-    if account.backfilling:
-        return change_state(account, "catching_up", "what the gap hid is being fetched", seq=seq, us=us)
-    if account.missing_orders:
-        named = ", ".join(list(account.missing_orders)[:5]) + (" …" if len(account.missing_orders) > 5 else "")
-        count = len(account.missing_orders)
-        reason = f"{count} {'order' if count == 1 else 'orders'} not accounted for: {named}"
-        return change_state(account, "unresolved", reason, seq=seq, us=us)
-    if "orders" in account.unread_lists:
-        return change_state(account, "unresolved", "which orders are open could not be read", seq=seq, us=us)
-    if account.backfill is not None and account.backfill.history == "failed":
-        reason = "the order history of the gap could not be read: orders may be missing"
-        return change_state(account, "unresolved", reason, seq=seq, us=us)
-    return change_state(account, "covered", None, seq=seq, us=us)
+    """Move an account that is observed to the state it is in: covered, or still lacking something."""
+    return change_state(account, *_state_of(account), seq=seq, us=us)
+
+
+def _state_of(account: Account) -> tuple[State, str | None]:
+    coverage, snapshots, session = account.coverage, account.snapshots, account.liveness.session
+    if account.liveness.is_running is False:
+        return "gap", "not running"
+    came = (("orders", snapshots.orders_session), ("balances", snapshots.balances_session))
+    awaited = [kind for kind, came_in in came if came_in != session]
+    if awaited:
+        return "catching_up", f"no snapshot of {' and '.join(awaited)} yet"
+    if coverage.backfilling:
+        return "catching_up", "what the gap hid is being fetched"
+    if coverage.missing_orders:
+        return "unresolved", _missing_reason(list(coverage.missing_orders))
+    if "orders" in coverage.unread_lists:
+        return "unresolved", "which orders are open could not be read"
+    if coverage.backfill is not None and coverage.backfill.history == "failed":
+        return "unresolved", "the order history of the gap could not be read: orders may be missing"
+    return "covered", None
+
+
+def _missing_reason(orders: list[str]) -> str:
+    named = ", ".join(orders[:MAX_NAMED]) + (" …" if len(orders) > MAX_NAMED else "")
+    return f"{len(orders)} {'order' if len(orders) == 1 else 'orders'} not accounted for: {named}"

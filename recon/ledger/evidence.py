@@ -66,11 +66,16 @@ def with_order(known: dict[str, OpenOrder], order: Order) -> dict[str, OpenOrder
     """Return the open orders with what the latest report of one says."""
     if order.terminal:
         return {key: each for key, each in known.items() if key != order.key} if order.key in known else known
-    left = order.amount_open
-    if left is None and order.amount_order is not None:
-        left = order.amount_order - order.amount_filled
+    left = order.reported.amount_open
+    if left is None and order.reported.amount_order is not None:
+        left = order.reported.amount_order - order.reported.amount_filled
     latest = OpenOrder(
-        order.symbol or order.symbol_coinapi or "", order.side, order.price, left, order.last_seq, order.updated_us
+        order.identity.symbol or order.identity.symbol_coinapi or "",
+        order.identity.side,
+        order.reported.price,
+        left,
+        order.reported.last_seq,
+        order.reported.updated_us,
     )
     kept = {key: each for key, each in known.items() if key != order.key}
     if len(kept) >= MAX_OPEN_ORDERS:

@@ -37,21 +37,15 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 
 def book_fills(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fill]:
     """Book what the order's furthest report adds to what is booked; return the new fills, oldest first."""
-    jump = order.amount_filled - order.booked
+    jump = order.reported.amount_filled - order.booked.amount
     if jump <= 0:
         return []
     cash = None
-    if order.cash_total is not None and order.booked_cash is not None:
-        cash = order.cash_total - order.booked_cash
-    parts = _new_rows(order.booked, jump, rows)
+    if order.reported.cash_total is not None and order.booked.cash is not None:
+        cash = order.reported.cash_total - order.booked.cash
+    parts = _new_rows(order.booked.amount, jump, rows)
     fills = _listed(order, parts, cash, recorded_us) if parts else [_implied(order, jump, cash, recorded_us)]
-    order.booked += jump
-    order.fill_count += len(fills)
-    if cash is None:
-        order.cash_pending = True
-    else:
-        order.booked_cash = order.cash_total
-        order.cash_pending = False
+    order.booked.add(jump, len(fills), order.reported.cash_total, cash_known=cash is not None)
     return fills
 
 
@@ -60,21 +54,20 @@ def late_cash(order: Order, rows: Sequence[FillRow]) -> Decimal | None:
 
     Where more is filled by now, only the list of fills can tell the old cash from the new.
     """
-    if not order.cash_pending or order.cash_total is None or order.booked_cash is None:
+    if not order.booked.cash_pending or order.reported.cash_total is None or order.booked.cash is None:
         return None
-    known = order.cash_total
-    if order.amount_filled != order.booked:
+    known = order.reported.cash_total
+    if order.reported.amount_filled != order.booked.amount:
         amount = cash = ZERO
         for row in rows:
-            if amount == order.booked or row.amount is None or not row.price:
+            if amount == order.booked.amount or row.amount is None or not row.price:
                 break
             amount, cash = amount + row.amount, cash + row.amount * row.price
-        if amount != order.booked:
+        if amount != order.booked.amount:
             return None
         known = cash
-    late = known - order.booked_cash
-    order.booked_cash = known
-    order.cash_pending = False
+    late = known - order.booked.cash
+    order.booked.settle_cash(known)
     return late
 
 
@@ -103,12 +96,12 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
         fills.append(
             Fill(
                 order=order.key,
-                ordinal=order.fill_count + index + 1,
+                ordinal=order.booked.fill_count + index + 1,
                 amount=amount,
                 price=row.price or None,
                 price_known=bool(row.price),
                 cash=own,
-                occurred_us=_time(row.time) or _time(order.last_time) or recorded_us,
+                occurred_us=_time(row.time) or _time(order.reported.last_time) or recorded_us,
                 source="list",
             )
         )
@@ -116,23 +109,28 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
 
 
 def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int) -> Fill:
-    exact = cash is not None and not order.booked and order.avg_px is not None and cash == order.avg_px * jump
+    exact = (
+        cash is not None
+        and not order.booked.amount
+        and order.reported.avg_px is not None
+        and cash == order.reported.avg_px * jump
+    )
     price = None
-    if order.cash_pending:
+    if order.booked.cash_pending:
         exact = False  # the cash is that of earlier fills too
     elif exact:
-        price = order.avg_px
+        price = order.reported.avg_px
     elif cash is not None:
-        digits = max(_PRICE_DIGITS, scale(order.avg_px or ZERO))
+        digits = max(_PRICE_DIGITS, scale(order.reported.avg_px or ZERO))
         price = divide(cash, jump, digits)
     return Fill(
         order=order.key,
-        ordinal=order.fill_count + 1,
+        ordinal=order.booked.fill_count + 1,
         amount=jump,
         price=price,
         price_known=exact,
         cash=cash,
-        occurred_us=_time(order.last_time) or recorded_us,
+        occurred_us=_time(order.reported.last_time) or recorded_us,
         source="avg_px",
     )
 

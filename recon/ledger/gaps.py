@@ -1,11 +1,11 @@
-"""Stretches without observation, from the gap to the account being whole again. Pure (architecture 4).
+"""An account's gaps: opened, closed, filled over REST, or left with open questions. Pure (architecture 4).
 
-1. A stretch begins with a gap and ends with the catch-up that follows it: a gap that comes before its end prolongs it.
-2. What is asked is decided outside; only what was answered, and stands in the log, decides here.
-3. An account is whole again only when every order that was open before is accounted for, the order log was read over
-   all of the stretch with a margin, and so was what is open and held now. What is not, is an open question in words.
-4. While it is being asked, nothing of the account is judged: its books are known to lack something. That has an end,
-   in log time, whatever becomes of the asking.
+1. A gap ends with its backfill: a gap that opens before that extends the earlier one.
+2. What is asked is decided outside; only answers in the log decide here.
+3. An account is whole again only when every order that was open before is accounted for, and the order log was read
+   over the whole gap with a margin, and so were open orders, balances and positions. Anything else is an open question.
+4. During the backfill nothing of the account is judged, because its ledger lacks something. That ends after a bound of
+   log time in any case.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Final
 
 import msgspec
 
-from recon.ledger import coverage
 from recon.ledger.account import Account
 from recon.ledger.backfills import Backfill, BackfillState, History, MissingOrder
+from recon.ledger.coverage import reassess as reassess_coverage
 from recon.ledger.ledger import Ledger
 from recon.ledger.posting.derivatives import realise_trades
 from recon.times import LogTime
 
-#: Before and after a stretch the order log is read too: the clocks differ, and what happened is logged later.
+#: The order log is read this much before and after a gap too, in microseconds: clocks differ, and it is written late.
 MARGIN_US: Final = 60_000_000
-#: How long what a gap hid is waited for before the account is judged without it.
+#: How long a backfill may last before the account is judged without it, in microseconds.
 BACKFILL_TIMEOUT_US: Final = 300_000_000
-#: Stretches with open questions that are kept at hand for a person to settle; the oldest go.
+#: Backfills with open questions that are kept for a person to settle; the oldest go.
 MAX_OPEN_BACKFILLS: Final = 64
 #: Open questions that are kept in words; further ones are counted.
 MAX_QUESTIONS: Final = 100
 
-#: What is read whole of each account after a gap: what is open, and what is held.
+#: What is read whole of each account after a gap.
 LISTS: Final = ("orders", "balances", "positions")
 
 NOT_CONFIGURED: Final = "orders born and finished inside cannot be recovered: the order history is not configured"
@@ -39,171 +39,174 @@ NOT_READ: Final = "orders born and finished inside were not looked for: recovery
 
 
 def open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None:
-    """Lose sight of an account: a stretch begins, or the one that is not caught up with yet goes on."""
-    known, rules = account.backfill, ledger.rules.recovery
-    seen_us = min(at.us, max(account.last_alive_us, account.last_heartbeat_us or 0) or at.us)
-    # What was on its way when sight was lost did not come either.
-    from_us = seen_us - ledger.rules_of(account.name).settlement_window_us
-    state: BackfillState = "waiting" if rules.enabled or account.backfilling else "open"
-    account.unread_lists = dict.fromkeys(LISTS, "it was not asked for") if rules.enabled else {}
-    if known is not None and not known.in_progress and known.history != "failed":
-        account.open_backfills = [each for each in account.open_backfills if each.from_seq != known.from_seq]
+    """Open a gap for an account, or extend the one whose backfill has not finished."""
+    coverage, rules = account.coverage, ledger.rules.recovery
+    earlier = coverage.backfill
+    alive_us = max(account.liveness.last_alive_us, account.liveness.last_heartbeat_us or 0)
+    # Messages that were on their way when the account was last alive did not come either.
+    from_us = min(at.us, alive_us or at.us) - ledger.rules_of(account.name).settlement_window_us
+    state: BackfillState = "waiting" if rules.enabled or coverage.backfilling else "open"
+    coverage.set_unread(dict.fromkeys(LISTS, "it was not asked for") if rules.enabled else {})
+    if earlier is not None and not earlier.in_progress and earlier.history != "failed":
+        coverage.set_open_backfills(_others(account, earlier.from_seq))
         asked_on = f"its open questions are asked on with those of the gap that begins at event {at.seq}"
-        _record(ledger, account, msgspec.structs.replace(known, open=(asked_on,)))
-        known = None
-    if known is not None:
-        account.history_read_until_us = min(
-            account.history_read_until_us, from_us - MARGIN_US
-        )  # what was logged late was not read
-        lost = msgspec.structs.replace(known, until_seq=None, until_us=None, ended_seq=None, open=(), state=state)
-    else:
+        _record(ledger, account, msgspec.structs.replace(earlier, open=(asked_on,)))
+        earlier = None
+    if earlier is None:
         history: History = "wanted" if rules.enabled and rules.history else "off"
-        lost = Backfill(account.name, at.seq, from_us, reason, state=state, history=history)
-        account.history_read_until_us = from_us - MARGIN_US
-    _record(ledger, account, lost)
+        backfill = Backfill(account.name, at.seq, from_us, reason, state=state, history=history)
+        coverage.note_history_read(from_us - MARGIN_US)
+    else:
+        # What was logged late was not read.
+        coverage.note_history_read(min(coverage.history_read_until_us, from_us - MARGIN_US))
+        backfill = msgspec.structs.replace(earlier, until_seq=None, until_us=None, ended_seq=None, open=(), state=state)
+    _record(ledger, account, backfill)
 
 
 def close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """Hear of an account again: the stretch is over, and what it hid can be asked for."""
-    lost = account.backfill
-    if lost is None or lost.until_seq is not None:
+    """Close the gap of an account that is observed again: what it hid can be asked for."""
+    backfill = account.coverage.backfill
+    if backfill is None or backfill.until_seq is not None:
         return
-    lost = msgspec.structs.replace(lost, until_seq=at.seq, until_us=at.us)
-    if lost.history in {"failed", "read"}:
-        lost = msgspec.structs.replace(lost, history="wanted")
-    _record(ledger, account, lost)
-    if not lost.in_progress:
-        account.backfill = None  # nobody asks: the row stays as it is
+    backfill = msgspec.structs.replace(backfill, until_seq=at.seq, until_us=at.us)
+    if backfill.history in {"failed", "read"}:
+        backfill = msgspec.structs.replace(backfill, history="wanted")
+    _record(ledger, account, backfill)
+    if not backfill.in_progress:
+        account.coverage.set_backfill(None)  # nobody asks: the row stays as it is
 
 
 def start_backfill(ledger: Ledger, account: Account) -> None:
-    """Begin to ask for what a stretch hid."""
-    lost = account.backfill
-    if lost is not None and lost.until_seq is not None and lost.state == "waiting":
-        _record(ledger, account, msgspec.structs.replace(lost, state="running"))
+    """Note that requests about an account's gap are under way."""
+    backfill = account.coverage.backfill
+    if backfill is not None and backfill.until_seq is not None and backfill.state == "waiting":
+        _record(ledger, account, msgspec.structs.replace(backfill, state="running"))
 
 
 def finish_backfill(ledger: Ledger, account: Account, at: LogTime, *, gave_up: str = "") -> None:
-    """End the catch-up with what it came to: whole, or open with its questions; from here on the account is judged."""
-    lost = account.backfill
-    if lost is None or lost.until_us is None:
+    """Finish the backfill, whole or with open questions; from here on the account is judged."""
+    coverage = account.coverage
+    backfill = coverage.backfill
+    if backfill is None or backfill.until_us is None:
         return
-    if lost.history == "wanted" and account.history_read_until_us >= lost.until_us:
-        lost = msgspec.structs.replace(lost, history="read")
-    elif lost.history == "wanted":
-        lost = msgspec.structs.replace(lost, history="failed")
-    if lost.history == "read":
-        account.second_history_read_us = lost.until_us
-    was_held = lost.in_progress
-    _conclude(ledger, account, lost, at, gave_up)
-    if was_held:
+    if backfill.history == "wanted":
+        read = coverage.history_read_until_us >= backfill.until_us
+        backfill = msgspec.structs.replace(backfill, history="read" if read else "failed")
+    if backfill.history == "read":
+        coverage.set_second_read(backfill.until_us)
+    was_in_progress = backfill.in_progress
+    _conclude(ledger, account, backfill, at, gave_up)
+    if was_in_progress:
         _resume(ledger, account, at)
-    ledger.changes.intervals += coverage.reassess(account, seq=at.seq, us=at.us)
+    ledger.changes.intervals += reassess_coverage(account, seq=at.seq, us=at.us)
 
 
 def reassess(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """See whether an account is whole, now that one of its orders was accounted for after the catch-up had ended."""
-    if account.backfill is not None and not account.backfill.in_progress and account.backfill.until_us is not None:
-        _conclude(ledger, account, account.backfill, at, "")
+    """Conclude a finished backfill again, after one of the account's missing orders was accounted for."""
+    backfill = account.coverage.backfill
+    if backfill is not None and not backfill.in_progress and backfill.until_us is not None:
+        _conclude(ledger, account, backfill, at, "")
 
 
 def note_history_read(ledger: Ledger, account: Account, from_us: int, until_us: int) -> None:
-    """Note that the order log was read over a time; what follows on the part read before counts."""
-    if from_us <= account.history_read_until_us < until_us:
-        account.history_read_until_us = until_us
+    """Note that the order log was read over a time; it counts where it continues the part read before."""
+    coverage = account.coverage
+    if from_us <= coverage.history_read_until_us < until_us:
+        coverage.note_history_read(until_us)
         ledger.mark_changed(account)
-    if account.second_history_read_us is not None and until_us >= account.second_history_read_us + MARGIN_US:
-        account.second_history_read_us = None
+    second_us = coverage.second_history_read_us
+    if second_us is not None and until_us >= second_us + MARGIN_US:
+        coverage.set_second_read(None)
         ledger.mark_changed(account)
-    lost = account.backfill
-    if lost is not None and lost.history in {"failed", "wanted"} and lost.until_us is not None:
-        state: History = "read" if account.history_read_until_us >= lost.until_us else lost.history
-        _record(ledger, account, msgspec.structs.replace(lost, history=state))
+    backfill = coverage.backfill
+    if backfill is not None and backfill.history in {"failed", "wanted"} and backfill.until_us is not None:
+        history: History = "read" if coverage.history_read_until_us >= backfill.until_us else backfill.history
+        _record(ledger, account, msgspec.structs.replace(backfill, history=history))
 
 
 def note_history_unavailable(ledger: Ledger, account: Account, *, configured: bool) -> None:
-    """Note that the order log cannot be read: not at all, or not now."""
-    lost = account.backfill
-    if lost is not None and lost.history in {"wanted", "failed"}:
+    """Note that the order log cannot be read: never (it is not configured), or not now."""
+    backfill = account.coverage.backfill
+    if backfill is not None and backfill.history in {"wanted", "failed"}:
         history: History = "failed" if configured else "not configured"
-        _record(ledger, account, msgspec.structs.replace(lost, history=history))
+        _record(ledger, account, msgspec.structs.replace(backfill, history=history))
 
 
-def note_list_read(ledger: Ledger, account: Account, what: str, why: str | None) -> None:
-    """Note that a list was read over REST, or why it could not be; it matters where a stretch is caught up with."""
-    lost = account.backfill
-    if (lost is None and what not in account.unread_lists) or (lost is not None and lost.until_seq is None):
-        return  # nothing hangs on it, or it was asked before the stretch that lasts is over
-    account.unread_lists = {each: said for each, said in account.unread_lists.items() if each != what}
-    if why is not None and lost is not None:
-        account.unread_lists[what] = why
+def note_list_read(ledger: Ledger, account: Account, name: str, why: str | None) -> None:
+    """Note that a list was read over REST, or why it could not be; it matters where a gap is being filled."""
+    coverage = account.coverage
+    backfill = coverage.backfill
+    if (backfill is None and name not in coverage.unread_lists) or (
+        backfill is not None and backfill.until_seq is None
+    ):
+        return  # nothing depends on it, or it was asked for before the gap ended
+    unread = {other: reason for other, reason in coverage.unread_lists.items() if other != name}
+    if why is not None and backfill is not None:
+        unread[name] = why
+    coverage.set_unread(unread)
     ledger.mark_changed(account)
 
 
 def count_request(ledger: Ledger, account: Account, *, settled: int = 0, found: int = 0, fills: int = 0) -> None:
-    """Count a request about a stretch, and what its answer told."""
-    lost = account.backfill
-    if lost is None or lost.until_seq is None:
+    """Count a request about a gap, with the missing orders that its answer settled, and new orders and fills in it."""
+    backfill = account.coverage.backfill
+    if backfill is None or backfill.until_seq is None:
         return
     counted = msgspec.structs.replace(
-        lost,
-        requests=lost.requests + 1,
-        orders_settled=lost.orders_settled + settled,
-        orders_found=lost.orders_found + found,
-        fills_found=lost.fills_found + fills,
+        backfill,
+        requests=backfill.requests + 1,
+        orders_settled=backfill.orders_settled + settled,
+        orders_found=backfill.orders_found + found,
+        fills_found=backfill.fills_found + fills,
     )
     _record(ledger, account, counted)
 
 
 def settle_by_person(ledger: Ledger, account: Account, from_seq: int, at: LogTime) -> bool:
-    """Take a person's word for what is open of a stretch; return whether anything was.
+    """Take a person's word for the open questions of a gap; return whether there were any.
 
-    An order that is missing by name is asked for on, and settled by itself.
+    A missing order stays missing: it is asked for on, and settled by itself.
     """
-    now = account.backfill
-    at_hand = account.open_backfills if now is None or now.in_progress else [*account.open_backfills, now]
-    known = next((each for each in at_hand if each.from_seq == from_seq and each.open), None)
-    if known is None:
+    coverage = account.coverage
+    latest = coverage.backfill
+    candidates = [*coverage.open_backfills]
+    if latest is not None and not latest.in_progress:
+        candidates.append(latest)
+    backfill = next((each for each in candidates if each.from_seq == from_seq and each.open), None)
+    if backfill is None:
         return False
-    _record(ledger, account, msgspec.structs.replace(known, state="whole", open=(), ended_seq=at.seq))
-    account.backfill = now if now is not None and now.from_seq != from_seq else None
-    if account.backfill is None:
-        account.unread_lists = {}
-    account.open_backfills = [each for each in account.open_backfills if each.from_seq != from_seq]
+    _record(ledger, account, msgspec.structs.replace(backfill, state="whole", open=(), ended_seq=at.seq))
+    coverage.set_backfill(latest if latest is not None and latest.from_seq != from_seq else None)
+    if coverage.backfill is None:
+        coverage.set_unread({})
+    coverage.set_open_backfills(_others(account, from_seq))
     return True
 
 
 def expire_backfill(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """Judge an account without what a gap hid, where nobody has fetched it for too long."""
-    lost = account.backfill
-    if (
-        lost is not None
-        and lost.in_progress
-        and lost.until_us is not None
-        and at.us - lost.until_us > BACKFILL_TIMEOUT_US
-    ):
-        finish_backfill(
-            ledger,
-            account,
-            at,
-            gave_up=f"catching up did not come to an end within {BACKFILL_TIMEOUT_US // 1_000_000} s",
-        )
+    """Judge an account without what its gap hid, where the backfill has lasted too long."""
+    backfill = account.coverage.backfill
+    if backfill is None or not backfill.in_progress or backfill.until_us is None:
+        return
+    if at.us - backfill.until_us > BACKFILL_TIMEOUT_US:
+        gave_up = f"catching up did not come to an end within {BACKFILL_TIMEOUT_US // 1_000_000} s"
+        finish_backfill(ledger, account, at, gave_up=gave_up)
 
 
-def open_questions(account: Account, lost: Backfill) -> list[str]:
-    """Return what is not accounted for after a stretch, in words."""
-    named = islice(account.missing_orders.items(), MAX_QUESTIONS)
-    found = [f"order {key}: {_why(missing)}" for key, missing in named]
-    if len(account.missing_orders) > MAX_QUESTIONS:
-        found.append(f"and {len(account.missing_orders) - MAX_QUESTIONS} more")
-    found += [f"{what} could not be read: {why}" for what, why in account.unread_lists.items()]
-    if lost.history == "off":
-        found.append(NOT_READ)
-    elif lost.history == "not configured":
-        found.append(NOT_CONFIGURED)
-    elif lost.history == "failed":
-        found.append("orders born and finished inside may be missing: the order history could not be read")
-    return found
+def open_questions(account: Account, backfill: Backfill) -> list[str]:
+    """Return what is not accounted for after a gap, in words."""
+    missing = account.coverage.missing_orders
+    questions = [f"order {key}: {_why(order)}" for key, order in islice(missing.items(), MAX_QUESTIONS)]
+    if len(missing) > MAX_QUESTIONS:
+        questions.append(f"and {len(missing) - MAX_QUESTIONS} more")
+    questions += [f"{name} could not be read: {why}" for name, why in account.coverage.unread_lists.items()]
+    if backfill.history == "off":
+        questions.append(NOT_READ)
+    elif backfill.history == "not configured":
+        questions.append(NOT_CONFIGURED)
+    elif backfill.history == "failed":
+        questions.append("orders born and finished inside may be missing: the order history could not be read")
+    return questions
 
 
 def _why(missing: MissingOrder) -> str:
@@ -212,28 +215,32 @@ def _why(missing: MissingOrder) -> str:
     return missing.why or "it was not asked for"
 
 
-def _conclude(ledger: Ledger, account: Account, lost: Backfill, at: LogTime, gave_up: str) -> None:
-    asked = open_questions(account, lost)
-    if gave_up:
-        asked.insert(0, gave_up)
-    state: BackfillState = "open" if asked else "whole"
-    ended = msgspec.structs.replace(lost, state=state, open=tuple(asked), ended_seq=at.seq)
+def _others(account: Account, from_seq: int) -> list[Backfill]:
+    return [backfill for backfill in account.coverage.open_backfills if backfill.from_seq != from_seq]
+
+
+def _conclude(ledger: Ledger, account: Account, backfill: Backfill, at: LogTime, gave_up: str) -> None:
+    coverage = account.coverage
+    questions = [gave_up] if gave_up else []
+    questions += open_questions(account, backfill)
+    state: BackfillState = "open" if questions else "whole"
+    ended = msgspec.structs.replace(backfill, state=state, open=tuple(questions), ended_seq=at.seq)
     _record(ledger, account, ended)
-    others = [each for each in account.open_backfills if each.from_seq != lost.from_seq]
-    account.open_backfills = [*others, ended][-MAX_OPEN_BACKFILLS:] if asked else others
-    if not account.missing_orders and not account.unread_lists and lost.history != "failed":
-        account.backfill = None  # there is nothing left to ask
+    others = _others(account, backfill.from_seq)
+    coverage.set_open_backfills([*others, ended][-MAX_OPEN_BACKFILLS:] if questions else others)
+    if not coverage.missing_orders and not coverage.unread_lists and backfill.history != "failed":
+        coverage.set_backfill(None)  # there is nothing left to ask
 
 
 def _resume(ledger: Ledger, account: Account, at: LogTime) -> None:
     """Let an account be judged again; the cash of contracts waited for the true order of their fills."""
     for state in sorted(ledger.units_of(account.name), key=lambda each: each.key):
-        if state.unit.kind == "contract" and state.unit.pending_trades:
+        if state.unit.kind == "contract" and state.unit.contract.pending_trades:
             realise_trades(ledger, account, state, at)
     ledger.released.append(account.name)
 
 
-def _record(ledger: Ledger, account: Account, lost: Backfill) -> None:
-    account.backfill = lost
-    ledger.changes.backfills.append(lost)
+def _record(ledger: Ledger, account: Account, backfill: Backfill) -> None:
+    account.coverage.set_backfill(backfill)
+    ledger.changes.backfills.append(backfill)
     ledger.mark_changed(account)

@@ -15,7 +15,7 @@ import msgspec
 from recon.ems.protocol.symbols import split_account
 from recon.exact import ONE, ZERO
 from recon.ledger import coverage
-from recon.ledger.account import Account
+from recon.ledger.account import Account, Liveness
 from recon.ledger.backfills import Backfill
 from recon.ledger.coverage import CoverageInterval
 from recon.ledger.external_facts import FactIndex, RecordedFact
@@ -138,7 +138,9 @@ class Ledger:
         """Return an account, known from the first event that names it."""
         found = self.accounts.get(name)
         if found is None:
-            found = self.accounts[name] = Account(name=name, started_us=at.us, session=self.clock.session)
+            found = self.accounts[name] = Account(
+                name=name, started_us=at.us, liveness=Liveness(session=self.clock.session)
+            )
             self.changes.accounts[name] = found
             self.changes.intervals += coverage.reassess(found, seq=at.seq, us=at.us)
         return found
@@ -180,26 +182,26 @@ class Ledger:
         """Take a stored or new order into the working set, under all its ids."""
         account = order.account
         self.orders[account, order.key] = order
-        if order.client_order_id is not None:
-            generations = self.by_client.setdefault((account, order.client_order_id), [])
+        if order.identity.client_order_id is not None:
+            generations = self.by_client.setdefault((account, order.identity.client_order_id), [])
             if order not in generations:
                 generations.append(order)
-        if order.exchange_order_id is not None:
-            self.by_exchange[account, order.exchange_order_id] = order
+        if order.identity.exchange_order_id is not None:
+            self.by_exchange[account, order.identity.exchange_order_id] = order
 
     def forget_order(self, order: Order) -> None:
         """Drop an order from the working set; the store has it."""
         account = order.account
         self.orders.pop((account, order.key), None)
-        if order.client_order_id is not None:
-            generations = self.by_client.get((account, order.client_order_id), [])
+        if order.identity.client_order_id is not None:
+            generations = self.by_client.get((account, order.identity.client_order_id), [])
             kept = [other for other in generations if other is not order]
             if kept:
-                self.by_client[account, order.client_order_id] = kept
+                self.by_client[account, order.identity.client_order_id] = kept
             else:
-                self.by_client.pop((account, order.client_order_id), None)
-        if order.exchange_order_id is not None:
-            self.by_exchange.pop((account, order.exchange_order_id), None)
+                self.by_client.pop((account, order.identity.client_order_id), None)
+        if order.identity.exchange_order_id is not None:
+            self.by_exchange.pop((account, order.identity.exchange_order_id), None)
 
     def instrument(self, account: str, symbol: str) -> Instrument | None:
         """Return what a symbol is: the account's own word, else its bare exchange's (semantics 3.2)."""
@@ -211,7 +213,7 @@ class Ledger:
 
     def clock_of_fill(self, account: str, occurred_us: int, at: LogTime) -> int:
         """Return when a fill counts as booked: one that a gap hid happened before whatever is reported after it."""
-        lost = self.accounts[account].backfill
+        lost = self.accounts[account].coverage.backfill
         if self.from_rest and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
             return at.clock - self.rules_of(account).settlement_window_us - 1
         return at.clock
@@ -239,7 +241,7 @@ def update_modelling(ledger: Ledger, account: Account, state: UnitState) -> None
     if unit.kind != "asset":
         return
     reason = None
-    for codes, coinapis, why in account.unmodelled.values():
+    for codes, coinapis, why in account.mappings.unmodelled.values():
         if unit.code in codes or (unit.coinapi is not None and unit.coinapi in coinapis):
             reason = why
             break
@@ -254,4 +256,4 @@ def quantum_of(ledger: Ledger, unit: Unit) -> Decimal:
     configured = ledger.rules.of(unit.account).quantum_of(unit.code)
     if configured is not None:
         return configured
-    return ZERO if unit.scale is None else ONE.scaleb(-unit.scale)
+    return ZERO if unit.reported.scale is None else ONE.scaleb(-unit.reported.scale)

@@ -56,12 +56,12 @@ def read_position(unit: Unit, row: PositionRow, mode: str | None) -> tuple[Decim
     if quantity is None:
         return ()
     side = row.side or ("SELL" if quantity < 0 else "BUY")
-    known = mode or unit.position_mode
+    known = mode or unit.contract.position_mode
     if known == "one_way" or (known is None and _replaces(unit, side, quantity)):
-        unit.sides = {side: quantity}
+        unit.contract.set_sides({side: quantity})
         return (quantity,)
-    unit.sides = {**unit.sides, side: quantity}
-    both = sum(unit.sides.values(), ZERO)
+    unit.contract.set_sides({**unit.contract.sides, side: quantity})
+    both = sum(unit.contract.sides.values(), ZERO)
     if known == "hedge":
         return (both,)
     return (quantity,) if both == quantity else (quantity, both)
@@ -72,7 +72,7 @@ def _replaces(unit: Unit, side: str, quantity: Decimal) -> bool:
 
     With both readings a short position that vanishes would fit as one whose empty long side was told.
     """
-    return side not in unit.sides and not (quantity and any(unit.sides.values()))
+    return side not in unit.contract.sides and not (quantity and any(unit.contract.sides.values()))
 
 
 def settle_position_mode(unit: Unit, observation: Observation, value: Decimal, window: int) -> None:
@@ -82,11 +82,11 @@ def settle_position_mode(unit: Unit, observation: Observation, value: Decimal, w
     may fit by what the books held earlier, once.
     """
     if value == observation.values[0]:
-        unit.position_mode = "one_way"
-    elif unit.hedge_since is None:
-        unit.hedge_since = observation.clock
-    elif observation.clock - unit.hedge_since > window:
-        unit.position_mode = "hedge"
+        unit.contract.set_position_mode("one_way")
+    elif unit.contract.hedge_since is None:
+        unit.contract.suspect_hedge(observation.clock)
+    elif observation.clock - unit.contract.hedge_since > window:
+        unit.contract.set_position_mode("hedge")
 
 
 def read_positions(unit: Unit, rows: list[PositionRow], mode: str | None) -> tuple[Decimal, ...]:
@@ -100,6 +100,6 @@ def read_positions(unit: Unit, rows: list[PositionRow], mode: str | None) -> tup
     if not sides:
         return ()
     if mode is None and sum(1 for quantity in sides.values() if quantity) > 1:
-        unit.position_mode = "hedge"
-    unit.sides = sides
+        unit.contract.set_position_mode("hedge")
+    unit.contract.set_sides(sides)
     return (sum(sides.values(), ZERO),)

@@ -17,71 +17,156 @@ import msgspec
 from recon.ems.protocol.messages import FillRow, OrderReport
 from recon.exact import ZERO, resolution, scale
 from recon.ledger.fees.schedule import liquidity_of
+from recon.times import LogTime
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 _HALF: Final = Decimal("0.5")
 
 
-class Order(msgspec.Struct, gc=False):
-    """One generation of an order: its furthest report and what we booked of it."""
+class OrderIdentity(msgspec.Struct, gc=False):
+    """What reports say an order is (semantics 2.1)."""
 
-    account: str
-    key: str
     client_order_id: str | None
     exchange_order_id: str | None
     symbol: str | None
     symbol_coinapi: str | None
     side: str | None
+
+
+class OrderReported(msgspec.Struct, gc=False):
+    """An order's furthest report; `join` takes over a further one."""
+
     price: Decimal | None
     amount_order: Decimal | None
     amount_open: Decimal | None
-    amount_filled: Decimal
-    avg_px: Decimal | None
-    status: str
-    history_length: int
     first_time: str | None
-    last_time: str | None
     first_seq: int
     last_seq: int
-    updated_us: int
-    updated_clock: int
+    #: Whether it makes or takes liquidity, as far as its kind tells: what it costs depends on it (semantics 8.5).
+    liquidity: str | None
+    amount_filled: Decimal = ZERO
+    avg_px: Decimal | None = None
+    status: str = ""
+    history_length: int = -1
+    last_time: str | None = None
+    updated_us: int = 0
+    updated_clock: int = 0
     #: Cash of all fills (sum of price times amount), None while it is not known (semantics 2.4).
     cash_total: Decimal | None = ZERO
     #: What avg_px cannot tell of `cash_total`.
     cash_resolution: Decimal = ZERO
-    #: Filled before our books opened (semantics 4.4): never booked.
+
+    @property
+    def nothing_yet(self) -> bool:
+        """True while no report was joined."""
+        return self.history_length < 0
+
+
+class OrderBooked(msgspec.Struct, gc=False):
+    """What the ledger booked of an order."""
+
+    #: Filled before the ledger opened (semantics 4.4): never booked.
     pre_opening: Decimal = ZERO
-    booked: Decimal = ZERO
-    booked_cash: Decimal | None = ZERO
+    amount: Decimal = ZERO
+    cash: Decimal | None = ZERO
     fill_count: int = 0
-    #: The fills wait for the instrument to become known (semantics 3.2).
-    awaiting_instrument: bool = False
     #: The quantity is booked, the cash is not known yet (semantics 2.4).
     cash_pending: bool = False
-    #: Open before a gap and not seen since (architecture 4): its units are not agreed.
+    #: Quantity that facts reported of it, and what of that was booked before any report came (semantics 10.3).
+    from_facts: Decimal = ZERO
+    early: Decimal = ZERO
+    early_cash: Decimal = ZERO
+
+    def exclude(self, amount: Decimal, cash: Decimal | None) -> None:
+        """Leave out what was filled before the ledger opened."""
+        self.pre_opening, self.amount, self.cash = amount, amount, cash
+
+    def add(self, amount: Decimal, count: int, cash_total: Decimal | None, *, cash_known: bool) -> None:
+        """Count fills as booked; `cash_known`: the cash of all fills is `cash_total`."""
+        self.amount += amount
+        self.fill_count += count
+        self.cash_pending = not cash_known
+        if cash_known:
+            self.cash = cash_total
+
+    def settle_cash(self, cash: Decimal) -> None:
+        """Count cash that became known as booked."""
+        self.cash, self.cash_pending = cash, False
+
+    def add_fact(self, quantity: Decimal) -> None:
+        """Count a quantity that a fact reported."""
+        self.from_facts += quantity
+
+    def add_early(self, quantity: Decimal, cash: Decimal) -> None:
+        """Count what is booked, or with a negative sign reversed, before a report came."""
+        self.early += quantity
+        self.early_cash += cash
+
+
+class OrderFlags(msgspec.Struct, gc=False):
+    """What is noted of an order beside amounts."""
+
+    #: The fills wait for the instrument to become known (semantics 3.2).
+    awaiting_instrument: bool = False
+    #: Open before a gap and not reported since (architecture 4): its units are not agreed.
     missing: bool = False
+    #: A later report took back what an earlier one had filled; more is filled than was ordered (semantics 2.6).
     regressed: bool = False
+    overfilled: bool = False
+    #: A person said what became of it while it was missing; any further report speaks for itself again.
+    settled_by_person: bool = False
     #: Whether a row of it is in the store.
     stored: bool = False
-    overfilled: bool = False
-    #: Whether it makes or takes liquidity, as far as its kind tells: what it costs depends on it (semantics 8.5).
-    liquidity: str | None = None
-    #: Quantity that trades from outside told of it, and what of that was booked before any report did (semantics 10.3).
-    quantity_from_facts: Decimal = ZERO
-    booked_early: Decimal = ZERO
-    booked_early_cash: Decimal = ZERO
-    #: A person has said what became of it while it was not seen; any further report speaks for itself again.
-    settled_by_person: bool = False
+
+
+class Order(msgspec.Struct, gc=False):
+    """One generation of an order: its identity, its furthest report, and what was booked of it.
+
+    Only this module assigns the fields of a part.
+    """
+
+    account: str
+    key: str
+    identity: OrderIdentity
+    reported: OrderReported
+    booked: OrderBooked = msgspec.field(default_factory=OrderBooked)
+    flags: OrderFlags = msgspec.field(default_factory=OrderFlags)
 
     @property
     def terminal(self) -> bool:
-        """Tell whether the order has ended."""
-        return self.status in TERMINAL
+        """True if the order has ended."""
+        return self.reported.status in TERMINAL
 
     @property
     def finished(self) -> bool:
-        """Tell whether nothing more is expected of it, by its reports or by a person's word."""
-        return self.settled_by_person or self.terminal
+        """True if the order is terminal, or a person has settled it."""
+        return self.flags.settled_by_person or self.terminal
+
+    def await_instrument(self, *, on: bool) -> None:
+        """Let the fills wait for the instrument, or wait no more."""
+        self.flags.awaiting_instrument = on
+
+    def mark_missing(self, *, on: bool) -> None:
+        """Note that the order is reported no more, or accounted for."""
+        self.flags.missing = on
+
+    def mark_regressed(self, *, on: bool) -> None:
+        """Note that a report took back what was filled, or that a later one agrees again."""
+        self.flags.regressed = on
+
+    def mark_overfilled(self) -> None:
+        """Note that more is filled than was ordered."""
+        self.flags.overfilled = True
+
+    def settle_by_person(self, *, on: bool) -> None:
+        """Take a person's word for what became of it, until a further report."""
+        self.flags.settled_by_person = on
+
+    def mark_stored(self) -> bool:
+        """Note that the store has a row of it; return whether that is new."""
+        fresh = not self.flags.stored
+        self.flags.stored = True
+        return fresh
 
 
 def key_of(report: OrderReport, generation: int) -> str | None:
@@ -102,13 +187,13 @@ def generation_of(key: str) -> int:
 
 def same_order(order: Order, report: OrderReport) -> bool:
     """Tell whether a report is of this order, where it shares an id with it (semantics 2.1)."""
-    if _differ(order.symbol, report.symbol) or _differ(order.side, report.side):
+    if _differ(order.identity.symbol, report.symbol) or _differ(order.identity.side, report.side):
         return False
-    if order.exchange_order_id is not None and report.exchange_order_id is not None:
-        return order.exchange_order_id == report.exchange_order_id
+    if order.identity.exchange_order_id is not None and report.exchange_order_id is not None:
+        return order.identity.exchange_order_id == report.exchange_order_id
     # Without the exchange's id on one side, a life that began after this one ended is another life.
     begins = report.history[0].time if report.history else None
-    ended = order.last_time if order.terminal else None
+    ended = order.reported.last_time if order.terminal else None
     return not (begins is not None and ended is not None and begins > ended)
 
 
@@ -118,9 +203,9 @@ def is_of_earlier_life(order: Order, report: OrderReport) -> bool:
     The order log repeats old lives. Where the exchange's id is missing on a side, one that had its last change before
     this order began is another.
     """
-    changed = report.history[-1].time if report.history else None
-    told_apart = order.exchange_order_id is not None and report.exchange_order_id is not None
-    return not told_apart and changed is not None and order.first_time is not None and changed < order.first_time
+    changed, began = report.history[-1].time if report.history else None, order.reported.first_time
+    comparable = order.identity.exchange_order_id is not None and report.exchange_order_id is not None
+    return not comparable and changed is not None and began is not None and changed < began
 
 
 def _differ(known: str | None, reported: str | None) -> bool:
@@ -129,50 +214,44 @@ def _differ(known: str | None, reported: str | None) -> bool:
 
 def learn_ids(order: Order, report: OrderReport) -> bool:
     """Take over ids that the order lacks, from any report of it; return whether there were any."""
-    client = order.client_order_id is None and report.client_order_id is not None
-    exchange = order.exchange_order_id is None and report.exchange_order_id is not None
+    client = order.identity.client_order_id is None and report.client_order_id is not None
+    exchange = order.identity.exchange_order_id is None and report.exchange_order_id is not None
     if client:
-        order.client_order_id = report.client_order_id
+        order.identity.client_order_id = report.client_order_id
     if exchange:
-        order.exchange_order_id = report.exchange_order_id
+        order.identity.exchange_order_id = report.exchange_order_id
     return client or exchange
 
 
 def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
     """Make an order that knows nothing yet; `join` fills it."""
-    return Order(
-        account=account,
-        key=key,
+    identity = OrderIdentity(
         client_order_id=report.client_order_id,
         exchange_order_id=report.exchange_order_id,
         symbol=report.symbol,
         symbol_coinapi=report.symbol_coinapi,
         side=report.side,
+    )
+    reported = OrderReported(
         price=report.price,
         amount_order=report.amount_order,
         amount_open=report.amount_open,
-        amount_filled=ZERO,
-        avg_px=None,
-        status="",
-        history_length=-1,
         first_time=report.history[0].time if report.history else None,
-        last_time=None,
         first_seq=seq,
         last_seq=seq,
-        updated_us=0,
-        updated_clock=0,
         liquidity=liquidity_of(report.time_in_force, report.exec_inst),
     )
+    return Order(account=account, key=key, identity=identity, reported=reported)
 
 
 def is_further(order: Order, report: OrderReport) -> bool:
     """Tell whether a report is ahead of what is known of its order (invariant 2)."""
     filled = report.amount_filled if report.amount_filled is not None else ZERO
-    if filled != order.amount_filled:
-        return filled > order.amount_filled
+    if filled != order.reported.amount_filled:
+        return filled > order.reported.amount_filled
     return _rank(
         report.status or "", len(report.history), report.history[-1].time if report.history else None, report.avg_px
-    ) > _rank(order.status, order.history_length, order.last_time, order.avg_px)
+    ) > _rank(order.reported.status, order.reported.history_length, order.reported.last_time, order.reported.avg_px)
 
 
 def _rank(
@@ -184,7 +263,7 @@ def _rank(
 def is_regression(order: Order, report: OrderReport) -> bool:
     """Tell whether a later report takes back what an earlier one said was filled (semantics 2.6)."""
     filled = report.amount_filled if report.amount_filled is not None else ZERO
-    return filled < order.amount_filled and len(report.history) > order.history_length >= 0
+    return filled < order.reported.amount_filled and len(report.history) > order.reported.history_length >= 0
 
 
 def is_overfill(report: OrderReport) -> bool:
@@ -195,25 +274,26 @@ def is_overfill(report: OrderReport) -> bool:
     return filled - ordered > resolution(filled) * 2
 
 
-def join(order: Order, report: OrderReport, *, seq: int, recorded_us: int, clock: int, digits: int) -> None:
-    """Take over a report that is further than what is known; `digits` is the finest scale seen of its avg_px."""
-    order.client_order_id = report.client_order_id or order.client_order_id
-    order.exchange_order_id = report.exchange_order_id or order.exchange_order_id
-    order.symbol = report.symbol or order.symbol
-    order.symbol_coinapi = report.symbol_coinapi or order.symbol_coinapi
-    order.side = report.side or order.side
-    order.price = report.price if report.price is not None else order.price
-    order.amount_order = report.amount_order if report.amount_order is not None else order.amount_order
-    order.amount_open = report.amount_open if report.amount_open is not None else order.amount_open
-    order.amount_filled = report.amount_filled if report.amount_filled is not None else order.amount_filled
-    order.avg_px = report.avg_px
-    order.status = report.status or order.status
-    order.history_length = len(report.history)
-    order.last_time = report.history[-1].time if report.history else order.last_time
-    order.last_seq = seq
-    order.updated_us = recorded_us
-    order.updated_clock = clock
-    order.cash_total, order.cash_resolution = total_cash(order.amount_filled, report.avg_px, report.fills, digits)
+def join(order: Order, report: OrderReport, at: LogTime, *, digits: int) -> None:
+    """Take over a report that is further than the latest; `digits` is the finest scale seen of its avg_px."""
+    identity, reported = order.identity, order.reported
+    identity.client_order_id = report.client_order_id or identity.client_order_id
+    identity.exchange_order_id = report.exchange_order_id or identity.exchange_order_id
+    identity.symbol = report.symbol or identity.symbol
+    identity.symbol_coinapi = report.symbol_coinapi or identity.symbol_coinapi
+    identity.side = report.side or identity.side
+    reported.price = report.price if report.price is not None else reported.price
+    reported.amount_order = report.amount_order if report.amount_order is not None else reported.amount_order
+    reported.amount_open = report.amount_open if report.amount_open is not None else reported.amount_open
+    reported.amount_filled = report.amount_filled if report.amount_filled is not None else reported.amount_filled
+    reported.avg_px = report.avg_px
+    reported.status = report.status or reported.status
+    reported.history_length = len(report.history)
+    reported.last_time = report.history[-1].time if report.history else reported.last_time
+    reported.last_seq, reported.updated_us, reported.updated_clock = at.seq, at.us, at.clock
+    reported.cash_total, reported.cash_resolution = total_cash(
+        reported.amount_filled, report.avg_px, report.fills, digits
+    )
 
 
 def total_cash(

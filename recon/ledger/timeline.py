@@ -59,8 +59,16 @@ class Uncertainty(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-#: No cash entry, no loss.
+#: No cash entry, no error.
 CERTAIN: Final = Uncertainty()
+
+
+def leg_uncertainty(
+    amount: Decimal, *, rounded: int = 0, price_error: Decimal = ZERO, rate_spread: Decimal = ZERO
+) -> Uncertainty:
+    """Return the error bound of one leg, whose signed amount is turnover that a fee may be a share of."""
+    received, paid = (amount, ZERO) if amount > 0 else (ZERO, -amount)
+    return Uncertainty(rounded, price_error, received, paid, rate_spread)
 
 
 class Timeline:

@@ -12,14 +12,14 @@ from recon.ledger.units import UnitState
 
 def instrument_of(ledger: Ledger, account: Account, order: Order) -> Instrument | None:
     """Return the instrument of an order; None while nothing tells what its symbol is."""
-    for symbol in (order.symbol, order.symbol_coinapi):
+    for symbol in (order.identity.symbol, order.identity.symbol_coinapi):
         if symbol is None:
             continue
         found = ledger.instrument(account.name, symbol)
         if found is not None and (found.spot or found.derivative):
             return found
-    name = order.symbol or order.symbol_coinapi
-    return None if name is None else from_report(name, order.symbol_coinapi)
+    name = order.identity.symbol or order.identity.symbol_coinapi
+    return None if name is None else from_report(name, order.identity.symbol_coinapi)
 
 
 def withhold(ledger: Ledger, state: UnitState, order: str, *, on: bool) -> None:
@@ -39,5 +39,8 @@ def touched_units(ledger: Ledger, account: Account, order: Order) -> list[UnitSt
     else:
         rules = ledger.rules_of(account.name)
         legs = ((instrument.base, instrument.base_coinapi), (instrument.quote, instrument.quote_coinapi))
-        keys = [(account.name, "asset", resolve_asset(a or "", c, account.balance_rows, rules).unit) for a, c in legs]
+        keys = [
+            (account.name, "asset", resolve_asset(a or "", c, account.snapshots.balance_rows, rules).unit)
+            for a, c in legs
+        ]
     return [ledger.units[key] for key in keys if key in ledger.units]

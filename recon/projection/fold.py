@@ -233,5 +233,5 @@ class Fold:
             if contradiction.resolved:
                 self.reconciler.clear_contradiction(state, contradiction.kind, order.key, at)
                 continue
-            signed: Decimal = -contradiction.amount if order.side == "SELL" else contradiction.amount
+            signed: Decimal = -contradiction.amount if order.identity.side == "SELL" else contradiction.amount
             self.reconciler.open_contradiction(state, contradiction.kind, order.key, signed, at)

@@ -74,7 +74,9 @@ class WorkingSet:
                 if isinstance(message, OrderReports):
                     _name_orders(book, message, whole, clients, exchanges)
                 elif isinstance(message, Symbols):
-                    whole.update(name for name, account in book.accounts.items() if account.fills_awaiting_instrument)
+                    whole.update(
+                        name for name, account in book.accounts.items() if account.mappings.fills_awaiting_instrument
+                    )
             if item.event.kind == events.DECISION and item.event.account is not None:
                 # An order that a person settles is open still, however long ago it was seen.
                 whole.add(item.event.account)
@@ -116,7 +118,7 @@ class WorkingSet:
                 break
             going.append(order)
         for order in going:
-            key = (order.account, order.client_order_id or "")
+            key = (order.account, order.identity.client_order_id or "")
             for generation in list(book.by_client.get(key, [order])):
                 book.forget_order(generation)
         self.complete = False

@@ -16,7 +16,7 @@ from recon.ledger.ledger import Ledger
 from recon.ledger.observations import Observation
 from recon.ledger.rules import AccountRules, Tolerance
 from recon.ledger.timeline import Timeline
-from recon.ledger.units import Unit, UnitKey, UnitState, post
+from recon.ledger.units import Posting, Unit, UnitKey, UnitState, post
 from recon.reconciliation.causes.registry import floor_of
 from recon.reconciliation.matching.cuts import fit
 from recon.reconciliation.matching.tolerance import total_tolerance
@@ -83,7 +83,7 @@ class ComparisonContext:
     @property
     def opening(self) -> Decimal:
         """Return the opening, 0 while it is not known."""
-        return self.unit.opening or ZERO
+        return self.unit.balance.opening or ZERO
 
     @property
     def judged(self) -> bool:
@@ -91,7 +91,7 @@ class ComparisonContext:
 
         It is not while its balance does not follow from reports, nor while cash of derivatives is to be worked out.
         """
-        waits = self.account.cash_pending_contracts
+        waits = self.account.mappings.cash_pending_contracts
         waiting = bool(waits) and self.unit.kind == "asset" and self.unit.code in waits.values()
         return self.unit.unmodelled is None and not waiting
 
@@ -122,7 +122,7 @@ class ComparisonContext:
             reported=reported,
             expected=expected,
             slack=self.timeline.rounding_since(self.comparison.uncertainty, position),
-            rate_usd=self.unit.rate_usd,
+            rate_usd=self.unit.reported.rate_usd,
         )
 
     def continue_from(self, step: Hypothesis) -> None:
@@ -186,15 +186,5 @@ class ComparisonContext:
 
     def post_explanation(self, amount: Decimal, cause: str) -> None:
         """Book an entry that explains drift; it is inferred, and stays visible as such (architecture 2.9)."""
-        at = self.at
-        entry = post(
-            self.state,
-            amount,
-            cause=cause,
-            certainty="inferred",
-            seq=at.seq,
-            clock=at.clock,
-            occurred_us=at.us,
-            recorded_us=at.us,
-        )
-        self.ledger.record_entry(entry, self.state)
+        posting = Posting(amount, cause, self.at.us, "inferred")
+        self.ledger.record_entry(post(self.state, posting, self.at), self.state)

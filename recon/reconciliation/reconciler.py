@@ -78,7 +78,7 @@ class Reconciler:
 
     def _observe(self, context: ComparisonContext, observation: Observation) -> None:
         state, comparison = context.state, context.comparison
-        if context.account.backfilling:
+        if context.account.coverage.backfilling:
             comparison.deferred = observation
             context.show_cut(state.timeline.last())
         elif not context.judged:
@@ -87,7 +87,7 @@ class Reconciler:
             comparison.deferred = observation if context.unit.unmodelled is None else None
             self.deferred[state.key] = state
             context.show_cut(state.timeline.last())
-        elif state.unit.opening is None:
+        elif state.unit.balance.opening is None:
             if not openings.run_ahead(context, observation):
                 _wait(context, observation)
         elif comparison.queue or comparison.chain is not None or comparison.rebase or comparison.calibrating:
@@ -104,7 +104,7 @@ class Reconciler:
         """Take note that a unit got entries: what waited for them may fit now."""
         self.changed[state.key] = state
         comparison, account = self.state_of(state), self.ledger.accounts[state.unit.account]
-        if account.backfilling:
+        if account.coverage.backfilling:
             _outdate(
                 comparison, at, self.ledger.rules_of(account.name).settlement_window_us, late=self.ledger.from_rest
             )
@@ -117,7 +117,7 @@ class Reconciler:
     def _resume(self, context: ComparisonContext) -> bool:
         """Judge a unit by its last report, now that it can be; return whether there was one."""
         comparison = context.comparison
-        if context.account.backfilling or not context.judged:
+        if context.account.coverage.backfilling or not context.judged:
             return False
         self.deferred.pop(context.state.key, None)
         latest, comparison.deferred = comparison.deferred, None
@@ -137,7 +137,7 @@ class Reconciler:
         for key in sorted(self.awaiting_time):
             context = self._context(self.awaiting_time[key], at)
             comparison = context.comparison
-            if context.account.backfilling:
+            if context.account.coverage.backfilling:
                 continue
             if not context.judged:
                 _lay_down(context)
@@ -172,7 +172,7 @@ class Reconciler:
                 # It counts as told now: what was looked for went on looking for nothing meanwhile.
                 comparison.observed_clock = at.clock
                 comparison.opening_since = None if comparison.opening_since is None else at.clock
-                late = latest.seq < context.account.last_fetched_fill_seq
+                late = latest.seq < context.account.coverage.last_fetched_fill_seq
                 self._observe(context, msgspec.structs.replace(latest, clock=at.clock) if late else latest)
 
     def on_modelling_changed(self, state: UnitState) -> None:
@@ -181,7 +181,7 @@ class Reconciler:
             return
         context = self._context(state, self.ledger.now)
         _lay_down(context)
-        context.comparison.rebase = state.unit.unmodelled is None and state.unit.opening is not None
+        context.comparison.rebase = state.unit.unmodelled is None and state.unit.balance.opening is not None
         self._mark_changed(context)
 
     def open_contradiction(self, state: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
@@ -228,7 +228,7 @@ class Reconciler:
     @property
     def pending(self) -> bool:
         """Tell whether time alone may decide something soon: not of accounts that are not judged for now."""
-        return any(not self.ledger.accounts[account].backfilling for account, _, _ in self.awaiting_time)
+        return any(not self.ledger.accounts[account].coverage.backfilling for account, _, _ in self.awaiting_time)
 
     def _context(self, state: UnitState, at: LogTime) -> ComparisonContext:
         return ComparisonContext(
@@ -280,12 +280,12 @@ def _is_news(context: ComparisonContext, observation: Observation) -> bool:
     What it repeats may be an old poll; what it tells in the middle of trading may be ahead of what is on its way.
     """
     comparison, unit = context.comparison, context.unit
-    known, told, lost = comparison.reported, observation.values[0], context.account.backfill
+    known, told, lost = comparison.reported, observation.values[0], context.account.coverage.backfill
     since = 0 if lost is None else lost.until_seq or 0
     if known is None or (comparison.observed_seq or 0) < since:
         return True  # the WebSocket has not told of it since the gap
     quiet = max(CHAIN_WINDOWS * context.window, comparison.silence(context.window))
-    moved = max(comparison.observed_clock, unit.last_clock) > observation.clock - quiet
+    moved = max(comparison.observed_clock, unit.balance.last_clock) > observation.clock - quiet
     if moved or known in observation.values:
         return False
     message = f"REST says {plain(told)}, the last word on the WebSocket was {plain(known)}"
@@ -321,7 +321,12 @@ def _wait(context: ComparisonContext, observation: Observation) -> None:
 def _catch_up(context: ComparisonContext) -> None:
     """Agree with whatever waits and fits by now, in order, unless a chain is to be judged with all its cuts."""
     comparison = context.comparison
-    if comparison.chain is not None or context.unit.opening is None or comparison.rebase or comparison.calibrating:
+    if (
+        comparison.chain is not None
+        or context.unit.balance.opening is None
+        or comparison.rebase
+        or comparison.calibrating
+    ):
         return
     while comparison.queue:
         found = context.fit(comparison.queue[0], seldom=False)
@@ -333,7 +338,7 @@ def _catch_up(context: ComparisonContext) -> None:
 def _judge(context: ComparisonContext, observation: Observation) -> None:
     """Decide on an observation whose window is over: its cuts are all known now."""
     comparison = context.comparison
-    if context.unit.opening is None or comparison.calibrating:
+    if context.unit.balance.opening is None or comparison.calibrating:
         openings.weigh_opening(context, observation)
         return
     if comparison.rebase:

@@ -234,4 +234,4 @@ class GatewayDriver:
     def coverage(self) -> tuple[str, str | None]:
         """Return the coverage of the account: its state and the reason."""
         account = self.ledger.accounts[self.account]
-        return account.state, account.reason
+        return account.coverage.state, account.coverage.reason

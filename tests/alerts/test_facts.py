@@ -10,7 +10,7 @@ from recon.exact import ZERO, exact
 from recon.ledger.ledger import Ledger, LedgerClock
 from recon.ledger.observations import Observation
 from recon.ledger.rules import Rules
-from recon.ledger.units import FILL, UnitState, post
+from recon.ledger.units import FILL, Posting, UnitState, post
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Reconciler
 from recon.times import LogTime
@@ -28,7 +28,7 @@ class Desk:
         self.seq = 0
         self.seconds = 0
         self.account = self.book.account("KRAKEN", self.pass_(0))
-        self.account.state = "covered"
+        self.account.coverage.state = "covered"
         self.held: UnitState = self.book.unit("KRAKEN", "asset", "ZUSD", "USD")
 
     def pass_(self, seconds: int) -> LogTime:
@@ -45,16 +45,7 @@ class Desk:
 
     def fill(self, amount: str, *, ago: int = 0) -> None:
         at = self.pass_(1)
-        entry = post(
-            self.held,
-            Decimal(amount),
-            cause=FILL,
-            certainty="exact",
-            seq=at.seq,
-            clock=at.clock,
-            occurred_us=at.us - ago * SECOND,
-            recorded_us=at.us,
-        )
+        entry = post(self.held, Posting(Decimal(amount), FILL, at.us - ago * SECOND), at)
         self.book.record_entry(entry, self.held)
         self.engine.on_postings(self.held, at)
 
@@ -73,7 +64,7 @@ def desk() -> Desk:
 
 
 def test_an_open_break_has_the_numbers_of_its_cut(desk: Desk) -> None:
-    desk.held.unit.rate_usd = Decimal("1.01")
+    desk.held.unit.reported.rate_usd = Decimal("1.01")
     with exact():
         desk.report("889.50", times=20)
     opened = desk.last("opened")
@@ -104,7 +95,7 @@ def test_a_cleared_break_leaves_no_drift(desk: Desk) -> None:
 
 def test_what_was_never_observed_is_not_known() -> None:
     desk = Desk()
-    desk.account.state, desk.account.reason = "gap", "disconnected"
+    desk.account.coverage.state, desk.account.coverage.reason = "gap", "disconnected"
     with exact():
         desk.fill("-5")
         desk.engine.open_contradiction(desk.held, "overfill", "o1", Decimal(5), desk.pass_(1))
@@ -120,10 +111,10 @@ def test_long_numbers_stay_exact() -> None:
     with exact():
         desk.report("98765432109.876543210987654321", times=10)
         desk.report("98765432109.876543210987654320", times=5)
-        desk.held.unit.rate_usd = Decimal("1.000000000000000000000000000001")
+        desk.held.unit.reported.rate_usd = Decimal("1.000000000000000000000000000001")
         desk.engine.open_contradiction(desk.held, "overfill", "o1", amount, desk.pass_(1))
     facts = desk.last("opened").snapshot
     assert facts.expected == Decimal("98765432109.876543210987654321")
     assert facts.drift == Decimal("-0.000000000000000001")
     with exact():
-        assert facts.amount_usd == amount * desk.held.unit.rate_usd
+        assert facts.amount_usd == amount * desk.held.unit.reported.rate_usd

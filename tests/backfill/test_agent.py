@@ -133,7 +133,7 @@ class Stage:
     @property
     def state(self) -> tuple[str, str | None]:
         account = self.log.book.accounts[ACCOUNT]
-        return account.state, account.reason
+        return account.coverage.state, account.coverage.reason
 
 
 async def hangs(_: RestRequest) -> RestResponse:
@@ -172,7 +172,7 @@ async def test_after_a_gap_it_asks_in_turn_and_the_account_is_whole(stage: Stage
     assert asked_history - heard >= plan.HISTORY_SETTLES_US / 1_000_000
     assert stage.state == ("covered", None)
     order = stage.log.book.orders[ACCOUNT, "c:a"]
-    assert str(order.amount_filled) == "1"
+    assert str(order.reported.amount_filled) == "1"
 
 
 @on_stage
@@ -251,7 +251,7 @@ async def test_rule_2__a_run_that_hangs_is_ended_within_its_bound_below_the_pati
     await stage.lose_and_hear()
     await stage.wait(int(agent.RUN_SECONDS) + 3)
     assert len(stage.of_kind(events.CATCH_UP_ENDED)) == 1
-    assert not stage.log.book.accounts[ACCOUNT].backfilling
+    assert not stage.log.book.accounts[ACCOUNT].coverage.backfilling
 
 
 @on_stage

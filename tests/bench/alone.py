@@ -23,9 +23,9 @@ class BooksAlone(Reconciler):
 
     def observe(self, held: UnitState, observation: Observation, at: LogTime) -> None:
         self.changed[held.key] = held
-        if held.unit.opening is None:
+        if held.unit.balance.opening is None:
             open_unit(self.ledger, held, observation.values[0] - held.timeline.totals[-1], "exact", at)
-        held.timeline.trim(held.unit.entry_count)
+        held.timeline.trim(held.unit.balance.entry_count)
 
     def entered(self, held: UnitState, at: LogTime) -> None:  # noqa: ARG002  # the engine's signature
         self.changed[held.key] = held

@@ -39,7 +39,10 @@ def test_books_are_the_same_without_comparison() -> None:
     alone.reconciler = BooksAlone(alone.ledger)
     folded(alone, events)
     books = [
-        {key: (held.unit.opening, held.unit.fills, held.unit.explained) for key, held in fold.ledger.units.items()}
+        {
+            key: (held.unit.balance.opening, held.unit.balance.fills, held.unit.balance.explained)
+            for key, held in fold.ledger.units.items()
+        }
         for fold in (whole, alone)
     ]
     assert books[0] == books[1]

@@ -244,7 +244,7 @@ def unrecoverable(story: Story) -> None:
     lost = [msgspec.structs.replace(each, history="not configured") for each in lost]
     whole = story.caught_up(A, 20, 40, 45)
     known = story.account(A)
-    known.open_backfills = lost
+    known.coverage.open_backfills = lost
     story.write(LedgerChanges(accounts={A: known}, backfills=[whole, *lost]))
 
 

@@ -94,7 +94,7 @@ def test_rule_1__intervals_never_overlap_and_are_contiguous(steps: list[tuple[st
             assert (earlier.until_seq, earlier.until_us) == (later.from_seq, later.from_us)
         assert told[-1].until_seq is None
         assert told[-1].until_us is None
-        assert (told[-1].state, told[-1].reason) == (known.state, known.reason)
+        assert (told[-1].state, told[-1].reason) == (known.coverage.state, known.coverage.reason)
         assert all(each.until_seq is None or each.from_seq < each.until_seq for each in told)
         assert all(each.until_us is None or each.from_us <= each.until_us for each in told)
 
@@ -109,10 +109,10 @@ def test_rule_3__covered_means_both_snapshots_of_this_session_and_nothing_unacco
     for number, (step, account) in enumerate(steps, start=2):
         do(driver, step, account, number)
         for known in driver.ledger.accounts.values():
-            if known.state in {"covered", "unresolved"}:
-                assert known.orders_session == known.balances_session == driver.session
-                assert (known.state == "unresolved") == bool(known.missing_orders)
-                assert known.is_running is not False
+            if known.coverage.state in {"covered", "unresolved"}:
+                assert known.snapshots.orders_session == known.snapshots.balances_session == driver.session
+                assert (known.coverage.state == "unresolved") == bool(known.coverage.missing_orders)
+                assert known.liveness.is_running is not False
 
 
 def test_the_first_session_catches_up_and_is_covered() -> None:
@@ -144,12 +144,15 @@ def test_a_missing_heartbeat_is_a_gap_of_that_account_alone() -> None:
     driver.orders(account=OTHER)
     driver.balances(*ROWS, account=OTHER)
     driver.wait(9, silent=[OTHER])
-    assert driver.ledger.accounts[OTHER].state == "covered", "ten seconds are the bound"
+    assert driver.ledger.accounts[OTHER].coverage.state == "covered", "ten seconds are the bound"
     driver.wait(3, silent=[OTHER])
-    assert (driver.ledger.accounts[OTHER].state, driver.ledger.accounts[OTHER].reason) == ("gap", "no heartbeat")
+    assert (driver.ledger.accounts[OTHER].coverage.state, driver.ledger.accounts[OTHER].coverage.reason) == (
+        "gap",
+        "no heartbeat",
+    )
     assert driver.coverage() == ("covered", None)
     driver.tick()
-    assert driver.ledger.accounts[OTHER].state == "covered", "its snapshots are those of this session"
+    assert driver.ledger.accounts[OTHER].coverage.state == "covered", "its snapshots are those of this session"
 
 
 def test_a_heartbeat_of_before_the_gap_does_not_end_it() -> None:
@@ -198,7 +201,7 @@ def test_another_instance_guid_is_a_restart_and_its_snapshots_are_awaited() -> N
     driver.server_info("g2")
     assert driver.coverage()[0] == "catching_up"
     assert [each.state for each in intervals(driver)][-2:] in (["gap", "catching_up"], ["covered", "catching_up"])
-    assert driver.ledger.accounts[driver.account].gap_seq is not None
+    assert driver.ledger.accounts[driver.account].coverage.gap_seq is not None
     driver.orders()
     driver.balances(*ROWS)
     assert driver.coverage() == ("covered", None)

@@ -51,10 +51,10 @@ def test_fills_1__the_fills_of_a_jump_add_up_to_it_exactly_and_their_cash_to_the
         before = len(fills(driver))
         driver.report(script.report(count))
         order, new = driver.order("c:a"), fills(driver)[before:]
-        assert order.cash_total is not None
-        assert sum((each.fill.amount for each in new), D(0)) == order.amount_filled - filled
-        assert sum((each.fill.cash or D(0) for each in new), D(0)) == order.cash_total - cash
-        filled, cash = order.amount_filled, order.cash_total
+        assert order.reported.cash_total is not None
+        assert sum((each.fill.amount for each in new), D(0)) == order.reported.amount_filled - filled
+        assert sum((each.fill.cash or D(0) for each in new), D(0)) == order.reported.cash_total - cash
+        filled, cash = order.reported.amount_filled, order.reported.cash_total
     ordinals = [each.fill.ordinal for each in fills(driver)]
     assert ordinals == list(range(1, len(ordinals) + 1)), "a fill is known by its ordinal (fills.py 2)"
     assert driver.value("BTC") == 10 + script.filled(len(rows))
@@ -123,11 +123,11 @@ def test_semantics_2_4__zero_null_or_absent_avg_px_books_no_free_sale() -> None:
         assert (driver.value("BTC"), driver.value("USDT")) == (D(8), D(1000000))
         assert [each.unit for each in driver.ledger.changes.entries if each.cause == "fill"] == ["BTC"]
         assert [price_of(each) for each in fills(driver)] == [(None, False, None, "avg_px")]
-        assert driver.order("c:a").cash_pending
+        assert driver.order("c:a").booked.cash_pending
         assert driver.unit("USDT").withheld == ["c:a"]
         driver.report(script.report(1))
         assert driver.value("USDT") == D(1000200)
-        assert not driver.order("c:a").cash_pending
+        assert not driver.order("c:a").booked.cash_pending
         assert driver.unit("USDT").withheld == []
 
 

@@ -431,10 +431,10 @@ def test_rule_1__what_was_not_read_of_a_stretch_is_read_also_after_the_next_gap(
     again.history(end=37)
     driver.orders()
     assert driver.coverage()[0] == "unresolved", "a part of the order log is not all of it"
-    read_to = driver.ledger.accounts[driver.account].history_read_until_us
+    read_to = driver.ledger.accounts[driver.account].coverage.history_read_until_us
     driver.wait(120)
     lost(driver)
-    assert driver.ledger.accounts[driver.account].history_read_until_us <= read_to
+    assert driver.ledger.accounts[driver.account].coverage.history_read_until_us <= read_to
     assert len(catch_ups(driver)) == 1
 
 
@@ -445,7 +445,7 @@ def test_rule_1__what_was_logged_late_before_another_gap_is_read_again() -> None
     driver.wait(6)
     asking.history()
     driver.close_session()
-    assert microseconds(driver.now) - driver.ledger.accounts[driver.account].history_read_until_us >= MARGIN_US
+    assert microseconds(driver.now) - driver.ledger.accounts[driver.account].coverage.history_read_until_us >= MARGIN_US
 
 
 def test_rule_2__an_answer_within_a_gap_is_none_about_it() -> None:
@@ -471,7 +471,7 @@ def test_a_persons_word_is_not_undone_by_what_the_order_log_repeats() -> None:
     asking.history(history_row(OPEN.report(0), created=stamp(OPEN.at(3))))
     asking.balances(*BEFORE)
     asking.end()
-    assert driver.order("c:a").settled_by_person
+    assert driver.order("c:a").flags.settled_by_person
     assert driver.coverage() == ("covered", None)
 
 

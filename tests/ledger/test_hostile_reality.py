@@ -135,7 +135,7 @@ def test_what_cannot_be_read_is_no_word_that_there_is_nothing(kind: str, form: R
     driver = reopened(whole(GatewayDriver(), orders=(OPEN.report(0),)))
     without_list(driver, kind, form)
     assert driver.coverage() == ("catching_up", "no snapshot of orders and balances yet")
-    assert not driver.ledger.accounts[driver.account].missing_orders
+    assert not driver.ledger.accounts[driver.account].coverage.missing_orders
 
 
 @pytest.mark.parametrize("form", NO_LIST)
@@ -147,7 +147,7 @@ def test_orders_that_were_open_are_missing_where_the_snapshot_has_no_list(form: 
         driver.balances(*ROWS)
     without_list(driver, "ORDER_EXEC_REPORT", form)
     assert driver.coverage() == ("unresolved", "1 order not accounted for: c:a")
-    assert driver.order("c:a").status == "NEW", "never closed in silence"
+    assert driver.order("c:a").reported.status == "NEW", "never closed in silence"
     assert not driver.order("c:a").terminal
     assert driver.unit("BTC").withheld == ["c:a"]
     driver.report(OPEN.report(1))
@@ -194,7 +194,7 @@ def test_nothing_opens_at_zero_because_a_snapshot_has_no_list(form: Row) -> None
     assert driver.value(PERPETUAL.exchange, "contract") is None
     driver.balance("ETH", "11")
     driver.wait(60)
-    assert driver.unit("ETH").opening == D(10)
+    assert driver.unit("ETH").balance.opening == D(10)
 
 
 def test_positions_that_are_told_of_no_more_after_a_gap_are_not_agreed() -> None:
@@ -244,8 +244,13 @@ def test_an_update_before_the_first_snapshot_books_what_filled_since_the_opening
     driver.balance("USDT", "910")
     driver.wait(60)
     order = driver.order("c:a")
-    assert (order.pre_opening, order.booked, fills(driver), fills(driver, "USDT")) == (D(2), D(3), D(1), D(-90))
-    assert [driver.unit(code).opening for code in ("BTC", "USDT")] == [D(10), D(1000)]
+    assert (order.booked.pre_opening, order.booked.amount, fills(driver), fills(driver, "USDT")) == (
+        D(2),
+        D(3),
+        D(1),
+        D(-90),
+    )
+    assert [driver.unit(code).balance.opening for code in ("BTC", "USDT")] == [D(10), D(1000)]
     assert not driver.opened_breaks()
 
 
@@ -290,7 +295,7 @@ def test_updates_before_snapshots_are_neither_lost_nor_booked_twice(
     driver.wait(90)
     assert driver.coverage() == ("covered", None)
     assert not driver.opened_breaks()
-    assert driver.order("c:a").booked == D(1)
+    assert driver.order("c:a").booked.amount == D(1)
     assert (driver.value("BTC"), driver.value("USDT")) == (D(11), D(900))
     if second:
         assert (fills(driver), fills(driver, "USDT")) == (D(1), D(-100))
@@ -311,7 +316,7 @@ def test_a_late_first_snapshot_shows_what_has_happened_since() -> None:
     driver.balance("BTC", "11")
     driver.balance("USDT", "900")
     driver.wait(60)
-    assert [driver.order(key).pre_opening for key in ("c:a", "c:b")] == [D(0), D(1)]
+    assert [driver.order(key).booked.pre_opening for key in ("c:a", "c:b")] == [D(0), D(1)]
     assert (driver.value("BTC"), driver.value("USDT")) == (D(11), D(900))
     assert not driver.opened_breaks()
 
@@ -320,7 +325,7 @@ def test_a_late_first_snapshot_shows_what_has_happened_since() -> None:
 
 
 def state_of(driver: GatewayDriver, account: str) -> tuple[str, str | None]:
-    return driver.ledger.accounts[account].state, driver.ledger.accounts[account].reason
+    return driver.ledger.accounts[account].coverage.state, driver.ledger.accounts[account].coverage.reason
 
 
 @pytest.mark.parametrize("minutes", [1, 10])
@@ -353,10 +358,10 @@ def test_an_account_that_appears_in_the_middle_opens_then_and_there() -> None:
     driver.balances(balance_row("BTC", "3"), balance_row("USDT", "70"), account=OTHER)
     driver.wait(60)
     assert state_of(driver, OTHER) == ("covered", None)
-    assert driver.ledger.accounts[OTHER].gaps == []
-    assert driver.unit("BTC", account=OTHER).opening == D(3)
-    assert driver.ledger.orders[OTHER, "c:o"].pre_opening == D(1)
-    assert driver.unit("BTC").opening == D(10)
+    assert driver.ledger.accounts[OTHER].evidence.gaps == []
+    assert driver.unit("BTC", account=OTHER).balance.opening == D(3)
+    assert driver.ledger.orders[OTHER, "c:o"].booked.pre_opening == D(1)
+    assert driver.unit("BTC").balance.opening == D(10)
 
 
 @pytest.mark.parametrize("rules", [None, RECOVERING])
@@ -381,7 +386,7 @@ def test_an_account_that_disappears_is_a_gap_with_a_reason_until_it_comes_back(r
     told = [each for each in driver.ledger.changes.intervals if each.account == OTHER and each.state == "gap"]
     assert len({each.from_seq for each in told}) == 1, "one gap, over all sessions"
     assert state_of(driver, OTHER)[0] == ("unresolved" if rules is None else "catching_up")
-    assert set(driver.ledger.accounts[OTHER].missing_orders) == {"c:a"}
+    assert set(driver.ledger.accounts[OTHER].coverage.missing_orders) == {"c:a"}
     assert not driver.unit("BTC", account=OTHER).withheld or driver.unit("BTC", account=OTHER).withheld == ["c:a"]
 
 
@@ -427,7 +432,7 @@ def test_the_opening_does_not_depend_on_the_clocks(minutes: float, by: str) -> N
             asking.end()
         driver.balances(*BOUGHT)
         driver.wait(60)
-    assert [driver.order(key).pre_opening for key in ("c:b", "c:s")] == [D(1), D(0)]
+    assert [driver.order(key).booked.pre_opening for key in ("c:b", "c:s")] == [D(1), D(0)]
     assert (driver.value("BTC"), driver.value("USDT")) == (D(11), D(900))
     assert not driver.opened_breaks()
 
@@ -463,11 +468,11 @@ def test_a_clock_that_is_set_right_later_does_not_move_the_opening() -> None:
     with clock_of_ems(driver, -5) as ahead:
         whole(driver)
     driver.wait(60)
-    assert driver.ledger.accounts[driver.account].skew_us == 0
+    assert driver.ledger.accounts[driver.account].liveness.skew_us == 0
     driver.report(
         OrderScript("s", [("1", "100")], amount="3", placed_at=START + ahead + timedelta(seconds=16)).report(1)
     )
-    assert driver.order("c:s").pre_opening == D(0)
+    assert driver.order("c:s").booked.pre_opening == D(0)
     assert driver.value("BTC") == D(11)
 
 
@@ -479,8 +484,8 @@ def test_an_account_without_a_heartbeat_yet_is_dated_by_the_gateways_others() ->
         driver.balances(*ROWS, account=OTHER)
         driver.wait(30)
         driver.report(OrderScript("s", [("1", "100")], placed_at=driver.now + ahead).report(1, exchange_id=OTHER))
-    assert driver.ledger.accounts[OTHER].lag_us is None
-    assert driver.ledger.orders[OTHER, "c:s"].pre_opening == D(0)
+    assert driver.ledger.accounts[OTHER].liveness.lag_us is None
+    assert driver.ledger.orders[OTHER, "c:s"].booked.pre_opening == D(0)
 
 
 @steady(60)
@@ -495,7 +500,7 @@ def test_whether_a_fill_was_before_the_opening_is_a_matter_of_true_time(skew: in
         driver.report(script.report(1))
     blur = 2.1  # what may be a heartbeat's way is no skew
     if abs(filled) > blur:
-        assert driver.order("c:a").pre_opening == (D(1) if filled < 0 else D(0))
+        assert driver.order("c:a").booked.pre_opening == (D(1) if filled < 0 else D(0))
 
 
 # -- 6: another site in the middle of a fill --------------------------------------------------------------------------
@@ -574,7 +579,7 @@ def test_an_older_or_equal_state_does_not_account_for_a_missing_order(count: int
     asking.balances(*BOUGHT)
     asking.end()
     assert driver.coverage() == ("unresolved", "1 order not accounted for: c:a")
-    assert (driver.order("c:a").amount_filled, driver.value("BTC")) == (D(1), D(11))
+    assert (driver.order("c:a").reported.amount_filled, driver.value("BTC")) == (D(1), D(11))
     question = catch_ups(driver)[-1].open[0]
     assert f"the EMS tells of it as {row['status']}, nothing later than before" in question
     driver.report(OPEN.report(1, status="CANCELED"))
@@ -612,7 +617,7 @@ def test_rest_that_is_behind_takes_nothing_back() -> None:
     asking.end()
     driver.balances(*BOUGHT)
     driver.wait(60)
-    assert (driver.order("c:a").status, fills(driver)) == ("FILLED", D(1))
+    assert (driver.order("c:a").reported.status, fills(driver)) == ("FILLED", D(1))
     assert driver.coverage() == ("covered", None)
     assert not driver.opened_breaks()
     assert not driver.findings("amount_regression")
@@ -634,7 +639,7 @@ def test_rows_of_other_accounts_are_of_those_alone(known: bool) -> None:
     )
     asking.end()
     assert driver.coverage()[0] == "unresolved"
-    assert set(driver.ledger.accounts[driver.account].missing_orders) == {"c:a"}
+    assert set(driver.ledger.accounts[driver.account].coverage.missing_orders) == {"c:a"}
     assert driver.value("BTC") == D(11)
     assert (OTHER in driver.ledger.accounts) == known
     assert bool(driver.findings("unknown_account")) != known

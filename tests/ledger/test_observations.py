@@ -52,7 +52,7 @@ def test_semantics_3_4__two_sides_that_are_not_zero_in_one_snapshot_mean_hedge_m
 ) -> None:
     unit = contract()
     assert read_positions(unit, [row(long, "BUY"), row(short, "SELL")], None) == (long - short,)
-    assert unit.position_mode == ("hedge" if long and short else None)
+    assert unit.contract.position_mode == ("hedge" if long and short else None)
 
 
 @steady(50)
@@ -92,7 +92,7 @@ def test_semantics_3_4__the_settings_decide_where_they_say() -> None:
         assert read_position(unit, row("2", "SELL"), mode) == (D(net),)
     unit = contract()
     read_positions(unit, [row("5", "BUY"), row("2", "SELL")], "one_way")
-    assert unit.position_mode is None
+    assert unit.contract.position_mode is None
 
 
 def test_semantics_3_4__known_hedge_mode_keeps_each_side_until_its_own_row_replaces_it() -> None:
@@ -107,7 +107,7 @@ def test_a_row_without_a_quantity_is_no_observation() -> None:
     unit = contract()
     assert read_position(unit, row(None, "BUY"), None) == ()
     assert read_positions(unit, [row(None, "BUY")], None) == ()
-    assert unit.sides == {}
+    assert unit.contract.sides == {}
 
 
 def test_semantics_4_1__what_is_authoritative() -> None:

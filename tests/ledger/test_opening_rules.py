@@ -26,7 +26,7 @@ def test_semantics_4_1__a_balance_managers_row_neither_opens_nor_is_judged() -> 
     driver.poll("BTC", "7", 40, last_updated_by="BALANCE_MANAGER")
     assert openings(driver, "BTC") == [(D(10), "exact")]
     assert not driver.transitions()
-    assert driver.unit("BTC").available == D(7), "shown all the same"
+    assert driver.unit("BTC").reported.available == D(7), "shown all the same"
 
 
 def test_semantics_4_1__the_settings_may_trust_the_balance_manager() -> None:
@@ -48,8 +48,8 @@ def test_a_row_without_balance_is_no_observation() -> None:
     driver = GatewayDriver()
     driver.start(balance_row("KFEE", None) | {"available": D(5), "locked": D(1)}, balance_row("BTC", "10"))
     assert driver.comparison("KFEE").reported is None
-    assert driver.unit("KFEE").opening is None
-    assert (driver.unit("KFEE").available, driver.unit("KFEE").locked) == (D(5), D(1))
+    assert driver.unit("KFEE").balance.opening is None
+    assert (driver.unit("KFEE").reported.available, driver.unit("KFEE").reported.locked) == (D(5), D(1))
     driver.balance("BTC", None)
     driver.wait(40)
     assert driver.comparison("BTC").reported == D(10)
@@ -95,7 +95,7 @@ def test_semantics_4_2__an_opening_is_pending_until_things_are_quiet_and_then_ne
     driver.report(OrderScript("a", [("2", "100")]).report(1))
     driver.poll("BTC", "13", 40)
     assert openings(driver, "BTC") == [(D(10), "exact")]
-    assert driver.unit("BTC").opening == D(10)
+    assert driver.unit("BTC").balance.opening == D(10)
 
 
 def test_semantics_4_3__absent_from_a_complete_snapshot_opens_at_zero_inferred() -> None:
@@ -167,7 +167,7 @@ def test_semantics_4_4__an_order_that_began_and_filled_before_the_opening_is_not
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     driver.report(OrderScript("a", [("2", "100")], placed_at=START - timedelta(hours=1)).report(1))
     assert driver.value("BTC") == D(10)
-    assert driver.order("c:a").pre_opening == D(2)
+    assert driver.order("c:a").booked.pre_opening == D(2)
 
 
 def test_semantics_4_4__an_order_told_of_later_that_began_after_the_opening_is_booked_in_full() -> None:

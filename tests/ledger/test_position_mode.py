@@ -35,7 +35,7 @@ def one_way(net: Decimal | int) -> Row:
 
 
 def mode(driver: GatewayDriver) -> str | None:
-    return driver.unit(SYMBOL, "contract").position_mode
+    return driver.unit(SYMBOL, "contract").contract.position_mode
 
 
 @pytest.mark.parametrize("again", [0, 1, 5])

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.exact import ZERO, exact
-from recon.ledger.posting.spot import leg_uncertainty
-from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Timeline, Uncertainty
-from recon.ledger.units import FEE, FILL, Unit, UnitState
+from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Timeline, Uncertainty, leg_uncertainty
+from recon.ledger.units import FEE, FILL, FillRef, Posting, Unit, UnitState
 from tests.support.properties import steady
 
 D = Decimal
@@ -123,16 +122,21 @@ class Booked(NamedTuple):
 def put(held: UnitState, entries: list[Booked], entry: Booked, order: str, ordinal: int = 1) -> None:
     entries.append(entry)
     number = len(entries)
-    held.append(
-        number, 10 * number, number, number, entry.cause, entry.amount, entry.slack, order=order, ordinal=ordinal
-    )
+    fill = FillRef(order, ordinal, number)
+    posting = Posting(entry.amount, entry.cause, number, uncertainty=entry.slack, fill=fill)
+    held.append(number, posting, seq=10 * number, clock=number)
 
 
 def traded(trades: Trades) -> tuple[UnitState, list[Booked]]:
     """A unit of these fills with their fees, and its entries."""
     held, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
     for index, (amount, rounded, fee, foreign) in enumerate(trades):
-        put(held, entries, Booked(FILL, amount, leg_uncertainty(amount, rounded=rounded, blur=D("0.001"))), f"o{index}")
+        put(
+            held,
+            entries,
+            Booked(FILL, amount, leg_uncertainty(amount, rounded=rounded, price_error=D("0.001"))),
+            f"o{index}",
+        )
         if fee is not None:
             cost, doubt = fee
             slack = Uncertainty(1, D("1e-12"), rate_spread=doubt)
@@ -198,7 +202,7 @@ def test_an_entry_between_a_fill_and_a_fee_keeps_them_apart() -> None:
     """What explains a break is in every cut: it takes a number, and no step."""
     held, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
     put(held, entries, Booked(FILL, D(5), Uncertainty()), "o1")
-    held.append(3, 30, 3, 3, FEE, D(-1), Uncertainty(), order="o1", ordinal=1)
+    held.append(3, Posting(D(-1), FEE, 3, uncertainty=Uncertainty(), fill=FillRef("o1", 1, 3)), seq=30, clock=3)
     assert held.timeline.numbers == [0, 1, 3]
 
 

@@ -204,7 +204,7 @@ def test_semantics_3_4__one_way_rows_replace_each_other() -> None:
     driver.report(OrderScript("a", [("7", "100")], symbol=PERPETUAL, side="SELL").report(1))
     driver.position(position_row("2", "SELL"))
     driver.wait(40)
-    assert driver.unit(PERPETUAL.exchange, "contract").position_mode == "one_way"
+    assert driver.unit(PERPETUAL.exchange, "contract").contract.position_mode == "one_way"
     assert driver.comparison(PERPETUAL.exchange, "contract").reported == D(-2)
     assert not driver.opened_breaks()
 

@@ -77,7 +77,7 @@ def test_restarts_and_rebuild_give_the_same_books_and_the_same_steps(
         fresh = loaded.units[key].timeline
         # The oldest step that is loaded may be a part of one: what is kept reaches farther back than what decides.
         after = fresh.numbers[min(2, fresh.last())]
-        if after < held.unit.entry_count:
+        if after < held.unit.balance.entry_count:
             assert tail(fresh, after) == tail(held.timeline, after)
         assert fresh.totals[-1] == held.timeline.totals[-1]
     usdt = loaded.units[driver.account, "asset", "USDT"].timeline

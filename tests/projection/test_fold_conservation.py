@@ -51,7 +51,9 @@ class Auditor:
                 running += each.amount
                 assert each.running == running, "running adds up in the order of knowledge"
             openings = [each.amount for each in own if each.cause == "opening"]
-            assert openings == ([] if held.unit.opening is None else [held.unit.opening]), "once, and never moved"
+            assert openings == ([] if held.unit.balance.opening is None else [held.unit.balance.opening]), (
+                "once, and never moved"
+            )
             if openings:
                 assert held.unit.value == running
             self._cut(key)
@@ -59,7 +61,7 @@ class Auditor:
     def _cut(self, key: UnitKey) -> None:
         held = self.driver.ledger.units[key]
         comparison = self.driver.reconciler.state_of(held)
-        if comparison.reported is None or held.unit.opening is None or held.unit.unmodelled:
+        if comparison.reported is None or held.unit.balance.opening is None or held.unit.unmodelled:
             return
         flow = [each for each in self.entries[key] if each.cause != "opening"]
         seen = [each for each in flow if each.number <= comparison.cut_number]
@@ -189,7 +191,7 @@ def test_reported_is_opening_and_fills_and_explained_and_unexplained(steps: list
         flow.step(what, number)
     for code in quiet(flow):
         unit, comparison = flow.driver.unit(code), flow.driver.comparison(code)
-        assert unit.opening == OPENINGS[code]
+        assert unit.balance.opening == OPENINGS[code]
         value = unit.value
         assert value is not None
         off = D("1e-9")  # the realised cash is a division, and average prices have twelve digits

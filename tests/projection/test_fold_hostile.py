@@ -372,10 +372,13 @@ class _Reality:
             self.act(act, order)
             for each, count in self.filled.items():
                 known = driver.ledger.orders[each[0], f"c:{each[1]}"]
-                assert known.booked == known.amount_filled <= self.lives[each].filled(count)
+                assert known.booked.amount == known.reported.amount_filled <= self.lives[each].filled(count)
                 assert not known.terminal or count == MOST
             for account in driver.ledger.accounts.values():
-                assert not account.observed or account.orders_session == account.balances_session == driver.session
+                assert (
+                    not account.coverage.observed
+                    or account.snapshots.orders_session == account.snapshots.balances_session == driver.session
+                )
 
     def end(self) -> None:
         """Everything is told at last; the books are true, and no break stays open."""
@@ -389,7 +392,7 @@ class _Reality:
         for account in (ACCOUNT, GOOD):
             self.balances(account)
             mine = [(self.lives[each], count) for each, count in self.filled.items() if each[0] == account]
-            assert not driver.ledger.accounts[account].missing_orders
+            assert not driver.ledger.accounts[account].coverage.missing_orders
             bought, paid = (
                 sum(script.filled(count) for script, count in mine),
                 sum(script.cash(count) for script, count in mine),

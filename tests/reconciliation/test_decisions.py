@@ -368,4 +368,4 @@ def test_a_person_settles_an_order_that_is_not_accounted_for() -> None:
     driver.orders()
     assert driver.coverage() == ("covered", None), "and it is not lost sight of again"
     driver.report(OrderScript("lost", [("1", "100")], amount="2", placed_at=driver.now).report(1))
-    assert not driver.order("c:lost").settled_by_person, "but a report of it speaks for itself"
+    assert not driver.order("c:lost").flags.settled_by_person, "but a report of it speaks for itself"

@@ -54,7 +54,7 @@ def waiting(venue: Venue) -> list[Decimal]:
 
 
 def rates(venue: Venue) -> set[tuple[Decimal, ...]]:
-    model = venue.driver.unit("USDT").fee
+    model = venue.driver.unit("USDT").fees.model
     return {tuple(sorted(rate.rates)) for rate in (model.received, model.paid) if rate is not None}
 
 
@@ -128,7 +128,7 @@ def test_rule_2__another_tier_takes_over_without_a_break_and_is_said(known: Know
     assert any(f"is {rate} of" in found.message for found in driver.findings("fee_changed"))
     assert all(D(rate) in each for each in rates(venue))
     assert agrees(venue, "USDT")
-    before = driver.unit("USDT").entry_count
+    before = driver.unit("USDT").balance.entry_count
     venue.trade("SELL", "50000.00", rate=D(rate))
     fees = [entry.amount for entry in driver.entries("USDT") if entry.number > before and entry.cause == "fee"]
     assert sum(fees, ZERO) == -D(rate) * 500, "the next fill is booked with it"
@@ -353,12 +353,12 @@ def conserves(driver: GatewayDriver, unit: str) -> None:
     entries = driver.entries(unit)
     of_fills = sum((each.amount for each in entries if each.cause == "fill"), ZERO)
     explained = sum((each.amount for each in entries if each.cause in {"fee", "rounding"}), ZERO)
-    assert len(entries) == known.entry_count
-    assert (known.fills, known.explained) == (of_fills, explained)
-    assert known.value == (known.opening or ZERO) + of_fills + explained
+    assert len(entries) == known.balance.entry_count
+    assert (known.balance.fills, known.balance.explained) == (of_fills, explained)
+    assert known.value == (known.balance.opening or ZERO) + of_fills + explained
     assert comparison.residual == owned(comparison), "breaks, learning, settled and suspense own all of it"
     if verdict_of(known, comparison) == "agreed":
-        assert comparison.reported == (known.opening or ZERO) + comparison.cut_total + comparison.residual
+        assert comparison.reported == (known.balance.opening or ZERO) + comparison.cut_total + comparison.residual
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

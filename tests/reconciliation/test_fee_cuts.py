@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from recon.exact import ZERO, exact
 from recon.ledger.observations import Observation
-from recon.ledger.posting.spot import leg_uncertainty
 from recon.ledger.rules import Tolerance
-from recon.ledger.timeline import Timeline, Uncertainty
-from recon.ledger.units import FEE, FILL, Unit, UnitState
+from recon.ledger.timeline import Timeline, Uncertainty, leg_uncertainty
+from recon.ledger.units import FEE, FILL, FillRef, Posting, Unit, UnitBalance, UnitState
 from recon.reconciliation.matching.cuts import fit, matching_spreads
 from recon.reconciliation.model.hypothesis import MAX_DOUBTS
 from tests.support.properties import steady
@@ -26,15 +25,16 @@ DOUBTS = st.lists(st.integers(-30, 30).filter(bool).map(lambda each: D(each) / 1
 
 def filled(doubts: list[Decimal], amount: str = "100", *, start: int = 0) -> UnitState:
     """A unit with a sale for each of these fees in doubt, a second apart, each booked with a fee of a tenth."""
-    held = UnitState(Unit("A", "asset", "USDT", opening=D(1000)), Timeline())
+    held = UnitState(Unit("A", "asset", "USDT", balance=UnitBalance(opening=D(1000))), Timeline())
     for index, doubt in enumerate(doubts):
         clock = start + 1_000_000 * (index + 1)
         for number, cause, moved, slack in (
             (2 * index + 1, FILL, D(amount), leg_uncertainty(D(amount))),
             (2 * index + 2, FEE, D("-0.1"), Uncertainty(1, rate_spread=doubt)),
         ):
-            held.append(number, number, clock, clock, cause, moved, slack, order=f"o{index}", ordinal=1)
-    held.unit.entry_count = 2 * len(doubts)
+            posting = Posting(moved, cause, clock, uncertainty=slack, fill=FillRef(f"o{index}", 1, clock))
+            held.append(number, posting, seq=number, clock=clock)
+    held.unit.balance.entry_count = 2 * len(doubts)
     return held
 
 

@@ -25,7 +25,7 @@ def test_rule_2__a_rate_is_learned_exactly_and_every_fill_is_booked_with_its_fee
     venue.days_work()
     driver = venue.driver
     assert not driver.opened_breaks(), "learning alerts nobody"
-    model = driver.unit("USDT").fee
+    model = driver.unit("USDT").fees.model
     assert model.learned
     assert model.received is not None
     assert model.received.share == RATE
@@ -41,16 +41,16 @@ def test_rule_1__what_is_learned_from_stays_visible_as_fees_and_all_adds_up() ->
     venue = Venue()
     venue.days_work()
     driver, unit = venue.driver, venue.driver.unit("USDT")
-    assert unit.opening is not None
-    assert unit.opening + unit.fills + unit.explained == venue.usdt
-    assert unit.explained == sum(booked_fees(driver, "USDT"), ZERO)
+    assert unit.balance.opening is not None
+    assert unit.balance.opening + unit.balance.fills + unit.balance.explained == venue.usdt
+    assert unit.balance.explained == sum(booked_fees(driver, "USDT"), ZERO)
     assert {entry.certainty for entry in driver.entries("USDT") if entry.cause == "fee"} == {"inferred"}
 
 
 def test_a_venue_without_fees_is_learned_to_take_none() -> None:
     venue = Venue()
     venue.days_work(rate=ZERO)
-    model = venue.driver.unit("USDT").fee
+    model = venue.driver.unit("USDT").fees.model
     assert model.learned
     assert not model.is_open
     assert not booked_fees(venue.driver, "USDT")
@@ -74,7 +74,7 @@ def test_rule_3__another_tier_is_taken_over_and_said() -> None:
     venue.days_work()
     venue.days_work(rate=D("0.0008"), rounds=6)
     driver = venue.driver
-    model = driver.unit("USDT").fee
+    model = driver.unit("USDT").fees.model
     assert model.received is not None
     assert model.received.share == D("0.0008")
     assert [found.about for found in driver.findings("fee_changed")] == ["USDT"]
@@ -219,7 +219,7 @@ def test_a_deposit_while_an_opening_is_looked_for_opens_though_nothing_follows_i
         driver.wait(2)
     driver.balance("USDT", held + 20000)
     driver.wait(600)
-    assert (driver.unit("USDT").opening, tuple(driver.opened_breaks())) in {
+    assert (driver.unit("USDT").balance.opening, tuple(driver.opened_breaks())) in {
         (D(100000), (("USDT", D(20000)),)),
         (D(120000), ()),
     }
@@ -244,7 +244,7 @@ def test_fees_taken_in_an_asset_that_fills_do_not_move_are_learned_without_a_bre
     venue.rest()
     assert not driver.opened_breaks()
     assert [(found.about, found.account) for found in driver.findings("fee_asset")] == [("BNB", driver.account)]
-    given = driver.unit("BNB").fee.paid
+    given = driver.unit("BNB").fees.model.paid
     assert given is not None
     assert given.rates == (RATE,)
     before = len(booked_fees(driver, "BNB"))

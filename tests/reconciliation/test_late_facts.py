@@ -318,10 +318,10 @@ def test_trades_of_an_order_that_vanished_account_for_it() -> None:
     driver.server_info()
     driver.orders()
     driver.balances(balance_row("BTC", "13"), balance_row("ETH", "50"), balance_row("USDT", "99700"))
-    assert driver.order("c:a").missing
+    assert driver.order("c:a").flags.missing
     trade(driver, "T-1", "1", "100", order_id="X-a", ago=45)
     trade(driver, "T-2", "2", "100", order_id="X-a", ago=20)
-    assert not driver.order("c:a").missing
+    assert not driver.order("c:a").flags.missing
     assert driver.coverage() == ("covered", None)
     for _ in range(30):
         both(driver, "13", "99700")

@@ -74,7 +74,7 @@ class LifeAuditor(Auditor):
     def _cut(self, key: UnitKey) -> None:
         held = self.driver.ledger.units[key]
         comparison = self.driver.reconciler.state_of(held)
-        if comparison.reported is None or held.unit.opening is None or held.unit.unmodelled:
+        if comparison.reported is None or held.unit.balance.opening is None or held.unit.unmodelled:
             return
         flow = [each for each in self.entries[key] if each.cause != "opening"]
         seen = [each for each in flow if each.number <= comparison.cut_number and each.break_id is None]

@@ -25,7 +25,7 @@ def test_semantics_7__fills_after_the_cut_are_in_flight() -> None:
     driver.balance("BTC", "10")
     bought(driver, "a")
     comparison = driver.comparison("BTC")
-    assert (comparison.cut_total, driver.unit("BTC").fills) == (D(0), D(1))
+    assert (comparison.cut_total, driver.unit("BTC").balance.fills) == (D(0), D(1))
     assert comparison.cut_seq is not None
     assert comparison.cut_seq < len(driver.log)
     assert driver.value("BTC") == D(11), "the balance is what the books say now"

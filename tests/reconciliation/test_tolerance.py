@@ -122,7 +122,7 @@ def test_semantics_6__what_is_left_at_an_agreement_is_booked_as_rounding() -> No
     driver.poll("USDT", "100100.00", 60)
     rounding = [each for each in driver.entries("USDT") if each.cause == "rounding"]
     assert [(each.amount, each.certainty) for each in rounding] == [(D("-0.004"), "inferred")]
-    assert (driver.value("USDT"), driver.unit("USDT").explained) == (D(100100), D("-0.004"))
+    assert (driver.value("USDT"), driver.unit("USDT").balance.explained) == (D(100100), D("-0.004"))
     assert not driver.opened_breaks()
 
 

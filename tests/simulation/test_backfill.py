@@ -92,9 +92,16 @@ def test_many_days_without_order_history(seeds: range) -> None:
 def state(fold: Fold) -> dict[str, object]:
     with exact():
         return {
-            "units": {key: (held.unit.value, held.unit.fills) for key, held in sorted(fold.ledger.units.items())},
-            "orders": {key: (order.amount_filled, order.status) for key, order in sorted(fold.ledger.orders.items())},
-            "accounts": {name: (each.state, each.reason) for name, each in sorted(fold.ledger.accounts.items())},
+            "units": {
+                key: (held.unit.value, held.unit.balance.fills) for key, held in sorted(fold.ledger.units.items())
+            },
+            "orders": {
+                key: (order.reported.amount_filled, order.reported.status)
+                for key, order in sorted(fold.ledger.orders.items())
+            },
+            "accounts": {
+                name: (each.coverage.state, each.coverage.reason) for name, each in sorted(fold.ledger.accounts.items())
+            },
         }
 
 
@@ -145,7 +152,7 @@ def test_a_rest_api_that_is_down_leaves_open_questions_and_is_asked_again() -> N
     day = GapDay(seed=5, gaps=(Gap(20.0, 8.0, "cut"),), duration=60.0, rate=1.0, rest=down, tail=400.0)
     played = play(day)
     accounts = played.log.book.accounts
-    assert {each.state for each in accounts.values()} == {"unresolved"}
+    assert {each.coverage.state for each in accounts.values()} == {"unresolved"}
     assert {each.state for each in played.catch_ups()} == {"open"}
     assert all("could not be read" in " ".join(each.open) for each in played.catch_ups())
     runs = [event for event in played.log.events if event.kind == CATCH_UP_BEGUN]
@@ -161,4 +168,4 @@ def test_a_rest_api_that_hangs_ends_the_run_within_its_bound() -> None:
     ended = [event for event in played.log.events if event.kind == CATCH_UP_ENDED]
     assert ended
     assert (ended[0].recorded_at - begun[0].recorded_at).total_seconds() <= 245
-    assert not any(each.backfilling for each in played.log.book.accounts.values()), "nobody waits for ever"
+    assert not any(each.coverage.backfilling for each in played.log.book.accounts.values()), "nobody waits for ever"

@@ -11,13 +11,13 @@ from typing import Final
 from sqlalchemy import insert
 
 from recon.db.engine import create_engine
-from recon.ledger.account import Account, State
+from recon.ledger.account import Account, Coverage, Liveness, State
 from recon.ledger.backfills import Backfill, BackfillState, History, MissingOrder
 from recon.ledger.coverage import CoverageInterval
 from recon.ledger.ledger import Ledger, LedgerChanges, LedgerClock
 from recon.ledger.rules import AccountRules, Rules
 from recon.ledger.timeline import Timeline
-from recon.ledger.units import Unit, UnitKind, UnitState
+from recon.ledger.units import ReportedUnit, Unit, UnitBalance, UnitKind, UnitState
 from recon.log.events import NewEvent
 from recon.projection.step import current_edition
 from recon.projection.store import comparison_schema, ledger
@@ -59,11 +59,8 @@ class Story:
         return Account(
             name,
             self.us(1),
-            last_alive_us=last_us,
-            lag_us=lag_us,
-            missing_orders=unaccounted,
-            state=state,
-            reason=reason,
+            liveness=Liveness(last_alive_us=last_us, lag_us=lag_us),
+            coverage=Coverage(missing_orders=unaccounted, state=state, reason=reason),
         )
 
     def stretches(self, account: str, *told: tuple[int, State, str | None]) -> list[CoverageInterval]:
@@ -124,7 +121,12 @@ class Story:
         """Write a unit with its opening, and what was last reported of it, by default the same."""
         held = None if amount is None else Decimal(amount)
         unit = Unit(
-            account, kind, code, coinapi, opening=held, rate_usd=None if rate_usd is None else Decimal(rate_usd)
+            account,
+            kind,
+            code,
+            coinapi,
+            balance=UnitBalance(opening=held),
+            reported=ReportedUnit(rate_usd=None if rate_usd is None else Decimal(rate_usd)),
         )
         changes = LedgerChanges(units={unit.key: UnitState(unit, Timeline())})
         self.write(changes)

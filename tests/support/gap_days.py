@@ -266,12 +266,14 @@ def problems(day: GapDay, played: Played) -> list[str]:
         for name, venue in played.gateway.books().items():
             account = played.log.book.accounts[name]
             ours = {
-                order.exchange_order_id: order for order in played.log.book.orders.values() if order.account == name
+                order.identity.exchange_order_id: order
+                for order in played.log.book.orders.values()
+                if order.account == name
             }
             unseen: set[str] = set()
             for order in venue.orders:
                 known = ours.get(order.exchange_id)
-                booked = known.amount_filled if known is not None else Decimal(0)
+                booked = known.reported.amount_filled if known is not None else Decimal(0)
                 if booked == order.filled:
                     continue
                 if day.rest.history or booked > order.filled:
@@ -289,8 +291,8 @@ def problems(day: GapDay, played: Played) -> list[str]:
                 held = played.log.book.units.get((name, "contract", symbol))
                 if held is not None and held.unit.value != quantity:
                     found.append(f"{name} {symbol}: holds {quantity}, booked {held.unit.value}")
-            if account.state != "covered":
-                found.append(f"{name} is {account.state}: {account.reason}")
+            if account.coverage.state != "covered":
+                found.append(f"{name} is {account.coverage.state}: {account.coverage.reason}")
     return found
 
 

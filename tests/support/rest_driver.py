@@ -25,7 +25,7 @@ class Asking:
     def __init__(self, driver: GatewayDriver, name: str = "run-1") -> None:
         self.driver = driver
         self.name = name
-        lost = driver.ledger.accounts[driver.account].backfill
+        lost = driver.ledger.accounts[driver.account].coverage.backfill
         assert lost is not None
         assert lost.until_seq is not None
         self.until = {driver.account: lost.until_seq}

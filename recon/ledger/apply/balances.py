@@ -16,10 +16,9 @@ from recon.exact import ZERO, scale
 from recon.ledger.account import Account
 from recon.ledger.apply.observe import observe, reassess_after_snapshot
 from recon.ledger.asset_mapping import resolve_asset
-from recon.ledger.evidence import with_lock
 from recon.ledger.ledger import Ledger, quantum_of
 from recon.ledger.observations import is_authoritative
-from recon.ledger.units import REHOMED, post
+from recon.ledger.units import REHOMED, Posting, post
 from recon.times import LogTime
 
 
@@ -31,12 +30,11 @@ def apply_balances(ledger: Ledger, message: Balances, account: Account, at: LogT
         if unit is not None:
             present.add(unit)
     if message.nothing:
-        account.balances_session = ledger.clock.session
+        account.snapshots.note_balances(ledger.clock.session, complete=False)
         reassess_after_snapshot(ledger, account, at)
     if not message.complete:
         return
-    account.balances_complete = True
-    account.balances_session = ledger.clock.session
+    account.snapshots.note_balances(ledger.clock.session, complete=True)
     for state in ledger.units_of(account.name):
         if state.unit.kind == "asset" and state.unit.code not in present:
             _clear_members(account, ledger.rules_of(account.name).members_of(state.unit.code))
@@ -52,26 +50,16 @@ def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTim
         return None
     rules = ledger.rules_of(account.name)
     code = rules.pool_of(row.asset)
-    if row.asset not in account.balance_rows or (
-        row.asset_coinapi and account.balance_rows[row.asset] != row.asset_coinapi
-    ):
-        account.balance_rows = {
-            **account.balance_rows,
-            row.asset: row.asset_coinapi or account.balance_rows.get(row.asset),
-        }
+    if account.snapshots.add_row(row.asset, row.asset_coinapi):
         ledger.mark_changed(account)
         rehome(ledger, account, at)
     state = ledger.unit(account.name, "asset", code, row.asset_coinapi)
     unit = state.unit
-    unit.lock_changes = with_lock(unit.lock_changes, unit.locked, row.locked, at.seq, at.us)
-    unit.available, unit.locked = row.available, row.locked
-    unit.rate_usd = row.rate_usd if row.rate_usd is not None else unit.rate_usd
+    unit.reported.note_balance(row, seq=at.seq, us=at.us)
     ledger.changes.units[state.key] = state
     if row.balance is None:
         return code
-    digits = scale(row.balance)
-    if unit.scale is None or digits > unit.scale:
-        unit.scale = digits
+    if unit.reported.note_scale(scale(row.balance)):
         state.timeline.quantum = quantum_of(ledger, unit)
     if not is_authoritative(row.last_updated_by, trust_balance_manager=rules.trust_balance_manager):
         return code
@@ -84,11 +72,11 @@ def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTim
 
 def _pool_total(account: Account, members: list[str], asset: str, amount: Decimal) -> Decimal | None:
     """Return the sum of a pool's rows, None while one of them is neither seen nor known to be absent."""
-    account.balance_row_amounts = {**account.balance_row_amounts, asset: str(amount)}
+    account.snapshots.set_row_amount(asset, amount)
     total = ZERO
     for member in members:
-        known = account.balance_row_amounts.get(member)
-        if known is None and not account.balances_complete:
+        known = account.snapshots.balance_row_amounts.get(member)
+        if known is None and not account.snapshots.balances_complete:
             return None
         total += Decimal(known) if known is not None else ZERO
     return total
@@ -96,36 +84,25 @@ def _pool_total(account: Account, members: list[str], asset: str, amount: Decima
 
 def _clear_members(account: Account, members: list[str]) -> None:
     if len(members) > 1:
-        account.balance_row_amounts = {
-            code: amount for code, amount in account.balance_row_amounts.items() if code not in members
-        }
+        account.snapshots.clear_row_amounts(members)
 
 
 def rehome(ledger: Ledger, account: Account, at: LogTime) -> None:
     """Move entries kept under an asset's own code to the balance row that turned out to be its."""
     rules = ledger.rules_of(account.name)
-    for asset, coinapi in list(account.unmapped.items()):
-        home = resolve_asset(asset, coinapi, account.balance_rows, rules)
+    for asset, coinapi in list(account.mappings.unmapped.items()):
+        home = resolve_asset(asset, coinapi, account.snapshots.balance_rows, rules)
         if not home.mapped:
             continue
-        account.unmapped = {code: known for code, known in account.unmapped.items() if code != asset}
+        account.mappings.remove_unmapped(asset)
         source = ledger.units.get((account.name, "asset", asset))
-        if source is None or home.unit == asset or not source.unit.fills:
+        if source is None or home.unit == asset or not source.unit.balance.fills:
             continue
-        amount = source.unit.fills
+        amount = source.unit.balance.fills
         target = ledger.unit(account.name, "asset", home.unit, coinapi)
         ledger.note_finding(
             account.name, at, "rehomed", asset, f"{amount} of {asset} is kept under {home.unit} from here on"
         )
         for state, moved in ((source, -amount), (target, amount)):
-            entry = post(
-                state,
-                moved,
-                cause=REHOMED,
-                certainty="exact",
-                seq=at.seq,
-                clock=at.clock,
-                occurred_us=at.us,
-                recorded_us=at.us,
-            )
+            entry = post(state, Posting(amount=moved, cause=REHOMED, occurred_us=at.us), at)
             ledger.record_entry(entry, state)

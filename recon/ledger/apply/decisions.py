@@ -15,11 +15,11 @@ def settle_order(
 ) -> None:
     """Settle an order that is not accounted for by a person's word: its units may agree again (semantics 7)."""
     account, order = ledger.accounts.get(name or ""), ledger.orders.get((name or "", key or ""))
-    if account is None or order is None or not order.missing:
+    if account is None or order is None or not order.flags.missing:
         message = f"{by.label} asked to settle order {key}, refused: no such order is unaccounted for"
         ledger.note_finding(name, at, "decision_refused", key or "", message)
         return
-    order.settled_by_person = True
+    order.settle_by_person(on=True)
     resolve_missing_order(ledger, account, order, at)
     ledger.note_finding(
         name, at, "order_settled", order.key, f"{by.label} settled it: {outcome or 'no outcome is told'}"
@@ -35,7 +35,7 @@ def settle_gap(
         message = f"{by.label} asked to settle the gap at event {from_seq}, refused: nothing is open of any such gap"
         ledger.note_finding(name, at, "decision_refused", str(from_seq), message)
         return
-    if account.observed:
+    if account.coverage.observed:
         ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
     ledger.note_finding(
         name, at, "gap_settled", str(from_seq), f"{by.label} settled it: {outcome or 'no outcome is told'}"

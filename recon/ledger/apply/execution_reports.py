@@ -13,7 +13,7 @@ from recon.ledger.account import Account
 from recon.ledger.apply.missing_orders import mark_order_missing, match_missing_order
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.coverage import reassess
-from recon.ledger.evidence import Disagreement, with_disagreement, with_order
+from recon.ledger.evidence import Disagreement
 from recon.ledger.fills import Fill, book_fills, late_cash
 from recon.ledger.ledger import BookedFill, Contradiction, Ledger
 from recon.ledger.orders import Order
@@ -35,39 +35,40 @@ def apply_report(
     order = _order_of(ledger, account, report, at)
     if order is None:
         return None
-    first = order.history_length < 0
-    if order.missing:
+    first = order.reported.history_length < 0
+    if order.flags.missing:
         match_missing_order(ledger, account, order, report, at, listed=listed)
     _check_contradictions(ledger, order, report, at)
     if o.learn_ids(order, report):
         ledger.add_order(order)
         ledger.changes.orders[account.name, order.key] = order
-    if order.settled_by_person and (listed or not ledger.from_rest or o.is_further(order, report)):
-        order.settled_by_person = False
+    if order.flags.settled_by_person and (listed or not ledger.from_rest or o.is_further(order, report)):
+        order.settle_by_person(on=False)
         ledger.changes.orders[account.name, order.key] = order
     if not o.is_further(order, report):
         return order
     symbol = report.symbol or report.symbol_coinapi or ""
-    digits = account.price_scales.get(symbol, 0)
+    digits = account.mappings.price_scales.get(symbol, 0)
     if report.avg_px:
         digits = max(digits, scale(report.avg_px))
-        if digits != account.price_scales.get(symbol):
-            account.price_scales = {**account.price_scales, symbol: digits}
+        if digits != account.mappings.price_scales.get(symbol):
+            account.mappings.set_price_scale(symbol, digits)
             ledger.mark_changed(account)
-    o.join(order, report, seq=at.seq, recorded_us=at.us, clock=at.clock, digits=digits)
+    o.join(order, report, at, digits=digits)
     ledger.add_order(order)
     ledger.changes.orders[account.name, order.key] = order
-    account.open_orders = with_order(account.open_orders, order)
+    account.evidence.note_order(order)
     ledger.mark_changed(account)
     # The order log tells an order that nobody had heard of step by step, all of it in one answer.
-    first = first or (ledger.from_rest and order.first_seq == at.seq and not order.fill_count)
+    first = first or (ledger.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
     if first and exclude_pre_opening_fills(ledger, account, order, report, at, initial=initial):
         return order
-    if report.fills and o.list_disagrees(order.amount_filled, order.avg_px, report.fills):
-        message = f"the list of fills sums to {order.amount_filled}, its cash does not agree with avg_px {order.avg_px}"
+    filled, avg_px = order.reported.amount_filled, order.reported.avg_px
+    if report.fills and o.list_disagrees(filled, avg_px, report.fills):
+        message = f"the list of fills sums to {filled}, its cash does not agree with avg_px {avg_px}"
         ledger.note_finding(account.name, at, "fills_disagree", order.key, message)
         _remember_disagreement(account, order, report.fills, at)
-    if order.amount_filled > order.booked or order.cash_pending:
+    if order.reported.amount_filled > order.booked.amount or order.booked.cash_pending:
         book_order(ledger, account, order, report.fills, at)
     return order
 
@@ -75,9 +76,11 @@ def apply_report(
 def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
     """Keep how much cash the list of fills and the average price differ by: if the list is right, it is missing."""
     listed = sum(((row.amount or ZERO) * (row.price or ZERO) for row in rows), ZERO)
-    off = listed - order.amount_filled * (order.avg_px or ZERO)
-    latest = Disagreement(at.seq, order.key, order.symbol or "", off if order.side == "SELL" else -off)
-    account.disagreements = with_disagreement(account.disagreements, latest)
+    off = listed - order.reported.amount_filled * (order.reported.avg_px or ZERO)
+    latest = Disagreement(
+        at.seq, order.key, order.identity.symbol or "", off if order.identity.side == "SELL" else -off
+    )
+    account.evidence.note_disagreement(latest)
 
 
 def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Order | None:
@@ -106,16 +109,16 @@ def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at:
     """Note where a report contradicts its past or itself; nothing is unbooked without a decision (semantics 2.6)."""
     filled = report.amount_filled or ZERO
     if o.is_regression(order, report):
-        if not order.regressed:
-            message = f"amount_filled fell from {order.amount_filled} to {filled}; nothing is unbooked"
-            _contradict(ledger, order, "amount_regression", filled - order.amount_filled, message, at)
-        order.regressed = True
-    elif order.regressed and filled >= order.amount_filled:
-        order.regressed = False
+        if not order.flags.regressed:
+            message = f"amount_filled fell from {order.reported.amount_filled} to {filled}; nothing is unbooked"
+            _contradict(ledger, order, "amount_regression", filled - order.reported.amount_filled, message, at)
+        order.mark_regressed(on=True)
+    elif order.flags.regressed and filled >= order.reported.amount_filled:
+        order.mark_regressed(on=False)
         ledger.contradictions.append(Contradiction(order, "amount_regression", ZERO, resolved=True))
         ledger.changes.orders[order.account, order.key] = order
-    if o.is_overfill(report) and not order.overfilled:
-        order.overfilled = True
+    if o.is_overfill(report) and not order.flags.overfilled:
+        order.mark_overfilled()
         message = f"amount_filled {filled} is above amount_order {report.amount_order}"
         _contradict(ledger, order, "overfill", filled - (report.amount_order or ZERO), message, at)
 
@@ -130,42 +133,42 @@ def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillR
     """Book what is filled and not booked yet, once the order's instrument is known."""
     instrument = instrument_of(ledger, account, order)
     if instrument is None:
-        if not order.awaiting_instrument:
-            order.awaiting_instrument = True
-            name = order.symbol or order.symbol_coinapi or ""
-            account.fills_awaiting_instrument = {
-                **account.fills_awaiting_instrument,
-                name: [*account.fills_awaiting_instrument.get(name, []), order.key],
-            }
+        if not order.flags.awaiting_instrument:
+            order.await_instrument(on=True)
+            name = order.identity.symbol or order.identity.symbol_coinapi or ""
+            account.mappings.await_instrument(name, order.key)
             ledger.mark_changed(account)
             message = f"fills of {name or 'an unnamed symbol'} wait until a SYMBOLS_SNAPSHOT tells what it is"
             ledger.note_finding(account.name, at, "instrument_unknown", order.key, message)
         return
-    order.awaiting_instrument = False
+    order.await_instrument(on=False)
     ledger.changes.orders[account.name, order.key] = order
-    was_pending = order.cash_pending
+    was_pending = order.booked.cash_pending
     late = late_cash(order, rows)
     if late and instrument.spot:
         post_late_cash(ledger, account, order, instrument, late, at)
     fills = _by_our_clock(account, book_fills(order, rows, recorded_us=at.us), at)
     for index, fill in enumerate(fills):
-        blur = order.cash_resolution if index == len(fills) - 1 else ZERO
+        price_error = order.reported.cash_resolution if index == len(fills) - 1 else ZERO
         cash_asset = None
         if instrument.spot:
-            cash_asset = post_spot(ledger, account, order, instrument, fill, at, blur)
+            cash_asset = post_spot(ledger, account, order, instrument, fill, at, price_error=price_error)
         else:
             post_contract(ledger, account, order, instrument, fill, at)
         ledger.changes.fills.append(BookedFill(order=order, fill=fill, cash_asset=cash_asset, seq=at.seq))
-    if order.booked_early and fills:
+    if order.booked.early and fills:
         reverse_early_booking(ledger, account, order, instrument, fills, at)
     if fills and fills[-1].price:
-        account.prices = {**account.prices, instrument.symbol: fills[-1].price}
+        account.evidence.note_price(instrument.symbol, fills[-1].price)
         ledger.mark_changed(account)
-    if instrument.spot and order.cash_pending != was_pending:
+    if instrument.spot and order.booked.cash_pending != was_pending:
         home = resolve_asset(
-            instrument.quote or "", instrument.quote_coinapi, account.balance_rows, ledger.rules_of(account.name)
+            instrument.quote or "",
+            instrument.quote_coinapi,
+            account.snapshots.balance_rows,
+            ledger.rules_of(account.name),
         )
-        withhold(ledger, ledger.unit(account.name, "asset", home.unit), order.key, on=order.cash_pending)
+        withhold(ledger, ledger.unit(account.name, "asset", home.unit), order.key, on=order.booked.cash_pending)
 
 
 def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill]:
@@ -173,7 +176,7 @@ def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill
 
     What is told happened before it was told, whatever the clocks say; what has no time of its own has ours already.
     """
-    skew_us = account.skew_us
+    skew_us = account.liveness.skew_us
     if not skew_us:
         return fills
     return [
@@ -186,7 +189,7 @@ def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill
 
 def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: LogTime) -> None:
     """Take execution reports; a snapshot of all of them, or of none, also tells which orders are no longer open."""
-    initial = message.snapshot and account.orders_session is None and not account.gap_seq
+    initial = message.snapshot and account.snapshots.orders_session is None and not account.coverage.gap_seq
     seen: set[str] = set()
     for report in message.rows:
         of = _account_of(ledger, account, report, at)
@@ -197,14 +200,16 @@ def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: L
         return
     before = at.clock - ledger.rules_of(account.name).settlement_window_us - ledger.answer_age_us
     for order in sorted((each for each in ledger.orders.values() if each.account == account.name), key=lambda o: o.key):
-        if order.finished or order.key in seen or order.missing or order.history_length < 0:
+        if order.finished or order.key in seen or order.flags.missing or order.reported.history_length < 0:
             continue
         # A report may cross the snapshot on its way; only what was quiet, or open before a gap, has vanished.
-        if order.updated_clock < before or (account.gap_seq is not None and order.last_seq < account.gap_seq):
+        if order.reported.updated_clock < before or (
+            account.coverage.gap_seq is not None and order.reported.last_seq < account.coverage.gap_seq
+        ):
             mark_order_missing(ledger, account, order)
-    account.orders_session = ledger.clock.session
+    account.snapshots.note_orders(ledger.clock.session)
     ledger.mark_changed(account)
-    if account.state != "gap":  # what is fetched is no sign of life
+    if account.coverage.state != "gap":  # what is fetched is no sign of life
         ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 

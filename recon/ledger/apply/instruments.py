@@ -21,13 +21,11 @@ def apply_instruments(ledger: Ledger, message: Symbols, account: Account, at: Lo
                 ledger.instruments[account.name, symbol] = instrument
                 ledger.changes.instruments[account.name, symbol] = instrument
     for other in ledger.accounts.values():
-        for symbol, keys in list(other.fills_awaiting_instrument.items()):
+        for symbol, keys in list(other.mappings.fills_awaiting_instrument.items()):
             found = ledger.instrument(other.name, symbol)
             if found is None or not (found.spot or found.derivative):
                 continue
-            other.fills_awaiting_instrument = {
-                name: waits for name, waits in other.fills_awaiting_instrument.items() if name != symbol
-            }
+            other.mappings.end_waiting(symbol)
             ledger.mark_changed(other)
             for key in keys:
                 order = ledger.orders.get((other.name, key))

@@ -19,40 +19,41 @@ from recon.times import LogTime
 def match_missing_order(
     ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime, *, listed: bool
 ) -> None:
-    """Account for a missing order by a report that tells what became of it; one from before that does not.
+    """Account for a missing order by a report that tells what became of it; an older report does not.
 
-    What is fetched must tell more than is known, or list the order as open: the order log repeats what was, and a last
-    report that is as before, of an order that is not listed as open, only says that the EMS has lost it too.
+    A report over REST must tell more than the ledger has, or list the order as open. The order log repeats old reports:
+    one that tells nothing new, of an order that is not listed as open, only says that the EMS has lost it too.
     """
-    behind = report.amount_filled is not None and report.amount_filled < order.amount_filled
+    behind = report.amount_filled is not None and report.amount_filled < order.reported.amount_filled
     further = o.is_further(order, report) and (not ledger.from_rest or report.status in o.TERMINAL)
     if listed or further or not (ledger.from_rest or behind):
         resolve_missing_order(ledger, account, order, at)
         return
-    missing = account.missing_orders[order.key]
+    missing = account.coverage.missing_orders[order.key]
     if not missing.why and ledger.from_rest:
         why = f"the EMS tells of it as {report.status or 'unknown'}, nothing later than before, and not as open now"
-        account.missing_orders = {**account.missing_orders, order.key: msgspec.structs.replace(missing, why=why)}
+        account.coverage.set_missing(order.key, msgspec.structs.replace(missing, why=why))
         ledger.mark_changed(account)
 
 
 def resolve_missing_order(ledger: Ledger, account: Account, order: Order, at: LogTime) -> None:
-    """An order that was lost sight of is seen again: its units may agree."""
-    order.missing = False
-    account.missing_orders = {key: each for key, each in account.missing_orders.items() if key != order.key}
+    """Account for a missing order: its units may agree again."""
+    order.mark_missing(on=False)
+    account.coverage.remove_missing(order.key)
     for state in touched_units(ledger, account, order):
-        withhold(ledger, state, order.key, on=order.cash_pending)
+        withhold(ledger, state, order.key, on=order.booked.cash_pending)
     ledger.mark_changed(account)
     ledger.changes.orders[account.name, order.key] = order
     gaps.reassess(ledger, account, at)
-    if account.observed:
+    if account.coverage.observed:
         ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 
 def mark_order_missing(ledger: Ledger, account: Account, order: Order) -> None:
-    """An order that was open is absent from a complete snapshot: what became of it is not known (protocol 3)."""
-    order.missing = True
-    account.missing_orders = {**account.missing_orders, order.key: MissingOrder(order.client_order_id, order.last_seq)}
+    """Mark an open order that a complete snapshot lacks as missing; its units are not agreed (protocol 3)."""
+    order.mark_missing(on=True)
+    missing = MissingOrder(order.identity.client_order_id, order.reported.last_seq)
+    account.coverage.set_missing(order.key, missing)
     for state in touched_units(ledger, account, order):
         withhold(ledger, state, order.key, on=True)
     ledger.mark_changed(account)

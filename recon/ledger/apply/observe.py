@@ -14,7 +14,7 @@ from recon.ledger.units import UnitState
 from recon.ledger.withholding import withhold
 from recon.times import LogTime
 
-#: Why `agreed` is withheld from a unit of which nothing was told since a gap; it stands beside the keys of orders.
+#: Why `agreed` is withheld from a unit that was not reported since a gap; it stands beside the keys of orders.
 NOT_REPORTED: Final = "not told of since the gap"
 
 
@@ -35,7 +35,7 @@ def observe(
 
 
 def withhold_until_reported(ledger: Ledger, account: Account) -> None:
-    """Withhold `agreed` from what an account holds until it is told of again: whoever speaks for it is another now."""
+    """After a reconnect or restart, withhold `agreed` from every non-zero unit until it is reported again."""
     for state in ledger.units_of(account.name):
         if state.unit.value != ZERO:
             withhold(ledger, state, NOT_REPORTED, on=True)
@@ -44,19 +44,19 @@ def withhold_until_reported(ledger: Ledger, account: Account) -> None:
 def reassess_after_snapshot(ledger: Ledger, account: Account, at: LogTime) -> None:
     """Reassess an account after a snapshot, unless it is in a gap: an answer over REST is no sign of life."""
     ledger.mark_changed(account)
-    if account.state != "gap":
+    if account.coverage.state != "gap":
         ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 
 def refresh_modelling(ledger: Ledger, account: Account) -> None:
-    """Forget what new terms make modelled, and mark every asset of the account anew."""
+    """Forget contracts that new terms model, and mark each asset of the account as modelled or not."""
     rules = ledger.rules_of(account.name)
     kept = {}
-    for symbol, touched in account.unmodelled.items():
+    for symbol, touched in account.mappings.unmodelled.items():
         terms = rules.contracts.get(symbol)
         if terms is None or not terms.modelled:
             kept[symbol] = touched
-    account.unmodelled = kept
+    account.mappings.set_unmodelled(kept)
     ledger.mark_changed(account)
     for state in ledger.units_of(account.name):
         update_modelling(ledger, account, state)

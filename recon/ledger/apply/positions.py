@@ -33,11 +33,11 @@ def apply_positions(ledger: Ledger, message: Positions, account: Account, at: Lo
         state = ledger.unit(account.name, "contract", code)
         _observe_position(ledger, account, state, read_positions(state.unit, own, mode), own, at)
     if message.complete:
-        account.positions_complete = True
+        account.snapshots.note_positions()
         ledger.mark_changed(account)
         for state in ledger.units_of(account.name):
             if state.unit.kind == "contract" and state.unit.code not in rows:
-                state.unit.sides = {}
+                state.unit.contract.set_sides({})
                 observe(ledger, state, (ZERO,), at, inferred=True)
 
 
@@ -59,8 +59,7 @@ def _observe_position(
 ) -> None:
     unit = state.unit
     if len(rows) == 1:
-        unit.reported_avg_entry_price = rows[0].avg_entry_price
-        unit.liquidation_price = rows[0].liquidation_price or unit.liquidation_price
+        unit.reported.note_position(rows[0])
     ledger.changes.units[state.key] = state
     if not values:
         return
@@ -68,4 +67,4 @@ def _observe_position(
         terms = ledger.rules_of(account.name).contracts.get(unit.code)
         if terms is None or not terms.modelled:
             mark_unmodelled(ledger, account, state, terms)
-    observe(ledger, state, values, at, inferred=False, price=unit.reported_avg_entry_price)
+    observe(ledger, state, values, at, inferred=False, price=unit.reported.avg_entry_price)

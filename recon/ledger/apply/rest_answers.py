@@ -52,7 +52,11 @@ def backfill_ended(ledger: Ledger, note: BackfillRun, at: LogTime) -> None:
 
 def _accounts(ledger: Ledger, note: BackfillRun) -> list[Account]:
     known = [(ledger.accounts[name], until) for name, until in note.accounts.items() if name in ledger.accounts]
-    return [account for account, until in known if account.backfill is not None and account.backfill.until_seq == until]
+    return [
+        account
+        for account, until in known
+        if account.coverage.backfill is not None and account.coverage.backfill.until_seq == until
+    ]
 
 
 def apply_answer(ledger: Ledger, answered: DecodedResponse, at: LogTime) -> None:
@@ -63,7 +67,7 @@ def apply_answer(ledger: Ledger, answered: DecodedResponse, at: LogTime) -> None
     for found in answered.findings:
         ledger.note_finding(ask.account, at, found.kind, found.about, found.message)
     about = [account for account in ledger.accounts.values() if ask.kind == "history" or account.name == ask.account]
-    before = {account.name: len(account.missing_orders) for account in about}
+    before = {account.name: len(account.coverage.missing_orders) for account in about}
     for message in answered.messages:
         _apply_message(ledger, message, at)
     if answered.outcome != "answered":
@@ -74,7 +78,10 @@ def apply_answer(ledger: Ledger, answered: DecodedResponse, at: LogTime) -> None
     elif ask.kind == "history" and ask.from_us is not None and ask.until_us is not None:
         for account in about:
             # The order log is dated by the EMS's clock: what was read of it is less by ours.
-            from_us, until_us = ask.from_us + max(account.skew_us, 0), ask.until_us - max(-account.skew_us, 0)
+            from_us, until_us = (
+                ask.from_us + max(account.liveness.skew_us, 0),
+                ask.until_us - max(-account.liveness.skew_us, 0),
+            )
             gaps.note_history_read(ledger, account, from_us, min(until_us, at.us))
     elif ask.kind in gaps.LISTS:
         for account in about:
@@ -114,9 +121,9 @@ def _note_failure(ledger: Ledger, answered: DecodedResponse, about: list[Account
     for account in about:
         if ask.kind == "history":
             gaps.note_history_unavailable(ledger, account, configured=answered.outcome != "not configured")
-        elif ask.kind == "status" and ask.order in account.missing_orders:
-            missing = msgspec.structs.replace(account.missing_orders[ask.order], why=answered.why)
-            account.missing_orders = {**account.missing_orders, ask.order: missing}
+        elif ask.kind == "status" and ask.order in account.coverage.missing_orders:
+            missing = msgspec.structs.replace(account.coverage.missing_orders[ask.order], why=answered.why)
+            account.coverage.set_missing(ask.order, missing)
             ledger.mark_changed(account)
         elif ask.kind in gaps.LISTS:
             gaps.note_list_read(ledger, account, ask.kind, answered.why)
@@ -125,10 +132,10 @@ def _note_failure(ledger: Ledger, answered: DecodedResponse, about: list[Account
 def _note_another(ledger: Ledger, ask: RestRequest, about: list[Account]) -> None:
     """Say of an order that is still missing after an answer that the answer was of another one."""
     for account in about:
-        missing = account.missing_orders.get(ask.order or "")
+        missing = account.coverage.missing_orders.get(ask.order or "")
         if missing is not None and not missing.why:
             told = msgspec.structs.replace(missing, why="the EMS tells of another order with that client order id")
-            account.missing_orders = {**account.missing_orders, ask.order or "": told}
+            account.coverage.set_missing(ask.order or "", told)
             ledger.mark_changed(account)
 
 
@@ -136,7 +143,10 @@ def _count(ledger: Ledger, account: Account, missing: int, at: LogTime) -> None:
     orders = [order for order in ledger.changes.orders.values() if order.account == account.name]
     fills = sum(fill.seq == at.seq and fill.order.account == account.name for fill in ledger.changes.fills)
     if fills:
-        account.last_fetched_fill_seq = at.seq
+        account.coverage.note_fetched_fill(at.seq)
         ledger.mark_changed(account)
-    settled, found = max(missing - len(account.missing_orders), 0), sum(order.first_seq == at.seq for order in orders)
+    settled, found = (
+        max(missing - len(account.coverage.missing_orders), 0),
+        sum(order.reported.first_seq == at.seq for order in orders),
+    )
     gaps.count_request(ledger, account, settled=settled, found=found, fills=fills)

@@ -56,9 +56,8 @@ def apply_rules(ledger: Ledger, rules: Rules) -> None:
         for state in ledger.units_of(account.name):
             unit = state.unit
             state.timeline.quantum = quantum_of(ledger, unit)
-            if unit.kind == "contract" and unit.code in account.unmodelled and unit.value is not None:
+            if unit.kind == "contract" and unit.code in account.mappings.unmodelled and unit.value is not None:
                 now = terms.get(unit.code)
                 if now is not None and now.modelled:
-                    unit.cost_basis = basis_of(unit.value, unit.reported_avg_entry_price, now)
-                    unit.pending_trades = []
+                    unit.contract.set_cost_basis(basis_of(unit.value, unit.reported.avg_entry_price, now), [])
         refresh_modelling(ledger, account)

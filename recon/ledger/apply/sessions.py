@@ -44,9 +44,9 @@ class Tick(msgspec.Struct, frozen=True):
 def session_opened(ledger: Ledger, session: str | None, at: LogTime, *, previous_us: int) -> None:
     """A new session begins; whoever was still observed lost sight without a word (the process died)."""
     for account in ledger.accounts.values():
-        if account.state != "gap":
+        if account.coverage.state != "gap":
             _open_gap(ledger, account, "restarted", LogTime(at.seq, previous_us or at.us, at.clock))
-        account.session = session
+        account.liveness.enter_session(session)
         withhold_until_reported(ledger, account)
     ledger.clock.session = session
 
@@ -56,13 +56,13 @@ def session_closed(ledger: Ledger, session: str | None, reason: str, at: LogTime
     if session != ledger.clock.session:
         return
     for account in ledger.accounts.values():
-        if account.state != "gap":
+        if account.coverage.state != "gap":
             _open_gap(ledger, account, reason, at)
 
 
 def _open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None:
-    if account.state != "gap":
-        account.gap_seq = at.seq
+    if account.coverage.state != "gap":
+        account.coverage.note_gap(at.seq)
         gaps.open_gap(ledger, account, reason, at)
     ledger.changes.intervals += coverage.change_state(account, "gap", reason, seq=at.seq, us=at.us)
     ledger.mark_changed(account)
@@ -70,12 +70,12 @@ def _open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> Non
 
 def note_alive(ledger: Ledger, account: Account, at: LogTime) -> None:
     """Anything from an account is a sign of life; the first one in a session begins its catching up."""
-    account.last_alive_us = at.us
+    account.liveness.note_alive(at.us)
     ledger.mark_changed(account)
-    if account.session != ledger.clock.session:
-        account.session = ledger.clock.session
-    if account.state == "gap" and account.is_running is not False:
-        account.last_heartbeat_us = at.us
+    if account.liveness.session != ledger.clock.session:
+        account.liveness.enter_session(ledger.clock.session)
+    if account.coverage.state == "gap" and account.liveness.is_running is not False:
+        account.liveness.note_heartbeat(at.us)
         _close_gap(ledger, account, at)
 
 
@@ -86,29 +86,21 @@ def _close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
 
 def apply_server_info(ledger: Ledger, account: Account, message: ServerInfo, at: LogTime) -> None:
     """A logged heartbeat: the first of a session, or one in which something changed."""
-    account.last_heartbeat_us = at.us
+    account.liveness.note_heartbeat(at.us)
     sent = parse_time(message.time)
     if sent is not None:
-        account.note_lag(at.us - microseconds(sent))
-    restarted = (
-        account.instance_guid is not None
-        and account.instance_session == ledger.clock.session
-        and message.instance_guid is not None
-        and account.instance_guid != message.instance_guid
-    )
-    account.instance_guid = message.instance_guid or account.instance_guid
-    account.instance_session = ledger.clock.session
-    account.is_running = message.is_running
+        account.liveness.note_lag(at.us - microseconds(sent))
+    restarted = account.liveness.note_instance(message.instance_guid, ledger.clock.session, running=message.is_running)
     ledger.mark_changed(account)
     if message.is_running is False:
         _open_gap(ledger, account, "not running", at)
     elif restarted:
         # Another process speaks for the account: what happened between the two is not known until it tells.
         _open_gap(ledger, account, "restarted", at)
-        account.orders_session = account.balances_session = None
+        account.snapshots.forget_session()
         withhold_until_reported(ledger, account)
         _close_gap(ledger, account, at)
-    elif account.state == "gap":
+    elif account.coverage.state == "gap":
         _close_gap(ledger, account, at)
 
 
@@ -118,17 +110,21 @@ def apply_tick(ledger: Ledger, note: Tick, at: LogTime) -> None:
         account = ledger.accounts.get(name)
         if account is None:
             continue
-        account.last_heartbeat_us = beat.last_us
-        account.last_alive_us = max(account.last_alive_us, beat.last_us)
+        account.liveness.note_heartbeat(beat.last_us)
+        account.liveness.note_alive(max(account.liveness.last_alive_us, beat.last_us))
         if beat.lag_us is not None:
-            account.note_lag(beat.lag_us)
+            account.liveness.note_lag(beat.lag_us)
         ledger.mark_changed(account)
         # Beats from before the gap are no sign of life after it.
-        if account.state == "gap" and beat.last_us > account.since_us and at.us - beat.last_us <= HEARTBEAT_BOUND_US:
+        if (
+            account.coverage.state == "gap"
+            and beat.last_us > account.coverage.since_us
+            and at.us - beat.last_us <= HEARTBEAT_BOUND_US
+        ):
             note_alive(ledger, account, at)
     for account in ledger.accounts.values():
-        last = max(account.last_heartbeat_us or 0, account.last_alive_us)
-        if account.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
+        last = max(account.liveness.last_heartbeat_us or 0, account.liveness.last_alive_us)
+        if account.coverage.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
             # What was not heard of since then was not observed, whether or not anybody was there to notice.
-            _open_gap(ledger, account, "no heartbeat", LogTime(at.seq, max(last, account.since_us), at.clock))
+            _open_gap(ledger, account, "no heartbeat", LogTime(at.seq, max(last, account.coverage.since_us), at.clock))
         gaps.expire_backfill(ledger, account, at)

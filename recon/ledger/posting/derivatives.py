@@ -11,23 +11,17 @@ from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.cost_basis import CASH_QUANTUM, CostBasis, add_trade, average_price, basis_of, entry_value
-from recon.ledger.fees.schedule import rule_of
+from recon.ledger.fees.schedule import rates_of, rule_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument, underlying
 from recon.ledger.ledger import Ledger, update_modelling
 from recon.ledger.orders import Order
-from recon.ledger.posting.spot import (
-    asset_unit,
-    leg_uncertainty,
-    open_if_absent,
-    post_fee,
-    post_fill,
-    post_opening,
-    post_scheduled,
-)
+from recon.ledger.posting.fees import post_learned_fee, post_scheduled_fee
+from recon.ledger.posting.fill_entries import fill_posting, post_fill
+from recon.ledger.posting.openings import asset_unit, open_if_absent, post_opening
 from recon.ledger.rules import ContractTerms
-from recon.ledger.timeline import CERTAIN, Uncertainty
-from recon.ledger.units import FILL, REALISED, PendingTrade, Unit, UnitState
+from recon.ledger.timeline import CERTAIN, Uncertainty, leg_uncertainty
+from recon.ledger.units import FILL, REALISED, FillRef, PendingTrade, Unit, UnitState
 from recon.times import LogTime
 
 #: An average entry price may be off by so much of itself and still be the same: venues round it.
@@ -64,7 +58,7 @@ def bears_out(ledger: Ledger, unit: Unit, first: ReportedPosition, later: Report
     """Tell whether what is booked between two reports of a contract leads from one average entry price to the other."""
     terms = ledger.rules_of(unit.account).contracts.get(unit.code)
     basis = basis_of(first.quantity, first.price, terms)
-    for fill in unit.pending_trades:
+    for fill in unit.contract.pending_trades:
         if first.number < fill.number <= later.number:
             add_trade(basis, fill.quantity, fill.cash, terms)
     worked_out = average_price(basis, terms)
@@ -76,10 +70,11 @@ def bears_out(ledger: Ledger, unit: Unit, first: ReportedPosition, later: Report
 def _open_basis(ledger: Ledger, state: UnitState, seen: ReportedPosition | None, at: LogTime) -> None:
     unit = state.unit
     if seen is None:
-        unit.cost_basis = CostBasis([])
+        unit.contract.set_cost_basis(CostBasis([]), unit.contract.pending_trades)
     else:
-        unit.cost_basis = basis_of(seen.quantity, seen.price, ledger.rules_of(unit.account).contracts.get(unit.code))
-        unit.pending_trades = [trade for trade in unit.pending_trades if trade.number > seen.number]
+        terms = ledger.rules_of(unit.account).contracts.get(unit.code)
+        later = [trade for trade in unit.contract.pending_trades if trade.number > seen.number]
+        unit.contract.set_cost_basis(basis_of(seen.quantity, seen.price, terms), later)
     realise_trades(ledger, ledger.accounts[unit.account], state, at)
 
 
@@ -88,14 +83,11 @@ def post_contract(
 ) -> None:
     """Post a derivative fill in its contract, and its cash where the terms tell it."""
     state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
-    quantity = -fill.amount if order.side == "SELL" else fill.amount
-    post_fill(ledger, state, quantity, at, order.key, fill.ordinal, occurred_us=fill.occurred_us)
-    unit = state.unit
-    clock = ledger.clock_of_fill(account.name, fill.occurred_us, at)
-    waiting = PendingTrade(
-        quantity, fill.cash, unit.entry_count, clock, order.key, fill.ordinal, fill.occurred_us, order.liquidity
-    )
-    unit.pending_trades = [*unit.pending_trades, waiting]
+    quantity = -fill.amount if order.identity.side == "SELL" else fill.amount
+    ref = FillRef(order.key, fill.ordinal, fill.occurred_us)
+    post_fill(ledger, state, fill_posting(quantity, ref), at)
+    entry, clock = state.unit.balance.entry_count, ledger.clock_of_fill(account.name, fill.occurred_us, at)
+    state.unit.contract.add_trade(PendingTrade(quantity, fill.cash, entry, clock, ref, order.reported.liquidity))
     realise_trades(ledger, account, state, at)
 
 
@@ -109,89 +101,75 @@ def contract_of(ledger: Ledger, account: Account, symbol: str, coinapi: str | No
 
 def realise_trades(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> None:
     """Work out the cash of a contract's fills, once its opening and its terms allow it (semantics 3.5)."""
-    unit = state.unit
+    unit, contract, mappings = state.unit, state.unit.contract, account.mappings
     terms = ledger.rules_of(account.name).contracts.get(unit.code)
-    if (terms is None or not terms.modelled) and (unit.pending_trades or unit.value):
+    modelled = terms is not None and terms.modelled
+    if not modelled and (contract.pending_trades or unit.value):
         mark_unmodelled(ledger, account, state, terms)
-    if account.backfilling:
+    if account.coverage.backfilling:
         return  # what realises how much depends on the order of fills, and some of them are being fetched
-    if unit.cost_basis is None:
-        if terms is not None and terms.modelled and terms.settlement_asset is not None and unit.pending_trades:
-            home = resolve_asset(terms.settlement_asset, None, account.balance_rows, ledger.rules_of(account.name)).unit
-            account.cash_pending_contracts = {**account.cash_pending_contracts, unit.code: home}
+    if contract.cost_basis is None:
+        if terms is not None and modelled and terms.settlement_asset is not None and contract.pending_trades:
+            rows, rules = account.snapshots.balance_rows, ledger.rules_of(account.name)
+            mappings.await_cash(unit.code, resolve_asset(terms.settlement_asset, None, rows, rules).unit)
             ledger.mark_changed(account)
         return
-    if unit.code in account.cash_pending_contracts:
-        account.cash_pending_contracts = {
-            code: home for code, home in account.cash_pending_contracts.items() if code != unit.code
-        }
+    if unit.code in mappings.cash_pending_contracts:
+        mappings.end_cash_waiting(unit.code)
         ledger.mark_changed(account)
-    waiting, unit.pending_trades = sorted(unit.pending_trades, key=lambda fill: fill.occurred_us), []
-    if waiting:
+    trades = contract.take_trades()
+    if trades:
         ledger.changes.units[state.key] = state
-    for fill in waiting:
-        _realise(ledger, account, state, terms, fill, at)
+    for trade in trades:
+        _realise(ledger, account, state, terms, trade, at)
 
 
 def _realise(
-    ledger: Ledger, account: Account, state: UnitState, terms: ContractTerms | None, fill: PendingTrade, at: LogTime
+    ledger: Ledger, account: Account, state: UnitState, terms: ContractTerms | None, trade: PendingTrade, at: LogTime
 ) -> None:
-    basis = state.unit.cost_basis
+    basis = state.unit.contract.cost_basis
     if basis is None:
         return
-    premium = terms is not None and terms.kind == "premium"
-    cash = add_trade(basis, fill.quantity, fill.cash, terms)
+    cash = add_trade(basis, trade.quantity, trade.cash, terms)
     if terms is None or not terms.modelled or terms.settlement_asset is None:
         return
+    premium = terms.kind == "premium"
     if premium:
-        multiplier = terms.multiplier or ZERO
-        paid = None if fill.cash is None else fill.cash * multiplier
-        cash = None if paid is None else (-paid if fill.quantity > 0 else paid)
+        paid = None if trade.cash is None else trade.cash * (terms.multiplier or ZERO)
+        cash = None if paid is None else (-paid if trade.quantity > 0 else paid)
     if cash is None:
         _unmodel(ledger, account, state.unit.code, [terms.settlement_asset], [], "the entry or fill price is not known")
         return
     target = asset_unit(ledger, account, terms.settlement_asset, None, at)
     instrument = ledger.instrument(account.name, state.unit.code)
     rule = rule_of(ledger.rules_of(account.name).fees, state.unit.code, None if instrument is None else instrument.type)
-    legs = _legs(fill, terms)
-    if cash or not target.unit.fee.learned:
-        slack = Uncertainty(1 if cash else 0, CASH_QUANTUM if cash else ZERO)
-        slack = slack.plus(legs)
-        target.unit.fees_scheduled = target.unit.fees_scheduled or rule is not None
-        cause = FILL if premium else REALISED
+    turnover = _turnover(trade, terms)
+    if cash or not target.unit.fees.model.learned:
+        uncertainty = Uncertainty(1 if cash else 0, CASH_QUANTUM if cash else ZERO).plus(turnover)
+        target.unit.fees.note_schedule(scheduled=rule is not None)
         # Cash that had to wait is booked as of its fill, as far as the order of entries allows.
-        then = LogTime(at.seq, at.us, max(fill.clock, target.timeline.clocks[-1]))
-        occurred = fill.occurred_us
-        post_fill(ledger, target, cash, then, fill.order, fill.ordinal, occurred_us=occurred, slack=slack, cause=cause)
-    worth, occurred = legs.received or -legs.paid, fill.occurred_us
-    if rule is None or target.unit.fee.learned:
-        post_fee(ledger, target, worth, at, fill.order, fill.ordinal, occurred_us=occurred)
+        then = LogTime(at.seq, at.us, max(trade.clock, target.timeline.clocks[-1]))
+        cause = FILL if premium else REALISED
+        post_fill(ledger, target, fill_posting(cash, trade.fill, uncertainty, cause=cause), then)
+    worth = turnover.received or -turnover.paid
+    if rule is None or target.unit.fees.model.learned:
+        post_learned_fee(ledger, target, worth, trade.fill, at)
     elif worth:
-        post_scheduled(
-            ledger,
-            target,
-            rule,
-            abs(worth),
-            at,
-            fill.order,
-            fill.ordinal,
-            kind=fill.liquidity,
-            occurred_us=occurred,
-        )
+        post_scheduled_fee(ledger, target, rates_of(rule, trade.liquidity), abs(worth), trade.fill, at)
 
 
-def _legs(fill: PendingTrade, terms: ContractTerms) -> Uncertainty:
+def _turnover(trade: PendingTrade, terms: ContractTerms) -> Uncertainty:
     """Return a fill's worth in the settlement asset, which a fee is a share of."""
-    if not fill.cash:
+    if not trade.cash:
         return CERTAIN
-    worth = abs(entry_value(fill.quantity, fill.cash, terms)) * (terms.multiplier or ZERO)
-    return leg_uncertainty(worth if fill.quantity < 0 else -worth)
+    worth = abs(entry_value(trade.quantity, trade.cash, terms)) * (terms.multiplier or ZERO)
+    return leg_uncertainty(worth if trade.quantity < 0 else -worth)
 
 
 def mark_unmodelled(ledger: Ledger, account: Account, state: UnitState, terms: ContractTerms | None) -> None:
     """Mark the balances that a contract without complete terms touches as unmodelled."""
     unit = state.unit
-    if unit.code in account.unmodelled:
+    if unit.code in account.mappings.unmodelled:
         return
     why = f"contract {unit.code} has no complete terms in the settings"
     if terms is not None and terms.settlement_asset is not None:
@@ -206,7 +184,7 @@ def mark_unmodelled(ledger: Ledger, account: Account, state: UnitState, terms: C
 def _unmodel(ledger: Ledger, account: Account, symbol: str, codes: list[str], coinapis: list[str], why: str) -> None:
     rules = ledger.rules_of(account.name)
     homes = [rules.pool_of(rules.assets.get(code, code)) for code in codes]
-    account.unmodelled = {**account.unmodelled, symbol: (homes, coinapis, why)}
+    account.mappings.set_unmodelled({**account.mappings.unmodelled, symbol: (homes, coinapis, why)})
     ledger.mark_changed(account)
     for state in ledger.units_of(account.name):
         update_modelling(ledger, account, state)

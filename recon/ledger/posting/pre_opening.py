@@ -35,20 +35,20 @@ def exclude_pre_opening_fills(
     opened_us = account.started_us - _skew_us(ledger, account)
     began_us = _us(report.history[0].time) if report.history else None
     late = at.us - account.started_us > ledger.rules_of(account.name).settlement_window_us
-    if initial and (began_us is None or not late or account.lag_us is None):
-        before, cash = order.amount_filled, order.cash_total
+    if initial and (began_us is None or not late or account.liveness.lag_us is None):
+        before, cash = order.reported.amount_filled, order.reported.cash_total
     elif began_us is None or began_us >= opened_us:
         return False
     else:
         before, cash = _filled_before(order, report, opened_us)
-    order.pre_opening, order.booked, order.booked_cash = before, before, cash
-    return before == order.amount_filled
+    order.booked.exclude(before, cash)
+    return before == order.reported.amount_filled
 
 
 def _filled_before(order: Order, report: OrderReport, opened_us: int) -> tuple[Decimal, Decimal | None]:
     """Return what of an order was filled before a time by the EMS's clock, and the cash of that."""
     dated = [(_us(row.time), row.amount or ZERO, row.price) for row in report.fills]
-    if sum((amount for _, amount, _ in dated), ZERO) == order.amount_filled:
+    if sum((amount for _, amount, _ in dated), ZERO) == order.reported.amount_filled:
         early = [(amount, price) for us, amount, price in dated if us is None or us < opened_us]
         if len(early) < len(dated) and all(price for _, price in early):
             cash = sum((amount * (price or ZERO) for amount, price in early), ZERO)
@@ -56,16 +56,16 @@ def _filled_before(order: Order, report: OrderReport, opened_us: int) -> tuple[D
     times = (_us(step.time) for step in report.history if step.status in FILLING)
     filled_us = next((us for us in times if us is not None), None)
     if filled_us is None or filled_us < opened_us:
-        return order.amount_filled, order.cash_total
+        return order.reported.amount_filled, order.reported.cash_total
     return ZERO, ZERO
 
 
 def _skew_us(ledger: Ledger, account: Account) -> int:
     """Return the skew of the time when the books opened; until a heartbeat tells it, that of the gateway's others."""
-    if account.first_skew_us is not None:
-        return account.first_skew_us
-    others = sorted(other.skew_us for other in ledger.accounts.values() if other.lag_us is not None)
-    return account.skew_us if account.lag_us is not None or not others else others[len(others) // 2]
+    if account.liveness.first_skew_us is not None:
+        return account.liveness.first_skew_us
+    others = sorted(other.liveness.skew_us for other in ledger.accounts.values() if other.liveness.lag_us is not None)
+    return account.liveness.skew_us if account.liveness.lag_us is not None or not others else others[len(others) // 2]
 
 
 def _us(text: str | None) -> int | None:

@@ -49,9 +49,14 @@ def load(connection: Connection, ledger: Ledger, edition: int, *, agreed: Mappin
         units = [_unpack_unit(data) for (data,) in cursor.execute(_UNITS, key)]
     with exact():
         for unit in units:
-            timeline = Timeline(unit.entry_count, unit.fills + unit.explained, unit.explained, unit.uncertainty)
+            timeline = Timeline(
+                unit.balance.entry_count,
+                unit.balance.fills + unit.balance.explained,
+                unit.balance.explained,
+                unit.balance.uncertainty,
+            )
             ledger.add_unit(UnitState(unit, timeline))
-        load_timelines(connection, ledger, edition, [unit for unit in units if unit.entry_count], agreed)
+        load_timelines(connection, ledger, edition, [unit for unit in units if unit.balance.entry_count], agreed)
         for state in ledger.units.values():
             state.timeline.quantum = quantum_of(ledger, state.unit)
 
@@ -90,9 +95,9 @@ def _unit_row(ledger: Ledger, state: UnitState) -> UnitRow:
     if unit.kind != "contract":
         return UnitRow(unit)
     long = short = average = None
-    if unit.cost_basis is not None:
-        average = average_price(unit.cost_basis, ledger.rules_of(unit.account).contracts.get(unit.code))
-    if unit.sides:
-        long = sum((quantity for quantity in unit.sides.values() if quantity > 0), ZERO)
-        short = sum((quantity for quantity in unit.sides.values() if quantity < 0), ZERO)
+    if unit.contract.cost_basis is not None:
+        average = average_price(unit.contract.cost_basis, ledger.rules_of(unit.account).contracts.get(unit.code))
+    if unit.contract.sides:
+        long = sum((quantity for quantity in unit.contract.sides.values() if quantity > 0), ZERO)
+        short = sum((quantity for quantity in unit.contract.sides.values() if quantity < 0), ZERO)
     return UnitRow(unit, long, short, average)

@@ -15,21 +15,21 @@ orders: Final = FoldedTable[Order](
     "orders",
     key("account", Text, lambda order: order.account),
     key("order_key", Text, lambda order: order.key),
-    nullable("client_order_id", Text, lambda order: order.client_order_id),
-    nullable("exchange_order_id", Text, lambda order: order.exchange_order_id),
-    nullable("symbol", Text, lambda order: order.symbol),
-    nullable("symbol_coinapi", Text, lambda order: order.symbol_coinapi),
-    nullable("side", Text, lambda order: order.side),
-    nullable("price", Numeric, lambda order: order.price),
-    nullable("amount_order", Numeric, lambda order: order.amount_order),
-    column("amount_filled", Numeric, lambda order: order.amount_filled),
-    nullable("amount_open", Numeric, lambda order: order.amount_open),
-    nullable("avg_px", Numeric, lambda order: order.avg_px),
-    column("status", Text, lambda order: order.status),
-    column("first_seq", BigInteger, lambda order: order.first_seq),
-    column("last_seq", BigInteger, lambda order: order.last_seq),
-    column("updated_at", Moment, lambda order: order.updated_us),
-    column("open", Boolean, lambda order: order.awaiting_instrument or not order.finished),
+    nullable("client_order_id", Text, lambda order: order.identity.client_order_id),
+    nullable("exchange_order_id", Text, lambda order: order.identity.exchange_order_id),
+    nullable("symbol", Text, lambda order: order.identity.symbol),
+    nullable("symbol_coinapi", Text, lambda order: order.identity.symbol_coinapi),
+    nullable("side", Text, lambda order: order.identity.side),
+    nullable("price", Numeric, lambda order: order.reported.price),
+    nullable("amount_order", Numeric, lambda order: order.reported.amount_order),
+    column("amount_filled", Numeric, lambda order: order.reported.amount_filled),
+    nullable("amount_open", Numeric, lambda order: order.reported.amount_open),
+    nullable("avg_px", Numeric, lambda order: order.reported.avg_px),
+    column("status", Text, lambda order: order.reported.status),
+    column("first_seq", BigInteger, lambda order: order.reported.first_seq),
+    column("last_seq", BigInteger, lambda order: order.reported.last_seq),
+    column("updated_at", Moment, lambda order: order.reported.updated_us),
+    column("open", Boolean, lambda order: order.flags.awaiting_instrument or not order.finished),
     column("data", LargeBinary, packed),
 )
 
@@ -38,7 +38,7 @@ def _signed_cash(booked: BookedFill) -> Decimal | None:
     """Return the change of the cash asset: a purchase is negative. None: not known, or not modelled."""
     if booked.fill.cash is None or booked.cash_asset is None:
         return None
-    return booked.fill.cash if booked.order.side == "SELL" else -booked.fill.cash
+    return booked.fill.cash if booked.order.identity.side == "SELL" else -booked.fill.cash
 
 
 fills: Final = FoldedTable[BookedFill](
@@ -46,8 +46,8 @@ fills: Final = FoldedTable[BookedFill](
     key("account", Text, lambda booked: booked.order.account),
     key("order_key", Text, lambda booked: booked.order.key),
     key("ordinal", Integer, lambda booked: booked.fill.ordinal),
-    nullable("symbol", Text, lambda booked: booked.order.symbol),
-    nullable("side", Text, lambda booked: booked.order.side),
+    nullable("symbol", Text, lambda booked: booked.order.identity.symbol),
+    nullable("side", Text, lambda booked: booked.order.identity.side),
     nullable("price", Numeric, lambda booked: booked.fill.price),
     column("price_known", Boolean, lambda booked: booked.fill.price_known),
     column("amount", Numeric, lambda booked: booked.fill.amount),

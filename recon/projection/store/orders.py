@@ -61,14 +61,14 @@ def save_orders(connection: Connection, edition: EditionKey, changed: Iterable[O
     fresh: list[Order] = []
     stored: list[Order] = []
     for order in changed:
-        (stored if order.stored else fresh).append(order)
-        order.stored = True
+        (stored if order.flags.stored else fresh).append(order)
+        order.flags.stored = True
     order_schema.orders.add(connection, edition, fresh)
     order_schema.orders.replace(connection, edition, stored)
 
 
 def _add_orders(ledger: Ledger, packed: list[bytes]) -> None:
     """Add the orders that the ledger does not hold yet, in the order in which they were first reported."""
-    for order in sorted(map(_unpack, packed), key=lambda order: (order.first_seq, order.key)):
+    for order in sorted(map(_unpack, packed), key=lambda order: (order.reported.first_seq, order.key)):
         if (order.account, order.key) not in ledger.orders:
             ledger.add_order(order)

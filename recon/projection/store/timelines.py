@@ -11,9 +11,8 @@ from sqlalchemy import Connection
 from recon.db.raw import cursor_of
 from recon.exact import ZERO
 from recon.ledger.ledger import Ledger
-from recon.ledger.posting.spot import leg_uncertainty
-from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Timeline, Uncertainty
-from recon.ledger.units import OF_FILLS, OPENING, Unit, UnitKey, UnitState
+from recon.ledger.timeline import KEPT_BEHIND, MAX_KEPT, Timeline, Uncertainty, leg_uncertainty
+from recon.ledger.units import OF_FILLS, OPENING, FillRef, Posting, Unit, UnitKey, UnitState
 
 _ENTRIES: Final = """
 SELECT k.account, k.kind, k.unit, e.entry_no, e.seq, e.clock,
@@ -36,12 +35,7 @@ class RecentEntry(NamedTuple):
     number: int
     seq: int
     clock: int
-    occurred_us: int
-    cause: str
-    amount: Decimal
-    uncertainty: Uncertainty
-    order: str | None
-    ordinal: int | None
+    posting: Posting
     in_every_cut: bool
 
 
@@ -60,39 +54,39 @@ def _recent_entries(
         return {}
     columns = [[unit.account for unit in units], [unit.kind for unit in units], [unit.code for unit in units]]
     # A step is of two entries at most: a fill and its fee.
-    after = [agreed.get(unit.key, 0) - 2 * KEPT_BEHIND - 2 - unit.explanation_count for unit in units]
+    after = [agreed.get(unit.key, 0) - 2 * KEPT_BEHIND - 2 - unit.balance.explanation_count for unit in units]
     entries: dict[UnitKey, list[RecentEntry]] = {}
     with cursor_of(connection) as cursor:
         cursor.execute(_ENTRIES, (*columns, after, gateway, edition, 4 * MAX_KEPT))
         for account, kind, code, number, seq, clock, us, cause, amount, *bounds, order, ordinal, explains in cursor:
-            rounded, blur, leg, doubt = bounds
-            uncertainty = leg_uncertainty(Decimal(leg), rounded=rounded, blur=Decimal(blur), doubt=Decimal(doubt))
-            entry = RecentEntry(
-                number, seq, clock, us, cause, Decimal(amount), uncertainty, order, ordinal, in_every_cut=explains
+            posting = Posting(
+                Decimal(amount),
+                cause,
+                us,
+                uncertainty=_uncertainty(*bounds),
+                fill=None if order is None else FillRef(order, ordinal, us),
             )
+            entry = RecentEntry(number, seq, clock, posting, in_every_cut=explains)
             entries.setdefault((account, kind, code), []).append(entry)
     return entries
 
 
+def _uncertainty(rounded: int, price_error: str, leg: str, rate_spread: str) -> Uncertainty:
+    return leg_uncertainty(
+        Decimal(leg), rounded=rounded, price_error=Decimal(price_error), rate_spread=Decimal(rate_spread)
+    )
+
+
 def _set_timeline(state: UnitState, entries: list[RecentEntry]) -> None:
     """Give a unit the timeline of these entries, which begins with the totals before the first of them."""
-    unit = state.unit
-    steps = [entry for entry in entries if entry.cause != OPENING and not entry.in_every_cut]
-    total = unit.fills + unit.explained - sum((entry.amount for entry in steps), ZERO)
-    explained = unit.explained - sum((entry.amount for entry in steps if entry.cause not in OF_FILLS), ZERO)
-    uncertainty = unit.uncertainty
+    balance = state.unit.balance
+    steps = [entry for entry in entries if entry.posting.cause != OPENING and not entry.in_every_cut]
+    total = balance.flow - sum((entry.posting.amount for entry in steps), ZERO)
+    explaining = (entry.posting.amount for entry in steps if entry.posting.cause not in OF_FILLS)
+    explained = balance.explained - sum(explaining, ZERO)
+    uncertainty = balance.uncertainty
     for entry in steps:
-        uncertainty = uncertainty.minus(entry.uncertainty)
+        uncertainty = uncertainty.minus(entry.posting.uncertainty)
     state.timeline = Timeline(entries[0].number - 1, total, explained, uncertainty)
     for entry in steps:
-        state.append(
-            entry.number,
-            entry.seq,
-            entry.clock,
-            entry.occurred_us,
-            entry.cause,
-            entry.amount,
-            entry.uncertainty,
-            order=entry.order,
-            ordinal=entry.ordinal,
-        )
+        state.append(entry.number, entry.posting, seq=entry.seq, clock=entry.clock)

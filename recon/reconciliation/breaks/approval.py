@@ -54,8 +54,7 @@ def material(requests: Sequence[ApprovalRequest]) -> dict[str, str]:
 def add_to_daily_total(context: ComparisonContext, amount: Decimal) -> None:
     """Add a posted or accepted amount to the account's total of the business day."""
     account, day = context.account, _day(context)
-    before = account.approved_usd if account.approved_day == day else ZERO
-    account.approved_day, account.approved_usd = day, before + abs(amount_usd(context.unit, amount) or ZERO)
+    account.approvals.add(day, abs(amount_usd(context.unit, amount) or ZERO))
     context.ledger.mark_changed(account)
 
 
@@ -74,7 +73,7 @@ def _material(wanted: ApprovalRequest, requests: Sequence[ApprovalRequest]) -> s
         case_usd += abs(usd)
     if case_usd > limit:
         return f"its case comes to {plain(case_usd)} USD, above {plain(limit)}"
-    day_usd = account.approved_usd if account.approved_day == _day(context) else ZERO
+    day_usd = account.approvals.of_day(_day(context))
     for request in requests:
         if request.context.unit.account == account.name:
             day_usd += abs(amount_usd(request.context.unit, request.amount) or ZERO)

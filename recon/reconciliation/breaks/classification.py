@@ -48,7 +48,7 @@ def reclassify_reported_orders(context: ComparisonContext) -> None:
         if break_.order is None:
             continue
         key, seq = break_.order
-        order = context.account.open_orders.get(key)
+        order = context.account.evidence.open_orders.get(key)
         if order is not None and order.seq == seq:
             continue
         break_.order = None

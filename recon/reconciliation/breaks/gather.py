@@ -56,25 +56,25 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         tolerance=max(context.timeline.quantum, resolution(summary.reported or ZERO)),
         quantum=quantum_of(context.ledger, unit),
         orders=tuple(_orders(context)),
-        orders_complete=len(account.open_orders) < MAX_OPEN_ORDERS,
+        orders_complete=len(account.evidence.open_orders) < MAX_OPEN_ORDERS,
         flows=tuple(_flows(context, context.state, summary)),
         quote_flows=tuple(_quote_flows(context, summary)),
         pairs=pairs,
         contracts=tuple(_contracts(context, related)),
         uncompared=frozenset(code for code in other_assets if _is_uncompared(context, code)),
         undecided=frozenset(code for code in other_assets if _is_undecided(context, code)),
-        gaps=tuple(account.gaps),
-        locks=tuple(unit.lock_changes),
-        disagreements=tuple(account.disagreements),
+        gaps=tuple(account.evidence.gaps),
+        locks=tuple(unit.reported.lock_changes),
+        disagreements=tuple(account.evidence.disagreements),
         scheduled_rates=_scheduled_rates(rules, unit, pairs),
-        fees_booked=unit.fee.learned or _is_charged_elsewhere(rules, unit, pairs),
+        fees_booked=unit.fees.model.learned or _is_charged_elsewhere(rules, unit, pairs),
         was_fee_candidate=break_.was_fee_candidate,
         is_fee_asset=any(rule.asset == unit.code for rule in rules.fees),
         max_fee_rate=rules.learn_fees_up_to,
         funding=rules.funding,
         window_us=context.window,
         unmapped_reason=_unmapped_reason(account, unit),
-        awaiting_instrument=tuple(sorted(account.fills_awaiting_instrument)),
+        awaiting_instrument=tuple(sorted(account.mappings.fills_awaiting_instrument)),
     )
 
 
@@ -86,7 +86,7 @@ def first_kept(state: UnitState, comparison: ComparisonState | None) -> int:
 
 def _orders(context: ComparisonContext) -> Iterator[OwnOrder]:
     account = context.account
-    for key, order in account.open_orders.items():
+    for key, order in account.evidence.open_orders.items():
         instrument = context.ledger.instrument(account.name, order.symbol)
         yield OwnOrder(
             key=key,
@@ -96,7 +96,7 @@ def _orders(context: ComparisonContext) -> Iterator[OwnOrder]:
             open=order.open,
             updated_us=order.updated_us,
             seq=order.seq,
-            vanished=key in account.missing_orders,
+            vanished=key in account.coverage.missing_orders,
         )
 
 
@@ -119,7 +119,9 @@ def _flows(context: ComparisonContext, state: UnitState, summary: BreakSummary) 
         amount = timeline.totals[index] - timeline.totals[index - 1] - explained
         turnover = _turnover(timeline, index) or amount
         if turnover:
-            flows.append(FillFlow(unit.code, seq, amount, turnover, unit.rate_usd, fee_booked=seq in seqs_with_fee))
+            flows.append(
+                FillFlow(unit.code, seq, amount, turnover, unit.reported.rate_usd, fee_booked=seq in seqs_with_fee)
+            )
     return flows[::-1]
 
 
@@ -130,7 +132,7 @@ def _turnover(timeline: Timeline, index: int) -> Decimal:
 
 def _quote_flows(context: ComparisonContext, summary: BreakSummary) -> list[FillFlow]:
     """Return the cash of fills near the origin: a fee in a third asset is a share of it."""
-    quotes = {quote for _, quote in context.account.traded_pairs.values()} - {context.unit.code}
+    quotes = {quote for _, quote in context.account.mappings.traded_pairs.values()} - {context.unit.code}
     flows: list[FillFlow] = []
     for code in sorted(quotes):
         state = _asset(context, code)
@@ -144,10 +146,10 @@ def _pairs(context: ComparisonContext, related: Sequence[BreakSummary]) -> Itera
     account, unit = context.account, context.unit
     codes = {other.code for other in related}
     traded: set[tuple[str, str]] = set()
-    for symbol, (base, quote) in account.traded_pairs.items():
+    for symbol, (base, quote) in account.mappings.traded_pairs.items():
         if unit.code in {base, quote} or codes >= {base, quote}:
             traded.add((base, quote))
-            yield SpotPair(symbol, base, quote, account.prices.get(symbol))
+            yield SpotPair(symbol, base, quote, account.evidence.prices.get(symbol))
     if unit.kind == "asset":
         for other in related:
             if other.kind == "asset":
@@ -161,7 +163,7 @@ def _untraded_pairs(
     for base, quote in both:
         symbol = None if (base.code, quote.code) in traded else _symbol_of(context, base, quote)
         if symbol is not None:
-            yield SpotPair(symbol, base.code, quote.code, context.account.prices.get(symbol))
+            yield SpotPair(symbol, base.code, quote.code, context.account.evidence.prices.get(symbol))
 
 
 def _symbol_of(context: ComparisonContext, base: Unit | BreakSummary, quote: Unit | BreakSummary) -> str | None:
@@ -193,8 +195,8 @@ def _contract(context: ComparisonContext, unit: Unit) -> AccountContract:
     terms = rules.contracts.get(unit.code)
     settles_in = None
     if terms is not None and terms.settlement_asset is not None:
-        settles_in = resolve_asset(terms.settlement_asset, None, account.balance_rows, rules).unit
-    average = None if unit.cost_basis is None else average_price(unit.cost_basis, terms)
+        settles_in = resolve_asset(terms.settlement_asset, None, account.snapshots.balance_rows, rules).unit
+    average = None if unit.contract.cost_basis is None else average_price(unit.contract.cost_basis, terms)
     last_day = expiry(unit.coinapi)
     return AccountContract(
         code=unit.code,
@@ -202,9 +204,9 @@ def _contract(context: ComparisonContext, unit: Unit) -> AccountContract:
         settles_in=settles_in,
         inverse=terms is not None and terms.kind == "inverse",
         multiplier=None if terms is None else terms.multiplier,
-        average=average or unit.reported_avg_entry_price,
-        price=account.prices.get(unit.code),
-        liquidation_price=unit.liquidation_price,
+        average=average or unit.reported.avg_entry_price,
+        price=account.evidence.prices.get(unit.code),
+        liquidation_price=unit.reported.liquidation_price,
         expires_us=None if last_day is None else microseconds(datetime.combine(last_day, time(), UTC)),
     )
 
@@ -215,7 +217,7 @@ def _asset(context: ComparisonContext, code: str) -> UnitState | None:
 
 def _is_uncompared(context: ComparisonContext, code: str) -> bool:
     state = _asset(context, code)
-    if state is None or state.unit.unmodelled is not None or state.unit.opening is None:
+    if state is None or state.unit.unmodelled is not None or state.unit.balance.opening is None:
         return True
     comparison = context.comparison_of(state)
     return comparison is None or comparison.reported is None
@@ -251,7 +253,7 @@ def _fee_assets(rule: FeeRule, pair: SpotPair) -> set[str]:
 def _unmapped_reason(account: Account, unit: Unit) -> str | None:
     if unit.kind != "asset":
         return None
-    for code, coinapi in account.unmapped.items():
+    for code, coinapi in account.mappings.unmapped.items():
         if code == unit.code or (coinapi is not None and coinapi == unit.coinapi):
             return f"legs of {code} have no balance row that is known to be theirs"
     return None

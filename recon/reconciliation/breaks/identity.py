@@ -54,7 +54,7 @@ def partner_case(account: Account, unit: Unit, fresh: Break, open_breaks: Iterab
     """Return the case of an open break of the other leg of a pair whose origin overlaps, None if there is none."""
     other_legs = {
         base if unit.code == quote else quote
-        for base, quote in account.traded_pairs.values()
+        for base, quote in account.mappings.traded_pairs.values()
         if unit.code in (base, quote)
     }
     for other, open_break in open_breaks:

@@ -40,7 +40,7 @@ def summary_of(context: ComparisonContext, state: UnitState, break_: Break, *, p
         after_us=break_.after_us,
         break_id=break_.id,
         coinapi=unit.coinapi,
-        rate_usd=unit.rate_usd,
+        rate_usd=unit.reported.rate_usd,
         expected=None if reported is None else reported - amounts[0],
         reported=reported,
         pending=pending,

@@ -15,7 +15,7 @@ import msgspec
 
 from recon.exact import ZERO, plain
 from recon.ledger.cost_basis import basis_of
-from recon.ledger.units import post
+from recon.ledger.units import Posting, post
 from recon.reconciliation.breaks.identity import remember_closed
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break, Explanation
@@ -46,8 +46,8 @@ def explain(
     """
     if amount:
         valid_us = break_.seen_us if occurred_us is None else occurred_us
-        post_adjustment(context, amount, cause, certainty, valid_us, break_id=break_.id, fact=fact)
-        break_.explained = [*break_.explained, Explanation(cause, certainty, amount, context.unit.entry_count)]
+        post_adjustment(context, Posting(amount, cause, valid_us, certainty, break_id=break_.id, fact=fact))
+        break_.explained = [*break_.explained, Explanation(cause, certainty, amount, context.unit.balance.entry_count)]
     if not break_.owns_residual or abs(break_.amount - amount) <= _current_tolerance(context):
         break_.cause, break_.certainty = cause, certainty
         _end_break(context, break_, amount, step, reason, actor)
@@ -63,16 +63,15 @@ def reopen(context: ComparisonContext, break_: Break, reason: str, actor: str | 
     """Open an explained break again: reverse its entries, and add its whole amount to the residual."""
     comparison = context.comparison
     for explanation in break_.explained:
-        now_us, number = context.at.us, explanation.number
-        post_adjustment(
-            context,
+        posting = Posting(
             -explanation.amount,
             explanation.cause,
+            context.at.us,
             explanation.certainty,
-            now_us,
             break_id=break_.id,
-            replaces=number,
+            replaces=explanation.number,
         )
+        post_adjustment(context, posting)
     comparison.closed = [other for other in comparison.closed if other is not break_]
     if break_.owns_residual:
         comparison.residual += break_.amount
@@ -106,44 +105,14 @@ def _end_break(
     context.emit(break_, step, reason, actor)
 
 
-def post_adjustment(
-    context: ComparisonContext,
-    amount: Decimal,
-    cause: str,
-    certainty: str,
-    occurred_us: int,
-    *,
-    order: str | None = None,
-    ordinal: int | None = None,
-    break_id: str | None = None,
-    replaces: int | None = None,
-    fact: str | None = None,
-    moves: Decimal | None = None,
-) -> None:
+def post_adjustment(context: ComparisonContext, posting: Posting) -> None:
     """Post an adjustment that shifts all cuts equally, so no pending comparison changes its outcome.
 
-    Name the break or the earlier entry that the adjustment belongs to: every later report already contains it. `moves`
-    is the shift of the cuts, by default the amount.
+    The posting names a break or an earlier entry: every later report already contains it.
     """
-    state, unit, at, comparison = context.state, context.unit, context.at, context.comparison
-    shift = amount if moves is None else moves
-    entry = post(
-        state,
-        amount,
-        cause=cause,
-        certainty=certainty,
-        seq=at.seq,
-        clock=at.clock,
-        occurred_us=occurred_us,
-        recorded_us=at.us,
-        order=order,
-        ordinal=ordinal,
-        break_id=break_id,
-        replaces=replaces,
-        fact=fact,
-        moves=shift,
-    )
-    context.ledger.record_entry(entry, state)
+    unit, comparison = context.unit, context.comparison
+    shift = posting.amount if posting.cut_shift is None else posting.cut_shift
+    context.ledger.record_entry(post(context.state, posting, context.at), context.state)
     comparison.cut_total += shift
     comparison.cut_explained += shift
     if comparison.chain is not None and shift:
@@ -151,10 +120,11 @@ def post_adjustment(
             msgspec.structs.replace(candidate, residual=candidate.residual - shift)
             for candidate in comparison.chain.candidates
         ]
-    if unit.cost_basis is not None and unit.value is not None:
+    if unit.contract.cost_basis is not None and unit.value is not None:
         # No own fill has a price for the adjustment, so the cost basis follows the venue's average price.
         terms = context.rules.contracts.get(unit.code)
-        unit.cost_basis = basis_of(unit.value, unit.reported_avg_entry_price, terms)
+        basis = basis_of(unit.value, unit.reported.avg_entry_price, terms)
+        unit.contract.set_cost_basis(basis, unit.contract.pending_trades)
 
 
 def _current_tolerance(context: ComparisonContext) -> Decimal:

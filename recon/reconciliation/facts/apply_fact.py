@@ -31,8 +31,8 @@ from recon.ledger.external_facts import (
 )
 from recon.ledger.ledger import Ledger, quantum_of
 from recon.ledger.posting.derivatives import contract_of
-from recon.ledger.posting.spot import open_if_absent
-from recon.ledger.units import FEE, Entry, UnitState, post
+from recon.ledger.posting.openings import open_if_absent
+from recon.ledger.units import FEE, Entry, FillRef, Posting, UnitState, fill_of, post
 from recon.reconciliation.breaks.resolution import explain, post_adjustment
 from recon.reconciliation.causes.registry import replaceable_causes
 from recon.reconciliation.context import ComparisonContext
@@ -117,7 +117,7 @@ def _unit_of(ledger: Ledger, movement: Movement, at: LogTime) -> UnitState:
     account = ledger.accounts[movement.account]
     if movement.kind == "contract":
         return contract_of(ledger, account, movement.unit, None, at)
-    mapping = resolve_asset(movement.unit, movement.unit, account.balance_rows, ledger.rules_of(account.name))
+    mapping = resolve_asset(movement.unit, movement.unit, account.snapshots.balance_rows, ledger.rules_of(account.name))
     state = ledger.unit(account.name, "asset", mapping.unit)
     open_if_absent(ledger, account, state, at)
     return state
@@ -128,34 +128,33 @@ def book_movement(
     movement: Movement,
     fact: ExternalFact,
     *,
-    order: str | None = None,
-    ordinal: int | None = None,
+    fill: FillRef | None = None,
     whole: bool = True,
 ) -> str:
     """Post the movement of one unit that a fact states, and return its effect.
 
-    `order` and `ordinal` name the fill that the movement belongs to, if known. `whole` is true if the movement is
+    `fill` is the one that the movement belongs to, if known. `whole` is true if the movement is
     everything that the fact states of the unit: only then can an earlier entry be the same movement.
     """
     unit, amount, us = context.unit, movement.amount, fact.occurred_us
-    if unit.opening is None or us < unit.opening_us:
+    if unit.balance.opening is None or us < unit.balance.opening_us:
         message = f"{_description(movement, fact)} happened before {unit.code} was opened, and is part of its opening"
         context.ledger.note_finding(unit.account, context.at, "fact_before_opening", fact.external_id, message)
         return BEFORE_OPENING
     if not amount:
         return BOOKED
     bound = equal_within(context, amount)
-    entry = _replaceable_entry(context, movement, fact, bound, order, ordinal) if whole else None
+    entry = _replaceable_entry(context, movement, fact, bound, fill) if whole else None
     if entry is not None and _replace(context, movement, fact, entry, bound):
         return REPLACED
     is_fee = _is_fee(movement) and entry is None
-    if is_fee and order is not None and _attribute_fee(context, movement, fact, bound, order, ordinal):
+    if is_fee and fill is not None and _attribute_fee(context, movement, fact, bound, fill):
         return REPLACED
     if _explain(context, movement, fact, bound):
         return EXPLAINED
-    if is_fee and order is None and _attribute_fee(context, movement, fact, bound, order, ordinal):
+    if is_fee and fill is None and _attribute_fee(context, movement, fact, bound, fill):
         return REPLACED
-    _post_late(context, movement, fact, order, ordinal)
+    _post_late(context, movement, fact, fill)
     return BOOKED
 
 
@@ -164,12 +163,7 @@ def _is_fee(movement: Movement) -> bool:
 
 
 def _replaceable_entry(
-    context: ComparisonContext,
-    movement: Movement,
-    fact: ExternalFact,
-    bound: Decimal,
-    order: str | None,
-    ordinal: int | None,
+    context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal, fill: FillRef | None
 ) -> Entry | None:
     """Return the entry of the same movement that the fact replaces, if any."""
     inferred = replaced_by(
@@ -178,8 +172,8 @@ def _replaceable_entry(
         replaceable_causes(movement.cause),
         occurred_us=fact.occurred_us,
         tolerance=bound,
-        order=order if _is_fee(movement) else None,
-        ordinal=ordinal,
+        order=fill.order if fill is not None and _is_fee(movement) else None,
+        ordinal=None if fill is None else fill.ordinal,
     )
     return inferred or _manual_duplicate(context, movement, fact, bound)
 
@@ -206,7 +200,9 @@ def equal_within(context: ComparisonContext, amount: Decimal) -> Decimal:
     """Return the largest difference of equal amounts in this unit: at least half a quantum, which rounding hides."""
     unit = context.unit
     hidden = quantum_of(context.ledger, unit) * _HALF
-    return total_tolerance(context.tolerance, reported=amount, expected=amount, slack=hidden, rate_usd=unit.rate_usd)
+    return total_tolerance(
+        context.tolerance, reported=amount, expected=amount, slack=hidden, rate_usd=unit.reported.rate_usd
+    )
 
 
 def _replace(context: ComparisonContext, movement: Movement, fact: ExternalFact, entry: Entry, bound: Decimal) -> bool:
@@ -215,22 +211,28 @@ def _replace(context: ComparisonContext, movement: Movement, fact: ExternalFact,
     If the amounts differ, the reversed amount belongs to the break that the difference explains, if there is one.
     """
     comparison, unit, difference = context.comparison, context.unit, movement.amount - entry.amount
-    estimated = entry.cause == FEE and (unit.fees_estimated or unit.fee.is_open or bool(comparison.learning))
+    estimated = entry.cause == FEE and (unit.fees.estimated or unit.fees.model.is_open or bool(comparison.learning))
     if abs(difference) <= bound or estimated:
         # If the rate is known, reports agreed with the sum of all fees: the other fees take the difference.
         shared = abs(difference) > bound and not comparison.learning
-        _reverse(context, entry, fact, moves=ZERO)
-        _post_in_place(context, movement, entry, fact, moves=ZERO if shared else difference)
+        _reverse(context, entry, fact, cut_shift=ZERO)
+        _post_in_place(context, movement, entry, fact, cut_shift=ZERO if shared else difference)
         if shared:
-            us, number = fact.occurred_us, entry.number
-            post_adjustment(
-                context, -difference, FEE, "inferred", us, replaces=number, fact=fact.external_id, moves=ZERO
+            rest = Posting(
+                -difference,
+                FEE,
+                fact.occurred_us,
+                "inferred",
+                replaces=entry.number,
+                fact=fact.external_id,
+                cut_shift=ZERO,
             )
+            post_adjustment(context, rest)
         elif abs(difference) > bound:
             _release_accrued(context, difference)
         return True
     break_ = _break_lowered_by(context, difference, fact.occurred_us)
-    _reverse(context, entry, fact, moves=-entry.amount)
+    _reverse(context, entry, fact, cut_shift=-entry.amount)
     if break_ is None:
         return False
     break_.amount += entry.amount
@@ -240,76 +242,58 @@ def _replace(context: ComparisonContext, movement: Movement, fact: ExternalFact,
     return True
 
 
-def _reverse(context: ComparisonContext, entry: Entry, fact: ExternalFact, *, moves: Decimal) -> None:
+def _reverse(context: ComparisonContext, entry: Entry, fact: ExternalFact, *, cut_shift: Decimal) -> None:
     """Post the opposite of an entry that a fact replaces."""
-    post_adjustment(
-        context,
+    opposite = Posting(
         -entry.amount,
         entry.cause,
-        entry.certainty,
         entry.occurred_us,
-        order=entry.order,
-        ordinal=entry.ordinal,
+        entry.certainty,
+        fill=fill_of(entry),
         break_id=entry.break_id,
         replaces=entry.number,
         fact=fact.external_id,
-        moves=moves,
+        cut_shift=cut_shift,
     )
+    post_adjustment(context, opposite)
 
 
 def _post_in_place(
-    context: ComparisonContext, movement: Movement, entry: Entry, fact: ExternalFact, *, moves: Decimal
+    context: ComparisonContext, movement: Movement, entry: Entry, fact: ExternalFact, *, cut_shift: Decimal
 ) -> None:
     """Post the exact entry in the place of a reversed one."""
-    post_adjustment(
-        context,
+    posting = Posting(
         movement.amount,
         movement.cause,
-        "exact",
         fact.occurred_us,
-        order=entry.order,
-        ordinal=entry.ordinal,
+        fill=fill_of(entry),
         break_id=entry.break_id,
         replaces=entry.number,
         fact=fact.external_id,
-        moves=moves,
+        cut_shift=cut_shift,
     )
+    post_adjustment(context, posting)
 
 
 def _attribute_fee(
-    context: ComparisonContext,
-    movement: Movement,
-    fact: ExternalFact,
-    bound: Decimal,
-    order: str | None,
-    ordinal: int | None,
+    context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal, fill: FillRef | None
 ) -> bool:
     """Take a fee out of the fees that were inferred as a sum, or accrued; return False if it is in neither.
 
     A fee of a known fill is in them if the unit's fees are learned; any other fee if the sum is large enough.
     """
     comparison, unit, amount, us = context.comparison, context.unit, movement.amount, fact.occurred_us
-    moves, of_fill = ZERO, order is not None
-    if (of_fill and comparison.learning) or _covers(comparison.learning, amount, bound):
+    cut_shift = ZERO
+    if (fill is not None and comparison.learning) or _covers(comparison.learning, amount, bound):
         _release_accrued(context, amount)
-        moves = amount
-    elif (of_fill and unit.fees_estimated) or _covers(unit.fees_unattributed, amount, bound):
-        post_adjustment(context, -amount, FEE, "inferred", us, replaces=0, fact=fact.external_id, moves=ZERO)
+        cut_shift = amount
+    elif (fill is not None and unit.fees.estimated) or _covers(unit.fees.unattributed, amount, bound):
+        inferred = Posting(-amount, FEE, us, "inferred", replaces=0, fact=fact.external_id, cut_shift=ZERO)
+        post_adjustment(context, inferred)
     else:
         return False
-    external_id = fact.external_id
-    post_adjustment(
-        context,
-        amount,
-        movement.cause,
-        "exact",
-        us,
-        order=order,
-        ordinal=ordinal,
-        replaces=0,
-        fact=external_id,
-        moves=moves,
-    )
+    fee = Posting(amount, movement.cause, us, fill=fill, replaces=0, fact=fact.external_id, cut_shift=cut_shift)
+    post_adjustment(context, fee)
     return True
 
 
@@ -408,24 +392,10 @@ def _lies_in(context: ComparisonContext, break_: Break, us: int) -> bool:
     return break_.after_us - context.window <= us <= break_.seen_us + half
 
 
-def _post_late(
-    context: ComparisonContext, movement: Movement, fact: ExternalFact, order: str | None, ordinal: int | None
-) -> None:
+def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFact, fill: FillRef | None) -> None:
     at, us, comparison = context.at, fact.occurred_us, context.comparison
-    entry = post(
-        context.state,
-        movement.amount,
-        cause=movement.cause,
-        certainty="exact",
-        seq=at.seq,
-        clock=at.clock,
-        occurred_us=us,
-        recorded_us=at.us,
-        order=order,
-        ordinal=ordinal,
-        fact=fact.external_id,
-    )
-    context.ledger.record_entry(entry, context.state)
+    posting = Posting(movement.amount, movement.cause, us, fill=fill, fact=fact.external_id)
+    context.ledger.record_entry(post(context.state, posting, at), context.state)
     if us < at.us - context.window:
         message = (
             f"{_description(movement, fact)} is booked now: it corrects history, and reports tell whether they agree"

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from recon.exact import ZERO
 from recon.ledger.account import Account
@@ -28,8 +28,8 @@ from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import contract_of, realise_trades
-from recon.ledger.posting.spot import asset_unit
-from recon.ledger.units import PendingTrade, UnitKind, UnitState
+from recon.ledger.posting.openings import asset_unit
+from recon.ledger.units import FillRef, PendingTrade, UnitKind, UnitState
 from recon.reconciliation.facts.apply_fact import (
     EXPLAINED,
     ContextOf,
@@ -64,15 +64,12 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Con
     if missing:
         cash = cash_of(fact, missing)
         if order is not None:
-            order.booked_early, order.booked_early_cash = (
-                order.booked_early + missing,
-                order.booked_early_cash + (cash or ZERO),
-            )
-        effect = _book_missing(ledger, account, instrument, fact, missing, cash, key, at, context_of)
+            order.booked.add_early(missing, cash or ZERO)
+        effect = _book_missing(ledger, account, fact, _Unreported(instrument, missing, cash, key), at, context_of)
     fee = fee_of(fact)
     if fee is not None:
         state = asset_unit(ledger, account, fee.unit, fee.unit, at)
-        book_movement(context_of(state), fee, fact, order=key, ordinal=ordinal)
+        book_movement(context_of(state), fee, fact, fill=FillRef(key, ordinal, fact.occurred_us))
     quantity = signed_quantity(fact)
     kind: UnitKind = "contract" if instrument.derivative else "asset"
     movement = Movement(account=account.name, kind=kind, unit=instrument.symbol, amount=quantity, cause=MISSED_FILL)
@@ -86,14 +83,14 @@ def _matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tup
         if order is not None:
             return order, None
         generations = ledger.by_client.get((account.name, fact.order_id), [])
-        return next((order for order in reversed(generations) if order.side == fact.side), None), None
+        return next((order for order in reversed(generations) if order.identity.side == fact.side), None), None
     new_fills = [
         MatchableFill(
             account=booked.order.account,
             order=booked.order.key,
             ordinal=booked.fill.ordinal,
-            symbol=booked.order.symbol,
-            side=booked.order.side,
+            symbol=booked.order.identity.symbol,
+            side=booked.order.identity.side,
             amount=booked.fill.amount,
             occurred_us=booked.fill.occurred_us,
         )
@@ -101,7 +98,7 @@ def _matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tup
     ]
     for fill in matching_fills(fact, [*ledger.fact_index.fills, *new_fills]):
         order = ledger.orders.get((fill.account, fill.order))
-        if order is not None and order.quantity_from_facts + (fact.quantity or ZERO) <= order.amount_filled:
+        if order is not None and order.booked.from_facts + (fact.quantity or ZERO) <= order.reported.amount_filled:
             return order, fill.ordinal
     return None, None
 
@@ -114,66 +111,57 @@ def _count_trade(ledger: Ledger, account: Account, order: Order | None, fact: Ex
     quantity = fact.quantity or ZERO
     if order is None:
         return quantity
-    covered = max(min(quantity, order.amount_filled - order.quantity_from_facts), ZERO)
-    order.quantity_from_facts += quantity
+    covered = max(min(quantity, order.reported.amount_filled - order.booked.from_facts), ZERO)
+    order.booked.add_fact(quantity)
     ledger.changes.orders[order.account, order.key] = order
-    if order.missing and order.amount_order is not None and order.quantity_from_facts >= order.amount_order:
-        order.settled_by_person = True
+    ordered = order.reported.amount_order
+    if order.flags.missing and ordered is not None and order.booked.from_facts >= ordered:
+        order.settle_by_person(on=True)
         resolve_missing_order(ledger, account, order, at)
     return quantity - covered
 
 
+class _Unreported(NamedTuple):
+    """The part of a trade that no report contained, and the key of the order that it is booked under."""
+
+    instrument: Instrument
+    quantity: Decimal
+    cash: Decimal | None
+    order: str
+
+
 def _book_missing(
-    ledger: Ledger,
-    account: Account,
-    instrument: Instrument,
-    fact: ExternalFact,
-    quantity: Decimal,
-    cash: Decimal | None,
-    order: str,
-    at: LogTime,
-    context_of: ContextOf,
+    ledger: Ledger, account: Account, fact: ExternalFact, trade: _Unreported, at: LogTime, context_of: ContextOf
 ) -> str:
     """Post the part of a trade that no report contained, and return its effect."""
-    signed = -quantity if fact.side == "SELL" else quantity
+    instrument, cash = trade.instrument, trade.cash
+    signed = -trade.quantity if fact.side == "SELL" else trade.quantity
     if instrument.derivative:
         state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
-        _realise(ledger, account, state, fact, signed, cash, order, at)
+        _realise(ledger, account, state, fact, trade, at)
         legs = [(state, signed)]
     else:
         legs = [(asset_unit(ledger, account, instrument.base or "", instrument.base_coinapi, at), signed)]
         if cash is not None:
             quote = asset_unit(ledger, account, instrument.quote or "", instrument.quote_coinapi, at)
             legs.append((quote, cash if fact.side == "SELL" else -cash))
-    effects = [
-        book_movement(
-            context_of(state),
-            Movement(
-                account=account.name, kind=state.unit.kind, unit=state.unit.code, amount=amount, cause=MISSED_FILL
-            ),
-            fact,
-            order=order,
-            whole=quantity == fact.quantity,
-        )
-        for state, amount in legs
-    ]
+    fill, whole = FillRef(trade.order, None, fact.occurred_us), trade.quantity == fact.quantity
+    effects = []
+    for state, amount in legs:
+        unit = state.unit
+        movement = Movement(account=account.name, kind=unit.kind, unit=unit.code, amount=amount, cause=MISSED_FILL)
+        effects.append(book_movement(context_of(state), movement, fact, fill=fill, whole=whole))
     return EXPLAINED if EXPLAINED in effects else effects[0]
 
 
 def _realise(
-    ledger: Ledger,
-    account: Account,
-    state: UnitState,
-    fact: ExternalFact,
-    quantity: Decimal,
-    cash: Decimal | None,
-    order: str,
-    at: LogTime,
+    ledger: Ledger, account: Account, state: UnitState, fact: ExternalFact, trade: _Unreported, at: LogTime
 ) -> None:
     """Realise the cash of a contract's missed fill, as of a reported one (semantics 3.5)."""
-    unit, us = state.unit, fact.occurred_us
-    if unit.opening is None or us < unit.opening_us:
+    balance = state.unit.balance
+    if balance.opening is None or fact.occurred_us < balance.opening_us:
         return
-    trade = PendingTrade(quantity, cash, unit.entry_count, at.clock, order, 0, us)
-    unit.pending_trades = [*unit.pending_trades, trade]
+    quantity = -trade.quantity if fact.side == "SELL" else trade.quantity
+    fill = FillRef(trade.order, 0, fact.occurred_us)
+    state.unit.contract.add_trade(PendingTrade(quantity, trade.cash, balance.entry_count, at.clock, fill))
     realise_trades(ledger, account, state, at)

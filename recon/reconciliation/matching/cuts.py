@@ -50,14 +50,14 @@ def fit(
     """
     timeline = state.timeline
     first, last = window_of(state, observation, low, window)
-    offset = (state.unit.opening or ZERO) + residual
+    offset = (state.unit.balance.opening or ZERO) + residual
     totals = timeline.totals
     for value in observation.values:
         wanted = value - offset
         for position in range(first, last + 1):
             if totals[position] == wanted:
                 return position, value
-    rate = state.unit.rate_usd
+    rate = state.unit.reported.rate_usd
     lost = timeline.rounding_since(slack, last) + timeline.cumulative_spread_since(timeline.position_of(low), last)
     found: tuple[int, int, Decimal] | None = None
     for value in observation.values:

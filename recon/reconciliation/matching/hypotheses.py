@@ -123,8 +123,8 @@ class _Cuts:
         self._window = window
         self._slack = slack
         self._rules = rules
-        self._rate = state.unit.rate_usd
-        self._opening = state.unit.opening or ZERO
+        self._rate = state.unit.reported.rate_usd
+        self._opening = state.unit.balance.opening or ZERO
         first, last = window_of(state, observation, 0, window)
         self._order = sorted(range(first, last + 1), key=timeline.totals.__getitem__)
         self._totals = [timeline.totals[position] for position in self._order]

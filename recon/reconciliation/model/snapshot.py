@@ -64,7 +64,7 @@ def snapshot_of(
     """
     unit = state.unit
     observed = comparison.observed_us is not None
-    reported, opening = comparison.reported, unit.opening
+    reported, opening = comparison.reported, unit.balance.opening
     fills = comparison.cut_total - comparison.cut_explained
     expected = opening + fills if opening is not None and observed else None
     drift = reported - expected if reported is not None and expected is not None else None
@@ -78,14 +78,14 @@ def snapshot_of(
         explained=comparison.cut_explained if observed else None,
         unexplained=None if drift is None else drift - comparison.cut_explained,
         opening=opening,
-        in_flight=unit.fills - fills if observed else None,
-        rate_usd=unit.rate_usd,
+        in_flight=unit.balance.fills - fills if observed else None,
+        rate_usd=unit.reported.rate_usd,
         amount_usd=worth,
         verdict=verdict_of(unit, comparison),
         unmodelled=unit.unmodelled,
         withheld=tuple(unit.withheld),
-        coverage=account.state,
-        coverage_reason=account.reason,
+        coverage=account.coverage.state,
+        coverage_reason=account.coverage.reason,
         observed_us=comparison.observed_us,
         cut_seq=comparison.cut_seq if observed else None,
         books_us=us,
@@ -96,7 +96,7 @@ def snapshot_of(
 
 def amount_usd(unit: Unit, amount: Decimal) -> Decimal | None:
     """Value an amount at the last rate reported; None where there is none (no rate is not zero: semantics 10.2)."""
-    return None if unit.kind == "contract" or unit.rate_usd is None else amount * unit.rate_usd
+    return None if unit.kind == "contract" or unit.reported.rate_usd is None else amount * unit.reported.rate_usd
 
 
 class Transition(msgspec.Struct, frozen=True):

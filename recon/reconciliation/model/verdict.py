@@ -24,7 +24,7 @@ def verdict_of(unit: Unit, comparison: ComparisonState) -> Judgement:
         comparison.awaiting_time
         or comparison.rebase
         or comparison.calibrating
-        or (unit.opening is None and unit.unmodelled is None)
+        or (unit.balance.opening is None and unit.unmodelled is None)
     ):
         return "pending"
     return "agreed"

@@ -27,7 +27,7 @@ def agree(context: ComparisonContext, observation: Observation, found: Fit) -> N
     """Take an observation that fits: cuts move on, and what was rounded away is booked."""
     position, value = found
     unit, timeline, comparison = context.unit, context.timeline, context.comparison
-    if len(observation.values) > 1 and unit.kind == "contract" and unit.position_mode is None:
+    if len(observation.values) > 1 and unit.kind == "contract" and unit.contract.position_mode is None:
         settle_position_mode(unit, observation, value, context.window)
     comparison.reported = value
     comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
@@ -38,7 +38,7 @@ def agree(context: ComparisonContext, observation: Observation, found: Fit) -> N
     comparison.low = timeline.numbers[position]
     fee_accruals.sample(context, position, value)
     comparison.cleared_since += bool(comparison.suspects)
-    if unit.fee.is_range and abs(remainder) > resolution(value):
+    if unit.fees.model.is_range and abs(remainder) > resolution(value):
         fee_accruals.own(context, remainder)  # what fills cost varies within what was learned
         remainder = ZERO
     # Slack starts anew only where nothing is left over: what is neither booked nor gone must stay tolerable.
@@ -85,12 +85,11 @@ def _round(context: ComparisonContext, remainder: Decimal, clock: int) -> None:
 
 def _within_budget(context: ComparisonContext, lost: Decimal) -> bool:
     unit, day = context.unit, context.at.us // _DAY_US
-    spent = unit.rounding_today if abs(unit.rounding_day) == day else ZERO
-    if abs(spent + lost) > quantum_of(context.ledger, unit) * ROUNDING_QUANTA_PER_DAY:
-        if unit.rounding_day != -day:
+    budget = quantum_of(context.ledger, unit) * ROUNDING_QUANTA_PER_DAY
+    if abs(unit.rounding.used_on(day) + lost) > budget:
+        if unit.rounding.report(day):
             message = f"rounding of {unit.code} has used its budget of the day; a persistent sign is a fee"
             context.ledger.note_finding(unit.account, context.at, "rounding_budget", unit.code, message)
-            unit.rounding_day, unit.rounding_today = -day, spent
         return False
-    unit.rounding_day, unit.rounding_today = day, spent + lost
+    unit.rounding.use(day, lost)
     return True

@@ -20,11 +20,11 @@ from recon.reconciliation.matching.cuts import matching_spreads
 def sample(context: ComparisonContext, position: int, value: Decimal) -> None:
     """Take an agreement as a sample of the unit's fees, while they are being learned."""
     unit, comparison, timeline = context.unit, context.comparison, context.timeline
-    if unit.fee.learned or unit.fees_scheduled:
+    if unit.fees.model.learned or unit.fees.scheduled:
         return
     mark = comparison.uncertainty
     gained, given = timeline.received_and_paid_since(mark, position)
-    if not unit.fee.unknown_turnover(gained, given):
+    if not unit.fees.model.unknown_turnover(gained, given):
         return
     cost = -context.unexplained_at(position, value)
     blur = blur_of(context, position, value)
@@ -40,8 +40,9 @@ def settle(context: ComparisonContext, position: int, value: Decimal, rest: Deci
         comparison.seldom += count
     elif timeline.spreads_since(comparison.low, position):
         comparison.seldom = 0
-    if comparison.seldom >= SELDOM_NO_MORE and unit.fee.learned:
-        unit.fee, comparison.seldom = swap_rates(unit.fee), 0
+    if comparison.seldom >= SELDOM_NO_MORE and unit.fees.model.learned:
+        unit.fees.set_model(swap_rates(unit.fees.model))
+        comparison.seldom = 0
     comparison.residual += came_to
     comparison.settled += came_to
     return came_to
@@ -50,7 +51,7 @@ def settle(context: ComparisonContext, position: int, value: Decimal, rest: Deci
 def book(context: ComparisonContext) -> None:
     """Book what fills cost and is owned only, once it is known, now that the newest cut is agreed with."""
     comparison = context.comparison
-    learned = comparison.learning if context.unit.fee.learned else ZERO
+    learned = comparison.learning if context.unit.fees.model.learned else ZERO
     amount = learned + comparison.settled
     if not amount or comparison.queue:
         return
@@ -69,7 +70,7 @@ def own(context: ComparisonContext, amount: Decimal) -> None:
 
 def owed(context: ComparisonContext, position: int, mark: Uncertainty) -> Decimal:
     """Return what fills between a mark and a cut cost that were booked before their rate was known, without it."""
-    model, timeline = context.unit.fee, context.timeline
+    model, timeline = context.unit.fees.model, context.timeline
     found = ZERO
     for rate, legs, before in (
         (model.received, timeline.received, mark.received),
@@ -89,7 +90,7 @@ def blur_of(context: ComparisonContext, position: int, value: Decimal) -> Decima
 
 def take(context: ComparisonContext, taken: FeeSample) -> None:
     """Take a sample; where it makes a rate known, look for what fills had cost before, exactly."""
-    model = with_sample(context.unit.fee, taken, entries=context.unit.entry_count)
+    model = with_sample(context.unit.fees.model, taken, entries=context.unit.balance.entry_count)
     adopt(context, model)
     if model.learned:
         comparison = context.comparison
@@ -108,5 +109,5 @@ def take(context: ComparisonContext, taken: FeeSample) -> None:
 
 def adopt(context: ComparisonContext, model: FeeModel) -> None:
     """Let a unit expect what a model says, from its next fill on."""
-    context.unit.fee = model
+    context.unit.fees.set_model(model)
     context.ledger.changes.units[context.state.key] = context.state

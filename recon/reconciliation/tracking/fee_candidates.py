@@ -75,7 +75,7 @@ def _suspect(
 ) -> Suspect | None:
     """Return what is missing by a report at a cut, if it may be what fills since the last agreement cost."""
     unit, comparison, timeline = context.unit, context.comparison, context.timeline
-    known = unit.fees_scheduled or unit.fee.received is not None or unit.fee.paid is not None
+    known = unit.fees.scheduled or unit.fees.model.received is not None or unit.fees.model.paid is not None
     if not known or len(comparison.suspects) >= MAX_SUSPECTS:
         return None
     base = timeline.position_of(comparison.low)
@@ -184,7 +184,7 @@ def _adopt(context: ComparisonContext, *, gained: bool, given: bool) -> bool:
     if found is None:
         return False
     rate, by, instead = found
-    fee_accruals.adopt(context, _with_rate(unit.fee, rate, gained=gained, given=given, instead=instead))
+    fee_accruals.adopt(context, _with_rate(unit.fees.model, rate, gained=gained, given=given, instead=instead))
     message = f"the fee of {unit.code} is {plain(rate)} of the leg now" + ("" if instead else " too")
     context.ledger.note_finding(unit.account, context.at, "fee_changed", unit.code, message)
     _book(context, [each for each in by if each in comparison.suspects])
@@ -208,7 +208,7 @@ def _book_runs(context: ComparisonContext, ending: list[Suspect]) -> None:
 
 def _is_known(context: ComparisonContext, run: list[Suspect]) -> bool:
     """Tell whether what some fills cost in all is what known rates may take of them, or what was booked."""
-    fee = context.unit.fee
+    fee = context.unit.fees.model
     legs = [leg for each in run for leg in each.legs]
     blur = sum((each.blur for each in run), ZERO)
     if len(run) > 1 and abs(sum((each.amount for each in run), ZERO)) <= blur:
@@ -245,7 +245,7 @@ def _let_go(context: ComparisonContext, going: list[Suspect]) -> None:
 def _borne_out(context: ComparisonContext, *, gained: bool, given: bool) -> tuple[Decimal, list[Suspect], bool] | None:
     """Return the rate of some legs that the latest difference bears out with others, with which, and if in place."""
     suspects, unit = context.comparison.suspects, context.unit
-    sides = [side for side, taken in ((unit.fee.received, gained), (unit.fee.paid, given)) if taken]
+    sides = [side for side, taken in ((unit.fees.model.received, gained), (unit.fees.model.paid, given)) if taken]
     known = [rate for side in sides if side is not None for rate in side.rates]
     best: tuple[list[Suspect], Bounds] | None = None
     for bounds in _bounds(suspects[-1], known, gained=gained, given=given):

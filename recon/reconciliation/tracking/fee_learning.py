@@ -30,9 +30,9 @@ def accounts_for(context: ComparisonContext, observation: Observation) -> bool:
 
 def learn(context: ComparisonContext, observation: Observation) -> bool:
     """Agree with a report that differs by what may be fees alone; return whether it did."""
-    model, comparison = context.unit.fee, context.comparison
+    model, comparison = context.unit.fees.model, context.comparison
     owed = any(rate is not None and rate.backlog for rate in (model.received, model.paid))
-    if context.unit.fees_scheduled or (model.learned and not owed):
+    if context.unit.fees.scheduled or (model.learned and not owed):
         return False  # what fills cost is booked with each of them
     for position in cuts_by_time_distance(context.state, observation, comparison.low, context.window):
         for value in observation.values:
@@ -49,10 +49,10 @@ def is_taken_in(context: ComparisonContext, amount: Decimal) -> bool:
     From here on what fills are worth is known there too, so that the rate is learned as any other.
     """
     account, unit = context.account, context.unit
-    if account.fee_asset is not None or context.rules.fees or not context.rules.learn_fees_up_to:
+    if account.mappings.fee_asset is not None or context.rules.fees or not context.rules.learn_fees_up_to:
         return False
-    account.fee_asset = unit.code
-    unit.fee = FeeModel(received=FeeRate(ZERO))
+    account.mappings.set_fee_asset(unit.code)
+    unit.fees.set_model(FeeModel(received=FeeRate(ZERO)))
     context.ledger.mark_changed(account)
     fee_accruals.own(context, amount)
     message = f"fees of fills seem to be taken in {unit.code}; what they take of it is learned"
@@ -63,14 +63,14 @@ def is_taken_in(context: ComparisonContext, amount: Decimal) -> bool:
 def unlearn(context: ComparisonContext, observation: Observation) -> bool:
     """Give back what was taken for fees where a report fits without it; return whether one does."""
     comparison, unit = context.comparison, context.unit
-    if not comparison.learning or unit.fee.learned:
+    if not comparison.learning or unit.fees.model.learned:
         return False
     found = context.fit(observation, without=comparison.learning)
     if found is None:
         return False
     fee_accruals.own(context, -comparison.learning)
-    honest = tuple(sample for sample in unit.fee.samples if abs(sample.cost) <= sample.error)
-    unit.fee = msgspec.structs.replace(unit.fee, samples=honest)
+    honest = tuple(sample for sample in unit.fees.model.samples if abs(sample.cost) <= sample.error)
+    unit.fees.set_model(msgspec.structs.replace(unit.fees.model, samples=honest))
     agree(context, observation, found)
     return True
 
@@ -97,7 +97,7 @@ def calibrated(context: ComparisonContext, chosen: Hypothesis) -> None:
 
 def _is_fee(context: ComparisonContext, observation: Observation, position: int, cost: Decimal, value: Decimal) -> bool:
     """Tell whether what is missing at a cut may be what fills since the last agreement cost."""
-    model, timeline, mark = context.unit.fee, context.timeline, context.comparison.uncertainty
+    model, timeline, mark = context.unit.fees.model, context.timeline, context.comparison.uncertainty
     lost = timeline.rounding_since(mark, position) + resolution(value)
     owed = fee_accruals.owed(context, position, mark)
     gained, given = timeline.received_and_paid_since(mark, position)
@@ -126,7 +126,7 @@ def _agree_less(
         fee_accruals.blur_of(context, position, value),
     )
     fee_accruals.own(context, -cost)
-    if context.unit.fee.unknown_turnover(taken.received, taken.paid):
+    if context.unit.fees.model.unknown_turnover(taken.received, taken.paid):
         fee_accruals.take(context, taken)
     context.comparison.uncertainty = timeline.uncertainty_at(
         position

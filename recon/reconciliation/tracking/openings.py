@@ -116,7 +116,7 @@ def _floor(context: ComparisonContext) -> int:
 
 def _fee_share(context: ComparisonContext) -> Decimal:
     """Return which part of the legs may be a fee that is not known yet."""
-    known = context.unit.fee.learned or context.unit.fees_scheduled
+    known = context.unit.fees.model.learned or context.unit.fees.scheduled
     return ZERO if known else context.rules.learn_fees_up_to
 
 
@@ -132,7 +132,7 @@ def _cost(candidate: Hypothesis, window: int) -> int:
 def settle_opening(context: ComparisonContext) -> None:
     """Fix the opening once a confirmed candidate is well ahead, or things are quiet."""
     comparison, unit, timeline, at = context.comparison, context.unit, context.timeline, context.at
-    if unit.opening is not None and not comparison.calibrating:
+    if unit.balance.opening is not None and not comparison.calibrating:
         comparison.opening = []
         return
     chosen = _decided(context)
@@ -162,7 +162,7 @@ def _decided(context: ComparisonContext) -> Hypothesis | None:
     comparison, at, window = context.comparison, context.at, context.window
     chosen, patience = comparison.opening[0], CHAIN_WINDOWS * window
     waited = at.clock - (at.clock if comparison.opening_since is None else comparison.opening_since)
-    booked, said = context.unit.last_clock, comparison.observed_clock
+    booked, said = context.unit.balance.last_clock, comparison.observed_clock
     standing = None if comparison.queue else _standing(context)
     if standing is not None:
         rest, silence = at.clock - max(booked, said), comparison.silence(window)

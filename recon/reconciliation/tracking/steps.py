@@ -16,7 +16,7 @@ from typing import Final
 from recon.exact import ZERO, plain
 from recon.ledger.observations import Observation
 from recon.ledger.rules import CHAIN_WINDOWS
-from recon.ledger.units import UnitState
+from recon.ledger.units import Posting, UnitState
 from recon.reconciliation.breaks import classification
 from recon.reconciliation.breaks.identity import case_of, identity, partner_case, recurrence
 from recon.reconciliation.breaks.resolution import close_break, post_adjustment
@@ -98,7 +98,7 @@ def bears_out(context: ComparisonContext, chain: Chain, observation: Observation
 
     While fees are being learned only the best candidate counts, once a second report has borne it out.
     """
-    state, known = context.state, context.unit.fee.learned or context.unit.fees_scheduled
+    state, known = context.state, context.unit.fees.model.learned or context.unit.fees.scheduled
     for candidate in chain.candidates if known else [best(chain.candidates)]:
         first, last = window_of(state, observation, candidate.low, context.window)
         wanted = observation.values[0] - context.opening - candidate.residual - candidate.accrued_fees
@@ -109,14 +109,17 @@ def bears_out(context: ComparisonContext, chain: Chain, observation: Observation
 
 def settle(context: ComparisonContext, chain: Chain) -> None:
     """Decide a chain of which nothing more is said for a window; a polled unit is not silent between polls."""
-    if chain.last.clock + context.comparison.silence(context.window) > context.at.clock or not context.account.observed:
+    if (
+        chain.last.clock + context.comparison.silence(context.window) > context.at.clock
+        or not context.account.coverage.observed
+    ):
         return
     if chain.failed:
         if _is_still(context, chain):
             _open(context, chain)
         return
     # The last report fitted, and still stands: with nothing booked since, only the newest cut is left.
-    if context.unit.last_clock <= chain.last.clock:
+    if context.unit.balance.last_clock <= chain.last.clock:
         found = context.fit(chain.last, low=context.timeline.numbers[-1])
         if found is not None:
             _end(context, chain, chain.last, found)
@@ -171,7 +174,7 @@ def contradict(context: ComparisonContext, kind: str, order: str, amount: Decima
         origin_seq=at.seq,
         after_seq=at.seq - 1,
         until_seq=at.seq,
-        entries=context.unit.entry_count,
+        entries=context.unit.balance.entry_count,
         owns_residual=False,
         note=f"{kind} of order {order}",
         evidence=[Evidence(f"{kind} of order {order}, by {plain(amount)}", at.seq, amount)],
@@ -217,7 +220,7 @@ def _new_break(context: ComparisonContext, candidates: list[Hypothesis], us: int
 
 def _is_still(context: ComparisonContext, chain: Chain) -> bool:
     """Tell whether a failed chain that is quiet can be decided: which residual it is must not be in motion."""
-    if context.unit.last_clock <= chain.last.clock:
+    if context.unit.balance.last_clock <= chain.last.clock:
         # The last report stands, and nothing was booked since: of all cuts only the newest is left.
         newest = _allowed(context, chain.last, context.timeline.numbers[-1])
         for candidate in chain.candidates:
@@ -264,7 +267,7 @@ def _open(context: ComparisonContext, chain: Chain, *, waited: bool = False) -> 
         context.emit(opposite, "offset", f"break {fresh.id} is an equal step the other way")
     else:
         fresh = _recurring(context, fresh, related)
-    fresh.state, fresh.opened_us, fresh.entries = "open", context.at.us, unit.entry_count
+    fresh.state, fresh.opened_us, fresh.entries = "open", context.at.us, unit.balance.entry_count
     comparison.breaks = [*comparison.breaks, fresh]
     comparison.residual = chosen.residual
     context.continue_from(chosen)
@@ -332,8 +335,8 @@ def explain_pending(
 ) -> None:
     """End a chain whose step a fact explains before it became a break."""
     comparison, known = context.comparison, chain.pending
-    post_adjustment(context, amount, cause, "exact", occurred_us, break_id=known.id, fact=fact)
-    known.explained = [Explanation(cause, "exact", amount, context.unit.entry_count)]
+    post_adjustment(context, Posting(amount, cause, occurred_us, break_id=known.id, fact=fact))
+    known.explained = [Explanation(cause, "exact", amount, context.unit.balance.entry_count)]
     comparison.chain = None
     known.amount, known.candidates, known.cause, known.certainty = amount, [amount], cause, "exact"
     known.state = "explained"

@@ -259,12 +259,12 @@ def test_the_latest_open_orders_are_remembered_within_the_bound() -> None:
     ]
     for order in lives:
         driver.report(order.report(0))
-    assert len(account.open_orders) == MAX_OPEN_ORDERS
+    assert len(account.evidence.open_orders) == MAX_OPEN_ORDERS
     driver.report(lives[-1].report(1))
-    assert account.open_orders[f"c:{lives[-1].key}"].open == D(2)
+    assert account.evidence.open_orders[f"c:{lives[-1].key}"].open == D(2)
     driver.report(lives[-1].report(1, status="CANCELED"))
-    assert f"c:{lives[-1].key}" not in account.open_orders
-    assert account.prices == {"BTCUSDT": D(100)}
+    assert f"c:{lives[-1].key}" not in account.evidence.open_orders
+    assert account.evidence.prices == {"BTCUSDT": D(100)}
 
 
 def test_a_gap_is_remembered_from_its_first_event_to_its_last() -> None:
@@ -275,7 +275,7 @@ def test_a_gap_is_remembered_from_its_first_event_to_its_last() -> None:
     driver.server_info()
     driver.orders()
     driver.balances(balance_row("BTC", "10"), balance_row("USDT", "100000"))
-    (gap,) = driver.ledger.accounts[ACCOUNT].gaps
+    (gap,) = driver.ledger.accounts[ACCOUNT].evidence.gaps
     assert (gap.from_seq, gap.until_seq, gap.reason) == (began, len(driver.log), "overrun")
 
 
@@ -283,6 +283,6 @@ def test_changes_of_locked_amounts_are_remembered_within_the_bound() -> None:
     driver = trading()
     for number in range(MAX_LOCKS + 5):
         driver.balance("BTC", "10", locked=D(number))
-    locks = driver.unit("BTC").lock_changes
+    locks = driver.unit("BTC").reported.lock_changes
     assert len(locks) == MAX_LOCKS
     assert {change.amount for change in locks} == {D(1)}

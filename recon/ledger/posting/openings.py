@@ -1,0 +1,50 @@
+"""The unit that an amount belongs in, and its opening. Pure (semantics 3.3, 4.3)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from recon.exact import ZERO
+from recon.ledger.account import Account
+from recon.ledger.asset_mapping import resolve_asset
+from recon.ledger.ledger import Ledger
+from recon.ledger.units import OPENING, Posting, Unit, UnitState, post
+from recon.times import LogTime
+
+
+def asset_unit(ledger: Ledger, account: Account, asset: str, coinapi: str | None, at: LogTime) -> UnitState:
+    """Return the unit that an asset is kept in, and note where no balance row is known to be the asset's."""
+    mapping = resolve_asset(asset, coinapi, account.snapshots.balance_rows, ledger.rules_of(account.name))
+    if not mapping.mapped and mapping.unit not in account.mappings.unmapped:
+        account.mappings.add_unmapped(mapping.unit, coinapi)
+        ledger.mark_changed(account)
+        if account.snapshots.balances_complete:
+            message = f"{asset}: {mapping.reason}; kept under its own code until one is"
+            ledger.note_finding(account.name, at, "unmapped", mapping.unit, message)
+    state = ledger.unit(account.name, "asset", mapping.unit, coinapi)
+    open_if_absent(ledger, account, state, at)
+    return state
+
+
+def open_if_absent(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> bool:
+    """Open a unit at zero if complete snapshots were seen without it; return True if done (semantics 4.3)."""
+    unit = state.unit
+    complete = account.snapshots.balances_complete if unit.kind == "asset" else account.snapshots.positions_complete
+    if not complete or not _is_untouched(unit):
+        return False
+    if unit.kind == "asset" and unit.code in account.snapshots.balance_rows:
+        return False
+    post_opening(ledger, state, ZERO, "inferred", at)
+    unit.balance.open_since(account.started_us)
+    return True
+
+
+def _is_untouched(unit: Unit) -> bool:
+    """True if nothing was booked or reported of a unit."""
+    booked = unit.balance.entry_count or unit.balance.opening is not None
+    return not booked and unit.reported.scale is None and not unit.contract.sides
+
+
+def post_opening(ledger: Ledger, state: UnitState, amount: Decimal, certainty: str, at: LogTime) -> None:
+    """Fix a unit's opening: once, visibly, never moved (architecture 2.7)."""
+    ledger.record_entry(post(state, Posting(amount, OPENING, at.us, certainty), at), state)
