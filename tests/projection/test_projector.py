@@ -29,7 +29,7 @@ from tests.support.recorder_probe import connected
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
 
 #: Seconds that a test waits for something that takes milliseconds.
-PATIENCE = 30.0
+PATIENCE = 150.0
 NEVER = 1e6
 ORDERS = 450
 

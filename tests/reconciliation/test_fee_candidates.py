@@ -17,7 +17,8 @@ from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.verdict import verdict_of
 from recon.reconciliation.tracking.fee_candidates import SUSPENSE_AGREEMENTS, SUSPENSE_WINDOWS
 from recon.testing import GatewayDriver, OrderScript
-from tests.support.fee_venue import RATE, Venue, agrees, owned
+from tests.support.claims import claimed
+from tests.support.fee_venue import RATE, Venue, agrees
 from tests.support.properties import steady
 from tests.support.trading_account import WINDOW
 
@@ -79,7 +80,7 @@ def test_rule_4__what_stays_alone_opens_with_its_amount_and_with_its_origin_when
     assert one.opened_us - one.seen_us >= SUSPENSE_WINDOWS * WINDOW * 1_000_000
     assert not waiting(venue)
     venue.rest()
-    assert driver.comparison("USDT").residual == owned(driver.comparison("USDT")) == D("-0.75")
+    assert driver.comparison("USDT").residual == claimed(driver.comparison("USDT")) == D("-0.75")
 
 
 @how_it_is_known
@@ -356,7 +357,7 @@ def conserves(driver: GatewayDriver, unit: str) -> None:
     assert len(entries) == known.balance.entry_count
     assert (known.balance.fills, known.balance.explained) == (of_fills, explained)
     assert known.value == (known.balance.opening or ZERO) + of_fills + explained
-    assert comparison.residual == owned(comparison), "breaks, learning, settled and suspense own all of it"
+    assert comparison.residual == claimed(comparison), "breaks, learning, settled and suspense own all of it"
     if verdict_of(known, comparison) == "agreed":
         assert comparison.reported == (known.balance.opening or ZERO) + comparison.cut_total + comparison.residual
 

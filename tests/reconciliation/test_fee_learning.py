@@ -11,7 +11,8 @@ from recon.ledger.rules import AccountRules, FeeRule, Rules
 from recon.reconciliation.model.verdict import verdict_of
 from recon.reconciliation.tracking.fee_candidates import SUSPENSE_WINDOWS
 from recon.testing import GatewayDriver, OrderScript, balance_row
-from tests.support.fee_venue import RATE, Venue, agrees, booked_fees, owned
+from tests.support.claims import claimed
+from tests.support.fee_venue import RATE, Venue, agrees, booked_fees
 
 D = Decimal
 MAKER = D("0.0002")
@@ -201,7 +202,7 @@ def test_rule_2__a_deposit_while_fees_are_looked_for_again_opens_though_nothing_
     assert driver.opened_breaks() == [("USDT", D(20000))]
     assert verdict_of(driver.unit("USDT"), driver.comparison("USDT")) == "break"
     comparison = driver.comparison("USDT")
-    assert comparison.residual == owned(comparison) == D(20000) + comparison.learning
+    assert comparison.residual == claimed(comparison) == D(20000) + comparison.learning
     assert driver.value("USDT") == venue.usdt - comparison.residual, "what is not booked yet is owned"
 
 
@@ -239,7 +240,9 @@ def elsewhere(digits: int = 8) -> Venue:
 def test_fees_taken_in_an_asset_that_fills_do_not_move_are_learned_without_a_break() -> None:
     venue = elsewhere()
     driver = venue.driver
-    assert owned(driver.comparison("BNB")) == driver.comparison("BNB").learning == D("-0.00083333"), "owned, not booked"
+    assert claimed(driver.comparison("BNB")) == driver.comparison("BNB").learning == D("-0.00083333"), (
+        "owned, not booked"
+    )
     venue.days_work()
     venue.rest()
     assert not driver.opened_breaks()

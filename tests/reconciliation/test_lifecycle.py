@@ -23,6 +23,7 @@ from recon.reconciliation.model.lifecycle import ACTIVE, OVER, PERSON_STEPS, TRA
 from recon.reconciliation.reconciler import Reconciler
 from recon.testing import GatewayDriver
 from tests.projection.test_fold_conservation import OPENINGS, Auditor, Flow
+from tests.support.claims import claimed
 from tests.support.decisions_driver import ALICE, BOB, SERVICE, say
 from tests.support.properties import steady
 
@@ -56,13 +57,12 @@ def test_a_person_never_ends_a_break_alone_but_by_an_approved_proposal() -> None
 
 
 class LifeAuditor(Auditor):
-    """Also knows that what explains a break is in every cut, and that what is owned is owned by an active break."""
+    """Also knows that what explains a break is in every cut, and that the residual is claimed."""
 
     def check(self) -> None:
         super().check()
         for key, comparison in self.driver.reconciler.comparisons.items():
-            owned = [known for known in comparison.breaks if known.owns_residual]
-            assert comparison.residual == sum((known.amount for known in owned), comparison.learning), key
+            assert comparison.residual == claimed(comparison), key
             assert all(known.state in ACTIVE for known in comparison.breaks)
             assert all(known.state in OVER for known in comparison.closed)
             assert all((known.acceptance is not None) == (known.state == "accepted") for known in comparison.breaks)

@@ -31,7 +31,8 @@ from tests.support.ws_servers import gateway as served
 
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
 
-PATIENCE = 30.0
+#: Seconds after which a wait is given up; a bound on hanging, not on speed.
+PATIENCE = 150.0
 
 
 def handle_of(database: TestDatabase) -> DatabaseHandle:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from recon.exact import ZERO, divide, exact
 from recon.ledger.rules import AccountRules, Rules
-from recon.reconciliation.model.comparison import ComparisonState
 from recon.testing import GatewayDriver, OrderScript, balance_row
 
 D = Decimal
@@ -102,17 +100,6 @@ class Venue:
 
 def booked_fees(driver: GatewayDriver, unit: str) -> list[Decimal]:
     return [entry.amount for entry in driver.entries(unit) if entry.cause == "fee"]
-
-
-def owned(comparison: ComparisonState) -> Decimal:
-    """What a residual is made of: open breaks, fees that are not booked yet, and what waits in suspense."""
-    parts: Iterable[Decimal] = (
-        *(known.amount for known in comparison.breaks if known.owns_residual),
-        comparison.learning,
-        comparison.settled,
-        comparison.suspense,
-    )
-    return sum(parts, ZERO)
 
 
 def agrees(venue: Venue, unit: str) -> bool:

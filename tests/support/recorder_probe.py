@@ -20,7 +20,7 @@ from recon.log.recorder import Recorder
 from recon.status import Status, StatusReporter
 
 #: Seconds that a test waits for something that takes milliseconds.
-PATIENCE = 20.0
+PATIENCE = 120.0
 GATEWAY = "g"
 #: Locking this row stops every append to the gateway, as another writer's transaction would.
 LOCK_GATEWAY = "SELECT FROM recon_store.log_gateways WHERE gateway = 'g' FOR NO KEY UPDATE"
