@@ -4,7 +4,7 @@
    order history covers the whole gateway.
 2. Requests that left something open are repeated, with pauses that double up to RETRY_LAST_US.
 3. One run asks for at most MAX_STATUS_REQUESTS orders and MAX_WINDOWS windows; the next run asks for the rest.
-4. Nothing is asked about an account that is not observed: its responses could not be told from later changes.
+4. No request concerns an account that is not observed: nobody could order its response among the changes.
 """
 
 from __future__ import annotations

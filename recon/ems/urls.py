@@ -31,7 +31,7 @@ def authority(host: str, port: int | None, *, default_port: int = 0) -> str:
 def rest_url_of(url: str) -> str:
     """Return the REST URL that belongs to a gateway's WebSocket URL: same host and port, at the root (protocol 11).
 
-    Raises ConfigError.
+    Raise ConfigError if the URL cannot be read.
     """
     parts = _split(url)
     scheme = None if parts is None else _REST_SCHEMES.get(parts.scheme)

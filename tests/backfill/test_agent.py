@@ -31,8 +31,8 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 Answering = Callable[[RestRequest], Awaitable[RestResponse]]
 
 
-def answered(ask: RestRequest, body: object, *, status: int | None = 200, problem: str | None = None) -> RestResponse:
-    return build_response(ask, run="?", attempts=1, status=status, problem=problem, content=_encode(body))
+def answered(request: RestRequest, body: object, *, status: int | None = 200, problem: str | None = None) -> RestResponse:
+    return build_response(request, run="?", attempts=1, status=status, problem=problem, content=_encode(body))
 
 
 class Stage:
@@ -71,21 +71,21 @@ class Stage:
     async def _questions(self) -> AsyncIterator[RequestSender]:
         yield self
 
-    async def send(self, ask: RestRequest, *, run: str) -> RestResponse:
-        self.asked.append((trio.current_time(), ask))
-        answer = await self.answer(ask)
+    async def send(self, request: RestRequest, *, run: str) -> RestResponse:
+        self.asked.append((trio.current_time(), request))
+        answer = await self.answer(request)
         return msgspec.structs.replace(answer, run=run)
 
-    async def honestly(self, ask: RestRequest) -> RestResponse:
+    async def honestly(self, request: RestRequest) -> RestResponse:
         """The order was filled meanwhile; nothing else happened."""
-        match ask.kind:
+        match request.kind:
             case "status":
-                return answered(ask, OPEN.report(1))
+                return answered(request, OPEN.report(1))
             case "balances":
                 rows = [balance_row("BTC", "11"), balance_row("USDT", "900")]
-                return answered(ask, [{"exchange_id": ACCOUNT, "data": rows}])
+                return answered(request, [{"exchange_id": ACCOUNT, "data": rows}])
             case _:
-                return answered(ask, [])
+                return answered(request, [])
 
     def _say(self, kind: str, payload: bytes, session: str | None = "s1", account: str | None = None) -> None:
         self.log.append(NewEvent(kind, payload, self.log.now(), account, session))
@@ -125,7 +125,7 @@ class Stage:
         return bool(sessions) and sessions[-1] == events.SESSION_OPENED
 
     def kinds(self) -> list[str]:
-        return [ask.kind for _, ask in self.asked]
+        return [request.kind for _, request in self.asked]
 
     def of_kind(self, kind: str) -> list[Event]:
         return [event for event in self.log.events if event.kind == kind]
@@ -168,7 +168,7 @@ async def test_after_a_gap_it_asks_in_turn_and_the_account_is_whole(stage: Stage
     heard = trio.current_time()
     await stage.wait(20)
     assert stage.kinds() == ["orders", "status", "history", "balances", "positions"]
-    asked_history = next(at for at, ask in stage.asked if ask.kind == "history")
+    asked_history = next(at for at, request in stage.asked if request.kind == "history")
     assert asked_history - heard >= plan.HISTORY_SETTLES_US / 1_000_000
     assert stage.state == ("covered", None)
     order = stage.log.book.orders[ACCOUNT, "c:a"]
@@ -199,10 +199,10 @@ async def test_the_order_log_is_read_once_more_and_then_no_more(stage: Stage) ->
 
 @on_stage
 async def test_what_a_credential_is_in_is_redacted(stage: Stage) -> None:
-    async def with_key(ask: RestRequest) -> RestResponse:
-        if ask.kind == "history":
-            return answered(ask, [{"apikey": "secret-key", "exchangeId": ACCOUNT, "clientOrderId": "z"}])
-        return await stage.honestly(ask)
+    async def with_key(request: RestRequest) -> RestResponse:
+        if request.kind == "history":
+            return answered(request, [{"apikey": "secret-key", "exchangeId": ACCOUNT, "clientOrderId": "z"}])
+        return await stage.honestly(request)
 
     stage.answer = with_key
     await stage.lose_and_hear()
@@ -212,10 +212,10 @@ async def test_what_a_credential_is_in_is_redacted(stage: Stage) -> None:
 
 @on_stage
 async def test_rule_2__a_window_whose_answer_is_too_large_is_halved(stage: Stage) -> None:
-    async def too_large(ask: RestRequest) -> RestResponse:
-        if ask.kind == "history" and (ask.until_us or 0) - (ask.from_us or 0) > 40_000_000:
-            return answered(ask, None, problem="larger than 16777216 bytes")
-        return await stage.honestly(ask)
+    async def too_large(request: RestRequest) -> RestResponse:
+        if request.kind == "history" and (request.until_us or 0) - (request.from_us or 0) > 40_000_000:
+            return answered(request, None, problem="larger than 16777216 bytes")
+        return await stage.honestly(request)
 
     stage.answer = too_large
     await stage.lose_and_hear()
@@ -226,9 +226,9 @@ async def test_rule_2__a_window_whose_answer_is_too_large_is_halved(stage: Stage
 
 @on_stage
 async def test_rule_3__a_run_without_answers_is_given_up_and_made_again_ever_more_seldom(stage: Stage) -> None:
-    async def nobody(ask: RestRequest) -> RestResponse:
+    async def nobody(request: RestRequest) -> RestResponse:
         await trio.sleep(2)
-        return answered(ask, None, status=None, problem="timeout")
+        return answered(request, None, status=None, problem="timeout")
 
     stage.answer = nobody
     await stage.lose_and_hear()
@@ -281,7 +281,7 @@ async def test_a_cross_check_asks_all_three_and_no_more(stage: Stage) -> None:
     stage.hear("s1", [], [balance_row("BTC", "11"), balance_row("USDT", "900")])
     await stage.wait(250)
     assert stage.kinds() == ["orders", "balances", "positions"] * 2
-    assert [round(at / 60) for at, ask in stage.asked if ask.kind == "orders"] == [2, 4]
+    assert [round(at / 60) for at, request in stage.asked if request.kind == "orders"] == [2, 4]
     assert stage.state == ("covered", None)
 
 

@@ -75,9 +75,9 @@ def test_preferred_locations_come_first_and_the_others_as_listed() -> None:
 def test_who_is_known_keeps_its_place_however_the_answer_is_sorted() -> None:
     rows = [listed("https://a/"), listed("https://b/"), listed("https://c/")]
     known = site_urls(rows, locations=[], path="/")
-    assert site_urls(rows[::-1], locations=[], path="/", known=known) == known
-    assert site_urls([rows[2], rows[1]], locations=[], path="/", known=known) == ("wss://b/", "wss://c/")
-    assert site_urls([rows[2], listed("https://new/")], locations=[], path="/", known=known) == (
+    assert site_urls(rows[::-1], locations=[], path="/", previous=known) == known
+    assert site_urls([rows[2], rows[1]], locations=[], path="/", previous=known) == ("wss://b/", "wss://c/")
+    assert site_urls([rows[2], listed("https://new/")], locations=[], path="/", previous=known) == (
         "wss://c/",
         "wss://new/",
     )
@@ -102,7 +102,7 @@ def test_the_order_does_not_hang_on_that_of_the_answer(rows, locations, random) 
     assert len(set(known)) == len(known)
     assert all(url.startswith("wss://") for url in known)
     shuffled = random.sample(rows, len(rows))
-    assert site_urls(shuffled, locations=locations, path="/", known=known) == known
+    assert site_urls(shuffled, locations=locations, path="/", previous=known) == known
 
 
 def test_no_more_sites_than_the_bound() -> None:
@@ -136,8 +136,8 @@ async def test_an_endpoint_of_the_settings_can_be_asked_too() -> None:
     assert await endpoint.address() == GatewayAddress(("wss://h/",), credentials)
 
 
-class Told:
-    """Sites that a test moves."""
+class MovableSites:
+    """A source whose sites a test moves."""
 
     def __init__(self, *urls: str) -> None:
         self.reach = GatewayAddress(urls, Credentials())
@@ -154,7 +154,7 @@ class Told:
         self.doubts.append(refused)
 
 
-def endpoint_of(sites: Told | None, *urls: str, failback_seconds: float = 0.1) -> Endpoint:
+def endpoint_of(sites: MovableSites | None, *urls: str, failback_seconds: float = 0.1) -> Endpoint:
     return Endpoint(
         name="test",
         urls=urls,
@@ -192,7 +192,7 @@ async def test_fixed_sites_too_are_returned_to() -> None:
 async def test_a_note_and_a_failure_to_tell_leave_the_session_alone() -> None:
     site = Site(None, ("A",), None)
     site.start()
-    sites = Told(site.url)
+    sites = MovableSites(site.url)
     try:
         async with listening(endpoint_of(sites)) as ears:
             await ears.until(lambda: ears.of("session.opened"))
@@ -215,7 +215,7 @@ async def test_a_new_order_moves_the_session_to_what_is_preferred_now() -> None:
     for site in sites:
         site.start()
     first, second = sites
-    told = Told(first.url, second.url)
+    told = MovableSites(first.url, second.url)
     try:
         async with listening(endpoint_of(told)) as ears:
             await ears.until(lambda: ears.of("session.opened"))
@@ -236,14 +236,14 @@ async def test_who_cannot_be_reached_or_refuses_is_doubted() -> None:
     down = Site(None, ("A",), None)
     down.start()
     down.stop()
-    refusing = Told(site.url, down.url)
+    refusing = MovableSites(site.url, down.url)
     try:
         async with listening(endpoint_of(refusing)) as ears:
             await ears.until(lambda: refusing.doubts)
     finally:
         site.stop()
     assert refusing.doubts[0] is True
-    told = Told(down.url, down.url.replace("localhost", "127.0.0.1"))
+    told = MovableSites(down.url, down.url.replace("localhost", "127.0.0.1"))
     async with listening(endpoint_of(told)) as ears:
         await ears.until(lambda: len(ears.waits()) == 3)
     assert told.doubts == [False], "once in a round"

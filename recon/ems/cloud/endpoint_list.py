@@ -38,12 +38,12 @@ class ListedEndpoint(msgspec.Struct, frozen=True):
 
 
 def site_urls(
-    endpoints: Iterable[ListedEndpoint], *, locations: Sequence[str], path: str, known: Sequence[str] = ()
+    endpoints: Iterable[ListedEndpoint], *, locations: Sequence[str], path: str, previous: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Return the WebSocket URLs of the listed sites, the preferred one first.
 
-    `known` are the URLs of the last time: equally preferred ones keep their order, in whichever order the API lists
-    them, so that no session moves without need. Endpoints that cannot be reached safely are left out.
+    `previous` are the URLs of the last time. Equally preferred URLs keep their order, although the API may list them in
+    another one, so that no session moves without need. Endpoints that cannot be reached safely are left out.
     """
     places: dict[str, str | None] = {}
     for endpoint in endpoints:
@@ -55,7 +55,7 @@ def site_urls(
         if url not in places or _rank(endpoint.location_id, locations) < _rank(before, locations):
             places[url] = endpoint.location_id
     listed = list(places)
-    order = {url: index for index, url in enumerate(dict.fromkeys([*known, *listed]))}
+    order = {url: index for index, url in enumerate(dict.fromkeys([*previous, *listed]))}
     ordered = sorted(listed, key=lambda url: (_rank(places[url], locations), order[url]))
     return tuple(ordered[:MAX_SITES])
 

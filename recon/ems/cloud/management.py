@@ -257,7 +257,7 @@ class Management:
 
 
 def _pause(error: Exception) -> bool | float:
-    """Tell the retry loop whether to go on, and after how many seconds if the API asked for a pause."""
+    """Return whether to repeat, as the retry loop wants it: a number is the pause that the API asked for."""
     if not isinstance(error, _TransientError):
         return False
     return True if error.after is None else min(error.after, LAST_PAUSE)

@@ -103,7 +103,7 @@ class ManagedSites:
             else:
                 await self._refresh()
             if not self._urls or self._credentials is None:  # neither returns without them
-                raise GatewayError(f"gateway {self._settings.gateway}: its address is not known")
+                raise GatewayError(f"gateway {self._settings.gateway}: its address is unknown")
             notes = "; ".join(note for note in (self._listing_note, self._certificate_note) if note)
             return GatewayAddress(self._urls, self._credentials, notes)
 
@@ -174,7 +174,7 @@ class ManagedSites:
                 f"the management API lists no endpoint{wanted}; it lists none until at least one account exists: "
                 "add an exchange account to the managed cloud, or check managed.exchanges"
             )
-        urls = site_urls(endpoints, locations=settings.locations, path=settings.path, known=self._urls)
+        urls = site_urls(endpoints, locations=settings.locations, path=settings.path, previous=self._urls)
         if not urls:
             raise GatewayError("the management API lists endpoints, but none with an https:// address")
         if urls != self._urls:

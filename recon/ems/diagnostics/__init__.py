@@ -4,6 +4,6 @@ Begin with `check_gateway.check_site`, which tries one site from its name to its
 
 * `report`: a step and its result (pure).
 * `tls_probe`: the TLS handshake, and the test for a port without TLS.
-* `session_report`: what came in a session, by account (pure).
+* `session_report`: the messages of a session, counted by account (pure).
 * `check_rest`: the requests that backfill sends.
 """

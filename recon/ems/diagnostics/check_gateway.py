@@ -1,4 +1,4 @@
-"""The check of one site of a gateway, step by step: what is wrong, and what to do.
+"""The check of one site of a gateway: each step with its result, its error and the remedy.
 
 Nothing is recorded and no order is touched. A session is opened, listened to for a while, and closed; then REST gets
 the requests that backfill sends (`check_rest`). Steps that need a failed one are left out.

@@ -1,4 +1,4 @@
-"""What came in a session of a gateway check, by account, and the steps that follow from it. Pure."""
+"""The messages in a session of a gateway check, counted by account, and the steps that follow. Pure."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class SessionReport:
         return sorted(self._accounts)
 
     def steps(self, seconds: float, round_trip: timedelta) -> Iterator[StepResult]:
-        """Yield what is wrong with each account, then the clock; `seconds` is how long the session was."""
+        """Yield the problems of each account, then the clock; `seconds` is the length of the session."""
         for name in self.names:
             yield from _account_steps(name, self._accounts[name], seconds)
         yield _clock_step([lag for counts in self._accounts.values() for lag in counts.lags_ms], round_trip)

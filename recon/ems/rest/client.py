@@ -187,7 +187,7 @@ class RestClient:
         return attempts, result, seconds
 
     def _pause(self, error: Exception) -> bool | float:
-        """Tell the retry loop whether to go on, and after how many seconds if the gateway asked for a pause."""
+        """Return whether to repeat, as the retry loop wants it: a number is the pause that the gateway asked for."""
         if not isinstance(error, _TransientError) or error.pause is None:
             return isinstance(error, _TransientError)
         return max(self._bounds.first_pause, error.pause)

@@ -90,7 +90,7 @@ class Connection:
     async def run(self, credentials: Credentials, url: str) -> CloseReason:
         """Connect, hand over every frame until the end, and return why it ended.
 
-        Raises what a callback raised, other than Overrun and Restarted.
+        Raise the error of a callback, other than Overrun and Restarted.
         """
         host, port, path, tls = credentials.resource(url)
         try:
