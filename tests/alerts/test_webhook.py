@@ -8,14 +8,13 @@ import logging
 import socket
 import traceback
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import httpx
 import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from recon.alerts.channels.webhook import WebhookSender, WebhookTarget, retry_after, targets
+from recon.alerts.channels.webhook import WebhookSender, WebhookTarget, targets
 from recon.alerts.message import Entry, Message, compose
 from recon.config import Webhook as Settings
 from recon.errors import ConfigError, DeliveryError
@@ -194,28 +193,6 @@ def test_targets_come_from_the_settings() -> None:
         ("ops", "https://example.org/a"),
     ]
     assert made[0].secret == SECRET
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("1.5", None),
-        ("120", 120.0),
-        (" 0 ", 0.0),
-        ("9" * 400, 1e9),
-        ("٣", None),
-        (format_datetime(T0 + timedelta(seconds=90), usegmt=True), 90.0),
-        (format_datetime(T0 - timedelta(seconds=90), usegmt=True), 0.0),
-        ("Mon, 05 Jan 2026 09:31:00", 60.0),
-        ("Mon, 99 Jan 2026 99:99:99 GMT", None),
-    ],
-)
-def test_retry_after_in_either_form_or_none(value: str | None, seconds: float | None) -> None:
-    assert retry_after(value, T0) == seconds
 
 
 @pytest.mark.trio

@@ -31,7 +31,9 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 Answering = Callable[[RestRequest], Awaitable[RestResponse]]
 
 
-def answered(request: RestRequest, body: object, *, status: int | None = 200, problem: str | None = None) -> RestResponse:
+def answered(
+    request: RestRequest, body: object, *, status: int | None = 200, problem: str | None = None
+) -> RestResponse:
     return build_response(request, run="?", attempts=1, status=status, problem=problem, content=_encode(body))
 
 

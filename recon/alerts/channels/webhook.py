@@ -16,8 +16,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,6 +30,7 @@ from recon.alerts.message import Message
 from recon.config import Webhook as WebhookSettings
 from recon.errors import ConfigError, DeliveryError
 from recon.network_errors import describe, failure_kind
+from recon.retry_after import retry_after_seconds
 
 #: Longest time to connect, and longest silence of the receiver, in seconds.
 CONNECT_SECONDS: Final = 5.0
@@ -155,7 +155,7 @@ class WebhookSender:
         failed = DeliveryError(f"webhook {self._target.name!r} answered {answer}{hint}")
         failed.slow = status < 500 and status not in _TRANSIENT
         if status in _WITH_RETRY_AFTER:
-            failed.retry_after = retry_after(response.headers.get("retry-after"), now)
+            failed.retry_after = retry_after_seconds(response.headers.get("retry-after"), now)
         return failed
 
     def _failure(self, error: Exception) -> str:
@@ -166,22 +166,6 @@ class WebhookSender:
             return f"at {host} gave no answer within {ANSWER_SECONDS:g} s"
         advice = "; check its url and the network" if failure_kind(error) in {"refused", "dns"} else ""
         return f"at {host} could not be reached or broke off: {describe(error)}{advice}"
-
-
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """Return a Retry-After header of either form (RFC 9110, 10.2.3) in seconds from now; None if it is not valid."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(min(int(text[:12]), 10**9))
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - now).total_seconds())
 
 
 def _silence_libraries() -> None:

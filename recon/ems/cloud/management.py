@@ -26,10 +26,10 @@ import trio
 from recon.ems.cloud.certificates import ClientCertificate, read_certificate
 from recon.ems.cloud.endpoint_list import ListedEndpoint, Location
 from recon.ems.credentials import KEY_HEADER, KEY_PARAMETER, Credentials, silence_libraries
-from recon.ems.rest.retry_after import http_date, retry_after_seconds
 from recon.ems.rest.tls import close_cancelled_handshakes
 from recon.errors import ConfigError, GatewayError, Unauthorised
 from recon.network_errors import MAX_DESCRIPTION_CHARS, describe, failure_kind, system_text
+from recon.retry_after import http_date, retry_after_seconds
 
 #: Attempts at one request, and seconds for one of them and for all together.
 ATTEMPTS: Final = 4

@@ -35,10 +35,10 @@ from recon.ems.protocol.rest_requests import (
     build_response,
     status_problem,
 )
-from recon.ems.rest.retry_after import retry_after_seconds
 from recon.ems.rest.tls import close_cancelled_handshakes
 from recon.ems.urls import authority, safe_url
 from recon.network_errors import describe
+from recon.retry_after import retry_after_seconds
 
 #: Most attempts at one request.
 ATTEMPTS: Final = 5

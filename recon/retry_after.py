@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-#: Most digits of a number of seconds that are read.
-MAX_DIGITS: Final = 9
+#: Longest time that is returned, in seconds.
+MAX_SECONDS: Final = 1e9
+#: Most digits of a number that are read; more make it longer than MAX_SECONDS.
+MAX_DIGITS: Final = 12
 
 
 def retry_after_seconds(value: str | None, now: datetime | None) -> float | None:
     """Return the seconds from `now` that a header asks for, None if it is missing or cannot be read."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text[:MAX_DIGITS])
+        return min(float(text[:MAX_DIGITS]), MAX_SECONDS)
     if now is None:
         return None
     until = http_date(text)
