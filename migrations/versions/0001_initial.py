@@ -269,7 +269,7 @@ CREATE INDEX ix_entries_replaceable_order ON recon_store.entries (order_key, gat
       AND order_key IS NOT NULL;
 CREATE INDEX ix_entries_replaces ON recon_store.entries (replaces, gateway, edition, account, unit_kind, unit)
     WHERE replaces IS NOT NULL;
--- Entries of facts that people recorded without a statement's id (the prefix in recon.ledger.external_facts).
+-- Entries of facts that people recorded without a statement's id (the prefix in recon.ledger.facts).
 CREATE INDEX ix_entries_told ON recon_store.entries (cause, occurred_at) WHERE fact LIKE 'told:%';
 
 CREATE TABLE recon_store.units (

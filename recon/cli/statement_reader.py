@@ -23,7 +23,7 @@ from recon.config.imports import Columns, Import, RowKind
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
 from recon.exact import ZERO, exact, plain
-from recon.ledger.external_facts import ExternalFact, parse_fact
+from recon.ledger.facts.external_fact import ExternalFact, parse_fact
 
 #: Largest statement, in bytes.
 MAX_STATEMENT_BYTES: Final = 256 << 20

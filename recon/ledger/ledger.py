@@ -18,7 +18,8 @@ from recon.ledger import coverage
 from recon.ledger.account import Account, Liveness
 from recon.ledger.backfills import Backfill
 from recon.ledger.coverage import CoverageInterval
-from recon.ledger.external_facts import FactIndex, RecordedFact
+from recon.ledger.facts.external_fact import RecordedFact
+from recon.ledger.facts.index import FactIndex
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
 from recon.ledger.observations import Observation

@@ -18,7 +18,6 @@ from recon.ems.protocol.decode import decode
 from recon.ems.protocol.messages import Balances, Decoded, Message, OrderReports, Positions, Reject, ServerInfo, Symbols
 from recon.ems.protocol.rest_requests import DecodedResponse
 from recon.exact import exact
-from recon.ledger import external_facts
 from recon.ledger import rules as rules_
 from recon.ledger.apply import rest_answers, rules, sessions
 from recon.ledger.apply.balances import apply_balances
@@ -26,6 +25,7 @@ from recon.ledger.apply.decisions import settle_gap, settle_order
 from recon.ledger.apply.execution_reports import apply_reports
 from recon.ledger.apply.instruments import apply_instruments
 from recon.ledger.apply.positions import apply_positions
+from recon.ledger.facts.external_fact import parse_fact
 from recon.ledger.ledger import Contradiction, Ledger
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.withholding import touched_units
@@ -155,7 +155,7 @@ class Fold:
         elif event.kind == events.RULES_PROPOSED:
             rules.propose_rules(self.ledger, parse_proposed(event.payload, event.seq), at)
         elif event.kind == events.FACT:
-            self.reconciler.apply_fact(external_facts.parse_fact(event.payload), at)
+            self.reconciler.apply_fact(parse_fact(event.payload), at)
         else:
             self._decide(decisions.parse_decision(event.payload), at)
 

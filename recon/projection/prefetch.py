@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.ems.protocol.messages import OrderReports
-from recon.ledger.external_facts import TRADE, ExternalFact, parse_fact
+from recon.ledger.facts.external_fact import TRADE, ExternalFact, parse_fact
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
 from recon.log import events

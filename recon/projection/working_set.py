@@ -11,7 +11,7 @@ from recon.db.raw import cursor_of
 from recon.ems.protocol.messages import OrderReports, Symbols
 from recon.exact import exact
 from recon.ledger import rules as rules_
-from recon.ledger.external_facts import FactIndex
+from recon.ledger.facts.index import FactIndex
 from recon.ledger.ledger import Ledger, LedgerChanges, LedgerClock
 from recon.ledger.orders import Order
 from recon.ledger.rule_changes import parse_proposed

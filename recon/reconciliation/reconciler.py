@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from recon.exact import plain
-from recon.ledger.external_facts import TRADE, ExternalFact
+from recon.ledger.facts.external_fact import TRADE, ExternalFact
 from recon.ledger.ledger import Ledger
 from recon.ledger.observations import Observation
 from recon.ledger.rules import CHAIN_WINDOWS

@@ -7,21 +7,17 @@ from typing import Any
 
 import msgspec
 
-from recon.ledger.external_facts import (
+from recon.ledger.facts.external_fact import ExternalFact, Movement, digest_of, movements_of, parse_fact
+from recon.ledger.facts.index import FactIndex
+from recon.ledger.facts.matching import (
     FEE_WITHIN_US,
     MANUAL_WITHIN_US,
     REPLACED_WITHIN_US,
-    ExternalFact,
-    FactIndex,
     MatchableFill,
-    Movement,
-    digest_of,
     family_of,
     is_replaceable,
     manual_duplicate_of,
     matching_fills,
-    movements_of,
-    parse_fact,
     replaced_by,
 )
 from recon.ledger.timeline import CERTAIN

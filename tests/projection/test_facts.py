@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from recon.db.engine import libpq_url
-from recon.ledger.external_facts import MANUAL
+from recon.ledger.facts.external_fact import MANUAL
 from recon.log import events
 from recon.log.append import append
 from recon.log.events import Event, NewEvent

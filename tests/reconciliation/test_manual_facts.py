@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from recon.exact import exact
-from recon.ledger.external_facts import MANUAL, MANUAL_WITHIN_US
+from recon.ledger.facts.external_fact import MANUAL
+from recon.ledger.facts.matching import MANUAL_WITHIN_US
 from recon.reconciliation.breaks.resolution import explain
 from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver

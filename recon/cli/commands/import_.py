@@ -18,7 +18,7 @@ from recon.cli.statement_reader import BadRow, Statement, Told, read_statement
 from recon.config import Settings
 from recon.config.imports import Import
 from recon.errors import ConfigError
-from recon.ledger.external_facts import digest_of, movements_of
+from recon.ledger.facts.external_fact import digest_of, movements_of
 
 #: Rows that cannot be read which are named before the rest is counted.
 MAX_NAMED: Final = 20

@@ -23,7 +23,7 @@ from recon.config import Settings
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
 from recon.exact import plain
-from recon.ledger.external_facts import MANUAL, ExternalFact, parse_fact
+from recon.ledger.facts.external_fact import MANUAL, ExternalFact, parse_fact
 
 
 class Kind(StrEnum):

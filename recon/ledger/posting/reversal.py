@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from recon.exact import ZERO, divide
 from recon.ledger.account import Account
-from recon.ledger.external_facts import MISSED_FILL
+from recon.ledger.facts.external_fact import MISSED_FILL
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger

@@ -1,6 +1,6 @@
 """Loading what the facts of a batch may match. Synchronous, on a Connection.
 
-The rows loaded are a superset of those that a fact may match by the rules of `recon.ledger.external_facts`. They depend
+The rows loaded are a superset of those that a fact may match by the rules of `recon.ledger.facts`. They depend
 on the facts alone, so the fold decides alike however the log is cut into batches.
 """
 
@@ -15,19 +15,8 @@ from sqlalchemy import Connection
 
 from recon.db.raw import cursor_of
 from recon.exact import ONE, ZERO, exact
-from recon.ledger.external_facts import (
-    MANUAL,
-    MANUAL_WITHIN_US,
-    REPLACED_SHARE,
-    TRADE,
-    TRADED_WITHIN_US,
-    ExternalFact,
-    MatchableFill,
-    amounts_of,
-    is_manual,
-    movements_of,
-    time_bound_of,
-)
+from recon.ledger.facts.external_fact import MANUAL, TRADE, ExternalFact, amounts_of, is_manual, movements_of
+from recon.ledger.facts.matching import MANUAL_WITHIN_US, REPLACED_SHARE, TRADED_WITHIN_US, MatchableFill, time_bound_of
 from recon.ledger.ledger import Ledger
 from recon.ledger.timeline import CERTAIN
 from recon.ledger.units import Entry

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from recon.ledger.account import Account
-from recon.ledger.external_facts import RecordedFact
+from recon.ledger.facts.external_fact import RecordedFact
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Finding
 from recon.ledger.rules import AccountRules

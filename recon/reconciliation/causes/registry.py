@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from recon.ledger.external_facts import family_of
+from recon.ledger.facts.matching import family_of
 from recon.reconciliation.causes import (
     derivatives,
     fees,

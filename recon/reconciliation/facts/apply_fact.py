@@ -19,16 +19,8 @@ import msgspec
 
 from recon.exact import ZERO, plain
 from recon.ledger.asset_mapping import resolve_asset
-from recon.ledger.external_facts import (
-    ExternalFact,
-    Movement,
-    RecordedFact,
-    digest_of,
-    family_of,
-    manual_duplicate_of,
-    movements_of,
-    replaced_by,
-)
+from recon.ledger.facts.external_fact import ExternalFact, Movement, RecordedFact, digest_of, movements_of
+from recon.ledger.facts.matching import family_of, manual_duplicate_of, replaced_by
 from recon.ledger.ledger import Ledger, quantum_of
 from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.openings import open_if_absent

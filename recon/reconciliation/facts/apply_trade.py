@@ -13,17 +13,16 @@ from typing import Final, NamedTuple
 from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.apply.missing_orders import resolve_missing_order
-from recon.ledger.external_facts import (
+from recon.ledger.facts.external_fact import (
     MISSED_FILL,
     ExternalFact,
-    MatchableFill,
     Movement,
     cash_of,
     digest_of,
     fee_of,
-    matching_fills,
     signed_quantity,
 )
+from recon.ledger.facts.matching import MatchableFill, matching_fills
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order

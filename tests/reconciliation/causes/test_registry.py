@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from recon.cli.commands.record import Kind
-from recon.ledger.external_facts import MISSED_FILL, MovementKind
+from recon.ledger.facts.external_fact import MISSED_FILL, MovementKind
 from recon.reconciliation import causes
 from recon.reconciliation.causes.cause import Cause
 from recon.reconciliation.causes.registry import CAUSES, floor_of, replaceable_causes

@@ -1,0 +1,126 @@
+"""Which entries and fills an external fact is matched with. Pure (semantics 10.3).
+
+1. Ids, amounts and valid times decide alone, within the bounds named here. So a match does not depend on how much of
+   the past a working set has loaded.
+2. A manual fact and the statement that reports the same movement later are one movement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from recon.ledger.facts.external_fact import MISSED_FILL, REBATE, ExternalFact, Movement, is_manual
+from recon.ledger.units import FEE, Entry
+
+#: How far the time that a person tells may be from a statement's: people know the day.
+MANUAL_WITHIN_US: Final = 86_400_000_000
+#: How far an inferred entry's time may be from a fact's to be the same happening; a fee has its fill's own time.
+REPLACED_WITHIN_US: Final = 3_600_000_000
+FEE_WITHIN_US: Final = 5_000_000
+#: How much of a fact's amount an inferred entry may differ by, whatever the unit's tolerance.
+REPLACED_SHARE: Final = Decimal("0.01")
+#: How far the times of one execution may be apart in two sources, where no order id tells.
+TRADED_WITHIN_US: Final = 5_000_000
+#: Kinds of facts that different sources may use for the same movement: a fact of one may replace an entry of another.
+_FAMILIES: Final[tuple[frozenset[str], ...]] = (
+    frozenset({"deposit", "withdrawal", "transfer"}),
+    frozenset({FEE, REBATE}),
+    frozenset({"funding"}),
+    frozenset({"interest", "reward"}),
+    frozenset({"conversion"}),
+    frozenset({"adjustment"}),
+    frozenset({MISSED_FILL}),
+)
+
+
+class MatchableFill(msgspec.Struct, frozen=True, gc=False):
+    """A fill that is booked, as far as a trade is matched with it."""
+
+    account: str
+    order: str
+    ordinal: int
+    symbol: str | None
+    side: str | None
+    amount: Decimal
+    occurred_us: int
+
+
+def family_of(cause: str) -> frozenset[str]:
+    """Return the causes under which other facts of the same movement post."""
+    return next((family for family in _FAMILIES if cause in family), frozenset({cause}))
+
+
+def time_bound_of(cause: str) -> int:
+    """Return how far from a fact of this cause an inferred entry may lie, in microseconds."""
+    return FEE_WITHIN_US if cause in family_of(FEE) else REPLACED_WITHIN_US
+
+
+def is_replaceable(entry: Entry) -> bool:
+    """Tell whether a fact may take an entry's place: it was inferred, decided or told by hand, and stands by itself.
+
+    Rounding is no happening of its own; what follows from a statement is as sure as it gets.
+    """
+    if entry.replaces is not None:
+        return False
+    return is_manual(entry.fact) if entry.fact else entry.certainty == "inferred" or entry.break_id is not None
+
+
+def replaced_by(
+    move: Movement,
+    entries: Iterable[Entry],
+    causes: Collection[str],
+    *,
+    occurred_us: int,
+    tolerance: Decimal,
+    order: str | None = None,
+    ordinal: int | None = None,
+) -> Entry | None:
+    """Return the entry that a fact makes surer: of these causes, the nearest in time of an equal amount.
+
+    The fee of a fill (`order`, and `ordinal` where it is known) is that fill's alone, whatever was inferred.
+    """
+    same = [entry for entry in entries if entry.cause in causes and not entry.fact]
+    if order is not None:
+        of_order = [entry for entry in same if entry.order == order]
+        if ordinal is not None and any(entry.ordinal == ordinal for entry in of_order):
+            of_order = [entry for entry in of_order if entry.ordinal == ordinal]
+        return min(of_order, key=lambda entry: (abs(entry.amount - move.amount), entry.number), default=None)
+    return _nearest(move, same, occurred_us, tolerance, time_bound_of(move.cause))
+
+
+def manual_duplicate_of(
+    move: Movement, entries: Iterable[Entry], external_id: str, *, occurred_us: int, tolerance: Decimal
+) -> Entry | None:
+    """Return the entry of what a person had told by hand of what a statement tells now: of the same kind.
+
+    Fees are not looked for: equal ones are many, and each is told by its fill.
+    """
+    if is_manual(external_id) or move.cause in family_of(FEE):
+        return None
+    same = [entry for entry in entries if entry.cause == move.cause and is_manual(entry.fact)]
+    return _nearest(move, same, occurred_us, tolerance, MANUAL_WITHIN_US)
+
+
+def _nearest(move: Movement, same: list[Entry], us: int, tolerance: Decimal, within_us: int) -> Entry | None:
+    """Return the entry of an equal amount that is the nearest in time, None where none is near."""
+    bound = min(tolerance, abs(move.amount) * REPLACED_SHARE)
+    equal = [
+        entry for entry in same if abs(entry.amount - move.amount) <= bound and abs(entry.occurred_us - us) <= within_us
+    ]
+    return min(equal, key=lambda entry: (abs(entry.occurred_us - us), entry.number), default=None)
+
+
+def matching_fills(fact: ExternalFact, fills: Iterable[MatchableFill]) -> list[MatchableFill]:
+    """Return the fills that a trade without an order id may be, the nearest in time first."""
+    us = fact.occurred_us
+    like = [
+        fill
+        for fill in fills
+        if (fill.account, fill.symbol, fill.side, fill.amount) == (fact.account, fact.symbol, fact.side, fact.quantity)
+        and abs(fill.occurred_us - us) <= TRADED_WITHIN_US
+    ]
+    return sorted(like, key=lambda fill: (abs(fill.occurred_us - us), fill.order, fill.ordinal))
