@@ -1,9 +1,12 @@
-"""${message}"""
+"""${message}
+
+Before you change a file in migrations/sql, copy it to migrations/versions/${up_revision}/NAME.sql for the way down.
+"""
 
 from __future__ import annotations
 
-from alembic import op
-${imports if imports else ""}
+from recon.db.sql_objects import create, drop, execute, replace
+
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
@@ -11,8 +14,10 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    ${upgrades if upgrades else 'op.execute("")'}
+    execute("ALTER TABLE …")
+    replace(revision, "names of views and functions")
 
 
 def downgrade() -> None:
-    ${downgrades if downgrades else 'op.execute("")'}
+    replace(down_revision, "names of views and functions")
+    execute("ALTER TABLE …")

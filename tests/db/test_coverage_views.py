@@ -1,4 +1,4 @@
-"""What the views show of coverage: gaps and what they came to, clocks, totals that count an account once."""
+"""Views of coverage: gaps and their outcome, clocks, and totals that count an account once."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def rows(connection: Connection, view: str, order: str) -> list[RowMapping]:
         ("open", "read", tuple("abcde"), True, "open: a; b; c (and 2 more)"),
     ],
 )
-def test_what_a_catch_up_came_to_is_told_in_words(
+def test_the_outcome_of_a_catch_up_in_words(
     story: Story,
     analyst: Connection,
     state: BackfillState,
@@ -119,7 +119,7 @@ def test_catch_ups_are_part_of_the_digest_and_go_with_their_edition(story: Story
         assert connection.scalar(text("SELECT count(*) FROM recon_store.catch_ups")) == 0
 
 
-def test_each_stretch_that_was_not_covered_tells_what_its_own_gap_came_to(story: Story, analyst: Connection) -> None:
+def test_each_uncovered_interval_shows_the_outcome_of_its_own_gap(story: Story, analyst: Connection) -> None:
     told = story.stretches(
         A,
         (1, "catching_up", "no snapshot of orders yet"),
@@ -158,7 +158,7 @@ def test_each_stretch_that_was_not_covered_tells_what_its_own_gap_came_to(story:
     assert others == [None, "not asked for"]
 
 
-def test_a_gap_that_prolongs_a_stretch_is_of_the_same_catch_up(story: Story, analyst: Connection) -> None:
+def test_a_gap_that_extends_an_interval_belongs_to_the_same_catch_up(story: Story, analyst: Connection) -> None:
     told = story.stretches(
         A,
         (1, "covered", None),
@@ -173,7 +173,7 @@ def test_a_gap_that_prolongs_a_stretch_is_of_the_same_catch_up(story: Story, ana
     assert [row["recovery"] for row in rows(analyst, "coverage", "from_seq")] == [None, *["being asked for"] * 4]
 
 
-def test_accounts_tell_clocks_orders_and_since_when(story: Story, analyst: Connection) -> None:
+def test_accounts_show_clock_skew_missing_orders_and_since_when(story: Story, analyst: Connection) -> None:
     behind = story.account(A, "gap", lag_us=250_000, missing="b a")
     ahead = story.account("BINANCE", lag_us=-1_500_000)
     changes = LedgerChanges(
@@ -271,7 +271,7 @@ def test_an_account_that_two_gateways_show_counts_once(database: TestDatabase, a
     assert [row["venue_account"] for row in shown if row["account"] == A] == ["kraken-main"] * 3
 
 
-def test_which_row_of_one_account_counts_does_not_depend_on_their_order(
+def test_which_row_of_an_account_counts_does_not_depend_on_the_order_of_rows(
     database: TestDatabase, analyst: Connection
 ) -> None:
     stories = {name: Story(database.service_url, name) for name in ("eu", "us")}
@@ -285,7 +285,7 @@ def test_which_row_of_one_account_counts_does_not_depend_on_their_order(
     assert (row["balance"], row["accounts"], row["same_account"]) == (3, 1, 2)
 
 
-def test_all_codes_of_an_account_count_and_what_is_not_known_is_not_zero(story: Story, analyst: Connection) -> None:
+def test_all_codes_of_an_account_count_and_an_unknown_figure_is_not_zero(story: Story, analyst: Connection) -> None:
     story.write(LedgerChanges(accounts={A: story.account(A)}), {A: "main"})
     story.hold(A, "XXBT", "1", coinapi="BTC", rate_usd="50000")
     story.hold(A, "XBT.F", "2", coinapi="BTC")
@@ -301,7 +301,7 @@ def test_all_codes_of_an_account_count_and_what_is_not_known_is_not_zero(story: 
     assert (ether["balance"], ether["reported"], ether["verdict"]) == (None, None, "unobserved")
 
 
-def test_contracts_are_added_up_by_what_names_them_everywhere(story: Story, analyst: Connection) -> None:
+def test_contracts_are_added_up_by_the_symbol_they_share(story: Story, analyst: Connection) -> None:
     for account in (A, "KRAKEN", "BINANCE"):
         story.write(LedgerChanges(accounts={account: story.account(account)}))
     story.hold(A, "PF_XBT", "3", kind="contract", coinapi="KRAKEN_PERP_BTC_USD")
@@ -317,7 +317,7 @@ def test_contracts_are_added_up_by_what_names_them_everywhere(story: Story, anal
     assert [row["accounts"] for row in shown] == [1, 2, 2]
 
 
-def test_a_folded_day_tells_what_became_of_each_gap_and_whose_accounts_they_are(
+def test_a_folded_day_shows_the_outcome_of_each_gap_and_the_venue_accounts(
     database: TestDatabase, analyst: Connection
 ) -> None:
     write_day(database.service_url, demo_plan(7, 30.0))

@@ -1,4 +1,4 @@
-"""The public SQL surface: what is fixed, what it means, who may read it, and that no frame can break it."""
+"""The public SQL surface: its columns, their comments, its readers, and hostile frames in the log."""
 
 from __future__ import annotations
 
