@@ -83,6 +83,12 @@ _ENTRIES_OF_CASE: Final = f"""
 """  # noqa: S608
 
 
+_RESERVE: Final = """
+    UPDATE recon_store.outbox SET message_id = %s, attempts = %s, next_attempt_at = %s
+    WHERE gateway = %s AND channel = %s AND id = ANY(%s::text[])
+"""
+
+
 class ChannelSummary(msgspec.Struct, frozen=True):
     """The counts of a gateway's alerts on one channel; `oldest_pending_at` is when the oldest one was queued."""
 
@@ -99,17 +105,8 @@ def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], chann
     """Queue new alerts on every channel and notify listeners at commit; return how many were new."""
     if not alerts:
         return 0
-    columns = [
-        [alert.id for alert in alerts],
-        [alert.event for alert in alerts],
-        [alert.break_id for alert in alerts],
-        [alert.case_id for alert in alerts],
-        [alert.seq for alert in alerts],
-        [to_datetime(alert.us) for alert in alerts],
-        [alert.document.decode() for alert in alerts],
-    ]
     with cursor_of(connection) as cursor:
-        cursor.execute(_REMEMBER, (gateway, NOTIFY, *columns))
+        cursor.execute(_REMEMBER, (gateway, NOTIFY, *_columns(alerts)))
         new = {row[0] for row in cursor.fetchall()}
         if not new:
             return 0
@@ -121,6 +118,11 @@ def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], chann
             (NOTIFY_CHANNEL, list(notices.values())),
         )
     return len(new)
+
+
+def _columns(alerts: Sequence[Alert]) -> list[list[object]]:
+    rows = ((a.id, a.event, a.break_id, a.case_id, a.seq, to_datetime(a.us), a.document.decode()) for a in alerts)
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) -> Message | None:
@@ -148,18 +150,8 @@ def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) 
         entries = [Entry(id_, occurred_at, document) for id_, occurred_at, document, _ in rows]
         chosen = fitting(entries) if former_id is None else entries
         attempt = rows[0][3] + 1
-        cursor.execute(
-            "UPDATE recon_store.outbox SET message_id = %s, attempts = %s, next_attempt_at = %s"
-            " WHERE gateway = %s AND channel = %s AND id = ANY(%s::text[])",
-            (
-                message_id(entry.id for entry in chosen),
-                attempt,
-                now + LEASE,
-                gateway,
-                channel,
-                [entry.id for entry in chosen],
-            ),
-        )
+        ids = [entry.id for entry in chosen]
+        cursor.execute(_RESERVE, (message_id(ids), attempt, now + LEASE, gateway, channel, ids))
     return compose(chosen, gateway=gateway, channel=channel, event=event, case_id=case_id, attempt=attempt)
 
 

@@ -87,7 +87,7 @@ class Recorder:
         run_blocking: RunBlocking = run_in_thread,
         heartbeats: HeartbeatSource,
         rules: bytes | None,
-        loosens: Callable[[bytes, bytes], bool] = _never,
+        relaxes: Callable[[bytes, bytes], bool] = _never,
         now: Callable[[], datetime],
         status: StatusReporter,
         pending: Callable[[], bool] = lambda: False,
@@ -97,7 +97,7 @@ class Recorder:
     ) -> None:
         """Prepare; then call `stand_by`, and then `run`.
 
-        `rules` is the canonical rules document to record, if any. `loosens` returns True if it is more permissive
+        `rules` is the canonical rules document to record, if any. `relaxes` returns True if it is more permissive
         than the document in force, and so needs approval. `pending` returns True while the comparison waits for time
         to pass. `on_appended` receives the log's last position after each batch.
         """
@@ -106,7 +106,7 @@ class Recorder:
         self._run_blocking = run_blocking
         self._heartbeats = heartbeats
         self._rules = rules
-        self._loosens = loosens
+        self._relaxes = relaxes
         self._now = now
         self._pending = pending
         self._on_appended = on_appended
@@ -158,7 +158,7 @@ class Recorder:
         latest = log.rules if log.proposed_rules is None else log.proposed_rules
         if self._rules is None or self._rules == latest:
             return []
-        permissive = log.rules is not None and self._loosens(log.rules, self._rules)
+        permissive = log.rules is not None and self._relaxes(log.rules, self._rules)
         if permissive:
             self._log.warning(
                 "the settings are more permissive: the old rules stay in force until the new are approved"

@@ -1,21 +1,28 @@
-"""From the settings of a gateway to who tells where it is and how we prove who we are."""
+"""From the settings of a gateway to its addresses and credentials."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import Final
 
-from recon.config import Auth, Gateway
+from recon.clock import utc_now
+from recon.config import Auth, Gateway, Settings
 from recon.ems.cloud.certificates import certificate_path
 from recon.ems.cloud.management import ManagementAccess, open_management
 from recon.ems.cloud.sites import ManagedSettings, ManagedSites
 from recon.ems.credentials import Credentials
+from recon.ems.websocket.endpoint import CLOSE_TIMEOUT, Endpoint
+from recon.ems.websocket.failback import LISTING_CHECK_SECONDS
 from recon.errors import ConfigError
+
+#: The share of the shutdown's bound for closing a session.
+CLOSE_SHARE: Final = 0.1
 
 
 def credentials_of(gateway: Gateway) -> Credentials:
-    """Return what proves who we are; for a certificate of the managed cloud, which is fetched, only what to redact."""
+    """Return the credentials; for a certificate that the managed cloud will issue, only the texts to redact."""
     auth = gateway.auth
     key = _key(auth)
     if gateway.managed is not None and auth.method == "certificate":
@@ -32,7 +39,7 @@ def credentials_of(gateway: Gateway) -> Credentials:
 
 
 def access_of(name: str, gateway: Gateway) -> ManagementAccess:
-    """Return which management API tells of a gateway. Errors: ConfigError where its addresses are in the settings."""
+    """Return access to a gateway's management API. Raise ConfigError if the settings name its addresses instead."""
     key = _key(gateway.auth)
     if gateway.managed is None or key is None:
         raise ConfigError(f'gateway {name} is not in the managed cloud: its settings do not say urls = "managed"')
@@ -40,9 +47,9 @@ def access_of(name: str, gateway: Gateway) -> ManagementAccess:
 
 
 def sites_of(name: str, gateway: Gateway, now: Callable[[], datetime], *, keeps: bool = True) -> ManagedSites | None:
-    """Return who tells where a gateway of the managed cloud is; None where the settings do.
+    """Return the source of addresses in the managed cloud; None if the settings name the addresses.
 
-    `keeps`: whether a certificate that is fetched is written to where the settings want it kept.
+    `keeps`: whether to write a fetched certificate to the directory in the settings.
     """
     managed, auth = gateway.managed, gateway.auth
     if managed is None:
@@ -65,6 +72,21 @@ def sites_of(name: str, gateway: Gateway, now: Callable[[], datetime], *, keeps:
         None if certified else credentials_of(gateway),
         with_certificate=partial(_certified, _key(auth), auth) if certified else None,
         now=now,
+    )
+
+
+def endpoint_of(settings: Settings, name: str, gateway: Gateway) -> Endpoint:
+    """Return how the consumer reaches a gateway. Raise ConfigError if the settings cannot be used."""
+    sites = sites_of(name, gateway, utc_now)
+    look = LISTING_CHECK_SECONDS if gateway.managed is None else gateway.managed.refresh.total_seconds()
+    return Endpoint(
+        name=name,
+        urls=tuple(gateway.urls),
+        credentials=credentials_of(gateway),
+        sites=sites,
+        max_message_bytes=settings.limits.max_message_bytes,
+        close_timeout=min(CLOSE_TIMEOUT, CLOSE_SHARE * settings.service.shutdown_seconds),
+        listing_check_seconds=min(LISTING_CHECK_SECONDS, look),
     )
 
 

@@ -78,37 +78,9 @@ class GatewayPart:
         """
         buffer = Buffer(self.buffer_bytes, self.batch_events)
         heartbeats = Heartbeats()
-        recorder = Recorder(
-            Lease(self.lease_url, self.endpoint.name, self.new_id()),
-            buffer,
-            heartbeats=heartbeats,
-            rules=self.rules,
-            loosens=relaxes,
-            now=self.now,
-            pending=self.pending,
-            on_appended=self.on_appended,
-            status=self.board.reporter(self.endpoint.name, RECORDER),
-            drain_seconds=self.drain_seconds,
-        )
-
-        def record(record: Record) -> None:
-            buffer.put(
-                NewEvent(
-                    record.kind, record.payload, record.received_at, record.account, record.session, record.redacted
-                )
-            )
-
+        recorder = self._new_recorder(buffer, heartbeats)
         await recorder.stand_by()
-        backfill = BackfillAgent(
-            self.endpoint.name,
-            connect=self._open_rest,
-            record=buffer.put,
-            redact=self.endpoint.credentials.redact,
-            now=self.now,
-            new_id=lambda: str(self.new_id()),
-            cross_check=self.cross_check,
-            status=self.board.reporter(self.endpoint.name, RECOVERY),
-        )
+        backfill = self._new_backfill_agent(buffer)
         self._recorder, self._backfill, self._has_recorded = recorder, backfill, True
         if self._view is not None:
             backfill.update(self._view)
@@ -120,7 +92,7 @@ class GatewayPart:
                 try:
                     await consume(
                         self.endpoint,
-                        record,
+                        lambda record: buffer.put(_event_of(record)),
                         now=self.now,
                         new_session_id=lambda: str(self.new_id()),
                         status=self._note_consumer,
@@ -131,6 +103,32 @@ class GatewayPart:
                     recorder.finish()
         finally:
             self._recorder = self._backfill = None
+
+    def _new_recorder(self, buffer: Buffer, heartbeats: Heartbeats) -> Recorder:
+        return Recorder(
+            Lease(self.lease_url, self.endpoint.name, self.new_id()),
+            buffer,
+            heartbeats=heartbeats,
+            rules=self.rules,
+            relaxes=relaxes,
+            now=self.now,
+            pending=self.pending,
+            on_appended=self.on_appended,
+            status=self.board.reporter(self.endpoint.name, RECORDER),
+            drain_seconds=self.drain_seconds,
+        )
+
+    def _new_backfill_agent(self, buffer: Buffer) -> BackfillAgent:
+        return BackfillAgent(
+            self.endpoint.name,
+            connect=self._open_rest,
+            record=buffer.put,
+            redact=self.endpoint.credentials.redact,
+            now=self.now,
+            new_id=lambda: str(self.new_id()),
+            cross_check=self.cross_check,
+            status=self.board.reporter(self.endpoint.name, RECOVERY),
+        )
 
     @staticmethod
     async def _record(recorder: Recorder) -> None:
@@ -158,3 +156,7 @@ class GatewayPart:
             detail = "; ".join(text for text in (status.url, silent, status.note) if text)
         reporter = self.board.reporter(self.endpoint.name, CONSUMER)
         reporter.set(status.state, detail, failures=status.failures, site=status.site)
+
+
+def _event_of(record: Record) -> NewEvent:
+    return NewEvent(record.kind, record.payload, record.received_at, record.account, record.session, record.redacted)

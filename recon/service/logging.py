@@ -1,10 +1,10 @@
-"""How the service writes about itself: structlog to standard error, for people or for machines."""
+"""The service's own log: structlog to standard error, for people or for machines."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+from typing import Final, Literal
 
 import stamina
 import structlog
@@ -26,7 +26,7 @@ _LEVELS: Final = {
 def configure_logging(log: Log) -> None:
     """Send our own log to standard error at the level and in the format of the settings.
 
-    Libraries speak from WARNING on, whatever our own level: at DEBUG some write requests with the keys in them.
+    Libraries log from WARNING on, whatever our own level: at DEBUG some log requests with the keys in them.
     """
     silence_libraries()
     shared: list[Processor] = [
@@ -35,12 +35,6 @@ def configure_logging(log: Log) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: list[Processor]
-    if log.format == "json":
-        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    else:
-        plain = structlog.dev.plain_traceback
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[log.level]),
@@ -50,16 +44,26 @@ def configure_logging(log: Log) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log.format)],
         )
     )
-    stamina.instrumentation.set_on_retry_hooks([_tell_retry])
+    stamina.instrumentation.set_on_retry_hooks([_log_retry])
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("recon").setLevel(_LEVELS[log.level])
 
 
-def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    """Say that something is asked for again over HTTP; the reasons are written where they arise, without secrets."""
-    _log.info("asked again", reason=str(details.caused_by), after=details.retry_num, pause_seconds=details.wait_for)
+def _renderers(format_: Literal["console", "json"]) -> list[Processor]:
+    if format_ == "json":
+        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+
+
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    """Log that an HTTP request is sent again; its reason contains no secrets."""
+    _log.info(
+        "request sent again", reason=str(details.caused_by), after=details.retry_num, pause_seconds=details.wait_for
+    )

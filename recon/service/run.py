@@ -1,11 +1,11 @@
 """`recon run`: the service from its settings to its exit status.
 
-SIGTERM and SIGINT (Ctrl-C) stop it: sessions are closed, what was received is appended, and the embedded server is
-stopped, all within `[service] shutdown_seconds`. A second signal ends the process at once; that is safe, for whatever
-is committed is whole, and the embedded server's guardian stops it.
+SIGTERM and SIGINT (Ctrl-C) stop it: sessions are closed, received events are appended, and the embedded server is
+stopped, all within `[service] shutdown_seconds`. A second signal ends the process at once. That is safe: committed
+transactions are complete, and the embedded server's guardian stops the server.
 
-Exit status: 0 after a clean stop; 9 (ServiceError) when the bound was exceeded, or frames that were received could not
-be appended; 128 + the signal's number when it was ended by a second signal.
+Exit status: 0 after a clean stop; 9 (ServiceError) if the bound was exceeded, or received events could not be
+appended; 128 + the signal's number after a second signal.
 """
 
 from __future__ import annotations
@@ -43,22 +43,24 @@ _log = structlog.get_logger(__name__)
 def run_service(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> None:
     """Run the service until a signal stops it. Call it in the main thread; it configures logging.
 
-    `on_ready` is called once all parts have been started. Errors: ConfigError, DatabaseError; ServiceError when it
+    `on_ready` is called once all parts are started. Raise ConfigError or DatabaseError; ServiceError if the service
     did not stop cleanly.
     """
     configure_logging(settings.log)
     settings.require_gateways()
-    hurry = _Hurry(settings.service.shutdown_seconds)
+    shutdown = _ShutdownTimer(settings.service.shutdown_seconds)
     try:
         with resolve_database(settings, attach=False) as handle:
             prepare(handle)
-            board = trio.run(_until_signalled, settings, handle, on_ready, hurry)
+            board = trio.run(_until_signalled, settings, handle, on_ready, shutdown)
     except BaseExceptionGroup as group:
         raise _first(group) from group
     finally:
-        hurry.over()
-    lost = {part.gateway: part.figures.get("waiting_events", 0) for part in board.parts() if part.part == RECORDER}
-    named = ", ".join(f"{count} of {gateway}" for gateway, count in lost.items() if count)
+        shutdown.over()
+    not_appended = {
+        part.gateway: part.figures.get("waiting_events", 0) for part in board.parts() if part.part == RECORDER
+    }
+    named = ", ".join(f"{count} of {gateway}" for gateway, count in not_appended.items() if count)
     if named:
         raise ServiceError(
             f"events were received but could not be appended before the stop: {named}; the log shows the gap"
@@ -67,9 +69,9 @@ def run_service(settings: Settings, *, on_ready: Callable[[], None] | None = Non
 
 
 def prepare(handle: DatabaseHandle) -> None:
-    """Migrate the embedded server's schema; check that of a named one, and that we act as the service role alone.
+    """Migrate the embedded server's schema, or check a named one; check that we act as the service role.
 
-    Errors: DatabaseError, NotMigrated, WrongRole.
+    Raise DatabaseError, NotMigrated or WrongRole.
     """
     if handle.embedded is not None:
         migrate(handle.require_owner_url(), lambda step: _log.info("migrating", step=step))
@@ -83,13 +85,13 @@ def prepare(handle: DatabaseHandle) -> None:
 
 
 async def _until_signalled(
-    settings: Settings, handle: DatabaseHandle, on_ready: Callable[[], None] | None, hurry: _Hurry
+    settings: Settings, handle: DatabaseHandle, on_ready: Callable[[], None] | None, shutdown: _ShutdownTimer
 ) -> StatusBoard:
     board = StatusBoard(utc_now)
     serving = trio.CancelScope()
     with trio.open_signal_receiver(*_SIGNALS) as signals:
         async with trio.open_nursery() as outer:
-            outer.start_soon(_hear, signals, serving, hurry)
+            outer.start_soon(_handle_signals, signals, serving, shutdown)
             with serving:
                 async with trio.open_nursery() as inner:
                     await inner.start(partial(serve, settings, handle, board=board))
@@ -100,19 +102,19 @@ async def _until_signalled(
     return board
 
 
-async def _hear(signals: AsyncIterator[int], serving: trio.CancelScope, hurry: _Hurry) -> None:
+async def _handle_signals(signals: AsyncIterator[int], serving: trio.CancelScope, shutdown: _ShutdownTimer) -> None:
     """Stop serving at the first signal, and end the process at the second."""
     async for number in signals:
-        if hurry.begun:
+        if shutdown.begun:
             _log.error("ended at once by a second signal", signal=signal.Signals(number).name)
             _exit(128 + number)
-        _log.info("stopping", signal=signal.Signals(number).name, within_seconds=hurry.seconds)
-        hurry.begin()
+        _log.info("stopping", signal=signal.Signals(number).name, within_seconds=shutdown.seconds)
+        shutdown.begin()
         serving.cancel()
 
 
-class _Hurry:
-    """Ends the process when stopping takes longer than its bound: a thread, for a server may hold the others."""
+class _ShutdownTimer:
+    """Ends the process if its shutdown takes longer than the bound: a thread of its own, as others may be blocked."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -142,7 +144,7 @@ def _exit(status: int) -> Never:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error that a group stands for: the first of ours, else the first."""
+    """Return the first of our own errors in a group, else its first error."""
     ours = group.subgroup(ReconError)
     error: BaseException = group if ours is None else ours
     while isinstance(error, BaseExceptionGroup):

@@ -47,20 +47,26 @@ async def supervise(
     while True:
         began = trio.current_time()
         status.set("running", failures=backoff.failures)
-        log = _log.bind(gateway=gateway, part=part)
-        try:
-            await run()
-            reason = "it ended by itself"
-            log.error("a part ended by itself")
-        except Exception as error:
-            reason = reason_of(error)
-            expected = isinstance(error, ReconError) or _has_only_own_errors(error)
-            log.warning("a part failed", reason=reason, exc_info=None if expected else error)
+        reason = await _run_to_its_end(gateway, part, run)
         if trio.current_time() - began >= SETTLED_SECONDS:
             backoff.reset()
         pause = backoff.next()
         status.set("restarting", reason, failures=backoff.failures)
         await trio.sleep(pause)
+
+
+async def _run_to_its_end(gateway: str, part: str, run: Callable[[], Awaitable[object]]) -> str:
+    """Run a part and return why it ended."""
+    log = _log.bind(gateway=gateway, part=part)
+    try:
+        await run()
+    except Exception as error:
+        reason = reason_of(error)
+        expected = isinstance(error, ReconError) or _has_only_own_errors(error)
+        log.warning("a part failed", reason=reason, exc_info=None if expected else error)
+        return reason
+    log.error("a part ended by itself")
+    return "it ended by itself"
 
 
 def _has_only_own_errors(error: BaseException) -> bool:

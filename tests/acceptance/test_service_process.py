@@ -79,7 +79,7 @@ def test_sigterm_in_a_flood_drains_and_ends_in_time_with_status_0_and_tells_no_s
         settings["webhooks"] = {"ops": {"url": "http://127.0.0.1:1/hook/T0KEN", "secret": WEBHOOK_SECRET}}
         with running(Service(tmp_path, settings)) as service:
             until(lambda: flood.sent > 0.1 * len(flood.frames) and witness.head() > 100)
-            assert service.stop() == 0
+            assert service.stop() == 0, "it stopped within its own bound"
             output = service.output()
             assert not flood.over
             service.start()

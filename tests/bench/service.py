@@ -22,7 +22,7 @@ import msgspec
 from recon.config import load_settings
 from recon.projection.projector import Projector
 from recon.projection.step import Step
-from recon.service import wiring
+from recon.service import pipeline
 from recon.service.run import run_service
 from tests.bench.alone import leave_out
 
@@ -68,7 +68,7 @@ def main() -> None:
         leave_out()
     stamps = Stamps()
     timed: Callable[..., Projector] = partial(TimedProjector, stamps=stamps)
-    setattr(wiring, "Projector", timed)  # noqa: B010  # the one seam of this stop-watch; mypy rightly minds it
+    setattr(pipeline, "Projector", timed)  # noqa: B010  # the one seam of this stop-watch; mypy rightly minds it
     run_service(load_settings(given.config, os.environ))
     stamps.peak_bytes = _peak()
     given.stamps.write_bytes(msgspec.json.encode(stamps))

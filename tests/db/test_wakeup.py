@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 import psycopg
 import pytest
+import structlog.testing
 import trio
 from psycopg.rows import TupleRow
 from sqlalchemy import Engine, text
@@ -125,14 +125,17 @@ async def test_a_server_that_says_nothing_any_more_is_left(
 
 
 async def test_backs_off_while_there_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    attempts: list[int] = []
+    attempts = 0
     real = wakeup._connect
 
     def counted(url: str, channels: Sequence[str]) -> psycopg.Connection[TupleRow]:
-        attempts.append(threading.get_ident())
+        nonlocal attempts
+        attempts += 1
+        if attempts == 4:
+            trio.from_thread.run_sync(scope.cancel)
         return real(url, channels)
 
     monkeypatch.setattr(wakeup, "_connect", counted)
-    with trio.move_on_after(1.0):
+    with trio.fail_after(SOON), trio.CancelScope() as scope, structlog.testing.capture_logs() as logged:
         await wakeup.listen("postgresql://x@127.0.0.1:1/x", ["recon_events"], lambda _c, _p: None)
-    assert 2 <= len(attempts) <= 5
+    assert [entry["again_in"] for entry in logged][:3] == pytest.approx([0.1, 0.2, 0.4])

@@ -18,7 +18,7 @@ from recon.ems.cloud import sites as sites_module
 from recon.ems.cloud.management import ManagementAccess, open_management
 from recon.ems.cloud.sites import ManagedSites
 from recon.ems.websocket.endpoint import Endpoint
-from recon.service.wiring import endpoint_of
+from recon.service.endpoints import endpoint_of
 from tests.support.listener import PATIENCE, Ears, listening
 from tests.support.managed_cloud import KEY, Cloud, managed_cloud, pem_of
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from recon.config import Settings
-from recon.service.wiring import endpoint_of, rules_payload
+from recon.service.endpoints import endpoint_of
+from recon.service.pipeline import rules_payload
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"

@@ -122,19 +122,8 @@ def initialise(cluster: Path, binaries: Path, account: Account | None, *, sync: 
     partial.mkdir(mode=0o700)
     if account is not None:
         os.chown(partial, account.uid, account.gid)
-    command = [
-        str(binaries / "initdb"),
-        f"--pgdata={partial}",
-        f"--username={SUPERUSER}",
-        "--encoding=UTF8",
-        "--locale=C",
-        "--auth-local=trust",
-        "--auth-host=reject",
-        "--data-checksums",
-        *([] if sync else ["--no-sync"]),
-    ]
     try:
-        done = run_as(account, command, timeout=INITDB_SECONDS)
+        done = run_as(account, _initdb(binaries, partial, sync=sync), timeout=INITDB_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise EmbeddedPostgresError(f"initdb of {cluster} took more than {INITDB_SECONDS:g} s") from error
     if done.returncode != 0:
@@ -144,6 +133,20 @@ def initialise(cluster: Path, binaries: Path, account: Account | None, *, sync: 
             "every directory above it"
         )
     partial.rename(cluster)
+
+
+def _initdb(binaries: Path, cluster: Path, *, sync: bool) -> list[str]:
+    return [
+        str(binaries / "initdb"),
+        f"--pgdata={cluster}",
+        f"--username={SUPERUSER}",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--auth-local=trust",
+        "--auth-host=reject",
+        "--data-checksums",
+        *([] if sync else ["--no-sync"]),
+    ]
 
 
 def check_version(cluster: Path, version: str) -> None:
