@@ -14,12 +14,12 @@ from typing import Final
 
 from recon.errors import SimulationError
 from recon.exact import exact
-from recon.simulator.event_queue import Agenda
+from recon.simulator.event_queue import EventQueue
 from recon.simulator.fault import Fault, FaultKind, PlantedFault
-from recon.simulator.faults.inject_trading import plant
-from recon.simulator.faults.recording import Record
+from recon.simulator.faults.inject_trading import inject
+from recon.simulator.faults.recording import TruthRecorder
 from recon.simulator.gateway.account import Account
-from recon.simulator.gateway.order_log import Learnt
+from recon.simulator.gateway.order_log import OrderLog
 from recon.simulator.gateway.outgoing import Control, ControlKind, Outgoing
 from recon.simulator.gateway.wire import Process
 from recon.simulator.plan import GatewayPlan
@@ -55,7 +55,7 @@ class Gateway:
         self.plan = plan
         self.starts_at = from_datetime(started_at)
         self.ends_at = self.starts_at + ticks(plan.duration)
-        self.agenda = Agenda(self.starts_at - ticks(plan.warm_up))
+        self.queue = EventQueue(self.starts_at - ticks(plan.warm_up))
         self._dice = stream(plan.seed, plan.name, "gateway")
         self._server = f"SIM-{plan.name.upper()}"
         self.process = self._new_process()
@@ -72,14 +72,14 @@ class Gateway:
         self._rest_until = 0
         self._outage = _AWAY
         self.accounts: Mapping[str, Account] = {
-            each.account: Account(each, plan.seed, plan.name, self, None if plan.rest is None else Learnt())
+            each.account: Account(each, plan.seed, plan.name, self, None if plan.rest is None else OrderLog())
             for each in plan.accounts
         }
-        self._record = Record(plan, self.agenda, self.accounts, on_planted)
-        self.truth = self._record.truth
+        self._truth_recorder = TruthRecorder(plan, self.queue, self.accounts, on_planted)
+        self.truth = self._truth_recorder.truth
         with exact():
             self._prepare()
-            self.agenda.run_until(self.starts_at)
+            self.queue.run_until(self.starts_at)
 
     @property
     def accepting(self) -> bool:
@@ -94,33 +94,33 @@ class Gateway:
                     self.starts_at - ticks(_REST_BEFORE_DAY_SECONDS),
                     self.starts_at + ticks(self.plan.contracts_rest),
                 )
-                self.agenda.at(begins, partial(account.pause_contracts, ends))
+                self.queue.at(begins, partial(account.pause_contracts, ends))
             seed = (self.plan.seed, self.plan.name)
             Trader(
                 account.plan,
                 account.market,
-                self.agenda,
+                self.queue,
                 seed,
                 held_back=account.held_back,
                 ends_at=self.ends_at,
             )
             for after, script in account.plan.scripted:
-                self.agenda.at(self.starts_at + ticks(after), partial(account.market.place, script))
+                self.queue.at(self.starts_at + ticks(after), partial(account.market.place, script))
             phase = ticks(self._dice.uniform(0, _HEARTBEAT_SECONDS))
-            self.agenda.at(self.starts_at + phase, partial(self._heartbeat, account))
+            self.queue.at(self.starts_at + phase, partial(self._heartbeat, account))
             if account.plan.appears_after:
-                self.agenda.at(self.starts_at + ticks(account.plan.appears_after), partial(self._appear, account))
+                self.queue.at(self.starts_at + ticks(account.plan.appears_after), partial(self._appear, account))
         for fault in self.plan.faults:
-            plant(self, fault, self.starts_at + ticks(fault.after))
-        self.agenda.at(self.ends_at, self._end)
+            inject(self, fault, self.starts_at + ticks(fault.after))
+        self.queue.at(self.ends_at, self._end)
 
     def _new_process(self) -> Process:
-        return Process(guid(self._dice), self.agenda.now, self._server)
+        return Process(guid(self._dice), self.queue.now, self._server)
 
     def _heartbeat(self, account: Account) -> None:
         for _ in range(account.plan.habits.heartbeats if account.is_present else 0):
             self.send(account.heartbeat(running=not self._leaving))
-        self.agenda.after(ticks(_HEARTBEAT_SECONDS), partial(self._heartbeat, account))
+        self.queue.after(ticks(_HEARTBEAT_SECONDS), partial(self._heartbeat, account))
 
     def _appear(self, account: Account) -> None:
         """Tell those connected all of an account that is there from now on; what it did before is its opening."""
@@ -131,7 +131,7 @@ class Gateway:
     def _end(self) -> None:
         for account in self.accounts.values():
             account.market.cancel_all()
-            self.agenda.after(ticks(_LAST_POLL_SECONDS), partial(account.observe, account.units(), again=True))
+            self.queue.after(ticks(_LAST_POLL_SECONDS), partial(account.observe, account.units(), again=True))
 
     # What the accounts and the faults need of the gateway.
 
@@ -139,12 +139,12 @@ class Gateway:
         """Send to whoever is connected; tell whether anybody is."""
         if not self._listeners or self.muted:
             return False
-        self._out.append(Outgoing(to_datetime(self.agenda.now), payload))
+        self._out.append(Outgoing(to_datetime(self.queue.now), payload))
         return True
 
     def quiet(self) -> bool:
         """Tell whether ordinary trading is held back, around an outage."""
-        now = self.agenda.now
+        now = self.queue.now
         if self._rest_from is None or now < self._rest_from:
             return False
         if now >= self._rest_from + ticks(_MAX_REST_SECONDS):
@@ -158,11 +158,11 @@ class Gateway:
 
     def _rest_a_little(self) -> None:
         if self._rest_from is not None:
-            self._rest_until = self.agenda.now + ticks(_REST_AFTER_OUTAGE_SECONDS)
+            self._rest_until = self.queue.now + ticks(_REST_AFTER_OUTAGE_SECONDS)
 
     def control(self, kind: ControlKind, reason: str) -> None:
         """Do something to the connections."""
-        self._out.append(Outgoing(to_datetime(self.agenda.now), Control(kind, reason)))
+        self._out.append(Outgoing(to_datetime(self.queue.now), Control(kind, reason)))
 
     def farewell(self) -> None:
         """Say for every account that the process is going down."""
@@ -176,7 +176,7 @@ class Gateway:
         self._outage = fault
         self._end_connections(kind, fault.kind.value)
         self._shut = True
-        self.agenda.after(ticks(fault.lasts), self._reopen)
+        self.queue.after(ticks(fault.lasts), self._reopen)
 
     def _reopen(self) -> None:
         self._shut = False
@@ -198,7 +198,7 @@ class Gateway:
         self._outage = fault
         self.control(ControlKind.STALL, fault.kind.value)
         self.muted = True
-        self.agenda.after(ticks(fault.lasts), self._unmute)
+        self.queue.after(ticks(fault.lasts), self._unmute)
 
     def _unmute(self) -> None:
         self.muted = False
@@ -219,14 +219,14 @@ class Gateway:
         ends_at: int | None = None,
     ) -> None:
         """Record what a fault hides or changes, now or earlier, and have its units observed again."""
-        self._record.planted(fault, account, entries, at=at, ends_at=ends_at)
+        self._truth_recorder.planted(fault, account, entries, at=at, ends_at=ends_at)
 
     def benign(self, fault: Fault) -> None:
         """Record a fault that must not be flagged."""
-        self._record.benign(fault)
+        self._truth_recorder.benign(fault)
 
     def _settle_missed(self) -> None:
-        self._record.missed(self._outage)
+        self._truth_recorder.missed(self._outage)
         self._outage = _AWAY
 
     # What drives the gateway.
@@ -234,7 +234,7 @@ class Gateway:
     def advance(self, to: datetime) -> list[Outgoing]:
         """Live up to a simulated time and return what was sent and done."""
         with exact():
-            self.agenda.run_until(from_datetime(to))
+            self.queue.run_until(from_datetime(to))
         sent, self._out = self._out, []
         return sent
 
@@ -273,7 +273,7 @@ class Gateway:
             self._cuts += 1
         else:
             self._timed_cuts += 1
-            self.agenda.after(ticks(lasting), self._lapse)
+            self.queue.after(ticks(lasting), self._lapse)
 
     def _lapse(self) -> None:
         self._timed_cuts -= 1
@@ -291,7 +291,7 @@ class Gateway:
         self._failures += 1
         dice = stream(self.plan.seed, self.plan.name, "fail over", str(self._failures))
         self._server = f"SIM-{self.plan.name.upper()}-{self._failures + 1}"
-        self.process = Process(guid(dice), self.agenda.now, self._server)
+        self.process = Process(guid(dice), self.queue.now, self._server)
         self._leaving = False
         self._leaving = False
         self._end_connections(ControlKind.DROP, "fail over")
@@ -302,7 +302,7 @@ class Gateway:
 
     def next_at(self) -> datetime | None:
         """Return when something is to happen next."""
-        due = self.agenda.next_at()
+        due = self.queue.next_at()
         return None if due is None else to_datetime(due) + timedelta(microseconds=1)
 
 

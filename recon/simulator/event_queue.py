@@ -1,4 +1,4 @@
-"""What is to happen when: a queue of actions in simulated time, deterministic in every tie."""
+"""Actions in simulated time, in an order that is the same on every run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 Action = Callable[[], object]
 
 
-class Agenda:
-    """Actions in order of time, then of being put there. `now` is in ticks."""
+class EventQueue:
+    """Runs actions by time; actions of the same time in the order added. `now` is in ticks."""
 
     def __init__(self, now: int) -> None:
         self.now = now
@@ -17,28 +17,28 @@ class Agenda:
         self._waiting: list[tuple[int, int, Action]] = []
 
     def at(self, when: int, action: Action) -> None:
-        """Put an action at a time; one that is past comes next."""
+        """Add an action at a time; a time that is past means at once."""
         self._count += 1
         heapq.heappush(self._waiting, (max(when, self.now), self._count, action))
 
     def after(self, pause: int, action: Action) -> None:
-        """Put an action some ticks from now."""
+        """Add an action so many ticks from now."""
         self.at(self.now + pause, action)
 
     def next_at(self) -> int | None:
-        """Return when the next action is due."""
+        """Return the time of the next action; None if there is none."""
         return self._waiting[0][0] if self._waiting else None
 
     def run_until(self, when: int) -> None:
-        """Do everything that is due up to a time, and be there."""
+        """Run all actions up to a time, which is `now` afterwards."""
         while self._waiting and self._waiting[0][0] <= when:
             self.now, _, action = heapq.heappop(self._waiting)
             action()
         self.now = max(self.now, when)
 
 
-class Queues:
-    """First in, first out per lane: when a message sent now, with a delay, arrives."""
+class Lanes:
+    """Times of arrival of delayed messages: within a lane, first in is first out."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
@@ -50,5 +50,5 @@ class Queues:
         return at
 
     def close(self, lane: str) -> None:
-        """Forget a lane that takes no more."""
+        """Forget a lane that has no more messages."""
         self._last.pop(lane, None)

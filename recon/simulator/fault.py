@@ -135,7 +135,7 @@ DEFAULT_LASTING_SECONDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A fault to plant `after` seconds of the day.
+    """A fault to inject `after` seconds of the day.
 
     `symbol` is the exchange symbol of faults that trade, `asset` the balance row of the others; a fee without
     an asset is taken in quote. `amount` is the size of the fill, step, deposit or fee (None: two lots; a
@@ -168,8 +168,8 @@ class PlantedFault:
 
     `units` are balance-row codes or exchange symbols; `ends_at` is when the reports explain it after all. A
     fault that touches assets and contracts has one record of each kind. Benign ones (`must_flag` false) touch
-    nothing, but for those that are `recovered`: the gateway learnt of it, and tells it over REST to whoever asks after
-    the gap.
+    nothing, but for those that are `recovered`: the gateway received the report, and REST
+    returns it after the gap.
     """
 
     kind: FaultKind

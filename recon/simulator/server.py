@@ -28,7 +28,7 @@ from recon.simulator.gateway.outgoing import Control, ControlKind, Outgoing
 from recon.simulator.gateway.wire import answer
 from recon.simulator.plan import GatewayPlan, Plan
 from recon.simulator.rest.http import Headers, Request, Rewound, read_head, serve_http, wants_websocket
-from recon.simulator.rest.server import PLACEHOLDER_KEY, PROBES, RestAnswer, RestDesk, health, said
+from recon.simulator.rest.server import PLACEHOLDER_KEY, PROBES, RestAnswer, RestApi, health, said
 from recon.simulator.ticks import to_datetime
 
 #: Frames that may wait for one client; a client that falls behind further is dropped.
@@ -104,7 +104,7 @@ class _Day:
     """A day that has begun, and its clock: the time then, and the monotonic seconds then."""
 
     gateway: Gateway
-    desk: RestDesk
+    desk: RestApi
     start: datetime
     began: float
 
@@ -147,7 +147,7 @@ class GatewayServer:
             start = self._now()
             planted = None if self._truth is None else self._truth.planted
             gateway = Gateway(self._plan, start, planted)
-            desk = RestDesk(gateway, self._plan.rest, apikey=self._api_key or PLACEHOLDER_KEY)
+            desk = RestApi(gateway, self._plan.rest, apikey=self._api_key or PLACEHOLDER_KEY)
             self._day = _Day(gateway, desk, start, trio.current_time())
             if self._truth is not None:
                 self._truth.started(self._plan.name, start, to_datetime(self._day.gateway.ends_at))

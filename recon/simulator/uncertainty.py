@@ -47,7 +47,7 @@ class _Seen:
     doubts: Mapping[str, Decimal]
 
 
-class Doubt:
+class UncertaintyOfFills:
     """Remembers one account's latest fills; `day` is when the day begins, in ticks."""
 
     def __init__(self, plan: AccountPlan, day: int) -> None:

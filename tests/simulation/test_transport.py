@@ -8,11 +8,11 @@ import trio
 from trio.testing import MockClock
 
 from recon.simulator.day import Gateway
-from recon.simulator.rest.server import RestAnswer, RestDesk
+from recon.simulator.rest.server import RestAnswer, RestApi
 from recon.simulator.rest_habits import RestHabits, Trouble
 from recon.simulator.scenarios import catch_up_plan
 from tests.support.observers import START
-from tests.support.rest_transport import DeskTransport
+from tests.support.rest_transport import RestApiTransport
 
 pytestmark = pytest.mark.trio
 
@@ -21,14 +21,14 @@ def client(rest: RestHabits, **more: float | None) -> httpx.AsyncClient:
     gateway = Gateway(catch_up_plan(1, 60.0).gateways[0], START)
     gateway.connect()
     began = trio.current_time()
-    desk = RestDesk(gateway, rest)
+    api = RestApi(gateway, rest)
 
     def answer(method: str, target: str) -> RestAnswer:
         gateway.advance(START + timedelta(seconds=trio.current_time() - began))
-        return desk.answer(method, target)
+        return api.answer(method, target)
 
     return httpx.AsyncClient(
-        transport=DeskTransport(answer), base_url="http://sim/", timeout=httpx.Timeout(5.0, **more)
+        transport=RestApiTransport(answer), base_url="http://sim/", timeout=httpx.Timeout(5.0, **more)
     )
 
 

@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 
 from recon.simulator.fault import Fault, FaultKind, PlantedFault
-from recon.simulator.faults.identifiability import Clue, Sight, cause_of, clues_of, fitting
+from recon.simulator.faults.identifiability import Clue, StepView, cause_of, clues_of, fitting
 from recon.simulator.habits import CROSSING, Habits
 from recon.simulator.instruments import Side
 from recon.simulator.ticks import ticks
-from recon.simulator.uncertainty import Doubt
+from recon.simulator.uncertainty import UncertaintyOfFills
 from recon.simulator.venue.fees import Fees, Tier
 from recon.simulator.venue.ledger import Unit
 from recon.simulator.venues import binance, binance_futures, with_fees
@@ -23,13 +23,13 @@ BTC = {"BTC": D(60000), "ETH": D(3000), "USDT": D(1)}
 PAIR = frozenset({frozenset({"BTC", "USDT"})})
 
 
-def sight(assets: dict[str, str], contracts: dict[str, str] | None = None, **more: object) -> Sight:
-    return Sight(
+def sight(assets: dict[str, str], contracts: dict[str, str] | None = None, **more: object) -> StepView:
+    return StepView(
         assets={code: D(amount) for code, amount in assets.items()},
         contracts={code: D(amount) for code, amount in (contracts or {}).items()},
         usd=BTC,
         pairs=PAIR,
-        **more,  # type: ignore[arg-type]  # the fields of Sight
+        **more,  # type: ignore[arg-type]  # the fields of StepView
     )
 
 
@@ -70,7 +70,7 @@ HELD = {"BTC": D(10), "USDT": D(100000), "PERP": D(-300)}
         (sight({"BTC": "0.1"}, clues=frozenset({Clue.OVERFILL, Clue.ORDER})), {"overfill"}),
     ],
 )
-def test_the_surest_class_that_fits_decides(seen: Sight, causes: set[str]) -> None:
+def test_the_surest_class_that_fits_decides(seen: StepView, causes: set[str]) -> None:
     assert set(fitting(seen)) == causes
 
 
@@ -101,7 +101,7 @@ def doubt_of(fees: Fees | None, *, at: float = 0.5, habits: Habits = CROSSING) -
     plan = replace(binance("BINANCE", 1.0, habits), fees=None)
     if fees is not None:
         plan = with_fees(plan, fees)
-    doubt = Doubt(plan, 0)
+    doubt = UncertaintyOfFills(plan, 0)
     doubt.note(0, plan.instruments[0], Side.BUY, D("0.1"), D(60000), None)
     return {code: doubt.of(ticks(at), Unit("asset", code), D(1)) for code in ("BTC", "USDT", "ETH")}
 
@@ -137,7 +137,7 @@ def test_a_tier_that_changed_since_it_was_told_may_hide_its_difference() -> None
 
 
 def test_what_follows_from_no_report_hides_all_and_contracts_hide_nothing() -> None:
-    doubt = Doubt(binance_futures("BINANCEFTS", 1.0, CROSSING), 0)
+    doubt = UncertaintyOfFills(binance_futures("BINANCEFTS", 1.0, CROSSING), 0)
     assert doubt.of(0, Unit("asset", "USDT"), D(-7)) == 7
     assert doubt.of(0, Unit("contract", "BTCUSDT"), D(-7)) == 0
 

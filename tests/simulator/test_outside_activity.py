@@ -15,7 +15,7 @@ from recon.simulator.day import Gateway
 from recon.simulator.fault import FaultKind, PlantedFault
 from recon.simulator.gateway.outgoing import Control, Outgoing
 from recon.simulator.plan import GatewayPlan
-from recon.simulator.rest.server import RestDesk
+from recon.simulator.rest.server import RestApi
 from recon.simulator.rest_habits import HISTORY, STATUS, RestHabits, Trouble
 from recon.simulator.scenarios import clean_plan
 from recon.simulator.venue.orders import Status
@@ -121,15 +121,15 @@ def test_another_process_speaks_after_a_failover_and_knows_the_same() -> None:
 
     gateway = Gateway(plan_with(RestHabits()), START)
     (before,) = infos(gateway.connect() + frames_of(gateway.advance(START + at(5))))
-    desk = RestDesk(gateway, RestHabits())
-    known = desk.answer("GET", "/v1/orders").body
+    api = RestApi(gateway, RestHabits())
+    known = api.answer("GET", "/v1/orders").body
     gateway.fail_over()
     assert controls(gateway.advance(START + at(5))) == [("drop", "fail over")]
     assert gateway.accepting
     (after,) = infos(gateway.connect() + frames_of(gateway.advance(START + at(6))))
     assert before[0] != after[0]
     assert before[1] != after[1]
-    assert desk.answer("GET", "/v1/orders").body != b"[]" != known
+    assert api.answer("GET", "/v1/orders").body != b"[]" != known
     gateway.farewell()
     gateway.fail_over()
     gateway.advance(START + at(7))
@@ -216,15 +216,15 @@ def test_others_do_not_notice_that_an_account_is_not_there() -> None:
 def test_rest_does_not_know_an_account_that_is_not_there() -> None:
     gateway = Gateway(coming_and_going(10.0, 25.0), START)
     gateway.connect()
-    desk = RestDesk(gateway, RestHabits())
+    api = RestApi(gateway, RestHabits())
 
     def listed() -> bool:
-        return b"KRAKEN/JOHN" in desk.answer("GET", "/v1/balances").body
+        return b"KRAKEN/JOHN" in api.answer("GET", "/v1/balances").body
 
     seen = []
     for second in (5, 15, 30):
         gateway.advance(START + at(second))
-        seen.append((listed(), desk.answer("GET", "/v1/orders?exchange_id=KRAKEN%2FJOHN").status))
+        seen.append((listed(), api.answer("GET", "/v1/orders?exchange_id=KRAKEN%2FJOHN").status))
     assert seen == [(False, 490), (True, 200), (False, 490)]
 
 

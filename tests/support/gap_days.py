@@ -33,7 +33,7 @@ from recon.simulator.day import Gateway
 from recon.simulator.gateway.outgoing import Outgoing
 from recon.simulator.habits import CROSSING, Habits
 from recon.simulator.plan import GatewayPlan, Plan
-from recon.simulator.rest.server import RestAnswer, RestDesk
+from recon.simulator.rest.server import RestAnswer, RestApi
 from recon.simulator.rest_habits import Arrays, Grouping, RestHabits, Trouble
 from recon.simulator.scenarios import clean_plan
 from recon.simulator.ticks import to_datetime
@@ -41,7 +41,7 @@ from recon.status import StatusReporter
 from recon.testing import START, settings_of
 from recon.times import microseconds
 from tests.support.memory_log import MemoryLog
-from tests.support.rest_transport import DeskTransport
+from tests.support.rest_transport import RestApiTransport
 
 #: Seconds until everything is caught up with and judged, after the last gap and the end of trading.
 TAIL_SECONDS: Final = 150.0
@@ -124,7 +124,7 @@ class _Player:
         self.gateway = Gateway(plan, START)
         self._skew = timedelta(seconds=day.skew)
         self.log = MemoryLog(plan.name, START + self._skew)
-        self._desk = RestDesk(self.gateway, plan.rest)
+        self._api = RestApi(self.gateway, plan.rest)
         self._heartbeats = Heartbeats()
         self._session: Session | None = None
         self._sessions = 0
@@ -217,12 +217,12 @@ class _Player:
         """Answer over REST, by what the gateway has learnt up to now."""
         self.pump()
         self.asked.append(target)
-        return self._desk.answer(method, target)
+        return self._api.answer(method, target)
 
     async def ask_where(self) -> AbstractAsyncContextManager[RequestSender] | None:
         if not self.connected:
             return None
-        transport = DeskTransport(self.answer)
+        transport = RestApiTransport(self.answer)
         return open_rest_client("http://sim/", Credentials(), transport=transport, bounds=BOUNDS, now=self.log.now)
 
 
@@ -309,10 +309,10 @@ def _unmarked(played: Played, account: str, unseen: set[str], marked: list[Backf
     """Return the orders that nobody could recover and that lie in no stretch that says so."""
     spans = [(each.from_us, each.until_us or 0) for each in marked if each.account == account]
     found = []
-    learnt = played.gateway.accounts[account].learnt
-    assert learnt is not None
+    order_log = played.gateway.accounts[account].order_log
+    assert order_log is not None
     for name in sorted(unseen):
-        last = learnt.last(name)
+        last = order_log.last(name)
         assert last is not None
         times = [microseconds(to_datetime(at)) for _, at in last.report.history]
         if max(times) < microseconds(START):

@@ -1,4 +1,4 @@
-"""HTTP without sockets: a simulated REST desk behind an httpx client, on whatever clock Trio runs."""
+"""HTTP without sockets: a simulated REST API behind an httpx client, on whatever clock Trio runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Body(httpx.AsyncByteStream):
             raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
 
 
-class DeskTransport(httpx.AsyncBaseTransport):
+class RestApiTransport(httpx.AsyncBaseTransport):
     """Asks `answer(method, target)` at the time of the request, and lets the answer come as it is meant to.
 
     An answer that takes longer than the client's read timeout is `httpx.ReadTimeout`; without one, an answer that

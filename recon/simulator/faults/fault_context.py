@@ -1,11 +1,11 @@
-"""What faults need of the gateway in whose day they are planted."""
+"""The gateway as the faults see it that are planted in its day."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from recon.simulator.event_queue import Agenda
+from recon.simulator.event_queue import EventQueue
 from recon.simulator.fault import Fault
 from recon.simulator.gateway.account import Account
 from recon.simulator.gateway.outgoing import ControlKind
@@ -13,30 +13,30 @@ from recon.simulator.plan import GatewayPlan
 from recon.simulator.venue.ledger import Entry
 
 
-class Scene(Protocol):
-    """A gateway's day, as far as it can be tampered with."""
+class FaultContext(Protocol):
+    """A gateway, and the operations by which faults disturb it."""
 
     plan: GatewayPlan
-    agenda: Agenda
+    queue: EventQueue
     accounts: Mapping[str, Account]
 
     def send(self, payload: bytes) -> bool:
-        """Send to whoever is connected; tell whether anybody is."""
+        """Send to all clients. True if there are any."""
 
     def rest(self, begin: int) -> None:
-        """Hold ordinary trading back from a time on, until everybody is back."""
+        """Hold ordinary trading back from a time on, until all clients are back."""
 
     def farewell(self) -> None:
-        """Say for every account that the process is going down."""
+        """Announce for every account that the process stops."""
 
     def shut(self, fault: Fault, kind: ControlKind) -> None:
-        """End every connection and let nobody in until the fault is over."""
+        """End every connection, and accept none until the fault is over."""
 
     def mute(self, fault: Fault) -> None:
         """Send nothing until the fault is over."""
 
     def planted(self, fault: Fault, account: str, entries: Iterable[Entry]) -> None:
-        """Record what a fault hides or changes, now, and have its units observed again."""
+        """Record the entries that a fault hides or changes now, and have its units reported again."""
 
     def benign(self, fault: Fault) -> None:
         """Record a fault that must not be flagged."""

@@ -89,7 +89,7 @@ _BY_SIGN: Final[Mapping[FaultKind, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class StepView:
     """All that can be seen of one step of an account.
 
     `assets` and `contracts` are the steps, `held` what the units hold after it, `legs` what fills around it moved
@@ -131,19 +131,19 @@ class Sight:
         return abs(step) <= share * abs(of.get(code, ZERO))
 
 
-Hypothesis = Callable[[Sight], bool]
+Hypothesis = Callable[[StepView], bool]
 
 
 def _clue(clue: Clue) -> Hypothesis:
-    return lambda sight: clue in sight.clues
+    return lambda view: clue in view.clues
 
 
 def _ends(clue: Clue) -> Hypothesis:
     """Fit a position that ends, with a clue why."""
 
-    def fits(sight: Sight) -> bool:
-        position = sight.position
-        return clue in sight.clues and position is not None and position[0] == -position[1]
+    def fits(view: StepView) -> bool:
+        position = view.position
+        return clue in view.clues and position is not None and position[0] == -position[1]
 
     return fits
 
@@ -151,29 +151,29 @@ def _ends(clue: Clue) -> Hypothesis:
 def _moves(sign: int, clue: Clue | None = None) -> Hypothesis:
     """Fit one asset alone that goes up or down."""
 
-    def fits(sight: Sight) -> bool:
-        step = sight.single
-        return step is not None and step * sign > 0 and (clue is None or clue in sight.clues)
+    def fits(view: StepView) -> bool:
+        step = view.single
+        return step is not None and step * sign > 0 and (clue is None or clue in view.clues)
 
     return fits
 
 
-def _external(sight: Sight) -> bool:
-    return len(sight.contracts) == 1 or (sight.converts and frozenset(sight.assets) in sight.pairs)
+def _external(view: StepView) -> bool:
+    return len(view.contracts) == 1 or (view.converts and frozenset(view.assets) in view.pairs)
 
 
-def _shrinks(sight: Sight) -> bool:
-    position = sight.position
+def _shrinks(view: StepView) -> bool:
+    position = view.position
     return position is not None and position[0] * position[1] < 0 and abs(position[0]) <= abs(position[1])
 
 
-def _interest(sight: Sight) -> bool:
-    return sight.single is not None and sight.is_small(SMALL_SHARE, sight.held)
+def _interest(view: StepView) -> bool:
+    return view.single is not None and view.is_small(SMALL_SHARE, view.held)
 
 
 def _of_fills(sign: int) -> Hypothesis:
-    def fits(sight: Sight) -> bool:
-        return _moves(sign)(sight) and sight.is_small(FEE_SHARE, sight.legs)
+    def fits(view: StepView) -> bool:
+        return _moves(sign)(view) and view.is_small(FEE_SHARE, view.legs)
 
     return fits
 
@@ -190,8 +190,8 @@ _CLASSES: Final[tuple[tuple[tuple[str, Hypothesis], ...], ...]] = (
         ("liquidation", _ends(Clue.LIQUIDATION_PRICE)),
     ),
     (
-        ("missed_fill_gap", lambda sight: {Clue.ORDER, Clue.GAP} <= sight.clues),
-        ("missed_fill", lambda sight: Clue.ORDER in sight.clues and Clue.GAP not in sight.clues),
+        ("missed_fill_gap", lambda view: {Clue.ORDER, Clue.GAP} <= view.clues),
+        ("missed_fill", lambda view: Clue.ORDER in view.clues and Clue.GAP not in view.clues),
     ),
     (
         ("funding", _clue(Clue.GRID)),
@@ -200,7 +200,7 @@ _CLASSES: Final[tuple[tuple[tuple[str, Hypothesis], ...], ...]] = (
         ("withdrawal", _moves(-1, Clue.LOCKED)),
     ),
     (
-        ("conversion", lambda sight: sight.converts),
+        ("conversion", lambda view: view.converts),
         ("external_order", _external),
         ("adl", _shrinks),
     ),
@@ -208,18 +208,18 @@ _CLASSES: Final[tuple[tuple[tuple[str, Hypothesis], ...], ...]] = (
         ("deposit", _moves(1)),
         ("withdrawal", _moves(-1)),
         ("interest", _interest),
-        ("reward", lambda sight: _moves(1)(sight) and _interest(sight)),
+        ("reward", lambda view: _moves(1)(view) and _interest(view)),
         ("fee_variance", _of_fills(-1)),
         ("rebate", _of_fills(1)),
     ),
 )
 
 
-def fitting(sight: Sight) -> tuple[str, ...]:
+def fitting(view: StepView) -> tuple[str, ...]:
     """Return the causes that fit, by the rules above."""
     with exact():
         for equally_sure in _CLASSES:
-            found = tuple(code for code, fits in equally_sure if fits(sight))
+            found = tuple(code for code, fits in equally_sure if fits(view))
             if found:
                 return found
     return ()

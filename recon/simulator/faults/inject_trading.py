@@ -11,8 +11,8 @@ from typing import Final
 from recon.exact import ONE, exact
 from recon.simulator.fault import HARMLESS, Fault, FaultKind
 from recon.simulator.faults import inject_transfers
-from recon.simulator.faults.fault_context import Scene
-from recon.simulator.faults.inject_transfers import Planter
+from recon.simulator.faults.fault_context import FaultContext
+from recon.simulator.faults.inject_transfers import Injector
 from recon.simulator.gateway.account import Account
 from recon.simulator.gateway.outgoing import ControlKind
 from recon.simulator.instruments import Side
@@ -53,9 +53,9 @@ _UNREADABLE: Final = (
 )
 
 
-def plant(scene: Scene, fault: Fault, at: int) -> None:
-    """Put a fault on the agenda at a time in ticks."""
-    _PLANTERS[fault.kind](scene, fault, at)
+def inject(context: FaultContext, fault: Fault, at: int) -> None:
+    """Schedule a fault at a time in ticks."""
+    _PLANTERS[fault.kind](context, fault, at)
 
 
 def touched(fault: Fault, plan: AccountPlan) -> frozenset[str]:
@@ -93,10 +93,10 @@ def _amount(account: Account, fault: Fault) -> Decimal:
     return 2 * (lots[0] if lots else account.market.instruments[fault.symbol or ""].size_step)
 
 
-def _one_fill(scene: Scene, fault: Fault, *, lost: bool = False, delay: int | None = None) -> None:
-    account = scene.accounts[fault.account]
+def _one_fill(context: FaultContext, fault: Fault, *, lost: bool = False, delay: int | None = None) -> None:
+    account = context.accounts[fault.account]
     each = account.market.instruments[fault.symbol or ""]
-    now = scene.agenda.now
+    now = context.queue.now
     if each.is_contract:
         until = None if delay is None else now + delay + ticks(_CONTRACT_REST_SECONDS)
         account.pause(each.symbol, until)
@@ -105,18 +105,18 @@ def _one_fill(scene: Scene, fault: Fault, *, lost: bool = False, delay: int | No
     account.market.place(_order(account, fault, fill))
 
 
-def _lost(scene: Scene, fault: Fault, at: int) -> None:
-    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, fault, lost=True))
+def _lost(context: FaultContext, fault: Fault, at: int) -> None:
+    context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, context, fault, lost=True))
 
 
-def _late(scene: Scene, fault: Fault, at: int) -> None:
+def _late(context: FaultContext, fault: Fault, at: int) -> None:
     delay = ticks(fault.lasts)
-    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, fault, delay=delay))
+    context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, context, fault, delay=delay))
 
 
-def _reordered(scene: Scene, fault: Fault, at: int) -> None:
+def _reordered(context: FaultContext, fault: Fault, at: int) -> None:
     def act() -> None:
-        account = scene.accounts[fault.account]
+        account = context.accounts[fault.account]
         lot = _amount(account, fault)
         spacing = ticks(_REORDER_SPACING_SECONDS)
         first, second, last = (ticks(delay) for delay in _REORDER_DELAYS_SECONDS)
@@ -135,13 +135,13 @@ def _reordered(scene: Scene, fault: Fault, at: int) -> None:
             )
         )
 
-    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
-    scene.agenda.at(at, partial(scene.benign, fault))
+    context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+    context.queue.at(at, partial(context.benign, fault))
 
 
-def _fee(scene: Scene, fault: Fault, at: int) -> None:
+def _fee(context: FaultContext, fault: Fault, at: int) -> None:
     def act() -> None:
-        account = scene.accounts[fault.account]
+        account = context.accounts[fault.account]
         each = account.market.instruments[fault.symbol or ""]
         amount = _amount(account, fault)
         taken_in = fault.asset or (each.settlement_row if each.is_contract else each.quote_row)
@@ -153,58 +153,58 @@ def _fee(scene: Scene, fault: Fault, at: int) -> None:
         fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=amount, fee=(taken_in, -fee))
         account.market.place(_order(account, fault, fill))
 
-    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+    context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
 
 
-def _duplicate(scene: Scene, fault: Fault, at: int) -> None:
+def _duplicate(context: FaultContext, fault: Fault, at: int) -> None:
     def act() -> None:
-        scene.accounts[fault.account].duplicates_due += 1
-        scene.benign(fault)
+        context.accounts[fault.account].duplicates_due += 1
+        context.benign(fault)
 
-    scene.agenda.at(at, act)
+    context.queue.at(at, act)
 
 
-def _unreadable(scene: Scene, fault: Fault, at: int) -> None:
+def _unreadable(context: FaultContext, fault: Fault, at: int) -> None:
     def act() -> None:
-        dice = stream(scene.plan.seed, scene.plan.name, "unreadable", str(at))
-        scene.send(dice.choice(_UNREADABLE))
-        scene.benign(fault)
+        dice = stream(context.plan.seed, context.plan.name, "unreadable", str(at))
+        context.send(dice.choice(_UNREADABLE))
+        context.benign(fault)
 
-    scene.agenda.at(at, act)
+    context.queue.at(at, act)
 
 
-def _lost_twin(scene: Scene, fault: Fault, at: int) -> None:
+def _lost_twin(context: FaultContext, fault: Fault, at: int) -> None:
     """Let two orders fill alike in the same moment, and lose the report of one."""
 
     def act() -> None:
-        _one_fill(scene, fault)
-        _one_fill(scene, fault, lost=True)
+        _one_fill(context, fault)
+        _one_fill(context, fault, lost=True)
 
-    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+    context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
 
 
-def _twins(scene: Scene, fault: Fault, at: int) -> None:
-    account = scene.accounts[fault.account]
+def _twins(context: FaultContext, fault: Fault, at: int) -> None:
+    account = context.accounts[fault.account]
     fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=_amount(account, fault), twins=True)
-    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), lambda: account.market.place(_order(account, fault, fill)))
-    scene.agenda.at(at, partial(scene.benign, fault))
+    context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), lambda: account.market.place(_order(account, fault, fill)))
+    context.queue.at(at, partial(context.benign, fault))
 
 
-def _overfill(scene: Scene, fault: Fault, at: int) -> None:
+def _overfill(context: FaultContext, fault: Fault, at: int) -> None:
     def act() -> None:
-        account = scene.accounts[fault.account]
+        account = context.accounts[fault.account]
         lot = _amount(account, fault)
         fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=2 * lot, beyond=True)
         account.market.place(replace(_order(account, fault, fill), amount=lot))
 
-    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+    context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
 
 
-def _regression(scene: Scene, fault: Fault, at: int) -> None:
+def _regression(context: FaultContext, fault: Fault, at: int) -> None:
     """Fill an order in three lots; between the second and the third, a report takes the second back."""
 
     def act() -> None:
-        account = scene.accounts[fault.account]
+        account = context.accounts[fault.account]
         lot, spacing = _amount(account, fault), ticks(_PLACED_BEFORE_SECONDS)
         account.market.place(
             _order(
@@ -217,12 +217,12 @@ def _regression(scene: Scene, fault: Fault, at: int) -> None:
             )
         )
 
-    scene.agenda.at(at - 3 * ticks(_PLACED_BEFORE_SECONDS), act)
+    context.queue.at(at - 3 * ticks(_PLACED_BEFORE_SECONDS), act)
 
 
-def _inconsistent(scene: Scene, fault: Fault, at: int) -> None:
+def _inconsistent(context: FaultContext, fault: Fault, at: int) -> None:
     def act() -> None:
-        account = scene.accounts[fault.account]
+        account = context.accounts[fault.account]
         fill = Step(
             status=Status.FILLED,
             pause=ticks(_PLACED_BEFORE_SECONDS),
@@ -231,47 +231,47 @@ def _inconsistent(scene: Scene, fault: Fault, at: int) -> None:
         )
         account.market.place(_order(account, fault, fill))
 
-    scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
+    context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), act)
 
 
-def _transfer(scene: Scene, fault: Fault, at: int) -> None:
+def _transfer(context: FaultContext, fault: Fault, at: int) -> None:
     """Transfer; with a symbol, an order of the first account fills in the same moment."""
-    inject_transfers.transfer(scene, fault, at)
+    inject_transfers.transfer(context, fault, at)
     if fault.symbol is not None:
         traded = replace(fault, amount=None)
-        scene.agenda.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, scene, traded))
+        context.queue.at(at - ticks(_PLACED_BEFORE_SECONDS), partial(_one_fill, context, traded))
 
 
-def _outage(strike: Callable[[Scene, Fault], None]) -> Planter:
+def _outage(strike: Callable[[FaultContext, Fault], None]) -> Injector:
     """Make an outage's planter; an order of the fault's own fills meanwhile, if it names a symbol."""
 
-    def plant_it(scene: Scene, fault: Fault, at: int) -> None:
+    def plant_it(context: FaultContext, fault: Fault, at: int) -> None:
         begins = at - ticks(_REST_BEFORE_OUTAGE_SECONDS)
-        scene.agenda.at(begins, partial(scene.rest, begins))
-        scene.agenda.at(at, partial(strike, scene, fault))
+        context.queue.at(begins, partial(context.rest, begins))
+        context.queue.at(at, partial(strike, context, fault))
         if fault.symbol is None:
-            scene.agenda.at(at, partial(scene.benign, fault))
+            context.queue.at(at, partial(context.benign, fault))
         else:
             placed = at + ticks(_FILLED_INTO_OUTAGE_SECONDS - _PLACED_BEFORE_SECONDS)
-            scene.agenda.at(placed, partial(_one_fill, scene, fault))
+            context.queue.at(placed, partial(_one_fill, context, fault))
 
     return plant_it
 
 
-def _drop(scene: Scene, fault: Fault) -> None:
-    scene.shut(fault, ControlKind.DROP)
+def _drop(context: FaultContext, fault: Fault) -> None:
+    context.shut(fault, ControlKind.DROP)
 
 
-def _restart(scene: Scene, fault: Fault) -> None:
-    scene.farewell()
-    scene.agenda.after(ticks(_FAREWELL_SECONDS), partial(scene.shut, fault, ControlKind.CLOSE))
+def _restart(context: FaultContext, fault: Fault) -> None:
+    context.farewell()
+    context.queue.after(ticks(_FAREWELL_SECONDS), partial(context.shut, fault, ControlKind.CLOSE))
 
 
-def _stall(scene: Scene, fault: Fault) -> None:
-    scene.mute(fault)
+def _stall(context: FaultContext, fault: Fault) -> None:
+    context.mute(fault)
 
 
-_PLANTERS: Final[dict[FaultKind, Planter]] = {
+_PLANTERS: Final[dict[FaultKind, Injector]] = {
     FaultKind.LOST_FILL: _lost,
     FaultKind.LATE_FILL: _late,
     FaultKind.DUPLICATE_REPORT: _duplicate,

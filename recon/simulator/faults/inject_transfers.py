@@ -9,7 +9,7 @@ from typing import Final
 
 from recon.exact import ONE, ZERO, divide, exact
 from recon.simulator.fault import Fault
-from recon.simulator.faults.fault_context import Scene
+from recon.simulator.faults.fault_context import FaultContext
 from recon.simulator.faults.observer import worth
 from recon.simulator.gateway.account import Account
 from recon.simulator.gateway.wire import PositionRow, liquidation_price
@@ -18,7 +18,7 @@ from recon.simulator.ticks import ticks
 from recon.simulator.venue.fees import cash_of
 from recon.simulator.venue.ledger import Effect, Entry, Unit, quantised
 
-Planter = Callable[[Scene, Fault, int], None]
+Injector = Callable[[FaultContext, Fault, int], None]
 
 #: Funding, where no amount is asked for: this share of what the position is worth.
 _FUNDING_RATE: Final = Decimal("0.0005")
@@ -28,22 +28,22 @@ _SPREAD: Final = Decimal("0.002")
 _REST_SECONDS: Final = 1.0
 
 
-def _show(scene: Scene, fault: Fault, account: Account, entries: tuple[Entry, ...]) -> None:
+def _show(context: FaultContext, fault: Fault, account: Account, entries: tuple[Entry, ...]) -> None:
     """Let the venue tell of entries at once, and record them."""
     account.observe({entry.unit for entry in entries}, again=True)
-    scene.planted(fault, account.name, entries)
+    context.planted(fault, account.name, entries)
 
 
-def balance_moved(sign: int | None) -> Planter:
+def balance_moved(sign: int | None) -> Injector:
     """Make a planter that moves one balance up or down; None: by the amount's own sign."""
 
-    def plant_it(scene: Scene, fault: Fault, at: int) -> None:
+    def plant_it(context: FaultContext, fault: Fault, at: int) -> None:
         def act() -> None:
-            account = scene.accounts[fault.account]
+            account = context.accounts[fault.account]
             amount = fault.amount or ONE
-            _show(scene, fault, account, (account.market.ledger.move(fault.asset or "", _signed(amount, sign)),))
+            _show(context, fault, account, (account.market.ledger.move(fault.asset or "", _signed(amount, sign)),))
 
-        scene.agenda.at(at, act)
+        context.queue.at(at, act)
 
     return plant_it
 
@@ -62,39 +62,39 @@ def _free(account: Account, asset: str, amount: Decimal) -> None:
     account.observe({Unit("asset", asset)}, again=True)
 
 
-def deposit(scene: Scene, fault: Fault, at: int) -> None:
+def deposit(context: FaultContext, fault: Fault, at: int) -> None:
     """Let money come; where the fault lasts, it is locked for so long."""
-    balance_moved(1)(scene, fault, at)
+    balance_moved(1)(context, fault, at)
     if fault.lasts:
-        account, asset, amount = scene.accounts[fault.account], fault.asset or "", abs(fault.amount or ONE)
-        scene.agenda.at(at, partial(_hold, account, asset, amount))
-        scene.agenda.at(at + ticks(fault.lasts), partial(_free, account, asset, amount))
+        account, asset, amount = context.accounts[fault.account], fault.asset or "", abs(fault.amount or ONE)
+        context.queue.at(at, partial(_hold, account, asset, amount))
+        context.queue.at(at + ticks(fault.lasts), partial(_free, account, asset, amount))
 
 
-def withdrawal(scene: Scene, fault: Fault, at: int) -> None:
+def withdrawal(context: FaultContext, fault: Fault, at: int) -> None:
     """Let money go; where the fault lasts, it is locked for so long before it does."""
-    account, asset, amount = scene.accounts[fault.account], fault.asset or "", abs(fault.amount or ONE)
+    account, asset, amount = context.accounts[fault.account], fault.asset or "", abs(fault.amount or ONE)
     if fault.lasts:
-        scene.agenda.at(at, partial(_free, account, asset, -amount))
-        scene.agenda.at(at + ticks(fault.lasts), partial(_hold, account, asset, -amount))
-    balance_moved(-1)(scene, fault, at + ticks(fault.lasts))
+        context.queue.at(at, partial(_free, account, asset, -amount))
+        context.queue.at(at + ticks(fault.lasts), partial(_hold, account, asset, -amount))
+    balance_moved(-1)(context, fault, at + ticks(fault.lasts))
 
 
-def transfer(scene: Scene, fault: Fault, at: int) -> None:
+def transfer(context: FaultContext, fault: Fault, at: int) -> None:
     """Let a coin leave one account and arrive in another, less the network's fee."""
 
     def leave() -> None:
-        account = scene.accounts[fault.account]
-        _show(scene, fault, account, (account.market.ledger.move(fault.asset or "", -abs(fault.amount or ONE)),))
+        account = context.accounts[fault.account]
+        _show(context, fault, account, (account.market.ledger.move(fault.asset or "", -abs(fault.amount or ONE)),))
 
     def arrive() -> None:
-        account = scene.accounts[fault.to]
-        row = same_coin(scene.accounts[fault.account], fault.asset or "", account)
+        account = context.accounts[fault.to]
+        row = same_coin(context.accounts[fault.account], fault.asset or "", account)
         gained = abs(fault.amount or ONE) - fault.network_fee
-        _show(scene, fault, account, (account.market.ledger.move(row, gained),))
+        _show(context, fault, account, (account.market.ledger.move(row, gained),))
 
-    scene.agenda.at(at, leave)
-    scene.agenda.at(at + ticks(fault.lasts), arrive)
+    context.queue.at(at, leave)
+    context.queue.at(at + ticks(fault.lasts), arrive)
 
 
 def same_coin(one: Account, asset: str, other: Account) -> str:
@@ -103,24 +103,24 @@ def same_coin(one: Account, asset: str, other: Account) -> str:
     return next(each.code for each in other.plan.assets if each.coin in coins)
 
 
-def conversion(scene: Scene, fault: Fault, at: int) -> None:
+def conversion(context: FaultContext, fault: Fault, at: int) -> None:
     """Turn one asset into another at what they are worth, less a spread."""
 
     def act() -> None:
-        account = scene.accounts[fault.account]
+        account = context.accounts[fault.account]
         given, taken, amount = fault.asset or "", fault.into or "", abs(fault.amount or ONE)
         quantum = next(each.quantum for each in account.plan.assets if each.code == taken)
         with exact():
             got = divide(amount * worth(account, given) * (ONE - _SPREAD), worth(account, taken))
             ledger = account.market.ledger
-            _show(scene, fault, account, (ledger.move(given, -amount), ledger.move(taken, quantised(got, quantum))))
+            _show(context, fault, account, (ledger.move(given, -amount), ledger.move(taken, quantised(got, quantum))))
 
-    scene.agenda.at(at, act)
+    context.queue.at(at, act)
 
 
-def funding(scene: Scene, fault: Fault, at: int) -> None:
+def funding(context: FaultContext, fault: Fault, at: int) -> None:
     """Pay or receive funding at the next time of the grid; longs pay."""
-    account = scene.accounts[fault.account]
+    account = context.accounts[fault.account]
     every = ticks(account.plan.funding_every or 1.0)
     each = account.market.instruments[fault.symbol or ""]
 
@@ -131,25 +131,25 @@ def funding(scene: Scene, fault: Fault, at: int) -> None:
             worth = cash_of(each, net, account.market.marks[each.symbol])
             paid = fault.amount if fault.amount is not None else quantised(worth * _FUNDING_RATE, quantum)
             if paid:
-                _show(scene, fault, account, (account.market.ledger.move(each.settlement_row, -paid),))
+                _show(context, fault, account, (account.market.ledger.move(each.settlement_row, -paid),))
 
     # The epoch began at midnight UTC, and a grid divides the day.
-    scene.agenda.at(-(-at // every) * every, act)
+    context.queue.at(-(-at // every) * every, act)
 
 
-def external_order(scene: Scene, fault: Fault, at: int) -> None:
+def external_order(context: FaultContext, fault: Fault, at: int) -> None:
     """Trade at the market's price, outside the EMS."""
-    account = scene.accounts[fault.account]
+    account = context.accounts[fault.account]
     each = account.market.instruments[fault.symbol or ""]
 
     def act() -> None:
         side = fault.side or Side.BUY
         lots = [flow.lot for flow in account.plan.streams if flow.symbol == each.symbol]
         amount = fault.amount or 2 * (lots[0] if lots else each.size_step)
-        _show(scene, fault, account, _trade(account, each, side, amount, account.market.marks[each.symbol]))
+        _show(context, fault, account, _trade(account, each, side, amount, account.market.marks[each.symbol]))
 
-    _rest(scene, account, each, at)
-    scene.agenda.at(at, act)
+    _rest(context, account, each, at)
+    context.queue.at(at, act)
 
 
 def _trade(account: Account, each: Instrument, side: Side, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
@@ -158,25 +158,25 @@ def _trade(account: Account, each: Instrument, side: Side, amount: Decimal, pric
     market.marks[each.symbol] = price
     closes = account.plan.habits.hedge and each.is_contract
     with exact():
-        account.doubt.note(account.now, each, side, amount, price, None)
+        account.uncertainty.note(account.now, each, side, amount, price, None)
         entries = market.ledger.fill(each, side, amount, price, Effect.CLOSE if closes else Effect.NET)
         return (*entries, *market.charge(each, side, amount, price, taking=True))
 
 
-def _rest(scene: Scene, account: Account, each: Instrument, at: int) -> None:
+def _rest(context: FaultContext, account: Account, each: Instrument, at: int) -> None:
     """Let nobody trade a contract from shortly before its position moves: what closing realises depends on it.
 
     What is open is cancelled: an order that is never heard of again would seem to be what moved it.
     """
     if each.is_contract:
-        scene.agenda.at(at - ticks(_REST_SECONDS), partial(account.retire, each.symbol))
+        context.queue.at(at - ticks(_REST_SECONDS), partial(account.retire, each.symbol))
 
 
-def position_closed(share: Decimal, *, liquidated: bool = False) -> Planter:
+def position_closed(share: Decimal, *, liquidated: bool = False) -> Injector:
     """Make a planter that closes a share of a position, at the market's price or at that of its liquidation."""
 
-    def plant_it(scene: Scene, fault: Fault, at: int) -> None:
-        account = scene.accounts[fault.account]
+    def plant_it(context: FaultContext, fault: Fault, at: int) -> None:
+        account = context.accounts[fault.account]
         each = account.market.instruments[fault.symbol or ""]
 
         def act() -> None:
@@ -185,10 +185,10 @@ def position_closed(share: Decimal, *, liquidated: bool = False) -> Planter:
                 return
             price = liquidation_price(held) if liquidated else account.market.marks[each.symbol]
             amount = held.quantity if share == ONE else _part(held, share)
-            _show(scene, fault, account, _close(account, held, amount, price))
+            _show(context, fault, account, _close(account, held, amount, price))
 
-        _rest(scene, account, each, at)
-        scene.agenda.at(at, act)
+        _rest(context, account, each, at)
+        context.queue.at(at, act)
 
     return plant_it
 
@@ -207,30 +207,30 @@ def _close(account: Account, held: PositionRow, amount: Decimal, price: Decimal)
     return account.market.ledger.fill(held.instrument, held.side.opposite, amount, price, effect)
 
 
-def misread(scene: Scene, fault: Fault, at: int) -> None:
+def misread(context: FaultContext, fault: Fault, at: int) -> None:
     """Report a balance in another unit, or a position on the other side, from then on; its trading rests."""
 
     def act() -> None:
-        account = scene.accounts[fault.account]
+        account = context.accounts[fault.account]
         if fault.symbol is not None:
             entry = account.flip(fault.symbol)
         else:
             entry = account.misread(fault.asset or "", fault.amount or ONE)
-        _show(scene, fault, account, (entry,))
+        _show(context, fault, account, (entry,))
 
-    account = scene.accounts[fault.account]
+    account = context.accounts[fault.account]
     for each in account.plan.instruments:
         rows = {each.base_row, each.quote_row, each.settlement_row}
         if each.symbol == fault.symbol or (fault.symbol is None and fault.asset in rows):
-            scene.agenda.at(at - ticks(_REST_SECONDS), partial(account.retire, each.symbol))
-    scene.agenda.at(at, act)
+            context.queue.at(at - ticks(_REST_SECONDS), partial(account.retire, each.symbol))
+    context.queue.at(at, act)
 
 
-def wrong_balance(scene: Scene, fault: Fault, at: int) -> None:
+def wrong_balance(context: FaultContext, fault: Fault, at: int) -> None:
     """Report one asset off by an amount from then on."""
 
     def act() -> None:
-        account = scene.accounts[fault.account]
-        _show(scene, fault, account, (account.misreport(fault.asset or "", fault.amount or ONE),))
+        account = context.accounts[fault.account]
+        _show(context, fault, account, (account.misreport(fault.asset or "", fault.amount or ONE),))
 
-    scene.agenda.at(at, act)
+    context.queue.at(at, act)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from recon.exact import ZERO, exact
-from recon.simulator.event_queue import Agenda
+from recon.simulator.event_queue import EventQueue
 from recon.simulator.fault import Fault, FaultKind, PlantedFault, UnitKind
 from recon.simulator.faults.identifiability import STALL_SECONDS, cause_of, clues_of, fitting
 from recon.simulator.faults.inject_trading import TOGETHER_SECONDS, touched
-from recon.simulator.faults.observer import sight
+from recon.simulator.faults.observer import view_of_step
 from recon.simulator.gateway.account import Account
 from recon.simulator.gateway.order_log import find
 from recon.simulator.plan import GatewayPlan
@@ -20,19 +20,19 @@ from recon.simulator.venue.ledger import Entry, Unit
 from recon.simulator.venue.orders import Order
 
 
-class Record:
-    """What was planted in one gateway's day: in `truth`, and told to `on_planted` as it comes."""
+class TruthRecorder:
+    """Records the faults of one gateway's day in `truth`, and passes each to `on_planted`."""
 
     def __init__(
         self,
         plan: GatewayPlan,
-        agenda: Agenda,
+        queue: EventQueue,
         accounts: Mapping[str, Account],
         on_planted: Callable[[PlantedFault], None] | None,
     ) -> None:
         self.truth: list[PlantedFault] = []
         self._plan = plan
-        self._agenda = agenda
+        self._queue = queue
         self._accounts = accounts
         self._on_planted = on_planted
 
@@ -47,7 +47,7 @@ class Record:
         recovered: bool = False,
     ) -> None:
         """Record what a fault hides or changes, now or earlier, and have its units observed again."""
-        moment = self._agenda.now if at is None else at
+        moment = self._queue.now if at is None else at
         known, steps = self._accounts[account], _drifts(entries)
         causes = self._causes(fault, known, steps, moment)
         for kind, amounts in steps.items():
@@ -65,7 +65,7 @@ class Record:
                     must_flag=not recovered,
                     cause=cause_of(fault, amounts[units[0]]),
                     causes=causes,
-                    uncertainty={code: known.doubt.of(moment, Unit(kind, code), amounts[code]) for code in units},
+                    uncertainty={code: known.uncertainty.of(moment, Unit(kind, code), amounts[code]) for code in units},
                     recovered=recovered,
                 )
             )
@@ -83,7 +83,7 @@ class Record:
                 account=fault.account,
                 unit_kind=None,
                 units=(),
-                planted_at=to_datetime(self._agenda.now),
+                planted_at=to_datetime(self._queue.now),
                 must_flag=False,
             )
         )
@@ -113,17 +113,17 @@ class Record:
     def _is_told_over_rest(self, account: Account, order: Order) -> bool:
         """Tell whether the order log has an order, or its status is told to whoever knows of it."""
         rest = self._plan.rest
-        if rest is None or account.learnt is None:
+        if rest is None or account.order_log is None:
             return False
         if rest.history and not rest.always_bad(HISTORY):
             return True
         if not order.told or rest.always_bad(f"{STATUS}{order.client_id}"):
             return False
-        known = [each.learnt for each in self._accounts.values() if each.learnt is not None and each.is_present]
+        known = [each.order_log for each in self._accounts.values() if each.order_log is not None and each.is_present]
         found = find(
             known,
             order.client_id,
-            now=self._agenda.now,
+            now=self._queue.now,
             remembers=rest.remembers,
             first_used=rest.foreign_status,
         )
@@ -138,7 +138,7 @@ class Record:
             together = other is not fault and abs(other.after - fault.after) <= TOGETHER_SECONDS
             if together and known.name in {other.account, other.to} and touched(other, known.plan) & rows:
                 return ()
-        return fitting(sight(known, steps, clues_of(fault), at))
+        return fitting(view_of_step(known, steps, clues_of(fault), at))
 
     def _add(self, planted: PlantedFault) -> None:
         self.truth.append(planted)

@@ -14,17 +14,17 @@ from functools import partial
 from typing import Final
 
 from recon.exact import ONE, ZERO
-from recon.simulator.event_queue import Queues
+from recon.simulator.event_queue import Lanes
 from recon.simulator.fault import Fault, FaultKind
-from recon.simulator.gateway.gateway_context import Stage
-from recon.simulator.gateway.order_log import Learnt
-from recon.simulator.gateway.stale_balances import Stale
+from recon.simulator.gateway.gateway_context import GatewayContext
+from recon.simulator.gateway.order_log import OrderLog
+from recon.simulator.gateway.stale_balances import StaleBalances
 from recon.simulator.gateway.wire import PositionRow, Row, Writer
 from recon.simulator.habits import MIN_DELAY_SECONDS, AveragePrice
 from recon.simulator.instruments import Side
 from recon.simulator.rng import Dice, stream
 from recon.simulator.ticks import ticks
-from recon.simulator.uncertainty import Doubt
+from recon.simulator.uncertainty import UncertaintyOfFills
 from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.ledger import Entry, Unit
 from recon.simulator.venue.market import Change, Market
@@ -42,33 +42,35 @@ _DUPLICATE_AFTER_SECONDS: Final = 0.7
 
 
 class Account:
-    """One account at the gateway, with its market behind it; `learnt` is kept where REST answers from it."""
+    """One account at the gateway, with its market behind it; `order_log` is kept if the gateway has a REST API."""
 
-    def __init__(self, plan: AccountPlan, seed: int, gateway: str, stage: Stage, learnt: Learnt | None = None) -> None:
+    def __init__(
+        self, plan: AccountPlan, seed: int, gateway: str, context: GatewayContext, order_log: OrderLog | None = None
+    ) -> None:
         self.plan = plan
         self.name = plan.account
-        self._stage = stage
-        self._agenda = stage.agenda
+        self._gateway = context
+        self._queue = context.queue
         self._habits = plan.habits
         self._writer = Writer(plan.account, plan.habits)
         self._dice = stream(seed, gateway, plan.account, "messages")
-        self.doubt = Doubt(plan, stage.starts_at)
-        self._lanes = Queues()
+        self.uncertainty = UncertaintyOfFills(plan, context.starts_at)
+        self._lanes = Lanes()
         self._unpolled: set[Unit] = set()
-        self._stale = Stale(plan.habits.stale_first)
-        self._from = stage.starts_at + ticks(plan.appears_after)
-        self._until = None if plan.disappears_after is None else stage.starts_at + ticks(plan.disappears_after)
-        self.learnt = learnt
+        self._stale = StaleBalances(plan.habits.stale_first)
+        self._from = context.starts_at + ticks(plan.appears_after)
+        self._until = None if plan.disappears_after is None else context.starts_at + ticks(plan.disappears_after)
+        self.order_log = order_log
         self._paused: dict[str, int | None] = {}
         self._assets = {asset.code: asset for asset in plan.assets}
         self.market = Market(
             plan,
-            stage.agenda,
+            context.queue,
             stream(seed, gateway, plan.account, "ids"),
             stream(seed, gateway, plan.account, "liquidity"),
-            day=stage.starts_at,
+            day=context.starts_at,
             held_back=self.held_back,
-            told=self._changed,
+            on_change=self._changed,
         )
         self._known_orders: dict[Order, Report] = {}
         self._known_balances = dict(self.market.ledger.balances)
@@ -86,12 +88,12 @@ class Account:
     @property
     def now(self) -> int:
         """Return the time in ticks."""
-        return self._agenda.now
+        return self._queue.now
 
     @property
     def is_present(self) -> bool:
         """Tell whether the gateway speaks of the account now."""
-        return self._agenda.now >= self._from and (self._until is None or self._agenda.now < self._until)
+        return self._queue.now >= self._from and (self._until is None or self._queue.now < self._until)
 
     def books(self) -> VenueBooks:
         """Return the venue's own books now."""
@@ -108,7 +110,7 @@ class Account:
     def begin(self) -> None:
         """Start the habits that go by the clock."""
         if self._habits.polled_every is not None:
-            self._agenda.after(ticks(self._habits.polled_every), self._poll)
+            self._queue.after(ticks(self._habits.polled_every), self._poll)
 
     def pause(self, symbol: str, until: int | None) -> None:
         """Let nobody trade a symbol until a time in ticks, or (None) for the rest of the day."""
@@ -128,7 +130,7 @@ class Account:
     def held_back(self, symbol: str) -> bool:
         """Tell whether ordinary trading of a symbol rests now."""
         until = self._paused.get(symbol, 0)
-        return self._stage.quiet() or until is None or self._agenda.now < until
+        return self._gateway.quiet() or until is None or self._queue.now < until
 
     def misreport(self, asset: str, step: Decimal) -> Entry:
         """Report a balance off by a step from now on; return it as if it were an entry."""
@@ -156,7 +158,7 @@ class Account:
     def _changed(self, change: Change) -> None:
         order, step = change.report.order, change.step
         if step.amount is not None and step.price is not None:
-            self.doubt.note(self._agenda.now, order.instrument, order.side, step.amount, step.price, order)
+            self.uncertainty.note(self._queue.now, order.instrument, order.side, step.amount, step.price, order)
         arrives = self._tell(change)
         if change.script.fault is not None:
             self._own_up(change, change.script.fault, arrives)
@@ -169,12 +171,12 @@ class Account:
         late = fault.kind is FaultKind.LATE_FILL and bool(change.entries)
         hidden = change.entries if late or change.step.lost else ()
         if hidden or change.fees:
-            self._stage.planted(fault, self.name, (*hidden, *change.fees), ends_at=arrives if late else None)
+            self._gateway.planted(fault, self.name, (*hidden, *change.fees), ends_at=arrives if late else None)
         if change.contradicts and arrives is not None:
             # A balance that a report denies moved with the fill; an order is contradicted once the report is there.
-            at = self._agenda.now if change.step.misprices else arrives
+            at = self._queue.now if change.step.misprices else arrives
             mended = arrives + ticks(fault.lasts) if fault.lasts else None
-            self._stage.planted(fault, self.name, change.contradicts, at=at, ends_at=mended)
+            self._gateway.planted(fault, self.name, change.contradicts, at=at, ends_at=mended)
 
     def _delay(self, longest: float) -> int:
         return ticks(self._dice.uniform(MIN_DELAY_SECONDS, max(longest, MIN_DELAY_SECONDS)))
@@ -182,11 +184,11 @@ class Account:
     def _tell(self, change: Change) -> int | None:
         """Send a report on its way; return when it arrives, None for never."""
         report, step = change.report, change.step
-        order, now = report.order, self._agenda.now
+        order, now = report.order, self._queue.now
         if step.lost:
             self._known_orders.pop(order, None)
-            if self.learnt is not None:
-                self.learnt.forget(order)
+            if self.order_log is not None:
+                self.order_log.forget(order)
             return None
         if report.status in EARLY and not self._habits.early_reports:
             return None
@@ -198,7 +200,7 @@ class Account:
             arrives = self._lanes.arrival(lane, now, self._delay(self._habits.report_delay))
         if report.is_final and not order.instrument.is_contract:
             self._lanes.close(lane)
-        self._agenda.at(arrives, partial(self._learn_report, report))
+        self._queue.at(arrives, partial(self._learn_report, report))
         return arrives
 
     def observe(self, units: Iterable[Unit], *, again: bool = False) -> None:
@@ -211,25 +213,25 @@ class Account:
                 self._unpolled.add(unit)
                 continue
             lane = f"{unit.kind}/{unit.code}"
-            arrives = self._lanes.arrival(lane, self._agenda.now, self._delay(self._habits.balance_delay))
+            arrives = self._lanes.arrival(lane, self._queue.now, self._delay(self._habits.balance_delay))
             if unit.kind == "asset":
                 balance = self.market.ledger.balances[unit.code]
-                self._agenda.at(arrives, partial(self._learn_balance, unit.code, balance))
+                self._queue.at(arrives, partial(self._learn_balance, unit.code, balance))
             else:
                 rows = [row for row in self._position_rows() if row.instrument.symbol == unit.code]
-                self._agenda.at(arrives, partial(self._learn_positions, rows, again=again))
+                self._queue.at(arrives, partial(self._learn_positions, rows, again=again))
 
     def repoll(self, units: Iterable[Unit], since: int | None = None) -> None:
         """Observe these units again and again for a while, from now or from a later time."""
         wanted = frozenset(units)
-        start = self._agenda.now if since is None else since
+        start = self._queue.now if since is None else since
         for turn in range(1, int(REPOLL_FOR_SECONDS / REPOLL_EVERY_SECONDS) + 1):
-            self._agenda.at(start + ticks(turn * REPOLL_EVERY_SECONDS), partial(self.observe, wanted, again=True))
+            self._queue.at(start + ticks(turn * REPOLL_EVERY_SECONDS), partial(self.observe, wanted, again=True))
 
     def _poll(self) -> None:
         due, self._unpolled = self._unpolled, set()
         self.observe(due, again=True)
-        self._agenda.after(ticks(self._habits.polled_every or 1.0), self._poll)
+        self._queue.after(ticks(self._habits.polled_every or 1.0), self._poll)
 
     def _position_rows(self) -> Iterator[PositionRow]:
         for each in self.plan.instruments:
@@ -249,8 +251,8 @@ class Account:
 
     def _learn_report(self, report: Report) -> None:
         order = report.order
-        if self.learnt is not None:
-            self.learnt.note(self._agenda.now, report)
+        if self.order_log is not None:
+            self.order_log.note(self._queue.now, report)
         if len(report.history) > order.known:
             order.known = len(report.history)
             if report.is_final:
@@ -263,10 +265,10 @@ class Account:
         elif report.is_final and order.disclosed < order.filled:
             self.missed.append(order)
         if unpriced:
-            self._agenda.after(ticks(self._habits.average_price_after), partial(self._send_report, report))
+            self._queue.after(ticks(self._habits.average_price_after), partial(self._send_report, report))
 
     def _send(self, payload: bytes) -> bool:
-        return self.is_present and self._stage.send(payload)
+        return self.is_present and self._gateway.send(payload)
 
     def _send_report(self, report: Report, *, priced: bool = True) -> bool:
         row = self._writer.report_row(report, priced=priced)
@@ -276,11 +278,11 @@ class Account:
         if self.duplicates_due and heard:
             self.duplicates_due -= 1
             self._send(payload)
-            self._agenda.after(ticks(_DUPLICATE_AFTER_SECONDS), partial(self._send, payload))
+            self._queue.after(ticks(_DUPLICATE_AFTER_SECONDS), partial(self._send, payload))
         return heard
 
     def _learn_balance(self, asset: str, balance: Decimal) -> None:
-        self._stale.remember(self._agenda.now, asset, self._known_balances[asset])
+        self._stale.remember(self._queue.now, asset, self._known_balances[asset])
         self._known_balances[asset] = balance
         self._send(self._writer.update("BALANCE_UPDATE", self._balance_row(asset, balance)))
 
@@ -313,7 +315,7 @@ class Account:
 
     def heartbeat(self, *, running: bool = True) -> bytes:
         """Render SERVER_INFO."""
-        return self._writer.server_info(self._stage.process, self._agenda.now, running=running)
+        return self._writer.server_info(self._gateway.process, self._queue.now, running=running)
 
     def snapshots(self, dice: Dice, *, first: bool) -> list[bytes]:
         """Render all that a new connection is sent of this account, in a drawn order."""
@@ -358,7 +360,7 @@ class Account:
 
     def _made_stale(self) -> dict[str, Decimal]:
         """Return what the balances that changed lately were before; fresh rows follow."""
-        stale = self._stale.balances(self._agenda.now)
+        stale = self._stale.balances(self._queue.now)
         fresh = {Unit("asset", asset) for asset in stale}
-        self._agenda.after(ticks(_FRESHENED_AFTER_SECONDS), partial(self.observe, fresh, again=True))
+        self._queue.after(ticks(_FRESHENED_AFTER_SECONDS), partial(self.observe, fresh, again=True))
         return stale

@@ -1,29 +1,29 @@
-"""What an account needs of the gateway that it is at."""
+"""The gateway as its accounts see it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol
 
-from recon.simulator.event_queue import Agenda
+from recon.simulator.event_queue import EventQueue
 from recon.simulator.fault import Fault
 from recon.simulator.gateway.wire import Process
 from recon.simulator.venue.ledger import Entry
 
 
-class Stage(Protocol):
-    """What an account needs of its gateway."""
+class GatewayContext(Protocol):
+    """The gateway of an account."""
 
-    agenda: Agenda
+    queue: EventQueue
     process: Process
     #: When the day begins, in ticks.
     starts_at: int
 
     def send(self, payload: bytes) -> bool:
-        """Send to whoever is connected; tell whether anybody is."""
+        """Send to all clients. True if there are any."""
 
     def quiet(self) -> bool:
-        """Tell whether all ordinary trading is held back."""
+        """True while ordinary trading is held back."""
 
     def planted(
         self,
@@ -34,4 +34,4 @@ class Stage(Protocol):
         at: int | None = None,
         ends_at: int | None = None,
     ) -> None:
-        """Record what a fault did, now or at another time."""
+        """Record the effect of a fault, now or at another time."""

@@ -1,6 +1,6 @@
-"""What a gateway has learnt of one account's orders, and when: what REST answers from. Pure.
+"""The log of the reports that a gateway received of one account's orders; REST answers from it. Pure.
 
-It is never the venue's truth: a report that was lost on its way to the gateway is not in it.
+It is not the venue's truth: a report that was lost on its way to the gateway is not in it.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ MAX_CHANGES: Final = 200_000
 MAX_ORDERS: Final = 50_000
 
 
-class Learning(NamedTuple):
-    """A report, and when (ticks) the gateway learnt it."""
+class LoggedReport(NamedTuple):
+    """A report, and the time (ticks) at which the gateway received it."""
 
     at: int
     report: Report
 
 
-class Learnt:
-    """Every change of orders, as learnt, and the last report by client id."""
+class OrderLog:
+    """Every report in the order received, and the last report of each client order id."""
 
     def __init__(self) -> None:
-        self._changes: deque[Learning] = deque(maxlen=MAX_CHANGES)
-        self._last: dict[str, Learning] = {}
+        self._changes: deque[LoggedReport] = deque(maxlen=MAX_CHANGES)
+        self._last: dict[str, LoggedReport] = {}
 
     def note(self, at: int, report: Report) -> None:
-        """Take a report that has arrived; one that is older than what is known changes the log alone."""
-        self._changes.append(Learning(at, report))
+        """Add a report. If it is older than the last one of its order, only the log changes."""
+        self._changes.append(LoggedReport(at, report))
         name = report.order.client_id
         known = self._last.get(name)
         if known is not None and not _supersedes(report, known.report):
             return
         self._last.pop(name, None)
-        self._last[name] = Learning(at, report)
+        self._last[name] = LoggedReport(at, report)
         if len(self._last) > MAX_ORDERS:
             del self._last[next(iter(self._last))]
 
     def forget(self, order: Order) -> None:
-        """Never mention an order again; what the log has of it stays there."""
+        """Drop the last report of an order; its reports stay in the log."""
         known = self._last.get(order.client_id)
         if known is not None and known.report.order is order:
             del self._last[order.client_id]
 
-    def last(self, client_id: str) -> Learning | None:
-        """Return the last report of the order that used an id last."""
+    def last(self, client_id: str) -> LoggedReport | None:
+        """Return the last report of the order that used the id last."""
         return self._last.get(client_id)
 
-    def between(self, first: int, last: int) -> Iterator[Learning]:
-        """Yield the changes learnt from one time to another, both included, in ticks."""
+    def between(self, first: int, last: int) -> Iterator[LoggedReport]:
+        """Yield the reports received from one time to another (ticks), both included."""
         return (each for each in self._changes if first <= each.at <= last)
 
 
@@ -65,7 +65,7 @@ def _supersedes(report: Report, known: Report) -> bool:
 
 
 def find(
-    accounts: Iterable[Learnt], client_id: str, *, now: int, remembers: float | None, first_used: bool
+    accounts: Iterable[OrderLog], client_id: str, *, now: int, remembers: float | None, first_used: bool
 ) -> Report | None:
     """Return the last report under an id, None where it is unknown or ended more than `remembers` seconds ago.
 

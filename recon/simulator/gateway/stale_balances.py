@@ -8,22 +8,22 @@ from decimal import Decimal
 from recon.simulator.ticks import ticks
 
 
-class Stale:
-    """Remembers what balances were, for so many seconds; for none, nothing."""
+class StaleBalances:
+    """Remembers earlier balances for so many seconds; with 0 seconds, none."""
 
     def __init__(self, seconds: float) -> None:
         self._kept = ticks(seconds)
         self._before: deque[tuple[int, str, Decimal]] = deque()
 
     def remember(self, now: int, asset: str, before: Decimal) -> None:
-        """Keep what a stale snapshot could still show."""
+        """Keep the balance before a change: a stale snapshot may show it."""
         if self._kept:
             while self._before and self._before[0][0] < now - self._kept:
                 self._before.popleft()
             self._before.append((now, asset, before))
 
     def balances(self, now: int) -> dict[str, Decimal]:
-        """Return what the balances that changed lately were before."""
+        """Return the earlier amounts of balances that changed lately."""
         stale: dict[str, Decimal] = {}
         for at, asset, before in self._before:
             if at >= now - self._kept:

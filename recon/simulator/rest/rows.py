@@ -7,7 +7,7 @@ from typing import Final, cast
 
 import msgspec
 
-from recon.simulator.gateway.order_log import Learning
+from recon.simulator.gateway.order_log import LoggedReport
 from recon.simulator.gateway.wire import Row
 from recon.simulator.instruments import Side
 from recon.simulator.rest_habits import Arrays, RestHabits
@@ -36,7 +36,7 @@ def position_row(row: Row) -> Row:
     return told
 
 
-def history_row(row: Row, learning: Learning, habits: RestHabits, apikey: str) -> Row:
+def history_row(row: Row, learning: LoggedReport, habits: RestHabits, apikey: str) -> Row:
     """Return a change as the order log has it: camelCase, flattened, with the key that placed the order."""
     history = cast("Sequence[tuple[str, str]]", row["status_history"])
     fills = cast("Sequence[Row]", row["fills"])
@@ -73,7 +73,7 @@ def history_row(row: Row, learning: Learning, habits: RestHabits, apikey: str) -
     }
 
 
-def _expiry(learning: Learning) -> str:
+def _expiry(learning: LoggedReport) -> str:
     return f"{to_datetime(learning.report.history[0][1] + ticks(_EXPIRES_SECONDS)):%Y-%m-%dT%H:%M:%S}"
 
 

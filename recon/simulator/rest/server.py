@@ -1,6 +1,6 @@
-"""A gateway's REST desk (protocol 11): it answers from what the gateway has learnt, with habits and troubles. Pure.
+"""A gateway's REST API (protocol 11): it answers from the gateway's order log, with habits and troubles. Pure.
 
-`RestDesk.answer` says what comes, when, and how much of it; sending it is for others. The same asks, in the same order
+`RestApi.answer` says what comes, when, and how much of it; sending it is for others. The same asks, in the same order
 and at the same times, get the same bytes.
 """
 
@@ -75,7 +75,7 @@ def health(path: str, *, ready: bool) -> RestAnswer | None:
     return said(503, "Unhealthy") if path == READY else None
 
 
-class RestDesk:
+class RestApi:
     """Answers for one gateway, as of its last advance. Without habits there is nothing here: every path is 404."""
 
     def __init__(self, gateway: Gateway, habits: RestHabits | None, *, apikey: str = PLACEHOLDER_KEY) -> None:
@@ -157,9 +157,9 @@ class RestDesk:
     def _status(self, client_id: str, habits: RestHabits) -> RestAnswer:
         accounts = [each for each in self._gateway.accounts.values() if each.is_present]
         found = find(
-            [each.learnt for each in accounts if each.learnt is not None],
+            [each.order_log for each in accounts if each.order_log is not None],
             client_id,
-            now=self._gateway.agenda.now,
+            now=self._gateway.queue.now,
             remembers=habits.remembers,
             first_used=habits.foreign_status,
         )
@@ -178,12 +178,12 @@ class RestDesk:
             return _invalid({name: ["The value is not a time."] for name, at in given.items() if at is None})
         if last < first:
             return _invalid({"time_end": ["The end is before the start."]})
-        shown = min(last, self._gateway.agenda.now - ticks(habits.history_lag))
+        shown = min(last, self._gateway.queue.now - ticks(habits.history_lag))
         found = [
             (learning, account)
             for account in self._gateway.accounts.values()
-            if account.is_present and account.learnt is not None
-            for learning in account.learnt.between(first, shown)
+            if account.is_present and account.order_log is not None
+            for learning in account.order_log.between(first, shown)
         ]
         found.sort(key=lambda pair: pair[0].at, reverse=habits.newest_first)
         return _json(
@@ -241,7 +241,7 @@ class RestDesk:
     def _retry_after(self, habits: RestHabits) -> str:
         if not habits.retry_after_date:
             return str(habits.retry_after)
-        at = to_datetime(self._gateway.agenda.now) + timedelta(seconds=habits.retry_after)
+        at = to_datetime(self._gateway.queue.now) + timedelta(seconds=habits.retry_after)
         return format_datetime(at, usegmt=True)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from recon.exact import ONE, ZERO, divide
-from recon.simulator.event_queue import Agenda
+from recon.simulator.event_queue import EventQueue
 from recon.simulator.instruments import Instrument, Side
 from recon.simulator.rng import Dice, code, guid
 from recon.simulator.ticks import TICKS_PER_SECOND, ticks
@@ -47,7 +47,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class _Life:
+class _LiveOrder:
     """An order on its way through its script."""
 
     order: Order
@@ -62,7 +62,7 @@ class _Life:
 
 
 class Market:
-    """Where one account trades; `held_back` tells whether a symbol rests, `told` hears of changes.
+    """Where one account trades; `held_back` is true while a symbol rests, `on_change` is called with every change.
 
     `chance` decides what is not in the scripts; `day` is when the day begins, in ticks.
     """
@@ -70,27 +70,27 @@ class Market:
     def __init__(
         self,
         plan: AccountPlan,
-        agenda: Agenda,
+        queue: EventQueue,
         ids: Dice,
         chance: Dice,
         *,
         day: int,
         held_back: Callable[[str], bool],
-        told: Callable[[Change], None],
+        on_change: Callable[[Change], None],
     ) -> None:
         habits = plan.habits
         self._account = plan.account
         self._cycle = habits.reused_client_ids
-        self._agenda = agenda
+        self._queue = queue
         self._ids = ids
         self._chance = chance
         self._day = day
         self._crossing = 0.0 if plan.fees is None else plan.fees.crossing
         self._cashier = None if plan.fees is None else Cashier(plan.fees, plan.assets)
         self._held_back = held_back
-        self._told = told
+        self._on_change = on_change
         self._placed = 0
-        self._lives: dict[Order, _Life] = {}
+        self._live_orders: dict[Order, _LiveOrder] = {}
         self._ended: deque[VenueOrder] = deque(maxlen=MAX_ENDED)
         self._digit_ids = habits.digit_order_ids
         self.instruments = {each.symbol: each for each in plan.instruments}
@@ -108,7 +108,7 @@ class Market:
         )
 
     def place(self, script: Script) -> None:
-        """Take an order and begin its life."""
+        """Take an order and begin to follow its script."""
         order = Order(
             account=self._account,
             client_id=self._client_id(),
@@ -123,28 +123,28 @@ class Market:
             effect=script.effect,
         )
         crosses = self._crossing > 0 and self._chance.random() < self._crossing
-        life = self._lives[order] = _Life(order, script, crosses=crosses)
-        self._agenda.after(script.steps[0].pause, partial(self._step, life))
+        live = self._live_orders[order] = _LiveOrder(order, script, crosses=crosses)
+        self._queue.after(script.steps[0].pause, partial(self._step, live))
 
     def cancel_all(self, symbol: str | None = None) -> None:
         """End the day, or a symbol's: what the scripts still hold is void, and every open order is cancelled."""
-        for life in [each for each in self._lives.values() if symbol in {None, each.script.symbol}]:
-            life.index = len(life.script.steps)
-            if life.order.status in {Status.NEW, Status.PARTIALLY_FILLED}:
-                self._move(life, Step(status=Status.PENDING_CANCEL))
-            self._agenda.after(ticks(_CANCEL_SECONDS), partial(self._cancel, life))
+        for live in [each for each in self._live_orders.values() if symbol in {None, each.script.symbol}]:
+            live.index = len(live.script.steps)
+            if live.order.status in {Status.NEW, Status.PARTIALLY_FILLED}:
+                self._move(live, Step(status=Status.PENDING_CANCEL))
+            self._queue.after(ticks(_CANCEL_SECONDS), partial(self._cancel, live))
 
     def orders(self) -> Iterator[VenueOrder]:
         """Yield every order that the venue has, those that ended first."""
         yield from self._ended
-        for order in self._lives:
+        for order in self._live_orders:
             if order.status is not None:
                 yield VenueOrder.of(order, order.status)
 
     def locked(self, asset: str) -> Decimal:
         """Return what the open spot orders, and holds, keep of a balance row."""
         held = self.holds.get(asset, ZERO)
-        for order in self._lives:
+        for order in self._live_orders:
             each = order.instrument
             if not each.is_contract and asset == (each.quote_row if order.side is Side.BUY else each.base_row):
                 held += order.open_amount * (order.price if order.side is Side.BUY else ONE)
@@ -154,7 +154,7 @@ class Market:
         """Return what of a leg no open order is about to close (hedge mode)."""
         closing = (
             order.open_amount
-            for order in self._lives
+            for order in self._live_orders
             if order.instrument.symbol == symbol and order.side is side.opposite
         )
         return self.ledger.legs[symbol, side].quantity - sum(closing, ZERO)
@@ -162,67 +162,67 @@ class Market:
     def _client_id(self) -> str:
         if self._cycle is None:
             return guid(self._ids)
-        taken = {order.client_id for order in self._lives}
+        taken = {order.client_id for order in self._live_orders}
         while True:
             self._placed += 1
             drawn = str((self._placed - 1) % max(self._cycle, len(taken) + 1) + 1)
             if drawn not in taken:
                 return drawn
 
-    def _step(self, life: _Life) -> None:
-        if life.is_over:
+    def _step(self, live: _LiveOrder) -> None:
+        if live.is_over:
             return
-        if life.script.fault is None and self._held_back(life.script.symbol):
-            self._agenda.after(ticks(_REST_SECONDS), partial(self._step, life))
+        if live.script.fault is None and self._held_back(live.script.symbol):
+            self._queue.after(ticks(_REST_SECONDS), partial(self._step, live))
             return
-        step = life.script.steps[life.index]
-        life.index += 1
-        self._move(life, step)
-        if not life.is_over:
-            self._agenda.after(life.script.steps[life.index].pause, partial(self._step, life))
+        step = live.script.steps[live.index]
+        live.index += 1
+        self._move(live, step)
+        if not live.is_over:
+            self._queue.after(live.script.steps[live.index].pause, partial(self._step, live))
 
-    def _cancel(self, life: _Life) -> None:
-        if life.order.status in {Status.RECEIVED, Status.ROUTING}:
-            life.order.error = "The day is over"
-            self._move(life, Step(status=Status.REJECTED))
-        elif life.order.status in {Status.ROUTED, Status.PENDING_CANCEL}:
-            self._move(life, Step(status=Status.CANCELED))
+    def _cancel(self, live: _LiveOrder) -> None:
+        if live.order.status in {Status.RECEIVED, Status.ROUTING}:
+            live.order.error = "The day is over"
+            self._move(live, Step(status=Status.REJECTED))
+        elif live.order.status in {Status.ROUTED, Status.PENDING_CANCEL}:
+            self._move(live, Step(status=Status.CANCELED))
         else:  # it had not even been received
-            self._lives.pop(life.order, None)
+            self._live_orders.pop(live.order, None)
 
-    def _move(self, life: _Life, step: Step) -> None:
-        order, script = life.order, life.script
+    def _move(self, live: _LiveOrder, step: Step) -> None:
+        order, script = live.order, live.script
         if step.status is Status.REJECTED and script.error is not None:
             order.error = script.error
-        order.move(step.status, self._agenda.now)
+        order.move(step.status, self._queue.now)
         entries: tuple[Entry, ...] = ()
         if step.amount is not None and step.price is not None:
-            entries = self._fill(life, step, step.amount, step.price)
+            entries = self._fill(live, step, step.amount, step.price)
         fees = () if step.fee is None else (self.ledger.move(*step.fee),)
         if order.is_final:
-            del self._lives[order]
+            del self._live_orders[order]
             self._ended.append(VenueOrder.of(order, step.status))
-        report, contradicts = _as_told(order.report(), step)
-        self._told(Change(script, step, report, entries, fees, contradicts))
+        report, contradicts = _as_reported(order.report(), step)
+        self._on_change(Change(script, step, report, entries, fees, contradicts))
 
-    def _fill(self, life: _Life, step: Step, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
+    def _fill(self, live: _LiveOrder, step: Step, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
         """Book a step's fill, or its two equal halves, at this very moment; return all entries."""
-        order = life.order
-        self.marks[life.script.symbol] = price
+        order = live.order
+        self.marks[live.script.symbol] = price
         parts = (amount,) if not step.twins else (divide(amount, Decimal(2)),) * 2
         entries: list[Entry] = []
         for part in parts:
             moved = (
                 *self.ledger.fill(order.instrument, order.side, part, price, order.effect),
-                *self.charge(order.instrument, order.side, part, price, taking=self._takes(life)),
+                *self.charge(order.instrument, order.side, part, price, taking=self._takes(live)),
             )
-            order.fill(Fill(self._agenda.now, price, part), moved, beyond=step.beyond)
+            order.fill(Fill(self._queue.now, price, part), moved, beyond=step.beyond)
             entries += moved
         return tuple(entries)
 
-    def _takes(self, life: _Life) -> bool:
-        told = known_liquidity(life.order)
-        return told if told is not None else life.crosses or not has_rested(life.order)
+    def _takes(self, live: _LiveOrder) -> bool:
+        told = known_liquidity(live.order)
+        return told if told is not None else live.crosses or not has_rested(live.order)
 
     def charge(
         self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, *, taking: bool
@@ -230,12 +230,12 @@ class Market:
         """Take the venue's fee of a fill; nothing where it has none."""
         if self._cashier is None:
             return ()
-        second = (self._agenda.now - self._day) / TICKS_PER_SECOND
+        second = (self._queue.now - self._day) / TICKS_PER_SECOND
         row, fee = self._cashier.fee(instrument, side, amount, price, taking=taking, second=second)
         return (self.ledger.move(row, -fee),) if fee else ()
 
 
-def _as_told(report: Report, step: Step) -> tuple[Report, tuple[Entry, ...]]:
+def _as_reported(report: Report, step: Step) -> tuple[Report, tuple[Entry, ...]]:
     """Return the report as the step lets it be told, and by how much it contradicts itself or its past."""
     order = report.order
     each, sign = order.instrument, order.side.sign

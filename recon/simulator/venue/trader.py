@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
-from recon.simulator.event_queue import Agenda
+from recon.simulator.event_queue import EventQueue
 from recon.simulator.instruments import Instrument, Side
 from recon.simulator.rng import Dice, stream
 from recon.simulator.ticks import ticks
@@ -23,14 +23,14 @@ class Trader:
         self,
         plan: AccountPlan,
         market: Market,
-        agenda: Agenda,
+        queue: EventQueue,
         seed: tuple[int, str],
         *,
         held_back: Callable[[str], bool],
         ends_at: int,
     ) -> None:
         self._market = market
-        self._agenda = agenda
+        self._queue = queue
         self._held_back = held_back
         self._ends_at = ends_at
         self._hedge = plan.habits.hedge
@@ -41,8 +41,8 @@ class Trader:
 
     def _next(self, flow: Stream, dice: Dice) -> None:
         pause = ticks(dice.expovariate(flow.orders_per_second)) + 1
-        if self._agenda.now + pause < self._ends_at:
-            self._agenda.after(pause, partial(self._arrive, flow, dice))
+        if self._queue.now + pause < self._ends_at:
+            self._queue.after(pause, partial(self._arrive, flow, dice))
 
     def _arrive(self, flow: Stream, dice: Dice) -> None:
         each = self._market.instruments[flow.symbol]
