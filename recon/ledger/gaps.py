@@ -237,7 +237,7 @@ def _resume(ledger: Ledger, account: Account, at: LogTime) -> None:
     for state in sorted(ledger.units_of(account.name), key=lambda each: each.key):
         if state.unit.kind == "contract" and state.unit.contract.pending_trades:
             realise_trades(ledger, account, state, at)
-    ledger.released.append(account.name)
+    ledger.effects.resumed.append(account.name)
 
 
 def _record(ledger: Ledger, account: Account, backfill: Backfill) -> None:

@@ -96,6 +96,34 @@ class LedgerChanges(msgspec.Struct):
     facts: list[RecordedFact] = []
 
 
+class CurrentEvent(msgspec.Struct, frozen=True, gc=False):
+    """The event being folded: its log time (None before the first), and whether REST brought it.
+
+    `answer_age_us` is how old an answer over REST may be beyond the way of a message, in microseconds.
+    """
+
+    at: LogTime | None = None
+    from_rest: bool = False
+    answer_age_us: int = 0
+
+
+class Effects(msgspec.Struct):
+    """What the handlers of one event did, for the comparison to act on; the comparison empties it."""
+
+    #: Units that got entries.
+    posted: dict[UnitKey, UnitState] = {}
+    observed: list[tuple[UnitState, Observation]] = []
+    #: Contradictions of a report with itself or an earlier one, for a break of their own kind (semantics 2.6).
+    contradictions: list[Contradiction] = []
+    #: Accounts whose backfill ended: they are judged again.
+    resumed: list[str] = []
+
+    @property
+    def to_compare(self) -> bool:
+        """True if there is anything to compare."""
+        return bool(self.posted or self.observed or self.contradictions)
+
+
 class Ledger:
     """One gateway's working set."""
 
@@ -113,22 +141,11 @@ class Ledger:
         self.by_client: dict[tuple[str, str], list[Order]] = {}
         self.by_exchange: dict[tuple[str, str], Order] = {}
         self.changes = LedgerChanges()
-        #: Units that got entries, and observations made, by the event being folded.
-        self.entered_units: dict[UnitKey, UnitState] = {}
-        self.observed: list[tuple[UnitState, Observation]] = []
-        #: Contradictions of a report with itself or its past, for a break of its own kind (semantics 2.6).
-        self.contradictions: list[Contradiction] = []
-        #: Whether what is being folded was fetched over REST: it is told late.
-        self.from_rest = False
-        #: How old what is being folded may be, in microseconds, beyond the way of a message.
-        self.answer_age_us = 0
-        #: Accounts that are judged again from the event being folded on.
-        self.released: list[str] = []
+        self.event = CurrentEvent()
+        self.effects = Effects()
         #: What facts from outside are held against (semantics 10.3).
         self.fact_index = FactIndex()
-        #: Where the fold stands; None before the first event.
-        self.now: LogTime | None = None
-        #: Told of each unit that stops or starts being modelled.
+        #: Called with each unit that stops or starts being modelled.
         self.on_modelling_changed: Callable[[UnitState], None] = lambda _: None
 
     def rules_of(self, account: str) -> AccountRules:
@@ -215,7 +232,7 @@ class Ledger:
     def clock_of_fill(self, account: str, occurred_us: int, at: LogTime) -> int:
         """Return when a fill counts as booked: one that a gap hid happened before whatever is reported after it."""
         lost = self.accounts[account].coverage.backfill
-        if self.from_rest and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
+        if self.event.from_rest and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
             return at.clock - self.rules_of(account).settlement_window_us - 1
         return at.clock
 
@@ -231,7 +248,7 @@ class Ledger:
         """Record an entry just posted to a unit."""
         self.changes.entries.append(entry)
         self.changes.units[state.key] = state
-        self.entered_units[state.key] = state
+        self.effects.posted[state.key] = state
         if entry.certainty != "exact" or entry.break_id is not None or entry.fact is not None:
             self.fact_index.add(entry)
 

@@ -86,7 +86,7 @@ def fold_to(
     done = working.seq if working is not None else 0
     while done < until:
         folded = step(connection, gateway, working, edition=edition, until=until, limit=BATCH_EVENTS, reading=reading)
-        working, done = folded.working, folded.seq
+        working, done = folded.working_set, folded.seq
         if progress is not None:
             progress(done, until)
     return working
@@ -108,7 +108,7 @@ def fold_until_near(
         with engine.begin() as connection:
             end = _position(connection, gateway)
             done = step(connection, gateway, working, edition=edition, until=end, limit=BATCH_EVENTS, reading=reading)
-        working = done.working
+        working = done.working_set
         if progress is not None:
             progress(done.seq, end)
         if end - done.seq <= NEAR_EVENTS:

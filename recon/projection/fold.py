@@ -1,8 +1,8 @@
-"""The fold: one event of the log after another, into books, comparisons and breaks. Pure (architecture 2.4).
+"""The fold: one event of the log after another, into ledger, comparisons and breaks. Pure (architecture 2.4).
 
 1. The fold of the same events gives the same state, however they are cut into batches.
 2. Everything is computed in the exact context, which the fold itself enters.
-3. What cannot be read, or is not understood, is a finding; the fold goes on.
+3. An event that cannot be read or understood is a finding; the fold goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from recon.ledger.apply.execution_reports import apply_reports
 from recon.ledger.apply.instruments import apply_instruments
 from recon.ledger.apply.positions import apply_positions
 from recon.ledger.facts.external_fact import parse_fact
-from recon.ledger.ledger import Contradiction, Ledger
+from recon.ledger.ledger import Contradiction, CurrentEvent, Ledger
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.withholding import touched_units
 from recon.log import events
@@ -36,7 +36,7 @@ from recon.reconciliation.breaks.decisions import Decision
 from recon.reconciliation.reconciler import Reconciler
 from recon.times import LogTime, microseconds
 
-#: The version of everything that the fold does; a change of results is a change of version (architecture 3, editions).
+#: The version of the fold: a change of its results or of what it stores is a new version (architecture 3, editions).
 VERSION: Final = 5
 
 _SESSION_KINDS: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK})
@@ -57,7 +57,7 @@ class DecodedEvent(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """Return what the EMS says in it, over either way."""
+        """Return the EMS messages in it, whether the WebSocket or REST brought them."""
         if self.response is not None:
             return self.response.messages
         return () if self.decoded is None else (self.decoded.message,)
@@ -87,15 +87,15 @@ def _answered(event: Event) -> DecodedResponse | None:
 class Fold:
     """Folds one gateway's events into a working set."""
 
-    def __init__(self, ledger: Ledger, engine: Reconciler) -> None:
-        """Fold into these."""
+    def __init__(self, ledger: Ledger, reconciler: Reconciler) -> None:
+        """Fold into this ledger and these comparisons."""
         self.ledger = ledger
-        self.reconciler = engine
+        self.reconciler = reconciler
 
-    def fold(self, reads: list[DecodedEvent]) -> None:
+    def fold(self, decoded_events: list[DecodedEvent]) -> None:
         """Fold events in log order."""
         with exact():
-            for item in reads:
+            for item in decoded_events:
                 self._fold(item)
 
     def _fold(self, item: DecodedEvent) -> None:
@@ -103,8 +103,8 @@ class Fold:
         previous_us = ledger.clock.last_us
         us = microseconds(event.recorded_at)
         at = LogTime(event.seq, us, ledger.clock.advance_to(us))
-        ledger.now, ledger.from_rest = at, event.kind == events.REST_ANSWER
-        ledger.answer_age_us = 0 if item.response is None else item.response.took_us
+        age_us = 0 if item.response is None else item.response.took_us
+        ledger.event = CurrentEvent(at, event.kind == events.REST_ANSWER, age_us)
         if self.reconciler.awaiting_time or self.reconciler.accepted_until is not None:
             self.reconciler.advance(at)
         if event.kind in _OWN_KINDS:
@@ -118,10 +118,10 @@ class Fold:
             )
         else:
             self._apply_frame(event, item.decoded, at)
-        if ledger.entered_units or ledger.observed or ledger.contradictions:
+        if ledger.effects.to_compare:
             self._compare(at)
-        released, ledger.released = ledger.released, []
-        for name in released:
+        resumed, ledger.effects.resumed = ledger.effects.resumed, []
+        for name in resumed:
             self.reconciler.resume_account(name, at)
 
     def _apply_own(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
@@ -138,7 +138,7 @@ class Fold:
             self.ledger.note_finding(event.account, at, "unreadable", event.kind, message)
 
     def _apply_session(self, event: Event, at: LogTime, previous_us: int) -> None:
-        """Take the beginning or end of a session, or a tick."""
+        """Apply the beginning or end of a session, or a tick."""
         ledger = self.ledger
         if event.kind == events.SESSION_OPENED:
             sessions.session_opened(ledger, event.session, at, previous_us=previous_us)
@@ -149,7 +149,7 @@ class Fold:
             sessions.apply_tick(ledger, _tick(event.payload), at)
 
     def _apply_instruction(self, event: Event, at: LogTime) -> None:
-        """Take what people, or the settings, tell."""
+        """Apply rules, a fact or a decision."""
         if event.kind == events.RULES:
             rules.put_in_force(self.ledger, rules_.parse_rules(event.payload), event.seq)
         elif event.kind == events.RULES_PROPOSED:
@@ -160,7 +160,7 @@ class Fold:
             self._decide(decisions.parse_decision(event.payload), at)
 
     def _apply_backfill(self, item: DecodedEvent, at: LogTime) -> None:
-        """Take what was asked over REST, and what came."""
+        """Apply the beginning or end of a backfill, or an answer over REST."""
         event, ledger = item.event, self.ledger
         if event.kind == events.CATCH_UP_BEGUN:
             rest_answers.backfill_begun(ledger, _run(event.payload))
@@ -186,8 +186,8 @@ class Fold:
 
     def _apply_frame(self, event: Event, decoded: Decoded, at: LogTime) -> None:
         ledger, message = self.ledger, decoded.message
-        for found in decoded.findings:
-            ledger.note_finding(event.account, at, found.kind, found.about, found.message)
+        for finding in decoded.findings:
+            ledger.note_finding(event.account, at, finding.kind, finding.about, finding.message)
         name = message.account
         if name is None:
             return
@@ -213,19 +213,20 @@ class Fold:
                 pass
 
     def _compare(self, at: LogTime) -> None:
-        ledger, engine = self.ledger, self.reconciler
+        """Compare what the event changed or reported."""
+        effects, reconciler = self.ledger.effects, self.reconciler
         # Entries first: an observation in the same event was made after what it reports.
-        while ledger.entered_units:
-            entered, ledger.entered_units = ledger.entered_units, {}
-            for state in entered.values():
-                engine.on_postings(state, at)
-        observed, ledger.observed = ledger.observed, []
+        while effects.posted:
+            posted, effects.posted = effects.posted, {}
+            for state in posted.values():
+                reconciler.on_postings(state, at)
+        observed, effects.observed = effects.observed, []
         for state, observation in observed:
-            engine.on_observation(state, observation, at)
-        contradictions, ledger.contradictions = ledger.contradictions, []
+            reconciler.on_observation(state, observation, at)
+        contradictions, effects.contradictions = effects.contradictions, []
         for contradiction in contradictions:
             self._contradict(contradiction, at)
-        ledger.entered_units.clear()
+        effects.posted = {}  # what the comparison itself posted needs no second look
 
     def _contradict(self, contradiction: Contradiction, at: LogTime) -> None:
         order = contradiction.order

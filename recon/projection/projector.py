@@ -150,7 +150,7 @@ class Projector:
         working, self._working = self._working, None
         work = partial(_step, gateway=self._gateway, working=working, on_transitions=self._on_transitions)
         done = await self._database.run(work, deadline=STEP_SECONDS)
-        self._working = done.working
+        self._working = done.working_set
         self._backoff.reset()
         self._seq, self._last_us, self._pending = done.seq, done.last_us, done.pending
         if done.folded:

@@ -21,7 +21,7 @@ OnTransitions = Callable[[Connection, WorkingSet, list[Transition]], None]
 class Step(msgspec.Struct, frozen=True):
     """What one step did: how many events, where it stands, and whether time alone may decide something."""
 
-    working: WorkingSet
+    working_set: WorkingSet
     folded: int
     seq: int
     last_us: int
@@ -100,7 +100,7 @@ def step(
             _commit_lazily(connection, on=False)
             on_transitions(connection, working, transitions)
     return Step(
-        working=working,
+        working_set=working,
         folded=len(found),
         seq=working.seq,
         last_us=working.ledger.clock.last_us,

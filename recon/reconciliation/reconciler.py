@@ -71,7 +71,7 @@ class Reconciler:
         """Take one observation of a unit."""
         context = self._context(state, at)
         comparison = context.comparison
-        if self.ledger.from_rest and not _is_news(context, observation):
+        if self.ledger.event.from_rest and not _is_news(context, observation):
             return
         _note(comparison, observation)
         self._observe(context, observation)
@@ -106,9 +106,12 @@ class Reconciler:
         comparison, account = self.state_of(state), self.ledger.accounts[state.unit.account]
         if account.coverage.backfilling:
             _outdate(
-                comparison, at, self.ledger.rules_of(account.name).settlement_window_us, late=self.ledger.from_rest
+                comparison,
+                at,
+                self.ledger.rules_of(account.name).settlement_window_us,
+                late=self.ledger.event.from_rest,
             )
-        elif account.name not in self.ledger.released and (comparison.deferred is not None or comparison.queue):
+        elif account.name not in self.ledger.effects.resumed and (comparison.deferred is not None or comparison.queue):
             context = self._context(state, at)
             if not self._resume(context):
                 _catch_up(context)
@@ -177,9 +180,9 @@ class Reconciler:
 
     def on_modelling_changed(self, state: UnitState) -> None:
         """Take note that a unit stopped or started being modelled: the next report opens a cash book."""
-        if self.ledger.now is None:
+        if self.ledger.event.at is None:
             return
-        context = self._context(state, self.ledger.now)
+        context = self._context(state, self.ledger.event.at)
         _lay_down(context)
         context.comparison.rebase = state.unit.unmodelled is None and state.unit.balance.opening is not None
         self._mark_changed(context)

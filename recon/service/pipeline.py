@@ -52,7 +52,7 @@ class GatewayPipeline:
             database,
             name,
             on_transitions=on_transitions,
-            on_step=lambda done: self.gateway.update_view(backfill_view(done.working.ledger, done.seq)),
+            on_step=lambda done: self.gateway.update_view(backfill_view(done.working_set.ledger, done.seq)),
             status=board.reporter(name, "projector"),
             is_first=lambda: self.gateway.recording,
         )

@@ -23,7 +23,7 @@ def follow(engine: Engine, gateway: str) -> int:
     while True:
         with engine.begin() as connection:
             done = step(connection, gateway, working)
-        working = done.working
+        working = done.working_set
         if not done.folded:
             return done.seq
 

@@ -90,8 +90,8 @@ def _edition(log: list[Event], engine: Engine) -> str:
     while True:
         with engine.begin() as connection:
             done = step(connection, "golden", working, limit=500)
-        working = done.working
+        working = done.working_set
         if not done.folded:
             break
     with engine.begin() as connection:
-        return digest_of(connection, "golden", done.working.edition)
+        return digest_of(connection, "golden", done.working_set.edition)

@@ -72,7 +72,7 @@ def test_restarts_and_rebuild_give_the_same_books_and_the_same_steps(
     assert fees == sum(entry.cause == "fee" for entry in driver.ledger.changes.entries) > 100
     assert rebuild(database.service_url, name).digest == restarted
     with engine.begin() as connection:
-        loaded = step(connection, name, None).working.ledger
+        loaded = step(connection, name, None).working_set.ledger
     for key, held in driver.ledger.units.items():
         fresh = loaded.units[key].timeline
         # The oldest step that is loaded may be a part of one: what is kept reaches farther back than what decides.

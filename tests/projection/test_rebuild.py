@@ -26,7 +26,7 @@ def fold_all(engine: Engine, gateway: str, limits: random.Random, *, forget: flo
     while True:
         with engine.begin() as connection:
             done = step(connection, gateway, working, limit=limits.randrange(1, 80))
-        working = None if limits.random() < forget else done.working
+        working = None if limits.random() < forget else done.working_set
         if not done.folded:
             return done.seq
 

@@ -134,7 +134,7 @@ def test_a_late_fact_corrects_history_and_reports_tell_whether_they_agree() -> N
 def inferred(driver: GatewayDriver, amount: str = "1000", cause: str = "deposit") -> Break:
     """A break that was explained by inference, within stated limits."""
     known = only_break(driver, "USDT")
-    subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.now)  # type: ignore[arg-type]
+    subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.event.at)  # type: ignore[arg-type]
     with exact():
         explain(subject, known, D(amount), cause=cause, step="explained", reason="fits the grid", certainty="inferred")
     return known

@@ -119,7 +119,7 @@ def test_fees_are_told_by_their_fills() -> None:
 def test_what_a_person_told_of_an_inferred_entry_gives_way_too() -> None:
     driver = old()
     known = stepped(driver)
-    subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.now)  # type: ignore[arg-type]
+    subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.event.at)  # type: ignore[arg-type]
     with exact():
         explain(subject, known, D(1000), cause="deposit", step="explained", reason="so", certainty="inferred")
     tell(driver, "deposit", "USDT", "1000", HAND, ago=40)

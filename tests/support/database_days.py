@@ -58,7 +58,7 @@ def fold(service_url: str, gateway: str) -> None:
     while True:
         with engine.begin() as connection:
             done = step(connection, gateway, working)
-        working = done.working
+        working = done.working_set
         if not done.folded:
             return
 

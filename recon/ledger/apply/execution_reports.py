@@ -42,7 +42,7 @@ def apply_report(
     if o.learn_ids(order, report):
         ledger.add_order(order)
         ledger.changes.orders[account.name, order.key] = order
-    if order.flags.settled_by_person and (listed or not ledger.from_rest or o.is_further(order, report)):
+    if order.flags.settled_by_person and (listed or not ledger.event.from_rest or o.is_further(order, report)):
         order.settle_by_person(on=False)
         ledger.changes.orders[account.name, order.key] = order
     if not o.is_further(order, report):
@@ -60,7 +60,7 @@ def apply_report(
     account.evidence.note_order(order)
     ledger.mark_changed(account)
     # The order log tells an order that nobody had heard of step by step, all of it in one answer.
-    first = first or (ledger.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
+    first = first or (ledger.event.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
     if first and exclude_pre_opening_fills(ledger, account, order, report, at, initial=initial):
         return order
     filled, avg_px = order.reported.amount_filled, order.reported.avg_px
@@ -115,7 +115,7 @@ def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at:
         order.mark_regressed(on=True)
     elif order.flags.regressed and filled >= order.reported.amount_filled:
         order.mark_regressed(on=False)
-        ledger.contradictions.append(Contradiction(order, "amount_regression", ZERO, resolved=True))
+        ledger.effects.contradictions.append(Contradiction(order, "amount_regression", ZERO, resolved=True))
         ledger.changes.orders[order.account, order.key] = order
     if o.is_overfill(report) and not order.flags.overfilled:
         order.mark_overfilled()
@@ -125,7 +125,7 @@ def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at:
 
 def _contradict(ledger: Ledger, order: Order, kind: str, amount: Decimal, message: str, at: LogTime) -> None:
     ledger.note_finding(order.account, at, kind, order.key, message)
-    ledger.contradictions.append(Contradiction(order, kind, amount, resolved=False))
+    ledger.effects.contradictions.append(Contradiction(order, kind, amount, resolved=False))
     ledger.changes.orders[order.account, order.key] = order
 
 
@@ -198,7 +198,7 @@ def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: L
             seen.add(order.key)
     if not (message.complete or message.nothing):
         return
-    before = at.clock - ledger.rules_of(account.name).settlement_window_us - ledger.answer_age_us
+    before = at.clock - ledger.rules_of(account.name).settlement_window_us - ledger.event.answer_age_us
     for order in sorted((each for each in ledger.orders.values() if each.account == account.name), key=lambda o: o.key):
         if order.finished or order.key in seen or order.flags.missing or order.reported.history_length < 0:
             continue

@@ -25,12 +25,12 @@ def match_missing_order(
     one that tells nothing new, of an order that is not listed as open, only says that the EMS has lost it too.
     """
     behind = report.amount_filled is not None and report.amount_filled < order.reported.amount_filled
-    further = o.is_further(order, report) and (not ledger.from_rest or report.status in o.TERMINAL)
-    if listed or further or not (ledger.from_rest or behind):
+    further = o.is_further(order, report) and (not ledger.event.from_rest or report.status in o.TERMINAL)
+    if listed or further or not (ledger.event.from_rest or behind):
         resolve_missing_order(ledger, account, order, at)
         return
     missing = account.coverage.missing_orders[order.key]
-    if not missing.why and ledger.from_rest:
+    if not missing.why and ledger.event.from_rest:
         why = f"the EMS tells of it as {report.status or 'unknown'}, nothing later than before, and not as open now"
         account.coverage.set_missing(order.key, msgspec.structs.replace(missing, why=why))
         ledger.mark_changed(account)

@@ -31,7 +31,7 @@ def observe(
     if NOT_REPORTED in state.unit.withheld:
         withhold(ledger, state, NOT_REPORTED, on=False)
     ledger.changes.units[state.key] = state
-    ledger.observed.append((state, Observation(at.seq, at.clock, at.us, values, inferred, price)))
+    ledger.effects.observed.append((state, Observation(at.seq, at.clock, at.us, values, inferred, price)))
 
 
 def withhold_until_reported(ledger: Ledger, account: Account) -> None:

@@ -99,7 +99,7 @@ def _apply_message(ledger: Ledger, message: Message, at: LogTime) -> None:
             None, at, "unknown_account", message.account or "", "an answer tells of an account never heard of"
         )
         return
-    current = MAX_AGE_SHARE * ledger.answer_age_us <= ledger.rules_of(account.name).settlement_window_us
+    current = MAX_AGE_SHARE * ledger.event.answer_age_us <= ledger.rules_of(account.name).settlement_window_us
     match message:
         case OrderReports():
             apply_reports(ledger, message, account, at)
