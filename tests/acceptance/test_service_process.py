@@ -13,7 +13,7 @@ from recon.db.embedded.server import socket_url
 from recon.db.roles import SERVICE
 from recon.log.verify import Head
 from tests.conftest import TestDatabase
-from tests.support.processes import GATEWAY, Flood, Service, Witness, check_books, flooding, running, until
+from tests.support.processes import GATEWAY, Flood, LogReader, Service, check_books, flooding, running, until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.postgres]
 
@@ -25,8 +25,8 @@ def embedded(server_dir: Path, url: str) -> dict[str, object]:
     return {"database": {"data_dir": server_dir}, "gateways": {GATEWAY: {"urls": [url]}}}
 
 
-def witness_of(server_dir: Path) -> Witness:
-    return Witness(socket_url(server_dir / "socket", 5432, SERVICE))
+def witness_of(server_dir: Path) -> LogReader:
+    return LogReader(socket_url(server_dir / "socket", 5432, SERVICE))
 
 
 def test_the_service_is_killed_twice_in_a_flood(server_dir: Path, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_the_service_is_killed_twice_in_a_flood(server_dir: Path, tmp_path: Path
         assert service.stop() == 0
 
 
-def _killed_in_mid_flood(service: Service, witness: Witness, flood: Flood, share: float) -> Head:
+def _killed_in_mid_flood(service: Service, witness: LogReader, flood: Flood, share: float) -> Head:
     """Kill the service after a share of the flood, start it again, and return the log's head from before."""
     until(lambda: flood.sent > share * len(flood.frames) and witness.head() > 100)
     known = witness.verified()
@@ -96,7 +96,7 @@ def test_sigterm_in_a_flood_drains_and_ends_in_time_with_status_0_and_tells_no_s
 def test_a_second_instance_stands_by_and_takes_over_when_the_first_is_killed(
     database: TestDatabase, tmp_path: Path
 ) -> None:
-    witness = Witness(database.service_url)
+    witness = LogReader(database.service_url)
     with flooding(1500) as (flood, url):
         settings: dict[str, object] = {
             "database": {"url": database.service_url},

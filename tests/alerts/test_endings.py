@@ -16,8 +16,8 @@ from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver
 from tests.conftest import TestDatabase
 from tests.support.alert_rows import GATEWAY
-from tests.support.decisions_driver import BOB, report, say, short_of, state_of
-from tests.support.facts_driver import tell
+from tests.support.decisions_driver import BOB, driver_with_break, record_decision, report, state_of
+from tests.support.facts_driver import record_fact
 from tests.support.trading_account import trading
 
 CHANNELS = ("webhook:ops",)
@@ -37,15 +37,15 @@ def said(alert: Alert) -> dict[str, object]:
 
 
 def resolved(driver: GatewayDriver, known: Break) -> None:
-    say(driver, "propose", known, cause="withdrawal", evidence=["tx 1"])
-    say(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
+    record_decision(driver, "propose", known, cause="withdrawal", evidence=["tx 1"])
+    record_decision(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
     assert state_of(known) == "resolved"
 
 
 def test_a_break_that_people_resolve_and_open_again_is_told_of_each_time() -> None:
-    driver, known = short_of("1")
+    driver, known = driver_with_break("1")
     resolved(driver, known)
-    say(driver, "reopen", known, by=BOB, text="it was not")
+    record_decision(driver, "reopen", known, by=BOB, text="it was not")
     assert events(driver) == ["break.opened", "break.resolved", "break.reopened"]
     opened, ended, again = map(said, alerts(driver))
     assert (opened["actor"], ended["actor"], again["actor"]) == (None, BOB, BOB)
@@ -58,10 +58,10 @@ def test_a_break_that_people_resolve_and_open_again_is_told_of_each_time() -> No
 
 
 def test_a_fact_that_explains_is_told_of_and_a_part_of_it_is_not() -> None:
-    driver, known = short_of("3")
-    tell(driver, "withdrawal", "BTC", "-2", "L-1", ago=40)
+    driver, known = driver_with_break("3")
+    record_fact(driver, "withdrawal", "BTC", "-2", "L-1", ago=40)
     assert (state_of(known), events(driver)) == ("open", ["break.opened"])
-    tell(driver, "withdrawal", "BTC", "-1", "L-2", ago=40)
+    record_fact(driver, "withdrawal", "BTC", "-1", "L-2", ago=40)
     assert events(driver) == ["break.opened", "break.explained"]
     assert "told by statement as L-2" in str(said(alerts(driver)[-1])["reason"])
 
@@ -69,15 +69,15 @@ def test_a_fact_that_explains_is_told_of_and_a_part_of_it_is_not() -> None:
 def test_what_is_explained_before_it_is_a_break_alerts_nobody() -> None:
     driver = trading()
     driver.poll("USDT", "101000", 7)
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=8)
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=8)
     assert len(driver.transitions("explained")) == 1
     assert alerts(driver) == []
 
 
 def test_an_acceptance_that_ends_is_told_of_with_its_reason() -> None:
-    driver, known = short_of("1")
-    say(driver, "assign", known, assignee="carol")
-    say(driver, "accept", known, until=(driver.now + timedelta(seconds=15)).isoformat())
+    driver, known = driver_with_break("1")
+    record_decision(driver, "assign", known, assignee="carol")
+    record_decision(driver, "accept", known, until=(driver.now + timedelta(seconds=15)).isoformat())
     report(driver, "9", 30)
     assert events(driver) == ["break.opened", "break.acceptance_expired"]
     ended = said(alerts(driver)[-1])
@@ -93,9 +93,9 @@ def delivered(connection: Connection, driver: GatewayDriver) -> Iterator[str]:
 
 @pytest.mark.postgres
 def test_receivers_hear_a_life_in_its_order_and_each_step_once(database: TestDatabase) -> None:
-    driver, known = short_of("1")
+    driver, known = driver_with_break("1")
     resolved(driver, known)
-    say(driver, "reopen", known, text="it was not")
+    record_decision(driver, "reopen", known, text="it was not")
     resolved(driver, known)
     ids = [alert.id for alert in alerts(driver)]
     assert len(set(ids)) == len(ids) == 4

@@ -17,7 +17,7 @@ from recon.ledger.ledger import LedgerChanges
 from recon.log.events import NewEvent
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
-from tests.support.coverage_rows import Story
+from tests.support.coverage_rows import CoverageLog
 from tests.support.database_days import fold, write_events
 
 pytestmark = pytest.mark.postgres
@@ -40,9 +40,9 @@ def here(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> TestDatabas
 
 
 @pytest.fixture
-def story(here: TestDatabase) -> Story:
+def story(here: TestDatabase) -> CoverageLog:
     """An account that was away from 20 to 40 s of 100 and lacks an order, and one that was always covered."""
-    told = Story(here.service_url)
+    told = CoverageLog(here.service_url)
     changes = LedgerChanges(
         accounts={
             A: told.account(A, "unresolved", LOOKED_FOR, lag_us=250_000, missing="a-1 it's"),
@@ -78,7 +78,7 @@ def test_an_empty_database_is_said_in_words(recon: Recon, here: TestDatabase) ->
     assert (shown.status, shown.out, shown.err) == (0, "", "no balances\nno positions\n")
 
 
-def test_accounts_gaps_and_questions(recon: Recon, story: Story) -> None:
+def test_accounts_gaps_and_questions(recon: Recon, story: CoverageLog) -> None:
     shown = recon("coverage")
     assert shown.status == 0, shown.err
     titles = [line.split(" since ")[0] for line in shown.out.splitlines() if line.startswith("# ")]
@@ -106,7 +106,7 @@ def test_accounts_gaps_and_questions(recon: Recon, story: Story) -> None:
 
 
 def test_a_row_a_gap_with_what_was_asked(recon: Recon, here: TestDatabase) -> None:
-    told = Story(here.service_url)
+    told = CoverageLog(here.service_url)
     intervals = told.stretches(
         A,
         (1, "catching_up", "no snapshot of orders yet"),
@@ -139,7 +139,7 @@ def test_a_row_a_gap_with_what_was_asked(recon: Recon, here: TestDatabase) -> No
 
 
 def test_the_moment_a_session_begins_is_no_gap(recon: Recon, here: TestDatabase) -> None:
-    told = Story(here.service_url)
+    told = CoverageLog(here.service_url)
     begin = told.stretches(A, (1, "catching_up", "no snapshot of orders yet"), (2, "covered", None))
     begin = [msgspec.structs.replace(row, from_us=max(row.from_us, told.us(2) - 1000)) for row in begin]
     begin[0] = msgspec.structs.replace(begin[0], from_us=told.us(2) - 1000)
@@ -152,7 +152,7 @@ def test_the_moment_a_session_begins_is_no_gap(recon: Recon, here: TestDatabase)
     assert "every account was covered" in recon("coverage", "--since", told.at(3).isoformat()).err
 
 
-def test_shares_of_time_count_from_when_the_account_is_known(recon: Recon, story: Story) -> None:
+def test_shares_of_time_count_from_when_the_account_is_known(recon: Recon, story: CoverageLog) -> None:
     accounts = {row["account"]: row for row in recon("coverage", "--json").json()["accounts"]}
     assert Decimal(accounts[B]["covered"]) == 100
     away, known = 25, (datetime.now(UTC) - story.at(1)).total_seconds()
@@ -167,7 +167,7 @@ def test_shares_of_time_count_from_when_the_account_is_known(recon: Recon, story
 
 
 def test_time_after_the_end_of_a_log_is_not_covered(recon: Recon, here: TestDatabase) -> None:
-    dead = Story(here.service_url, seconds=100, ends_at=datetime.now(UTC) - timedelta(seconds=300))
+    dead = CoverageLog(here.service_url, seconds=100, ends_at=datetime.now(UTC) - timedelta(seconds=300))
     opened = NewEvent("session.opened", b"{}", dead.ends_at, session="s")
     write_events(here.service_url, "eu", [opened])
     dead.write(LedgerChanges(accounts={A: dead.account(A)}, intervals=dead.stretches(A, (1, "covered", None))))
@@ -190,7 +190,7 @@ def test_time_after_the_end_of_a_log_is_not_covered(recon: Recon, here: TestData
     assert "was recorded" not in recon("coverage").err
 
 
-def test_only_what_was_asked_for(recon: Recon, story: Story) -> None:
+def test_only_what_was_asked_for(recon: Recon, story: CoverageLog) -> None:
     found = recon("coverage", "--json").json()
     assert [row["state"] for row in found["stretches"]] == ["gap", "catching_up", "unresolved"]
     every = recon("coverage", "--all", "--json").json()
@@ -212,7 +212,7 @@ def test_only_what_was_asked_for(recon: Recon, story: Story) -> None:
         assert recon("coverage", "--since", when).status == 2
 
 
-def test_open_questions_are_all_that_stand(recon: Recon, story: Story) -> None:
+def test_open_questions_are_all_that_stand(recon: Recon, story: CoverageLog) -> None:
     moved = "its open questions are asked on with those of the gap that begins at event 50"
     story.write(
         LedgerChanges(
@@ -238,7 +238,7 @@ def test_open_questions_are_all_that_stand(recon: Recon, story: Story) -> None:
         assert (row["from_time"], row["until_time"]) == times[row["from_seq"]]
 
 
-def unrecoverable(story: Story) -> None:
+def unrecoverable(story: CoverageLog) -> None:
     """Write an account that has two gaps with nothing but an open question about orders that nobody knows of."""
     lost = [story.caught_up(A, seq, seq + 9, seq + 9, state="open", questions=[NO_HISTORY]) for seq in (50, 70)]
     lost = [msgspec.structs.replace(each, history="not configured") for each in lost]
@@ -248,7 +248,7 @@ def unrecoverable(story: Story) -> None:
     story.write(LedgerChanges(accounts={A: known}, backfills=[whole, *lost]))
 
 
-def test_a_gap_is_settled_by_a_persons_word(recon: Recon, story: Story, here: TestDatabase) -> None:
+def test_a_gap_is_settled_by_a_persons_word(recon: Recon, story: CoverageLog, here: TestDatabase) -> None:
     unrecoverable(story)
     before = heads(recon)
     known = ("--gateway", "eu", "--account", A, "--text", "nothing was traded, says the venue")
@@ -282,7 +282,7 @@ def heads(recon: Recon) -> list[int]:
     return [row["head_seq"] for row in recon("status", "--json").json()["gateways"]]
 
 
-def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: Story) -> None:
+def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: CoverageLog) -> None:
     (row,) = recon("status", "--json").json()["not_whole"]
     assert (row["account"], row["state"], row["catch_up"], row["open_orders_unaccounted"]) == (
         A,
@@ -302,7 +302,7 @@ def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: Story
     assert "every account is whole" in recon("status").err
 
 
-def test_a_break_across_a_gap_says_so(recon: Recon, story: Story) -> None:
+def test_a_break_across_a_gap_says_so(recon: Recon, story: CoverageLog) -> None:
     story.broken("cafe", A, 10, 50)
     story.broken("beef", B, 10, 50)
     (told,) = recon("break", "show", "cafe", "--json").json()
@@ -313,7 +313,7 @@ def test_a_break_across_a_gap_says_so(recon: Recon, story: Story) -> None:
 
 def test_the_firm_counts_an_account_once(recon: Recon, here: TestDatabase) -> None:
     for name, amount in (("eu", "1.10"), ("us", "2")):
-        told = Story(here.service_url, name)
+        told = CoverageLog(here.service_url, name)
         told.write(LedgerChanges(accounts={A: told.account(A), B: told.account(B)}), {A: "main"})
         told.hold(A, "XXBT", amount, coinapi="BTC", rate_usd="50000", seen=90 if name == "us" else 100)
         told.hold(B, "BTC", "4", coinapi="BTC", rate_usd="50000")

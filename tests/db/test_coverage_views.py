@@ -18,7 +18,7 @@ from recon.projection.editions import delete_edition
 from recon.projection.store.digest import digest_of
 from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
-from tests.support.coverage_rows import Story
+from tests.support.coverage_rows import CoverageLog
 from tests.support.database_days import fold, write_day, write_events
 
 pytestmark = pytest.mark.postgres
@@ -33,8 +33,8 @@ def analyst(database: TestDatabase) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def story(database: TestDatabase) -> Story:
-    return Story(database.service_url)
+def story(database: TestDatabase) -> CoverageLog:
+    return CoverageLog(database.service_url)
 
 
 def rows(connection: Connection, view: str, order: str) -> list[RowMapping]:
@@ -69,7 +69,7 @@ def rows(connection: Connection, view: str, order: str) -> list[RowMapping]:
     ],
 )
 def test_the_outcome_of_a_catch_up_in_words(
-    story: Story,
+    story: CoverageLog,
     analyst: Connection,
     state: BackfillState,
     history: History,
@@ -89,7 +89,7 @@ def test_the_outcome_of_a_catch_up_in_words(
     assert [line["recovery"] for line in rows(analyst, "coverage", "from_seq")] == [None, outcome]
 
 
-def test_a_catch_up_is_shown_with_its_times_and_replaced_as_it_goes_on(story: Story, analyst: Connection) -> None:
+def test_a_catch_up_is_shown_with_its_times_and_replaced_as_it_goes_on(story: CoverageLog, analyst: Connection) -> None:
     begun = story.caught_up(A, 20, 40, state="running", history="wanted")
     story.write(LedgerChanges(backfills=[story.caught_up(A, 20, state="waiting", history="wanted"), begun]))
     (shown,) = rows(analyst, "catch_ups", "from_seq")
@@ -105,7 +105,7 @@ def test_a_catch_up_is_shown_with_its_times_and_replaced_as_it_goes_on(story: St
     assert shown["requests"] == 3
 
 
-def test_catch_ups_are_part_of_the_digest_and_go_with_their_edition(story: Story, database: TestDatabase) -> None:
+def test_catch_ups_are_part_of_the_digest_and_go_with_their_edition(story: CoverageLog, database: TestDatabase) -> None:
     story.write(LedgerChanges(backfills=[story.caught_up(A, 20, 40, 47)]))
     engine = create_engine(database.service_url, "tests", pooled=False)
     with engine.connect() as connection:
@@ -119,7 +119,7 @@ def test_catch_ups_are_part_of_the_digest_and_go_with_their_edition(story: Story
         assert connection.scalar(text("SELECT count(*) FROM recon_store.catch_ups")) == 0
 
 
-def test_each_uncovered_interval_shows_the_outcome_of_its_own_gap(story: Story, analyst: Connection) -> None:
+def test_each_uncovered_interval_shows_the_outcome_of_its_own_gap(story: CoverageLog, analyst: Connection) -> None:
     told = story.stretches(
         A,
         (1, "catching_up", "no snapshot of orders yet"),
@@ -158,7 +158,7 @@ def test_each_uncovered_interval_shows_the_outcome_of_its_own_gap(story: Story, 
     assert others == [None, "not asked for"]
 
 
-def test_a_gap_that_extends_an_interval_belongs_to_the_same_catch_up(story: Story, analyst: Connection) -> None:
+def test_a_gap_that_extends_an_interval_belongs_to_the_same_catch_up(story: CoverageLog, analyst: Connection) -> None:
     told = story.stretches(
         A,
         (1, "covered", None),
@@ -173,7 +173,7 @@ def test_a_gap_that_extends_an_interval_belongs_to_the_same_catch_up(story: Stor
     assert [row["recovery"] for row in rows(analyst, "coverage", "from_seq")] == [None, *["being asked for"] * 4]
 
 
-def test_accounts_show_clock_skew_missing_orders_and_since_when(story: Story, analyst: Connection) -> None:
+def test_accounts_show_clock_skew_missing_orders_and_since_when(story: CoverageLog, analyst: Connection) -> None:
     behind = story.account(A, "gap", lag_us=250_000, missing="b a")
     ahead = story.account("BINANCE", lag_us=-1_500_000)
     changes = LedgerChanges(
@@ -202,7 +202,7 @@ def test_accounts_show_clock_skew_missing_orders_and_since_when(story: Story, an
     [(1, 9, False), (5, 10, True), (12, 18, True), (22, 24, True), (25, 40, False), (1, 90, True), (90, 95, True)],
 )
 def test_a_break_that_arose_across_a_gap_names_it(
-    story: Story, analyst: Connection, after: int, until: int, across: bool
+    story: CoverageLog, analyst: Connection, after: int, until: int, across: bool
 ) -> None:
     told = story.stretches(
         A,
@@ -220,7 +220,7 @@ def test_a_break_that_arose_across_a_gap_names_it(
     assert [row["gap"] for row in rows(analyst, "breaks", "id")] == [shown["gap"]]
 
 
-def test_the_words_for_a_gap_of_a_break(story: Story, analyst: Connection) -> None:
+def test_the_words_for_a_gap_of_a_break(story: CoverageLog, analyst: Connection) -> None:
     told = story.stretches(
         A,
         (1, "catching_up", "no snapshot of orders yet"),
@@ -246,7 +246,7 @@ def test_the_words_for_a_gap_of_a_break(story: Story, analyst: Connection) -> No
 
 
 def test_an_account_that_two_gateways_show_counts_once(database: TestDatabase, analyst: Connection) -> None:
-    eu, us, asia = (Story(database.service_url, name) for name in ("eu", "us", "asia"))
+    eu, us, asia = (CoverageLog(database.service_url, name) for name in ("eu", "us", "asia"))
     for story, seen, amount in ((eu, 100, "5"), (us, 90, "7"), (asia, 80, "6")):
         account = story.account(A, "gap" if story is eu else "covered")
         story.write(LedgerChanges(accounts={A: account}), {A: "kraken-main"})
@@ -274,7 +274,7 @@ def test_an_account_that_two_gateways_show_counts_once(database: TestDatabase, a
 def test_which_row_of_an_account_counts_does_not_depend_on_the_order_of_rows(
     database: TestDatabase, analyst: Connection
 ) -> None:
-    stories = {name: Story(database.service_url, name) for name in ("eu", "us")}
+    stories = {name: CoverageLog(database.service_url, name) for name in ("eu", "us")}
     for name, account, amount in (("us", A, "1"), ("eu", "KRAKEN/Z", "2"), ("eu", "KRAKEN/B", "3")):
         story = stories[name]
         story.write(LedgerChanges(accounts={account: story.account(account)}), {account: "main"})
@@ -285,7 +285,9 @@ def test_which_row_of_an_account_counts_does_not_depend_on_the_order_of_rows(
     assert (row["balance"], row["accounts"], row["same_account"]) == (3, 1, 2)
 
 
-def test_all_codes_of_an_account_count_and_an_unknown_figure_is_not_zero(story: Story, analyst: Connection) -> None:
+def test_all_codes_of_an_account_count_and_an_unknown_figure_is_not_zero(
+    story: CoverageLog, analyst: Connection
+) -> None:
     story.write(LedgerChanges(accounts={A: story.account(A)}), {A: "main"})
     story.hold(A, "XXBT", "1", coinapi="BTC", rate_usd="50000")
     story.hold(A, "XBT.F", "2", coinapi="BTC")
@@ -301,7 +303,7 @@ def test_all_codes_of_an_account_count_and_an_unknown_figure_is_not_zero(story: 
     assert (ether["balance"], ether["reported"], ether["verdict"]) == (None, None, "unobserved")
 
 
-def test_contracts_are_added_up_by_the_symbol_they_share(story: Story, analyst: Connection) -> None:
+def test_contracts_are_added_up_by_the_symbol_they_share(story: CoverageLog, analyst: Connection) -> None:
     for account in (A, "KRAKEN", "BINANCE"):
         story.write(LedgerChanges(accounts={account: story.account(account)}))
     story.hold(A, "PF_XBT", "3", kind="contract", coinapi="KRAKEN_PERP_BTC_USD")
@@ -340,7 +342,7 @@ def test_a_folded_day_shows_the_outcome_of_each_gap_and_the_venue_accounts(
         assert row["venue_account"] == f"the one of {row['account']}", "rules are in force without any sign of life"
 
 
-def test_usd_is_worth_itself_where_no_rate_is_reported(story: Story, analyst: Connection) -> None:
+def test_usd_is_worth_itself_where_no_rate_is_reported(story: CoverageLog, analyst: Connection) -> None:
     story.write(LedgerChanges(accounts={A: story.account(A)}))
     story.hold(A, "ZUSD", "7.5", coinapi="USD")
     story.hold(A, "USD", "2")

@@ -22,7 +22,7 @@ from recon.ems.websocket.consumer import consume
 from recon.ems.websocket.endpoint import Endpoint
 from recon.ems.websocket.status import GatewayStatus
 from recon.errors import ConfigError
-from tests.support.listener import PATIENCE, Ears, listening
+from tests.support.listener import PATIENCE, EventCollector, listening
 from tests.support.wire_messages import balance, encoded, report, server_info
 from tests.support.ws_servers import BINARY, CLOSE, PING, TEXT, Gateway, RawPeer, frame, gateway, raw_gateway
 
@@ -79,9 +79,9 @@ async def test_frames_become_records_between_an_opening_and_a_closing() -> None:
         b"\xff\x00",
     ]
     with gateway(send_and_hold(*messages)) as server:
-        async with listening(endpoint(server.url)) as ears:
-            await ears.until(lambda: len(ears.records) == 6)
-    assert ears.kinds() == [
+        async with listening(endpoint(server.url)) as collector:
+            await collector.until(lambda: len(collector.records) == 6)
+    assert collector.kinds() == [
         "session.opened",
         "SERVER_INFO",
         "BALANCE_UPDATE",
@@ -90,21 +90,21 @@ async def test_frames_become_records_between_an_opening_and_a_closing() -> None:
         "frame",
         "session.closed",
     ]
-    assert [record.payload for record in ears.records[1:6]] == [
+    assert [record.payload for record in collector.records[1:6]] == [
         message.encode() if isinstance(message, str) else message for message in messages
     ]
-    assert {record.session for record in ears.records} == {"s-1"}
-    assert json.loads(ears.records[0].payload) == {"url": server.url, "site": 0}
-    assert ears.reasons() == ["shutdown"]
-    assert [status.state for status in ears.statuses] == ["connecting", "open", "stopped"]
+    assert {record.session for record in collector.records} == {"s-1"}
+    assert json.loads(collector.records[0].payload) == {"url": server.url, "site": 0}
+    assert collector.reasons() == ["shutdown"]
+    assert [status.state for status in collector.statuses] == ["connecting", "open", "stopped"]
 
 
 async def test_a_flood_is_recorded_whole_and_in_order() -> None:
     messages = [encoded(balance(balance=number)).decode() for number in range(3000)]
     with gateway(send_and_hold(*messages)) as server:
-        async with listening(endpoint(server.url)) as ears:
-            await ears.until(lambda: len(ears.records) == 3001)
-    assert [record.payload.decode() for record in ears.of("BALANCE_UPDATE")] == messages
+        async with listening(endpoint(server.url)) as collector:
+            await collector.until(lambda: len(collector.records) == 3001)
+    assert [record.payload.decode() for record in collector.of("BALANCE_UPDATE")] == messages
 
 
 async def test_frames_that_arrive_with_the_upgrade_come_after_the_opening() -> None:
@@ -113,9 +113,9 @@ async def test_frames_that_arrive_with_the_upgrade_come_after_the_opening() -> N
         peer.wait_for_close()
 
     with raw_gateway(script) as url:
-        async with listening(endpoint(url)) as ears:
-            await ears.until(lambda: len(ears.records) == 3)
-    assert ears.kinds()[:3] == ["session.opened", "BALANCE_UPDATE", "frame"]
+        async with listening(endpoint(url)) as collector:
+            await collector.until(lambda: len(collector.records) == 3)
+    assert collector.kinds()[:3] == ["session.opened", "BALANCE_UPDATE", "frame"]
 
 
 async def test_a_message_in_fragments_and_one_in_binary_are_whole() -> None:
@@ -127,9 +127,9 @@ async def test_a_message_in_fragments_and_one_in_binary_are_whole() -> None:
         peer.wait_for_close()
 
     with raw_gateway(script) as url:
-        async with listening(endpoint(url)) as ears:
-            await ears.until(lambda: len(ears.of("BALANCE_UPDATE")) == 2)
-    assert {record.payload for record in ears.of("BALANCE_UPDATE")} == {BALANCE.encode()}
+        async with listening(endpoint(url)) as collector:
+            await collector.until(lambda: len(collector.of("BALANCE_UPDATE")) == 2)
+    assert {record.payload for record in collector.of("BALANCE_UPDATE")} == {BALANCE.encode()}
 
 
 async def test_pings_are_answered() -> None:
@@ -141,8 +141,8 @@ async def test_pings_are_answered() -> None:
         server.hold(session)
 
     with gateway(script) as server:
-        async with listening(endpoint(server.url)) as ears:
-            await ears.until(lambda: ears.of("BALANCE_UPDATE"))
+        async with listening(endpoint(server.url)) as collector:
+            await collector.until(lambda: collector.of("BALANCE_UPDATE"))
     assert answered == [True]
 
 
@@ -151,18 +151,18 @@ async def test_pings_are_answered() -> None:
 
 async def test_the_key_goes_into_the_header() -> None:
     with gateway(send_and_hold()) as server:
-        async with listening(endpoint(server.url, credentials=Credentials("header", KEY))) as ears:
-            await ears.until(lambda: ears.records)
+        async with listening(endpoint(server.url, credentials=Credentials("header", KEY))) as collector:
+            await collector.until(lambda: collector.records)
     assert server.requests[0].headers["X-CoinAPI-Key"] == KEY
     assert KEY not in server.requests[0].path
 
 
 async def test_the_key_goes_into_the_query() -> None:
     with gateway(send_and_hold()) as server:
-        async with listening(endpoint(server.url, credentials=Credentials("query", KEY))) as ears:
-            await ears.until(lambda: ears.records)
+        async with listening(endpoint(server.url, credentials=Credentials("query", KEY))) as collector:
+            await collector.until(lambda: collector.records)
     assert server.requests[0].path == f"/?apikey={KEY}"
-    assert json.loads(ears.records[0].payload)["url"] == server.url
+    assert json.loads(collector.records[0].payload)["url"] == server.url
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN])
@@ -170,29 +170,29 @@ async def test_refused_credentials_are_told_and_tried_again_slowly(status: HTTPS
     bound = 0.15
     with gateway(send_and_hold(), refuse=lambda _request: status) as server:
         ends = endpoint(server.url, credentials=Credentials("header", KEY), unauthorised_base=bound)
-        async with listening(ends) as ears:
-            await ears.until(lambda: len(ears.waits()) == 3)
-    waits = ears.waits()
+        async with listening(ends) as collector:
+            await collector.until(lambda: len(collector.waits()) == 3)
+    waits = collector.waits()
     assert [wait.reason for wait in waits] == ["unauthorised"] * 3
     assert all(wait.retry_in is not None and wait.retry_in >= bound for wait in waits)
     assert "credentials" in waits[0].detail
     assert waits[0].code == status.value
-    assert ears.kinds() == ["session.failed"]
-    assert ears.reasons("session.failed") == ["unauthorised"]
+    assert collector.kinds() == ["session.failed"]
+    assert collector.reasons("session.failed") == ["unauthorised"]
 
 
 async def test_by_default_refused_credentials_wait_a_minute() -> None:
     with gateway(send_and_hold(), refuse=lambda _request: HTTPStatus.FORBIDDEN) as server:
-        async with listening(Endpoint(name="test", urls=(server.url,))) as ears:
-            await ears.until(lambda: any(status.state == "waiting" for status in ears.statuses))
-    assert (ears.statuses[1].retry_in or 0) >= 60
+        async with listening(Endpoint(name="test", urls=(server.url,))) as collector:
+            await collector.until(lambda: any(status.state == "waiting" for status in collector.statuses))
+    assert (collector.statuses[1].retry_in or 0) >= 60
 
 
 async def test_another_refusal_is_no_matter_of_credentials() -> None:
     with gateway(send_and_hold(), refuse=lambda _request: HTTPStatus.SERVICE_UNAVAILABLE) as server:
-        async with listening(endpoint(server.url)) as ears:
-            await ears.until(lambda: ears.records)
-    assert ears.reasons("session.failed") == ["refused"]
+        async with listening(endpoint(server.url)) as collector:
+            await collector.until(lambda: collector.records)
+    assert collector.reasons("session.failed") == ["refused"]
 
 
 @pytest.fixture(scope="module")
@@ -217,8 +217,8 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
 async def test_tls_with_a_private_authority(server_tls: ssl.SSLContext, ca_file: Path) -> None:
     with gateway(send_and_hold(BALANCE), context=server_tls) as server:
         credentials = Credentials("header", KEY, ca_file=ca_file)
-        async with listening(endpoint(server.url, credentials=credentials)) as ears:
-            await ears.until(lambda: ears.of("BALANCE_UPDATE"))
+        async with listening(endpoint(server.url, credentials=credentials)) as collector:
+            await collector.until(lambda: collector.of("BALANCE_UPDATE"))
 
 
 @pytest.mark.parametrize("bundled", [False, True])
@@ -238,8 +238,8 @@ async def test_a_client_certificate(
         else Credentials("certificate", certificate_file=certificate, private_key_file=key, ca_file=ca_file)
     )
     with gateway(send_and_hold(BALANCE), context=server_tls) as server:
-        async with listening(endpoint(server.url, credentials=credentials)) as ears:
-            await ears.until(lambda: ears.of("BALANCE_UPDATE"))
+        async with listening(endpoint(server.url, credentials=credentials)) as collector:
+            await collector.until(lambda: collector.of("BALANCE_UPDATE"))
     assert "client@example.net" in str(server.certificates[0])
 
 
@@ -249,36 +249,36 @@ async def test_a_missing_client_certificate_is_a_matter_of_tls(
     authority.configure_trust(server_tls)
     server_tls.verify_mode = ssl.CERT_REQUIRED
     with gateway(send_and_hold(), context=server_tls) as server:
-        async with listening(endpoint(server.url, credentials=Credentials(ca_file=ca_file))) as ears:
-            await ears.until(lambda: ears.records)
-    assert ears.reasons("session.failed") == ["tls"]
+        async with listening(endpoint(server.url, credentials=Credentials(ca_file=ca_file))) as collector:
+            await collector.until(lambda: collector.records)
+    assert collector.reasons("session.failed") == ["tls"]
 
 
 async def test_a_server_that_cannot_be_trusted_is_a_matter_of_tls(server_tls: ssl.SSLContext) -> None:
     with gateway(send_and_hold(), context=server_tls) as server:
-        async with listening(endpoint(server.url)) as ears:
-            await ears.until(lambda: ears.records)
-    assert ears.reasons("session.failed") == ["tls"]
-    assert "certificate" in json.loads(ears.records[0].payload)["detail"]
+        async with listening(endpoint(server.url)) as collector:
+            await collector.until(lambda: collector.records)
+    assert collector.reasons("session.failed") == ["tls"]
+    assert "certificate" in json.loads(collector.records[0].payload)["detail"]
 
 
 async def test_an_unreadable_certificate_file_is_tried_again(tmp_path: Path) -> None:
     credentials = Credentials("certificate", pem=tmp_path / "absent.pem")
-    async with listening(endpoint("wss://localhost:1/", credentials=credentials)) as ears:
-        await ears.until(lambda: len(ears.waits()) == 2)
-    assert ears.reasons("session.failed") == ["tls"]
-    assert "absent.pem" in json.loads(ears.records[0].payload)["detail"]
+    async with listening(endpoint("wss://localhost:1/", credentials=credentials)) as collector:
+        await collector.until(lambda: len(collector.waits()) == 2)
+    assert collector.reasons("session.failed") == ["tls"]
+    assert "absent.pem" in json.loads(collector.records[0].payload)["detail"]
 
 
 # --- failures ------------------------------------------------------------
 
 
 async def test_a_refused_connection_is_recorded_once_and_tried_again() -> None:
-    async with listening(endpoint(f"ws://127.0.0.1:{unused_port()}/")) as ears:
-        await ears.until(lambda: len(ears.waits()) == 4)
-    assert ears.reasons("session.failed") == ["refused"]
-    assert ears.statuses[-1].state == "stopped"
-    assert max(status.failures for status in ears.statuses) >= 4
+    async with listening(endpoint(f"ws://127.0.0.1:{unused_port()}/")) as collector:
+        await collector.until(lambda: len(collector.waits()) == 4)
+    assert collector.reasons("session.failed") == ["refused"]
+    assert collector.statuses[-1].state == "stopped"
+    assert max(status.failures for status in collector.statuses) >= 4
 
 
 async def test_an_unknown_host_is_a_matter_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,9 +286,9 @@ async def test_an_unknown_host_is_a_matter_of_names(monkeypatch: pytest.MonkeyPa
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(trio.socket, "getaddrinfo", unknown)
-    async with listening(endpoint("ws://gateway.invalid/")) as ears:
-        await ears.until(lambda: ears.records)
-    assert ears.reasons("session.failed") == ["dns"]
+    async with listening(endpoint("ws://gateway.invalid/")) as collector:
+        await collector.until(lambda: collector.records)
+    assert collector.reasons("session.failed") == ["dns"]
 
 
 async def test_a_server_that_never_answers_the_upgrade_times_out() -> None:
@@ -297,9 +297,9 @@ async def test_a_server_that_never_answers_the_upgrade_times_out() -> None:
         peer.stream.recv(65536)
 
     with raw_gateway(script) as url:
-        async with listening(endpoint(url, connect_timeout=0.1)) as ears:
-            await ears.until(lambda: ears.records)
-    assert ears.reasons("session.failed") == ["timeout"]
+        async with listening(endpoint(url, connect_timeout=0.1)) as collector:
+            await collector.until(lambda: collector.records)
+    assert collector.reasons("session.failed") == ["timeout"]
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n"])
@@ -309,19 +309,19 @@ async def test_a_server_that_does_not_speak_websocket(answer: bytes) -> None:
         peer.stream.sendall(answer)
 
     with raw_gateway(script) as url:
-        async with listening(endpoint(url)) as ears:
-            await ears.until(lambda: ears.records)
-    assert ears.reasons("session.failed") == ["protocol"]
+        async with listening(endpoint(url)) as collector:
+            await collector.until(lambda: collector.records)
+    assert collector.reasons("session.failed") == ["protocol"]
 
 
 async def test_urls_are_tried_in_order_then_round_again() -> None:
     with gateway(send_and_hold(BALANCE)) as server:
         urls = (f"ws://127.0.0.1:{unused_port()}/", f"ws://127.0.0.1:{unused_port()}/", server.url)
-        async with listening(endpoint(*urls)) as ears:
-            await ears.until(lambda: ears.of("BALANCE_UPDATE"))
-    assert [status.site for status in ears.statuses if status.state == "connecting"] == [0, 1, 2]
-    assert json.loads(ears.of("session.opened")[0].payload) == {"url": server.url, "site": 2}
-    assert ears.reasons("session.failed") == ["refused", "refused"]
+        async with listening(endpoint(*urls)) as collector:
+            await collector.until(lambda: collector.of("BALANCE_UPDATE"))
+    assert [status.site for status in collector.statuses if status.state == "connecting"] == [0, 1, 2]
+    assert json.loads(collector.of("session.opened")[0].payload) == {"url": server.url, "site": 2}
+    assert collector.reasons("session.failed") == ["refused", "refused"]
 
 
 async def test_a_session_that_is_cut_is_closed_and_followed_by_another() -> None:
@@ -329,11 +329,11 @@ async def test_a_session_that_is_cut_is_closed_and_followed_by_another() -> None
         peer.upgrade(extra=frame(TEXT, BALANCE.encode()))
 
     with raw_gateway(script) as url:
-        async with listening(endpoint(url)) as ears:
-            await ears.until(lambda: len(ears.of("session.closed")) == 2)
-    assert ears.reasons()[:2] == ["disconnected", "disconnected"]
-    assert ears.kinds()[:6] == ["session.opened", "BALANCE_UPDATE", "session.closed"] * 2
-    assert [record.session for record in ears.records[:6]] == ["s-1"] * 3 + ["s-2"] * 3
+        async with listening(endpoint(url)) as collector:
+            await collector.until(lambda: len(collector.of("session.closed")) == 2)
+    assert collector.reasons()[:2] == ["disconnected", "disconnected"]
+    assert collector.kinds()[:6] == ["session.opened", "BALANCE_UPDATE", "session.closed"] * 2
+    assert [record.session for record in collector.records[:6]] == ["s-1"] * 3 + ["s-2"] * 3
 
 
 async def test_a_close_from_the_gateway_keeps_its_code_and_words_without_the_key() -> None:
@@ -341,9 +341,9 @@ async def test_a_close_from_the_gateway_keeps_its_code_and_words_without_the_key
         session.close(1001, f"restart, {KEY}")
 
     with gateway(script) as server:
-        async with listening(endpoint(server.url, credentials=Credentials("header", KEY))) as ears:
-            await ears.until(lambda: ears.of("session.closed"))
-    closed = json.loads(ears.of("session.closed")[0].payload)
+        async with listening(endpoint(server.url, credentials=Credentials("header", KEY))) as collector:
+            await collector.until(lambda: collector.of("session.closed"))
+    closed = json.loads(collector.of("session.closed")[0].payload)
     assert (closed["reason"], closed["code"], closed["detail"]) == (
         "disconnected",
         1001,
@@ -354,12 +354,12 @@ async def test_a_close_from_the_gateway_keeps_its_code_and_words_without_the_key
 async def test_messages_up_to_the_bound_pass_and_a_larger_one_ends_the_session() -> None:
     bound = 300_000
     with gateway(send_and_hold("x" * bound, "y" * (bound + 1))) as server:
-        async with listening(endpoint(server.url, max_message_bytes=bound)) as ears:
-            await ears.until(lambda: ears.of("session.closed"))
-    assert [len(record.payload) for record in ears.of("frame")[:1]] == [bound]
-    closed = json.loads(ears.of("session.closed")[0].payload)
+        async with listening(endpoint(server.url, max_message_bytes=bound)) as collector:
+            await collector.until(lambda: collector.of("session.closed"))
+    assert [len(record.payload) for record in collector.of("frame")[:1]] == [bound]
+    closed = json.loads(collector.of("session.closed")[0].payload)
     assert (closed["reason"], closed["code"]) == ("too_big", 1009)
-    assert ears.kinds()[:3] == ["session.opened", "frame", "session.closed"]
+    assert collector.kinds()[:3] == ["session.opened", "frame", "session.closed"]
 
 
 async def test_invalid_utf8_ends_the_session() -> None:
@@ -368,10 +368,10 @@ async def test_invalid_utf8_ends_the_session() -> None:
         peer.wait_for_close()
 
     with raw_gateway(script) as url:
-        async with listening(endpoint(url)) as ears:
-            await ears.until(lambda: ears.of("session.closed"))
-    assert ears.kinds()[:2] == ["session.opened", "session.closed"]
-    assert ears.reasons()[0] == "protocol"
+        async with listening(endpoint(url)) as collector:
+            await collector.until(lambda: collector.of("session.closed"))
+    assert collector.kinds()[:2] == ["session.opened", "session.closed"]
+    assert collector.reasons()[0] == "protocol"
 
 
 async def test_frames_against_the_rules_end_the_session() -> None:
@@ -380,48 +380,48 @@ async def test_frames_against_the_rules_end_the_session() -> None:
         peer.wait_for_close()
 
     with raw_gateway(script) as url:
-        async with listening(endpoint(url)) as ears:
-            await ears.until(lambda: ears.of("session.closed"))
-    assert ears.reasons()[0] == "protocol"
+        async with listening(endpoint(url)) as collector:
+            await collector.until(lambda: collector.of("session.closed"))
+    assert collector.reasons()[0] == "protocol"
 
 
 # --- a full buffer ------------------------------------------------------------
 
 
 async def test_an_overrun_ends_the_session_and_the_end_is_recorded_when_there_is_room() -> None:
-    ears = Ears()
-    ears.room = 3
+    collector = EventCollector()
+    collector.room = 3
     with gateway(send_and_hold(*["x"] * 100)) as server:
-        async with listening(endpoint(server.url), ears):
-            await ears.until(lambda: ears.state() == "blocked")
-            assert ears.kinds() == ["session.opened", "frame", "frame"]
-            ears.room = 10**9
-            await ears.until(lambda: len(ears.of("session.opened")) == 2)
-    assert ears.kinds()[3:5] == ["session.closed", "session.opened"]
-    assert ears.reasons()[0] == "overrun"
+        async with listening(endpoint(server.url), collector):
+            await collector.until(lambda: collector.state() == "blocked")
+            assert collector.kinds() == ["session.opened", "frame", "frame"]
+            collector.room = 10**9
+            await collector.until(lambda: len(collector.of("session.opened")) == 2)
+    assert collector.kinds()[3:5] == ["session.closed", "session.opened"]
+    assert collector.reasons()[0] == "overrun"
 
 
 async def test_a_service_that_stops_while_blocked_stops_within_its_bound() -> None:
-    ears = Ears()
-    ears.room = 1
+    collector = EventCollector()
+    collector.room = 1
     with gateway(send_and_hold("x")) as server:
         with trio.fail_after(PATIENCE):
-            async with listening(endpoint(server.url), ears):
-                await ears.until(lambda: ears.state() == "blocked")
-    assert ears.statuses[-1].state == "stopped"
-    assert ears.kinds() == ["session.opened"]
+            async with listening(endpoint(server.url), collector):
+                await collector.until(lambda: collector.state() == "blocked")
+    assert collector.statuses[-1].state == "stopped"
+    assert collector.kinds() == ["session.opened"]
 
 
 async def test_a_session_that_could_not_even_be_recorded_as_open_is_no_session() -> None:
-    ears = Ears()
-    ears.room = 0
+    collector = EventCollector()
+    collector.room = 0
     with gateway(send_and_hold("x")) as server:
-        async with listening(endpoint(server.url), ears):
-            await ears.until(lambda: len(ears.waits()) == 2)
-            assert ears.statuses[-1].reason == "overrun"
-            ears.room = 10**9
-            await ears.until(lambda: ears.of("frame"))
-    assert ears.kinds()[:2] == ["session.opened", "frame"]
+        async with listening(endpoint(server.url), collector):
+            await collector.until(lambda: len(collector.waits()) == 2)
+            assert collector.statuses[-1].reason == "overrun"
+            collector.room = 10**9
+            await collector.until(lambda: collector.of("frame"))
+    assert collector.kinds()[:2] == ["session.opened", "frame"]
 
 
 async def test_a_ping_during_our_close_is_a_closed_session_not_a_crash() -> None:
@@ -431,16 +431,16 @@ async def test_a_ping_during_our_close_is_a_closed_session_not_a_crash() -> None
         peer.stream.sendall(frame(PING, b"late") + frame(CLOSE, b"\x03\xe8"))
         peer.stream.recv(1)
 
-    ears = Ears()
-    ears.room = 1
+    collector = EventCollector()
+    collector.room = 1
     with raw_gateway(script) as url:
-        async with listening(endpoint(url), ears):
-            await ears.until(lambda: ears.state() == "blocked")
-            ears.room = 1
-            await ears.until(lambda: len(ears.of("session.closed")) == 1)
-            ears.room = 10**9
-            await ears.until(lambda: len(ears.of("session.opened")) == 2)
-    assert ears.reasons() == ["overrun", "shutdown"]
+        async with listening(endpoint(url), collector):
+            await collector.until(lambda: collector.state() == "blocked")
+            collector.room = 1
+            await collector.until(lambda: len(collector.of("session.closed")) == 1)
+            collector.room = 10**9
+            await collector.until(lambda: len(collector.of("session.opened")) == 2)
+    assert collector.reasons() == ["overrun", "shutdown"]
 
 
 async def test_a_ping_behind_the_gateway_s_close_is_a_closed_session_not_a_crash() -> None:
@@ -449,9 +449,9 @@ async def test_a_ping_behind_the_gateway_s_close_is_a_closed_session_not_a_crash
         peer.wait_for_close()
 
     with raw_gateway(script) as url:
-        async with listening(endpoint(url)) as ears:
-            await ears.until(lambda: len(ears.of("session.closed")) == 2)
-    assert ears.reasons()[:2] == ["disconnected", "disconnected"]
+        async with listening(endpoint(url)) as collector:
+            await collector.until(lambda: len(collector.of("session.closed")) == 2)
+    assert collector.reasons()[:2] == ["disconnected", "disconnected"]
 
 
 async def test_a_gateway_that_never_answers_our_close_holds_nothing_up() -> None:
@@ -462,17 +462,17 @@ async def test_a_gateway_that_never_answers_our_close_holds_nothing_up() -> None
 
     with raw_gateway(script) as url:
         with trio.fail_after(PATIENCE):
-            async with listening(endpoint(url)) as ears:
-                await ears.until(lambda: ears.of("frame"))
-    assert ears.reasons() == ["shutdown"]
+            async with listening(endpoint(url)) as collector:
+                await collector.until(lambda: collector.of("frame"))
+    assert collector.reasons() == ["shutdown"]
 
 
 async def test_a_fault_of_the_recorder_reaches_the_owner_of_the_consumer() -> None:
-    ears = Ears()
+    collector = EventCollector()
     broken = pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="broken recorder"))
     with gateway(send_and_hold("x")) as server, broken:
-        async with listening(endpoint(server.url), ears):
-            ears.failure = RuntimeError("broken recorder")
+        async with listening(endpoint(server.url), collector):
+            collector.failure = RuntimeError("broken recorder")
             await trio.sleep_forever()
 
 
@@ -499,10 +499,10 @@ async def test_no_secret_in_any_log_at_debug(caplog: pytest.LogCaptureFixture) -
         caplog.set_level(logging.DEBUG, logger=name)
     with gateway(send_and_hold(encoded(balance(note=KEY)))) as server:
         for method in ("query", "header"):
-            async with listening(endpoint(server.url, credentials=Credentials(method, KEY))) as ears:
-                await ears.until(partial(ears.of, "BALANCE_UPDATE"))
-            assert KEY.encode() not in b"".join(record.payload for record in ears.records)
-            assert KEY not in repr(ears.statuses)
+            async with listening(endpoint(server.url, credentials=Credentials(method, KEY))) as collector:
+                await collector.until(partial(collector.of, "BALANCE_UPDATE"))
+            assert KEY.encode() not in b"".join(record.payload for record in collector.records)
+            assert KEY not in repr(collector.statuses)
     for name in ("trio-websocket", "httpx", "httpcore", "httpcore.http11"):
         logging.getLogger(name).debug("GET /?apikey=%s", KEY)
         logging.getLogger(name).info("GET /?apikey=%s", KEY)
@@ -536,7 +536,9 @@ async def test_another_process_in_mid_session_is_asked_anew_but_not_over_and_ove
         server.hold(session)
 
     with gateway(script) as server:
-        async with listening(endpoint(server.url)) as ears:
-            await ears.until(lambda: len(ears.of("SERVER_INFO")) == 5)
-            assert len(ears.of("session.opened")) == 2, "the second session lives on although two processes take turns"
-    assert ears.reasons()[0] == "restarted"
+        async with listening(endpoint(server.url)) as collector:
+            await collector.until(lambda: len(collector.of("SERVER_INFO")) == 5)
+            assert len(collector.of("session.opened")) == 2, (
+                "the second session lives on although two processes take turns"
+            )
+    assert collector.reasons()[0] == "restarted"

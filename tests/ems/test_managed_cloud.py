@@ -19,7 +19,7 @@ from recon.ems.cloud.management import ManagementAccess, open_management
 from recon.ems.cloud.sites import ManagedSites
 from recon.ems.websocket.endpoint import Endpoint
 from recon.service.endpoints import endpoint_of
-from tests.support.listener import PATIENCE, Ears, listening
+from tests.support.listener import PATIENCE, EventCollector, listening
 from tests.support.managed_cloud import KEY, Cloud, managed_cloud, pem_of
 
 pytestmark = pytest.mark.trio
@@ -51,17 +51,17 @@ def endpoint(given: dict[str, object], **bounds: float) -> Endpoint:
     return Endpoint(name=made.name, urls=made.urls, credentials=made.credentials, sites=made.sites, **quick)  # type: ignore[arg-type]
 
 
-def told(ears: Ears, kind: str) -> list[dict[str, object]]:
-    return [json.loads(record.payload) for record in ears.of(kind)]
+def told(collector: EventCollector, kind: str) -> list[dict[str, object]]:
+    return [json.loads(record.payload) for record in collector.of(kind)]
 
 
 async def test_discovery_certificate_and_frames(cloud: Cloud) -> None:
-    async with listening(endpoint(cloud.settings())) as ears:
-        await ears.until(lambda: len(ears.of("BALANCE_SNAPSHOT")) == 2)
-    assert told(ears, "session.opened") == [{"url": cloud.sites[0].url, "site": 0}]
-    assert ears.reasons() == ["shutdown"]
-    assert [status.state for status in ears.statuses] == ["connecting", "connecting", "open", "stopped"]
-    assert [status.url for status in ears.statuses] == ["", *[cloud.sites[0].url] * 3]
+    async with listening(endpoint(cloud.settings())) as collector:
+        await collector.until(lambda: len(collector.of("BALANCE_SNAPSHOT")) == 2)
+    assert told(collector, "session.opened") == [{"url": cloud.sites[0].url, "site": 0}]
+    assert collector.reasons() == ["shutdown"]
+    assert [status.state for status in collector.statuses] == ["connecting", "connecting", "open", "stopped"]
+    assert [status.url for status in collector.statuses] == ["", *[cloud.sites[0].url] * 3]
     assert cloud.sites[0].serials[0], "the site saw a client certificate"
     assert cloud.paths()[:2] == ["/v1/endpoints", "/v1/certificate/pem"]
     assert {way for _, _, way in cloud.asked} == {"header"}
@@ -72,75 +72,75 @@ async def test_the_key_alone_by_header_and_by_query(tmp_path: Path) -> None:
     with managed_cloud(tmp_path, certificates=False) as cloud:
         for method in ("header", "query"):
             given = cloud.settings() | {"auth": {"method": method, "api_key": KEY, "ca_file": str(cloud.ca_file)}}
-            async with listening(endpoint(given)) as ears:
-                await ears.until(partial(ears.of, "BALANCE_SNAPSHOT"))
-            assert KEY not in repr(ears.statuses)
+            async with listening(endpoint(given)) as collector:
+                await collector.until(partial(collector.of, "BALANCE_SNAPSHOT"))
+            assert KEY not in repr(collector.statuses)
         assert [way for _, _, way in cloud.asked] == ["header", "query"]
         assert "/v1/certificate/pem" not in cloud.paths()
 
 
 async def test_the_preference_of_locations_and_the_filter_of_accounts(cloud: Cloud) -> None:
     given = cloud.settings(locations=["nowhere", "site-1"], exchanges=["BITSTAMP"])
-    async with listening(endpoint(given)) as ears:
-        await ears.until(lambda: ears.of("session.opened"))
-    assert told(ears, "session.opened")[0]["url"] == cloud.sites[1].url
+    async with listening(endpoint(given)) as collector:
+        await collector.until(lambda: collector.of("session.opened"))
+    assert told(collector, "session.opened")[0]["url"] == cloud.sites[1].url
     assert cloud.asked[0][1] == {"filter_exchange_id": ["BITSTAMP"]}
 
 
 async def test_failover_to_the_second_site_and_back_to_the_first(cloud: Cloud) -> None:
     first, second = cloud.sites
-    async with listening(endpoint(cloud.settings(), failback_seconds=0.2)) as ears:
-        await ears.until(lambda: ears.of("BALANCE_SNAPSHOT"))
+    async with listening(endpoint(cloud.settings(), failback_seconds=0.2)) as collector:
+        await collector.until(lambda: collector.of("BALANCE_SNAPSHOT"))
         first.stop()
-        await ears.until(lambda: second.url in [told_["url"] for told_ in told(ears, "session.opened")])
-        session = ears.records[-1].session
-        before = len(ears.records)
+        await collector.until(lambda: second.url in [told_["url"] for told_ in told(collector, "session.opened")])
+        session = collector.records[-1].session
+        before = len(collector.records)
         await trio.sleep(0.5)  # several probes of the site that is down
-        assert ears.reasons()[1:] == [], "a probe that fails leaves the session alone"
-        assert {record.session for record in ears.records[before:]} <= {session}
-        assert ears.state() == "open"
+        assert collector.reasons()[1:] == [], "a probe that fails leaves the session alone"
+        assert {record.session for record in collector.records[before:]} <= {session}
+        assert collector.state() == "open"
         first.start()
-        await ears.until(lambda: len(ears.of("session.opened")) == 3)
-        await ears.until(lambda: ears.records[-1].kind != "session.opened")
-    opened = told(ears, "session.opened")
+        await collector.until(lambda: len(collector.of("session.opened")) == 3)
+        await collector.until(lambda: collector.records[-1].kind != "session.opened")
+    opened = told(collector, "session.opened")
     assert [one["url"] for one in opened] == [first.url, second.url, first.url]
     assert [one["site"] for one in opened] == [0, 1, 0]
-    assert ears.reasons() == ["disconnected", "returning", "shutdown"]
-    returning = next(index for index, status in enumerate(ears.statuses) if status.reason == "returning")
-    assert ears.statuses[returning].state == "connecting", "nothing is waited for between the two"
+    assert collector.reasons() == ["disconnected", "returning", "shutdown"]
+    returning = next(index for index, status in enumerate(collector.statuses) if status.reason == "returning")
+    assert collector.statuses[returning].state == "connecting", "nothing is waited for between the two"
 
 
 async def test_a_site_that_is_no_longer_listed_is_left(cloud: Cloud) -> None:
-    async with listening(endpoint(cloud.settings())) as ears:
-        await ears.until(lambda: ears.of("BALANCE_SNAPSHOT"))
+    async with listening(endpoint(cloud.settings())) as collector:
+        await collector.until(lambda: collector.of("BALANCE_SNAPSHOT"))
         cloud.list_sites(cloud.sites[1])
-        await ears.until(lambda: len(ears.of("session.opened")) == 2)
-    assert [one["url"] for one in told(ears, "session.opened")] == [site.url for site in cloud.sites]
-    assert [one["site"] for one in told(ears, "session.opened")] == [0, 0]
-    assert ears.reasons() == ["moved", "shutdown"]
+        await collector.until(lambda: len(collector.of("session.opened")) == 2)
+    assert [one["url"] for one in told(collector, "session.opened")] == [site.url for site in cloud.sites]
+    assert [one["site"] for one in told(collector, "session.opened")] == [0, 0]
+    assert collector.reasons() == ["moved", "shutdown"]
 
 
 async def test_the_last_known_sites_are_used_while_the_management_api_fails(cloud: Cloud) -> None:
-    async with listening(endpoint(cloud.settings())) as ears:
-        await ears.until(lambda: ears.of("BALANCE_SNAPSHOT"))
+    async with listening(endpoint(cloud.settings())) as collector:
+        await collector.until(lambda: collector.of("BALANCE_SNAPSHOT"))
         cloud.failing = HTTPStatus.BAD_GATEWAY
-        await ears.until(lambda: (last := ears.last()) and "endpoints could not be read" in last.note)
-        assert ears.state() == "open"
+        await collector.until(lambda: (last := collector.last()) and "endpoints could not be read" in last.note)
+        assert collector.state() == "open"
         for session in list(cloud.sites[0].sessions):
             session.socket.shutdown(2)
-        await ears.until(lambda: len(ears.of("session.opened")) == 2)
-    assert [one["url"] for one in told(ears, "session.opened")] == [cloud.sites[0].url] * 2
-    assert KEY not in repr(ears.statuses)
+        await collector.until(lambda: len(collector.of("session.opened")) == 2)
+    assert [one["url"] for one in told(collector, "session.opened")] == [cloud.sites[0].url] * 2
+    assert KEY not in repr(collector.statuses)
 
 
 async def test_nothing_is_known_until_there_is_an_account(cloud: Cloud) -> None:
     cloud.endpoints = []
-    async with listening(endpoint(cloud.settings())) as ears:
-        await ears.until(lambda: len(ears.waits()) == 2)
-        assert ears.kinds() == ["session.failed"], "the same failure is recorded once"
+    async with listening(endpoint(cloud.settings())) as collector:
+        await collector.until(lambda: len(collector.waits()) == 2)
+        assert collector.kinds() == ["session.failed"], "the same failure is recorded once"
         cloud.list_sites(*cloud.sites)
-        await ears.until(lambda: ears.of("session.opened"))
-    failed = told(ears, "session.failed")[0]
+        await collector.until(lambda: collector.of("session.opened"))
+    failed = told(collector, "session.failed")[0]
     assert (failed["reason"], failed["url"]) == ("discovery", "")
     assert "until at least one account exists" in str(failed["detail"])
 
@@ -148,9 +148,9 @@ async def test_nothing_is_known_until_there_is_an_account(cloud: Cloud) -> None:
 async def test_a_key_that_the_management_api_refuses_is_a_matter_of_credentials(cloud: Cloud) -> None:
     cloud.key = "another-key"
     given = cloud.settings() | {"auth": {"method": "certificate", "api_key": KEY, "ca_file": str(cloud.ca_file)}}
-    async with listening(endpoint(given)) as ears:
-        await ears.until(ears.waits)
-    wait = ears.waits()[0]
+    async with listening(endpoint(given)) as collector:
+        await collector.until(collector.waits)
+    wait = collector.waits()[0]
     assert wait.reason == "unauthorised"
     assert "check auth.api_key" in wait.detail
     assert KEY not in wait.detail
@@ -209,16 +209,16 @@ async def test_a_certificate_in_a_file_serves_the_next_start(cloud: Cloud, tmp_p
     directory = tmp_path / "certs"
     given = cloud.settings(certificate="file", certificate_dir=str(directory))
     for _ in range(2):
-        async with listening(endpoint(given)) as ears:
-            await ears.until(partial(ears.of, "BALANCE_SNAPSHOT"))
+        async with listening(endpoint(given)) as collector:
+            await collector.until(partial(collector.of, "BALANCE_SNAPSHOT"))
     assert cloud.paths().count("/v1/certificate/pem") == 1
     file = directory / "g.pem"
     assert (directory.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
     assert [each.name for each in directory.iterdir()] == ["g.pem"]
 
     file.chmod(0o644)
-    async with listening(endpoint(given)) as ears:
-        await ears.until(lambda: ears.of("BALANCE_SNAPSHOT"))
+    async with listening(endpoint(given)) as collector:
+        await collector.until(lambda: collector.of("BALANCE_SNAPSHOT"))
     assert cloud.paths().count("/v1/certificate/pem") == 2, "a key that others could read is not used"
     assert file.stat().st_mode & 0o777 == 0o600
 

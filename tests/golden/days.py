@@ -25,7 +25,7 @@ from tests.faults import days as benchmark
 from tests.faults.days import QUIET_SECONDS, Flow
 from tests.projection import test_decisions, test_facts
 from tests.support import gap_days
-from tests.support.decisions_driver import ALICE, BOB, SERVICE, say
+from tests.support.decisions_driver import ALICE, BOB, SERVICE, record_decision
 
 D = Decimal
 
@@ -123,7 +123,7 @@ class _Deciders:
         likely = [step for step in allowed(chosen[0].state) if step in PERSON_STEPS]
         action = self.dice.choice(likely or sorted(PERSON_STEPS))
         by = self.dice.choice((ALICE, BOB, SERVICE))
-        say(self.driver, action, *chosen, by=by, text="so", **self._details(action, chosen))
+        record_decision(self.driver, action, *chosen, by=by, text="so", **self._details(action, chosen))
 
     def _details(self, action: str, chosen: list[Break]) -> dict[str, object]:
         first = chosen[0]
@@ -148,9 +148,9 @@ class _Deciders:
             chosen = self.dice.choice(breaks)
             with exact():
                 entry = str(chosen.amount * self.dice.choice((D(1), D("0.25"))))
-            say(self.driver, "propose", chosen, cause="deposit", entry=entry)
+            record_decision(self.driver, "propose", chosen, cause="deposit", entry=entry)
             digest = "?" if chosen.proposal is None else chosen.proposal.digest
-            say(self.driver, "approve", chosen, by=BOB, digest=digest)
+            record_decision(self.driver, "approve", chosen, by=BOB, digest=digest)
 
 
 def _decided(seed: int) -> Recorded:

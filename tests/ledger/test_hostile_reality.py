@@ -26,7 +26,7 @@ from recon.testing import (
 )
 from recon.times import microseconds
 from tests.support.properties import steady
-from tests.support.rest_driver import RECOVERING, Asking, catch_ups, history_row
+from tests.support.rest_driver import RECOVERING, BackfillRun, backfills_of, history_row
 from tests.support.skewed_clocks import clock_of_ems
 
 D = Decimal
@@ -426,10 +426,10 @@ def test_the_opening_does_not_depend_on_the_clocks(minutes: float, by: str) -> N
             reopened(driver)
             driver.orders()
             driver.balances(*BOUGHT)
-            asking = Asking(driver)
-            asking.begin()
-            asking.history(*(history_row(row, created=stamp(driver.now + ahead)) for row in (before, since)))
-            asking.end()
+            backfill = BackfillRun(driver)
+            backfill.begin()
+            backfill.history(*(history_row(row, created=stamp(driver.now + ahead)) for row in (before, since)))
+            backfill.end()
         driver.balances(*BOUGHT)
         driver.wait(60)
     assert [driver.order(key).booked.pre_opening for key in ("c:b", "c:s")] == [D(1), D(0)]
@@ -532,12 +532,12 @@ def test_a_failover_in_the_middle_of_a_fill(
     driver.report(script.report(2))
     driver.report(script.report(1))
     if rules is not None:
-        asking = Asking(driver)
-        asking.begin()
-        asking.orders()
-        asking.history(history_row(script.report(1), created=stamp(driver.now)))
-        asking.history(history_row(script.report(2), created=stamp(driver.now)))
-        asking.end()
+        backfill = BackfillRun(driver)
+        backfill.begin()
+        backfill.orders()
+        backfill.history(history_row(script.report(1), created=stamp(driver.now)))
+        backfill.history(history_row(script.report(2), created=stamp(driver.now)))
+        backfill.end()
     driver.balances(*rest)
     driver.wait(60)
     assert driver.coverage() == ("covered", None)
@@ -550,7 +550,7 @@ def test_a_failover_in_the_middle_of_a_fill(
 # -- 7: REST against the WebSocket ------------------------------------------------------------------------------------
 
 
-def missing_half_filled() -> tuple[GatewayDriver, Asking]:
+def missing_half_filled() -> tuple[GatewayDriver, BackfillRun]:
     """An order that was half filled when sight of it was lost, and is not open any more."""
     driver = whole(GatewayDriver(), rules=RECOVERING)
     driver.report(OPEN.report(0))
@@ -560,27 +560,27 @@ def missing_half_filled() -> tuple[GatewayDriver, Asking]:
     reopened(driver)
     driver.orders()
     driver.balances(*BOUGHT)
-    asking = Asking(driver)
-    asking.begin()
-    return driver, asking
+    backfill = BackfillRun(driver)
+    backfill.begin()
+    return driver, backfill
 
 
 @pytest.mark.parametrize("count", [0, 1])
 @pytest.mark.parametrize("way", ["status", "order log"])
 def test_an_older_or_equal_state_does_not_account_for_a_missing_order(count: int, way: str) -> None:
     """What was is repeated by the order log, and by an EMS that has lost the order as well."""
-    driver, asking = missing_half_filled()
+    driver, backfill = missing_half_filled()
     row = OPEN.report(count)
     if way == "status":
-        asking.status("a", row)
-        asking.history()
+        backfill.status("a", row)
+        backfill.history()
     else:
-        asking.history(history_row(row, created=stamp(driver.now)))
-    asking.balances(*BOUGHT)
-    asking.end()
+        backfill.history(history_row(row, created=stamp(driver.now)))
+    backfill.balances(*BOUGHT)
+    backfill.end()
     assert driver.coverage() == ("unresolved", "1 order not accounted for: c:a")
     assert (driver.order("c:a").reported.amount_filled, driver.value("BTC")) == (D(1), D(11))
-    question = catch_ups(driver)[-1].open[0]
+    question = backfills_of(driver)[-1].open[0]
     assert f"the EMS tells of it as {row['status']}, nothing later than before" in question
     driver.report(OPEN.report(1, status="CANCELED"))
     assert driver.coverage() == ("covered", None)
@@ -588,15 +588,15 @@ def test_an_older_or_equal_state_does_not_account_for_a_missing_order(count: int
 
 @pytest.mark.parametrize("way", ["update of the same state", "listed as open", "ended"])
 def test_what_tells_that_it_lives_or_ended_accounts_for_it(way: str) -> None:
-    driver, asking = missing_half_filled()
+    driver, backfill = missing_half_filled()
     if way == "ended":
-        asking.status("a", OPEN.report(1, status="CANCELED"))
+        backfill.status("a", OPEN.report(1, status="CANCELED"))
     elif way == "listed as open":
-        asking.orders(OPEN.report(0))
+        backfill.orders(OPEN.report(0))
     else:
         driver.report(OPEN.report(1))
-    asking.history()
-    asking.end()
+    backfill.history()
+    backfill.end()
     assert driver.coverage() == ("covered", None)
     assert driver.value("BTC") == D(11)
 
@@ -608,13 +608,13 @@ def test_rest_that_is_behind_takes_nothing_back() -> None:
     driver.report(script.report(1))
     driver.balances(*BOUGHT)
     driver.wait(30)
-    asking = Asking.__new__(Asking)
-    asking.driver, asking.name, asking.until = driver, "check", {}
-    asking.begin()
-    asking.orders(script.report(0))
-    asking.status("a", script.report(0))
-    asking.history(history_row(script.report(0), created=stamp(driver.now)))
-    asking.end()
+    backfill = BackfillRun.__new__(BackfillRun)
+    backfill.driver, backfill.name, backfill.until = driver, "check", {}
+    backfill.begin()
+    backfill.orders(script.report(0))
+    backfill.status("a", script.report(0))
+    backfill.history(history_row(script.report(0), created=stamp(driver.now)))
+    backfill.end()
     driver.balances(*BOUGHT)
     driver.wait(60)
     assert (driver.order("c:a").reported.status, fills(driver)) == ("FILLED", D(1))
@@ -625,19 +625,19 @@ def test_rest_that_is_behind_takes_nothing_back() -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_rows_of_other_accounts_are_of_those_alone(known: bool) -> None:
-    driver, asking = missing_half_filled()
+    driver, backfill = missing_half_filled()
     if known:
         driver.server_info(account=OTHER)
         driver.orders(account=OTHER)
         driver.balances(*ROWS, account=OTHER)
     theirs = OPEN.report(1, status="CANCELED") | {"exchange_id": OTHER}
-    asking.status("a", theirs)
-    asking.orders(theirs)
-    asking.history(history_row(theirs, created=stamp(driver.now)))
-    asking.answer(
+    backfill.status("a", theirs)
+    backfill.orders(theirs)
+    backfill.history(history_row(theirs, created=stamp(driver.now)))
+    backfill.answer(
         {"what": "balances", "account": driver.account}, [{"exchange_id": OTHER, "data": [balance_row("BTC", "10")]}]
     )
-    asking.end()
+    backfill.end()
     assert driver.coverage()[0] == "unresolved"
     assert set(driver.ledger.accounts[driver.account].coverage.missing_orders) == {"c:a"}
     assert driver.value("BTC") == D(11)
@@ -655,11 +655,11 @@ def test_rows_of_other_accounts_are_of_those_alone(known: bool) -> None:
 
 def test_a_cross_check_of_a_spot_account_makes_no_noise() -> None:
     driver = whole(GatewayDriver(), rules=RECOVERING)
-    asking = Asking.__new__(Asking)
-    asking.driver, asking.name, asking.until = driver, "check", {}
+    backfill = BackfillRun.__new__(BackfillRun)
+    backfill.driver, backfill.name, backfill.until = driver, "check", {}
     before = len(driver.findings())
     for _ in range(3):
-        asking.answer({"what": "positions", "account": driver.account}, [])
+        backfill.answer({"what": "positions", "account": driver.account}, [])
     assert driver.findings()[before:] == []
-    asking.answer({"what": "balances", "account": driver.account}, [])
+    backfill.answer({"what": "balances", "account": driver.account}, [])
     assert [each.about for each in driver.findings()[before:]] == ["balances"], "every account has balances"

@@ -10,7 +10,7 @@ import pytest
 from recon.ledger.rule_changes import relaxations, relaxes, rules_digest
 from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Funding, Rules, Tolerance, UnitRules
 from recon.log import events
-from tests.support.decisions_driver import ALICE, SERVICE, refused, report, say
+from tests.support.decisions_driver import ALICE, SERVICE, record_decision, refusals, report
 from tests.support.trading_account import trading
 
 D = Decimal
@@ -93,29 +93,29 @@ def test_looser_rules_wait_and_the_old_ones_hold_until_a_person_approves() -> No
     (finding,) = driver.findings("rules_wait")
     assert finding.about == rules_digest(LAX)
     assert "accounts in general: tolerance, absolute, from 0 to 2" in finding.message
-    say(driver, "approve_rules", by=SERVICE, rules_digest=rules_digest(LAX))
-    say(driver, "approve_rules", by=ALICE, rules_digest="another")
-    assert len(refused(driver)) == 2
+    record_decision(driver, "approve_rules", by=SERVICE, rules_digest=rules_digest(LAX))
+    record_decision(driver, "approve_rules", by=ALICE, rules_digest="another")
+    assert len(refusals(driver)) == 2
     report(driver, "9", 40)
     assert [each.amount for each in driver.breaks("BTC")] == [-1]
-    say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
+    record_decision(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
     assert [each.kind for each in driver.findings()][-1] == "rules_approved"
     report(driver, "50", 1)
     driver.balance("ETH", "48.5")
     driver.poll("ETH", "48.5", 40)
     assert driver.breaks("ETH") == [], "within the tolerance that holds now"
-    say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
-    assert len(refused(driver)) == 3, "nothing waits any more"
+    record_decision(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
+    assert len(refusals(driver)) == 3, "nothing waits any more"
 
 
 def test_rules_that_wait_are_rejected_or_overtaken() -> None:
     driver = trading()
     before = driver.ledger.rules
     driver.event(events.RULES_PROPOSED, LAX)
-    say(driver, "reject_rules", by=SERVICE, rules_digest=rules_digest(LAX))
+    record_decision(driver, "reject_rules", by=SERVICE, rules_digest=rules_digest(LAX))
     assert (driver.ledger.proposed_rules, driver.ledger.rules) == (None, before)
     driver.event(events.RULES_PROPOSED, LAX)
     driver.set_rules(before)
-    say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
+    record_decision(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
     assert driver.ledger.rules == before
-    assert len(refused(driver)) == 1
+    assert len(refusals(driver)) == 1

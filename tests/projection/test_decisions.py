@@ -27,7 +27,7 @@ from recon.times import microseconds
 from tests.conftest import TestDatabase
 from tests.projection.test_rebuild import fold_all
 from tests.reconciliation.test_lifecycle import STEPS, Deciding
-from tests.support.decisions_driver import ALICE, BOB, report, say, short_of
+from tests.support.decisions_driver import ALICE, BOB, driver_with_break, record_decision, report
 from tests.support.properties import steady
 
 pytestmark = pytest.mark.postgres
@@ -57,16 +57,16 @@ def folded_alike(database: TestDatabase, engine: Engine, gateway: str, log: Sequ
 
 def busy() -> GatewayDriver:
     """A day with every kind of decision."""
-    driver, known = short_of("3")
-    say(driver, "assign", known, assignee="carol")
-    say(driver, "propose", known, cause="withdrawal", entry="-2", evidence=["tx 1"], text="ledger")
-    say(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
+    driver, known = driver_with_break("3")
+    record_decision(driver, "assign", known, assignee="carol")
+    record_decision(driver, "propose", known, cause="withdrawal", entry="-2", evidence=["tx 1"], text="ledger")
+    record_decision(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
     report(driver, "7", 8)
-    say(driver, "accept", known, until=(driver.now + timedelta(seconds=15)).isoformat(), amount="1.5")
+    record_decision(driver, "accept", known, until=(driver.now + timedelta(seconds=15)).isoformat(), amount="1.5")
     report(driver, "7", 30)
-    say(driver, "propose", known, cause="fee")
-    say(driver, "approve", known, digest=known.proposal.digest if known.proposal else "")
-    say(driver, "reopen", known, by=BOB, text="it was not")
+    record_decision(driver, "propose", known, cause="fee")
+    record_decision(driver, "approve", known, digest=known.proposal.digest if known.proposal else "")
+    record_decision(driver, "reopen", known, by=BOB, text="it was not")
     driver.report(OrderScript("lost", [("1", "100")], amount="2", placed_at=driver.now).report(1))
     driver.close_session()
     driver.wait(2, silent=[driver.account])
@@ -75,15 +75,15 @@ def busy() -> GatewayDriver:
     driver.orders()
     driver.balances(balance_row("BTC", "8", rate_usd=100), balance_row("ETH", "50"), balance_row("USDT", "99900"))
     driver.wait(3)
-    say(driver, "settle_order", account=driver.account, order="c:lost", outcome="canceled")
+    record_decision(driver, "settle_order", account=driver.account, order="c:lost", outcome="canceled")
     driver.orders()
     lax = Rules(AccountRules(tolerance=Tolerance(usd=AccountRules().material_usd)))
     document = msgspec.json.encode(lax)
     driver.event(events.RULES_PROPOSED, document)
     report(driver, "8", 6)
-    say(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(document))
+    record_decision(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(document))
     report(driver, "9", 30)
-    say(driver, "propose", known, cause="withdrawal", evidence=["tx 2"])
+    record_decision(driver, "propose", known, cause="withdrawal", evidence=["tx 2"])
     return driver
 
 

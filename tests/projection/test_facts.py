@@ -23,8 +23,8 @@ from recon.testing import GatewayDriver, OrderScript
 from tests.conftest import TestDatabase
 from tests.projection.test_decisions import write
 from tests.projection.test_rebuild import fold_all
-from tests.support.decisions_driver import BOB, report, say, short_of
-from tests.support.facts_driver import effects, tell, trade, with_fees
+from tests.support.decisions_driver import BOB, driver_with_break, record_decision, report
+from tests.support.facts_driver import day_with_fees, fact_effects, record_fact, record_trade
 from tests.support.trading_account import trading
 
 pytestmark = pytest.mark.postgres
@@ -60,7 +60,7 @@ class Day:
                 )
             named = dice.choice([f"X-o{step}", None]) if what == "fill" else None
             for _ in range(dice.choice([0, 1, 1, 2])):
-                trade(
+                record_trade(
                     driver,
                     f"T-{step}",
                     str(quantity),
@@ -75,7 +75,7 @@ class Day:
             self.held["USDT"] += amount
             self._look(dice.choice([1, 30]))
             if dice.random() < 0.8:
-                tell(
+                record_fact(
                     driver,
                     "deposit" if amount > 0 else "withdrawal",
                     "USDT",
@@ -84,7 +84,7 @@ class Day:
                     ago=dice.choice([2, 20, 40]),
                 )
         elif what == "late":
-            tell(driver, "fee", "USDT", "-1", f"F-{dice.randrange(5)}", ago=dice.choice([1, 100, 10000]))
+            record_fact(driver, "fee", "USDT", "-1", f"F-{dice.randrange(5)}", ago=dice.choice([1, 100, 10000]))
         self._look(dice.choice([1, 3, 8]))
 
     def _look(self, seconds: int) -> None:
@@ -127,7 +127,7 @@ def test_cuts_restarts_and_rebuild_give_the_same_books_with_facts(
         first = digest_of(connection, gateway, 1)
         rows = connection.execute(text("SELECT external_id, effect, login, name, authenticated FROM recon.facts")).all()
         values = {row.unit: row.value for row in connection.execute(text("SELECT unit, value FROM recon_store.units"))}
-    assert {row.external_id: row.effect for row in rows} == effects(driver)
+    assert {row.external_id: row.effect for row in rows} == fact_effects(driver)
     assert {row.effect for row in rows} >= {"matched", "explained", "booked"}
     assert {(row.login, row.name, row.authenticated) for row in rows} == {("recon_service", "Alice", False)}
     assert values["USDT"] == driver.value("USDT")
@@ -149,14 +149,14 @@ def test_books_fold_alike_event_by_event(database: TestDatabase, engine: Engine)
 
 def told_by_hand() -> GatewayDriver:
     """What people approved, told by hand and read from a statement, each of the same; and what only looks like it."""
-    driver, known = short_of("1")
-    say(driver, "propose", known, cause="transfer", evidence=["tx 1"])
-    say(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
+    driver, known = driver_with_break("1")
+    record_decision(driver, "propose", known, cause="transfer", evidence=["tx 1"])
+    record_decision(driver, "approve", known, by=BOB, digest=known.proposal.digest if known.proposal else "")
     for amount, external_id in (("-1", f"{MANUAL}1"), ("1", "L-0"), ("-1", "L-1"), ("-1", "L-2")):
-        tell(driver, "transfer", "BTC", amount, external_id, ago=30)
+        record_fact(driver, "transfer", "BTC", amount, external_id, ago=30)
     report(driver, "9", 30)
-    tell(driver, "reward", "BTC", "2", f"{MANUAL}2", ago=30)
-    tell(driver, "reward", "BTC", "2", "L-3", ago=20)
+    record_fact(driver, "reward", "BTC", "2", f"{MANUAL}2", ago=30)
+    record_fact(driver, "reward", "BTC", "2", "L-3", ago=20)
     report(driver, "11", 30)
     return driver
 
@@ -166,7 +166,7 @@ def test_what_was_told_by_hand_is_found_again_however_the_log_is_cut(
     database: TestDatabase, engine: Engine, pieces: int
 ) -> None:
     driver = told_by_hand()
-    assert list(effects(driver).values()) == ["replaced", "booked", "replaced", "booked", "booked", "replaced"]
+    assert list(fact_effects(driver).values()) == ["replaced", "booked", "replaced", "booked", "booked", "replaced"]
     assert driver.value("BTC") == 11
     assert not driver.breaks("BTC")
     gateway = driver.ledger.gateway
@@ -178,7 +178,7 @@ def test_what_was_told_by_hand_is_found_again_however_the_log_is_cut(
         rows = connection.execute(text("SELECT external_id, effect FROM recon.facts")).all()
         (value,) = connection.scalars(text("SELECT value FROM recon_store.units WHERE unit = 'BTC'"))
         first = digest_of(connection, gateway, 1)
-    assert {row.external_id: row.effect for row in rows} == effects(driver)
+    assert {row.external_id: row.effect for row in rows} == fact_effects(driver)
     assert value == 11
     assert rebuild(database.service_url, gateway).digest == first
 
@@ -186,7 +186,7 @@ def test_what_was_told_by_hand_is_found_again_however_the_log_is_cut(
 def test_fees_read_from_a_statement_long_after_take_the_place_of_the_inferred_ones(
     database: TestDatabase, engine: Engine
 ) -> None:
-    driver = with_fees(("0.001",), 30)
+    driver = day_with_fees(("0.001",), 30)
     gateway = driver.ledger.gateway
     append_all(database.service_url, gateway, driver.log)
     fold_all(engine, gateway, random.Random(6), forget=0.5)

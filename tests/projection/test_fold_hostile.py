@@ -28,7 +28,7 @@ from recon.testing import (
     symbol_row,
 )
 from tests.support.properties import steady
-from tests.support.rest_driver import RECOVERING, Asking, history_row
+from tests.support.rest_driver import RECOVERING, BackfillRun, history_row
 from tests.support.skewed_clocks import clock_of_ems
 
 D = Decimal
@@ -357,13 +357,13 @@ class _Reality:
     def ask(self, act: str, order: tuple[str, str]) -> None:
         """REST answers with a state of before, or of now."""
         row = self.report(order, self.filled[order] // 2 if order[1] == "a" else self.filled[order])
-        asking = Asking.__new__(Asking)
-        asking.driver, asking.name, asking.until = self.driver, "run", {}
+        backfill = BackfillRun.__new__(BackfillRun)
+        backfill.driver, backfill.name, backfill.until = self.driver, "run", {}
         self.driver.account = order[0]
         if act == "ask":
-            asking.status(order[1], row)
+            backfill.status(order[1], row)
         else:
-            asking.history(history_row(row, created=stamp(self.driver.now + self.ahead)))
+            backfill.history(history_row(row, created=stamp(self.driver.now + self.ahead)))
         self.driver.account = ACCOUNT
 
     def go(self, acts: list[tuple[str, tuple[str, str]]]) -> None:

@@ -10,7 +10,16 @@ import pytest
 from recon.reconciliation.breaks.decisions import acceptance_digest, joint_digest
 from recon.reconciliation.model.break_ import Acceptance, Break
 from recon.testing import GatewayDriver
-from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
+from tests.support.decisions_driver import (
+    ALICE,
+    BOB,
+    SERVICE,
+    driver_with_break,
+    record_decision,
+    refusals,
+    report,
+    state_of,
+)
 from tests.support.trading_account import trading
 
 D = Decimal
@@ -21,7 +30,7 @@ def accept(
     driver: GatewayDriver, *known: Break, by: str = ALICE, seconds: float = 3600, amount: str | None = None
 ) -> None:
     until = (driver.now + timedelta(seconds=seconds)).isoformat()
-    say(driver, "accept", *known, by=by, until=until, **({} if amount is None else {"amount": amount}))
+    record_decision(driver, "accept", *known, by=by, until=until, **({} if amount is None else {"amount": amount}))
 
 
 def asked(
@@ -44,7 +53,7 @@ def steps(driver: GatewayDriver, known: Break) -> list[tuple[str, str, str | Non
 
 
 def test_what_is_not_material_one_person_accepts() -> None:
-    driver, known = short_of(rate=100)
+    driver, known = driver_with_break(rate=100)
     accept(driver, known, by=SERVICE)
     assert (state_of(known), known.proposal) == ("accepted", None)
     assert [told.amount for told in acceptances(driver)] == [1]
@@ -52,14 +61,14 @@ def test_what_is_not_material_one_person_accepts() -> None:
 
 @pytest.mark.parametrize("rate", [MATERIAL, None])
 def test_what_is_material_is_proposed_and_accepted_by_another(rate: int | None) -> None:
-    driver, known = short_of(rate=rate)
+    driver, known = driver_with_break(rate=rate)
     digest = asked(driver, known, amount="1.5")
     assert acceptances(driver) == []
     wanted = known.proposal
     assert wanted is not None
     assert wanted.until_us is not None
     assert digest == acceptance_digest(known.id, Acceptance(wanted.until_us, D("1.5")))
-    say(driver, "approve", known, by=BOB, digest=digest)
+    record_decision(driver, "approve", known, by=BOB, digest=digest)
     assert (state_of(known), known.proposal) == ("accepted", None)
     assert [(told.until_us, told.amount) for told in acceptances(driver)] == [(wanted.until_us, D("1.5"))]
     assert steps(driver, known) == [("propose", "proposed", ALICE), ("accept", "accepted", BOB)]
@@ -81,31 +90,31 @@ def test_what_is_material_is_proposed_and_accepted_by_another(rate: int | None) 
     ],
 )
 def test_what_is_material_is_accepted_by_two_authenticated_logins(asks: str, approves: str, why: str) -> None:
-    driver, known = short_of(rate=MATERIAL)
-    say(driver, "approve", known, by=approves, digest=asked(driver, known, by=asks))
+    driver, known = driver_with_break(rate=MATERIAL)
+    record_decision(driver, "approve", known, by=approves, digest=asked(driver, known, by=asks))
     assert (state_of(known), known.acceptance) == ("proposed", None)
-    assert why in refused(driver)[0].message
+    assert why in refusals(driver)[0].message
     accept(driver, known, by=asks)
     assert state_of(known) == "proposed", "nor by asking twice"
 
 
 def test_a_small_break_accepted_up_to_much_is_material() -> None:
-    driver, known = short_of(rate=100)
+    driver, known = driver_with_break(rate=100)
     asked(driver, known, amount="200")
     assert "its case comes to 20000 USD" in driver.transitions("propose")[0].reason
 
 
 def test_what_is_accepted_in_a_day_adds_up_with_what_is_approved() -> None:
-    driver, first = short_of(rate=6_000)
+    driver, first = driver_with_break(rate=6_000)
     accept(driver, first)
     assert state_of(first) == "accepted"
     report(driver, "8", 40, rate=6_000)
     (second,) = [known for known in driver.breaks("BTC") if known is not first]
     digest = asked(driver, second)
     assert "the account's approvals of the day are 12000 USD" in driver.transitions("propose")[0].reason
-    say(driver, "approve", second, digest=digest)
+    record_decision(driver, "approve", second, digest=digest)
     assert state_of(second) == "proposed"
-    say(driver, "approve", second, by=BOB, digest=digest)
+    record_decision(driver, "approve", second, by=BOB, digest=digest)
     assert state_of(second) == "accepted"
 
 
@@ -119,44 +128,44 @@ def test_several_at_once_count_together_and_are_approved_together() -> None:
     accept(driver, *known)
     assert [state_of(each) for each in known] == ["proposed", "proposed"]
     digests = [each.proposal.digest for each in known if each.proposal is not None]
-    say(driver, "approve", *known, by=BOB, digest=joint_digest(digests))
+    record_decision(driver, "approve", *known, by=BOB, digest=joint_digest(digests))
     assert [state_of(each) for each in known] == ["accepted", "accepted"]
 
 
 def test_what_has_changed_since_it_was_asked_for_is_not_accepted() -> None:
-    driver, known = short_of(rate=MATERIAL)
+    driver, known = driver_with_break(rate=MATERIAL)
     first = asked(driver, known, seconds=10)
     later = asked(driver, known, seconds=20)
-    say(driver, "approve", known, by=BOB, digest=first)
-    assert later in refused(driver)[-1].message
+    record_decision(driver, "approve", known, by=BOB, digest=first)
+    assert later in refusals(driver)[-1].message
     report(driver, "9", 30, rate=MATERIAL)
-    say(driver, "approve", known, by=BOB, digest=later)
-    assert "until a moment to come" in refused(driver)[-1].message
+    record_decision(driver, "approve", known, by=BOB, digest=later)
+    assert "until a moment to come" in refusals(driver)[-1].message
     assert state_of(known) == "proposed"
-    say(driver, "reject", known, by=BOB, digest=later)
+    record_decision(driver, "reject", known, by=BOB, digest=later)
     assert (state_of(known), known.proposal) == ("investigating", None)
 
 
 def test_what_cannot_be_accepted_is_refused_and_not_proposed() -> None:
-    driver, known = short_of(rate=MATERIAL)
+    driver, known = driver_with_break(rate=MATERIAL)
     accept(driver, known, seconds=-1)
     accept(driver, known, amount="0.5")
-    say(driver, "accept", known)
+    record_decision(driver, "accept", known)
     assert (state_of(known), known.proposal) == ("open", None)
-    assert len(refused(driver)) == 3
+    assert len(refusals(driver)) == 3
 
 
 def test_an_entry_is_not_approved_by_the_digest_of_an_acceptance() -> None:
-    driver, known = short_of(rate=MATERIAL)
+    driver, known = driver_with_break(rate=MATERIAL)
     asked(driver, known)
-    say(driver, "propose", known, cause="acceptance", entry="-1")
-    assert "does not name a cause" in refused(driver)[0].message
+    record_decision(driver, "propose", known, cause="acceptance", entry="-1")
+    assert "does not name a cause" in refusals(driver)[0].message
     assert known.proposal is not None
     assert known.proposal.until_us is not None, "what was asked for still waits"
 
 
 def test_a_small_break_is_accepted_in_the_place_of_what_was_proposed() -> None:
-    driver, known = short_of(rate=100)
-    say(driver, "propose", known, cause="withdrawal")
+    driver, known = driver_with_break(rate=100)
+    record_decision(driver, "propose", known, cause="withdrawal")
     accept(driver, known, by=BOB)
     assert (state_of(known), known.proposal) == ("accepted", None)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver
-from tests.support.trading_account import both, bought, late, trading
+from tests.support.trading_account import late_order, report_balances, report_bought, trading
 
 D = Decimal
 
@@ -36,10 +36,10 @@ def test_semantics_8_1__identity_is_deterministic_and_of_account_unit_and_origin
 
 def test_semantics_8_2__a_missed_spot_fill_is_one_case_of_base_and_quote() -> None:
     driver = trading()
-    bought(driver, "known")
+    report_bought(driver, "known")
     for _ in range(60):
         driver.wait(1)
-        both(driver, "9", "100120")
+        report_balances(driver, "9", "100120")
     btc, usdt = driver.breaks("BTC"), driver.breaks("USDT")
     assert [each.amount for each in (*btc, *usdt)] == [D(-2), D(220)]
     assert btc[0].case_id == usdt[0].case_id
@@ -47,25 +47,25 @@ def test_semantics_8_2__a_missed_spot_fill_is_one_case_of_base_and_quote() -> No
 
 def test_semantics_8_2__steps_of_one_sign_or_far_apart_are_two_cases() -> None:
     driver = trading()
-    bought(driver, "known")
+    report_bought(driver, "known")
     for _ in range(60):
         driver.wait(1)
-        both(driver, "12", "99950")
+        report_balances(driver, "12", "99950")
     assert driver.breaks("BTC")[0].case_id != driver.breaks("USDT")[0].case_id
 
     driver = trading()
-    bought(driver, "known")
+    report_bought(driver, "known")
     for btc, usdt in (("12", "99900"), ("12", "99800")):
         for _ in range(60):
             driver.wait(1)
-            both(driver, btc, usdt)
+            report_balances(driver, btc, usdt)
     assert driver.opened_breaks() == [("BTC", D(1)), ("USDT", D(-100))]
     assert driver.breaks("BTC")[0].case_id != driver.breaks("USDT")[0].case_id
 
 
 def missed_for_a_while(driver: GatewayDriver, key: str, total: Decimal, *, side: str = "BUY") -> None:
     """A fill that is told of forty seconds late."""
-    order = late(driver, key, side=side)
+    order = late_order(driver, key, side=side)
     driver.wait(1)
     driver.poll("BTC", total, 40)
     driver.report(order.report(1))

@@ -14,7 +14,7 @@ from recon.ledger.units import Unit, UnitState
 from recon.reconciliation.matching.cuts import window_of
 from recon.reconciliation.model.hypothesis import MAX_CUTS
 from recon.times import to_datetime
-from tests.support.trading_account import WINDOW, WINDOWS, both, bought, late, trading, verdict
+from tests.support.trading_account import WINDOW, WINDOWS, late_order, report_balances, report_bought, trading, verdict
 
 D = Decimal
 
@@ -29,15 +29,15 @@ def test_semantics_5_1__fills_and_balances_race_within_a_window_in_either_order(
 ) -> None:
     driver = trading()
     if balance_first:
-        both(driver, "11", "99900")
+        report_balances(driver, "11", "99900")
         driver.wait(late)
-        bought(driver, "a")
+        report_bought(driver, "a")
     else:
-        bought(driver, "a")
+        report_bought(driver, "a")
         driver.wait(late)
-        both(driver, "10", "100000")
+        report_balances(driver, "10", "100000")
         driver.wait(0.5)
-        both(driver, "11", "99900")
+        report_balances(driver, "11", "99900")
     driver.wait(60)
     assert not driver.opened_breaks()
     assert {verdict(driver, code) for code in ("BTC", "USDT")} == {"agreed"}
@@ -46,11 +46,11 @@ def test_semantics_5_1__fills_and_balances_race_within_a_window_in_either_order(
 def test_semantics_5_1__reports_of_two_orders_swapped_by_less_than_a_window_raise_nothing() -> None:
     """The venue sold before it bought; we heard of it the other way round, with balances in between."""
     driver = trading()
-    both(driver, "9", "100200")
-    bought(driver, "b", "3", "100")
-    both(driver, "12", "99900")
+    report_balances(driver, "9", "100200")
+    report_bought(driver, "b", "3", "100")
+    report_balances(driver, "12", "99900")
     driver.wait(0.3)
-    bought(driver, "a", "1", "200", "SELL")
+    report_bought(driver, "a", "1", "200", "SELL")
     driver.wait(60)
     assert not driver.opened_breaks()
     assert (driver.value("BTC"), driver.value("USDT")) == (D(12), D(99900))
@@ -59,8 +59,8 @@ def test_semantics_5_1__reports_of_two_orders_swapped_by_less_than_a_window_rais
 def test_semantics_5_1__a_report_far_outside_the_window_is_no_cut() -> None:
     """The balance of before the fill, told for good six windows after it, is a break."""
     driver = trading()
-    bought(driver, "a")
-    both(driver, "11", "99900")
+    report_bought(driver, "a")
+    report_balances(driver, "11", "99900")
     driver.wait(6 * WINDOW)
     driver.poll("BTC", "10", 60)
     assert driver.opened_breaks() == [("BTC", D(-1))]
@@ -69,7 +69,7 @@ def test_semantics_5_1__a_report_far_outside_the_window_is_no_cut() -> None:
 def test_semantics_5_1__cuts_never_move_backwards() -> None:
     """Seen the fill, then not seen it: within the window, but no order of events explains it for long."""
     driver = trading()
-    bought(driver, "a")
+    report_bought(driver, "a")
     driver.balance("BTC", "11")
     low = driver.comparison("BTC").low
     driver.poll("BTC", "10", 60, every=0.5)
@@ -137,7 +137,7 @@ def test_semantics_5_3__amounts_that_cannot_be_told_apart_are_listed_as_candidat
     """A step while fills are under way: it is the report or one of the cuts, until something tells."""
     driver = trading()
     driver.poll("BTC", "10", 10)
-    bought(driver, "a", "1")
+    report_bought(driver, "a", "1")
     driver.balance("BTC", "13")
     driver.wait(3 * WINDOW)
     (opened,) = driver.transitions("opened")
@@ -153,7 +153,7 @@ def test_the_same_value_again_and_again_does_not_hide_a_missed_fill() -> None:
         side = "SELL" if number % 2 else "BUY"
         truth += -1 if side == "SELL" else 1
         if number != 20:
-            bought(driver, f"o{number}", side=side)
+            report_bought(driver, f"o{number}", side=side)
             books += 1
         driver.balance("BTC", truth, after=0.2)
         driver.wait(0.8)
@@ -166,16 +166,16 @@ def test_the_same_value_again_and_again_does_not_hide_a_missed_fill() -> None:
 
 def test_semantics_5_4__a_late_report_clears() -> None:
     driver = trading()
-    both(driver, "10", "100000")
-    order = late(driver, "late")
+    report_balances(driver, "10", "100000")
+    order = late_order(driver, "late")
     for _ in range(40):
         driver.wait(1)
-        both(driver, "11", "99900")
+        report_balances(driver, "11", "99900")
     assert sorted(driver.opened_breaks()) == [("BTC", D(1)), ("USDT", D(-100))]
     driver.report(order.report(1))
     for _ in range(20):
         driver.wait(1)
-        both(driver, "11", "99900")
+        report_balances(driver, "11", "99900")
     assert not driver.breaks("BTC")
     assert not driver.breaks("USDT")
     assert {each.unit for each in driver.transitions("cleared")} == {"BTC", "USDT"}
@@ -187,7 +187,7 @@ def test_semantics_5_4__a_late_report_clears_although_the_venues_clock_is_a_seco
     """It fits without the break and not with it; a second of skew must not make an opposite break of it."""
     driver = trading()
     driver.balance("BTC", "10")
-    order = late(driver, "late", ahead=1)
+    order = late_order(driver, "late", ahead=1)
     driver.poll("BTC", "11", 40, every=0.5)
     driver.report(order.report(1))
     driver.poll("BTC", "11", 40)
@@ -214,7 +214,7 @@ def test_semantics_5_4__a_fill_of_the_same_size_that_happened_later_does_not_cle
     driver = trading()
     driver.poll("BTC", "10", 10)
     driver.poll("BTC", "11", 40)
-    bought(driver, "new", "1")
+    report_bought(driver, "new", "1")
     driver.poll("BTC", "12", 40)
     assert driver.opened_breaks() == [("BTC", D(1))]
     assert len(driver.breaks("BTC")) == 1
@@ -232,7 +232,7 @@ def test_semantics_5_5__the_origin_holds_the_moment_of_the_fault(trades_meanwhil
         if trades_meanwhile and number % 3 == 0:
             side = "BUY" if number % 2 else "SELL"
             truth += 1 if side == "BUY" else -1
-            bought(driver, f"o{number}", side=side)
+            report_bought(driver, f"o{number}", side=side)
         if number == 40:
             truth += D("0.5")
             planted = driver.now

@@ -12,14 +12,23 @@ from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.verdict import verdict_of
 from recon.testing import BTC_USDT, GatewayDriver, OrderScript, balance_row
-from tests.support.decisions_driver import ALICE, BOB, SERVICE, refused, report, say, short_of, state_of
-from tests.support.trading_account import bought, late, trading, verdict
+from tests.support.decisions_driver import (
+    ALICE,
+    BOB,
+    SERVICE,
+    driver_with_break,
+    record_decision,
+    refusals,
+    report,
+    state_of,
+)
+from tests.support.trading_account import late_order, report_bought, trading, verdict
 
 D = Decimal
 
 
 def proposed(driver: GatewayDriver, known: Break, *, by: str = ALICE, **more: object) -> str:
-    say(driver, "propose", known, **{"by": by, "cause": "withdrawal", **more})  # type: ignore[arg-type]
+    record_decision(driver, "propose", known, **{"by": by, "cause": "withdrawal", **more})  # type: ignore[arg-type]
     assert known.proposal is not None
     return known.proposal.digest
 
@@ -29,13 +38,13 @@ def history(driver: GatewayDriver, known: Break) -> list[tuple[str, str, str | N
 
 
 def test_a_break_is_worked_on_and_stays_a_break_until_it_is_over() -> None:
-    driver, known = short_of()
-    say(driver, "comment", known, text="looks like the cold wallet")
-    say(driver, "assign", known, assignee="carol")
-    say(driver, "investigate", known)
+    driver, known = driver_with_break()
+    record_decision(driver, "comment", known, text="looks like the cold wallet")
+    record_decision(driver, "assign", known, assignee="carol")
+    record_decision(driver, "investigate", known)
     digest = proposed(driver, known, text="see the ledger", evidence=["tx 7f"])
     assert verdict(driver, "BTC") == "break"
-    say(driver, "approve", known, by=BOB, digest=digest)
+    record_decision(driver, "approve", known, by=BOB, digest=digest)
     assert history(driver, known)[2:] == [
         ("comment", "open", "alice"),
         ("assign", "assigned", "alice"),
@@ -47,12 +56,12 @@ def test_a_break_is_worked_on_and_stays_a_break_until_it_is_over() -> None:
     assert any(told.text == "tx 7f" for told in known.evidence)
     report(driver, "9")
     assert verdict(driver, "BTC") == "agreed"
-    assert refused(driver) == []
+    assert refusals(driver) == []
 
 
 def test_an_approval_books_an_exact_entry_and_what_was_owned_is_explained() -> None:
-    driver, known = short_of()
-    say(driver, "approve", known, by=BOB, digest=proposed(driver, known))
+    driver, known = driver_with_break()
+    record_decision(driver, "approve", known, by=BOB, digest=proposed(driver, known))
     (entry,) = [each for each in driver.entries("BTC") if each.break_id == known.id]
     assert (entry.cause, entry.certainty, entry.amount) == ("withdrawal", "exact", D(-1))
     assert entry.occurred_us == known.seen_us
@@ -64,10 +73,10 @@ def test_an_approval_books_an_exact_entry_and_what_was_owned_is_explained() -> N
 
 def test_what_is_over_stays_over_while_reports_and_fills_race() -> None:
     """Reports that have not seen the latest fill fit as they did before: an explanation changes no cut."""
-    driver, known = short_of()
+    driver, known = driver_with_break()
     digest = proposed(driver, known)
-    bought(driver, "racing")
-    say(driver, "approve", known, by=BOB, digest=digest)
+    report_bought(driver, "racing")
+    record_decision(driver, "approve", known, by=BOB, digest=digest)
     driver.balance("BTC", "9", rate_usd=100)
     driver.balance("BTC", "10", rate_usd=100)
     report(driver, "10")
@@ -76,11 +85,11 @@ def test_what_is_over_stays_over_while_reports_and_fills_race() -> None:
 
 
 def test_a_chain_under_way_is_judged_as_if_nothing_had_been_said() -> None:
-    driver, known = short_of()
+    driver, known = driver_with_break()
     digest = proposed(driver, known)
     report(driver, "6", 8)
     assert driver.comparison("BTC").chain is not None
-    say(driver, "approve", known, by=BOB, digest=digest)
+    record_decision(driver, "approve", known, by=BOB, digest=digest)
     report(driver, "6", 30)
     assert driver.opened_breaks() == [("BTC", D(-1)), ("BTC", D(-3))]
     assert [each.amount for each in driver.breaks("BTC")] == [-3]
@@ -88,16 +97,16 @@ def test_a_chain_under_way_is_judged_as_if_nothing_had_been_said() -> None:
 
 
 def test_a_part_that_is_explained_leaves_the_rest_open() -> None:
-    driver, known = short_of("3")
-    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, entry="-2"))
+    driver, known = driver_with_break("3")
+    record_decision(driver, "approve", known, by=BOB, digest=proposed(driver, known, entry="-2"))
     assert (state_of(known), known.amount, known.explained_amount, known.proposal) == ("open", D(-1), D(-2), None)
     assert history(driver, known)[-1] == ("reduced", "open", "bob")
     assert driver.transitions()[-1].reason.endswith("-1 is left")
     report(driver, "7")
     assert verdict(driver, "BTC") == "break"
-    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause="fee"))
+    record_decision(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause="fee"))
     assert (state_of(known), known.amount, known.explained_amount, known.cause) == ("resolved", D(-3), D(-3), "fee")
-    say(driver, "reopen", known, text="it was another one")
+    record_decision(driver, "reopen", known, text="it was another one")
     assert (state_of(known), known.amount, known.explained_amount) == ("open", D(-3), D(0))
     by_cause = {cause: [e.amount for e in driver.entries("BTC") if e.cause == cause] for cause in ("withdrawal", "fee")}
     assert by_cause == {"withdrawal": [-2, 2], "fee": [-1, 1]}
@@ -112,7 +121,7 @@ def test_within_tolerance_a_rest_is_nothing() -> None:
     report(driver, "10", 10)
     report(driver, "8.99999999999999999", 40)
     (known,) = driver.breaks("BTC")
-    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, entry="-1"))
+    record_decision(driver, "approve", known, by=BOB, digest=proposed(driver, known, entry="-1"))
     assert state_of(known) == "resolved"
     assert driver.comparison("BTC").residual == 0
 
@@ -122,42 +131,42 @@ def test_within_tolerance_a_rest_is_nothing() -> None:
     [("0", "at most"), ("1", "at most"), ("-2", "at most"), ("NaN", None), ("-1e999", None)],
 )
 def test_an_entry_explains_at_most_the_break(entry: str, why: str | None) -> None:
-    driver, known = short_of()
-    say(driver, "propose", known, cause="withdrawal", entry=entry)
+    driver, known = driver_with_break()
+    record_decision(driver, "propose", known, cause="withdrawal", entry=entry)
     assert (state_of(known), known.proposal) == ("open", None)
     if why is None:
         assert driver.findings("unreadable")
     else:
-        assert why in refused(driver)[0].message
+        assert why in refusals(driver)[0].message
 
 
 @pytest.mark.parametrize("cause", [None, "", "opening", "fill", "Some Cause", "x" * 60])
 def test_a_proposal_names_a_cause_that_is_not_the_books_own(cause: str | None) -> None:
-    driver, known = short_of()
-    say(driver, "propose", known, cause=cause)
+    driver, known = driver_with_break()
+    record_decision(driver, "propose", known, cause=cause)
     assert state_of(known) == "open"
-    assert "does not name a cause" in refused(driver)[0].message
+    assert "does not name a cause" in refusals(driver)[0].message
 
 
 def test_an_approval_binds_to_the_digest_of_what_is_proposed() -> None:
-    driver, known = short_of()
+    driver, known = driver_with_break()
     first = proposed(driver, known, evidence=["one"])
     assert first == proposal_digest(known.id, "withdrawal", D(-1), ["one"])
     second = proposed(driver, known, evidence=["two"])
-    say(driver, "approve", known, by=BOB, digest=first)
+    record_decision(driver, "approve", known, by=BOB, digest=first)
     assert state_of(known) == "proposed"
-    assert second in refused(driver)[0].message
-    say(driver, "reject", known, by=BOB, digest=first)
+    assert second in refusals(driver)[0].message
+    record_decision(driver, "reject", known, by=BOB, digest=first)
     assert state_of(known) == "proposed"
-    say(driver, "reject", known, by=BOB, digest=second)
+    record_decision(driver, "reject", known, by=BOB, digest=second)
     assert (state_of(known), known.proposal) == ("investigating", None)
 
 
 def test_a_proposal_whose_digest_is_of_something_else_is_refused() -> None:
-    driver, known = short_of()
-    say(driver, "propose", known, cause="withdrawal", digest="00")
+    driver, known = driver_with_break()
+    record_decision(driver, "propose", known, cause="withdrawal", digest="00")
     assert state_of(known) == "open"
-    assert "changed meanwhile" in refused(driver)[0].message
+    assert "changed meanwhile" in refusals(driver)[0].message
 
 
 def test_many_at_once_are_proposed_and_approved_under_one_digest() -> None:
@@ -167,18 +176,20 @@ def test_many_at_once_are_proposed_and_approved_under_one_digest() -> None:
         driver.balance("BTC", "9", rate_usd=100)
         driver.balance("USDT", "100110", rate_usd=1)
     known = [*driver.breaks("BTC"), *driver.breaks("USDT")]
-    say(driver, "propose", *known, cause="missed_fill")
+    record_decision(driver, "propose", *known, cause="missed_fill")
     digests = [each.proposal.digest for each in known if each.proposal is not None]
-    say(driver, "approve", *known, by=BOB, digest=digests[0])
+    record_decision(driver, "approve", *known, by=BOB, digest=digests[0])
     assert [each.state for each in known] == ["proposed", "proposed"]
-    say(driver, "approve", *reversed(known), by=BOB, digest=joint_digest(digests))
+    record_decision(driver, "approve", *reversed(known), by=BOB, digest=joint_digest(digests))
     assert [each.state for each in known] == ["resolved", "resolved"]
     assert (driver.value("BTC"), driver.value("USDT")) == (D(9), D(100110))
 
 
 def test_what_is_immaterial_one_person_decides_even_under_a_shared_login() -> None:
-    driver, known = short_of(rate=100)
-    say(driver, "approve", known, by=SERVICE, name="Dora", digest=proposed(driver, known, by=SERVICE, name="Dora"))
+    driver, known = driver_with_break(rate=100)
+    record_decision(
+        driver, "approve", known, by=SERVICE, name="Dora", digest=proposed(driver, known, by=SERVICE, name="Dora")
+    )
     assert state_of(known) == "resolved"
     assert history(driver, known)[-1][2] == "Dora (asserted, login recon_service)"
 
@@ -196,32 +207,32 @@ def test_what_is_immaterial_one_person_decides_even_under_a_shared_login() -> No
 def test_what_is_material_takes_two_authenticated_logins(
     proposer: str, approver: str, why: str | None, rate: int | None
 ) -> None:
-    driver, known = short_of(rate=rate)
-    say(driver, "approve", known, by=approver, digest=proposed(driver, known, by=proposer))
+    driver, known = driver_with_break(rate=rate)
+    record_decision(driver, "approve", known, by=approver, digest=proposed(driver, known, by=proposer))
     assert state_of(known) == ("resolved" if why is None else "proposed")
-    messages = [each.message for each in refused(driver)]
+    messages = [each.message for each in refusals(driver)]
     assert len(messages) == (why is not None)
     assert all(str(why) in message for message in messages)
 
 
 def test_the_day_s_approvals_of_an_account_add_up() -> None:
-    driver, first = short_of(rate=6_000)
-    say(driver, "approve", first, digest=proposed(driver, first))
+    driver, first = driver_with_break(rate=6_000)
+    record_decision(driver, "approve", first, digest=proposed(driver, first))
     report(driver, "8", 40, rate=6_000)
     (second,) = driver.breaks("BTC")
     digest = proposed(driver, second)
-    say(driver, "approve", second, digest=digest)
+    record_decision(driver, "approve", second, digest=digest)
     assert state_of(second) == "proposed"
-    assert "the account's approvals of the day are 12000 USD" in refused(driver)[0].message
+    assert "the account's approvals of the day are 12000 USD" in refusals(driver)[0].message
     driver.event("frame", b"{}", after=86_400)
-    say(driver, "approve", second, digest=digest)
+    record_decision(driver, "approve", second, digest=digest)
     assert state_of(second) == "resolved"
 
 
 def test_a_step_that_the_table_does_not_allow_says_what_it_allows() -> None:
-    driver, known = short_of()
-    say(driver, "reject", known, by=BOB)
-    (finding,) = refused(driver)
+    driver, known = driver_with_break()
+    record_decision(driver, "reject", known, by=BOB)
+    (finding,) = refusals(driver)
     assert finding.about == known.id
     assert finding.message.startswith(f"bob asked to reject break {known.id}, refused: it is open; allowed now:")
     assert {"assign", "comment", "investigate", "propose", "accept"} <= set(
@@ -231,26 +242,26 @@ def test_a_step_that_the_table_does_not_allow_says_what_it_allows() -> None:
 
 
 def test_a_decision_about_a_break_that_is_not_there_is_a_finding() -> None:
-    driver, known = short_of()
-    say(driver, "comment", known, text="x", breaks=[known.id, "gone"])
+    driver, known = driver_with_break()
+    record_decision(driver, "comment", known, text="x", breaks=[known.id, "gone"])
     assert [each.about for each in driver.findings("decision_without_break")] == ["gone"]
     assert history(driver, known)[-1][0] == "comment"
 
 
 @pytest.mark.parametrize("payload", [b"{}", b'{"by":{"login":"a","authenticated":true},"action":"dance"}', b"[]"])
 def test_what_is_no_decision_is_a_finding(payload: bytes) -> None:
-    driver, _ = short_of()
+    driver, _ = driver_with_break()
     driver.event("decision", payload)
     assert [each.about for each in driver.findings("unreadable")] == ["decision"]
 
 
 def accepted(driver: GatewayDriver, known: Break, *, seconds: float = 3600, amount: str | None = None) -> None:
     until = (driver.now + timedelta(seconds=seconds)).isoformat()
-    say(driver, "accept", known, until=until, **({} if amount is None else {"amount": amount}))
+    record_decision(driver, "accept", known, until=until, **({} if amount is None else {"amount": amount}))
 
 
 def test_an_accepted_break_is_still_a_break_and_comes_back_when_its_time_is_over() -> None:
-    driver, known = short_of()
+    driver, known = driver_with_break()
     accepted(driver, known, seconds=60)
     assert state_of(known) == "accepted"
     report(driver, "9", 50)
@@ -261,7 +272,7 @@ def test_an_accepted_break_is_still_a_break_and_comes_back_when_its_time_is_over
 
 
 def test_an_accepted_break_comes_back_when_the_drift_grows_beyond_what_was_accepted() -> None:
-    driver, known = short_of()
+    driver, known = driver_with_break()
     accepted(driver, known, amount="1.5")
     report(driver, "8.6", 40)
     assert state_of(known) == "accepted", "1.4 is within 1.5"
@@ -271,20 +282,20 @@ def test_an_accepted_break_comes_back_when_the_drift_grows_beyond_what_was_accep
 
 
 def test_nothing_is_accepted_that_is_over_or_too_large_already() -> None:
-    driver, known = short_of()
+    driver, known = driver_with_break()
     accepted(driver, known, seconds=-1)
     accepted(driver, known, amount="0.5")
-    say(driver, "accept", known)
+    record_decision(driver, "accept", known)
     assert state_of(known) == "open"
-    assert len(refused(driver)) == 3
+    assert len(refusals(driver)) == 3
     accepted(driver, known)
-    say(driver, "reopen", known)
+    record_decision(driver, "reopen", known)
     assert (state_of(known), known.acceptance) == ("open", None)
 
 
 def test_a_break_that_is_cleared_by_data_is_cleared_whoever_works_on_it() -> None:
     driver = trading()
-    order = late(driver, "late")
+    order = late_order(driver, "late")
     driver.wait(1)
     driver.poll("BTC", "11", 40)
     (known,) = driver.breaks("BTC")
@@ -292,22 +303,22 @@ def test_a_break_that_is_cleared_by_data_is_cleared_whoever_works_on_it() -> Non
     driver.report(order.report(1))
     driver.poll("BTC", "11", 40)
     assert state_of(known) == "cleared"
-    say(driver, "approve", known, by=BOB, digest="x")
+    record_decision(driver, "approve", known, by=BOB, digest="x")
     assert state_of(known) == "cleared"
-    assert "it is cleared" in refused(driver)[0].message
+    assert "it is cleared" in refusals(driver)[0].message
 
 
 def test_a_late_report_of_what_was_explained_shows_and_a_reopening_mends_it() -> None:
     driver = trading()
-    order = late(driver, "late")
+    order = late_order(driver, "late")
     driver.wait(1)
     report(driver, "11", 40)
     (known,) = driver.breaks("BTC")
-    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause="missed_fill"))
+    record_decision(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause="missed_fill"))
     report(driver, "11", 5)
     driver.report(order.report(1))
     report(driver, "11", 7)
-    say(driver, "reopen", known, text="the report came after all")
+    record_decision(driver, "reopen", known, text="the report came after all")
     report(driver, "11", 30)
     assert state_of(known) == "cleared"
     assert driver.breaks("BTC") == []
@@ -315,14 +326,14 @@ def test_a_late_report_of_what_was_explained_shows_and_a_reopening_mends_it() ->
 
 
 def test_a_recurrence_reopens_what_was_resolved_and_counts() -> None:
-    driver, known = short_of()
-    say(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause=known.cause))
+    driver, known = driver_with_break()
+    record_decision(driver, "approve", known, by=BOB, digest=proposed(driver, known, cause=known.cause))
     report(driver, "9", 30)
     report(driver, "8", 40)
     assert [each.id for each in driver.breaks("BTC")] == [known.id]
     assert (state_of(known), known.occurrences, known.explained_amount, known.proposal) == ("open", 2, D(0), None)
-    say(driver, "approve", known, by=BOB, digest=proposed(driver, known))
-    say(driver, "reopen", known)
+    record_decision(driver, "approve", known, by=BOB, digest=proposed(driver, known))
+    record_decision(driver, "reopen", known)
     assert driver.value("BTC") == 9, "only what explained the second time is taken back"
 
 
@@ -336,14 +347,14 @@ def test_a_contradiction_of_reports_is_settled_without_an_entry() -> None:
     (known,) = [
         each for held in driver.reconciler.comparisons.values() for each in held.breaks if not each.owns_residual
     ]
-    say(driver, "propose", known, cause="inconsistent_report", entry="1")
-    assert "no part of the drift" in refused(driver)[0].message
-    say(driver, "propose", known, cause="inconsistent_report")
+    record_decision(driver, "propose", known, cause="inconsistent_report", entry="1")
+    assert "no part of the drift" in refusals(driver)[0].message
+    record_decision(driver, "propose", known, cause="inconsistent_report")
     assert known.proposal is not None
-    say(driver, "approve", known, by=BOB, digest=known.proposal.digest)
+    record_decision(driver, "approve", known, by=BOB, digest=known.proposal.digest)
     assert state_of(known) == "resolved"
     assert driver.value(BTC_USDT[2]) == 12
-    say(driver, "reopen", known)
+    record_decision(driver, "reopen", known)
     assert state_of(known) == "open"
     assert verdict_of(driver.unit("BTC"), driver.comparison("BTC")) == "break"
 
@@ -359,9 +370,9 @@ def test_a_person_settles_an_order_that_is_not_accounted_for() -> None:
     driver.balances(balance_row("BTC", "11"), balance_row("ETH", "50"), balance_row("USDT", "99900"))
     key = driver.order("c:lost").key
     assert driver.unit("BTC").withheld == [key]
-    say(driver, "settle_order", account=driver.account, order="c:other", outcome="?")
-    assert len(refused(driver)) == 1
-    say(driver, "settle_order", account=driver.account, order=key, outcome="canceled by the venue")
+    record_decision(driver, "settle_order", account=driver.account, order="c:other", outcome="?")
+    assert len(refusals(driver)) == 1
+    record_decision(driver, "settle_order", account=driver.account, order=key, outcome="canceled by the venue")
     assert driver.unit("BTC").withheld == []
     assert driver.coverage() == ("covered", None)
     assert "canceled by the venue" in driver.findings("order_settled")[0].message

@@ -14,9 +14,9 @@ from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.reconciliation.breaks.resolution import explain
 from recon.reconciliation.model.break_ import Break
 from recon.testing import BTC_USDT, PERPETUAL, GatewayDriver, OrderScript, Symbol, balance_row, position_row
-from tests.support.facts_driver import effects, tell, trade, with_fees
+from tests.support.facts_driver import day_with_fees, fact_effects, record_fact, record_trade
 from tests.support.properties import steady
-from tests.support.trading_account import WINDOW, both, bought, trading, verdict
+from tests.support.trading_account import WINDOW, report_balances, report_bought, trading, verdict
 
 D = Decimal
 
@@ -43,8 +43,8 @@ def conserved(driver: GatewayDriver, code: str, kind: str = "asset") -> bool:
 def test_a_fact_explains_the_break_of_its_amount() -> None:
     driver = with_break()
     known = only_break(driver, "USDT")
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=40)
-    assert effects(driver) == {"L-1": "explained"}
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=40)
+    assert fact_effects(driver) == {"L-1": "explained"}
     assert (known.state, known.cause, known.certainty) == ("explained", "deposit", "exact")
     assert driver.comparison("USDT").residual == 0
     (told,) = driver.transitions("explained")
@@ -60,12 +60,12 @@ def test_a_fact_explains_the_break_of_its_amount() -> None:
 
 def test_the_same_fact_again_changes_nothing_and_another_content_is_found() -> None:
     driver = with_break()
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=40)
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=40)
     entries = list(driver.entries("USDT"))
-    tell(driver, "deposit", "USDT", "1000.00", "L-1", ago=40 + 0.01)
+    record_fact(driver, "deposit", "USDT", "1000.00", "L-1", ago=40 + 0.01)
     assert driver.entries("USDT") == entries
     assert not driver.findings("fact_conflict")
-    tell(driver, "deposit", "USDT", "1001", "L-1", ago=40 + 0.02)
+    record_fact(driver, "deposit", "USDT", "1001", "L-1", ago=40 + 0.02)
     (found,) = driver.findings("fact_conflict")
     assert found.about == "L-1"
     assert driver.entries("USDT") == entries
@@ -73,24 +73,24 @@ def test_the_same_fact_again_changes_nothing_and_another_content_is_found() -> N
 
 def test_a_statement_that_knows_but_the_day_explains_an_equal_break() -> None:
     driver = with_break()
-    tell(driver, "deposit", "USDT", "1000", "B-1", ago=8 * 3600)
-    assert effects(driver) == {"B-1": "before_opening"}, "before recon began to count it is part of the opening"
+    record_fact(driver, "deposit", "USDT", "1000", "B-1", ago=8 * 3600)
+    assert fact_effects(driver) == {"B-1": "before_opening"}, "before recon began to count it is part of the opening"
     assert only_break(driver, "USDT").amount == 1000
     assert driver.findings("fact_before_opening")
-    tell(driver, "deposit", "USDT", "1000", "B-2")
-    assert effects(driver)["B-2"] == "explained", "recorded now, without its time"
+    record_fact(driver, "deposit", "USDT", "1000", "B-2")
+    assert fact_effects(driver)["B-2"] == "explained", "recorded now, without its time"
 
 
 def test_a_fact_that_is_a_part_of_a_break_leaves_the_rest_of_it() -> None:
     driver = with_break("1000")
     known = only_break(driver, "USDT")
-    tell(driver, "deposit", "USDT", "1300", "L-1", ago=40)
+    record_fact(driver, "deposit", "USDT", "1300", "L-1", ago=40)
     assert (known.amount, known.state) == (D(-300), "open")
-    tell(driver, "withdrawal", "USDT", "-100", "L-2", ago=40)
+    record_fact(driver, "withdrawal", "USDT", "-100", "L-2", ago=40)
     assert known.amount == -200
     driver.poll("USDT", "101000", 40)
     assert driver.breaks("USDT") == [known]
-    tell(driver, "withdrawal", "USDT", "-200", "L-3", ago=80)
+    record_fact(driver, "withdrawal", "USDT", "-200", "L-3", ago=80)
     assert (known.state, driver.breaks("USDT")) == ("explained", [])
     assert known.amount == 1000, "what is over shows the whole step again"
     driver.poll("USDT", "101000", 40)
@@ -102,7 +102,7 @@ def test_a_fact_explains_what_is_not_a_break_yet() -> None:
     driver.poll("USDT", "101000", WINDOW + 2)
     chain = driver.comparison("USDT").chain
     assert chain is not None
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=8)
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=8)
     assert chain.pending.state == "explained"
     driver.poll("USDT", "101000", 60)
     assert not driver.breaks("USDT")
@@ -112,7 +112,7 @@ def test_a_fact_explains_what_is_not_a_break_yet() -> None:
 
 def test_a_fact_as_it_happens_is_a_cut_like_a_fill() -> None:
     driver = trading()
-    tell(driver, "deposit", "USDT", "1000", "L-1")
+    record_fact(driver, "deposit", "USDT", "1000", "L-1")
     assert not driver.findings("late_fact")
     driver.poll("USDT", "100000", 2)
     driver.poll("USDT", "101000", 60)
@@ -123,8 +123,8 @@ def test_a_fact_as_it_happens_is_a_cut_like_a_fill() -> None:
 def test_a_late_fact_corrects_history_and_reports_tell_whether_they_agree() -> None:
     driver = trading()
     driver.poll("USDT", "100000", 40)
-    tell(driver, "fee", "USDT", "-5", "L-1", ago=30)
-    assert effects(driver) == {"L-1": "booked"}
+    record_fact(driver, "fee", "USDT", "-5", "L-1", ago=30)
+    assert fact_effects(driver) == {"L-1": "booked"}
     (found,) = driver.findings("late_fact")
     assert "corrects history" in found.message
     driver.poll("USDT", "100000", 60)
@@ -145,8 +145,8 @@ def test_a_surer_fact_takes_the_place_of_the_inferred_entry() -> None:
     known = inferred(driver)
     first = driver.entries("USDT")[-1]
     driver.poll("USDT", "101000", 60)
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=90)
-    assert effects(driver) == {"L-1": "replaced"}
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=90)
+    assert fact_effects(driver) == {"L-1": "replaced"}
     back, exact_ = driver.entries("USDT")[-2:]
     assert (back.amount, back.cause, back.certainty, back.replaces) == (D(-1000), "deposit", "inferred", first.number)
     assert (exact_.amount, exact_.certainty, exact_.replaces) == (D(1000), "exact", first.number)
@@ -154,24 +154,24 @@ def test_a_surer_fact_takes_the_place_of_the_inferred_entry() -> None:
     assert driver.value("USDT") == 101000
     driver.poll("USDT", "101000", 60)
     assert not driver.breaks("USDT")
-    tell(driver, "deposit", "USDT", "1000", "L-2", ago=90)
-    assert effects(driver)["L-2"] == "booked", "what was replaced once is not replaced again"
+    record_fact(driver, "deposit", "USDT", "1000", "L-2", ago=90)
+    assert fact_effects(driver)["L-2"] == "booked", "what was replaced once is not replaced again"
 
 
 def test_another_kind_of_fact_replaces_nothing() -> None:
     driver = with_break()
     inferred(driver, cause="interest")
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=40)
-    assert effects(driver) == {"L-1": "booked"}
-    tell(driver, "reward", "USDT", "1000", "L-2", ago=40)
-    assert effects(driver)["L-2"] == "replaced"
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=40)
+    assert fact_effects(driver) == {"L-1": "booked"}
+    record_fact(driver, "reward", "USDT", "1000", "L-2", ago=40)
+    assert fact_effects(driver)["L-2"] == "replaced"
 
 
 def test_of_several_amounts_that_fitted_a_fact_tells_which_it_was() -> None:
     driver = with_break()
     known = only_break(driver, "USDT")
     known.candidates = [D(1000), D(1100)]
-    tell(driver, "deposit", "USDT", "1100", "L-1", ago=40)
+    record_fact(driver, "deposit", "USDT", "1100", "L-1", ago=40)
     assert known.state == "explained"
     driver.poll("USDT", "101100", 40)
     assert not driver.breaks("USDT")
@@ -186,23 +186,23 @@ def test_a_transfer_is_booked_on_each_account_of_the_gateway() -> None:
     driver.poll("USDT", "99900", 40)
     driver.snapshot("BALANCE_SNAPSHOT", [balance_row("USDT", "600")], account="KRAKEN")
     driver.wait(40)
-    tell(driver, "transfer", "USDT", "-100", "T-1", ago=80, counter_account="KRAKEN")
+    record_fact(driver, "transfer", "USDT", "-100", "T-1", ago=80, counter_account="KRAKEN")
     assert [(fact.account, fact.effect) for fact in driver.ledger.changes.facts] == [
         ("BINANCE", "explained"),
         ("KRAKEN", "explained"),
     ]
     with exact():
         assert driver.unit("USDT", account="KRAKEN").value == 600
-    tell(driver, "transfer", "USDT", "100", "T-1", ago=80.01, account="KRAKEN", counter_account="BINANCE")
+    record_fact(driver, "transfer", "USDT", "100", "T-1", ago=80.01, account="KRAKEN", counter_account="BINANCE")
     assert len(driver.ledger.changes.facts) == 2, "the other side's statement tells the same"
     assert not driver.findings("fact_conflict")
-    tell(driver, "transfer", "USDT", "-1", "T-2", counter_account="ELSEWHERE")
+    record_fact(driver, "transfer", "USDT", "-1", "T-2", counter_account="ELSEWHERE")
     assert len(driver.ledger.changes.facts) == 3
 
 
 def test_an_account_that_nobody_named_is_found() -> None:
     driver = trading()
-    tell(driver, "deposit", "USDT", "1", "L-1", account="KRAKN")
+    record_fact(driver, "deposit", "USDT", "1", "L-1", account="KRAKN")
     assert driver.findings("fact_without_account")
     assert "KRAKN" not in driver.ledger.accounts
 
@@ -210,8 +210,8 @@ def test_an_account_that_nobody_named_is_found() -> None:
 def test_a_unit_that_no_complete_snapshot_held_begins_at_zero() -> None:
     driver = trading()
     driver.wait(60)
-    tell(driver, "deposit", "DOGE", "1000", "L-1", ago=50)
-    tell(driver, "withdrawal", "DOGE", "-400", "L-2", ago=40)
+    record_fact(driver, "deposit", "DOGE", "1000", "L-1", ago=50)
+    record_fact(driver, "withdrawal", "DOGE", "-400", "L-2", ago=40)
     assert driver.value("DOGE") == 600
     assert [entry.cause for entry in driver.entries("DOGE")] == ["opening", "deposit", "withdrawal"]
 
@@ -219,7 +219,7 @@ def test_a_unit_that_no_complete_snapshot_held_begins_at_zero() -> None:
 def test_a_code_that_only_the_statement_uses_finds_its_row() -> None:
     driver = GatewayDriver()
     driver.start(balance_row("XXBT", "10", coinapi="BTC"), quiet=30)
-    tell(driver, "deposit", "BTC", "1", "L-1")
+    record_fact(driver, "deposit", "BTC", "1", "L-1")
     assert driver.value("XXBT") == 11
 
 
@@ -251,11 +251,11 @@ def test_what_is_not_a_fact_is_found(wrong: dict[str, str | None]) -> None:
 
 def test_a_trade_that_reports_told_adds_its_fee_alone() -> None:
     driver = trading()
-    bought(driver, "a")
-    both(driver, "11", "99900")
+    report_bought(driver, "a")
+    report_balances(driver, "11", "99900")
     driver.wait(10)
-    trade(driver, "T-1", "1", "100", ago=10, order_id="X-a", fee="0.1", fee_asset="USDT")
-    assert effects(driver) == {"T-1": "matched"}
+    record_trade(driver, "T-1", "1", "100", ago=10, order_id="X-a", fee="0.1", fee_asset="USDT")
+    assert fact_effects(driver) == {"T-1": "matched"}
     assert [entry.cause for entry in driver.entries("BTC")] == ["opening", "fill"]
     assert driver.value("USDT") == D("99899.9")
     assert driver.entries("USDT")[-1].order == "c:a"
@@ -264,10 +264,10 @@ def test_a_trade_that_reports_told_adds_its_fee_alone() -> None:
 def test_trades_without_an_order_id_are_matched_one_to_one() -> None:
     driver = trading()
     for key in ("a", "b"):
-        bought(driver, key)
+        report_bought(driver, key)
     for number in (1, 2, 3):
-        trade(driver, f"T-{number}", "1", "100", ago=0.01 * number)
-    assert effects(driver) == {"T-1": "matched", "T-2": "matched", "T-3": "booked"}
+        record_trade(driver, f"T-{number}", "1", "100", ago=0.01 * number)
+    assert fact_effects(driver) == {"T-1": "matched", "T-2": "matched", "T-3": "booked"}
     assert driver.value("BTC") == 13
     assert [entry.cause for entry in driver.entries("BTC")] == ["opening", "fill", "fill", "missed_fill"]
 
@@ -275,17 +275,17 @@ def test_trades_without_an_order_id_are_matched_one_to_one() -> None:
 def test_a_trade_that_no_report_told_explains_both_legs() -> None:
     driver = trading()
     for _ in range(40):
-        both(driver, "11", "99899.9")
+        report_balances(driver, "11", "99899.9")
         driver.wait(1)
     assert {code: only_break(driver, code).amount for code in ("BTC", "USDT")} == {"BTC": 1, "USDT": D("-100.1")}
-    trade(driver, "T-1", "1", "100", ago=40, fee="0.1", fee_asset="USDT")
-    assert effects(driver) == {"T-1": "explained"}
+    record_trade(driver, "T-1", "1", "100", ago=40, fee="0.1", fee_asset="USDT")
+    assert fact_effects(driver) == {"T-1": "explained"}
     assert not driver.breaks("BTC")
     assert not driver.breaks("USDT")
     causes = [entry.cause for entry in driver.entries("USDT") if entry.cause != "opening"]
     assert causes == ["missed_fill", "fee"]
     for _ in range(40):
-        both(driver, "11", "99899.9")
+        report_balances(driver, "11", "99899.9")
         driver.wait(1)
     assert not driver.breaks("BTC")
     assert not driver.breaks("USDT")
@@ -295,15 +295,15 @@ def test_a_report_after_the_statement_is_booked_once() -> None:
     driver = trading()
     order = OrderScript("a", [("1", "100"), ("2", "100")], placed_at=driver.now)
     driver.report(order.report(1))
-    trade(driver, "T-1", "1", "100", order_id="X-a")
-    trade(driver, "T-2", "2", "100", order_id="X-a")
-    assert effects(driver) == {"T-1": "matched", "T-2": "booked"}
+    record_trade(driver, "T-1", "1", "100", order_id="X-a")
+    record_trade(driver, "T-2", "2", "100", order_id="X-a")
+    assert fact_effects(driver) == {"T-1": "matched", "T-2": "booked"}
     assert (driver.value("BTC"), driver.value("USDT")) == (D(13), D(99700))
     driver.report(order.report(2))
     assert (driver.value("BTC"), driver.value("USDT")) == (D(13), D(99700))
     assert driver.findings("told_ahead")
     for _ in range(20):
-        both(driver, "13", "99700")
+        report_balances(driver, "13", "99700")
         driver.wait(1)
     assert not driver.transitions("opened")
 
@@ -311,7 +311,7 @@ def test_a_report_after_the_statement_is_booked_once() -> None:
 def test_trades_of_an_order_that_vanished_account_for_it() -> None:
     driver = trading()
     driver.report(OrderScript("a", [("1", "100"), ("2", "100")], placed_at=driver.now).report(1))
-    both(driver, "11", "99900")
+    report_balances(driver, "11", "99900")
     driver.wait(10)
     driver.close_session()
     driver.open_session("s2", after=30)
@@ -319,12 +319,12 @@ def test_trades_of_an_order_that_vanished_account_for_it() -> None:
     driver.orders()
     driver.balances(balance_row("BTC", "13"), balance_row("ETH", "50"), balance_row("USDT", "99700"))
     assert driver.order("c:a").flags.missing
-    trade(driver, "T-1", "1", "100", order_id="X-a", ago=45)
-    trade(driver, "T-2", "2", "100", order_id="X-a", ago=20)
+    record_trade(driver, "T-1", "1", "100", order_id="X-a", ago=45)
+    record_trade(driver, "T-2", "2", "100", order_id="X-a", ago=20)
     assert not driver.order("c:a").flags.missing
     assert driver.coverage() == ("covered", None)
     for _ in range(30):
-        both(driver, "13", "99700")
+        report_balances(driver, "13", "99700")
         driver.wait(1)
     driver.orders()
     assert driver.coverage() == ("covered", None)
@@ -333,11 +333,11 @@ def test_trades_of_an_order_that_vanished_account_for_it() -> None:
 
 def test_a_trade_of_an_unknown_symbol_may_be_told_again() -> None:
     driver = trading()
-    trade(driver, "T-1", "1", "100", symbol="DOGEUSDT")
+    record_trade(driver, "T-1", "1", "100", symbol="DOGEUSDT")
     assert driver.findings("fact_without_instrument")
     driver.symbols(BTC_USDT, Symbol("DOGEUSDT", "BINANCE_SPOT_DOGE_USDT", "DOGE", "USDT"))
-    trade(driver, "T-1", "1", "100", symbol="DOGEUSDT")
-    assert effects(driver) == {"T-1": "booked"}
+    record_trade(driver, "T-1", "1", "100", symbol="DOGEUSDT")
+    assert fact_effects(driver) == {"T-1": "booked"}
 
 
 def test_a_missed_fill_of_a_contract_realises_its_cash() -> None:
@@ -354,8 +354,8 @@ def test_a_missed_fill_of_a_contract_realises_its_cash() -> None:
     driver.position(position_row("1", "BUY", price="100"))
     driver.poll("USDT", "1010", 80)
     assert only_break(driver, PERPETUAL.exchange, "contract").amount == -1
-    trade(driver, "T-1", "1", "110", side="SELL", ago=80, symbol=PERPETUAL.exchange)
-    assert effects(driver) == {"T-1": "explained"}
+    record_trade(driver, "T-1", "1", "110", side="SELL", ago=80, symbol=PERPETUAL.exchange)
+    assert fact_effects(driver) == {"T-1": "explained"}
     assert driver.value(PERPETUAL.exchange, "contract") == 1
     assert driver.value("USDT") == 1010
     driver.poll("USDT", "1010", 40)
@@ -364,7 +364,7 @@ def test_a_missed_fill_of_a_contract_realises_its_cash() -> None:
 
 @pytest.mark.parametrize(("rates", "count"), [(("0.001",), 30), (("0.001", "0.002"), 60), (("0.001",), 4)])
 def test_fees_of_a_statement_take_the_place_of_what_was_inferred(rates: tuple[str, ...], count: int) -> None:
-    driver = with_fees(rates, count)
+    driver = day_with_fees(rates, count)
     assert not driver.breaks("USDT")
     assert not driver.findings("late_fact"), "reports had agreed with the fees that were inferred"
     fees = [entry for entry in driver.entries("USDT") if entry.cause == "fee"]
@@ -398,15 +398,15 @@ def test_whatever_is_told_books_are_sums_of_entries_and_end_in_agreement(steps: 
             driver.poll("USDT", venue, 12)
         if what in {"tell", "both"} and untold:
             number += 1
-            tell(driver, "adjustment", "USDT", str(untold), f"L-{number}", ago=2)
+            record_fact(driver, "adjustment", "USDT", str(untold), f"L-{number}", ago=2)
             untold = D(0)
         if what == "again" and number:
             before = driver.value("USDT")
-            tell(driver, "adjustment", "USDT", "1", f"L-{number}", ago=2)
+            record_fact(driver, "adjustment", "USDT", "1", f"L-{number}", ago=2)
             assert driver.value("USDT") == before
         assert conserved(driver, "USDT")
     if untold:
-        tell(driver, "adjustment", "USDT", str(untold), "L-last", ago=2)
+        record_fact(driver, "adjustment", "USDT", str(untold), "L-last", ago=2)
     driver.poll("USDT", venue, 150)
     assert driver.value("USDT") == venue
     assert driver.comparison("USDT").residual == sum((known.amount for known in driver.breaks("USDT")), D(0))

@@ -24,7 +24,7 @@ from recon.reconciliation.reconciler import Reconciler
 from recon.testing import GatewayDriver
 from tests.projection.test_fold_conservation import OPENINGS, Auditor, Flow
 from tests.support.claims import claimed
-from tests.support.decisions_driver import ALICE, BOB, SERVICE, say
+from tests.support.decisions_driver import ALICE, BOB, SERVICE, record_decision
 from tests.support.properties import steady
 
 D = Decimal
@@ -121,7 +121,7 @@ class Deciding(Flow):
         likely = [step for step in allowed(chosen[0].state) if step in PERSON_STEPS]
         action = draw(st.sampled_from(likely) | st.sampled_from(sorted(PERSON_STEPS)))
         by = draw(st.sampled_from([ALICE, BOB, SERVICE]))
-        say(self.driver, action, *chosen, by=by, text="so", **self.details(action, chosen))
+        record_decision(self.driver, action, *chosen, by=by, text="so", **self.details(action, chosen))
 
     def resolve(self) -> None:
         """One proposes, the other approves."""
@@ -130,14 +130,14 @@ class Deciding(Flow):
             chosen = draw(st.sampled_from(known))
             with exact():
                 entry = str(chosen.amount * draw(st.sampled_from([D(1), D("0.25")])))
-            say(self.driver, "propose", chosen, cause="deposit", entry=entry)
+            record_decision(self.driver, "propose", chosen, cause="deposit", entry=entry)
             digest = "?" if chosen.proposal is None else chosen.proposal.digest
-            say(self.driver, "approve", chosen, by=BOB, digest=digest)
+            record_decision(self.driver, "approve", chosen, by=BOB, digest=digest)
 
     def reopen(self) -> None:
         known = [each for each in self.known() if each.state in ("resolved", "accepted")]
         if known:
-            say(self.driver, "reopen", self.data.draw(st.sampled_from(known)), by=BOB)
+            record_decision(self.driver, "reopen", self.data.draw(st.sampled_from(known)), by=BOB)
 
     def details(self, action: str, chosen: list[Break]) -> dict[str, object]:
         draw, first = self.data.draw, chosen[0]

@@ -12,7 +12,7 @@ from recon.ledger.facts.matching import MANUAL_WITHIN_US
 from recon.reconciliation.breaks.resolution import explain
 from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver
-from tests.support.facts_driver import effects, tell
+from tests.support.facts_driver import fact_effects, record_fact
 from tests.support.trading_account import trading
 
 D = Decimal
@@ -44,9 +44,9 @@ def stepped(driver: GatewayDriver, value: str = "101000") -> Break:
 def test_a_deposit_that_explained_a_break_counts_once(kind: str) -> None:
     driver = old()
     known = stepped(driver)
-    tell(driver, kind, "USDT", "1000", HAND, ago=40)
-    tell(driver, kind, "USDT", "1000.00", "L-1", ago=38)
-    assert effects(driver) == {HAND: "explained", "L-1": "replaced"}
+    record_fact(driver, kind, "USDT", "1000", HAND, ago=40)
+    record_fact(driver, kind, "USDT", "1000.00", "L-1", ago=38)
+    assert fact_effects(driver) == {HAND: "explained", "L-1": "replaced"}
     assert (driver.value("USDT"), driver.breaks("USDT")) == (D(101000), [])
     assert conserved(driver)
     last = driver.entries("USDT")[-1]
@@ -63,9 +63,9 @@ def test_a_deposit_that_explained_a_break_counts_once(kind: str) -> None:
 
 def test_one_that_was_booked_late_counts_once() -> None:
     driver = old()
-    tell(driver, "withdrawal", "USDT", "-5", HAND, ago=30)
-    tell(driver, "withdrawal", "USDT", "-5", "L-1", ago=3600)
-    assert effects(driver) == {HAND: "booked", "L-1": "replaced"}
+    record_fact(driver, "withdrawal", "USDT", "-5", HAND, ago=30)
+    record_fact(driver, "withdrawal", "USDT", "-5", "L-1", ago=3600)
+    assert fact_effects(driver) == {HAND: "booked", "L-1": "replaced"}
     driver.poll("USDT", "99995", 60)
     assert (driver.value("USDT"), driver.opened_breaks()) == (D(99995), [])
 
@@ -73,11 +73,11 @@ def test_one_that_was_booked_late_counts_once() -> None:
 def test_each_is_matched_once_and_the_nearest_in_time_first() -> None:
     driver = old()
     for number, ago in enumerate((7200, 60)):
-        tell(driver, "deposit", "USDT", "100", f"{MANUAL}{number}", ago=ago)
-    tell(driver, "deposit", "USDT", "100", "L-1", ago=100)
-    tell(driver, "deposit", "USDT", "100", "L-2", ago=7000)
-    tell(driver, "deposit", "USDT", "100", "L-3", ago=100)
-    assert list(effects(driver).values()) == ["booked", "booked", "replaced", "replaced", "booked"]
+        record_fact(driver, "deposit", "USDT", "100", f"{MANUAL}{number}", ago=ago)
+    record_fact(driver, "deposit", "USDT", "100", "L-1", ago=100)
+    record_fact(driver, "deposit", "USDT", "100", "L-2", ago=7000)
+    record_fact(driver, "deposit", "USDT", "100", "L-3", ago=100)
+    assert list(fact_effects(driver).values()) == ["booked", "booked", "replaced", "replaced", "booked"]
     taken = [found.message.split("told by hand as ")[1].split(",")[0] for found in driver.findings("fact_told_before")]
     assert taken == [f"{MANUAL}1", f"{MANUAL}0"]
     assert driver.value("USDT") == 100300
@@ -94,25 +94,25 @@ def test_each_is_matched_once_and_the_nearest_in_time_first() -> None:
 )
 def test_what_differs_is_another(kind: str, amount: str, ago: float) -> None:
     driver = old()
-    tell(driver, "deposit", "USDT", "100", HAND, ago=60)
-    tell(driver, kind, "USDT", amount, "L-1", ago=ago)
-    assert effects(driver)["L-1"] == "booked"
+    record_fact(driver, "deposit", "USDT", "100", HAND, ago=60)
+    record_fact(driver, kind, "USDT", amount, "L-1", ago=ago)
+    assert fact_effects(driver)["L-1"] == "booked"
     assert driver.value("USDT") == 100100 + D(amount)
 
 
 def test_a_person_who_tells_two_means_two() -> None:
     driver = old()
-    tell(driver, "deposit", "USDT", "100", HAND, ago=60)
-    tell(driver, "deposit", "USDT", "100", f"{MANUAL}2", ago=50)
-    assert effects(driver) == {HAND: "booked", f"{MANUAL}2": "booked"}
-    tell(driver, "deposit", "USDT", "100", HAND, ago=60 + 0.02)
+    record_fact(driver, "deposit", "USDT", "100", HAND, ago=60)
+    record_fact(driver, "deposit", "USDT", "100", f"{MANUAL}2", ago=50)
+    assert fact_effects(driver) == {HAND: "booked", f"{MANUAL}2": "booked"}
+    record_fact(driver, "deposit", "USDT", "100", HAND, ago=60 + 0.02)
     assert driver.value("USDT") == 100200
 
 
 def test_fees_are_told_by_their_fills() -> None:
     driver = old()
-    tell(driver, "fee", "USDT", "-1", HAND, ago=60)
-    tell(driver, "fee", "USDT", "-1", "L-1", ago=60)
+    record_fact(driver, "fee", "USDT", "-1", HAND, ago=60)
+    record_fact(driver, "fee", "USDT", "-1", "L-1", ago=60)
     assert driver.value("USDT") == 99998
 
 
@@ -122,12 +122,12 @@ def test_what_a_person_told_of_an_inferred_entry_gives_way_too() -> None:
     subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.event.at)  # type: ignore[arg-type]
     with exact():
         explain(subject, known, D(1000), cause="deposit", step="explained", reason="so", certainty="inferred")
-    tell(driver, "deposit", "USDT", "1000", HAND, ago=40)
-    tell(driver, "withdrawal", "USDT", "-1000", "L-0", ago=40)
-    assert effects(driver) == {HAND: "replaced", "L-0": "booked"}, "what was taken back is nobody's withdrawal"
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=40)
-    tell(driver, "deposit", "USDT", "1000", "L-2", ago=40)
-    assert (effects(driver)["L-1"], effects(driver)["L-2"]) == ("replaced", "booked")
+    record_fact(driver, "deposit", "USDT", "1000", HAND, ago=40)
+    record_fact(driver, "withdrawal", "USDT", "-1000", "L-0", ago=40)
+    assert fact_effects(driver) == {HAND: "replaced", "L-0": "booked"}, "what was taken back is nobody's withdrawal"
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=40)
+    record_fact(driver, "deposit", "USDT", "1000", "L-2", ago=40)
+    assert (fact_effects(driver)["L-1"], fact_effects(driver)["L-2"]) == ("replaced", "booked")
     assert driver.value("USDT") == 101000
     assert conserved(driver)
 
@@ -135,26 +135,26 @@ def test_what_a_person_told_of_an_inferred_entry_gives_way_too() -> None:
 def test_a_break_that_the_statement_tells_of_comes_before_what_was_told_of_another_day() -> None:
     driver = old()
     first = stepped(driver)
-    tell(driver, "deposit", "USDT", "1000", HAND, ago=40)
+    record_fact(driver, "deposit", "USDT", "1000", HAND, ago=40)
     assert first.state == "explained"
     driver.wait(3600)
     driver.poll("USDT", "101000", 10)
     second = stepped(driver, "102000")
-    tell(driver, "deposit", "USDT", "1000", "L-2", ago=40)
-    assert effects(driver)["L-2"] == "explained"
+    record_fact(driver, "deposit", "USDT", "1000", "L-2", ago=40)
+    assert fact_effects(driver)["L-2"] == "explained"
     assert second.state == "explained"
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=3700)
-    assert effects(driver)["L-1"] == "replaced"
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=3700)
+    assert fact_effects(driver)["L-1"] == "replaced"
     assert (driver.value("USDT"), driver.breaks("USDT")) == (D(102000), [])
 
 
 def test_what_was_told_comes_before_a_break_of_another_time() -> None:
     driver = old()
     stepped(driver)
-    tell(driver, "deposit", "USDT", "1000", HAND, ago=40)
+    record_fact(driver, "deposit", "USDT", "1000", HAND, ago=40)
     driver.wait(3600)
     driver.poll("USDT", "101000", 10)
     second = stepped(driver, "102000")
-    tell(driver, "deposit", "USDT", "1000", "L-1", ago=3700)
-    assert effects(driver)["L-1"] == "replaced"
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=3700)
+    assert fact_effects(driver)["L-1"] == "replaced"
     assert driver.breaks("USDT") == [second], "it is still to be explained"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from recon.testing import BTC_USDT, GatewayDriver, OrderScript, balance_row
-from tests.support.trading_account import bought, trading, verdict
+from tests.support.trading_account import report_bought, trading, verdict
 
 D = Decimal
 
 
 def test_semantics_7__numbers_of_a_break_add_up_at_its_cut() -> None:
     driver = trading()
-    bought(driver, "a")
+    report_bought(driver, "a")
     driver.poll("BTC", "11.5", 60)
     facts = driver.transitions("opened")[-1].snapshot
     assert (facts.opening, facts.expected, facts.reported) == (D(10), D(11), D("11.5"))
@@ -23,7 +23,7 @@ def test_semantics_7__numbers_of_a_break_add_up_at_its_cut() -> None:
 def test_semantics_7__fills_after_the_cut_are_in_flight() -> None:
     driver = trading()
     driver.balance("BTC", "10")
-    bought(driver, "a")
+    report_bought(driver, "a")
     comparison = driver.comparison("BTC")
     assert (comparison.cut_total, driver.unit("BTC").balance.fills) == (D(0), D(1))
     assert comparison.cut_seq is not None

@@ -10,7 +10,7 @@ from recon.reconciliation.model.comparison import MAX_QUEUE
 from recon.reconciliation.reconciler import Reconciler
 from recon.testing import START
 from recon.times import LogTime, microseconds
-from tests.support.trading_account import bought, trading, verdict
+from tests.support.trading_account import report_bought, trading, verdict
 
 D = Decimal
 
@@ -25,7 +25,7 @@ def test_semantics_9_4__a_hole_in_log_time_does_not_end_windows() -> None:
     driver.tick(after=60)
     assert driver.ledger.clock.clock == clock
     assert not driver.transitions()
-    bought(driver, "a")
+    report_bought(driver, "a")
     driver.balance("BTC", "11")
     driver.wait(30)
     assert not [each for each in driver.transitions() if each.unit == "BTC"]

@@ -27,7 +27,7 @@ from tests.support.database_days import write_events
 NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class Story:
+class CoverageLog:
     """One gateway's log of `seconds` events, event n at n seconds, and the books that are written beside it."""
 
     def __init__(self, service_url: str, gateway: str = "eu", *, seconds: int = 100, ends_at: datetime | None = None):

@@ -16,7 +16,7 @@ from tests.support.trading_account import trading
 ALICE, BOB, SERVICE = "alice", "bob", "recon_service"
 
 
-def say(driver: GatewayDriver, action: str, *breaks: Break, by: str = ALICE, **more: object) -> None:
+def record_decision(driver: GatewayDriver, action: str, *breaks: Break, by: str = ALICE, **more: object) -> None:
     """Record a decision as the database would, about some breaks or about what `more` names."""
     person = {"login": by, "authenticated": by != SERVICE, "name": more.pop("name", None)}
     ids = [known.id for known in breaks]
@@ -29,11 +29,11 @@ def state_of(known: Break) -> str:
     return known.state
 
 
-def refused(driver: GatewayDriver) -> list[Finding]:
+def refusals(driver: GatewayDriver) -> list[Finding]:
     return driver.findings("decision_refused")
 
 
-def short_of(amount: str = "1", *, rate: int | None = 100) -> tuple[GatewayDriver, Break]:
+def driver_with_break(amount: str = "1", *, rate: int | None = 100) -> tuple[GatewayDriver, Break]:
     """An account that reports less bitcoin than the ten that its books hold, and the break that came of it."""
     driver = trading()
     driver.poll("BTC", "10", 10, rate_usd=rate)

@@ -15,7 +15,7 @@ from tests.support.trading_account import trading
 BY = {"login": "alice", "authenticated": True, "name": None}
 
 
-def document(
+def fact_document(
     kind: str, external_id: str, occurred_at: datetime, *, account: str, **more: str | None
 ) -> dict[str, object]:
     return {
@@ -29,7 +29,7 @@ def document(
     }
 
 
-def tell(
+def record_fact(
     driver: GatewayDriver,
     kind: str,
     unit: str,
@@ -44,7 +44,7 @@ def tell(
     """A person or a statement tells a fact that happened `ago` seconds before now."""
     happened = driver.now - timedelta(seconds=ago)
     name = account or driver.account
-    payload = document(
+    payload = fact_document(
         kind,
         external_id,
         happened,
@@ -57,7 +57,7 @@ def tell(
     driver.event(events.FACT, msgspec.json.encode(payload), account=name)
 
 
-def trade(
+def record_trade(
     driver: GatewayDriver,
     external_id: str,
     quantity: str,
@@ -71,7 +71,7 @@ def trade(
     symbol: str = BTC_USDT.exchange,
 ) -> None:
     """A venue's export tells an execution."""
-    payload = document(
+    payload = fact_document(
         "trade",
         external_id,
         driver.now - timedelta(seconds=ago),
@@ -87,12 +87,12 @@ def trade(
     driver.event(events.FACT, msgspec.json.encode(payload), account=driver.account)
 
 
-def effects(driver: GatewayDriver) -> dict[str, str]:
+def fact_effects(driver: GatewayDriver) -> dict[str, str]:
     """What became of each fact, by its id."""
     return {fact.external_id: fact.effect for fact in driver.ledger.changes.facts}
 
 
-def with_fees(rates: tuple[str, ...], count: int) -> GatewayDriver:
+def day_with_fees(rates: tuple[str, ...], count: int) -> GatewayDriver:
     """A day of purchases and sales at a venue that takes fees, and its export of all of it, told at the end."""
     dice = random.Random(3)
     driver = trading()
@@ -119,7 +119,7 @@ def with_fees(rates: tuple[str, ...], count: int) -> GatewayDriver:
         look(4)
     look(30)
     for key, side, quantity, price, fee, at in told:
-        trade(
+        record_trade(
             driver,
             f"T-{key}",
             str(quantity),

@@ -20,7 +20,7 @@ from recon.errors import Overrun
 PATIENCE = 60.0
 
 
-class Ears:
+class EventCollector:
     """Takes what the consumer hands out; `room` is how many records still fit."""
 
     def __init__(self) -> None:
@@ -73,23 +73,23 @@ class Ears:
 
 
 @contextlib.asynccontextmanager
-async def listening(endpoint: Endpoint, ears: Ears | None = None) -> AsyncIterator[Ears]:
+async def listening(endpoint: Endpoint, collector: EventCollector | None = None) -> AsyncIterator[EventCollector]:
     """Run a consumer for the time of the block; it must end by itself within its bounds."""
-    ears = ears or Ears()
+    collector = collector or EventCollector()
     numbers = count(1)
 
     async def run() -> None:
         await consume(
             endpoint,
-            ears.record,
+            collector.record,
             now=lambda: datetime.now(UTC),
             new_session_id=lambda: f"s-{next(numbers)}",
-            status=ears.status,
-            heartbeats=ears.heartbeats,
+            status=collector.status,
+            heartbeats=collector.heartbeats,
             draw=lambda: 1.0,
         )
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
-        yield ears
+        yield collector
         nursery.cancel_scope.cancel()

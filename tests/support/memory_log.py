@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import msgspec
 import trio
 
 from recon.backfill.view import BackfillView, backfill_view
@@ -14,14 +13,7 @@ from recon.ledger.rules import Rules
 from recon.log.events import Event, NewEvent
 from recon.projection.fold import Fold, decode_event
 from recon.reconciliation.reconciler import Reconciler
-
-
-def is_json(payload: bytes) -> bool:
-    try:
-        msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return True
+from recon.testing import is_readable
 
 
 class MemoryLog:
@@ -47,7 +39,7 @@ class MemoryLog:
             kind=new.kind,
             account=new.account,
             session=new.session,
-            readable=is_json(new.payload),
+            readable=is_readable(new.payload),
             payload=new.payload,
         )
         self.events.append(event)

@@ -151,7 +151,7 @@ def running(service: Service) -> Iterator[Service]:
         service.end()
 
 
-class Witness:
+class LogReader:
     """Looks at the database from outside, as the service role."""
 
     def __init__(self, url: str) -> None:
@@ -187,7 +187,7 @@ class Witness:
             return verify(connection, GATEWAY, against=against)
 
 
-def check_books(witness: Witness) -> int:
+def check_books(witness: LogReader) -> int:
     """See that the log is contiguous and every fill that it tells of is counted once; return how many orders filled."""
     until(lambda: witness.folded() == witness.head() > 0)
     seqs = witness.ask("SELECT count(*), min(seq), max(seq) FROM recon_store.log_events")

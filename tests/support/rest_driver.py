@@ -19,7 +19,7 @@ WITHOUT_HISTORY = Rules(recovery=RecoveryRules(enabled=True, history=False))
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Asking:
+class BackfillRun:
     """One run of questions about an account that was lost."""
 
     def __init__(self, driver: GatewayDriver, name: str = "run-1") -> None:
@@ -117,7 +117,7 @@ def history_row(report: Row, *, created: str) -> Row:
     }
 
 
-def catch_ups(driver: GatewayDriver) -> list[Backfill]:
+def backfills_of(driver: GatewayDriver) -> list[Backfill]:
     """What the log says of each stretch in the end."""
     told = {each.from_seq: each for each in driver.ledger.changes.backfills if each.account == driver.account}
     return [told[seq] for seq in sorted(told)]

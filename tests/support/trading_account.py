@@ -18,11 +18,11 @@ def trading(window: int = WINDOW) -> GatewayDriver:
     return driver
 
 
-def bought(driver: GatewayDriver, key: str, amount: str = "1", price: str = "100", side: str = "BUY") -> None:
+def report_bought(driver: GatewayDriver, key: str, amount: str = "1", price: str = "100", side: str = "BUY") -> None:
     driver.report(OrderScript(key, [(amount, price)], side=side, placed_at=driver.now).report(1))
 
 
-def both(driver: GatewayDriver, btc: str, usdt: str) -> None:
+def report_balances(driver: GatewayDriver, btc: str, usdt: str) -> None:
     driver.balance("BTC", btc)
     driver.balance("USDT", usdt)
 
@@ -31,6 +31,6 @@ def verdict(driver: GatewayDriver, code: str) -> str:
     return verdict_of(driver.unit(code), driver.comparison(code))
 
 
-def late(driver: GatewayDriver, key: str, *, side: str = "BUY", ahead: float = 0) -> OrderScript:
+def late_order(driver: GatewayDriver, key: str, *, side: str = "BUY", ahead: float = 0) -> OrderScript:
     """An order that fills now, by the venue's clock, which may be ahead of ours."""
     return OrderScript(key, [("1", "100")], side=side, placed_at=driver.now + timedelta(seconds=ahead - 4))

@@ -22,7 +22,7 @@ from recon.testing import (
     position_row,
 )
 from tests.support.break_cases import D
-from tests.support.trading_account import WINDOW, both, bought, trading
+from tests.support.trading_account import WINDOW, report_balances, report_bought, trading
 
 FUTURE = Symbol("BTCUSD-260105", "BINANCE_FTS_BTC_USDT_260105", "BTC", "USDT")
 
@@ -30,7 +30,7 @@ FUTURE = Symbol("BTCUSD-260105", "BINANCE_FTS_BTC_USDT_260105", "BTC", "USDT")
 def polled(driver: GatewayDriver, btc: str, usdt: str, seconds: int = 40) -> None:
     for _ in range(seconds):
         driver.wait(1)
-        both(driver, btc, usdt)
+        report_balances(driver, btc, usdt)
 
 
 def the_break(driver: GatewayDriver, code: str) -> Break:
@@ -46,7 +46,7 @@ def causes_of(driver: GatewayDriver, code: str) -> list[tuple[str, str]]:
 
 def test_an_unreported_fill_of_an_open_order_is_missed_on_both_legs_of_one_case() -> None:
     driver = trading()
-    bought(driver, "booked")
+    report_bought(driver, "booked")
     driver.report(OrderScript("lost", [("2", "100")], placed_at=driver.now).report(0))
     polled(driver, "13", "99700")
     btc, usdt = the_break(driver, "BTC"), the_break(driver, "USDT")
@@ -58,7 +58,7 @@ def test_an_unreported_fill_of_an_open_order_is_missed_on_both_legs_of_one_case(
 
 def test_a_trade_without_an_order_is_external_or_a_conversion() -> None:
     driver = trading()
-    bought(driver, "booked")
+    report_bought(driver, "booked")
     polled(driver, "9", "100108")
     assert {the_break(driver, code).cause for code in ("BTC", "USDT")} == {"external_order"}
     assert the_break(driver, "BTC").certainty == "candidate"
@@ -69,7 +69,7 @@ def test_a_trade_without_an_order_is_external_or_a_conversion() -> None:
 
 def test_the_base_is_reclassified_when_a_break_of_the_quote_opens() -> None:
     driver = trading()
-    bought(driver, "booked")
+    report_bought(driver, "booked")
     for _ in range(40):
         driver.balance("BTC", "9", after=1)
     assert the_break(driver, "BTC").cause == "withdrawal"
@@ -84,7 +84,7 @@ def test_the_base_is_reclassified_when_a_break_of_the_quote_opens() -> None:
 
 def test_an_order_that_fills_later_is_not_the_missed_one() -> None:
     driver = trading()
-    bought(driver, "booked")
+    report_bought(driver, "booked")
     resting = OrderScript("resting", [("2", "100")], placed_at=driver.now)
     driver.report(resting.report(0))
     polled(driver, "13", "99700")
@@ -97,7 +97,7 @@ def test_an_order_that_fills_later_is_not_the_missed_one() -> None:
 
 def test_the_late_report_of_the_missed_fill_itself_changes_no_cause() -> None:
     driver = trading()
-    bought(driver, "booked")
+    report_bought(driver, "booked")
     order = OrderScript("late", [("2", "100")], placed_at=driver.now - timedelta(seconds=4))
     driver.report(order.report(0))
     polled(driver, "13", "99700")
@@ -155,10 +155,10 @@ def test_open_breaks_are_reclassified_when_the_rules_gain_a_fee_schedule() -> No
     rules = AccountRules(settlement_window_us=WINDOW * 1_000_000, learn_fees_up_to=D("0.0001"))
     driver = GatewayDriver(Rules(defaults=rules))
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"), quiet=30)
-    bought(driver, "booked", "100", "100")
+    report_bought(driver, "booked", "100", "100")
     for _ in range(40):
         driver.wait(1)
-        both(driver, "110", "89900")
+        report_balances(driver, "110", "89900")
     assert the_break(driver, "USDT").cause == "withdrawal", the_break(driver, "USDT").note
     schedule = [FeeRule(maker=D("0.01"), taker=D("0.01"))]
     driver.set_rules(Rules(defaults=msgspec.structs.replace(rules, fees=schedule)))
@@ -235,7 +235,7 @@ def test_a_payment_far_from_the_grid_is_no_funding() -> None:
 def test_a_break_that_was_reclassified_still_recurs() -> None:
     """The first leg opens alone each time, so a later cause does not make it another break."""
     driver = trading()
-    bought(driver, "booked")
+    report_bought(driver, "booked")
     for number in (1, 2):
         order = OrderScript(f"late{number}", [("2", "100")], side="SELL", placed_at=driver.now - timedelta(seconds=4))
         btc, usdt = D(11) - 2 * number, D(99900) + 200 * number
