@@ -55,7 +55,7 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 def message_id(entries: Iterable[str]) -> str:
-    """Return the id of the message of these entries, whatever their order."""
+    """Return the id of the message of these entries; their order does not matter."""
     return "msg_" + hashlib.sha256("\x1f".join(sorted(entries)).encode()).hexdigest()[:32]
 
 

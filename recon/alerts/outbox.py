@@ -27,7 +27,7 @@ from recon.times import to_datetime
 
 #: The channel of those who LISTEN: the commit delivers its rows.
 NOTIFY: Final = "notify"
-#: What they LISTEN on.
+#: The Postgres channel for LISTEN.
 NOTIFY_CHANNEL: Final = "recon_breaks"
 #: How long a claimed message is reserved: longer than an attempt and recording its outcome may take.
 LEASE: Final = timedelta(seconds=60)

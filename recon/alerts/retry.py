@@ -1,6 +1,6 @@
 """When a message is sent again after a failure. Pure (architecture 2.11).
 
-Every failure is retried, whatever the receiver answered: an alert is worth more than the noise. A failure that
+Every failure is retried, after any answer: an alert is worth more than the noise. A failure that
 only a person can repair (a wrong address, a refused signature, 410 Gone) is retried slowly from the start, so that
 delivery resumes by itself after the repair. The next attempt's time is stored with the entries and survives a crash.
 """

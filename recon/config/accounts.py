@@ -12,7 +12,7 @@ from recon.config.values import Amount, Duration, Name, PositiveAmount, Rate, Ti
 
 #: Longest settlement window that still means anything.
 MAX_SETTLEMENT_WINDOW: Final = timedelta(hours=1)
-#: Funding is paid on a grid that begins anew each day.
+#: Funding is paid on a grid that starts again each day.
 _DAY: Final = timedelta(days=1)
 
 

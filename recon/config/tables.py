@@ -54,7 +54,7 @@ class Database(SecretTable):
 
 
 class Recovery(Table):
-    """What is requested over REST: the events that a gap hid, and cross-checks of the WebSocket."""
+    """Requests over REST: for the events that a gap hid, and for cross-checks of the WebSocket."""
 
     enabled: bool = True
     #: Whether to request `/v1/orders/history` for orders that began and ended inside a gap.

@@ -33,14 +33,14 @@ T = TypeVar("T")
 
 
 class Interruptible(Protocol):
-    """What a call blocks on. Both methods may be called from another thread."""
+    """The object that a call blocks on. Both methods may be called from another thread."""
 
     def cancel(self) -> None:
         """Ask the server to end the running query."""
         ...
 
     def shutdown(self) -> None:
-        """Shut the socket down, so that whoever waits on it gets an error at once."""
+        """Shut the socket down, so that a thread that waits on it gets an error at once."""
         ...
 
 

@@ -50,7 +50,7 @@ _SETTINGS: Final = {
     "tcp_keepalives_idle": "10s",
     "tcp_keepalives_interval": "5s",
     "tcp_keepalives_count": "3",
-    # A commit that was acknowledged must outlive a crash, whatever the server's own default.
+    # An acknowledged commit must outlive a crash, even if the server's own default is weaker.
     "synchronous_commit": "on",
 }
 _KEY: Final = "hashtextextended('recon lease' || chr(31) || %s, 0)"
@@ -156,7 +156,7 @@ class Lease:
         self._in_use.cancel()
 
     def shutdown(self) -> None:
-        """Shut the socket down: whoever waits on it in the other thread gets an error at once."""
+        """Shut the socket down, so that the other thread, which waits on it, gets an error at once."""
         self._in_use.shutdown()
 
     def _own(self) -> psycopg.Connection[TupleRow]:

@@ -26,7 +26,7 @@ _LEVELS: Final = {
 def configure_logging(log: Log) -> None:
     """Send our own log to standard error at the level and in the format of the settings.
 
-    Libraries log from WARNING on, whatever our own level: at DEBUG some log requests with the keys in them.
+    Libraries log from WARNING on at every level of ours: at DEBUG some log requests with the keys in them.
     """
     silence_libraries()
     shared: list[Processor] = [

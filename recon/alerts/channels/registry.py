@@ -73,8 +73,8 @@ async def open_senders(settings: Settings, now: Clock) -> AsyncIterator[dict[str
 
 
 def _receivers(settings: Settings) -> list[tuple[_Channel, dict[str, object]]]:
-    """Return each channel with its receivers, found by the type of their tables in the settings."""
-    found: list[tuple[_Channel, dict[str, object]]] = []
+    """Return each channel with its receivers, recognised by the type of their tables in the settings."""
+    channels: list[tuple[_Channel, dict[str, object]]] = []
     for table_type, registered in _channels.items():
         receivers = {
             name: table
@@ -84,5 +84,5 @@ def _receivers(settings: Settings) -> list[tuple[_Channel, dict[str, object]]]:
             if type(table) is table_type
         }
         if receivers:
-            found.append((registered, receivers))
-    return found
+            channels.append((registered, receivers))
+    return channels

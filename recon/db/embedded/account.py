@@ -48,9 +48,9 @@ def server_account() -> Account | None:
 def run_as(
     account: Account | None, command: list[str], *, timeout: float, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run one program to its end under an account; its output comes back as text, stderr with stdout.
+    """Run one program to its end under an account; return its output as text, stderr with stdout.
 
-    Errors: subprocess.TimeoutExpired, and OSError when the account cannot run it.
+    Raise subprocess.TimeoutExpired, or OSError if the account cannot run it.
     """
     return subprocess.run(  # noqa: S603 - commands are built in this package alone
         command,

@@ -1,12 +1,11 @@
-"""The process between recon and its embedded Postgres: whoever dies, the server does not stay behind.
+"""The process between recon and its embedded Postgres, which stops the server when recon dies.
 
 It runs as a script of its own (standard library only, in its own session, so a terminal's Ctrl-C does not
 reach the server): `guardian.py UID:GID|- STOP_SECONDS QUIT_SECONDS COMMAND…`. It starts the command, under
-that account where one is given, and prints the server's process id. Its standard input is a pipe that recon
-holds open: end of file means that recon stopped or died (kill -9 too), and asks for a fast shutdown
-(SIGINT), then an immediate one (SIGQUIT), then SIGKILL. When the server ends by itself, so does the
-guardian. A pipe is used, and not Linux's parent-death signal, because that one is tied to the thread that
-started the child.
+that account if one is given, and prints the server's process id. Its standard input is a pipe that recon
+keeps open. End of file means that recon stopped or died (kill -9 too); the guardian then asks for a fast shutdown
+(SIGINT), then for an immediate one (SIGQUIT), then sends SIGKILL. When the server ends by itself, so does the
+guardian. Linux's parent-death signal would not do: it is tied to the thread that started the child.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import threading
 
 
 def _stop(server: subprocess.Popen[bytes], stop_seconds: float, quit_seconds: float) -> None:
-    """Wait for the end of our input, then end the server, more firmly each time a bound has passed."""
+    """Wait for the end of our input, then end the server, with a stronger signal after each bound."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     for number, seconds in ((signal.SIGINT, stop_seconds), (signal.SIGQUIT, quit_seconds)):

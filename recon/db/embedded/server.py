@@ -43,7 +43,7 @@ _SOCKET_PREFIX: Final = "recon-postgres-"
 _NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
 _log = structlog.get_logger(__name__)
 
-#: What recon sets on its server; given at each start, so that a new version of recon brings its own.
+#: Settings of the server, given at each start, so that a new version of recon brings its own.
 SERVER_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "listen_addresses": "",
