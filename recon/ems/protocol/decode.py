@@ -197,8 +197,8 @@ class _Reading(Generic[Row]):
         if self._kind is kinds.ORDERS or b'"exchange_id"' not in data:
             rows = self._kind.fast_rows(data)
             if rows is not None:
-                own = tuple(map(self._attributed, rows))
-                return self._build(self._account, own, self._snapshot, self._snapshot)
+                attributed = tuple(map(self._attributed, rows))
+                return self._build(self._account, attributed, self._snapshot, self._snapshot)
         listed = array_elements(data)
         if listed is None:
             return self._no_list(data)
@@ -245,18 +245,18 @@ class _Reading(Generic[Row]):
     def _attributed(self, row: Row) -> Row:
         """Give a report its account: the one that it names, else the wrapper's; a difference is a finding."""
         if isinstance(row, OrderReport):
-            own = usable_account(row.account)
-            if own is not None and self._account is not None and own != self._account:
+            named = usable_account(row.account)
+            if named is not None and self._account is not None and named != self._account:
                 about = f"order {row.client_order_id or row.exchange_order_id}"
-                text = f"the report says {own} within a message of {self._account}; its own counts"
+                text = f"the report says {named} within a message of {self._account}; its own counts"
                 self.findings.add("account", about, text)
         return self._with_account(row)
 
     def _with_account(self, row: Row) -> Row:
         if not isinstance(row, OrderReport):
             return row
-        own = usable_account(row.account) or self._account
-        return row if own == row.account else msgspec.structs.replace(row, account=own)
+        named = usable_account(row.account) or self._account
+        return row if named == row.account else msgspec.structs.replace(row, account=named)
 
     def _left_out(self, why: str) -> None:
         self._note("row", f"a row {why}; it is left out, and the list counts as incomplete")
@@ -269,8 +269,8 @@ def _belongs_elsewhere(members: RawMembers, account: str | None) -> bool:
     raw = members.get("exchange_id")
     if raw is None or account is None:
         return False
-    own = string(bytes(raw), Field("row", "exchange_id", Findings()))
-    return bool(own) and own != account
+    named = string(bytes(raw), Field("row", "exchange_id", Findings()))
+    return bool(named) and named != account
 
 
 def _symbols(account: str | None, rows: tuple[SymbolRow, ...], _snapshot: bool, complete: bool) -> Message:
