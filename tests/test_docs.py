@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-import typer
 from sqlalchemy import text
 from typer.core import TyperGroup
 
-from recon.cli.main import app
+from recon.cli.command_line import COMMANDS, LazyGroup, command_line, imported
 from recon.db.engine import create_engine
 from recon.simulator.scenarios import demo_plan
 from tests.conftest import TestDatabase
@@ -141,10 +140,13 @@ def command_lines(content: str) -> Iterator[str]:
 def problem_of(line: str) -> str | None:
     """Return why a command line is none, by its command and its options; None where it is one."""
     words = shlex.split(re.sub(r"[\[\]…|]|\.\.\.", " ", line.replace("'", " ")))[1:]
-    command = typer.main.get_command(app)
+    command = command_line()
     context = command.make_context("recon", [], resilient_parsing=True)
     while isinstance(command, TyperGroup) and words and not words[0].startswith("-"):
-        found = command.get_command(context, words[0])
+        if isinstance(command, LazyGroup):
+            found = imported(words[0]) if words[0] in COMMANDS else None
+        else:
+            found = command.get_command(context, words[0])
         if found is None:
             return f"no command {words[0]}"
         command, context = found, found.make_context(words.pop(0), [], parent=context, resilient_parsing=True)

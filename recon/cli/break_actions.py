@@ -1,4 +1,4 @@
-"""Taking a step on breaks: which ones, whether that is meant, the events, and what came of them."""
+"""Taking a step on breaks: confirm the selection, record the decisions, print the outcome."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ import typer
 from sqlalchemy import Connection
 
 from recon.cli import break_selection
-from recon.cli.break_selection import SHORT, Chosen, Wanted
-from recon.cli.connection import deciding
+from recon.cli.break_selection import SHORT, BreakFilter, SelectedBreak
+from recon.cli.connection import operator_connection
 from recon.cli.output import Column, Row, note, print_json, print_table, write
-from recon.cli.queries import rows_of
+from recon.cli.queries import query_rows
 from recon.cli.recording import (
     NOT_FOLDED,
-    Answering,
     Decision,
+    DecisionOptions,
     Recorded,
     check_digest,
-    folded,
-    found,
+    findings_at,
     raise_refusals,
     record,
     refusals,
+    wait_until_folded,
 )
+from recon.ems.diagnostics.report import counted
 from recon.errors import ConfigError
 from recon.exact import plain
 from recon.reconciliation.breaks.decisions import joint_digest
 from recon.reconciliation.model.lifecycle import PersonStep
 
-#: What a decision says beside who, what and which breaks.
+#: The keys of a decision beside its action and its breaks.
 Payload: TypeAlias = Mapping[str, object]
 
 _OUTCOME: Final = [
@@ -42,84 +43,108 @@ _OUTCOME: Final = [
 ]
 
 
-class Meant(msgspec.Struct, frozen=True):
-    """The breaks that a step is meant for, and how to answer."""
+_VERBS: Final[Mapping[str, str]] = {
+    "assign": "Assign",
+    "comment": "Comment on",
+    "investigate": "Investigate",
+    "propose": "Propose a cause for",
+    "accept": "Accept",
+    "reopen": "Reopen",
+}
 
-    answering: Answering
-    wanted: Wanted
-    #: Whether a filter needs no confirmation.
+
+class BreakRequest(msgspec.Struct, frozen=True):
+    """The breaks that a step is for, and how to record and print it."""
+
+    options: DecisionOptions
+    filter: BreakFilter
+    #: True if a filter needs no confirmation.
     yes: bool
 
 
-def given_keys(**keys: str | None) -> dict[str, object]:
-    """Return the keys that were given."""
+def without_none(**keys: str | None) -> dict[str, object]:
+    """Return the keys that have a value."""
     return {key: value for key, value in keys.items() if value is not None}
 
 
-def act(meant: Meant, step: PersonStep, payload: Payload | Callable[[Sequence[Chosen]], Payload]) -> None:
-    """Take a step on the breaks that are meant; a payload may be made of them, for each gateway.
+def take_step(
+    request: BreakRequest, step: PersonStep, payload: Payload | Callable[[Sequence[SelectedBreak]], Payload]
+) -> None:
+    """Take a step on the selected breaks; a payload may be made from them, for each gateway.
 
     Errors: ConfigError, DecisionRefused, AppendRefused, DatabaseError.
     """
-    with deciding(meant.answering.settings, f"break {step}") as connection:
-        chosen = break_selection.choose(connection, meant.wanted, step)
-        if meant.wanted.filtered and not meant.yes:
+    with operator_connection(request.options.settings, f"break {step}") as connection:
+        selected = break_selection.select_breaks(connection, request.filter, step)
+        if request.filter.filtered and not request.yes:
             connection.rollback()  # no transaction waits for a person
-            _confirm(step, chosen)
-        _finish(connection, meant.answering, step, chosen, _decisions(step, payload, chosen))
+            _confirm(step, selected)
+        _finish(connection, request.options, step, selected, _decisions(step, payload, selected))
 
 
-def _confirm(step: str, chosen: Sequence[Chosen]) -> None:
-    """Ask whether the breaks that a filter came to are meant."""
-    known = [abs(each.amount_usd) for each in chosen if each.amount_usd is not None]
-    worth = f"about {plain(sum(known, Decimal(0)).quantize(Decimal(1)))} USD" if known else "of unknown worth"
-    unknown = len(chosen) - len(known)
-    also = f", {unknown} of unknown worth" if known and unknown else ""
-    what = f"{step} {len(chosen)} breaks of {len({each.case_id for each in chosen})} cases ({worth}{also})"
+def _confirm(step: str, selected: Sequence[SelectedBreak]) -> None:
+    """Ask whether to take the step on the breaks that a filter selected."""
+    amounts = [abs(each.amount_usd) for each in selected if each.amount_usd is not None]
+    worth = f"about {plain(sum(amounts, Decimal(0)).quantize(Decimal(1)))} USD" if amounts else "worth unknown"
+    unknown = len(selected) - len(amounts)
+    also = f", {unknown} of unknown worth" if amounts and unknown else ""
+    cases = counted(len({each.case_id for each in selected}), "case")
+    confirm(f"{_VERBS.get(step, step)} {counted(len(selected), 'break')} ({cases}, {worth}{also})")
+
+
+def confirm(action: str) -> None:
+    """Go on if the person says yes. Errors: ConfigError where nobody can be asked; Exit after a no."""
     if not sys.stdin.isatty():
-        raise ConfigError(f"this would {what}; say --yes if that is meant")
-    if not typer.confirm(f"{what}?", err=True):
+        raise ConfigError(f"this needs a confirmation: {action}? Give --yes to confirm")
+    try:
+        confirmed = typer.confirm(f"{action}?", err=True)
+    except typer.Abort as error:
+        # typer takes Ctrl-C at a question for the end of the input, which has another exit status.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    if not confirmed:
         note("nothing was done")
         raise typer.Exit(1)
 
 
 def _decisions(
-    step: PersonStep, payload: Payload | Callable[[Sequence[Chosen]], Payload], chosen: Sequence[Chosen]
+    step: PersonStep, payload: Payload | Callable[[Sequence[SelectedBreak]], Payload], selected: Sequence[SelectedBreak]
 ) -> list[Decision]:
-    """Make the events: one for each gateway."""
-    made: list[Decision] = []
-    for gateway, group in groupby(chosen, key=lambda known: known.gateway):
+    """Return the decisions: one for each gateway."""
+    decisions: list[Decision] = []
+    for gateway, group in groupby(selected, key=lambda break_: break_.gateway):
         ours = list(group)
-        accounts = {known.account for known in ours}
-        said = payload(ours) if callable(payload) else payload
-        named = {"action": step, "breaks": [known.id for known in ours], **said}
-        made.append(Decision(gateway, named, accounts.pop() if len(accounts) == 1 else None))
-    return made
+        accounts = {break_.account for break_ in ours}
+        keys = payload(ours) if callable(payload) else payload
+        event = {"action": step, "breaks": [break_.id for break_ in ours], **keys}
+        decisions.append(Decision(gateway, event, accounts.pop() if len(accounts) == 1 else None))
+    return decisions
 
 
-def rule(given: Answering, step: PersonStep, start: str, text: str | None) -> None:
-    """Approve or reject the one proposal whose digest begins so. Errors: as `act`."""
-    with deciding(given.settings, f"break {step}") as connection:
+def decide_proposal(options: DecisionOptions, step: PersonStep, start: str, text: str | None) -> None:
+    """Approve or reject the one proposal whose digest starts so. Errors: as `take_step`."""
+    with operator_connection(options.settings, f"break {step}") as connection:
         digest, ids = _proposal(connection, start)
-        chosen = break_selection.some_that_allow(break_selection.by_ids(connection, ids), step, "of the proposal")
-        payload = {"digest": digest, **given_keys(text=text)}
-        _finish(connection, given, step, chosen, _decisions(step, payload, chosen))
+        selected = break_selection.those_allowing(break_selection.by_ids(connection, ids), step, "of the proposal")
+        payload = {"digest": digest, **without_none(text=text)}
+        _finish(connection, options, step, selected, _decisions(step, payload, selected))
 
 
 def _proposal(connection: Connection, start: str) -> tuple[str, list[str]]:
-    """Return the whole digest of what waits for approval, and the breaks that it is about.
+    """Return the full digest of a waiting proposal, and the ids of its breaks.
 
-    It is one break's proposal, or all that one decision proposed and that still waits. Errors: ConfigError where
-    nothing that waits has such a digest, or several have.
+    A proposal is that of one break, or all that one decision proposed and that still wait. Errors: ConfigError where
+    no waiting proposal has such a digest, or several have.
     """
     start = check_digest(start)
-    waiting = rows_of(
+    waiting = query_rows(
         connection,
         "SELECT gateway, id, proposal ->> 'digest' AS digest, proposal ->> 'seq' AS seq FROM recon.breaks"
         " WHERE state = 'proposed' ORDER BY gateway, opened_at, id",
         {},
     )
-    meant: dict[str, list[str]] = {}
+    proposals: dict[str, list[str]] = {}
     for key in ("id", "seq"):
         together: dict[tuple[str, str], list[Row]] = {}
         for row in waiting:
@@ -127,29 +152,33 @@ def _proposal(connection: Connection, start: str) -> tuple[str, list[str]]:
         for rows in together.values():
             digest = joint_digest([str(row["digest"]) for row in rows])
             if digest.startswith(start):
-                meant[digest] = [str(row["id"]) for row in rows]
-    if not meant:
+                proposals[digest] = [str(row["id"]) for row in rows]
+    if not proposals:
         raise ConfigError(
-            f"nothing that waits for approval has a digest that begins with {start!r}: it was decided, or a break of it"
-            " has changed and must be proposed anew; see `recon break show`"
+            f"no proposal that waits for approval has a digest that starts with {start!r}: it was decided, or one of"
+            " its breaks has changed and must be proposed again; see `recon break show`"
         )
-    if len(meant) > 1:
-        raise ConfigError(f"{start!r} is the beginning of several digests: {', '.join(sorted(meant))}")
-    return meant.popitem()
+    if len(proposals) > 1:
+        raise ConfigError(f"several digests start with {start!r}: {', '.join(sorted(proposals))}")
+    return proposals.popitem()
 
 
 def _finish(
-    connection: Connection, given: Answering, step: PersonStep, chosen: Sequence[Chosen], decisions: Sequence[Decision]
+    connection: Connection,
+    options: DecisionOptions,
+    step: PersonStep,
+    selected: Sequence[SelectedBreak],
+    decisions: Sequence[Decision],
 ) -> None:
-    """Record the decisions and print what came of them. Errors: DecisionRefused, where the fold refused any too."""
-    recorded = record(connection, decisions, given.name)
-    passed = folded(connection, recorded, wait=given.wait)
-    refused = refusals(found(connection, recorded)) if passed else []
-    rows = _outcomes(connection, step, chosen, recorded, refused, passed=passed)
+    """Record the decisions and print their outcome. Errors: DecisionRefused where the fold refused one."""
+    recorded = record(connection, decisions, options.name)
+    passed = wait_until_folded(connection, recorded, wait=options.wait)
+    refused = refusals(findings_at(connection, recorded)) if passed else []
+    rows = _outcomes(connection, step, selected, recorded, refused, passed=passed)
     digests = list(dict.fromkeys(str(each.payload["digest"]) for each in decisions if "digest" in each.payload))
     if step == "accept" and passed:
-        digests = _asked(connection, recorded)
-    if given.json:
+        digests = _awaiting_approval(connection, recorded)
+    if options.json:
         print_json({"step": step, "folded": passed, "digests": digests, "breaks": rows})
     else:
         print_table(rows, _OUTCOME)
@@ -158,12 +187,12 @@ def _finish(
     raise_refusals(refused)
 
 
-def _asked(connection: Connection, recorded: Sequence[Recorded]) -> list[str]:
-    """Return the digests of acceptances that wait for a second person, because they are material."""
+def _awaiting_approval(connection: Connection, recorded: Sequence[Recorded]) -> list[str]:
+    """Return the digests of acceptances that wait for a second person because they are material."""
     waiting = "SELECT proposal ->> 'digest' AS digest FROM recon.breaks WHERE gateway = :gateway AND state = 'proposed'"
     digests: list[str] = []
     for each in recorded:
-        rows = rows_of(
+        rows = query_rows(
             connection,
             f"{waiting} AND (proposal ->> 'seq')::bigint BETWEEN :first AND :last",
             {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
@@ -176,37 +205,39 @@ def _asked(connection: Connection, recorded: Sequence[Recorded]) -> list[str]:
 def _outcomes(
     connection: Connection,
     step: str,
-    chosen: Sequence[Chosen],
+    selected: Sequence[SelectedBreak],
     recorded: Sequence[Recorded],
     refused: Sequence[Row],
     *,
     passed: bool,
 ) -> list[Row]:
-    """Return what became of each break: its state before and now, and the reason that the history gives."""
-    states = {known.id: known.state for known in break_selection.by_ids(connection, [known.id for known in chosen])}
-    told: dict[str, str] = {}
+    """Return the outcome for each break: its state before and now, and the reason in its history."""
+    states = {
+        break_.id: break_.state for break_ in break_selection.by_ids(connection, [break_.id for break_ in selected])
+    }
+    reasons: dict[str, str] = {}
     for each in recorded:
-        for row in rows_of(
+        for row in query_rows(
             connection,
             "SELECT id, reason FROM recon.break_history WHERE gateway = :gateway AND seq BETWEEN :first AND :last"
             " ORDER BY seq, number",
             {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
         ):
-            told[str(row["id"])] = str(row["reason"])
-    told |= {str(row["about"]): f"refused: {row['message']}" for row in refused}
+            reasons[str(row["id"])] = str(row["reason"])
+    reasons |= {str(row["about"]): f"refused: {row['message']}" for row in refused}
     places = {each.gateway: each.last_seq for each in recorded}
     return [
         {
-            "gateway": known.gateway,
-            "id": known.id,
-            "account": known.account,
-            "unit": known.unit,
-            "amount": known.amount,
+            "gateway": break_.gateway,
+            "id": break_.id,
+            "account": break_.account,
+            "unit": break_.unit,
+            "amount": break_.amount,
             "step": step,
-            "was": known.state,
-            "state": states.get(known.id) if passed else None,
-            "seq": places[known.gateway],
-            "outcome": told.get(known.id) if passed else NOT_FOLDED,
+            "was": break_.state,
+            "state": states.get(break_.id) if passed else None,
+            "seq": places[break_.gateway],
+            "outcome": reasons.get(break_.id) if passed else NOT_FOLDED,
         }
-        for known in chosen
+        for break_ in selected
     ]

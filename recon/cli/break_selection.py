@@ -1,9 +1,8 @@
-"""Which breaks a command means: ids or the beginnings of ids, one case, or all that a filter selects.
+"""Which breaks a command acts on: ids or prefixes of ids, one case, or all that a filter selects.
 
-1. Whatever is not found, or not unique, is an error that names it; a command never acts on fewer breaks than named.
-2. A case or a filter means those of its breaks that allow the step. A filter without a state means the active ones: who
-   wants to reach what is over says so.
-3. At most MAX_CHOSEN breaks are acted on at once.
+1. An id that is not breaks, or not unique, is an error; a command never acts on fewer breaks than were named.
+2. A case or a filter selects the breaks that allow the step. A filter without a state selects active ones only.
+3. At most MAX_SELECTED breaks are acted on at once.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from typing import Final, get_args
 import msgspec
 from sqlalchemy import Connection
 
-from recon.cli.queries import rows_of
+from recon.cli.queries import query_rows
 from recon.errors import ConfigError, DecisionRefused
 from recon.exact import ZERO
 from recon.reconciliation.model.break_ import BreakState
 from recon.reconciliation.model.lifecycle import ACTIVE, PERSON_STEPS, PersonStep, allowed, next_state
 
 #: Most breaks that one command acts on: after an outage there are hundreds, not thousands.
-MAX_CHOSEN: Final = 1000
-#: How much of an id is shown where a person types it again; a longer beginning is never needed to be unique.
+MAX_SELECTED: Final = 1000
+#: Characters of an id that are shown for a person to type again; enough to be unique.
 SHORT: Final = 10
 #: Breaks named in an error before the rest is counted.
 MAX_NAMED: Final = 10
@@ -35,8 +34,8 @@ _ID: Final = re.compile(r"[0-9a-f]{1,64}")
 _COLUMNS: Final = "gateway, id, case_id, account, unit, state, cause, amount, amount_usd, owns_residual"
 
 
-class Chosen(msgspec.Struct, frozen=True):
-    """A break that a person's step is meant for, as it stood when it was chosen."""
+class SelectedBreak(msgspec.Struct, frozen=True):
+    """A break that a person's step is for, as it was when it was selected."""
 
     gateway: str
     id: str
@@ -45,19 +44,19 @@ class Chosen(msgspec.Struct, frozen=True):
     unit: str
     state: BreakState
     cause: str
-    #: Reported minus expected, in the unit; its worth in USD, None where no rate is known.
+    #: Reported minus expected, in the unit; its worth in USD, None where no rate is each.
     amount: Decimal
     amount_usd: Decimal | None
     owns_residual: bool
 
     @property
     def owned(self) -> Decimal:
-        """Return what of the unit's drift is the break's: all of it, or nothing (a contradiction of reports)."""
+        """Return the break's part of the unit's drift: its amount, or zero where reports contradict each other."""
         return self.amount if self.owns_residual else ZERO
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """What a command line names: ids, or a case, or a filter."""
+class BreakFilter(msgspec.Struct, frozen=True):
+    """What a command line selects breaks by: ids, or a case, or a filter."""
 
     ids: Sequence[str] = ()
     case: str | None = None
@@ -70,7 +69,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     @property
     def filters(self) -> dict[str, str]:
-        """Return the columns that must have a value."""
+        """Return the columns that are filtered by, with their values."""
         columns = {
             "gateway": self.gateway,
             "account": self.account,
@@ -82,117 +81,117 @@ class Wanted(msgspec.Struct, frozen=True):
 
     @property
     def filtered(self) -> bool:
-        """Tell whether a filter selects, so that a person confirms what it came to."""
+        """True if a filter selects, so that a person must confirm the selection."""
         return bool(self.filters) or self.opened_since is not None
 
 
-def choose(connection: Connection, wanted: Wanted, step: PersonStep) -> list[Chosen]:
-    """Return the breaks that a step is meant for, each once, gateway by gateway; never none.
+def select_breaks(connection: Connection, criteria: BreakFilter, step: PersonStep) -> list[SelectedBreak]:
+    """Return the breaks that a step is for, each once, gateway by gateway; at least one.
 
-    Errors: ConfigError where the words name no break, or name it in two ways; DecisionRefused where the table of
+    Errors: ConfigError where nothing is selected, or in two ways; DecisionRefused where
     `recon.reconciliation.model.lifecycle` does not allow the step.
     """
-    if bool(wanted.ids) + (wanted.case is not None) + wanted.filtered != 1:
-        raise ConfigError("name breaks by id, or a case by --case, or select by a filter: exactly one of the three")
-    if wanted.ids:
-        chosen = [one_break(connection, given) for given in dict.fromkeys(wanted.ids)]
-        refuse_unless_allowed(chosen, step)
-    elif wanted.case is not None:
-        chosen = some_that_allow(case(connection, wanted.case), step, "of the case")
+    if bool(criteria.ids) + (criteria.case is not None) + criteria.filtered != 1:
+        raise ConfigError("select breaks by id, or a case by --case, or by a filter: exactly one of the three")
+    if criteria.ids:
+        selected = [one_break(connection, prefix) for prefix in dict.fromkeys(criteria.ids)]
+        refuse_unless_allowed(selected, step)
+    elif criteria.case is not None:
+        selected = those_allowing(case(connection, criteria.case), step, "of the case")
     else:
-        chosen = some_that_allow(_selected(connection, wanted), step, "selected")
-    if len(chosen) > MAX_CHOSEN:
-        raise ConfigError(f"more than {MAX_CHOSEN} breaks at once; narrow the filter")
-    return sorted({known.id: known for known in chosen}.values(), key=lambda known: known.gateway)
+        selected = those_allowing(_selected(connection, criteria), step, "selected")
+    if len(selected) > MAX_SELECTED:
+        raise ConfigError(f"more than {MAX_SELECTED} breaks selected; narrow the filter")
+    return sorted({each.id: each for each in selected}.values(), key=lambda each: each.gateway)
 
 
-def refuse_unless_allowed(chosen: Sequence[Chosen], step: PersonStep) -> None:
-    """Refuse a step that the table does not allow, naming each break and what is allowed. Errors: DecisionRefused."""
-    wrong = [known for known in chosen if next_state(step, known.state) is None]
+def refuse_unless_allowed(selected: Sequence[SelectedBreak], step: PersonStep) -> None:
+    """Refuse a step that a break's state does not allow, naming break and allowed steps. Errors: DecisionRefused."""
+    wrong = [each for each in selected if next_state(step, each.state) is None]
     if wrong:
         rest = len(wrong) - MAX_NAMED
-        lines = [f"break {known.id[:SHORT]} is {known.state}: {_instead(step, known.state)}" for known in wrong]
+        lines = [f"break {each.id[:SHORT]} is {each.state}: {_instead(step, each.state)}" for each in wrong]
         raise DecisionRefused("\n".join(lines[:MAX_NAMED] + ([f"and {rest} more"] if rest > 0 else [])))
 
 
 def person_steps(state: BreakState) -> list[str]:
-    """Return the steps that a person may take from a state, in the table's order."""
+    """Return the steps that a person may take from a state, in the order of the lifecycle."""
     return [step for step in allowed(state) if step in PERSON_STEPS]
 
 
 def _instead(step: str, state: BreakState) -> str:
-    return f"{step} is not allowed then; allowed: {', '.join(person_steps(state)) or 'nothing'}"
+    return f"{step} is not allowed; allowed: {', '.join(person_steps(state)) or 'nothing'}"
 
 
-def some_that_allow(found: Sequence[Chosen], step: PersonStep, where: str) -> list[Chosen]:
-    """Return those that allow the step. Errors: ConfigError, DecisionRefused where there is none."""
-    if not found:
-        raise ConfigError("the filter selects no break; without --state it looks at active ones only")
-    able = [known for known in found if next_state(step, known.state) is not None]
+def those_allowing(breaks: Sequence[SelectedBreak], step: PersonStep, where: str) -> list[SelectedBreak]:
+    """Return the breaks that allow the step. Errors: ConfigError where there is none, DecisionRefused."""
+    if not breaks:
+        raise ConfigError("no break matches the filter; without --state only active breaks are searched")
+    able = [each for each in breaks if next_state(step, each.state) is not None]
     if not able:
-        states = ", ".join(sorted({known.state for known in found}))
-        raise DecisionRefused(f"none of the {len(found)} breaks {where} allows to {step}: they are {states}")
+        states = ", ".join(sorted({each.state for each in breaks}))
+        raise DecisionRefused(f"none of the {len(breaks)} breaks {where} allows {step}: they are {states}")
     return able
 
 
-def one_break(connection: Connection, given: str) -> Chosen:
-    """Return the break whose id begins so. Errors: ConfigError where there is none, or more than one."""
-    found = _matching(connection, "id", given)
-    if not found:
-        hint = "; it is a case: say --case" if _matching(connection, "case_id", given) else ""
-        raise ConfigError(f"no break has an id that begins with {given!r}{hint}")
-    if len(found) > 1:
-        raise ConfigError(f"{given!r} is the beginning of several breaks: {', '.join(known.id for known in found[:5])}")
-    return found[0]
+def one_break(connection: Connection, prefix: str) -> SelectedBreak:
+    """Return the break whose id starts so. Errors: ConfigError where there is none, or more than one."""
+    breaks = _matching(connection, "id", prefix)
+    if not breaks:
+        hint = "; it is a case: use --case" if _matching(connection, "case_id", prefix) else ""
+        raise ConfigError(f"no break id starts with {prefix!r}{hint}")
+    if len(breaks) > 1:
+        raise ConfigError(f"several break ids start with {prefix!r}: {', '.join(each.id for each in breaks[:5])}")
+    return breaks[0]
 
 
-def case(connection: Connection, given: str) -> list[Chosen]:
-    """Return the breaks of the case whose id begins so. Errors: ConfigError where there is none, or more than one."""
-    found = _matching(connection, "case_id", given)
-    cases = list(dict.fromkeys(known.case_id for known in found))
+def case(connection: Connection, prefix: str) -> list[SelectedBreak]:
+    """Return the breaks of the case whose id starts so. Errors: ConfigError where there is none, or more than one."""
+    breaks = _matching(connection, "case_id", prefix)
+    cases = list(dict.fromkeys(each.case_id for each in breaks))
     if not cases:
-        raise ConfigError(f"no case has an id that begins with {given!r}")
+        raise ConfigError(f"no case id starts with {prefix!r}")
     if len(cases) > 1:
-        raise ConfigError(f"{given!r} is the beginning of several cases: {', '.join(cases[:5])}")
-    return found
+        raise ConfigError(f"several case ids start with {prefix!r}: {', '.join(cases[:5])}")
+    return breaks
 
 
-def named(connection: Connection, given: str) -> list[Chosen]:
-    """Return one break, or the breaks of one case, by the beginning of its id. Errors: ConfigError."""
-    if _matching(connection, "id", given):
-        return [one_break(connection, given)]
-    if _matching(connection, "case_id", given):
-        return case(connection, given)
-    raise ConfigError(f"no break and no case has an id that begins with {given!r}")
+def break_or_case(connection: Connection, prefix: str) -> list[SelectedBreak]:
+    """Return one break, or the breaks of one case, by a prefix of its id. Errors: ConfigError."""
+    if _matching(connection, "id", prefix):
+        return [one_break(connection, prefix)]
+    if _matching(connection, "case_id", prefix):
+        return case(connection, prefix)
+    raise ConfigError(f"no break id and no case id starts with {prefix!r}")
 
 
-def by_ids(connection: Connection, ids: Sequence[str]) -> list[Chosen]:
-    """Return the breaks of these whole ids that still exist."""
+def by_ids(connection: Connection, ids: Sequence[str]) -> list[SelectedBreak]:
+    """Return the breaks with these full ids that still exist."""
     return _read(connection, "id = ANY(:ids)", {"ids": list(ids)})
 
 
-def _matching(connection: Connection, column: str, given: str) -> list[Chosen]:
-    if _ID.fullmatch(given) is None:
-        raise ConfigError(f"{given!r} is no id: it is a hash in hexadecimal, as `recon breaks` shows it")
-    return _read(connection, f"{column} LIKE :start", {"start": f"{given}%"})
+def _matching(connection: Connection, column: str, prefix: str) -> list[SelectedBreak]:
+    if _ID.fullmatch(prefix) is None:
+        raise ConfigError(f"{prefix!r} is not an id; ids are hexadecimal, as in `recon breaks`")
+    return _read(connection, f"{column} LIKE :start", {"start": f"{prefix}%"})
 
 
-def _selected(connection: Connection, wanted: Wanted) -> list[Chosen]:
-    where = [f"{column} = :{column}" for column in wanted.filters]
-    parameters: dict[str, object] = dict(wanted.filters)
-    if wanted.state is None:
+def _selected(connection: Connection, criteria: BreakFilter) -> list[SelectedBreak]:
+    where = [f"{column} = :{column}" for column in criteria.filters]
+    parameters: dict[str, object] = dict(criteria.filters)
+    if criteria.state is None:
         where.append("state = ANY(:active)")
         parameters["active"] = sorted(ACTIVE)
-    if wanted.opened_since is not None:
+    if criteria.opened_since is not None:
         where.append("opened_at >= :opened_since")
-        parameters["opened_since"] = wanted.opened_since
+        parameters["opened_since"] = criteria.opened_since
     return _read(connection, " AND ".join(where), parameters)
 
 
-def _read(connection: Connection, where: str, parameters: dict[str, object]) -> list[Chosen]:
+def _read(connection: Connection, where: str, parameters: dict[str, object]) -> list[SelectedBreak]:
     statement = (
         f"SELECT {_COLUMNS} FROM recon.breaks WHERE {where}"  # noqa: S608 - names of our own
         " ORDER BY gateway, opened_at, id LIMIT :most"
     )
-    rows = rows_of(connection, statement, {**parameters, "most": MAX_CHOSEN + 1})
-    return [msgspec.convert(row, Chosen) for row in rows]
+    rows = query_rows(connection, statement, {**parameters, "most": MAX_SELECTED + 1})
+    return [msgspec.convert(row, SelectedBreak) for row in rows]

@@ -1,28 +1,77 @@
-"""A connection for commands by which people decide or tell something."""
+"""Connections to the database of the settings: for commands that read, and for people who decide."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from recon.cli.queries import connected, existing_database
-from recon.config import Settings
+from recon.config import Log, Settings
+from recon.db.engine import create_engine
+from recon.db.migrate import check_migrated, schema_version
+from recon.db.resolve import DatabaseHandle, resolve_database
+from recon.errors import NotMigrated
+
+
+def log_warnings_only() -> None:
+    """Keep the parts that a command uses from logging what is no warning."""
+    from recon.service.logging import configure_logging  # noqa: PLC0415 - slow to import
+
+    configure_logging(Log(level="warning"))
 
 
 @contextmanager
-def deciding(settings: Settings, command: str) -> Iterator[Connection]:
+def existing_database(settings: Settings) -> Iterator[DatabaseHandle]:
+    """Give the database of the settings; reading makes no embedded one.
+
+    Errors: NotMigrated, DatabaseError.
+    """
+    database = settings.database
+    if database.url is None and database.migrate_url is None:
+        from recon.db.embedded.data_dir import default_data_dir  # noqa: PLC0415 - a named database needs no server
+
+        data_dir = database.data_dir or default_data_dir()
+        if not (data_dir / "postgres").exists():
+            raise NotMigrated(f"there is no database in {data_dir} yet; run `recon migrate`, or `recon run`")
+        log_warnings_only()  # the embedded server logs
+    elif "structlog" in sys.modules:
+        log_warnings_only()
+    with resolve_database(settings) as handle:
+        yield handle
+
+
+@contextmanager
+def connect(url: str, command: str) -> Iterator[Connection]:
+    """Connect to a migrated database in one transaction. Errors: NotMigrated, DatabaseError."""
+    with create_engine(url, f"recon {command}", pooled=False).connect() as connection:
+        if schema_version(connection) is not None:
+            check_migrated(connection)
+        elif connection.scalar(text("SELECT to_regclass('recon.gateways')")) is None:
+            raise NotMigrated("the database holds no recon schema, or this login may not see it; run `recon migrate`")
+        yield connection
+
+
+@contextmanager
+def reader_connection(settings: Settings, command: str) -> Iterator[Connection]:
+    """Give a connection that can read the views. Errors: NotMigrated, DatabaseError."""
+    with existing_database(settings) as handle, connect(handle.analyst_url, command) as connection:
+        yield connection
+
+
+@contextmanager
+def operator_connection(settings: Settings, command: str) -> Iterator[Connection]:
     """Give a connection as the person's own login, or else as the service's, which is shared.
 
-    Who decided is told by the database, by its `session_user` (semantics 10.1): under a shared login a name is only
-    asserted. The connection reads the views and may append through `recon.log.submit`; the caller commits.
+    The database records who decides by its `session_user` (semantics 10.1); under a shared login a name is only a
+    claim. The connection reads the views and may append through `recon.log.submit`; the caller commits.
     Errors: NotMigrated, DatabaseError.
     """
     operator_url = settings.database.operator_url
     if operator_url is not None:
-        with connected(operator_url.get_secret_value(), command) as connection:
+        with connect(operator_url.get_secret_value(), command) as connection:
             yield connection
         return
-    with existing_database(settings) as handle, connected(handle.service_url, command) as connection:
+    with existing_database(settings) as handle, connect(handle.service_url, command) as connection:
         yield connection

@@ -1,4 +1,4 @@
-"""Appending facts from outside, and telling what became of them; shared by `recon record` and `recon import`."""
+"""Appending external facts and reading their effects; shared by `recon record` and `recon import`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.cli.output import Row
-from recon.cli.queries import gateway_names, rows_of
+from recon.cli.queries import gateway_names, query_rows
 from recon.cli.recording import Recorded, account_name
 from recon.clock import utc_now
 from recon.db.raw import driver_connection
@@ -19,35 +19,35 @@ from recon.log import submit
 from recon.log.append import MAX_BATCH_EVENTS
 from recon.log.events import FACT
 
-#: External ids asked for in one query.
+#: Most external ids in one query.
 _IDS: Final = 10_000
 
 
-class Known(msgspec.Struct, frozen=True):
-    """A fact that the books hold already."""
+class BookedFact(msgspec.Struct, frozen=True):
+    """A fact that is in the books already."""
 
     digest: str
     seq: int
 
 
-def one_gateway(connection: Connection, given: str | None) -> str:
-    """Return the gateway that is meant. Errors: ConfigError where it is none, or not the only one."""
-    names = gateway_names(connection, given)
+def one_gateway(connection: Connection, name: str | None) -> str:
+    """Return the named gateway, or the only one. Errors: ConfigError where there is no such one, or several."""
+    names = gateway_names(connection, name)
     if not names:
-        raise ConfigError("no gateway has a log yet, so there are no books to tell anything")
+        raise ConfigError("no gateway has a log yet, so there is nothing to record this in")
     if len(names) > 1:
-        raise ConfigError(f"there are several gateways; name one of {', '.join(names)} with --gateway")
+        raise ConfigError(f"there are several gateways; give --gateway, one of {', '.join(names)}")
     return names[0]
 
 
 def check_accounts(connection: Connection, gateway: str, accounts: Sequence[str]) -> None:
     """Refuse accounts that the gateway has not named. Errors: ConfigError."""
-    rows = rows_of(connection, "SELECT account FROM recon.accounts WHERE gateway = :gateway", {"gateway": gateway})
-    known = sorted(str(row["account"]) for row in rows)
-    wrong = [account for account in dict.fromkeys(accounts) if account not in known]
+    rows = query_rows(connection, "SELECT account FROM recon.accounts WHERE gateway = :gateway", {"gateway": gateway})
+    names = sorted(str(row["account"]) for row in rows)
+    wrong = [account for account in dict.fromkeys(accounts) if account not in names]
     if wrong:
-        there = f"there are {', '.join(known)}" if known else "its books name none yet"
-        raise ConfigError(f"gateway {gateway!r} knows no account {', '.join(map(repr, wrong))}; {there}")
+        there = f"there are {', '.join(names)}" if names else "it has none yet"
+        raise ConfigError(f"gateway {gateway!r} has no account {', '.join(map(repr, wrong))}; {there}")
 
 
 def append_facts(
@@ -57,12 +57,12 @@ def append_facts(
     name: str | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Recorded]:
-    """Append facts (account, payload) in batches of a transaction each; what is appended twice changes nothing.
+    """Append facts (account, payload) in batches of a transaction each; a fact that is appended twice changes nothing.
 
     Errors: AppendRefused, DatabaseError.
     """
     writer = uuid4()
-    landed: list[Recorded] = []
+    recorded: list[Recorded] = []
     for start in range(0, len(facts), MAX_BATCH_EVENTS):
         batch = facts[start : start + MAX_BATCH_EVENTS]
         connection.rollback()
@@ -71,22 +71,24 @@ def append_facts(
                 driver_connection(connection),
                 gateway=gateway,
                 writer=writer,
-                batch=len(landed) + 1,
+                batch=len(recorded) + 1,
                 now=utc_now(),
                 kind=FACT,
                 payloads=[payload for _, payload in batch],
                 accounts=[account for account, _ in batch],
                 name=name or account_name(),
             )
-        landed.append(Recorded(gateway, appended.first_seq, appended.last_seq))
+        recorded.append(Recorded(gateway, appended.first_seq, appended.last_seq))
         if progress is not None:
             progress(start + len(batch), len(facts))
-    return landed
+    return recorded
 
 
-def known_facts(connection: Connection, gateway: str, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Known]:
-    """Return which of some facts (account, external id) the books hold already."""
-    found: dict[tuple[str, str], Known] = {}
+def booked_facts(
+    connection: Connection, gateway: str, ids: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], BookedFact]:
+    """Return the facts that are in the books already, by account and external id."""
+    found: dict[tuple[str, str], BookedFact] = {}
     query = (
         "SELECT account, external_id, digest, seq FROM recon.facts"
         " WHERE gateway = :gateway AND (account, external_id) IN"
@@ -94,25 +96,29 @@ def known_facts(connection: Connection, gateway: str, ids: Sequence[tuple[str, s
     )
     for start in range(0, len(ids), _IDS):
         some = ids[start : start + _IDS]
-        wanted = {"gateway": gateway, "accounts": [account for account, _ in some], "ids": [known for _, known in some]}
-        for row in rows_of(connection, query, wanted):
-            found[str(row["account"]), str(row["external_id"])] = Known(str(row["digest"]), int(str(row["seq"])))
+        wanted = {
+            "gateway": gateway,
+            "accounts": [account for account, _ in some],
+            "ids": [external_id for _, external_id in some],
+        }
+        for row in query_rows(connection, query, wanted):
+            found[str(row["account"]), str(row["external_id"])] = BookedFact(str(row["digest"]), int(str(row["seq"])))
     return found
 
 
-def outcome(connection: Connection, recorded: Sequence[Recorded]) -> tuple[list[Row], list[Row]]:
-    """Return what became of facts, counted by effect, and what was found against them, counted by kind."""
+def effects_and_findings(connection: Connection, recorded: Sequence[Recorded]) -> tuple[list[Row], list[Row]]:
+    """Return the effects of facts, counted by effect, and the findings about them, counted by kind."""
     effects: list[Row] = []
     findings: list[Row] = []
     for each in recorded:
         span = {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq}
-        effects += rows_of(
+        effects += query_rows(
             connection,
             "SELECT fact, effect, count(*) AS facts FROM recon.facts"
             " WHERE gateway = :gateway AND seq BETWEEN :first AND :last GROUP BY fact, effect",
             span,
         )
-        findings += rows_of(
+        findings += query_rows(
             connection,
             "SELECT kind, count(*) AS found, min(message) AS message FROM recon.findings"
             " WHERE gateway = :gateway AND seq BETWEEN :first AND :last AND kind LIKE '%fact%' GROUP BY kind",
@@ -125,7 +131,7 @@ def _summed(rows: Sequence[Row], keys: tuple[str, ...], count: str) -> list[Row]
     """Add up the counts of several batches."""
     totals: dict[tuple[object, ...], dict[str, object]] = {}
     for row in rows:
-        key = tuple(row[each] for each in keys)
-        known = totals.setdefault(key, dict(row) | {count: 0})
-        known[count] = int(str(known[count])) + int(str(row[count]))
+        key = tuple(row[name] for name in keys)
+        total = totals.setdefault(key, dict(row) | {count: 0})
+        total[count] = int(str(total[count])) + int(str(row[count]))
     return [totals[key] for key in sorted(totals, key=str)]

@@ -1,9 +1,9 @@
-"""What gaps came to, and what is still open of them, for a person: a row for each gap, a question for each doubt. Pure.
+"""Gaps and their open questions, for a person: one row a gap, one row a question. Pure.
 
-1. A gap is a stretch in which an account was not observed, with the catch-up that followed (recon.catch_ups). Time that
-   was not covered and belongs to none, such as a first session without snapshots, is a row of its own.
-2. Every open question is told with its own stretch, however old that is, and with the command that settles it: of an
-   order that is not accounted for the order, of anything else the stretch.
+1. A gap is a stretch in which an account was not covered, with the catch-up that followed (recon.catch_ups). Uncovered
+   time without a catch-up, such as a first session without snapshots, is a row of its own.
+2. Every open question is shown with its gap, however old, and with the command that settles it: the order's for an
+   order that is not accounted for, else the gap's.
 """
 
 from __future__ import annotations
@@ -20,49 +20,49 @@ import msgspec
 from recon.cli.output import Row, text_of
 from recon.ems.diagnostics.report import counted
 
-#: Less than this without a gap is the beginning of a session: nobody can do anything about it.
+#: Uncovered time shorter than this, without a gap, is the start of a session: there is nothing to do about it.
 LEAST: Final = timedelta(seconds=1)
 
-#: The last question of a catch-up that has more than it keeps in words: each order is known beside it.
+#: The last question of a catch-up with more orders than it names; the account lists all of them.
 _AND_MORE: Final = re.compile(r"and \d+ more")
-#: How questions begin: about an order, about orders that nobody knows of, and the word that a later gap has taken over.
+#: How questions start: about an order, about unknown orders, and that a later gap has taken the questions over.
 _OF_ORDER: Final = "order "
 _OF_HISTORY: Final = "orders born and finished inside "
 _ASKED_ON: Final = "its open questions are asked on"
-#: How a question about a list goes on: "balances could not be read: why".
+#: The middle of a question about a list: "balances could not be read: why".
 _NOT_READ: Final = " could not be read"
-#: The same in a word, where there is no room for the sentence.
+#: The question about unknown orders in two words, where there is no room for the sentence.
 HISTORY: Final = "order history"
 _NOT_TOLD: Final = "it was open before a gap, and what became of it is not known"
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """What the views tell: accounts; the stretches that were not covered; catch-ups, each oldest first."""
+class CoverageRows(msgspec.Struct, frozen=True):
+    """Rows of the views: accounts, uncovered stretches, and catch-ups, oldest first."""
 
     accounts: Sequence[Row]
     stretches: Sequence[Row]
     catch_ups: Sequence[Row]
 
 
-def gaps(seen: Seen, *, since: datetime, now: datetime, every: bool) -> list[Row]:
-    """Return a row for each gap that reaches into the time from `since` on, or of which something is open."""
-    found: list[Row] = []
-    for account in seen.accounts:
-        stretches, catch_ups = _of(account, seen.stretches), _of(account, seen.catch_ups)
-        found += [_gap(row, stretches, now) for row in catch_ups if stands(row) or _reaches(row, since)]
-        for island in _islands(stretches):
-            row = _without_catch_up(island)
-            if not _belongs(island, catch_ups) and (every or row["gap"] or _long(row)):
-                found.append(row)
-    return sorted(found, key=lambda row: (row["from_time"], row["gateway"], row["account"]))
+def gaps(rows: CoverageRows, *, since: datetime, now: datetime, every: bool) -> list[Row]:
+    """Return a row for each gap that reaches into the time from `since` on, or has open questions."""
+    result: list[Row] = []
+    for account in rows.accounts:
+        stretches, catch_ups = _of(account, rows.stretches), _of(account, rows.catch_ups)
+        result += [_gap(row, stretches, now) for row in catch_ups if is_open(row) or _reaches(row, since)]
+        for run in _uncovered_runs(stretches):
+            row = _without_catch_up(run)
+            if not _has_catch_up(run, catch_ups) and (every or row["gap"] or _is_long(row)):
+                result.append(row)
+    return sorted(result, key=lambda row: (row["from_time"], row["gateway"], row["account"]))
 
 
 def _of(account: Row, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if (row["gateway"], row["account"]) == (account["gateway"], account["account"])]
 
 
-def stands(catch_up: Row) -> bool:
-    """Tell whether something is open of a stretch that a person can settle."""
+def is_open(catch_up: Row) -> bool:
+    """True if a gap has open questions that a person can settle."""
     return catch_up["state"] == "open" and any(
         not question.startswith(_ASKED_ON) for question in _texts(catch_up["open_questions"])
     )
@@ -75,12 +75,12 @@ def _reaches(catch_up: Row, since: datetime) -> bool:
 
 
 def _gap(row: Row, stretches: Sequence[Row], now: datetime) -> Row:
-    whole = row["state"] == "whole"
+    complete = row["state"] == "whole"
     return {
         **{key: row[key] for key in ("gateway", "account", "from_seq", "until_seq", "from_time")},
         "back_at": row["until_time"],
-        "whole_at": row["ended_at"] if whole else None,
-        "open": None if whole else _what_is_open(row),
+        "whole_at": row["ended_at"] if complete else None,
+        "open": None if complete else _open_summary(row),
         "reasons": _reasons(row, stretches),
         "lasted": _lasted(row, now),
         **{key: row[key] for key in ("history", "orders_settled", "orders_found", "fills_found", "requests")},
@@ -88,8 +88,8 @@ def _gap(row: Row, stretches: Sequence[Row], now: datetime) -> Row:
     }
 
 
-def _what_is_open(row: Row) -> str:
-    """Say in a few words what is not accounted for; the questions say it in full."""
+def _open_summary(row: Row) -> str:
+    """Return in a few words what is open; the questions say it in full."""
     questions = _texts(row["open_questions"])
     if row["state"] != "open" or not questions:
         return str(row["outcome"])
@@ -101,7 +101,7 @@ def _what_is_open(row: Row) -> str:
 
 
 def short(question: str) -> str:
-    """Return a question in the room of a table's row: what is told of by the sentence in a word."""
+    """Return a question short enough for a table's row."""
     if question.startswith(_OF_HISTORY):
         return HISTORY
     what, found, _ = question.partition(_NOT_READ)
@@ -109,7 +109,7 @@ def short(question: str) -> str:
 
 
 def _reasons(row: Row, stretches: Sequence[Row]) -> list[str]:
-    """Return why sight was lost, each reason once; a gap may be prolonged by another."""
+    """Return the reasons of a gap, each once; a later disconnect may have extended it."""
     begin = bisect_left(stretches, _seq(row["from_seq"]), key=lambda each: _seq(each["from_seq"]))
     until = None if row["until_seq"] is None else _seq(row["until_seq"])
     reasons: dict[str, None] = {str(row["reason"]): None}
@@ -126,21 +126,21 @@ def _lasted(row: Row, now: datetime) -> timedelta | None:
     return end - begin if isinstance(begin, datetime) and isinstance(end, datetime) else None
 
 
-def _islands(stretches: Sequence[Row]) -> Iterator[list[Row]]:
-    """Yield stretches that follow each other without any that was covered between them."""
-    island: list[Row] = []
+def _uncovered_runs(stretches: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield runs of uncovered stretches, with no covered time between them."""
+    run: list[Row] = []
     for row in stretches:
-        if island and island[-1]["until_seq"] != row["from_seq"]:
-            yield island
-            island = []
-        island.append(row)
-    if island:
-        yield island
+        if run and run[-1]["until_seq"] != row["from_seq"]:
+            yield run
+            run = []
+        run.append(row)
+    if run:
+        yield run
 
 
-def _belongs(island: Sequence[Row], catch_ups: Sequence[Row]) -> bool:
-    """Tell whether a catch-up tells of these stretches already."""
-    begin, end = _seq(island[0]["from_seq"]), island[-1]["until_seq"]
+def _has_catch_up(run: Sequence[Row], catch_ups: Sequence[Row]) -> bool:
+    """True if a catch-up covers these stretches already."""
+    begin, end = _seq(run[0]["from_seq"]), run[-1]["until_seq"]
     before = [row for row in catch_ups if end is None or _seq(row["from_seq"]) < _seq(end)]
     if not before:
         return False
@@ -149,63 +149,63 @@ def _belongs(island: Sequence[Row], catch_ups: Sequence[Row]) -> bool:
     return _seq(last["from_seq"]) >= begin or last["state"] != "whole" or ended is None or _seq(ended) >= begin
 
 
-def _without_catch_up(island: Sequence[Row]) -> Row:
-    first, last = island[0], island[-1]
-    lost = [row for row in island if row["state"] == "gap"]
-    lengths = [row["lasted"] for row in island if isinstance(row["lasted"], timedelta)]
+def _without_catch_up(run: Sequence[Row]) -> Row:
+    first, last = run[0], run[-1]
+    lost = [row for row in run if row["state"] == "gap"]
+    lengths = [row["lasted"] for row in run if isinstance(row["lasted"], timedelta)]
     return {
         **{key: first[key] for key in ("gateway", "account", "from_seq", "from_time")},
         "until_seq": last["until_seq"],
         "back_at": lost[-1]["until_time"] if lost else None,
         "whole_at": last["until_time"],
         "open": text_of(last["state"]).replace("_", " ") if last["until_time"] is None else None,
-        "reasons": list(dict.fromkeys(str(row["reason"]) for row in island)),
+        "reasons": list(dict.fromkeys(str(row["reason"]) for row in run)),
         "lasted": sum(lengths, timedelta()),
         **dict.fromkeys(("history", "orders_settled", "orders_found", "fills_found", "requests")),
         "gap": bool(lost),
     }
 
 
-def _long(row: Row) -> bool:
+def _is_long(row: Row) -> bool:
     return row["whole_at"] is None or (isinstance(row["lasted"], timedelta) and row["lasted"] >= LEAST)
 
 
-def open_questions(seen: Seen) -> list[Row]:
-    """Return what is not accounted for: of each account its orders first, then what else is open of each stretch."""
-    found: list[Row] = []
-    for account in seen.accounts:
-        catch_ups = _of(account, seen.catch_ups)
-        own = [row for row in catch_ups if stands(row)]
+def open_questions(rows: CoverageRows) -> list[Row]:
+    """Return the open questions: of each account its orders first, then what else is open in each gap."""
+    result: list[Row] = []
+    for account in rows.accounts:
+        catch_ups = _of(account, rows.catch_ups)
+        own = [row for row in catch_ups if is_open(row)]
         orders = _texts(account["unaccounted_orders"])
-        found += [_of_order(account, order, own or catch_ups) for order in orders]
+        result += [_order_question(account, order, own or catch_ups) for order in orders]
         begins = tuple(_begin(order) for order in orders)
         for row in own:
             for question in _texts(row["open_questions"]):
                 stale = row is not own[-1] and question.startswith(_OF_ORDER)
                 if not stale and not question.startswith((*begins, _ASKED_ON)) and not _AND_MORE.fullmatch(question):
-                    found.append(_question(account, row, question, command=_settles_gap(account, row)))
-    return found
+                    result.append(_question(account, row, question, command=_settle_gap_command(account, row)))
+    return result
 
 
-def _of_order(account: Row, order: str, catch_ups: Sequence[Row]) -> Row:
-    """Return the question about an order, with the last stretch that names it, or else the last one that there is."""
+def _order_question(account: Row, order: str, catch_ups: Sequence[Row]) -> Row:
+    """Return the question about an order, with the last gap that names it, or else the last gap."""
     row = catch_ups[-1] if catch_ups else {}
     question = f"{_begin(order)}{_NOT_TOLD}"
-    for each in reversed(catch_ups):
-        asked = next((text for text in _texts(each["open_questions"]) if text.startswith(_begin(order))), None)
+    for catch_up in reversed(catch_ups):
+        asked = next((text for text in _texts(catch_up["open_questions"]) if text.startswith(_begin(order))), None)
         if asked is not None:
-            row, question = each, asked
+            row, question = catch_up, asked
             break
     command = _command(account, "order", "settle", "--order", order)
     return _question(account, row, question, order=order, command=command)
 
 
-def _settles_gap(account: Row, row: Row) -> str:
+def _settle_gap_command(account: Row, row: Row) -> str:
     return _command(account, "coverage", "settle", "--from", text_of(row["from_seq"]))
 
 
 def _command(account: Row, what: str, verb: str, option: str, value: str) -> str:
-    """Return the command that settles something of an account; nothing in it is escaped, or it would mean another."""
+    """Return the command that settles a question. Ids are not escaped, or they would name something else."""
     where = ["--gateway", str(account["gateway"]), "--account", str(account["account"])]
     return shlex.join(["recon", what, verb, *where, option, value, "--text", "TEXT"])
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how settings are found."""
+"""Options that several commands share, and the settings of a command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from recon.config import Settings, load_settings
 
-#: Names the settings file where --config does not; it is no setting itself.
+#: The settings file where --config is not given; not a setting itself.
 CONFIG_VARIABLE: Final = "RECON_CONFIG"
 
 _Shared = TypeVar("_Shared")
@@ -30,7 +30,7 @@ Config = Annotated[
         "-c",
         envvar=CONFIG_VARIABLE,
         metavar="FILE",
-        help="Settings file (TOML). Without one the RECON_ variables alone are the settings.",
+        help="Settings file (TOML). Without one, all settings come from RECON_ variables.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document: decimals as strings, times in UTC.")]
@@ -47,42 +47,42 @@ def settings_of(config: Path | None) -> Settings:
     return load_settings(config, {name: value for name, value in os.environ.items() if name != CONFIG_VARIABLE})
 
 
-def moment_of(given: str, now: datetime, *, ahead: bool = False) -> datetime | None:
-    """Read a time, or a span (30s, 5m, 2h, 1d) before now, `ahead`: after it; None where it is neither.
+def parse_time(text: str, now: datetime, *, ahead: bool = False) -> datetime | None:
+    """Read a time, or a span (30s, 5m, 2h, 1d) before now, or after now with `ahead`; None where it is neither.
 
-    A time without a zone is meant in UTC.
+    A time without a zone is in UTC.
     """
     try:
-        if (span := _SPAN.fullmatch(given)) is not None:
-            far = timedelta(**{_UNITS[span[2]]: int(span[1])})
-            return now + far if ahead else now - far
-        at = datetime.fromisoformat(given)
+        if (span := _SPAN.fullmatch(text)) is not None:
+            length = timedelta(**{_UNITS[span[2]]: int(span[1])})
+            return now + length if ahead else now - length
+        at = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         return None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
-def sharing(
+def with_options(
     shared: Callable[..., _Shared],
 ) -> Callable[[Callable[Concatenate[_Shared, _Own], None]], Callable[..., None]]:
-    """Make a command of a function whose first argument is what several commands share.
+    """Make a command of a function whose first argument is made from options that several commands share.
 
-    The command has the options of `shared`, whose result the function is given, and the function's own; where both
-    have one of the same name, the function's own is meant and `shared` has its default.
+    The command has the options of `shared`, whose result is the first argument, and the function's own. Of two options
+    with one name, the function's own wins and `shared` gets its default.
     """
     common = inspect.signature(shared, eval_str=True).parameters
 
     def decorate(function: Callable[Concatenate[_Shared, _Own], None]) -> Callable[..., None]:
         _, *own = inspect.signature(function, eval_str=True).parameters.values()
         names = [name for name in common if name not in {parameter.name for parameter in own}]
-        parameters = sorted([*own, *(common[name] for name in names)], key=lambda each: each.kind)
+        parameters = sorted([*own, *(common[name] for name in names)], key=lambda parameter: parameter.kind)
 
-        # typer has read what is given by the signature below, which is the function's own but for its first argument.
+        # typer reads the arguments by the signature below, so they fit the function but for its first argument.
         called: Callable[..., None] = function
 
-        def command(**given: object) -> None:
-            taken = {name: given.pop(name) for name in names}
-            called(shared(**taken), **given)
+        def command(**arguments: object) -> None:
+            values = {name: arguments.pop(name) for name in names}
+            called(shared(**values), **arguments)
 
         command.__name__, command.__doc__ = function.__name__, function.__doc__
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -1,7 +1,7 @@
 """Printing: one JSON document, a table for a person, or plain columns for a pipe.
 
-1. What came from outside is printed with its control characters escaped: no frame writes to a terminal's state.
-2. Nothing is cut off but what a column says may be, and that only on a terminal.
+1. Control characters are escaped, so that no text from outside changes the state of a terminal.
+2. Only a column marked `cut` is shortened, and only on a terminal.
 3. Null (not known) is shown as `-`, zero as 0.
 """
 
@@ -16,51 +16,21 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recon.exact import plain
 
 Value: TypeAlias = object
 Row: TypeAlias = Mapping[str, Value]
 
-#: What a shell reports of a program whose reader has gone (128 + SIGPIPE).
+#: The exit status of a program whose reader has gone (128 + SIGPIPE).
 CLOSED_PIPE: Final = 141
 UNKNOWN: Final = "-"
-#: Least room for what may be cut, in characters.
-MIN_CUT: Final = 10
-
-_STYLES: Final = {
-    "agreed": "green",
-    "connected": "green",
-    "covered": "green",
-    "whole": "green",
-    "delivered": "green",
-    "cleared": "green",
-    "ok": "green",
-    "pending": "yellow",
-    "catching_up": "yellow",
-    "unresolved": "yellow",
-    "waiting": "yellow",
-    "running": "yellow",
-    "retrying": "yellow",
-    "stale": "yellow",
-    "silent": "yellow",
-    "break": "bold red",
-    "open": "bold red",
-    "gap": "red",
-    "disconnected": "red",
-    "failing": "red",
-    "failed": "red",
-    "unmodelled": "dim",
-    "unobserved": "dim",
-    "dismissed": "dim",
-}
+#: The figures of a unit, as balances and positions show them.
+FIGURES: Final = ("reported", "expected", "drift", "explained", "unexplained", "in_flight")
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column of a table: which value of a row, under which title; `cut` where a terminal may shorten it."""
+    """A column of a table: the key of its values, its title, and `cut` where a terminal may shorten them."""
 
     key: str
     title: str = ""
@@ -68,12 +38,17 @@ class Column(msgspec.Struct, frozen=True):
 
     @property
     def heading(self) -> str:
-        """Return the title, by default the key in words."""
+        """Return the title, or else the key in words."""
         return self.title or self.key.replace("_", " ")
 
 
+def columns(*keys: str) -> list[Column]:
+    """Return a column for each key, titled by it."""
+    return [Column(key) for key in keys]
+
+
 def text_of(value: Value) -> str:
-    """Write a value for a person, on one line."""
+    """Return a value as a person reads it, on one line."""
     if value is None:
         return UNKNOWN
     if isinstance(value, Decimal):
@@ -85,12 +60,12 @@ def text_of(value: Value) -> str:
     if isinstance(value, timedelta):
         return span(value)
     if isinstance(value, list | tuple):
-        return ", ".join(text_of(each) for each in value)
+        return ", ".join(text_of(item) for item in value)
     return safe(str(value)) or '""'
 
 
 def span(length: timedelta) -> str:
-    """Write a length of time for a person: its two largest units; below a minute more finely."""
+    """Return a length of time in its two largest units; below a minute more finely."""
     if length < timedelta():
         return f"-{span(-length)}"
     if length < timedelta(seconds=1):
@@ -105,7 +80,7 @@ def span(length: timedelta) -> str:
 
 
 def safe(text: str) -> str:
-    """Escape what does not print: control characters, line ends, direction marks."""
+    """Escape characters that do not print: control characters, line ends, direction marks."""
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
@@ -113,41 +88,35 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
-def styled(value: Value) -> Text:
-    """Write a value for a terminal, in the colour of what it says."""
-    text = text_of(value)
-    return Text(text, style=_STYLES.get(text, ""))
-
-
 def jsonable(value: Value) -> Value:
-    """Turn what a view gives into what JSON can hold; decimals become plain strings."""
+    """Return a value that JSON can hold; decimals become plain strings."""
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, Mapping):
-        return {key: jsonable(each) for key, each in value.items()}
+        return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [jsonable(each) for each in value]
+        return [jsonable(item) for item in value]
     return value
 
 
 def write(text: str) -> None:
-    """Write to stdout; where its reader has gone (`| head`), end quietly."""
+    """Write to stdout; if its reader has gone (`| head`), end quietly."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still buffered would fail again when Python ends.
+        # The rest of the buffer would fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(CLOSED_PIPE) from None
 
 
 def note(text: str) -> None:
-    """Tell a person something that is not data."""
+    """Write a line for a person to stderr."""
     sys.stderr.write(f"{safe(text)}\n")
 
 
 def print_json(document: Row | Sequence[Row]) -> None:
-    """Print one JSON document; of a list, each element on its own line."""
+    """Print one JSON document; a list with one element a line."""
     encode = msgspec.json.Encoder().encode
     if isinstance(document, Mapping):
         write(msgspec.json.format(encode(jsonable(document)), indent=2).decode() + "\n")
@@ -157,44 +126,31 @@ def print_json(document: Row | Sequence[Row]) -> None:
     write("[" + ",".join(f"\n{line}" for line in lines) + "\n]\n")
 
 
+def print_rows(rows: Sequence[Row], columns: Sequence[Column], *, as_json: bool, empty: str) -> None:
+    """Print rows as one JSON document, or as a table."""
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, columns, empty=empty)
+
+
 def print_table(rows: Sequence[Row], columns: Sequence[Column], *, title: str = "", empty: str = "nothing") -> None:
-    """Print rows as a table on a terminal, else as plain aligned columns with a heading."""
+    """Print rows as a table on a terminal, else as plain aligned columns."""
     if not rows:
         note(empty)
     elif sys.stdout.isatty():
-        _print_rich(rows, columns, title)
+        from recon.cli.terminal_table import terminal_table  # noqa: PLC0415 - rich costs a pipe more than its table
+
+        write(terminal_table(rows, columns, title))
     else:
         write((f"# {title}\n" if title else "") + _aligned(rows, columns))
-
-
-def _print_rich(rows: Sequence[Row], columns: Sequence[Column], title: str) -> None:
-    table = Table(
-        box=None,
-        header_style="dim",
-        pad_edge=False,
-        title=title or None,
-        title_justify="left",
-        expand=any(column.cut for column in columns),
-    )
-    for column in columns:
-        if column.cut:
-            # What may be cut gets what room the others leave.
-            table.add_column(column.heading, overflow="ellipsis", no_wrap=True, ratio=1, min_width=MIN_CUT)
-        else:
-            table.add_column(column.heading, justify=_justify(rows, column), overflow="fold")
-    for row in rows:
-        table.add_row(*(styled(row.get(column.key)) for column in columns))
-    console = Console()
-    with console.capture() as captured:
-        console.print(table)
-    write(captured.get())
 
 
 def _aligned(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     cells = [[column.heading.replace(" ", "_") for column in columns]]
     cells += [[text_of(row.get(column.key)) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
-    right = [_justify(rows, column) == "right" for column in columns]
+    right = [justify(rows, column) == "right" for column in columns]
     return "".join(
         "  ".join(
             cell.rjust(width) if to_right else cell.ljust(width)
@@ -205,6 +161,7 @@ def _aligned(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     )
 
 
-def _justify(rows: Sequence[Row], column: Column) -> Literal["left", "right"]:
+def justify(rows: Sequence[Row], column: Column) -> Literal["left", "right"]:
+    """Return how a column is aligned: numbers to the right."""
     numbers = all(isinstance(row.get(column.key), Decimal | int | None) for row in rows)
     return "right" if numbers else "left"

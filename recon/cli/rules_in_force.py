@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.cli.output import Row
-from recon.cli.queries import rows_of
+from recon.cli.queries import query_rows
 from recon.ledger.rules import Rules, parse_rules
 
 IN_FORCE: Final = "in force"
@@ -16,25 +16,25 @@ WAITING: Final = "waiting"
 
 
 def rules_of(connection: Connection, gateway: str) -> list[Row]:
-    """Return the rules of a gateway that are in force, and those that wait, if any."""
+    """Return the rules of a gateway that are in force, and the proposed ones that wait, if any."""
     key = {"gateway": gateway}
-    logged = rows_of(
+    logged = query_rows(
         connection,
         "SELECT seq, recorded_at AS at, encode(sha256(raw), 'hex') AS digest, 'rules' AS kind, NULL AS looser"
         " FROM recon.events WHERE gateway = :gateway AND kind = 'rules' ORDER BY seq DESC LIMIT 1",
         key,
     )
-    told = rows_of(
+    findings = query_rows(
         connection,
         "SELECT f.seq, e.recorded_at AS at, f.about AS digest, f.kind, f.message AS looser FROM recon.findings AS f"
         " JOIN recon.events AS e ON e.gateway = f.gateway AND e.seq = f.seq WHERE f.gateway = :gateway"
         " AND f.kind IN ('rules_wait', 'rules_approved', 'rules_rejected') ORDER BY f.seq, f.number",
         key,
     )
-    # In the order of the log: what is put in force replaces what was, and ends what waits.
+    # In the order of the log: rules that come into force replace the old ones and any that wait.
     force: Row | None = None
     waits: Row | None = None
-    for row in sorted([*logged, *told], key=lambda row: int(str(row["seq"]))):
+    for row in sorted([*logged, *findings], key=lambda row: int(str(row["seq"]))):
         if row["kind"] == "rules_wait":
             waits = row
         elif row["kind"] == "rules_approved":
@@ -56,18 +56,18 @@ def rules_of(connection: Connection, gateway: str) -> list[Row]:
 
 
 def document_of(connection: Connection, row: Row) -> bytes:
-    """Return the document of rules that `rules_of` told of, exactly as it stands in the log."""
-    (found,) = rows_of(
+    """Return the document of rules of a row of `rules_of`, exactly as it is in the log."""
+    (event,) = query_rows(
         connection,
         "SELECT raw FROM recon.events WHERE gateway = :gateway AND seq = :seq",
         {"gateway": row["gateway"], "seq": row["seq"]},
     )
-    raw = found["raw"]
+    raw = event["raw"]
     return bytes(raw) if isinstance(raw, bytes | memoryview) else b"null"
 
 
 def rules_in_force(connection: Connection, gateway: str) -> Rules:
-    """Return the rules in force at the end of a gateway's log; recon's own where none were logged, or none readable."""
+    """Return the rules in force at the end of a gateway's log; the defaults where none were logged or can be read."""
     force = next((row for row in rules_of(connection, gateway) if row["state"] == IN_FORCE), None)
     if force is None:
         return Rules()

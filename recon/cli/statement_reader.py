@@ -1,9 +1,9 @@
 """Reading a statement: from the rows of a CSV file to facts, by a mapping of the settings.
 
-1. A row that cannot be read is named with its line and what is wrong with it; it never becomes something else.
-2. A fact's external id is the statement's own, else a digest of the row and its ordinal among equal rows (semantics
+1. A row that cannot be read is reported with its line and the problem; it never becomes another fact.
+2. A fact's external id is the statement's own, else a digest of the row and its number among equal rows (semantics
    10.3): the same file gives the same ids.
-3. Numbers are read exactly; no float touches them.
+3. Numbers are read exactly; no float is involved.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from recon.ledger.facts.external_fact import ExternalFact, parse_fact
 
 #: Largest statement, in bytes.
 MAX_STATEMENT_BYTES: Final = 256 << 20
-#: What a kind adds to what is held, where amounts are sizes; the others keep their sign.
+#: The sign of a kind's amount where amounts are sizes; other kinds keep their own sign.
 _SIGNS: Final = {"deposit": 1, "withdrawal": -1, "fee": -1, "rebate": 1, "reward": 1}
 
 Payload = dict[str, str]
 
 
-class Told(msgspec.Struct, frozen=True):
-    """One fact of a statement: the line it stands in, the payload to append, and the fact that it is."""
+class StatementFact(msgspec.Struct, frozen=True):
+    """One fact of a statement: its line, the payload to append, and the fact itself."""
 
     line: int
     payload: bytes
@@ -49,43 +49,45 @@ class BadRow(msgspec.Struct, frozen=True):
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """What a file holds: its facts in the order of time, rows that tell nothing, and rows that cannot be read."""
+    """The content of a file: facts in the order of time, rows without an amount, and rows that cannot be read."""
 
-    told: list[Told]
-    silent: int
-    bad: list[BadRow]
+    facts: list[StatementFact]
+    empty_rows: int
+    bad_rows: list[BadRow]
 
 
 def read_statement(path: Path, mapping: Import, account: str | None) -> Statement:
-    """Read a file. Errors: ConfigError where it is no such file as a whole, or no account is known."""
+    """Read a file. Errors: ConfigError where the file as a whole cannot be read, or no account is given."""
     account = account or mapping.account
     if account is None and mapping.columns.account is None:
-        raise ConfigError("no account: give --account, or account or columns.account in the mapping")
-    told: list[Told] = []
+        raise ConfigError("no account: give --account, or set account or columns.account in the mapping")
+    result: list[StatementFact] = []
     bad: list[BadRow] = []
-    silent = 0
-    seen: dict[tuple[str, str], Told] = {}
+    empty_rows = 0
+    seen: dict[tuple[str, str], StatementFact] = {}
     rows = _Rows(path, mapping)
     for line, row in rows:
         try:
-            facts = [_told(line, payload) for payload in _payloads(row, mapping, account, path.name, rows.ordinal(row))]
+            facts = [_fact(line, payload) for payload in _payloads(row, mapping, account, path.name, rows.ordinal(row))]
         except ValueError as error:
             bad.append(BadRow(line, str(error)))
             continue
-        silent += not facts
+        empty_rows += not facts
         for each in facts:
             key = (each.fact.account, each.fact.external_id)
             first = seen.setdefault(key, each)
             if first is each:
-                told.append(each)
+                result.append(each)
             elif first.payload != each.payload:
-                bad.append(BadRow(line, f"id {each.fact.external_id} stands in line {first.line} with another content"))
-    told.sort(key=lambda each: each.fact.occurred_us)  # whichever way round the file goes
-    return Statement(told, silent, bad)
+                bad.append(
+                    BadRow(line, f"id {each.fact.external_id} is in line {first.line} too, with another content")
+                )
+    result.sort(key=lambda each: each.fact.occurred_us)  # files run either way
+    return Statement(result, empty_rows, bad)
 
 
 class _Rows:
-    """The rows of a file with their line numbers; counts equal ones."""
+    """The rows of a file with their line numbers; equal rows are counted."""
 
     def __init__(self, path: Path, mapping: Import) -> None:
         self._path = path
@@ -97,14 +99,14 @@ class _Rows:
         path, mapping = self._path, self._mapping
         try:
             if path.stat().st_size > MAX_STATEMENT_BYTES:
-                raise ConfigError(f"{path}: larger than {MAX_STATEMENT_BYTES} bytes; cut it into parts")
+                raise ConfigError(f"{path}: larger than {MAX_STATEMENT_BYTES} bytes; split it")
             with path.open(encoding=mapping.encoding, newline="") as stream:
                 reader = csv.DictReader(stream, delimiter=mapping.delimiter, strict=True, restkey="")
                 headings = [name for name in mapping.columns.model_dump().values() if name is not None]
                 missing = [name for name in headings if name not in (reader.fieldnames or ())]
                 if missing:
                     raise ConfigError(
-                        f"{path}: there is no column {', '.join(missing)}; the mapping is for other files"
+                        f"{path}: no column {', '.join(missing)}; the mapping is for another kind of file"
                     )
                 for row in reader:
                     yield reader.line_num, {key: value for key, value in row.items() if isinstance(value, str)}
@@ -116,22 +118,22 @@ class _Rows:
             raise ConfigError(f"{path}: is not CSV: {error}") from None
 
     def ordinal(self, row: Mapping[str, str]) -> str:
-        """Return an id for a row that has none: its digest, and how many equal ones were before it."""
+        """Return an id for a row without one: its digest, and its number among equal rows."""
         digest = hashlib.sha256("\x1f".join(f"{key}\x1e{row[key]}" for key in sorted(row)).encode()).hexdigest()[:32]
         number = self._equal[digest] = self._equal.get(digest, 0) + 1
         return f"row:{digest}:{number}"
 
 
-def _told(line: int, payload: Payload) -> Told:
+def _fact(line: int, payload: Payload) -> StatementFact:
     encoded = msgspec.json.encode(payload)
     try:
-        return Told(line, encoded, parse_fact(encoded))
+        return StatementFact(line, encoded, parse_fact(encoded))
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise ValueError(str(error)) from None
 
 
 def _payloads(row: Mapping[str, str], mapping: Import, account: str | None, source: str, own_id: str) -> list[Payload]:
-    """Return the facts of a row. Errors: ValueError that says what is wrong with it."""
+    """Return the facts of a row. Errors: ValueError with the problem."""
     columns = mapping.columns
     kind = _kind(row, mapping)
     if kind == "ignore":
@@ -147,20 +149,20 @@ def _payloads(row: Mapping[str, str], mapping: Import, account: str | None, sour
         common["text"] = text
     if kind == "trade":
         return [_trade(row, mapping, common)]
-    found: list[Payload] = []
+    payloads: list[Payload] = []
     asset = _asset(_text(row, columns.asset), mapping)
     if kind != "only_fee":
         amount = _signed(kind, _number(row, columns, "amount"), mapping)
         if amount:
-            found.append({"fact": kind, **common, "unit": asset, "amount": plain(amount), **_counter(row, mapping)})
+            payloads.append({"fact": kind, **common, "unit": asset, "amount": plain(amount), **_counter(row, mapping)})
     fee = _number(row, columns, "fee") if columns.fee and _text(row, columns.fee) else ZERO
     if fee:
         change = fee if mapping.fee_sign == "signed" else -fee
         of_fee = _asset(_text(row, columns.fee_asset), mapping) or asset
         fact = "fee" if change < 0 else "rebate"
-        own = {"external_id": f"{common['external_id']}/fee", "fact": fact, "unit": of_fee, "amount": plain(change)}
-        found.append(common | own)
-    return found
+        fee_id = f"{common['external_id']}/fee"
+        payloads.append(common | {"external_id": fee_id, "fact": fact, "unit": of_fee, "amount": plain(change)})
+    return payloads
 
 
 def _trade(row: Mapping[str, str], mapping: Import, common: Payload) -> Payload:
@@ -181,8 +183,8 @@ def _trade(row: Mapping[str, str], mapping: Import, common: Payload) -> Payload:
         payload["fee"] = plain(-fee if mapping.fee_sign == "signed" else fee)
         payload["fee_asset"] = _asset(_text(row, columns.fee_asset), mapping) or mapping.fee_asset or ""
     for key in ("order_id", "trade_id"):
-        if known := _text(row, getattr(columns, key)):
-            payload[key] = known
+        if value := _text(row, getattr(columns, key)):
+            payload[key] = value
     return payload
 
 
@@ -190,10 +192,10 @@ def _kind(row: Mapping[str, str], mapping: Import) -> RowKind:
     if mapping.kind is not None:
         return mapping.kind
     written = _text(row, mapping.columns.type)
-    known = mapping.types.get(written)
-    if known is None:
-        raise ValueError(f"type {written!r} is not in the mapping's types; say what it is, or ignore")
-    return known
+    kind = mapping.types.get(written)
+    if kind is None:
+        raise ValueError(f"type {written!r} is not in the mapping's types; add it, or map it to ignore")
+    return kind
 
 
 def _counter(row: Mapping[str, str], mapping: Import) -> Payload:
@@ -223,7 +225,7 @@ def _number(row: Mapping[str, str], columns: Columns, key: str) -> Decimal:
         with exact():
             return parse_decimal(written) + ZERO
     except ValueError:
-        raise ValueError(f"{heading}: {written!r} is no number") from None
+        raise ValueError(f"{heading}: {written!r} is not a number") from None
 
 
 def _moment(written: str, mapping: Import) -> datetime:
@@ -234,5 +236,5 @@ def _moment(written: str, mapping: Import) -> datetime:
             return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
         at = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007 - below
     except (ValueError, ArithmeticError, OverflowError, OSError):
-        raise ValueError(f"{mapping.columns.time}: {text!r} is no time of the form {form}") from None
+        raise ValueError(f"{mapping.columns.time}: {text!r} is not a time of the form {form}") from None
     return (at.replace(tzinfo=ZoneInfo(mapping.zone)) if at.tzinfo is None else at).astimezone(UTC)

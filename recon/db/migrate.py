@@ -5,16 +5,13 @@ The migrations lie in `migrations/` of a checkout and are packed into the wheel 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Column, Connection, MetaData, Table, Text, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,10 +19,15 @@ from recon.db.errors import database_error
 from recon.db.roles import STORE_SCHEMA
 from recon.errors import DatabaseError, NotMigrated
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 #: Alembic's own table, in schema `recon_store`.
 VERSION_TABLE: Final = "alembic_version"
 #: Key of the advisory lock that lets one migrator work at a time ("recon" in ASCII, plus one).
 MIGRATION_LOCK: Final = 0x7265636F6E_01
+
+_REVISION: Final = re.compile(r'^(revision|down_revision)\b[^=\n]*= *(?:"(\w+)"|None)', re.MULTILINE)
 
 #: Alembic keeps its state in module globals. Between processes the advisory lock keeps order.
 _ALEMBIC: Final = threading.Lock()
@@ -38,16 +40,24 @@ def migrate(url: str, progress: Callable[[str], None] | None = None) -> None:
     failed one stay. Errors: DatabaseError when the database cannot be reached, the roles cannot be created (with the
     SQL to run), or a migration fails.
     """
+    from alembic import command  # noqa: PLC0415 - slow to import, and only migrating needs it
+
     _alembic(url, progress, lambda config: command.upgrade(config, "head"))
 
 
 def downgrade(url: str, revision: str, progress: Callable[[str], None] | None = None) -> None:
     """Migrate the database back to an older version ("base": to an empty one). Refused while the log holds events."""
+    from alembic import command  # noqa: PLC0415
+
     _alembic(url, progress, lambda config: command.downgrade(config, revision))
 
 
 def _alembic(url: str, progress: Callable[[str], None] | None, action: Callable[[Config], None]) -> None:
-    config = _config()
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
     config.attributes["url"] = url
     config.attributes["progress"] = progress
     try:
@@ -72,7 +82,18 @@ def migrations_directory() -> Path:
 @cache
 def newest_version() -> str | None:
     """Return the schema's version that this recon works with; None if there are no migrations."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    revisions = _revisions()
+    heads = set(revisions) - set(revisions.values())
+    return heads.pop() if heads else None
+
+
+def _revisions() -> dict[str, str | None]:
+    """Return each revision with the one before it, read from the files: Alembic is slow to import."""
+    revisions: dict[str, str | None] = {}
+    for path in (migrations_directory() / "versions").glob("*.py"):
+        names = dict(_REVISION.findall(path.read_text(encoding="utf-8")))
+        revisions[names["revision"]] = names["down_revision"] or None
+    return revisions
 
 
 def schema_version(conn: Connection) -> str | None:
@@ -99,19 +120,9 @@ def check_migrated(conn: Connection) -> None:
         return
     if version is None:
         raise NotMigrated("the database holds no recon schema yet; run `recon migrate`")
-    if wanted is None or not _is_known(version):
+    if wanted is None or version not in _revisions():
         raise NotMigrated(
             f"the database's schema is of version {version}, which this recon does not know; "
             "use the newer recon that migrated it"
         )
     raise NotMigrated(f"the database's schema is of version {version}, this recon needs {wanted}; run `recon migrate`")
-
-
-def _is_known(version: str) -> bool:
-    return any(script.revision == version for script in ScriptDirectory.from_config(_config()).walk_revisions())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(migrations_directory()).replace("%", "%%"))
-    return config

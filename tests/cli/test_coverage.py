@@ -82,7 +82,7 @@ def test_accounts_gaps_and_questions(recon: Recon, story: CoverageLog) -> None:
     shown = recon("coverage")
     assert shown.status == 0, shown.err
     titles = [line.split(" since ")[0] for line in shown.out.splitlines() if line.startswith("# ")]
-    assert titles == ["# accounts, with the % of the time", "# gaps", "# open questions"]
+    assert titles == ["# accounts, in % of the time", "# gaps", "# open questions"]
     accounts = {line.split()[1]: line for line in shown.out.split("# gaps")[0].splitlines()[2:]}
     assert accounts[B].split()[:3] == ["eu", B, "covered"]
     assert "+2.5 s" in accounts[B]
@@ -147,9 +147,9 @@ def test_the_moment_a_session_begins_is_no_gap(recon: Recon, here: TestDatabase)
     assert recon("coverage", "--json").json()["gaps"] == []
     assert len(recon("coverage", "--all", "--json").json()["gaps"]) == 1
     shown = recon("coverage")
-    assert "every account was covered" not in shown.err
-    assert "no gap; covered % tells" in shown.err
-    assert "every account was covered" in recon("coverage", "--since", told.at(3).isoformat()).err
+    assert "all accounts covered" not in shown.err
+    assert "no gap; see covered %" in shown.err
+    assert "all accounts covered" in recon("coverage", "--since", told.at(3).isoformat()).err
 
 
 def test_shares_of_time_count_from_when_the_account_is_known(recon: Recon, story: CoverageLog) -> None:
@@ -176,18 +176,18 @@ def test_time_after_the_end_of_a_log_is_not_covered(recon: Recon, here: TestData
     (stretch,) = found["stretches"]
     assert stretch["until_time"] is None
     assert stretch["lasted"] == "PT99S"
-    silence = f"nothing was recorded of eu since {text_of(dead.ends_at)} (5 min "
+    silence = f"nothing is recorded of eu since {text_of(dead.ends_at)} (5 min "
     for since in ("1d", "1m"):
         shown = recon("coverage", "--since", since)
         assert silence in shown.err
-        assert "ago): is the service running?\n" in shown.err
-        assert "every account was covered" not in shown.err
+        assert "ago); is the service running?\n" in shown.err
+        assert "all accounts covered" not in shown.err
     assert recon("coverage", "--since", "1m", "--json").json()["accounts"][0]["covered"] == "0.00"
     closed = NewEvent("session.closed", b'{"reason": "shutdown"}', dead.ends_at, session="s")
     write_events(here.service_url, "eu", [closed])
     assert silence in recon("coverage").err, "also of a service that was stopped"
     write_events(here.service_url, "eu", [NewEvent("tick", b"{}", datetime.now(UTC))])
-    assert "was recorded" not in recon("coverage").err
+    assert "is recorded" not in recon("coverage").err
 
 
 def test_only_what_was_asked_for(recon: Recon, story: CoverageLog) -> None:
@@ -199,7 +199,7 @@ def test_only_what_was_asked_for(recon: Recon, story: CoverageLog) -> None:
     assert [row["account"] for row in one["accounts"]] == [B]
     assert (one["stretches"], one["open_questions"]) == ([], [])
     shown = recon("coverage", "--account", B, "--since", story.at(2).isoformat())
-    assert "every account was covered since" in shown.err
+    assert "all accounts covered since" in shown.err
     assert "no open questions" in shown.err
     late = recon("coverage", "--since", story.at(42).isoformat(), "--json").json()
     assert [row["from_seq"] for row in late["stretches"]] == [40, 45]
@@ -253,10 +253,10 @@ def test_a_gap_is_settled_by_a_persons_word(recon: Recon, story: CoverageLog, he
     before = heads(recon)
     known = ("--gateway", "eu", "--account", A, "--text", "nothing was traded, says the venue")
     for arguments, status, why in (
-        (("--from", "51", *known), 2, "no gap that begins at event 51; questions are open of 70, 50"),
-        (("--from", "20", *known), 10, "nothing can be settled of the gap at event 20: whole"),
-        (("--from", "50", *known[2:], "--gateway", "us"), 2, "there is no log of a gateway 'us'; there are eu"),
-        (("--from", "50", "--account", "NOPE", *known[4:]), 2, f"knows no account 'NOPE'; there are {B}, {A}"),
+        (("--from", "51", *known), 2, "no gap that begins at event 51; open gaps: 70, 50"),
+        (("--from", "20", *known), 10, "the gap at event 20 has no open questions: whole"),
+        (("--from", "50", *known[2:], "--gateway", "us"), 2, "no gateway 'us' has a log; there are eu"),
+        (("--from", "50", "--account", "NOPE", *known[4:]), 2, f"has no account 'NOPE'; there are {B}, {A}"),
     ):
         wrong = recon("coverage", "settle", *arguments)
         assert (wrong.status, why in wrong.err) == (status, True), wrong.err
@@ -291,7 +291,7 @@ def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: Cover
         2,
     )
     assert row["outcome"] == f"{LOOKED_FOR}; open: {LOST}; {NO_HISTORY}"
-    assert "# accounts that are not whole" in recon("status").out
+    assert "# incomplete accounts" in recon("status").out
     story.write(
         LedgerChanges(
             accounts={A: story.account(A)},
@@ -299,7 +299,7 @@ def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: Cover
         )
     )
     assert recon("status", "--json").json()["not_whole"] == []
-    assert "every account is whole" in recon("status").err
+    assert "all accounts complete" in recon("status").err
 
 
 def test_a_break_across_a_gap_says_so(recon: Recon, story: CoverageLog) -> None:
@@ -307,8 +307,8 @@ def test_a_break_across_a_gap_says_so(recon: Recon, story: CoverageLog) -> None:
     story.broken("beef", B, 10, 50)
     (told,) = recon("break", "show", "cafe", "--json").json()
     assert told["gap"].startswith("from event 20, ")
-    assert f"  not observed {told['gap']}\n" in recon("break", "show", "cafe").out
-    assert "not observed" not in recon("break", "show", "beef").out
+    assert f"  not covered for {told['gap']}\n" in recon("break", "show", "cafe").out
+    assert "not covered" not in recon("break", "show", "beef").out
 
 
 def test_the_firm_counts_an_account_once(recon: Recon, here: TestDatabase) -> None:

@@ -99,7 +99,7 @@ def test_events_the_latest_or_from_somewhere_on(recon: Recon, day: TestDatabase)
 def test_events_say_whether_there_are_more(recon: Recon, day: TestDatabase) -> None:
     some = recon("events", "-g", "prod-eu", "--since", "100", "-n", "3")
     assert len(some.out.splitlines()) == 4
-    assert "there are more after event 102 of prod-eu: --limit shows more" in some.err
+    assert "more events follow event 102 of prod-eu: use --limit for more" in some.err
     ((head,),) = _view(day, "SELECT head_seq FROM recon.gateways WHERE name = 'prod-eu'")
     assert isinstance(head, int)
     for last in (("--since", str(head - 2), "-n", "3"), ("-n", "3")):

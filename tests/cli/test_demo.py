@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -61,16 +60,17 @@ def test_every_planted_fault_is_flagged_and_nothing_else(temporary: Path) -> Non
 def test_an_interrupt_ends_it_cleanly(temporary: Path, number: signal.Signals) -> None:
     process = _demo(temporary, "--duration", "60")
     assert process.stdout is not None
+    told: list[str] = []
     for line in process.stdout:
+        told.append(line)
         if "connected" in line:
             break
-    began = time.monotonic()
+    else:
+        pytest.fail(f"it ended by itself: {told}, {process.communicate()}")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    assert "Traceback" not in err + out
-    assert err == ""
-    assert time.monotonic() - began < 20
+    assert process.returncode == 128 + number, out + err
+    assert err == ("recon: interrupted\n" if number == signal.SIGINT else "")
     assert list(temporary.iterdir()) == []
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: S607
     assert str(temporary) not in running, "no process of it goes on"

@@ -150,11 +150,11 @@ def test_refusals_of_the_management_api_in_words(
 
 def test_gateways_that_are_not_managed_or_not_there(cloud: Cloud, ems: Configured) -> None:
     given = {"own": {"urls": ["ws://a/"]}}
-    assert 'none says urls = "managed"' in ems(given, "locations").err
+    assert 'none has urls = "managed"' in ems(given, "locations").err
     assert "own is not in the managed cloud" in ems(given, "locations", "--gateway", "own").err
     result = ems(given, "check", "--gateway", "other")
     assert result.status == 2
-    assert "there is no gateway other in the settings; there are own" in result.err
+    assert "the settings have no gateway other; there are own" in result.err
 
 
 # --- certificates
@@ -226,7 +226,7 @@ def test_a_line_a_step_for_people(cloud: Cloud, ems: Configured) -> None:
         ["tls", "ok"],
         ["session", "ok"],
     ]
-    assert "all is well" in result.err
+    assert "all checks passed" in result.err
 
 
 def test_a_gateway_of_one_s_own_and_its_health(ems: Configured) -> None:

@@ -13,7 +13,8 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from recon import errors
-from recon.cli import main
+from recon.cli import command_line
+from recon.cli.interrupt import INTERRUPTED
 from recon.errors import ReconError
 from recon.simulator.scenarios import PLANS
 from tests.cli.conftest import Recon
@@ -75,8 +76,8 @@ def _raising(error: BaseException) -> Callable[[], None]:
             "recon: the database refused or failed: refused",
         ),
         (ZeroDivisionError("by zero"), 70, "ZeroDivisionError: by zero"),
-        (KeyboardInterrupt(), 130, ""),
-        (BaseExceptionGroup("nursery", [KeyboardInterrupt()]), 130, ""),
+        (KeyboardInterrupt(), 130, "recon: interrupted"),
+        (BaseExceptionGroup("nursery", [KeyboardInterrupt()]), 130, "recon: interrupted"),
         (errors.ConfigError("clear \x1b[2J screen"), 2, "recon: clear \\x1b[2J screen"),
     ],
 )
@@ -84,15 +85,15 @@ def test_an_error_is_its_line_and_its_status(
     recon: Recon, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, line: str
 ) -> None:
     app = typer.Typer(pretty_exceptions_enable=False)
-    app.callback()(main._options)
+    app.callback()(command_line._options)
     app.command("fail")(_raising(error))
-    monkeypatch.setattr(main, "app", app)
+    monkeypatch.setattr(command_line, "command_line", lambda: typer.main.get_command(app))
     result = recon("fail")
     assert result.status == status
     assert line in result.err
     assert "Traceback" not in result.err
     assert "secret" not in result.err
-    if status != main.INTERRUPTED:
+    if status != INTERRUPTED:
         assert "Traceback" in recon("--traceback", "fail").err
 
 

@@ -140,7 +140,7 @@ def test_telling_the_same_again_changes_nothing(recon: Recon, config: Path, day:
     assert first.status == 0, first.err
     before = held(recon, "USDT")
     again = recon(*told, "--text", "in other words")
-    assert "nothing was changed" in again.err
+    assert "nothing changed" in again.err
     assert held(recon, "USDT") == before
     assert len(facts(day)) == 1
 
@@ -176,14 +176,14 @@ def test_without_a_service_it_is_recorded_and_says_so(recon: Recon, config: Path
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("deposit", "--asset", "USDT", "--amount", "-5"), "adds"),
+        (("deposit", "--asset", "USDT", "--amount", "-5"), "deposits are credits"),
         (("deposit", "--asset", "USDT", "--amount", "x"), "decimal"),
         (("deposit", "--asset", "USDT", "--amount", "0"), "zero"),
-        (("deposit", "--amount", "5"), "--asset or --symbol"),
+        (("deposit", "--amount", "5"), "--asset and --symbol"),
         (("deposit", "--asset", "USDT", "--amount", "5", "--to", "BINANCE"), "transfer"),
         (("deposit", "--asset", "USDT", "--amount", "5", "--at", "2999-01-01"), "future"),
         (("deposit", "--asset", "USDT", "--amount", "5", "--at", "soon"), "must be a time"),
-        (("deposit", "--asset", "USDT", "--amount", "5", "--id", "x" * 201), "no deposit"),
+        (("deposit", "--asset", "USDT", "--amount", "5", "--id", "x" * 201), "not a valid deposit"),
         (("gift", "--asset", "USDT", "--amount", "5"), "gift"),
     ],
 )
@@ -241,7 +241,7 @@ def test_rows_that_cannot_be_read_are_named_and_nothing_is_appended(
     file = ledger(tmp_path / "ledger.csv", template)
     result = recon(*of("import", str(file), "--mapping", "ledger"))
     assert result.status == 2
-    for words in ("line 7: type 'gift'", "line 8: time", "line 9: amount", "line 10: id L-1 stands in line 3"):
+    for words in ("line 7: type 'gift'", "line 8: time", "line 9: amount", "line 10: id L-1 is in line 3 too"):
         assert words in result.err
     fold(day.service_url, GATEWAY)
     assert facts(day) == []
@@ -309,7 +309,7 @@ def test_a_trade_export_adds_the_fees_of_known_fills(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("time,type\n", "there is no column txid"),
+        ("time,type\n", "no column txid"),
         (b"\xff\xfe\x00", "is not text"),
         ('txid,time,type,asset,amount,fee\n"L-1,x\n', "is not CSV"),
     ],

@@ -8,15 +8,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from recon.db.embedded.cluster import pause
+from recon.db.embedded.server import connection_url_if_running
+from recon.db.engine import create_engine
+from recon.db.roles import SERVICE
 
 ROOT = Path(__file__).parents[2]
 #: Longest wait for something that must happen, in seconds.
-PATIENCE = 60.0
+PATIENCE = 120.0
+
+_BOTH_PARTS = """
+    SELECT count(*) = 2 FROM recon_store.service_parts WHERE gateway = 'sim' AND part IN ('recorder', 'projector')
+"""
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.postgres]
 
@@ -55,11 +66,22 @@ def _until(check: Callable[[], Any]) -> Any:
     while time.monotonic() < until:
         if found := check():
             return found
+        pause()
     pytest.fail("it did not happen in time")
 
 
-def _parts(*look: str) -> set[str]:
-    return {row["part"] for row in _recon("status", *look)["service"] if row["gateway"] == "sim"}
+def _asking(data_dir: Path) -> Callable[[str], Any]:
+    """Return a function that asks the service's own server, once it runs; a process for each question takes long."""
+    url = _until(lambda: connection_url_if_running(data_dir, SERVICE))
+    engine = create_engine(url, "tests", pooled=False)
+
+    def ask(question: str) -> Any:
+        # Until the service has made the roles and the views there is no answer.
+        with suppress(DBAPIError), engine.connect() as connection:
+            return connection.scalar(text(question))
+        return None
+
+    return ask
 
 
 def test_run_listens_and_others_may_look(server_dir: Path, tmp_path: Path) -> None:
@@ -75,14 +97,13 @@ def test_run_listens_and_others_may_look(server_dir: Path, tmp_path: Path) -> No
         )
         look = ("--config", str(config))
         with _running("run", *look) as service:
-
-            def agreed() -> bool:
-                return any(row["verdict"] == "agreed" for row in _recon("balances", *look) or [])
-
-            _until(agreed)
+            ask = _asking(server_dir)
+            _until(lambda: ask("SELECT true FROM recon.balances WHERE verdict = 'agreed' LIMIT 1"))
+            _until(lambda: ask(_BOTH_PARTS))
+            assert "agreed" in {row["verdict"] for row in _recon("balances", *look)}
             status = _recon("status", *look)
             assert [(row["name"], row["state"]) for row in status["gateways"]] == [("sim", "connected")]
-            _until(lambda: _parts(*look) >= {"recorder", "projector"})
+            assert {row["part"] for row in status["service"] if row["gateway"] == "sim"} >= {"recorder", "projector"}
             assert _recon("events", *look, "--kind", "session.opened")
             assert _recon("rebuild", *look) is not None
             assert [row["state"] for row in _recon("verify", *look)] == ["ok"]

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from recon.cli.demo.display import Rate
-from recon.cli.demo.receiver import AlertTold, Delivery
-from recon.cli.demo.screen import Scene, draw, short
-from recon.cli.demo.snapshot import Picture
+from recon.cli.demo.receiver import Delivery, ReceivedAlert
+from recon.cli.demo.screen import ScreenState, draw, short
+from recon.cli.demo.snapshot import Snapshot
 from recon.cli.output import Column, Row, jsonable, print_table, safe, text_of
 
 NOW = datetime(2026, 1, 5, 9, 0, 12, 345678, tzinfo=UTC)
@@ -33,7 +33,7 @@ def _unit(unit: str, verdict: str, drift: Decimal | None = None) -> Row:
     }
 
 
-def _picture(units: int = 3) -> Picture:
+def _picture(units: int = 3) -> Snapshot:
     gateway = {
         "name": "prod-eu",
         "state": "connected",
@@ -53,7 +53,7 @@ def _picture(units: int = 3) -> Picture:
         "amount": Decimal("0.02"),
         "cause": "unexplained",
     }
-    return Picture(
+    return Snapshot(
         at=NOW,
         gateways=[gateway],
         units=[_unit(f"AGREED{n}", "agreed", Decimal(0)) for n in range(units)]
@@ -66,9 +66,9 @@ def _picture(units: int = 3) -> Picture:
     )
 
 
-def _scene(lines: int) -> Scene:
-    alert = AlertTold("break.opened", "prod-eu", "KRAKEN/JOHN", "XXBT", Decimal("0.02"), "unexplained")
-    return Scene(
+def _scene(lines: int) -> ScreenState:
+    alert = ReceivedAlert("break.opened", "prod-eu", "KRAKEN/JOHN", "XXBT", Decimal("0.02"), "unexplained")
+    return ScreenState(
         elapsed=12.0,
         duration=60.0,
         events_per_second=41.0,

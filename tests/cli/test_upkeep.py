@@ -161,7 +161,7 @@ def test_verify_names_the_event_that_was_changed(recon: Recon, day: TestDatabase
     result = recon("verify", "--export-head", str(exported))
     assert result.status == 4
     assert "event 77 does not fit its digest" in result.err
-    assert "prod-eu" in result.out, "the other logs are still told of"
+    assert "prod-eu" in result.out, "the other logs are still reported"
     assert not exported.exists()
 
 

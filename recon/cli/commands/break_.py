@@ -1,7 +1,7 @@
-"""`recon break`: look at a break as a colleague would explain it, and decide on it.
+"""`recon break`: explain a break, and decide on breaks.
 
-A step that the life of a break does not allow is refused before anything is written; the fold refuses it too, because
-the break may have moved on in the meantime.
+A step that a break's state does not allow is refused before anything is written. The fold refuses it too, because the
+break may have changed in the meantime.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Annotated
 import typer
 
 from recon.cli import break_report, break_selection
-from recon.cli.break_actions import Meant, Payload, act, given_keys, rule
-from recon.cli.break_selection import STATES, Chosen, Wanted
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, moment_of, settings_of, sharing
+from recon.cli.break_actions import BreakRequest, Payload, decide_proposal, take_step, without_none
+from recon.cli.break_details import read_details
+from recon.cli.break_selection import STATES, BreakFilter, SelectedBreak
+from recon.cli.connection import reader_connection
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of, with_options
 from recon.cli.output import print_json, write
-from recon.cli.queries import reading
-from recon.cli.recording import Answering, Name, Reason, Text, Wait, answering
+from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
 from recon.cli.rules_in_force import rules_in_force
 from recon.clock import utc_now
 from recon.config.values import parse_decimal
@@ -29,185 +30,186 @@ from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
 
 app = typer.Typer(no_args_is_help=True, help="Explain breaks, and decide on them.")
 
-Digest = Annotated[str, typer.Argument(metavar="DIGEST", help="The proposal's digest, or the beginning of it.")]
+Digest = Annotated[str, typer.Argument(metavar="DIGEST", help="The proposal's digest, or its first characters.")]
 
 
 def _targets(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID", help="Breaks, by id or the beginning of one.")
+        list[str] | None, typer.Argument(metavar="ID", help="Breaks, by id or its first characters.")
     ] = None,
     *,
-    case: Annotated[str | None, typer.Option(metavar="ID", help="All breaks of this case that allow it.")] = None,
+    case: Annotated[str | None, typer.Option(metavar="ID", help="All breaks of this case that allow the step.")] = None,
     gateway: GatewayFilter = None,
     account: AccountFilter = None,
     unit: Annotated[str | None, typer.Option(metavar="CODE", help="Only this asset or contract.")] = None,
     cause: Annotated[str | None, typer.Option(metavar="CAUSE", help="Only this cause.")] = None,
-    state: Annotated[
-        str | None, typer.Option(metavar="STATE", help="Only this state; default: all active ones.")
-    ] = None,
+    state: Annotated[str | None, typer.Option(metavar="STATE", help="Only this state. [default: active ones]")] = None,
     opened_since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Only those opened since a time, or an age (2h, 1d).")
+        str | None, typer.Option(metavar="WHEN", help="Only those opened since a time or an age (2h, 1d).")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether the filter's breaks are meant.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of a filter.")] = False,
     config: Config = None,
     name: Name = None,
     wait: Wait = True,
     json: Json = False,
-) -> Meant:
+) -> BreakRequest:
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"must be one of {', '.join(STATES)}", param_hint="--state")
-    since = None if opened_since is None else _moment(opened_since, "--opened-since")
-    wanted = Wanted(ids or (), case, gateway, account, unit, cause, state, since)
-    return Meant(Answering(settings_of(config), name, wait, json), wanted, yes)
+    since = None if opened_since is None else _time(opened_since, "--opened-since")
+    filters = BreakFilter(ids or (), case, gateway, account, unit, cause, state, since)
+    return BreakRequest(DecisionOptions(settings_of(config), name, wait, json), filters, yes)
 
 
-def _moment(given: str, option: str, *, ahead: bool = False) -> datetime:
-    at = moment_of(given, utc_now(), ahead=ahead)
+def _time(text: str, option: str, *, ahead: bool = False) -> datetime:
+    at = parse_time(text, utc_now(), ahead=ahead)
     if at is None:
         span = "a span from now (3d)" if ahead else "an age (2h, 1d)"
         raise typer.BadParameter(f"must be a time (2026-01-05T09:00:00Z) or {span}", param_hint=option)
     return at
 
 
-def _decimal(given: str, option: str) -> Decimal:
+def _decimal(text: str, option: str) -> Decimal:
     try:
-        return parse_decimal(given)
+        return parse_decimal(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 @app.command()
 def show(
-    which: Annotated[str, typer.Argument(metavar="ID|CASE", help="A break or a case, or the beginning of its id.")],
+    which: Annotated[str, typer.Argument(metavar="ID|CASE", help="A break or a case, by id or its first characters.")],
     *,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Explain a break as a colleague would.
+    """Explain a break, or all breaks of a case.
 
-    What it is, since when, where in the log it arose, the arithmetic, why, what was tried, and what can be done.
+    What happened, since when, where in the log, the arithmetic, the cause and its evidence, and the next steps.
     """
-    with reading(settings_of(config), "break show") as connection:
-        now, meant = utc_now(), break_selection.named(connection, which)
-        rules = {name: rules_in_force(connection, name) for name in dict.fromkeys(known.gateway for known in meant)}
-        told = [break_report.gather(connection, known, now, rules[known.gateway].of(known.account)) for known in meant]
+    with reader_connection(settings_of(config), "break show") as connection:
+        now, breaks = utc_now(), break_selection.break_or_case(connection, which)
+        rules = {name: rules_in_force(connection, name) for name in dict.fromkeys(each.gateway for each in breaks)}
+        details = [read_details(connection, each, now, rules[each.gateway].of(each.account)) for each in breaks]
     if json:
-        print_json([break_report.document(each) for each in told])
+        print_json([break_report.document(each) for each in details])
     else:
-        write("\n".join(break_report.text(each) for each in told))
+        write("\n".join(break_report.text(each) for each in details))
 
 
 @app.command()
-@sharing(_targets)
+@with_options(_targets)
 def assign(
-    meant: Meant,
+    request: BreakRequest,
     *,
-    to: Annotated[str, typer.Option(metavar="WHO", help="Who looks after it from now on.")],
+    to: Annotated[str, typer.Option(metavar="WHO", help="The person who works on it.")],
     text: Text = None,
 ) -> None:
-    """Give breaks to somebody."""
-    act(meant, "assign", {"assignee": to, **given_keys(text=text)})
+    """Assign breaks to a person."""
+    take_step(request, "assign", {"assignee": to, **without_none(text=text)})
 
 
 @app.command()
-@sharing(_targets)
-def comment(meant: Meant, *, text: Reason) -> None:
-    """Add a remark to the history of breaks."""
-    act(meant, "comment", {"text": text})
+@with_options(_targets)
+def comment(request: BreakRequest, *, text: Reason) -> None:
+    """Comment on breaks, in their history."""
+    take_step(request, "comment", {"text": text})
 
 
 @app.command()
-@sharing(_targets)
-def investigate(meant: Meant, *, text: Text = None) -> None:
-    """Say that somebody is looking into it."""
-    act(meant, "investigate", given_keys(text=text))
+@with_options(_targets)
+def investigate(request: BreakRequest, *, text: Text = None) -> None:
+    """Mark breaks as under investigation."""
+    take_step(request, "investigate", without_none(text=text))
 
 
 @app.command()
-@sharing(_targets)
+@with_options(_targets)
 def propose(
-    meant: Meant,
+    request: BreakRequest,
     *,
-    cause: Annotated[str, typer.Option(metavar="CAUSE", help="What it was: deposit, missed_fill, fee_variance, …")],
+    cause: Annotated[str, typer.Option(metavar="CAUSE", help="The cause: deposit, missed_fill, fee_variance, …")],
     entry: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="What is to be booked, signed; default: each break's amount.")
+        str | None, typer.Option(metavar="AMOUNT", help="The amount to book, signed. [default: each break's amount]")
     ] = None,
     evidence: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="What proves it; may be given several times.")
+        list[str] | None, typer.Option(metavar="TEXT", help="What proves the cause; may be given several times.")
     ] = None,
     text: Text = None,
 ) -> None:
     """Propose a cause, and the entry that explains the break.
 
-    Prints the digest that an approval binds to.
+    Prints the digest to approve.
     """
-    words, amount = evidence or [], None if entry is None else _decimal(entry, "--entry")
+    items, amount = evidence or [], None if entry is None else _decimal(entry, "--entry")
 
-    def proposal(chosen: Sequence[Chosen]) -> Payload:
-        if amount is not None and len(chosen) > 1:
-            raise ConfigError(f"--entry is for one break, not for {len(chosen)}; without it each break's own is meant")
-        entries = [known.owned if amount is None else amount for known in chosen]
-        digests = [proposal_digest(known.id, cause, own, words) for known, own in zip(chosen, entries, strict=True)]
+    def proposal(selected: Sequence[SelectedBreak]) -> Payload:
+        if amount is not None and len(selected) > 1:
+            raise ConfigError(
+                f"--entry is for one break, not for {len(selected)}; without it, each break's own amount is proposed"
+            )
+        entries = [each.owned if amount is None else amount for each in selected]
+        digests = [proposal_digest(each.id, cause, own, items) for each, own in zip(selected, entries, strict=True)]
         return {
             "cause": cause,
-            # Several have no entry in common; the fold takes each break's own, and the digest tells if one has moved.
+            # Several breaks share no entry: the fold takes each one's amount, and the digest shows if one changed.
             "entry": plain(entries[0]) if len(entries) == 1 else None,
-            "evidence": words,
+            "evidence": items,
             "digest": joint_digest(digests),
-            **given_keys(text=text),
+            **without_none(text=text),
         }
 
-    act(meant, "propose", proposal)
+    take_step(request, "propose", proposal)
 
 
 @app.command()
-@sharing(answering)
-def approve(given: Answering, digest: Digest, *, text: Text = None) -> None:
-    """Approve what was proposed: its entry is booked, or the break is accepted.
+@with_options(decision_options)
+def approve(options: DecisionOptions, digest: Digest, *, text: Text = None) -> None:
+    """Approve a proposal: book its entry, or accept the break.
 
-    What is material needs another login than the proposer's.
+    A material proposal needs another login than the proposer's.
     """
-    rule(given, "approve", digest, text)
+    decide_proposal(options, "approve", digest, text)
 
 
 @app.command()
-@sharing(answering)
-def reject(given: Answering, digest: Digest, *, text: Reason) -> None:
-    """Reject what was proposed; the investigation goes on."""
-    rule(given, "reject", digest, text)
+@with_options(decision_options)
+def reject(options: DecisionOptions, digest: Digest, *, text: Reason) -> None:
+    """Reject a proposal; the investigation continues."""
+    decide_proposal(options, "reject", digest, text)
 
 
 @app.command()
-@sharing(_targets)
+@with_options(_targets)
 def accept(
-    meant: Meant,
+    request: BreakRequest,
     *,
     until: Annotated[str, typer.Option(metavar="WHEN", help="Until a time, or for a span from now (3d).")],
     amount: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="Up to this drift, without sign; default: each break's amount.")
+        str | None,
+        typer.Option(metavar="AMOUNT", help="Up to this drift, without sign. [default: each break's amount]"),
     ] = None,
     text: Text = None,
 ) -> None:
-    """Live with breaks for a while.
+    """Accept breaks until a date.
 
-    They come back when the time is over, or the drift has grown beyond the amount. What is material is proposed, and
-    accepted once another login has approved the digest that is printed.
+    They open again after that date, or when the drift exceeds the amount. A material acceptance is a proposal first:
+    another login must approve the digest that is printed.
     """
-    end = _moment(until, "--until", ahead=True)
+    end = _time(until, "--until", ahead=True)
     if end <= utc_now():
-        raise typer.BadParameter("is over already", param_hint="--until")
+        raise typer.BadParameter("must be in the future", param_hint="--until")
     limit = None if amount is None else _decimal(amount, "--amount")
     if limit is not None and limit < 0:
-        raise typer.BadParameter("is a size, without sign", param_hint="--amount")
+        raise typer.BadParameter("must not be negative", param_hint="--amount")
     most = None if limit is None else plain(limit)
-    act(meant, "accept", {"until": end.astimezone(UTC).isoformat(), **given_keys(amount=most, text=text)})
+    take_step(request, "accept", {"until": end.astimezone(UTC).isoformat(), **without_none(amount=most, text=text)})
 
 
 @app.command()
-@sharing(_targets)
-def reopen(meant: Meant, *, text: Reason) -> None:
-    """Open again what was explained, resolved or accepted.
+@with_options(_targets)
+def reopen(request: BreakRequest, *, text: Reason) -> None:
+    """Reopen breaks that were explained, resolved or accepted.
 
-    An entry that was booked for it is reversed by an opposite one; nothing is erased.
+    An entry that was booked for a break is reversed; nothing is erased.
     """
-    act(meant, "reopen", {"text": text})
+    take_step(request, "reopen", {"text": text})

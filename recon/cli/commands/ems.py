@@ -1,4 +1,4 @@
-"""`recon ems`: whether gateways can be reached, and what the managed cloud says of them. No database is needed."""
+"""`recon ems`: check gateways, and list what the managed cloud has of them. No database is needed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import msgspec
 import trio
 import typer
 
+from recon.cli.connection import log_warnings_only
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.cli.output import Column, Row, note, print_json, print_rows, print_table
 from recon.clock import utc_now
 from recon.config import Gateway, Settings
 from recon.ems.cloud.address import FixedSites, SiteSource
@@ -27,9 +28,9 @@ from recon.ems.urls import rest_url_of, safe_url, websocket_url
 from recon.errors import ConfigError, GatewayError
 from recon.service.endpoints import access_of, credentials_of, sites_of
 
-app = typer.Typer(no_args_is_help=True, help="Check gateways; look at the managed cloud.")
+app = typer.Typer(no_args_is_help=True, help="Check gateways; list the managed cloud's sites.")
 
-#: How long a check listens to a site, in seconds, where nobody says otherwise.
+#: How long a check listens to a site by default, in seconds.
 LISTEN_SECONDS: Final = 10.0
 
 _LOCATIONS: Final = [Column(key) for key in ("gateway", "location_id", "region_name", "provider_name", "preferred")]
@@ -43,34 +44,35 @@ _ACCOUNTS: Final = [
     for key in ("gateway", "site", "account", "orders", "balances", "positions", "symbols", "heartbeats", "lag_ms")
 ]
 
-_Told = TypeVar("_Told")
+_Result = TypeVar("_Result")
 
 
-def _gateways(settings: Settings, wanted: str | None) -> dict[str, Gateway]:
-    """Return the gateways that a command is meant for. Errors: ConfigError where there is none."""
-    known = settings.require_gateways()
-    if wanted is None:
-        return known
-    if wanted not in known:
-        raise ConfigError(f"there is no gateway {wanted} in the settings; there are {', '.join(sorted(known))}")
-    return {wanted: known[wanted]}
+def _gateways(settings: Settings, name: str | None) -> dict[str, Gateway]:
+    """Return the named gateway, or all. Errors: ConfigError where there is none."""
+    gateways = settings.require_gateways()
+    if name is None:
+        return gateways
+    if name not in gateways:
+        raise ConfigError(f"the settings have no gateway {name}; there are {', '.join(sorted(gateways))}")
+    return {name: gateways[name]}
 
 
-def _managed(settings: Settings, wanted: str | None) -> dict[str, Gateway]:
-    """Return the gateways of the managed cloud that are meant. Errors: ConfigError where there is none."""
-    found = _gateways(settings, wanted)
-    if wanted is not None:
-        access_of(wanted, found[wanted])
-    cloud = {name: gateway for name, gateway in found.items() if gateway.managed is not None}
+def _managed(settings: Settings, name: str | None) -> dict[str, Gateway]:
+    """Return the named gateway, or all, of the managed cloud. Errors: ConfigError where there is none."""
+    gateways = _gateways(settings, name)
+    if name is not None:
+        access_of(name, gateways[name])
+    cloud = {each: gateway for each, gateway in gateways.items() if gateway.managed is not None}
     if not cloud:
-        raise ConfigError('no gateway is in the managed cloud: none says urls = "managed"')
+        raise ConfigError('no gateway is in the managed cloud: none has urls = "managed"')
     return cloud
 
 
-def _run(work: Callable[[], Awaitable[_Told]]) -> _Told:
-    """Do one thing that waits for the network."""
+def _run(work: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Run one task that waits for the network."""
+    log_warnings_only()
 
-    async def main() -> _Told:
+    async def main() -> _Result:
         return await work()
 
     return trio.run(main)
@@ -83,12 +85,12 @@ def locations(config: Config = None, gateway: GatewayFilter = None, json: Json =
     `managed.locations` in the settings prefers some of them, by their location_id.
     """
     rows: list[Row] = []
-    for name, known in _managed(settings_of(config), gateway).items():
-        preferred = [] if known.managed is None else known.managed.locations
-        for each in _run(partial(_locations, name, known)):
+    for name, settings in _managed(settings_of(config), gateway).items():
+        preferred = [] if settings.managed is None else settings.managed.locations
+        for each in _run(partial(_locations, name, settings)):
             rank = preferred.index(each.location_id) + 1 if each.location_id in preferred else None
             rows.append({"gateway": name, **msgspec.structs.asdict(each), "preferred": rank})
-    _print(rows, _LOCATIONS, json=json, empty="the managed cloud lists no location")
+    print_rows(rows, _LOCATIONS, as_json=json, empty="the managed cloud lists no location")
 
 
 async def _locations(name: str, gateway: Gateway) -> list[Location]:
@@ -98,17 +100,17 @@ async def _locations(name: str, gateway: Gateway) -> list[Location]:
 
 @app.command()
 def endpoints(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
-    """List where gateways are.
+    """List the sites of gateways.
 
-    In the order in which their sites are tried; from the settings, or from the managed cloud.
+    In the order in which they are tried; from the settings, or from the managed cloud.
     """
     rows: list[Row] = []
-    for name, known in _gateways(settings_of(config), gateway).items():
-        if known.managed is None:
-            rows += [{"gateway": name, "site": site, "url": url} for site, url in enumerate(known.urls)]
+    for name, settings in _gateways(settings_of(config), gateway).items():
+        if settings.managed is None:
+            rows += [{"gateway": name, "site": site, "url": url} for site, url in enumerate(settings.urls)]
         else:
-            rows += _run(partial(_endpoints, name, known))
-    _print(rows, _ENDPOINTS, json=json, empty="no endpoint is listed: there is none until an account exists")
+            rows += _run(partial(_endpoints, name, settings))
+    print_rows(rows, _ENDPOINTS, as_json=json, empty="no endpoint: the managed cloud has none until an account exists")
 
 
 async def _endpoints(name: str, gateway: Gateway) -> list[Row]:
@@ -148,33 +150,33 @@ async def _endpoints(name: str, gateway: Gateway) -> list[Row]:
 def certificate(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
     """Show the client certificates.
 
-    Whose they are, how long they hold, and where they are kept. The private key is never shown.
+    Subject, validity, and the place of each. The private key is never shown.
     """
     rows: list[Row] = []
-    for name, known in _gateways(settings_of(config), gateway).items():
-        if known.auth.method != "certificate":
-            note(f"gateway {name} uses no client certificate: its auth method is {known.auth.method}")
+    for name, settings in _gateways(settings_of(config), gateway).items():
+        if settings.auth.method != "certificate":
+            note(f"gateway {name} uses no client certificate: its auth method is {settings.auth.method}")
             continue
-        held, kept = _held(name, known)
-        renewed = None if known.managed is None else held.renew_at(known.managed.renew_before)
+        shown, place = _certificate_of(name, settings)
+        renewed = None if settings.managed is None else shown.renew_at(settings.managed.renew_before)
         rows.append(
             {
                 "gateway": name,
-                "subject": held.subject,
-                "issuer": held.issuer,
-                "serial": f"{held.serial:x}",
-                "begins": held.valid_from,
-                "ends": held.valid_until,
-                "validity": held.validity(utc_now()),
+                "subject": shown.subject,
+                "issuer": shown.issuer,
+                "serial": f"{shown.serial:x}",
+                "begins": shown.valid_from,
+                "ends": shown.valid_until,
+                "validity": shown.validity(utc_now()),
                 "renewed_from": renewed,
-                "kept": kept,
+                "kept": place,
             }
         )
-    _print(rows, _CERTIFICATES, json=json, empty="no gateway uses a client certificate")
+    print_rows(rows, _CERTIFICATES, as_json=json, empty="no gateway uses a client certificate")
 
 
-def _held(name: str, gateway: Gateway) -> tuple[ClientCertificate, str]:
-    """Return a gateway's certificate and where it is; one of the cloud that is not kept yet is fetched, and let go."""
+def _certificate_of(name: str, gateway: Gateway) -> tuple[ClientCertificate, str]:
+    """Return a gateway's certificate and its place; one of the cloud that is not stored yet is fetched, not stored."""
     managed, auth = gateway.managed, gateway.auth
     if managed is None:
         files = [path for path in (auth.certificate_file, auth.private_key_file) if path is not None]
@@ -207,32 +209,31 @@ def check(
     ] = LISTEN_SECONDS,
     json: Json = False,
 ) -> None:
-    """Try every site of the gateways.
+    """Check every site of the gateways.
 
-    Step by step: name, connection, TLS, credentials, session, messages, clock, REST. Says what is wrong and what to
+    Step by step: name, connection, TLS, credentials, session, messages, clock, REST. Each failure comes with what to
     do. Exit status 0 only if nothing failed. No order is sent and nothing is recorded.
     """
     steps: list[Row] = []
     accounts: list[Row] = []
-    well = True
-    for name, known in _gateways(settings_of(config), gateway).items():
-        found = _run(partial(check_gateway, name, known, seconds))
-        well = well and found.ok
-        steps += [{"gateway": name, **msgspec.structs.asdict(step)} for step in found.steps]
-        accounts += [{"gateway": name, **msgspec.structs.asdict(heard)} for heard in found.accounts]
+    for name, settings in _gateways(settings_of(config), gateway).items():
+        checked = _run(partial(check_gateway, name, settings, seconds))
+        steps += [{"gateway": name, **msgspec.structs.asdict(step)} for step in checked.steps]
+        accounts += [{"gateway": name, **msgspec.structs.asdict(account)} for account in checked.accounts]
+    failed = sum(step["state"] == "failed" for step in steps)
     if json:
-        print_json({"ok": well, "steps": steps, "accounts": accounts})
+        print_json({"ok": not failed, "steps": steps, "accounts": accounts})
     else:
         print_table(steps, _STEPS)
         if accounts:
-            print_table(accounts, _ACCOUNTS, title="accounts heard, with the rows of their snapshots")
-        note("all is well" if well else "not all is well: see the steps that failed")
-    if not well:
+            print_table(accounts, _ACCOUNTS, title="accounts received, with the rows of their snapshots")
+        note(f"{counted(failed, 'check')} failed" if failed else "all checks passed")
+    if failed:
         raise typer.Exit(1)
 
 
 async def check_gateway(name: str, gateway: Gateway, seconds: float) -> GatewayCheck:
-    """Find out where a gateway is, and try every site of it."""
+    """Find the sites of a gateway, and check each."""
     sites: SiteSource | None = sites_of(name, gateway, utc_now, keeps=False)
     steps: list[Step] = []
     accounts: list[AccountActivity] = []
@@ -252,21 +253,20 @@ async def check_gateway(name: str, gateway: Gateway, seconds: float) -> GatewayC
     for url in reach.urls:
         rest = rest_url_of(url) if gateway.rest_url is None else gateway.rest_url
         done = await check_site(
-            url, reach.credentials, rest=rest, seconds=seconds, managed=managed, now=utc_now, requests=_asks(gateway)
+            url,
+            reach.credentials,
+            rest=rest,
+            seconds=seconds,
+            managed=managed,
+            now=utc_now,
+            requests=_requests(gateway),
         )
         steps += done.steps
         accounts += done.accounts
     return GatewayCheck(steps, accounts)
 
 
-def _asks(gateway: Gateway) -> Sequence[RequestKind]:
-    """Return what the service asks of a gateway's REST by its settings."""
+def _requests(gateway: Gateway) -> Sequence[RequestKind]:
+    """Return the REST requests that the service makes to a gateway, by its settings."""
     recovery = gateway.recovery
     return [what for what in DEFAULT_REQUESTS if recovery.enabled and (recovery.history or what != "history")]
-
-
-def _print(rows: list[Row], columns: list[Column], *, json: bool, empty: str) -> None:
-    if json:
-        print_json(rows)
-    else:
-        print_table(rows, columns, empty=empty)

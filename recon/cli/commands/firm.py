@@ -1,12 +1,13 @@
-"""`recon firm`: what the firm holds over all gateways, an account that two gateways show counted once."""
+"""`recon firm`: the firm's totals, with an account that two gateways show counted once."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from recon.cli import queries
+from recon.cli.connection import reader_connection
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import Column, print_json, print_table
+from recon.cli.queries import select_view
 
 _REST: Final = ("reported", "drift", "unexplained", "accounts", "same_account", "verdict", "open_breaks")
 BALANCES: Final = [Column(key) for key in ("asset", "balance", "balance_usd", *_REST)]
@@ -16,11 +17,11 @@ POSITIONS: Final = [Column(key) for key in ("symbol", "exchange", "quantity", *_
 def firm(*, config: Config = None, json: Json = False) -> None:
     """Show the firm's totals over all gateways and accounts.
 
-    Accounts that the settings give the same venue_account count once; same_account says how many rows were left out.
+    Accounts with the same venue_account in the settings count once; same_account is the number of rows left out.
     """
-    with queries.reading(settings_of(config), "firm") as connection:
-        balances = queries.select(connection, "firm_balances", "asset, asset_coinapi", {})
-        positions = queries.select(connection, "firm_positions", "symbol, symbol_coinapi, exchange", {})
+    with reader_connection(settings_of(config), "firm") as connection:
+        balances = select_view(connection, "firm_balances", "asset, asset_coinapi", {})
+        positions = select_view(connection, "firm_positions", "symbol, symbol_coinapi, exchange", {})
     if json:
         print_json({"balances": balances, "positions": positions})
         return

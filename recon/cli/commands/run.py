@@ -1,77 +1,17 @@
-"""The commands that run until they are stopped: the service, and the simulator alone."""
+"""`recon run`: the service, until it is stopped."""
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-from typing import Annotated
-
-import trio
-import typer
-
 from recon.cli.options import Config, settings_of
-from recon.cli.output import write
-from recon.errors import ConfigError
 from recon.service.run import run_service
-from recon.simulator.run import run_simulator
-from recon.simulator.scenarios import PLANS
 
 
 def run(config: Config = None) -> None:
     """Run the service until SIGTERM or Ctrl-C.
 
     It then closes its sessions, appends what it has received, and stops within [service] shutdown_seconds. An embedded
-    database is migrated first; a named one has to be: `recon migrate`.
+    database is migrated first; migrate a named one yourself: `recon migrate`.
     """
     settings = settings_of(config)
     settings.require_gateways()
     run_service(settings)
-
-
-def simulate(
-    *,
-    plan: Annotated[
-        str, typer.Option(help="Which day: demo (with faults), clean, or catch_up (gaps whose orders REST tells of).")
-    ] = "demo",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds of trading.")] = 60.0,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        list[int] | None,
-        typer.Option(min=0, max=65535, help="Port of a gateway, once for each in order; 0 or none: any free one."),
-    ] = None,
-    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here what was planted.")] = None,
-    ready: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the addresses here.")] = None,
-    api_key_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File with the key that clients must present.")
-    ] = None,
-) -> None:
-    """Run the built-in EMS simulator alone, until Ctrl-C.
-
-    It prints the name and address of each gateway. A gateway's day begins with its first client.
-    """
-    if plan not in PLANS:
-        raise typer.BadParameter(f"there is no such day; take one of {', '.join(sorted(PLANS))}", param_hint="--plan")
-    gateways = [gateway.name for gateway in PLANS[plan](seed, duration).gateways]
-    if port and len(port) != len(gateways):
-        many = f"the day {plan} has {len(gateways)} gateways ({', '.join(gateways)}), and {len(port)} given"
-        usage = " ".join("--port PORT" for _ in gateways)
-        raise typer.BadParameter(f"{many}; give each its own, in this order: {usage}", param_hint="--port")
-    try:
-        api_key = None if api_key_file is None else api_key_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{api_key_file}: the key cannot be read: {error}") from error
-    trio.run(
-        partial(
-            run_simulator,
-            plan_name=plan,
-            seed=seed,
-            duration=duration,
-            ports=port or [0] * len(gateways),
-            truth_file=truth,
-            ready_file=ready,
-            api_key=api_key,
-            host=host,
-            announce=lambda line: write(f"{line}\n"),
-        )
-    )

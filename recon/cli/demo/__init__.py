@@ -1,1 +1,1 @@
-"""`recon demo`: a simulated trading day, a live screen, and a score."""
+"""The demonstration: a simulated trading day, a live screen, and a score."""

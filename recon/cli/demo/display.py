@@ -1,4 +1,4 @@
-"""Where the demonstration is shown: on a live screen, or as short lines for scripts."""
+"""Displays of the demonstration: a live screen, or short lines for scripts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.live import Live
 
 from recon.cli.demo.receiver import Receiver
-from recon.cli.demo.screen import Scene, draw
+from recon.cli.demo.screen import ScreenState, draw
 from recon.cli.demo.simulation import Truth
-from recon.cli.demo.snapshot import Picture
+from recon.cli.demo.snapshot import Snapshot
 from recon.cli.output import note, write
 
 #: How often a line is printed without a screen, in seconds.
 LINE_SECONDS: Final = 5.0
-#: The rate of events is that of this stretch, in seconds.
+#: The rate of events is an average over this time, in seconds.
 RATE_SECONDS: Final = 3.0
 
 
@@ -27,7 +27,7 @@ class Rate:
         self._seen: list[tuple[float, int]] = []
 
     def of(self, elapsed: float, events: int) -> float:
-        """Take a count and return the rate."""
+        """Add a count and return the rate."""
         self._seen.append((elapsed, events))
         while len(self._seen) > 2 and self._seen[1][0] <= elapsed - RATE_SECONDS:
             self._seen.pop(0)
@@ -35,33 +35,33 @@ class Rate:
         return (after - before) / (last - first) if last > first else 0.0
 
 
-class Stage(Protocol):
-    """Shows pictures; a context manager around them."""
+class Display(Protocol):
+    """Shows snapshots; used as a context manager."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start showing."""
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
         ...
 
     def say(self, what: str) -> None:
-        """Tell what is being done before there is a picture."""
+        """Show what is being done, before the first snapshot."""
         ...
 
-    def show(self, picture: Picture, truth: Truth, receiver: Receiver, elapsed: float) -> None:
-        """Show a picture."""
+    def show(self, snapshot: Snapshot, truth: Truth, receiver: Receiver, elapsed: float) -> None:
+        """Show a snapshot."""
         ...
 
 
-class Headless:
+class LineDisplay:
     """A line every few seconds; on stderr where stdout is for one JSON document."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._tell = note if quiet else lambda line: write(f"{line}\n")
+        self._write = note if quiet else lambda line: write(f"{line}\n")
         self._rate = Rate()
         self._next = 0.0
 
@@ -76,24 +76,24 @@ class Headless:
 
     def say(self, what: str) -> None:
         """Print what is being done."""
-        self._tell(what)
+        self._write(what)
 
-    def show(self, picture: Picture, truth: Truth, receiver: Receiver, elapsed: float) -> None:
+    def show(self, snapshot: Snapshot, truth: Truth, receiver: Receiver, elapsed: float) -> None:
         """Print a line when it is time."""
-        rate = self._rate.of(elapsed, picture.events)
+        rate = self._rate.of(elapsed, snapshot.events)
         if elapsed < self._next:
             return
         self._next = elapsed + LINE_SECONDS
-        units = ", ".join(f"{count} {verdict}" for verdict, count in picture.verdicts().items()) or "none yet"
-        gateways = ", ".join(f"{row['name']} {row['state']}" for row in picture.gateways) or "no gateway yet"
+        units = ", ".join(f"{count} {verdict}" for verdict, count in snapshot.verdicts().items()) or "none yet"
+        gateways = ", ".join(f"{row['name']} {row['state']}" for row in snapshot.gateways) or "no gateway yet"
         planted = sum(fault.must_flag for fault in truth.faults)
-        self._tell(
-            f"{elapsed:4.0f} s  {gateways}; {picture.events} events ({rate:.0f}/s); units: {units}; "
-            f"faults to flag {planted}, breaks open {picture.open_breaks}, alerts sent {receiver.alerts}"
+        self._write(
+            f"{elapsed:4.0f} s  {gateways}; {snapshot.events} events ({rate:.0f}/s); units: {units}; "
+            f"faults to flag {planted}, breaks open {snapshot.open_breaks}, alerts sent {receiver.alerts}"
         )
 
 
-class Screen:
+class LiveDisplay:
     """The live screen."""
 
     def __init__(self, duration: float) -> None:
@@ -103,29 +103,29 @@ class Screen:
         self._rate = Rate()
 
     def __enter__(self) -> Self:
-        """Take the terminal."""
+        """Take over the terminal."""
         self._live.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give the terminal back as it was."""
+        """Restore the terminal."""
         self._live.__exit__(kind, error, trace)
 
     def say(self, what: str) -> None:
         """Print what is being done."""
         self._console.print(f"[dim]{what} …[/dim]")
 
-    def show(self, picture: Picture, truth: Truth, receiver: Receiver, elapsed: float) -> None:
-        """Draw a picture."""
-        scene = Scene(
+    def show(self, snapshot: Snapshot, truth: Truth, receiver: Receiver, elapsed: float) -> None:
+        """Draw a snapshot."""
+        state = ScreenState(
             elapsed=elapsed,
             duration=self._duration,
-            events_per_second=self._rate.of(elapsed, picture.events),
+            events_per_second=self._rate.of(elapsed, snapshot.events),
             planted=sum(fault.must_flag for fault in truth.faults),
             received=receiver.alerts,
             deliveries=receiver.latest(),
             lines=self._console.size.height,
         )
-        self._live.update(draw(picture, scene), refresh=True)
+        self._live.update(draw(snapshot, state), refresh=True)

@@ -1,4 +1,4 @@
-"""A receiver of webhooks for the demonstration: it checks each signature and keeps what came last."""
+"""A receiver of webhooks for the demonstration: it checks signatures and keeps the last deliveries."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from recon.clock import utc_now
 MAX_BODY_BYTES: Final = 1 << 20
 #: Deliveries kept to be shown.
 KEPT: Final = 50
-#: Longest wait for a sender that has begun, in seconds.
+#: Longest wait for the rest of a request, in seconds.
 PATIENCE_SECONDS: Final = 10.0
 _SECRET_BYTES: Final = 24
 
 
-class AlertTold(msgspec.Struct, frozen=True):
-    """One alert, as far as the screen shows it."""
+class ReceivedAlert(msgspec.Struct, frozen=True):
+    """The fields of an alert that the screen shows."""
 
     type: str
     gateway: str
@@ -39,7 +39,7 @@ class AlertTold(msgspec.Struct, frozen=True):
 
 
 class _Data(msgspec.Struct, frozen=True):
-    alerts: list[AlertTold]
+    alerts: list[ReceivedAlert]
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -48,15 +48,15 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """A message whose signature was right: when it came, its id, and its alerts."""
+    """A message with a valid signature: when it came, its id, and its alerts."""
 
     at: datetime
     message_id: str
-    alerts: list[AlertTold]
+    alerts: list[ReceivedAlert]
 
 
 class Receiver:
-    """What was received so far; written by the server's threads, read by any."""
+    """The alerts received so far; written by the server's threads, read by any thread."""
 
     def __init__(self) -> None:
         self.secret = "whsec_" + base64.b64encode(os.urandom(_SECRET_BYTES)).decode("ascii")
@@ -68,13 +68,13 @@ class Receiver:
 
     @property
     def alerts(self) -> int:
-        """Return how many alerts came with a right signature; a message that came twice counts once."""
+        """Return how many alerts came with a valid signature; a repeated message counts once."""
         with self._lock:
             return self._alerts
 
     @property
     def refused(self) -> int:
-        """Return how many requests had no right signature."""
+        """Return how many requests had no valid signature."""
         with self._lock:
             return self._refused
 
@@ -84,10 +84,10 @@ class Receiver:
             return list(self._latest)
 
     def take(self, headers: dict[str, str], body: bytes) -> bool:
-        """Take a request; tell whether its signature was right and its body an alert."""
+        """Take a request; True if its signature is valid and its body an alert."""
         try:
             Webhook(self.secret).verify(body, headers, json_parse=False)
-            told = msgspec.json.decode(body, type=_Body).data.alerts
+            alerts = msgspec.json.decode(body, type=_Body).data.alerts
         except (WebhookVerificationError, ValueError):
             with self._lock:
                 self._refused += 1
@@ -96,8 +96,8 @@ class Receiver:
         with self._lock:
             if message_id not in self._seen:
                 self._seen.add(message_id)
-                self._alerts += len(told)
-                self._latest.append(Delivery(utc_now(), message_id, told))
+                self._alerts += len(alerts)
+                self._latest.append(Delivery(utc_now(), message_id, alerts))
         return True
 
 
@@ -115,16 +115,16 @@ def receiving() -> Iterator[Receiver]:
                 self.send_error(413 if length.isdigit() else 411)
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
-            right = receiver.take(headers, self.rfile.read(int(length)))
-            self.send_response(204 if right else 401)
+            valid = receiver.take(headers, self.rfile.read(int(length)))
+            self.send_response(204 if valid else 401)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's
-            """Say nothing: the screen shows what came."""
+            """Write nothing: the screen shows what came."""
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
-            """Say nothing: a sender that went away will come again."""
+            """Write nothing: a sender that disconnected will try again."""
 
     server = Server(("127.0.0.1", 0), Handler)
     receiver.url = f"http://127.0.0.1:{server.server_address[1]}/alerts"

@@ -1,4 +1,4 @@
-"""The live screen of the demonstration: a picture of the views, drawn for a terminal of any size. Pure."""
+"""The live screen of the demonstration: a snapshot of the views, drawn for a terminal of any size. Pure."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from rich.table import Table
 from rich.text import Text
 
 from recon.cli.demo.receiver import Delivery
-from recon.cli.demo.snapshot import Picture
-from recon.cli.output import Row, safe, styled, text_of
+from recon.cli.demo.snapshot import Snapshot
+from recon.cli.output import Row, safe, text_of
+from recon.cli.terminal_table import styled
 from recon.exact import plain
 
-#: Digits after the point that the screen has room for; what is longer ends in an ellipsis.
+#: Most digits after the point; a longer number ends in an ellipsis.
 MAX_DIGITS: Final = 8
 #: Lines of the screen that are not units: heading, gateways, borders.
 _FRAME_LINES: Final = 6
 
 _FIRST: Final = ("break", "stale", "pending")
-#: Columns that keep their room, in characters; the others give way.
+#: Columns with a least width, in characters; the others give way.
 _ROOM: Final = {"at": 8, "event": 7, "alert": 13, "verdict": 10, "state": 12, "since": 8}
 
 
-class Scene(msgspec.Struct, frozen=True):
-    """What the screen shows beside the views: the clock, the rate, and what the receiver of alerts got."""
+class ScreenState(msgspec.Struct, frozen=True):
+    """What the screen shows beside the snapshot: the clock, the rate, and the deliveries received."""
 
     elapsed: float
     duration: float
@@ -42,7 +43,7 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 def short(value: object) -> str:
-    """Write a number in the room that there is; it is exact unless it ends in an ellipsis."""
+    """Return a number short enough for the screen; it is exact unless it ends in an ellipsis."""
     if not isinstance(value, Decimal):
         return text_of(value)
     whole, point, digits = plain(value).partition(".")
@@ -52,31 +53,31 @@ def short(value: object) -> str:
     return f"{whole}.{digits}" if len(digits) <= MAX_DIGITS else f"{whole}.{digits[:MAX_DIGITS]}…"
 
 
-def draw(picture: Picture, scene: Scene) -> RenderableType:
+def draw(snapshot: Snapshot, state: ScreenState) -> RenderableType:
     """Draw the whole screen."""
     layout = Layout()
     layout.split_column(
-        Layout(_heading(picture, scene), size=1),
-        Layout(_gateways(picture), size=len(picture.gateways) + 3),
+        Layout(_heading(snapshot, state), size=1),
+        Layout(_gateways(snapshot), size=len(snapshot.gateways) + 3),
         Layout(name="body"),
     )
-    room = scene.lines - len(picture.gateways) - _FRAME_LINES
+    room = state.lines - len(snapshot.gateways) - _FRAME_LINES
     layout["body"].split_row(
-        Layout(_units(picture, max(room - 2, 1)), ratio=3),
-        Layout(Group(_steps(picture, room // 2), _deliveries(scene, room - room // 2)), ratio=2),
+        Layout(_units(snapshot, max(room - 2, 1)), ratio=3),
+        Layout(Group(_steps(snapshot, room // 2), _deliveries(state, room - room // 2)), ratio=2),
     )
     return layout
 
 
-def _heading(picture: Picture, scene: Scene) -> Text:
-    done = min(scene.elapsed / scene.duration, 1.0) if scene.duration else 1.0
+def _heading(snapshot: Snapshot, state: ScreenState) -> Text:
+    done = min(state.elapsed / state.duration, 1.0) if state.duration else 1.0
     parts = [
         ("recon demo", "bold"),
-        (f"  {scene.elapsed:3.0f} s of {scene.duration:.0f} ({done:.0%})", ""),
-        (f"  {picture.events} events, {scene.events_per_second:.0f}/s", "cyan"),
-        (f"  {scene.planted} faults planted", ""),
-        (f"  {picture.open_breaks} breaks open", "bold red" if picture.open_breaks else "green"),
-        (f"  {scene.received} alerts sent", ""),
+        (f"  {state.elapsed:3.0f} s of {state.duration:.0f} ({done:.0%})", ""),
+        (f"  {snapshot.events} events, {state.events_per_second:.0f}/s", "cyan"),
+        (f"  {state.planted} faults planted", ""),
+        (f"  {snapshot.open_breaks} breaks open", "bold red" if snapshot.open_breaks else "green"),
+        (f"  {state.received} alerts sent", ""),
     ]
     return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 
@@ -90,9 +91,9 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def _gateways(picture: Picture) -> Panel:
+def _gateways(snapshot: Snapshot) -> Panel:
     table = _table("gateway", "state", "since", "events", "behind", "", right=("events", "behind"))
-    for row in picture.gateways:
+    for row in snapshot.gateways:
         table.add_row(
             text_of(row["name"]),
             styled(row["state"]),
@@ -104,12 +105,12 @@ def _gateways(picture: Picture) -> Panel:
     return Panel(table, title="gateways", title_align="left")
 
 
-def _units(picture: Picture, room: int) -> Panel:
+def _units(snapshot: Snapshot, room: int) -> Panel:
     table = _table(
         "account", "unit", "reported", "expected", "drift", "verdict", right=("reported", "expected", "drift")
     )
-    # What needs a look comes first, so that a small terminal shows it.
-    rows = sorted(picture.units, key=lambda row: row["verdict"] not in _FIRST)
+    # Units that need attention come first, so that a small terminal shows them.
+    rows = sorted(snapshot.units, key=lambda row: row["verdict"] not in _FIRST)
     for row in rows[: room - 1]:
         drift = row["drift"]
         table.add_row(
@@ -120,13 +121,13 @@ def _units(picture: Picture, room: int) -> Panel:
             Text(short(drift), style="red" if row["open_breaks"] else "" if drift else "dim"),
             styled(row["verdict"]),
         )
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in picture.verdicts().items())
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in snapshot.verdicts().items())
     return Panel(table, title=f"positions and balances: {counts}", title_align="left")
 
 
-def _steps(picture: Picture, room: int) -> Panel:
+def _steps(snapshot: Snapshot, room: int) -> Panel:
     table = _table("at", "event", "account", "unit", "amount", "cause", right=("amount",))
-    for row in picture.steps[: max(room - 3, 1)]:
+    for row in snapshot.steps[: max(room - 3, 1)]:
         table.add_row(
             _clock(row["at"]),
             _event(row),
@@ -142,10 +143,10 @@ def _event(row: Row) -> Text:
     return Text(text_of(row["event"]), style="bold red" if row["event"] == "opened" else "green")
 
 
-def _deliveries(scene: Scene, room: int) -> Panel:
+def _deliveries(state: ScreenState, room: int) -> Panel:
     table = _table("at", "alert", "account", "unit", "amount", right=("amount",))
-    told = [(delivery.at, alert) for delivery in reversed(scene.deliveries) for alert in delivery.alerts]
-    for at, alert in told[: max(room - 3, 1)]:
+    alerts = [(delivery.at, alert) for delivery in reversed(state.deliveries) for alert in delivery.alerts]
+    for at, alert in alerts[: max(room - 3, 1)]:
         table.add_row(_clock(at), safe(alert.type), safe(alert.account), safe(alert.unit), short(alert.amount))
     return Panel(table, title="alerts received, signature checked", title_align="left", height=max(room, 3))
 

@@ -1,4 +1,4 @@
-"""The simulator as a process of its own: started, waited for, read, stopped."""
+"""The simulator in a process of its own: started, read, stopped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Day(msgspec.Struct):
 
 
 class Truth(msgspec.Struct):
-    """What the simulator tells of its day."""
+    """The simulator's record of its day."""
 
     gateways: dict[str, Day]
     faults: list[Fault]
@@ -48,13 +48,13 @@ class Truth(msgspec.Struct):
 
 
 class Simulation:
-    """A running simulator: its addresses, and its truth as it comes about."""
+    """A running simulator: its addresses, and the faults planted so far."""
 
     def __init__(self, directory: Path) -> None:
         self.urls: Mapping[str, str] = {}
         self._truth = directory / "truth.json"
         self._ready = directory / "ready.json"
-        self._words = directory / "simulator.log"
+        self._log = directory / "simulator.log"
 
     def truth(self) -> Truth:
         """Return what was planted so far. Errors: SimulationError."""
@@ -69,9 +69,9 @@ class Simulation:
         """Run the process until cancelled; started once it listens. Errors: SimulationError where it ends by itself."""
         command = [sys.executable, "-m", "recon.simulator", "--plan", "demo", "--seed", str(seed)]
         command += ["--duration", f"{duration:g}", "--truth", str(self._truth), "--ready", str(self._ready)]
-        with self._words.open("wb") as words:
+        with self._log.open("wb") as log:
             process = await trio.lowlevel.open_process(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log
             )
         try:
             await self._await_ready(process)
@@ -92,12 +92,12 @@ class Simulation:
         raise SimulationError(f"the simulator does not listen after {READY_SECONDS:g} s: {self._last_words()}")
 
     def _last_words(self) -> str:
-        lines = self._words.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it wrote nothing"
 
 
 async def _stop(process: trio.Process) -> None:
-    """Ask the process to end, and end it where it does not."""
+    """Terminate the process, and kill it if it does not end."""
     if process.poll() is not None:
         return
     with trio.CancelScope(shield=True):

@@ -1,4 +1,4 @@
-"""One look at everything that the demonstration shows: the views, as an analyst reads them."""
+"""A snapshot of all that the demonstration shows, read from the views as an analyst reads them."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _ALERTS: Final = """
 """
 
 
-class Picture(msgspec.Struct, frozen=True):
-    """Everything at one time."""
+class Snapshot(msgspec.Struct, frozen=True):
+    """The views at one time."""
 
     at: datetime
     gateways: list[Row]
@@ -59,7 +59,7 @@ class Picture(msgspec.Struct, frozen=True):
 
     @property
     def lag(self) -> int:
-        """Return how many of them the books do not hold yet."""
+        """Return how many events are not folded yet."""
         return sum(_number(row, "lag_events") for row in self.gateways)
 
     def verdicts(self) -> dict[str, int]:
@@ -75,12 +75,12 @@ def _number(row: Row, key: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def look(connection: Connection) -> Picture:
-    """Read everything in one transaction."""
+def read_snapshot(connection: Connection) -> Snapshot:
+    """Read a snapshot in one transaction."""
     units = _rows(connection, _UNITS)
     alerts = _rows(connection, _ALERTS)[0]
     steps = _rows(connection, _STEPS, limit=MAX_STEPS)
-    return Picture(
+    return Snapshot(
         at=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
         gateways=_rows(connection, "SELECT * FROM recon.gateways ORDER BY name"),
         units=units,
@@ -92,7 +92,7 @@ def look(connection: Connection) -> Picture:
     )
 
 
-def openings(connection: Connection) -> list[Opening]:
+def read_openings(connection: Connection) -> list[Opening]:
     """Return every opening of a break."""
     return [
         Opening(UnitId(gateway, account, kind, unit), at, amount, cause, state, break_id)

@@ -1,4 +1,4 @@
-"""What the demonstration came to: each planted fault, whether and when it was flagged, and what else was."""
+"""The summary of a demonstration: each planted fault, whether and when it was flagged, and false alarms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from recon.cli.demo.scoring import Opening, Score, Verdict
-from recon.cli.demo.snapshot import Picture
+from recon.cli.demo.snapshot import Snapshot
 from recon.cli.output import Column, Row, print_json, print_table, write
 
 _PLANTED: Final = [
@@ -18,27 +18,27 @@ _FALSE: Final = [Column(key) for key in ("gateway", "account", "unit", "opened_a
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The score, the last picture, and what the receiver of alerts got."""
+    """The score, the last snapshot, and the counts of alerts received."""
 
     score: Score
-    picture: Picture
+    snapshot: Snapshot
     alerts_received: int
     alerts_refused: int
     seconds: float
 
 
 def print_summary(summary: Summary, *, as_json: bool) -> None:
-    """Print it for a person, or as one JSON document."""
-    score, picture = summary.score, summary.picture
+    """Print a summary for a person, or as one JSON document."""
+    score, snapshot = summary.score, summary.snapshot
     planted = [_planted(verdict) for verdict in score.verdicts]
     false_alarms = [_false(opening) for opening in score.false_alarms]
     figures: Row = {
         "passed": score.passed,
         "seconds": round(summary.seconds, 1),
-        "events": picture.events,
-        "verdicts": picture.verdicts(),
-        "breaks_open": picture.open_breaks,
-        "alerts_delivered": picture.delivered,
+        "events": snapshot.events,
+        "verdicts": snapshot.verdicts(),
+        "breaks_open": snapshot.open_breaks,
+        "alerts_delivered": snapshot.delivered,
         "alerts_received": summary.alerts_received,
         "alerts_refused": summary.alerts_refused,
     }
@@ -50,10 +50,10 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     print_table(planted, _PLANTED, title="planted faults", empty="no fault was planted")
     if false_alarms:
         print_table(false_alarms, _FALSE, title="false alarms")
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in picture.verdicts().items())
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in snapshot.verdicts().items())
     write(
-        f"\n{picture.events} events in {summary.seconds:.0f} s; units: {verdicts}\n"
-        f"alerts: {picture.delivered} delivered, {summary.alerts_received} received with a right signature\n"
+        f"\n{snapshot.events} events in {summary.seconds:.0f} s; units: {verdicts}\n"
+        f"alerts: {snapshot.delivered} delivered, {summary.alerts_received} received with a valid signature\n"
         f"planted, but not to be flagged: {', '.join(benign) or 'none'}\n"
         f"{len(score.verdicts) - len(score.missed)} of {len(score.verdicts)} planted steps flagged, "
         f"{len(score.false_alarms)} false alarms: {'passed' if score.passed else 'FAILED'}\n"

@@ -1,4 +1,4 @@
-"""`recon demo`: a small trading day with planted faults, the real service against it, and what it made of them.
+"""The demonstration: a small trading day with planted faults, the real service against it, and what it made of them.
 
 Everything is real but the venue: the simulator is a process of its own behind a WebSocket, Postgres is embedded, the
 service runs as the service role, alerts are signed and delivered to a receiver of the demonstration's own.
@@ -9,25 +9,23 @@ from __future__ import annotations
 import logging
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 import trio
 import typer
 
-from recon.cli.demo.display import Headless, Screen, Stage
+from recon.cli.demo.display import Display
 from recon.cli.demo.receiver import Receiver, receiving
 from recon.cli.demo.scoring import Score, score
 from recon.cli.demo.simulation import Simulation
-from recon.cli.demo.snapshot import Picture, look, openings
-from recon.cli.demo.summary import Summary, print_summary
-from recon.cli.output import write
+from recon.cli.demo.snapshot import Snapshot, read_openings, read_snapshot
+from recon.cli.demo.summary import Summary
 from recon.config import Log, Settings
 from recon.db.engine import create_engine
 from recon.db.resolve import DatabaseHandle, resolve_database
@@ -38,11 +36,11 @@ from recon.service.run import prepare
 from recon.service.wiring import serve
 from recon.simulator.scenarios import demo_plan, plan_settings
 
-#: How often the views are looked at, in seconds.
-LOOK_SECONDS: Final = 0.5
-#: Longest look, in seconds.
-LOOK_DEADLINE: Final = 10.0
-#: After the day: what is still under way gets at least this long, and at most that long, in seconds.
+#: How often the views are read, in seconds.
+READ_SECONDS: Final = 0.5
+#: Longest read, in seconds.
+READ_DEADLINE: Final = 10.0
+#: After the day: least and longest wait for work in progress, in seconds.
 SETTLE_SECONDS: Final = 3.0
 MAX_SETTLE_SECONDS: Final = 20.0
 #: Longest wait until all gateways are connected, in seconds.
@@ -53,54 +51,34 @@ WEBHOOK: Final = "demo"
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What the demonstration is asked for."""
+    """What the demonstration is asked for; `data_dir` keeps the database."""
 
     duration: float
     seed: int
+    data_dir: Path | None
 
 
-def demo(
-    *,
-    duration: Annotated[float, typer.Option(help="Seconds of trading.", max=86_400)] = 60.0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,
-    headless: Annotated[
-        bool, typer.Option("--headless", help="No screen: short lines and a summary, for scripts and pipes.")
-    ] = False,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Keep the database here (an empty or new directory); else it is removed."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document (headless).")] = False,
-) -> None:
-    """Show everything at work on a simulated trading day.
+def run_demo(options: Options, display: Display) -> Summary:
+    """Play one day from nothing and return what came of it.
 
-    Two gateways, six accounts, spot and derivatives, with planted faults; live on a screen.
-
-    The exit status is 0 if every planted fault was flagged and nothing else was, and 1 if not.
+    Errors: SimulationError where the day is too short; ConfigError where the database was used before; DatabaseError.
     """
-    demo_plan(seed, duration)  # Refuses a day that is too short before anything is started.
-    options = Options(duration=duration, seed=seed)
-    stage: Stage = Headless(quiet=json) if headless or json or not sys.stdout.isatty() else Screen(duration)
+    demo_plan(options.seed, options.duration)  # Refuses a day that is too short before anything is started.
     with _directory() as place, ExitStack() as stack:
         receiver = stack.enter_context(receiving())
-        kept = None if data_dir is None else data_dir.absolute()
         _log_to(stack, place / "recon.log")
-        stage.say("starting Postgres")
-        settings = Settings.model_validate({"database": {"data_dir": str(kept or place / "data")}})
+        display.say("starting Postgres")
+        settings = Settings.model_validate({"database": {"data_dir": str(options.data_dir or place / "data")}})
         handle = stack.enter_context(resolve_database(settings, attach=False))
         prepare(handle)
-        _refuse_used(handle, kept)
-        with stage:
-            summary = trio.run(_until_signalled, options, place, handle, receiver, stage)
-    print_summary(summary, as_json=json)
-    if kept is not None:
-        write("" if json else f"the database is kept: RECON_DATABASE__DATA_DIR={kept} recon status\n")
-    raise typer.Exit(0 if summary.score.passed else 1)
+        _refuse_used(handle, options.data_dir)
+        with display:
+            return trio.run(_until_signalled, options, place, handle, receiver, display)
 
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """Give a directory that the server's account can pass through, gone afterwards."""
+    """Give a directory that the server's account can pass through; it is removed afterwards."""
     place = Path(tempfile.mkdtemp(prefix="recon-demo-"))
     place.chmod(0o711)
     try:
@@ -110,28 +88,28 @@ def _directory() -> Iterator[Path]:
 
 
 def _log_to(stack: ExitStack, path: Path) -> None:
-    """Write the service's log to a file, for the screen is taken."""
+    """Write the service's log to a file, because the screen is in use."""
     configure_logging(Log(level="info"))
     stream = stack.enter_context(path.open("w", encoding="utf-8"))
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(stream)
-    # Set back before the file is closed.
+    # Restored before the file is closed.
     stack.callback(configure_logging, Log(level="warning"))
 
 
 def _refuse_used(handle: DatabaseHandle, kept: Path | None) -> None:
-    """Refuse a used database: a second day begins with other balances than the first one ended with."""
+    """Refuse a used database: a second day starts with other balances than the first one ended with."""
     engine = create_engine(handle.analyst_url, "recon demo", pooled=False)
     with engine.connect() as connection:
-        if look(connection).gateways:
-            raise ConfigError(f"{kept} holds the log of an earlier run; give --data-dir a new directory")
+        if read_snapshot(connection).gateways:
+            raise ConfigError(f"{kept} has the log of an earlier run; give --data-dir a new directory")
 
 
 async def _until_signalled(
-    options: Options, place: Path, handle: DatabaseHandle, receiver: Receiver, stage: Stage
+    options: Options, place: Path, handle: DatabaseHandle, receiver: Receiver, stage: Display
 ) -> Summary:
-    """Play the day; an interrupt or SIGTERM stops everything in order and is then what it always is."""
+    """Play the day; SIGINT or SIGTERM stops everything in order, and then gives its usual exit status."""
     caught: list[int] = []
     summaries: list[Summary] = []
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -150,7 +128,7 @@ async def _until_signalled(
     return summaries[0]
 
 
-async def _play(options: Options, place: Path, handle: DatabaseHandle, receiver: Receiver, stage: Stage) -> Summary:
+async def _play(options: Options, place: Path, handle: DatabaseHandle, receiver: Receiver, stage: Display) -> Summary:
     plan = demo_plan(options.seed, options.duration)
     simulation = Simulation(place)
     database = ThreadedDatabase(create_engine(handle.analyst_url, "recon demo", pool_size=1), 1)
@@ -164,36 +142,36 @@ async def _play(options: Options, place: Path, handle: DatabaseHandle, receiver:
         await nursery.start(partial(serve, Settings.model_validate(document), handle))
         stage.say("the service is running")
         began = trio.current_time()
-        picture = await _watch(simulation, database, receiver, stage, began)
-        found = await database.run(openings, deadline=LOOK_DEADLINE)
-        result: Score = score(simulation.truth().faults, found)
+        snapshot = await _watch(simulation, database, receiver, stage, began)
+        opened = await database.run(read_openings, deadline=READ_DEADLINE)
+        result: Score = score(simulation.truth().faults, opened)
         elapsed = trio.current_time() - began
         nursery.cancel_scope.cancel()
-    return Summary(result, picture, receiver.alerts, receiver.refused, elapsed)
+    return Summary(result, snapshot, receiver.alerts, receiver.refused, elapsed)
 
 
 async def _watch(
-    simulation: Simulation, database: ThreadedDatabase, receiver: Receiver, stage: Stage, began: float
-) -> Picture:
-    """Show what there is until the day is over and all is decided; return the last picture."""
+    simulation: Simulation, database: ThreadedDatabase, receiver: Receiver, stage: Display, began: float
+) -> Snapshot:
+    """Show snapshots until the day is over and nothing is pending; return the last one."""
     while True:
         elapsed = trio.current_time() - began
         truth = simulation.truth()
         try:
-            picture = await database.run(look, deadline=LOOK_DEADLINE)
+            snapshot = await database.run(read_snapshot, deadline=READ_DEADLINE)
         except DatabaseError as error:
             if not error.transient:
                 raise
-            await trio.sleep(LOOK_SECONDS)
+            await trio.sleep(READ_SECONDS)
             continue
-        stage.show(picture, truth, receiver, elapsed)
+        stage.show(snapshot, truth, receiver, elapsed)
         ends_at = truth.ends_at
         if ends_at is None:
             if elapsed > BEGIN_SECONDS:
                 raise SimulationError(f"the gateways were not all connected within {BEGIN_SECONDS:g} s")
         else:
-            after = (picture.at - ends_at).total_seconds()
-            settled = not (picture.lag or picture.pending or picture.waiting)
+            after = (snapshot.at - ends_at).total_seconds()
+            settled = not (snapshot.lag or snapshot.pending or snapshot.waiting)
             if after > MAX_SETTLE_SECONDS or (settled and after > SETTLE_SECONDS):
-                return picture
-        await trio.sleep(LOOK_SECONDS)
+                return snapshot
+        await trio.sleep(READ_SECONDS)

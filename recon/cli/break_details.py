@@ -1,0 +1,115 @@
+"""The details of a break, read for a report: its history, origin, figures, related breaks and possible steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.cli.break_selection import SelectedBreak, person_steps
+from recon.cli.output import Row, span
+from recon.cli.queries import query_rows
+from recon.ledger.rules import AccountRules
+from recon.reconciliation.model.ageing import business_us
+from recon.reconciliation.model.lifecycle import ACTIVE
+from recon.times import microseconds
+
+#: Events between the ends of the origin that are counted by kind; beyond it the count says `more than`.
+MAX_COUNTED: Final = 10_000
+_UNIT_VIEWS: Final = {"asset": ("balances", "asset"), "contract": ("positions", "symbol")}
+_FIGURES: Final = (
+    "opening", "fills", "expected", "explained", "reported", "drift", "unexplained", "in_flight", "verdict",
+    "observed_at", "cut_seq", "reason",
+)  # fmt: skip
+
+
+class BreakDetails(msgspec.Struct, frozen=True):
+    """What a report of one break is made of; rows are those of the views."""
+
+    row: Row
+    history: Sequence[Row]
+    #: The first and the last event of its origin, and the account's events between them, counted by kind.
+    ends: Sequence[Row]
+    kinds: Mapping[str, int]
+    #: The unit's figures at the cut of its latest observation.
+    figures: Row
+    #: The other active breaks of the unit, and the other breaks of the case.
+    same_unit: Sequence[Row]
+    same_case: Sequence[Row]
+    age: str
+    steps: Sequence[str]
+
+
+def read_details(connection: Connection, selected: SelectedBreak, now: datetime, rules: AccountRules) -> BreakDetails:
+    """Read the details of a break; its age is counted to `now`, by the account's business days."""
+    key = {"gateway": selected.gateway, "id": selected.id}
+    row = query_rows(connection, "SELECT * FROM recon.breaks WHERE gateway = :gateway AND id = :id", key)[0]
+    unit = {name: row[name] for name in ("gateway", "account", "unit_kind", "unit")}
+    view, column = _UNIT_VIEWS[str(row["unit_kind"])]
+    figures = query_rows(
+        connection,
+        f"SELECT {', '.join(_FIGURES)} FROM recon.{view}"  # noqa: S608 - names of our own
+        f" WHERE gateway = :gateway AND account = :account AND {column} = :unit",
+        unit,
+    )
+    other = "SELECT id, account, unit, state, cause, amount FROM recon.breaks WHERE gateway = :gateway AND id <> :id"
+    return BreakDetails(
+        row=row,
+        history=query_rows(
+            connection,
+            "SELECT * FROM recon.break_history WHERE gateway = :gateway AND id = :id ORDER BY seq, number",
+            key,
+        ),
+        ends=_ends(connection, row),
+        kinds=_kinds(connection, row),
+        figures=figures[0] if figures else {},
+        same_unit=query_rows(
+            connection,
+            f"{other} AND account = :account AND unit_kind = :unit_kind AND unit = :unit AND state = ANY(:active)"
+            " ORDER BY opened_at, id",
+            unit | {"id": selected.id, "active": sorted(ACTIVE)},
+        ),
+        same_case=query_rows(connection, f"{other} AND case_id = :case ORDER BY id", key | {"case": row["case_id"]}),
+        age=_age(row["origin_at"], now, rules),
+        steps=person_steps(selected.state),
+    )
+
+
+def _age(origin: object, now: datetime, rules: AccountRules) -> str:
+    """Return an age in words, with its business time where that is less."""
+    if not isinstance(origin, datetime):
+        return "not known"
+    age = max(now - origin, timedelta())
+    business = timedelta(
+        microseconds=business_us(
+            microseconds(origin),
+            microseconds(now),
+            cutoff_minute=rules.cutoff_minute,
+            business_days=rules.business_days,
+        )
+    )
+    return span(age) if business == age else f"{span(age)}, {span(business)} of it business time"
+
+
+def _ends(connection: Connection, row: Row) -> list[Row]:
+    return query_rows(
+        connection,
+        "SELECT seq, recorded_at, kind, account FROM recon.events"
+        " WHERE gateway = :gateway AND seq = ANY(:seqs) ORDER BY seq",
+        {"gateway": row["gateway"], "seqs": [row["after_seq"], row["until_seq"]]},
+    )
+
+
+def _kinds(connection: Connection, row: Row) -> dict[str, int]:
+    """Return how many events of each kind the account has in the origin, most frequent first."""
+    counted = query_rows(
+        connection,
+        "SELECT kind, count(*) AS events FROM (SELECT kind FROM recon.events WHERE gateway = :gateway"
+        " AND seq BETWEEN :after_seq AND :until_seq AND account = :account LIMIT :most) AS e"
+        " GROUP BY kind ORDER BY count(*) DESC, kind",
+        {key: row[key] for key in ("gateway", "account", "after_seq", "until_seq")} | {"most": MAX_COUNTED},
+    )
+    return {str(row["kind"]): int(str(row["events"])) for row in counted}

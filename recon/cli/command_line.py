@@ -1,0 +1,125 @@
+"""The commands, and where each is imported from when it is used.
+
+`recon --help` is written from the table below, so it imports no command. A new command is a file in
+`recon/cli/commands` and a line here; a test holds each summary equal to the first sentence of the command's own help.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from recon.cli.interrupt import end_in_order
+
+if TYPE_CHECKING:  # typer's copy of click is private, and is not imported by that name
+    from typer._click import Command, Context
+
+
+class Entry(NamedTuple):
+    """Where a command is (`module:name`, below `recon.cli.commands`), and its summary."""
+
+    place: str
+    summary: str
+
+
+COMMANDS: Final = {
+    "run": Entry("run:run", "Run the service until SIGTERM or Ctrl-C."),
+    "demo": Entry("demo:demo", "Show recon at work on a simulated trading day."),
+    "migrate": Entry("migrate:migrate", "Bring the database to this version's schema."),
+    "check-config": Entry("check_config:check_config", "Check the settings and show the effective ones."),
+    "status": Entry("status:status", "Show the service, gateways, accounts, verdicts and breaks."),
+    "positions": Entry("positions:positions", "Show positions: expected, reported, and whether they agree."),
+    "balances": Entry("balances:balances", "Show balances: expected, reported, and whether they agree."),
+    "firm": Entry("firm:firm", "Show the firm's totals over all gateways and accounts."),
+    "coverage": Entry("coverage:app", "Show how much was covered, the gaps, and what is open."),
+    "breaks": Entry("breaks:breaks", "Show open breaks, or all breaks."),
+    "break": Entry("break_:app", "Explain breaks, and decide on them."),
+    "order": Entry("order:app", "Decide on orders that are not accounted for."),
+    "rules": Entry("rules:app", "Show the rules in force, and decide on proposed ones."),
+    "events": Entry("events:events", "Show events of the log, oldest first."),
+    "record": Entry("record:record", "Record an event the EMS does not report."),
+    "import": Entry("import_:import_", "Import a statement: deposits, fees, funding, trades."),
+    "rebuild": Entry("rebuild:rebuild", "Rebuild all books from the log, verify, and switch."),
+    "what-if": Entry("what_if:what_if", "Compare breaks under different rules."),
+    "verify": Entry("verify:verify", "Recompute every digest of the log."),
+    "ems": Entry("ems:app", "Check gateways; list the managed cloud's sites."),
+    "docs": Entry("docs:docs", "Show the documents that ship with recon."),
+    "simulate": Entry("simulate:simulate", "Run the built-in EMS simulator alone, until Ctrl-C."),
+}
+
+_EXITS: Final = """
+Exit status: 0 done; 1 the answer is no (a demo that missed a fault); 2 settings or arguments; 3 database; 4 log
+(a broken digest, a lease held by another); 5 gateway; 6 books; 7 alerts; 8 simulator; 9 the service did not stop
+cleanly; 10 a decision is refused; 70 a defect of recon; 130 interrupted; 141 the reader of the output has gone.
+"""
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists its commands from their summaries, and imports the one that is called."""
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Find the command by its name, as typer does, and import it."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else imported(name), rest
+
+
+def command_line() -> Command:
+    """Return the command line with its summaries; no command is imported yet."""
+    app = typer.Typer(
+        cls=LazyGroup,
+        name="recon",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        epilog=_EXITS,
+    )
+    app.callback()(_options)
+    for name, entry in COMMANDS.items():
+        app.command(name, help=entry.summary)(_not_imported)
+    return get_command(app)
+
+
+def imported(name: str) -> Command:
+    """Import a command and return it."""
+    module, _, attribute = COMMANDS[name].place.partition(":")
+    found = getattr(import_module(f"recon.cli.commands.{module}"), attribute)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback()(_not_imported)
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=name)
+    else:
+        app.command(name)(found)
+    group = get_command(app)
+    if not isinstance(group, TyperGroup):  # pragma: no cover - typer makes a group where there is a callback
+        raise TypeError(f"{name} is no command")
+    return group.commands[name]
+
+
+def _not_imported() -> None:
+    """Stand for a command in the list of commands."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - no other command line needs them
+
+        from recon.cli.output import write  # noqa: PLC0415
+
+        write(f"recon {version('recon')}\n")
+        raise typer.Exit
+
+
+def _options(
+    show_version: Annotated[  # noqa: ARG001 - its callback acts
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+    show_traceback: Annotated[bool, typer.Option("--traceback", hidden=True)] = False,  # noqa: ARG001 - `main` looks for it
+) -> None:
+    """Listen to EMS gateways, log every event, keep positions and balances, and flag what does not agree."""
+    end_in_order()

@@ -1,0 +1,36 @@
+"""`recon breaks`: open breaks, or all breaks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from recon.cli.connection import reader_connection
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
+from recon.cli.output import Column, columns, print_rows
+from recon.cli.queries import select_view
+
+BREAKS: Final = [
+    *columns("id", "case_id", "gateway", "account", "unit", "state", "cause", "amount", "amount_usd", "opened_at"),
+    *columns("severity", "assignee", "closed_at", "after_seq", "until_seq"),
+    Column("note"),
+]
+
+
+def breaks(
+    *,
+    config: Config = None,
+    gateway: GatewayFilter = None,
+    account: AccountFilter = None,
+    every: Annotated[bool, typer.Option("--all", help="Also pending, cleared and dismissed ones.")] = False,
+    json: Json = False,
+) -> None:
+    """Show open breaks, or all breaks.
+
+    A break is drift (reported minus expected) that neither timing nor a later report explains.
+    """
+    view = "breaks" if every else "open_breaks"
+    with reader_connection(settings_of(config), "breaks") as connection:
+        rows = select_view(connection, view, "opened_at, gateway, id", {"gateway": gateway, "account": account})
+    print_rows(rows, BREAKS, as_json=json, empty="no breaks" if every else "no open breaks")

@@ -1,0 +1,39 @@
+"""`recon check-config`: the settings, checked and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recon.cli.options import Config, Json, settings_of
+from recon.cli.output import note, print_json, text_of, write
+from recon.config import describe, rules_document
+
+
+def check_config(config: Config = None, json: Json = False) -> None:
+    """Check the settings and show the effective ones.
+
+    Nothing is started, and secrets are hidden.
+    """
+    settings = settings_of(config)
+    settings.require_gateways()
+    for name in settings.gateways:
+        rules_document(settings, name)
+    shown = describe(settings)
+    if json:
+        print_json(shown)
+        return
+    write("".join(f"{key} = {text_of(value)}\n" for key, value in _leaves("", shown)))
+    note("the settings are valid")
+
+
+def _leaves(prefix: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield every setting with its path, but for empty tables and lists."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            part = key if key.replace("-", "").replace("_", "").isalnum() else f'"{key}"'
+            yield from _leaves(f"{prefix}.{part}" if prefix else part, item)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            yield from _leaves(f"{prefix}[{index}]", item)
+    elif value not in ([], None):
+        yield prefix, value

@@ -1,0 +1,42 @@
+"""`recon demo`: the demonstration, on a live screen or in short lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recon.cli.demo.display import Display, LineDisplay, LiveDisplay
+from recon.cli.demo.run import Options, run_demo
+from recon.cli.demo.summary import print_summary
+from recon.cli.output import write
+
+
+def demo(
+    *,
+    duration: Annotated[float, typer.Option(help="Seconds of trading.", max=86_400)] = 60.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No live screen: short lines and a summary, for scripts and pipes.")
+    ] = False,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep the database in this empty or new directory. [default: remove it]"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document (headless).")] = False,
+) -> None:
+    """Show recon at work on a simulated trading day.
+
+    Two gateways, six accounts, spot and derivatives, with planted faults, live on a screen.
+
+    The exit status is 0 if every planted fault was flagged and nothing else, and 1 if not.
+    """
+    options = Options(duration, seed, None if data_dir is None else data_dir.absolute())
+    display: Display = LineDisplay(quiet=json) if headless or json or not sys.stdout.isatty() else LiveDisplay(duration)
+    summary = run_demo(options, display)
+    print_summary(summary, as_json=json)
+    if options.data_dir is not None and not json:
+        write(f"the database is kept: RECON_DATABASE__DATA_DIR={options.data_dir} recon status\n")
+    raise typer.Exit(0 if summary.score.passed else 1)

@@ -1,0 +1,142 @@
+"""`recon events`: events of the log, from a position or time on, or the latest ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Final
+
+import msgspec
+import typer
+from sqlalchemy import Connection, text
+
+from recon.cli.connection import reader_connection
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of
+from recon.cli.output import Column, Row, columns, note, print_json, print_table
+from recon.cli.queries import MAX_EVENTS, gateway_names, query_rows
+from recon.clock import utc_now
+from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
+
+EVENTS: Final = [*columns("gateway", "seq", "recorded_at", "kind", "account"), Column("shown", "payload", cut=True)]
+_EVENT_COLUMNS: Final = (
+    "gateway, seq, recorded_at, received_at, kind, account, session, readable, payload::text AS payload,"
+    " CASE WHEN NOT readable THEN encode(raw, 'base64') END AS raw_base64, redacted, digest"
+)
+# Only payloads of our own are searched.
+_FILTERS: Final = {
+    "kind": "kind = :kind",
+    "account": f"""(account = :account OR CASE
+        WHEN kind IN ('{CATCH_UP_BEGUN}', '{CATCH_UP_ENDED}')
+        THEN jsonb_exists((payload -> 'accounts')::jsonb, CAST(:account AS text))
+        WHEN kind = '{REST_ANSWER}' THEN account IS NULL AND payload #>> '{{ask,what}}' = 'history'
+        ELSE false END)""",
+}
+
+
+def events(
+    *,
+    config: Config = None,
+    gateway: GatewayFilter = None,
+    account: AccountFilter = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", "-k", metavar="KIND", help="Only this kind, such as BALANCE_UPDATE or session.opened."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="From a log position (1234), a time (2026-01-05T09:00:00Z) or an age (30s, 5m, 2h, 1d) on, the first "
+            "ones. [default: the latest]",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_EVENTS, help="At most this many.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show events of the log, oldest first.
+
+    An event that is not JSON is shown in base64. Events of an account are those that name it, catch-ups that include
+    it, and order histories, which cover all accounts.
+    """
+    start = None if since is None else _since(since, utc_now())
+    with reader_connection(settings_of(config), "events") as connection:
+        rows = read_events(
+            connection,
+            gateways=gateway_names(connection, gateway),
+            account=account,
+            kind=kind,
+            since=start,
+            limit=limit if start is None else limit + 1,
+        )
+    if len(rows) > limit:
+        rows = rows[:limit]
+        last = rows[-1]
+        note(
+            f"more events follow event {last['seq']} of {last['gateway']}: use --limit for more, --since for later ones"
+        )
+    if json:
+        print_json([row | {"payload": _raw(row["payload"])} for row in rows if isinstance(row, dict)])
+        return
+    shown = [row | {"shown": row["payload"] or row["raw_base64"]} for row in rows if isinstance(row, dict)]
+    print_table(shown, EVENTS, empty="no events")
+
+
+def _since(text: str, now: datetime) -> int | datetime:
+    """Return a log position or a time. Errors: BadParameter."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    at = parse_time(text, now)
+    if at is None:
+        raise typer.BadParameter(
+            "must be a log position (1234), a time (2026-01-05T09:00:00Z) or an age (30s, 5m, 2h, 1d)",
+            param_hint="--since",
+        )
+    return at
+
+
+def _raw(payload: object) -> msgspec.Raw | None:
+    """Return a payload exactly as it is: its numbers must not be rounded."""
+    return None if payload is None else msgspec.Raw(str(payload).encode())
+
+
+def read_events(
+    connection: Connection,
+    *,
+    gateways: Sequence[str],
+    account: str | None,
+    kind: str | None,
+    since: int | datetime | None,
+    limit: int,
+) -> list[Row]:
+    """Return events in the order of time: from a log position or time on, or else the latest.
+
+    An account has the events that name it, catch-ups that include it, and answers about all accounts.
+    """
+    rows: list[Row] = []
+    filters = {key: value for key, value in {"account": account, "kind": kind}.items() if value is not None}
+    where = "".join(f" AND {_FILTERS[key]}" for key in filters)
+    order = "DESC" if since is None else "ASC"
+    for gateway in gateways:
+        first = _position(connection, gateway, since) if isinstance(since, datetime) else since or 0
+        statement = (
+            f"SELECT {_EVENT_COLUMNS} FROM recon.events WHERE gateway = :gateway AND seq >= :first{where}"  # noqa: S608
+            f" ORDER BY seq {order} LIMIT :limit"
+        )
+        rows += query_rows(connection, statement, {"gateway": gateway, "first": first, "limit": limit, **filters})
+    rows.sort(key=lambda row: (row["recorded_at"], row["gateway"], row["seq"]))
+    return rows[-limit:] if since is None else rows[:limit]
+
+
+def _position(connection: Connection, gateway: str, since: datetime) -> int:
+    """Return the first log position at or after a time: log time never goes back, so a binary search finds it."""
+    find = text("SELECT recorded_at FROM recon.events WHERE gateway = :gateway AND seq = :seq")
+    head = connection.scalar(text("SELECT head_seq FROM recon.gateways WHERE name = :gateway"), {"gateway": gateway})
+    low, high = 1, int(head or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        at: datetime | None = connection.scalar(find, {"gateway": gateway, "seq": middle})
+        if at is not None and at < since:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,99 @@
+"""`recon status`: the state of the service, gateways, accounts, units, breaks and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+
+from recon.cli.commands.breaks import BREAKS
+from recon.cli.connection import connect, existing_database
+from recon.cli.options import Config, GatewayFilter, Json, settings_of
+from recon.cli.output import Column, Row, columns, print_json, print_table
+from recon.cli.queries import gateway_names, query_rows, select_view, service_parts
+
+GATEWAYS: Final = [
+    *columns("name", "state", "connected_at", "last_event_at", "head_seq", "projected_seq", "lag_events"),
+    Column("reason"),
+]
+ACCOUNTS: Final = [*columns("gateway", "account", "state", "last_alive_at"), Column("reason")]
+INCOMPLETE: Final = [*columns("gateway", "account", "state", "since", "catch_up"), Column("outcome")]
+PARTS: Final = [*columns("instance", "gateway", "part", "state", "since"), Column("detail")]
+VERDICTS: Final = columns("gateway", "verdict", "units")
+ALERTS: Final = [*columns("gateway", "channel", "state", "alerts"), Column("last_error")]
+
+_VERDICTS: Final = """
+    SELECT gateway, verdict, count(*) AS units FROM (
+        SELECT gateway, verdict FROM recon.positions UNION ALL SELECT gateway, verdict FROM recon.balances
+    ) AS u{where} GROUP BY gateway, verdict ORDER BY gateway, verdict
+"""
+_ALERTS: Final = """
+    SELECT gateway, channel, state, count(*) AS alerts, max(last_error) AS last_error FROM recon.alerts{where}
+    GROUP BY gateway, channel, state ORDER BY gateway, channel, state
+"""
+_INCOMPLETE: Final = """
+    SELECT a.gateway, a.account, a.state, a.reason, a.since, a.catch_up, a.open_orders_unaccounted,
+           concat_ws('; ', a.reason, nullif(k.outcome, 'whole')) AS outcome
+    FROM recon.accounts AS a LEFT JOIN LATERAL (
+        SELECT c.outcome FROM recon.catch_ups AS c WHERE (c.gateway, c.account) = (a.gateway, a.account)
+        ORDER BY c.from_seq DESC LIMIT 1
+    ) AS k ON true
+    WHERE (a.state <> 'covered' OR coalesce(a.catch_up, 'whole') <> 'whole'){where}
+    ORDER BY a.gateway, a.account
+"""
+
+
+def status(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
+    """Show the service, gateways, accounts, verdicts and breaks."""
+    with (
+        existing_database(settings_of(config)) as handle,
+        connect(handle.service_url, "status") as connection,
+    ):
+        if gateway is not None:
+            gateway_names(connection, gateway)
+        document = status_document(connection, gateway)
+    if json:
+        print_json(document)
+    else:
+        _print({name: [_without_empty(row) for row in rows] for name, rows in document.items()})
+
+
+def _print(document: Mapping[str, Sequence[Row]]) -> None:
+    running = [part for part in document["service"] if part["state"] not in {"gone", "stopped"}]
+    print_table(running, PARTS, title="service", empty="no service is running, or this login may not see it")
+    print_table(document["gateways"], GATEWAYS, title="gateways", empty="no gateway has a log yet")
+    if not document["gateways"]:
+        return
+    print_table(document["accounts"], ACCOUNTS, title="accounts", empty="no accounts yet")
+    print_table(document["not_whole"], INCOMPLETE, title="incomplete accounts", empty="all accounts complete")
+    print_table(document["verdicts"], VERDICTS, title="verdicts", empty="no units yet")
+    print_table(document["open_breaks"], BREAKS[2:10], title="open breaks", empty="no open breaks")
+    print_table(document["alerts"], ALERTS, title="alerts", empty="no alerts yet")
+
+
+def _without_empty(row: Row) -> Row:
+    """Return the row with empty text as not known: in these tables it means the same."""
+    return {key: None if value == "" else value for key, value in row.items()}
+
+
+def status_document(connection: Connection, gateway: str | None) -> dict[str, Sequence[Row]]:
+    """Return the state of the service, gateways, accounts, units, open breaks and alerts."""
+    filters = {} if gateway is None else {"gateway": gateway}
+    where = "" if gateway is None else " WHERE gateway = :gateway"
+    return {
+        "service": service_parts(connection),
+        "gateways": select_view(connection, "gateways", "name", {"name": gateway}),
+        "accounts": select_view(connection, "accounts", "gateway, account", filters),
+        "not_whole": incomplete_accounts(connection, gateway),
+        "verdicts": query_rows(connection, _VERDICTS.format(where=where), filters),
+        "open_breaks": select_view(connection, "open_breaks", "opened_at, id", filters),
+        "alerts": query_rows(connection, _ALERTS.format(where=where), filters),
+    }
+
+
+def incomplete_accounts(connection: Connection, gateway: str | None) -> list[Row]:
+    """Return the accounts that are not covered now, or whose last gap is not accounted for, and why."""
+    where = "" if gateway is None else " AND a.gateway = :gateway"
+    filters = {} if gateway is None else {"gateway": gateway}
+    return query_rows(connection, _INCOMPLETE.format(where=where), filters)

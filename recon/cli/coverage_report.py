@@ -1,0 +1,98 @@
+"""The coverage of accounts from a time on, read from the views: shares, gaps, stretches and open questions.
+
+1. A stretch counts as far as it lies in the time asked for. One that is not over lasts until now while its log is
+   written, else until the end of the log: nobody watched after that.
+2. A share of time is rounded down: 100 % means all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final
+
+from sqlalchemy import Connection
+
+from recon.cli import gap_report
+from recon.cli.gap_report import CoverageRows
+from recon.cli.output import Row
+from recon.cli.queries import SIGN_OF_LIFE, query_rows, select_view
+
+# The part of each stretch that lies in the time asked for; a log that is no longer written covers nothing more.
+_STRETCHES: Final = """
+    SELECT v.*, greatest(v.from_time, :since) AS begun,
+           greatest(least(coalesce(v.until_time, w.horizon), w.horizon), v.from_time, :since) AS over
+    FROM recon.coverage AS v JOIN (
+        SELECT g.name, g.last_event_at,
+               CASE WHEN g.last_event_at > :now - :sign_of_life THEN :now ELSE g.last_event_at END AS horizon
+        FROM recon.gateways AS g
+    ) AS w ON w.name = v.gateway
+    WHERE coalesce(v.until_time, :now) > :since AND {where}
+"""
+_SHARES: Final = """
+    SELECT s.gateway, s.account, min(s.from_time) <= :since AS known,
+           extract(epoch FROM :now - greatest(min(s.from_time), :since)) AS asked,
+           coalesce(extract(epoch FROM sum(s.over - s.begun) FILTER (WHERE s.state = 'covered')), 0) AS covered,
+           coalesce(extract(epoch FROM sum(s.over - s.begun) FILTER (
+               WHERE s.state IN ('covered', 'unresolved'))), 0) AS observed
+    FROM ({stretches}) AS s GROUP BY s.gateway, s.account
+"""
+# Catch-ups that may have open questions, and the last of each account.
+_CATCH_UPS: Final = """
+    SELECT k.* FROM (
+        SELECT v.*, v.from_seq = max(v.from_seq) OVER (PARTITION BY v.gateway, v.account) AS is_last
+        FROM recon.catch_ups AS v WHERE {where}
+    ) AS k
+    WHERE k.is_last OR k.state <> 'whole' OR k.ended_at > :since
+    ORDER BY k.gateway, k.account, k.from_seq
+"""
+
+
+def read_coverage(
+    connection: Connection, *, gateway: str | None, account: str | None, since: datetime, now: datetime, every: bool
+) -> dict[str, Sequence[Row]]:
+    """Return gateways, accounts, gaps and stretches from a time on, and open questions.
+
+    Without `every`, covered stretches are left out, and so are gaps too short to act on.
+    """
+    filters = {"gateway": gateway, "account": account}
+    accounts = select_view(connection, "accounts", "gateway, account", filters)
+    parameters = {column: value for column, value in filters.items() if value is not None}
+    where = " AND ".join(f"v.{column} = :{column}" for column in parameters) or "true"
+    times = {"since": since, "now": now, "sign_of_life": SIGN_OF_LIFE}
+    within = _STRETCHES.format(where=where)
+    shares = query_rows(connection, _SHARES.format(stretches=within), {**parameters, **times})
+    by_account = {(row["gateway"], row["account"]): row for row in shares}
+    stretches = query_rows(
+        connection,
+        f"SELECT s.gateway, s.account, s.from_seq, s.until_seq, s.from_time, s.until_time,"  # noqa: S608 - our own
+        f" s.over - s.from_time AS lasted, s.state, s.reason, s.recovery FROM ({within}) AS s"
+        " ORDER BY s.from_time, s.gateway, s.account, s.from_seq",
+        {**parameters, **times},
+    )
+    uncovered = [row for row in stretches if row["state"] != "covered"]
+    catch_ups = query_rows(connection, _CATCH_UPS.format(where=where), {**parameters, "since": since})
+    rows = CoverageRows(accounts, uncovered, catch_ups)
+    gateways = select_view(connection, "gateways", "name", {"name": gateway})
+    return {
+        "gateways": [{key: row[key] for key in ("name", "state", "last_event_at")} for row in gateways],
+        "accounts": [_with_shares(row, by_account.get((row["gateway"], row["account"]), {})) for row in accounts],
+        "gaps": gap_report.gaps(rows, since=since, now=now, every=every),
+        "stretches": stretches if every else uncovered,
+        "open_questions": gap_report.open_questions(rows),
+    }
+
+
+def _with_shares(row: Row, share: Row) -> Row:
+    covered, observed = _percent(share, "covered"), _percent(share, "observed")
+    throughout = covered == 100 and share.get("known") is True
+    return {**row, "covered": covered, "observed": observed, "covered_throughout": throughout}
+
+
+def _percent(share: Row, part: str) -> Decimal | None:
+    """Return a part of the time asked for in per cent, rounded down; None where that time is empty."""
+    asked, seconds = share.get("asked"), share.get(part)
+    if not isinstance(asked, Decimal) or not isinstance(seconds, Decimal) or asked <= 0:
+        return None
+    return min(100 * seconds / asked, Decimal(100)).quantize(Decimal("0.01"), ROUND_FLOOR)

@@ -1,0 +1,48 @@
+"""What a command says and returns when it fails: a line for each error on stderr, and an exit status."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Final
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from recon.cli.interrupt import INTERRUPTED
+from recon.cli.output import note
+from recon.db.errors import database_error
+from recon.errors import ReconError
+
+#: A defect of recon (EX_SOFTWARE of sysexits).
+DEFECT: Final = 70
+
+
+def report(error: BaseException, *, with_traceback: bool) -> int:
+    """Write what failed to stderr and return the exit status."""
+    if with_traceback:
+        traceback.print_exception(error, file=sys.stderr)
+    errors: list[ReconError] = []
+    for leaf in _leaves(error):
+        if isinstance(leaf, ReconError):
+            errors.append(leaf)
+        elif isinstance(leaf, SQLAlchemyError | psycopg.Error):
+            errors.append(database_error(leaf, "the database refused or failed"))
+        elif not isinstance(leaf, KeyboardInterrupt):
+            note(f"recon: a defect: {type(leaf).__name__}: {leaf}; `recon --traceback …` shows where, please report it")
+            return DEFECT
+    if not errors:
+        return INTERRUPTED
+    for line in dict.fromkeys(line for each in errors for line in str(each).splitlines()):
+        note(f"recon: {line}")
+    return errors[0].exit_status
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors of a nursery's group, however deeply nested."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
