@@ -1,4 +1,4 @@
-"""Editions beside the current one: made, folded apart from it while the service runs, and deleted (architecture 3).
+"""Editions beside the current one: created, folded while the service runs, and deleted (architecture 3).
 
 1. Whoever folds another edition of a gateway holds an advisory lock on a connection of its own; it ends with that
    connection, so an edition that is being folded without the lock is left over from a process that died.
@@ -28,15 +28,15 @@ NEAR_EVENTS: Final = 2000
 #: Rows of an old edition deleted in one transaction.
 DELETE_ROWS: Final = 20_000
 
-#: Why another edition is folded: to become current, or to be looked at and forgotten.
+#: Why another edition is folded: to become current, or to be compared and deleted.
 Purpose = Literal["building", "what-if"]
-#: Told events done and events in all.
+#: Called with the number of events done, and of all events.
 Progress = Callable[[int, int], None]
 
 
 @contextmanager
 def exclusive(engine: Engine, gateway: str, purpose: Purpose) -> Iterator[None]:
-    """Be the only one who folds another edition of a gateway for this purpose. Errors: ProjectionError.
+    """Exclude anybody else who folds another edition of a gateway for this purpose. Raise ProjectionError.
 
     What somebody who died has left over is retired, to be deleted.
     """
@@ -58,7 +58,7 @@ def exclusive(engine: Engine, gateway: str, purpose: Purpose) -> Iterator[None]:
 
 
 def new_edition(connection: Connection, gateway: str, purpose: Purpose) -> int:
-    """Make an edition that holds nothing yet; return its number."""
+    """Create an empty edition; return its number."""
     current_edition(connection, gateway)
     with cursor_of(connection) as cursor:
         cursor.execute(
@@ -77,19 +77,21 @@ def fold_to(
     connection: Connection,
     gateway: str,
     edition: int,
-    working: WorkingSet | None,
+    working_set: WorkingSet | None,
     until: int,
     progress: Progress | None,
     reading: EventDecoder = decode_event,
 ) -> WorkingSet | None:
     """Fold an edition up to a log position within one transaction."""
-    done = working.seq if working is not None else 0
+    done = working_set.seq if working_set is not None else 0
     while done < until:
-        folded = step(connection, gateway, working, edition=edition, until=until, limit=BATCH_EVENTS, reading=reading)
-        working, done = folded.working_set, folded.seq
+        folded = step(
+            connection, gateway, working_set, edition=edition, until=until, limit=BATCH_EVENTS, reading=reading
+        )
+        working_set, done = folded.working_set, folded.seq
         if progress is not None:
             progress(done, until)
-    return working
+    return working_set
 
 
 def fold_until_near(
@@ -99,20 +101,22 @@ def fold_until_near(
     progress: Progress | None,
     reading: EventDecoder = decode_event,
 ) -> WorkingSet | None:
-    """Fold in transactions of their own, without holding up anybody, until the current edition's position is near.
+    """Fold in short transactions, without blocking anybody, until the current edition's position is near.
 
     Never beyond it: events that it has not folded yet are the live projector's to fold, and to alert of.
     """
-    working: WorkingSet | None = None
+    working_set: WorkingSet | None = None
     while True:
         with engine.begin() as connection:
             end = _position(connection, gateway)
-            done = step(connection, gateway, working, edition=edition, until=end, limit=BATCH_EVENTS, reading=reading)
-        working = done.working_set
+            done = step(
+                connection, gateway, working_set, edition=edition, until=end, limit=BATCH_EVENTS, reading=reading
+            )
+        working_set = done.working_set
         if progress is not None:
             progress(done.seq, end)
         if end - done.seq <= NEAR_EVENTS:
-            return working
+            return working_set
 
 
 def _position(connection: Connection, gateway: str) -> int:

@@ -1,4 +1,4 @@
-"""What facts from outside are held against: loaded before a batch that holds some is folded. Synchronous."""
+"""What external facts may match, loaded before a batch with facts is folded. Synchronous, on a Connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recon.projection.store.facts import OrderIds
 
 
 def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
-    """Return the facts among events, as far as they can be read; the fold finds the others."""
+    """Return the readable facts among events; the fold notes the others as findings."""
     found: list[ExternalFact] = []
     for item in reads:
         if item.event.kind == events.FACT:
@@ -30,14 +30,14 @@ def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
 
 
 def prefetch_facts(connection: Connection, ledger: Ledger, edition: int, facts: list[ExternalFact]) -> OrderIds:
-    """Load what is known of facts and what they may make surer; return the orders that their trades may be of."""
+    """Load recorded facts and the entries that these facts may replace; return the orders that their trades may be of."""
     return facts_store.load(connection, ledger, edition, facts) if facts else OrderIds(set(), set())
 
 
 def prefetch_entries(
     connection: Connection, ledger: Ledger, edition: int, facts: list[ExternalFact], reads: list[DecodedEvent]
 ) -> None:
-    """Load the entries of orders at hand that trades of a batch may make surer.
+    """Load the entries of loaded orders that trades of a batch may replace.
 
     An id that an order gets within the batch counts too, so every order that the batch names is asked for.
     """

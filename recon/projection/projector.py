@@ -1,4 +1,4 @@
-"""The projector of one gateway: from the log to books, breaks and alerts, exactly once (architecture 3).
+"""The projector of one gateway: from the log to ledger, breaks and alerts, exactly once (architecture 3).
 
 1. Each step is one transaction under the checkpoint's lock, so a projector may die, be cut off or run twice: what is
    committed is folded once.
@@ -28,15 +28,15 @@ from recon.projection.step import OnTransitions, Step, step
 from recon.projection.working_set import WorkingSet
 from recon.status import StatusReporter
 
-#: How often the log is looked at without being woken, in seconds.
+#: How often the projector reads the log without a wake-up, in seconds.
 POLL_SECONDS: Final = 1.0
-#: Longest transaction of one step, in seconds; it may load the working set.
+#: Longest transaction of one step, in seconds; a step may load the working set.
 STEP_SECONDS: Final = 30.0
-#: How often a projector that is not the first looks, and how long the checkpoint must stand still for it to step.
+#: How often a stand-by projector looks, and how long the checkpoint must stand still before it steps, in seconds.
 SECOND_SECONDS: Final = 3.0
-#: Longest transaction of such a look, in seconds.
+#: Longest transaction of a stand-by's look, in seconds.
 LOOK_SECONDS: Final = 5.0
-#: Pauses after a failure that passes, doubled from the first to the last, with jitter, in seconds.
+#: First and longest pause after a passing failure, in seconds; pauses double, with jitter.
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 5.0
 
@@ -64,7 +64,7 @@ class Projector:
         is_first: Callable[[], bool] = lambda: True,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """Prepare; nothing happens before `run`.
+        """Prepare; work begins with `run`.
 
         `on_transitions` runs inside the transaction of a step, in its thread; `on_step` after each commit that folded
         something, in the Trio task. `is_first` tells whether this instance records the gateway.
@@ -85,16 +85,16 @@ class Projector:
 
     @property
     def seq(self) -> int:
-        """Return the last position folded, as far as this projector knows."""
+        """Return the last log position that this projector folded."""
         return self._seq
 
     @property
     def pending(self) -> bool:
-        """Tell whether time alone may decide something, so that log time should pass each second."""
+        """True if time alone may decide something: then log time should pass each second."""
         return self._pending
 
     def hint(self, seq: int | None = None) -> None:
-        """Look at the log at once, unless what was appended (up to `seq`) is folded; call it in the Trio thread."""
+        """Read the log at once, unless it is folded up to `seq`; call this in the Trio thread."""
         if self._is_first() and (seq is None or seq > self._seq):
             self._woken.set()
 
@@ -128,7 +128,7 @@ class Projector:
             self._working = None
 
     async def finish(self) -> None:
-        """Fold what was appended last, after the recorder has ended: books that are at rest know that they are.
+        """Fold the last events after the recorder has ended, so that the ledger at rest contains its own end.
 
         A database that is away is let be: what is in the log is folded at the next start.
         """
@@ -140,15 +140,15 @@ class Projector:
             self._working = None
 
     async def _follow(self) -> None:
-        """Step until nothing is left to fold."""
+        """Step until the whole log is folded."""
         while await self._step():
             self._status.set("following")
         self._status.set("following")
 
     async def _step(self) -> int:
-        """Fold the next events; return how many there were."""
-        working, self._working = self._working, None
-        work = partial(_step, gateway=self._gateway, working=working, on_transitions=self._on_transitions)
+        """Fold the next events; return their number."""
+        working_set, self._working = self._working, None
+        work = partial(_step, gateway=self._gateway, working_set=working_set, on_transitions=self._on_transitions)
         done = await self._database.run(work, deadline=STEP_SECONDS)
         self._working = done.working_set
         self._backoff.reset()
@@ -158,7 +158,7 @@ class Projector:
         return done.folded
 
     async def _look(self, stood_at: int) -> int:
-        """Leave the work to the first projector, unless it stands still; return where the checkpoint stood."""
+        """Stand by while another projector works; step if it stands still. Return the position of the checkpoint."""
         self._working = None
         last, folded = await self._database.run(partial(_positions, gateway=self._gateway), deadline=LOOK_SECONDS)
         self._seq, self._pending = folded, False
@@ -178,9 +178,9 @@ class Projector:
 
 
 def _step(
-    connection: Connection, *, gateway: str, working: WorkingSet | None, on_transitions: OnTransitions | None
+    connection: Connection, *, gateway: str, working_set: WorkingSet | None, on_transitions: OnTransitions | None
 ) -> Step:
-    return step(connection, gateway, working, on_transitions=on_transitions)
+    return step(connection, gateway, working_set, on_transitions=on_transitions)
 
 
 def _positions(connection: Connection, *, gateway: str) -> tuple[int, int]:

@@ -32,7 +32,7 @@ from recon.projection.working_set import WorkingSet
 
 
 class RebuildResult(msgspec.Struct, frozen=True):
-    """What a rebuild found: `same` tells whether the digests agree, `switched` whether the new edition is current."""
+    """The result of a rebuild: `same` if the digests agree, `switched` if the new edition is current."""
 
     gateway: str
     edition: int
@@ -63,8 +63,8 @@ def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> Rebuild
             edition = new_edition(connection, gateway, "building")
         switched = False
         try:
-            working = fold_until_near(engine, gateway, edition, progress)
-            result = _compare_and_switch(engine, gateway, edition, working, progress)
+            working_set = fold_until_near(engine, gateway, edition, progress)
+            result = _compare_and_switch(engine, gateway, edition, working_set, progress)
             switched = result.switched
         finally:
             if not switched:
@@ -74,7 +74,7 @@ def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> Rebuild
 
 
 def _compare_and_switch(
-    engine: Engine, gateway: str, edition: int, working: WorkingSet | None, progress: Progress | None
+    engine: Engine, gateway: str, edition: int, working_set: WorkingSet | None, progress: Progress | None
 ) -> RebuildResult:
     """Under the current edition's lock, fold the rest, compare digests, and switch."""
     with engine.begin() as connection:
@@ -82,8 +82,8 @@ def _compare_and_switch(
         seq, _, state, version = lock(connection, gateway, current)
         if state != "current":
             raise ProjectionError(f"the current edition of gateway {gateway!r} changed meanwhile; rebuild again")
-        working = fold_to(connection, gateway, edition, working, seq, progress)
-        done = working.seq if working is not None else 0
+        working_set = fold_to(connection, gateway, edition, working_set, seq, progress)
+        done = working_set.seq if working_set is not None else 0
         ours, theirs = digest_of(connection, gateway, edition), digest_of(connection, gateway, current)
         same = ours == theirs and done == seq
         if not same and version == VERSION:

@@ -14,12 +14,12 @@ from recon.projection.fold import VERSION, EventDecoder, decode_event
 from recon.projection.working_set import WorkingSet, load
 from recon.reconciliation.model.snapshot import Transition
 
-#: Told of the transitions of a step, within its transaction.
+#: Called with the transitions of a step, within its transaction.
 OnTransitions = Callable[[Connection, WorkingSet, list[Transition]], None]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """What one step did: how many events, where it stands, and whether time alone may decide something."""
+    """The result of one step: events folded, the log position, and whether time alone may decide something."""
 
     working_set: WorkingSet
     folded: int
@@ -29,7 +29,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def current_edition(connection: Connection, gateway: str) -> int:
-    """Return the current edition of a gateway, made when there is none."""
+    """Return the current edition of a gateway; create one if there is none."""
     with cursor_of(connection) as cursor:
         cursor.execute("SELECT edition FROM recon_store.editions WHERE gateway = %s AND state = 'current'", (gateway,))
         row = cursor.fetchone()
@@ -61,7 +61,7 @@ def lock(connection: Connection, gateway: str, edition: int) -> tuple[int, bytes
 def step(
     connection: Connection,
     gateway: str,
-    working: WorkingSet | None,
+    working_set: WorkingSet | None,
     *,
     edition: int | None = None,
     until: int | None = None,
@@ -87,29 +87,29 @@ def step(
             f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION}; run `recon rebuild`"
         )
         raise ProjectionError(message)
-    if working is None or working.edition != wanted or working.seq != seq:
-        working = load(connection, gateway, wanted, seq=seq, clock=clock)
+    if working_set is None or working_set.edition != wanted or working_set.seq != seq:
+        working_set = load(connection, gateway, wanted, seq=seq, clock=clock)
     wants = limit if until is None else min(limit, until - seq)
-    found = page(connection, gateway, seq, wants) if wants > 0 else []
-    if found:
-        reads = [reading(event) for event in found]
-        working.prepare(connection, reads)
-        working.fold.fold(reads)
-        transitions = working.save(connection, found[-1].seq)
+    rows = page(connection, gateway, seq, wants) if wants > 0 else []
+    if rows:
+        reads = [reading(event) for event in rows]
+        working_set.prepare(connection, reads)
+        working_set.fold.fold(reads)
+        transitions = working_set.save(connection, rows[-1].seq)
         if transitions and on_transitions is not None:
             _commit_lazily(connection, on=False)
-            on_transitions(connection, working, transitions)
+            on_transitions(connection, working_set, transitions)
     return Step(
-        working_set=working,
-        folded=len(found),
-        seq=working.seq,
-        last_us=working.ledger.clock.last_us,
-        pending=working.reconciler.pending,
+        working_set=working_set,
+        folded=len(rows),
+        seq=working_set.seq,
+        last_us=working_set.ledger.clock.last_us,
+        pending=working_set.reconciler.pending,
     )
 
 
 def _commit_lazily(connection: Connection, *, on: bool) -> None:
-    """Let the commit not wait for the disk: what is folded and then lost in a crash is folded again from the log.
+    """Let the commit return before the disk has it: a crash loses only folds, and the log is folded again.
 
     Where alerts go out with it, it waits.
     """

@@ -1,4 +1,4 @@
-"""What if other rules had been in force: the whole log folded under them, and its breaks held against the current ones.
+"""Breaks under different rules: the whole log folded under them, and compared with the current breaks.
 
 1. Rules take the place of every rules event of the log, so the question is about all of history, with one answer.
 2. The current edition, its checkpoint and its alerts are not touched; the edition that answers is deleted.
@@ -36,7 +36,7 @@ from recon.projection.step import current_edition, lock
 
 
 class KnownBreak(msgspec.Struct, frozen=True):
-    """A break as one edition has it; what never became one (a race) is none."""
+    """A break as one edition has it; a step that was dismissed is none."""
 
     id: str
     account: str
@@ -53,12 +53,12 @@ class KnownBreak(msgspec.Struct, frozen=True):
 
     @property
     def seen(self) -> tuple[Decimal, str, str]:
-        """Return what makes two of them differ."""
+        """Return the fields that make two breaks differ."""
         return (self.amount, self.cause, self.state)
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A break that the other rules would make, spare or change: as it is, and as it would be."""
+    """A break that the other rules would open, avoid or change: as it is, and as it would be."""
 
     what: Literal["appears", "vanishes", "changes"]
     now: KnownBreak | None
@@ -66,7 +66,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class WhatIfReport(msgspec.Struct, frozen=True):
-    """What the other rules would come to at a log position."""
+    """The result under the other rules, at a log position."""
 
     gateway: str
     seq: int
@@ -98,7 +98,7 @@ def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None =
 
 
 def with_rules(rules: bytes) -> EventDecoder:
-    """Return a reading of the log in which these rules are in force wherever any are, or are proposed.
+    """Return a decoder of events that puts these rules in the place of all rules in the log.
 
     Whether what gaps hid is asked for stays as it was: the log has no other answers.
     """
@@ -123,7 +123,7 @@ def _recovery_of(event: Event) -> RecoveryRules:
 def _answer(
     engine: Engine, gateway: str, edition: int, reading: EventDecoder, progress: Progress | None
 ) -> WhatIfReport:
-    working = fold_until_near(engine, gateway, edition, progress, reading)
+    working_set = fold_until_near(engine, gateway, edition, progress, reading)
     with engine.begin() as connection:
         current = current_edition(connection, gateway)
         seq, _, state, version = lock(connection, gateway, current)
@@ -134,7 +134,7 @@ def _answer(
                 f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION};"
                 " run `recon rebuild` first, or the versions would be compared too"
             )
-        fold_to(connection, gateway, edition, working, seq, progress, reading)
+        fold_to(connection, gateway, edition, working_set, seq, progress, reading)
         now, then = _breaks(connection, gateway, current), _breaks(connection, gateway, edition)
     return WhatIfReport(gateway, seq, len(now), len(then), differences(now, then))
 
@@ -152,7 +152,7 @@ def _breaks(connection: Connection, gateway: str, edition: int) -> list[KnownBre
 
 
 def differences(now: Sequence[KnownBreak], then: Sequence[KnownBreak]) -> list[Difference]:
-    """Return what differs between two sets of breaks, in the order of their origins.
+    """Return the differences between two sets of breaks, in the order of their origins.
 
     The same break has the same id; or else the same unit, and an origin that overlaps: other rules may see it later.
     """
@@ -163,15 +163,15 @@ def differences(now: Sequence[KnownBreak], then: Sequence[KnownBreak]) -> list[D
             same = next((each for each in later.values() if _overlap(known, each)), None)
             if same is not None:
                 pairs[known.id] = later.pop(same.id)
-    found: list[Difference] = []
+    rows: list[Difference] = []
     for known in now:
         other = pairs.get(known.id)
         if other is None:
-            found.append(Difference("vanishes", known, None))
+            rows.append(Difference("vanishes", known, None))
         elif other.seen != known.seen:
-            found.append(Difference("changes", known, other))
-    found += [Difference("appears", None, fresh) for fresh in later.values()]
-    return sorted(found, key=_origin)
+            rows.append(Difference("changes", known, other))
+    rows += [Difference("appears", None, fresh) for fresh in later.values()]
+    return sorted(rows, key=_origin)
 
 
 def _overlap(one: KnownBreak, other: KnownBreak) -> bool:

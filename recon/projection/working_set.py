@@ -26,7 +26,7 @@ from recon.projection.store.orders import load_open_orders, load_orders
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Reconciler
 
-#: Orders kept at hand between batches; older ones are read again when a report names them.
+#: Orders kept in memory between batches; older ones are loaded again when a report names them.
 MAX_ORDERS: Final = 20_000
 
 _pack: Final = msgspec.msgpack.Encoder().encode
@@ -34,31 +34,31 @@ _clock: Final = msgspec.msgpack.Decoder(LedgerClock).decode
 
 
 class WorkingSet:
-    """One edition of a gateway's books at hand, at one log position.
+    """One edition of a gateway in memory, at one log position.
 
     Valid only as long as nobody else has folded into the edition: whoever holds the checkpoint's lock compares `seq`.
     """
 
     def __init__(self, edition: int, seq: int, fold: Fold) -> None:
-        """Stand at a position of an edition."""
+        """Begin at a log position of an edition."""
         self.edition = edition
         self.seq = seq
         self.fold = fold
-        #: Whether every order of the edition is at hand: what is not, does not exist, and need not be looked for.
+        #: True if every order of the edition is in memory: then no order needs to be loaded.
         self.complete = seq == 0
 
     @property
     def ledger(self) -> Ledger:
-        """Return the books."""
+        """Return the ledger."""
         return self.fold.ledger
 
     @property
     def reconciler(self) -> Reconciler:
-        """Return the comparisons."""
+        """Return the reconciler."""
         return self.fold.reconciler
 
     def prepare(self, connection: Connection, reads: list[DecodedEvent]) -> None:
-        """Load the orders that these events may touch, and what facts from outside are held against."""
+        """Load the orders that these events may touch, and what their external facts may match."""
         book = self.ledger
         facts = facts_of(reads)
         self._prepare_orders(connection, reads, prefetch_facts(connection, book, self.edition, facts))
@@ -87,7 +87,7 @@ class WorkingSet:
         load_orders(connection, book, self.edition, client_ids=sorted(clients), exchange_ids=sorted(exchanges))
 
     def save(self, connection: Connection, seq: int) -> list[Transition]:
-        """Write what was folded up to a position, and return the transitions that came of it."""
+        """Write the changes up to a log position, and return the transitions among them."""
         book, engine = self.ledger, self.reconciler
         changes, book.changes, book.fact_index = book.changes, LedgerChanges(), FactIndex()
         changed, engine.changed = engine.changed, {}
@@ -107,7 +107,7 @@ class WorkingSet:
         return transitions
 
     def _forget_orders(self) -> None:
-        """Keep the bound on orders at hand; all generations of a client id go together, or none."""
+        """Keep at most MAX_ORDERS orders; all generations of a client id go together."""
         book = self.ledger
         excess = len(book.orders) - MAX_ORDERS
         if excess <= 0:
@@ -131,7 +131,7 @@ def _name_orders(
     clients: set[tuple[str, str]],
     exchanges: set[tuple[str, str]],
 ) -> None:
-    """Name the orders that a message tells of and that are not at hand, and the account of a complete one."""
+    """Collect the ids of orders in a message that are not in memory, and the account of a complete one."""
     if (message.complete or message.nothing) and message.account is not None:
         whole.add(message.account)
     for row in message.rows:
@@ -145,7 +145,7 @@ def _name_orders(
 
 
 def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock: bytes) -> WorkingSet:
-    """Load an edition's working set as it stands at its checkpoint."""
+    """Load an edition's working set as of its checkpoint."""
     ledger = Ledger(gateway, _clock(clock) if clock else LedgerClock(), Rules())
     _load_rules(connection, ledger)
     comparisons = comparison_store.load(connection, gateway, edition)
@@ -159,7 +159,7 @@ def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock:
 
 
 def _load_rules(connection: Connection, ledger: Ledger) -> None:
-    """Load the rules in force, and those that wait, from the events that brought them."""
+    """Load the rules in force, and the proposed ones, from their events."""
     clock = ledger.clock
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(

@@ -1,6 +1,6 @@
-"""One unit under comparison at one moment: its books, what is remembered of it, and the rules in force. Pure.
+"""The comparison's context: one unit at one log time, its ledger, its comparison state, and its rules. Pure.
 
-Openings, chains and breaks are decided by functions of a subject; what they share stands here.
+Every decision about openings, steps and breaks is a function of a context.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from recon.reconciliation.model.hypothesis import Hypothesis
 from recon.reconciliation.model.snapshot import Transition, snapshot_of
 from recon.times import LogTime
 
-#: Where on the timeline an observation fits, and which of its readings does.
+#: The position on the timeline at which an observation fits, and the reading that fits.
 Fit = tuple[int, Decimal]
 
 
 class ComparisonContext:
-    """A unit at one moment of the fold."""
+    """A unit at one log time of the fold."""
 
     __slots__ = (
-        "_others",
-        "_tell",
+        "_emit",
+        "_other_comparison",
         "at",
         "comparison",
         "ledger",
@@ -53,10 +53,10 @@ class ComparisonContext:
         state: UnitState,
         comparison: ComparisonState,
         at: LogTime,
-        tell: Callable[[Transition], None],
-        others: Callable[[UnitKey], ComparisonState | None],
+        emit: Callable[[Transition], None],
+        other_comparison: Callable[[UnitKey], ComparisonState | None],
     ) -> None:
-        """Bring together what decides; `tell` takes transitions, `others` gives the comparison of another unit."""
+        """Take a unit at a log time; `emit` receives transitions, `other_comparison` returns another unit's."""
         self.ledger = ledger
         self.state = state
         self.comparison = comparison
@@ -65,10 +65,10 @@ class ComparisonContext:
         self.timeline: Timeline = state.timeline
         self.rules: AccountRules = ledger.rules_of(state.unit.account)
         self.window: int = self.rules.settlement_window_us
-        #: Units with breaks that are to be judged again, because one opened beside them.
+        #: Units whose breaks are to be classified again, because a related break opened.
         self.reclassify: list[UnitKey] = []
-        self._tell = tell
-        self._others = others
+        self._emit = emit
+        self._other_comparison = other_comparison
 
     @property
     def account(self) -> Account:
@@ -82,23 +82,23 @@ class ComparisonContext:
 
     @property
     def opening(self) -> Decimal:
-        """Return the opening, 0 while it is not known."""
+        """Return the opening; 0 while it is not known."""
         return self.unit.balance.opening or ZERO
 
     @property
     def judged(self) -> bool:
-        """Tell whether the unit is judged at all now.
+        """True if the unit is judged now.
 
-        It is not while its balance does not follow from reports, nor while cash of derivatives is to be worked out.
+        It is not judged while its balance does not follow from reports, or while the cash of contracts is pending.
         """
-        waits = self.account.mappings.cash_pending_contracts
-        waiting = bool(waits) and self.unit.kind == "asset" and self.unit.code in waits.values()
-        return self.unit.unmodelled is None and not waiting
+        pending = self.account.mappings.cash_pending_contracts
+        cash_pending = bool(pending) and self.unit.kind == "asset" and self.unit.code in pending.values()
+        return self.unit.unmodelled is None and not cash_pending
 
     def fit(
         self, observation: Observation, without: Decimal = ZERO, low: int | None = None, *, seldom: bool = True
     ) -> Fit | None:
-        """Hold an observation against the books and what open breaks own, less a part of that where given."""
+        """Return the cut that fits an observation, given the ledger and the residual less `without`, if any."""
         comparison = self.comparison
         return fit(
             self.state,
@@ -112,11 +112,11 @@ class ComparisonContext:
         )
 
     def unexplained_at(self, position: int, value: Decimal) -> Decimal:
-        """Return what a report leaves over at a cut, beyond the books and what is owned."""
+        """Return the part of a reported amount that neither the ledger at a cut nor the residual explains."""
         return value - self.opening - self.timeline.totals[position] - self.comparison.residual
 
     def tolerance_at(self, position: int, reported: Decimal, expected: Decimal) -> Decimal:
-        """Return how far a report may be from what is expected at a cut and still agree."""
+        """Return how far a reported amount may be from the expected one at a cut and still agree."""
         return total_tolerance(
             self.tolerance,
             reported=reported,
@@ -126,46 +126,46 @@ class ComparisonContext:
         )
 
     def continue_from(self, step: Hypothesis) -> None:
-        """Take over where a candidate's cuts have come to, and what fees in doubt came to under it."""
+        """Adopt a candidate's latest cut, and the fees that it resolved."""
         self.comparison.low = max(step.low, step.mark)
         self.comparison.residual += step.accrued_fees
         self.comparison.settled += step.accrued_fees
         self.show_cut(self.timeline.position_of(self.comparison.low))
 
     def comparison_of(self, state: UnitState) -> ComparisonState | None:
-        """Return the comparison of a unit of the gateway, None where it has none yet."""
-        return self._others(state.key)
+        """Return the comparison of a unit of the gateway; None if there is none yet."""
+        return self._other_comparison(state.key)
 
     def open_breaks(self) -> list[tuple[Unit, Break]]:
         """Return the open breaks of the whole account."""
-        found: list[tuple[Unit, Break]] = []
+        breaks: list[tuple[Unit, Break]] = []
         for state in self.ledger.units_of(self.unit.account):
-            comparison = self._others(state.key)
+            comparison = self._other_comparison(state.key)
             if comparison is not None:
-                found += [(state.unit, known) for known in comparison.breaks]
-        return found
+                breaks += [(state.unit, break_) for break_ in comparison.breaks]
+        return breaks
 
-    def emit(self, known: Break, event: str, reason: str, actor: str | None = None) -> None:
-        """Tell of a step in a break's life, with the facts as they stand."""
+    def emit(self, break_: Break, event: str, reason: str, actor: str | None = None) -> None:
+        """Emit a transition of a break, with the unit's figures as they stand."""
         unit, at = self.unit, self.at
-        floor = floor_of(known.cause)
-        self._tell(
+        floor = floor_of(break_.cause)
+        self._emit(
             Transition(
                 account=unit.account,
                 kind=unit.kind,
                 unit=unit.code,
-                break_=msgspec.structs.replace(known),
+                break_=msgspec.structs.replace(break_),
                 event=event,
                 seq=at.seq,
                 us=at.us,
                 reason=reason,
-                snapshot=snapshot_of(self.state, self.comparison, self.account, known, at.us, self.rules, floor),
+                snapshot=snapshot_of(self.state, self.comparison, self.account, break_, at.us, self.rules, floor),
                 actor=actor,
             )
         )
 
     def remember_agreement(self, observation: Observation, value: Decimal) -> None:
-        """Keep where an observation fitted, for finding the origin of a break."""
+        """Remember an agreement, so that the origin of a break can be found."""
         trail = self.comparison.trail
         latest = Agreement(observation.seq, observation.clock, value, observation.us)
         if len(trail) > 1 and (trail[-1].clock - trail[-2].clock) * TRAIL_SHARE < self.window:
@@ -176,7 +176,7 @@ class ComparisonContext:
         trail.append(latest)
 
     def show_cut(self, position: int) -> None:
-        """Remember which cut the shown numbers are of."""
+        """Show the figures of a cut from here on."""
         comparison, timeline = self.comparison, self.timeline
         comparison.cut_number = timeline.numbers[position]
         comparison.cut_total = timeline.totals[position]
@@ -185,6 +185,6 @@ class ComparisonContext:
         comparison.cut_seq = max(timeline.seqs[position], (comparison.observed_seq or 0) if newest else 0)
 
     def post_explanation(self, amount: Decimal, cause: str) -> None:
-        """Book an entry that explains drift; it is inferred, and stays visible as such (architecture 2.9)."""
+        """Post an inferred entry that explains drift; it stays visible as inferred (architecture 2.9)."""
         posting = Posting(amount, cause, self.at.us, "inferred")
         self.ledger.record_entry(post(self.state, posting, self.at), self.state)

@@ -1,8 +1,8 @@
-"""Comparison: what arrives, and what log time decides, for every unit of a gateway. Pure (semantics 4, 5).
+"""The reconciler: observations, postings and log time, for every unit of a gateway. Pure (semantics 4, 5).
 
-1. An observation that fits what is owned is an agreement; cuts never move backwards.
-2. One that does not waits a window, because entries may still come; only then is it judged.
-3. While a chain is under way every observation waits, so that it is judged with all its cuts.
+1. An observation that fits the residual is an agreement; cuts never move backwards.
+2. Any other observation waits a settlement window, because entries may still come; only then is it judged.
+3. While a step is searched for, every observation waits, so that it is judged with all its cuts.
 """
 
 from __future__ import annotations
@@ -22,36 +22,37 @@ from recon.reconciliation.breaks.decisions import Decision, Target
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts import apply_fact
 from recon.reconciliation.facts.apply_trade import apply_trade
-from recon.reconciliation.model.comparison import ADVANCE_US, MAX_QUEUE, ComparisonState
+from recon.reconciliation.model.comparison import ADVANCE_US, ComparisonState
 from recon.reconciliation.model.snapshot import Transition
-from recon.reconciliation.tracking import fee_candidates, fee_learning, openings
+from recon.reconciliation.tracking import fee_candidates, openings
 from recon.reconciliation.tracking import steps as chains
 from recon.reconciliation.tracking.agreement import agree
+from recon.reconciliation.tracking.queue import abandon, agree_with_fitting, drop_outdated, judge, wait
 from recon.times import LogTime
 
 
 class Reconciler:
-    """The comparisons of one gateway's units, driven by its books."""
+    """The comparisons of one gateway's units, driven by its ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
-        """Compare what this working set holds."""
+        """Compare the units of this ledger."""
         self.ledger = ledger
         self.comparisons: dict[UnitKey, ComparisonState] = {}
         self.changed: dict[UnitKey, UnitState] = {}
         self.transitions: list[Transition] = []
-        #: Units that time alone may decide.
+        #: Units that the passing of time alone may decide.
         self.awaiting_time: dict[UnitKey, UnitState] = {}
-        #: Units whose last report waits until they are judged.
+        #: Units whose last report is deferred until they are judged.
         self.deferred: dict[UnitKey, UnitState] = {}
-        #: Units with a break that is accepted, and when the first acceptance ends.
+        #: Units with an accepted break, and when the first acceptance ends.
         self.accepted: dict[UnitKey, UnitState] = {}
         self.accepted_until: int | None = None
-        #: The last time, in steps of ADVANCE_US, that log time was asked.
-        self.asked = ledger.clock.clock // ADVANCE_US
+        #: The clock, in steps of ADVANCE_US, that comparisons were last advanced to.
+        self.advanced_to = ledger.clock.clock // ADVANCE_US
         ledger.on_modelling_changed = self.on_modelling_changed
 
-    def state_of(self, state: UnitState) -> ComparisonState:
-        """Return a unit's comparison, made when first asked for."""
+    def comparison_of(self, state: UnitState) -> ComparisonState:
+        """Return a unit's comparison; a new one the first time."""
         key = state.key
         found = self.comparisons.get(key)
         if found is None:
@@ -59,7 +60,7 @@ class Reconciler:
         return found
 
     def restore(self, state: UnitState, comparison: ComparisonState) -> None:
-        """Take a stored comparison into the working set."""
+        """Add a stored comparison to the working set."""
         self.comparisons[state.key] = comparison
         if comparison.awaiting_time:
             self.awaiting_time[state.key] = state
@@ -68,10 +69,10 @@ class Reconciler:
         self._track_acceptances(state, comparison)
 
     def on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
-        """Take one observation of a unit."""
+        """Compare one observation of a unit, or let it wait."""
         context = self._context(state, at)
         comparison = context.comparison
-        if self.ledger.event.from_rest and not _is_news(context, observation):
+        if self.ledger.event.from_rest and not _differs_in_quiet(context, observation):
             return
         _note(comparison, observation)
         self._observe(context, observation)
@@ -82,30 +83,30 @@ class Reconciler:
             comparison.deferred = observation
             context.show_cut(state.timeline.last())
         elif not context.judged:
-            _lay_down(context)
+            abandon(context)
             # Where the cash of contracts is still to be worked out, nothing may follow the last report.
             comparison.deferred = observation if context.unit.unmodelled is None else None
             self.deferred[state.key] = state
             context.show_cut(state.timeline.last())
         elif state.unit.balance.opening is None:
             if not openings.run_ahead(context, observation):
-                _wait(context, observation)
+                wait(context, observation)
         elif comparison.queue or comparison.chain is not None or comparison.rebase or comparison.calibrating:
-            _wait(context, observation)
+            wait(context, observation)
         else:
             found = context.fit(observation, seldom=False)
             if found is not None:
                 agree(context, observation, found)
             else:
-                _wait(context, observation)
+                wait(context, observation)
         self._mark_changed(context)
 
     def on_postings(self, state: UnitState, at: LogTime) -> None:
-        """Take note that a unit got entries: what waited for them may fit now."""
+        """Compare again what waited for the entries that a unit just got."""
         self.changed[state.key] = state
-        comparison, account = self.state_of(state), self.ledger.accounts[state.unit.account]
+        comparison, account = self.comparison_of(state), self.ledger.accounts[state.unit.account]
         if account.coverage.backfilling:
-            _outdate(
+            drop_outdated(
                 comparison,
                 at,
                 self.ledger.rules_of(account.name).settlement_window_us,
@@ -114,11 +115,11 @@ class Reconciler:
         elif account.name not in self.ledger.effects.resumed and (comparison.deferred is not None or comparison.queue):
             context = self._context(state, at)
             if not self._resume(context):
-                _catch_up(context)
+                agree_with_fitting(context)
                 self._mark_changed(context)
 
     def _resume(self, context: ComparisonContext) -> bool:
-        """Judge a unit by its last report, now that it can be; return whether there was one."""
+        """Judge a unit by its deferred report, now that it can be; return True if there was one."""
         comparison = context.comparison
         if context.account.coverage.backfilling or not context.judged:
             return False
@@ -129,24 +130,24 @@ class Reconciler:
         return latest is not None
 
     def advance(self, at: LogTime) -> None:
-        """Let log time decide what it can: observations whose window is over, chains that nothing more is said of."""
+        """Decide what log time decides: observations whose window is over, and step searches that silence ends."""
         if self.accepted_until is not None and at.us >= self.accepted_until:
             for key in sorted(self.accepted):
                 self._mark_changed(self._context(self.accepted[key], at))
         asked = at.clock // ADVANCE_US
-        if asked == self.asked:
+        if asked == self.advanced_to:
             return
-        self.asked = asked
+        self.advanced_to = asked
         for key in sorted(self.awaiting_time):
             context = self._context(self.awaiting_time[key], at)
             comparison = context.comparison
             if context.account.coverage.backfilling:
                 continue
             if not context.judged:
-                _lay_down(context)
+                abandon(context)
             while comparison.queue and comparison.queue[0].clock + context.window <= at.clock:
-                _judge(context, comparison.queue.pop(0))
-                _catch_up(context)
+                judge(context, comparison.queue.pop(0))
+                agree_with_fitting(context)
             if comparison.opening:
                 openings.settle_opening(context)
             if comparison.chain is not None and not comparison.queue:
@@ -158,11 +159,10 @@ class Reconciler:
             self._resume(self._context(self.deferred[key], at))
 
     def resume_account(self, account: str, at: LogTime) -> None:
-        """Judge an account again, now that its books have what a gap hid: by the last report of each unit.
+        """Resume comparison of an account after a backfill, using the last report of each unit.
 
-        What was reported before is not judged any more: the books had not what it was to be held against. A report
-        from before the last fill that was fetched is held against all that is booked; any other against the cuts of its
-        time.
+        Earlier reports are dropped: the ledger lacked the entries to compare them with. A report older than the last
+        fetched fill is compared with the whole ledger; a newer one with the cuts of its time.
         """
         for state in sorted(self.ledger.units_of(account), key=lambda each: each.key):
             context = self._context(state, at)
@@ -179,28 +179,28 @@ class Reconciler:
                 self._observe(context, msgspec.structs.replace(latest, clock=at.clock) if late else latest)
 
     def on_modelling_changed(self, state: UnitState) -> None:
-        """Take note that a unit stopped or started being modelled: the next report opens a cash book."""
+        """Note that a unit stopped or started being modelled: the next report opens it anew."""
         if self.ledger.event.at is None:
             return
         context = self._context(state, self.ledger.event.at)
-        _lay_down(context)
+        abandon(context)
         context.comparison.rebase = state.unit.unmodelled is None and state.unit.balance.opening is not None
         self._mark_changed(context)
 
     def open_contradiction(self, state: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
-        """Open a break of its own kind for a report that contradicts itself or its past."""
+        """Open a break for a report that contradicts itself or an earlier one."""
         context = self._context(state, at)
         chains.contradict(context, kind, order, amount)
         self._mark_changed(context)
 
     def clear_contradiction(self, state: UnitState, kind: str, order: str, at: LogTime) -> None:
-        """Clear a contradiction that a later report has resolved."""
+        """Clear a contradiction that a later report resolved."""
         context = self._context(state, at)
         chains.mend(context, kind, order)
         self._mark_changed(context)
 
     def decide(self, decision: Decision, at: LogTime) -> None:
-        """Take a person's decision about breaks; one that names a break which is not there is a finding."""
+        """Apply a person's decision about breaks; a decision that names an unknown break is a finding."""
         named: dict[str, Target] = {}
         wanted = dict.fromkeys(decision.breaks)
         for key, comparison in self.comparisons.items():
@@ -218,7 +218,7 @@ class Reconciler:
             self._mark_changed(target.context)
 
     def apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
-        """Take what is known from outside, and explain by it what it explains (semantics 10.3)."""
+        """Apply an external fact, and explain breaks by it (semantics 10.3)."""
         touched: dict[UnitKey, ComparisonContext] = {}
 
         def context_of(state: UnitState) -> ComparisonContext:
@@ -230,16 +230,16 @@ class Reconciler:
 
     @property
     def pending(self) -> bool:
-        """Tell whether time alone may decide something soon: not of accounts that are not judged for now."""
+        """True if time alone may decide something soon, in an account that is judged."""
         return any(not self.ledger.accounts[account].coverage.backfilling for account, _, _ in self.awaiting_time)
 
     def _context(self, state: UnitState, at: LogTime) -> ComparisonContext:
         return ComparisonContext(
-            self.ledger, state, self.state_of(state), at, self.transitions.append, self.comparisons.get
+            self.ledger, state, self.comparison_of(state), at, self.transitions.append, self.comparisons.get
         )
 
     def reclassify_all(self, at: LogTime) -> None:
-        """Name the causes of all active breaks again: something from outside changed, the rules say."""
+        """Classify all active breaks again, after the rules changed."""
         for key in sorted(key for key, comparison in self.comparisons.items() if comparison.breaks):
             self._reclassify(self.ledger.units[key], at)
 
@@ -248,8 +248,8 @@ class Reconciler:
             self.changed[state.key] = state
 
     def _mark_changed(self, context: ComparisonContext) -> None:
-        for beside in context.reclassify:
-            self._reclassify(self.ledger.units[beside], context.at)
+        for key in context.reclassify:
+            self._reclassify(self.ledger.units[key], context.at)
         if context.comparison.breaks:
             classification.reclassify_reported_orders(context)
         key = context.state.key
@@ -263,41 +263,41 @@ class Reconciler:
             self.awaiting_time.pop(key, None)
 
     def _track_acceptances(self, state: UnitState, comparison: ComparisonState) -> None:
-        """Remember when the next acceptance ends."""
-        if any(known.acceptance is not None for known in comparison.breaks):
+        """Track when the next acceptance ends."""
+        if any(break_.acceptance is not None for break_ in comparison.breaks):
             self.accepted[state.key] = state
         elif self.accepted.pop(state.key, None) is None:
             return
         ends = [
-            known.acceptance.until_us
+            break_.acceptance.until_us
             for key in self.accepted
-            for known in self.comparisons[key].breaks
-            if known.acceptance is not None
+            for break_ in self.comparisons[key].breaks
+            if break_.acceptance is not None
         ]
         self.accepted_until = min(ends, default=None)
 
 
-def _is_news(context: ComparisonContext, observation: Observation) -> bool:
-    """Tell whether REST tells something else than the WebSocket last did while nothing moves: one of them is stale.
+def _differs_in_quiet(context: ComparisonContext, observation: Observation) -> bool:
+    """True if REST differs from the last report on the WebSocket while nothing moves: one of them is stale.
 
-    What it repeats may be an old poll; what it tells in the middle of trading may be ahead of what is on its way.
+    An equal report may be an old poll. A different one during trading may be ahead of messages on their way.
     """
     comparison, unit = context.comparison, context.unit
-    known, told, lost = comparison.reported, observation.values[0], context.account.coverage.backfill
-    since = 0 if lost is None else lost.until_seq or 0
-    if known is None or (comparison.observed_seq or 0) < since:
-        return True  # the WebSocket has not told of it since the gap
+    last, rest, backfill = comparison.reported, observation.values[0], context.account.coverage.backfill
+    gap_end = 0 if backfill is None else backfill.until_seq or 0
+    if last is None or (comparison.observed_seq or 0) < gap_end:
+        return True  # the WebSocket has not reported it since the gap
     quiet = max(CHAIN_WINDOWS * context.window, comparison.silence(context.window))
     moved = max(comparison.observed_clock, unit.balance.last_clock) > observation.clock - quiet
-    if moved or known in observation.values:
+    if moved or last in observation.values:
         return False
-    message = f"REST says {plain(told)}, the last word on the WebSocket was {plain(known)}"
+    message = f"REST says {plain(rest)}, the last word on the WebSocket was {plain(last)}"
     context.ledger.note_finding(unit.account, context.at, "rest_differs", unit.code, message)
     return True
 
 
 def _note(comparison: ComparisonState, observation: Observation) -> None:
-    """Remember what was said last, and how often something is said."""
+    """Remember the latest report, and how often reports come."""
     passed = observation.clock - comparison.observed_clock
     if comparison.observed_seq is not None and passed > 0:
         comparison.gap = (3 * comparison.gap + passed) // 4 if comparison.gap else passed
@@ -305,78 +305,3 @@ def _note(comparison: ComparisonState, observation: Observation) -> None:
     comparison.inferred = observation.inferred
     comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
     comparison.observed_clock = observation.clock
-
-
-def _outdate(comparison: ComparisonState, at: LogTime, window: int, *, late: bool) -> None:
-    """Let go of a report that cannot know of what was traded since; what is fetched was traded before it."""
-    if not late and comparison.deferred is not None and at.clock - comparison.deferred.clock > window:
-        comparison.deferred = None
-
-
-def _wait(context: ComparisonContext, observation: Observation) -> None:
-    comparison = context.comparison
-    comparison.queue = [*comparison.queue, observation]
-    context.show_cut(context.timeline.last())
-    if len(comparison.queue) > MAX_QUEUE:
-        _judge(context, comparison.queue.pop(0))
-
-
-def _catch_up(context: ComparisonContext) -> None:
-    """Agree with whatever waits and fits by now, in order, unless a chain is to be judged with all its cuts."""
-    comparison = context.comparison
-    if (
-        comparison.chain is not None
-        or context.unit.balance.opening is None
-        or comparison.rebase
-        or comparison.calibrating
-    ):
-        return
-    while comparison.queue:
-        found = context.fit(comparison.queue[0], seldom=False)
-        if found is None:
-            break
-        agree(context, comparison.queue.pop(0), found)
-
-
-def _judge(context: ComparisonContext, observation: Observation) -> None:
-    """Decide on an observation whose window is over: its cuts are all known now."""
-    comparison = context.comparison
-    if context.unit.balance.opening is None or comparison.calibrating:
-        openings.weigh_opening(context, observation)
-        return
-    if comparison.rebase:
-        openings.rebase(context, observation)
-        return
-    found = context.fit(observation)
-    if found is None and chains.clear(context, observation):
-        return
-    borne_out = comparison.chain is not None and chains.bears_out(context, comparison.chain, observation)
-    if found is None and not borne_out and _may_be_fees(context, observation):
-        if comparison.chain is not None:
-            chains.dismiss(context, comparison.chain, "what is missing is what fills cost")
-        return
-    if comparison.chain is not None:
-        chains.go_on(context, comparison.chain, observation, found)
-    elif found is not None:
-        agree(context, observation, found)
-    else:
-        fee_candidates.withdraw(context)
-        chains.start(context, observation)
-
-
-def _may_be_fees(context: ComparisonContext, observation: Observation) -> bool:
-    return (
-        fee_learning.accounts_for(context, observation)
-        or fee_candidates.give_back(context, observation)
-        or fee_candidates.hold(context, observation)
-    )
-
-
-def _lay_down(context: ComparisonContext) -> None:
-    """Forget what was under way: the unit is not judged for now."""
-    comparison = context.comparison
-    comparison.forget_opening()
-    comparison.queue, comparison.front = [], None
-    comparison.forget_suspense()
-    if comparison.chain is not None:
-        chains.dismiss(context, comparison.chain, "the unit is not judged from here on")

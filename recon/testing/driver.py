@@ -205,7 +205,7 @@ class GatewayDriver:
 
     def comparison(self, code: str, kind: str = "asset") -> ComparisonState:
         """Return the state of comparing a unit with its reports."""
-        return self.reconciler.state_of(self.unit_state(code, kind))
+        return self.reconciler.comparison_of(self.unit_state(code, kind))
 
     def breaks(self, code: str, kind: str = "asset") -> list[Break]:
         """Return the breaks of a unit that are not closed."""

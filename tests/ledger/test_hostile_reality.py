@@ -645,7 +645,7 @@ def test_rows_of_other_accounts_are_of_those_alone(known: bool) -> None:
     assert bool(driver.findings("unknown_account")) != known
     if known:
         assert driver.comparison("USDT", "asset").reported == D(900)
-        assert driver.reconciler.state_of(driver.unit_state("USDT", account=OTHER)).reported == D(1000), (
+        assert driver.reconciler.comparison_of(driver.unit_state("USDT", account=OTHER)).reported == D(1000), (
             "absence says nothing"
         )
 

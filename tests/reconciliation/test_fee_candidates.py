@@ -296,7 +296,7 @@ def restart(driver: GatewayDriver) -> None:
     """Let every unit and comparison be what comes back from storage."""
     for key, held in driver.ledger.units.items():
         held.unit = msgspec.msgpack.decode(msgspec.msgpack.encode(held.unit), type=Unit)
-        stored = msgspec.msgpack.encode(driver.reconciler.state_of(held))
+        stored = msgspec.msgpack.encode(driver.reconciler.comparison_of(held))
         driver.reconciler.restore(held, msgspec.msgpack.decode(stored, type=ComparisonState))
         assert msgspec.msgpack.encode(driver.reconciler.comparisons[key]) == stored
 

@@ -73,7 +73,7 @@ class LifeAuditor(Auditor):
 
     def _cut(self, key: UnitKey) -> None:
         held = self.driver.ledger.units[key]
-        comparison = self.driver.reconciler.state_of(held)
+        comparison = self.driver.reconciler.comparison_of(held)
         if comparison.reported is None or held.unit.balance.opening is None or held.unit.unmodelled:
             return
         flow = [each for each in self.entries[key] if each.cause != "opening"]

@@ -135,7 +135,7 @@ def _holds(opened: Opened, moment: datetime) -> bool:
 
 
 def _verdict(fold: Fold, held: UnitState) -> str | None:
-    return None if held.unit.unmodelled else verdict_of(held.unit, fold.reconciler.state_of(held))
+    return None if held.unit.unmodelled else verdict_of(held.unit, fold.reconciler.comparison_of(held))
 
 
 def _at(log: Sequence[Event], seq: int) -> datetime:

@@ -40,7 +40,7 @@ def save(
 ) -> None:
     """Write what a batch changed. A break is written as its last transition leaves it."""
     key = EditionKey(reconciler.ledger.gateway, edition)
-    compared = [ComparisonRow(state.unit, reconciler.state_of(state)) for state in changed]
+    compared = [ComparisonRow(state.unit, reconciler.comparison_of(state)) for state in changed]
     comparison_schema.comparisons.replace(connection, key, compared)
     latest = {transition.break_.id: transition for transition in transitions}
     comparison_schema.breaks.replace(connection, key, latest.values())

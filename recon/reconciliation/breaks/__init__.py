@@ -1,1 +1,1 @@
-"""Breaks: identity, classification, decisions, approval, resolution. Pure."""
+"""Breaks: identity, classification, decisions, approval, resolution. Pure (semantics 8, 10)."""

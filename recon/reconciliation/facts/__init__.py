@@ -1,1 +1,1 @@
-"""Facts from outside, applied to the ledger and to breaks. Pure."""
+"""External facts, applied to entries and breaks. Pure (semantics 10.3)."""

@@ -1,1 +1,1 @@
-"""Cuts, residuals and tolerances. Pure."""
+"""Matching an observation with cuts: residuals, spreads of open fees, tolerance. Pure (semantics 5.1, 6)."""

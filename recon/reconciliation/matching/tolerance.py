@@ -1,4 +1,4 @@
-"""How far a report may be from the books and still agree. Pure (semantics 6).
+"""The tolerance: how far a report may be from the ledger and still agree. Pure (semantics 6).
 
 1. Total = max(computed, absolute, relative x |expected|, usd / rate); with no rate `usd` counts as 0.
 2. Computed = what a double cannot tell apart, plus what cash entries since the last agreement may have rounded away.

@@ -1,1 +1,1 @@
-"""The nouns of reconciliation. Pure."""
+"""The nouns of reconciliation: break, comparison, transition, lifecycle, severity, verdict. Pure."""

@@ -24,7 +24,7 @@ BreakState = Literal[
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
-    """One piece of evidence for a cause: words with the arithmetic in them, and the log position they rest on."""
+    """One piece of evidence for a cause: a sentence with its arithmetic, and the log position that it rests on."""
 
     text: str
     seq: int | None = None
@@ -32,7 +32,7 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 
 
 class CauseTried(msgspec.Struct, frozen=True, gc=False):
-    """A cause that was considered: whether it fits, and why or why not."""
+    """A cause that was tried: whether it fits, and why."""
 
     cause: str
     fits: bool
@@ -57,16 +57,16 @@ class Proposal(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Acceptance(msgspec.Struct, frozen=True, gc=False):
-    """A break that is lived with until a log time (microseconds), as long as the drift is no larger than `amount`."""
+    """The acceptance of a break until a log time (microseconds), while the drift is at most `amount`."""
 
     until_us: int
     amount: Decimal
-    #: When it was accepted: a break that opened on the unit since then adds to the drift.
+    #: When it was accepted: a later break of the unit adds to the drift.
     since_us: int = 0
 
 
 class Explanation(msgspec.Struct, frozen=True, gc=False):
-    """An entry that explains a break, or a part of it, by its number; a reopening reverses it."""
+    """An entry, by its number, that explains a break or a part of one; reopening the break reverses the entry."""
 
     cause: str
     certainty: str
@@ -84,7 +84,7 @@ class Break(msgspec.Struct, gc=False):
     state: BreakState
     amount: Decimal
     candidates: list[Decimal]
-    #: When it was first seen in a report, and when it became a break.
+    #: When a report first showed it, and when it became a break.
     seen_us: int
     opened_us: int
     origin_seq: int
@@ -92,9 +92,9 @@ class Break(msgspec.Struct, gc=False):
     until_seq: int
     closed_us: int | None = None
     occurrences: int = 1
-    #: Entries of the unit when it opened: what is booked later may clear it.
+    #: Entries of the unit when it opened: later entries may clear it.
     entries: int = 0
-    #: Whether the amount is part of the unit's residual (a contradiction of reports is not).
+    #: True if the amount is part of the unit's residual (that of a contradiction is not).
     owns_residual: bool = True
     offset_by: str | None = None
     note: str = ""
@@ -103,19 +103,19 @@ class Break(msgspec.Struct, gc=False):
     #: How sure the cause is (`causes.cause.Strength`; 0: not judged), and which one it opened with.
     strength: int = 0
     first_cause: str = ""
-    #: The order of ours that the cause rests on, and where that was last heard of.
+    #: The order that the cause rests on, and the log position of its last report.
     order: tuple[str, int] | None = None
     assignee: str | None = None
     proposal: Proposal | None = None
     acceptance: Acceptance | None = None
-    #: What is explained of it since it last opened; while it is active `amount` is what is left.
+    #: The parts explained since it last opened; while it is active, `amount` is the rest.
     explained: list[Explanation] = []
     #: Log time of `after_seq`; 0: since the opening.
     after_us: int = 0
-    #: Whether it was in suspense first: it was like a fee, and none like it was taken again.
+    #: True if it was a fee candidate first, and no similar fee followed.
     was_fee_candidate: bool = False
 
     @property
     def explained_amount(self) -> Decimal:
-        """Return what entries explain of it, signed like its amount."""
+        """Return the explained amount, signed like the break's amount."""
         return sum((part.amount for part in self.explained), ZERO)

@@ -1,10 +1,10 @@
-"""The life of a break: every state, and the steps allowed from it. Pure (architecture 4, semantics 8, 10).
+"""The lifecycle of a break: its states, and the steps allowed from each. Pure (architecture 4, semantics 8, 10).
 
-1. A break changes its state only along a row of TRANSITIONS; a step that has none is refused, and says so.
-2. Steps of data are derived from the log; steps of people are decisions in it, with actor and reason.
-3. What a decision comes to may be another step than the one asked for: an acceptance that is material is proposed, and
-   accepted once it is approved (four_eyes).
-4. Whatever the state, an active break owns its residual; one that is over owns none.
+1. A break changes its state only along a row of TRANSITIONS. A step without a row is refused, with a reason.
+2. Data steps are derived from the log. Person steps are decisions in the log, with actor and reason.
+3. A decision may come to another step than asked for: a material acceptance is proposed first, and accepted once a
+   second person approves it (`recon.reconciliation.breaks.approval`).
+4. In every state, an active break claims its residual, and a closed one claims nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PersonStep = Literal["assign", "comment", "investigate", "propose", "approve", "
 Step = DataStep | PersonStep
 PERSON_STEPS: Final = frozenset(get_args(PersonStep))
 
-#: States of a break that still owns its residual; a pending one does not yet.
+#: States of a break that claims its residual; a pending one does not yet.
 ACTIVE: Final[frozenset[BreakState]] = frozenset({"open", "assigned", "investigating", "proposed", "accepted"})
 OVER: Final[frozenset[BreakState]] = frozenset({"explained", "resolved", "cleared", "dismissed"})
 _PENDING: Final[frozenset[BreakState]] = frozenset({"pending"})
@@ -32,7 +32,7 @@ TRANSITIONS: Final[tuple[tuple[Step, frozenset[BreakState], BreakState | None], 
     ("dismissed", _PENDING, "dismissed"),
     ("cleared", ACTIVE, "cleared"),
     ("explained", ACTIVE | _PENDING, "explained"),
-    # A part of it is explained; what is left stays open.
+    # A part is explained; the rest stays open.
     ("reduced", ACTIVE, "open"),
     ("offset", ACTIVE, None),
     ("caused", ACTIVE, None),
@@ -50,7 +50,7 @@ TRANSITIONS: Final[tuple[tuple[Step, frozenset[BreakState], BreakState | None], 
 
 
 def next_state(step: str, state: BreakState) -> BreakState | None:
-    """Return the state that a step leads to, None where the step is not allowed from here."""
+    """Return the state that a step leads to; None if the step is not allowed from this state."""
     for name, sources, target in TRANSITIONS:
         if name == step and state in sources:
             return state if target is None else target
@@ -59,8 +59,8 @@ def next_state(step: str, state: BreakState) -> BreakState | None:
 
 def allowed(state: BreakState) -> list[Step]:
     """Return the steps that are allowed from a state, in the table's order."""
-    found: list[Step] = []
+    steps: list[Step] = []
     for name, sources, _ in TRANSITIONS:
-        if state in sources and name not in found:
-            found.append(name)
-    return found
+        if state in sources and name not in steps:
+            steps.append(name)
+    return steps

@@ -1,4 +1,4 @@
-"""What a reader of a transition needs to know beside the break itself, as of that log position. Pure (semantics 7)."""
+"""A transition of a break, with the figures of its unit as of that log position. Pure (semantics 7)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from recon.reconciliation.model.verdict import verdict_of
 
 
 class BreakSnapshot(msgspec.Struct, frozen=True):
-    """The numbers of one unit at its latest observation's cut, and how well its account is observed.
+    """The figures of one unit at its latest observation's cut, and the coverage of its account.
 
-    Quantities are in the unit itself, `rate_usd` in USD per unit; None is not known. `observed_us` and `books_us` are
-    log times in microseconds.
+    Quantities are in the unit itself, `rate_usd` in USD per unit; None means not known. `observed_us` and `books_us`
+    are log times in microseconds.
     """
 
     coinapi: str | None
@@ -33,11 +33,11 @@ class BreakSnapshot(msgspec.Struct, frozen=True):
     in_flight: Decimal | None
     rate_usd: Decimal | None
     amount_usd: Decimal | None
-    #: What the unit's comparison amounts to now; coverage stands beside it.
+    #: The verdict of the unit's comparison; coverage stands beside it.
     verdict: str
     #: Why the unit is shown but not judged, if so.
     unmodelled: str | None
-    #: Orders not accounted for that touch the unit.
+    #: Missing orders that touch the unit.
     withheld: tuple[str, ...]
     coverage: str
     coverage_reason: str | None
@@ -95,12 +95,12 @@ def snapshot_of(
 
 
 def amount_usd(unit: Unit, amount: Decimal) -> Decimal | None:
-    """Value an amount at the last rate reported; None where there is none (no rate is not zero: semantics 10.2)."""
+    """Return the USD value of an amount at the last reported rate; None without a rate (not zero: semantics 10.2)."""
     return None if unit.kind == "contract" or unit.reported.rate_usd is None else amount * unit.reported.rate_usd
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """One step in a break's life, as derived from the log."""
+    """One step of a break's lifecycle, as derived from the log."""
 
     account: str
     kind: str
@@ -111,5 +111,5 @@ class Transition(msgspec.Struct, frozen=True):
     us: int
     reason: str
     snapshot: BreakSnapshot
-    #: Who decided it, where a person did.
+    #: The person who decided, if one did.
     actor: str | None = None

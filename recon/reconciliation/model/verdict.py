@@ -1,7 +1,7 @@
-"""What a unit's comparison amounts to, as far as the log tells. Pure (semantics 7).
+"""The verdict of a unit's comparison, as far as the log alone decides it. Pure (semantics 7).
 
-The views put `unmodelled` and `stale` where they belong in the order
-unobserved, unmodelled, stale, break, pending, agreed: coverage and an account's last sign of life are theirs to judge.
+The order is: unobserved, unmodelled, stale, break, pending, agreed. The views add `unmodelled` and `stale`, because
+coverage and an account's last sign of life depend on when one looks.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Literal
 from recon.ledger.units import Unit
 from recon.reconciliation.model.comparison import ComparisonState
 
-Judgement = Literal["unobserved", "break", "pending", "agreed"]
+Verdict = Literal["unobserved", "break", "pending", "agreed"]
 
 
-def verdict_of(unit: Unit, comparison: ComparisonState) -> Judgement:
-    """Return the first that applies: not observed, broken, under way, agreed."""
+def verdict_of(unit: Unit, comparison: ComparisonState) -> Verdict:
+    """Return the first verdict that applies."""
     if comparison.reported is None:
         return "unobserved"
     if comparison.breaks:

@@ -1,1 +1,1 @@
-"""The comparison's inner mechanisms. Pure."""
+"""How one unit's reports are followed: openings, agreements, steps, fees. Pure (semantics 4, 5, 8.5)."""

@@ -144,7 +144,7 @@ def test_an_amount_that_leaves_one_account_and_reaches_another_is_one_transfer_i
         row = balance_row("XXBT", "3.9995", coinapi="BTC")
         driver.frame({"type": "BALANCE_UPDATE", "exchange_id": "KRAKEN"} | row, after=0.5)
     sent = the_break(driver, "BTC")
-    (received,) = driver.reconciler.state_of(driver.unit_state("XXBT", account="KRAKEN")).breaks
+    (received,) = driver.reconciler.comparison_of(driver.unit_state("XXBT", account="KRAKEN")).breaks
     assert (sent.cause, received.cause) == ("transfer", "transfer")
     assert sent.case_id == received.case_id
     assert "0.0005 lost on the way" in sent.note
