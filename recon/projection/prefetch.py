@@ -30,7 +30,7 @@ def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
 
 
 def prefetch_facts(connection: Connection, ledger: Ledger, edition: int, facts: list[ExternalFact]) -> OrderIds:
-    """Load recorded facts and the entries that these facts may replace; return the orders that their trades may be of."""
+    """Load what facts may match: recorded facts, replaceable entries; return the ids of orders that trades name."""
     return facts_store.load(connection, ledger, edition, facts) if facts else OrderIds(set(), set())
 
 
