@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from recon.cli import break_selection
 from recon.cli.break_selection import SHORT, BreakFilter, SelectedBreak
 from recon.cli.connection import operator_connection
-from recon.cli.output import Column, Row, note, print_json, print_table, write
+from recon.cli.output import Column, Row, note, print_json, write
 from recon.cli.queries import query_rows
 from recon.cli.recording import (
     NOT_FOLDED,
@@ -29,6 +29,7 @@ from recon.cli.recording import (
     refusals,
     wait_until_folded,
 )
+from recon.cli.table import print_table
 from recon.ems.diagnostics.report import counted
 from recon.errors import ConfigError
 from recon.exact import plain

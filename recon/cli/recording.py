@@ -21,8 +21,9 @@ import typer
 from sqlalchemy import Connection
 
 from recon.cli.options import Config, Json, settings_of
-from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.cli.output import Column, Row, note, print_json
 from recon.cli.queries import query_rows, sees_service, service_parts
+from recon.cli.table import print_table
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.embedded.cluster import pause

@@ -13,7 +13,8 @@ from recon.cli.demo.display import Rate
 from recon.cli.demo.receiver import Delivery, ReceivedAlert
 from recon.cli.demo.screen import ScreenState, draw, short
 from recon.cli.demo.snapshot import Snapshot
-from recon.cli.output import Column, Row, jsonable, print_table, safe, text_of
+from recon.cli.output import Column, Row, jsonable, safe, text_of
+from recon.cli.table import print_table
 
 NOW = datetime(2026, 1, 5, 9, 0, 12, 345678, tzinfo=UTC)
 

@@ -8,8 +8,9 @@ import typer
 
 from recon.cli.connection import reader_connection
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, columns, print_rows
+from recon.cli.output import Column, columns
 from recon.cli.queries import select_view
+from recon.cli.table import print_rows
 
 BREAKS: Final = [
     *columns("id", "case_id", "gateway", "account", "unit", "state", "cause", "amount", "amount_usd", "opened_at"),

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-from recon.cli.output import Column, print_table, write
+from recon.cli.output import Column, write
+from recon.cli.table import print_table
 from recon.errors import ConfigError
 
 _SUFFIX: Final = ".md"

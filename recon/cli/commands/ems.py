@@ -12,7 +12,8 @@ import typer
 
 from recon.cli.connection import log_warnings_only
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row, note, print_json, print_rows, print_table
+from recon.cli.output import Column, Row, note, print_json
+from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.config import Gateway, Settings
 from recon.ems.cloud.address import FixedSites, SiteSource

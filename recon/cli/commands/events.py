@@ -12,8 +12,9 @@ from sqlalchemy import Connection, text
 
 from recon.cli.connection import reader_connection
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of
-from recon.cli.output import Column, Row, columns, note, print_json, print_table
+from recon.cli.output import Column, Row, columns, note, print_json
 from recon.cli.queries import MAX_EVENTS, gateway_names, query_rows
+from recon.cli.table import print_table
 from recon.clock import utc_now
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
 

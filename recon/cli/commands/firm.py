@@ -6,8 +6,9 @@ from typing import Final
 
 from recon.cli.connection import reader_connection
 from recon.cli.options import Config, Json, settings_of
-from recon.cli.output import Column, print_json, print_table
+from recon.cli.output import Column, print_json
 from recon.cli.queries import select_view
+from recon.cli.table import print_table
 
 _REST: Final = ("reported", "drift", "unexplained", "accounts", "same_account", "verdict", "open_breaks")
 BALANCES: Final = [Column(key) for key in ("asset", "balance", "balance_usd", *_REST)]

@@ -18,10 +18,11 @@ from recon.cli.fact_recording import (
     one_gateway,
 )
 from recon.cli.options import Config, Json, settings_of
-from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.cli.output import Column, Row, note, print_json
 from recon.cli.progress import progress_bar
 from recon.cli.recording import Name, Wait, wait_until_folded
 from recon.cli.statement_reader import BadRow, Statement, StatementFact, read_statement
+from recon.cli.table import print_table
 from recon.config import Settings
 from recon.config.imports import Import
 from recon.ems.diagnostics.report import counted

@@ -6,8 +6,9 @@ from typing import Final
 
 from recon.cli.connection import reader_connection
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
-from recon.cli.output import FIGURES, columns, print_rows
+from recon.cli.output import FIGURES, columns
 from recon.cli.queries import select_view
+from recon.cli.table import print_rows
 
 POSITIONS: Final = columns("gateway", "account", "symbol", "quantity", *FIGURES, "verdict", "observed_at")
 

@@ -8,9 +8,10 @@ import msgspec
 
 from recon.cli.connection import connect, existing_database
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row, print_rows
+from recon.cli.output import Column, Row
 from recon.cli.progress import progress_bar
 from recon.cli.queries import gateway_names
+from recon.cli.table import print_rows
 from recon.errors import ProjectionError
 from recon.projection.rebuild import rebuild as rebuild_gateway
 

@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from recon.cli.connection import operator_connection
 from recon.cli.fact_recording import append_facts, check_accounts, one_gateway
 from recon.cli.options import Config, Json, parse_time, settings_of
-from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.cli.output import Column, Row, note, print_json
 from recon.cli.queries import query_rows
 from recon.cli.recording import Name, Wait, wait_until_folded
+from recon.cli.table import print_table
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.config.values import parse_decimal

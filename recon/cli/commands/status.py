@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from recon.cli.commands.breaks import BREAKS
 from recon.cli.connection import connect, existing_database
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row, columns, print_json, print_table
+from recon.cli.output import Column, Row, columns, print_json
 from recon.cli.queries import gateway_names, query_rows, select_view, service_parts
+from recon.cli.table import print_table
 
 GATEWAYS: Final = [
     *columns("name", "state", "connected_at", "last_event_at", "head_seq", "projected_seq", "lag_events"),

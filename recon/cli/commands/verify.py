@@ -12,9 +12,10 @@ import typer
 
 from recon.cli.connection import connect, existing_database
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.cli.output import Column, Row, note, print_json
 from recon.cli.progress import Advance, progress_bar
 from recon.cli.queries import gateway_names
+from recon.cli.table import print_table
 from recon.clock import utc_now
 from recon.errors import ConfigError, IntegrityError
 from recon.log import verify as integrity

@@ -10,9 +10,10 @@ import typer
 
 from recon.cli.connection import connect, existing_database
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row, note, print_json, print_table
+from recon.cli.output import Column, Row, note, print_json
 from recon.cli.progress import progress_bar
 from recon.cli.queries import gateway_names
+from recon.cli.table import print_table
 from recon.config.rule_files import load_rules
 from recon.projection.what_if import Difference, KnownBreak, WhatIfReport
 from recon.projection.what_if import what_if as ask

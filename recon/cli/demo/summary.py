@@ -8,7 +8,8 @@ import msgspec
 
 from recon.cli.demo.scoring import Opening, Score, Verdict
 from recon.cli.demo.snapshot import Snapshot
-from recon.cli.output import Column, Row, print_json, print_table, write
+from recon.cli.output import Column, Row, print_json, write
+from recon.cli.table import print_table
 
 _PLANTED: Final = [
     Column(key)
