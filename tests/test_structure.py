@@ -38,6 +38,14 @@ def test_files_have_one_responsibility_s_worth_of_lines() -> None:
     assert not long, "\n".join(long)
 
 
+def test_a_function_s_docstring_is_an_imperative_or_says_when_it_is_true() -> None:
+    command = [*_tool("ruff"), "check", "--no-cache", "--select", "D401", "--output-format", "concise", "recon"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own tool
+    lines = [line for line in done.stdout.splitlines() if " D401 " in line]
+    other = [line for line in lines if not re.search(r'"True (if|while) ', line)]
+    assert not other, "\n".join(other)
+
+
 def _tool(name: str) -> list[str]:
     return [str(Path(sys.executable).with_name(name))]
 

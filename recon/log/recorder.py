@@ -79,7 +79,7 @@ class Recorder:
     `refused` (the log refuses the batch) or `stopped`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the recorder's ways out and bounds, each replaced by a fake in its tests
         self,
         lease: Lease,
         buffer: Buffer,

@@ -23,7 +23,7 @@ _CALL: Final = sql.SQL(
 )
 
 
-def submit_decision(
+def submit_decision(  # noqa: PLR0913 - the arguments of the database function, by their names
     connection: psycopg.Connection,
     *,
     gateway: str,

@@ -58,7 +58,7 @@ def lock(connection: Connection, gateway: str, edition: int) -> tuple[int, bytes
     return row[0], row[1], row[2], row[3]
 
 
-def step(
+def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who hears of it: four independent choices
     connection: Connection,
     gateway: str,
     working_set: WorkingSet | None,

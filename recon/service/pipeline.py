@@ -33,7 +33,7 @@ def rules_payload(settings: Settings, gateway: str) -> bytes:
 class GatewayPipeline:
     """Records one gateway and projects its log."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition of one gateway's parts
         self,
         settings: Settings,
         name: str,

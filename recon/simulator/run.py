@@ -23,7 +23,7 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def run_simulator(
+async def run_simulator(  # noqa: PLR0913 - the options of one run
     *,
     plan_name: str,
     seed: int,

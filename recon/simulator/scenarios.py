@@ -153,7 +153,7 @@ def _demo_america(seed: int, duration: float, when: Callable[[float], float]) ->
     )
 
 
-def clean_plan(
+def clean_plan(  # noqa: PLR0913 - the options of one scenario
     seed: int,
     *,
     duration: float = 60.0,

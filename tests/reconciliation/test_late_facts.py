@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from recon.exact import exact
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
+from recon.ledger.units import Posting
 from recon.reconciliation.breaks.resolution import explain
 from recon.reconciliation.model.break_ import Break
 from recon.testing import BTC_USDT, PERPETUAL, GatewayDriver, OrderScript, Symbol, balance_row, position_row
@@ -136,7 +137,8 @@ def inferred(driver: GatewayDriver, amount: str = "1000", cause: str = "deposit"
     known = only_break(driver, "USDT")
     subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.event.at)  # type: ignore[arg-type]
     with exact():
-        explain(subject, known, D(amount), cause=cause, step="explained", reason="fits the grid", certainty="inferred")
+        posting = Posting(D(amount), cause, known.seen_us, "inferred")
+        explain(subject, known, posting, step="explained", reason="fits the grid")
     return known
 
 

@@ -9,6 +9,7 @@ import pytest
 from recon.exact import exact
 from recon.ledger.facts.external_fact import MANUAL
 from recon.ledger.facts.matching import MANUAL_WITHIN_US
+from recon.ledger.units import Posting
 from recon.reconciliation.breaks.resolution import explain
 from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver
@@ -121,7 +122,8 @@ def test_what_a_person_told_of_an_inferred_entry_gives_way_too() -> None:
     known = stepped(driver)
     subject = driver.reconciler._context(driver.unit_state("USDT"), driver.ledger.event.at)  # type: ignore[arg-type]
     with exact():
-        explain(subject, known, D(1000), cause="deposit", step="explained", reason="so", certainty="inferred")
+        posting = Posting(D(1000), "deposit", known.seen_us, "inferred")
+        explain(subject, known, posting, step="explained", reason="so")
     record_fact(driver, "deposit", "USDT", "1000", HAND, ago=40)
     record_fact(driver, "withdrawal", "USDT", "-1000", "L-0", ago=40)
     assert fact_effects(driver) == {HAND: "replaced", "L-0": "booked"}, "what was taken back is nobody's withdrawal"

@@ -122,7 +122,7 @@ class _DecodedBody(Struct, frozen=True):
     complete: bool = False
 
 
-def build_response(
+def build_response(  # noqa: PLR0913 - one for each field of a response
     request: RestRequest,
     *,
     run: str,

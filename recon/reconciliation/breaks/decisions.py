@@ -19,7 +19,7 @@ import msgspec
 
 from recon.exact import ZERO, bounded, plain
 from recon.ledger.actor import Actor
-from recon.ledger.units import OF_FILLS, OPENING
+from recon.ledger.units import OF_FILLS, OPENING, Posting
 from recon.reconciliation.breaks import approval
 from recon.reconciliation.breaks.resolution import explain, reopen
 from recon.reconciliation.context import ComparisonContext
@@ -224,9 +224,8 @@ def _approve(decision: Decision, target: Target) -> str | None:
     break_.evidence = [*break_.evidence, Evidence(f"approved by {decision.by.label}", seq, proposal.entry)]
     reason = _reason(decision, f"approves {proposal.cause} of {plain(proposal.entry)}")
     approval.add_to_daily_total(context, proposal.entry)
-    explain(
-        context, break_, proposal.entry, cause=proposal.cause, step="approve", reason=reason, actor=decision.by.label
-    )
+    posting = Posting(proposal.entry, proposal.cause, break_.seen_us)
+    explain(context, break_, posting, step="approve", reason=reason, actor=decision.by.label)
     return None
 
 

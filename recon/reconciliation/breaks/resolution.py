@@ -29,24 +29,16 @@ _ENDED: dict[Ending, Literal["resolved", "explained"]] = {"approve": "resolved",
 def explain(
     context: ComparisonContext,
     break_: Break,
-    amount: Decimal,
+    posting: Posting,
     *,
-    cause: str,
     step: Ending,
     reason: str,
-    certainty: str = "exact",
     actor: str | None = None,
-    occurred_us: int | None = None,
-    fact: str | None = None,
 ) -> None:
-    """Explain an amount of an active break by an entry; the break ends if at most the tolerance is left of it.
-
-    `occurred_us` is the time of the movement; by default it is the first report that shows the break. `fact` is the
-    external id of the fact that states the movement.
-    """
+    """Explain an amount of an active break by a posting; the break ends if at most the tolerance is left of it."""
+    amount, cause, certainty = posting.amount, posting.cause, posting.certainty
     if amount:
-        valid_us = break_.seen_us if occurred_us is None else occurred_us
-        post_adjustment(context, Posting(amount, cause, valid_us, certainty, break_id=break_.id, fact=fact))
+        post_adjustment(context, msgspec.structs.replace(posting, break_id=break_.id))
         break_.explained = [*break_.explained, Explanation(cause, certainty, amount, context.unit.balance.entry_count)]
     if not break_.owns_residual or abs(break_.amount - amount) <= _current_tolerance(context):
         break_.cause, break_.certainty = cause, certainty

@@ -331,16 +331,8 @@ def _explain_break(context: ComparisonContext, break_: Break, movement: Movement
         )
         context.comparison.residual += amount - break_.amount
         break_.amount = amount
-    explain(
-        context,
-        break_,
-        movement.amount,
-        cause=movement.cause,
-        step="explained",
-        reason=_description(movement, fact),
-        occurred_us=fact.occurred_us,
-        fact=fact.external_id,
-    )
+    posting = Posting(movement.amount, movement.cause, fact.occurred_us, fact=fact.external_id)
+    explain(context, break_, posting, step="explained", reason=_description(movement, fact))
 
 
 def _break_lowered_by(

@@ -32,7 +32,7 @@ def window_of(state: UnitState, observation: Observation, low: int, window: int)
     return first, last
 
 
-def fit(
+def fit(  # noqa: PLR0913 - a pure function of all that a fit depends on; the tracking of a unit gives way to one mechanism
     state: UnitState,
     observation: Observation,
     *,

@@ -57,7 +57,7 @@ def _allowed(
     return list(found.values())
 
 
-def weigh(
+def weigh(  # noqa: PLR0913 - a pure function of all that a weighing depends on
     state: UnitState,
     observation: Observation,
     candidates: list[Hypothesis],
