@@ -1,8 +1,8 @@
-"""A gateway's day as a state machine driven by simulated time, and its playing without sockets.
+"""A gateway's day as a state machine driven by simulated time, and its replay without sockets.
 
-`Gateway.advance` returns what is sent up to a time, and what happens to the connections; `connect` returns
-the snapshots of a new connection. While nobody is connected messages are dropped, and fills go on: a
-reconnect is the only resynchronisation (protocol 3). The same plan, start and calls give the same bytes.
+`Gateway.advance` returns the messages and connection changes up to a time. `connect` returns the snapshots of a new
+connection. Without a client messages are dropped, and fills go on: a reconnect is the only resynchronisation (protocol
+3). The same plan, start and calls give the same bytes.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from recon.simulator.venue.trader import Trader
 from recon.simulator.venue.venue_books import VenueBooks
 
 _HEARTBEAT_SECONDS: Final = 1.0
-#: Ordinary trading resumes this long after everybody is back from an outage ...
+#: Ordinary trading resumes this long after all clients have reconnected ...
 _REST_AFTER_OUTAGE_SECONDS: Final = 0.6
-#: ... but no longer than this, if nobody comes back.
+#: ... and after this long if no client reconnects.
 _MAX_REST_SECONDS: Final = 30.0
-#: Where contracts rest at the beginning, they do so from this long before it.
+#: A pause of contracts at the start of the day begins this long before it.
 _REST_BEFORE_DAY_SECONDS: Final = 1.0
-#: After the last order of the day every unit is told once more, this long after the end.
+#: Every unit is reported once more this long after the end of the day.
 _LAST_POLL_SECONDS: Final = 0.8
 
-#: What hides fills where no outage of ours does.
+#: Hides fills that clients miss outside any planted outage.
 _AWAY: Final = Fault(kind=FaultKind.MISSED_WHILE_AWAY, after=0.0)
 
 
@@ -83,7 +83,7 @@ class Gateway:
 
     @property
     def accepting(self) -> bool:
-        """Tell whether clients are let in."""
+        """True if the gateway accepts clients."""
         return not (self._shut or self._cuts or self._timed_cuts)
 
     def _prepare(self) -> None:
@@ -123,7 +123,7 @@ class Gateway:
         self.queue.after(ticks(_HEARTBEAT_SECONDS), partial(self._heartbeat, account))
 
     def _appear(self, account: Account) -> None:
-        """Tell those connected all of an account that is there from now on; what it did before is its opening."""
+        """Report an account that exists from now on to all clients; its earlier changes are part of its opening."""
         account.missed.clear()
         for frame in account.snapshots(stream(self.plan.seed, self.plan.name, "appears", account.name), first=False):
             self.send(frame)
@@ -133,17 +133,17 @@ class Gateway:
             account.market.cancel_all()
             self.queue.after(ticks(_LAST_POLL_SECONDS), partial(account.observe, account.units(), again=True))
 
-    # What the accounts and the faults need of the gateway.
+    # Operations for the accounts and the faults.
 
     def send(self, payload: bytes) -> bool:
-        """Send to whoever is connected; tell whether anybody is."""
+        """Send to all clients. True if there are any."""
         if not self._listeners or self.muted:
             return False
         self._out.append(Outgoing(to_datetime(self.queue.now), payload))
         return True
 
     def quiet(self) -> bool:
-        """Tell whether ordinary trading is held back, around an outage."""
+        """True while ordinary trading is paused around an outage."""
         now = self.queue.now
         if self._rest_from is None or now < self._rest_from:
             return False
@@ -152,7 +152,7 @@ class Gateway:
         return now < self._rest_until or not self._listeners
 
     def rest(self, begin: int) -> None:
-        """Hold ordinary trading back from a time on, until everybody is back."""
+        """Pause ordinary trading from a time on, until all clients have reconnected."""
         self._rest_from = begin
         self._rest_until = begin + ticks(_MAX_REST_SECONDS)
 
@@ -161,18 +161,18 @@ class Gateway:
             self._rest_until = self.queue.now + ticks(_REST_AFTER_OUTAGE_SECONDS)
 
     def control(self, kind: ControlKind, reason: str) -> None:
-        """Do something to the connections."""
+        """Add a control action on the connections."""
         self._out.append(Outgoing(to_datetime(self.queue.now), Control(kind, reason)))
 
     def farewell(self) -> None:
-        """Say for every account that the process is going down."""
+        """Announce for every account that the process stops."""
         self._leaving = True
         for account in self.accounts.values():
             if account.is_present:
                 self.send(account.heartbeat(running=False))
 
     def shut(self, fault: Fault, kind: ControlKind) -> None:
-        """End every connection and let nobody in until the fault is over."""
+        """End every connection, and accept none until the fault is over."""
         self._outage = fault
         self._end_connections(kind, fault.kind.value)
         self._shut = True
@@ -218,7 +218,7 @@ class Gateway:
         at: int | None = None,
         ends_at: int | None = None,
     ) -> None:
-        """Record what a fault hides or changes, now or earlier, and have its units observed again."""
+        """Record the entries that a fault hides or changes, now or earlier, and report its units again."""
         self._truth_recorder.planted(fault, account, entries, at=at, ends_at=ends_at)
 
     def benign(self, fault: Fault) -> None:
@@ -229,22 +229,22 @@ class Gateway:
         self._truth_recorder.missed(self._outage)
         self._outage = _AWAY
 
-    # What drives the gateway.
+    # Operations for the driver of the simulation.
 
     def advance(self, to: datetime) -> list[Outgoing]:
-        """Live up to a simulated time and return what was sent and done."""
+        """Advance to a simulated time and return the messages and control actions."""
         with exact():
             self.queue.run_until(from_datetime(to))
         sent, self._out = self._out, []
         return sent
 
     def connect(self) -> list[bytes]:
-        """Let a client in at the time of the last advance; return its snapshots, [] if nobody is let in."""
+        """Connect a client at the time of the last advance; return its snapshots, [] if refused."""
         if not self.accepting or self.muted:
             return []
         with exact():
             first = self._connections == 0
-            if first:  # what happened before anybody listened is part of the opening
+            if first:  # changes before the first client are part of the opening
                 for account in self.accounts.values():
                     account.missed.clear()
             self._connections += 1
@@ -259,14 +259,14 @@ class Gateway:
         return frames
 
     def disconnect(self) -> None:
-        """Let a client go that left by itself."""
+        """Remove a client that closed its connection."""
         self._listeners = max(0, self._listeners - 1)
 
     def cut(self, lasting: float | None = None, *, kind: ControlKind = ControlKind.DROP) -> None:
-        """End every connection now and let nobody in for some seconds, or (None) until `reopen`.
+        """End every connection now and accept none for `lasting` seconds, or (None) until `reopen`.
 
-        What is missed meanwhile is `missed_while_away`. Cuts and outages may overlap: nobody is let in before the last
-        of them is over. The control action is in what the next advance returns, as with all that follow.
+        Fills missed meanwhile are `missed_while_away`. Cuts and outages may overlap: clients are refused until the last
+        one ends. The next advance returns the control action, as for all operations below.
         """
         self._end_connections(kind, "cut")
         if lasting is None:
@@ -280,14 +280,14 @@ class Gateway:
         self._open("cut")
 
     def reopen(self) -> None:
-        """Take back one `cut` without an end. Raises SimulationError where there is none."""
+        """End one `cut` without a duration. Raises SimulationError if there is none."""
         if not self._cuts:
             raise SimulationError(f"The gateway {self.plan.name} is not cut; there is nothing to reopen.")
         self._cuts -= 1
         self._open("cut")
 
     def fail_over(self) -> None:
-        """Let another process speak from now on: it knows what the first one knew; connections end, and may return."""
+        """Continue as another process with the same knowledge; connections end, and clients may reconnect."""
         self._failures += 1
         dice = stream(self.plan.seed, self.plan.name, "fail over", str(self._failures))
         self._server = f"SIM-{self.plan.name.upper()}-{self._failures + 1}"
@@ -301,7 +301,7 @@ class Gateway:
         return {name: account.books() for name, account in self.accounts.items()}
 
     def next_at(self) -> datetime | None:
-        """Return when something is to happen next."""
+        """Return the time of the next event; None if there is none."""
         due = self.queue.next_at()
         return None if due is None else to_datetime(due) + timedelta(microseconds=1)
 
@@ -309,7 +309,7 @@ class Gateway:
 def play(
     plan: GatewayPlan, started_at: datetime, *, until: datetime, reconnect_after: float = 0.5
 ) -> Iterator[Outgoing]:
-    """Play a day to one client that reconnects (seconds) after every loss."""
+    """Replay a day to one client that reconnects after every loss, in seconds."""
     gateway = Gateway(plan, started_at)
     yield from play_gateway(gateway, started_at, until=until, reconnect_after=reconnect_after)
 
@@ -317,7 +317,7 @@ def play(
 def play_gateway(
     gateway: Gateway, started_at: datetime, *, until: datetime, reconnect_after: float = 0.5
 ) -> Iterator[Outgoing]:
-    """Play a gateway that the caller keeps, so that its truth can be read."""
+    """Replay a gateway that the caller owns, so that its truth can be read."""
     now, back_at = started_at, started_at
     connected = False
     while now < until:

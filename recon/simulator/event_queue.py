@@ -1,4 +1,4 @@
-"""Actions in simulated time, in an order that is the same on every run."""
+"""Actions in simulated time, in the same order on every run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Action = Callable[[], object]
 
 
 class EventQueue:
-    """Runs actions by time; actions of the same time in the order added. `now` is in ticks."""
+    """Runs actions by time, and actions of the same time in the order added. `now` is in ticks."""
 
     def __init__(self, now: int) -> None:
         self.now = now
@@ -17,12 +17,12 @@ class EventQueue:
         self._waiting: list[tuple[int, int, Action]] = []
 
     def at(self, when: int, action: Action) -> None:
-        """Add an action at a time; a time that is past means at once."""
+        """Add an action at a time; a time in the past means at once."""
         self._count += 1
         heapq.heappush(self._waiting, (max(when, self.now), self._count, action))
 
     def after(self, pause: int, action: Action) -> None:
-        """Add an action so many ticks from now."""
+        """Add an action after a number of ticks."""
         self.at(self.now + pause, action)
 
     def next_at(self) -> int | None:
@@ -30,7 +30,7 @@ class EventQueue:
         return self._waiting[0][0] if self._waiting else None
 
     def run_until(self, when: int) -> None:
-        """Run all actions up to a time, which is `now` afterwards."""
+        """Run all actions up to a time, and set `now` to that time."""
         while self._waiting and self._waiting[0][0] <= when:
             self.now, _, action = heapq.heappop(self._waiting)
             action()
@@ -38,7 +38,7 @@ class EventQueue:
 
 
 class Lanes:
-    """Times of arrival of delayed messages: within a lane, first in is first out."""
+    """Arrival times of delayed messages; each lane is first in, first out."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
@@ -50,5 +50,5 @@ class Lanes:
         return at
 
     def close(self, lane: str) -> None:
-        """Forget a lane that has no more messages."""
+        """Forget a lane without pending messages."""
         self._last.pop(lane, None)

@@ -1,4 +1,4 @@
-"""Faults on demand, and the truth about those that were planted."""
+"""The kinds of fault that a plan may inject, and the record of each in the truth file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recon.simulator.instruments import Side
 
 UnitKind = Literal["asset", "contract"]
 
-#: A fee is at most this share of a fill's leg, where no schedule says more.
+#: Without a published schedule, a fee is at most this share of a fill's leg.
 FEE_SHARE: Final = Decimal("0.006")
 
 
@@ -83,9 +83,9 @@ class FaultKind(StrEnum):
     UNIT_OR_SIDE = "unit_or_side"
 
 
-#: They concern the gateway; with a symbol, an order of that account fills meanwhile.
+#: They interrupt the gateway. With a symbol, an order of that account fills during the outage.
 OUTAGES: Final = frozenset({FaultKind.DISCONNECT_WITH_FILLS, FaultKind.SILENT_STALL, FaultKind.RESTART})
-#: They work through a fill of their own, which a symbol must be named for.
+#: They need a symbol, because they act through a fill of their own order.
 TRADED: Final = frozenset(
     {
         FaultKind.LOST_FILL,
@@ -100,9 +100,9 @@ TRADED: Final = frozenset(
         FaultKind.INCONSISTENT_REPORT,
     }
 )
-#: They work on a position in one contract.
+#: They change a position in one contract.
 CONTRACT_FAULTS: Final = frozenset({FaultKind.FUNDING, FaultKind.LIQUIDATION, FaultKind.ADL, FaultKind.EXPIRY})
-#: They work on one balance row.
+#: They change one balance row.
 BALANCE_FAULTS: Final = frozenset(
     {
         FaultKind.WRONG_BALANCE,
@@ -114,7 +114,7 @@ BALANCE_FAULTS: Final = frozenset(
         FaultKind.TRANSFER,
     }
 )
-#: They look odd, and nothing is wrong.
+#: They look unusual but cause no difference.
 HARMLESS: Final = frozenset(
     {
         FaultKind.DUPLICATE_REPORT,
@@ -188,7 +188,7 @@ class PlantedFault:
 
     @property
     def detectable(self) -> bool:
-        """Tell whether the step of some unit is above its uncertainty."""
+        """True if the step of at least one unit exceeds its uncertainty."""
         return any(abs(amount) > self.uncertainty.get(unit, ZERO) for unit, amount in self.amounts.items())
 
     def as_json(self) -> dict[str, object]:

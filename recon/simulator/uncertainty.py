@@ -1,15 +1,14 @@
-"""What may hide in a unit without anybody being able to see it: rounding, and fees that are not known. Pure.
+"""The uncertainty of a unit: the largest difference that rounding and unknown fees can hide. Pure.
 
-A step is *detectable* where it is larger than the uncertainty of its unit, which is, by the simulator's own rule:
+A step is *detectable* if it exceeds the uncertainty of its unit. The simulator's own rule for it is:
 
-1. a hundred quanta of the asset, which is a day's worth of rounding, and for each fill around the step one more, and
-   the quantum that the venue rounds cash to;
-2. and for each such fill the fee that is not known of it: where a schedule is published, the spread between all rates
-   that the fill may have had by it and by what holds now (maker or taker where the order does not tell, a tier that
-   changed since); else FEE_SHARE of either leg;
-3. fills around the step: those within twice the stretch before it in which the unit is surely observed (the interval
-   of polls, or the longest crossing both ways), which stands for those on both sides. A fault's own fill counts;
-4. contracts are exact. What settles the contracts of an account in hedge mode follows from no report and hides all.
+1. A hundred quanta of the asset (a day's rounding). Each fill near the step adds one quantum and the venue's cash
+   quantum.
+2. Each such fill adds its unknown fee. With a published schedule this is the spread between all possible rates: maker
+   or taker if the order does not determine it, and a tier that changed since. Otherwise it is FEE_SHARE of either leg.
+3. Fills near the step are those within twice the longest interval between observations before it: the polling interval,
+   or the longest crossing both ways. The doubling stands for both sides of the step. A fault's own fill counts.
+4. Contracts are exact. In hedge mode no report determines the settlement balance, so its uncertainty covers every step.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ from recon.simulator.venue.fees import Cashier, known_liquidity, legs
 from recon.simulator.venue.ledger import Unit
 from recon.simulator.venue.orders import Order
 
-#: Rule 3: the stretch before a step stands for both sides of it.
+#: Rule 3: the interval before a step stands for both sides of it.
 _BOTH_SIDES: Final = 2
 #: Rule 1: rounding of a day.
 _ROUNDING_QUANTA: Final = 100
-#: Fills are remembered this long, in ticks: faults inside an outage are recorded when it is over.
+#: How long fills are kept, in ticks; faults inside an outage are recorded after it ends.
 _KEPT: Final = ticks(60.0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A fill: when, the legs it moved, and what is not known of its fee, per balance row."""
+    """A fill: its time, the amounts of its legs, and the unknown part of its fee, per balance row."""
 
     at: int
     legs: Mapping[str, Decimal]
@@ -48,7 +47,7 @@ class _Seen:
 
 
 class UncertaintyOfFills:
-    """Remembers one account's latest fills; `day` is when the day begins, in ticks."""
+    """Keeps one account's latest fills; `day` is the start of the day, in ticks."""
 
     def __init__(self, plan: AccountPlan, day: int) -> None:
         self._plan = plan
@@ -62,7 +61,7 @@ class UncertaintyOfFills:
         self._unmodelled = settled if plan.habits.hedge else set()
 
     def note(self, at: int, each: Instrument, side: Side, amount: Decimal, price: Decimal, order: Order | None) -> None:
-        """Remember a fill; `order` is None where nobody knows of one."""
+        """Record a fill; `order` is None for a fill outside the EMS."""
         while self._fills and self._fills[0].at < at - _KEPT:
             self._fills.popleft()
         moved = legs(each, side, amount, price)
@@ -87,7 +86,7 @@ class UncertaintyOfFills:
         return {row: leg * (max(rates) - min(rates))}
 
     def legs(self, at: int) -> Mapping[str, Decimal]:
-        """Return what the fills around a step moved, per balance row."""
+        """Return the amounts that fills near a step moved, per balance row."""
         sums: dict[str, Decimal] = {}
         for seen in self._around(at):
             for row, leg in seen.legs.items():
@@ -95,7 +94,7 @@ class UncertaintyOfFills:
         return sums
 
     def of(self, at: int, unit: Unit, step: Decimal) -> Decimal:
-        """Return the uncertainty of a step of a unit, now."""
+        """Return the uncertainty of a step of a unit."""
         if unit.kind == "contract":
             return ZERO
         if unit.code in self._unmodelled:

@@ -1,1 +1,1 @@
-"""Faults: what is injected, what it must come to, and the truth of it."""
+"""Faults: how each is injected, how large a step it makes, and the record of the truth."""

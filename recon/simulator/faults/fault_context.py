@@ -1,4 +1,4 @@
-"""The gateway as the faults see it that are planted in its day."""
+"""The gateway operations that fault injectors may use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recon.simulator.venue.ledger import Entry
 
 
 class FaultContext(Protocol):
-    """A gateway, and the operations by which faults disturb it."""
+    """A gateway, and the operations with which faults disturb it."""
 
     plan: GatewayPlan
     queue: EventQueue

@@ -1,22 +1,22 @@
-"""Which causes fit what can be seen of a step: the simulator's own published list of hypotheses. Pure.
+"""Which causes fit the visible evidence of a step: the simulator's published list of hypotheses. Pure.
 
-It decides what the truth file calls identifiable: a fault whose own cause is the only one that fits. It shares
-nothing with the engine's rules, and is stated here so that anybody can disagree with it:
+The truth file calls a fault identifiable if its own cause is the only one that fits. This list shares nothing with the
+engine's rules. It is published here so that anyone can dispute it:
 
-1. Classes are tried from the surest to the vaguest; the first class of which anything fits ends the search.
+1. Classes are tried from the most certain to the vaguest. The first class with any match ends the search.
 2. The report itself is wrong: `overfill`, `amount_regression`, `inconsistent_report`.
-3. Arithmetic and calendar: `unit_or_side` (a power of ten of what is held, or the other side of it), `expiry` (the
-   position ends on the day that its symbol names), `liquidation` (it ends at its liquidation price).
-4. An order of ours that admits the fill is never heard of again: `missed_fill`; around a gap `missed_fill_gap`. A
-   silence is a gap from STALL_SECONDS on: shorter ones happen.
-5. Something else points at it: `funding` (on the grid, in what a held contract settles in), `transfer` (the same coin
-   moves the other way in another account of the gateway), `deposit` and `withdrawal` that show in `locked`.
-6. Two assets of one account move against each other and are worth the same within MATCH_SHARE: `conversion`; where a
-   pair of them is traded, also `external_order`. A contract's position alone: `external_order`, and where it shrinks
-   also `adl` — nothing tells these two apart.
-7. One asset alone: `deposit` (up), `withdrawal` (down), `interest` (at most SMALL_SHARE of what is held), `reward`
-   (the same, up), `fee_variance` (down, at most FEE_SHARE of the fills around it), `rebate` (the same, up).
-8. Two faults that come as one step on a unit fit nothing on this list, and are judged for recall alone.
+3. Arithmetic and calendar. `unit_or_side`: the report is a power of ten times the balance, or the opposite position.
+   `expiry`: the position ends on the day in its symbol. `liquidation`: it ends at its liquidation price.
+4. An order of ours admits the fill and is never reported again: `missed_fill`, or `missed_fill_gap` near a gap. A
+   silence counts as a gap from STALL_SECONDS on, because shorter ones are normal.
+5. Other evidence points to it. `funding`: on the grid, in the settlement asset of an open contract. `transfer`: the
+   same coin moves the other way in another account of the gateway. `deposit` and `withdrawal`: visible in `locked`.
+6. Two assets of one account move in opposite directions and match in value within MATCH_SHARE: `conversion`. If they
+   form a traded pair, `external_order` fits too. A contract's position alone: `external_order`, and also `adl` if it
+   shrinks, because no evidence separates these two.
+7. One asset alone: `deposit` (up), `withdrawal` (down), `interest` (at most SMALL_SHARE of the balance), `reward` (the
+   same, up), `fee_variance` (down, at most FEE_SHARE of nearby fills), `rebate` (the same, up).
+8. Two faults that form one step on a unit fit no class, and count for recall only.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from typing import Final
 from recon.exact import ONE, ZERO, exact
 from recon.simulator.fault import FEE_SHARE, Fault, FaultKind
 
-#: Two amounts are worth the same where they differ by no more than this share of the larger: spread, fee and prices.
+#: Two amounts match in value if they differ by at most this share of the larger: spread, fee and price moves.
 MATCH_SHARE: Final = Decimal("0.01")
-#: Interest and rewards are at most this share of what is held.
+#: Interest and rewards are at most this share of the balance.
 SMALL_SHARE: Final = Decimal("0.001")
-#: Heartbeats come each second; without any for so long, anybody can tell that something is missing.
+#: Heartbeats come every second, so a silence of this many seconds is visible to every client as a gap.
 STALL_SECONDS: Final = 10.0
 
 
 class Clue(StrEnum):
-    """What can be seen around a step beside the amounts."""
+    """The visible evidence of a step besides its amounts."""
 
     OVERFILL = "overfill"
     REGRESSION = "regression"
@@ -81,7 +81,7 @@ _CAUSES: Final[Mapping[FaultKind, str]] = {
     FaultKind.RESTART: "missed_fill_gap",
     FaultKind.MISSED_WHILE_AWAY: "missed_fill_gap",
 }
-#: Their causes go by the sign: up, down. A wrong balance looks like money that came or went.
+#: The sign selects the cause: (up, down). A wrong balance looks like a deposit or a withdrawal.
 _BY_SIGN: Final[Mapping[FaultKind, tuple[str, str]]] = {
     FaultKind.WRONG_BALANCE: ("deposit", "withdrawal"),
     FaultKind.FEE: ("rebate", "fee_variance"),
@@ -90,10 +90,10 @@ _BY_SIGN: Final[Mapping[FaultKind, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
-    """All that can be seen of one step of an account.
+    """The visible evidence of one step of an account.
 
-    `assets` and `contracts` are the steps, `held` what the units hold after it, `legs` what fills around it moved
-    per balance row, `usd` the rates, `pairs` the traded pairs of balance rows.
+    `assets` and `contracts` are the steps, and `held` the balances and positions after the step. `legs` are the amounts
+    of nearby fills per balance row. `usd` are the rates, and `pairs` the traded pairs of balance rows.
     """
 
     assets: Mapping[str, Decimal]
@@ -106,12 +106,12 @@ class StepView:
 
     @property
     def single(self) -> Decimal | None:
-        """Return the step where it is of one asset alone."""
+        """Return the step of the only asset that moves; None otherwise."""
         return next(iter(self.assets.values())) if len(self.assets) == 1 and not self.contracts else None
 
     @property
     def converts(self) -> bool:
-        """Tell whether two assets move against each other by the same worth."""
+        """True if two assets move in opposite directions by the same value."""
         if len(self.assets) != 2 or self.contracts:
             return False
         one, other = (amount * self.usd.get(code, ONE) for code, amount in self.assets.items())
@@ -119,14 +119,14 @@ class StepView:
 
     @property
     def position(self) -> tuple[Decimal, Decimal] | None:
-        """Return the step of the one contract that moves, and what it held before; None where there is no such."""
+        """Return the step of the only contract that moves and its position before; None otherwise."""
         if len(self.contracts) != 1:
             return None
         ((symbol, step),) = self.contracts.items()
         return step, self.held.get(symbol, ZERO) - step
 
     def is_small(self, share: Decimal, of: Mapping[str, Decimal]) -> bool:
-        """Tell whether the one asset's step is at most a share of something of the same asset."""
+        """True if the single asset's step is at most a share of its entry in `base`."""
         ((code, step),) = self.assets.items()
         return abs(step) <= share * abs(of.get(code, ZERO))
 
@@ -139,7 +139,7 @@ def _clue(clue: Clue) -> Hypothesis:
 
 
 def _ends(clue: Clue) -> Hypothesis:
-    """Fit a position that ends, with a clue why."""
+    """Match the end of a position if its clue is present."""
 
     def fits(view: StepView) -> bool:
         position = view.position
@@ -149,7 +149,7 @@ def _ends(clue: Clue) -> Hypothesis:
 
 
 def _moves(sign: int, clue: Clue | None = None) -> Hypothesis:
-    """Fit one asset alone that goes up or down."""
+    """Match a single asset that moves up or down."""
 
     def fits(view: StepView) -> bool:
         step = view.single
@@ -226,7 +226,7 @@ def fitting(view: StepView) -> tuple[str, ...]:
 
 
 def clues_of(fault: Fault) -> frozenset[Clue]:
-    """Return what a fault leaves to be seen beside the amounts."""
+    """Return the visible evidence of a fault besides its amounts."""
     if fault.kind is FaultKind.SILENT_STALL and fault.lasts < STALL_SECONDS:
         return frozenset({Clue.ORDER})
     two_phase = fault.kind in {FaultKind.DEPOSIT, FaultKind.WITHDRAWAL} and fault.lasts > 0
@@ -234,7 +234,7 @@ def clues_of(fault: Fault) -> frozenset[Clue]:
 
 
 def cause_of(fault: Fault, first: Decimal) -> str:
-    """Return what an engine that knew everything would say; `first` is the step of the fault's first unit."""
+    """Return the true cause of a fault; `first` is the step of its first unit."""
     if fault.kind is FaultKind.SILENT_STALL and fault.lasts < STALL_SECONDS:
         return "missed_fill"
     up, down = _BY_SIGN.get(fault.kind, ("", ""))

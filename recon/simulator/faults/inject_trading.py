@@ -1,4 +1,4 @@
-"""How each fault is planted in a gateway's day: those that trade, and outages; `moves` has the others."""
+"""Injection of faults that trade, and of outages; `inject_transfers` has the other faults."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from recon.simulator.venue.flow import Script, Step, resting
 from recon.simulator.venue.ledger import Effect, quantised
 from recon.simulator.venue.orders import Status
 
-#: A fault's own order is placed this long before it fills, in seconds.
+#: Seconds between the placement of a fault's own order and its fill.
 _PLACED_BEFORE_SECONDS: Final = 0.7
 #: Ordinary trading rests from this long before an outage, so that nothing else is on its way when it comes
 #: ...
 _REST_BEFORE_OUTAGE_SECONDS: Final = 2.0
-#: ... a closing process says that it is going this long before it goes.
+#: ... a closing process announces its stop this long in advance.
 _FAREWELL_SECONDS: Final = 0.2
-#: A fill follows the loss of the connection by this much.
+#: Seconds between the loss of the connection and the fill.
 _FILLED_INTO_OUTAGE_SECONDS: Final = 0.3
-#: Fills of reordered reports are this far apart; the first report arrives last.
+#: Seconds between fills whose reports are reordered; the first report arrives last.
 _REORDER_SPACING_SECONDS: Final = 0.05
 _REORDER_DELAYS_SECONDS: Final = (0.3, 0.2, 0.06)
 #: A fee without an amount is this share of the cash.
 _FEE_SHARE: Final = Decimal("0.001")
-#: Trading of a contract whose fill is hidden rests this long before and after, in seconds: what closing
-#: realises depends on the average price, and further drift of the cash would follow from one lost fill.
+#: Seconds without trading before and after a hidden fill of a contract. Realised profit depends on the
+#: average price, so later trades would turn one lost fill into further drift of the cash.
 _CONTRACT_REST_SECONDS: Final = 1.0
-#: An inconsistent report's average price is off by this share.
+#: The relative error of an inconsistent report's average price.
 _MISPRICED_SHARE: Final = Decimal("0.005")
-#: Faults on one unit that are planted within so many seconds come as one step.
+#: Faults on one unit within this many seconds appear as one step.
 TOGETHER_SECONDS: Final = 2.0
 _UNREADABLE: Final = (
     b'{"type":"BALANCE_UPDATE","exchange_id":"',
@@ -59,7 +59,7 @@ def inject(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def touched(fault: Fault, plan: AccountPlan) -> frozenset[str]:
-    """Return the balance rows and contracts of an account that a fault moves; its own or, of a transfer, the other."""
+    """Return the balance rows and contracts that a fault moves in an account (source or target of a transfer)."""
     if fault.kind in HARMLESS:
         return frozenset()
     found: set[str | None] = {fault.asset, fault.into}
@@ -72,7 +72,7 @@ def touched(fault: Fault, plan: AccountPlan) -> frozenset[str]:
 
 
 def _order(account: Account, fault: Fault, *fills: Step) -> Script:
-    """Return an order of the fault's own at the market's price: it buys spot, and grows a position."""
+    """Return a fault's own order at the market price; by default it buys spot and grows a position."""
     symbol = fault.symbol or ""
     each = account.market.instruments[symbol]
     side = fault.side
@@ -86,7 +86,7 @@ def _order(account: Account, fault: Fault, *fills: Step) -> Script:
 
 
 def _amount(account: Account, fault: Fault) -> Decimal:
-    """Return the size of the fault's fill: as asked, else two lots of the symbol's trading."""
+    """Return the fault's amount, or by default two lots of the symbol's trading."""
     if fault.amount is not None and fault.kind is not FaultKind.FEE:
         return fault.amount
     lots = [each.lot for each in account.plan.streams if each.symbol == fault.symbol]
@@ -174,7 +174,7 @@ def _unreadable(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def _lost_twin(context: FaultContext, fault: Fault, at: int) -> None:
-    """Let two orders fill alike in the same moment, and lose the report of one."""
+    """Let two orders fill identically at the same moment, and lose the report of one."""
 
     def act() -> None:
         _one_fill(context, fault)
@@ -201,7 +201,7 @@ def _overfill(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def _regression(context: FaultContext, fault: Fault, at: int) -> None:
-    """Fill an order in three lots; between the second and the third, a report takes the second back."""
+    """Fill an order in three lots; between the second and the third, a report removes the second."""
 
     def act() -> None:
         account = context.accounts[fault.account]
@@ -243,7 +243,7 @@ def _transfer(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def _outage(strike: Callable[[FaultContext, Fault], None]) -> Injector:
-    """Make an outage's planter; an order of the fault's own fills meanwhile, if it names a symbol."""
+    """Return an injector of an outage; if it names a symbol, an order of the fault's own fills during it."""
 
     def plant_it(context: FaultContext, fault: Fault, at: int) -> None:
         begins = at - ticks(_REST_BEFORE_OUTAGE_SECONDS)

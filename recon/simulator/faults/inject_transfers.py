@@ -1,4 +1,4 @@
-"""Faults that move money and positions without an order of ours: how each is planted in a gateway's day."""
+"""Injection of faults that move money and positions without an order of ours."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from recon.simulator.venue.ledger import Effect, Entry, Unit, quantised
 
 Injector = Callable[[FaultContext, Fault, int], None]
 
-#: Funding, where no amount is asked for: this share of what the position is worth.
+#: Default funding, as a share of the position's value.
 _FUNDING_RATE: Final = Decimal("0.0005")
-#: What a conversion costs, as a share.
+#: The spread of a conversion, as a share.
 _SPREAD: Final = Decimal("0.002")
-#: Trading of a contract rests this long before its position is moved, in seconds.
+#: Seconds without trading in a contract before its position moves.
 _REST_SECONDS: Final = 1.0
 
 
 def _show(context: FaultContext, fault: Fault, account: Account, entries: tuple[Entry, ...]) -> None:
-    """Let the venue tell of entries at once, and record them."""
+    """Report the changed balances at once, and record the entries."""
     account.observe({entry.unit for entry in entries}, again=True)
     context.planted(fault, account.name, entries)
 
 
 def balance_moved(sign: int | None) -> Injector:
-    """Make a planter that moves one balance up or down; None: by the amount's own sign."""
+    """Return an injector that moves one balance up or down; None uses the amount's own sign."""
 
     def plant_it(context: FaultContext, fault: Fault, at: int) -> None:
         def act() -> None:
@@ -63,7 +63,7 @@ def _free(account: Account, asset: str, amount: Decimal) -> None:
 
 
 def deposit(context: FaultContext, fault: Fault, at: int) -> None:
-    """Let money come; where the fault lasts, it is locked for so long."""
+    """Credit a deposit; a fault that lasts locks it for that time."""
     balance_moved(1)(context, fault, at)
     if fault.lasts:
         account, asset, amount = context.accounts[fault.account], fault.asset or "", abs(fault.amount or ONE)
@@ -72,7 +72,7 @@ def deposit(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def withdrawal(context: FaultContext, fault: Fault, at: int) -> None:
-    """Let money go; where the fault lasts, it is locked for so long before it does."""
+    """Debit a withdrawal; a fault that lasts locks the amount before it leaves."""
     account, asset, amount = context.accounts[fault.account], fault.asset or "", abs(fault.amount or ONE)
     if fault.lasts:
         context.queue.at(at, partial(_free, account, asset, -amount))
@@ -81,7 +81,7 @@ def withdrawal(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def transfer(context: FaultContext, fault: Fault, at: int) -> None:
-    """Let a coin leave one account and arrive in another, less the network's fee."""
+    """Move a coin from one account to another, less the network fee."""
 
     def leave() -> None:
         account = context.accounts[fault.account]
@@ -98,13 +98,13 @@ def transfer(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def same_coin(one: Account, asset: str, other: Account) -> str:
-    """Return the balance row of another account that holds the same coin."""
+    """Return the balance row of the same coin in another account."""
     coins = {each.coin for each in one.plan.assets if each.code == asset}
     return next(each.code for each in other.plan.assets if each.coin in coins)
 
 
 def conversion(context: FaultContext, fault: Fault, at: int) -> None:
-    """Turn one asset into another at what they are worth, less a spread."""
+    """Convert one asset into another at the USD rates, less a spread."""
 
     def act() -> None:
         account = context.accounts[fault.account]
@@ -119,7 +119,7 @@ def conversion(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def funding(context: FaultContext, fault: Fault, at: int) -> None:
-    """Pay or receive funding at the next time of the grid; longs pay."""
+    """Settle funding at the next time of the grid; by default, longs pay."""
     account = context.accounts[fault.account]
     every = ticks(account.plan.funding_every or 1.0)
     each = account.market.instruments[fault.symbol or ""]
@@ -133,12 +133,12 @@ def funding(context: FaultContext, fault: Fault, at: int) -> None:
             if paid:
                 _show(context, fault, account, (account.market.ledger.move(each.settlement_row, -paid),))
 
-    # The epoch began at midnight UTC, and a grid divides the day.
+    # The epoch began at midnight UTC, and the interval divides the day.
     context.queue.at(-(-at // every) * every, act)
 
 
 def external_order(context: FaultContext, fault: Fault, at: int) -> None:
-    """Trade at the market's price, outside the EMS."""
+    """Trade at the market price, outside the EMS."""
     account = context.accounts[fault.account]
     each = account.market.instruments[fault.symbol or ""]
 
@@ -153,7 +153,7 @@ def external_order(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def _trade(account: Account, each: Instrument, side: Side, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
-    """Book a fill of nobody's order, with the venue's fee."""
+    """Book a fill without an order, with the venue's fee."""
     market = account.market
     market.marks[each.symbol] = price
     closes = account.plan.habits.hedge and each.is_contract
@@ -164,16 +164,16 @@ def _trade(account: Account, each: Instrument, side: Side, amount: Decimal, pric
 
 
 def _rest(context: FaultContext, account: Account, each: Instrument, at: int) -> None:
-    """Let nobody trade a contract from shortly before its position moves: what closing realises depends on it.
+    """Stop trading in a contract shortly before its position moves, because realised profit depends on it.
 
-    What is open is cancelled: an order that is never heard of again would seem to be what moved it.
+    Open orders are cancelled: an order without a final report would seem to be the cause of the move.
     """
     if each.is_contract:
         context.queue.at(at - ticks(_REST_SECONDS), partial(account.retire, each.symbol))
 
 
 def position_closed(share: Decimal, *, liquidated: bool = False) -> Injector:
-    """Make a planter that closes a share of a position, at the market's price or at that of its liquidation."""
+    """Return an injector that closes a share of a position, at the market price or its liquidation price."""
 
     def plant_it(context: FaultContext, fault: Fault, at: int) -> None:
         account = context.accounts[fault.account]
@@ -194,21 +194,21 @@ def position_closed(share: Decimal, *, liquidated: bool = False) -> Injector:
 
 
 def _part(held: PositionRow, share: Decimal) -> Decimal:
-    """Return a share of a position in whole steps, one at least."""
+    """Return a share of a position in whole size steps, at least one."""
     step = held.instrument.size_step
     with exact():
         return max(quantised(divide(held.quantity * share, step), ONE) * step, step)
 
 
 def _close(account: Account, held: PositionRow, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
-    """Close some of a position without a fee."""
+    """Close part of a position without a fee."""
     account.market.marks[held.instrument.symbol] = price
     effect = Effect.CLOSE if account.plan.habits.hedge else Effect.NET
     return account.market.ledger.fill(held.instrument, held.side.opposite, amount, price, effect)
 
 
 def misread(context: FaultContext, fault: Fault, at: int) -> None:
-    """Report a balance in another unit, or a position on the other side, from then on; its trading rests."""
+    """Report a balance in another unit, or a position on the other side, from now on; its trading stops."""
 
     def act() -> None:
         account = context.accounts[fault.account]
@@ -227,7 +227,7 @@ def misread(context: FaultContext, fault: Fault, at: int) -> None:
 
 
 def wrong_balance(context: FaultContext, fault: Fault, at: int) -> None:
-    """Report one asset off by an amount from then on."""
+    """Report one asset with an error from now on."""
 
     def act() -> None:
         account = context.accounts[fault.account]

@@ -1,4 +1,4 @@
-"""A step as an observer sees it who has the messages alone: the facts that each hypothesis is tested against."""
+"""The visible evidence of a step for an observer who has only the messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recon.simulator.gateway.account import Account
 
 
 def worth(account: Account, asset: str) -> Decimal:
-    """Return the price of an asset in USD: by the last price of a pair, else by its rate, else 1."""
+    """Return the USD price of an asset: the last price of a pair, else its rate, else 1."""
     rates = {each.code: each.rate_usd or ONE for each in account.plan.assets}
     for each in account.plan.instruments:
         if not each.is_contract and each.base_row == asset:
@@ -23,7 +23,7 @@ def worth(account: Account, asset: str) -> Decimal:
 def view_of_step(
     account: Account, steps: Mapping[UnitKind, Mapping[str, Decimal]], clues: frozenset[Clue], at: int
 ) -> StepView:
-    """Return the view of steps made at a time in ticks; a fee in a third asset does not count."""
+    """Return the view of steps made at a time in ticks, without a fee in a third asset."""
     plan, ledger = account.plan, account.market.ledger
     beside = None if plan.fees is None else plan.fees.third_asset
     moved, contracts = steps.get("asset", {}), steps.get("contract", {})

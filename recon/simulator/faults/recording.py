@@ -1,4 +1,4 @@
-"""Recording the truth about what was planted, and about what was missed while nobody could hear. Pure."""
+"""The record of planted faults, and of fills that clients missed during a gap. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TruthRecorder:
         ends_at: int | None = None,
         recovered: bool = False,
     ) -> None:
-        """Record what a fault hides or changes, now or earlier, and have its units observed again."""
+        """Record the entries that a fault hides or changes, now or earlier, and report its units again."""
         moment = self._queue.now if at is None else at
         known, steps = self._accounts[account], _drifts(entries)
         causes = self._causes(fault, known, steps, moment)
@@ -89,10 +89,10 @@ class TruthRecorder:
         )
 
     def missed(self, fault: Fault) -> None:
-        """Record the fills of orders that ended while nobody could hear of it, now that somebody is back.
+        """Record the fills of orders that ended during a gap, now that a client is connected again.
 
-        What REST tells to whoever asks now is recovered, unless nobody could know that there was a gap to ask about: a
-        silence is one from STALL_SECONDS on.
+        Fills that REST can return after the gap are recovered, but only if the gap was noticeable. A silence is
+        noticeable from STALL_SECONDS on.
         """
         noticed = fault.kind is not FaultKind.SILENT_STALL or fault.lasts >= STALL_SECONDS
         for account in self._accounts.values():
@@ -111,7 +111,7 @@ class TruthRecorder:
             self.planted(fault, account.name, entries, at=at, recovered=recovered)
 
     def _is_told_over_rest(self, account: Account, order: Order) -> bool:
-        """Tell whether the order log has an order, or its status is told to whoever knows of it."""
+        """True if REST returns the order, in its order log or by status to clients that know its id."""
         rest = self._plan.rest
         if rest is None or account.order_log is None:
             return False
@@ -132,7 +132,7 @@ class TruthRecorder:
     def _causes(
         self, fault: Fault, known: Account, steps: Mapping[UnitKind, Mapping[str, Decimal]], at: int
     ) -> tuple[str, ...]:
-        """Return the hypotheses that fit steps just made; none where another fault makes one step with them."""
+        """Return the hypotheses that fit the steps; none if another fault forms one step with them."""
         rows = touched(fault, known.plan)
         for other in self._plan.faults:
             together = other is not fault and abs(other.after - fault.after) <= TOGETHER_SECONDS
@@ -147,7 +147,7 @@ class TruthRecorder:
 
 
 def _drifts(entries: Iterable[Entry]) -> dict[UnitKind, dict[str, Decimal]]:
-    """Sum entries per unit, by kind; units that come to nothing are left out."""
+    """Return the sums of entries per unit, by kind, without zeros."""
     sums: dict[UnitKind, dict[str, Decimal]] = {}
     with exact():
         for unit, amount in entries:

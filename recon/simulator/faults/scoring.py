@@ -1,8 +1,8 @@
-"""Matches what was planted with what was flagged.
+"""Matches planted steps with flagged steps.
 
-1. Each planted step wants one opening of a break: on its unit, not before it was planted, of its amount.
-2. Steps between two observations arrive as one. So an opening that no single step fits may be the sum of several.
-3. Of several fits the closest in amount counts. An opening that fits no step is a false alarm.
+1. Each planted step needs one opening of a break: on its unit, not before its time, of its amount.
+2. Steps between two observations appear as one. So an opening that matches no single step may be the sum of several.
+3. Of several matches the closest amount counts. An opening that matches no step is a false alarm.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from decimal import Decimal, localcontext
 from itertools import combinations
 from typing import Final, Generic, Protocol, TypeVar
 
-#: Digits that suffice for any sum of amounts.
+#: Precision that is sufficient for any sum of amounts.
 _DIGITS: Final = 200
 
 
@@ -39,7 +39,7 @@ class PlantedStep(Step, Protocol):
 
     @property
     def uncertainty(self) -> Decimal:
-        """Return the most that a flagged amount may be off."""
+        """Return the largest accepted error of a flagged amount."""
 
 
 P = TypeVar("P", bound=PlantedStep)
@@ -56,7 +56,7 @@ class Match(Generic[P, F]):
 
 @dataclass(frozen=True, slots=True)
 class Matching(Generic[P, F]):
-    """All matches, the planted steps that nothing flagged, and the flagged steps that fit none."""
+    """All matches, the planted steps without an opening, and the openings without a planted step."""
 
     matches: list[Match[P, F]]
     missed: list[P]
@@ -65,10 +65,11 @@ class Matching(Generic[P, F]):
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """How closely amounts and times must agree.
+    """The tolerances of amounts and times.
 
-    `share`: a flagged amount may be off by this share of the planted one, beside its uncertainty. `most_summed`: steps
-    whose sum one opening may be. `clock_skew`: how far the simulator's clock may be ahead of the log's.
+    `share`: a flagged amount may differ by this share of the planted one, in addition to its uncertainty.
+    `most_summed`: the most steps that one opening may sum. `clock_skew`: the most that the simulator's clock may be
+    ahead of the log's.
     """
 
     share: Decimal
@@ -92,7 +93,7 @@ class Matcher:
         return Matching(matches, missed, alarms)
 
     def _closest(self, flagged: Step, planted: Sequence[P], count: int) -> tuple[P, ...] | None:
-        """Return the `count` planted steps that fit best; None if none do."""
+        """Return the `count` planted steps with the closest sum; None if none match."""
         on_unit = [step for step in planted if step.unit == flagged.unit and step.at - self.clock_skew <= flagged.at]
         best: tuple[P, ...] | None = None
         least = Decimal("Infinity")

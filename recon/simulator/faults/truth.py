@@ -1,4 +1,4 @@
-"""The truth file: what was planted, in one JSON document that is always whole."""
+"""The truth file: the planted faults as one JSON document that is always complete."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from recon.simulator.plan import Plan
 
 
 class TruthFile:
-    """Keeps `path` up to date; each change replaces the file at once, so that a reader never sees half of it.
+    """Keeps `path` up to date; each change replaces the whole file, so that readers never see a partial one.
 
-    The document holds the plan's name, seed, duration and settlement window, each gateway's `started_at` and
-    `ends_at` (null until its first client has connected), and the planted faults (decimals and times as
-    text).
+    The document holds the plan's name, seed, duration and settlement window, and the planted faults. Each gateway has
+    `started_at` and `ends_at`, null until its first client has connected. Decimals and times are text.
     """
 
     def __init__(self, path: Path, plan: Plan) -> None:
@@ -50,7 +49,7 @@ class TruthFile:
 
 
 def replace_file(path: Path, content: str) -> None:
-    """Write a file beside the old one and put it in its place."""
+    """Write a temporary file in the same folder and rename it over the old one."""
     beside = path.with_name(f"{path.name}.part")
     beside.write_text(content, encoding="utf-8")
     beside.replace(path)
