@@ -1,4 +1,4 @@
-"""Who a decision or a fact from outside comes from, as the database recorded it. Pure (semantics 10.1)."""
+"""The person behind a decision or an external fact, as the database recorded it. Pure (semantics 10.1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """The login that the database saw, whether it is one person's own, and the name that was given with it."""
+    """A login, whether the login belongs to a single person, and the name given with it."""
 
     login: str
     authenticated: bool
@@ -14,7 +14,7 @@ class Actor(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """Name the person: a login of their own speaks for itself, under a shared one a name is only asserted."""
+        """Return the person's name: a personal login is proof, under a shared login a name is only asserted."""
         if self.authenticated:
             return self.login
         return f"{self.name or 'somebody'} (asserted, login {self.login})"

@@ -1,1 +1,4 @@
-"""One handler a message or event: how each changes the ledger. Pure."""
+"""Handlers of messages and events: one module each. Pure.
+
+Contradictory data become findings, never exceptions.
+"""

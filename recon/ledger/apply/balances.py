@@ -1,10 +1,10 @@
-"""What the EMS says it sees: balances, positions and symbols, turned into observations of units. Pure.
+"""Reported balances become observations of assets. Pure.
 
 1. Only authoritative rows are observations; all rows are shown (semantics 4.1).
-2. A complete snapshot speaks of every unit of its kind: absence is zero, inferred (semantics 4.3). One without any list
-   (null or missing `data`) has come, but missing is not zero.
-3. When a balance row appears, legs that waited for it under their own code are re-homed, visibly (semantics 3.3).
-4. What was held before a gap and is not told of after it is not known to be held still: it is not agreed until it is.
+2. A complete snapshot covers every asset: absence is zero, inferred (semantics 4.3). A snapshot without any list
+   (null or missing `data`) counts as received, but proves no zero.
+3. When a balance row appears, entries kept under the asset's own code are re-homed, visibly (semantics 3.3).
+4. After a gap, `agreed` is withheld from a non-zero unit until the unit is reported again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from recon.times import LogTime
 
 
 def apply_balances(ledger: Ledger, message: Balances, account: Account, at: LogTime) -> None:
-    """Take balance rows: what is seen of assets."""
+    """Apply balance rows."""
     present: set[str] = set()
     for row in message.rows:
         unit = _apply_balance(ledger, account, row, at)
@@ -71,14 +71,14 @@ def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTim
 
 
 def _pool_total(account: Account, members: list[str], asset: str, amount: Decimal) -> Decimal | None:
-    """Return the sum of a pool's rows, None while one of them is neither seen nor known to be absent."""
+    """Return the sum of a pool's rows; None while a member's row is missing and no complete snapshot came."""
     account.snapshots.set_row_amount(asset, amount)
     total = ZERO
     for member in members:
-        known = account.snapshots.balance_row_amounts.get(member)
-        if known is None and not account.snapshots.balances_complete:
+        reported = account.snapshots.balance_row_amounts.get(member)
+        if reported is None and not account.snapshots.balances_complete:
             return None
-        total += Decimal(known) if known is not None else ZERO
+        total += Decimal(reported) if reported is not None else ZERO
     return total
 
 
@@ -88,20 +88,20 @@ def _clear_members(account: Account, members: list[str]) -> None:
 
 
 def rehome(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """Move entries kept under an asset's own code to the balance row that turned out to be its."""
+    """Move entries kept under an asset's own code to the asset's balance row, once that row is identified."""
     rules = ledger.rules_of(account.name)
     for asset, coinapi in list(account.mappings.unmapped.items()):
-        home = resolve_asset(asset, coinapi, account.snapshots.balance_rows, rules)
-        if not home.mapped:
+        mapping = resolve_asset(asset, coinapi, account.snapshots.balance_rows, rules)
+        if not mapping.mapped:
             continue
         account.mappings.remove_unmapped(asset)
         source = ledger.units.get((account.name, "asset", asset))
-        if source is None or home.unit == asset or not source.unit.balance.fills:
+        if source is None or mapping.unit == asset or not source.unit.balance.fills:
             continue
         amount = source.unit.balance.fills
-        target = ledger.unit(account.name, "asset", home.unit, coinapi)
+        target = ledger.unit(account.name, "asset", mapping.unit, coinapi)
         ledger.note_finding(
-            account.name, at, "rehomed", asset, f"{amount} of {asset} is kept under {home.unit} from here on"
+            account.name, at, "rehomed", asset, f"{amount} of {asset} is kept under {mapping.unit} from here on"
         )
         for state, moved in ((source, -amount), (target, amount)):
             entry = post(state, Posting(amount=moved, cause=REHOMED, occurred_us=at.us), at)

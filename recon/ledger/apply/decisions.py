@@ -1,4 +1,4 @@
-"""Orders and gaps that a person settles. Pure (semantics 7)."""
+"""A person's decisions on missing orders and on gaps. Pure (semantics 7)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recon.times import LogTime
 def settle_order(
     ledger: Ledger, by: Actor, name: str | None, key: str | None, outcome: str | None, at: LogTime
 ) -> None:
-    """Settle an order that is not accounted for by a person's word: its units may agree again (semantics 7)."""
+    """Settle a missing order by a person's decision: the order's units may agree again (semantics 7)."""
     account, order = ledger.accounts.get(name or ""), ledger.orders.get((name or "", key or ""))
     if account is None or order is None or not order.flags.missing:
         message = f"{by.label} asked to settle order {key}, refused: no such order is unaccounted for"
@@ -29,7 +29,7 @@ def settle_order(
 def settle_gap(
     ledger: Ledger, by: Actor, name: str | None, from_seq: int | None, outcome: str | None, at: LogTime
 ) -> None:
-    """Settle what is open of a gap by a person's word; orders that are missing by name stay so (settle_order)."""
+    """Settle a gap's open questions by a person's decision; missing orders stay missing (see `settle_order`)."""
     account = ledger.accounts.get(name or "")
     if account is None or from_seq is None or not gaps.settle_by_person(ledger, account, from_seq, at):
         message = f"{by.label} asked to settle the gap at event {from_seq}, refused: nothing is open of any such gap"

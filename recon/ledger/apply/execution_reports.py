@@ -1,4 +1,4 @@
-"""Execution reports: whose they are, what they add, and which orders are lost sight of. Pure (semantics 2, 4.4)."""
+"""Apply execution reports: find the order, book new fills, mark missing orders. Pure (semantics 2, 4.4)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from recon.times import LogTime
 def apply_report(
     ledger: Ledger, account: Account, report: OrderReport, at: LogTime, *, initial: bool, listed: bool = False
 ) -> Order | None:
-    """Fold one execution report; return its order.
+    """Apply an execution report; return the report's order, None where the report names no order.
 
-    `listed`: it came in a snapshot, so the order is open now; `initial`: in the account's first one.
+    `listed`: the report came in a snapshot, so the order is open now. `initial`: in the account's first snapshot.
     """
     order = _order_of(ledger, account, report, at)
     if order is None:
@@ -59,7 +59,7 @@ def apply_report(
     ledger.changes.orders[account.name, order.key] = order
     account.evidence.note_order(order)
     ledger.mark_changed(account)
-    # The order log tells an order that nobody had heard of step by step, all of it in one answer.
+    # The order log reports a new order step by step, all steps in the same answer.
     first = first or (ledger.event.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
     if first and exclude_pre_opening_fills(ledger, account, order, report, at, initial=initial):
         return order
@@ -74,7 +74,7 @@ def apply_report(
 
 
 def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
-    """Keep how much cash the list of fills and the average price differ by: if the list is right, it is missing."""
+    """Remember the cash by which the list of fills and the average price differ: evidence for a later break."""
     listed = sum(((row.amount or ZERO) * (row.price or ZERO) for row in rows), ZERO)
     off = listed - order.reported.amount_filled * (order.reported.avg_px or ZERO)
     latest = Disagreement(
@@ -84,18 +84,18 @@ def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, 
 
 
 def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Order | None:
-    """Return the generation of the order that a report speaks of, made when it is new (semantics 2.1)."""
+    """Return the order generation that a report belongs to; create a new generation if none fits (semantics 2.1)."""
     if report.exchange_order_id is not None:
-        found = ledger.by_exchange.get((account.name, report.exchange_order_id))
-        if found is not None and o.same_order(found, report):
-            return found
+        order = ledger.by_exchange.get((account.name, report.exchange_order_id))
+        if order is not None and o.same_order(order, report):
+            return order
     generation = 1
     if report.client_order_id is not None:
         generations = ledger.by_client.get((account.name, report.client_order_id), [])
-        for known in reversed(generations):
-            if o.same_order(known, report) and not o.is_of_earlier_life(known, report):
-                return known
-        generation = max((o.generation_of(known.key) for known in generations), default=0) + 1
+        for order in reversed(generations):
+            if o.same_order(order, report) and not o.is_of_earlier_life(order, report):
+                return order
+        generation = max((o.generation_of(order.key) for order in generations), default=0) + 1
     key = o.key_of(report, generation)
     if key is None:
         ledger.note_finding(
@@ -106,7 +106,7 @@ def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime
 
 
 def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at: LogTime) -> None:
-    """Note where a report contradicts its past or itself; nothing is unbooked without a decision (semantics 2.6)."""
+    """Note a report that contradicts itself or an earlier report; only a decision reverses fills (semantics 2.6)."""
     filled = report.amount_filled or ZERO
     if o.is_regression(order, report):
         if not order.flags.regressed:
@@ -172,9 +172,9 @@ def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillR
 
 
 def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill]:
-    """Restate when fills happened where the EMS's clock is off: they are held against log time, and other clocks.
+    """Correct the times of fills by the EMS's clock skew, because they are compared with log time.
 
-    What is told happened before it was told, whatever the clocks say; what has no time of its own has ours already.
+    A fill is never later than its report. A fill without a time of its own has log time already.
     """
     skew_us = account.liveness.skew_us
     if not skew_us:
@@ -188,31 +188,32 @@ def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill
 
 
 def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: LogTime) -> None:
-    """Take execution reports; a snapshot of all of them, or of none, also tells which orders are no longer open."""
+    """Apply execution reports; a complete or an empty snapshot also shows which orders are no longer open."""
     initial = message.snapshot and account.snapshots.orders_session is None and not account.coverage.gap_seq
     seen: set[str] = set()
     for report in message.rows:
-        of = _account_of(ledger, account, report, at)
-        order = apply_report(ledger, of, report, at, initial=initial, listed=message.snapshot)
+        owner = _account_of(ledger, account, report, at)
+        order = apply_report(ledger, owner, report, at, initial=initial, listed=message.snapshot)
         if order is not None:
             seen.add(order.key)
     if not (message.complete or message.nothing):
         return
     before = at.clock - ledger.rules_of(account.name).settlement_window_us - ledger.event.answer_age_us
-    for order in sorted((each for each in ledger.orders.values() if each.account == account.name), key=lambda o: o.key):
+    orders = (order for order in ledger.orders.values() if order.account == account.name)
+    for order in sorted(orders, key=lambda order: order.key):
         if order.finished or order.key in seen or order.flags.missing or order.reported.history_length < 0:
             continue
-        # A report may cross the snapshot on its way; only what was quiet, or open before a gap, has vanished.
+        # A report may cross the snapshot. Only an order quiet for a window, or open before a gap, is missing.
         if order.reported.updated_clock < before or (
             account.coverage.gap_seq is not None and order.reported.last_seq < account.coverage.gap_seq
         ):
             mark_order_missing(ledger, account, order)
     account.snapshots.note_orders(ledger.clock.session)
     ledger.mark_changed(account)
-    if account.coverage.state != "gap":  # what is fetched is no sign of life
+    if account.coverage.state != "gap":  # an answer over REST is no sign of life
         ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 
 def _account_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Account:
-    """A row's own account goes before its wrapper's."""
+    """Return the account that a row names, else the account of the row's message."""
     return account if report.account is None or report.account == account.name else ledger.account(report.account, at)

@@ -1,4 +1,4 @@
-"""Instruments as the EMS describes them, and the fills that waited for them. Pure (semantics 3.2)."""
+"""Apply instrument rows, and book the fills that waited for an instrument. Pure (semantics 3.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recon.times import LogTime
 
 
 def apply_instruments(ledger: Ledger, message: Symbols, account: Account, at: LogTime) -> None:
-    """Take instrument facts, and book what waited for them."""
+    """Apply instrument rows, and book the fills that waited for an instrument."""
     for row in message.rows:
         instrument = from_row(row)
         if instrument is None:
@@ -20,14 +20,18 @@ def apply_instruments(ledger: Ledger, message: Symbols, account: Account, at: Lo
             if symbol is not None and ledger.instruments.get((account.name, symbol)) != instrument:
                 ledger.instruments[account.name, symbol] = instrument
                 ledger.changes.instruments[account.name, symbol] = instrument
-    for other in ledger.accounts.values():
-        for symbol, keys in list(other.mappings.fills_awaiting_instrument.items()):
-            found = ledger.instrument(other.name, symbol)
-            if found is None or not (found.spot or found.derivative):
-                continue
-            other.mappings.end_waiting(symbol)
-            ledger.mark_changed(other)
-            for key in keys:
-                order = ledger.orders.get((other.name, key))
-                if order is not None:
-                    book_order(ledger, other, order, (), at)
+    for waiting in ledger.accounts.values():
+        _book_waiting_fills(ledger, waiting, at)
+
+
+def _book_waiting_fills(ledger: Ledger, account: Account, at: LogTime) -> None:
+    for symbol, keys in list(account.mappings.fills_awaiting_instrument.items()):
+        instrument = ledger.instrument(account.name, symbol)
+        if instrument is None or not (instrument.spot or instrument.derivative):
+            continue
+        account.mappings.end_waiting(symbol)
+        ledger.mark_changed(account)
+        for key in keys:
+            order = ledger.orders.get((account.name, key))
+            if order is not None:
+                book_order(ledger, account, order, (), at)

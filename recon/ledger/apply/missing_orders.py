@@ -1,4 +1,4 @@
-"""Orders that were open and are reported no more, and what became of them. Pure (semantics 7, protocol 3)."""
+"""Missing orders: open before, absent from a complete snapshot, and resolved later. Pure (semantics 7, protocol 3)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from recon.times import LogTime
 def match_missing_order(
     ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime, *, listed: bool
 ) -> None:
-    """Account for a missing order by a report that tells what became of it; an older report does not.
+    """Resolve a missing order by a report that is not older than the ledger.
 
-    A report over REST must tell more than the ledger has, or list the order as open. The order log repeats old reports:
-    one that tells nothing new, of an order that is not listed as open, only says that the EMS has lost it too.
+    A report over REST must be further than the ledger's and terminal, or list the order as open. The order log repeats
+    old reports: a repeated report of an order that is not open only shows that the EMS has lost the order too.
     """
     behind = report.amount_filled is not None and report.amount_filled < order.reported.amount_filled
     further = o.is_further(order, report) and (not ledger.event.from_rest or report.status in o.TERMINAL)
@@ -37,7 +37,7 @@ def match_missing_order(
 
 
 def resolve_missing_order(ledger: Ledger, account: Account, order: Order, at: LogTime) -> None:
-    """Account for a missing order: its units may agree again."""
+    """Mark a missing order as accounted for: the order's units may agree again."""
     order.mark_missing(on=False)
     account.coverage.remove_missing(order.key)
     for state in touched_units(ledger, account, order):
@@ -50,7 +50,7 @@ def resolve_missing_order(ledger: Ledger, account: Account, order: Order, at: Lo
 
 
 def mark_order_missing(ledger: Ledger, account: Account, order: Order) -> None:
-    """Mark an open order that a complete snapshot lacks as missing; its units are not agreed (protocol 3)."""
+    """Mark an open order as missing and withhold `agreed` from the order's units (protocol 3)."""
     order.mark_missing(on=True)
     missing = MissingOrder(order.identity.client_order_id, order.reported.last_seq)
     account.coverage.set_missing(order.key, missing)

@@ -14,7 +14,7 @@ from recon.ledger.units import UnitState
 from recon.ledger.withholding import withhold
 from recon.times import LogTime
 
-#: Why `agreed` is withheld from a unit that was not reported since a gap; it stands beside the keys of orders.
+#: The reason for withholding `agreed` from a unit not reported since a gap; kept beside the keys of orders.
 NOT_REPORTED: Final = "not told of since the gap"
 
 

@@ -1,7 +1,8 @@
-"""Reported positions: what is seen of contracts. Pure (semantics 3.4)."""
+"""Reported positions become observations of contracts. Pure (semantics 3.4)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from recon.ems.protocol.messages import PositionRow, Positions
@@ -16,7 +17,7 @@ from recon.times import LogTime
 
 
 def apply_positions(ledger: Ledger, message: Positions, account: Account, at: LogTime) -> None:
-    """Take position rows: what is seen of contracts."""
+    """Apply position rows."""
     mode = ledger.rules_of(account.name).position_mode
     if not message.snapshot:
         for row in message.rows:
@@ -29,16 +30,21 @@ def apply_positions(ledger: Ledger, message: Positions, account: Account, at: Lo
         state = _position_unit(ledger, account, row, at)
         if state is not None:
             rows.setdefault(state.unit.code, []).append(row)
-    for code, own in rows.items():
+    for code, contract_rows in rows.items():
         state = ledger.unit(account.name, "contract", code)
-        _observe_position(ledger, account, state, read_positions(state.unit, own, mode), own, at)
+        _observe_position(ledger, account, state, read_positions(state.unit, contract_rows, mode), contract_rows, at)
     if message.complete:
-        account.snapshots.note_positions()
-        ledger.mark_changed(account)
-        for state in ledger.units_of(account.name):
-            if state.unit.kind == "contract" and state.unit.code not in rows:
-                state.unit.contract.set_sides({})
-                observe(ledger, state, (ZERO,), at, inferred=True)
+        _observe_absent(ledger, account, rows, at)
+
+
+def _observe_absent(ledger: Ledger, account: Account, rows: Collection[str], at: LogTime) -> None:
+    """Observe zero of every contract that a complete snapshot lacks."""
+    account.snapshots.note_positions()
+    ledger.mark_changed(account)
+    for state in ledger.units_of(account.name):
+        if state.unit.kind == "contract" and state.unit.code not in rows:
+            state.unit.contract.set_sides({})
+            observe(ledger, state, (ZERO,), at, inferred=True)
 
 
 def _position_unit(ledger: Ledger, account: Account, row: PositionRow, at: LogTime) -> UnitState | None:

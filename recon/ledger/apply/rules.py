@@ -1,4 +1,4 @@
-"""Rules put in force, proposed and decided on. Pure (semantics 10.2)."""
+"""Put rules in force, keep proposed rules, and apply decisions on them. Pure (semantics 10.2)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from recon.times import LogTime
 
 
 def put_in_force(ledger: Ledger, rules: Rules, seq: int) -> None:
-    """Put the rules of an event in force; what waited before is overtaken."""
+    """Put the rules of an event in force; earlier proposed rules lapse."""
     apply_rules(ledger, rules)
     ledger.clock.rules_seq, ledger.clock.proposed_rules_seq, ledger.proposed_rules = seq, 0, None
 
 
 def propose_rules(ledger: Ledger, proposed: ProposedRules, at: LogTime) -> None:
-    """Let looser rules wait until a second person approves them (semantics 10.2)."""
+    """Keep rules that relax checks until a second person approves them (semantics 10.2)."""
     ledger.clock.proposed_rules_seq, ledger.proposed_rules = at.seq, proposed
     looser = "; ".join(relaxations(ledger.rules, proposed.rules)) or "nothing"
     message = f"rules wait for approval; looser under them: {looser}"
@@ -26,7 +26,7 @@ def propose_rules(ledger: Ledger, proposed: ProposedRules, at: LogTime) -> None:
 
 
 def decide_rules(ledger: Ledger, by: Actor, digest: str | None, at: LogTime, *, approved: bool) -> None:
-    """Put waiting rules in force, or drop them, as a person decides."""
+    """Put proposed rules in force, or drop them, as a person decides."""
     proposed, verb = ledger.proposed_rules, "approve" if approved else "reject"
     refused = None
     if proposed is None or proposed.digest != digest:
@@ -49,7 +49,7 @@ def decide_rules(ledger: Ledger, by: Actor, digest: str | None, at: LogTime, *, 
 
 
 def apply_rules(ledger: Ledger, rules: Rules) -> None:
-    """Put rules in force from here on; terms that come later open a cash book then and there (semantics 3.5)."""
+    """Put rules in force from here on; new contract terms start a cost basis at this point (semantics 3.5)."""
     ledger.rules = rules
     for account in ledger.accounts.values():
         terms = rules.of(account.name).contracts

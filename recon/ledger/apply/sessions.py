@@ -1,9 +1,7 @@
-"""What happens around an account: sessions, heartbeats, snapshots of orders, rules. Pure (architecture 4, semantics 9).
+"""Apply sessions, heartbeats and ticks: they open and close an account's gaps. Pure (architecture 4, semantics 9).
 
-1. A snapshot of orders that came without a list says that nothing is open: what was open before is missing then, to be
-   asked for, and never closed in silence.
-2. An account that is silent stays in its gap, also over sessions, until something of it comes.
-3. How far the EMS's clock is from ours is measured by every heartbeat in the log, be it whole or summed up in a tick.
+1. A silent account stays in its gap, also across sessions, until a message of the account comes.
+2. Every heartbeat in the log measures the EMS's clock skew: a full message, or a summary in a tick.
 """
 
 from __future__ import annotations
@@ -22,13 +20,13 @@ from recon.times import LogTime, microseconds
 
 
 class SessionNote(msgspec.Struct, frozen=True):
-    """The payload of session.opened and session.closed, as far as the books read it."""
+    """The payload of session.opened and session.closed, as far as the ledger reads the payload."""
 
     reason: str | None = None
 
 
 class HeartbeatSummary(msgspec.Struct, frozen=True):
-    """One account's heartbeats since the last tick: microseconds since the epoch, and how far behind they were."""
+    """An account's heartbeats since the last tick: the time of the latest, the count, and the lag."""
 
     last_us: int
     count: int = 0
@@ -36,13 +34,13 @@ class HeartbeatSummary(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """The payload of a tick: log time passing, and a summary of heartbeats (semantics 9.2-9.3)."""
+    """The payload of a tick: a summary of heartbeats, keyed by account (semantics 9.2-9.3)."""
 
     heartbeats: dict[str, HeartbeatSummary] = {}
 
 
 def session_opened(ledger: Ledger, session: str | None, at: LogTime, *, previous_us: int) -> None:
-    """A new session begins; whoever was still observed lost sight without a word (the process died)."""
+    """Begin a session; an account still observed gets a gap, because the recorder died without closing the session."""
     for account in ledger.accounts.values():
         if account.coverage.state != "gap":
             _open_gap(ledger, account, "restarted", LogTime(at.seq, previous_us or at.us, at.clock))
@@ -52,7 +50,7 @@ def session_opened(ledger: Ledger, session: str | None, at: LogTime, *, previous
 
 
 def session_closed(ledger: Ledger, session: str | None, reason: str, at: LogTime) -> None:
-    """The session ended: nothing is observed until another one catches up."""
+    """End a session: open a gap for every account."""
     if session != ledger.clock.session:
         return
     for account in ledger.accounts.values():
@@ -69,7 +67,7 @@ def _open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> Non
 
 
 def note_alive(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """Anything from an account is a sign of life; the first one in a session begins its catching up."""
+    """Note a sign of life of an account; the first sign in a session closes the account's gap."""
     account.liveness.note_alive(at.us)
     ledger.mark_changed(account)
     if account.liveness.session != ledger.clock.session:
@@ -85,7 +83,7 @@ def _close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
 
 
 def apply_server_info(ledger: Ledger, account: Account, message: ServerInfo, at: LogTime) -> None:
-    """A logged heartbeat: the first of a session, or one in which something changed."""
+    """Apply a logged heartbeat: the first of a session, or a heartbeat with a change."""
     account.liveness.note_heartbeat(at.us)
     sent = parse_time(message.time)
     if sent is not None:
@@ -95,7 +93,7 @@ def apply_server_info(ledger: Ledger, account: Account, message: ServerInfo, at:
     if message.is_running is False:
         _open_gap(ledger, account, "not running", at)
     elif restarted:
-        # Another process speaks for the account: what happened between the two is not known until it tells.
+        # Another process reports the account now. Changes between the two processes are hidden until it reports.
         _open_gap(ledger, account, "restarted", at)
         account.snapshots.forget_session()
         withhold_until_reported(ledger, account)
@@ -105,26 +103,29 @@ def apply_server_info(ledger: Ledger, account: Account, message: ServerInfo, at:
 
 
 def apply_tick(ledger: Ledger, note: Tick, at: LogTime) -> None:
-    """Log time passes; accounts whose heartbeat is missing are not observed."""
-    for name, beat in note.heartbeats.items():
+    """Apply a tick: note heartbeats, and open a gap for every account without a recent heartbeat."""
+    for name, heartbeat in note.heartbeats.items():
         account = ledger.accounts.get(name)
-        if account is None:
-            continue
-        account.liveness.note_heartbeat(beat.last_us)
-        account.liveness.note_alive(max(account.liveness.last_alive_us, beat.last_us))
-        if beat.lag_us is not None:
-            account.liveness.note_lag(beat.lag_us)
-        ledger.mark_changed(account)
-        # Beats from before the gap are no sign of life after it.
-        if (
-            account.coverage.state == "gap"
-            and beat.last_us > account.coverage.since_us
-            and at.us - beat.last_us <= HEARTBEAT_BOUND_US
-        ):
-            note_alive(ledger, account, at)
+        if account is not None:
+            _apply_heartbeat(ledger, account, heartbeat, at)
     for account in ledger.accounts.values():
         last = max(account.liveness.last_heartbeat_us or 0, account.liveness.last_alive_us)
         if account.coverage.state != "gap" and last and at.us - last > HEARTBEAT_BOUND_US:
-            # What was not heard of since then was not observed, whether or not anybody was there to notice.
+            # The gap begins at the last sign of life, even where nothing ran at that time to notice the silence.
             _open_gap(ledger, account, "no heartbeat", LogTime(at.seq, max(last, account.coverage.since_us), at.clock))
         gaps.expire_backfill(ledger, account, at)
+
+
+def _apply_heartbeat(ledger: Ledger, account: Account, heartbeat: HeartbeatSummary, at: LogTime) -> None:
+    account.liveness.note_heartbeat(heartbeat.last_us)
+    account.liveness.note_alive(max(account.liveness.last_alive_us, heartbeat.last_us))
+    if heartbeat.lag_us is not None:
+        account.liveness.note_lag(heartbeat.lag_us)
+    ledger.mark_changed(account)
+    # A heartbeat from before the gap is no sign of life after the gap.
+    if (
+        account.coverage.state == "gap"
+        and heartbeat.last_us > account.coverage.since_us
+        and at.us - heartbeat.last_us <= HEARTBEAT_BOUND_US
+    ):
+        note_alive(ledger, account, at)

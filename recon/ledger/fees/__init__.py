@@ -1,1 +1,1 @@
-"""Fees: rates learned or told, and their estimate. Pure."""
+"""Fees: a venue's schedule, a learned model, and the estimate of the model from samples. Pure (semantics 8.5)."""

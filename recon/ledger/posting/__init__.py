@@ -1,1 +1,4 @@
-"""How fills and reports become entries. Pure."""
+"""From fills, openings and fees to entries. Pure.
+
+Only modules of this package decide what a fill moves; `units.post` records the posting.
+"""
