@@ -1,8 +1,9 @@
-"""The cost of a derivative position, and the cash that closing a part of it realises. Pure (semantics 3.5).
+"""The cost basis of a derivative position, and the cash that closing a part realises. Pure (semantics 3.5).
 
-1. Cost is kept as an exact sum; only the part that leaves on closing is a division, quantised to CASH_QUANTUM.
-2. Average method: each close takes its share of the whole cost. FIFO: the oldest lots leave first.
-3. For a linear contract value is price times quantity; for an inverse one it is quantity over price, and gains turn.
+1. Cost is an exact sum; only the released part of a close is a division, quantised to CASH_QUANTUM.
+2. Average method: a close releases its share of the total cost. FIFO: the oldest lots are released first.
+3. The value of a linear contract is price times quantity. The value of an inverse contract is quantity over price, so
+   the sign of a gain turns.
 """
 
 from __future__ import annotations
@@ -17,33 +18,33 @@ from recon.ledger.rules import ContractTerms
 
 CASH_DIGITS: Final = 12
 CASH_QUANTUM: Final = Decimal("1e-12")
-#: Open lots kept for FIFO; beyond it the oldest two are one lot at their common cost.
+#: Open lots kept for FIFO; beyond this number the oldest two are merged into one lot.
 MAX_LOTS: Final = 4096
 
 
 class Lot(msgspec.Struct):
-    """An open part of a position: signed quantity and its value at entry, of the same sign."""
+    """An open part of a position: the signed quantity, and the value at entry with the same sign."""
 
     quantity: Decimal
     value: Decimal
 
 
 class CostBasis(msgspec.Struct):
-    """What an open position cost; None lots: it is not known (an opening without an entry price)."""
+    """The lots of an open position; None where the cost is unknown (an opening without an entry price)."""
 
     lots: list[Lot] | None = msgspec.field(default_factory=list)
 
     def quantity(self) -> Decimal:
-        """Return the signed quantity that the lots hold."""
+        """Return the signed quantity of all lots."""
         return sum((lot.quantity for lot in self.lots or ()), ZERO)
 
     def value(self) -> Decimal:
-        """Return the signed value at entry of what is held."""
+        """Return the signed value at entry of all lots."""
         return sum((lot.value for lot in self.lots or ()), ZERO)
 
 
 def average_price(basis: CostBasis, terms: ContractTerms | None) -> Decimal | None:
-    """Return the average entry price of what is held, None where flat or not known."""
+    """Return the average entry price of the position; None where the position is flat or the cost unknown."""
     if basis.lots is None:
         return None
     quantity, value = basis.quantity(), basis.value()
@@ -67,7 +68,7 @@ def entry_value(quantity: Decimal, price_cash: Decimal, terms: ContractTerms | N
 
 
 def basis_of(quantity: Decimal, price: Decimal | None, terms: ContractTerms | None) -> CostBasis:
-    """Return the basis of a position of which only the average entry price is known; unknown without one."""
+    """Return the cost basis of a position by its average entry price; unknown where there is no price."""
     if not quantity:
         return CostBasis([])
     return CostBasis(None if not price else [Lot(quantity, entry_value(quantity, abs(quantity) * price, terms))])
@@ -76,27 +77,27 @@ def basis_of(quantity: Decimal, price: Decimal | None, terms: ContractTerms | No
 def add_trade(
     basis: CostBasis, quantity: Decimal, price_cash: Decimal | None, terms: ContractTerms | None
 ) -> Decimal | None:
-    """Take a fill into the basis and return the cash it realises in the settlement asset.
+    """Add a fill to the basis; return the cash that the fill realises in the settlement asset.
 
-    None: the cash is not known, because the entry or the fill has no known price.
+    None: the cash is unknown, because the price of the entry or of the fill is unknown.
     """
     if basis.lots is None or not price_cash:
-        state = basis.quantity() if basis.lots is not None else None
-        basis.lots = [] if state is not None and state + quantity == 0 else None
+        closes_all = basis.lots is not None and basis.quantity() + quantity == 0
+        basis.lots = [] if closes_all else None
         return None
-    value = entry_value(quantity, price_cash, terms)
-    state = basis.quantity()
-    closing = min(abs(quantity), abs(state)) if state and (state > 0) != (quantity > 0) else ZERO
+    value, position = entry_value(quantity, price_cash, terms), basis.quantity()
+    fifo = terms is not None and terms.method == "fifo"
+    closing = min(abs(quantity), abs(position)) if position and (position > 0) != (quantity > 0) else ZERO
     realised = ZERO
     if closing:
-        share = value if closing == abs(quantity) else _share(value, closing, abs(quantity))
-        left = _release(basis, closing, fifo=terms is not None and terms.method == "fifo")
-        # A long linear position earns exit minus entry; value carries the sign of its own side.
-        realised = -(share + left)
+        exit_value = value if closing == abs(quantity) else _share(value, closing, abs(quantity))
+        released = _release(basis, closing, fifo=fifo)
+        # A long linear position earns exit minus entry; the two values have opposite signs.
+        realised = -(exit_value + released)
         quantity += closing if quantity < 0 else -closing
-        value -= share
+        value -= exit_value
     if quantity:
-        _add(basis, quantity, value, fifo=terms is not None and terms.method == "fifo")
+        _add(basis, quantity, value, fifo=fifo)
     if terms is None or terms.multiplier is None:
         return realised
     return (-realised if terms.kind == "inverse" else realised) * terms.multiplier
@@ -104,7 +105,7 @@ def add_trade(
 
 def _add(basis: CostBasis, quantity: Decimal, value: Decimal, *, fifo: bool) -> None:
     lots = basis.lots
-    assert lots is not None  # noqa: S101 - the caller has looked
+    assert lots is not None  # noqa: S101 - add_trade returns early without lots
     if lots and not fifo:
         lots[0].quantity += quantity
         lots[0].value += value
@@ -117,27 +118,27 @@ def _add(basis: CostBasis, quantity: Decimal, value: Decimal, *, fifo: bool) -> 
 
 
 def _release(basis: CostBasis, closing: Decimal, *, fifo: bool) -> Decimal:
-    """Take `closing` units out of the lots and return the entry value that leaves, signed as the lots were."""
+    """Release a quantity from the lots; return the entry value released, with the sign of the lots."""
     lots = basis.lots
-    assert lots is not None  # noqa: S101 - the caller has looked
+    assert lots is not None  # noqa: S101 - add_trade returns early without lots
     if not fifo and len(lots) > 1:
         lots[:] = [Lot(basis.quantity(), basis.value())]
-    leaves = ZERO
+    released = ZERO
     while closing and lots:
         lot = lots[0]
-        state = abs(lot.quantity)
-        if state <= closing:
-            leaves += lot.value
-            closing -= state
+        quantity = abs(lot.quantity)
+        if quantity <= closing:
+            released += lot.value
+            closing -= quantity
             lots.pop(0)
             continue
-        part = _share(lot.value, closing, state)
-        lot.value -= part
+        value = _share(lot.value, closing, quantity)
+        lot.value -= value
         lot.quantity -= closing if lot.quantity > 0 else -closing
-        leaves += part
+        released += value
         closing = ZERO
-    return leaves
+    return released
 
 
-def _share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    return divide(value * part, whole, CASH_DIGITS)
+def _share(value: Decimal, part: Decimal, quantity: Decimal) -> Decimal:
+    return divide(value * part, quantity, CASH_DIGITS)

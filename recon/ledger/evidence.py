@@ -1,7 +1,7 @@
-"""What an account and its units remember of late, so that the cause of a break can be named. Pure (semantics 8).
+"""Recent evidence of an account and its units, by which the cause of a break is named. Pure (semantics 8).
 
-1. Everything here is bounded by a named number and part of the stored state: a restart remembers the same.
-2. It never decides what is booked; it only speaks for or against a cause.
+1. All evidence has a named bound and is part of the stored state, so a restart loses none.
+2. Evidence never decides a posting; it only speaks for or against a cause.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import msgspec
 
 from recon.ledger.orders import Order
 
-#: Open orders remembered per account, the latest reported ones.
+#: Open orders kept per account: the latest reported.
 MAX_OPEN_ORDERS: Final = 64
-#: Stretches without observation remembered per account.
+#: Gaps kept per account.
 MAX_GAPS: Final = 8
-#: Changes of `locked` remembered per unit.
+#: Changes of `locked` kept per unit.
 MAX_LOCKS: Final = 8
-#: Reports that contradicted themselves, remembered per account.
+#: Contradictory reports kept per account.
 MAX_DISAGREEMENTS: Final = 8
 
 
 class OpenOrder(msgspec.Struct, frozen=True, gc=False):
-    """An order as its last report left it open; `open` is what may still fill, None where nothing tells."""
+    """An order open by its last report; `open` is the amount that may still fill, None where unknown."""
 
     symbol: str
     side: str | None
@@ -35,7 +35,7 @@ class OpenOrder(msgspec.Struct, frozen=True, gc=False):
 
 
 class Gap(msgspec.Struct, frozen=True, gc=False):
-    """A stretch of the log in which the account was not observed; `until_seq` is None while it lasts."""
+    """An interval of the log in which the account was not observed; `until_seq` is None while the gap lasts."""
 
     from_seq: int
     until_seq: int | None
@@ -43,7 +43,7 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 
 
 class LockChange(msgspec.Struct, frozen=True, gc=False):
-    """A change of what is locked of an asset."""
+    """A change of an asset's locked amount."""
 
     seq: int
     us: int
@@ -51,9 +51,9 @@ class LockChange(msgspec.Struct, frozen=True, gc=False):
 
 
 class Disagreement(msgspec.Struct, frozen=True, gc=False):
-    """A report that was booked by its average price, although its list of fills tells other cash.
+    """A report booked by its average price, although its list of fills sums to other cash.
 
-    `amount` is what the paying asset would have more of if the list is right.
+    `amount` is the extra amount of the paying asset if the list is right.
     """
 
     seq: int
@@ -62,51 +62,51 @@ class Disagreement(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal
 
 
-def with_order(known: dict[str, OpenOrder], order: Order) -> dict[str, OpenOrder]:
-    """Return the open orders with what the latest report of one says."""
+def with_order(orders: dict[str, OpenOrder], order: Order) -> dict[str, OpenOrder]:
+    """Return the open orders with an order's latest report; without the order if it is terminal."""
+    others = {key: open_order for key, open_order in orders.items() if key != order.key}
     if order.terminal:
-        return {key: each for key, each in known.items() if key != order.key} if order.key in known else known
-    left = order.reported.amount_open
-    if left is None and order.reported.amount_order is not None:
-        left = order.reported.amount_order - order.reported.amount_filled
+        return others
+    amount_open = order.reported.amount_open
+    if amount_open is None and order.reported.amount_order is not None:
+        amount_open = order.reported.amount_order - order.reported.amount_filled
     latest = OpenOrder(
         order.identity.symbol or order.identity.symbol_coinapi or "",
         order.identity.side,
         order.reported.price,
-        left,
+        amount_open,
         order.reported.last_seq,
         order.reported.updated_us,
     )
-    kept = {key: each for key, each in known.items() if key != order.key}
-    if len(kept) >= MAX_OPEN_ORDERS:
-        kept.pop(next(iter(kept)))
-    kept[order.key] = latest
-    return kept
+    if len(others) >= MAX_OPEN_ORDERS:
+        others.pop(next(iter(others)))
+    others[order.key] = latest
+    return others
 
 
-def with_gap(known: list[Gap], seq: int, reason: str) -> list[Gap]:
-    """Return the gaps with one that begins; one that lasts goes on."""
-    if known and known[-1].until_seq is None:
-        return known
-    return [*known, Gap(seq, None, reason)][-MAX_GAPS:]
+def with_gap(gaps: list[Gap], seq: int, reason: str) -> list[Gap]:
+    """Return the gaps with a new gap; unchanged while the last gap lasts."""
+    if gaps and gaps[-1].until_seq is None:
+        return gaps
+    return [*gaps, Gap(seq, None, reason)][-MAX_GAPS:]
 
 
-def without_gap(known: list[Gap], seq: int) -> list[Gap]:
-    """Return the gaps with the one that lasts ended: the account is observed again."""
-    if not known or known[-1].until_seq is not None:
-        return known
-    return [*known[:-1], msgspec.structs.replace(known[-1], until_seq=seq)]
+def without_gap(gaps: list[Gap], seq: int) -> list[Gap]:
+    """Return the gaps with the last gap ended: the account is observed again."""
+    if not gaps or gaps[-1].until_seq is not None:
+        return gaps
+    return [*gaps[:-1], msgspec.structs.replace(gaps[-1], until_seq=seq)]
 
 
 def with_lock(
-    known: list[LockChange], before: Decimal | None, now: Decimal | None, seq: int, us: int
+    changes: list[LockChange], before: Decimal | None, now: Decimal | None, seq: int, us: int
 ) -> list[LockChange]:
-    """Return the changes of `locked` with the latest, if it is one."""
+    """Return the changes of `locked` with the latest change, if there is any."""
     if before is None or now is None or before == now:
-        return known
-    return [*known, LockChange(seq, us, now - before)][-MAX_LOCKS:]
+        return changes
+    return [*changes, LockChange(seq, us, now - before)][-MAX_LOCKS:]
 
 
-def with_disagreement(known: list[Disagreement], latest: Disagreement) -> list[Disagreement]:
+def with_disagreement(disagreements: list[Disagreement], latest: Disagreement) -> list[Disagreement]:
     """Return the contradictory reports with the latest."""
-    return [*known, latest][-MAX_DISAGREEMENTS:]
+    return [*disagreements, latest][-MAX_DISAGREEMENTS:]

@@ -1,7 +1,7 @@
-"""From a jump in what is filled to fills. Pure.
+"""From a jump of an order's filled amount to fills. Pure.
 
-1. The fills of one jump add up to it exactly, and their cash to the jump of total cash (semantics 2.3).
-2. A fill is (order, ordinal of what we booked); two real fills can be identical (semantics 2.5).
+1. The fills of a jump sum to it exactly, and their cash to the jump of the total cash (semantics 2.3).
+2. A fill is identified by (order, ordinal of booking); two real fills can be identical (semantics 2.5).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from recon.exact import ZERO, divide, scale
 from recon.ledger.orders import Order
 from recon.times import microseconds
 
-#: An implied price is shown with this many digits after the point, or the price's own if more.
+#: Digits after the point of an implied price, or the digits of the average price if more.
 _PRICE_DIGITS: Final = 12
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
-    """What one execution did: amount is positive, the order's side tells the direction; cash is price times amount."""
+    """An execution: a positive amount, in the direction of the order's side; cash is price times amount."""
 
     order: str
     ordinal: int
@@ -36,7 +36,7 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 
 
 def book_fills(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fill]:
-    """Book what the order's furthest report adds to what is booked; return the new fills, oldest first."""
+    """Book the amount that the order's furthest report adds; return the new fills, oldest first."""
     jump = order.reported.amount_filled - order.booked.amount
     if jump <= 0:
         return []
@@ -50,13 +50,13 @@ def book_fills(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> li
 
 
 def late_cash(order: Order, rows: Sequence[FillRow]) -> Decimal | None:
-    """Return cash that became known of quantity booked earlier, and mark it booked; None where nothing did.
+    """Return the cash of a quantity booked earlier, once the cash is known, and mark it booked; else None.
 
-    Where more is filled by now, only the list of fills can tell the old cash from the new.
+    Where more is filled by now, only the list of fills separates the earlier cash from the new cash.
     """
     if not order.booked.cash_pending or order.reported.cash_total is None or order.booked.cash is None:
         return None
-    known = order.reported.cash_total
+    total = order.reported.cash_total
     if order.reported.amount_filled != order.booked.amount:
         amount = cash = ZERO
         for row in rows:
@@ -65,14 +65,14 @@ def late_cash(order: Order, rows: Sequence[FillRow]) -> Decimal | None:
             amount, cash = amount + row.amount, cash + row.amount * row.price
         if amount != order.booked.amount:
             return None
-        known = cash
-    late = known - order.booked.cash
-    order.booked.settle_cash(known)
+        total = cash
+    late = total - order.booked.cash
+    order.booked.settle_cash(total)
     return late
 
 
 def _new_rows(booked: Decimal, jump: Decimal, rows: Sequence[FillRow]) -> Sequence[FillRow]:
-    """Return the rows of the list that are exactly the jump: its tail, or all of it where it holds the newest only."""
+    """Return the rows that sum to the jump: the tail of the list, or all rows if the list has new fills only."""
     amounts = [row.amount for row in rows if row.amount is not None and row.amount > 0]
     if not rows or len(amounts) != len(rows):
         return ()
@@ -86,13 +86,13 @@ def _new_rows(booked: Decimal, jump: Decimal, rows: Sequence[FillRow]) -> Sequen
 
 def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorded_us: int) -> list[Fill]:
     fills: list[Fill] = []
-    left = cash
+    remainder = cash
     for index, row in enumerate(rows):
         amount = row.amount or ZERO
-        own = None if left is None or not row.price else row.price * amount
-        if index == len(rows) - 1 or own is None:
-            own = left  # the last takes the remainder: cash is the jump's, to the last digit
-        left = None if left is None or own is None else left - own
+        fill_cash = None if remainder is None or not row.price else row.price * amount
+        if index == len(rows) - 1 or fill_cash is None:
+            fill_cash = remainder  # the last fill takes the remainder, so the cash sums to the jump's exactly
+        remainder = None if remainder is None or fill_cash is None else remainder - fill_cash
         fills.append(
             Fill(
                 order=order.key,
@@ -100,7 +100,7 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
                 amount=amount,
                 price=row.price or None,
                 price_known=bool(row.price),
-                cash=own,
+                cash=fill_cash,
                 occurred_us=_time(row.time) or _time(order.reported.last_time) or recorded_us,
                 source="list",
             )
@@ -117,7 +117,7 @@ def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int
     )
     price = None
     if order.booked.cash_pending:
-        exact = False  # the cash is that of earlier fills too
+        exact = False  # the cash includes that of earlier fills
     elif exact:
         price = order.reported.avg_px
     elif cash is not None:

@@ -1,4 +1,4 @@
-"""What a symbol is: spot or derivative, and which assets its legs move. Pure (semantics 3.1-3.2)."""
+"""Instruments: the type of a symbol, and the assets that its fills move. Pure (semantics 3.1-3.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recon.ems.protocol.symbols import InstrumentType, instrument_type, is_deriv
 
 
 class Instrument(msgspec.Struct, frozen=True):
-    """One symbol of an account; `base` and `quote` are the venue's codes, as its symbols write them."""
+    """A symbol of an account; `base` and `quote` are the venue's codes, spelled as in symbols."""
 
     symbol: str
     symbol_coinapi: str | None
@@ -21,20 +21,20 @@ class Instrument(msgspec.Struct, frozen=True):
 
     @property
     def derivative(self) -> bool:
-        """Tell whether a fill is one entry in the contract."""
+        """True if a fill moves a contract."""
         return self.type is not None and is_derivative(self.type)
 
     @property
     def spot(self) -> bool:
-        """Tell whether a fill moves two known assets."""
+        """True if a fill moves two assets, and both are named."""
         return self.type is InstrumentType.SPOT and self.base is not None and self.quote is not None
 
 
 def from_row(row: SymbolRow) -> Instrument | None:
-    """Read one row of a SYMBOLS_SNAPSHOT; None where it names no symbol.
+    """Return the instrument of a row of a SYMBOLS_SNAPSHOT; None where the row names no symbol.
 
-    The type comes from the second term of the CoinAPI id alone; base and quote from the row, and only where the row
-    lacks them from the id (protocol 14).
+    The type comes from the second term of the CoinAPI id only. Base and quote come from the row, or from the id where
+    the row lacks them (protocol 14).
     """
     if row.symbol is None:
         return None
@@ -56,7 +56,7 @@ def from_row(row: SymbolRow) -> Instrument | None:
 
 
 def from_report(symbol: str, symbol_coinapi: str | None) -> Instrument | None:
-    """Know a derivative from its CoinAPI id alone: its unit is the contract itself. A spot fill waits."""
+    """Return the instrument of a derivative by its CoinAPI id; None for spot, whose fills wait for a row."""
     kind = instrument_type(symbol_coinapi)
     if kind is None or not is_derivative(kind):
         return None
@@ -72,6 +72,6 @@ def from_report(symbol: str, symbol_coinapi: str | None) -> Instrument | None:
 
 
 def underlying(symbol_coinapi: str | None) -> list[str]:
-    """Return the CoinAPI assets that a derivative's id names: what its cash may touch while nothing better is known."""
+    """Return the CoinAPI assets in a derivative's id: its cash may touch them while no row names the assets."""
     terms = (symbol_coinapi or "").split("_")
     return [term for term in terms[2:4] if term] if from_report("", symbol_coinapi) is not None else []

@@ -79,7 +79,7 @@ def test_rules_2_4__the_rate_that_every_sample_bears_out_is_found_or_a_shorter_o
         samples = [sampled(rate, leg) for leg in legs]
         found = estimate([(each, each.received) for each in samples])
         assert found is not None
-        assert not found.half
+        assert not found.half_width
         assert scale(found.share) <= scale(rate) or not rate
         for each in samples:
             assert abs(each.cost - found.share * each.received) <= each.error
@@ -105,7 +105,7 @@ def test_rule_2__a_second_rate_is_told_apart_where_samples_left_over_agree_on_it
     samples = [sampled(TAKER if index % 4 == 3 else MAKER, leg) for index, leg in enumerate(legs)]
     found = estimate([(each, each.received) for each in samples])
     assert found is not None
-    assert (found.share, found.half, found.other) == (MAKER, ZERO, TAKER)
+    assert (found.share, found.half_width, found.alternate) == (MAKER, ZERO, TAKER)
 
 
 def test_rule_3__while_no_rate_is_borne_out_nothing_is_learned_and_nothing_expected() -> None:

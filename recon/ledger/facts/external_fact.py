@@ -31,13 +31,13 @@ MovementKind = Literal[
     "conversion",
     "adjustment",
 ]
-#: An execution as the venue's own export tells it; matched to known fills first.
+#: An execution in the venue's own export; matched with booked fills first.
 TRADE: Final = "trade"
 FactKind = Literal[MovementKind, "trade"]
-#: Cause of what an execution moves that no report told.
+#: The cause of entries for an execution that no execution report has shown.
 MISSED_FILL: Final = "missed_fill"
 REBATE: Final = "rebate"
-#: How the ids begin that facts have which a person told without an id of a statement.
+#: Prefix of the external id of a manual fact: recorded by a person, without a statement's id.
 MANUAL: Final = "told:"
 #: Longest external id, in characters: it is part of a key.
 MAX_ID: Final = 200
@@ -46,7 +46,7 @@ Side = Literal["BUY", "SELL"]
 
 
 class ExternalFact(msgspec.Struct, frozen=True):
-    """The payload of a `fact` event. Amounts are signed as they change what is held; a trade has its own fields."""
+    """The payload of a `fact` event; `amount` is signed as the balance changes, a trade has its own fields."""
 
     fact: FactKind
     account: Annotated[str, msgspec.Meta(min_length=1)]
@@ -58,9 +58,9 @@ class ExternalFact(msgspec.Struct, frozen=True):
     unit_kind: UnitKind = "asset"
     unit: str | None = None
     amount: Decimal | None = None
-    #: Transfers: the account on the other side, where it belongs to the same gateway.
+    #: Transfers: the account on the other side, if the same gateway has that account.
     counter_account: str | None = None
-    #: Trades: what was executed, positive, and its cash; `fee` is what it cost, negative for a rebate.
+    #: Trades: the executed quantity and the cash, both positive; `fee` is negative for a rebate.
     symbol: str | None = None
     side: Side | None = None
     quantity: Decimal | None = None
@@ -78,7 +78,7 @@ class ExternalFact(msgspec.Struct, frozen=True):
 
 
 class Movement(msgspec.Struct, frozen=True):
-    """What a fact changes: one unit of one account, from one cause. `unit` is written as the source writes it."""
+    """A fact's change of a single unit; `unit` is spelled as in the fact's source."""
 
     account: str
     kind: UnitKind
@@ -88,7 +88,7 @@ class Movement(msgspec.Struct, frozen=True):
 
 
 class RecordedFact(msgspec.Struct, frozen=True):
-    """A fact of one account as it was taken; `effect` says what became of it."""
+    """A fact of an account as recorded; `effect` says how the fact changed the ledger."""
 
     account: str
     external_id: str
@@ -104,7 +104,7 @@ class RecordedFact(msgspec.Struct, frozen=True):
 
 
 def parse_fact(payload: bytes) -> ExternalFact:
-    """Read a fact. Raises msgspec.ValidationError or DecodeError, saying what is missing or out of bounds."""
+    """Return the fact of a payload. Raise msgspec.ValidationError or DecodeError, naming the field at fault."""
     fact = msgspec.json.decode(payload, type=ExternalFact)
     for name in ("amount", "quantity", "price", "cash", "fee"):
         value = getattr(fact, name)
@@ -127,22 +127,22 @@ def _check_trade(fact: ExternalFact) -> None:
 
 
 def is_manual(external_id: str | None) -> bool:
-    """Tell whether an external id is of a fact that a person told without an id of a statement."""
+    """True if an external id is of a manual fact."""
     return external_id is not None and external_id.startswith(MANUAL)
 
 
 def movements_of(fact: ExternalFact) -> list[Movement]:
-    """Return what a fact other than a trade changes, the account's own side first."""
+    """Return the movements of a fact other than a trade, the account's own side first."""
     if fact.unit is None or fact.amount is None:
         return []
-    own = Movement(account=fact.account, kind=fact.unit_kind, unit=fact.unit, amount=fact.amount, cause=fact.fact)
+    movement = Movement(account=fact.account, kind=fact.unit_kind, unit=fact.unit, amount=fact.amount, cause=fact.fact)
     if fact.fact != "transfer" or fact.counter_account is None or fact.counter_account == fact.account:
-        return [own]
-    return [own, msgspec.structs.replace(own, account=fact.counter_account, amount=-fact.amount)]
+        return [movement]
+    return [movement, msgspec.structs.replace(movement, account=fact.counter_account, amount=-fact.amount)]
 
 
 def fee_of(fact: ExternalFact) -> Movement | None:
-    """Return what a trade's fee changes, None where it tells none."""
+    """Return the movement of a trade's fee; None where the trade has no fee."""
     if not fact.fee or fact.fee_asset is None:
         return None
     cause = FEE if fact.fee > 0 else REBATE
@@ -150,13 +150,13 @@ def fee_of(fact: ExternalFact) -> Movement | None:
 
 
 def signed_quantity(fact: ExternalFact) -> Decimal:
-    """Return what a trade adds to what is traded: negative for a sale."""
+    """Return the quantity of a trade, negative for a sale."""
     quantity = fact.quantity or ZERO
     return -quantity if fact.side == "SELL" else quantity
 
 
 def cash_of(fact: ExternalFact, quantity: Decimal) -> Decimal | None:
-    """Return the cash of a part of a trade, not negative; None where neither price nor cash is told."""
+    """Return the cash of a part of a trade, not negative; None where the fact has neither price nor cash."""
     if quantity == fact.quantity and fact.cash is not None:
         return fact.cash
     if fact.price is not None:
@@ -167,7 +167,7 @@ def cash_of(fact: ExternalFact, quantity: Decimal) -> Decimal | None:
 
 
 def amounts_of(fact: ExternalFact) -> list[tuple[str, str, Decimal]]:
-    """Return (account, cause, amount) of all that an equal entry of before may be made surer by."""
+    """Return (account, cause, amount) of every movement that an earlier entry of equal amount may stand for."""
     moved = [(move.account, move.cause, move.amount) for move in movements_of(fact)]
     if fact.fact == TRADE and fact.quantity is not None:
         signed = signed_quantity(fact)
@@ -179,17 +179,17 @@ def amounts_of(fact: ExternalFact) -> list[tuple[str, str, Decimal]]:
 
 
 def digest_of(fact: ExternalFact, move: Movement | None = None) -> str:
-    """Return what identifies the content of a fact, of a trade as a whole: hex, 32 digits."""
+    """Return the digest of a fact's content, or of a single movement: 32 hex digits."""
     parts = [fact.fact, str(fact.occurred_us)]
     if move is not None:
         parts += [move.account, move.kind, move.unit, _value(move.amount)]
     else:
         parts += [fact.account, fact.symbol or "", fact.side or "", fact.fee_asset or "", fact.order_id or ""]
-        parts += ["" if each is None else _value(each) for each in (fact.quantity, fact.price, fact.cash, fact.fee)]
+        parts += ["" if value is None else _value(value) for value in (fact.quantity, fact.price, fact.cash, fact.fee)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 def _value(number: Decimal) -> str:
-    """Write a number so that 1.50 and 1.5 are the same."""
+    """Return a number as text, with 1.50 and 1.5 the same."""
     text = plain(number)
     return text.rstrip("0").rstrip(".") if "." in text else text

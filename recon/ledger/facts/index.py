@@ -8,23 +8,23 @@ from recon.ledger.units import Entry, UnitKey
 
 
 class FactIndex:
-    """What is at hand of the past for the facts of a batch: facts taken, entries they may make surer, fills."""
+    """Recorded facts, replaceable entries and booked fills that the facts of a batch may match."""
 
     __slots__ = ("entries", "facts", "fills")
 
     def __init__(self) -> None:
-        """Begin with nothing; the store adds what a batch's facts may be matched with."""
+        """Start empty; the store adds the rows that a batch's facts may match."""
         #: (account, external id) to the digest of the content.
         self.facts: dict[tuple[str, str], str] = {}
         self.entries: dict[UnitKey, dict[int, Entry]] = {}
         self.fills: list[MatchableFill] = []
 
     def add(self, entry: Entry) -> None:
-        """Keep an entry that a fact may make surer, and forget one that it takes back.
+        """Add an entry if a fact may replace it, and remove the entry that it reverses.
 
-        One that is taken back is at hand until then; what stands in for it comes after that.
+        A reversal and the entry that follows in its place replace the same entry. The reversal comes first.
         """
         entries = self.entries.setdefault((entry.account, entry.kind, entry.unit), {})
-        taken_back = entries.pop(entry.replaces, None) if entry.replaces else None
-        if is_replaceable(entry) or (entry.replaces and taken_back is None and is_manual(entry.fact)):
+        reversed_entry = entries.pop(entry.replaces, None) if entry.replaces else None
+        if is_replaceable(entry) or (entry.replaces and reversed_entry is None and is_manual(entry.fact)):
             entries[entry.number] = entry

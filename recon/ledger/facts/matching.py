@@ -16,16 +16,16 @@ import msgspec
 from recon.ledger.facts.external_fact import MISSED_FILL, REBATE, ExternalFact, Movement, is_manual
 from recon.ledger.units import FEE, Entry
 
-#: How far the time that a person tells may be from a statement's: people know the day.
+#: How far the times of a manual fact and a statement may be apart: people know the day.
 MANUAL_WITHIN_US: Final = 86_400_000_000
-#: How far an inferred entry's time may be from a fact's to be the same happening; a fee has its fill's own time.
+#: How far the times of an inferred entry and a fact of the same movement may be apart; a fee has the fill's time.
 REPLACED_WITHIN_US: Final = 3_600_000_000
 FEE_WITHIN_US: Final = 5_000_000
-#: How much of a fact's amount an inferred entry may differ by, whatever the unit's tolerance.
+#: The largest difference of an inferred entry, as a share of the fact's amount; the unit's tolerance may be less.
 REPLACED_SHARE: Final = Decimal("0.01")
-#: How far the times of one execution may be apart in two sources, where no order id tells.
+#: How far the times of the same execution may be apart in two sources, where no order id decides.
 TRADED_WITHIN_US: Final = 5_000_000
-#: Kinds of facts that different sources may use for the same movement: a fact of one may replace an entry of another.
+#: Kinds that different sources may use for the same movement: a fact of a kind may replace entries of its family.
 _FAMILIES: Final[tuple[frozenset[str], ...]] = (
     frozenset({"deposit", "withdrawal", "transfer"}),
     frozenset({FEE, REBATE}),
@@ -38,7 +38,7 @@ _FAMILIES: Final[tuple[frozenset[str], ...]] = (
 
 
 class MatchableFill(msgspec.Struct, frozen=True, gc=False):
-    """A fill that is booked, as far as a trade is matched with it."""
+    """A booked fill, as far as a trade is matched with fills."""
 
     account: str
     order: str
@@ -50,19 +50,19 @@ class MatchableFill(msgspec.Struct, frozen=True, gc=False):
 
 
 def family_of(cause: str) -> frozenset[str]:
-    """Return the causes under which other facts of the same movement post."""
+    """Return the causes that facts of the same movement may have."""
     return next((family for family in _FAMILIES if cause in family), frozenset({cause}))
 
 
 def time_bound_of(cause: str) -> int:
-    """Return how far from a fact of this cause an inferred entry may lie, in microseconds."""
+    """Return how far the times of a fact and a matching inferred entry may be apart, in microseconds."""
     return FEE_WITHIN_US if cause in family_of(FEE) else REPLACED_WITHIN_US
 
 
 def is_replaceable(entry: Entry) -> bool:
-    """Tell whether a fact may take an entry's place: it was inferred, decided or told by hand, and stands by itself.
+    """True if a fact may replace an entry: the entry is inferred, decided or manual, and replaces no other entry.
 
-    Rounding is no happening of its own; what follows from a statement is as sure as it gets.
+    An entry that follows from a statement is never replaced.
     """
     if entry.replaces is not None:
         return False
@@ -79,48 +79,50 @@ def replaced_by(
     order: str | None = None,
     ordinal: int | None = None,
 ) -> Entry | None:
-    """Return the entry that a fact makes surer: of these causes, the nearest in time of an equal amount.
+    """Return the entry that a fact confirms: the nearest in time of an equal amount, with one of the causes.
 
-    The fee of a fill (`order`, and `ordinal` where it is known) is that fill's alone, whatever was inferred.
+    The fee of a fill (`order`, and `ordinal` where known) matches the fees of that fill only, at any amount.
     """
-    same = [entry for entry in entries if entry.cause in causes and not entry.fact]
+    candidates = [entry for entry in entries if entry.cause in causes and not entry.fact]
     if order is not None:
-        of_order = [entry for entry in same if entry.order == order]
+        of_order = [entry for entry in candidates if entry.order == order]
         if ordinal is not None and any(entry.ordinal == ordinal for entry in of_order):
             of_order = [entry for entry in of_order if entry.ordinal == ordinal]
         return min(of_order, key=lambda entry: (abs(entry.amount - move.amount), entry.number), default=None)
-    return _nearest(move, same, occurred_us, tolerance, time_bound_of(move.cause))
+    return _nearest(move, candidates, occurred_us, tolerance, time_bound_of(move.cause))
 
 
 def manual_duplicate_of(
     move: Movement, entries: Iterable[Entry], external_id: str, *, occurred_us: int, tolerance: Decimal
 ) -> Entry | None:
-    """Return the entry of what a person had told by hand of what a statement tells now: of the same kind.
+    """Return the entry a person recorded manually for the movement that a statement now reports, if any.
 
-    Fees are not looked for: equal ones are many, and each is told by its fill.
+    Fees never match: many fees are equal, and a fee follows from its fill.
     """
     if is_manual(external_id) or move.cause in family_of(FEE):
         return None
-    same = [entry for entry in entries if entry.cause == move.cause and is_manual(entry.fact)]
-    return _nearest(move, same, occurred_us, tolerance, MANUAL_WITHIN_US)
+    manual = [entry for entry in entries if entry.cause == move.cause and is_manual(entry.fact)]
+    return _nearest(move, manual, occurred_us, tolerance, MANUAL_WITHIN_US)
 
 
-def _nearest(move: Movement, same: list[Entry], us: int, tolerance: Decimal, within_us: int) -> Entry | None:
-    """Return the entry of an equal amount that is the nearest in time, None where none is near."""
+def _nearest(move: Movement, entries: list[Entry], us: int, tolerance: Decimal, within_us: int) -> Entry | None:
+    """Return the entry of an equal amount that is nearest in time; None where no entry is near."""
     bound = min(tolerance, abs(move.amount) * REPLACED_SHARE)
     equal = [
-        entry for entry in same if abs(entry.amount - move.amount) <= bound and abs(entry.occurred_us - us) <= within_us
+        entry
+        for entry in entries
+        if abs(entry.amount - move.amount) <= bound and abs(entry.occurred_us - us) <= within_us
     ]
     return min(equal, key=lambda entry: (abs(entry.occurred_us - us), entry.number), default=None)
 
 
 def matching_fills(fact: ExternalFact, fills: Iterable[MatchableFill]) -> list[MatchableFill]:
-    """Return the fills that a trade without an order id may be, the nearest in time first."""
+    """Return the fills that a trade without an order id may stand for, the nearest in time first."""
     us = fact.occurred_us
-    like = [
+    matches = [
         fill
         for fill in fills
         if (fill.account, fill.symbol, fill.side, fill.amount) == (fact.account, fact.symbol, fact.side, fact.quantity)
         and abs(fill.occurred_us - us) <= TRADED_WITHIN_US
     ]
-    return sorted(like, key=lambda fill: (abs(fill.occurred_us - us), fill.order, fill.ordinal))
+    return sorted(matches, key=lambda fill: (abs(fill.occurred_us - us), fill.order, fill.ordinal))

@@ -1,4 +1,4 @@
-"""What is known of a unit's fees: rates, samples, and what they come to. Pure (semantics 8.5)."""
+"""The fee model of a unit: learned rates, and the samples still used for learning. Pure (semantics 8.5)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 
 from recon.exact import ONE, ZERO, divide
 
-#: Digits of a fee in the books; what a venue rounds beyond is in the tolerance.
+#: Digits of a posted fee; a venue's coarser rounding is within the tolerance.
 FEE_DIGITS: Final = 12
 FEE_QUANTUM: Final = Decimal("1e-12")
 
 
 class FeeSample(msgspec.Struct, frozen=True, gc=False):
-    """What fills cost between two agreements: legs received and paid, the cost, and what rounding may hide of it."""
+    """The fees of the fills between two agreements: turnover received and paid, cost, and rounding error."""
 
     received: Decimal
     paid: Decimal
@@ -24,9 +24,9 @@ class FeeSample(msgspec.Struct, frozen=True, gc=False):
 
 
 class FeeRate(msgspec.Struct, frozen=True, gc=False):
-    """The share of one side's legs that is taken, give or take `half`, or now and then an `other` one instead.
+    """A fee as a share of one side's turnover, within `half_width`, or sometimes the rate `alternate`.
 
-    Fills up to entry `since` stand in the books without a share `owed` of their legs; later ones have their fee.
+    Fills up to entry `since_entry` have no fee posted yet: a share `backlog` of their turnover is still to be posted.
     """
 
     share: Decimal
@@ -37,12 +37,12 @@ class FeeRate(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def rates(self) -> tuple[Decimal, ...]:
-        """Return the rates that it may be each time."""
+        """Return the possible rates of a single fee."""
         return (self.share,) if self.alternate is None else (self.share, self.alternate)
 
 
 class FeeModel(msgspec.Struct, frozen=True, gc=False):
-    """What is known of a unit's fees: the rate on legs received and on legs paid; None while it is being learned."""
+    """The rates on turnover received and on turnover paid; None while a rate is being learned."""
 
     received: FeeRate | None = None
     paid: FeeRate | None = None
@@ -50,19 +50,19 @@ class FeeModel(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def learned(self) -> bool:
-        """Tell whether both sides are known."""
+        """True if the rates of both sides are learned."""
         return self.received is not None and self.paid is not None
 
     @property
     def is_open(self) -> bool:
-        """Tell whether what a single fill costs is not known."""
+        """True if a rate is a range or has an alternate, so that a single fee is uncertain."""
         return any(
             rate is not None and (rate.half_width or rate.alternate is not None) for rate in (self.received, self.paid)
         )
 
     @property
     def is_range(self) -> bool:
-        """Tell whether what a fill costs is known as a range alone."""
+        """True if a rate is a range."""
         return any(rate is not None and rate.half_width for rate in (self.received, self.paid))
 
     def cost_of(self, leg: Decimal) -> Decimal:
@@ -71,32 +71,32 @@ class FeeModel(msgspec.Struct, frozen=True, gc=False):
         return divide(rate.share * abs(leg), ONE, FEE_DIGITS) if rate is not None and rate.share else ZERO
 
     def open_cost_of(self, leg: Decimal) -> tuple[Decimal, Decimal]:
-        """Return how far off the cost of a leg may be, and what the balance gains if the other rate is taken."""
+        """Return the error of a leg's cost, and the gain of the balance if the venue takes the alternate rate."""
         rate = self.received if leg > 0 else self.paid
         if rate is None:
             return ZERO, ZERO
-        other = ZERO if rate.alternate is None else (rate.share - rate.alternate) * abs(leg)
-        return divide(rate.half_width * abs(leg), ONE, FEE_DIGITS), divide(other, ONE, FEE_DIGITS)
+        gain = ZERO if rate.alternate is None else (rate.share - rate.alternate) * abs(leg)
+        return divide(rate.half_width * abs(leg), ONE, FEE_DIGITS), divide(gain, ONE, FEE_DIGITS)
 
-    def mostly_free(self, gained: Decimal, given: Decimal) -> bool:
-        """Tell whether most samples of these legs cost nothing: then a cost is rather a report that crossed a fill."""
-        sides = [[each for each in self.samples if each.received]] if gained else []
-        sides += [[each for each in self.samples if each.paid]] if given else []
+    def mostly_free(self, received: Decimal, paid: Decimal) -> bool:
+        """True if most samples with this turnover cost nothing: a cost is more likely a report that crossed a fill."""
+        sides = [[sample for sample in self.samples if sample.received]] if received else []
+        sides += [[sample for sample in self.samples if sample.paid]] if paid else []
         return bool(sides) and all(
-            2 * sum(1 for each in side if abs(each.cost) <= each.error) > len(side) for side in sides
+            2 * sum(1 for sample in side if abs(sample.cost) <= sample.error) > len(side) for side in sides
         )
 
-    def unknown_turnover(self, gained: Decimal, given: Decimal) -> Decimal:
-        """Return the legs among these of which it is not known what they cost."""
-        return (gained if self.received is None else ZERO) + (given if self.paid is None else ZERO)
+    def unknown_turnover(self, received: Decimal, paid: Decimal) -> Decimal:
+        """Return the part of a turnover whose rate is not learned."""
+        return (received if self.received is None else ZERO) + (paid if self.paid is None else ZERO)
 
 
 def swap_rates(model: FeeModel) -> FeeModel:
-    """Return a model that expects the rates that were taken now and then: a tier has changed, or a habit."""
-    gained, given = (
+    """Return a model with expected and alternate rates exchanged: a fee tier has changed, or maker and taker."""
+    received, paid = (
         rate
         if rate is None or rate.alternate is None
         else FeeRate(rate.alternate, since_entry=rate.since_entry, alternate=rate.share)
         for rate in (model.received, model.paid)
     )
-    return msgspec.structs.replace(model, received=gained, paid=given)
+    return msgspec.structs.replace(model, received=received, paid=paid)

@@ -1,4 +1,4 @@
-"""A venue's fee schedule: which line holds for a fill, and at which rate. Pure (semantics 8.5)."""
+"""A venue's fee schedule: the line that applies to a fill, and the rate. Pure (semantics 8.5)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 from recon.exact import ZERO
 from recon.ledger.rules import FeeRule
 
-#: Orders that add liquidity only, and those that take it only; of any other it is not known.
+#: Kinds of orders that only make, or only take liquidity; other kinds may do either.
 _MAKER: Final = frozenset({"MAKER_OR_CANCEL", "POST_ONLY"})
 _TAKER: Final = frozenset({"IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"})
 
 
 def rule_of(rules: Sequence[FeeRule], symbol: str | None, instrument: str | None) -> FeeRule | None:
-    """Return the first line of a schedule that matches a fill, None where it tells nothing of it."""
+    """Return the first line of a schedule that matches a fill; None where no line matches."""
     for rule in rules:
         if rule.symbol is not None and rule.symbol != symbol:
             continue
@@ -27,17 +27,17 @@ def rule_of(rules: Sequence[FeeRule], symbol: str | None, instrument: str | None
 
 
 def liquidity_of(time_in_force: str | None, exec_inst: Sequence[str] | str | None) -> str | None:
-    """Tell whether an order makes or takes liquidity, None where it may do either (semantics 8.5)."""
+    """Return whether an order makes or takes liquidity; None where the order may do either (semantics 8.5)."""
     instructions = (exec_inst,) if isinstance(exec_inst, str) else exec_inst or ()
-    if any(each in _MAKER for each in instructions):
+    if any(instruction in _MAKER for instruction in instructions):
         return "maker"
     return "taker" if time_in_force in _TAKER else None
 
 
 def rates_of(rule: FeeRule, kind: str | None) -> tuple[Decimal, Decimal]:
-    """Return the rate that a line names for an order's liquidity, and the other that it may have been.
+    """Return the expected rate of an order's liquidity, and the alternate rate.
 
-    An order that may do either is taken for a maker: most of those that rest in the book are.
+    An order that may do either is expected to be a maker: most orders that rest in the order book are.
     """
     maker = rule.maker if rule.maker is not None else rule.taker
     taker = rule.taker if rule.taker is not None else rule.maker
