@@ -1,7 +1,7 @@
-"""What is known of an account beside its units, in parts that each have one writer. Pure.
+"""An account without its units, in parts with a single writer. Pure.
 
-1. Only this module assigns the fields of a part; everybody else calls the part's methods.
-2. A part says what it is about: `liveness`, `snapshots`, `mappings`, `coverage`, `evidence`, `approvals`.
+1. Only this module assigns the fields of a part; other modules call the part's methods.
+2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence` and `approvals`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from recon.ledger.evidence import (
 )
 from recon.ledger.orders import Order
 
-#: A heartbeat that is this far off is so by clocks that differ, in microseconds; less may be its way.
+#: A heartbeat lag from this on is clock skew, in microseconds; a smaller lag may be transmission time.
 SKEW_FROM_US: Final = 2_000_000
-#: The largest skew, in microseconds: a stamp that is further off stands still, or is none.
+#: The largest skew, in microseconds: a time further off is no running clock.
 SKEW_TO_US: Final = 86_400_000_000
 
 State = Literal["gap", "catching_up", "unresolved", "covered"]
@@ -35,23 +35,23 @@ OBSERVED: Final = frozenset({"covered", "unresolved"})
 
 
 class Liveness(msgspec.Struct, gc=False):
-    """Signs of life of an account, and how far the EMS's clock is from ours."""
+    """Signs of life of an account, and the skew of the EMS's clock."""
 
     session: str | None = None
     instance_guid: str | None = None
-    #: The session in which `instance_guid` was last reported: across sessions the gap between them covers a change.
+    #: The session of the last `instance_guid`: a change across sessions lies in the gap between them.
     instance_session: str | None = None
     is_running: bool | None = None
     last_heartbeat_us: int | None = None
     last_alive_us: int = 0
-    #: How far the last heartbeat was behind by both clocks, in microseconds: its way, and how far the clocks differ.
+    #: Lag of the last heartbeat, in microseconds: transmission time plus clock skew.
     lag_us: int | None = None
-    #: The skew as first measured: stamps of that time are by the clock of that time.
+    #: The skew at the first heartbeat, for times from that period.
     first_skew_us: int | None = None
 
     @property
     def skew_us(self) -> int:
-        """Return what to add to the EMS's times to have them by our clock, in microseconds; 0 while unknown."""
+        """Return the microseconds to add to the EMS's times for our clock; 0 while unknown."""
         return skew_of(self.lag_us)
 
     def note_lag(self, lag_us: int) -> None:
@@ -69,11 +69,11 @@ class Liveness(msgspec.Struct, gc=False):
         self.last_heartbeat_us = us
 
     def enter_session(self, session: str | None) -> None:
-        """Belong to a session from here on."""
+        """Set the session of the account."""
         self.session = session
 
     def note_instance(self, guid: str | None, session: str | None, *, running: bool | None) -> bool:
-        """Note which process speaks for the account; return whether another one took over within a session."""
+        """Note the EMS process of the account; return True if another process took over within the session."""
         restarted = (
             self.instance_guid is not None
             and self.instance_session == session
@@ -86,24 +86,24 @@ class Liveness(msgspec.Struct, gc=False):
 
 
 class Snapshots(msgspec.Struct, gc=False):
-    """Which snapshots came, and the balance rows seen in them."""
+    """Snapshots received in a session, and the balance rows seen in snapshots."""
 
-    #: Sessions in which each kind of snapshot came, so that a missing one is known to be missing.
+    #: The sessions in which the latest snapshots came, so that a missing snapshot is noticed.
     orders_session: str | None = None
     balances_session: str | None = None
-    #: Whether a complete snapshot was ever seen: only then does absence mean zero (semantics 4.3).
+    #: True once a complete snapshot came: only then absence means zero (semantics 4.3).
     balances_complete: bool = False
     positions_complete: bool = False
-    #: Balance rows seen: code to CoinAPI code, and the last amount of each.
+    #: Balance rows seen: code to CoinAPI code, and code to the last amount.
     balance_rows: dict[str, str | None] = {}
     balance_row_amounts: dict[str, str] = {}
 
     def note_orders(self, session: str | None) -> None:
-        """Note that the orders of a session came."""
+        """Note that the order snapshot of a session came."""
         self.orders_session = session
 
     def note_balances(self, session: str | None, *, complete: bool) -> None:
-        """Note that the balances of a session came; `complete`: absence from them means zero."""
+        """Note that the balance snapshot of a session came; `complete`: absence means zero."""
         self.balances_session = session
         self.balances_complete = self.balances_complete or complete
 
@@ -112,11 +112,11 @@ class Snapshots(msgspec.Struct, gc=False):
         self.positions_complete = True
 
     def forget_session(self) -> None:
-        """Await all snapshots again: another process speaks for the account."""
+        """Await all snapshots again, because another process reports the account."""
         self.orders_session = self.balances_session = None
 
     def add_row(self, asset: str, coinapi: str | None) -> bool:
-        """Add a balance row, or what it newly tells; return whether there was anything new."""
+        """Add a balance row; return True if the row or its CoinAPI code is new."""
         if asset in self.balance_rows and (not coinapi or self.balance_rows[asset] == coinapi):
             return False
         self.balance_rows = {**self.balance_rows, asset: coinapi or self.balance_rows.get(asset)}
@@ -134,25 +134,25 @@ class Snapshots(msgspec.Struct, gc=False):
 
 
 class Mappings(msgspec.Struct, gc=False):
-    """What the account's assets and symbols turned out to be, and what waits until that is known."""
+    """The mapping of assets and symbols, and the orders and contracts that wait for a mapping."""
 
-    #: Assets kept under their own code because no row is known to be theirs: code to CoinAPI code.
+    #: Assets kept under their own code because no balance row is theirs: code to CoinAPI code.
     unmapped: dict[str, str | None] = {}
-    #: Symbols whose fills wait for their instrument, with the orders that wait.
+    #: Symbols without an instrument, with the keys of the orders whose fills wait.
     fills_awaiting_instrument: dict[str, list[str]] = {}
     #: Spot symbols traded: symbol to (base unit, quote unit).
     traded_pairs: dict[str, tuple[str, str]] = {}
-    #: The asset that fees seem to be taken in, which fills do not move, where no schedule tells (semantics 8.5).
+    #: The learned fee asset, other than base and quote, where no schedule names an asset (semantics 8.5).
     fee_asset: str | None = None
     #: Assets whose cash does not follow from fills: contract to (asset codes, CoinAPI codes, why).
     unmodelled: dict[str, tuple[list[str], list[str], str]] = {}
-    #: Contracts whose opening is not known yet, and the asset that the cash of their fills will be in: not judged.
+    #: Contracts without an opening, and the asset of their pending cash: the asset is not compared.
     cash_pending_contracts: dict[str, str] = {}
     #: Finest scale of avg_px seen per symbol.
     price_scales: dict[str, int] = {}
 
     def add_unmapped(self, asset: str, coinapi: str | None) -> None:
-        """Keep an asset under its own code until a balance row is known to be its."""
+        """Keep an asset under its own code until the asset's balance row is known."""
         self.unmapped = {**self.unmapped, asset: coinapi}
 
     def remove_unmapped(self, asset: str) -> None:
@@ -174,11 +174,11 @@ class Mappings(msgspec.Struct, gc=False):
         self.traded_pairs = {**self.traded_pairs, symbol: (base, quote)}
 
     def set_fee_asset(self, asset: str | None) -> None:
-        """Note the asset that fees seem to be taken in."""
+        """Set the learned fee asset."""
         self.fee_asset = asset
 
     def set_unmodelled(self, contracts: dict[str, tuple[list[str], list[str], str]]) -> None:
-        """Replace what makes assets unmodelled."""
+        """Replace the contracts that make assets unmodelled."""
         self.unmodelled = contracts
 
     def await_cash(self, contract: str, asset: str) -> None:
@@ -196,7 +196,7 @@ class Mappings(msgspec.Struct, gc=False):
 
 
 class Coverage(msgspec.Struct, gc=False):
-    """Whether the account is observed now, its open gap, and what the gap hid (semantics 7)."""
+    """The coverage state, the backfill of the latest gap, and the missing orders (semantics 7)."""
 
     state: State = "catching_up"
     reason: str | None = None
@@ -207,9 +207,9 @@ class Coverage(msgspec.Struct, gc=False):
     missing_orders: dict[str, MissingOrder] = {}
     #: The latest gap whose backfill has not finished, if any.
     backfill: Backfill | None = None
-    #: Backfills that ended with open questions which nobody can be asked any more; a person may settle them.
+    #: Backfills ended with open questions that no request can answer; a person may settle them.
     open_backfills: list[Backfill] = []
-    #: Which lists could not be read over REST for the gap (orders, balances, positions), and why.
+    #: Lists (orders, balances, positions) that could not be read over REST for the gap, and why.
     unread_lists: dict[str, str] = {}
     #: Log position of the last answer over REST that brought fills.
     last_fetched_fill_seq: int = 0
@@ -225,24 +225,24 @@ class Coverage(msgspec.Struct, gc=False):
 
     @property
     def backfilling(self) -> bool:
-        """True while what a gap hid is being fetched: nothing of the account is judged."""
+        """True while a backfill is in progress: no unit of the account is compared."""
         return self.backfill is not None and self.backfill.in_progress
 
     def enter(self, state: State, reason: str | None, *, seq: int, us: int) -> None:
-        """Be in a state from a log position on."""
+        """Enter a state at a log position."""
         self.state, self.reason, self.since_seq, self.since_us = state, reason, seq, us
 
     def note_gap(self, seq: int) -> None:
-        """Note where the latest gap began."""
+        """Note the log position at which the latest gap began."""
         self.gap_seq = seq
 
     def set_missing(self, key: str, order: MissingOrder) -> None:
-        """Note an order that is missing, or what the EMS said of it."""
+        """Set a missing order, with the EMS's answer if any."""
         self.missing_orders = {**self.missing_orders, key: order}
 
     def remove_missing(self, key: str) -> None:
         """Note that an order is accounted for."""
-        self.missing_orders = {other: order for other, order in self.missing_orders.items() if other != key}
+        self.missing_orders = {name: order for name, order in self.missing_orders.items() if name != key}
 
     def set_backfill(self, backfill: Backfill | None) -> None:
         """Replace the backfill that has not finished."""
@@ -253,7 +253,7 @@ class Coverage(msgspec.Struct, gc=False):
         self.open_backfills = backfills
 
     def set_unread(self, lists: dict[str, str]) -> None:
-        """Replace which lists could not be read, and why."""
+        """Replace the lists that could not be read, with the reasons."""
         self.unread_lists = lists
 
     def note_fetched_fill(self, seq: int) -> None:
@@ -270,11 +270,11 @@ class Coverage(msgspec.Struct, gc=False):
 
 
 class AccountEvidence(msgspec.Struct, gc=False):
-    """What may tell why a break is there: recent orders, prices, gaps, and reports that contradicted themselves."""
+    """Evidence for the cause of a break: open orders, prices, gaps, contradictory reports."""
 
     #: Orders open by their last report.
     open_orders: dict[str, OpenOrder] = {}
-    #: The last price of each symbol.
+    #: Symbol to the last price.
     prices: dict[str, Decimal] = {}
     gaps: list[Gap] = []
     disagreements: list[Disagreement] = []
@@ -301,22 +301,22 @@ class AccountEvidence(msgspec.Struct, gc=False):
 
 
 class ApprovalTotal(msgspec.Struct, gc=False):
-    """What people approved on the account's latest business day, in USD (semantics 10.2)."""
+    """The total approved on the account's latest business day, in USD (semantics 10.2)."""
 
     day: int = 0
     usd: Decimal = ZERO
 
     def of_day(self, day: int) -> Decimal:
-        """Return what was approved on a business day, in USD."""
+        """Return the total approved on a business day, in USD."""
         return self.usd if self.day == day else ZERO
 
     def add(self, day: int, usd: Decimal) -> None:
-        """Add what was approved on a business day, in USD."""
+        """Add an approved amount on a business day, in USD."""
         self.day, self.usd = day, self.of_day(day) + usd
 
 
 class Account(msgspec.Struct, gc=False):
-    """What is known of an account beside its units; `started_us` is when its first event came, in microseconds."""
+    """An account without its units; `started_us` is the log time of the first event, in microseconds."""
 
     name: str
     started_us: int
@@ -329,9 +329,9 @@ class Account(msgspec.Struct, gc=False):
 
 
 def skew_of(lag_us: int | None) -> int:
-    """Return how far the EMS's clock is behind ours, in microseconds, by the lag of a heartbeat.
+    """Return the skew of the EMS's clock behind ours, in microseconds, by the lag of a heartbeat.
 
-    A lag that may be the heartbeat's way is no skew. Neither is one that no clock differs by, not even a clock that
-    shows another zone's time.
+    A small lag may be transmission time, so the skew is 0. A lag of more than a day is no skew either: even a clock in
+    another time zone differs by less.
     """
     return 0 if lag_us is None or not SKEW_FROM_US <= abs(lag_us) <= SKEW_TO_US else lag_us

@@ -1,4 +1,4 @@
-"""What a gap hid, and what its backfill came to: the nouns. Pure (architecture 4)."""
+"""Backfills of gaps, and missing orders. Pure (architecture 4)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Literal
 
 import msgspec
 
-#: `waiting`: the account is not back yet, or nothing was asked yet. `running`: requests are under way. `whole`:
-#: everything is accounted for. `open`: questions are left, or nobody asked.
+#: `waiting`: the gap lasts, or no request was sent yet. `running`: requests are under way. `whole`: all is accounted
+#: for. `open`: questions are left, or no backfill was configured.
 BackfillState = Literal["waiting", "running", "whole", "open"]
-#: Whether orders that were born and finished inside the gap were looked for.
+#: Whether the order log was read, for orders that began and ended inside the gap.
 History = Literal["off", "wanted", "read", "not configured", "failed"]
 
 
 class Backfill(msgspec.Struct, frozen=True):
-    """One gap of an account, and what was fetched over REST to fill it.
+    """A gap of an account, and the result of its backfill over REST.
 
-    `from_us` is a settlement window before the account was last observed, because messages on their way were lost too.
-    `until_us` is when it was observed again. `from_seq` is inside the gap, `until_seq` is not; both `until_*` are None
-    while the gap lasts. `ended_seq` is where the backfill ended. `orders_settled` counts missing orders that were
-    accounted for, `orders_found` orders that no report had named before.
+    `from_us` is a settlement window before the account was last observed, because messages under way were lost too.
+    `until_us` is the time at which the account was observed again. `from_seq` is inside the gap, `until_seq` is not;
+    both `until_*` are None while the gap lasts. `ended_seq` is the log position at which the backfill ended.
+    `orders_settled` counts resolved missing orders, `orders_found` orders that no report had named before.
     """
 
     account: str
@@ -30,7 +30,7 @@ class Backfill(msgspec.Struct, frozen=True):
     until_us: int | None = None
     state: BackfillState = "waiting"
     history: History = "wanted"
-    #: Open questions, each in words, with its order.
+    #: Open questions in words, with the order they concern.
     open: tuple[str, ...] = ()
     requests: int = 0
     orders_settled: int = 0
@@ -40,14 +40,14 @@ class Backfill(msgspec.Struct, frozen=True):
 
     @property
     def in_progress(self) -> bool:
-        """True while the ledger lacks what the gap hid, and it is being asked for."""
+        """True while the ledger is incomplete and requests are pending."""
         return self.state in {"waiting", "running"}
 
 
 class MissingOrder(msgspec.Struct, frozen=True):
-    """An order that was open and is reported no more: what became of it is not known (protocol 3)."""
+    """An order that was open and is no longer reported, with unknown outcome (protocol 3)."""
 
     client_order_id: str | None
     seq: int
-    #: What the EMS said when it was asked, in words; empty: it was not asked yet.
+    #: The EMS's answer in words; empty: no request was answered yet.
     why: str = ""

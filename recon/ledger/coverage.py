@@ -1,13 +1,13 @@
-"""Which intervals of the log an account was truly observed in. Pure (architecture 4, semantics 7).
+"""Coverage: the intervals of the log in which an account was observed. Pure (architecture 4, semantics 7).
 
 1. An account's intervals follow each other without overlap: `from_seq` is inside, `until_seq` is not.
-2. States: `gap` (not observed), `catching_up` (observed, but snapshots are missing, or what the gap hid is being
-   fetched), `unresolved` (observed, but orders open before a gap are not accounted for), `covered`.
-3. Only `covered` and `unresolved` count as observed; in the latter only the units of the named orders are withheld.
-4. Snapshots come in any order, late and more than once; each account is judged by its own. Orders and balances are
-   awaited in every session, and the reason names what has not come; positions are not, for many accounts have none.
-   One without any list (null or missing `data`) has come: nothing is open then. For what is held absence is no zero.
-5. The EMS's clock is not ours: where its times are held against log time, the measured skew is taken out.
+2. States: `gap` (not observed), `catching_up` (snapshots are missing, or a backfill is in progress), `unresolved`
+   (orders are missing), `covered`.
+3. Only `covered` and `unresolved` count as observed; in `unresolved` the units of the missing orders are withheld.
+4. Snapshots come in any order, late and more than once. Orders and balances are awaited in every session, and the
+   reason names the missing ones. Positions are not awaited, because many accounts have none.
+5. A snapshot without any list (null or missing `data`) counts as received: no order is open, but no balance is zero.
+6. The EMS's times are corrected by the measured skew before they are compared with log time.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import msgspec
 
 from recon.ledger.account import OBSERVED, Account, State
 
-#: Missing orders that a reason names; further ones are counted.
+#: Missing orders named in a reason; further orders are counted.
 MAX_NAMED: Final = 5
 
 
 class CoverageInterval(msgspec.Struct, frozen=True):
-    """One interval of an account's coverage; `until_*` is None while it lasts."""
+    """An interval of an account's coverage; `until_*` is None while the interval lasts."""
 
     account: str
     from_seq: int
@@ -35,7 +35,7 @@ class CoverageInterval(msgspec.Struct, frozen=True):
 
 
 def change_state(account: Account, state: State, reason: str | None, *, seq: int, us: int) -> list[CoverageInterval]:
-    """Move an account to another state; return the interval that ends and the one that begins."""
+    """Change an account's state; return the interval that ends and the interval that begins."""
     coverage = account.coverage
     if (coverage.state, coverage.reason) == (state, reason) and coverage.since_seq:
         return []
@@ -65,7 +65,7 @@ def _interval(account: Account, *, until_seq: int | None, until_us: int | None) 
 
 
 def reassess(account: Account, *, seq: int, us: int) -> list[CoverageInterval]:
-    """Move an account that is observed to the state it is in: covered, or still lacking something."""
+    """Recompute the state of an account that reports: covered, or the state that names what is missing."""
     return change_state(account, *_state_of(account), seq=seq, us=us)
 
 

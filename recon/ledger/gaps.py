@@ -1,11 +1,11 @@
 """An account's gaps: opened, closed, filled over REST, or left with open questions. Pure (architecture 4).
 
-1. A gap ends with its backfill: a gap that opens before that extends the earlier one.
-2. What is asked is decided outside; only answers in the log decide here.
-3. An account is whole again only when every order that was open before is accounted for, and the order log was read
-   over the whole gap with a margin, and so were open orders, balances and positions. Anything else is an open question.
-4. During the backfill nothing of the account is judged, because its ledger lacks something. That ends after a bound of
-   log time in any case.
+1. A gap ends with its backfill: a gap that opens earlier extends the gap before.
+2. The backfill agent chooses the requests; only answers in the log change the ledger.
+3. A backfill is complete only if no order is missing, the lists were read, and the order log was read over the gap with
+   a margin. All else is an open question.
+4. During a backfill no unit of the account is compared, because the ledger is incomplete. A timeout in log time ends
+   the backfill in any case.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from recon.ledger.ledger import Ledger
 from recon.ledger.posting.derivatives import realise_trades
 from recon.times import LogTime
 
-#: The order log is read this much before and after a gap too, in microseconds: clocks differ, and it is written late.
+#: Margin of reading the order log around a gap, in microseconds: clocks differ, and the log is written late.
 MARGIN_US: Final = 60_000_000
 #: How long a backfill may last before the account is judged without it, in microseconds.
 BACKFILL_TIMEOUT_US: Final = 300_000_000
-#: Backfills with open questions that are kept for a person to settle; the oldest go.
+#: Backfills with open questions kept for a person to settle; the oldest are dropped.
 MAX_OPEN_BACKFILLS: Final = 64
-#: Open questions that are kept in words; further ones are counted.
+#: Missing orders listed as open questions; further orders are counted.
 MAX_QUESTIONS: Final = 100
 
-#: What is read whole of each account after a gap.
+#: Lists read for an account after a gap.
 LISTS: Final = ("orders", "balances", "positions")
 
 NOT_CONFIGURED: Final = "orders born and finished inside cannot be recovered: the order history is not configured"
@@ -43,7 +43,7 @@ def open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None
     coverage, rules = account.coverage, ledger.rules.recovery
     earlier = coverage.backfill
     alive_us = max(account.liveness.last_alive_us, account.liveness.last_heartbeat_us or 0)
-    # Messages that were on their way when the account was last alive did not come either.
+    # Messages under way at the last sign of life are lost too.
     from_us = min(at.us, alive_us or at.us) - ledger.rules_of(account.name).settlement_window_us
     state: BackfillState = "waiting" if rules.enabled or coverage.backfilling else "open"
     coverage.set_unread(dict.fromkeys(LISTS, "it was not asked for") if rules.enabled else {})
@@ -57,14 +57,14 @@ def open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None
         backfill = Backfill(account.name, at.seq, from_us, reason, state=state, history=history)
         coverage.note_history_read(from_us - MARGIN_US)
     else:
-        # What was logged late was not read.
+        # The order log may have been written after it was read.
         coverage.note_history_read(min(coverage.history_read_until_us, from_us - MARGIN_US))
         backfill = msgspec.structs.replace(earlier, until_seq=None, until_us=None, ended_seq=None, open=(), state=state)
     _record(ledger, account, backfill)
 
 
 def close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """Close the gap of an account that is observed again: what it hid can be asked for."""
+    """Close the gap of an account that is observed again, so that the backfill can start."""
     backfill = account.coverage.backfill
     if backfill is None or backfill.until_seq is not None:
         return
@@ -73,7 +73,7 @@ def close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
         backfill = msgspec.structs.replace(backfill, history="wanted")
     _record(ledger, account, backfill)
     if not backfill.in_progress:
-        account.coverage.set_backfill(None)  # nobody asks: the row stays as it is
+        account.coverage.set_backfill(None)  # no backfill is configured: the row stays as it is
 
 
 def start_backfill(ledger: Ledger, account: Account) -> None:
@@ -84,7 +84,7 @@ def start_backfill(ledger: Ledger, account: Account) -> None:
 
 
 def finish_backfill(ledger: Ledger, account: Account, at: LogTime, *, gave_up: str = "") -> None:
-    """Finish the backfill, whole or with open questions; from here on the account is judged."""
+    """Finish the backfill, complete or with open questions; the account is compared from here on."""
     coverage = account.coverage
     backfill = coverage.backfill
     if backfill is None or backfill.until_us is None:
@@ -109,7 +109,7 @@ def reassess(ledger: Ledger, account: Account, at: LogTime) -> None:
 
 
 def note_history_read(ledger: Ledger, account: Account, from_us: int, until_us: int) -> None:
-    """Note that the order log was read over a time; it counts where it continues the part read before."""
+    """Note that the order log was read over an interval; the interval counts if it continues the part read before."""
     coverage = account.coverage
     if from_us <= coverage.history_read_until_us < until_us:
         coverage.note_history_read(until_us)
@@ -125,7 +125,7 @@ def note_history_read(ledger: Ledger, account: Account, from_us: int, until_us: 
 
 
 def note_history_unavailable(ledger: Ledger, account: Account, *, configured: bool) -> None:
-    """Note that the order log cannot be read: never (it is not configured), or not now."""
+    """Note that the order log cannot be read: not now, or never if not configured."""
     backfill = account.coverage.backfill
     if backfill is not None and backfill.history in {"wanted", "failed"}:
         history: History = "failed" if configured else "not configured"
@@ -133,14 +133,14 @@ def note_history_unavailable(ledger: Ledger, account: Account, *, configured: bo
 
 
 def note_list_read(ledger: Ledger, account: Account, name: str, why: str | None) -> None:
-    """Note that a list was read over REST, or why it could not be; it matters where a gap is being filled."""
+    """Note that a list was read over REST, or why it could not be read; only a backfill needs the list."""
     coverage = account.coverage
     backfill = coverage.backfill
     if (backfill is None and name not in coverage.unread_lists) or (
         backfill is not None and backfill.until_seq is None
     ):
-        return  # nothing depends on it, or it was asked for before the gap ended
-    unread = {other: reason for other, reason in coverage.unread_lists.items() if other != name}
+        return  # no backfill needs the list, or the request came before the gap ended
+    unread = {unread_name: reason for unread_name, reason in coverage.unread_lists.items() if unread_name != name}
     if why is not None and backfill is not None:
         unread[name] = why
     coverage.set_unread(unread)
@@ -148,7 +148,7 @@ def note_list_read(ledger: Ledger, account: Account, name: str, why: str | None)
 
 
 def count_request(ledger: Ledger, account: Account, *, settled: int = 0, found: int = 0, fills: int = 0) -> None:
-    """Count a request about a gap, with the missing orders that its answer settled, and new orders and fills in it."""
+    """Count a request of a backfill, with the missing orders resolved and the new orders and fills in the answer."""
     backfill = account.coverage.backfill
     if backfill is None or backfill.until_seq is None:
         return
@@ -163,16 +163,17 @@ def count_request(ledger: Ledger, account: Account, *, settled: int = 0, found: 
 
 
 def settle_by_person(ledger: Ledger, account: Account, from_seq: int, at: LogTime) -> bool:
-    """Take a person's word for the open questions of a gap; return whether there were any.
+    """Settle the open questions of a gap by a person's decision; return True if there were any.
 
-    A missing order stays missing: it is asked for on, and settled by itself.
+    A missing order stays missing: requests for the order go on.
     """
     coverage = account.coverage
     latest = coverage.backfill
     candidates = [*coverage.open_backfills]
     if latest is not None and not latest.in_progress:
         candidates.append(latest)
-    backfill = next((each for each in candidates if each.from_seq == from_seq and each.open), None)
+    matching = (backfill for backfill in candidates if backfill.from_seq == from_seq and backfill.open)
+    backfill = next(matching, None)
     if backfill is None:
         return False
     _record(ledger, account, msgspec.structs.replace(backfill, state="whole", open=(), ended_seq=at.seq))
@@ -184,7 +185,7 @@ def settle_by_person(ledger: Ledger, account: Account, from_seq: int, at: LogTim
 
 
 def expire_backfill(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """Judge an account without what its gap hid, where the backfill has lasted too long."""
+    """Finish a backfill that has lasted too long, with an open question."""
     backfill = account.coverage.backfill
     if backfill is None or not backfill.in_progress or backfill.until_us is None:
         return
@@ -194,7 +195,7 @@ def expire_backfill(ledger: Ledger, account: Account, at: LogTime) -> None:
 
 
 def open_questions(account: Account, backfill: Backfill) -> list[str]:
-    """Return what is not accounted for after a gap, in words."""
+    """Return the open questions after a gap, in words."""
     missing = account.coverage.missing_orders
     questions = [f"order {key}: {_why(order)}" for key, order in islice(missing.items(), MAX_QUESTIONS)]
     if len(missing) > MAX_QUESTIONS:
@@ -229,12 +230,12 @@ def _conclude(ledger: Ledger, account: Account, backfill: Backfill, at: LogTime,
     others = _others(account, backfill.from_seq)
     coverage.set_open_backfills([*others, ended][-MAX_OPEN_BACKFILLS:] if questions else others)
     if not coverage.missing_orders and not coverage.unread_lists and backfill.history != "failed":
-        coverage.set_backfill(None)  # there is nothing left to ask
+        coverage.set_backfill(None)  # no request is left to send
 
 
 def _resume(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """Let an account be judged again; the cash of contracts waited for the true order of their fills."""
-    for state in sorted(ledger.units_of(account.name), key=lambda each: each.key):
+    """Resume comparison; pending cash of contracts is realised now that the order of fills is final."""
+    for state in sorted(ledger.units_of(account.name), key=lambda state: state.key):
         if state.unit.kind == "contract" and state.unit.contract.pending_trades:
             realise_trades(ledger, account, state, at)
     ledger.effects.resumed.append(account.name)

@@ -1,8 +1,8 @@
-"""The working set of one gateway's books, and what a fold changes in it. Pure.
+"""The working set of one gateway's ledger, and the changes by a fold. Pure.
 
 1. Log time runs on `clock`, in microseconds; a hole longer than HOLE_US does not advance it (semantics 9.4).
-2. Everything a batch of events touches is in the working set before it is folded; what is not there does not exist.
-3. What is marked changed is written in the transaction that folded it.
+2. All rows that a batch of events touches are in the working set before the fold; an absent row does not exist.
+3. The transaction of the batch writes all rows marked changed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from recon.times import LogTime
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """A discrepancy in data worth showing: a value, never an exception."""
+    """A discrepancy in the data: a value, never an exception."""
 
     account: str | None
     seq: int
@@ -42,7 +42,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 class BookedFill(msgspec.Struct, frozen=True, gc=False):
-    """A fill with the order it is of, as the fills view shows it."""
+    """A fill with its order, as the fills view shows the fill."""
 
     order: Order
     fill: Fill
@@ -51,7 +51,7 @@ class BookedFill(msgspec.Struct, frozen=True, gc=False):
 
 
 class Contradiction(msgspec.Struct, frozen=True):
-    """A report that takes back, or overstates, what was filled; `mended` when a later one agrees again."""
+    """A report with a fallen or an excessive filled amount; `resolved` when a later report agrees again."""
 
     order: Order
     kind: str
@@ -60,15 +60,15 @@ class Contradiction(msgspec.Struct, frozen=True):
 
 
 class LedgerClock(msgspec.Struct):
-    """Log time of a gateway: the stored part of it."""
+    """The stored log time of a gateway, and the log positions of its rules."""
 
     clock: int = 0
     last_us: int = 0
     session: str | None = None
-    #: The latest run of questions over REST, and how many answers of it are folded.
+    #: The latest run of REST requests, and the number of its answers folded.
     backfill_run: str | None = None
     backfill_answers: int = 0
-    #: Log positions of the rules in force, and of those that wait for a second person; 0: there are none.
+    #: Log positions of the rules in force and of the proposed rules; 0: none.
     rules_seq: int = 0
     proposed_rules_seq: int = 0
 
@@ -82,7 +82,7 @@ class LedgerClock(msgspec.Struct):
 
 
 class LedgerChanges(msgspec.Struct):
-    """What a batch changed: rows to write."""
+    """The rows changed by a batch, to be written."""
 
     orders: dict[tuple[str, str], Order] = {}
     units: dict[UnitKey, UnitState] = {}
@@ -143,7 +143,7 @@ class Ledger:
         self.changes = LedgerChanges()
         self.event = CurrentEvent()
         self.effects = Effects()
-        #: What facts from outside are held against (semantics 10.3).
+        #: Rows that external facts may match (semantics 10.3).
         self.fact_index = FactIndex()
         #: Called with each unit that stops or starts being modelled.
         self.on_modelling_changed: Callable[[UnitState], None] = lambda _: None
@@ -153,31 +153,29 @@ class Ledger:
         return self.rules.of(account)
 
     def account(self, name: str, at: LogTime) -> Account:
-        """Return an account, known from the first event that names it."""
-        found = self.accounts.get(name)
-        if found is None:
-            found = self.accounts[name] = Account(
-                name=name, started_us=at.us, liveness=Liveness(session=self.clock.session)
-            )
-            self.changes.accounts[name] = found
-            self.changes.intervals += coverage.reassess(found, seq=at.seq, us=at.us)
-        return found
+        """Return an account; create the account at the first event that names it."""
+        account = self.accounts.get(name)
+        if account is None:
+            account = Account(name=name, started_us=at.us, liveness=Liveness(session=self.clock.session))
+            self.accounts[name] = self.changes.accounts[name] = account
+            self.changes.intervals += coverage.reassess(account, seq=at.seq, us=at.us)
+        return account
 
     def mark_changed(self, account: Account) -> None:
         """Mark an account changed."""
         self.changes.accounts[account.name] = account
 
     def add_account(self, account: Account) -> None:
-        """Take a stored account into the working set."""
+        """Add a stored account to the working set."""
         self.accounts[account.name] = account
 
     def add_unit(self, state: UnitState) -> None:
-        """Take a stored or new unit into the working set."""
+        """Add a stored or new unit to the working set."""
         self.units[state.key] = state
         self.by_account.setdefault(state.unit.account, {})[state.key] = state
 
     def unit(self, account: str, kind: UnitKind, code: str, coinapi: str | None = None) -> UnitState:
-        """Return a unit, made when first named."""
+        """Return a unit; create the unit when first named."""
         key: UnitKey = (account, kind, code)
         state = self.units.get(key)
         if state is None:
@@ -197,7 +195,7 @@ class Ledger:
         return list(self.by_account.get(account, {}).values())
 
     def add_order(self, order: Order) -> None:
-        """Take a stored or new order into the working set, under all its ids."""
+        """Add a stored or new order to the working set, under all ids."""
         account = order.account
         self.orders[account, order.key] = order
         if order.identity.client_order_id is not None:
@@ -213,31 +211,36 @@ class Ledger:
         self.orders.pop((account, order.key), None)
         if order.identity.client_order_id is not None:
             generations = self.by_client.get((account, order.identity.client_order_id), [])
-            kept = [other for other in generations if other is not order]
-            if kept:
-                self.by_client[account, order.identity.client_order_id] = kept
+            others = [generation for generation in generations if generation is not order]
+            if others:
+                self.by_client[account, order.identity.client_order_id] = others
             else:
                 self.by_client.pop((account, order.identity.client_order_id), None)
         if order.identity.exchange_order_id is not None:
             self.by_exchange.pop((account, order.identity.exchange_order_id), None)
 
     def instrument(self, account: str, symbol: str) -> Instrument | None:
-        """Return what a symbol is: the account's own word, else its bare exchange's (semantics 3.2)."""
-        own = self.instruments.get((account, symbol))
-        if own is not None:
-            return own
+        """Return the instrument of a symbol: the account's own, else the exchange's (semantics 3.2)."""
+        instrument = self.instruments.get((account, symbol))
+        if instrument is not None:
+            return instrument
         bare = split_account(account)
         return None if bare is None or bare == account else self.instruments.get((bare, symbol))
 
     def clock_of_fill(self, account: str, occurred_us: int, at: LogTime) -> int:
-        """Return when a fill counts as booked: one that a gap hid happened before whatever is reported after it."""
-        lost = self.accounts[account].coverage.backfill
-        if self.event.from_rest and lost is not None and lost.until_us is not None and occurred_us <= lost.until_us:
+        """Return the log time at which a fill counts as booked: before the end of a gap that hid the fill."""
+        backfill = self.accounts[account].coverage.backfill
+        if (
+            self.event.from_rest
+            and backfill is not None
+            and backfill.until_us is not None
+            and occurred_us <= backfill.until_us
+        ):
             return at.clock - self.rules_of(account).settlement_window_us - 1
         return at.clock
 
     def note_finding(self, account: str | None, at: LogTime, kind: str, about: str, message: str) -> None:
-        """Record a finding; what a hostile message says of itself may hold a NUL, which no text in Postgres can."""
+        """Record a finding; a NUL from a hostile message is replaced, because Postgres rejects NUL in text."""
         about, message = (
             about.replace("\0", "\N{REPLACEMENT CHARACTER}"),
             message.replace("\0", "\N{REPLACEMENT CHARACTER}"),
@@ -254,7 +257,7 @@ class Ledger:
 
 
 def update_modelling(ledger: Ledger, account: Account, state: UnitState) -> None:
-    """Say of an asset whether its balance follows from the reports we see (semantics 3.5)."""
+    """Mark an asset as modelled, or as unmodelled with a reason (semantics 3.5)."""
     unit = state.unit
     if unit.kind != "asset":
         return
@@ -270,7 +273,7 @@ def update_modelling(ledger: Ledger, account: Account, state: UnitState) -> None
 
 
 def quantum_of(ledger: Ledger, unit: Unit) -> Decimal:
-    """Return a balance's smallest step: from the settings, else the finest scale seen in its reports; 0 unknown."""
+    """Return a balance's smallest step: configured, else the finest scale in its reports; 0 while unknown."""
     configured = ledger.rules.of(unit.account).quantum_of(unit.code)
     if configured is not None:
         return configured

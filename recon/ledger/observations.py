@@ -2,9 +2,9 @@
 
 1. A row without its amount is no observation; nothing is derived from other fields.
 2. Absence from a complete snapshot is an observation of zero, marked as inferred (architecture 2.8).
-3. While it is undecided whether a venue keeps both sides of a position, both readings are offered.
-4. Two rows are of two sides only where both hold something, or one snapshot lists both: a venue that keeps one row may
-   put a flat position on either side, and then an empty row means that nothing is held at all.
+3. An observation offers both readings until a venue's position mode is decided: one-way or hedge.
+4. Two rows are two sides only if both are non-zero, or the same snapshot lists both. A one-way venue may put a flat
+   position on either side, and then an empty row means that the whole position is zero.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from recon.ems.protocol.messages import PositionRow
 from recon.exact import ZERO
 from recon.ledger.units import Unit
 
-#: `last_updated_by` values that are the venue's own word; absence counts as such and is marked (semantics 4.1).
+#: `last_updated_by` values of rows that come from the venue; absence counts as the venue (semantics 4.1).
 AUTHORITATIVE: Final = frozenset({"EXCHANGE"})
 
 
 class Observation(msgspec.Struct, frozen=True, gc=False):
-    """What the EMS said of one unit at one log position. `values` are the readings it allows, the likelier first."""
+    """A reported amount of a unit at a log position; `values` are the possible readings, the likelier first."""
 
     seq: int
     clock: int
     us: int
     values: tuple[Decimal, ...]
     inferred: bool = False
-    #: Contracts: the average entry price that was reported with it.
+    #: Contracts: the average entry price in the same report.
     price: Decimal | None = None
 
 
 def is_authoritative(last_updated_by: str | None, *, trust_balance_manager: bool) -> bool:
-    """Tell whether a balance row can open books and be judged."""
+    """True if a balance row is an observation: it may fix an opening and is compared."""
     if last_updated_by is None or last_updated_by in AUTHORITATIVE:
         return True
     return trust_balance_manager and last_updated_by == "BALANCE_MANAGER"
 
 
 def signed_quantity(row: PositionRow) -> Decimal | None:
-    """Return a position row's quantity with its sign: short is negative, and a negative SELL counts once."""
+    """Return the signed quantity of a position row: negative if short, also where both side and sign say so."""
     if row.quantity is None:
         return None
     if row.quantity < 0:
@@ -51,35 +51,35 @@ def signed_quantity(row: PositionRow) -> Decimal | None:
 
 
 def read_position(unit: Unit, row: PositionRow, mode: str | None) -> tuple[Decimal, ...]:
-    """Take one updated row into a contract's sides and return the readings of its net, the likelier first."""
+    """Update a contract's sides by a row; return the readings of the net position, the likelier first."""
     quantity = signed_quantity(row)
     if quantity is None:
         return ()
     side = row.side or ("SELL" if quantity < 0 else "BUY")
-    known = mode or unit.contract.position_mode
-    if known == "one_way" or (known is None and _replaces(unit, side, quantity)):
+    decided = mode or unit.contract.position_mode
+    if decided == "one_way" or (decided is None and _replaces(unit, side, quantity)):
         unit.contract.set_sides({side: quantity})
         return (quantity,)
     unit.contract.set_sides({**unit.contract.sides, side: quantity})
     both = sum(unit.contract.sides.values(), ZERO)
-    if known == "hedge":
+    if decided == "hedge":
         return (both,)
     return (quantity,) if both == quantity else (quantity, both)
 
 
 def _replaces(unit: Unit, side: str, quantity: Decimal) -> bool:
-    """Tell whether a row takes the place of all others, because nothing was ever held or listed on two sides at once.
+    """True if a row replaces all other rows, because two sides were never non-zero or listed at once.
 
-    With both readings a short position that vanishes would fit as one whose empty long side was told.
+    Otherwise a short position that vanishes would also fit the report of an empty long side.
     """
     return side not in unit.contract.sides and not (quantity and any(unit.contract.sides.values()))
 
 
 def settle_position_mode(unit: Unit, observation: Observation, value: Decimal, window: int) -> None:
-    """Decide how a venue keeps positions by the reading that fits, of an observation that offers two.
+    """Decide the position mode by the reading that agrees, of an observation with two readings.
 
-    That both sides are kept takes two rows a settlement window (microseconds) apart: a row that comes before its report
-    may fit by what the books held earlier, once.
+    Hedge mode needs two rows, a settlement window (microseconds) apart. A row that comes before its execution report
+    may fit an earlier cut once.
     """
     if value == observation.values[0]:
         unit.contract.set_position_mode("one_way")
@@ -90,7 +90,7 @@ def settle_position_mode(unit: Unit, observation: Observation, value: Decimal, w
 
 
 def read_positions(unit: Unit, rows: list[PositionRow], mode: str | None) -> tuple[Decimal, ...]:
-    """Take a snapshot's rows of one contract, which replace all sides known, and return its net."""
+    """Replace a contract's sides by the rows of a snapshot; return the net position."""
     sides: dict[str, Decimal] = {}
     for row in rows:
         quantity = signed_quantity(row)

@@ -1,8 +1,8 @@
-"""Orders: who is who, and the furthest known state of each. Pure.
+"""Orders: their identity, and the furthest report of an order. Pure.
 
 1. Folding reports is a join: the furthest report wins, in any order and however often (semantics 2.2).
-2. The furthest is the largest (amount filled, terminal, length of history, last stamp, then what is known of cash);
-   ties cannot differ in what is booked.
+2. The furthest report has the largest (amount filled, terminal, length of history, last time, average price); equal
+   reports cannot differ in booked amounts.
 3. Total cash is a function of the furthest report alone, so the path to it cannot change totals (architecture 2.5).
 """
 
@@ -42,7 +42,7 @@ class OrderReported(msgspec.Struct, gc=False):
     first_time: str | None
     first_seq: int
     last_seq: int
-    #: Whether it makes or takes liquidity, as far as its kind tells: what it costs depends on it (semantics 8.5).
+    #: Maker or taker, None where the kind of order allows either: the fee depends on it (semantics 8.5).
     liquidity: str | None
     amount_filled: Decimal = ZERO
     avg_px: Decimal | None = None
@@ -51,9 +51,9 @@ class OrderReported(msgspec.Struct, gc=False):
     last_time: str | None = None
     updated_us: int = 0
     updated_clock: int = 0
-    #: Cash of all fills (sum of price times amount), None while it is not known (semantics 2.4).
+    #: Cash of all fills (sum of price times amount), None while unknown (semantics 2.4).
     cash_total: Decimal | None = ZERO
-    #: What avg_px cannot tell of `cash_total`.
+    #: Error bound of `cash_total` from the rounding of avg_px.
     cash_resolution: Decimal = ZERO
 
     @property
@@ -70,15 +70,15 @@ class OrderBooked(msgspec.Struct, gc=False):
     amount: Decimal = ZERO
     cash: Decimal | None = ZERO
     fill_count: int = 0
-    #: The quantity is booked, the cash is not known yet (semantics 2.4).
+    #: True while the quantity is booked and the cash unknown (semantics 2.4).
     cash_pending: bool = False
-    #: Quantity that facts reported of it, and what of that was booked before any report came (semantics 10.3).
+    #: Quantity that facts reported, and the part booked before any execution report came (semantics 10.3).
     from_facts: Decimal = ZERO
     early: Decimal = ZERO
     early_cash: Decimal = ZERO
 
     def exclude(self, amount: Decimal, cash: Decimal | None) -> None:
-        """Leave out what was filled before the ledger opened."""
+        """Exclude the amount and cash filled before the ledger opened."""
         self.pre_opening, self.amount, self.cash = amount, amount, cash
 
     def add(self, amount: Decimal, count: int, cash_total: Decimal | None, *, cash_known: bool) -> None:
@@ -90,7 +90,7 @@ class OrderBooked(msgspec.Struct, gc=False):
             self.cash = cash_total
 
     def settle_cash(self, cash: Decimal) -> None:
-        """Count cash that became known as booked."""
+        """Count late cash as booked."""
         self.cash, self.cash_pending = cash, False
 
     def add_fact(self, quantity: Decimal) -> None:
@@ -98,29 +98,29 @@ class OrderBooked(msgspec.Struct, gc=False):
         self.from_facts += quantity
 
     def add_early(self, quantity: Decimal, cash: Decimal) -> None:
-        """Count what is booked, or with a negative sign reversed, before a report came."""
+        """Add to the quantity and cash booked before a report came; negative values reverse."""
         self.early += quantity
         self.early_cash += cash
 
 
 class OrderFlags(msgspec.Struct, gc=False):
-    """What is noted of an order beside amounts."""
+    """The flags of an order."""
 
     #: The fills wait for the instrument to become known (semantics 3.2).
     awaiting_instrument: bool = False
     #: Open before a gap and not reported since (architecture 4): its units are not agreed.
     missing: bool = False
-    #: A later report took back what an earlier one had filled; more is filled than was ordered (semantics 2.6).
+    #: The filled amount fell in a later report; more is filled than ordered (semantics 2.6).
     regressed: bool = False
     overfilled: bool = False
-    #: A person said what became of it while it was missing; any further report speaks for itself again.
+    #: A person settled the order while it was missing; a further report ends that.
     settled_by_person: bool = False
-    #: Whether a row of it is in the store.
+    #: True if the store has a row of the order.
     stored: bool = False
 
 
 class Order(msgspec.Struct, gc=False):
-    """One generation of an order: its identity, its furthest report, and what was booked of it.
+    """A generation of an order: identity, furthest report, booked amounts.
 
     Only this module assigns the fields of a part.
     """
@@ -143,15 +143,15 @@ class Order(msgspec.Struct, gc=False):
         return self.flags.settled_by_person or self.terminal
 
     def await_instrument(self, *, on: bool) -> None:
-        """Let the fills wait for the instrument, or wait no more."""
+        """Set whether the fills wait for the instrument."""
         self.flags.awaiting_instrument = on
 
     def mark_missing(self, *, on: bool) -> None:
-        """Note that the order is reported no more, or accounted for."""
+        """Set whether the order is missing."""
         self.flags.missing = on
 
     def mark_regressed(self, *, on: bool) -> None:
-        """Note that a report took back what was filled, or that a later one agrees again."""
+        """Set whether a later report lowered the filled amount."""
         self.flags.regressed = on
 
     def mark_overfilled(self) -> None:
@@ -159,18 +159,18 @@ class Order(msgspec.Struct, gc=False):
         self.flags.overfilled = True
 
     def settle_by_person(self, *, on: bool) -> None:
-        """Take a person's word for what became of it, until a further report."""
+        """Set whether a person has settled the order; a further report ends that."""
         self.flags.settled_by_person = on
 
     def mark_stored(self) -> bool:
-        """Note that the store has a row of it; return whether that is new."""
+        """Note that the store has a row of the order; return True the first time."""
         fresh = not self.flags.stored
         self.flags.stored = True
         return fresh
 
 
 def key_of(report: OrderReport, generation: int) -> str | None:
-    """Name a new order: by its client id, else the exchange's; None where the report has neither."""
+    """Return the key of a new order, by client id, else exchange id; None where the report has neither."""
     number = "" if generation == 1 else str(generation)
     if report.client_order_id is not None:
         return f"c{number}:{report.client_order_id}"
@@ -180,40 +180,40 @@ def key_of(report: OrderReport, generation: int) -> str | None:
 
 
 def generation_of(key: str) -> int:
-    """Return which generation of its id a key names."""
+    """Return the generation in a key."""
     number = key.partition(":")[0][1:]
     return int(number) if number else 1
 
 
 def same_order(order: Order, report: OrderReport) -> bool:
-    """Tell whether a report is of this order, where it shares an id with it (semantics 2.1)."""
+    """True if a report that shares an id with an order is of that order (semantics 2.1)."""
     if _differ(order.identity.symbol, report.symbol) or _differ(order.identity.side, report.side):
         return False
     if order.identity.exchange_order_id is not None and report.exchange_order_id is not None:
         return order.identity.exchange_order_id == report.exchange_order_id
-    # Without the exchange's id on one side, a life that began after this one ended is another life.
+    # Where an exchange id is missing, an order that began after this order ended is another generation.
     begins = report.history[0].time if report.history else None
     ended = order.reported.last_time if order.terminal else None
     return not (begins is not None and ended is not None and begins > ended)
 
 
 def is_of_earlier_life(order: Order, report: OrderReport) -> bool:
-    """Tell whether a report that shares a client id with an order is of what had that id before it (semantics 2.1).
+    """True if a report that shares a client id with an order is of an earlier generation (semantics 2.1).
 
-    The order log repeats old lives. Where the exchange's id is missing on a side, one that had its last change before
-    this order began is another.
+    The order log repeats earlier generations. Where an exchange id is missing, a report whose last change came before
+    this order began is of another generation.
     """
     changed, began = report.history[-1].time if report.history else None, order.reported.first_time
     comparable = order.identity.exchange_order_id is not None and report.exchange_order_id is not None
     return not comparable and changed is not None and began is not None and changed < began
 
 
-def _differ(known: str | None, reported: str | None) -> bool:
-    return known is not None and reported is not None and known != reported
+def _differ(current: str | None, reported: str | None) -> bool:
+    return current is not None and reported is not None and current != reported
 
 
 def learn_ids(order: Order, report: OrderReport) -> bool:
-    """Take over ids that the order lacks, from any report of it; return whether there were any."""
+    """Copy the ids that an order lacks from a report; return True if there were any."""
     client = order.identity.client_order_id is None and report.client_order_id is not None
     exchange = order.identity.exchange_order_id is None and report.exchange_order_id is not None
     if client:
@@ -224,7 +224,7 @@ def learn_ids(order: Order, report: OrderReport) -> bool:
 
 
 def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
-    """Make an order that knows nothing yet; `join` fills it."""
+    """Return an order with the identity of its first report and no fills; `join` adds reports."""
     identity = OrderIdentity(
         client_order_id=report.client_order_id,
         exchange_order_id=report.exchange_order_id,
@@ -245,7 +245,7 @@ def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
 
 
 def is_further(order: Order, report: OrderReport) -> bool:
-    """Tell whether a report is ahead of what is known of its order (invariant 2)."""
+    """True if a report is further than the order's furthest report (invariant 2)."""
     filled = report.amount_filled if report.amount_filled is not None else ZERO
     if filled != order.reported.amount_filled:
         return filled > order.reported.amount_filled
@@ -261,13 +261,13 @@ def _rank(
 
 
 def is_regression(order: Order, report: OrderReport) -> bool:
-    """Tell whether a later report takes back what an earlier one said was filled (semantics 2.6)."""
+    """True if a later report has a smaller filled amount (semantics 2.6)."""
     filled = report.amount_filled if report.amount_filled is not None else ZERO
     return filled < order.reported.amount_filled and len(report.history) > order.reported.history_length >= 0
 
 
 def is_overfill(report: OrderReport) -> bool:
-    """Tell whether more is filled than was ordered, beyond what doubles can blur (semantics 1.2)."""
+    """True if more is filled than ordered, beyond the resolution of a double (semantics 1.2)."""
     filled, ordered = report.amount_filled, report.amount_order
     if filled is None or ordered is None or filled <= ordered:
         return False
@@ -275,7 +275,7 @@ def is_overfill(report: OrderReport) -> bool:
 
 
 def join(order: Order, report: OrderReport, at: LogTime, *, digits: int) -> None:
-    """Take over a report that is further than the latest; `digits` is the finest scale seen of its avg_px."""
+    """Join a further report to its order; `digits` is the finest scale seen of the symbol's avg_px."""
     identity, reported = order.identity, order.reported
     identity.client_order_id = report.client_order_id or identity.client_order_id
     identity.exchange_order_id = report.exchange_order_id or identity.exchange_order_id
@@ -299,11 +299,10 @@ def join(order: Order, report: OrderReport, at: LogTime, *, digits: int) -> None
 def total_cash(
     filled: Decimal, avg_px: Decimal | None, fills: Sequence[FillRow], digits: int
 ) -> tuple[Decimal | None, Decimal]:
-    """Return the cash of everything filled, and what is uncertain of it (semantics 2.3).
+    """Return the cash of all fills, None where unknown (semantics 2.4), and the error bound (semantics 2.3).
 
-    The list of fills is taken where it adds up to the amount and agrees with the average price within that price's
-    own resolution; else the average price is the authority, and `digits`, the finest scale seen of such prices, tells
-    what it leaves uncertain. Without either the cash is not known (semantics 2.4).
+    The list of fills counts if it sums to the amount and agrees with the average price within the price's resolution.
+    Otherwise the average price counts, with an error bound by `digits`, the finest scale seen of such prices.
     """
     if not filled:
         return ZERO, ZERO
@@ -317,12 +316,12 @@ def total_cash(
 
 
 def list_disagrees(filled: Decimal, avg_px: Decimal | None, fills: Sequence[FillRow]) -> bool:
-    """Tell whether exactly one of the list's two proofs, its sum and its cash, holds (semantics 2.3)."""
+    """True if the list of fills sums to the amount but not to the cash of the average price (semantics 2.3)."""
     if not filled or not avg_px or not fills:
         return False
     listed = _listed_cash(filled, fills)
-    blur = filled * _HALF.scaleb(-scale(avg_px))
-    return listed is not None and abs(listed - avg_px * filled) > blur
+    resolution_of_price = filled * _HALF.scaleb(-scale(avg_px))
+    return listed is not None and abs(listed - avg_px * filled) > resolution_of_price
 
 
 def _listed_cash(filled: Decimal, fills: Sequence[FillRow]) -> Decimal | None:

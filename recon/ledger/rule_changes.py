@@ -1,8 +1,8 @@
-"""What new rules let pass that the old ones did not: loosening is four-eyes (semantics 10.2). Pure.
+"""Relaxations in new rules: they need a second person's approval (semantics 10.2). Pure.
 
-1. Looser is what lets more drift agree, more of it explain itself, or fewer people decide; also what judges less.
-2. What cannot be told to be as strict counts as looser.
-3. Stating facts is not loosening: an alias, a hedge mode or a new contract's terms move drift, they do not hide it.
+1. A relaxation lets more drift agree, lets more drift explain itself, needs fewer people, or compares less.
+2. A change that cannot be shown to be as strict is a relaxation.
+3. A statement of facts is no relaxation: an alias, a hedge mode or a new contract's terms do not hide drift.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from recon.ledger.rules import AccountRules, Rules, parse_rules
 
 
 class ProposedRules(msgspec.Struct, frozen=True):
-    """Rules that loosen something and wait for a second person, by their position in the log and their digest."""
+    """Rules that relax checks and wait for approval, with their log position and digest."""
 
     seq: int
     digest: str
@@ -25,17 +25,17 @@ class ProposedRules(msgspec.Struct, frozen=True):
 
 
 def parse_proposed(payload: bytes, seq: int) -> ProposedRules:
-    """Read proposed rules. Raises msgspec.ValidationError where the document is not of the known shape."""
+    """Return the proposed rules of a payload. Raise msgspec.ValidationError for an unknown shape."""
     return ProposedRules(seq, rules_digest(payload), parse_rules(payload))
 
 
 def rules_digest(payload: bytes) -> str:
-    """Return the digest by which people approve a rules document: of its bytes, as logged."""
+    """Return the digest of a rules document, by which people approve it: of the logged bytes."""
     return hashlib.sha256(payload).hexdigest()
 
 
 def relaxes(before: bytes, after: bytes) -> bool:
-    """Tell whether a rules document loosens another one; where either cannot be read, nothing can be told of it."""
+    """True if a rules document relaxes another, or if either cannot be read."""
     try:
         return bool(relaxations(parse_rules(before), parse_rules(after)))
     except (msgspec.DecodeError, msgspec.ValidationError):
@@ -43,23 +43,23 @@ def relaxes(before: bytes, after: bytes) -> bool:
 
 
 def relaxations(before: Rules, after: Rules) -> list[str]:
-    """Return what is looser under new rules, in words, in a fixed order; empty where nothing is."""
-    found = [f"accounts in general: {what}" for what in _account_relaxations(before.defaults, after.defaults)]
+    """Return the relaxations in new rules, in words and in a fixed order."""
+    relaxed = [f"accounts in general: {text}" for text in _account_relaxations(before.defaults, after.defaults)]
     if before.recovery.enabled and not after.recovery.enabled:
-        found.append("recovery: what a gap hid is no longer asked for")
+        relaxed.append("recovery: what a gap hid is no longer asked for")
     elif before.recovery.history and not after.recovery.history:
-        found.append("recovery: orders that a gap hid wholly are no longer looked for")
+        relaxed.append("recovery: orders that a gap hid wholly are no longer looked for")
     for account in sorted(before.accounts.keys() | after.accounts.keys()):
-        found += [f"{account}: {what}" for what in _account_relaxations(before.of(account), after.of(account))]
-    return found
+        relaxed += [f"{account}: {text}" for text in _account_relaxations(before.of(account), after.of(account))]
+    return relaxed
 
 
 def _account_relaxations(before: AccountRules, after: AccountRules) -> list[str]:
-    return [*_margins(before, after), *_tolerances(before, after), *_judged(before, after)]
+    return [*_margins(before, after), *_tolerances(before, after), *_comparisons(before, after)]
 
 
 def _margins(before: AccountRules, after: AccountRules) -> Iterator[str]:
-    """Yield what more is let pass, or needs fewer people."""
+    """Yield wider margins, and decisions that need fewer people."""
     if after.settlement_window_us > before.settlement_window_us:
         yield f"settlement_window from {before.settlement_window_us} to {after.settlement_window_us} us"
     if after.material_usd > before.material_usd:
@@ -78,31 +78,31 @@ def _margins(before: AccountRules, after: AccountRules) -> Iterator[str]:
 
 
 def _tolerances(before: AccountRules, after: AccountRules) -> Iterator[str]:
-    """Yield by how much more a report may be off: in general, and for units with rules of their own."""
-    yield from _compared("", before, after, None)
+    """Yield larger tolerances: of the account, and of units with rules of their own."""
+    yield from _unit_tolerances("", before, after, None)
     for unit in sorted(before.units.keys() | after.units.keys()):
-        yield from _compared(f" of {unit}", before, after, unit)
+        yield from _unit_tolerances(f" of {unit}", before, after, unit)
 
 
-def _compared(of: str, before: AccountRules, after: AccountRules, unit: str | None) -> Iterator[str]:
-    old, new = (each.tolerance if unit is None else each.tolerance_of(unit) for each in (before, after))
+def _unit_tolerances(of: str, before: AccountRules, after: AccountRules, unit: str | None) -> Iterator[str]:
+    old, new = (rules.tolerance if unit is None else rules.tolerance_of(unit) for rules in (before, after))
     for name in ("absolute", "relative", "usd"):
-        was: Decimal = getattr(old, name)
-        now: Decimal = getattr(new, name)
-        if now > was:
-            yield f"tolerance{of}, {name}, from {was} to {now}"
+        earlier: Decimal = getattr(old, name)
+        later: Decimal = getattr(new, name)
+        if later > earlier:
+            yield f"tolerance{of}, {name}, from {earlier} to {later}"
     if unit is not None:
-        quantum, fresh = before.quantum_of(unit), after.quantum_of(unit)
-        if fresh != quantum and (fresh is None or quantum is None or fresh > quantum):
-            yield f"quantum{of} from {quantum or 'what is seen'} to {fresh or 'what is seen'}"
+        old_quantum, new_quantum = before.quantum_of(unit), after.quantum_of(unit)
+        if new_quantum != old_quantum and (new_quantum is None or old_quantum is None or new_quantum > old_quantum):
+            yield f"quantum{of} from {old_quantum or 'what is seen'} to {new_quantum or 'what is seen'}"
 
 
-def _judged(before: AccountRules, after: AccountRules) -> Iterator[str]:
-    """Yield what is no longer judged, or only together with something else."""
+def _comparisons(before: AccountRules, after: AccountRules) -> Iterator[str]:
+    """Yield units that are no longer compared, or only as a part of a pool."""
     for pool in after.pools:
         if pool not in before.pools:
             yield f"{' and '.join(pool)} are judged as one sum"
     for symbol, terms in sorted(before.contracts.items()):
-        now = after.contracts.get(symbol)
-        if terms.modelled and (now is None or not now.modelled):
+        new_terms = after.contracts.get(symbol)
+        if terms.modelled and (new_terms is None or not new_terms.modelled):
             yield f"cash of {symbol} is no longer modelled"

@@ -1,6 +1,6 @@
-"""The recent entries of a unit, as running totals: what an observation can be held against. Pure.
+"""The recent entries of a unit as running totals: the cuts that an observation is compared with. Pure.
 
-1. Position 0 is the base: everything before the entries that are still kept.
+1. Position 0 is the base: all entries before those still kept.
 2. Totals at a position are exact sums of all entries up to it.
 3. A cut is a position; an observation at clock `t` may have seen cuts from `first_cut(t - W)` to `last_cut(t + W)`.
 4. At most MAX_KEPT entries are kept; older entries are in every cut (a named bound: architecture 2.11).
@@ -16,7 +16,7 @@ import msgspec
 
 from recon.exact import ZERO
 
-#: Entries of one unit kept for comparison; beyond it the oldest are in every cut.
+#: Entries of a unit kept for comparison; beyond this number the oldest are in every cut.
 MAX_KEPT: Final = 2048
 #: Entries kept behind the last agreement, so that a break's origin can be found.
 KEPT_BEHIND: Final = 64
@@ -26,10 +26,10 @@ _HALF: Final = Decimal("0.5")
 
 
 class Uncertainty(msgspec.Struct, frozen=True, gc=False):
-    """What entries up to some point may have lost: cash entries that may have been rounded, other blur, and legs.
+    """Error bound of entries: rounded postings, price error, and turnover (fees are a share of turnover).
 
-    `gained` and `given` are the legs received and paid, which a fee may have been a share of. `doubt` is what the
-    balance gains where the other rate was taken of a fee that may have one of two; it is known entry by entry alone.
+    `received` and `paid` are turnover. `rate_spread` is the gain of the balance if the venue took the alternate rate of
+    a fee; it is meaningful for a single entry only.
     """
 
     rounded_postings: int = 0
@@ -39,7 +39,7 @@ class Uncertainty(msgspec.Struct, frozen=True, gc=False):
     rate_spread: Decimal = ZERO
 
     def plus(self, other: Uncertainty) -> Uncertainty:
-        """Add what further entries may lose."""
+        """Return the sum of two error bounds."""
         return Uncertainty(
             self.rounded_postings + other.rounded_postings,
             self.price_error + other.price_error,
@@ -49,7 +49,7 @@ class Uncertainty(msgspec.Struct, frozen=True, gc=False):
         )
 
     def minus(self, other: Uncertainty) -> Uncertainty:
-        """Take away what later entries may lose."""
+        """Return the difference of two error bounds."""
         return Uncertainty(
             self.rounded_postings - other.rounded_postings,
             self.price_error - other.price_error,
@@ -72,7 +72,7 @@ def leg_uncertainty(
 
 
 class Timeline:
-    """Running totals after each kept entry; parallel lists, because this is the hottest data there is."""
+    """Running totals after every kept entry; parallel lists, because no data are read more often."""
 
     __slots__ = (
         "clocks",
@@ -91,36 +91,36 @@ class Timeline:
     )
 
     def __init__(
-        self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, slack: Uncertainty = CERTAIN
+        self, number: int = 0, total: Decimal = ZERO, explained: Decimal = ZERO, uncertainty: Uncertainty = CERTAIN
     ) -> None:
-        """Start with a base that holds everything so far."""
+        """Start with a base: the totals of all entries so far."""
         self.numbers = [number]
         self.seqs = [0]
         self.clocks = [-(1 << 62)]
         self.occurred = [0]
         self.totals = [total]
         self.explained = [explained]
-        self.rounded_postings = [slack.rounded_postings]
-        self.price_errors = [slack.price_error]
-        self.received = [slack.received]
-        self.paid = [slack.paid]
-        #: What the balance gains of the step if the other rate was taken, and the sizes of that added up.
+        self.rounded_postings = [uncertainty.rounded_postings]
+        self.price_errors = [uncertainty.price_error]
+        self.received = [uncertainty.received]
+        self.paid = [uncertainty.paid]
+        #: The gain of the balance if the entry's alternate rate was taken, and the running sum of absolute gains.
         self.spreads = [ZERO]
         self.cumulative_spread = [ZERO]
-        #: Smallest step of the unit's reports as known now, 0 while unknown.
+        #: Smallest step of the unit's reports, 0 while unknown.
         self.quantum = ZERO
 
-    def merge_into_last(self, number: int, amount: Decimal, slack: Uncertainty) -> None:
-        """Add an entry to the newest step: a fill and its fee are one at the venue, and no report tells them apart."""
+    def merge_into_last(self, number: int, amount: Decimal, uncertainty: Uncertainty) -> None:
+        """Merge an entry into the newest position: no cut lies between a fill and its fee."""
         self.numbers[-1] = number
         self.totals[-1] += amount
         self.explained[-1] += amount
-        self.rounded_postings[-1] += slack.rounded_postings
-        self.price_errors[-1] += slack.price_error
-        self.received[-1] += slack.received
-        self.paid[-1] += slack.paid
-        self.spreads[-1] += slack.rate_spread
-        self.cumulative_spread[-1] += abs(slack.rate_spread)
+        self.rounded_postings[-1] += uncertainty.rounded_postings
+        self.price_errors[-1] += uncertainty.price_error
+        self.received[-1] += uncertainty.received
+        self.paid[-1] += uncertainty.paid
+        self.spreads[-1] += uncertainty.rate_spread
+        self.cumulative_spread[-1] += abs(uncertainty.rate_spread)
 
     def append(
         self,
@@ -129,38 +129,42 @@ class Timeline:
         clock: int,
         occurred_us: int,
         amount: Decimal,
-        slack: Uncertainty,
+        uncertainty: Uncertainty,
         *,
         explains: bool,
     ) -> None:
-        """Add one entry; `explains` tells it from a fill, `slack` is what it adds."""
+        """Add an entry; `explains`: the entry is no fill; `uncertainty` is the entry's own error bound."""
         self.numbers.append(number)
         self.seqs.append(seq)
         self.clocks.append(clock)
         self.occurred.append(occurred_us)
         self.totals.append(self.totals[-1] + amount)
         self.explained.append(self.explained[-1] + amount if explains else self.explained[-1])
-        self.spreads.append(slack.rate_spread)
+        self.spreads.append(uncertainty.rate_spread)
         self.cumulative_spread.append(
-            self.cumulative_spread[-1] + abs(slack.rate_spread) if slack.rate_spread else self.cumulative_spread[-1]
+            self.cumulative_spread[-1] + abs(uncertainty.rate_spread)
+            if uncertainty.rate_spread
+            else self.cumulative_spread[-1]
         )
-        if slack is CERTAIN:
+        if uncertainty is CERTAIN:
             self.rounded_postings.append(self.rounded_postings[-1])
             self.price_errors.append(self.price_errors[-1])
             self.received.append(self.received[-1])
             self.paid.append(self.paid[-1])
         else:
-            self.rounded_postings.append(self.rounded_postings[-1] + slack.rounded_postings)
+            self.rounded_postings.append(self.rounded_postings[-1] + uncertainty.rounded_postings)
             self.price_errors.append(
-                self.price_errors[-1] + slack.price_error if slack.price_error else self.price_errors[-1]
+                self.price_errors[-1] + uncertainty.price_error if uncertainty.price_error else self.price_errors[-1]
             )
-            self.received.append(self.received[-1] + slack.received if slack.received else self.received[-1])
-            self.paid.append(self.paid[-1] + slack.paid if slack.paid else self.paid[-1])
+            self.received.append(
+                self.received[-1] + uncertainty.received if uncertainty.received else self.received[-1]
+            )
+            self.paid.append(self.paid[-1] + uncertainty.paid if uncertainty.paid else self.paid[-1])
         if len(self.numbers) > 2 * MAX_KEPT:
             self._drop(MAX_KEPT)
 
     def shift(self, amount: Decimal) -> None:
-        """Let every cut hold an explanation of what every report since has shown: none of them fits more or less."""
+        """Shift every cut by an explanation that all reports since already contain."""
         self.totals = [total + amount for total in self.totals]
         self.explained = [total + amount for total in self.explained]
 
@@ -169,19 +173,19 @@ class Timeline:
         return len(self.numbers) - 1
 
     def first_cut(self, clock: int) -> int:
-        """Return the earliest position that holds every entry before a clock."""
+        """Return the earliest position that contains every entry before a clock."""
         return max(bisect_left(self.clocks, clock) - 1, 0)
 
     def last_cut(self, clock: int) -> int:
-        """Return the latest position that holds no entry after a clock."""
+        """Return the latest position that contains no entry after a clock."""
         return bisect_right(self.clocks, clock) - 1
 
     def position_of(self, number: int) -> int:
-        """Return the position of the cut after entry `number`, or the base where it is no longer kept."""
+        """Return the position of the cut after an entry, or the base if the entry is no longer kept."""
         return max(bisect_right(self.numbers, number) - 1, 0)
 
     def uncertainty_at(self, position: int) -> Uncertainty:
-        """Return what all cash entries up to a position may have lost."""
+        """Return the cumulative error bound at a position."""
         return Uncertainty(
             self.rounded_postings[position],
             self.price_errors[position],
@@ -190,54 +194,52 @@ class Timeline:
         )
 
     def spreads_since(self, number: int, position: int) -> list[Decimal]:
-        """Return what the balance gains of each fee after an entry up to a position, if its other rate was taken."""
+        """Return the gains by alternate rates of the fees after an entry, up to a position."""
         base = self.position_of(number)
         if self.cumulative_spread[position] <= self.cumulative_spread[base]:
             return []
-        return [doubt for doubt in self.spreads[base + 1 : position + 1] if doubt]
+        return [spread for spread in self.spreads[base + 1 : position + 1] if spread]
 
     def cumulative_spread_since(self, base: int, position: int) -> Decimal:
-        """Return how much is open of fees between two positions, at most."""
+        """Return the bound on the gains by alternate rates between two positions."""
         return max(self.cumulative_spread[position] - self.cumulative_spread[base], ZERO)
 
     def rounding_since(self, mark: Uncertainty, position: int) -> Decimal:
-        """Return what cash entries between a mark and a position may have lost, at most (semantics 6)."""
-        rounded, blur = (
-            self.rounded_postings[position] - mark.rounded_postings,
-            self.price_errors[position] - mark.price_error,
-        )
-        if rounded <= 0 and blur <= 0:
+        """Return the bound on rounding and price errors between a mark and a position (semantics 6)."""
+        rounded = self.rounded_postings[position] - mark.rounded_postings
+        price_error = self.price_errors[position] - mark.price_error
+        if rounded <= 0 and price_error <= 0:
             return ZERO
-        return rounded * self.quantum * _HALF + blur
+        return rounded * self.quantum * _HALF + price_error
 
     def turnover_since(self, mark: Uncertainty, position: int) -> Decimal:
-        """Return the legs, received and paid, of what was filled between a mark and a position."""
-        gained, given = self.received_and_paid_since(mark, position)
-        return gained + given
+        """Return the turnover between a mark and a position."""
+        received, paid = self.received_and_paid_since(mark, position)
+        return received + paid
 
     def received_and_paid_since(self, mark: Uncertainty, position: int) -> tuple[Decimal, Decimal]:
-        """Return apart the legs received and the legs paid between a mark and a position."""
+        """Return the turnover received and the turnover paid between a mark and a position."""
         return self.received[position] - mark.received, self.paid[position] - mark.paid
 
     def fills_between(self, base: int, position: int) -> tuple[tuple[Decimal, ...], Decimal]:
-        """Return the legs of fills after one position up to another, paid ones negative, and what is booked of fees."""
-        found: list[Decimal] = []
+        """Return the signed legs of the fills after a base up to a position, and the fees posted between."""
+        legs: list[Decimal] = []
         booked = ZERO
         for index in range(base + 1, position + 1):
             leg = self.received[index] - self.received[index - 1] - self.paid[index] + self.paid[index - 1]
             if leg:
-                found.append(leg)
+                legs.append(leg)
                 booked += self.explained[index - 1] - self.explained[index]
-        return tuple(found), booked
+        return tuple(legs), booked
 
     def trim(self, number: int) -> None:
-        """Forget what lies well before entry `number`; done now and then, because it costs."""
+        """Drop entries well before entry `number`; rarely, because dropping is slow."""
         behind = self.position_of(number) - KEPT_BEHIND
         if behind >= KEPT_BEHIND:
             self._drop(behind)
 
     def trim_exactly(self, number: int) -> None:
-        """Keep KEPT_BEHIND entries before entry `number`, so that a decision never depends on when we trimmed."""
+        """Keep exactly KEPT_BEHIND entries before entry `number`, so no decision depends on the time of trimming."""
         self._drop(max(self.position_of(number) - KEPT_BEHIND, 0))
 
     def _drop(self, count: int) -> None:

@@ -1,7 +1,7 @@
-"""Units and their entries: what is held, and every change to it with its cause. Pure.
+"""Units and their entries: the expected balance, and every change with its cause. Pure.
 
-1. A unit's books are opening + fills + explained, each an exact sum of its entries (architecture 2.7).
-2. Entries are numbered 1, 2, 3 … in the order of knowledge; `running` adds up in that order.
+1. A unit's value is opening + fills + explained, each an exact sum of entries (architecture 2.7).
+2. Entries are numbered 1, 2, 3 … in the order of posting; `running` sums in that order.
 3. The opening is set once (semantics 4); until then the unit has a flow but no value.
 """
 
@@ -30,12 +30,12 @@ REHOMED: Final = "rehomed"
 ROUNDING: Final = "rounding"
 UNMODELLED: Final = "unmodelled"
 FEE: Final = "fee"
-#: Causes that are what our own orders did; all other causes explain drift.
+#: Causes of entries that follow from our own orders; all other causes explain drift.
 OF_FILLS: Final = frozenset({FILL, REALISED, REHOMED})
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One change to a unit."""
+    """A recorded change of a unit."""
 
     account: str
     kind: str
@@ -53,16 +53,16 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     order: str | None = None
     ordinal: int | None = None
     break_id: str | None = None
-    #: The entry of the same unit that this one takes back, or stands in for.
+    #: Number of the unit's entry that this entry reverses or replaces.
     replaces: int | None = None
-    #: External id of the fact that it follows from (semantics 10.3).
+    #: External id of the fact behind the entry (semantics 10.3).
     fact: str | None = None
 
 
 class FillRef(msgspec.Struct, frozen=True, gc=False):
-    """The fill that a posting follows from: its order's key, its number in the order, and when it happened.
+    """The fill behind a posting: the order's key, the ordinal in the order, and the time by our clock.
 
-    `ordinal` is None where no single fill is meant; `occurred_us` is microseconds since the epoch, by our clock.
+    `ordinal` is None where the posting covers several fills.
     """
 
     order: str
@@ -73,9 +73,9 @@ class FillRef(msgspec.Struct, frozen=True, gc=False):
 class Posting(msgspec.Struct, frozen=True, gc=False):
     """An intended change of a unit; `post` records it as an entry.
 
-    `break_id` names the break that it explains; `replaces` numbers the entry of the unit that it reverses or replaces.
-    `cut_shift` is how far the cuts move then, where that is not the amount: of two entries of which one replaces the
-    other, only the difference. `fact` is the external id of the fact that it follows from.
+    `break_id` names the explained break; `replaces` is the number of the entry reversed or replaced. `cut_shift` is the
+    shift of all cuts where it differs from the amount: an entry that replaces another shifts by the difference only.
+    `fact` is the external id of the fact behind the posting.
     """
 
     amount: Decimal
@@ -91,20 +91,20 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def in_every_cut(self) -> bool:
-        """True if every report since has shown it already: it explains a break, or makes an earlier entry surer."""
+        """True if all later reports contain the amount: the posting explains a break or replaces an entry."""
         return self.break_id is not None or self.replaces is not None
 
 
 def fill_of(entry: Entry) -> FillRef | None:
-    """Return the fill that an entry follows from, if any."""
+    """Return the fill behind an entry, if any."""
     return None if entry.order is None else FillRef(entry.order, entry.ordinal, entry.occurred_us)
 
 
 class PendingTrade(msgspec.Struct, frozen=True):
     """A derivative fill whose cash waits until the opening of its contract is known.
 
-    `number` is its entry in the contract, `clock` when it counts as booked. `liquidity` is maker or taker, as far as
-    the order tells.
+    `number` is the fill's entry in the contract, `clock` the log time at which the fill counts as booked. `liquidity`
+    is maker or taker, None where the order allows either.
     """
 
     quantity: Decimal
@@ -121,12 +121,12 @@ class UnitBalance(msgspec.Struct, gc=False):
     opening: Decimal | None = None
     opening_certainty: str | None = None
     opening_number: int = 0
-    #: Log time from which on a fact is not part of the opening; 0 while there is none.
+    #: Time from which on a fact is not part of the opening; 0 without an opening.
     opening_us: int = 0
     fills: Decimal = ZERO
     explained: Decimal = ZERO
     entry_count: int = 0
-    #: How many entries explain a break, or make an earlier one surer, and so are in every cut.
+    #: The number of entries that explain a break or replace an entry, and so are in every cut.
     explanation_count: int = 0
     last_seq: int = 0
     last_clock: int = 0
@@ -134,11 +134,11 @@ class UnitBalance(msgspec.Struct, gc=False):
 
     @property
     def flow(self) -> Decimal:
-        """Return everything booked beside the opening."""
+        """Return the sum of all entries after the opening."""
         return self.fills + self.explained
 
     def open_since(self, us: int) -> None:
-        """Let facts count from a log time on: nothing was there since."""
+        """Count facts from a time on, because the unit was zero since."""
         self.opening_us = us
 
     def _add(self, posting: Posting, seq: int, clock: int) -> None:
@@ -161,17 +161,17 @@ class UnitBalance(msgspec.Struct, gc=False):
 
 
 class ReportedUnit(msgspec.Struct, gc=False):
-    """What the EMS reports of a unit beside the amount itself."""
+    """The EMS's reports of a unit, other than the amount."""
 
-    #: Finest scale seen in its reports (semantics 6).
+    #: Finest scale seen in the unit's reports (semantics 6).
     scale: int | None = None
     available: Decimal | None = None
     locked: Decimal | None = None
     rate_usd: Decimal | None = None
-    #: Contracts: the average entry price, and the last price at which the venue would close the position.
+    #: Contracts: the average entry price, and the last liquidation price.
     avg_entry_price: Decimal | None = None
     liquidation_price: Decimal | None = None
-    #: Assets: how `locked` changed of late.
+    #: Assets: the latest changes of `locked`.
     lock_changes: list[LockChange] = []
 
     def note_balance(self, row: BalanceRow, *, seq: int, us: int) -> None:
@@ -181,7 +181,7 @@ class ReportedUnit(msgspec.Struct, gc=False):
         self.rate_usd = row.rate_usd if row.rate_usd is not None else self.rate_usd
 
     def note_scale(self, digits: int) -> bool:
-        """Note the scale of a reported amount; return whether it is the finest so far."""
+        """Note the scale of a reported amount; return True if the scale is the finest so far."""
         if self.scale is not None and digits <= self.scale:
             return False
         self.scale = digits
@@ -194,60 +194,60 @@ class ReportedUnit(msgspec.Struct, gc=False):
 
 
 class ContractState(msgspec.Struct, gc=False):
-    """A contract's position by side, and what its fills cost."""
+    """A contract's position by side, its cost basis, and its pending fills."""
 
-    #: Rows by side, and how the venue keeps them (semantics 3.4).
+    #: Quantities by side, and the venue's position mode (semantics 3.4).
     sides: dict[str, Decimal] = {}
     position_mode: Literal["hedge", "one_way"] | None = None
-    #: Log time of the first row that fitted only if both sides are kept, while that is undecided.
+    #: Log time of the first row that fits hedge mode only, while the mode is undecided.
     hedge_since: int | None = None
     cost_basis: CostBasis | None = None
     pending_trades: list[PendingTrade] = []
 
     def set_sides(self, sides: dict[str, Decimal]) -> None:
-        """Replace the position's rows by side."""
+        """Replace the quantities by side."""
         self.sides = sides
 
     def set_position_mode(self, mode: Literal["hedge", "one_way"]) -> None:
-        """Decide how the venue keeps positions."""
+        """Decide the position mode."""
         self.position_mode = mode
 
     def suspect_hedge(self, clock: int) -> None:
-        """Note the first row that fits only if both sides are kept."""
+        """Note the first row that fits hedge mode only."""
         self.hedge_since = clock
 
     def set_cost_basis(self, basis: CostBasis, trades: list[PendingTrade]) -> None:
-        """Begin with a cost basis; `trades` are the fills that are not in it yet."""
+        """Set the cost basis; `trades` are the fills not yet in the basis."""
         self.cost_basis, self.pending_trades = basis, trades
 
     def add_trade(self, trade: PendingTrade) -> None:
-        """Add a fill whose cash is to be worked out."""
+        """Add a fill whose cash is pending."""
         self.pending_trades = [*self.pending_trades, trade]
 
     def take_trades(self) -> list[PendingTrade]:
-        """Return the fills whose cash is to be worked out, the oldest first, and forget them."""
+        """Remove and return the pending fills, the oldest first."""
         trades, self.pending_trades = sorted(self.pending_trades, key=lambda trade: trade.fill.occurred_us), []
         return trades
 
 
 class UnitFees(msgspec.Struct, gc=False):
-    """What a unit's fills cost beside their price (semantics 8.5)."""
+    """The fees of a unit's fills (semantics 8.5)."""
 
-    #: As far as it is learned.
+    #: The learned rates and the samples.
     model: FeeModel = FeeModel()
-    #: True if a schedule tells it; that holds until something else is learned.
+    #: True if a schedule names the fee, until another rate is learned.
     scheduled: bool = False
-    #: Inferred fees that no single fill is known to have cost, signed.
+    #: Inferred fees that belong to no single fill, signed.
     unattributed: Decimal = ZERO
-    #: True if any were booked in sum: then single ones are estimates, and others make up for them.
+    #: True if fees were posted in sum: then fees of single fills are estimates, corrected by later sums.
     estimated: bool = False
 
     def set_model(self, model: FeeModel) -> None:
-        """Replace what is learned."""
+        """Replace the fee model."""
         self.model = model
 
     def note_schedule(self, *, scheduled: bool) -> None:
-        """Note whether a schedule tells what a fill costs."""
+        """Note whether a schedule names the fee of a fill."""
         self.scheduled = self.scheduled or scheduled
 
     def _add(self, posting: Posting) -> None:
@@ -257,29 +257,29 @@ class UnitFees(msgspec.Struct, gc=False):
 
 
 class RoundingBudget(msgspec.Struct, gc=False):
-    """What was booked as rounding on the latest day (days since the epoch), and whether its limit was reported."""
+    """Rounding posted on the latest day (days since the epoch), and whether the limit was reported."""
 
     day: int = 0
     used: Decimal = ZERO
     reported: bool = False
 
     def used_on(self, day: int) -> Decimal:
-        """Return what was booked on a day."""
+        """Return the rounding posted on a day."""
         return self.used if self.day == day else ZERO
 
     def use(self, day: int, amount: Decimal) -> None:
-        """Book rounding on a day."""
+        """Add rounding on a day."""
         self.day, self.used, self.reported = day, self.used_on(day) + amount, False
 
     def report(self, day: int) -> bool:
-        """Return whether the limit of a day is reached for the first time."""
+        """Note that a day's limit is reached; return True the first time."""
         first = not (self.day == day and self.reported)
         self.day, self.used, self.reported = day, self.used_on(day), True
         return first
 
 
 class Unit(msgspec.Struct, gc=False):
-    """The books of one unit, in parts that each have one writer.
+    """A unit of an account, in parts with a single writer.
 
     Only this module assigns the fields of a part. The timeline is not part of the stored state: the entries are.
     """
@@ -288,9 +288,9 @@ class Unit(msgspec.Struct, gc=False):
     kind: UnitKind
     code: str
     coinapi: str | None = None
-    #: Why its balance does not follow from the reports we see; shown, not judged (semantics 3.5).
+    #: Why the balance does not follow from execution reports; the unit is shown, not compared (semantics 3.5).
     unmodelled: str | None = None
-    #: Orders that are missing after a gap, or whose cash is not known: `agreed` is withheld (semantics 7).
+    #: Keys of orders that are missing, or whose cash is unknown: `agreed` is withheld (semantics 7).
     withheld: list[str] = []
     balance: UnitBalance = msgspec.field(default_factory=UnitBalance)
     reported: ReportedUnit = msgspec.field(default_factory=ReportedUnit)
@@ -300,12 +300,12 @@ class Unit(msgspec.Struct, gc=False):
 
     @property
     def key(self) -> UnitKey:
-        """Name the unit within its gateway."""
+        """Return the unit's key within its gateway."""
         return (self.account, self.kind, self.code)
 
     @property
     def value(self) -> Decimal | None:
-        """Return the amount that the books expect now; None while no opening is known."""
+        """Return the expected amount now; None while there is no opening."""
         opening = self.balance.opening
         return None if opening is None else opening + self.balance.flow
 
@@ -316,15 +316,15 @@ class UnitState:
     __slots__ = ("_latest_fill", "key", "timeline", "unit")
 
     def __init__(self, unit: Unit, timeline: Timeline) -> None:
-        """Bring the two together under the unit's key."""
+        """Combine a unit and its timeline under the unit's key."""
         self.key: UnitKey = unit.key
         self.unit = unit
         self.timeline = timeline
-        #: The fill that the newest step is of: its number in the unit, its order and ordinal.
+        #: The fill at the newest position: entry number, order and ordinal.
         self._latest_fill: tuple[int, str, int | None] | None = None
 
     def append(self, number: int, posting: Posting, *, seq: int, clock: int) -> None:
-        """Add an entry to the timeline; a fee that follows its fill joins the fill's step."""
+        """Add an entry to the timeline; a fee that follows its fill joins the fill's position."""
         explains, fill = posting.cause not in OF_FILLS, posting.fill
         if posting.cause == FEE and fill is not None and self._latest_fill == (number - 1, fill.order, fill.ordinal):
             self.timeline.merge_into_last(number, posting.amount, posting.uncertainty)
@@ -337,10 +337,10 @@ class UnitState:
 
 
 def post(state: UnitState, posting: Posting, at: LogTime) -> Entry:
-    """Record a posting as the next entry of a unit, and return that.
+    """Record a posting as the next entry of a unit; return the entry.
 
-    An opening is no part of the flow that cuts are taken from. A posting that explains a break, or replaces an entry,
-    shifts every cut: all later reports contain it already (semantics 7).
+    An opening is in no cut. A posting that explains a break, or replaces an entry, shifts every cut: all later reports
+    contain the amount already (semantics 7).
     """
     unit = state.unit
     balance = unit.balance

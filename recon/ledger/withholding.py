@@ -1,4 +1,4 @@
-"""The units that an order touches, and withholding `agreed` from them. Pure (semantics 7)."""
+"""Withhold `agreed` from the units that an order moves. Pure (semantics 7)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from recon.ledger.units import UnitState
 
 
 def instrument_of(ledger: Ledger, account: Account, order: Order) -> Instrument | None:
-    """Return the instrument of an order; None while nothing tells what its symbol is."""
+    """Return the instrument of an order; None while the symbol is unknown."""
     for symbol in (order.identity.symbol, order.identity.symbol_coinapi):
         if symbol is None:
             continue
-        found = ledger.instrument(account.name, symbol)
-        if found is not None and (found.spot or found.derivative):
-            return found
+        instrument = ledger.instrument(account.name, symbol)
+        if instrument is not None and (instrument.spot or instrument.derivative):
+            return instrument
     name = order.identity.symbol or order.identity.symbol_coinapi
     return None if name is None else from_report(name, order.identity.symbol_coinapi)
 
 
 def withhold(ledger: Ledger, state: UnitState, order: str, *, on: bool) -> None:
-    """Withhold `agreed` from a unit because of an order, or give it back."""
+    """Start or end withholding `agreed` from a unit because of an order."""
     withheld = [key for key in state.unit.withheld if key != order]
     state.unit.withheld = [*withheld, order] if on else withheld
     ledger.changes.units[state.key] = state
 
 
 def touched_units(ledger: Ledger, account: Account, order: Order) -> list[UnitState]:
-    """Return the units that an order's fills move, as far as they are known."""
+    """Return the units that an order's fills move, as far as the units exist."""
     instrument = instrument_of(ledger, account, order)
     if instrument is None:
         return []
@@ -40,7 +40,7 @@ def touched_units(ledger: Ledger, account: Account, order: Order) -> list[UnitSt
         rules = ledger.rules_of(account.name)
         legs = ((instrument.base, instrument.base_coinapi), (instrument.quote, instrument.quote_coinapi))
         keys = [
-            (account.name, "asset", resolve_asset(a or "", c, account.snapshots.balance_rows, rules).unit)
-            for a, c in legs
+            (account.name, "asset", resolve_asset(asset or "", coinapi, account.snapshots.balance_rows, rules).unit)
+            for asset, coinapi in legs
         ]
     return [ledger.units[key] for key in keys if key in ledger.units]

@@ -15,6 +15,7 @@ from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.coverage import reassess
 from recon.ledger.evidence import Disagreement
 from recon.ledger.fills import Fill, book_fills, late_cash
+from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import BookedFill, Contradiction, Ledger
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
@@ -35,52 +36,62 @@ def apply_report(
     order = _order_of(ledger, account, report, at)
     if order is None:
         return None
-    first = order.reported.history_length < 0
+    first = order.reported.nothing_yet
     if order.flags.missing:
         match_missing_order(ledger, account, order, report, at, listed=listed)
     _check_contradictions(ledger, order, report, at)
     if o.learn_ids(order, report):
         ledger.add_order(order)
         ledger.changes.orders[account.name, order.key] = order
-    if order.flags.settled_by_person and (listed or not ledger.event.from_rest or o.is_further(order, report)):
+    further = o.is_further(order, report)
+    if order.flags.settled_by_person and (listed or not ledger.event.from_rest or further):
         order.settle_by_person(on=False)
         ledger.changes.orders[account.name, order.key] = order
-    if not o.is_further(order, report):
-        return order
-    symbol = report.symbol or report.symbol_coinapi or ""
-    digits = account.mappings.price_scales.get(symbol, 0)
-    if report.avg_px:
-        digits = max(digits, scale(report.avg_px))
-        if digits != account.mappings.price_scales.get(symbol):
-            account.mappings.set_price_scale(symbol, digits)
-            ledger.mark_changed(account)
-    o.join(order, report, at, digits=digits)
+    if further:
+        _join(ledger, account, order, report, at)
+        # The order log reports a new order step by step, all steps in the same answer.
+        first = first or (ledger.event.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
+        if not (first and exclude_pre_opening_fills(ledger, account, order, report, at, initial=initial)):
+            _book_report(ledger, account, order, report, at)
+    return order
+
+
+def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
+    o.join(order, report, at, digits=_price_scale(ledger, account, report))
     ledger.add_order(order)
     ledger.changes.orders[account.name, order.key] = order
     account.evidence.note_order(order)
     ledger.mark_changed(account)
-    # The order log reports a new order step by step, all steps in the same answer.
-    first = first or (ledger.event.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
-    if first and exclude_pre_opening_fills(ledger, account, order, report, at, initial=initial):
-        return order
+
+
+def _price_scale(ledger: Ledger, account: Account, report: OrderReport) -> int:
+    """Return the finest scale seen of the average prices of a report's symbol, the report included."""
+    symbol, scales = report.symbol or report.symbol_coinapi or "", account.mappings.price_scales
+    digits = scales.get(symbol, 0)
+    if report.avg_px:
+        digits = max(digits, scale(report.avg_px))
+        if digits != scales.get(symbol):
+            account.mappings.set_price_scale(symbol, digits)
+            ledger.mark_changed(account)
+    return digits
+
+
+def _book_report(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
     filled, avg_px = order.reported.amount_filled, order.reported.avg_px
     if report.fills and o.list_disagrees(filled, avg_px, report.fills):
         message = f"the list of fills sums to {filled}, its cash does not agree with avg_px {avg_px}"
         ledger.note_finding(account.name, at, "fills_disagree", order.key, message)
-        _remember_disagreement(account, order, report.fills, at)
+        _note_disagreement(account, order, report.fills, at)
     if order.reported.amount_filled > order.booked.amount or order.booked.cash_pending:
         book_order(ledger, account, order, report.fills, at)
-    return order
 
 
-def _remember_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
-    """Remember the cash by which the list of fills and the average price differ: evidence for a later break."""
+def _note_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
+    """Keep the difference in cash between the list of fills and the average price: evidence for a later break."""
     listed = sum(((row.amount or ZERO) * (row.price or ZERO) for row in rows), ZERO)
-    off = listed - order.reported.amount_filled * (order.reported.avg_px or ZERO)
-    latest = Disagreement(
-        at.seq, order.key, order.identity.symbol or "", off if order.identity.side == "SELL" else -off
-    )
-    account.evidence.note_disagreement(latest)
+    difference = listed - order.reported.amount_filled * (order.reported.avg_px or ZERO)
+    amount = difference if order.identity.side == "SELL" else -difference
+    account.evidence.note_disagreement(Disagreement(at.seq, order.key, order.identity.symbol or "", amount))
 
 
 def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Order | None:
@@ -130,16 +141,10 @@ def _contradict(ledger: Ledger, order: Order, kind: str, amount: Decimal, messag
 
 
 def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillRow, ...], at: LogTime) -> None:
-    """Book what is filled and not booked yet, once the order's instrument is known."""
+    """Book the filled amount that is not booked yet, once the order's instrument is known."""
     instrument = instrument_of(ledger, account, order)
     if instrument is None:
-        if not order.flags.awaiting_instrument:
-            order.await_instrument(on=True)
-            name = order.identity.symbol or order.identity.symbol_coinapi or ""
-            account.mappings.await_instrument(name, order.key)
-            ledger.mark_changed(account)
-            message = f"fills of {name or 'an unnamed symbol'} wait until a SYMBOLS_SNAPSHOT tells what it is"
-            ledger.note_finding(account.name, at, "instrument_unknown", order.key, message)
+        _await_instrument(ledger, account, order, at)
         return
     order.await_instrument(on=False)
     ledger.changes.orders[account.name, order.key] = order
@@ -147,7 +152,28 @@ def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillR
     late = late_cash(order, rows)
     if late and instrument.spot:
         post_late_cash(ledger, account, order, instrument, late, at)
-    fills = _by_our_clock(account, book_fills(order, rows, recorded_us=at.us), at)
+    _post_fills(ledger, account, order, instrument, book_fills(order, rows, recorded_us=at.us), at)
+    if instrument.spot and order.booked.cash_pending != was_pending:
+        rows_seen, rules = account.snapshots.balance_rows, ledger.rules_of(account.name)
+        quote = resolve_asset(instrument.quote or "", instrument.quote_coinapi, rows_seen, rules)
+        withhold(ledger, ledger.unit(account.name, "asset", quote.unit), order.key, on=order.booked.cash_pending)
+
+
+def _await_instrument(ledger: Ledger, account: Account, order: Order, at: LogTime) -> None:
+    if order.flags.awaiting_instrument:
+        return
+    order.await_instrument(on=True)
+    name = order.identity.symbol or order.identity.symbol_coinapi or ""
+    account.mappings.await_instrument(name, order.key)
+    ledger.mark_changed(account)
+    message = f"fills of {name or 'an unnamed symbol'} wait until a SYMBOLS_SNAPSHOT tells what it is"
+    ledger.note_finding(account.name, at, "instrument_unknown", order.key, message)
+
+
+def _post_fills(
+    ledger: Ledger, account: Account, order: Order, instrument: Instrument, booked: list[Fill], at: LogTime
+) -> None:
+    fills = _by_our_clock(account, booked, at)
     for index, fill in enumerate(fills):
         price_error = order.reported.cash_resolution if index == len(fills) - 1 else ZERO
         cash_asset = None
@@ -161,14 +187,6 @@ def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillR
     if fills and fills[-1].price:
         account.evidence.note_price(instrument.symbol, fills[-1].price)
         ledger.mark_changed(account)
-    if instrument.spot and order.booked.cash_pending != was_pending:
-        home = resolve_asset(
-            instrument.quote or "",
-            instrument.quote_coinapi,
-            account.snapshots.balance_rows,
-            ledger.rules_of(account.name),
-        )
-        withhold(ledger, ledger.unit(account.name, "asset", home.unit), order.key, on=order.booked.cash_pending)
 
 
 def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill]:
@@ -201,7 +219,7 @@ def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: L
     before = at.clock - ledger.rules_of(account.name).settlement_window_us - ledger.event.answer_age_us
     orders = (order for order in ledger.orders.values() if order.account == account.name)
     for order in sorted(orders, key=lambda order: order.key):
-        if order.finished or order.key in seen or order.flags.missing or order.reported.history_length < 0:
+        if order.finished or order.key in seen or order.flags.missing or order.reported.nothing_yet:
             continue
         # A report may cross the snapshot. Only an order quiet for a window, or open before a gap, is missing.
         if order.reported.updated_clock < before or (

@@ -1,4 +1,4 @@
-"""Derivatives: one entry in the contract a fill, and its cash under complete terms. Pure (semantics 3.5)."""
+"""Post derivative fills: an entry in the contract, and the cash under complete terms. Pure (semantics 3.5)."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from recon.ledger.orders import Order
 from recon.ledger.posting.fees import post_learned_fee, post_scheduled_fee
 from recon.ledger.posting.fill_entries import fill_posting, post_fill
 from recon.ledger.posting.openings import asset_unit, open_if_absent, post_opening
-from recon.ledger.rules import ContractTerms
+from recon.ledger.rules import ContractTerms, FeeRule
 from recon.ledger.timeline import CERTAIN, Uncertainty, leg_uncertainty
 from recon.ledger.units import FILL, REALISED, FillRef, PendingTrade, Unit, UnitState
 from recon.times import LogTime
 
-#: An average entry price may be off by so much of itself and still be the same: venues round it.
+#: Average entry prices within this share of each other are equal: venues round them.
 PRICE_SHARE: Final = Decimal("1e-6")
 
 
 class ReportedPosition(msgspec.Struct, frozen=True):
-    """A position as it was first seen: its quantity, its average entry price, and the entry it already holds."""
+    """A reported position: quantity, average entry price, and the number of the last entry it contains."""
 
     quantity: Decimal
     price: Decimal | None
@@ -45,9 +45,9 @@ def open_unit(
     *,
     seen: ReportedPosition | None = None,
 ) -> None:
-    """Fix the opening of a unit; of a contract also what its position cost, so that closing it can be priced.
+    """Fix the opening of a unit, and of a contract also the cost basis.
 
-    `seen` tells what a contract's position was when it was first seen: the cash of earlier fills is the past.
+    `seen` is the first reported position of a contract; the opening contains the cash of earlier fills.
     """
     post_opening(ledger, state, amount, certainty, at)
     if state.unit.kind == "contract":
@@ -55,16 +55,16 @@ def open_unit(
 
 
 def bears_out(ledger: Ledger, unit: Unit, first: ReportedPosition, later: ReportedPosition) -> bool:
-    """Tell whether what is booked between two reports of a contract leads from one average entry price to the other."""
+    """True if the fills between two reported positions lead from the first average entry price to the later."""
     terms = ledger.rules_of(unit.account).contracts.get(unit.code)
     basis = basis_of(first.quantity, first.price, terms)
     for fill in unit.contract.pending_trades:
         if first.number < fill.number <= later.number:
             add_trade(basis, fill.quantity, fill.cash, terms)
-    worked_out = average_price(basis, terms)
-    if worked_out is None or not later.price:
+    expected = average_price(basis, terms)
+    if expected is None or not later.price:
         return True
-    return abs(worked_out - later.price) <= PRICE_SHARE * abs(later.price)
+    return abs(expected - later.price) <= PRICE_SHARE * abs(later.price)
 
 
 def _open_basis(ledger: Ledger, state: UnitState, seen: ReportedPosition | None, at: LogTime) -> None:
@@ -81,7 +81,7 @@ def _open_basis(ledger: Ledger, state: UnitState, seen: ReportedPosition | None,
 def post_contract(
     ledger: Ledger, account: Account, order: Order, instrument: Instrument, fill: Fill, at: LogTime
 ) -> None:
-    """Post a derivative fill in its contract, and its cash where the terms tell it."""
+    """Post a derivative fill in its contract, and the cash if the terms are complete."""
     state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
     quantity = -fill.amount if order.identity.side == "SELL" else fill.amount
     ref = FillRef(order.key, fill.ordinal, fill.occurred_us)
@@ -92,7 +92,7 @@ def post_contract(
 
 
 def contract_of(ledger: Ledger, account: Account, symbol: str, coinapi: str | None, at: LogTime) -> UnitState:
-    """Return a contract's unit, opened at zero where complete snapshots were seen without it (semantics 4.3)."""
+    """Return a contract's unit; open the unit at zero if a complete snapshot lacked it (semantics 4.3)."""
     state = ledger.unit(account.name, "contract", symbol, coinapi)
     if open_if_absent(ledger, account, state, at):
         _open_basis(ledger, state, None, at)
@@ -100,14 +100,14 @@ def contract_of(ledger: Ledger, account: Account, symbol: str, coinapi: str | No
 
 
 def realise_trades(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> None:
-    """Work out the cash of a contract's fills, once its opening and its terms allow it (semantics 3.5)."""
+    """Realise the cash of a contract's pending fills, once opening and terms are known (semantics 3.5)."""
     unit, contract, mappings = state.unit, state.unit.contract, account.mappings
     terms = ledger.rules_of(account.name).contracts.get(unit.code)
     modelled = terms is not None and terms.modelled
     if not modelled and (contract.pending_trades or unit.value):
         mark_unmodelled(ledger, account, state, terms)
     if account.coverage.backfilling:
-        return  # what realises how much depends on the order of fills, and some of them are being fetched
+        return  # realised cash depends on the order of fills, and the backfill may bring more of them
     if contract.cost_basis is None:
         if terms is not None and modelled and terms.settlement_asset is not None and contract.pending_trades:
             rows, rules = account.snapshots.balance_rows, ledger.rules_of(account.name)
@@ -145,12 +145,17 @@ def _realise(
     rule = rule_of(ledger.rules_of(account.name).fees, state.unit.code, None if instrument is None else instrument.type)
     turnover = _turnover(trade, terms)
     if cash or not target.unit.fees.model.learned:
-        uncertainty = Uncertainty(1 if cash else 0, CASH_QUANTUM if cash else ZERO).plus(turnover)
         target.unit.fees.note_schedule(scheduled=rule is not None)
-        # Cash that had to wait is booked as of its fill, as far as the order of entries allows.
-        then = LogTime(at.seq, at.us, max(trade.clock, target.timeline.clocks[-1]))
-        cause = FILL if premium else REALISED
-        post_fill(ledger, target, fill_posting(cash, trade.fill, uncertainty, cause=cause), then)
+        uncertainty = Uncertainty(1 if cash else 0, CASH_QUANTUM if cash else ZERO).plus(turnover)
+        posting = fill_posting(cash, trade.fill, uncertainty, cause=FILL if premium else REALISED)
+        # Pending cash is booked as of its fill, as far as the order of entries allows.
+        post_fill(ledger, target, posting, LogTime(at.seq, at.us, max(trade.clock, target.timeline.clocks[-1])))
+    _post_trade_fee(ledger, target, rule, trade, turnover, at)
+
+
+def _post_trade_fee(
+    ledger: Ledger, target: UnitState, rule: FeeRule | None, trade: PendingTrade, turnover: Uncertainty, at: LogTime
+) -> None:
     worth = turnover.received or -turnover.paid
     if rule is None or target.unit.fees.model.learned:
         post_learned_fee(ledger, target, worth, trade.fill, at)
@@ -159,7 +164,7 @@ def _realise(
 
 
 def _turnover(trade: PendingTrade, terms: ContractTerms) -> Uncertainty:
-    """Return a fill's worth in the settlement asset, which a fee is a share of."""
+    """Return a fill's turnover in the settlement asset; a fee is a share of the turnover."""
     if not trade.cash:
         return CERTAIN
     worth = abs(entry_value(trade.quantity, trade.cash, terms)) * (terms.multiplier or ZERO)
@@ -183,8 +188,8 @@ def mark_unmodelled(ledger: Ledger, account: Account, state: UnitState, terms: C
 
 def _unmodel(ledger: Ledger, account: Account, symbol: str, codes: list[str], coinapis: list[str], why: str) -> None:
     rules = ledger.rules_of(account.name)
-    homes = [rules.pool_of(rules.assets.get(code, code)) for code in codes]
-    account.mappings.set_unmodelled({**account.mappings.unmodelled, symbol: (homes, coinapis, why)})
+    units = [rules.pool_of(rules.assets.get(code, code)) for code in codes]
+    account.mappings.set_unmodelled({**account.mappings.unmodelled, symbol: (units, coinapis, why)})
     ledger.mark_changed(account)
     for state in ledger.units_of(account.name):
         update_modelling(ledger, account, state)

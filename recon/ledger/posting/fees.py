@@ -1,6 +1,6 @@
-"""Fees of fills: at a learned rate, or at the one that the venue's schedule names. Pure (semantics 8.5).
+"""Post the fees of fills, at a learned rate or at the rate of the venue's schedule. Pure (semantics 8.5).
 
-A rate that is known up to a range or a choice leaves its uncertainty in the entry.
+The uncertainty of a range, or of an alternate rate, is kept in the entry.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def post_cost(
 
 
 def post_learned_fee(ledger: Ledger, state: UnitState, leg: Decimal, fill: FillRef, at: LogTime) -> None:
-    """Post the fee that a leg (signed) is expected to cost, once the unit's rate is learned."""
+    """Post the expected fee of a signed leg, once the unit's rate is learned."""
     model = state.unit.fees.model
     cost, (half_width, spread) = model.cost_of(leg), model.open_cost_of(leg)
     if cost or half_width or spread:
@@ -42,12 +42,12 @@ def post_scheduled_fee(
     *,
     error: Decimal = ZERO,
 ) -> None:
-    """Post a scheduled fee on a fill's worth in a unit, give or take `error`.
+    """Post a scheduled fee on a fill's worth in a unit; `error` bounds the error of the worth.
 
-    `rates` are the expected rate, and the other that the schedule leaves possible (semantics 8.5).
+    `rates` are the expected rate and the alternate rate that the schedule allows (semantics 8.5).
     """
-    rate, other = rates
+    rate, alternate = rates
     cost = divide(rate * worth, ONE, FEE_DIGITS)
-    spread = divide((rate - other) * worth, ONE, FEE_DIGITS)
-    uncertainty = Uncertainty(1, max(abs(rate), abs(other)) * error + FEE_QUANTUM, rate_spread=spread)
+    spread = divide((rate - alternate) * worth, ONE, FEE_DIGITS)
+    uncertainty = Uncertainty(1, max(abs(rate), abs(alternate)) * error + FEE_QUANTUM, rate_spread=spread)
     post_cost(ledger, state, cost, uncertainty, fill, at)

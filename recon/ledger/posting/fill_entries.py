@@ -1,4 +1,4 @@
-"""One entry that follows from a fill. Pure (semantics 2)."""
+"""Entries that follow from a fill. Pure (semantics 2)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from recon.times import LogTime
 def fill_posting(
     amount: Decimal, fill: FillRef, uncertainty: Uncertainty = CERTAIN, *, cause: str = FILL, certainty: str = "exact"
 ) -> Posting:
-    """Return the posting of an amount that follows from a fill, at the time of the fill."""
+    """Return the posting of an amount of a fill, at the time of the fill."""
     return Posting(amount, cause, fill.occurred_us, certainty, uncertainty, fill)
 
 
 def post_fill(ledger: Ledger, state: UnitState, posting: Posting, at: LogTime) -> None:
-    """Post what follows from a fill; one that a gap hid counts as booked before whatever was reported after it."""
+    """Post an amount of a fill; a fill hidden by a gap counts as booked before all reports after the gap."""
     booked = ledger.clock_of_fill(state.unit.account, posting.occurred_us, at)
     then = LogTime(at.seq, at.us, max(booked, state.timeline.clocks[-1]))
     ledger.record_entry(post(state, posting, then), state)

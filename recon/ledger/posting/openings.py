@@ -1,4 +1,4 @@
-"""The unit that an amount belongs in, and its opening. Pure (semantics 3.3, 4.3)."""
+"""The unit of an asset, and the opening of a unit. Pure (semantics 3.3, 4.3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recon.times import LogTime
 
 
 def asset_unit(ledger: Ledger, account: Account, asset: str, coinapi: str | None, at: LogTime) -> UnitState:
-    """Return the unit that an asset is kept in, and note where no balance row is known to be the asset's."""
+    """Return the unit of an asset; note the asset as unmapped if no balance row is the asset's."""
     mapping = resolve_asset(asset, coinapi, account.snapshots.balance_rows, ledger.rules_of(account.name))
     if not mapping.mapped and mapping.unit not in account.mappings.unmapped:
         account.mappings.add_unmapped(mapping.unit, coinapi)
@@ -27,7 +27,7 @@ def asset_unit(ledger: Ledger, account: Account, asset: str, coinapi: str | None
 
 
 def open_if_absent(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> bool:
-    """Open a unit at zero if complete snapshots were seen without it; return True if done (semantics 4.3)."""
+    """Open a unit at zero if a complete snapshot lacked it; return True if opened (semantics 4.3)."""
     unit = state.unit
     complete = account.snapshots.balances_complete if unit.kind == "asset" else account.snapshots.positions_complete
     if not complete or not _is_untouched(unit):
@@ -40,11 +40,11 @@ def open_if_absent(ledger: Ledger, account: Account, state: UnitState, at: LogTi
 
 
 def _is_untouched(unit: Unit) -> bool:
-    """True if nothing was booked or reported of a unit."""
+    """True if a unit has no entries and was never reported."""
     booked = unit.balance.entry_count or unit.balance.opening is not None
     return not booked and unit.reported.scale is None and not unit.contract.sides
 
 
 def post_opening(ledger: Ledger, state: UnitState, amount: Decimal, certainty: str, at: LogTime) -> None:
-    """Fix a unit's opening: once, visibly, never moved (architecture 2.7)."""
+    """Post a unit's opening: once, visible as an entry, never moved (architecture 2.7)."""
     ledger.record_entry(post(state, Posting(amount, OPENING, at.us, certainty), at), state)

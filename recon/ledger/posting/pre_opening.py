@@ -1,10 +1,9 @@
-"""What an order that is told of for the first time had filled before our books opened. Pure (semantics 4.4).
+"""Exclude the fills of a new order from before the ledger opened. Pure (semantics 4.4).
 
-1. Such fills are never booked: the opening has them.
-2. What the first order snapshot shows was before. One that comes a window late or later may show what has happened
-   since, which its dates tell.
-3. The dates are the EMS's, the opening is by our clock: they are held against each other by the skew that was measured
-   when the books opened.
+1. Fills from before the opening are never booked: the opening contains them.
+2. Fills in the first order snapshot are from before. A snapshot that comes a settlement window late may show later
+   fills; the times in the report decide.
+3. The times are by the EMS's clock, the opening is by ours. The skew measured at the opening translates between them.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ FILLING: Final = frozenset({"PARTIALLY_FILLED", "FILLED"})
 def exclude_pre_opening_fills(
     ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime, *, initial: bool
 ) -> bool:
-    """Leave out of the books what a new order filled before they opened; return whether that is all of it.
+    """Exclude a new order's fills from before the ledger opened; return True if no fills are left.
 
-    An order that began before them may fill after them and be told of then for the first time: where its fills, or else
-    its history, date fills after the opening, those were not before. `initial`: it came in the first order snapshot.
+    An order that began before the opening may fill after it and be reported only then. The times of its fills, or of
+    its history, decide in that case. `initial`: the report came in the first order snapshot.
     """
     opened_us = account.started_us - _skew_us(ledger, account)
     began_us = _us(report.history[0].time) if report.history else None
@@ -46,7 +45,7 @@ def exclude_pre_opening_fills(
 
 
 def _filled_before(order: Order, report: OrderReport, opened_us: int) -> tuple[Decimal, Decimal | None]:
-    """Return what of an order was filled before a time by the EMS's clock, and the cash of that."""
+    """Return the amount filled before a time by the EMS's clock, and the cash of the amount."""
     dated = [(_us(row.time), row.amount or ZERO, row.price) for row in report.fills]
     if sum((amount for _, amount, _ in dated), ZERO) == order.reported.amount_filled:
         early = [(amount, price) for us, amount, price in dated if us is None or us < opened_us]
@@ -61,11 +60,14 @@ def _filled_before(order: Order, report: OrderReport, opened_us: int) -> tuple[D
 
 
 def _skew_us(ledger: Ledger, account: Account) -> int:
-    """Return the skew of the time when the books opened; until a heartbeat tells it, that of the gateway's others."""
+    """Return the skew at the opening; before the account's first heartbeat, the median skew of the gateway."""
     if account.liveness.first_skew_us is not None:
         return account.liveness.first_skew_us
-    others = sorted(other.liveness.skew_us for other in ledger.accounts.values() if other.liveness.lag_us is not None)
-    return account.liveness.skew_us if account.liveness.lag_us is not None or not others else others[len(others) // 2]
+    liveness = [account.liveness for account in ledger.accounts.values()]
+    skews_us = sorted(measured.skew_us for measured in liveness if measured.lag_us is not None)
+    if account.liveness.lag_us is not None or not skews_us:
+        return account.liveness.skew_us
+    return skews_us[len(skews_us) // 2]
 
 
 def _us(text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Fills that a statement told before any report did: booked once, whoever tells them first. Pure (semantics 10.3)."""
+"""Reverse fills booked from a statement, once execution reports show the same fills. Pure (semantics 10.3)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from recon.times import LogTime
 def reverse_early_booking(
     ledger: Ledger, account: Account, order: Order, instrument: Instrument, fills: Sequence[Fill], at: LogTime
 ) -> None:
-    """Reverse what a statement had booked of an order, as far as the order's own reports tell it now."""
+    """Reverse the quantity booked from a statement, as far as the order's own reports now contain it."""
     quantity = min(order.booked.early, sum((fill.amount for fill in fills), ZERO))
     if not quantity:
         return
-    whole = quantity == order.booked.early
-    cash = order.booked.early_cash if whole else divide(order.booked.early_cash * quantity, order.booked.early)
+    early, cash = order.booked.early, order.booked.early_cash
+    if quantity != early:
+        cash = divide(cash * quantity, early)
     order.booked.add_early(-quantity, -cash)
     sign = 1 if order.identity.side == "SELL" else -1
     ref = FillRef(order.key, None, fills[-1].occurred_us)

@@ -1,4 +1,4 @@
-"""Spot fills: two legs, and the fee. Pure (semantics 3.1)."""
+"""Post spot fills: two legs and the fee. Pure (semantics 3.1)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recon.ledger.timeline import leg_uncertainty
 from recon.ledger.units import FillRef, UnitState
 from recon.times import LogTime
 
-#: A third asset's price moves between the fill and the rate last reported: a fee paid in it is known to this share.
+#: Error of a fee in a third asset, as a share: the price moves between the fill and the last reported rate.
 THIRD_ASSET_SHARE: Final = Decimal("0.02")
 
 
@@ -35,9 +35,9 @@ def post_spot(
     *,
     price_error: Decimal,
 ) -> str:
-    """Post a spot fill: base one way, quote the other (semantics 3.1); return the asset that pays.
+    """Post a spot fill: base and quote in opposite directions (semantics 3.1); return the code of the quote unit.
 
-    `price_error` is how far the cash may be off, because the average price was rounded.
+    `price_error` bounds the error of the cash, because the average price is rounded.
     """
     base = asset_unit(ledger, account, instrument.base or "", instrument.base_coinapi, at)
     quote = asset_unit(ledger, account, instrument.quote or "", instrument.quote_coinapi, at)
@@ -72,7 +72,7 @@ def _post_scheduled(
     pair: tuple[UnitState, UnitState],
     at: LogTime,
 ) -> None:
-    """Post the fee that the venue's schedule names for a spot fill, where it is taken (semantics 8.5)."""
+    """Post the fee of a spot fill by the venue's schedule, in the schedule's fee asset (semantics 8.5)."""
     base, quote = pair
     target, worth, error = quote, fill.cash or ZERO, ZERO
     if rule.asset == "base" or (rule.asset == "received" and order.identity.side != "SELL"):
@@ -84,7 +84,7 @@ def _post_scheduled(
             return
         worth, error = converted, converted * THIRD_ASSET_SHARE
     if target.unit.fees.model.learned:
-        return  # the venue does not keep to its schedule, and what it takes instead is booked already
+        return  # the venue deviates from its schedule: the learned fee is posted already
     ref = FillRef(order.key, fill.ordinal, fill.occurred_us)
     post_scheduled_fee(ledger, target, rates_of(rule, order.reported.liquidity), worth, ref, at, error=error)
 
@@ -92,9 +92,9 @@ def _post_scheduled(
 def _post_third_asset_fee(
     ledger: Ledger, account: Account, cash: Decimal | None, fill: FillRef, quote: UnitState, at: LogTime
 ) -> None:
-    """Post a spot fill's cost in the asset that the account's fees seem to be taken in, as far as it is learned.
+    """Post a spot fill's learned fee in the account's fee asset.
 
-    Until it is, an entry of zero carries the fill's worth in that asset, so that reports show the fee's share of it.
+    Until the rate is learned, an entry of zero carries the fill's turnover in that asset, so the rate can be learned.
     """
     target = asset_unit(ledger, account, account.mappings.fee_asset or "", None, at)
     worth = _convert(target, quote, cash) if cash else None
@@ -107,17 +107,17 @@ def _post_third_asset_fee(
 
 
 def _convert(target: UnitState, quote: UnitState, cash: Decimal) -> Decimal | None:
-    """Return the worth of cash in another asset, at the rates last reported; None where one is not known."""
-    paid, taken = quote.unit.reported.rate_usd, target.unit.reported.rate_usd
-    if not paid or not taken:
+    """Return the worth of cash in another asset at the last reported rates; None where a rate is unknown."""
+    quote_rate, target_rate = quote.unit.reported.rate_usd, target.unit.reported.rate_usd
+    if not quote_rate or not target_rate:
         return None
-    return divide(cash * paid, taken, FEE_DIGITS)
+    return divide(cash * quote_rate, target_rate, FEE_DIGITS)
 
 
 def post_late_cash(
     ledger: Ledger, account: Account, order: Order, instrument: Instrument, cash: Decimal, at: LogTime
 ) -> None:
-    """Post cash that became known after its quantity was booked (semantics 2.4)."""
+    """Post the cash of a quantity that was booked earlier without cash (semantics 2.4)."""
     quote = asset_unit(ledger, account, instrument.quote or "", instrument.quote_coinapi, at)
     amount = cash if order.identity.side == "SELL" else -cash
     fill = FillRef(order.key, None, at.us)
