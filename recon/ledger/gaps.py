@@ -2,8 +2,8 @@
 
 1. A gap ends with its backfill: a gap that opens earlier extends the gap before.
 2. The backfill agent chooses the requests; only answers in the log change the ledger.
-3. A backfill is complete only if no order is missing, the lists were read, and the order log was read over the gap with
-   a margin. All else is an open question.
+3. A complete backfill has no missing order, has read all lists, and has read the order log over the gap with a margin.
+   All else is an open question.
 4. During a backfill no unit of the account is compared, because the ledger is incomplete. A timeout in log time ends
    the backfill in any case.
 """

@@ -301,7 +301,7 @@ def total_cash(
 ) -> tuple[Decimal | None, Decimal]:
     """Return the cash of all fills, None where unknown (semantics 2.4), and the error bound (semantics 2.3).
 
-    The list of fills counts if it sums to the amount and agrees with the average price within the price's resolution.
+    The list of fills counts if it sums to the amount and agrees with the average price's resolution.
     Otherwise the average price counts, with an error bound by `digits`, the finest scale seen of such prices.
     """
     if not filled:

@@ -75,8 +75,8 @@ class FeeRule(msgspec.Struct, frozen=True):
     """A line of a fee schedule; the first line that matches a fill applies.
 
     Rates are shares of turnover, rebates negative. `symbol` and `instrument` (SPOT, PERPETUAL, FUTURES, OPTION) select
-    fills, None matches all. `asset` is the fee asset: "quote", "base", "received" (base of a purchase, quote of a
-    sale), or the code of a balance row.
+    fills, None matches all. `asset` is "quote", "base", "received" (base of a purchase, quote of a sale), or the code
+    of a balance row.
     """
 
     symbol: str | None = None

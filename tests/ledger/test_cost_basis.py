@@ -57,21 +57,21 @@ class Model:
     def trade(self, quantity: Fraction, price: Fraction) -> Fraction:
         gain = Fraction(0)
         while quantity and self.lots and self.lots[0][0] * quantity < 0:
-            held, entry = self.lots.popleft()
-            closed = held if abs(held) <= abs(quantity) else -quantity
+            size, entry = self.lots.popleft()
+            closed = size if abs(size) <= abs(quantity) else -quantity
             gain += closed * (self.worth(price) - self.worth(entry))
             quantity += closed
-            if held != closed:
-                self.lots.appendleft((held - closed, entry))
+            if size != closed:
+                self.lots.appendleft((size - closed, entry))
         if quantity:
             self.lots.append((quantity, price))
         if self.method == "average" and len(self.lots) > 1:
-            whole = sum((held for held, _ in self.lots), Fraction(0))
+            position = sum((size for size, _ in self.lots), Fraction(0))
             if self.kind == "inverse":
-                entry = whole / sum((held / each for held, each in self.lots), Fraction(0))
+                entry = position / sum((size / price for size, price in self.lots), Fraction(0))
             else:
-                entry = sum((held * each for held, each in self.lots), Fraction(0)) / whole
-            self.lots = deque([(whole, entry)])
+                entry = sum((size * price for size, price in self.lots), Fraction(0)) / position
+            self.lots = deque([(position, entry)])
         return gain * self.multiplier
 
 
@@ -94,7 +94,7 @@ def test_realised_cash_is_that_of_the_definition(kind: str, method: str, trades:
             lost *= 2  # the parts of a lot are rounded one by one
         assert abs(total - truth) <= lost, (count, total, truth)
         with exact():
-            assert basis.quantity() == sum(each for each, _ in trades[:count])
+            assert basis.quantity() == sum(quantity for quantity, _ in trades[:count])
 
 
 @pytest.mark.parametrize("method", ["average", "fifo"])
@@ -163,6 +163,6 @@ def test_semantics_3_5__the_cash_of_closing_goes_to_the_settlement_asset(kind: s
     driver.report(OrderScript("b", [("3", "113")], symbol=PERPETUAL, side="SELL").report(1))
     assert driver.value(PERPETUAL.exchange, "contract") == D(1)
     assert driver.value("USDT") == 1000 + D(cash)
-    causes = {each.cause for each in driver.entries("USDT") if each.cause != "opening"}
+    causes = {entry.cause for entry in driver.entries("USDT") if entry.cause != "opening"}
     assert causes == {"fill" if kind == "premium" else "realised"}
     assert driver.unit("USDT").unmodelled is None

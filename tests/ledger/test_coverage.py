@@ -22,12 +22,12 @@ OTHER: Final = "KRAKEN/JOHN"
 
 
 def intervals(driver: GatewayDriver, account: str | None = None) -> list[CoverageInterval]:
-    """What the log says of an account in the end: the last word on each interval."""
-    told: dict[int, CoverageInterval] = {}
-    for each in driver.ledger.changes.intervals:
-        if each.account == (account or driver.account):
-            told[each.from_seq] = each
-    return [told[seq] for seq in sorted(told)]
+    """Return the latest row of every interval of an account."""
+    latest: dict[int, CoverageInterval] = {}
+    for interval in driver.ledger.changes.intervals:
+        if interval.account == (account or driver.account):
+            latest[interval.from_seq] = interval
+    return [latest[seq] for seq in sorted(latest)]
 
 
 def started() -> GatewayDriver:
@@ -88,15 +88,15 @@ def test_rule_1__intervals_never_overlap_and_are_contiguous(steps: list[tuple[st
     driver.open_session()
     for number, (step, account) in enumerate(steps, start=2):
         do(driver, step, account, number)
-    for account, known in driver.ledger.accounts.items():
-        told = intervals(driver, account)
-        for earlier, later in pairwise(told):
+    for name, account in driver.ledger.accounts.items():
+        rows = intervals(driver, name)
+        for earlier, later in pairwise(rows):
             assert (earlier.until_seq, earlier.until_us) == (later.from_seq, later.from_us)
-        assert told[-1].until_seq is None
-        assert told[-1].until_us is None
-        assert (told[-1].state, told[-1].reason) == (known.coverage.state, known.coverage.reason)
-        assert all(each.until_seq is None or each.from_seq < each.until_seq for each in told)
-        assert all(each.until_us is None or each.from_us <= each.until_us for each in told)
+        assert rows[-1].until_seq is None
+        assert rows[-1].until_us is None
+        assert (rows[-1].state, rows[-1].reason) == (account.coverage.state, account.coverage.reason)
+        assert all(row.until_seq is None or row.from_seq < row.until_seq for row in rows)
+        assert all(row.until_us is None or row.from_us <= row.until_us for row in rows)
 
 
 @steady(100)
@@ -106,13 +106,13 @@ def test_rule_3__covered_means_both_snapshots_of_this_session_and_nothing_unacco
 ) -> None:
     driver = GatewayDriver()
     driver.open_session()
-    for number, (step, account) in enumerate(steps, start=2):
-        do(driver, step, account, number)
-        for known in driver.ledger.accounts.values():
-            if known.coverage.state in {"covered", "unresolved"}:
-                assert known.snapshots.orders_session == known.snapshots.balances_session == driver.session
-                assert (known.coverage.state == "unresolved") == bool(known.coverage.missing_orders)
-                assert known.liveness.is_running is not False
+    for number, (step, name) in enumerate(steps, start=2):
+        do(driver, step, name, number)
+        for account in driver.ledger.accounts.values():
+            if account.coverage.state in {"covered", "unresolved"}:
+                assert account.snapshots.orders_session == account.snapshots.balances_session == driver.session
+                assert (account.coverage.state == "unresolved") == bool(account.coverage.missing_orders)
+                assert account.liveness.is_running is not False
 
 
 def test_the_first_session_catches_up_and_is_covered() -> None:
@@ -123,7 +123,7 @@ def test_the_first_session_catches_up_and_is_covered() -> None:
     driver.orders()
     assert driver.coverage() == ("catching_up", "no snapshot of balances yet")
     driver.balances(*ROWS)
-    assert [each.state for each in intervals(driver)] == ["catching_up", "catching_up", "covered"]
+    assert [interval.state for interval in intervals(driver)] == ["catching_up", "catching_up", "covered"]
 
 
 def test_a_missing_snapshot_of_the_new_session_is_known_to_be_missing() -> None:
@@ -170,7 +170,7 @@ def test_any_frame_of_an_account_is_a_sign_of_life() -> None:
     for _ in range(20):
         driver.tick(silent=[driver.account])
         driver.balance("BTC", "10")
-    assert [each.state for each in intervals(driver)][-1] == "covered"
+    assert [interval.state for interval in intervals(driver)][-1] == "covered"
 
 
 def test_a_session_that_opens_without_a_close_means_that_we_died() -> None:
@@ -200,7 +200,10 @@ def test_another_instance_guid_is_a_restart_and_its_snapshots_are_awaited() -> N
     driver = started()
     driver.server_info("g2")
     assert driver.coverage()[0] == "catching_up"
-    assert [each.state for each in intervals(driver)][-2:] in (["gap", "catching_up"], ["covered", "catching_up"])
+    assert [interval.state for interval in intervals(driver)][-2:] in (
+        ["gap", "catching_up"],
+        ["covered", "catching_up"],
+    )
     assert driver.ledger.accounts[driver.account].coverage.gap_seq is not None
     driver.orders()
     driver.balances(*ROWS)
@@ -269,4 +272,4 @@ def test_disagreement_of_a_withheld_unit_still_opens_a_break() -> None:
     driver.balances(balance_row("BTC", "11"), balance_row("USDT", "900"))
     driver.wait(60)
     assert driver.opened_breaks() == [("BTC", D(1)), ("USDT", D(-100))]
-    assert {each.cause for each in (*driver.breaks("BTC"), *driver.breaks("USDT"))} == {"missed_fill_gap"}
+    assert {break_.cause for break_ in (*driver.breaks("BTC"), *driver.breaks("USDT"))} == {"missed_fill_gap"}

@@ -76,28 +76,30 @@ def move(amount: str = "100", cause: str = "deposit") -> Movement:
 
 
 def replaced(of: Movement, *entries: Entry, tolerance: str = "0", order: str | None = None) -> int | None:
-    found = replaced_by(of, entries, family_of(of.cause), occurred_us=NOW, tolerance=D(tolerance), order=order)
-    return None if found is None else found.number
+    entry_replaced = replaced_by(of, entries, family_of(of.cause), occurred_us=NOW, tolerance=D(tolerance), order=order)
+    return None if entry_replaced is None else entry_replaced.number
 
 
 def test_content_is_what_moves_books() -> None:
-    told = fact()
-    first = digest_of(told, movements_of(told)[0])
-    for same in (fact(amount="100.00"), fact(source="another file"), fact(text="words"), fact(external_id="L-2")):
-        assert digest_of(same, movements_of(same)[0]) == first
-    for other in (fact(amount="101"), fact(unit="USD"), fact(account="B"), fact(fact="reward")):
-        assert digest_of(other, movements_of(other)[0]) != first
-    assert digest_of(fact(occurred_at="2026-01-05T09:00:01Z"), movements_of(told)[0]) != first
-    assert digest_of(fact(occurred_at="2026-01-05T10:00:00+01:00"), movements_of(told)[0]) == first, "the same moment"
+    original = fact()
+    first = digest_of(original, movements_of(original)[0])
+    for equal in (fact(amount="100.00"), fact(source="another file"), fact(text="words"), fact(external_id="L-2")):
+        assert digest_of(equal, movements_of(equal)[0]) == first
+    for changed in (fact(amount="101"), fact(unit="USD"), fact(account="B"), fact(fact="reward")):
+        assert digest_of(changed, movements_of(changed)[0]) != first
+    assert digest_of(fact(occurred_at="2026-01-05T09:00:01Z"), movements_of(original)[0]) != first
+    assert digest_of(fact(occurred_at="2026-01-05T10:00:00+01:00"), movements_of(original)[0]) == first, (
+        "the same moment"
+    )
     assert digest_of(trade()) == digest_of(trade(trade_id="9")) != digest_of(trade(fee="1", fee_asset="BNB"))
 
 
 def test_a_transfer_has_two_sides_with_one_content_each() -> None:
     sent, received = movements_of(fact(fact="transfer", amount="-100", counter_account="B"))
     assert (received.account, received.amount) == ("B", D(100))
-    told = fact(fact="transfer", account="B", amount="100", counter_account="A")
-    assert digest_of(told, movements_of(told)[0]) == digest_of(told, received)
-    assert digest_of(told, movements_of(told)[1]) == digest_of(told, sent)
+    original = fact(fact="transfer", account="B", amount="100", counter_account="A")
+    assert digest_of(original, movements_of(original)[0]) == digest_of(original, received)
+    assert digest_of(original, movements_of(original)[1]) == digest_of(original, sent)
     assert len(movements_of(fact(counter_account="B"))) == 1, "only a transfer has another side"
 
 
@@ -143,45 +145,45 @@ def test_what_stands_by_itself_and_is_not_sure_may_be_replaced() -> None:
 
 
 def test_what_was_told_by_hand_is_looked_for_within_a_day_and_among_its_kind() -> None:
-    def found(of: Movement, *entries: Entry, external_id: str = "L-1") -> int | None:
-        known = manual_duplicate_of(of, entries, external_id, occurred_us=NOW, tolerance=D(1))
-        return None if known is None else known.number
+    def duplicate(of: Movement, *entries: Entry, external_id: str = "L-1") -> int | None:
+        match = manual_duplicate_of(of, entries, external_id, occurred_us=NOW, tolerance=D(1))
+        return None if match is None else match.number
 
-    def told(number: int, **more: Any) -> Entry:
+    def manual(number: int, **more: Any) -> Entry:
         return entry(number, certainty="exact", of_fact=f"told:{number}", **more)
 
-    far, near = told(1, occurred_us=NOW - MANUAL_WITHIN_US), told(2, occurred_us=NOW + 60_000_000)
-    assert found(move(), far, near) == 2
-    assert found(move(), far) == 1
-    assert found(move(), told(3, occurred_us=NOW - MANUAL_WITHIN_US - 1)) is None
-    assert found(move(), told(3, amount="101.5")) is None
-    assert found(move(cause="transfer"), near) is None, "of one family, but not of one kind"
-    assert found(move(), near, external_id="told:9") is None, "a person who tells two means two"
-    assert found(move(), entry(4, certainty="exact", of_fact="L-9"), entry(5)) is None
-    assert found(move("-1", "fee"), told(6, amount="-1", cause="fee")) is None, "fees are told by their fills"
+    far, near = manual(1, occurred_us=NOW - MANUAL_WITHIN_US), manual(2, occurred_us=NOW + 60_000_000)
+    assert duplicate(move(), far, near) == 2
+    assert duplicate(move(), far) == 1
+    assert duplicate(move(), manual(3, occurred_us=NOW - MANUAL_WITHIN_US - 1)) is None
+    assert duplicate(move(), manual(3, amount="101.5")) is None
+    assert duplicate(move(cause="transfer"), near) is None, "of one family, but not of one kind"
+    assert duplicate(move(), near, external_id="told:9") is None, "a person who tells two means two"
+    assert duplicate(move(), entry(4, certainty="exact", of_fact="L-9"), entry(5)) is None
+    assert duplicate(move("-1", "fee"), manual(6, amount="-1", cause="fee")) is None, "fees are told by their fills"
     assert replaced(move(), near) is None
 
 
 def test_what_stands_in_for_something_stays_at_hand_where_it_was_told_by_hand() -> None:
-    at_hand = FactIndex()
-    for each in (
+    index = FactIndex()
+    for candidate in (
         entry(1),
         entry(2, "-100", replaces=1, of_fact="told:1"),
         entry(3, certainty="exact", replaces=1, of_fact="told:1"),
         entry(4, certainty="exact", replaces=0, of_fact="L-2"),
     ):
-        at_hand.add(each)
-    assert list(at_hand.entries["A", "asset", "USDT"]) == [3]
-    at_hand.add(entry(5, "-100", certainty="exact", replaces=3, of_fact="L-1"))
-    at_hand.add(entry(6, certainty="exact", replaces=3, of_fact="L-1"))
-    assert at_hand.entries["A", "asset", "USDT"] == {}
+        index.add(candidate)
+    assert list(index.entries["A", "asset", "USDT"]) == [3]
+    index.add(entry(5, "-100", certainty="exact", replaces=3, of_fact="L-1"))
+    index.add(entry(6, certainty="exact", replaces=3, of_fact="L-1"))
+    assert index.entries["A", "asset", "USDT"] == {}
 
 
 def test_what_was_taken_back_is_no_longer_at_hand() -> None:
-    at_hand = FactIndex()
-    at_hand.add(entry(1))
-    at_hand.add(entry(2, "-100", replaces=1))
-    assert at_hand.entries["A", "asset", "USDT"] == {}
+    index = FactIndex()
+    index.add(entry(1))
+    index.add(entry(2, "-100", replaces=1))
+    assert index.entries["A", "asset", "USDT"] == {}
 
 
 def test_fills_are_like_a_trade_by_symbol_side_quantity_and_time() -> None:
@@ -195,4 +197,4 @@ def test_fills_are_like_a_trade_by_symbol_side_quantity_and_time() -> None:
         fill("more", amount="2"),
         fill("sold", side="SELL"),
     ]
-    assert [each.order for each in matching_fills(trade(), fills)] == ["near", "far"]
+    assert [fill.order for fill in matching_fills(trade(), fills)] == ["near", "far"]

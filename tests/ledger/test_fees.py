@@ -77,12 +77,12 @@ def test_rules_2_4__the_rate_that_every_sample_bears_out_is_found_or_a_shorter_o
 ) -> None:
     with exact():
         samples = [sampled(rate, leg) for leg in legs]
-        found = estimate([(each, each.received) for each in samples])
-        assert found is not None
-        assert not found.half_width
-        assert scale(found.share) <= scale(rate) or not rate
-        for each in samples:
-            assert abs(each.cost - found.share * each.received) <= each.error
+        result = estimate([(sample, sample.received) for sample in samples])
+        assert result is not None
+        assert not result.half_width
+        assert scale(result.share) <= scale(rate) or not rate
+        for sample in samples:
+            assert abs(sample.cost - result.share * sample.received) <= sample.error
 
 
 @steady(60)
@@ -90,10 +90,10 @@ def test_rules_2_4__the_rate_that_every_sample_bears_out_is_found_or_a_shorter_o
 def test_rule_4__no_decimal_between_two_bounds_has_fewer_digits_than_the_shortest(low: Decimal, width: Decimal) -> None:
     with exact():
         high = low + width
-        found = shortest(low, high)
-        assert low <= found <= high
-        digits = max(scale(found.normalize()), 0)
-        if found:
+        result = shortest(low, high)
+        assert low <= result <= high
+        digits = max(scale(result.normalize()), 0)
+        if result:
             step = ONE.scaleb(1 - digits)
             assert digits == 0 or (low / step).to_integral_value("ROUND_CEILING") * step > high
         else:
@@ -103,9 +103,9 @@ def test_rule_4__no_decimal_between_two_bounds_has_fewer_digits_than_the_shortes
 def test_rule_2__a_second_rate_is_told_apart_where_samples_left_over_agree_on_it() -> None:
     legs = [D(f"{500 + 3 * index}.17") for index in range(10)]
     samples = [sampled(TAKER if index % 4 == 3 else MAKER, leg) for index, leg in enumerate(legs)]
-    found = estimate([(each, each.received) for each in samples])
-    assert found is not None
-    assert (found.share, found.half_width, found.alternate) == (MAKER, ZERO, TAKER)
+    result = estimate([(sample, sample.received) for sample in samples])
+    assert result is not None
+    assert (result.share, result.half_width, result.alternate) == (MAKER, ZERO, TAKER)
 
 
 def test_rule_3__while_no_rate_is_borne_out_nothing_is_learned_and_nothing_expected() -> None:
@@ -140,13 +140,13 @@ def test_a_habit_that_changed_swaps_the_two_rates_and_owes_nothing() -> None:
 @steady(60)
 @given(RATES, RATES, st.decimals("-100000", "100000", places=2))
 def test_rule_1__expected_and_doubt_together_are_the_other_rate_of_a_leg(
-    one: Decimal, two: Decimal, leg: Decimal
+    expected: Decimal, alternate: Decimal, leg: Decimal
 ) -> None:
-    rate = FeeRate(one, alternate=two)
+    rate = FeeRate(expected, alternate=alternate)
     with exact():
         model = FeeModel(received=rate, paid=rate)
         _, doubt = model.open_cost_of(leg)
-        assert -model.cost_of(leg) + doubt == -two * abs(leg)
+        assert -model.cost_of(leg) + doubt == -alternate * abs(leg)
 
 
 # -- how they are booked ---------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ def fills(driver: GatewayDriver) -> list[BookedFill]:
     return driver.ledger.changes.fills
 
 
-def price_of(each: BookedFill) -> tuple[Decimal | None, bool, Decimal | None, str]:
-    return each.fill.price, each.fill.price_known, each.fill.cash, each.fill.source
+def price_of(booked: BookedFill) -> tuple[Decimal | None, bool, Decimal | None, str]:
+    return booked.fill.price, booked.fill.price_known, booked.fill.cash, booked.fill.source
 
 
 AMOUNTS = st.decimals("0.0000001", "2", places=7).map(str)
@@ -42,20 +42,20 @@ PRICES = st.decimals("1", "99999", places=5).map(str)
     st.integers(0, 8),
 )
 def test_fills_1__the_fills_of_a_jump_add_up_to_it_exactly_and_their_cash_to_the_jump_of_cash(
-    rows: list[tuple[str, str]], told: set[int], listed: bool, digits: int
+    rows: list[tuple[str, str]], reported: set[int], listed: bool, digits: int
 ) -> None:
     driver = trading()
     script = OrderScript("a", rows, lists_fills=listed, price_digits=digits)
     filled = cash = D(0)
-    for count in sorted(each for each in told | {len(rows)} if each <= len(rows)):
+    for count in sorted(count for count in reported | {len(rows)} if count <= len(rows)):
         before = len(fills(driver))
         driver.report(script.report(count))
         order, new = driver.order("c:a"), fills(driver)[before:]
         assert order.reported.cash_total is not None
-        assert sum((each.fill.amount for each in new), D(0)) == order.reported.amount_filled - filled
-        assert sum((each.fill.cash or D(0) for each in new), D(0)) == order.reported.cash_total - cash
+        assert sum((fill.fill.amount for fill in new), D(0)) == order.reported.amount_filled - filled
+        assert sum((fill.fill.cash or D(0) for fill in new), D(0)) == order.reported.cash_total - cash
         filled, cash = order.reported.amount_filled, order.reported.cash_total
-    ordinals = [each.fill.ordinal for each in fills(driver)]
+    ordinals = [fill.fill.ordinal for fill in fills(driver)]
     assert ordinals == list(range(1, len(ordinals) + 1)), "a fill is known by its ordinal (fills.py 2)"
     assert driver.value("BTC") == 10 + script.filled(len(rows))
     assert driver.value("USDT") == 1000000 - cash
@@ -67,7 +67,7 @@ def test_semantics_2_3__the_cash_of_a_jump_is_the_difference_of_totals_not_price
     script = OrderScript("a", [("1", "100.00"), ("1", "100.01"), ("1", "100.01")], lists_fills=False, price_digits=2)
     for count in (1, 2, 3):
         driver.report(script.report(count))
-    assert [each.fill.cash for each in fills(driver)] == [D("100"), D("100"), D("100.03")]
+    assert [fill.fill.cash for fill in fills(driver)] == [D("100"), D("100"), D("100.03")]
     booked = driver.value("USDT")
     assert booked is not None
     assert abs(booked - (1000000 - script.cash(3))) <= D("0.015")
@@ -77,7 +77,7 @@ def test_semantics_2_3__the_list_of_fills_is_used_where_it_sums_to_the_jump_and_
     driver = trading()
     script = OrderScript("a", [("1", "100"), ("2", "100.01")], price_digits=2)
     driver.report(script.report(2))
-    assert [price_of(each) for each in fills(driver)] == [
+    assert [price_of(fill) for fill in fills(driver)] == [
         (D(100), True, D(100), "list"),
         (D("100.01"), True, D("200.02"), "list"),
     ]
@@ -90,7 +90,7 @@ def test_semantics_2_3__avg_px_is_used_with_a_finding_where_only_one_of_sum_and_
     report = OrderScript("a", [("1", "100"), ("2", "100")]).report(2)
     driver.report(report | {"avg_px": D("90.5")})
     assert driver.value("USDT") == D(1000000) - D("271.5")
-    assert [(each.kind, each.about) for each in driver.findings()] == [("fills_disagree", "c:a")]
+    assert [(finding.kind, finding.about) for finding in driver.findings()] == [("fills_disagree", "c:a")]
 
 
 def test_semantics_2_3__a_list_that_sums_to_something_else_is_a_finding_too() -> None:
@@ -99,7 +99,7 @@ def test_semantics_2_3__a_list_that_sums_to_something_else_is_a_finding_too() ->
     rows: list[Row] = [{"time": None, "price": D(100), "amount": D("0.5")}]
     driver.report(OrderScript("a", [("1", "100")]).report(1, fills=rows))
     assert driver.value("USDT") == D(1000000 - 100)
-    assert [price_of(each) for each in fills(driver)] == [(D(100), True, D(100), "avg_px")]
+    assert [price_of(fill) for fill in fills(driver)] == [(D(100), True, D(100), "avg_px")]
 
 
 def test_semantics_2_3__published_examples_contradict_themselves_and_nothing_fails() -> None:
@@ -121,8 +121,8 @@ def test_semantics_2_4__zero_null_or_absent_avg_px_books_no_free_sale() -> None:
             del report["avg_px"]
         driver.report(report)
         assert (driver.value("BTC"), driver.value("USDT")) == (D(8), D(1000000))
-        assert [each.unit for each in driver.ledger.changes.entries if each.cause == "fill"] == ["BTC"]
-        assert [price_of(each) for each in fills(driver)] == [(None, False, None, "avg_px")]
+        assert [entry.unit for entry in driver.ledger.changes.entries if entry.cause == "fill"] == ["BTC"]
+        assert [price_of(fill) for fill in fills(driver)] == [(None, False, None, "avg_px")]
         assert driver.order("c:a").booked.cash_pending
         assert driver.unit("USDT").withheld == ["c:a"]
         driver.report(script.report(1))
@@ -149,7 +149,7 @@ def test_semantics_2_4__a_fill_shows_no_price_that_holds_the_cash_of_another() -
     driver.report(script.report(1))
     driver.report(script.report(2, avg_px=0))
     driver.report(script.report(3))
-    prices = [each.fill.price for each in fills(driver)]
+    prices = [fill.fill.price for fill in fills(driver)]
     assert all(price is None or 100 <= price <= 104 for price in prices), prices
 
 
@@ -159,7 +159,7 @@ def test_semantics_2_5__two_real_fills_can_be_identical() -> None:
     report = script.report(2)
     rows: list[Row] = [{"time": "2026-01-05T09:00:04Z", "price": D(100), "amount": D(1)}] * 2
     driver.report(report | {"fills": rows})
-    assert [(each.fill.ordinal, each.fill.amount, each.fill.price) for each in fills(driver)] == [
+    assert [(fill.fill.ordinal, fill.fill.amount, fill.fill.price) for fill in fills(driver)] == [
         (1, D(1), D(100)),
         (2, D(1), D(100)),
     ]
@@ -172,7 +172,7 @@ def test_semantics_2_5__a_list_that_holds_the_newest_fills_only_is_read_as_such(
     driver.report(script.report(1))
     rows: list[Row] = [{"time": "2026-01-05T09:00:05Z", "price": D(103), "amount": D(2)}]
     driver.report(script.report(2, fills=rows))
-    assert [each.fill.amount for each in fills(driver)] == [D(1), D(2)]
+    assert [fill.fill.amount for fill in fills(driver)] == [D(1), D(2)]
     assert driver.value("USDT") == D(1000000 - 306)
 
 
@@ -182,15 +182,15 @@ def test_semantics_2_6__a_falling_amount_filled_is_a_finding_with_a_break_of_its
     script = OrderScript("a", [("1", "100"), ("2", "100")], amount="9")
     driver.report(script.report(2))
     driver.report(script.report(1, status="PENDING_CANCEL", status_history=_longer(script)))
-    (known,) = driver.breaks("BTC")
-    assert (known.cause, known.amount, known.owns_residual) == ("amount_regression", D(-2), False)
-    assert [each.kind for each in driver.findings()] == ["amount_regression"]
+    (break_,) = driver.breaks("BTC")
+    assert (break_.cause, break_.amount, break_.owns_residual) == ("amount_regression", D(-2), False)
+    assert [finding.kind for finding in driver.findings()] == ["amount_regression"]
     assert driver.value("BTC") == D(13)
     driver.report(script.report(1, status="PENDING_CANCEL", status_history=_longer(script)))
     assert len(driver.transitions("opened")) == 1, "one break, however often it is repeated"
     driver.report(script.report(2, status="CANCELED"))
     assert driver.breaks("BTC") == []
-    assert [each.break_.id for each in driver.transitions("cleared")] == [known.id]
+    assert [transition.break_.id for transition in driver.transitions("cleared")] == [break_.id]
     assert not driver.breaks("USDT")
 
 
@@ -212,9 +212,9 @@ def test_semantics_2_6__an_older_report_that_comes_late_is_no_regression() -> No
 def test_semantics_2_6__overfill_is_a_finding_with_a_break_of_its_own_kind() -> None:
     driver = trading()
     driver.report(OrderScript("a", [("3", "100")], side="SELL").report(1, amount_order=D("2.5")))
-    (known,) = driver.breaks("BTC")
-    assert (known.cause, known.amount, known.owns_residual) == ("overfill", D("-0.5"), False)
-    assert [each.kind for each in driver.findings()] == ["overfill"]
+    (break_,) = driver.breaks("BTC")
+    assert (break_.cause, break_.amount, break_.owns_residual) == ("overfill", D("-0.5"), False)
+    assert [finding.kind for finding in driver.findings()] == ["overfill"]
     assert driver.value("BTC") == D(7), "what was filled is booked"
 
 
@@ -230,5 +230,5 @@ def test_fills_keep_the_time_of_the_venue() -> None:
     driver = trading()
     script = OrderScript("a", [("1", "100"), ("1", "100")])
     driver.report(script.report(2))
-    times = [each.fill.occurred_us for each in fills(driver)]
+    times = [fill.fill.occurred_us for fill in fills(driver)]
     assert [later - earlier for earlier, later in pairwise(times)] == [1_000_000]

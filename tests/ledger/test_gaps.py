@@ -49,7 +49,7 @@ def test_rule_4__while_what_the_gap_hid_is_fetched_nothing_is_judged() -> None:
     driver.wait(60)
     assert driver.coverage() == ("catching_up", "what the gap hid is being fetched")
     assert not driver.opened_breaks()
-    assert [each.state for each in backfills_of(driver)] == ["waiting"]
+    assert [backfill.state for backfill in backfills_of(driver)] == ["waiting"]
 
 
 def test_rule_3__a_missing_order_that_is_fetched_makes_the_account_whole() -> None:
@@ -64,9 +64,14 @@ def test_rule_3__a_missing_order_that_is_fetched_makes_the_account_whole() -> No
     assert driver.coverage() == ("covered", None)
     assert not driver.opened_breaks()
     assert (driver.value("BTC"), driver.value("USDT")) == (D(11), D(900))
-    whole = backfills_of(driver)[-1]
-    assert (whole.state, whole.history, whole.orders_settled, whole.fills_found) == ("whole", "read", 1, 1)
-    assert whole.requests == 5
+    backfill_row = backfills_of(driver)[-1]
+    assert (backfill_row.state, backfill_row.history, backfill_row.orders_settled, backfill_row.fills_found) == (
+        "whole",
+        "read",
+        1,
+        1,
+    )
+    assert backfill_row.requests == 5
 
 
 def test_late_facts_keep_their_own_time() -> None:
@@ -91,8 +96,8 @@ def test_rule_3__an_order_born_and_finished_inside_is_found_in_the_order_log() -
     driver.wait(60)
     assert not driver.opened_breaks()
     assert driver.value("BTC") == D(11)
-    whole = backfills_of(driver)[-1]
-    assert (whole.state, whole.orders_found, whole.fills_found) == ("whole", 1, 1)
+    backfill_row = backfills_of(driver)[-1]
+    assert (backfill_row.state, backfill_row.orders_found, backfill_row.fills_found) == ("whole", 1, 1)
 
 
 def test_fetched_1__the_same_answers_twice_change_nothing() -> None:
@@ -106,7 +111,7 @@ def test_fetched_1__the_same_answers_twice_change_nothing() -> None:
     backfill.end()
     driver.wait(60)
     assert (driver.value("BTC"), driver.value("USDT")) == (D(11), D(900))
-    assert len([each for each in driver.entries("BTC") if each.cause == "fill"]) == 1
+    assert len([entry for entry in driver.entries("BTC") if entry.cause == "fill"]) == 1
     assert not driver.opened_breaks()
 
 
@@ -122,7 +127,7 @@ def test_without_an_order_history_the_stretch_is_marked_and_the_account_is_judge
     assert driver.coverage() == ("covered", None)
     driver.wait(60)
     assert driver.opened_breaks() == [("BTC", D(1)), ("USDT", D(-100))], "what cannot be fetched is found by comparing"
-    assert {each.cause for each in (*driver.breaks("BTC"), *driver.breaks("USDT"))} == {"missed_fill_gap"}
+    assert {break_.cause for break_ in (*driver.breaks("BTC"), *driver.breaks("USDT"))} == {"missed_fill_gap"}
 
 
 def test_rule_3__where_the_order_history_is_left_alone_the_stretch_says_so() -> None:
@@ -259,7 +264,7 @@ def test_the_last_report_is_judged_also_where_rest_does_not_tell_what_is_held() 
     backfill.end()
     driver.wait(60)
     assert driver.opened_breaks() == [("USDT", D(-600))]
-    assert [each.about for each in driver.findings("rest_failed")] == ["balances"]
+    assert [finding.about for finding in driver.findings("rest_failed")] == ["balances"]
     assert backfills_of(driver)[-1].open == ("balances could not be read: 490 unreachable",)
     again = BackfillRun(driver, "run-2")
     again.begin()
@@ -299,7 +304,7 @@ def test_rest_that_tells_otherwise_than_the_websocket_is_a_finding() -> None:
     backfill.begin()
     backfill.balances(balance_row("BTC", "10"), balance_row("USDT", "400"))
     backfill.end()
-    assert [each.about for each in driver.findings("rest_differs")] == ["USDT"]
+    assert [finding.about for finding in driver.findings("rest_differs")] == ["USDT"]
 
 
 def test_rule_2__what_is_fetched_is_no_sign_of_life() -> None:
@@ -386,12 +391,12 @@ def test_rule_3__an_order_log_that_can_be_read_in_part_only_is_not_read() -> Non
 def test_rule_3__a_row_that_still_has_an_order_open_does_not_account_for_one_that_is_not() -> None:
     twice = OrderScript("a", [("1", "100"), ("1", "100")])
     driver = started(twice)
-    held = (balance_row("BTC", "12"), balance_row("USDT", "800"))
-    backfill = lost(driver, after=held)
+    rows = (balance_row("BTC", "12"), balance_row("USDT", "800"))
+    backfill = lost(driver, after=rows)
     backfill.begin()
     backfill.status("a", {"type": "MESSAGE_REJECT", "message": "not found"}, status=404)
     backfill.history(history_row(twice.report(1), created=stamp(driver.now)))
-    backfill.balances(*held)
+    backfill.balances(*rows)
     backfill.end()
     assert backfills_of(driver)[-1].state == "open"
     assert driver.coverage()[0] == "unresolved"

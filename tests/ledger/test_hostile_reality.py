@@ -58,7 +58,7 @@ def without_list(driver: GatewayDriver, kind: str, form: Row, *, account: str | 
 
 
 def fills(driver: GatewayDriver, code: str = "BTC") -> Decimal:
-    return sum((each.amount for each in driver.entries(code) if each.cause == "fill"), D(0))
+    return sum((entry.amount for entry in driver.entries(code) if entry.cause == "fill"), D(0))
 
 
 # -- 1: snapshots as they come ---------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_snapshots_in_any_order_and_minutes_late(kinds: tuple[str, ...], between
     """Coverage begins when orders and balances both came, and the reason names what has not."""
     driver = whole(GatewayDriver(), orders=(OPEN.report(0),))
     reopened(driver)
-    told: set[str] = set()
+    received: set[str] = set()
     for kind in kinds:
         if between >= 1:
             driver.wait(between)
@@ -80,8 +80,8 @@ def test_snapshots_in_any_order_and_minutes_late(kinds: tuple[str, ...], between
             driver.balances(*ROWS)
         else:
             driver.positions()
-        told.add(kind)
-        missing = [each for each in ("orders", "balances") if each not in told]
+        received.add(kind)
+        missing = [list_name for list_name in ("orders", "balances") if list_name not in received]
         reason = f"no snapshot of {' and '.join(missing)} yet" if missing else None
         assert driver.coverage() == ("catching_up" if missing else "covered", reason)
     driver.wait(60)
@@ -126,7 +126,9 @@ def test_snapshots_without_a_list_have_come(form: Row, session: str) -> None:
     assert driver.coverage() == ("catching_up", "no snapshot of balances yet")
     without_list(driver, "BALANCE", form)
     assert driver.coverage() == ("covered", None)
-    assert {each.kind for each in driver.findings()} == {"data"}, "it is shown, for the protocol says nothing of it"
+    assert {finding.kind for finding in driver.findings()} == {"data"}, (
+        "it is shown, for the protocol says nothing of it"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS[:2])
@@ -275,12 +277,12 @@ def test_updates_before_snapshots_are_neither_lost_nor_booked_twice(
     for step in (*steps, *(steps if again else ())):
         driver.now += timedelta(seconds=pause)
         filled = filled or step == "filled"
-        held = BOUGHT if filled else ROWS
+        rows = BOUGHT if filled else ROWS
         match step:
             case "orders":
                 driver.orders(*([] if filled else [script.report(0)]))
             case "balances":
-                driver.balances(*held)
+                driver.balances(*rows)
             case "symbols":
                 driver.symbols(BTC_USDT)
             case "new":
@@ -343,7 +345,9 @@ def test_a_slow_account_is_judged_by_its_own_snapshots(minutes: int) -> None:
         driver.poll("BTC", "12", 60)
         assert state_of(driver, OTHER) == ("catching_up", "no snapshot of orders and balances yet")
     assert driver.coverage() == ("covered", None)
-    assert [(each.account, each.unit) for each in driver.transitions("opened")] == [(driver.account, "BTC")]
+    assert [(transition.account, transition.unit) for transition in driver.transitions("opened")] == [
+        (driver.account, "BTC")
+    ]
     driver.orders(account=OTHER)
     driver.balances(*ROWS, account=OTHER)
     assert state_of(driver, OTHER) == ("covered", None)
@@ -383,8 +387,12 @@ def test_an_account_that_disappears_is_a_gap_with_a_reason_until_it_comes_back(r
     driver.server_info(account=OTHER)
     driver.orders(account=OTHER)
     driver.balances(*ROWS, account=OTHER)
-    told = [each for each in driver.ledger.changes.intervals if each.account == OTHER and each.state == "gap"]
-    assert len({each.from_seq for each in told}) == 1, "one gap, over all sessions"
+    gaps = [
+        interval
+        for interval in driver.ledger.changes.intervals
+        if interval.account == OTHER and interval.state == "gap"
+    ]
+    assert len({gap.from_seq for gap in gaps}) == 1, "one gap, over all sessions"
     assert state_of(driver, OTHER)[0] == ("unresolved" if rules is None else "catching_up")
     assert set(driver.ledger.accounts[OTHER].coverage.missing_orders) == {"c:a"}
     assert not driver.unit("BTC", account=OTHER).withheld or driver.unit("BTC", account=OTHER).withheld == ["c:a"]
@@ -445,7 +453,7 @@ def test_fills_are_dated_by_our_clock(minutes: float) -> None:
         true = driver.now
         driver.report(OrderScript("a", [("1", "100")], placed_at=true + ahead - timedelta(seconds=4)).report(1))
     (fill,) = driver.ledger.changes.fills
-    (entry,) = (each for each in driver.entries("BTC") if each.cause == "fill")
+    (entry,) = (entry for entry in driver.entries("BTC") if entry.cause == "fill")
     assert fill.fill.occurred_us == entry.occurred_us
     assert abs(entry.occurred_us - microseconds(true)) < 100_000
     assert entry.occurred_us <= entry.recorded_us
@@ -623,10 +631,10 @@ def test_rest_that_is_behind_takes_nothing_back() -> None:
     assert not driver.findings("amount_regression")
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_rows_of_other_accounts_are_of_those_alone(known: bool) -> None:
+@pytest.mark.parametrize("reported", [True, False])
+def test_rows_of_other_accounts_are_of_those_alone(reported: bool) -> None:
     driver, backfill = missing_half_filled()
-    if known:
+    if reported:
         driver.server_info(account=OTHER)
         driver.orders(account=OTHER)
         driver.balances(*ROWS, account=OTHER)
@@ -641,9 +649,9 @@ def test_rows_of_other_accounts_are_of_those_alone(known: bool) -> None:
     assert driver.coverage()[0] == "unresolved"
     assert set(driver.ledger.accounts[driver.account].coverage.missing_orders) == {"c:a"}
     assert driver.value("BTC") == D(11)
-    assert (OTHER in driver.ledger.accounts) == known
-    assert bool(driver.findings("unknown_account")) != known
-    if known:
+    assert (OTHER in driver.ledger.accounts) == reported
+    assert bool(driver.findings("unknown_account")) != reported
+    if reported:
         assert driver.comparison("USDT", "asset").reported == D(900)
         assert driver.reconciler.comparison_of(driver.unit_state("USDT", account=OTHER)).reported == D(1000), (
             "absence says nothing"
@@ -662,4 +670,4 @@ def test_a_cross_check_of_a_spot_account_makes_no_noise() -> None:
         backfill.answer({"what": "positions", "account": driver.account}, [])
     assert driver.findings()[before:] == []
     backfill.answer({"what": "balances", "account": driver.account}, [])
-    assert [each.about for each in driver.findings()[before:]] == ["balances"], "every account has balances"
+    assert [finding.about for finding in driver.findings()[before:]] == ["balances"], "every account has balances"

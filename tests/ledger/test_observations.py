@@ -77,11 +77,11 @@ def test_semantics_3_4__an_empty_row_of_a_side_never_seen_means_that_nothing_is_
 
 
 def test_semantics_3_4__an_empty_row_of_a_side_that_was_listed_beside_the_other_or_held_offers_both_readings() -> None:
-    listed, held = contract(), contract()
+    listed, one_sided = contract(), contract()
     read_positions(listed, [row("0", "SELL"), row("5", "BUY")], None)
-    read_positions(held, [row("3", "SELL")], None)
-    assert read_position(held, row("5", "BUY"), None) == (D(5), D(2))
-    for unit in (listed, held):
+    read_positions(one_sided, [row("3", "SELL")], None)
+    assert read_position(one_sided, row("5", "BUY"), None) == (D(5), D(2))
+    for unit in (listed, one_sided):
         assert read_position(unit, row("0", "SELL"), None) == (D(0), D(5))
 
 
@@ -111,6 +111,12 @@ def test_a_row_without_a_quantity_is_no_observation() -> None:
 
 
 def test_semantics_4_1__what_is_authoritative() -> None:
-    told = ("EXCHANGE", None, "BALANCE_MANAGER", "INITIALIZATION", "")
-    assert [is_authoritative(each, trust_balance_manager=False) for each in told] == [True, True, False, False, False]
-    assert [is_authoritative(each, trust_balance_manager=True) for each in told] == [True, True, True, False, False]
+    values = ("EXCHANGE", None, "BALANCE_MANAGER", "INITIALIZATION", "")
+    assert [is_authoritative(value, trust_balance_manager=False) for value in values] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [is_authoritative(value, trust_balance_manager=True) for value in values] == [True, True, True, False, False]

@@ -14,7 +14,7 @@ D = Decimal
 
 
 def openings(driver: GatewayDriver, code: str, kind: str = "asset") -> list[tuple[Decimal, str]]:
-    return [(each.amount, each.certainty) for each in driver.entries(code, kind) if each.cause == "opening"]
+    return [(entry.amount, entry.certainty) for entry in driver.entries(code, kind) if entry.cause == "opening"]
 
 
 def test_semantics_4_1__a_balance_managers_row_neither_opens_nor_is_judged() -> None:
@@ -157,7 +157,7 @@ def test_semantics_4_4__what_an_order_of_the_first_snapshot_has_filled_was_befor
     driver = GatewayDriver()
     order = OrderScript("a", [("2", "100"), ("1", "101")], placed_at=START - timedelta(hours=1))
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"), orders=[order.report(1)])
-    assert [each for each in driver.ledger.changes.entries if each.cause == "fill"] == []
+    assert [entry for entry in driver.ledger.changes.entries if entry.cause == "fill"] == []
     driver.report(order.report(2))
     assert (driver.value("BTC"), driver.value("USDT")) == (D(11), D(899)), "everything else of it is booked"
 

@@ -37,9 +37,9 @@ def lives(draw: st.DrawFn, key: str, digits: int | None = None) -> tuple[OrderSc
 def shuffled(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     """Reports as they happened, and the same in any order and repetition, each at least once."""
     digits = draw(st.sampled_from([2, 12]))
-    told = [report for key in ("a", "b") for report in draw(lives(key, digits))[1]]
-    again = draw(st.lists(st.sampled_from(told), max_size=6))
-    return told, draw(st.permutations(told + again))
+    reports = [report for key in ("a", "b") for report in draw(lives(key, digits))[1]]
+    again = draw(st.lists(st.sampled_from(reports), max_size=6))
+    return reports, draw(st.permutations(reports + again))
 
 
 def trading() -> GatewayDriver:
@@ -48,7 +48,7 @@ def trading() -> GatewayDriver:
     return driver
 
 
-def told(reports: list[Row]) -> GatewayDriver:
+def reported(reports: list[Row]) -> GatewayDriver:
     driver = trading()
     for row in reports:
         driver.report(row)
@@ -80,7 +80,7 @@ def test_join__any_order_and_repetition_gives_the_same_order_states_and_totals(
     reports: tuple[list[Row], list[Row]],
 ) -> None:
     """orders.py 1: folding reports is a join; orders.py 3: cash depends on the furthest report alone."""
-    in_order, in_any_order = told(reports[0]), told(reports[1])
+    in_order, in_any_order = reported(reports[0]), reported(reports[1])
     for key in ("a", "b"):
         assert state_of(in_any_order.order(f"c:{key}")) == state_of(in_order.order(f"c:{key}"))
     assert totals(in_any_order) == totals(in_order)
@@ -95,7 +95,7 @@ def test_join__the_furthest_report_alone_gives_the_same_totals(
 ) -> None:
     """orders.py 2 and 3: whatever was said before the furthest report makes no difference to the totals."""
     before = data.draw(st.lists(st.sampled_from(of[1]), max_size=5))
-    assert totals(told([*before, of[1][-1]])) == totals(told(of[1][-1:]))
+    assert totals(reported([*before, of[1][-1]])) == totals(reported(of[1][-1:]))
 
 
 @steady(60)
@@ -105,7 +105,7 @@ def test_total_cash_is_that_of_the_fills_within_what_the_average_price_can_tell(
 ) -> None:
     """Semantics 2.3: the cash of jumps is the difference of totals, so errors cancel within an order."""
     script, reports = of
-    driver = told(reports)
+    driver = reported(reports)
     count = len(script.fills)
     booked = sum((entry.amount for entry in driver.entries("USDT") if entry.cause == "fill"), D(0))
     truth = script.cash(count) if script.side == "SELL" else -script.cash(count)
@@ -119,7 +119,7 @@ def test_join__total_cash_is_a_function_of_the_furthest_report_alone() -> None:
     """orders.py 3: what another order's reports said before must not decide between list and average price."""
     other = OrderScript("a", [("1", "100.33")], lists_fills=False).report(1)
     report = OrderScript("b", [("2", "100"), ("1", "101")]).report(2, avg_px=D("100.3"))
-    before, after = told([other, report]), told([report, other])
+    before, after = reported([other, report]), reported([report, other])
     assert before.order("c:b").reported.cash_total == after.order("c:b").reported.cash_total
     assert totals(before) == totals(after)
 
@@ -192,7 +192,7 @@ def test_semantics_2_1__a_late_report_of_an_old_generation_is_not_taken_for_the_
 def test_semantics_2_2__only_the_grain_is_coarser_where_the_last_report_comes_first() -> None:
     """recon/ledger/orders.py, rule 1: one fill is booked where three could have been, to the same totals."""
     script = OrderScript("a", [("1", "100"), ("2", "101"), ("3", "102")], lists_fills=False)
-    fine, coarse = told([script.report(n) for n in (1, 2, 3)]), told([script.report(n) for n in (3, 1, 2)])
+    fine, coarse = reported([script.report(n) for n in (1, 2, 3)]), reported([script.report(n) for n in (3, 1, 2)])
     assert (len(fine.ledger.changes.fills), len(coarse.ledger.changes.fills)) == (3, 1)
     assert totals(fine) == totals(coarse)
 
@@ -201,6 +201,6 @@ def test_semantics_2_2__terminal_beats_open_and_the_longer_history_beats_the_sho
     script = OrderScript("a", [("1", "100")], amount="5")
     canceled, pending = script.report(1, status="CANCELED"), script.report(1, status="PENDING_CANCEL")
     for reports in ([canceled, pending], [pending, canceled]):
-        assert told(reports).order("c:a").reported.status == "CANCELED"
+        assert reported(reports).order("c:a").reported.status == "CANCELED"
     for reports in ([script.report(1), pending], [pending, script.report(1)]):
-        assert told(reports).order("c:a").reported.status == "PENDING_CANCEL"
+        assert reported(reports).order("c:a").reported.status == "PENDING_CANCEL"

@@ -125,11 +125,11 @@ def test_an_empty_side_that_a_snapshot_listed_beside_the_other_says_nothing_of_i
     ),
 )
 def test_where_one_row_is_kept_no_trading_and_no_crossing_opens_a_break(
-    held: int, traded: list[tuple[int, bool, float]]
+    opening: int, traded: list[tuple[int, bool, float]]
 ) -> None:
     """The row comes before or after the report of a fill; the next fill soon, within a window, or later."""
-    driver = begun(one_way(held))
-    net, keys = held, count()
+    driver = begun(one_way(opening))
+    net, keys = opening, count()
     for moved, row_first, pause in traded:
         net += moved
         report = trade(f"t{next(keys)}", moved)

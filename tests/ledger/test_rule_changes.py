@@ -97,9 +97,9 @@ def test_looser_rules_wait_and_the_old_ones_hold_until_a_person_approves() -> No
     record_decision(driver, "approve_rules", by=ALICE, rules_digest="another")
     assert len(refusals(driver)) == 2
     report(driver, "9", 40)
-    assert [each.amount for each in driver.breaks("BTC")] == [-1]
+    assert [break_.amount for break_ in driver.breaks("BTC")] == [-1]
     record_decision(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(LAX))
-    assert [each.kind for each in driver.findings()][-1] == "rules_approved"
+    assert [finding.kind for finding in driver.findings()][-1] == "rules_approved"
     report(driver, "50", 1)
     driver.balance("ETH", "48.5")
     driver.poll("ETH", "48.5", 40)

@@ -68,12 +68,12 @@ def test_a_cut_is_found_by_the_number_of_its_last_entry(entries: Entries) -> Non
 @steady(60)
 @given(ENTRIES, st.integers(0, 40), st.integers(0, 40))
 def test_what_may_be_lost_between_two_cuts_is_half_a_quantum_an_entry_and_the_blur(
-    entries: Entries, one: int, other: int
+    entries: Entries, first: int, second: int
 ) -> None:
     line, _ = built(entries)
     line.quantum = D("0.01")
-    early, late = sorted(min(each, line.last()) for each in (one, other))
-    rounded = sum(each[3] for each in entries[early:late])
+    early, late = sorted(min(position, line.last()) for position in (first, second))
+    rounded = sum(entry[3] for entry in entries[early:late])
     with exact():
         assert line.rounding_since(line.uncertainty_at(early), late) == rounded * D("0.005") + (late - early) * D(
             "0.001"
@@ -119,20 +119,20 @@ class Booked(NamedTuple):
     slack: Uncertainty
 
 
-def put(held: UnitState, entries: list[Booked], entry: Booked, order: str, ordinal: int = 1) -> None:
+def put(state: UnitState, entries: list[Booked], entry: Booked, order: str, ordinal: int = 1) -> None:
     entries.append(entry)
     number = len(entries)
     fill = FillRef(order, ordinal, number)
     posting = Posting(entry.amount, entry.cause, number, uncertainty=entry.slack, fill=fill)
-    held.append(number, posting, seq=10 * number, clock=number)
+    state.append(number, posting, seq=10 * number, clock=number)
 
 
 def traded(trades: Trades) -> tuple[UnitState, list[Booked]]:
     """A unit of these fills with their fees, and its entries."""
-    held, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
+    state, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
     for index, (amount, rounded, fee, foreign) in enumerate(trades):
         put(
-            held,
+            state,
             entries,
             Booked(FILL, amount, leg_uncertainty(amount, rounded=rounded, price_error=D("0.001"))),
             f"o{index}",
@@ -140,8 +140,8 @@ def traded(trades: Trades) -> tuple[UnitState, list[Booked]]:
         if fee is not None:
             cost, doubt = fee
             slack = Uncertainty(1, D("1e-12"), rate_spread=doubt)
-            put(held, entries, Booked(FEE, cost, slack), "another" if foreign else f"o{index}")
-    return held, entries
+            put(state, entries, Booked(FEE, cost, slack), "another" if foreign else f"o{index}")
+    return state, entries
 
 
 @steady(80)
@@ -150,15 +150,15 @@ def test_rule_2__a_fee_joins_the_step_of_its_fill_and_every_sum_stays_that_of_al
     trades: Trades,
 ) -> None:
     with exact():
-        held, entries = traded(trades)
-        line = held.timeline
-        foreign = sum(1 for _, _, fee, other in trades if fee is not None and other)
-        assert line.last() == len(trades) + foreign, "a step for each fill, and for each fee of another order"
+        state, entries = traded(trades)
+        line = state.timeline
+        foreign_fees = sum(1 for _, _, fee, foreign in trades if fee is not None and foreign)
+        assert line.last() == len(trades) + foreign_fees, "a step for each fill, and for each fee of another order"
         for position, number in enumerate(line.numbers):
             until = entries[:number]
-            assert line.totals[position] == sum((each.amount for each in until), ZERO)
-            assert line.explained[position] == sum((each.amount for each in until if each.cause == FEE), ZERO)
-            lost = reduce(Uncertainty.plus, (each.slack for each in until), Uncertainty())
+            assert line.totals[position] == sum((entry.amount for entry in until), ZERO)
+            assert line.explained[position] == sum((entry.amount for entry in until if entry.cause == FEE), ZERO)
+            lost = reduce(Uncertainty.plus, (entry.slack for entry in until), Uncertainty())
             assert msgspec.structs.replace(line.uncertainty_at(position), rate_spread=lost.rate_spread) == lost
         assert line.numbers[-1] == len(entries)
 
@@ -167,48 +167,48 @@ def test_rule_2__a_fee_joins_the_step_of_its_fill_and_every_sum_stays_that_of_al
 @given(TRADES)
 def test_the_fees_in_doubt_and_the_legs_of_fills_are_told_step_by_step(trades: Trades) -> None:
     with exact():
-        held, _ = traded(trades)
-        line = held.timeline
+        state, _ = traded(trades)
+        line = state.timeline
         doubts = [fee[1] for _, _, fee, _ in trades if fee is not None and fee[1]]
         assert line.spreads_since(0, line.last()) == doubts
         legs, booked = line.fills_between(0, line.last())
-        own = [(amount, fee[0] if fee is not None and not other else ZERO) for amount, _, fee, other in trades]
-        assert legs == tuple(amount for amount, _ in own if amount)
-        assert booked == -sum((cost for amount, cost in own if amount), ZERO)
+        paid = [(amount, fee[0] if fee is not None and not foreign else ZERO) for amount, _, fee, foreign in trades]
+        assert legs == tuple(amount for amount, _ in paid if amount)
+        assert booked == -sum((cost for amount, cost in paid if amount), ZERO)
 
 
 def test_no_cut_lies_between_a_fill_and_its_fee() -> None:
-    held, _ = traded([(D(500), 1, (D("-0.5"), ZERO), False)] * 2)
-    assert held.timeline.numbers == [0, 2, 4]
-    assert held.timeline.totals == [ZERO, D("499.5"), D(999)]
-    assert held.timeline.position_of(3) == 1, "an entry within a step is in no cut before the step is whole"
+    state, _ = traded([(D(500), 1, (D("-0.5"), ZERO), False)] * 2)
+    assert state.timeline.numbers == [0, 2, 4]
+    assert state.timeline.totals == [ZERO, D("499.5"), D(999)]
+    assert state.timeline.position_of(3) == 1, "an entry within a step is in no cut before the step is whole"
 
 
 def test_what_follows_another_fill_or_ordinal_or_comes_a_second_time_does_not_join() -> None:
-    held, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
+    state, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
     fill, fee = Booked(FILL, D(5), Uncertainty()), Booked(FEE, D(-1), Uncertainty())
-    put(held, entries, fill, "o1")
-    put(held, entries, fee, "o1", ordinal=2)
-    assert held.timeline.last() == 2, "the fee of another fill of the order"
-    put(held, entries, fee, "o1")
-    assert held.timeline.last() == 3, "its fill is not the newest step any more"
-    put(held, entries, fill, "o2")
-    put(held, entries, fee, "o2")
-    put(held, entries, fee, "o2")
-    assert held.timeline.numbers == [0, 1, 2, 3, 5, 6], "one fee is a fill's; a second is a step of its own"
+    put(state, entries, fill, "o1")
+    put(state, entries, fee, "o1", ordinal=2)
+    assert state.timeline.last() == 2, "the fee of another fill of the order"
+    put(state, entries, fee, "o1")
+    assert state.timeline.last() == 3, "its fill is not the newest step any more"
+    put(state, entries, fill, "o2")
+    put(state, entries, fee, "o2")
+    put(state, entries, fee, "o2")
+    assert state.timeline.numbers == [0, 1, 2, 3, 5, 6], "one fee is a fill's; a second is a step of its own"
 
 
 def test_an_entry_between_a_fill_and_a_fee_keeps_them_apart() -> None:
     """What explains a break is in every cut: it takes a number, and no step."""
-    held, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
-    put(held, entries, Booked(FILL, D(5), Uncertainty()), "o1")
-    held.append(3, Posting(D(-1), FEE, 3, uncertainty=Uncertainty(), fill=FillRef("o1", 1, 3)), seq=30, clock=3)
-    assert held.timeline.numbers == [0, 1, 3]
+    state, entries = UnitState(Unit("A", "asset", "USDT"), Timeline()), list[Booked]()
+    put(state, entries, Booked(FILL, D(5), Uncertainty()), "o1")
+    state.append(3, Posting(D(-1), FEE, 3, uncertainty=Uncertainty(), fill=FillRef("o1", 1, 3)), seq=30, clock=3)
+    assert state.timeline.numbers == [0, 1, 3]
 
 
 def test_what_is_trimmed_counts_steps_and_keeps_sums() -> None:
-    held, _ = traded([(D(5), 1, (D(-1), D("0.5")), False)] * 400)
-    line = held.timeline
+    state, _ = traded([(D(5), 1, (D(-1), D("0.5")), False)] * 400)
+    line = state.timeline
     line.trim_exactly(600)
     assert line.numbers[0] == 2 * (300 - KEPT_BEHIND)
     assert line.totals[-1] == 1600
@@ -221,5 +221,5 @@ def test_what_is_trimmed_counts_steps_and_keeps_sums() -> None:
 
 def test_fees_in_doubt_that_would_cancel_are_told_all_the_same() -> None:
     """A purchase may cost less than is booked and a sale as much more: neither is certain for that."""
-    held, _ = traded([(D(-500), 1, (D("-0.5"), D("0.4")), False), (D(500), 1, (D("-0.1"), D("-0.4")), False)])
-    assert held.timeline.spreads_since(0, held.timeline.last()) == [D("0.4"), D("-0.4")]
+    state, _ = traded([(D(-500), 1, (D("-0.5"), D("0.4")), False), (D(500), 1, (D("-0.1"), D("-0.4")), False)])
+    assert state.timeline.spreads_since(0, state.timeline.last()) == [D("0.4"), D("-0.4")]

@@ -62,7 +62,7 @@ def test_semantics_3_1__a_spot_fill_is_two_entries_and_sell_is_reversed() -> Non
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     driver.report(OrderScript("a", [("2", "100")]).report(1))
     driver.report(OrderScript("b", [("3", "110")], side="SELL").report(1))
-    assert [(each.unit, each.amount) for each in driver.ledger.changes.entries if each.cause == "fill"] == [
+    assert [(entry.unit, entry.amount) for entry in driver.ledger.changes.entries if entry.cause == "fill"] == [
         ("BTC", D(2)),
         ("USDT", D(-200)),
         ("BTC", D(-3)),
@@ -74,7 +74,9 @@ def test_semantics_3_1__a_derivative_fill_is_one_entry_in_the_contract() -> None
     driver = GatewayDriver()
     driver.start(balance_row("USDT", "1000"))
     driver.report(OrderScript("a", [("2", "100")], symbol=PERPETUAL, side="SELL").report(1))
-    filled = [(each.kind, each.unit, each.amount) for each in driver.ledger.changes.entries if each.cause == "fill"]
+    filled = [
+        (entry.kind, entry.unit, entry.amount) for entry in driver.ledger.changes.entries if entry.cause == "fill"
+    ]
     assert filled == [("contract", PERPETUAL.exchange, D(-2))]
 
 
@@ -110,7 +112,7 @@ def test_semantics_3_2__a_fill_of_an_unknown_instrument_waits_visibly_and_is_boo
     driver.report(order.report(1))
     driver.report(order.report(2))
     assert driver.value("BTC") == D(10)
-    assert [(each.kind, each.about) for each in driver.findings()] == [("instrument_unknown", "c:a")]
+    assert [(finding.kind, finding.about) for finding in driver.findings()] == [("instrument_unknown", "c:a")]
     driver.symbols(BTC_USDT)
     assert (driver.value("BTC"), driver.value("USDT")) == (D(12), D(798))
     driver.symbols(BTC_USDT)
@@ -129,22 +131,22 @@ def test_semantics_3_3__the_only_row_of_the_same_coinapi_asset_is_the_home_and_t
     driver = kraken()
     driver.report(buy().report(1))
     assert (driver.value("XXBT"), driver.value("ZUSD"), driver.value("USD")) == (D(11), D(1000), D(-100))
-    assert [(each.kind, each.about) for each in driver.findings()] == [("unmapped", "USD")]
+    assert [(finding.kind, finding.about) for finding in driver.findings()] == [("unmapped", "USD")]
 
 
 def test_semantics_3_3__what_moves_in_a_row_that_unmapped_legs_may_belong_to_names_that_as_the_cause() -> None:
     driver = kraken(None, balance_row("XBT.F", "5", coinapi="BTC"))
     driver.report(buy().report(1))
     driver.poll("XXBT", "11", 60, coinapi="BTC")
-    (known,) = driver.breaks("XXBT")
-    assert (known.amount, known.cause) == (D(1), "unmapped")
+    (break_,) = driver.breaks("XXBT")
+    assert (break_.amount, break_.cause) == (D(1), "unmapped")
 
 
 def test_semantics_3_3__two_rows_of_one_asset_are_never_merged_by_guessing() -> None:
     driver = kraken(None, balance_row("XBT.F", "5", coinapi="BTC"))
     driver.report(buy().report(1))
     assert (driver.value("XXBT"), driver.value("XBT.F"), driver.value("XBT")) == (D(10), D(5), D(1))
-    assert {each.about for each in driver.findings("unmapped")} == {"XBT", "USD"}
+    assert {finding.about for finding in driver.findings("unmapped")} == {"XBT", "USD"}
     assert "XBT.F, XXBT" in driver.findings("unmapped")[0].message
 
 
@@ -171,11 +173,11 @@ def test_semantics_3_3__a_home_that_is_known_later_re_homes_the_legs_visibly() -
     driver.report(OrderScript("e", [("2", "10")], symbol=Symbol("ETH/USD", "KRAKEN_SPOT_ETH_USD", "", "")).report(1))
     assert driver.value("ETH") == D(2)
     driver.balance("XETH", "2", coinapi="ETH")
-    assert [(each.unit, each.amount) for each in driver.ledger.changes.entries if each.cause == "rehomed"] == [
+    assert [(entry.unit, entry.amount) for entry in driver.ledger.changes.entries if entry.cause == "rehomed"] == [
         ("ETH", D(-2)),
         ("XETH", D(2)),
     ]
-    assert [each.about for each in driver.findings("rehomed")] == ["ETH"]
+    assert [finding.about for finding in driver.findings("rehomed")] == ["ETH"]
     assert rows["asset_id_exchange"] == "XETH"
     driver.wait(40)
     assert (driver.value("ETH"), driver.value("XETH")) == (D(0), D(2))
@@ -253,12 +255,12 @@ def test_semantics_3_5__a_contract_that_is_neither_held_nor_traded_touches_nothi
 @pytest.mark.parametrize("opened_before", [False, True])
 def test_semantics_3_5__terms_that_come_later_open_a_cash_book_then_and_there(opened_before: bool) -> None:
     """The past is not drift: an opening now, or an entry of its own; and from there on the balance is judged."""
-    held = [position_row("2", "BUY", price="100")]
+    position = [position_row("2", "BUY", price="100")]
     driver = GatewayDriver()
-    driver.start(balance_row("USDT", "1000"), positions=[] if opened_before else held)
+    driver.start(balance_row("USDT", "1000"), positions=[] if opened_before else position)
     if opened_before:
         driver.report(OrderScript("o", [("2", "100")], symbol=PERPETUAL).report(1))
-        driver.position(held[0])
+        driver.position(position[0])
     driver.report(OrderScript("a", [("1", "110")], symbol=PERPETUAL, side="SELL").report(1))
     driver.position(position_row("1", "BUY", price="100"))
     driver.poll("USDT", "1010", 30)
@@ -266,8 +268,8 @@ def test_semantics_3_5__terms_that_come_later_open_a_cash_book_then_and_there(op
     assert driver.unit("USDT").unmodelled is None
     driver.poll("USDT", "1010", 30)
     assert not driver.transitions("opened")
-    got = [(each.cause, each.amount) for each in driver.entries("USDT")]
-    assert got == ([("opening", D(1000)), ("unmodelled", D(10))] if opened_before else [("opening", D(1010))])
+    posted = [(entry.cause, entry.amount) for entry in driver.entries("USDT")]
+    assert posted == ([("opening", D(1000)), ("unmodelled", D(10))] if opened_before else [("opening", D(1010))])
     driver.report(OrderScript("b", [("1", "130")], symbol=PERPETUAL, side="SELL").report(1))
     assert driver.value("USDT") == D(1040)
     driver.position(position_row("0", "BUY", price=None))

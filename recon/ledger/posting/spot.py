@@ -94,7 +94,7 @@ def _post_third_asset_fee(
 ) -> None:
     """Post a spot fill's learned fee in the account's fee asset.
 
-    Until the rate is learned, an entry of zero carries the fill's turnover in that asset, so the rate can be learned.
+    Until the rate is learned, an entry of zero carries the fill's turnover in that asset. Samples need the turnover.
     """
     target = asset_unit(ledger, account, account.mappings.fee_asset or "", None, at)
     worth = _convert(target, quote, cash) if cash else None
