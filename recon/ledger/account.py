@@ -94,7 +94,7 @@ class Snapshots(msgspec.Struct, gc=False):
     #: True once a complete snapshot came: only then absence means zero (semantics 4.3).
     balances_complete: bool = False
     positions_complete: bool = False
-    #: Balance rows seen: code to CoinAPI code, and code to the last amount.
+    #: Balance rows seen, as two maps: code to CoinAPI code, and code to the last amount.
     balance_rows: dict[str, str | None] = {}
     balance_row_amounts: dict[str, str] = {}
 
@@ -215,7 +215,7 @@ class Coverage(msgspec.Struct, gc=False):
     last_fetched_fill_seq: int = 0
     #: Up to when the order log was read for the gap, in microseconds.
     history_read_until_us: int = 0
-    #: The end of the last gap, while the order log around it is to be read once more: that log may lag.
+    #: The end of the last gap, while the order log must be read there once more: the order log may lag.
     second_history_read_us: int | None = None
 
     @property
@@ -265,7 +265,7 @@ class Coverage(msgspec.Struct, gc=False):
         self.history_read_until_us = until_us
 
     def set_second_read(self, us: int | None) -> None:
-        """Ask for the order log around a time once more; None: it was read."""
+        """Set the time around which the order log must be read once more; None: read already."""
         self.second_history_read_us = us
 
 

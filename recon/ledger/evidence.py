@@ -63,7 +63,7 @@ class Disagreement(msgspec.Struct, frozen=True, gc=False):
 
 
 def with_order(orders: dict[str, OpenOrder], order: Order) -> dict[str, OpenOrder]:
-    """Return the open orders with an order's latest report; without the order if it is terminal."""
+    """Return the open orders with an order's latest report; without a terminal order."""
     others = {key: open_order for key, open_order in orders.items() if key != order.key}
     if order.terminal:
         return others

@@ -50,7 +50,7 @@ def book_fills(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> li
 
 
 def late_cash(order: Order, rows: Sequence[FillRow]) -> Decimal | None:
-    """Return the cash of a quantity booked earlier, once the cash is known, and mark it booked; else None.
+    """Book the cash of a quantity booked earlier, once the cash is known; return the cash, else None.
 
     Where more is filled by now, only the list of fills separates the earlier cash from the new cash.
     """

@@ -97,7 +97,7 @@ class LedgerChanges(msgspec.Struct):
 
 
 class CurrentEvent(msgspec.Struct, frozen=True, gc=False):
-    """The event being folded: its log time (None before the first), and whether REST brought it.
+    """The event being folded: the log time (None before the first event), and whether REST brought the event.
 
     `answer_age_us` is how old an answer over REST may be beyond the way of a message, in microseconds.
     """
@@ -108,24 +108,24 @@ class CurrentEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Effects(msgspec.Struct):
-    """What the handlers of one event did, for the comparison to act on; the comparison empties it."""
+    """The effects of an event on the ledger, for the comparison to act on and then to empty."""
 
     #: Units that got entries.
     posted: dict[UnitKey, UnitState] = {}
     observed: list[tuple[UnitState, Observation]] = []
-    #: Contradictions of a report with itself or an earlier one, for a break of their own kind (semantics 2.6).
+    #: Reports that contradict themselves or an earlier report, for a break of their own kind (semantics 2.6).
     contradictions: list[Contradiction] = []
-    #: Accounts whose backfill ended: they are judged again.
+    #: Accounts whose backfill ended: they are compared again.
     resumed: list[str] = []
 
     @property
     def to_compare(self) -> bool:
-        """True if there is anything to compare."""
+        """True if the event has effects to compare."""
         return bool(self.posted or self.observed or self.contradictions)
 
 
 class Ledger:
-    """One gateway's working set."""
+    """The working set of a gateway."""
 
     def __init__(self, gateway: str, clock: LedgerClock, rules: Rules) -> None:
         """Start from a stored clock and the rules in force; the store adds what a batch touches."""
@@ -145,7 +145,7 @@ class Ledger:
         self.effects = Effects()
         #: Rows that external facts may match (semantics 10.3).
         self.fact_index = FactIndex()
-        #: Called with each unit that stops or starts being modelled.
+        #: Called when a unit stops or starts being modelled.
         self.on_modelling_changed: Callable[[UnitState], None] = lambda _: None
 
     def rules_of(self, account: str) -> AccountRules:
@@ -206,7 +206,7 @@ class Ledger:
             self.by_exchange[account, order.identity.exchange_order_id] = order
 
     def forget_order(self, order: Order) -> None:
-        """Drop an order from the working set; the store has it."""
+        """Drop an order from the working set; the store has the order."""
         account = order.account
         self.orders.pop((account, order.key), None)
         if order.identity.client_order_id is not None:

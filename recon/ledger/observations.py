@@ -4,7 +4,7 @@
 2. Absence from a complete snapshot is an observation of zero, marked as inferred (architecture 2.8).
 3. An observation offers both readings until a venue's position mode is decided: one-way or hedge.
 4. Two rows are two sides only if both are non-zero, or the same snapshot lists both. A one-way venue may put a flat
-   position on either side, and then an empty row means that the whole position is zero.
+   position on either side. Its empty row means that the net position is zero.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
 
 
 def is_authoritative(last_updated_by: str | None, *, trust_balance_manager: bool) -> bool:
-    """True if a balance row is an observation: it may fix an opening and is compared."""
+    """True if a balance row is an observation, which may fix an opening and is compared."""
     if last_updated_by is None or last_updated_by in AUTHORITATIVE:
         return True
     return trust_balance_manager and last_updated_by == "BALANCE_MANAGER"

@@ -71,7 +71,7 @@ class FillRef(msgspec.Struct, frozen=True, gc=False):
 
 
 class Posting(msgspec.Struct, frozen=True, gc=False):
-    """An intended change of a unit; `post` records it as an entry.
+    """An intended change of a unit; `post` records the posting as an entry.
 
     `break_id` names the explained break; `replaces` is the number of the entry reversed or replaced. `cut_shift` is the
     shift of all cuts where it differs from the amount: an entry that replaces another shifts by the difference only.

@@ -35,21 +35,21 @@ def observe(
 
 
 def withhold_until_reported(ledger: Ledger, account: Account) -> None:
-    """After a reconnect or restart, withhold `agreed` from every non-zero unit until it is reported again."""
+    """After a reconnect or restart, withhold `agreed` from every non-zero unit until the next report of the unit."""
     for state in ledger.units_of(account.name):
         if state.unit.value != ZERO:
             withhold(ledger, state, NOT_REPORTED, on=True)
 
 
 def reassess_after_snapshot(ledger: Ledger, account: Account, at: LogTime) -> None:
-    """Reassess an account after a snapshot, unless it is in a gap: an answer over REST is no sign of life."""
+    """Reassess an account after a snapshot, but not in a gap: an answer over REST is no sign of life."""
     ledger.mark_changed(account)
     if account.coverage.state != "gap":
         ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 
 def refresh_modelling(ledger: Ledger, account: Account) -> None:
-    """Forget contracts that new terms model, and mark each asset of the account as modelled or not."""
+    """Drop contracts that new terms model, and mark the account's assets as modelled or not."""
     rules = ledger.rules_of(account.name)
     kept = {}
     for symbol, touched in account.mappings.unmodelled.items():

@@ -93,7 +93,7 @@ def apply_server_info(ledger: Ledger, account: Account, message: ServerInfo, at:
     if message.is_running is False:
         _open_gap(ledger, account, "not running", at)
     elif restarted:
-        # Another process reports the account now. Changes between the two processes are hidden until it reports.
+        # Another process reports the account now. Changes between the two are hidden until the next reports.
         _open_gap(ledger, account, "restarted", at)
         account.snapshots.forget_session()
         withhold_until_reported(ledger, account)

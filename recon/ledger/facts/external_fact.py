@@ -39,7 +39,7 @@ MISSED_FILL: Final = "missed_fill"
 REBATE: Final = "rebate"
 #: Prefix of the external id of a manual fact: recorded by a person, without a statement's id.
 MANUAL: Final = "told:"
-#: Longest external id, in characters: it is part of a key.
+#: Longest external id, in characters: the id is part of a key.
 MAX_ID: Final = 200
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 Side = Literal["BUY", "SELL"]

@@ -29,7 +29,7 @@ PRICE_SHARE: Final = Decimal("1e-6")
 
 
 class ReportedPosition(msgspec.Struct, frozen=True):
-    """A reported position: quantity, average entry price, and the number of the last entry it contains."""
+    """A reported position: quantity, average entry price, and the number of the last entry included."""
 
     quantity: Decimal
     price: Decimal | None
@@ -92,7 +92,7 @@ def post_contract(
 
 
 def contract_of(ledger: Ledger, account: Account, symbol: str, coinapi: str | None, at: LogTime) -> UnitState:
-    """Return a contract's unit; open the unit at zero if a complete snapshot lacked it (semantics 4.3)."""
+    """Return a contract's unit; open the unit at zero if a complete snapshot lacked the contract (semantics 4.3)."""
     state = ledger.unit(account.name, "contract", symbol, coinapi)
     if open_if_absent(ledger, account, state, at):
         _open_basis(ledger, state, None, at)

@@ -27,7 +27,7 @@ def asset_unit(ledger: Ledger, account: Account, asset: str, coinapi: str | None
 
 
 def open_if_absent(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> bool:
-    """Open a unit at zero if a complete snapshot lacked it; return True if opened (semantics 4.3)."""
+    """Open a unit at zero if a complete snapshot lacked the unit; return True if opened (semantics 4.3)."""
     unit = state.unit
     complete = account.snapshots.balances_complete if unit.kind == "asset" else account.snapshots.positions_complete
     if not complete or not _is_untouched(unit):

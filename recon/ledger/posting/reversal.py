@@ -21,7 +21,7 @@ from recon.times import LogTime
 def reverse_early_booking(
     ledger: Ledger, account: Account, order: Order, instrument: Instrument, fills: Sequence[Fill], at: LogTime
 ) -> None:
-    """Reverse the quantity booked from a statement, as far as the order's own reports now contain it."""
+    """Reverse the quantity booked from a statement, as far as the order's own reports now contain the quantity."""
     quantity = min(order.booked.early, sum((fill.amount for fill in fills), ZERO))
     if not quantity:
         return
