@@ -86,8 +86,8 @@ def do(driver: GatewayDriver, step: str, account: str, number: int) -> None:
 def test_rule_1__intervals_never_overlap_and_are_contiguous(steps: list[tuple[str, str]]) -> None:
     driver = GatewayDriver()
     driver.open_session()
-    for number, (step, account) in enumerate(steps, start=2):
-        do(driver, step, account, number)
+    for number, (step, name) in enumerate(steps, start=2):
+        do(driver, step, name, number)
     for name, account in driver.ledger.accounts.items():
         rows = intervals(driver, name)
         for earlier, later in pairwise(rows):
