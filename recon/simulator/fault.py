@@ -19,38 +19,38 @@ FEE_SHARE: Final = Decimal("0.006")
 
 
 class FaultKind(StrEnum):
-    """What can go wrong.
+    """The kinds of fault.
 
-    lost_fill              the report of a fill is never sent, and the order is never mentioned again
-    late_fill              the report comes `lasting` seconds after the fill
+    lost_fill              the report of a fill is never sent, nor is any later report of the order
+    late_fill              the report arrives `lasting` seconds after the fill
     duplicate_report       a report is sent three times
     reordered_reports      the reports of one order arrive newest first
     disconnect_with_fills  the socket drops; an order fills while clients are refused for `lasting` seconds
-    silent_stall           the socket stays open; nothing is sent for `lasting` seconds, heartbeats neither
-    restart                the process goes down and is back after `lasting` seconds, with a new instance_guid
-    wrong_balance          one asset is reported off by `amount` from then on
-    deposit, withdrawal    `amount` comes or goes
-    fee                    `amount` is taken once, with one fill
-    unreadable_frame       a message that is no JSON
-    missed_while_away      never planted: fills whose reports went out while a client was away by itself
-    lost_twin              two orders fill alike in the same moment; the report of one is never sent
-    twin_fills             one report tells of two equal fills at the same moment; nothing is wrong
-    external_order         a fill that no report ever tells of: traded outside the EMS
-    overfill               an order fills, and its report says so, for a lot more than was ordered
-    amount_regression      a report takes back the last fill, which the order's next one, `lasting` later, has again
-    inconsistent_report    a report whose average price, but not whose fills, is off by a two-hundredth
+    silent_stall           the socket stays open; nothing is sent for `lasting` seconds, not even heartbeats
+    restart                the process stops and restarts after `lasting` seconds, with a new instance_guid
+    wrong_balance          one asset is reported with an error of `amount` from then on
+    deposit, withdrawal    `amount` is credited or debited
+    fee                    `amount` is charged once, with one fill
+    unreadable_frame       a message that is not JSON
+    missed_while_away      never planted: fills reported while a client was disconnected by itself
+    lost_twin              two orders fill identically at the same moment; the report of one is never sent
+    twin_fills             one report lists two equal fills at the same moment; nothing is wrong
+    external_order         a fill without any report: traded outside the EMS
+    overfill               an order fills, and reports, one lot more than ordered
+    amount_regression      a report removes the last fill; the order's next one, `lasting` later, has it again
+    inconsistent_report    a report with correct fills whose average price is wrong by a two-hundredth
     funding                paid or received on a contract, at the next time of the account's grid
     interest, reward       `amount` is credited (interest may be charged)
-    conversion             `amount` of `asset` becomes `into`, at the USD rates less a spread
+    conversion             `amount` of `asset` is converted to `into`, at the USD rates less a spread
     transfer               `amount` leaves for the account `to` and arrives `lasting` later less a network fee;
-                           with a symbol, an order of the first account fills in that moment
-    liquidation            the market reaches a position's liquidation price, and it is closed there
-    adl                    half of a position is closed at the market's price to make up for others' losses
-    expiry                 a contract ends and its position is settled at the market's price
+                           with a symbol, an order of the first account fills at that moment
+    liquidation            the market reaches a position's liquidation price, and the position is closed there
+    adl                    half of a position is closed at the market price to cover others' losses
+    expiry                 a contract ends and its position is settled at the market price
     unit_or_side           a balance is reported times `amount`, a power of ten; with a symbol, its contract's
-                           position on the other side; its trading rests from then on
+                           position on the other side; its trading stops from then on
 
-    Deposits and withdrawals that last are two-phase: a deposit is locked for so long, a withdrawal before it leaves.
+    Deposits and withdrawals that last are two-phase: the amount is locked for that time.
     """
 
     LOST_FILL = "lost_fill"
@@ -138,10 +138,9 @@ class Fault:
     """A fault to inject `after` seconds of the day.
 
     `symbol` is the exchange symbol of faults that trade, `asset` the balance row of the others; a fee without
-    an asset is taken in quote. `amount` is the size of the fill, step, deposit or fee (None: two lots; a
-    thousandth of the cash for a fee; half a thousandth of the position for funding); `side` None buys spot and grows
-    a position. `to` is the account of a transfer, `network_fee` what is lost on its way; `into` the asset of a
-    conversion.
+    an asset is charged in quote. `amount` is the size of the fill, step, deposit or fee. Its default is two lots; a
+    thousandth of the cash for a fee; half a thousandth of the position for funding. `side` None buys spot and grows
+    a position. `to` is the target account of a transfer, `network_fee` its cost; `into` the asset of a conversion.
     """
 
     kind: FaultKind
@@ -164,12 +163,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantedFault:
-    """The truth about a fault: what the EMS reports minus what its reports explain, per unit, signed.
+    """The truth about a fault: per unit, the reported amount minus the explained amount.
 
-    `units` are balance-row codes or exchange symbols; `ends_at` is when the reports explain it after all. A
-    fault that touches assets and contracts has one record of each kind. Benign ones (`must_flag` false) touch
-    nothing, but for those that are `recovered`: the gateway received the report, and REST
-    returns it after the gap.
+    `units` are balance-row codes or exchange symbols; `ends_at` is when later reports explain the step. A
+    fault that moves assets and contracts has one record of each kind. A benign fault (`must_flag` false) moves
+    nothing unless it is `recovered`: then the gateway received the report, and REST returns it after the gap.
     """
 
     kind: FaultKind

@@ -1,4 +1,4 @@
-"""The habits of real venues and gateways, switchable per account.
+"""The habits of real venues and gateways, set per account.
 
 Codes that differ between symbols and balance rows (`XBT`, `XXBT`) are facts of the instruments, not habits.
 """
@@ -10,21 +10,21 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-#: Longest delay in seconds of either channel, so that messages cross by no more than this (both ways).
+#: Longest delay of either channel in seconds, and so the most by which messages cross, both ways.
 MAX_CROSSING_SECONDS: Final = 0.3
 #: Shortest delay between venue and client, in seconds.
 MIN_DELAY_SECONDS: Final = 0.002
 
 
 class Numbers(StrEnum):
-    """How numbers are printed: with their scale kept, or as doubles (protocol 15)."""
+    """How numbers are printed: with their scale, or as doubles (protocol 15)."""
 
     DECIMAL = "decimal"
     DOUBLE = "double"
 
 
 class AveragePrice(StrEnum):
-    """What `avg_px` says in the first report of a fill; a complete report follows where it says nothing."""
+    """The `avg_px` of a fill's first report; if it is missing, a complete report follows."""
 
     PRESENT = "present"
     ZERO_FIRST = "zero_first"
@@ -33,7 +33,7 @@ class AveragePrice(StrEnum):
 
 
 class Empty(StrEnum):
-    """How a snapshot with nothing in it looks (protocol 17.2)."""
+    """The form of an empty snapshot (protocol 17.2)."""
 
     LIST = "list"
     NULL = "null"
@@ -43,30 +43,30 @@ class Empty(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """How one account's messages look. Times are seconds.
+    """The format and timing of one account's messages. Times are in seconds.
 
     zero_rows             send balance and position rows that are zero
     numbers               see `Numbers`
     cash_quantum          the venue rounds the cash of each spot fill to this; None: exact
     cash_truncated        ... and towards zero, not half-even
-    average_price         see `AveragePrice`; average_price_after is when the complete report follows
-    average_price_digits  digits after the point of `avg_px` where it does not come out even
+    average_price         see `AveragePrice`; the complete report follows after average_price_after
+    average_price_digits  digits after the point of an `avg_px` that is not exact
     fills_listed          send the list of fills
     early_reports         send RECEIVED, ROUTING and ROUTED one by one; else the first report is the next one
-    report_delay          longest delay of a report: those of different spot orders are swapped by up to this
+    report_delay          longest delay of a report; those of different spot orders are reordered within it
     balance_delay         longest delay of a balance or position message
     stale_first           the first balance snapshot is this much older than the orders beside it
     digit_order_ids       exchange order ids are all digits
-    reused_client_ids     client ids go round 1 ... n; None: each is new
+    reused_client_ids     client ids repeat from 1 to n; None: each is new
     hedge                 two position rows for one symbol
     row_without_balance   code of an extra row that lacks `balance`
-    polled_every          balances and positions are polled at this interval; None: told after each fill
-    manager_share         share of new orders whose lock is told at once by BALANCE_MANAGER
-    heartbeats            SERVER_INFO messages a second
+    polled_every          balances and positions are polled at this interval; None: sent after each fill
+    manager_share         share of new orders whose lock BALANCE_MANAGER reports at once
+    heartbeats            SERVER_INFO messages per second
     empty                 see `Empty`
     pnl_spelling          `unrealised_pnl` or `unrealized_pnl`
     row_ids               rows carry the undocumented `id`
-    liquidation_prices    position rows tell the price at which they are liquidated; else 0
+    liquidation_prices    position rows have their liquidation price; else 0
     """
 
     zero_rows: bool = True
@@ -94,5 +94,5 @@ class Habits:
     liquidation_prices: bool = False
 
 
-#: Every message crosses every other by as much as the protocol's users have seen.
+#: Messages cross each other by the longest delays that users of the protocol have reported.
 CROSSING: Final = Habits(report_delay=MAX_CROSSING_SECONDS, balance_delay=MAX_CROSSING_SECONDS)

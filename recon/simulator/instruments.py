@@ -1,4 +1,4 @@
-"""What a venue trades: assets, spot pairs and perpetual contracts."""
+"""The instruments of a venue: assets, spot pairs and perpetual contracts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recon.exact import ONE
 
 
 class Kind(StrEnum):
-    """How a fill becomes money."""
+    """How the value of a fill is computed."""
 
     SPOT = "spot"
     LINEAR = "linear"
@@ -36,7 +36,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One balance row: `code` is `asset_id_exchange`; `scale` its digits after the point."""
+    """One balance row: `code` is `asset_id_exchange`; `scale` is its number of digits after the point."""
 
     code: str
     coinapi: str | None
@@ -45,22 +45,21 @@ class Asset:
 
     @property
     def coin(self) -> str:
-        """Return what it is on every venue."""
+        """Return the coin's name common to all venues."""
         return self.coinapi or self.code
 
     @property
     def quantum(self) -> Decimal:
-        """Return the smallest amount that the venue books of this asset."""
+        """Return the smallest amount of this asset that the venue books."""
         return ONE.scaleb(-self.scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """What can be traded, as SYMBOLS_SNAPSHOT tells it, plus what only the venue knows.
+    """A traded instrument as in SYMBOLS_SNAPSHOT, plus facts that only the venue knows.
 
-    `base` and `quote` are the codes that symbols use (`XBT`), `base_row` and `quote_row` those of the balance
-    rows (`XXBT`). `settlement_row` is the balance row that a contract's profit goes to; `price` is where the
-    walk starts.
+    `base` and `quote` are the codes in symbols (`XBT`), `base_row` and `quote_row` those of the balance rows (`XXBT`).
+    `settlement_row` is the balance row that receives a contract's profit; `price` is the start of the walk.
     """
 
     symbol: str
@@ -80,13 +79,13 @@ class Instrument:
 
     @property
     def is_contract(self) -> bool:
-        """Tell a derivative from a spot pair."""
+        """True for a derivative, False for a spot pair."""
         return self.kind is not Kind.SPOT
 
 
 @dataclass(frozen=True, slots=True)
 class OpeningPosition:
-    """A leg held when the day begins; `quantity` is not signed."""
+    """A leg at the start of the day; `quantity` is not signed."""
 
     symbol: str
     side: Side

@@ -1,7 +1,7 @@
 """A pre-rendered load for benchmarks: consistent frames without simulated time.
 
-Per order: three reports (NEW, PARTIALLY_FILLED, FILLED) with two fills in all, and after each fill a balance
-message of the base and of the quote asset. Everything adds up, so a comparison of it agrees.
+Each order has three reports (NEW, PARTIALLY_FILLED, FILLED) with two fills in all. A balance message of the base and of
+the quote asset follows each fill. Reports and balances agree, so a comparison finds no difference.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from recon.simulator.venue.ledger import Ledger
 from recon.simulator.venue.orders import Fill, Order, Status
 from recon.simulator.venues import binance
 
-#: Where the stamps of a load begin: 2024-03-01T00:00:00Z, in seconds since 1970.
+#: First time stamp of a load: 2024-03-01T00:00:00Z, in seconds since 1970.
 _START_SECONDS: Final = 1_709_251_200
-#: What every account holds at first: enough to sell from for as long as a load may last.
+#: Opening balance of every account, sufficient for the sales of the longest load.
 _HELD: Final = {
     "BTC": Decimal(5_000),
     "ETH": Decimal(50_000),
     "SOL": Decimal(500_000),
     "USDT": Decimal(900_000_000),
 }
-#: Between two steps of a load, in ticks: 0.1 ms.
+#: Ticks between two steps of a load: 0.1 ms.
 _PAUSE: Final = 1_000
-#: Frames that each order makes, beside the snapshots.
+#: Frames per order, in addition to the snapshots.
 FRAMES_PER_ORDER: Final = 7
 
 
@@ -77,7 +77,7 @@ def _snapshots(account: _Account, process: Process) -> Iterator[bytes]:
 def _order(account: _Account, dice: Dice, number: int) -> tuple[Order, Decimal]:
     each = account.instruments[dice.randrange(len(account.instruments))]
     lot = each.size_step * dice.randint(1, 20)
-    # Buying and selling in turn per account keeps every balance far from zero.
+    # Alternate purchases and sales per account keep every balance far from zero.
     side = Side.BUY if number % 2 == 0 else Side.SELL
     order = Order(
         account=account.name,
@@ -113,7 +113,7 @@ def _frames(account: _Account, dice: Dice, number: int, at: int) -> Iterator[byt
 
 
 def load_frames(orders: int, accounts: int, seed: int) -> Iterator[bytes]:
-    """Render a load frame by frame: every account's snapshots, then the orders, going round the accounts."""
+    """Yield a load frame by frame: every account's snapshots, then the orders, account by account in turn."""
     dice = stream(seed, "load")
     process = Process(guid(dice), _START_SECONDS * TICKS_PER_SECOND, "SIM-LOAD")
     served = [_account(index) for index in range(accounts)]

@@ -1,4 +1,4 @@
-"""A plan: everything that decides a simulated day."""
+"""A plan: all inputs of a simulated day."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from recon.simulator.venue.account_plan import AccountPlan
 class GatewayPlan:
     """One gateway's day, in seconds: trading begins `warm_up` before it and ends after `duration`.
 
-    Contracts are not traded from one second before the day until `contracts_rest` after its beginning (0:
-    they are): the average price that an engine opens with is then not in motion. `rest` None: there is no REST.
+    Contracts are not traded from one second before the day until `contracts_rest` after its start (0: no pause). So the
+    average price is stable when the engine opens. `rest` None: there is no REST.
     """
 
     name: str
@@ -28,7 +28,7 @@ class GatewayPlan:
     rest: RestHabits | None = None
 
     def __post_init__(self) -> None:
-        """Refuse, with SimulationError, faults that name what the plan lacks, and accounts that are never there."""
+        """Raise SimulationError for faults with unknown names, and for accounts that are never present."""
         known = {plan.account: plan for plan in self.accounts}
         if len(known) != len(self.accounts):
             raise SimulationError(f"The plan of {self.name} lists an account twice.")
@@ -85,7 +85,7 @@ class GatewayPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Several gateways' day; `settlement_window` (seconds) is what the engine is told to use."""
+    """The day of several gateways; `settlement_window` (seconds) is a setting of the engine."""
 
     name: str
     seed: int

@@ -1,4 +1,4 @@
-"""The habits of gateways over REST, switchable per gateway: what they keep, how it looks, how it goes wrong. Pure."""
+"""The REST habits of gateways, set per gateway: retention, format and troubles. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from recon.errors import SimulationError
 
 
 class Grouping(StrEnum):
-    """How `GET /v1/orders` answers: rows, or groups of one account each (protocol 11)."""
+    """The shape of `GET /v1/orders`: rows, or one group per account (protocol 11)."""
 
     FLAT = "flat"
     GROUPED = "grouped"
 
 
 class Arrays(StrEnum):
-    """How the arrays of a history row look (protocol 11)."""
+    """The shape of the arrays in a history row (protocol 11)."""
 
     FLAT = "flat"
     NESTED = "nested"
@@ -26,7 +26,7 @@ class Arrays(StrEnum):
 
 
 class Trouble(StrEnum):
-    """What can go wrong with an answer. All but SLOW are bad: the client does not get what it asked for.
+    """What can go wrong with an answer. All but SLOW are bad: the client gets no usable answer.
 
     unreachable  490, the exchange is unreachable
     timed_out    504, the exchange did not answer in time
@@ -50,33 +50,33 @@ class Trouble(StrEnum):
     SLOW = "slow"
 
 
-#: Where the order log and one order's last report are asked for.
+#: The paths of the order log and of one order's last report.
 HISTORY = "/v1/orders/history"
 STATUS = "/v1/orders/status/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestHabits:
-    """How one gateway answers over REST. Times are seconds, shares are of all answers.
+    """The REST behaviour of one gateway. Times are in seconds, shares are of all answers.
 
-    history            whether the order log is configured; else it is answered with 400
-    history_lag        a change shows up in the order log so long after it was learnt
+    history            true if the order log is configured; else its path answers 400
+    history_lag        delay of a change in the order log, after the gateway has learnt it
     newest_first       the order log lists the newest change first
-    remembers          the status of an order that ended longer ago is 404; None: it is remembered
-    foreign_status     an id of several accounts is answered for the one that changed it first, not last
+    remembers          the status of an order that ended longer ago is 404; None: never
+    foreign_status     an id of several accounts returns the earliest change, not the latest
     orders, arrays     see `Grouping` and `Arrays`
     typed_rows         order reports carry `type`, as live ones do
-    deep_history       `status_history` is nested as the specification's example has it
-    side_as_number     the order log says 1 and 2 for BUY and SELL
+    deep_history       `status_history` is nested as in the specification's example
+    side_as_number     the order log has 1 and 2 for BUY and SELL
     ids_as_numbers     exchange order ids that are all digits are JSON numbers
-    shows_expiry       the order log fills in `expireTime`, without a zone, where the order has none
+    shows_expiry       the order log adds `expireTime`, without a zone, to orders without one
     misspelt           the content type of rejects is `appliction/json`
-    latency            the longest that an ordinary answer takes
+    latency            longest delay of an ordinary answer
     troubles           the share of each kind of trouble
-    bad_in_a_row       at most so many bad answers in a row to one target; None: no bound
-    always, always_at  each answer to paths that begin with one of `always_at` (none: each) is this trouble
-    retry_after        what a 429 says; with retry_after_date as a date
-    slow_for           how long a slow answer takes
+    bad_in_a_row       most consecutive bad answers to one target; None: no bound
+    always, always_at  each answer to paths with a prefix in `always_at` (empty: all) has this trouble
+    retry_after        Retry-After of a 429; with retry_after_date as a date
+    slow_for           delay of a slow answer
     """
 
     history: bool = True
@@ -102,14 +102,14 @@ class RestHabits:
     slow_for: float = 4.0
 
     def __post_init__(self) -> None:
-        """Refuse, with SimulationError, shares that are none."""
+        """Raise SimulationError for shares outside 0 to 1."""
         if any(share < 0 for share in self.troubles.values()) or sum(self.troubles.values()) > 1:
             raise SimulationError("The shares of troubles over REST must not be negative, nor add up to more than 1.")
 
     def always_bad(self, path: str) -> bool:
-        """Tell whether nobody ever gets what is asked for at a path."""
+        """True if every answer to a path is bad."""
         return self.always not in {None, Trouble.SLOW} and self.is_always(path)
 
     def is_always(self, path: str) -> bool:
-        """Tell whether `always` holds for a path."""
+        """True if `always` applies to a path."""
         return not self.always_at or path.startswith(self.always_at)

@@ -1,4 +1,4 @@
-"""The simulator as a process: serve a ready plan until told to stop."""
+"""The simulator as a process: serve a ready plan until stopped."""
 
 from __future__ import annotations
 

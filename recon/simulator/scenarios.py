@@ -1,4 +1,4 @@
-"""Ready plans: a demonstration day with faults, and clean days for proving that nothing is flagged."""
+"""Ready plans: a demonstration day with faults, and clean days that prove the absence of false alarms."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ from recon.simulator.venues import (
     kraken,
 )
 
-#: Settlement window that the demonstration tells the engine, in seconds.
+#: The engine's settlement window in the demonstration, in seconds.
 DEMO_WINDOW_SECONDS: Final = 1.0
-#: No fault is planted in this first share of the day, while openings settle.
+#: Share of the day without faults at its start, while openings settle.
 SETTLING_SHARE: Final = 0.25
-#: A fault needs this many windows, and these seconds, before the end to be judged.
+#: Windows, plus seconds, that must remain after a fault for the engine to judge it.
 JUDGED_WINDOWS: Final = 6
 JUDGED_SECONDS: Final = 6.0
-#: The faults of the demonstration need this stretch of the day, in seconds.
+#: Shortest stretch of the day that holds the demonstration's faults, in seconds.
 _MIN_STRETCH_SECONDS: Final = 8.0
-#: Mean fills a second of the busiest unit of an account in the demonstration.
+#: Mean fills per second of an account's busiest unit in the demonstration.
 _DEMO_RATE: Final = 1.6
-#: Funding is told to be at most this part of its interval late.
+#: Configured latest funding, as a part of its interval.
 FUNDING_WITHIN: Final = 4
-#: Contracts are traded from here on, in seconds.
+#: Trading of contracts begins at this second.
 _CONTRACTS_REST_SECONDS: Final = 1.5
-#: On the day of catching up, a gateway is lost for so many seconds, and these shares of the answers over REST are bad.
+#: The catch-up day: seconds of each outage, and the shares of bad REST answers.
 _LOST_SECONDS: Final = 3.0
 _TROUBLES: Final = dict.fromkeys((Trouble.UNREACHABLE, Trouble.THROTTLED, Trouble.FAILING, Trouble.CUT), 0.05)
 
 
 def planting_stretch(duration: float, window: float) -> tuple[float, float]:
-    """Return the first and the last second of a day at which a fault can be planted and still be judged."""
+    """Return the first and last second of a day for faults that the engine can still judge."""
     return duration * SETTLING_SHARE, duration - (JUDGED_WINDOWS * window + JUDGED_SECONDS)
 
 
@@ -65,7 +65,7 @@ def _stretch(what: str, duration: float) -> tuple[float, float]:
 
 
 def demo_plan(seed: int, duration: float) -> Plan:
-    """Return the demonstration: two gateways, six accounts, spot and derivatives, faults and benign oddities.
+    """Return the demonstration: two gateways, six accounts, spot and derivatives, faults and harmless oddities.
 
     Raises SimulationError when the day is too short for its faults to be judged.
     """
@@ -166,9 +166,9 @@ def clean_plan(  # noqa: PLR0913 - the options of one scenario
 ) -> Plan:
     """Return a day on one gateway (`sim`) without faults, fees or funding; `faults` are planted when given.
 
-    `fills_per_second` is the mean of the busiest unit of each account, `polled` the seconds between polls of
-    balances (None: told after each fill). Accounts: KRAKEN/JOHN (spot, codes that differ), BINANCE (spot),
-    BITMEX (inverse and linear). Messages cross by no more than 0.3 s.
+    `fills_per_second` is the mean of each account's busiest unit. `polled` is the seconds between polls of balances
+    (None: a report after each fill). Accounts: KRAKEN/JOHN (spot, different codes), BINANCE (spot), BITMEX (inverse and
+    linear). Messages cross by at most 0.3 s.
     """
     ways = replace(habits, polled_every=polled)
     varied = not equal_sizes
@@ -193,11 +193,11 @@ def clean_plan(  # noqa: PLR0913 - the options of one scenario
 
 
 def catch_up_plan(seed: int, duration: float) -> Plan:
-    """Return a day on which each of two gateways is lost for a while, and orders fill meanwhile.
+    """Return a day with one outage of each of two gateways, and fills during it.
 
-    An order that was known before fills, and another is born and finished while nobody can hear of it. Of `logged`
-    both are told over REST afterwards; `unlogged` has no order log, so that the second never is. Both answer badly
-    now and then. Raises SimulationError when the day is too short.
+    During the outage a known order fills, and another order is placed and filled. REST of `logged` returns both
+    afterwards. `unlogged` has no order log, so it never returns the second order. Both give some bad answers. Raises
+    SimulationError when the day is too short.
     """
     first, last = _stretch("day of catching up", duration)
     lost_at = (first + last) / 2
@@ -248,7 +248,7 @@ def _lost(account: str, symbol: str, at: float) -> Fault:
 
 
 def _born_meanwhile(account: AccountPlan, symbol: str, lost: Fault) -> AccountPlan:
-    """Let an order be placed and filled while the connection is lost."""
+    """Return an order that is placed and filled during the outage."""
     each = next(each for each in account.instruments if each.symbol == symbol)
     lot = next(flow.lot for flow in account.streams if flow.symbol == symbol)
     fill = Step(status=Status.FILLED, pause=ticks(_LOST_SECONDS / 4), amount=lot, price=each.price)
@@ -269,7 +269,7 @@ def _recovery(gateway: GatewayPlan) -> dict[str, object]:
 
 
 def plan_settings(plan: Plan, urls: Mapping[str, str], *, api_key: str | None = None) -> dict[str, object]:
-    """Return the engine's settings for a plan, shaped like the TOML: urls, recovery, aliases, terms, schedules."""
+    """Return the engine's settings for a plan in their TOML shape: urls, recovery, aliases, terms, schedules."""
     gateways: dict[str, object] = {}
     for gateway in plan.gateways:
         accounts: dict[str, object] = {}
@@ -298,7 +298,7 @@ def plan_settings(plan: Plan, urls: Mapping[str, str], *, api_key: str | None = 
 
 
 def demo_settings(seed: int, ports: Sequence[int], *, host: str = "127.0.0.1") -> dict[str, object]:
-    """Return the settings for the demonstration; one port a gateway, in the plan's order."""
+    """Return the settings for the demonstration; one port per gateway, in the plan's order."""
     plan = demo_plan(seed, 60.0)
     names = [gateway.name for gateway in plan.gateways]
     urls = {name: f"ws://{host}:{port}/" for name, port in zip(names, ports, strict=True)}

@@ -1,8 +1,7 @@
 """Gateways on real sockets: a thin Trio server around the pure day, with WebSocket and REST on one port.
 
-Simulated time is real time: a day begins when the gateway's first client connects, and goes by the monotonic
-clock from there; REST before it answers 503. Clients are many; each has a bounded queue of its own, and one that does
-not keep up is dropped.
+Simulated time is real time. A day begins with the gateway's first client and follows the monotonic clock. Before that,
+REST answers 503. Each client has its own bounded queue, and a client that falls too far behind is dropped.
 """
 
 from __future__ import annotations
@@ -31,17 +30,16 @@ from recon.simulator.rest.http import Headers, Request, Rewound, read_head, serv
 from recon.simulator.rest.server import PLACEHOLDER_KEY, PROBES, RestAnswer, RestApi, health, said
 from recon.simulator.ticks import to_datetime
 
-#: Frames that may wait for one client; a client that falls behind further is dropped.
+#: Most frames queued for one client; a client that falls further behind is dropped.
 MAX_WAITING_FRAMES: Final = 20_000
 #: Largest request that a client may send, in bytes.
 MAX_REQUEST_BYTES: Final = 64 * 1024
-#: A client is pinged at this interval, and dropped when its pong takes as long, in seconds.
+#: Seconds between pings, and the longest wait for a pong before the client is dropped.
 PING_SECONDS: Final = 20.0
-#: A client has this long to finish its upgrade, and a closing handshake, in seconds.
+#: Deadlines of the upgrade and of the closing handshake, in seconds.
 HANDSHAKE_SECONDS: Final = 10.0
 CLOSING_SECONDS: Final = 2.0
-#: Longest sleep between two looks at the day, in seconds: what a new connection brings about is not known
-#: before.
+#: Longest sleep between two advances of the day, in seconds. A new connection may schedule earlier events.
 _NAP_SECONDS: Final = 0.05
 _GOING_AWAY: Final = 1001
 
@@ -50,7 +48,7 @@ _LOST: Final = (ConnectionClosed, LocalProtocolError, trio.BrokenResourceError, 
 
 
 class _Client:
-    """One connection and what waits to be sent on it."""
+    """One connection and its queue of frames."""
 
     def __init__(self, socket: WebSocketConnection, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
         self._socket = socket
@@ -59,7 +57,7 @@ class _Client:
         self._put, self._waiting = trio.open_memory_channel[bytes | Control](MAX_WAITING_FRAMES)
 
     def put(self, item: bytes | Control) -> None:
-        """Queue a frame, or the end of the connection; a client that is too far behind is cut off."""
+        """Queue a frame, or the end of the connection; a client that is too far behind is dropped."""
         try:
             self._put.send_nowait(item)
         except trio.WouldBlock:
@@ -67,7 +65,7 @@ class _Client:
             self._scope.cancel()
 
     async def send_all(self) -> None:
-        """Send what waits until the connection ends."""
+        """Send queued frames until the connection ends."""
         async for item in self._waiting:
             if isinstance(item, Control):
                 await self._end(item)
@@ -83,7 +81,7 @@ class _Client:
         self._scope.cancel()
 
     async def ping(self) -> None:
-        """Ping now and then; a client that does not answer is cut off."""
+        """Ping at an interval; a client that does not answer is dropped."""
         while True:
             await trio.sleep(PING_SECONDS)
             with trio.move_on_after(PING_SECONDS) as patience:
@@ -92,7 +90,7 @@ class _Client:
                 self._scope.cancel()
 
     async def answer_all(self, accounts: Callable[[str], bytes]) -> None:
-        """Answer requests until the client leaves."""
+        """Answer requests until the client disconnects."""
         while True:
             request = await self._socket.get_message()
             text = request if isinstance(request, str) else request.decode(errors="replace")
@@ -101,7 +99,7 @@ class _Client:
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """A day that has begun, and its clock: the time then, and the monotonic seconds then."""
+    """A day that has begun, with its start as wall-clock time and as monotonic seconds."""
 
     gateway: Gateway
     desk: RestApi
@@ -116,7 +114,7 @@ class _Day:
 
 
 class GatewayServer:
-    """Serves one gateway's day to any number of clients. `now` gives the time at which the day begins."""
+    """Serves one gateway's day to any number of clients. `now` returns the start time of the day."""
 
     def __init__(
         self,
@@ -142,7 +140,7 @@ class GatewayServer:
             await trio.serve_listeners(self._serve, list(listeners), handler_nursery=nursery)
 
     def _begin(self) -> _Day:
-        """Begin the day, with its first client."""
+        """Begin the day with its first client."""
         if self._day is None:
             start = self._now()
             planted = None if self._truth is None else self._truth.planted
@@ -211,7 +209,7 @@ class GatewayServer:
         await self._attend(await request.accept(), stream, nursery)
 
     async def _answer(self, request: Request) -> RestAnswer:
-        """Answer over REST; probes carry no key, and find a gateway ready whose day has not begun."""
+        """Answer over REST. Probes need no key, and report ready before the day has begun."""
         path = urlsplit(request.target).path
         if path not in PROBES and not self._is_authorised(request.headers, request.target):
             return said(401, "Invalid API key")
@@ -226,7 +224,7 @@ class GatewayServer:
         self._pass_on(day.advance())
         gateway = day.gateway
         frames = gateway.connect()
-        if not frames:  # it was shut in this very moment
+        if not frames:  # an outage began during the upgrade
             return
         for frame in frames:
             client.put(frame)
@@ -252,7 +250,7 @@ class GatewayServer:
 
 @contextmanager
 def _lost_is_normal() -> Iterator[None]:
-    """Let a connection end in any of the ways in which connections end."""
+    """Suppress every error that the end of a connection raises."""
     try:
         yield
     except* _LOST:
@@ -294,12 +292,12 @@ async def serve(
     api_key: str | None = None,
     truth: TruthFile | None = None,
 ) -> None:
-    """Serve a plan's gateways, on what `listen` has opened, until cancelled.
+    """Serve a plan's gateways, on the listeners of `listen`, until cancelled.
 
     With `api_key` set, upgrades and REST requests need it in the header `X-CoinAPI-Key` or the query parameter
-    `apikey`, and get 401 without; probes of health need none.
+    `apikey`, and get 401 without it. Health probes need no key.
     """
-    # The library logs the resource of each request, query and all, at DEBUG.
+    # At DEBUG the library logs each request with its query, which may hold the API key.
     logging.getLogger("trio-websocket").setLevel(logging.WARNING)
     async with trio.open_nursery() as nursery:
         for gateway in plan.gateways:

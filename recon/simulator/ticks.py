@@ -11,22 +11,22 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def ticks(seconds: float) -> int:
-    """Return a stretch of seconds in ticks."""
+    """Return a number of seconds in ticks."""
     return round(seconds * TICKS_PER_SECOND)
 
 
 def from_datetime(moment: datetime) -> int:
-    """Return the ticks since 1970 of an aware time."""
+    """Return an aware time as ticks since 1970."""
     since = moment - _EPOCH
     whole = since.days * 86_400 + since.seconds
     return whole * TICKS_PER_SECOND + since.microseconds * _TICKS_PER_MICROSECOND
 
 
 def to_datetime(stamp: int) -> datetime:
-    """Return the time of a stamp, cut to whole microseconds."""
+    """Return the time of a stamp, truncated to whole microseconds."""
     return _EPOCH + timedelta(microseconds=stamp // _TICKS_PER_MICROSECOND)
 
 
 def text(stamp: int) -> str:
-    """Write a stamp as the EMS does: ISO 8601, UTC, seven fractional digits."""
+    """Return a stamp in the EMS's form: ISO 8601, UTC, seven fractional digits."""
     return f"{to_datetime(stamp):%Y-%m-%dT%H:%M:%S}.{stamp % TICKS_PER_SECOND:07d}Z"

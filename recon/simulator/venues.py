@@ -1,4 +1,4 @@
-"""Accounts in the manner of real venues, as ready parts of plans."""
+"""Accounts that behave like real venues, as ready parts of plans."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _asset(code: str, coinapi: str | None, *, of: str, scale: int = 8) -> Asset:
 
 
 def _spot(exchange: str, symbol: str, base: str, quote: str, **codes: str) -> Instrument:
-    """Return a pair; `codes` (base_code, base_row, quote_code, quote_row) where the venue has its own."""
+    """Return a pair; `codes` (base_code, base_row, quote_code, quote_row) are given if the venue has its own."""
     price, price_step, size_step = {
         "BTC": ("60000", "0.1", "0.0001"),
         "ETH": ("3000", "0.01", "0.001"),
@@ -99,7 +99,7 @@ def kraken(account: str, rate: float, habits: Habits, *, varied: bool = True) ->
 
 
 def binance(account: str, rate: float, habits: Habits, *, varied: bool = True) -> AccountPlan:
-    """Spot in USDT; nothing of SOL is held when the day begins, so that its first row is not its opening."""
+    """Spot in USDT; the account starts without SOL, so the first row of SOL is not its opening."""
     return AccountPlan(
         account=account,
         assets=(
@@ -119,7 +119,7 @@ def binance(account: str, rate: float, habits: Habits, *, varied: bool = True) -
 
 
 def coinbase(account: str, rate: float, habits: Habits, *, varied: bool = True) -> AccountPlan:
-    """Spot in USD, whose cash is booked and printed in cents where the habits say so."""
+    """Spot in USD; with the habit set, cash is booked and printed in cents."""
     cents = habits.cash_quantum is not None
     return AccountPlan(
         account=account,
@@ -180,7 +180,7 @@ def deribit(account: str, rate: float, habits: Habits, *, varied: bool = True) -
 
 
 def binance_futures(account: str, rate: float, habits: Habits, *, varied: bool = True) -> AccountPlan:
-    """Hedge mode: a long and a short leg of a linear perpetual at once, each realising by itself."""
+    """Hedge mode: a long and a short leg of one linear perpetual, each with its own realised profit."""
     return AccountPlan(
         account=account,
         assets=(_asset("USDT", "USDT", of="USDT"),),
@@ -218,7 +218,7 @@ def deribit_futures(account: str, rate: float, habits: Habits, *, varied: bool =
 
 
 def with_fees(account: AccountPlan, fees: Fees, *, post_only: float = 0.0) -> AccountPlan:
-    """Return an account whose venue takes fees; BNB is added where they are taken in it and none is held.
+    """Return an account whose venue charges fees; BNB is added if it pays them and the account has none.
 
     `post_only` is the share of resting orders that only make.
     """
@@ -232,7 +232,7 @@ def with_fees(account: AccountPlan, fees: Fees, *, post_only: float = 0.0) -> Ac
 
 
 def fee_rules(account: AccountPlan) -> list[Mapping[str, str]]:
-    """Return the published schedule, as it is when the day begins, in the shape of the settings."""
+    """Return the published schedule at the start of the day, in the shape of the settings."""
     if account.fees is None or not account.fees.published:
         return []
     first = account.fees.tiers[0]
@@ -240,9 +240,9 @@ def fee_rules(account: AccountPlan) -> list[Mapping[str, str]]:
 
 
 def contract_terms(account: AccountPlan) -> Mapping[str, Mapping[str, object]]:
-    """Return the terms that model an account's cash, in the shape of the settings.
+    """Return the contract terms of an account's cash, in the shape of the settings.
 
-    None for hedge mode: each leg realises by itself there, and no report says which leg a fill belongs to.
+    None in hedge mode: each leg realises its own profit, and no report names the leg of a fill.
     """
     if account.habits.hedge:
         return {}
@@ -261,7 +261,7 @@ def contract_terms(account: AccountPlan) -> Mapping[str, Mapping[str, object]]:
 
 
 def aliases(account: AccountPlan) -> Mapping[str, str]:
-    """Return the balance rows of the symbols' codes where they differ, in the shape of the settings."""
+    """Return the balance rows that differ from the symbols' codes, in the shape of the settings."""
     pairs = [
         pair
         for each in account.instruments

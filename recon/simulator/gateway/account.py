@@ -1,8 +1,7 @@
-"""The gateway's side of one account: what it has learnt of the venue, and what it tells its clients.
+"""The gateway's side of one account: its knowledge of the venue, and its messages to clients.
 
-The venue is the truth. Each change of it travels to the gateway as a report, a balance or a position message,
-each with a delay of its own; the gateway forwards what arrives, and greets a new connection with what it has
-learnt by then.
+The venue is the truth. Each of its changes travels to the gateway as a report, a balance or a position message, each
+with its own delay. The gateway forwards every arrival, and sends its present knowledge to a new connection.
 """
 
 from __future__ import annotations
@@ -31,18 +30,18 @@ from recon.simulator.venue.market import Change, Market
 from recon.simulator.venue.orders import EARLY, Order, Report, Status
 from recon.simulator.venue.venue_books import VenueBooks
 
-#: How often and how long the units of a fault are polled again afterwards, in seconds: an engine that waits
-#: for further observations gets them even where trading rests.
+#: Interval and duration of the extra polls of a fault's units, in seconds. They give a waiting engine the
+#: further observations it needs, even while trading is paused.
 REPOLL_EVERY_SECONDS: Final = 1.2
 REPOLL_FOR_SECONDS: Final = 8.4
-#: A stale first snapshot is followed by fresh rows after this long, in seconds.
+#: Seconds between a stale first snapshot and the fresh rows.
 _FRESHENED_AFTER_SECONDS: Final = 0.4
-#: A duplicated report comes at once and again after this long, in seconds.
+#: Seconds between a report and its duplicate.
 _DUPLICATE_AFTER_SECONDS: Final = 0.7
 
 
 class Account:
-    """One account at the gateway, with its market behind it; `order_log` is kept if the gateway has a REST API."""
+    """One account at the gateway, with its market; `order_log` is kept if the gateway has a REST API."""
 
     def __init__(
         self, plan: AccountPlan, seed: int, gateway: str, context: GatewayContext, order_log: OrderLog | None = None
@@ -75,14 +74,14 @@ class Account:
         self._known_orders: dict[Order, Report] = {}
         self._known_balances = dict(self.market.ledger.balances)
         self._known_positions = {self._key(row): row for row in self._position_rows()}
-        #: Orders that ended with fills nobody was told of.
+        #: Orders that ended with unreported fills.
         self.missed: list[Order] = []
-        #: Reported off by this, per balance row.
+        #: Error of each reported balance, per row.
         self.bias: dict[str, Decimal] = {}
-        #: Reported times this, per balance row; and contracts reported on the other side.
+        #: Factor of each reported balance, per row; and contracts reported on the other side.
         self.factors: dict[str, Decimal] = {}
         self.flipped: set[str] = set()
-        #: This many of the next reports are sent three times.
+        #: How many of the next reports are sent three times.
         self.duplicates_due = 0
 
     @property
@@ -92,7 +91,7 @@ class Account:
 
     @property
     def is_present(self) -> bool:
-        """Tell whether the gateway speaks of the account now."""
+        """True while the gateway reports the account."""
         return self._queue.now >= self._from and (self._until is None or self._queue.now < self._until)
 
     def books(self) -> VenueBooks:
@@ -108,43 +107,43 @@ class Account:
         return max(rows, key=lambda row: row.quantity)
 
     def begin(self) -> None:
-        """Start the habits that go by the clock."""
+        """Start the periodic habits."""
         if self._habits.polled_every is not None:
             self._queue.after(ticks(self._habits.polled_every), self._poll)
 
     def pause(self, symbol: str, until: int | None) -> None:
-        """Let nobody trade a symbol until a time in ticks, or (None) for the rest of the day."""
+        """Stop trading in a symbol until a time in ticks, or (None) for the rest of the day."""
         self._paused[symbol] = until
 
     def retire(self, symbol: str) -> None:
-        """Cancel what is open in a symbol, and let nobody trade it for the rest of the day."""
+        """Cancel the open orders of a symbol, and stop its trading for the rest of the day."""
         self.pause(symbol, None)
         self.market.cancel_all(symbol)
 
     def pause_contracts(self, until: int) -> None:
-        """Let nobody trade any contract until a time in ticks."""
+        """Stop trading in all contracts until a time in ticks."""
         for each in self.plan.instruments:
             if each.is_contract:
                 self.pause(each.symbol, until)
 
     def held_back(self, symbol: str) -> bool:
-        """Tell whether ordinary trading of a symbol rests now."""
+        """True while ordinary trading of a symbol is paused."""
         until = self._paused.get(symbol, 0)
         return self._gateway.quiet() or until is None or self._queue.now < until
 
     def misreport(self, asset: str, step: Decimal) -> Entry:
-        """Report a balance off by a step from now on; return it as if it were an entry."""
+        """Report a balance with an error from now on; return the error as an entry."""
         self.bias[asset] = self.bias.get(asset, ZERO) + step
         return Entry(Unit("asset", asset), step * self.factors.get(asset, ONE))
 
     def misread(self, asset: str, factor: Decimal) -> Entry:
-        """Report a balance times a factor from now on; return it as if it were an entry."""
+        """Report a balance times a factor from now on; return the error as an entry."""
         before = self._reported(asset, self.market.ledger.balances[asset])
         self.factors[asset] = factor
         return Entry(Unit("asset", asset), self._reported(asset, self.market.ledger.balances[asset]) - before)
 
     def flip(self, symbol: str) -> Entry:
-        """Report a position on the other side from now on; return it as if it were an entry."""
+        """Report a position on the other side from now on; return the error as an entry."""
         self.flipped.add(symbol)
         return Entry(Unit("contract", symbol), -2 * self.market.ledger.net(symbol))
 
@@ -167,13 +166,13 @@ class Account:
             self._tell_lock(order)
 
     def _own_up(self, change: Change, fault: Fault, arrives: int | None) -> None:
-        """Record what a fault's own order hid, took or contradicted."""
+        """Record the amounts that a fault's own order hid, charged or contradicted."""
         late = fault.kind is FaultKind.LATE_FILL and bool(change.entries)
         hidden = change.entries if late or change.step.lost else ()
         if hidden or change.fees:
             self._gateway.planted(fault, self.name, (*hidden, *change.fees), ends_at=arrives if late else None)
         if change.contradicts and arrives is not None:
-            # A balance that a report denies moved with the fill; an order is contradicted once the report is there.
+            # A denied balance moved with the fill; a contradiction begins with the arrival of the report.
             at = self._queue.now if change.step.misprices else arrives
             mended = arrives + ticks(fault.lasts) if fault.lasts else None
             self._gateway.planted(fault, self.name, change.contradicts, at=at, ends_at=mended)
@@ -182,7 +181,7 @@ class Account:
         return ticks(self._dice.uniform(MIN_DELAY_SECONDS, max(longest, MIN_DELAY_SECONDS)))
 
     def _tell(self, change: Change) -> int | None:
-        """Send a report on its way; return when it arrives, None for never."""
+        """Send a report on its way; return its arrival time, None if it is lost."""
         report, step = change.report, change.step
         order, now = report.order, self._queue.now
         if step.lost:
@@ -192,7 +191,7 @@ class Account:
             return None
         if report.status in EARLY and not self._habits.early_reports:
             return None
-        # Contracts keep their order: by the average method, what is realised depends on it.
+        # Contracts keep their order, because realised profit depends on it in the average method.
         lane = f"contract/{order.instrument.symbol}" if order.instrument.is_contract else f"order/{order.exchange_id}"
         if step.delay is not None:
             arrives = now + step.delay
@@ -204,9 +203,9 @@ class Account:
         return arrives
 
     def observe(self, units: Iterable[Unit], *, again: bool = False) -> None:
-        """Send balance and position messages of these units, as they are now, on their way.
+        """Send the present balances and positions of these units on their way.
 
-        `again` sends what did not change too, and does not wait for the next poll.
+        `again` also sends unchanged ones, and does not wait for the next poll.
         """
         for unit in sorted(units):
             if self._habits.polled_every is not None and not again:
@@ -222,7 +221,7 @@ class Account:
                 self._queue.at(arrives, partial(self._learn_positions, rows, again=again))
 
     def repoll(self, units: Iterable[Unit], since: int | None = None) -> None:
-        """Observe these units again and again for a while, from now or from a later time."""
+        """Report these units repeatedly for a while, from now or from a later time."""
         wanted = frozenset(units)
         start = self._queue.now if since is None else since
         for turn in range(1, int(REPOLL_FOR_SECONDS / REPOLL_EVERY_SECONDS) + 1):
@@ -238,13 +237,13 @@ class Account:
             if not each.is_contract:
                 continue
             legs = [(side, self.market.ledger.legs[each.symbol, side]) for side in (Side.BUY, Side.SELL)]
-            if not self._habits.hedge:  # one row: the leg that is held, or a flat one
+            if not self._habits.hedge:  # one row: the open leg, or a flat one
                 legs = [pair for pair in legs if pair[1].quantity] or legs[:1]
             for side, leg in legs:
                 yield PositionRow(each, side, leg.quantity, leg.entry_price(each.kind))
 
     def _key(self, row: PositionRow) -> tuple[str, str]:
-        """Return what a position row replaces: one leg in hedge mode, else the whole position."""
+        """Return the key of a position row: one leg in hedge mode, else the whole position."""
         return (row.instrument.symbol, row.side.value if self._habits.hedge else "")
 
     # At the gateway, and from it to the client.
@@ -287,7 +286,7 @@ class Account:
         self._send(self._writer.update("BALANCE_UPDATE", self._balance_row(asset, balance)))
 
     def _tell_lock(self, order: Order) -> None:
-        """Let the gateway's balance manager tell the lock of a new order; the total is what it knew."""
+        """Report the lock of a new order by the balance manager, with the total that the gateway knows."""
         each = order.instrument
         if not each.is_contract:
             asset = each.quote_row if order.side is Side.BUY else each.base_row
@@ -318,7 +317,7 @@ class Account:
         return self._writer.server_info(self._gateway.process, self._queue.now, running=running)
 
     def snapshots(self, dice: Dice, *, first: bool) -> list[bytes]:
-        """Render all that a new connection is sent of this account, in a drawn order."""
+        """Return all frames of this account for a new connection, in a drawn order."""
         if not self.is_present:
             return []
         rows = {
@@ -335,20 +334,20 @@ class Account:
         return [frame for frame in frames if frame is not None]
 
     def order_rows(self) -> list[Row]:
-        """Render what is known of the open orders."""
+        """Return the rows of the known open orders."""
         return [self._writer.report_row(each) for each in self._known_orders.values()]
 
     def report_row(self, report: Report) -> Row:
-        """Render one report."""
+        """Return the row of one report."""
         return self._writer.report_row(report)
 
     def position_rows(self) -> list[Row]:
-        """Render what is known of the positions."""
+        """Return the rows of the known positions."""
         known = self._known_positions.values()
         return [self._position_row(row) for row in known if self._habits.zero_rows or row.quantity]
 
     def balance_rows(self, *, stale: bool = False) -> list[Row]:
-        """Render what is known of the balances, or (`stale`) was a little earlier."""
+        """Return the rows of the known balances, or (`stale`) of those a little earlier."""
         balances = dict(self._known_balances)
         if stale:
             balances |= self._made_stale()
@@ -359,7 +358,7 @@ class Account:
         ]
 
     def _made_stale(self) -> dict[str, Decimal]:
-        """Return what the balances that changed lately were before; fresh rows follow."""
+        """Return the earlier amounts of recently changed balances; fresh rows follow."""
         stale = self._stale.balances(self._queue.now)
         fresh = {Unit("asset", asset) for asset in stale}
         self._queue.after(ticks(_FRESHENED_AFTER_SECONDS), partial(self.observe, fresh, again=True))

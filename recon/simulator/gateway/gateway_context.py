@@ -1,4 +1,4 @@
-"""The gateway as its accounts see it."""
+"""The gateway operations that an account may use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class GatewayContext(Protocol):
 
     queue: EventQueue
     process: Process
-    #: When the day begins, in ticks.
+    #: Start of the day, in ticks.
     starts_at: int
 
     def send(self, payload: bytes) -> bool:

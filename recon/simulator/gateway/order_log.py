@@ -1,6 +1,6 @@
-"""The log of the reports that a gateway received of one account's orders; REST answers from it. Pure.
+"""The log of the reports that a gateway received for one account's orders; REST answers from it. Pure.
 
-It is not the venue's truth: a report that was lost on its way to the gateway is not in it.
+It is not the venue's truth: it lacks every report that was lost on its way to the gateway.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from recon.simulator.ticks import ticks
 from recon.simulator.venue.orders import Order, Report
 
-#: So many changes, and so many orders' last reports, are kept per account; older ones are forgotten.
+#: Most changes, and most last reports of orders, that are kept per account.
 MAX_CHANGES: Final = 200_000
 MAX_ORDERS: Final = 50_000
 
@@ -32,7 +32,7 @@ class OrderLog:
         self._last: dict[str, LoggedReport] = {}
 
     def note(self, at: int, report: Report) -> None:
-        """Add a report. If it is older than the last one of its order, only the log changes."""
+        """Add a report. A report older than the last one of its order changes the log only."""
         self._changes.append(LoggedReport(at, report))
         name = report.order.client_id
         known = self._last.get(name)
@@ -50,11 +50,11 @@ class OrderLog:
             del self._last[order.client_id]
 
     def last(self, client_id: str) -> LoggedReport | None:
-        """Return the last report of the order that used the id last."""
+        """Return the last report of the latest order with this id."""
         return self._last.get(client_id)
 
     def between(self, first: int, last: int) -> Iterator[LoggedReport]:
-        """Yield the reports received from one time to another (ticks), both included."""
+        """Yield the reports received between two times (ticks), both included."""
         return (each for each in self._changes if first <= each.at <= last)
 
 
@@ -67,9 +67,9 @@ def _supersedes(report: Report, known: Report) -> bool:
 def find(
     accounts: Iterable[OrderLog], client_id: str, *, now: int, remembers: float | None, first_used: bool
 ) -> Report | None:
-    """Return the last report under an id, None where it is unknown or ended more than `remembers` seconds ago.
+    """Return the last report under an id; None if unknown or ended more than `remembers` seconds ago.
 
-    Where several accounts used the id, that of the account that changed it last, or (`first_used`) first.
+    If several accounts used the id, the latest change wins, or with `first_used` the earliest.
     """
     found = [each for account in accounts if (each := account.last(client_id)) is not None]
     if remembers is not None:

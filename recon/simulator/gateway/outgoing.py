@@ -1,4 +1,4 @@
-"""What comes out of a gateway: messages, and what happens to its connections."""
+"""The output of a gateway: messages and control actions on its connections."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from enum import StrEnum
 
 
 class ControlKind(StrEnum):
-    """What happens to the connections.
+    """A control action on the connections.
 
-    DROP and CLOSE end all of them, without and with a closing handshake; nobody is let in until OPEN. STALL
-    and RESUME enclose silence. CONNECTED says, in `play` alone, that a client has connected and its snapshots
-    follow.
+    DROP and CLOSE end all of them, without and with a closing handshake; clients are refused until OPEN. STALL and
+    RESUME enclose silence. CONNECTED occurs in `play` only: a client has connected and its snapshots follow.
     """
 
     CONNECTED = "connected"
@@ -25,14 +24,14 @@ class ControlKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Something that happens to the connections, and why."""
+    """A control action and its reason."""
 
     kind: ControlKind
     reason: str = ""
 
     @property
     def ends_connections(self) -> bool:
-        """Tell whether every client is gone after this."""
+        """True if this action disconnects every client."""
         return self.kind in {ControlKind.DROP, ControlKind.CLOSE}
 
 

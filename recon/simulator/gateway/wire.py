@@ -1,4 +1,4 @@
-"""Frames as the EMS sends them (protocol 3 to 10): UTF-8 JSON, one object a message."""
+"""Frames in the format of the EMS (protocol 3 to 10): UTF-8 JSON, one object per message."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from recon.simulator.venue.orders import Report
 Row = dict[str, object]
 
 _encode: Final = msgspec.json.Encoder().encode
-#: Digits of `avg_entry_price`: fine enough that what closing realises does not depend on them.
+#: Digits of `avg_entry_price`, enough that realised profit does not depend on its rounding.
 _ENTRY_PRICE_DIGITS: Final = 16
 _LEVERAGE: Final = Decimal(10)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The server process that speaks."""
+    """The server process that sends the messages."""
 
     guid: str
     started_at: int
@@ -35,7 +35,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """A position as captured for a message; `quantity` is never negative."""
+    """A position at the time of a message; `quantity` is never negative."""
 
     instrument: Instrument
     side: Side
@@ -44,15 +44,15 @@ class PositionRow:
 
 
 def liquidation_price(held: PositionRow) -> Decimal:
-    """Return the price at which the margin of a position is gone, in whole steps; 0 when flat."""
+    """Return the price that exhausts the position's margin, in whole steps; 0 when flat."""
     margin = divide(held.entry_price, _LEVERAGE)
     return quantised(held.entry_price - margin * held.side.sign, held.instrument.price_step)
 
 
 def number(value: Decimal, digits: int, numbers: Numbers) -> msgspec.Raw:
-    """Print a number with at least these digits after the point, or as the nearest double.
+    """Return a number with at least these digits after the point, or as the nearest double.
 
-    This is the one place where a quantity becomes a float, because that is what such gateways do to it.
+    Only here a quantity becomes a float, because such gateways do the same.
     """
     if numbers is Numbers.DOUBLE:
         return msgspec.Raw(repr(float(value)).encode())
@@ -77,7 +77,7 @@ class Writer:
         return _encode({"type": kind, "exchange_id": self._account, **row})
 
     def snapshot(self, kind: str, rows: Iterable[Row]) -> bytes | None:
-        """Render a snapshot; None where the habit is to send nothing for nothing."""
+        """Return a snapshot; None if the habit omits empty snapshots."""
         data = list(rows)
         empty = self._habits.empty
         if data or empty is Empty.LIST:
@@ -120,7 +120,7 @@ class Writer:
         }
 
     def balance_row(self, asset: Asset, balance: Decimal, locked: Decimal, by: str = "EXCHANGE") -> Row:
-        """Render a balance row; the habit may leave `balance` out of one asset's."""
+        """Return a balance row; one habit omits `balance` for one asset."""
         row: Row = {"id": asset.code} if self._habits.row_ids else {}
         row["asset_id_exchange"] = asset.code
         row["asset_id_coinapi"] = asset.coinapi
@@ -134,7 +134,7 @@ class Writer:
         return row
 
     def position_row(self, held: PositionRow, mark: Decimal) -> Row:
-        """Render a position row; profit is marked at the last price."""
+        """Return a position row, with profit at the last price."""
         each = held.instrument
         entry = held.entry_price
         if scale(entry) > _ENTRY_PRICE_DIGITS:
@@ -154,7 +154,7 @@ class Writer:
         return row
 
     def report_row(self, report: Report, *, priced: bool = True) -> Row:
-        """Render an execution report; not `priced`: as it is before the average price is known."""
+        """Return an execution report; without `priced`, as it is before the average price is known."""
         order, each = report.order, report.order.instrument
         size = scale(each.size_step)
         prices = scale(each.price_step)
@@ -219,7 +219,7 @@ def reject(reason: str, message: str, rejected: str, exchange_id: str | None = N
 
 
 def answer(request: str, accounts: Mapping[str, object]) -> bytes:
-    """Refuse a client's request: this gateway plays a planned day and takes no orders."""
+    """Return the refusal of a client's request: a planned day takes no orders."""
     try:
         message: object = msgspec.json.decode(request)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 beside the WebSocket on one port: the head of a request says which of the two a client wants."""
+"""HTTP/1.1 and WebSocket on one port: the head of a request decides between the two."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from recon.simulator.rest.server import RestAnswer, said
 #: Largest head and largest body of a request, in bytes.
 MAX_HEAD_BYTES: Final = 16 * 1024
 MAX_BODY_BYTES: Final = 64 * 1024
-#: A connection that asks nothing is closed after this long, and one that takes no answer, in seconds.
+#: A connection is closed after this many seconds without a request, or if it does not read an answer.
 IDLE_SECONDS: Final = 30.0
 SENDING_SECONDS: Final = 30.0
-#: A client that waits for an answer that does not come is let go after this long, in seconds.
+#: A client that waits for a hanging answer is disconnected after this long, in seconds.
 HANGING_SECONDS: Final = 300.0
-#: A connection is closed after so many requests.
+#: A connection is closed after this many requests.
 MAX_REQUESTS: Final = 10_000
 
 _CHUNK_BYTES: Final = 16 * 1024
@@ -30,7 +30,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks; header names are in lower case."""
+    """A client's request; header names are in lower case."""
 
     method: str
     target: str
@@ -38,14 +38,14 @@ class Request:
 
 
 class Rewound(trio.abc.Stream):
-    """A stream that gives what was read from it once more."""
+    """A stream that first returns the bytes that were already read from it."""
 
     def __init__(self, stream: trio.abc.Stream, read: bytes) -> None:
         self._stream = stream
         self._read = bytearray(read)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Return what was read before, then what comes."""
+        """Return the bytes already read, then those of the stream."""
         if not self._read:
             return await self._stream.receive_some(max_bytes)
         await trio.lowlevel.checkpoint()
@@ -54,20 +54,20 @@ class Rewound(trio.abc.Stream):
         return first
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send on the stream itself."""
+        """Send on the underlying stream."""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait on the stream itself."""
+        """Wait on the underlying stream."""
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        """Close the stream itself."""
+        """Close the underlying stream."""
         await self._stream.aclose()
 
 
 async def read_head(stream: trio.abc.Stream) -> bytes:
-    """Read until the head of a request is whole, too large, or the client is done; return all that was read."""
+    """Read until the head of a request is complete, too large, or the client stops; return all bytes read."""
     read = bytearray()
     while _HEAD_ENDS not in read and len(read) <= MAX_HEAD_BYTES:
         chunk = await stream.receive_some(_CHUNK_BYTES)
@@ -78,14 +78,14 @@ async def read_head(stream: trio.abc.Stream) -> bytes:
 
 
 def wants_websocket(head: bytes) -> bool:
-    """Tell whether the head of a request asks for an upgrade to a WebSocket."""
+    """True if the head of a request asks for an upgrade to a WebSocket."""
     lines = head.partition(_HEAD_ENDS)[0].split(b"\r\n")[1:]
     fields = [line.partition(b":") for line in lines]
     return any(name.strip().lower() == b"upgrade" and b"websocket" in value.lower() for name, _, value in fields)
 
 
 async def serve_http(stream: trio.abc.Stream, answer: Callable[[Request], Awaitable[RestAnswer]]) -> None:
-    """Answer one connection's requests, one after the other, until it ends or a bound is met."""
+    """Answer the requests of one connection in turn, until it ends or reaches a limit."""
     connection = _Connection(stream)
     for _ in range(MAX_REQUESTS):
         try:
@@ -108,9 +108,9 @@ class _Connection:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
 
     async def receive(self) -> Request | None:
-        """Return the next request, its body read and dropped; None where there is none.
+        """Return the next request, with its body read and dropped; None at the end.
 
-        Raises h11.RemoteProtocolError where it is no HTTP, or too large.
+        Raises h11.RemoteProtocolError for a request that is not HTTP or is too large.
         """
         request, size = None, 0
         while True:
@@ -125,7 +125,7 @@ class _Connection:
                     raise h11.RemoteProtocolError("the body is too large", error_status_hint=413)
             elif isinstance(event, h11.EndOfMessage):
                 return request
-            else:  # the client has left, or may not go on
+            else:  # the client has disconnected, or the connection must close
                 return None
 
     async def _need_data(self) -> None:
@@ -135,7 +135,7 @@ class _Connection:
         self._http.receive_data(bytes(await self._stream.receive_some(_CHUNK_BYTES)))
 
     async def send(self, answer: RestAnswer, *, head_only: bool = False) -> bool:
-        """Send an answer as it is meant to come; tell whether the connection may go on."""
+        """Send an answer with its planned trouble. True if the connection may continue."""
         if answer.hangs:
             await trio.sleep(HANGING_SECONDS)
             return False

@@ -1,4 +1,4 @@
-"""Rows as REST gives them (protocol 11): order reports, positions, and changes from the order log. Pure."""
+"""Rows in the shape of REST (protocol 11): order reports, positions, and changes in the order log. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from recon.simulator.rest_habits import Arrays, RestHabits
 from recon.simulator.ticks import text, ticks, to_datetime
 
 _encode: Final = msgspec.json.Encoder().encode
-#: An order that has no end is said to end a day after it began, in seconds.
+#: An order without an expiry shows one this many seconds after it began.
 _EXPIRES_SECONDS: Final = 86_400.0
 _SIDES: Final = {Side.BUY.value: 1, Side.SELL.value: 2}
 
 
 def order_row(row: Row, habits: RestHabits) -> Row:
-    """Return a report as REST gives it."""
+    """Return a report in the shape of REST."""
     told: Row = {"type": "ORDER_EXEC_REPORT_UPDATE"} if habits.typed_rows else {}
     told |= row
     told["exchange_order_id"] = _id(row["exchange_order_id"], habits)
@@ -30,14 +30,14 @@ def order_row(row: Row, habits: RestHabits) -> Row:
 
 
 def position_row(row: Row) -> Row:
-    """Return a position as REST gives it: PnL is spelled with z, and there is raw text of the venue's."""
+    """Return a position in the shape of REST, with `z` in the PnL's spelling and a raw text of the venue."""
     told = {("unrealized_pnl" if name == "unrealised_pnl" else name): value for name, value in row.items()}
     told["raw_data"] = f'["{row["symbol_id_exchange"]}"]'
     return told
 
 
 def history_row(row: Row, learning: LoggedReport, habits: RestHabits, apikey: str) -> Row:
-    """Return a change as the order log has it: camelCase, flattened, with the key that placed the order."""
+    """Return a change in the shape of the order log: camelCase, flat, with the key that placed the order."""
     history = cast("Sequence[tuple[str, str]]", row["status_history"])
     fills = cast("Sequence[Row]", row["fills"])
     error = row["error_message"]

@@ -1,7 +1,7 @@
-"""A gateway's REST API (protocol 11): it answers from the gateway's order log, with habits and troubles. Pure.
+"""A gateway's REST API (protocol 11): answers from the order log, with habits and troubles. Pure.
 
-`RestApi.answer` says what comes, when, and how much of it; sending it is for others. The same asks, in the same order
-and at the same times, get the same bytes.
+`RestApi.answer` returns the bytes, their delay and their length; the caller sends them. The same requests, in the same
+order and at the same times, get the same bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from recon.simulator.rest_habits import HISTORY, STATUS, Grouping, RestHabits, T
 from recon.simulator.rng import stream
 from recon.simulator.ticks import from_datetime, ticks, to_datetime
 
-#: The key that the order log shows where the gateway asks for none.
+#: The API key in the order log if the gateway needs none.
 PLACEHOLDER_KEY: Final = "9a55567a-b5ff-4b78-b6aa-000000000000"
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
@@ -37,11 +37,11 @@ _MISSPELT: Final = "appliction/json"
 _TEXT: Final = "text/plain; charset=utf-8"
 _HTML: Final = "text/html; charset=utf-8"
 _PAGE: Final = b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>\n"
-#: The shortest that an answer takes, in seconds.
+#: Shortest delay of an answer, in seconds.
 _MIN_LATENCY_SECONDS: Final = 0.001
-#: Orders are placed and cancelled here by a real gateway; a planned day takes none.
+#: Paths that place and cancel orders on a real gateway; a planned day refuses them.
 _ORDERING: Final = frozenset({"/v1/orders/cancel", "/v1/orders/cancel/all"})
-#: Times as the API takes them (protocol 15): from days to ticks, UTC where no zone is given.
+#: Accepted times (protocol 15): from days to ticks, UTC without a zone.
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,7}))?)?)?)?Z?")
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -50,9 +50,9 @@ Query = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestAnswer:
-    """An HTTP answer, `delay` seconds after it was asked for.
+    """An HTTP answer, `delay` seconds after its request.
 
-    The connection is lost after `cut` bytes of the body (None: it is not); one that `hangs` never comes.
+    The connection is lost after `cut` bytes of the body (None: never). An answer that `hangs` is never sent.
     """
 
     status: int
@@ -64,19 +64,19 @@ class RestAnswer:
 
 
 def said(status: int, words: str, *headers: tuple[str, str]) -> RestAnswer:
-    """Return an answer in plain words."""
+    """Return an answer in plain text."""
     return RestAnswer(status=status, headers=(("Content-Type", _TEXT), *headers), body=words.encode())
 
 
 def health(path: str, *, ready: bool) -> RestAnswer | None:
-    """Answer a probe; None where the path is none. The process lives as long as it answers at all."""
+    """Answer a probe; None for any other path. A process that answers is alive."""
     if path == LIVE or (path == READY and ready):
         return said(200, "Healthy")
     return said(503, "Unhealthy") if path == READY else None
 
 
 class RestApi:
-    """Answers for one gateway, as of its last advance. Without habits there is nothing here: every path is 404."""
+    """Answers for one gateway, as of its last advance. Without habits every path is 404."""
 
     def __init__(self, gateway: Gateway, habits: RestHabits | None, *, apikey: str = PLACEHOLDER_KEY) -> None:
         self._gateway = gateway
@@ -93,7 +93,7 @@ class RestApi:
         }
 
     def answer(self, method: str, target: str) -> RestAnswer:
-        """Answer a request; `target` is its path and query as they are sent, percent-encoded."""
+        """Answer a request; `target` is its percent-encoded path and query."""
         parts = urlsplit(target)
         gateway = self._gateway
         if gateway.muted:
@@ -109,7 +109,7 @@ class RestApi:
             honest = self._honest(method, parts.path, parse_qs(parts.query, keep_blank_values=True), self._habits)
         return self._as_it_comes(target, parts.path, honest, self._habits)
 
-    # What is true, as far as the gateway has learnt.
+    # Contents, as the gateway knows them.
 
     def _honest(self, method: str, path: str, query: Query, habits: RestHabits) -> RestAnswer:
         route, of_order = self._routes.get(path), path.startswith(STATUS) and path != STATUS
@@ -121,7 +121,7 @@ class RestApi:
         return self._status(unquote(path.removeprefix(STATUS)), habits) if route is None else route(query, habits)
 
     def _asked(self, query: Query) -> list[Account] | None:
-        """Return the accounts that are asked for; None where they are not to be reached."""
+        """Return the requested accounts; None if they are unreachable."""
         present = [account for account in self._gateway.accounts.values() if account.is_present]
         wanted = query.get("exchange_id")
         if not wanted:
@@ -195,7 +195,7 @@ class RestApi:
         body = reject("EXCHANGE_UNREACHABLE", "The exchange cannot be reached", asked, account)
         return _rejected(490, body, habits)
 
-    # How it comes.
+    # Delivery: delays and troubles.
 
     def _as_it_comes(self, target: str, path: str, honest: RestAnswer, habits: RestHabits) -> RestAnswer:
         delay = self._dice.uniform(_MIN_LATENCY_SECONDS, max(habits.latency, _MIN_LATENCY_SECONDS))
@@ -269,7 +269,7 @@ def _invalid(errors: Mapping[str, Sequence[str]]) -> RestAnswer:
 
 
 def _moment(written: str) -> int | None:
-    """Return a time in ticks; None where it is none."""
+    """Return a time in ticks; None if the text is not a time."""
     matched = _TIME.fullmatch(written)
     if matched is None:
         return None

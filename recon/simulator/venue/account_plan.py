@@ -1,4 +1,4 @@
-"""The plan of one account: what it holds and trades, and how its messages look."""
+"""The plan of one account: its balances, its trading, and the format of its messages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from recon.simulator.venue.flow import Script, Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPlan:
-    """One account: what it may trade, what it holds, who trades, and how its messages look.
+    """One account: its instruments, its opening balances, its traders, and the format of its messages.
 
-    `scripted` are orders written by hand, each at its seconds of the day. `fees` None: trading is free.
-    `funding_every` (seconds) is the grid, from midnight UTC on, that the engine is told. The gateway speaks of the
-    account from `appears_after` seconds of the day until `disappears_after` (None: to the end); meanwhile, and
-    unseen, the account lives on.
+    `scripted` are handwritten orders, each at a second of the day. `fees` None: trading is free. `funding_every`
+    (seconds) is the funding grid from midnight UTC, also known to the engine. The gateway reports the account from
+    `appears_after` seconds of the day until `disappears_after` (None: the end). Outside that time it trades unseen.
     """
 
     account: str

@@ -1,8 +1,8 @@
-"""What a venue takes of each fill: rates by liquidity and tier, in the asset of its habit. Pure.
+"""A venue's fee on each fill: rates by liquidity and tier, and the asset that pays. Pure.
 
-1. A fee is a share of the fill's leg in the asset that it is taken in, rounded half-even to that asset's quantum.
-2. Post-only orders make, immediate-or-cancel and fill-or-kill orders take; any other makes once it has rested in
-   the book, but for a drawn share that crosses.
+1. A fee is a share of the fill's leg in the paying asset, rounded half-even to that asset's quantum.
+2. Post-only orders make; immediate-or-cancel and fill-or-kill orders take. Any other order makes once it has rested in
+   the book, except for a random share that crosses.
 3. A negative rate is a rebate.
 """
 
@@ -19,7 +19,7 @@ from recon.simulator.instruments import Asset, Instrument, Kind, Side
 from recon.simulator.venue.ledger import quantised
 from recon.simulator.venue.orders import POST_ONLY, Order, Status
 
-#: Where a fee is taken: in quote (contracts: in what they settle in), or in what the fill brings in.
+#: The paying asset: the quote (for contracts, the settlement asset), or the asset that the fill brings in.
 QUOTE: Final = "quote"
 RECEIVED: Final = "received"
 _TAKING: Final = frozenset({"IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"})
@@ -34,18 +34,18 @@ class Tier:
     taker: Decimal
 
     def rate(self, *, taking: bool) -> Decimal:
-        """Return the rate of an order that takes, or makes."""
+        """Return the rate of a taking or a making order."""
         return self.taker if taking else self.maker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fees:
-    """A venue's fees on one account, as it takes them.
+    """A venue's fees on one account.
 
-    tiers      the first holds from the beginning, the others from their second of the day on
+    tiers      the first applies from the start, the others from their second of the day on
     taken_in   `quote`, `received`, or the code of a balance row: then at the USD rates of the two assets
-    crossing   share of resting orders that take after all
-    published  the engine is told the first tier; else it is told nothing
+    crossing   share of resting orders that take
+    published  the engine's settings have the first tier; else no fees
     """
 
     tiers: tuple[Tier, ...]
@@ -55,7 +55,7 @@ class Fees:
 
     @property
     def third_asset(self) -> str | None:
-        """Return the balance row that fees are taken in, where it is neither leg of the fill by habit."""
+        """Return the balance row that pays fees, if it is a fixed row outside the fill's legs."""
         return None if self.taken_in in {QUOTE, RECEIVED} else self.taken_in
 
     def tier(self, second: float) -> Tier:
@@ -64,25 +64,25 @@ class Fees:
 
 
 def known_liquidity(order: Order) -> bool | None:
-    """Return whether an order takes, as its instructions tell anybody; None where they do not."""
+    """Return True for a taking and False for a making order; None if its instructions do not decide."""
     if POST_ONLY in order.exec_inst:
         return False
     return True if order.time_in_force in _TAKING else None
 
 
 def has_rested(order: Order) -> bool:
-    """Tell whether an order was in the book before it filled."""
+    """True if an order was in the book before it filled."""
     return any(status is Status.NEW for status, _ in order.history)
 
 
 def cash_of(each: Instrument, amount: Decimal, price: Decimal) -> Decimal:
-    """Return what a fill is worth, in quote or in what the contract settles in."""
+    """Return the value of a fill, in quote or in the contract's settlement asset."""
     worth = divide(amount, price) if each.kind is Kind.INVERSE else amount * price
     return worth * each.multiplier
 
 
 def legs(each: Instrument, side: Side, amount: Decimal, price: Decimal) -> dict[str, Decimal]:
-    """Return what a fill moves, per balance row, without signs: what it brings in comes first."""
+    """Return the unsigned amounts that a fill moves, per balance row; the incoming asset is first."""
     cash = cash_of(each, amount, price)
     if each.is_contract:
         return {each.settlement_row: cash}
@@ -91,7 +91,7 @@ def legs(each: Instrument, side: Side, amount: Decimal, price: Decimal) -> dict[
 
 
 class Cashier:
-    """Works out fees for one account's assets."""
+    """Computes fees for one account's assets."""
 
     def __init__(self, fees: Fees, assets: Sequence[Asset]) -> None:
         self._fees = fees
@@ -100,7 +100,7 @@ class Cashier:
             raise SimulationError(f"Fees are taken in {fees.third_asset}, which the account does not have.")
 
     def row(self, each: Instrument, side: Side) -> str:
-        """Return the balance row that the fee of such a fill is taken from."""
+        """Return the balance row that pays the fee of a fill."""
         if self._fees.third_asset is not None:
             return self._fees.third_asset
         if each.is_contract:
@@ -108,7 +108,7 @@ class Cashier:
         return each.base_row if self._fees.taken_in == RECEIVED and side is Side.BUY else each.quote_row
 
     def leg(self, each: Instrument, side: Side, amount: Decimal, price: Decimal) -> tuple[str, Decimal]:
-        """Return the row that pays, and the leg that its fee is a share of, in that asset."""
+        """Return the paying row and the leg in that asset; the fee is a share of it."""
         row, moved = self.row(each, side), legs(each, side, amount, price)
         if row in moved:
             return row, moved[row]
@@ -119,7 +119,7 @@ class Cashier:
     def fee(
         self, each: Instrument, side: Side, amount: Decimal, price: Decimal, *, taking: bool, second: float
     ) -> tuple[str, Decimal]:
-        """Return the row that pays, and what it pays (a rebate is negative)."""
+        """Return the paying row and the amount it pays (negative for a rebate)."""
         row, leg = self.leg(each, side, amount, price)
         return row, quantised(leg * self._fees.tier(second).rate(taking=taking), self._assets[row].quantum)
 

@@ -1,4 +1,4 @@
-"""What traders do: the lives of orders as scripts, written by hand or drawn from a seed."""
+"""The lives of orders as scripts, handwritten or drawn from a seed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from recon.simulator.ticks import ticks
 from recon.simulator.venue.ledger import Effect
 from recon.simulator.venue.orders import POST_ONLY, Status
 
-#: Longest pause between two steps of a random order's life in the book, in seconds.
+#: Longest pause between two steps of a random order in the book, in seconds.
 _MAX_PAUSE_SECONDS: Final = 1.2
-#: How far a price may walk from where it started, as a share.
+#: Largest distance of a price from its start, as a share.
 _PRICE_BAND: Final = Decimal("0.05")
 _MAX_PRICE_STEPS: Final = 5
 _MAKES: Final = (POST_ONLY,)
@@ -28,11 +28,10 @@ _REJECTIONS: Final = ("EGeneral:Invalid arguments:volume", "EOrder:Insufficient 
 class Step:
     """One step of an order's life.
 
-    `pause` is in ticks since the step before; `amount` and `price` say what is filled. `delay` (ticks)
-    overrules the report's own delay and queue; a `lost` report is never sent; `fee` (asset, amount) is taken
-    with the fill on top of the venue's. `twins` makes two equal fills of it at the same moment; `beyond` lets it
-    fill more than was ordered. The report `takes_back` the last fill, and gives an average price that is off by the
-    share `misprices`.
+    `pause` is in ticks since the step before. `amount` and `price` are those of the fill. `delay` (ticks) replaces the
+    report's own delay and queue. A `lost` report is never sent. `fee` (asset, amount) is charged on top of the venue's.
+    `twins` splits the fill into two equal ones at the same moment. `beyond` allows a fill above the ordered amount. The
+    report `takes_back` the last fill; `misprices` is the error of its average price, as a share.
     """
 
     status: Status
@@ -50,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """An order and its life; `fault` names what it was written for, None for ordinary trading."""
+    """An order and its life; `fault` is the fault that it belongs to, None for ordinary trading."""
 
     symbol: str
     side: Side
@@ -66,10 +65,10 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """Random trading of one symbol at a mean rate of fills a second.
+    """Random trading of one symbol at a mean rate of fills per second.
 
-    Each fill is `lot`, or with `varied` any multiple of the size step up to three lots. `post_only` is the share
-    of resting orders that only make.
+    Each fill is `lot`, or with `varied` any multiple of the size step up to three lots. `post_only` is the share of
+    resting orders that only make.
     """
 
     symbol: str
@@ -81,12 +80,12 @@ class Stream:
 
     @property
     def orders_per_second(self) -> float:
-        """Return the rate of orders that gives the rate of fills."""
+        """Return the rate of orders that yields the rate of fills."""
         return self.fills_per_second / _mean_fills(self.max_fills)
 
 
 def early_steps() -> tuple[Step, ...]:
-    """Return the way of an order to the venue."""
+    """Return the steps of an order on its way to the venue."""
     return (
         Step(status=Status.RECEIVED),
         Step(status=Status.ROUTING, pause=ticks(0.0006)),
@@ -102,7 +101,7 @@ def resting(
     effect: Effect = Effect.NET,
     fault: Fault | None = None,
 ) -> Script:
-    """Return a script of an order that rests in the book and then takes these steps, filled in full."""
+    """Return a script of an order that rests in the book, then follows these steps and is filled in full."""
     return Script(
         symbol=symbol,
         side=side,
@@ -115,7 +114,7 @@ def resting(
 
 
 class Walk:
-    """The price of one instrument, walking in whole steps within a band around its start."""
+    """The price of one instrument: a random walk in whole steps within a band around its start."""
 
     def __init__(self, instrument: Instrument) -> None:
         self._step = instrument.price_step
@@ -124,7 +123,7 @@ class Walk:
         self.price = instrument.price
 
     def next(self, dice: Dice) -> Decimal:
-        """Take some steps up or down and return the price."""
+        """Move the price some steps up or down and return it."""
         walked = self.price + self._step * dice.randint(-_MAX_PRICE_STEPS, _MAX_PRICE_STEPS)
         if self._low <= walked <= self._high:
             self.price = walked
@@ -133,7 +132,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """What the shapes below are drawn from: the fills to come, and the dice."""
+    """The inputs of the shapes below: the planned fills, and the dice."""
 
     dice: Dice
     instrument: Instrument
@@ -145,7 +144,7 @@ class _Draft:
         return ticks(self.dice.uniform(0.01, _MAX_PAUSE_SECONDS)) + self.dice.randrange(10)
 
     def fill_price(self) -> Decimal:
-        """Return the limit or a little better; contracts fill at the limit, so their average stays even."""
+        """Return the limit or a slightly better price. Contracts fill at the limit, so their average stays exact."""
         if self.instrument.is_contract:
             return self.price
         return self.price - self.instrument.price_step * self.dice.randint(0, 3) * self.side.sign
@@ -166,7 +165,7 @@ def _fills(draft: _Draft) -> tuple[Step, ...]:
 
 
 def _takes(draft: _Draft) -> tuple[Step, ...]:
-    """Immediate or cancel: the first lot is there, the rest is cancelled."""
+    """Immediate or cancel: the first lot fills, the rest is cancelled."""
     if len(draft.lots) == 1:
         return (draft.filled(draft.lots[0]),)
     return (draft.partial(draft.lots[0]), Step(status=Status.CANCELED, pause=ticks(0.0005)))
@@ -249,13 +248,13 @@ def draw_script(
     effect: Effect,
     post_only: float = 0.0,
 ) -> Script:
-    """Draw the life of one order; `post_only` is the share of those filled in the book that only make."""
+    """Draw the life of one order; `post_only` is the share of orders filled in the book that only make."""
     shape = dice.choices(_SHAPES, weights=[each.weight for each in _SHAPES])[0]
     steps = shape.steps(_Draft(dice, instrument, side, price, lots))
     rejected = steps[-1].status is Status.REJECTED
     early = early_steps()
     if rejected and dice.random() < 0.5:
-        early = early[:2]  # refused at submission: ROUTING -> REJECTED happens live
+        early = early[:2]  # rejected at submission: ROUTING -> REJECTED happens live
     only_makes = post_only > 0 and shape.steps is _fills and dice.random() < post_only
     return Script(
         symbol=instrument.symbol,

@@ -1,9 +1,9 @@
-"""The venue's own books of one account: exact balances and positions, and nothing else.
+"""The venue's own books of one account: exact balances and positions.
 
-Spot: +base, -quote at price times amount (rounded to a quantum where the venue has that habit). Contracts:
-average method; what closing realises goes to the settlement balance, rounded half-even to the asset's
-quantum. A leg is kept as its quantity and its cost in the settlement asset, so that the average price of a
-linear contract is arithmetic and that of an inverse one harmonic, which is what conserves value.
+Spot: +base, -quote at price times amount, rounded to a quantum if the venue has that habit. Contracts: average method.
+Realised profit goes to the settlement balance, rounded half-even to the asset's quantum. A leg is kept as its quantity
+and its cost in the settlement asset. So the average price is arithmetic for linear and harmonic for inverse contracts,
+which conserves value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from recon.simulator.instruments import Asset, Instrument, Kind, OpeningPosition
 
 
 class Unit(NamedTuple):
-    """What is held: a balance row, or a contract by its exchange symbol."""
+    """A balance row, or a contract by its exchange symbol."""
 
     kind: Literal["asset", "contract"]
     code: str
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
 
 class Effect(StrEnum):
-    """Which leg a contract fill works on: in hedge mode an order says whether it opens or closes."""
+    """The leg that a contract fill changes: in hedge mode an order opens or closes a leg."""
 
     NET = "net"
     OPEN = "open"
@@ -43,7 +43,7 @@ class Effect(StrEnum):
 
 @dataclass(slots=True)
 class Leg:
-    """One side of a position: its quantity (never negative) and what it cost, per unit of multiplier."""
+    """One side of a position: its quantity (never negative) and its cost, per unit of multiplier."""
 
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
@@ -54,14 +54,14 @@ class Leg:
         self.cost += amount * price if kind is Kind.LINEAR else divide(amount, price)
 
     def shrink(self, amount: Decimal) -> Decimal:
-        """Take contracts away; return the cost that goes with them (average method)."""
+        """Remove contracts; return their cost (average method)."""
         part = self.cost if amount == self.quantity else divide(self.cost * amount, self.quantity)
         self.quantity -= amount
         self.cost -= part
         return part
 
     def entry_price(self, kind: Kind) -> Decimal:
-        """Return the average price of what is held; 0 when flat."""
+        """Return the average price of the leg; 0 when flat."""
         if not self.quantity:
             return ZERO
         if kind is Kind.LINEAR:
@@ -70,7 +70,7 @@ class Leg:
 
 
 def quantised(value: Decimal, quantum: Decimal, *, truncated: bool = False) -> Decimal:
-    """Round to a quantum, half-even or towards zero."""
+    """Return an amount rounded to a quantum, half-even or towards zero."""
     return value.quantize(quantum, rounding=ROUND_DOWN if truncated else ROUND_HALF_EVEN, context=DIVISION)
 
 

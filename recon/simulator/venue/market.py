@@ -1,4 +1,4 @@
-"""The venue's side of one account: orders live by their scripts, fills are booked, prices move."""
+"""The venue's side of one account: orders follow their scripts, fills are booked, prices move."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from recon.simulator.venue.ledger import Entry, Ledger, Unit
 from recon.simulator.venue.orders import Fill, Order, Report, Status
 from recon.simulator.venue.venue_books import VenueOrder
 
-#: A step held back while trading rests is tried again after this long, in seconds.
+#: Seconds until a step that a trading pause delayed is tried again.
 _REST_SECONDS: Final = 0.25
-#: From the request to cancel at the end of the day to the cancel, in seconds.
+#: Seconds between the cancel request at the end of the day and the cancel.
 _CANCEL_SECONDS: Final = 0.05
-#: So many orders that ended are remembered for whoever looks at the venue's books.
+#: Most ended orders that the venue's books keep.
 MAX_ENDED: Final = 100_000
 _LEAST_DIGITS: Final = 10**15
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step of an order, done: the report of it, and what it changed in the books.
+    """One completed step of an order: its report, and its changes of the books.
 
-    `entries` are what its fill moved, the venue's habitual fee included; `fees` what a fault took on top;
-    `contradicts` by how much the report is wrong, or beyond the order.
+    `entries` are the changes of its fill, with the venue's own fee. `fees` are a fault's extra fees. `contradicts` is
+    the error of the report, or the amount beyond the order.
     """
 
     script: Script
@@ -48,12 +48,12 @@ class Change:
 
 @dataclass(slots=True)
 class _LiveOrder:
-    """An order on its way through its script."""
+    """An order and its position in its script."""
 
     order: Order
     script: Script
     index: int = 0
-    #: Whether it crosses although it rested.
+    #: True if the order takes although it rested.
     crosses: bool = False
 
     @property
@@ -62,9 +62,9 @@ class _LiveOrder:
 
 
 class Market:
-    """Where one account trades; `held_back` is true while a symbol rests, `on_change` is called with every change.
+    """Where one account trades; `held_back` is true while a symbol is paused. Each change goes to `on_change`.
 
-    `chance` decides what is not in the scripts; `day` is when the day begins, in ticks.
+    `chance` draws everything outside the scripts; `day` is the start of the day, in ticks.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Market:
         self.instruments = {each.symbol: each for each in plan.instruments}
         #: Last price of each symbol.
         self.marks = {each.symbol: each.price for each in plan.instruments}
-        #: What is locked for other reasons than orders, per balance row.
+        #: Amounts locked for reasons other than orders, per balance row.
         self.holds: dict[str, Decimal] = {}
         self.ledger = Ledger(
             plan.assets,
@@ -108,7 +108,7 @@ class Market:
         )
 
     def place(self, script: Script) -> None:
-        """Take an order and begin to follow its script."""
+        """Accept an order and start its script."""
         order = Order(
             account=self._account,
             client_id=self._client_id(),
@@ -127,7 +127,7 @@ class Market:
         self._queue.after(script.steps[0].pause, partial(self._step, live))
 
     def cancel_all(self, symbol: str | None = None) -> None:
-        """End the day, or a symbol's: what the scripts still hold is void, and every open order is cancelled."""
+        """Drop the remaining steps and cancel every open order, of the whole account or of one symbol."""
         for live in [each for each in self._live_orders.values() if symbol in {None, each.script.symbol}]:
             live.index = len(live.script.steps)
             if live.order.status in {Status.NEW, Status.PARTIALLY_FILLED}:
@@ -135,14 +135,14 @@ class Market:
             self._queue.after(ticks(_CANCEL_SECONDS), partial(self._cancel, live))
 
     def orders(self) -> Iterator[VenueOrder]:
-        """Yield every order that the venue has, those that ended first."""
+        """Yield every order of the venue, ended ones first."""
         yield from self._ended
         for order in self._live_orders:
             if order.status is not None:
                 yield VenueOrder.of(order, order.status)
 
     def locked(self, asset: str) -> Decimal:
-        """Return what the open spot orders, and holds, keep of a balance row."""
+        """Return the amount of a balance row that open spot orders and holds lock."""
         held = self.holds.get(asset, ZERO)
         for order in self._live_orders:
             each = order.instrument
@@ -151,7 +151,7 @@ class Market:
         return held
 
     def closable(self, symbol: str, side: Side) -> Decimal:
-        """Return what of a leg no open order is about to close (hedge mode)."""
+        """Return the quantity of a leg that no open order is about to close (hedge mode)."""
         closing = (
             order.open_amount
             for order in self._live_orders
@@ -187,7 +187,7 @@ class Market:
             self._move(live, Step(status=Status.REJECTED))
         elif live.order.status in {Status.ROUTED, Status.PENDING_CANCEL}:
             self._move(live, Step(status=Status.CANCELED))
-        else:  # it had not even been received
+        else:  # the venue had not received it yet
             self._live_orders.pop(live.order, None)
 
     def _move(self, live: _LiveOrder, step: Step) -> None:
@@ -206,7 +206,7 @@ class Market:
         self._on_change(Change(script, step, report, entries, fees, contradicts))
 
     def _fill(self, live: _LiveOrder, step: Step, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
-        """Book a step's fill, or its two equal halves, at this very moment; return all entries."""
+        """Book a step's fill, or its two equal halves, now; return all entries."""
         order = live.order
         self.marks[live.script.symbol] = price
         parts = (amount,) if not step.twins else (divide(amount, Decimal(2)),) * 2
@@ -227,7 +227,7 @@ class Market:
     def charge(
         self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, *, taking: bool
     ) -> tuple[Entry, ...]:
-        """Take the venue's fee of a fill; nothing where it has none."""
+        """Book the venue's fee of a fill, if any."""
         if self._cashier is None:
             return ()
         second = (self._queue.now - self._day) / TICKS_PER_SECOND
@@ -236,7 +236,7 @@ class Market:
 
 
 def _as_reported(report: Report, step: Step) -> tuple[Report, tuple[Entry, ...]]:
-    """Return the report as the step lets it be told, and by how much it contradicts itself or its past."""
+    """Return the report as the step distorts it, and its contradiction with its own or earlier numbers."""
     order = report.order
     each, sign = order.instrument, order.side.sign
     filled = Unit("contract", each.symbol) if each.is_contract else Unit("asset", each.base_row)

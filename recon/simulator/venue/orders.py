@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 
 TERMINAL: Final = frozenset({Status.FILLED, Status.CANCELED, Status.REJECTED})
-#: Before the venue has taken the order; it has no exchange id yet.
+#: States before the venue accepts the order, without an exchange id.
 EARLY: Final = frozenset({Status.RECEIVED, Status.ROUTING, Status.ROUTED})
 #: `exec_inst` of an order that only makes.
 POST_ONLY: Final = "MAKER_OR_CANCEL"
@@ -73,17 +73,17 @@ class Report:
 
     @property
     def is_final(self) -> bool:
-        """Tell whether the order has ended."""
+        """True if the order has ended."""
         return self.status in TERMINAL
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Order:
-    """An order at the venue, and how much of it the gateway has learnt and told.
+    """An order at the venue, and the part of it that the gateway has learnt and reported.
 
-    `known` counts the states that the gateway has learnt; `disclosed` is the largest filled amount that was
-    sent to somebody, and `told` whether any report was. `entries` holds, per fill, the filled amount after it and
-    what it changed in the books.
+    `known` counts the states that the gateway has learnt. `disclosed` is the largest filled amount sent to a client,
+    and `told` is true after any report. `entries` holds, per fill, the filled amount after it and its changes of the
+    books.
     """
 
     account: str
@@ -110,16 +110,16 @@ class Order:
 
     @property
     def open_amount(self) -> Decimal:
-        """Return what is not filled."""
+        """Return the unfilled amount."""
         return max(self.amount - self.filled, ZERO)
 
     @property
     def is_final(self) -> bool:
-        """Tell whether the order has ended at the venue."""
+        """True if the order has ended at the venue."""
         return self.status in TERMINAL
 
     def move(self, status: Status, at: int) -> None:
-        """Take the next status; raises SimulationError when the protocol's table forbids it."""
+        """Change to the next status. Raises SimulationError when the protocol's table forbids it."""
         if status not in LEGAL[self.status]:
             raise SimulationError(f"The plan moves order {self.client_id} from {self.status} to {status}.")
         if self.history and at <= self.history[-1][1]:
@@ -128,7 +128,7 @@ class Order:
         self.history.append((status, at))
 
     def fill(self, fill: Fill, entries: tuple[Entry, ...], *, beyond: bool = False) -> None:
-        """Add an execution; raises SimulationError when more is filled than was ordered, unless that is the point."""
+        """Add an execution. Raises SimulationError beyond the ordered amount, unless the overfill is intended."""
         if fill.amount > self.open_amount and not beyond:
             raise SimulationError(
                 f"The plan fills {fill.amount} of order {self.client_id}, {self.open_amount} is open."
@@ -139,7 +139,7 @@ class Order:
         self.entries.append((self.filled, entries))
 
     def report(self) -> Report:
-        """Return the state now; later changes do not touch it."""
+        """Return a snapshot of the present state."""
         if self.status is None:
             raise SimulationError(f"Order {self.client_id} has no status to report.")
         placed = any(status not in EARLY and status is not Status.REJECTED for status, _ in self.history)
@@ -155,6 +155,6 @@ class Order:
         )
 
     def undisclosed(self) -> tuple[tuple[Fill, tuple[Entry, ...]], ...]:
-        """Return the fills, with their entries, that no report sent to anybody has told of."""
+        """Return the fills, with their entries, that no report to a client included."""
         pairs = zip(self.fills, self.entries, strict=True)
         return tuple((fill, entries) for fill, (after, entries) in pairs if after > self.disclosed)

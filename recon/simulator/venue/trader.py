@@ -1,4 +1,4 @@
-"""Random traders: orders arrive at a mean rate, on sides that keep the account within its means."""
+"""Random traders: orders arrive at a mean rate, on sides that keep the account solvent."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Trader:
     def _choose(
         self, each: Instrument, flow: Stream, wanted: Side, amount: Decimal, price: Decimal
     ) -> tuple[Side, Effect]:
-        """Turn an order round that the account could not pay, or that would take its position too far."""
+        """Reverse an order that the account could not pay for, or that would exceed its position limit."""
         if each.is_contract:
             return self._choose_contract(each, flow, wanted, amount)
         balances = self._market.ledger.balances

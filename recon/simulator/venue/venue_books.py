@@ -1,4 +1,4 @@
-"""A public, exact view of the venue's own books, for those who test against them. Pure."""
+"""A public, exact view of the venue's own books, for tests. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recon.simulator.venue.orders import Order, Status
 
 @dataclass(frozen=True, slots=True)
 class VenueOrder:
-    """An order at the venue; `cash` is the sum of price times amount of its fills, in the terms of its symbol."""
+    """An order at the venue; `cash` is the sum of its fills' price times amount, in its symbol's terms."""
 
     client_id: str
     exchange_id: str
@@ -24,7 +24,7 @@ class VenueOrder:
 
     @classmethod
     def of(cls, order: Order, status: Status) -> VenueOrder:
-        """Return an order as it is now."""
+        """Return the present state of an order."""
         return cls(
             order.client_id,
             order.exchange_id,
@@ -39,9 +39,9 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueBooks:
-    """One account: balances by row code, signed net positions by symbol, and orders in the order of their ends.
+    """One account: balances by row code, signed net positions by symbol, and orders by the time of their end.
 
-    Orders that are not over come last. The oldest that ended are dropped beyond `market.MAX_ENDED`.
+    Open orders come last. The oldest ended orders are dropped beyond `market.MAX_ENDED`.
     """
 
     account: str
