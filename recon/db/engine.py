@@ -7,6 +7,7 @@ time limits. Connect directly, never through a transaction pooler: it would lose
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import URL, Engine, NullPool, make_url
@@ -50,23 +51,12 @@ def create_engine(
     """
     target = psycopg_url(url)
     arguments = connection_arguments(target, application_name, statement_timeout, connect_timeout)
-    if not pooled:
-        return sqlalchemy_engine(
-            target,
-            connect_args=arguments,
-            isolation_level="READ COMMITTED",
-            hide_parameters=True,
-            poolclass=NullPool,
-        )
-    return sqlalchemy_engine(
-        target,
-        connect_args=arguments,
-        isolation_level="READ COMMITTED",
-        hide_parameters=True,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_WAIT_SECONDS,
+    make = partial(
+        sqlalchemy_engine, target, connect_args=arguments, isolation_level="READ COMMITTED", hide_parameters=True
     )
+    if not pooled:
+        return make(poolclass=NullPool)
+    return make(pool_size=pool_size, max_overflow=0, pool_timeout=POOL_WAIT_SECONDS)
 
 
 def psycopg_url(url: str) -> URL:

@@ -67,11 +67,15 @@ def resolve_database(settings: Settings, *, attach: bool = True, binaries: Path 
     if migrate_url is not None:
         # A host that only migrates needs no other login; assert_service_role refuses to serve with this one.
         return DatabaseHandle(service_url=migrate_url, analyst_url=migrate_url, owner_url=migrate_url)
+    return _embedded(settings, attach=attach, binaries=binaries)
+
+
+def _embedded(settings: Settings, *, attach: bool, binaries: Path | None) -> DatabaseHandle:
     # Imported where it is needed: a command that reads a named database starts in half the time.
     from recon.db.embedded.data_dir import data_dir_in_use, default_data_dir  # noqa: PLC0415
     from recon.db.embedded.server import EmbeddedPostgres  # noqa: PLC0415
 
-    data_dir = (database.data_dir or default_data_dir()).absolute()
+    data_dir = (settings.database.data_dir or default_data_dir()).absolute()
     if attach and data_dir_in_use(data_dir):
         return _attached(data_dir)
     server = EmbeddedPostgres(data_dir, binaries)

@@ -76,20 +76,22 @@ def ensure_roles(conn: Connection) -> None:
         ) from cause
 
 
+#: The database, the login, whether the owner may create schemas, and whether the login is superuser.
+_DATABASE: Final = """
+SELECT current_database(), current_user,
+       EXISTS (SELECT FROM pg_roles r WHERE r.rolname = :owner
+               AND has_database_privilege(r.oid, current_database(), 'CREATE')),
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+"""
+
+
 def _missing(conn: Connection) -> list[str]:
     """Return the SQL that is still to be run, in order; empty if nothing is missing."""
     existing = set(
         conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)"), {"roles": list(ROLES)})
     )
     statements = [statement for role in ROLES if role not in existing for statement in _CREATE[role]]
-    database, login, owner_may_create, superuser = conn.execute(
-        text(
-            "SELECT current_database(), current_user, EXISTS (SELECT FROM pg_roles r WHERE r.rolname = :owner"
-            " AND has_database_privilege(r.oid, current_database(), 'CREATE')),"
-            " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
-        ),
-        {"owner": OWNER},
-    ).one()
+    database, login, owner_may_create, superuser = conn.execute(text(_DATABASE), {"owner": OWNER}).one()
     quote = conn.dialect.identifier_preparer.quote
     if statements and not superuser and OWNER not in existing:
         statements.append(f"GRANT {OWNER} TO {quote(login)}")
@@ -116,25 +118,27 @@ def act_as_owner(conn: Connection) -> None:
         conn.execute(text(f"SET ROLE {OWNER}"))
 
 
+#: The login, and what it may do: be superuser, own tables, write to the log, act as the service.
+_LOGIN: Final = """
+SELECT current_user,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+       EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname IN (:store, :views) AND pg_has_role(current_user, c.relowner, 'MEMBER')),
+       EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = :store AND c.relname = :log
+                 AND has_table_privilege(current_user, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')),
+       EXISTS (SELECT FROM pg_roles r WHERE r.rolname = :service AND pg_has_role(current_user, r.oid, 'USAGE'))
+"""
+
+
 def assert_service_role(conn: Connection) -> None:
     """Raise WrongRole if the login could bypass the append function (architecture 6).
 
     That is a superuser, an owner of recon's tables or a login that may act as one, and a login that may write to the
     log directly. A login that is no member of `recon_service` is refused too.
     """
-    login, superuser, owns, writes, member = conn.execute(
-        text(
-            """
-            SELECT current_user, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), EXISTS (SELECT
-            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN (:store, :views)
-            AND pg_has_role(current_user, c.relowner, 'MEMBER')), EXISTS (SELECT FROM pg_class c JOIN
-            pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :store AND c.relname = :log AND
-            has_table_privilege(current_user, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')), EXISTS (SELECT
-            FROM pg_roles r WHERE r.rolname = :service AND pg_has_role(current_user, r.oid, 'USAGE'))
-            """
-        ),
-        {"store": STORE_SCHEMA, "views": VIEW_SCHEMA, "log": LOG_TABLE, "service": SERVICE},
-    ).one()
+    names = {"store": STORE_SCHEMA, "views": VIEW_SCHEMA, "log": LOG_TABLE, "service": SERVICE}
+    login, superuser, owns, writes, member = conn.execute(text(_LOGIN), names).one()
     advice = f"let [database] url name {SERVICE}, or a login that is a member of it and of nothing more"
     if superuser:
         raise WrongRole(f"recon refuses to run as {login}, a superuser; {advice}")

@@ -19,6 +19,7 @@ from recon.ems.protocol.messages import Balances, Decoded, Message, OrderReports
 from recon.ems.protocol.rest_requests import DecodedResponse
 from recon.exact import exact
 from recon.ledger import rules as rules_
+from recon.ledger.account import Account
 from recon.ledger.apply import rest_answers, rules, sessions
 from recon.ledger.apply.balances import apply_balances
 from recon.ledger.apply.decisions import settle_gap, settle_order
@@ -107,22 +108,26 @@ class Fold:
         ledger.event = CurrentEvent(at, event.kind == events.REST_ANSWER, age_us)
         if self.reconciler.awaiting_time or self.reconciler.accepted_until is not None:
             self.reconciler.advance(at)
+        self._apply(item, at, previous_us)
+        if ledger.effects.to_compare:
+            self._compare(at)
+        resumed, ledger.effects.resumed = ledger.effects.resumed, []
+        for name in resumed:
+            self.reconciler.resume_account(name, at)
+
+    def _apply(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
+        """Apply one event to the ledger; new rules also classify all breaks again."""
+        event, ledger = item.event, self.ledger
         if event.kind in _OWN_KINDS:
             rules = ledger.rules
             self._apply_own(item, at, previous_us)
             if ledger.rules is not rules:
                 self.reconciler.reclassify_all(at)
         elif item.decoded is None:
-            ledger.note_finding(
-                event.account, at, "unreadable", event.kind, "the frame is not UTF-8 JSON that can be read"
-            )
+            message = "the frame is not UTF-8 JSON that can be read"
+            ledger.note_finding(event.account, at, "unreadable", event.kind, message)
         else:
             self._apply_frame(event, item.decoded, at)
-        if ledger.effects.to_compare:
-            self._compare(at)
-        resumed, ledger.effects.resumed = ledger.effects.resumed, []
-        for name in resumed:
-            self.reconciler.resume_account(name, at)
 
     def _apply_own(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
         event = item.event
@@ -188,11 +193,13 @@ class Fold:
         ledger, message = self.ledger, decoded.message
         for finding in decoded.findings:
             ledger.note_finding(event.account, at, finding.kind, finding.about, finding.message)
-        name = message.account
-        if name is None:
-            return
-        account = ledger.account(name, at)
-        sessions.note_alive(ledger, account, at)
+        if message.account is not None:
+            account = ledger.account(message.account, at)
+            sessions.note_alive(ledger, account, at)
+            self._apply_message(message, account, at)
+
+    def _apply_message(self, message: Message, account: Account, at: LogTime) -> None:
+        ledger = self.ledger
         match message:
             case OrderReports():
                 apply_reports(ledger, message, account, at)
@@ -205,10 +212,8 @@ class Fold:
             case ServerInfo():
                 sessions.apply_server_info(ledger, account, message, at)
             case Reject():
-                about = message.reason or "OTHER"
-                ledger.note_finding(
-                    name, at, "message_reject", about, message.message or "the gateway refused a request"
-                )
+                text = message.message or "the gateway refused a request"
+                ledger.note_finding(account.name, at, "message_reject", message.reason or "OTHER", text)
             case _:
                 pass
 

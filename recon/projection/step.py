@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -14,6 +15,8 @@ from recon.projection.fold import VERSION, EventDecoder, decode_event
 from recon.projection.working_set import WorkingSet, load
 from recon.reconciliation.model.snapshot import Transition
 
+#: How often a step looks for the current edition while a rebuild switches it.
+LOCK_ATTEMPTS: Final = 3
 #: Called with the transitions of a step, within its transaction.
 OnTransitions = Callable[[Connection, WorkingSet, list[Transition]], None]
 
@@ -71,30 +74,19 @@ def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who he
 ) -> Step:
     """Fold the next events of a gateway into an edition (by default the current one), and write the result.
 
-    `working` is used where it still stands at the checkpoint, else loaded anew. A failed step leaves it unusable.
-    Errors: ProjectionError where the edition was folded by another version; `recon rebuild` mends it.
+    `working_set` is used if it still stands at the checkpoint, else loaded anew. A failed step leaves it unusable.
+    Raise ProjectionError if another version folded the edition; `recon rebuild` mends that.
     """
     _commit_lazily(connection, on=True)
-    for _ in range(3):
-        wanted = current_edition(connection, gateway) if edition is None else edition
-        seq, clock, state, version = lock(connection, gateway, wanted)
-        if edition is not None or state == "current":
-            break
-    else:
-        raise ProjectionError(f"the current edition of gateway {gateway!r} keeps changing; try again")
-    if version != VERSION:
-        message = (
-            f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION}; run `recon rebuild`"
-        )
-        raise ProjectionError(message)
-    if working_set is None or working_set.edition != wanted or working_set.seq != seq:
-        working_set = load(connection, gateway, wanted, seq=seq, clock=clock)
-    wants = limit if until is None else min(limit, until - seq)
-    rows = page(connection, gateway, seq, wants) if wants > 0 else []
+    checkpoint = _lock_edition(connection, gateway, edition)
+    if working_set is None or (working_set.edition, working_set.seq) != (checkpoint.edition, checkpoint.seq):
+        working_set = load(connection, gateway, checkpoint.edition, seq=checkpoint.seq, clock=checkpoint.clock)
+    count = limit if until is None else min(limit, until - checkpoint.seq)
+    rows = page(connection, gateway, checkpoint.seq, count) if count > 0 else []
     if rows:
-        reads = [reading(event) for event in rows]
-        working_set.prepare(connection, reads)
-        working_set.fold.fold(reads)
+        decoded_events = [reading(event) for event in rows]
+        working_set.prepare(connection, decoded_events)
+        working_set.fold.fold(decoded_events)
         transitions = working_set.save(connection, rows[-1].seq)
         if transitions and on_transitions is not None:
             _commit_lazily(connection, on=False)
@@ -108,10 +100,35 @@ def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who he
     )
 
 
+class _Checkpoint(NamedTuple):
+    """A locked edition: its number, the log position folded, and the stored clock."""
+
+    edition: int
+    seq: int
+    clock: bytes
+
+
+def _lock_edition(connection: Connection, gateway: str, edition: int | None) -> _Checkpoint:
+    """Lock an edition, by default the current one; a rebuild may switch editions meanwhile, so try again."""
+    for _ in range(LOCK_ATTEMPTS):
+        number = current_edition(connection, gateway) if edition is None else edition
+        seq, clock, state, version = lock(connection, gateway, number)
+        if edition is not None or state == "current":
+            break
+    else:
+        raise ProjectionError(f"the current edition of gateway {gateway!r} keeps changing; try again")
+    if version != VERSION:
+        message = (
+            f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION}; run `recon rebuild`"
+        )
+        raise ProjectionError(message)
+    return _Checkpoint(number, seq, clock)
+
+
 def _commit_lazily(connection: Connection, *, on: bool) -> None:
     """Let the commit return before the disk has it: a crash loses only folds, and the log is folded again.
 
-    Where alerts go out with it, it waits.
+    A commit that sends alerts waits for the disk.
     """
     with cursor_of(connection) as cursor:
         cursor.execute(f"SET LOCAL synchronous_commit = {'off' if on else 'on'}")
