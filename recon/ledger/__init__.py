@@ -10,5 +10,5 @@ Invariants:
 2. An opening is posted once and never moves; an entry is never deleted, only reversed or replaced (semantics 4).
 3. Execution reports join: the furthest report wins, in any order and however often (semantics 2.2).
 4. A time is log time or a time in the data. No clock is read, so a rebuild decides as the live run did.
-5. Every list and window has a named bound.
+5. Timelines, evidence and open backfills have named bounds.
 """

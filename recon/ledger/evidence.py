@@ -99,12 +99,12 @@ def without_gap(gaps: list[Gap], seq: int) -> list[Gap]:
 
 
 def with_lock(
-    changes: list[LockChange], before: Decimal | None, now: Decimal | None, seq: int, us: int
+    changes: list[LockChange], before: Decimal | None, after: Decimal | None, seq: int, us: int
 ) -> list[LockChange]:
     """Return the changes of `locked` with the latest change, if there is any."""
-    if before is None or now is None or before == now:
+    if before is None or after is None or before == after:
         return changes
-    return [*changes, LockChange(seq, us, now - before)][-MAX_LOCKS:]
+    return [*changes, LockChange(seq, us, after - before)][-MAX_LOCKS:]
 
 
 def with_disagreement(disagreements: list[Disagreement], latest: Disagreement) -> list[Disagreement]:

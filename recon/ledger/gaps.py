@@ -24,7 +24,7 @@ from recon.times import LogTime
 
 #: Margin of reading the order log around a gap, in microseconds: clocks differ, and the log is written late.
 MARGIN_US: Final = 60_000_000
-#: How long a backfill may last before the account is judged without it, in microseconds.
+#: How long a backfill may last before the account is compared without its end, in microseconds.
 BACKFILL_TIMEOUT_US: Final = 300_000_000
 #: Backfills with open questions kept for a person to settle; the oldest are dropped.
 MAX_OPEN_BACKFILLS: Final = 64
@@ -147,7 +147,7 @@ def note_list_read(ledger: Ledger, account: Account, name: str, why: str | None)
     ledger.mark_changed(account)
 
 
-def count_request(ledger: Ledger, account: Account, *, settled: int = 0, found: int = 0, fills: int = 0) -> None:
+def count_request(ledger: Ledger, account: Account, *, settled: int = 0, new_orders: int = 0, fills: int = 0) -> None:
     """Count a request of a backfill, with the missing orders resolved and the new orders and fills in the answer."""
     backfill = account.coverage.backfill
     if backfill is None or backfill.until_seq is None:
@@ -156,7 +156,7 @@ def count_request(ledger: Ledger, account: Account, *, settled: int = 0, found: 
         backfill,
         requests=backfill.requests + 1,
         orders_settled=backfill.orders_settled + settled,
-        orders_found=backfill.orders_found + found,
+        orders_found=backfill.orders_found + new_orders,
         fills_found=backfill.fills_found + fills,
     )
     _record(ledger, account, counted)

@@ -36,9 +36,9 @@ FLEXIBLE = {"XXBT": "BTC", "XBT.F": "BTC"}
 def test_semantics_3_3__resolution(
     asset: str, coinapi: str | None, rows: dict[str, str | None], rules: AccountRules, unit: str, mapped: bool
 ) -> None:
-    home = resolve_asset(asset, coinapi, rows, rules)
-    assert (home.unit, home.mapped) == (unit, mapped)
-    assert mapped == (home.reason is None), "what is not mapped says why"
+    mapping = resolve_asset(asset, coinapi, rows, rules)
+    assert (mapping.unit, mapping.mapped) == (unit, mapped)
+    assert mapped == (mapping.reason is None), "what is not mapped says why"
 
 
 def test_semantics_3_3__an_ambiguity_names_the_rows_to_choose_from() -> None:

@@ -119,12 +119,12 @@ def test_average_price_is_that_of_the_model(trades: Trades) -> None:
                 add_trade(basis, quantity, abs(quantity) * price, terms)
             model.trade(Fraction(quantity), Fraction(price))
         with exact():
-            got = average_price(basis, terms)
+            price_now = average_price(basis, terms)
         if not model.lots:
-            assert got is None
+            assert price_now is None
         else:
-            assert got is not None
-            assert abs(Fraction(got) / model.lots[0][1] - 1) < Fraction(1, 10**5)
+            assert price_now is not None
+            assert abs(Fraction(price_now) / model.lots[0][1] - 1) < Fraction(1, 10**5)
 
 
 def test_an_inverse_contract_earns_in_coin_what_the_price_moved() -> None:

@@ -145,8 +145,8 @@ def test_rule_1__expected_and_doubt_together_are_the_other_rate_of_a_leg(
     rate = FeeRate(expected, alternate=alternate)
     with exact():
         model = FeeModel(received=rate, paid=rate)
-        _, doubt = model.open_cost_of(leg)
-        assert -model.cost_of(leg) + doubt == -alternate * abs(leg)
+        _, spread = model.open_cost_of(leg)
+        assert -model.cost_of(leg) + spread == -alternate * abs(leg)
 
 
 # -- how they are booked ---------------------------------------------------------------------------------------------

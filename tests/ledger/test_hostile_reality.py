@@ -506,8 +506,8 @@ def test_whether_a_fill_was_before_the_opening_is_a_matter_of_true_time(skew: in
             "a", [("1", "100")], placed_at=START + ahead + timedelta(seconds=filled - 4), lists_fills=listed
         )
         driver.report(script.report(1))
-    blur = 2.1  # what may be a heartbeat's way is no skew
-    if abs(filled) > blur:
+    transmission_s = 2.1  # what may be a heartbeat's way is no skew
+    if abs(filled) > transmission_s:
         assert driver.order("c:a").booked.pre_opening == (D(1) if filled < 0 else D(0))
 
 

@@ -117,9 +117,9 @@ def test_total_cash_is_that_of_the_fills_within_what_the_average_price_can_tell(
 
 def test_join__total_cash_is_a_function_of_the_furthest_report_alone() -> None:
     """orders.py 3: what another order's reports said before must not decide between list and average price."""
-    other = OrderScript("a", [("1", "100.33")], lists_fills=False).report(1)
+    another = OrderScript("a", [("1", "100.33")], lists_fills=False).report(1)
     report = OrderScript("b", [("2", "100"), ("1", "101")]).report(2, avg_px=D("100.3"))
-    before, after = reported([other, report]), reported([report, other])
+    before, after = reported([another, report]), reported([report, another])
     assert before.order("c:b").reported.cash_total == after.order("c:b").reported.cash_total
     assert totals(before) == totals(after)
 

@@ -116,14 +116,14 @@ class Booked(NamedTuple):
 
     cause: str
     amount: Decimal
-    slack: Uncertainty
+    uncertainty: Uncertainty
 
 
 def put(state: UnitState, entries: list[Booked], entry: Booked, order: str, ordinal: int = 1) -> None:
     entries.append(entry)
     number = len(entries)
     fill = FillRef(order, ordinal, number)
-    posting = Posting(entry.amount, entry.cause, number, uncertainty=entry.slack, fill=fill)
+    posting = Posting(entry.amount, entry.cause, number, uncertainty=entry.uncertainty, fill=fill)
     state.append(number, posting, seq=10 * number, clock=number)
 
 
@@ -138,9 +138,9 @@ def traded(trades: Trades) -> tuple[UnitState, list[Booked]]:
             f"o{index}",
         )
         if fee is not None:
-            cost, doubt = fee
-            slack = Uncertainty(1, D("1e-12"), rate_spread=doubt)
-            put(state, entries, Booked(FEE, cost, slack), "another" if foreign else f"o{index}")
+            cost, spread = fee
+            uncertainty = Uncertainty(1, D("1e-12"), rate_spread=spread)
+            put(state, entries, Booked(FEE, cost, uncertainty), "another" if foreign else f"o{index}")
     return state, entries
 
 
@@ -158,8 +158,8 @@ def test_rule_2__a_fee_joins_the_step_of_its_fill_and_every_sum_stays_that_of_al
             until = entries[:number]
             assert line.totals[position] == sum((entry.amount for entry in until), ZERO)
             assert line.explained[position] == sum((entry.amount for entry in until if entry.cause == FEE), ZERO)
-            lost = reduce(Uncertainty.plus, (entry.slack for entry in until), Uncertainty())
-            assert msgspec.structs.replace(line.uncertainty_at(position), rate_spread=lost.rate_spread) == lost
+            total = reduce(Uncertainty.plus, (entry.uncertainty for entry in until), Uncertainty())
+            assert msgspec.structs.replace(line.uncertainty_at(position), rate_spread=total.rate_spread) == total
         assert line.numbers[-1] == len(entries)
 
 
@@ -169,8 +169,8 @@ def test_the_fees_in_doubt_and_the_legs_of_fills_are_told_step_by_step(trades: T
     with exact():
         state, _ = traded(trades)
         line = state.timeline
-        doubts = [fee[1] for _, _, fee, _ in trades if fee is not None and fee[1]]
-        assert line.spreads_since(0, line.last()) == doubts
+        spreads = [fee[1] for _, _, fee, _ in trades if fee is not None and fee[1]]
+        assert line.spreads_since(0, line.last()) == spreads
         legs, booked = line.fills_between(0, line.last())
         paid = [(amount, fee[0] if fee is not None and not foreign else ZERO) for amount, _, fee, foreign in trades]
         assert legs == tuple(amount for amount, _ in paid if amount)

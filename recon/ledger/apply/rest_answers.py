@@ -149,4 +149,4 @@ def _count(ledger: Ledger, account: Account, missing_before: int, at: LogTime) -
         ledger.mark_changed(account)
     settled = max(missing_before - len(account.coverage.missing_orders), 0)
     new_orders = sum(order.reported.first_seq == at.seq for order in orders)
-    gaps.count_request(ledger, account, settled=settled, found=new_orders, fills=fills)
+    gaps.count_request(ledger, account, settled=settled, new_orders=new_orders, fills=fills)

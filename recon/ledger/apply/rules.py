@@ -57,7 +57,7 @@ def apply_rules(ledger: Ledger, rules: Rules) -> None:
             unit = state.unit
             state.timeline.quantum = quantum_of(ledger, unit)
             if unit.kind == "contract" and unit.code in account.mappings.unmodelled and unit.value is not None:
-                now = terms.get(unit.code)
-                if now is not None and now.modelled:
-                    unit.contract.set_cost_basis(basis_of(unit.value, unit.reported.avg_entry_price, now), [])
+                new_terms = terms.get(unit.code)
+                if new_terms is not None and new_terms.modelled:
+                    unit.contract.set_cost_basis(basis_of(unit.value, unit.reported.avg_entry_price, new_terms), [])
         refresh_modelling(ledger, account)
