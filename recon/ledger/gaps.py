@@ -24,7 +24,7 @@ from recon.times import LogTime
 
 #: Margin of reading the order log around a gap, in microseconds: clocks differ, and the log is written late.
 MARGIN_US: Final = 60_000_000
-#: How long a backfill may last before the account is compared without its end, in microseconds.
+#: The longest duration of a backfill in log time, in microseconds; then the account is compared anyway.
 BACKFILL_TIMEOUT_US: Final = 300_000_000
 #: Backfills with open questions kept for a person to settle; the oldest are dropped.
 MAX_OPEN_BACKFILLS: Final = 64
