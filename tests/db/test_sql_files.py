@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from recon.db.engine import create_engine
-from recon.db.migrate import _alembic, downgrade, migrate, migrations_directory
+from recon.db.migrate import _alembic, downgrade, migrate, migrations_directory, newest_version
 from tests.conftest import TestDatabase
 
 pytestmark = pytest.mark.postgres
@@ -39,7 +39,7 @@ NEXT_REVISION = '''
 
 from recon.db.sql_objects import create, drop, replace
 
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "{next}", "{newest}", None, None
 
 
 def upgrade() -> None:
@@ -111,11 +111,16 @@ def test_a_later_revision_replaces_adds_and_removes_objects(
 ) -> None:
     former = _objects(connection)
     later = shutil.copytree(migrations_directory(), tmp_path / "migrations")
-    (later / "versions" / "0002_next.py").write_text(NEXT_REVISION.lstrip(), encoding="utf-8")
-    (later / "versions" / "0002").mkdir()
+    newest_revision = newest_version()
+    assert newest_revision is not None
+    next_revision = f"{int(newest_revision) + 1:04}"
+    text_of_revision = NEXT_REVISION.lstrip().replace("{next}", next_revision).replace("{newest}", newest_revision)
+    (later / "versions" / f"{next_revision}_next.py").write_text(text_of_revision, encoding="utf-8")
+    kept = later / "versions" / next_revision
+    kept.mkdir()
     views = later / "sql" / "views"
-    shutil.copy(views / "open_breaks.sql", later / "versions" / "0002")
-    shutil.move(views / "alerts.sql", later / "versions" / "0002")
+    shutil.copy(views / "open_breaks.sql", kept)
+    shutil.move(views / "alerts.sql", kept)
     changed = FILES["open_breaks"].replace("'accepted')", "'accepted') AND b.severity = 'high'")
     (views / "open_breaks.sql").write_text(changed, encoding="utf-8")
     (views / "surprise.sql").write_text("CREATE VIEW recon.surprise AS SELECT 1 AS one;\n", encoding="utf-8")
@@ -126,11 +131,11 @@ def test_a_later_revision_replaces_adds_and_removes_objects(
     assert {name for name in former.keys() | newest.keys() if former.get(name) != newest.get(name)} == {
         "open_breaks", "alerts", "surprise",
     }  # fmt: skip
-    downgrade(database.owner_url, "0001")
+    downgrade(database.owner_url, newest_revision)
     assert _objects(connection) == former
-    # The first revision gives the texts of its time, although the files have moved on.
+    # The former revision gives the texts of its time, although the files have moved on.
     downgrade(database.owner_url, "base")
-    _alembic(database.owner_url, None, lambda config: command.upgrade(config, "0001"))
+    _alembic(database.owner_url, None, lambda config: command.upgrade(config, newest_revision))
     assert _objects(connection) == former
     migrate(database.owner_url)
     assert _objects(connection) == newest

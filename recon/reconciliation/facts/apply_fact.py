@@ -17,25 +17,20 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO, plain
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.facts.external_fact import ExternalFact, Movement, RecordedFact, digest_of, movements_of
-from recon.ledger.facts.matching import family_of, manual_duplicate_of, replaced_by
-from recon.ledger.ledger import Ledger, quantum_of
+from recon.ledger.ledger import Ledger
 from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.openings import open_if_absent
-from recon.ledger.units import FEE, Entry, FillRef, Posting, UnitState, fill_of, post
-from recon.reconciliation.breaks.resolution import explain, post_adjustment
-from recon.reconciliation.causes.registry import replaceable_causes
+from recon.ledger.units import FillRef, Posting, UnitState, post
 from recon.reconciliation.context import ComparisonContext
-from recon.reconciliation.matching.tolerance import total_tolerance
-from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.tracking.steps import explain_pending
-from recon.times import LogTime, to_datetime
-
-#: How long after a fact's time a break of its exact amount may begin: some statements contain only the day.
-ORIGIN_WITHIN_US: Final = 86_400_000_000
-_HALF: Final = Decimal("0.5")
+from recon.reconciliation.facts.break_explanation import (
+    description_of,
+    equal_within,
+    explain_by_fact,
+)
+from recon.reconciliation.facts.entry_replacement import attribute_fee, is_fee, replace_entry, replaceable_entry
+from recon.times import LogTime
 
 #: The effects of a fact.
 REPLACED: Final = "replaced"
@@ -130,250 +125,24 @@ def book_movement(
     """
     unit, amount, us = context.unit, movement.amount, fact.occurred_us
     if unit.balance.opening is None or us < unit.balance.opening_us:
-        message = f"{_description(movement, fact)} happened before {unit.code} was opened, and is part of its opening"
+        message = f"{description_of(movement, fact)} happened before {unit.code} was opened, and is part of its opening"
         context.ledger.note_finding(unit.account, context.at, "fact_before_opening", fact.external_id, message)
         return BEFORE_OPENING
     if not amount:
         return BOOKED
     bound = equal_within(context, amount)
-    entry = _replaceable_entry(context, movement, fact, bound, fill) if whole else None
-    if entry is not None and _replace(context, movement, fact, entry, bound):
+    entry = replaceable_entry(context, movement, fact, bound, fill) if whole else None
+    if entry is not None and replace_entry(context, movement, fact, entry, bound):
         return REPLACED
-    is_fee = _is_fee(movement) and entry is None
-    if is_fee and fill is not None and _attribute_fee(context, movement, fact, bound, fill):
+    new_fee = is_fee(movement) and entry is None
+    if new_fee and fill is not None and attribute_fee(context, movement, fact, bound, fill):
         return REPLACED
-    if _explain(context, movement, fact, bound):
+    if explain_by_fact(context, movement, fact, bound):
         return EXPLAINED
-    if is_fee and fill is None and _attribute_fee(context, movement, fact, bound, fill):
+    if new_fee and fill is None and attribute_fee(context, movement, fact, bound, fill):
         return REPLACED
     _post_late(context, movement, fact, fill)
     return BOOKED
-
-
-def _is_fee(movement: Movement) -> bool:
-    return movement.cause in family_of(FEE)
-
-
-def _replaceable_entry(
-    context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal, fill: FillRef | None
-) -> Entry | None:
-    """Return the entry of the same movement that the fact replaces, if any."""
-    inferred = replaced_by(
-        movement,
-        context.ledger.fact_index.entries.get(context.unit.key, {}).values(),
-        replaceable_causes(movement.cause),
-        occurred_us=fact.occurred_us,
-        tolerance=bound,
-        order=fill.order if fill is not None and _is_fee(movement) else None,
-        ordinal=None if fill is None else fill.ordinal,
-    )
-    return inferred or _manual_duplicate(context, movement, fact, bound)
-
-
-def _manual_duplicate(
-    context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal
-) -> Entry | None:
-    """Return the entry that a person recorded manually for the same movement, unless a break is nearer in time."""
-    us, entries = fact.occurred_us, context.ledger.fact_index.entries.get(context.unit.key, {}).values()
-    entry = manual_duplicate_of(movement, entries, fact.external_id, occurred_us=us, tolerance=bound)
-    if entry is None:
-        return None
-    break_ = _break_stated_by(context, movement.amount, us, bound)
-    if break_ is not None and _can_be_of(break_, movement.amount, bound):
-        distance_us = 0 if _lies_in(context, break_, us) else abs(break_.seen_us - us)
-        if distance_us <= abs(entry.occurred_us - us):
-            return None
-    message = f"{_description(movement, fact)} is what was told by hand as {entry.fact}, and takes its place"
-    context.ledger.note_finding(context.unit.account, context.at, "fact_told_before", fact.external_id, message)
-    return entry
-
-
-def equal_within(context: ComparisonContext, amount: Decimal) -> Decimal:
-    """Return the largest difference of equal amounts in this unit: at least half a quantum, which rounding hides."""
-    unit = context.unit
-    hidden = quantum_of(context.ledger, unit) * _HALF
-    return total_tolerance(
-        context.tolerance, reported=amount, expected=amount, slack=hidden, rate_usd=unit.reported.rate_usd
-    )
-
-
-def _replace(context: ComparisonContext, movement: Movement, fact: ExternalFact, entry: Entry, bound: Decimal) -> bool:
-    """Replace an inferred entry by the exact one; return False if nothing but the reversal was posted.
-
-    If the amounts differ, the reversed amount belongs to the break that the difference explains, if there is one.
-    """
-    comparison, unit, difference = context.comparison, context.unit, movement.amount - entry.amount
-    estimated = entry.cause == FEE and (unit.fees.estimated or unit.fees.model.is_open or bool(comparison.learning))
-    if abs(difference) <= bound or estimated:
-        # If the rate is known, reports agreed with the sum of all fees: the other fees take the difference.
-        shared = abs(difference) > bound and not comparison.learning
-        _reverse(context, entry, fact, cut_shift=ZERO)
-        _post_in_place(context, movement, entry, fact, cut_shift=ZERO if shared else difference)
-        if shared:
-            rest = Posting(
-                -difference,
-                FEE,
-                fact.occurred_us,
-                "inferred",
-                replaces=entry.number,
-                fact=fact.external_id,
-                cut_shift=ZERO,
-            )
-            post_adjustment(context, rest)
-        elif abs(difference) > bound:
-            _release_accrued(context, difference)
-        return True
-    break_ = _break_lowered_by(context, difference, fact.occurred_us)
-    _reverse(context, entry, fact, cut_shift=-entry.amount)
-    if break_ is None:
-        return False
-    break_.amount += entry.amount
-    break_.candidates = [candidate + entry.amount for candidate in break_.candidates]
-    comparison.residual += entry.amount
-    _explain_break(context, break_, movement, fact)
-    return True
-
-
-def _reverse(context: ComparisonContext, entry: Entry, fact: ExternalFact, *, cut_shift: Decimal) -> None:
-    """Post the opposite of an entry that a fact replaces."""
-    opposite = Posting(
-        -entry.amount,
-        entry.cause,
-        entry.occurred_us,
-        entry.certainty,
-        fill=fill_of(entry),
-        break_id=entry.break_id,
-        replaces=entry.number,
-        fact=fact.external_id,
-        cut_shift=cut_shift,
-    )
-    post_adjustment(context, opposite)
-
-
-def _post_in_place(
-    context: ComparisonContext, movement: Movement, entry: Entry, fact: ExternalFact, *, cut_shift: Decimal
-) -> None:
-    """Post the exact entry in the place of a reversed one."""
-    posting = Posting(
-        movement.amount,
-        movement.cause,
-        fact.occurred_us,
-        fill=fill_of(entry),
-        break_id=entry.break_id,
-        replaces=entry.number,
-        fact=fact.external_id,
-        cut_shift=cut_shift,
-    )
-    post_adjustment(context, posting)
-
-
-def _attribute_fee(
-    context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal, fill: FillRef | None
-) -> bool:
-    """Take a fee out of the fees that were inferred as a sum, or accrued; return False if it is in neither.
-
-    A fee of a known fill is in them if the unit's fees are learned; any other fee if the sum is large enough.
-    """
-    comparison, unit, amount, us = context.comparison, context.unit, movement.amount, fact.occurred_us
-    cut_shift = ZERO
-    if (fill is not None and comparison.learning) or _covers(comparison.learning, amount, bound):
-        _release_accrued(context, amount)
-        cut_shift = amount
-    elif (fill is not None and unit.fees.estimated) or _covers(unit.fees.unattributed, amount, bound):
-        inferred = Posting(-amount, FEE, us, "inferred", replaces=0, fact=fact.external_id, cut_shift=ZERO)
-        post_adjustment(context, inferred)
-    else:
-        return False
-    fee = Posting(amount, movement.cause, us, fill=fill, replaces=0, fact=fact.external_id, cut_shift=cut_shift)
-    post_adjustment(context, fee)
-    return True
-
-
-def _release_accrued(context: ComparisonContext, amount: Decimal) -> None:
-    """Take an amount that is posted now out of the accrued fees."""
-    context.comparison.learning -= amount
-    context.comparison.residual -= amount
-
-
-def _covers(whole: Decimal, part: Decimal, bound: Decimal) -> bool:
-    return bool(whole) and (whole > 0) == (part > 0) and abs(part) <= abs(whole) + bound
-
-
-def _explain(context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal) -> bool:
-    """Explain the break, or the pending break, that a fact states; return False if there is none."""
-    us = fact.occurred_us
-    break_ = _break_stated_by(context, movement.amount, us, bound)
-    if break_ is None:
-        return False
-    chain = context.comparison.chain
-    if chain is not None and break_ is chain.pending:
-        reason = _description(movement, fact)
-        explain_pending(
-            context, chain, movement.amount, cause=movement.cause, reason=reason, occurred_us=us, fact=fact.external_id
-        )
-    else:
-        _explain_break(context, break_, movement, fact)
-    return True
-
-
-def _break_stated_by(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | None:
-    """Return the break, or the pending break, that a fact states: first by its time, then by its amount."""
-    within = _break_lowered_by(context, amount, us, within_only=True) or _pending_break(context, amount, us, bound)
-    return within or _break_lowered_by(context, amount, us)
-
-
-def _explain_break(context: ComparisonContext, break_: Break, movement: Movement, fact: ExternalFact) -> None:
-    bound = equal_within(context, movement.amount)
-    if abs(break_.amount - movement.amount) > bound:
-        # The fact decides which of several possible amounts the break has.
-        amount = next(
-            (candidate for candidate in break_.candidates if abs(candidate - movement.amount) <= bound), break_.amount
-        )
-        context.comparison.residual += amount - break_.amount
-        break_.amount = amount
-    posting = Posting(movement.amount, movement.cause, fact.occurred_us, fact=fact.external_id)
-    explain(context, break_, posting, step="explained", reason=_description(movement, fact))
-
-
-def _break_lowered_by(
-    context: ComparisonContext, amount: Decimal, us: int, *, within_only: bool = False
-) -> Break | None:
-    """Return the active break that a fact lowers, the nearest in time of several.
-
-    Its origin contains the time of the fact, preferably with an equal amount. Otherwise, unless `within_only`, the
-    amounts are equal and the break did not begin much later.
-    """
-    bound = equal_within(context, amount)
-    active = [break_ for break_ in context.comparison.breaks if break_.owns_residual]
-    within = [break_ for break_ in active if _lies_in(context, break_, us)]
-    equal = [break_ for break_ in active if _can_be_of(break_, amount, bound)]
-    both = [break_ for break_ in within if break_ in equal]
-    close = [] if within_only else [break_ for break_ in equal if break_.after_us <= us + ORIGIN_WITHIN_US]
-    for breaks in (both, within, close):
-        if breaks:
-            return min(breaks, key=lambda break_: (abs(break_.seen_us - us), break_.origin_seq))
-    return None
-
-
-def _can_be_of(break_: Break, amount: Decimal, bound: Decimal) -> bool:
-    """True if an amount is one of the possible amounts of a break."""
-    return any(abs(candidate - amount) <= bound for candidate in (break_.amount, *break_.candidates))
-
-
-def _pending_break(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | None:
-    """Return the pending break of the chain if the amount of the fact is one of its possible amounts."""
-    comparison = context.comparison
-    chain = comparison.chain
-    if chain is None or us > chain.pending.seen_us + context.window // 2:
-        return None
-    steps = (candidate.residual - comparison.residual for candidate in chain.candidates)
-    return chain.pending if any(abs(step - amount) <= bound for step in steps) else None
-
-
-def _lies_in(context: ComparisonContext, break_: Break, us: int) -> bool:
-    """True if a time lies in the origin of a break, within the possible difference of clocks."""
-    half = context.window // 2
-    return break_.after_us - context.window <= us <= break_.seen_us + half
 
 
 def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFact, fill: FillRef | None) -> None:
@@ -382,7 +151,7 @@ def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFac
     context.ledger.record_entry(post(context.state, posting, at), context.state)
     if us < at.us - context.window:
         message = (
-            f"{_description(movement, fact)} is booked now: it corrects history, and reports tell whether they agree"
+            f"{description_of(movement, fact)} is booked now: it corrects history, and reports tell whether they agree"
         )
         context.ledger.note_finding(context.unit.account, at, "late_fact", fact.external_id, message)
     if comparison.chain is not None and us <= comparison.chain.last.us:
@@ -399,12 +168,3 @@ def _shift_candidates(context: ComparisonContext, amount: Decimal) -> None:
             msgspec.structs.replace(candidate, residual=candidate.residual - amount, low=number)
             for candidate in chain.candidates
         ]
-
-
-def _description(movement: Movement, fact: ExternalFact) -> str:
-    """Return a fact in words: its cause, amount, time and source."""
-    what = (
-        f"{movement.cause} of {plain(movement.amount)} {movement.unit} at {to_datetime(fact.occurred_us).isoformat()}"
-    )
-    source = fact.source or fact.by.label
-    return f"{what}, told by {source} as {fact.external_id}"

@@ -1,0 +1,116 @@
+"""The break that an external fact explains, if any. Pure (semantics 10.3)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from recon.exact import plain
+from recon.ledger.facts.external_fact import ExternalFact, Movement
+from recon.ledger.ledger import quantum_of
+from recon.ledger.units import Posting
+from recon.reconciliation.breaks.resolution import explain
+from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.matching.tolerance import total_tolerance
+from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.tracking.steps import explain_pending
+from recon.times import to_datetime
+
+#: How long after a fact's time a break of its exact amount may begin: some statements contain only the day.
+ORIGIN_WITHIN_US: Final = 86_400_000_000
+_HALF: Final = Decimal("0.5")
+
+
+def equal_within(context: ComparisonContext, amount: Decimal) -> Decimal:
+    """Return the largest difference of equal amounts in this unit: at least half a quantum, which rounding hides."""
+    unit = context.unit
+    hidden = quantum_of(context.ledger, unit) * _HALF
+    return total_tolerance(
+        context.tolerance, reported=amount, expected=amount, slack=hidden, rate_usd=unit.reported.rate_usd
+    )
+
+
+def explain_by_fact(context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal) -> bool:
+    """Explain the break, or the pending break, that a fact states; return False if there is none."""
+    us = fact.occurred_us
+    break_ = break_stated_by(context, movement.amount, us, bound)
+    if break_ is None:
+        return False
+    chain = context.comparison.chain
+    if chain is not None and break_ is chain.pending:
+        reason = description_of(movement, fact)
+        explain_pending(
+            context, chain, movement.amount, cause=movement.cause, reason=reason, occurred_us=us, fact=fact.external_id
+        )
+    else:
+        explain_break(context, break_, movement, fact)
+    return True
+
+
+def break_stated_by(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | None:
+    """Return the break, or the pending break, that a fact states: first by its time, then by its amount."""
+    within = break_lowered_by(context, amount, us, within_only=True) or _pending_break(context, amount, us, bound)
+    return within or break_lowered_by(context, amount, us)
+
+
+def explain_break(context: ComparisonContext, break_: Break, movement: Movement, fact: ExternalFact) -> None:
+    """Explain a break by the movement that a fact states; the fact decides between possible amounts."""
+    bound = equal_within(context, movement.amount)
+    if abs(break_.amount - movement.amount) > bound:
+        amount = next(
+            (candidate for candidate in break_.candidates if abs(candidate - movement.amount) <= bound), break_.amount
+        )
+        context.comparison.residual += amount - break_.amount
+        break_.amount = amount
+    posting = Posting(movement.amount, movement.cause, fact.occurred_us, fact=fact.external_id)
+    explain(context, break_, posting, step="explained", reason=description_of(movement, fact))
+
+
+def break_lowered_by(
+    context: ComparisonContext, amount: Decimal, us: int, *, within_only: bool = False
+) -> Break | None:
+    """Return the active break that a fact lowers, the nearest in time of several.
+
+    Its origin contains the time of the fact, preferably with an equal amount. Otherwise, unless `within_only`, the
+    amounts are equal and the break did not begin much later.
+    """
+    bound = equal_within(context, amount)
+    active = [break_ for break_ in context.comparison.breaks if break_.owns_residual]
+    within = [break_ for break_ in active if lies_in(context, break_, us)]
+    equal = [break_ for break_ in active if can_be_of(break_, amount, bound)]
+    both = [break_ for break_ in within if break_ in equal]
+    close = [] if within_only else [break_ for break_ in equal if break_.after_us <= us + ORIGIN_WITHIN_US]
+    for breaks in (both, within, close):
+        if breaks:
+            return min(breaks, key=lambda break_: (abs(break_.seen_us - us), break_.origin_seq))
+    return None
+
+
+def can_be_of(break_: Break, amount: Decimal, bound: Decimal) -> bool:
+    """True if an amount is one of the possible amounts of a break."""
+    return any(abs(candidate - amount) <= bound for candidate in (break_.amount, *break_.candidates))
+
+
+def _pending_break(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | None:
+    """Return the pending break of the chain if the amount of the fact is one of its possible amounts."""
+    comparison = context.comparison
+    chain = comparison.chain
+    if chain is None or us > chain.pending.seen_us + context.window // 2:
+        return None
+    steps = (candidate.residual - comparison.residual for candidate in chain.candidates)
+    return chain.pending if any(abs(step - amount) <= bound for step in steps) else None
+
+
+def lies_in(context: ComparisonContext, break_: Break, us: int) -> bool:
+    """True if a time lies in the origin of a break, within the possible difference of clocks."""
+    half = context.window // 2
+    return break_.after_us - context.window <= us <= break_.seen_us + half
+
+
+def description_of(movement: Movement, fact: ExternalFact) -> str:
+    """Return a fact in words: its cause, amount, time and source."""
+    what = (
+        f"{movement.cause} of {plain(movement.amount)} {movement.unit} at {to_datetime(fact.occurred_us).isoformat()}"
+    )
+    source = fact.source or fact.by.label
+    return f"{what}, told by {source} as {fact.external_id}"

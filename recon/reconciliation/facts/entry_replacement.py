@@ -1,0 +1,164 @@
+"""The entry that an external fact replaces, or the inferred fees that it is one of. Pure (semantics 10.3)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from recon.exact import ZERO
+from recon.ledger.facts.external_fact import ExternalFact, Movement
+from recon.ledger.facts.matching import family_of, manual_duplicate_of, replaced_by
+from recon.ledger.units import FEE, Entry, FillRef, Posting, fill_of
+from recon.reconciliation.breaks.resolution import post_adjustment
+from recon.reconciliation.causes.registry import replaceable_causes
+from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.facts.break_explanation import (
+    break_lowered_by,
+    break_stated_by,
+    can_be_of,
+    description_of,
+    explain_break,
+    lies_in,
+)
+
+
+def is_fee(movement: Movement) -> bool:
+    """True if a movement is a fee or a rebate."""
+    return movement.cause in family_of(FEE)
+
+
+def replaceable_entry(
+    context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal, fill: FillRef | None
+) -> Entry | None:
+    """Return the entry of the same movement that the fact replaces, if any."""
+    inferred = replaced_by(
+        movement,
+        context.ledger.fact_index.entries.get(context.unit.key, {}).values(),
+        replaceable_causes(movement.cause),
+        occurred_us=fact.occurred_us,
+        tolerance=bound,
+        order=fill.order if fill is not None and is_fee(movement) else None,
+        ordinal=None if fill is None else fill.ordinal,
+    )
+    return inferred or _manual_duplicate(context, movement, fact, bound)
+
+
+def _manual_duplicate(
+    context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal
+) -> Entry | None:
+    """Return the entry that a person recorded manually for the same movement, unless a break is nearer in time."""
+    us, entries = fact.occurred_us, context.ledger.fact_index.entries.get(context.unit.key, {}).values()
+    entry = manual_duplicate_of(movement, entries, fact.external_id, occurred_us=us, tolerance=bound)
+    if entry is None:
+        return None
+    break_ = break_stated_by(context, movement.amount, us, bound)
+    if break_ is not None and can_be_of(break_, movement.amount, bound):
+        distance_us = 0 if lies_in(context, break_, us) else abs(break_.seen_us - us)
+        if distance_us <= abs(entry.occurred_us - us):
+            return None
+    message = f"{description_of(movement, fact)} is what was told by hand as {entry.fact}, and takes its place"
+    context.ledger.note_finding(context.unit.account, context.at, "fact_told_before", fact.external_id, message)
+    return entry
+
+
+def replace_entry(
+    context: ComparisonContext, movement: Movement, fact: ExternalFact, entry: Entry, bound: Decimal
+) -> bool:
+    """Replace an inferred entry by the exact one; return False if nothing but the reversal was posted.
+
+    If the amounts differ, the reversed amount belongs to the break that the difference explains, if there is one.
+    """
+    comparison, unit, difference = context.comparison, context.unit, movement.amount - entry.amount
+    estimated = entry.cause == FEE and (unit.fees.estimated or unit.fees.model.is_open or bool(comparison.learning))
+    if abs(difference) <= bound or estimated:
+        # If the rate is known, reports agreed with the sum of all fees: the other fees take the difference.
+        shared = abs(difference) > bound and not comparison.learning
+        _reverse(context, entry, fact, cut_shift=ZERO)
+        _post_in_place(context, movement, entry, fact, cut_shift=ZERO if shared else difference)
+        if shared:
+            rest = Posting(
+                -difference,
+                FEE,
+                fact.occurred_us,
+                "inferred",
+                replaces=entry.number,
+                fact=fact.external_id,
+                cut_shift=ZERO,
+            )
+            post_adjustment(context, rest)
+        elif abs(difference) > bound:
+            _release_accrued(context, difference)
+        return True
+    break_ = break_lowered_by(context, difference, fact.occurred_us)
+    _reverse(context, entry, fact, cut_shift=-entry.amount)
+    if break_ is None:
+        return False
+    break_.amount += entry.amount
+    break_.candidates = [candidate + entry.amount for candidate in break_.candidates]
+    comparison.residual += entry.amount
+    explain_break(context, break_, movement, fact)
+    return True
+
+
+def _reverse(context: ComparisonContext, entry: Entry, fact: ExternalFact, *, cut_shift: Decimal) -> None:
+    """Post the opposite of an entry that a fact replaces."""
+    opposite = Posting(
+        -entry.amount,
+        entry.cause,
+        entry.occurred_us,
+        entry.certainty,
+        fill=fill_of(entry),
+        break_id=entry.break_id,
+        replaces=entry.number,
+        fact=fact.external_id,
+        cut_shift=cut_shift,
+    )
+    post_adjustment(context, opposite)
+
+
+def _post_in_place(
+    context: ComparisonContext, movement: Movement, entry: Entry, fact: ExternalFact, *, cut_shift: Decimal
+) -> None:
+    """Post the exact entry in the place of a reversed one."""
+    posting = Posting(
+        movement.amount,
+        movement.cause,
+        fact.occurred_us,
+        fill=fill_of(entry),
+        break_id=entry.break_id,
+        replaces=entry.number,
+        fact=fact.external_id,
+        cut_shift=cut_shift,
+    )
+    post_adjustment(context, posting)
+
+
+def attribute_fee(
+    context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal, fill: FillRef | None
+) -> bool:
+    """Take a fee out of the fees that were inferred as a sum, or accrued; return False if it is in neither.
+
+    A fee of a known fill is in them if the unit's fees are learned; any other fee if the sum is large enough.
+    """
+    comparison, unit, amount, us = context.comparison, context.unit, movement.amount, fact.occurred_us
+    cut_shift = ZERO
+    if (fill is not None and comparison.learning) or _covers(comparison.learning, amount, bound):
+        _release_accrued(context, amount)
+        cut_shift = amount
+    elif (fill is not None and unit.fees.estimated) or _covers(unit.fees.unattributed, amount, bound):
+        inferred = Posting(-amount, FEE, us, "inferred", replaces=0, fact=fact.external_id, cut_shift=ZERO)
+        post_adjustment(context, inferred)
+    else:
+        return False
+    fee = Posting(amount, movement.cause, us, fill=fill, replaces=0, fact=fact.external_id, cut_shift=cut_shift)
+    post_adjustment(context, fee)
+    return True
+
+
+def _release_accrued(context: ComparisonContext, amount: Decimal) -> None:
+    """Take an amount that is posted now out of the accrued fees."""
+    context.comparison.learning -= amount
+    context.comparison.residual -= amount
+
+
+def _covers(whole: Decimal, part: Decimal, bound: Decimal) -> bool:
+    return bool(whole) and (whole > 0) == (part > 0) and abs(part) <= abs(whole) + bound
