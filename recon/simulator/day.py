@@ -101,7 +101,7 @@ class Gateway:
                 account.market,
                 self.queue,
                 seed,
-                held_back=account.held_back,
+                is_paused=account.is_paused,
                 ends_at=self.ends_at,
             )
             for after, script in account.plan.scripted:
@@ -142,7 +142,7 @@ class Gateway:
         self._out.append(Outgoing(to_datetime(self.queue.now), payload))
         return True
 
-    def quiet(self) -> bool:
+    def trading_paused(self) -> bool:
         """True while ordinary trading is paused around an outage."""
         now = self.queue.now
         if self._rest_from is None or now < self._rest_from:
@@ -151,12 +151,12 @@ class Gateway:
             return False
         return now < self._rest_until or not self._listeners
 
-    def rest(self, begin: int) -> None:
+    def pause_trading(self, begin: int) -> None:
         """Pause ordinary trading from a time on, until all clients have reconnected."""
         self._rest_from = begin
         self._rest_until = begin + ticks(_MAX_REST_SECONDS)
 
-    def _rest_a_little(self) -> None:
+    def _resume_trading_soon(self) -> None:
         if self._rest_from is not None:
             self._rest_until = self.queue.now + ticks(_REST_AFTER_OUTAGE_SECONDS)
 
@@ -164,7 +164,7 @@ class Gateway:
         """Add a control action on the connections."""
         self._out.append(Outgoing(to_datetime(self.queue.now), Control(kind, reason)))
 
-    def farewell(self) -> None:
+    def announce_stop(self) -> None:
         """Announce for every account that the process stops."""
         self._leaving = True
         for account in self.accounts.values():
@@ -206,7 +206,7 @@ class Gateway:
         for account in self.accounts.values():
             account.observe(account.units(), again=True)
         if self._listeners:
-            self._rest_a_little()
+            self._resume_trading_soon()
             self._settle_missed()
 
     def planted(
@@ -249,7 +249,7 @@ class Gateway:
                     account.missed.clear()
             self._connections += 1
             self._listeners += 1
-            self._rest_a_little()
+            self._resume_trading_soon()
             dice = stream(self.plan.seed, self.plan.name, "connection", str(self._connections))
             accounts = list(self.accounts.values())
             dice.shuffle(accounts)
@@ -273,9 +273,9 @@ class Gateway:
             self._cuts += 1
         else:
             self._timed_cuts += 1
-            self.queue.after(ticks(lasting), self._lapse)
+            self.queue.after(ticks(lasting), self._end_timed_cut)
 
-    def _lapse(self) -> None:
+    def _end_timed_cut(self) -> None:
         self._timed_cuts -= 1
         self._open("cut")
 

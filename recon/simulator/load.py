@@ -60,11 +60,11 @@ def _account(index: int) -> _Account:
 
 def _snapshots(account: _Account, process: Process) -> Iterator[bytes]:
     writer = account.writer
-    held = account.ledger.balances.items()
-    balances = [writer.balance_row(account.assets[row], amount, ZERO) for row, amount in held]
+    balance_items = account.ledger.balances.items()
+    balances = [writer.balance_row(account.assets[row], amount, ZERO) for row, amount in balance_items]
     yield writer.server_info(process, process.started_at)
     for kind, rows in (
-        ("SYMBOLS_SNAPSHOT", [writer.symbol_row(each) for each in account.instruments]),
+        ("SYMBOLS_SNAPSHOT", [writer.symbol_row(instrument) for instrument in account.instruments]),
         ("ORDER_EXEC_REPORT_SNAPSHOT", []),
         ("BALANCE_SNAPSHOT", balances),
         ("POSITION_SNAPSHOT", []),
@@ -75,8 +75,8 @@ def _snapshots(account: _Account, process: Process) -> Iterator[bytes]:
 
 
 def _order(account: _Account, dice: Dice, number: int) -> tuple[Order, Decimal]:
-    each = account.instruments[dice.randrange(len(account.instruments))]
-    lot = each.size_step * dice.randint(1, 20)
+    instrument = account.instruments[dice.randrange(len(account.instruments))]
+    lot = instrument.size_step * dice.randint(1, 20)
     # Alternate purchases and sales per account keep every balance far from zero.
     side = Side.BUY if number % 2 == 0 else Side.SELL
     order = Order(
@@ -84,9 +84,9 @@ def _order(account: _Account, dice: Dice, number: int) -> tuple[Order, Decimal]:
         client_id=guid(dice),
         client_id_exchange=str(dice.randrange(10**7, 10**10)),
         exchange_id=code(dice, 18),
-        instrument=each,
+        instrument=instrument,
         side=side,
-        price=each.price + each.price_step * dice.randint(-200, 200),
+        price=instrument.price + instrument.price_step * dice.randint(-200, 200),
         amount=lot * 2,
     )
     return order, lot
@@ -94,7 +94,7 @@ def _order(account: _Account, dice: Dice, number: int) -> tuple[Order, Decimal]:
 
 def _frames(account: _Account, dice: Dice, number: int, at: int) -> Iterator[bytes]:
     order, lot = _order(account, dice, number)
-    writer, each = account.writer, order.instrument
+    writer, instrument = account.writer, order.instrument
 
     def report() -> bytes:
         return writer.update("ORDER_EXEC_REPORT_UPDATE", writer.report_row(order.report()))
@@ -103,11 +103,11 @@ def _frames(account: _Account, dice: Dice, number: int, at: int) -> Iterator[byt
         order.move(status, at + turn * _PAUSE)
     yield report()
     for turn, status in enumerate((Status.PARTIALLY_FILLED, Status.FILLED), start=4):
-        entries = account.ledger.fill(each, order.side, lot, order.price)
+        entries = account.ledger.fill(instrument, order.side, lot, order.price)
         order.move(status, at + turn * _PAUSE)
         order.fill(Fill(at + turn * _PAUSE, order.price, lot), entries)
         yield report()
-        for row in (each.base_row, each.quote_row):
+        for row in (instrument.base_row, instrument.quote_row):
             balance = account.ledger.balances[row]
             yield writer.update("BALANCE_UPDATE", writer.balance_row(account.assets[row], balance, ZERO))
 

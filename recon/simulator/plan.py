@@ -57,7 +57,7 @@ class GatewayPlan:
             raise SimulationError(f"The fault {fault.kind} moves {coin}, which {fault.to} cannot hold.")
 
     def _check_symbol(self, fault: Fault, account: AccountPlan) -> None:
-        known = {each.symbol: each for each in account.instruments}
+        known = {instrument.symbol: instrument for instrument in account.instruments}
         if (fault.kind in TRADED | CONTRACT_FAULTS or fault.symbol is not None) and fault.symbol not in known:
             raise SimulationError(
                 f"The fault {fault.kind} names symbol {fault.symbol!r}, which {account.account} lacks."
@@ -72,7 +72,7 @@ class GatewayPlan:
             raise SimulationError(f"The fault {fault.kind} needs a spot pair, and {fault.symbol} is none.")
 
     def _check_assets(self, fault: Fault, account: AccountPlan) -> None:
-        codes = {each.code for each in account.assets}
+        codes = {asset.code for asset in account.assets}
         scaled = fault.kind is FaultKind.UNIT_OR_SIDE and fault.symbol is None
         moved = fault.kind in BALANCE_FAULTS or scaled
         if (moved or fault.asset is not None) and fault.asset not in codes:

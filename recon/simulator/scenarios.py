@@ -54,12 +54,12 @@ def planting_stretch(duration: float, window: float) -> tuple[float, float]:
     return duration * SETTLING_SHARE, duration - (JUDGED_WINDOWS * window + JUDGED_SECONDS)
 
 
-def _stretch(what: str, duration: float) -> tuple[float, float]:
+def _stretch(day_name: str, duration: float) -> tuple[float, float]:
     first, last = planting_stretch(duration, DEMO_WINDOW_SECONDS)
     if last - first < _MIN_STRETCH_SECONDS:
         least = (_MIN_STRETCH_SECONDS + JUDGED_WINDOWS * DEMO_WINDOW_SECONDS + JUDGED_SECONDS) / (1 - SETTLING_SHARE)
         raise SimulationError(
-            f"A {what} of {duration:g} s is too short for its faults to be judged; give it at least {least:.0f} s."
+            f"A {day_name} of {duration:g} s is too short for its faults to be judged; give it at least {least:.0f} s."
         )
     return first, last
 
@@ -219,7 +219,9 @@ def _logged(seed: int, duration: float, lost_at: float) -> GatewayPlan:
         contracts_rest=_CONTRACTS_REST_SECONDS,
         accounts=(
             kraken("KRAKEN/JOHN", _DEMO_RATE, CROSSING),
-            _born_meanwhile(binance("BINANCE", _DEMO_RATE, replace(CROSSING, early_reports=True)), "ETHUSDT", lost),
+            _filled_during_outage(
+                binance("BINANCE", _DEMO_RATE, replace(CROSSING, early_reports=True)), "ETHUSDT", lost
+            ),
             bitmex("BITMEX", _DEMO_RATE / 2, replace(CROSSING, digit_order_ids=True)),
         ),
         rest=RestHabits(arrays=Arrays.NESTED, ids_as_numbers=True, history_lag=0.5, troubles=_TROUBLES),
@@ -235,7 +237,7 @@ def _unlogged(seed: int, duration: float, lost_at: float) -> GatewayPlan:
         duration=duration,
         contracts_rest=_CONTRACTS_REST_SECONDS,
         accounts=(
-            _born_meanwhile(coinbase("COINBASE/DESK", _DEMO_RATE, CROSSING), "ETH-USD", lost),
+            _filled_during_outage(coinbase("COINBASE/DESK", _DEMO_RATE, CROSSING), "ETH-USD", lost),
             deribit("DERIBIT", _DEMO_RATE / 2, replace(CROSSING, polled_every=1.0)),
         ),
         rest=RestHabits(history=False, orders=Grouping.GROUPED, troubles=_TROUBLES),
@@ -247,12 +249,12 @@ def _lost(account: str, symbol: str, at: float) -> Fault:
     return Fault(kind=FaultKind.DISCONNECT_WITH_FILLS, after=at, account=account, symbol=symbol, lasting=_LOST_SECONDS)
 
 
-def _born_meanwhile(account: AccountPlan, symbol: str, lost: Fault) -> AccountPlan:
+def _filled_during_outage(account: AccountPlan, symbol: str, lost: Fault) -> AccountPlan:
     """Return an order that is placed and filled during the outage."""
-    each = next(each for each in account.instruments if each.symbol == symbol)
+    instrument = next(instrument for instrument in account.instruments if instrument.symbol == symbol)
     lot = next(flow.lot for flow in account.streams if flow.symbol == symbol)
-    fill = Step(status=Status.FILLED, pause=ticks(_LOST_SECONDS / 4), amount=lot, price=each.price)
-    script = resting(symbol, Side.BUY, each.price, fill, fault=lost)
+    fill = Step(status=Status.FILLED, pause=ticks(_LOST_SECONDS / 4), amount=lot, price=instrument.price)
+    script = resting(symbol, Side.BUY, instrument.price, fill, fault=lost)
     return replace(account, scripted=(*account.scripted, (lost.after + _LOST_SECONDS / 4, script)))
 
 
@@ -274,18 +276,18 @@ def plan_settings(plan: Plan, urls: Mapping[str, str], *, api_key: str | None = 
     for gateway in plan.gateways:
         accounts: dict[str, object] = {}
         for account in gateway.accounts:
-            known: dict[str, object] = {}
+            settings: dict[str, object] = {}
             if assets := aliases(account):
-                known["assets"] = dict(assets)
+                settings["assets"] = dict(assets)
             if terms := contract_terms(account):
-                known["contracts"] = {symbol: dict(each) for symbol, each in terms.items()}
+                settings["contracts"] = {symbol: dict(instrument) for symbol, instrument in terms.items()}
             if fees := fee_rules(account):
-                known["fees"] = [dict(line) for line in fees]
+                settings["fees"] = [dict(line) for line in fees]
             if account.funding_every is not None:
                 within = f"{account.funding_every / FUNDING_WITHIN:g}s"
-                known["funding"] = {"every": f"{account.funding_every:g}s", "within": within}
-            if known:
-                accounts[account.account] = known
+                settings["funding"] = {"every": f"{account.funding_every:g}s", "within": within}
+            if settings:
+                accounts[account.account] = settings
         entry: dict[str, object] = {
             "urls": [urls[gateway.name]],
             "accounts": accounts,

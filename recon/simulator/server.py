@@ -27,7 +27,7 @@ from recon.simulator.gateway.outgoing import Control, ControlKind, Outgoing
 from recon.simulator.gateway.wire import answer
 from recon.simulator.plan import GatewayPlan, Plan
 from recon.simulator.rest.http import Headers, Request, Rewound, read_head, serve_http, wants_websocket
-from recon.simulator.rest.server import PLACEHOLDER_KEY, PROBES, RestAnswer, RestApi, health, said
+from recon.simulator.rest.server import PLACEHOLDER_KEY, PROBES, RestAnswer, RestApi, health, plain_answer
 from recon.simulator.ticks import to_datetime
 
 #: Most frames queued for one client; a client that falls further behind is dropped.
@@ -84,9 +84,9 @@ class _Client:
         """Ping at an interval; a client that does not answer is dropped."""
         while True:
             await trio.sleep(PING_SECONDS)
-            with trio.move_on_after(PING_SECONDS) as patience:
+            with trio.move_on_after(PING_SECONDS) as deadline:
                 await self._socket.ping()
-            if patience.cancelled_caught:
+            if deadline.cancelled_caught:
                 self._scope.cancel()
 
     async def answer_all(self, accounts: Callable[[str], bytes]) -> None:
@@ -102,7 +102,7 @@ class _Day:
     """A day that has begun, with its start as wall-clock time and as monotonic seconds."""
 
     gateway: Gateway
-    desk: RestApi
+    rest_api: RestApi
     start: datetime
     began: float
 
@@ -130,7 +130,7 @@ class GatewayServer:
         self._truth = truth
         self._day: _Day | None = None
         self._began = trio.Event()
-        self._heard = trio.Event()
+        self._resumed = trio.Event()
         self._clients: set[_Client] = set()
 
     async def run(self, listeners: Sequence[trio.SocketListener]) -> None:
@@ -145,8 +145,8 @@ class GatewayServer:
             start = self._now()
             planted = None if self._truth is None else self._truth.planted
             gateway = Gateway(self._plan, start, planted)
-            desk = RestApi(gateway, self._plan.rest, apikey=self._api_key or PLACEHOLDER_KEY)
-            self._day = _Day(gateway, desk, start, trio.current_time())
+            rest_api = RestApi(gateway, self._plan.rest, apikey=self._api_key or PLACEHOLDER_KEY)
+            self._day = _Day(gateway, rest_api, start, trio.current_time())
             if self._truth is not None:
                 self._truth.started(self._plan.name, start, to_datetime(self._day.gateway.ends_at))
             self._began.set()
@@ -156,12 +156,12 @@ class GatewayServer:
         await self._began.wait()
         day = self._begin()
         while True:
-            self._pass_on(day.advance())
+            self._forward(day.advance())
             due = day.gateway.next_at()
-            nap = _NAP_SECONDS if due is None else (due - day.now()).total_seconds()
-            await trio.sleep(min(max(nap, 0.0), _NAP_SECONDS))
+            delay = _NAP_SECONDS if due is None else (due - day.now()).total_seconds()
+            await trio.sleep(min(max(delay, 0.0), _NAP_SECONDS))
 
-    def _pass_on(self, sent: Sequence[Outgoing]) -> None:
+    def _forward(self, sent: Sequence[Outgoing]) -> None:
         for outgoing in sent:
             payload = outgoing.payload
             if isinstance(payload, bytes):
@@ -174,8 +174,8 @@ class GatewayServer:
                     client.put(payload)
                 self._clients.clear()
             if payload.kind is ControlKind.RESUME:
-                self._heard.set()
-                self._heard = trio.Event()
+                self._resumed.set()
+                self._resumed = trio.Event()
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         with _lost_is_normal():
@@ -187,9 +187,9 @@ class GatewayServer:
                     await trio.aclose_forcefully(stream)
 
     async def _welcome(self, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
-        with trio.move_on_after(HANDSHAKE_SECONDS) as knocking:
+        with trio.move_on_after(HANDSHAKE_SECONDS) as reading:
             head = await read_head(stream)
-        if knocking.cancelled_caught or not head:
+        if reading.cancelled_caught or not head:
             return
         if not wants_websocket(head):
             await serve_http(Rewound(stream, head), self._answer)
@@ -202,7 +202,7 @@ class GatewayServer:
             await request.reject(401, body=b"Invalid API key")
             return
         while self._day is not None and self._day.gateway.muted:  # a hanging process does not answer upgrades
-            await self._heard.wait()
+            await self._resumed.wait()
         if self._day is not None and not self._day.gateway.accepting:
             await request.reject(503, body=b"Not running")
             return
@@ -212,16 +212,16 @@ class GatewayServer:
         """Answer over REST. Probes need no key, and report ready before the day has begun."""
         path = urlsplit(request.target).path
         if path not in PROBES and not self._is_authorised(request.headers, request.target):
-            return said(401, "Invalid API key")
+            return plain_answer(401, "Invalid API key")
         if self._day is None:
-            return health(path, ready=True) or said(503, "The day has not begun: nobody has connected yet.")
-        self._pass_on(self._day.advance())
-        return self._day.desk.answer(request.method, request.target)
+            return health(path, ready=True) or plain_answer(503, "The day has not begun: nobody has connected yet.")
+        self._forward(self._day.advance())
+        return self._day.rest_api.answer(request.method, request.target)
 
     async def _attend(self, socket: WebSocketConnection, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
         client = _Client(socket, stream, nursery.cancel_scope)
         day = self._begin()
-        self._pass_on(day.advance())
+        self._forward(day.advance())
         gateway = day.gateway
         frames = gateway.connect()
         if not frames:  # an outage began during the upgrade
@@ -244,8 +244,8 @@ class GatewayServer:
         headers = [value for name, value in sent if name.lower() == b"x-coinapi-key"]
         query = parse_qs(urlsplit(target).query).get("apikey", [])
         given = [*headers, *(each.encode() for each in query)]
-        wanted = self._api_key.encode()
-        return any(hmac.compare_digest(each, wanted) for each in given)
+        expected = self._api_key.encode()
+        return any(hmac.compare_digest(each, expected) for each in given)
 
 
 @contextmanager

@@ -38,12 +38,12 @@ _KEPT: Final = ticks(60.0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _RecordedFill:
     """A fill: its time, the amounts of its legs, and the unknown part of its fee, per balance row."""
 
     at: int
     legs: Mapping[str, Decimal]
-    doubts: Mapping[str, Decimal]
+    unknown_fees: Mapping[str, Decimal]
 
 
 class UncertaintyOfFills:
@@ -54,33 +54,35 @@ class UncertaintyOfFills:
         self._day = day
         self._quanta = {asset.code: asset.quantum for asset in plan.assets}
         self._cashier = None if plan.fees is None else Cashier(plan.fees, plan.assets)
-        self._fills: deque[_Seen] = deque()
+        self._fills: deque[_RecordedFill] = deque()
         observed = plan.habits.polled_every or 2 * MAX_CROSSING_SECONDS
         self._stretch = ticks(_BOTH_SIDES * observed)
-        settled = {each.settlement_row for each in plan.instruments if each.is_contract}
+        settled = {instrument.settlement_row for instrument in plan.instruments if instrument.is_contract}
         self._unmodelled = settled if plan.habits.hedge else set()
 
-    def note(self, at: int, each: Instrument, side: Side, amount: Decimal, price: Decimal, order: Order | None) -> None:
+    def record(
+        self, at: int, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, order: Order | None
+    ) -> None:
         """Record a fill; `order` is None for a fill outside the EMS."""
         while self._fills and self._fills[0].at < at - _KEPT:
             self._fills.popleft()
-        moved = legs(each, side, amount, price)
-        self._fills.append(_Seen(at, moved, self._doubts(at, each, side, amount, price, order)))
+        amounts = legs(instrument, side, amount, price)
+        self._fills.append(_RecordedFill(at, amounts, self._unknown_fees(at, instrument, side, amount, price, order)))
 
-    def _doubts(
-        self, at: int, each: Instrument, side: Side, amount: Decimal, price: Decimal, order: Order | None
+    def _unknown_fees(
+        self, at: int, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, order: Order | None
     ) -> Mapping[str, Decimal]:
         fees = self._plan.fees
-        doubts: dict[str, Decimal] = {}
+        unknown: dict[str, Decimal] = {}
         if fees is None or self._cashier is None or not fees.published:
-            doubts = {row: leg * FEE_SHARE for row, leg in legs(each, side, amount, price).items()}
+            unknown = {row: leg * FEE_SHARE for row, leg in legs(instrument, side, amount, price).items()}
         if fees is None or self._cashier is None:
-            return doubts
-        row, leg = self._cashier.leg(each, side, amount, price)
+            return unknown
+        row, leg = self._cashier.leg(instrument, side, amount, price)
         if not fees.published:
-            return doubts | {row: leg * FEE_SHARE}
-        told = None if order is None else known_liquidity(order)
-        options = (False, True) if told is None else (told,)
+            return unknown | {row: leg * FEE_SHARE}
+        liquidity = None if order is None else known_liquidity(order)
+        options = (False, True) if liquidity is None else (liquidity,)
         tiers = (fees.tiers[0], fees.tier((at - self._day) / TICKS_PER_SECOND))
         rates = [tier.rate(taking=taking) for tier in tiers for taking in options]
         return {row: leg * (max(rates) - min(rates))}
@@ -88,12 +90,12 @@ class UncertaintyOfFills:
     def legs(self, at: int) -> Mapping[str, Decimal]:
         """Return the amounts that fills near a step moved, per balance row."""
         sums: dict[str, Decimal] = {}
-        for seen in self._around(at):
+        for seen in self._nearby(at):
             for row, leg in seen.legs.items():
                 sums[row] = sums.get(row, ZERO) + leg
         return sums
 
-    def of(self, at: int, unit: Unit, step: Decimal) -> Decimal:
+    def of_step(self, at: int, unit: Unit, step: Decimal) -> Decimal:
         """Return the uncertainty of a step of a unit."""
         if unit.kind == "contract":
             return ZERO
@@ -102,10 +104,10 @@ class UncertaintyOfFills:
         with exact():
             rounded = self._quanta[unit.code] + (self._plan.habits.cash_quantum or ZERO)
             total = self._quanta[unit.code] * _ROUNDING_QUANTA
-            for seen in self._around(at):
-                if unit.code in seen.legs or unit.code in seen.doubts:
-                    total += rounded + seen.doubts.get(unit.code, ZERO)
+            for seen in self._nearby(at):
+                if unit.code in seen.legs or unit.code in seen.unknown_fees:
+                    total += rounded + seen.unknown_fees.get(unit.code, ZERO)
         return total
 
-    def _around(self, at: int) -> Iterator[_Seen]:
+    def _nearby(self, at: int) -> Iterator[_RecordedFill]:
         return (seen for seen in self._fills if seen.at >= at - self._stretch)

@@ -247,16 +247,16 @@ def contract_terms(account: AccountPlan) -> Mapping[str, Mapping[str, object]]:
     if account.habits.hedge:
         return {}
     return {
-        each.symbol: {
-            "multiplier": str(each.multiplier),
-            "kind": each.kind.value,
-            "settlement_asset": each.settlement_row,
+        instrument.symbol: {
+            "multiplier": str(instrument.multiplier),
+            "kind": instrument.kind.value,
+            "settlement_asset": instrument.settlement_row,
             "realised": "close",
             "method": "average",
             "balance_includes_unrealised": False,
         }
-        for each in account.instruments
-        if each.is_contract
+        for instrument in account.instruments
+        if instrument.is_contract
     }
 
 
@@ -264,8 +264,8 @@ def aliases(account: AccountPlan) -> Mapping[str, str]:
     """Return the balance rows that differ from the symbols' codes, in the shape of the settings."""
     pairs = [
         pair
-        for each in account.instruments
-        if not each.is_contract
-        for pair in ((each.base, each.base_row), (each.quote, each.quote_row))
+        for instrument in account.instruments
+        if not instrument.is_contract
+        for pair in ((instrument.base, instrument.base_row), (instrument.quote, instrument.quote_row))
     ]
     return {code: row for code, row in pairs if code != row}

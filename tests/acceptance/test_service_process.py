@@ -65,7 +65,7 @@ def test_postgres_is_killed_in_a_flood_and_not_a_frame_is_lost(server_dir: Path,
         assert flood.sessions == 1
         assert check_books(witness) == 1200
         witness.verified(against=known)
-        assert service.said("the embedded postgres has died; starting it again") == 1
+        assert service.log_count("the embedded postgres has died; starting it again") == 1
         assert service.stop() == 0
 
 

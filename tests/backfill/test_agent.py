@@ -57,7 +57,7 @@ class Stage:
             cross_check=cross_check,
             status=StatusReporter(self.log.now),
         )
-        self.log.tell = self.agent.update
+        self.log.on_progress = self.agent.update
         rules = Rules(recovery=RecoveryRules(enabled=True, history=True))
         self._say(events.RULES, msgspec.json.encode(rules))
 

@@ -49,16 +49,16 @@ def story(here: TestDatabase) -> CoverageLog:
             B: told.account(B, lag_us=-2_500_000),
         },
         intervals=[
-            *told.stretches(
+            *told.intervals(
                 A,
                 (1, "covered", None),
                 (20, "gap", "disconnected"),
                 (40, "catching_up", "what the gap hid is being fetched"),
                 (45, "unresolved", LOOKED_FOR),
             ),
-            *told.stretches(B, (1, "covered", None)),
+            *told.intervals(B, (1, "covered", None)),
         ],
-        backfills=[told.caught_up(A, 20, 40, 45, state="open", questions=[LOST, NO_HISTORY])],
+        backfills=[told.backfill(A, 20, 40, 45, state="open", questions=[LOST, NO_HISTORY])],
     )
     told.write(changes)
     return told
@@ -107,7 +107,7 @@ def test_accounts_gaps_and_questions(recon: Recon, story: CoverageLog) -> None:
 
 def test_a_row_a_gap_with_what_was_asked(recon: Recon, here: TestDatabase) -> None:
     told = CoverageLog(here.service_url)
-    intervals = told.stretches(
+    intervals = told.intervals(
         A,
         (1, "catching_up", "no snapshot of orders yet"),
         (5, "covered", None),
@@ -119,8 +119,8 @@ def test_a_row_a_gap_with_what_was_asked(recon: Recon, here: TestDatabase) -> No
         (80, "gap", "no heartbeat"),
     )
     catch_ups = [
-        told.caught_up(A, 10, 20, 25),
-        told.caught_up(A, 80, None, state="waiting", history="wanted", reason="no heartbeat"),
+        told.backfill(A, 10, 20, 25),
+        told.backfill(A, 80, None, state="waiting", history="wanted", reason="no heartbeat"),
     ]
     told.write(LedgerChanges(accounts={A: told.account(A, "gap")}, intervals=intervals, backfills=catch_ups))
     first, second, third = recon("coverage", "--json").json()["gaps"]
@@ -140,7 +140,7 @@ def test_a_row_a_gap_with_what_was_asked(recon: Recon, here: TestDatabase) -> No
 
 def test_the_moment_a_session_begins_is_no_gap(recon: Recon, here: TestDatabase) -> None:
     told = CoverageLog(here.service_url)
-    begin = told.stretches(A, (1, "catching_up", "no snapshot of orders yet"), (2, "covered", None))
+    begin = told.intervals(A, (1, "catching_up", "no snapshot of orders yet"), (2, "covered", None))
     begin = [msgspec.structs.replace(row, from_us=max(row.from_us, told.us(2) - 1000)) for row in begin]
     begin[0] = msgspec.structs.replace(begin[0], from_us=told.us(2) - 1000)
     told.write(LedgerChanges(accounts={A: told.account(A)}, intervals=begin))
@@ -170,7 +170,7 @@ def test_time_after_the_end_of_a_log_is_not_covered(recon: Recon, here: TestData
     dead = CoverageLog(here.service_url, seconds=100, ends_at=datetime.now(UTC) - timedelta(seconds=300))
     opened = NewEvent("session.opened", b"{}", dead.ends_at, session="s")
     write_events(here.service_url, "eu", [opened])
-    dead.write(LedgerChanges(accounts={A: dead.account(A)}, intervals=dead.stretches(A, (1, "covered", None))))
+    dead.write(LedgerChanges(accounts={A: dead.account(A)}, intervals=dead.intervals(A, (1, "covered", None))))
     found = recon("coverage", "--all", "--json").json()
     assert float(found["accounts"][0]["covered"]) == pytest.approx(100 * 99 / 399, abs=1)
     (stretch,) = found["stretches"]
@@ -217,9 +217,9 @@ def test_open_questions_are_all_that_stand(recon: Recon, story: CoverageLog) -> 
     story.write(
         LedgerChanges(
             backfills=[
-                story.caught_up(A, 5, 8, 9, state="open", questions=["order gone: 490", "order a-1: 504", NO_HISTORY]),
-                story.caught_up(A, 30, 32, 33, state="open", questions=[moved]),
-                story.caught_up(A, 50, 60, 61, state="open", questions=["order a-1: 404", "and 1 more"]),
+                story.backfill(A, 5, 8, 9, state="open", questions=["order gone: 490", "order a-1: 504", NO_HISTORY]),
+                story.backfill(A, 30, 32, 33, state="open", questions=[moved]),
+                story.backfill(A, 50, 60, 61, state="open", questions=["order a-1: 404", "and 1 more"]),
             ]
         )
     )
@@ -240,9 +240,9 @@ def test_open_questions_are_all_that_stand(recon: Recon, story: CoverageLog) -> 
 
 def unrecoverable(story: CoverageLog) -> None:
     """Write an account that has two gaps with nothing but an open question about orders that nobody knows of."""
-    lost = [story.caught_up(A, seq, seq + 9, seq + 9, state="open", questions=[NO_HISTORY]) for seq in (50, 70)]
+    lost = [story.backfill(A, seq, seq + 9, seq + 9, state="open", questions=[NO_HISTORY]) for seq in (50, 70)]
     lost = [msgspec.structs.replace(each, history="not configured") for each in lost]
-    whole = story.caught_up(A, 20, 40, 45)
+    whole = story.backfill(A, 20, 40, 45)
     known = story.account(A)
     known.coverage.open_backfills = lost
     story.write(LedgerChanges(accounts={A: known}, backfills=[whole, *lost]))
@@ -295,7 +295,7 @@ def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: Cover
     story.write(
         LedgerChanges(
             accounts={A: story.account(A)},
-            backfills=[story.caught_up(A, 20, 40, 70)],
+            backfills=[story.backfill(A, 20, 40, 70)],
         )
     )
     assert recon("status", "--json").json()["not_whole"] == []

@@ -78,9 +78,9 @@ def test_the_outcome_of_a_catch_up_in_words(
     outcome: str,
 ) -> None:
     until = 40 if back else None
-    row = story.caught_up(A, 20, until, state=state, history=history, questions=questions)
+    row = story.backfill(A, 20, until, state=state, history=history, questions=questions)
     changes = LedgerChanges(
-        backfills=[row], intervals=story.stretches(A, (1, "covered", None), (20, "gap", "disconnected"))
+        backfills=[row], intervals=story.intervals(A, (1, "covered", None), (20, "gap", "disconnected"))
     )
     story.write(changes)
     (shown,) = rows(analyst, "catch_ups", "from_seq")
@@ -90,12 +90,12 @@ def test_the_outcome_of_a_catch_up_in_words(
 
 
 def test_a_catch_up_is_shown_with_its_times_and_replaced_as_it_goes_on(story: CoverageLog, analyst: Connection) -> None:
-    begun = story.caught_up(A, 20, 40, state="running", history="wanted")
-    story.write(LedgerChanges(backfills=[story.caught_up(A, 20, state="waiting", history="wanted"), begun]))
+    begun = story.backfill(A, 20, 40, state="running", history="wanted")
+    story.write(LedgerChanges(backfills=[story.backfill(A, 20, state="waiting", history="wanted"), begun]))
     (shown,) = rows(analyst, "catch_ups", "from_seq")
     assert (shown["state"], shown["ended_at"], shown["took"]) == ("running", None, None)
     analyst.rollback()
-    story.write(LedgerChanges(backfills=[story.caught_up(A, 20, 40, 47)]))
+    story.write(LedgerChanges(backfills=[story.backfill(A, 20, 40, 47)]))
     (shown,) = rows(analyst, "catch_ups", "from_seq")
     assert (shown["gateway"], shown["account"], shown["reason"]) == ("eu", A, "disconnected")
     assert (shown["from_seq"], shown["until_seq"], shown["ended_seq"]) == (20, 40, 47)
@@ -106,11 +106,11 @@ def test_a_catch_up_is_shown_with_its_times_and_replaced_as_it_goes_on(story: Co
 
 
 def test_catch_ups_are_part_of_the_digest_and_go_with_their_edition(story: CoverageLog, database: TestDatabase) -> None:
-    story.write(LedgerChanges(backfills=[story.caught_up(A, 20, 40, 47)]))
+    story.write(LedgerChanges(backfills=[story.backfill(A, 20, 40, 47)]))
     engine = create_engine(database.service_url, "tests", pooled=False)
     with engine.connect() as connection:
         whole = digest_of(connection, "eu", 1)
-    story.write(LedgerChanges(backfills=[story.caught_up(A, 20, 40, 47, state="open", questions=["order a: 490"])]))
+    story.write(LedgerChanges(backfills=[story.backfill(A, 20, 40, 47, state="open", questions=["order a: 490"])]))
     with engine.begin() as connection:
         assert digest_of(connection, "eu", 1) != whole
         connection.execute(text("UPDATE recon_store.editions SET state = 'retired'"))
@@ -120,7 +120,7 @@ def test_catch_ups_are_part_of_the_digest_and_go_with_their_edition(story: Cover
 
 
 def test_each_uncovered_interval_shows_the_outcome_of_its_own_gap(story: CoverageLog, analyst: Connection) -> None:
-    told = story.stretches(
+    told = story.intervals(
         A,
         (1, "catching_up", "no snapshot of orders yet"),
         (5, "covered", None),
@@ -134,9 +134,9 @@ def test_each_uncovered_interval_shows_the_outcome_of_its_own_gap(story: Coverag
         (38, "unresolved", "1 order not accounted for: a"),
         (50, "gap", "not running"),
     )
-    other = story.stretches("BINANCE", (1, "covered", None), (10, "gap", "disconnected"))
-    first = story.caught_up(A, 10, 20, 25)
-    second = story.caught_up(A, 30, 35, 38, state="open", questions=["order a: 490"])
+    other = story.intervals("BINANCE", (1, "covered", None), (10, "gap", "disconnected"))
+    first = story.backfill(A, 10, 20, 25)
+    second = story.backfill(A, 30, 35, 38, state="open", questions=["order a: 490"])
     story.write(LedgerChanges(intervals=told + other, backfills=[first, second]))
     shown = [row for row in rows(analyst, "coverage", "account, from_seq") if row["account"] == A]
     assert [(row["from_seq"], row["recovery"]) for row in shown] == [
@@ -159,7 +159,7 @@ def test_each_uncovered_interval_shows_the_outcome_of_its_own_gap(story: Coverag
 
 
 def test_a_gap_that_extends_an_interval_belongs_to_the_same_catch_up(story: CoverageLog, analyst: Connection) -> None:
-    told = story.stretches(
+    told = story.intervals(
         A,
         (1, "covered", None),
         (10, "gap", "disconnected"),
@@ -167,9 +167,7 @@ def test_a_gap_that_extends_an_interval_belongs_to_the_same_catch_up(story: Cove
         (25, "gap", "disconnected"),
         (30, "catching_up", "what the gap hid is being fetched"),
     )
-    story.write(
-        LedgerChanges(intervals=told, backfills=[story.caught_up(A, 10, 30, state="running", history="wanted")])
-    )
+    story.write(LedgerChanges(intervals=told, backfills=[story.backfill(A, 10, 30, state="running", history="wanted")]))
     assert [row["recovery"] for row in rows(analyst, "coverage", "from_seq")] == [None, *["being asked for"] * 4]
 
 
@@ -179,10 +177,10 @@ def test_accounts_show_clock_skew_missing_orders_and_since_when(story: CoverageL
     changes = LedgerChanges(
         accounts={each.name: each for each in (behind, ahead, story.account("NEW", "catching_up"))},
         intervals=[
-            *story.stretches(A, (1, "covered", None), (20, "gap", "disconnected"), (30, "gap", "restarted")),
-            *story.stretches("BINANCE", (3, "covered", None)),
+            *story.intervals(A, (1, "covered", None), (20, "gap", "disconnected"), (30, "gap", "restarted")),
+            *story.intervals("BINANCE", (3, "covered", None)),
         ],
-        backfills=[story.caught_up(A, 5, 9, 9), story.caught_up(A, 20, state="waiting", history="wanted")],
+        backfills=[story.backfill(A, 5, 9, 9), story.backfill(A, 20, state="waiting", history="wanted")],
     )
     story.write(changes, {A: "kraken-main"})
     binance, kraken, new = rows(analyst, "accounts", "account")
@@ -204,7 +202,7 @@ def test_accounts_show_clock_skew_missing_orders_and_since_when(story: CoverageL
 def test_a_break_that_arose_across_a_gap_names_it(
     story: CoverageLog, analyst: Connection, after: int, until: int, across: bool
 ) -> None:
-    told = story.stretches(
+    told = story.intervals(
         A,
         (1, "covered", None),
         (10, "gap", "disconnected"),
@@ -212,8 +210,8 @@ def test_a_break_that_arose_across_a_gap_names_it(
         (25, "covered", None),
         (80, "gap", "no heartbeat"),
     )
-    other = story.stretches("BINANCE", (1, "gap", "disconnected"))
-    story.write(LedgerChanges(intervals=told + other, backfills=[story.caught_up(A, 10, 20, 25)]))
+    other = story.intervals("BINANCE", (1, "gap", "disconnected"))
+    story.write(LedgerChanges(intervals=told + other, backfills=[story.backfill(A, 10, 20, 25)]))
     story.broken("cafe", A, after, until)
     (shown,) = rows(analyst, "open_breaks", "id")
     assert (shown["gap"] is not None) == across, shown["gap"]
@@ -221,7 +219,7 @@ def test_a_break_that_arose_across_a_gap_names_it(
 
 
 def test_the_words_for_a_gap_of_a_break(story: CoverageLog, analyst: Connection) -> None:
-    told = story.stretches(
+    told = story.intervals(
         A,
         (1, "catching_up", "no snapshot of orders yet"),
         (5, "covered", None),
@@ -229,8 +227,8 @@ def test_the_words_for_a_gap_of_a_break(story: CoverageLog, analyst: Connection)
         (20, "catching_up", "fetching"),
         (25, "covered", None),
     )
-    lasting = story.stretches("BINANCE", (1, "covered", None), (80, "gap", "no heartbeat"))
-    story.write(LedgerChanges(intervals=told + lasting, backfills=[story.caught_up(A, 10, 20, 25)]))
+    lasting = story.intervals("BINANCE", (1, "covered", None), (80, "gap", "no heartbeat"))
+    story.write(LedgerChanges(intervals=told + lasting, backfills=[story.backfill(A, 10, 20, 25)]))
     story.broken("a", A, 2, 40)
     story.broken("b", "BINANCE", 70, 90)
     story.broken("c", A, 1, 4)

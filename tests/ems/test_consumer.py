@@ -171,8 +171,8 @@ async def test_refused_credentials_are_told_and_tried_again_slowly(status: HTTPS
     with gateway(send_and_hold(), refuse=lambda _request: status) as server:
         ends = endpoint(server.url, credentials=Credentials("header", KEY), unauthorised_base=bound)
         async with listening(ends) as collector:
-            await collector.until(lambda: len(collector.waits()) == 3)
-    waits = collector.waits()
+            await collector.until(lambda: len(collector.waiting_states()) == 3)
+    waits = collector.waiting_states()
     assert [wait.reason for wait in waits] == ["unauthorised"] * 3
     assert all(wait.retry_in is not None and wait.retry_in >= bound for wait in waits)
     assert "credentials" in waits[0].detail
@@ -265,7 +265,7 @@ async def test_a_server_that_cannot_be_trusted_is_a_matter_of_tls(server_tls: ss
 async def test_an_unreadable_certificate_file_is_tried_again(tmp_path: Path) -> None:
     credentials = Credentials("certificate", pem=tmp_path / "absent.pem")
     async with listening(endpoint("wss://localhost:1/", credentials=credentials)) as collector:
-        await collector.until(lambda: len(collector.waits()) == 2)
+        await collector.until(lambda: len(collector.waiting_states()) == 2)
     assert collector.reasons("session.failed") == ["tls"]
     assert "absent.pem" in json.loads(collector.records[0].payload)["detail"]
 
@@ -275,7 +275,7 @@ async def test_an_unreadable_certificate_file_is_tried_again(tmp_path: Path) -> 
 
 async def test_a_refused_connection_is_recorded_once_and_tried_again() -> None:
     async with listening(endpoint(f"ws://127.0.0.1:{unused_port()}/")) as collector:
-        await collector.until(lambda: len(collector.waits()) == 4)
+        await collector.until(lambda: len(collector.waiting_states()) == 4)
     assert collector.reasons("session.failed") == ["refused"]
     assert collector.statuses[-1].state == "stopped"
     assert max(status.failures for status in collector.statuses) >= 4
@@ -417,7 +417,7 @@ async def test_a_session_that_could_not_even_be_recorded_as_open_is_no_session()
     collector.room = 0
     with gateway(send_and_hold("x")) as server:
         async with listening(endpoint(server.url), collector):
-            await collector.until(lambda: len(collector.waits()) == 2)
+            await collector.until(lambda: len(collector.waiting_states()) == 2)
             assert collector.statuses[-1].reason == "overrun"
             collector.room = 10**9
             await collector.until(lambda: collector.of("frame"))

@@ -136,7 +136,7 @@ async def test_the_last_known_sites_are_used_while_the_management_api_fails(clou
 async def test_nothing_is_known_until_there_is_an_account(cloud: Cloud) -> None:
     cloud.endpoints = []
     async with listening(endpoint(cloud.settings())) as collector:
-        await collector.until(lambda: len(collector.waits()) == 2)
+        await collector.until(lambda: len(collector.waiting_states()) == 2)
         assert collector.kinds() == ["session.failed"], "the same failure is recorded once"
         cloud.list_sites(*cloud.sites)
         await collector.until(lambda: collector.of("session.opened"))
@@ -149,8 +149,8 @@ async def test_a_key_that_the_management_api_refuses_is_a_matter_of_credentials(
     cloud.key = "another-key"
     given = cloud.settings() | {"auth": {"method": "certificate", "api_key": KEY, "ca_file": str(cloud.ca_file)}}
     async with listening(endpoint(given)) as collector:
-        await collector.until(collector.waits)
-    wait = collector.waits()[0]
+        await collector.until(collector.waiting_states)
+    wait = collector.waiting_states()[0]
     assert wait.reason == "unauthorised"
     assert "check auth.api_key" in wait.detail
     assert KEY not in wait.detail

@@ -27,7 +27,7 @@ from recon.ems.protocol.rest_requests import RestRequest, RestResponse
 from recon.ems.rest.client import ATTEMPTS, RestBounds, open_rest_client
 from recon.ems.urls import rest_url_of
 from recon.errors import ConfigError
-from tests.support.rest_servers import Body, Scripted, answer, broken, hang, sends, serving
+from tests.support.rest_servers import Body, Scripted, answer, broken, hang, script_of_bytes, serving
 from tests.support.wire_messages import encoded, report
 
 KEY = "9a55567a-b5ff-4b78-b6aa-0d5f7f2b9b11"
@@ -384,10 +384,10 @@ async def over_network(base: str, bounds: RestBounds) -> RestResponse:
 async def test_over_a_socket_what_breaks_off_is_asked_for_again() -> None:
     body = encoded([report()])
     async with serving(
-        sends(),
-        sends(head(len(body)), body[:40]),
-        sends(b"no HTTP at all\r\n\r\n"),
-        sends(head(len(body)), body[:9], body[9:]),
+        script_of_bytes(),
+        script_of_bytes(head(len(body)), body[:40]),
+        script_of_bytes(b"no HTTP at all\r\n\r\n"),
+        script_of_bytes(head(len(body)), body[:9], body[9:]),
     ) as (base, heads):
         got = await over_network(base, RestBounds(first_pause=0.01, jitter=0.0))
     assert (got.attempts, got.status, got.problem) == (4, 200, None)
@@ -397,9 +397,11 @@ async def test_over_a_socket_what_breaks_off_is_asked_for_again() -> None:
 
 
 async def test_over_a_socket_slow_and_endless_answers_are_given_up() -> None:
-    endless = sends(b"HTTP/1.1 200 OK\r\n\r\n", *[b"[" * 1000] * 20, then_hang=True)
+    endless = script_of_bytes(b"HTTP/1.1 200 OK\r\n\r\n", *[b"[" * 1000] * 20, then_hang=True)
     bounds = RestBounds(attempts=1, attempt_seconds=0.3, max_bytes=4000)
-    async with serving(endless, sends(head(10), b"[1,2", then_hang=True), sends(then_hang=True)) as (base, _):
+    async with serving(
+        endless, script_of_bytes(head(10), b"[1,2", then_hang=True), script_of_bytes(then_hang=True)
+    ) as (base, _):
         assert (await over_network(base, bounds)).problem == "larger than 4000 bytes"
         got = await over_network(base, bounds)
         assert (got.problem, got.status) == ("timeout", 200)
@@ -425,7 +427,7 @@ async def test_over_tls_the_certificate_is_checked_and_ours_is_shown(tmp_path: P
     ours, trusted = tmp_path / "ours.pem", tmp_path / "ca.pem"
     authority.issue_cert("client@example.net").private_key_and_cert_chain_pem.write_to_path(str(ours))
     authority.cert_pem.write_to_path(str(trusted))
-    async with serving(sends(head(2), b"[]"), tls=server) as (base, heads):
+    async with serving(script_of_bytes(head(2), b"[]"), tls=server) as (base, heads):
         for ca_file, problem in (
             (None, "not reached: its certificate is not trusted"),
             (trusted, ""),

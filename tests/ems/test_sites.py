@@ -245,7 +245,7 @@ async def test_who_cannot_be_reached_or_refuses_is_doubted() -> None:
     assert refusing.doubts[0] is True
     told = MovableSites(down.url, down.url.replace("localhost", "127.0.0.1"))
     async with listening(endpoint_of(told)) as ears:
-        await ears.until(lambda: len(ears.waits()) == 3)
+        await ears.until(lambda: len(ears.waiting_states()) == 3)
     assert told.doubts == [False], "once in a round"
 
 

@@ -36,11 +36,11 @@ def a_day(rules: AccountRules, seed: int, trades: int) -> Venue:
         extra = D("0.75") if dice.random() < 0.05 else D(0)
         order = venue.fill(side, price, rate=dice.choice([RATE, RATE, MAKER]), extra=extra)
         if dice.random() < 0.3:
-            venue.tell()
+            venue.report_balances()
         venue.driver.wait(dice.choice([0.1, 0.1, 2]))
         venue.driver.report(order.report(1))
         if dice.random() < 0.7:
-            venue.tell()
+            venue.report_balances()
         venue.driver.wait(dice.choice([0.1, 1, 8]))
     venue.rest()
     return venue

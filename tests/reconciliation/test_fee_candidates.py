@@ -162,7 +162,7 @@ def test_rule_2__a_rate_that_is_borne_out_explains_earlier_differences_of_severa
     for number, rate in enumerate((MAKER, RATE, MAKER)):
         driver.report(venue.fill("SELL", f"{50000 + 400 * number}.00", rate=rate).report(1))
         driver.wait(0.2)
-    venue.tell()
+    venue.report_balances()
     driver.wait(8)
     assert waiting(venue) == [D("0.4") + D("0.4064")]
     venue.trade("BUY", "49000.00", rate=MAKER)
@@ -192,7 +192,7 @@ def trade_beside(venue: Venue, quantity: str, price: str = "50000.00") -> OrderS
     driver.report(order.report(1))
     driver.wait(0.1)
     late = unreported(venue, quantity)
-    venue.tell()
+    venue.report_balances()
     driver.wait(WINDOW + 2)
     return late
 
@@ -241,7 +241,7 @@ def test_a_missed_fill_opens_with_its_exact_amount(known: Known, side: str) -> N
     venue = known()
     driver, sign = venue.driver, 1 if side == "BUY" else -1
     venue.fill(side, "50123.00")
-    venue.tell()
+    venue.report_balances()
     driver.wait(60)
     venue.days_work(rounds=2)
     cash = -sign * D("501.23") - D("0.50123")
@@ -266,7 +266,7 @@ def test_what_waits_is_part_of_the_break_where_the_next_difference_is_no_fee(kno
     venue.trade("SELL", "50000.00", extra=D("0.75"))
     assert waiting(venue) == [D("-0.75")]
     venue.move("USDT", 20000)
-    venue.tell()
+    venue.report_balances()
     venue.driver.wait(60)
     venue.rest()
     venue.driver.wait(WAITED)
@@ -281,7 +281,7 @@ def test_a_deposit_after_fills_that_agreed_leaves_what_waits_alone(known: Known)
     venue.trade("SELL", "50000.00", extra=D("0.75"))
     venue.trade("BUY", "50000.00")
     venue.move("USDT", 20000)
-    venue.tell()
+    venue.report_balances()
     venue.driver.wait(60)
     assert venue.driver.opened_breaks() == [("USDT", D(20000))]
     assert waiting(venue) == [D("-0.75")]

@@ -87,7 +87,7 @@ def test_nothing_is_learned_where_the_settings_say_so() -> None:
     venue = Venue(AccountRules(learn_fees_up_to=ZERO))
     venue.trade("SELL", "50000.00")
     venue.driver.wait(40)
-    venue.tell()
+    venue.report_balances()
     venue.driver.wait(40)
     assert venue.driver.opened_breaks() == [("USDT", D("-0.50000"))]
 
@@ -102,7 +102,7 @@ def test_a_schedule_is_booked_from_the_first_fill_on() -> None:
     assert venue.driver.value("USDT") == venue.usdt
     venue.trade("SELL", "50000.00", extra=D("0.75"))
     venue.driver.wait(60)
-    venue.tell()
+    venue.report_balances()
     venue.driver.wait(60)
     assert venue.driver.opened_breaks() == [("USDT", D("-0.75"))]
 
@@ -152,7 +152,7 @@ def test_several_fills_between_two_reports_may_each_have_had_either_rate(every: 
         driver.report(order.report(1))
         driver.wait(0.2)
         if number % every == every - 1:
-            venue.tell()
+            venue.report_balances()
             driver.wait(1)
     venue.rest()
     assert not driver.opened_breaks()
@@ -166,7 +166,7 @@ def test_what_comes_in_between_fills_opens_with_its_exact_amount_whatever_they_c
     driver = venue.driver
     trade_at(venue, habit)
     venue.move("USDT", amount)
-    venue.tell()
+    venue.report_balances()
     driver.wait(3)
     trade_at(venue, habit)
     venue.rest()
@@ -197,7 +197,7 @@ def test_rule_2__a_deposit_while_fees_are_looked_for_again_opens_though_nothing_
     venue = calibrating(trades)
     driver = venue.driver
     venue.move("USDT", 20000)
-    venue.tell("USDT")
+    venue.report_balances("USDT")
     driver.wait(600)
     assert driver.opened_breaks() == [("USDT", D(20000))]
     assert verdict_of(driver.unit("USDT"), driver.comparison("USDT")) == "break"
@@ -308,7 +308,7 @@ def test_a_withdrawal_of_the_asset_that_fees_are_taken_in_is_a_break(rounds: int
     venue.days_work(rounds=rounds)
     venue.rest()
     venue.move("BNB", -7)
-    venue.tell()
+    venue.report_balances()
     driver.wait(60)
     ((unit, amount),) = driver.opened_breaks()
     assert unit == "BNB"

@@ -153,8 +153,8 @@ def test_a_rest_api_that_is_down_leaves_open_questions_and_is_asked_again() -> N
     played = play(day)
     accounts = played.log.book.accounts
     assert {each.coverage.state for each in accounts.values()} == {"unresolved"}
-    assert {each.state for each in played.catch_ups()} == {"open"}
-    assert all("could not be read" in " ".join(each.open) for each in played.catch_ups())
+    assert {each.state for each in played.backfills()} == {"open"}
+    assert all("could not be read" in " ".join(each.open) for each in played.backfills())
     runs = [event for event in played.log.events if event.kind == CATCH_UP_BEGUN]
     assert len(runs) > 1, "open questions are asked again"
     assert {each.kind for each in played.log.book.changes.findings} >= {"rest_failed"}

@@ -102,8 +102,8 @@ def doubt_of(fees: Fees | None, *, at: float = 0.5, habits: Habits = CROSSING) -
     if fees is not None:
         plan = with_fees(plan, fees)
     doubt = UncertaintyOfFills(plan, 0)
-    doubt.note(0, plan.instruments[0], Side.BUY, D("0.1"), D(60000), None)
-    return {code: doubt.of(ticks(at), Unit("asset", code), D(1)) for code in ("BTC", "USDT", "ETH")}
+    doubt.record(0, plan.instruments[0], Side.BUY, D("0.1"), D(60000), None)
+    return {code: doubt.of_step(ticks(at), Unit("asset", code), D(1)) for code in ("BTC", "USDT", "ETH")}
 
 
 MIXED = Fees(tiers=(Tier(maker=D("0.0016"), taker=D("0.0026")),))
@@ -138,8 +138,8 @@ def test_a_tier_that_changed_since_it_was_told_may_hide_its_difference() -> None
 
 def test_what_follows_from_no_report_hides_all_and_contracts_hide_nothing() -> None:
     doubt = UncertaintyOfFills(binance_futures("BINANCEFTS", 1.0, CROSSING), 0)
-    assert doubt.of(0, Unit("asset", "USDT"), D(-7)) == 7
-    assert doubt.of(0, Unit("contract", "BTCUSDT"), D(-7)) == 0
+    assert doubt.of_step(0, Unit("asset", "USDT"), D(-7)) == 7
+    assert doubt.of_step(0, Unit("contract", "BTCUSDT"), D(-7)) == 0
 
 
 @pytest.mark.parametrize(("amount", "detectable"), [("0.5", False), ("-0.6", True)])

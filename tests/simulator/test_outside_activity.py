@@ -130,7 +130,7 @@ def test_another_process_speaks_after_a_failover_and_knows_the_same() -> None:
     assert before[0] != after[0]
     assert before[1] != after[1]
     assert api.answer("GET", "/v1/orders").body != b"[]" != known
-    gateway.farewell()
+    gateway.announce_stop()
     gateway.fail_over()
     gateway.advance(START + at(7))
     frames = gateway.connect()

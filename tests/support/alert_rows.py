@@ -1,4 +1,4 @@
-"""Transitions, facts and alerts of our own for these tests."""
+"""Transitions, facts and alerts for the alert tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GATEWAY: Final = "prod-eu"
 
 @dataclass(frozen=True)
 class Step:
-    """One transition in a few words; the rest is as a break of a missed sale has it."""
+    """One transition; fields not given are those of a missed sale's break."""
 
     event: str = "opened"
     break_id: str = "b1"
@@ -33,7 +33,7 @@ class Step:
     account: str = "KRAKEN/JOHN"
     occurrences: int = 1
     note: str = "no report, gap or race explains it"
-    #: None of a break that never was open.
+    #: None for a break that was never open.
     first_cause: str = "unexplained"
     actor: str | None = None
 
@@ -106,7 +106,7 @@ FACTS: Final = BreakSnapshot(
 
 
 class Row(msgspec.Struct):
-    """What the tests look at in an outbox row."""
+    """The columns of an outbox row that the tests examine."""
 
     id: str
     channel: str

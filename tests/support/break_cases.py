@@ -1,4 +1,4 @@
-"""Contexts made by hand, in a few words: one break and the facts that may tell its cause."""
+"""Handmade contexts of causes: one break and the facts that may explain it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def broke(
     seen_us: int = AT,
     after_us: int = AT - 5 * SECOND,
 ) -> BreakSummary:
-    """Return a break of these possible amounts; `held` is what the ledger expects."""
+    """Return a break with these possible amounts; `held` is the ledger's expected amount."""
     return BreakSummary(
         account=account,
         kind=kind,
@@ -63,7 +63,7 @@ def of(break_: BreakSummary, *related: BreakSummary, **more: object) -> BreakCon
 
 
 def bought(quantity: str = "0.5", cash: str = "-30000", **more: object) -> BreakContext:
-    """Return the context of a purchase: bitcoin came in, cash went out; by default 0.5 at 60000."""
+    """Return the context of a purchase: bitcoin was credited and cash debited; by default 0.5 at 60000."""
     fields = {"pairs": (BTC_USDT,)} | more
     return of(broke("BTC", quantity), broke("USDT", cash, held="100000"), **fields)
 

@@ -1,4 +1,4 @@
-"""The invariant of each comparison: the residual is the sum of what is claimed (see the semantics)."""
+"""The invariant of each comparison: the residual is the sum of all claims (see the semantics)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log of one event a second, and books in which accounts are lost and found: what the views of coverage show."""
+"""A log of one event per second and a ledger with lost and recovered accounts, for the coverage views."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class CoverageLog:
-    """One gateway's log of `seconds` events, event n at n seconds, and the books that are written beside it."""
+    """One gateway's log of `seconds` events (event n at n seconds) and the ledger rows for it."""
 
     def __init__(self, service_url: str, gateway: str = "eu", *, seconds: int = 100, ends_at: datetime | None = None):
         self.gateway, self.seconds, self._url = gateway, seconds, service_url
@@ -53,7 +53,7 @@ class CoverageLog:
         lag_us: int | None = None,
         missing: str = "",
     ) -> Account:
-        """Return an account; `missing`: orders that are not accounted for."""
+        """Return an account; `missing` are orders without a known final state."""
         unaccounted = {order: MissingOrder(order, 1) for order in missing.split()}
         last_us = self.us(self.seconds)
         return Account(
@@ -63,15 +63,15 @@ class CoverageLog:
             coverage=Coverage(missing_orders=unaccounted, state=state, reason=reason),
         )
 
-    def stretches(self, account: str, *told: tuple[int, State, str | None]) -> list[CoverageInterval]:
-        """Return stretches of coverage that each end where the next begins."""
+    def intervals(self, account: str, *told: tuple[int, State, str | None]) -> list[CoverageInterval]:
+        """Return consecutive intervals of coverage; each ends at the start of the next."""
         ends: list[int | None] = [*(seq for seq, _, _ in told[1:]), None]
         return [
             CoverageInterval(account, seq, end, self.us(seq), None if end is None else self.us(end), state, reason)
             for (seq, state, reason), end in zip(told, ends, strict=True)
         ]
 
-    def caught_up(
+    def backfill(
         self,
         account: str,
         from_seq: int,
@@ -83,7 +83,7 @@ class CoverageLog:
         reason: str = "disconnected",
         questions: Sequence[str] = (),
     ) -> Backfill:
-        """Return what became of a gap, last alive one event before it."""
+        """Return the backfill of a gap whose last sign of life is one event before it."""
         return Backfill(
             account,
             from_seq,
@@ -99,7 +99,7 @@ class CoverageLog:
         )
 
     def write(self, changes: LedgerChanges, venue_accounts: Mapping[str, str] = NO_NAMES) -> None:
-        """Write books as a batch would leave them, under rules that name accounts of the venue."""
+        """Write ledger changes as a batch does, under rules with the venue's account names."""
         rules = Rules(accounts={name: AccountRules(venue_account=venue) for name, venue in venue_accounts.items()})
         book = Ledger(self.gateway, LedgerClock(), rules)
         with create_engine(self._url, "tests", pooled=False).begin() as connection:
@@ -118,7 +118,7 @@ class CoverageLog:
         seen: int = 100,
         rate_usd: str | None = None,
     ) -> None:
-        """Write a unit with its opening, and what was last reported of it, by default the same."""
+        """Write a unit with its opening and its last reported amount, by default the same."""
         held = None if amount is None else Decimal(amount)
         unit = Unit(
             account,
@@ -151,7 +151,7 @@ class CoverageLog:
             )
 
     def broken(self, break_id: str, account: str, after_seq: int, until_seq: int) -> None:
-        """Write an open break that arose between two log positions."""
+        """Write an open break that began between two log positions."""
         with create_engine(self._url, "tests", pooled=False).begin() as connection:
             connection.execute(
                 insert(comparison_schema.breaks.table).values(

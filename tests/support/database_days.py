@@ -1,4 +1,4 @@
-"""A simulated day in a real database: appended to the log as the recorder would, and folded as the projector does."""
+"""A simulated day in a real database, appended as by the recorder and folded as by the projector."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from recon.simulator.day import Gateway
 from recon.simulator.plan import Plan
 from recon.testing import recorded_events, without_rest
 
-#: Frames that arrive within this are appended in one batch, in microseconds.
+#: Longest time of one batch of frames, in microseconds.
 BATCH_US = 50_000
-#: Seconds of quiet after the day, in which everything is decided.
+#: Seconds without trading after the day, until the engine has decided everything.
 QUIET = 15.0
 
 
 def write_day(service_url: str, plan: Plan, *, ends_at: datetime | None = None) -> list[Gateway]:
-    """Append and fold a plan whose last event is about now (or at `ends_at`); return its gateways."""
+    """Append and fold a plan that ends about now (or at `ends_at`); return its gateways."""
     end = ends_at or datetime.now(UTC)
     start = end - timedelta(seconds=plan.duration + QUIET)
     plan, gateways = without_rest(plan), []
@@ -36,7 +36,7 @@ def write_day(service_url: str, plan: Plan, *, ends_at: datetime | None = None) 
 
 
 def write_events(service_url: str, gateway: str, events: Iterable[NewEvent]) -> None:
-    """Append events; log time is when each came in."""
+    """Append events with their time of receipt as log time."""
     writer = uuid4()
     engine = create_engine(service_url, "tests", pooled=False)
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""What was planted in a simulated day against what opened; the engine is read, and decides nothing here."""
+"""Compares the planted faults of a simulated day with the opened breaks; it only reads the engine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from recon.simulator.faults.scoring import Matcher
 from recon.simulator.plan import Plan
 from recon.testing import play
 
-#: An amount may be off by this share of the planted one.
+#: Accepted relative error of an amount.
 SHARE = Decimal("1e-6")
-#: Cash that trades moved was rounded on its way: more than one unit of it may be off by this amount at least.
+#: Accepted error of cash in any case, because the cash of several trades is rounded.
 CASH_AT_ALL = Decimal("0.05")
 NOT_ROUNDED = frozenset({FaultKind.DEPOSIT, FaultKind.WRONG_BALANCE})
 MATCHER = Matcher(share=SHARE)
@@ -28,7 +28,7 @@ UnitId = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Opened:
-    """One opening of a break: where, when, how much, and the stretch of log time it is said to have arisen in."""
+    """One opening of a break: unit, time, amount, and the log times between which it arose."""
 
     id: str
     unit: UnitId
@@ -43,21 +43,21 @@ class Opened:
 
 @dataclass
 class Day:
-    """One gateway's day as played and folded."""
+    """One gateway's day, played and folded."""
 
     name: str
     truth: Sequence[PlantedFault]
     opened: list[Opened]
     cleared: dict[str, datetime]
     still_open: set[UnitId]
-    #: Units whose last report was held against books that are open, and agreed; and those never judged.
+    #: Units whose last report agreed with the ledger, and units never judged.
     agreed: frozenset[UnitId] = frozenset()
     unjudged: frozenset[UnitId] = frozenset()
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One unit of a planted fault, as the matcher takes it."""
+    """One unit of a planted fault, in the shape of the matcher."""
 
     day: Day
     fault: PlantedFault
@@ -82,7 +82,7 @@ class _Step:
 
 
 def days(plan: Plan, name: str, *, after: float = 20.0) -> list[Day]:
-    """Play a plan and return what its gateways' folds made of it."""
+    """Play a plan and return the folded day of each gateway."""
     return [
         Day(
             f"{name}, {gateway.plan.name}",
@@ -98,12 +98,12 @@ def days(plan: Plan, name: str, *, after: float = 20.0) -> list[Day]:
 
 
 def false_alarms(day: Day) -> list[str]:
-    """Everything that opened, on a day on which nothing may."""
+    """Return every opening of a day that must have none."""
     return [f"{day.name}: opened {each}" for each in day.opened]
 
 
 def problems(day: Day) -> list[str]:
-    """Return the planted steps that did not open with their amount and origin, and everything else that opened."""
+    """Return planted steps without a correct opening, and openings without a planted step."""
     steps = [_Step(day, fault, code, amount) for fault in day.truth for code, amount in fault.amounts.items()]
     matching = MATCHER.match(steps, day.opened)
     found = [f"{step} opened nothing" for step in matching.missed]

@@ -1,4 +1,4 @@
-"""People who decide, as the log would hold what they say."""
+"""Decisions of persons in the log of a driver."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver
 from tests.support.trading_account import trading
 
-#: Logins of one person each, and the one that people share.
+#: Personal logins, and the shared login.
 ALICE, BOB, SERVICE = "alice", "bob", "recon_service"
 
 
 def record_decision(driver: GatewayDriver, action: str, *breaks: Break, by: str = ALICE, **more: object) -> None:
-    """Record a decision as the database would, about some breaks or about what `more` names."""
+    """Record a decision as the database does, about some breaks or about the units in `more`."""
     person = {"login": by, "authenticated": by != SERVICE, "name": more.pop("name", None)}
     ids = [known.id for known in breaks]
     payload = {"by": person, "action": action, **({"breaks": ids} if ids else {}), **more}
@@ -34,7 +34,7 @@ def refusals(driver: GatewayDriver) -> list[Finding]:
 
 
 def driver_with_break(amount: str = "1", *, rate: int | None = 100) -> tuple[GatewayDriver, Break]:
-    """An account that reports less bitcoin than the ten that its books hold, and the break that came of it."""
+    """Return an account that reports less bitcoin than its ledger's ten, and the resulting break."""
     driver = trading()
     driver.poll("BTC", "10", 10, rate_usd=rate)
     report(driver, str(Decimal(10) - Decimal(amount)), 40, rate=rate)
@@ -43,5 +43,5 @@ def driver_with_break(amount: str = "1", *, rate: int | None = 100) -> tuple[Gat
 
 
 def report(driver: GatewayDriver, btc: str, seconds: int = 20, *, rate: int | None = 100) -> None:
-    """Bitcoin is reported again and again."""
+    """Report the bitcoin balance repeatedly."""
     driver.poll("BTC", btc, seconds, rate_usd=rate)

@@ -1,4 +1,4 @@
-"""Facts from outside, told to a driver as the log would hold them."""
+"""External facts in the log of a driver."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def record_fact(
     counter_account: str | None = None,
     unit_kind: str = "asset",
 ) -> None:
-    """A person or a statement tells a fact that happened `ago` seconds before now."""
+    """Record a fact of a person or a statement that happened `ago` seconds before now."""
     happened = driver.now - timedelta(seconds=ago)
     name = account or driver.account
     payload = fact_document(
@@ -70,7 +70,7 @@ def record_trade(
     fee_asset: str | None = None,
     symbol: str = BTC_USDT.exchange,
 ) -> None:
-    """A venue's export tells an execution."""
+    """Record an execution from a venue's export."""
     payload = fact_document(
         "trade",
         external_id,
@@ -88,16 +88,16 @@ def record_trade(
 
 
 def fact_effects(driver: GatewayDriver) -> dict[str, str]:
-    """What became of each fact, by its id."""
+    """Return the effect of each fact, by its id."""
     return {fact.external_id: fact.effect for fact in driver.ledger.changes.facts}
 
 
 def day_with_fees(rates: tuple[str, ...], count: int) -> GatewayDriver:
-    """A day of purchases and sales at a venue that takes fees, and its export of all of it, told at the end."""
+    """Return a day of purchases and sales with fees, and the venue's export of it at the end."""
     dice = random.Random(3)
     driver = trading()
     held = {"BTC": Decimal(10), "USDT": Decimal(100000)}
-    told: list[tuple[str, str, Decimal, Decimal, Decimal, datetime]] = []
+    executions: list[tuple[str, str, Decimal, Decimal, Decimal, datetime]] = []
 
     def look(seconds: int) -> None:
         for _ in range(seconds):
@@ -115,10 +115,10 @@ def day_with_fees(rates: tuple[str, ...], count: int) -> GatewayDriver:
             f"o{number}", [(str(quantity), str(price))], side=side, placed_at=driver.now - timedelta(seconds=4)
         )
         driver.report(order.report(1))
-        told.append((order.key, side, quantity, price, fee, driver.now))
+        executions.append((order.key, side, quantity, price, fee, driver.now))
         look(4)
     look(30)
-    for key, side, quantity, price, fee, at in told:
+    for key, side, quantity, price, fee, at in executions:
         record_trade(
             driver,
             f"T-{key}",

@@ -1,4 +1,4 @@
-"""A venue with balances of its own, which takes fees that no report mentions."""
+"""A venue with its own balances, which charges fees that no report mentions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from recon.testing import GatewayDriver, OrderScript, balance_row
 
 D = Decimal
 RATE = D("0.001")
-#: Every trade is of so much bitcoin.
+#: Bitcoin per trade.
 SIZE = D("0.01")
 
 
 class Venue:
-    """Trades SIZE bitcoin at a time, and tells of its balances a moment after each.
+    """Trades SIZE bitcoin at a time, and reports its balances a moment after each trade.
 
-    `received`: the fee of a purchase is taken in bitcoin. `fee_asset`: fees are taken in that asset, at the `rates` in
-    USD that its rows tell. `digits`: it keeps cash to so many after the point, and rounds legs and fees to them.
+    `received`: the fee of a purchase is charged in bitcoin. `fee_asset`: the asset of all fees, at the `rates` in USD
+    of its balance rows. `digits`: the scale to which the venue rounds cash, legs and fees.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Venue:
             *(balance_row(asset, held, rate_usd=self.rates.get(asset)) for asset, held in self.balances.items())
         )
         for _ in range(3):
-            self.tell()
+            self.report_balances()
             self.driver.wait(5)
         self.trades = 0
 
@@ -51,32 +51,32 @@ class Venue:
     def usdt(self) -> Decimal:
         return self.balances["USDT"]
 
-    def tell(self, *assets: str) -> None:
+    def report_balances(self, *assets: str) -> None:
         for asset in assets or self.balances:
             self.driver.balance(asset, self.balances[asset], rate_usd=self.rates.get(asset))
 
     def move(self, asset: str, amount: str | int | Decimal) -> None:
-        """Deposit or withdraw; nothing tells of it but the balance."""
+        """Deposit or withdraw; only the next balance shows it."""
         self.balances[asset] += D(amount)
 
     def fill(self, side: str, price: str | Decimal, *, rate: Decimal = RATE, extra: Decimal = ZERO) -> OrderScript:
-        """Trade at the venue, untold; return the order. `extra` is taken beside the fee."""
+        """Trade at the venue without a report; return the order. `extra` is charged in addition to the fee."""
         sign, cash = (1 if side == "BUY" else -1), divide(SIZE * D(price), D(1), self.digits)
         self.balances["BTC"] += sign * SIZE
         self.balances["USDT"] -= sign * cash + extra
         with exact():
-            self._take(side, cash, rate)
+            self._charge_fee(side, cash, rate)
         self.trades += 1
         return OrderScript(f"o{self.trades}", [(str(SIZE), str(price))], side=side, placed_at=self.driver.now)
 
     def trade(
         self, side: str, price: str | Decimal, *, rate: Decimal = RATE, extra: Decimal = ZERO, quiet: float = 8
     ) -> None:
-        """Trade, tell of it, and of the balances a moment later; `quiet` seconds follow."""
+        """Trade, report the order, and the balances a moment later; `quiet` seconds follow."""
         order = self.fill(side, price, rate=rate, extra=extra)
         self.driver.report(order.report(1))
         self.driver.wait(0.1)
-        self.tell()
+        self.report_balances()
         self.driver.wait(quiet)
 
     def days_work(self, rate: Decimal = RATE, rounds: int = 8) -> None:
@@ -85,13 +85,13 @@ class Venue:
             self.trade("SELL", f"{50005 + 10 * number}.00", rate=rate)
 
     def rest(self, times: int = 3) -> None:
-        """Quiet, in which balances are told now and then."""
+        """Pass a time without trading, with occasional reports of the balances."""
         for _ in range(times):
             self.driver.wait(8)
-            self.tell()
+            self.report_balances()
         self.driver.wait(8)
 
-    def _take(self, side: str, cash: Decimal, rate: Decimal) -> None:
+    def _charge_fee(self, side: str, cash: Decimal, rate: Decimal) -> None:
         asset, leg = ("BTC", SIZE) if self.received and side == "BUY" else ("USDT", cash)
         if self.fee_asset is not None:
             asset, leg = self.fee_asset, divide(cash * self.rates["USDT"], self.rates[self.fee_asset])
@@ -103,7 +103,7 @@ def booked_fees(driver: GatewayDriver, unit: str) -> list[Decimal]:
 
 
 def agrees(venue: Venue, unit: str) -> bool:
-    """Whether the books hold just what the venue holds, and nothing is owned, waited for or open."""
+    """True if the ledger equals the venue's balance, with no open break and nothing pending."""
     driver, comparison = venue.driver, venue.driver.comparison(unit)
-    waits = comparison.queue or comparison.chain or comparison.suspects or comparison.breaks
-    return driver.value(unit) == venue.balances[unit] and not comparison.residual and not waits
+    pending = comparison.queue or comparison.chain or comparison.suspects or comparison.breaks
+    return driver.value(unit) == venue.balances[unit] and not comparison.residual and not pending

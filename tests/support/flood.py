@@ -1,4 +1,4 @@
-"""A log to fold: a pre-rendered load of consistent frames, and what the books must come to."""
+"""A log for folding: a pre-rendered load of consistent frames, and its expected ledger."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.recorder_probe import connected
 
 GATEWAY = "g"
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-#: What is folded, without the edition's number and without what differs between runs.
+#: The folded tables and columns, without the edition's number and run-dependent columns.
 TABLES = ("accounts", "orders", "fills", "entries", "units", "findings", "coverage", "comparisons", "breaks")
 
 
@@ -32,7 +32,7 @@ def new_events(orders: int, accounts: int = 2, seed: int = 7) -> list[NewEvent]:
 
 
 class Writer:
-    """Appends to the log as a recorder would."""
+    """Appends to the log as the recorder does."""
 
     def __init__(self, url: str, gateway: str = GATEWAY) -> None:
         self._url = url
@@ -42,7 +42,7 @@ class Writer:
         self.head = 0
 
     def append(self, events: Sequence[NewEvent]) -> int:
-        """Append, with log time as received; return the head."""
+        """Append, with log time equal to the time of receipt; return the head."""
         with connected(self._url) as raw:
             for batch in batches(events):
                 self._batch += 1
@@ -55,12 +55,12 @@ class Writer:
 
 
 def folded(url: str, gateway: str = GATEWAY) -> dict[str, list[tuple[object, ...]]]:
-    """Return every row of the current edition, in an order of its own."""
+    """Return every row of the current edition, sorted."""
     result: dict[str, list[tuple[object, ...]]] = {}
     with connected(url) as raw:
         for table in TABLES:
             rows = raw.execute(
-                f"SELECT (to_jsonb(t) - 'edition' - 'created_at')::text FROM recon_store.{table} AS t"  # noqa: S608 - our own
+                f"SELECT (to_jsonb(t) - 'edition' - 'created_at')::text FROM recon_store.{table} AS t"  # noqa: S608 - names from this module
                 " JOIN recon_store.editions AS e USING (gateway, edition) WHERE e.state = 'current'"
                 " AND gateway = %s ORDER BY 1",
                 (gateway,),

@@ -1,7 +1,7 @@
-"""Days with gaps on virtual time, in one process: the simulator, the real agent, the real fold, a log in memory.
+"""Days with gaps on virtual time: the simulator, the real agent, the real fold, a log in memory.
 
-What is played is a day of trading with clean messages, cut into stretches by gaps; REST answers with the habits and
-troubles of its plan. In the end the books are held against the simulator's own.
+Gaps cut a day of trading with clean messages into stretches. REST answers with the habits and troubles of its plan. At
+the end the ledger is compared with the simulator's own books.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from recon.times import microseconds
 from tests.support.memory_log import MemoryLog
 from tests.support.rest_transport import RestApiTransport
 
-#: Seconds until everything is caught up with and judged, after the last gap and the end of trading.
+#: Seconds after the last gap and the end of trading, until backfill and comparison are complete.
 TAIL_SECONDS: Final = 150.0
 #: Seconds between the end of a gap and the next attempt to connect.
 RECONNECT_SECONDS: Final = 0.5
-#: Without chance, and without threads, for which a virtual clock would not wait.
+#: No jitter, and no threads, because a virtual clock does not wait for threads.
 BOUNDS: Final = RestBounds(jitter=0.0, thread_bytes=1 << 40)
 
-#: What contracts realise is paid in steps of this.
+#: Quantum of contracts' realised profit.
 REALISED_QUANTUM: Final = Decimal("1e-8")
 
 Kind = Literal["cut", "failover", "restart"]
@@ -58,7 +58,7 @@ GOOD: Final = RestHabits(latency=0.05)
 
 
 class Gap(NamedTuple):
-    """Nobody is let in from `at` on, for `lasts` seconds; a restart says so before, a failover is another process."""
+    """An outage from `at` for `lasts` seconds; a restart is announced, a failover continues as another process."""
 
     at: float
     lasts: float
@@ -67,7 +67,7 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class GapDay:
-    """What decides such a day; times in seconds."""
+    """The inputs of such a day; times in seconds."""
 
     seed: int
     gaps: tuple[Gap, ...]
@@ -78,9 +78,9 @@ class GapDay:
     polled: float | None = None
     habits: Habits = CROSSING
     tail: float = TAIL_SECONDS
-    #: How far our clock is ahead of the EMS's and the venue's.
+    #: Lead of our clock over the clocks of the EMS and the venue.
     skew: float = 0.0
-    #: How often REST is asked although nothing is amiss; 0: never.
+    #: Interval of routine REST requests; 0: never.
     cross_check: float = 0.0
 
     def plan(self) -> Plan:
@@ -98,13 +98,13 @@ class GapDay:
 
 @dataclass
 class Played:
-    """What came of a day."""
+    """The results of a day."""
 
     gateway: Gateway
     log: MemoryLog
     asked: list[str] = field(default_factory=list)
 
-    def catch_ups(self) -> list[Backfill]:
+    def backfills(self) -> list[Backfill]:
         told = {(each.account, each.from_seq): each for each in self.log.book.changes.backfills}
         return list(told.values())
 
@@ -117,7 +117,7 @@ class Played:
 
 
 class _Player:
-    """Lets a gateway live by the virtual clock, and a client listen to it as the consumer does."""
+    """Advances a gateway with the virtual clock, and records its frames as the consumer does."""
 
     def __init__(self, day: GapDay, plan: GatewayPlan) -> None:
         self._day = day
@@ -128,7 +128,7 @@ class _Player:
         self._heartbeats = Heartbeats()
         self._session: Session | None = None
         self._sessions = 0
-        self._back_at = 0.0
+        self._reconnect_at = 0.0
         self._last_tick = 0.0
         self._gaps = sorted(day.gaps)
         self.asked: list[str] = []
@@ -148,7 +148,7 @@ class _Player:
             while self._gaps and self._gaps[0].at <= at:
                 self._lose(self._gaps.pop(0))
             self.pump()
-            if not self.connected and self.gateway.accepting and at >= self._back_at:
+            if not self.connected and self.gateway.accepting and at >= self._reconnect_at:
                 self._connect()
             await self._until_next(until)
 
@@ -159,11 +159,11 @@ class _Player:
         if self.connected and due is not None:
             times.append((due - START).total_seconds())
         elif not self.connected:
-            times.append(max(self._back_at, self._at() + RECONNECT_SECONDS))
+            times.append(max(self._reconnect_at, self._at() + RECONNECT_SECONDS))
         await trio.sleep(max(min(times) - self._at(), 0.000_01))
 
     def pump(self) -> None:
-        """Let the gateway live up to now; what it sends goes into the log."""
+        """Advance the gateway to now and append its frames to the log."""
         for outgoing in self.gateway.advance(self._ems_now()):
             self._take(outgoing)
         if self._at() - self._last_tick >= (1.0 if self.log.fold.reconciler.awaiting_time else 10.0):
@@ -181,7 +181,7 @@ class _Player:
             )
             self._record(end)
             self._session = None
-            self._back_at = self._at() + RECONNECT_SECONDS
+            self._reconnect_at = self._at() + RECONNECT_SECONDS
 
     def _connect(self) -> None:
         self._sessions += 1
@@ -193,7 +193,7 @@ class _Player:
 
     def _lose(self, gap: Gap) -> None:
         if gap.kind == "restart":
-            self.gateway.farewell()
+            self.gateway.announce_stop()
         if gap.kind in {"failover", "restart"}:
             self.gateway.fail_over()
         self.gateway.cut(gap.lasts)
@@ -214,7 +214,7 @@ class _Player:
         self.log.append(NewEvent(kind, payload, self.log.now()))
 
     def answer(self, method: str, target: str) -> RestAnswer:
-        """Answer over REST, by what the gateway has learnt up to now."""
+        """Answer over REST from the gateway's present knowledge."""
         self.pump()
         self.asked.append(target)
         return self._api.answer(method, target)
@@ -242,9 +242,12 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
         cross_check=timedelta(seconds=day.cross_check),
         status=StatusReporter(player.log.now),
     )
-    player.log.tell = recovery.update
+    player.log.on_progress = recovery.update
     document = dict(rules_document(settings_of(plan), plan.gateways[0].name))
-    document["recovery"] = {"enabled": True, "history": True}  # whether there is an order log is not known before
+    document["recovery"] = {
+        "enabled": True,
+        "history": True,
+    }  # only the first answer shows whether there is an order log
     player.log.append(NewEvent(events.RULES, json.dumps(document).encode(), player.log.now()))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(recovery.run)
@@ -254,14 +257,14 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
 
 
 def play(day: GapDay, on_start: Callable[[Played], None] = lambda _: None) -> Played:
-    """Play a day whole, on a virtual clock of its own."""
+    """Play a whole day on its own virtual clock."""
     return trio.run(_play, day, on_start, clock=MockClock(autojump_threshold=0))
 
 
 def problems(day: GapDay, played: Played) -> list[str]:
-    """Hold our books against the simulator's; return what differs and should not, in words."""
+    """Compare our ledger with the simulator's books; return the unexpected differences as text."""
     found: list[str] = []
-    marked = [each for each in played.catch_ups() if each.history == "not configured"]
+    marked = [each for each in played.backfills() if each.history == "not configured"]
     with exact():
         for name, venue in played.gateway.books().items():
             account = played.log.book.accounts[name]
@@ -297,7 +300,7 @@ def problems(day: GapDay, played: Played) -> list[str]:
 
 
 def _same(played: Played, unit: Unit, amount: Decimal) -> bool:
-    """Tell whether a balance is booked exactly; a venue rounds what each closing of a contract realises."""
+    """True if a balance is booked exactly, apart from the venue's rounding of realised profit."""
     realised = sum(
         (each.account, each.unit, each.cause) == (unit.account, unit.code, REALISED) and each.amount != 0
         for each in played.log.book.changes.entries
@@ -306,7 +309,7 @@ def _same(played: Played, unit: Unit, amount: Decimal) -> bool:
 
 
 def _unmarked(played: Played, account: str, unseen: set[str], marked: list[Backfill]) -> list[str]:
-    """Return the orders that nobody could recover and that lie in no stretch that says so."""
+    """Return the unrecoverable orders outside every interval marked as incomplete."""
     spans = [(each.from_us, each.until_us or 0) for each in marked if each.account == account]
     found = []
     order_log = played.gateway.accounts[account].order_log
@@ -316,15 +319,15 @@ def _unmarked(played: Played, account: str, unseen: set[str], marked: list[Backf
         assert last is not None
         times = [microseconds(to_datetime(at)) for _, at in last.report.history]
         if max(times) < microseconds(START):
-            continue  # what the account holds when the day begins is its opening
+            continue  # balances at the start of the day are the opening
         if not any(begin <= min(times) and max(times) <= end for begin, end in spans):
             found.append(f"{account}: order {name} is lost, and no stretch says so")
     return found
 
 
 def random_day(seed: int, *, history: bool = True) -> GapDay:
-    """A day drawn by its seed: gaps of 0.1 s to hours, restarts, failovers, REST with troubles and odd shapes."""
-    dice = random.Random(f"gap day {seed}")  # a day is drawn, not a secret
+    """Return a day drawn by its seed: gaps of 0.1 s to hours, restarts, failovers, REST troubles and odd shapes."""
+    dice = random.Random(f"gap day {seed}")  # random days, not secrets
     long = dice.random() < 0.08
     gaps: list[Gap] = []
     at = dice.uniform(15.0, 25.0)

@@ -1,4 +1,4 @@
-"""A consumer under test: what it recorded and said, and ways to wait for it."""
+"""A consumer under test: its records and states, and ways to wait for them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from recon.ems.websocket.endpoint import Endpoint
 from recon.ems.websocket.status import GatewayStatus
 from recon.errors import Overrun
 
-#: Seconds that a test waits for something that takes milliseconds on a machine with nothing else to do.
+#: Deadline of a wait that takes milliseconds on an idle machine, in seconds.
 PATIENCE = 60.0
 
 
 class EventCollector:
-    """Takes what the consumer hands out; `room` is how many records still fit."""
+    """Accepts the consumer's records; `room` is how many more it accepts."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -38,11 +38,11 @@ class EventCollector:
             raise Overrun("the buffer is full")
         self.room -= 1
         self.records.append(record)
-        self._tell()
+        self._notify()
 
     def status(self, status: GatewayStatus) -> None:
         self.statuses.append(status)
-        self._tell()
+        self._notify()
 
     def last(self) -> GatewayStatus | None:
         return self.statuses[-1] if self.statuses else None
@@ -50,7 +50,7 @@ class EventCollector:
     def state(self) -> str | None:
         return self.statuses[-1].state if self.statuses else None
 
-    def waits(self) -> list[GatewayStatus]:
+    def waiting_states(self) -> list[GatewayStatus]:
         return [status for status in self.statuses if status.state == "waiting"]
 
     def kinds(self) -> list[str]:
@@ -67,14 +67,14 @@ class EventCollector:
             while not true():
                 await self._changed.wait()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 
 
 @contextlib.asynccontextmanager
 async def listening(endpoint: Endpoint, collector: EventCollector | None = None) -> AsyncIterator[EventCollector]:
-    """Run a consumer for the time of the block; it must end by itself within its bounds."""
+    """Run a consumer for the time of the block; it must stop by itself within its deadline."""
     collector = collector or EventCollector()
     numbers = count(1)
 

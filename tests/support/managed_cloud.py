@@ -1,7 +1,7 @@
-"""A managed cloud of our own, written with other libraries than the code under test: the management API on the standard
-library's HTTP server, sites on `websockets` with REST on the same port, all on TLS by one private authority.
+"""A test double of the managed cloud, built on other libraries than the code under test.
 
-Sites can be taken down and brought back, endpoints moved, certificates issued with any validity.
+The management API runs on the standard library's HTTP server, sites on `websockets` with REST on the same port. All use
+TLS by one private authority. Sites can stop and restart, endpoints can move, certificates can have any validity.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from tests.support.wire_messages import balance, row_of, server_info
 
 KEY = "3f1e7a02-aaaa-4c1d-8f10-5b1b7d0c9e11"
-#: Seconds after which a server's thread gives up; a test that needs them has failed.
+#: Deadline of a server's thread in seconds; a test that reaches it has failed.
 PATIENCE = 60.0
 #: Seconds between the heartbeats of a site.
 HEARTBEAT = 0.1
@@ -42,7 +42,7 @@ _quiet.setLevel(logging.CRITICAL)
 def pem_of(
     authority: trustme.CA, name: str = "client@example.net", *, begins: datetime | None = None, ends: datetime
 ) -> str:
-    """A certificate as `/v1/certificate/pem` gives it: public key, private key (PKCS 8), certificate."""
+    """Return a certificate in the form of `/v1/certificate/pem`: public key, private key (PKCS 8), certificate."""
     issued = authority.issue_cert(name, not_before=begins or datetime.now(UTC) - timedelta(minutes=5), not_after=ends)
     private = serialization.load_pem_private_key(issued.private_key_pem.bytes(), None)
     public = private.public_key().public_bytes(
@@ -59,7 +59,7 @@ def stamp(at: datetime) -> str:
 
 
 class Site:
-    """One site: a gateway of `accounts`, on a port that stays the same while it goes down and comes back."""
+    """One site: a gateway of `accounts`, on a port that stays the same across restarts."""
 
     def __init__(self, context: ssl.SSLContext | None, accounts: tuple[str, ...], key: str | None) -> None:
         self.context = context
@@ -71,7 +71,7 @@ class Site:
         self.sessions: set[ServerConnection] = set()
         self.opened = 0
         self.silent = False
-        #: Open orders that a session is told of, by account.
+        #: Open orders in the snapshot of a session, by account.
         self.orders: dict[str, list[dict[str, object]]] = {}
         self.clock_ahead = timedelta()
         self.rest: dict[str, tuple[int, object]] = {
@@ -86,7 +86,7 @@ class Site:
 
     @property
     def url(self) -> str:
-        """The WebSocket's address."""
+        """Return the WebSocket's address."""
         return f"{'ws' if self.context is None else 'wss'}://{self.authority}/"
 
     def start(self) -> None:
@@ -105,7 +105,7 @@ class Site:
         self._thread.start()
 
     def stop(self) -> None:
-        """Go down: nobody can connect, and who is connected is cut off."""
+        """Stop: refuse new connections and end the present ones."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
@@ -163,7 +163,7 @@ def _answer(status: int, body: object) -> Response:
 
 @dataclass
 class Cloud:
-    """The management API, and the sites that it tells of."""
+    """The management API and its list of sites."""
 
     authority: trustme.CA
     ca_file: Path
@@ -171,20 +171,20 @@ class Cloud:
     key: str = KEY
     endpoints: list[dict[str, str]] = field(default_factory=list)
     locations: list[dict[str, str]] = field(default_factory=list)
-    #: How long certificates hold that are issued from now on; the same one is given until it is changed.
+    #: Validity of certificates issued from now on; each request returns the same one until a change.
     lifetime: timedelta = timedelta(days=90)
     pem: str = ""
-    #: What everything is answered with instead, and the headers with it.
+    #: The status and headers of every answer, if set.
     failing: HTTPStatus | None = None
     failing_headers: dict[str, str] = field(default_factory=dict)
-    #: Answers by path that take the place of our own: status, content type, body; and seconds that each takes.
+    #: Replacement answers by path: status, content type, body; and the delay of each in seconds.
     instead: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
     delay: float = 0.0
     asked: list[tuple[str, dict[str, list[str]], str | None]] = field(default_factory=list)
     url: str = ""
 
     def list_sites(self, *sites: Site) -> None:
-        """Tell of these sites from now on, each in the location that has its number."""
+        """List these sites from now on, each in the location with its number."""
         self.endpoints = [
             {
                 "exchange_id": name,
@@ -205,7 +205,7 @@ class Cloud:
         return [path for path, _, _ in self.asked]
 
     def settings(self, **managed: object) -> dict[str, object]:
-        """The gateway's part of a settings document, with a client certificate."""
+        """Return the gateway's part of a settings document, with a client certificate."""
         return {
             "urls": "managed",
             "auth": {"method": "certificate", "api_key": self.key, "ca_file": str(self.ca_file)},
@@ -254,7 +254,7 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body)
 
         def log_request(self, _code: object = "-", _size: object = "-") -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler
 
@@ -263,11 +263,11 @@ class _Https(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that distrusts us, or has gone, is no matter of ours."""
+        """Ignore clients that reject our certificate or have disconnected."""
 
 
 def server_context(authority: trustme.CA, *, clients: bool) -> ssl.SSLContext:
-    """A server's TLS for localhost; `clients` must show a certificate of the same authority."""
+    """Return a server's TLS for localhost; `clients` requires a certificate of the same authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     if clients:
@@ -285,7 +285,7 @@ def managed_cloud(
     certificates: bool = True,
     lifetime: timedelta = timedelta(days=90),
 ) -> Iterator[Cloud]:
-    """Run a cloud; its sites want a client certificate, or else the key."""
+    """Run a cloud; its sites require a client certificate, or else the key."""
     authority = trustme.CA()
     ca_file = directory / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))

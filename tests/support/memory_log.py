@@ -1,4 +1,4 @@
-"""A gateway's log in memory, folded as it grows; it tells the agent where the books stand, as the service does."""
+"""A gateway's log in memory, folded as it grows; it reports ledger progress to the agent, as the service does."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from recon.testing import is_readable
 
 
 class MemoryLog:
-    """The log, its fold, and its clock: `start` plus what the virtual clock has run since."""
+    """The log, its fold, and its clock: `start` plus the elapsed virtual time."""
 
     def __init__(self, gateway: str, start: datetime) -> None:
         self.events: list[Event] = []
         self.book = Ledger(gateway, LedgerClock(), Rules())
         self.fold = Fold(self.book, Reconciler(self.book))
-        self.tell: Callable[[BackfillView], None] = lambda _: None
+        self.on_progress: Callable[[BackfillView], None] = lambda _: None
         self._start = start
         self._began = trio.current_time()
 
@@ -44,4 +44,4 @@ class MemoryLog:
         )
         self.events.append(event)
         self.fold.fold([decode_event(event)])
-        self.tell(backfill_view(self.book, event.seq))
+        self.on_progress(backfill_view(self.book, event.seq))

@@ -1,4 +1,4 @@
-"""What a client makes of a played day, written independently of the simulator's own books."""
+"""The client's view of a played day, written independently of the simulator's own books."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def played(plan: GatewayPlan, seconds: float, *, reconnect_after: float = 0.5) -
 
 
 def reports(day: Played, account: str) -> Iterator[tuple[float, Message]]:
-    """Every execution report a client is sent, from updates and snapshots, in order of arrival."""
+    """Yield every execution report to a client, from updates and snapshots, in order of arrival."""
     for at, message in day.messages("ORDER_EXEC_REPORT_UPDATE", "ORDER_EXEC_REPORT_SNAPSHOT", account=account):
         rows = message["data"] or [] if "data" in message else [message]
         for row in rows:
@@ -70,13 +70,13 @@ def reports(day: Played, account: str) -> Iterator[tuple[float, Message]]:
 
 @dataclass
 class Leg:
-    """Average method in fractions, net position: positive long, negative short."""
+    """A net position by the average method, in fractions: positive long, negative short."""
 
     position: Fraction = Fraction(0)
     cost: Fraction = Fraction(0)
 
     def trade(self, each: Instrument, signed: Fraction, price: Fraction) -> Fraction:
-        """Return what is realised, in the settlement asset."""
+        """Return the realised profit, in the settlement asset."""
         worth = price if each.kind is Kind.LINEAR else 1 / price
         gain = Fraction(0)
         closing = Fraction(0)
@@ -95,7 +95,7 @@ class Leg:
 
 @dataclass
 class Explained:
-    """What the reports explain: changes per unit, with the time of each."""
+    """The changes that the reports explain: per unit, with the time of each."""
 
     changes: dict[tuple[str, str], list[tuple[float, Fraction]]] = field(default_factory=lambda: defaultdict(list))
     fills: int = 0
@@ -110,7 +110,7 @@ def explained(
     instruments: Sequence[Instrument],
     legs: Iterable[tuple[str, Fraction, Fraction]] = (),
 ) -> Explained:
-    """Join the reports of a day that began without open orders, and book them."""
+    """Merge the reports of a day without open orders at its start, and book them."""
     known = {each.symbol: each for each in instruments}
     held = {symbol: Leg() for symbol in known}
     for symbol, signed, price in legs:
@@ -141,7 +141,7 @@ def explained(
 
 
 def observations(day: Played, account: str) -> Iterator[tuple[float, tuple[str, str], Fraction]]:
-    """Every authoritative balance, and every position of an account in one-way mode."""
+    """Yield every authoritative balance, and every position of an account in one-way mode."""
     for at, message in day.messages(account=account):
         kind = message["type"]
         rows = message["data"] or [] if "data" in message else [message]

@@ -1,4 +1,4 @@
-"""The real service as a process, a flood for it to swallow, and what its log and books must come to."""
+"""The real service as a process, a flood of frames for it, and the checks of its log and ledger."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tests.support.wire_messages import encoded
 from tests.support.ws_servers import Gateway as Server
 from tests.support.ws_servers import gateway as served
 
-#: Seconds after which a wait is given up; a bound on hanging, not on speed.
+#: Deadline of a wait in seconds; it limits hanging, not speed.
 PATIENCE = 150.0
 GATEWAY = "g"
-#: Frames that the flood sends at once, and how many in a second.
+#: Frames per burst of the flood, and frames per second.
 CHUNK = 40
 RATE = 2500
 
 
 def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Look, every now and then, until it is true."""
+    """Poll a condition until it is true."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"
@@ -41,7 +41,7 @@ def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
 
 
 class Flood:
-    """A gateway that pours out a pre-rendered load; a new session gets the snapshots and what follows the last one."""
+    """A gateway that sends a pre-rendered load; a new session gets the snapshots and the remaining frames."""
 
     def __init__(self, orders: int) -> None:
         self.frames = [frame.decode() for frame in rendered_load(orders, 4, 7)]
@@ -69,7 +69,7 @@ class Flood:
                 self._next += len(chunk)
             for frame in chunk:
                 session.send(frame)
-        # The same process goes on to speak: another instance_guid would make the service connect anew.
+        # The same instance_guid throughout: another one would make the service reconnect.
         beats = [json.loads(frame) | {"server_name": "END"} for frame in self.frames if '"SERVER_INFO"' in frame]
         while not server.over.wait(0.5):
             for beat in beats:
@@ -84,7 +84,7 @@ def flooding(orders: int) -> Iterator[tuple[Flood, str]]:
 
 
 class Service:
-    """`python -m recon.service` as a process of its own."""
+    """`python -m recon.service` as a separate process."""
 
     def __init__(self, directory: Path, settings: dict[str, object], name: str = "service") -> None:
         self._directory = directory
@@ -107,12 +107,12 @@ class Service:
         }
         with self._log.open("ab") as output:
             self.process = subprocess.Popen([sys.executable, "-m", "recon.service"], stderr=output, env=environment)
-        served_before = self.said("serving")
-        until(lambda: self.said("serving") > served_before or self._ended())
+        served_before = self.log_count("serving")
+        until(lambda: self.log_count("serving") > served_before or self._ended())
         assert not self._ended(), self.output()
 
-    def said(self, event: str) -> int:
-        """Count the lines of its log that tell of an event."""
+    def log_count(self, event: str) -> int:
+        """Return the number of its log lines with this event."""
         return self.output().count(f'"event": "{event}"')
 
     def output(self) -> str:
@@ -124,13 +124,13 @@ class Service:
         self.process.wait(PATIENCE)
 
     def stop(self) -> int:
-        """Ask it to stop and return its exit status."""
+        """Request a stop and return the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
     def end(self) -> None:
-        """See that it does not outlive the test; gently, so that its database is gone before its directory is."""
+        """Stop the process before the test's directory is removed; first gently, so that its database stops too."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -152,13 +152,13 @@ def running(service: Service) -> Iterator[Service]:
 
 
 class LogReader:
-    """Looks at the database from outside, as the service role."""
+    """Reads the database from outside, as the service role."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def ask(self, query: str) -> list[tuple[object, ...]]:
-        """Return rows; none while the database is away."""
+        """Return rows; none while the database is unreachable."""
         try:
             with psycopg.connect(libpq_url(self._url), connect_timeout=2) as raw:
                 return raw.execute(query).fetchall()
@@ -174,28 +174,28 @@ class LogReader:
         return int(str(rows[0][0])) if rows else 0
 
     def frames(self) -> list[str]:
-        """Return the frames of the log in order, ours and the last heartbeat left out."""
+        """Return the frames of the log in order, without our own events and the last heartbeat."""
         own = "('rules', 'tick', 'session.opened', 'session.closed', 'session.failed')"
         rows = self.ask(f"SELECT payload FROM recon_store.log_events WHERE kind NOT IN {own} ORDER BY seq")  # noqa: S608 - our own
         texts = [payload.decode() for (payload,) in rows if isinstance(payload, bytes)]
         return [text for text in texts if '"END"' not in text]
 
     def verified(self, against: Head | None = None) -> Head:
-        """Recompute the whole chain."""
+        """Verify the whole chain and return its head."""
         engine = create_engine(self._url, "witness", pooled=False)
         with engine.connect() as connection:
             return verify(connection, GATEWAY, against=against)
 
 
-def check_books(witness: LogReader) -> int:
-    """See that the log is contiguous and every fill that it tells of is counted once; return how many orders filled."""
-    until(lambda: witness.folded() == witness.head() > 0)
-    seqs = witness.ask("SELECT count(*), min(seq), max(seq) FROM recon_store.log_events")
+def check_books(reader: LogReader) -> int:
+    """Check that the log is contiguous and counts every fill once; return the number of filled orders."""
+    until(lambda: reader.folded() == reader.head() > 0)
+    seqs = reader.ask("SELECT count(*), min(seq), max(seq) FROM recon_store.log_events")
     assert seqs[0][0] == seqs[0][2]
     assert seqs[0][1] == 1
     first: dict[tuple[str, str], Decimal] = {}
     furthest: dict[tuple[str, str], Decimal] = {}
-    for text in witness.frames():
+    for text in reader.frames():
         if "ORDER_EXEC_REPORT_UPDATE" in text:
             report = json.loads(text, parse_float=Decimal, parse_int=Decimal)
             row = report["data"][0] if "data" in report else report
@@ -203,16 +203,16 @@ def check_books(witness: LogReader) -> int:
             first.setdefault(key, row["amount_filled"])
             furthest[key] = max(furthest.get(key, Decimal(0)), row["amount_filled"])
     edition = "JOIN recon_store.editions AS e USING (gateway, edition)"
-    orders = witness.ask(
+    orders = reader.ask(
         f"SELECT account, client_order_id, amount_filled FROM recon_store.orders {edition} WHERE e.state = 'current'"  # noqa: S608
     )
     assert {(account, order): filled for account, order, filled in orders} == furthest
-    booked = witness.ask(
+    booked = reader.ask(
         f"SELECT o.account, o.client_order_id, sum(f.amount) FROM recon_store.orders AS o {edition}"  # noqa: S608
         " JOIN recon_store.fills AS f USING (gateway, edition, account, order_key)"
         " WHERE e.state = 'current' GROUP BY 1, 2"
     )
-    # The load's stamps are old: what the first report tells of was filled before the opening (semantics 4.4).
+    # The load's stamps are old, so the fills of the first report precede the opening (semantics 4.4).
     filled = {key: amount - first[key] for key, amount in furthest.items() if amount > first[key]}
     assert {(account, order): amount for account, order, amount in booked} == filled
     return len(filled)

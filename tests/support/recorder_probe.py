@@ -1,4 +1,4 @@
-"""A recorder under test: its buffer, what it said, and ways to wait for it."""
+"""A recorder under test: its buffer, its states, and ways to wait for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recon.log.lease import Lease
 from recon.log.recorder import Recorder
 from recon.status import Status, StatusReporter
 
-#: Seconds that a test waits for something that takes milliseconds.
+#: Deadline of a wait that takes milliseconds, in seconds.
 PATIENCE = 120.0
 GATEWAY = "g"
 #: Locking this row stops every append to the gateway, as another writer's transaction would.
@@ -31,7 +31,7 @@ def wall_clock() -> datetime:
 
 
 class Recording:
-    """One recorder and what it said."""
+    """One recorder and the states that it reported."""
 
     def __init__(
         self,
@@ -87,13 +87,13 @@ class Recording:
 
     def _appended(self, seq: int) -> None:
         self.heads.append(seq)
-        self._tell()
+        self._notify()
 
     def _status(self, status: Status) -> None:
         self.statuses.append(status)
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 
@@ -114,21 +114,21 @@ def connected(url: str) -> psycopg.Connection:
 
 
 def log_of(url: str, gateway: str = GATEWAY) -> list[tuple[int, str, bytes]]:
-    """Return what the log holds: position, kind, payload."""
+    """Return the log's entries: position, kind, payload."""
     with connected(url) as raw:
         query = "SELECT seq, kind, payload FROM recon_store.log_events WHERE gateway = %s ORDER BY seq"
         return raw.execute(query, (gateway,)).fetchall()
 
 
 def frames_of(url: str, gateway: str = GATEWAY) -> list[str]:
-    """Return the frames of the log in order, and see that nothing is missing between them."""
+    """Return the frames of the log in order; fail if one is missing between them."""
     found = log_of(url, gateway)
     assert [seq for seq, _, _ in found] == list(range(1, len(found) + 1))
     return [payload.decode() for _, kind, payload in found if kind == "frame"]
 
 
 def holder(url: str, gateway: str = GATEWAY) -> int:
-    """Return the process id of the backend that holds the gateway's lease; the url is a superuser's."""
+    """Return the process id of the lease's backend; the url is a superuser's."""
     with connected(url) as raw:
         query = """SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l USING (pid)
             WHERE l.locktype = 'advisory' AND l.granted AND a.application_name LIKE %s

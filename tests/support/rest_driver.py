@@ -1,4 +1,4 @@
-"""What is asked over REST and answered, put into the log by hand: events in our own words."""
+"""Handmade REST questions and answers as events in the log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class BackfillRun:
-    """One run of questions about an account that was lost."""
+    """One backfill run for an account after a gap."""
 
     def __init__(self, driver: GatewayDriver, name: str = "run-1") -> None:
         self.driver = driver
@@ -31,16 +31,16 @@ class BackfillRun:
         self.until = {driver.account: lost.until_seq}
 
     def begin(self, *, lists: bool = True) -> None:
-        """Begin; nothing is open over REST, and no positions are held, unless that is left to be told."""
-        self._say(events.CATCH_UP_BEGUN)
+        """Begin; by default REST lists no open orders and no positions."""
+        self._record_event(events.CATCH_UP_BEGUN)
         if lists:
             self.orders()
             self.answer({"what": "positions", "account": self.driver.account}, [])
 
     def end(self) -> None:
-        self._say(events.CATCH_UP_ENDED)
+        self._record_event(events.CATCH_UP_ENDED)
 
-    def _say(self, kind: str) -> None:
+    def _record_event(self, kind: str) -> None:
         self.driver.event(kind, _encode({"run": self.name, "accounts": self.until}))
 
     def answer(self, ask: Row, body: Json, *, status: int | None = 200, problem: str | None = None) -> None:
@@ -76,7 +76,7 @@ class BackfillRun:
     def history(
         self, *rows: Row, begin: float = -600, end: float = 600, status: int | None = 200, problem: str | None = None
     ) -> None:
-        """The order log from and to so many seconds after the beginning of the day."""
+        """Record an answer of the order log between two seconds of the day."""
         body: Json = rows if status == 200 else {"message": "history is not configured"}
         ask: Row = {
             "what": "history",
@@ -87,7 +87,7 @@ class BackfillRun:
 
 
 def history_row(report: Row, *, created: str) -> Row:
-    """An execution report as a row of the order log has it: in camel case, flattened, side as a number."""
+    """Return an execution report in the order log's shape: camelCase, flat, side as a number."""
     steps = report["status_history"]
     fills = report["fills"]
     assert isinstance(steps, Sequence)
@@ -118,6 +118,6 @@ def history_row(report: Row, *, created: str) -> Row:
 
 
 def backfills_of(driver: GatewayDriver) -> list[Backfill]:
-    """What the log says of each stretch in the end."""
-    told = {each.from_seq: each for each in driver.ledger.changes.backfills if each.account == driver.account}
-    return [told[seq] for seq in sorted(told)]
+    """Return the final backfills of each interval."""
+    latest = {each.from_seq: each for each in driver.ledger.changes.backfills if each.account == driver.account}
+    return [latest[seq] for seq in sorted(latest)]

@@ -1,4 +1,4 @@
-"""Gateways' REST for tests: one without a network, answer by answer, and one of plain bytes over a socket."""
+"""REST servers for tests: one in memory with scripted answers, and one of raw bytes over a socket."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import httpx
 import trio
 import trio.abc
 
-#: How one request is answered: at once, or by something that may wait or fail.
+#: The answer to one request: immediate, or a function that may wait or fail.
 Step: TypeAlias = httpx.Response | Exception | Callable[[], Awaitable[httpx.Response]]
 
 Script: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
 
 
 class Scripted(httpx.AsyncBaseTransport):
-    """Answers request after request by its script; the last step answers all further ones."""
+    """Answers each request by its script; the last step repeats."""
 
     def __init__(self, *steps: Step) -> None:
         self._steps = list(steps)
         self.requests: list[httpx.Request] = []
-        #: When each request came, by Trio's clock.
+        #: Arrival time of each request, by Trio's clock.
         self.times: list[float] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -45,7 +45,7 @@ class Scripted(httpx.AsyncBaseTransport):
 
 
 class Body(httpx.AsyncByteStream):
-    """A body that comes in pieces, and then breaks off, or hangs."""
+    """A body that arrives in pieces, and then fails or hangs."""
 
     def __init__(self, *pieces: bytes, error: Exception | None = None, hangs: bool = False) -> None:
         self._pieces = pieces
@@ -62,7 +62,7 @@ class Body(httpx.AsyncByteStream):
 
 
 def answer(status: int, content: bytes = b"", **headers: str) -> Callable[[], Awaitable[httpx.Response]]:
-    """An answer that may be given any number of times."""
+    """Return an answer that can be used any number of times."""
 
     async def give() -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -72,7 +72,7 @@ def answer(status: int, content: bytes = b"", **headers: str) -> Callable[[], Aw
 
 
 def broken(status: int, body: Callable[[], Body], **headers: str) -> Callable[[], Awaitable[httpx.Response]]:
-    """An answer whose body comes as `body` says."""
+    """Return an answer with the given `body`."""
 
     async def give() -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -88,13 +88,13 @@ async def hang() -> httpx.Response:
 
 @asynccontextmanager
 async def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Serve a connection by each script, in turn; gives the base URL and the heads of the requests that came."""
+    """Serve each connection by its script, in turn; yield the base URL and the heads of the requests."""
     heads: list[bytes] = []
     waiting: Iterator[Script] = iter(scripts)
 
     async def handle(socket: trio.SocketStream) -> None:
         stream: trio.abc.Stream = socket if tls is None else trio.SSLStream(socket, tls, server_side=True)
-        # A client may leave at any time.
+        # A client may disconnect at any time.
         with suppress(trio.BrokenResourceError):
             head = b""
             while b"\r\n\r\n" not in head:
@@ -115,8 +115,8 @@ async def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> AsyncI
         nursery.cancel_scope.cancel()
 
 
-def sends(*pieces: bytes, then_hang: bool = False) -> Script:
-    """A script that sends these bytes and closes, or keeps the connection open for ever."""
+def script_of_bytes(*pieces: bytes, then_hang: bool = False) -> Script:
+    """Return a script that sends these bytes and closes, or keeps the connection open."""
 
     async def script(stream: trio.abc.Stream) -> None:
         for piece in pieces:

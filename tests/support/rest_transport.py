@@ -1,4 +1,4 @@
-"""HTTP without sockets: a simulated REST API behind an httpx client, on whatever clock Trio runs."""
+"""HTTP without sockets: a simulated REST API behind an httpx client, on any Trio clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recon.simulator.rest.server import RestAnswer
 
 
 class _Body(httpx.AsyncByteStream):
-    """A body, which may break off."""
+    """A body that may end early."""
 
     def __init__(self, answer: RestAnswer) -> None:
         self._answer = answer
@@ -24,10 +24,10 @@ class _Body(httpx.AsyncByteStream):
 
 
 class RestApiTransport(httpx.AsyncBaseTransport):
-    """Asks `answer(method, target)` at the time of the request, and lets the answer come as it is meant to.
+    """Calls `answer(method, target)` at the time of the request, and delivers the answer with its delay and trouble.
 
-    An answer that takes longer than the client's read timeout is `httpx.ReadTimeout`; without one, an answer that
-    hangs is waited for until the caller is cancelled.
+    An answer later than the client's read timeout raises `httpx.ReadTimeout`. Without a timeout a hanging answer waits
+    until the caller is cancelled.
     """
 
     def __init__(self, answer: Callable[[str, str], RestAnswer]) -> None:

@@ -1,4 +1,4 @@
-"""Two receivers under one contract: a webhook over real HTTP, and one in memory for virtual clocks."""
+"""Two receivers with one contract: a webhook over real HTTP, and one in memory for virtual clocks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.webhook_receiver import Answer, Receiver
 
 
 class Harness(Protocol):
-    """A sender, what its receiver will answer, and what came to it."""
+    """A sender, its receiver's planned answers, and the received messages."""
 
     sender: Sender
 
@@ -29,7 +29,7 @@ class Harness(Protocol):
 
 @dataclass(frozen=True)
 class Reaction:
-    """What the receiver in memory does with a message: take its time, then take or refuse it."""
+    """The reaction of the receiver in memory: wait, then accept or refuse."""
 
     seconds: float = 0.0
     error: DeliveryError | None = None
@@ -37,7 +37,7 @@ class Reaction:
 
 @dataclass
 class MemorySender:
-    """A receiver in memory: reacts in turn as told, then takes everything at once."""
+    """A receiver in memory: it follows its planned reactions, then accepts everything at once."""
 
     reactions: list[Reaction] = field(default_factory=list)
     seen: list[tuple[float, Message]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The days that are played: clean flows, planted faults of each kind, and what must not be flagged."""
+"""The played days: clean flows, planted faults of each kind, and harmless oddities."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from recon.simulator.plan import Plan
 from recon.simulator.scenarios import clean_plan
 
 D = Decimal
-#: Seconds of a clean day, and of one with a fault. The quiet after it lets everything be judged: what may be a fee
-#: waits for sixty windows for another like it.
+#: Seconds of a clean day, and of one with a fault. The quiet time after it lets the engine judge everything: a
+#: possible fee waits sixty windows for a similar one.
 CLEAN_SECONDS: Final = 60.0
 FAULTY_SECONDS: Final = 120.0
 QUIET_SECONDS: Final = 330.0
-#: When a fault is planted, in seconds of the day: an opening is looked for during nine windows at most, and a report
-#: waits for one, so every opening is settled by then. What a venue takes before is part of the opening.
+#: Second of the day at which a fault is planted. An opening takes at most nine windows, and a report waits for one,
+#: so every opening is settled by then. Fees before it are part of the opening.
 PLANTED: Final = 50.0
 
 
 class Flow(NamedTuple):
-    """How a clean day trades and is told of; windows and polls in seconds, rates in fills a second per unit."""
+    """How a clean day trades and reports; windows and polls in seconds, rates in fills per second per unit."""
 
     window: float
     rate: float
@@ -31,8 +31,8 @@ class Flow(NamedTuple):
 
     def __str__(self) -> str:
         sizes = "equal" if self.equal_sizes else "varied"
-        told = "after each fill" if self.polled is None else f"polled each {self.polled:g}s"
-        return f"window {self.window:g}s, {self.rate:g}/s, {sizes} sizes, {told}"
+        reporting = "after each fill" if self.polled is None else f"polled each {self.polled:g}s"
+        return f"window {self.window:g}s, {self.rate:g}/s, {sizes} sizes, {reporting}"
 
     def plan(self, seed: int) -> Plan:
         return clean_plan(
@@ -70,7 +70,7 @@ FAULTS: Final = {
     "stall with fills": _fault(FaultKind.SILENT_STALL, "BINANCE", symbol="BTCUSDT"),
     "restart with fills": _fault(FaultKind.RESTART, "KRAKEN/JOHN", symbol="XBT/USD"),
 }
-#: What looks odd and is not wrong.
+#: Harmless oddities.
 BENIGN: Final = {
     "disconnect": _fault(FaultKind.DISCONNECT_WITH_FILLS),
     "stall": _fault(FaultKind.SILENT_STALL),

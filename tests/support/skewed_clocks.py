@@ -1,4 +1,4 @@
-"""An EMS whose clock is not ours."""
+"""An EMS whose clock differs from ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recon.testing import GatewayDriver, Row, stamp
 
 @contextmanager
 def clock_of_ems(driver: GatewayDriver, minutes: float) -> Iterator[timedelta]:
-    """Have the EMS's clock ahead (behind: negative) of ours: heartbeats tell of it, whole or summed up in ticks."""
+    """Set the EMS's clock ahead of ours (negative: behind); heartbeats show it, whole or as summed ticks."""
     ahead = timedelta(minutes=minutes)
     frame, event = driver.frame, driver.event
 

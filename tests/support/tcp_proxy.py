@@ -1,4 +1,4 @@
-"""A TCP stand-in before the server's Unix socket, whose connections can be muted."""
+"""A TCP proxy before the server's Unix socket, whose connections can be muted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHUNK_BYTES = 65536
 
 
 class Proxy:
-    """Relays each connection to Postgres until it is told otherwise."""
+    """Relays each connection to Postgres until it is muted."""
 
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
@@ -22,12 +22,12 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The same database and role, through this proxy."""
+        """Return the URL of the same database and role, through this proxy."""
         through = self._url.set(host="127.0.0.1", port=self.port, query={})
         return through.render_as_string(hide_password=False)
 
     def mute(self) -> None:
-        """Pass nothing on any more over the present connections, in either direction, but keep them open."""
+        """Stop relaying on the present connections, in both directions, but keep them open."""
         for relay in self._relays:
             relay.cancel()
 
@@ -37,7 +37,7 @@ class Proxy:
                 self._relays.append(relay.cancel_scope)
                 relay.start_soon(self._pump, client, server)
                 relay.start_soon(self._pump, server, client)
-            # Ended by `mute`, or because both sides closed, who then do not mind that their sockets stay.
+            # Ended by `mute`, or because both sides closed; open sockets are harmless then.
             await trio.sleep_forever()
 
     @staticmethod
@@ -49,7 +49,7 @@ class Proxy:
 
 @asynccontextmanager
 async def proxy(url: str) -> AsyncIterator[Proxy]:
-    """Serve a proxy as long as the block runs."""
+    """Serve a proxy for the time of the block."""
     made = Proxy(url)
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, made.serve, 0)

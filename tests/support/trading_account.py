@@ -1,4 +1,4 @@
-"""An account that trades bitcoin, as the comparison tests drive it."""
+"""An account that trades bitcoin, for the comparison tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from recon.ledger.rules import AccountRules, Rules
 from recon.reconciliation.model.verdict import verdict_of
 from recon.testing import GatewayDriver, OrderScript, balance_row
 
-#: The default settlement window, in seconds, and how many of them a chain may last.
+#: The default settlement window in seconds, and the longest chain in windows.
 WINDOW, WINDOWS = 5, 4
 
 
@@ -32,5 +32,5 @@ def verdict(driver: GatewayDriver, code: str) -> str:
 
 
 def late_order(driver: GatewayDriver, key: str, *, side: str = "BUY", ahead: float = 0) -> OrderScript:
-    """An order that fills now, by the venue's clock, which may be ahead of ours."""
+    """Return an order that fills now by the venue's clock, which may be ahead of ours."""
     return OrderScript(key, [("1", "100")], side=side, placed_at=driver.now + timedelta(seconds=ahead - 4))

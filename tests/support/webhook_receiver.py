@@ -1,4 +1,4 @@
-"""A webhook receiver for tests: real HTTP, answers on command, remembers what it was sent."""
+"""A webhook receiver for tests: real HTTP, planned answers, and a list of received messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Answer:
-    """What the receiver answers; `stall` holds the answer back until the receiver is closed."""
+    """One answer of the receiver; `stall` delays it until the receiver closes."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -28,7 +28,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What came in, and what is answered: the answers in turn, then 200."""
+    """The received messages and the planned answers, then 200."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Receiver:
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    """Run a receiver on a free port of this machine."""
+    """Run a receiver on a free local port."""
     state = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,7 +67,7 @@ def receiver() -> Iterator[Receiver]:
             try:
                 super().handle()
             except ConnectionError:
-                # Whoever talks to us may hang up in the middle; that is part of the tests.
+                # Clients may disconnect in the middle of a request; some tests do.
                 self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature is the library's

@@ -1,4 +1,4 @@
-"""Messages of our own, in the shapes of the protocol's examples."""
+"""Handmade messages in the shapes of the protocol's examples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import settings
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "ems" / "examples"
 
-#: Property tests that come out the same each time, however slow the machine.
+#: Property tests with the same result on every run, even on a slow machine.
 steady = settings(deadline=None, derandomize=True)
 
 needs_examples = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the published examples are not here")
@@ -26,7 +26,7 @@ BROKEN_EXAMPLES = {
 
 
 def report(**changes: object) -> dict[str, object]:
-    """An order execution report as a LIVE gateway sends it."""
+    """Return an order execution report as a LIVE gateway sends it."""
     row: dict[str, object] = {
         "type": "ORDER_EXEC_REPORT_UPDATE",
         "id": "mm-17",
@@ -107,7 +107,7 @@ def server_info(**changes: object) -> dict[str, object]:
 
 
 def row_of(message: dict[str, object]) -> dict[str, object]:
-    """A message's row as it stands in a `data` list."""
+    """Return a message's row as in a `data` list."""
     return {key: value for key, value in message.items() if key not in {"type", "exchange_id"}}
 
 

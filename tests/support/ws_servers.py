@@ -1,4 +1,4 @@
-"""Gateways to listen to: one by the `websockets` library, and a raw socket for what no library would send."""
+"""WebSocket servers for tests: one on the `websockets` library, and a raw socket for invalid frames."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from websockets.sync.server import ServerConnection, serve
 
 Script = Callable[[ServerConnection], None]
 
-#: Seconds after which a server's thread gives up; a test that needs them has failed.
+#: Deadline of a server's thread in seconds; a test that reaches it has failed.
 PATIENCE = 60.0
 
 
 class Gateway:
-    """A running server; `requests` are the upgrades it saw, `hold` keeps a session open."""
+    """A running server; `requests` are the received upgrades, and `hold` keeps a session open."""
 
     def __init__(self, scheme: str, port: int) -> None:
         self.url = f"{scheme}://localhost:{port}/"
@@ -51,7 +51,7 @@ def gateway(
     context: ssl.SSLContext | None = None,
     refuse: Callable[[Request], HTTPStatus | None] = lambda _request: None,
 ) -> Iterator[Gateway]:
-    """Serve `script` to each session, on a port of its own."""
+    """Serve `script` to each session, on its own port."""
     made: list[Gateway] = []
 
     def process(connection: ServerConnection, request: Request) -> Response | None:
@@ -101,7 +101,7 @@ class RawPeer:
         request = self._until(b"\r\n\r\n")
         key = next(line for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:"))
         token = key.split(b":", 1)[1].strip() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-        accept = base64.b64encode(hashlib.sha1(token).digest())  # noqa: S324  # RFC 6455 asks for it
+        accept = base64.b64encode(hashlib.sha1(token).digest())  # noqa: S324  # RFC 6455 requires it
         self.stream.sendall(
             b"HTTP/1.1 " + status + b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + extra
@@ -138,7 +138,7 @@ class RawPeer:
 
 
 def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
-    """A server's frame (unmasked)."""
+    """Return a server's frame (unmasked)."""
     first = (0x80 if final else 0) | opcode
     size = len(payload)
     if size < 126:
@@ -153,7 +153,7 @@ TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 
 @contextlib.contextmanager
 def raw_gateway(script: Callable[[RawPeer], None]) -> Iterator[str]:
-    """Serve `script` to each connection, one after the other; gives the URL."""
+    """Serve `script` to each connection in turn; yield the URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(PATIENCE)
     over = threading.Event()

@@ -23,10 +23,10 @@ class FaultContext(Protocol):
     def send(self, payload: bytes) -> bool:
         """Send to all clients. True if there are any."""
 
-    def rest(self, begin: int) -> None:
+    def pause_trading(self, begin: int) -> None:
         """Hold ordinary trading back from a time on, until all clients are back."""
 
-    def farewell(self) -> None:
+    def announce_stop(self) -> None:
         """Announce for every account that the process stops."""
 
     def shut(self, fault: Fault, kind: ControlKind) -> None:

@@ -125,10 +125,10 @@ class StepView:
         ((symbol, step),) = self.contracts.items()
         return step, self.held.get(symbol, ZERO) - step
 
-    def is_small(self, share: Decimal, of: Mapping[str, Decimal]) -> bool:
+    def is_small(self, share: Decimal, base: Mapping[str, Decimal]) -> bool:
         """True if the single asset's step is at most a share of its entry in `base`."""
         ((code, step),) = self.assets.items()
-        return abs(step) <= share * abs(of.get(code, ZERO))
+        return abs(step) <= share * abs(base.get(code, ZERO))
 
 
 Hypothesis = Callable[[StepView], bool]
@@ -218,10 +218,10 @@ _CLASSES: Final[tuple[tuple[tuple[str, Hypothesis], ...], ...]] = (
 def fitting(view: StepView) -> tuple[str, ...]:
     """Return the causes that fit, by the rules above."""
     with exact():
-        for equally_sure in _CLASSES:
-            found = tuple(code for code, fits in equally_sure if fits(view))
-            if found:
-                return found
+        for equally_certain in _CLASSES:
+            causes = tuple(code for code, fits in equally_certain if fits(view))
+            if causes:
+                return causes
     return ()
 
 

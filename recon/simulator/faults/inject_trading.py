@@ -62,25 +62,29 @@ def touched(fault: Fault, plan: AccountPlan) -> frozenset[str]:
     """Return the balance rows and contracts that a fault moves in an account (source or target of a transfer)."""
     if fault.kind in HARMLESS:
         return frozenset()
-    found: set[str | None] = {fault.asset, fault.into}
-    for each in plan.instruments:
-        if each.symbol == fault.symbol:
-            found |= {each.symbol, each.settlement_row} if each.is_contract else {each.base_row, each.quote_row}
+    units: set[str | None] = {fault.asset, fault.into}
+    for instrument in plan.instruments:
+        if instrument.symbol == fault.symbol:
+            units |= (
+                {instrument.symbol, instrument.settlement_row}
+                if instrument.is_contract
+                else {instrument.base_row, instrument.quote_row}
+            )
     if fault.to == plan.account:
-        found = {each.code for each in plan.assets}
-    return frozenset(row for row in found if row)
+        units = {asset.code for asset in plan.assets}
+    return frozenset(row for row in units if row)
 
 
 def _order(account: Account, fault: Fault, *fills: Step) -> Script:
     """Return a fault's own order at the market price; by default it buys spot and grows a position."""
     symbol = fault.symbol or ""
-    each = account.market.instruments[symbol]
+    instrument = account.market.instruments[symbol]
     side = fault.side
     if side is None:
-        side = Side.SELL if each.is_contract and account.market.ledger.net(symbol) < 0 else Side.BUY
+        side = Side.SELL if instrument.is_contract and account.market.ledger.net(symbol) < 0 else Side.BUY
     price = account.market.marks[symbol]
-    effect = Effect.OPEN if account.plan.habits.hedge and each.is_contract else Effect.NET
-    got = price if each.is_contract else price - each.price_step * side.sign
+    effect = Effect.OPEN if account.plan.habits.hedge and instrument.is_contract else Effect.NET
+    got = price if instrument.is_contract else price - instrument.price_step * side.sign
     priced = (replace(step, price=got) for step in fills)
     return resting(symbol, side, price, *priced, effect=effect, fault=fault)
 
@@ -89,17 +93,17 @@ def _amount(account: Account, fault: Fault) -> Decimal:
     """Return the fault's amount, or by default two lots of the symbol's trading."""
     if fault.amount is not None and fault.kind is not FaultKind.FEE:
         return fault.amount
-    lots = [each.lot for each in account.plan.streams if each.symbol == fault.symbol]
+    lots = [flow.lot for flow in account.plan.streams if flow.symbol == fault.symbol]
     return 2 * (lots[0] if lots else account.market.instruments[fault.symbol or ""].size_step)
 
 
 def _one_fill(context: FaultContext, fault: Fault, *, lost: bool = False, delay: int | None = None) -> None:
     account = context.accounts[fault.account]
-    each = account.market.instruments[fault.symbol or ""]
+    instrument = account.market.instruments[fault.symbol or ""]
     now = context.queue.now
-    if each.is_contract:
+    if instrument.is_contract:
         until = None if delay is None else now + delay + ticks(_CONTRACT_REST_SECONDS)
-        account.pause(each.symbol, until)
+        account.pause(instrument.symbol, until)
     pause = ticks(_PLACED_BEFORE_SECONDS)
     fill = Step(status=Status.FILLED, pause=pause, amount=_amount(account, fault), delay=delay, lost=lost)
     account.market.place(_order(account, fault, fill))
@@ -142,14 +146,14 @@ def _reordered(context: FaultContext, fault: Fault, at: int) -> None:
 def _fee(context: FaultContext, fault: Fault, at: int) -> None:
     def act() -> None:
         account = context.accounts[fault.account]
-        each = account.market.instruments[fault.symbol or ""]
+        instrument = account.market.instruments[fault.symbol or ""]
         amount = _amount(account, fault)
-        taken_in = fault.asset or (each.settlement_row if each.is_contract else each.quote_row)
+        taken_in = fault.asset or (instrument.settlement_row if instrument.is_contract else instrument.quote_row)
         fee = fault.amount
         if fee is None:
             quantum = next(asset.quantum for asset in account.plan.assets if asset.code == taken_in)
             with exact():
-                fee = quantised(amount * account.market.marks[each.symbol] * _FEE_SHARE, quantum)
+                fee = quantised(amount * account.market.marks[instrument.symbol] * _FEE_SHARE, quantum)
         fill = Step(status=Status.FILLED, pause=ticks(_PLACED_BEFORE_SECONDS), amount=amount, fee=(taken_in, -fee))
         account.market.place(_order(account, fault, fill))
 
@@ -247,7 +251,7 @@ def _outage(strike: Callable[[FaultContext, Fault], None]) -> Injector:
 
     def plant_it(context: FaultContext, fault: Fault, at: int) -> None:
         begins = at - ticks(_REST_BEFORE_OUTAGE_SECONDS)
-        context.queue.at(begins, partial(context.rest, begins))
+        context.queue.at(begins, partial(context.pause_trading, begins))
         context.queue.at(at, partial(strike, context, fault))
         if fault.symbol is None:
             context.queue.at(at, partial(context.benign, fault))
@@ -263,7 +267,7 @@ def _drop(context: FaultContext, fault: Fault) -> None:
 
 
 def _restart(context: FaultContext, fault: Fault) -> None:
-    context.farewell()
+    context.announce_stop()
     context.queue.after(ticks(_FAREWELL_SECONDS), partial(context.shut, fault, ControlKind.CLOSE))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from recon.exact import ONE, ZERO, divide, exact
 from recon.simulator.fault import Fault
 from recon.simulator.faults.fault_context import FaultContext
-from recon.simulator.faults.observer import worth
+from recon.simulator.faults.observer import usd_price
 from recon.simulator.gateway.account import Account
 from recon.simulator.gateway.wire import PositionRow, liquidation_price
 from recon.simulator.instruments import Instrument, Side
@@ -28,7 +28,7 @@ _SPREAD: Final = Decimal("0.002")
 _REST_SECONDS: Final = 1.0
 
 
-def _show(context: FaultContext, fault: Fault, account: Account, entries: tuple[Entry, ...]) -> None:
+def _report_and_record(context: FaultContext, fault: Fault, account: Account, entries: tuple[Entry, ...]) -> None:
     """Report the changed balances at once, and record the entries."""
     account.observe({entry.unit for entry in entries}, again=True)
     context.planted(fault, account.name, entries)
@@ -41,7 +41,9 @@ def balance_moved(sign: int | None) -> Injector:
         def act() -> None:
             account = context.accounts[fault.account]
             amount = fault.amount or ONE
-            _show(context, fault, account, (account.market.ledger.move(fault.asset or "", _signed(amount, sign)),))
+            _report_and_record(
+                context, fault, account, (account.market.ledger.move(fault.asset or "", _signed(amount, sign)),)
+            )
 
         context.queue.at(at, act)
 
@@ -85,13 +87,15 @@ def transfer(context: FaultContext, fault: Fault, at: int) -> None:
 
     def leave() -> None:
         account = context.accounts[fault.account]
-        _show(context, fault, account, (account.market.ledger.move(fault.asset or "", -abs(fault.amount or ONE)),))
+        _report_and_record(
+            context, fault, account, (account.market.ledger.move(fault.asset or "", -abs(fault.amount or ONE)),)
+        )
 
     def arrive() -> None:
         account = context.accounts[fault.to]
         row = same_coin(context.accounts[fault.account], fault.asset or "", account)
         gained = abs(fault.amount or ONE) - fault.network_fee
-        _show(context, fault, account, (account.market.ledger.move(row, gained),))
+        _report_and_record(context, fault, account, (account.market.ledger.move(row, gained),))
 
     context.queue.at(at, leave)
     context.queue.at(at + ticks(fault.lasts), arrive)
@@ -99,8 +103,8 @@ def transfer(context: FaultContext, fault: Fault, at: int) -> None:
 
 def same_coin(one: Account, asset: str, other: Account) -> str:
     """Return the balance row of the same coin in another account."""
-    coins = {each.coin for each in one.plan.assets if each.code == asset}
-    return next(each.code for each in other.plan.assets if each.coin in coins)
+    coins = {row.coin for row in one.plan.assets if row.code == asset}
+    return next(row.code for row in other.plan.assets if row.coin in coins)
 
 
 def conversion(context: FaultContext, fault: Fault, at: int) -> None:
@@ -108,12 +112,14 @@ def conversion(context: FaultContext, fault: Fault, at: int) -> None:
 
     def act() -> None:
         account = context.accounts[fault.account]
-        given, taken, amount = fault.asset or "", fault.into or "", abs(fault.amount or ONE)
-        quantum = next(each.quantum for each in account.plan.assets if each.code == taken)
+        sold, bought, amount = fault.asset or "", fault.into or "", abs(fault.amount or ONE)
+        quantum = next(asset.quantum for asset in account.plan.assets if asset.code == bought)
         with exact():
-            got = divide(amount * worth(account, given) * (ONE - _SPREAD), worth(account, taken))
+            proceeds = divide(amount * usd_price(account, sold) * (ONE - _SPREAD), usd_price(account, bought))
             ledger = account.market.ledger
-            _show(context, fault, account, (ledger.move(given, -amount), ledger.move(taken, quantised(got, quantum))))
+            _report_and_record(
+                context, fault, account, (ledger.move(sold, -amount), ledger.move(bought, quantised(proceeds, quantum)))
+            )
 
     context.queue.at(at, act)
 
@@ -122,16 +128,18 @@ def funding(context: FaultContext, fault: Fault, at: int) -> None:
     """Settle funding at the next time of the grid; by default, longs pay."""
     account = context.accounts[fault.account]
     every = ticks(account.plan.funding_every or 1.0)
-    each = account.market.instruments[fault.symbol or ""]
+    instrument = account.market.instruments[fault.symbol or ""]
 
     def act() -> None:
-        quantum = next(asset.quantum for asset in account.plan.assets if asset.code == each.settlement_row)
+        quantum = next(asset.quantum for asset in account.plan.assets if asset.code == instrument.settlement_row)
         with exact():
-            net = account.market.ledger.net(each.symbol)
-            worth = cash_of(each, net, account.market.marks[each.symbol])
+            net = account.market.ledger.net(instrument.symbol)
+            worth = cash_of(instrument, net, account.market.marks[instrument.symbol])
             paid = fault.amount if fault.amount is not None else quantised(worth * _FUNDING_RATE, quantum)
             if paid:
-                _show(context, fault, account, (account.market.ledger.move(each.settlement_row, -paid),))
+                _report_and_record(
+                    context, fault, account, (account.market.ledger.move(instrument.settlement_row, -paid),)
+                )
 
     # The epoch began at midnight UTC, and the interval divides the day.
     context.queue.at(-(-at // every) * every, act)
@@ -140,36 +148,38 @@ def funding(context: FaultContext, fault: Fault, at: int) -> None:
 def external_order(context: FaultContext, fault: Fault, at: int) -> None:
     """Trade at the market price, outside the EMS."""
     account = context.accounts[fault.account]
-    each = account.market.instruments[fault.symbol or ""]
+    instrument = account.market.instruments[fault.symbol or ""]
 
     def act() -> None:
         side = fault.side or Side.BUY
-        lots = [flow.lot for flow in account.plan.streams if flow.symbol == each.symbol]
-        amount = fault.amount or 2 * (lots[0] if lots else each.size_step)
-        _show(context, fault, account, _trade(account, each, side, amount, account.market.marks[each.symbol]))
+        lots = [flow.lot for flow in account.plan.streams if flow.symbol == instrument.symbol]
+        amount = fault.amount or 2 * (lots[0] if lots else instrument.size_step)
+        _report_and_record(
+            context, fault, account, _trade(account, instrument, side, amount, account.market.marks[instrument.symbol])
+        )
 
-    _rest(context, account, each, at)
+    _rest(context, account, instrument, at)
     context.queue.at(at, act)
 
 
-def _trade(account: Account, each: Instrument, side: Side, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
+def _trade(account: Account, instrument: Instrument, side: Side, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
     """Book a fill without an order, with the venue's fee."""
     market = account.market
-    market.marks[each.symbol] = price
-    closes = account.plan.habits.hedge and each.is_contract
+    market.marks[instrument.symbol] = price
+    closes = account.plan.habits.hedge and instrument.is_contract
     with exact():
-        account.uncertainty.note(account.now, each, side, amount, price, None)
-        entries = market.ledger.fill(each, side, amount, price, Effect.CLOSE if closes else Effect.NET)
-        return (*entries, *market.charge(each, side, amount, price, taking=True))
+        account.uncertainty.record(account.now, instrument, side, amount, price, None)
+        entries = market.ledger.fill(instrument, side, amount, price, Effect.CLOSE if closes else Effect.NET)
+        return (*entries, *market.charge(instrument, side, amount, price, taking=True))
 
 
-def _rest(context: FaultContext, account: Account, each: Instrument, at: int) -> None:
+def _rest(context: FaultContext, account: Account, instrument: Instrument, at: int) -> None:
     """Stop trading in a contract shortly before its position moves, because realised profit depends on it.
 
     Open orders are cancelled: an order without a final report would seem to be the cause of the move.
     """
-    if each.is_contract:
-        context.queue.at(at - ticks(_REST_SECONDS), partial(account.retire, each.symbol))
+    if instrument.is_contract:
+        context.queue.at(at - ticks(_REST_SECONDS), partial(account.retire, instrument.symbol))
 
 
 def position_closed(share: Decimal, *, liquidated: bool = False) -> Injector:
@@ -177,34 +187,34 @@ def position_closed(share: Decimal, *, liquidated: bool = False) -> Injector:
 
     def plant_it(context: FaultContext, fault: Fault, at: int) -> None:
         account = context.accounts[fault.account]
-        each = account.market.instruments[fault.symbol or ""]
+        instrument = account.market.instruments[fault.symbol or ""]
 
         def act() -> None:
-            held = account.largest(each.symbol)
-            if not held.quantity:
+            position = account.largest(instrument.symbol)
+            if not position.quantity:
                 return
-            price = liquidation_price(held) if liquidated else account.market.marks[each.symbol]
-            amount = held.quantity if share == ONE else _part(held, share)
-            _show(context, fault, account, _close(account, held, amount, price))
+            price = liquidation_price(position) if liquidated else account.market.marks[instrument.symbol]
+            amount = position.quantity if share == ONE else _share_of_position(position, share)
+            _report_and_record(context, fault, account, _close(account, position, amount, price))
 
-        _rest(context, account, each, at)
+        _rest(context, account, instrument, at)
         context.queue.at(at, act)
 
     return plant_it
 
 
-def _part(held: PositionRow, share: Decimal) -> Decimal:
+def _share_of_position(position: PositionRow, share: Decimal) -> Decimal:
     """Return a share of a position in whole size steps, at least one."""
-    step = held.instrument.size_step
+    step = position.instrument.size_step
     with exact():
-        return max(quantised(divide(held.quantity * share, step), ONE) * step, step)
+        return max(quantised(divide(position.quantity * share, step), ONE) * step, step)
 
 
-def _close(account: Account, held: PositionRow, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
+def _close(account: Account, position: PositionRow, amount: Decimal, price: Decimal) -> tuple[Entry, ...]:
     """Close part of a position without a fee."""
-    account.market.marks[held.instrument.symbol] = price
+    account.market.marks[position.instrument.symbol] = price
     effect = Effect.CLOSE if account.plan.habits.hedge else Effect.NET
-    return account.market.ledger.fill(held.instrument, held.side.opposite, amount, price, effect)
+    return account.market.ledger.fill(position.instrument, position.side.opposite, amount, price, effect)
 
 
 def misread(context: FaultContext, fault: Fault, at: int) -> None:
@@ -216,13 +226,13 @@ def misread(context: FaultContext, fault: Fault, at: int) -> None:
             entry = account.flip(fault.symbol)
         else:
             entry = account.misread(fault.asset or "", fault.amount or ONE)
-        _show(context, fault, account, (entry,))
+        _report_and_record(context, fault, account, (entry,))
 
     account = context.accounts[fault.account]
-    for each in account.plan.instruments:
-        rows = {each.base_row, each.quote_row, each.settlement_row}
-        if each.symbol == fault.symbol or (fault.symbol is None and fault.asset in rows):
-            context.queue.at(at - ticks(_REST_SECONDS), partial(account.retire, each.symbol))
+    for instrument in account.plan.instruments:
+        rows = {instrument.base_row, instrument.quote_row, instrument.settlement_row}
+        if instrument.symbol == fault.symbol or (fault.symbol is None and fault.asset in rows):
+            context.queue.at(at - ticks(_REST_SECONDS), partial(account.retire, instrument.symbol))
     context.queue.at(at, act)
 
 
@@ -231,6 +241,6 @@ def wrong_balance(context: FaultContext, fault: Fault, at: int) -> None:
 
     def act() -> None:
         account = context.accounts[fault.account]
-        _show(context, fault, account, (account.misreport(fault.asset or "", fault.amount or ONE),))
+        _report_and_record(context, fault, account, (account.misreport(fault.asset or "", fault.amount or ONE),))
 
     context.queue.at(at, act)

@@ -11,12 +11,12 @@ from recon.simulator.faults.identifiability import Clue, StepView
 from recon.simulator.gateway.account import Account
 
 
-def worth(account: Account, asset: str) -> Decimal:
+def usd_price(account: Account, asset: str) -> Decimal:
     """Return the USD price of an asset: the last price of a pair, else its rate, else 1."""
-    rates = {each.code: each.rate_usd or ONE for each in account.plan.assets}
-    for each in account.plan.instruments:
-        if not each.is_contract and each.base_row == asset:
-            return account.market.marks[each.symbol] * rates[each.quote_row]
+    rates = {asset.code: asset.rate_usd or ONE for asset in account.plan.assets}
+    for instrument in account.plan.instruments:
+        if not instrument.is_contract and instrument.base_row == asset:
+            return account.market.marks[instrument.symbol] * rates[instrument.quote_row]
     return rates[asset]
 
 
@@ -25,17 +25,19 @@ def view_of_step(
 ) -> StepView:
     """Return the view of steps made at a time in ticks, without a fee in a third asset."""
     plan, ledger = account.plan, account.market.ledger
-    beside = None if plan.fees is None else plan.fees.third_asset
+    fee_row = None if plan.fees is None else plan.fees.third_asset
     moved, contracts = steps.get("asset", {}), steps.get("contract", {})
-    assets = {code: step for code, step in moved.items() if code != beside} or moved
+    assets = {code: step for code, step in moved.items() if code != fee_row} or moved
     return StepView(
         assets=assets,
         contracts=contracts,
         clues=clues,
         held=ledger.balances | {symbol: ledger.net(symbol) for symbol in contracts},
         legs=account.uncertainty.legs(at),
-        usd={code: worth(account, code) for code in assets},
+        usd={code: usd_price(account, code) for code in assets},
         pairs=frozenset(
-            frozenset({each.base_row, each.quote_row}) for each in plan.instruments if not each.is_contract
+            frozenset({instrument.base_row, instrument.quote_row})
+            for instrument in plan.instruments
+            if not instrument.is_contract
         ),
     )

@@ -48,8 +48,8 @@ class TruthRecorder:
     ) -> None:
         """Record the entries that a fault hides or changes, now or earlier, and report its units again."""
         moment = self._queue.now if at is None else at
-        known, steps = self._accounts[account], _drifts(entries)
-        causes = self._causes(fault, known, steps, moment)
+        affected, steps = self._accounts[account], _sums_by_unit(entries)
+        causes = self._causes(fault, affected, steps, moment)
         for kind, amounts in steps.items():
             units = tuple(sorted(amounts))
             self._add(
@@ -65,14 +65,16 @@ class TruthRecorder:
                     must_flag=not recovered,
                     cause=cause_of(fault, amounts[units[0]]),
                     causes=causes,
-                    uncertainty={code: known.uncertainty.of(moment, Unit(kind, code), amounts[code]) for code in units},
+                    uncertainty={
+                        code: affected.uncertainty.of_step(moment, Unit(kind, code), amounts[code]) for code in units
+                    },
                     recovered=recovered,
                 )
             )
         moved = {Unit(kind, code) for kind, amounts in steps.items() for code in amounts}
-        known.repoll(moved)
+        affected.repoll(moved)
         if ends_at is not None:
-            known.repoll(moved, since=ends_at)
+            affected.repoll(moved, since=ends_at)
 
     def benign(self, fault: Fault) -> None:
         """Record a fault that must not be flagged."""
@@ -99,9 +101,9 @@ class TruthRecorder:
             orders, account.missed = account.missed, []
             if not account.is_present:
                 continue
-            told = [order for order in orders if noticed and self._is_told_over_rest(account, order)]
-            self._hidden(fault, account, [order for order in orders if order not in told], recovered=False)
-            self._hidden(fault, account, told, recovered=True)
+            available = [order for order in orders if noticed and self._is_available_over_rest(account, order)]
+            self._hidden(fault, account, [order for order in orders if order not in available], recovered=False)
+            self._hidden(fault, account, available, recovered=True)
 
     def _hidden(self, fault: Fault, account: Account, orders: Iterable[Order], *, recovered: bool) -> None:
         hidden = [fill for order in orders for fill in order.undisclosed()]
@@ -110,35 +112,35 @@ class TruthRecorder:
             at = min(fill.at for fill, _ in hidden)
             self.planted(fault, account.name, entries, at=at, recovered=recovered)
 
-    def _is_told_over_rest(self, account: Account, order: Order) -> bool:
+    def _is_available_over_rest(self, account: Account, order: Order) -> bool:
         """True if REST returns the order, in its order log or by status to clients that know its id."""
         rest = self._plan.rest
         if rest is None or account.order_log is None:
             return False
         if rest.history and not rest.always_bad(HISTORY):
             return True
-        if not order.told or rest.always_bad(f"{STATUS}{order.client_id}"):
+        if not order.reported or rest.always_bad(f"{STATUS}{order.client_id}"):
             return False
-        known = [each.order_log for each in self._accounts.values() if each.order_log is not None and each.is_present]
-        found = find(
-            known,
+        logs = [each.order_log for each in self._accounts.values() if each.order_log is not None and each.is_present]
+        latest = find(
+            logs,
             order.client_id,
             now=self._queue.now,
             remembers=rest.remembers,
             first_used=rest.foreign_status,
         )
-        return found is not None and found.order is order
+        return latest is not None and latest.order is order
 
     def _causes(
-        self, fault: Fault, known: Account, steps: Mapping[UnitKind, Mapping[str, Decimal]], at: int
+        self, fault: Fault, affected: Account, steps: Mapping[UnitKind, Mapping[str, Decimal]], at: int
     ) -> tuple[str, ...]:
         """Return the hypotheses that fit the steps; none if another fault forms one step with them."""
-        rows = touched(fault, known.plan)
+        rows = touched(fault, affected.plan)
         for other in self._plan.faults:
             together = other is not fault and abs(other.after - fault.after) <= TOGETHER_SECONDS
-            if together and known.name in {other.account, other.to} and touched(other, known.plan) & rows:
+            if together and affected.name in {other.account, other.to} and touched(other, affected.plan) & rows:
                 return ()
-        return fitting(view_of_step(known, steps, clues_of(fault), at))
+        return fitting(view_of_step(affected, steps, clues_of(fault), at))
 
     def _add(self, planted: PlantedFault) -> None:
         self.truth.append(planted)
@@ -146,7 +148,7 @@ class TruthRecorder:
             self._on_planted(planted)
 
 
-def _drifts(entries: Iterable[Entry]) -> dict[UnitKind, dict[str, Decimal]]:
+def _sums_by_unit(entries: Iterable[Entry]) -> dict[UnitKind, dict[str, Decimal]]:
     """Return the sums of entries per unit, by kind, without zeros."""
     sums: dict[UnitKind, dict[str, Decimal]] = {}
     with exact():

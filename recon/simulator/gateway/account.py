@@ -68,7 +68,7 @@ class Account:
             stream(seed, gateway, plan.account, "ids"),
             stream(seed, gateway, plan.account, "liquidity"),
             day=context.starts_at,
-            held_back=self.held_back,
+            is_paused=self.is_paused,
             on_change=self._changed,
         )
         self._known_orders: dict[Order, Report] = {}
@@ -97,7 +97,7 @@ class Account:
     def books(self) -> VenueBooks:
         """Return the venue's own books now."""
         ledger = self.market.ledger
-        contracts = [each.symbol for each in self.plan.instruments if each.is_contract]
+        contracts = [instrument.symbol for instrument in self.plan.instruments if instrument.is_contract]
         positions = {symbol: ledger.net(symbol) for symbol in contracts}
         return VenueBooks(self.name, dict(ledger.balances), positions, tuple(self.market.orders()))
 
@@ -122,14 +122,14 @@ class Account:
 
     def pause_contracts(self, until: int) -> None:
         """Stop trading in all contracts until a time in ticks."""
-        for each in self.plan.instruments:
-            if each.is_contract:
-                self.pause(each.symbol, until)
+        for instrument in self.plan.instruments:
+            if instrument.is_contract:
+                self.pause(instrument.symbol, until)
 
-    def held_back(self, symbol: str) -> bool:
+    def is_paused(self, symbol: str) -> bool:
         """True while ordinary trading of a symbol is paused."""
         until = self._paused.get(symbol, 0)
-        return self._gateway.quiet() or until is None or self._queue.now < until
+        return self._gateway.trading_paused() or until is None or self._queue.now < until
 
     def misreport(self, asset: str, step: Decimal) -> Entry:
         """Report a balance with an error from now on; return the error as an entry."""
@@ -149,23 +149,25 @@ class Account:
 
     def units(self) -> frozenset[Unit]:
         """Return every unit of the account."""
-        contracts = (each.symbol for each in self.plan.instruments if each.is_contract)
-        return frozenset(Unit("asset", code) for code in self._assets) | {Unit("contract", each) for each in contracts}
+        contracts = (instrument.symbol for instrument in self.plan.instruments if instrument.is_contract)
+        return frozenset(Unit("asset", code) for code in self._assets) | {
+            Unit("contract", symbol) for symbol in contracts
+        }
 
     # From the venue to the gateway.
 
     def _changed(self, change: Change) -> None:
         order, step = change.report.order, change.step
         if step.amount is not None and step.price is not None:
-            self.uncertainty.note(self._queue.now, order.instrument, order.side, step.amount, step.price, order)
-        arrives = self._tell(change)
+            self.uncertainty.record(self._queue.now, order.instrument, order.side, step.amount, step.price, order)
+        arrives = self._send_change(change)
         if change.script.fault is not None:
-            self._own_up(change, change.script.fault, arrives)
+            self._record_fault(change, change.script.fault, arrives)
         self.observe({entry.unit for entry in (*change.entries, *change.fees)})
         if change.report.status is Status.NEW and self._dice.random() < self._habits.manager_share:
-            self._tell_lock(order)
+            self._send_lock(order)
 
-    def _own_up(self, change: Change, fault: Fault, arrives: int | None) -> None:
+    def _record_fault(self, change: Change, fault: Fault, arrives: int | None) -> None:
         """Record the amounts that a fault's own order hid, charged or contradicted."""
         late = fault.kind is FaultKind.LATE_FILL and bool(change.entries)
         hidden = change.entries if late or change.step.lost else ()
@@ -180,7 +182,7 @@ class Account:
     def _delay(self, longest: float) -> int:
         return ticks(self._dice.uniform(MIN_DELAY_SECONDS, max(longest, MIN_DELAY_SECONDS)))
 
-    def _tell(self, change: Change) -> int | None:
+    def _send_change(self, change: Change) -> int | None:
         """Send a report on its way; return its arrival time, None if it is lost."""
         report, step = change.report, change.step
         order, now = report.order, self._queue.now
@@ -222,10 +224,10 @@ class Account:
 
     def repoll(self, units: Iterable[Unit], since: int | None = None) -> None:
         """Report these units repeatedly for a while, from now or from a later time."""
-        wanted = frozenset(units)
+        polled = frozenset(units)
         start = self._queue.now if since is None else since
         for turn in range(1, int(REPOLL_FOR_SECONDS / REPOLL_EVERY_SECONDS) + 1):
-            self._queue.at(start + ticks(turn * REPOLL_EVERY_SECONDS), partial(self.observe, wanted, again=True))
+            self._queue.at(start + ticks(turn * REPOLL_EVERY_SECONDS), partial(self.observe, polled, again=True))
 
     def _poll(self) -> None:
         due, self._unpolled = self._unpolled, set()
@@ -233,14 +235,14 @@ class Account:
         self._queue.after(ticks(self._habits.polled_every or 1.0), self._poll)
 
     def _position_rows(self) -> Iterator[PositionRow]:
-        for each in self.plan.instruments:
-            if not each.is_contract:
+        for instrument in self.plan.instruments:
+            if not instrument.is_contract:
                 continue
-            legs = [(side, self.market.ledger.legs[each.symbol, side]) for side in (Side.BUY, Side.SELL)]
+            legs = [(side, self.market.ledger.legs[instrument.symbol, side]) for side in (Side.BUY, Side.SELL)]
             if not self._habits.hedge:  # one row: the open leg, or a flat one
                 legs = [pair for pair in legs if pair[1].quantity] or legs[:1]
             for side, leg in legs:
-                yield PositionRow(each, side, leg.quantity, leg.entry_price(each.kind))
+                yield PositionRow(instrument, side, leg.quantity, leg.entry_price(instrument.kind))
 
     def _key(self, row: PositionRow) -> tuple[str, str]:
         """Return the key of a position row: one leg in hedge mode, else the whole position."""
@@ -252,8 +254,8 @@ class Account:
         order = report.order
         if self.order_log is not None:
             self.order_log.note(self._queue.now, report)
-        if len(report.history) > order.known:
-            order.known = len(report.history)
+        if len(report.history) > order.states_learnt:
+            order.states_learnt = len(report.history)
             if report.is_final:
                 self._known_orders.pop(order, None)
             else:
@@ -272,24 +274,24 @@ class Account:
     def _send_report(self, report: Report, *, priced: bool = True) -> bool:
         row = self._writer.report_row(report, priced=priced)
         payload = self._writer.update("ORDER_EXEC_REPORT_UPDATE", row)
-        heard = self._send(payload)
-        report.order.told = report.order.told or heard
-        if self.duplicates_due and heard:
+        sent = self._send(payload)
+        report.order.reported = report.order.reported or sent
+        if self.duplicates_due and sent:
             self.duplicates_due -= 1
             self._send(payload)
             self._queue.after(ticks(_DUPLICATE_AFTER_SECONDS), partial(self._send, payload))
-        return heard
+        return sent
 
     def _learn_balance(self, asset: str, balance: Decimal) -> None:
         self._stale.remember(self._queue.now, asset, self._known_balances[asset])
         self._known_balances[asset] = balance
         self._send(self._writer.update("BALANCE_UPDATE", self._balance_row(asset, balance)))
 
-    def _tell_lock(self, order: Order) -> None:
+    def _send_lock(self, order: Order) -> None:
         """Report the lock of a new order by the balance manager, with the total that the gateway knows."""
-        each = order.instrument
-        if not each.is_contract:
-            asset = each.quote_row if order.side is Side.BUY else each.base_row
+        instrument = order.instrument
+        if not instrument.is_contract:
+            asset = instrument.quote_row if order.side is Side.BUY else instrument.base_row
             row = self._balance_row(asset, self._known_balances[asset], by="BALANCE_MANAGER")
             self._send(self._writer.update("BALANCE_UPDATE", row))
 
@@ -321,21 +323,21 @@ class Account:
         if not self.is_present:
             return []
         rows = {
-            "SYMBOLS_SNAPSHOT": [self._writer.symbol_row(each) for each in self.plan.instruments],
+            "SYMBOLS_SNAPSHOT": [self._writer.symbol_row(instrument) for instrument in self.plan.instruments],
             "ORDER_EXEC_REPORT_SNAPSHOT": self.order_rows(),
             "BALANCE_SNAPSHOT": self.balance_rows(stale=first and self._habits.stale_first > 0),
             "POSITION_SNAPSHOT": self.position_rows(),
         }
         for order, report in self._known_orders.items():
             order.disclosed = max(order.disclosed, report.filled)
-            order.told = True
-        frames = [self.heartbeat(), *(self._writer.snapshot(kind, each) for kind, each in rows.items())]
+            order.reported = True
+        frames = [self.heartbeat(), *(self._writer.snapshot(kind, instrument) for kind, instrument in rows.items())]
         dice.shuffle(frames)
         return [frame for frame in frames if frame is not None]
 
     def order_rows(self) -> list[Row]:
         """Return the rows of the known open orders."""
-        return [self._writer.report_row(each) for each in self._known_orders.values()]
+        return [self._writer.report_row(report) for report in self._known_orders.values()]
 
     def report_row(self, report: Report) -> Row:
         """Return the row of one report."""

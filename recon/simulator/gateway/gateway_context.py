@@ -22,7 +22,7 @@ class GatewayContext(Protocol):
     def send(self, payload: bytes) -> bool:
         """Send to all clients. True if there are any."""
 
-    def quiet(self) -> bool:
+    def trading_paused(self) -> bool:
         """True while ordinary trading is held back."""
 
     def planted(

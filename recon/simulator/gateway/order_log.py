@@ -35,8 +35,8 @@ class OrderLog:
         """Add a report. A report older than the last one of its order changes the log only."""
         self._changes.append(LoggedReport(at, report))
         name = report.order.client_id
-        known = self._last.get(name)
-        if known is not None and not _supersedes(report, known.report):
+        last = self._last.get(name)
+        if last is not None and not _supersedes(report, last.report):
             return
         self._last.pop(name, None)
         self._last[name] = LoggedReport(at, report)
@@ -45,8 +45,8 @@ class OrderLog:
 
     def forget(self, order: Order) -> None:
         """Drop the last report of an order; its reports stay in the log."""
-        known = self._last.get(order.client_id)
-        if known is not None and known.report.order is order:
+        last = self._last.get(order.client_id)
+        if last is not None and last.report.order is order:
             del self._last[order.client_id]
 
     def last(self, client_id: str) -> LoggedReport | None:
@@ -58,10 +58,10 @@ class OrderLog:
         return (each for each in self._changes if first <= each.at <= last)
 
 
-def _supersedes(report: Report, known: Report) -> bool:
-    if report.order is known.order:
-        return len(report.history) > len(known.history)
-    return report.history[0][1] > known.history[0][1]
+def _supersedes(report: Report, last: Report) -> bool:
+    if report.order is last.order:
+        return len(report.history) > len(last.history)
+    return report.history[0][1] > last.history[0][1]
 
 
 def find(
@@ -71,11 +71,11 @@ def find(
 
     If several accounts used the id, the latest change wins, or with `first_used` the earliest.
     """
-    found = [each for account in accounts if (each := account.last(client_id)) is not None]
+    candidates = [each for account in accounts if (each := account.last(client_id)) is not None]
     if remembers is not None:
         horizon = now - ticks(remembers)
-        found = [each for each in found if each.at >= horizon or not each.report.is_final]
-    if not found:
+        candidates = [each for each in candidates if each.at >= horizon or not each.report.is_final]
+    if not candidates:
         return None
     choose = min if first_used else max
-    return choose(found, key=lambda each: each.at).report
+    return choose(candidates, key=lambda each: each.at).report

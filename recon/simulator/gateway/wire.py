@@ -43,10 +43,10 @@ class PositionRow:
     entry_price: Decimal
 
 
-def liquidation_price(held: PositionRow) -> Decimal:
+def liquidation_price(position: PositionRow) -> Decimal:
     """Return the price that exhausts the position's margin, in whole steps; 0 when flat."""
-    margin = divide(held.entry_price, _LEVERAGE)
-    return quantised(held.entry_price - margin * held.side.sign, held.instrument.price_step)
+    margin = divide(position.entry_price, _LEVERAGE)
+    return quantised(position.entry_price - margin * position.side.sign, position.instrument.price_step)
 
 
 def number(value: Decimal, digits: int, numbers: Numbers) -> msgspec.Raw:
@@ -106,17 +106,17 @@ class Writer:
             }
         )
 
-    def symbol_row(self, each: Instrument) -> Row:
+    def symbol_row(self, instrument: Instrument) -> Row:
         """Render a row of SYMBOLS_SNAPSHOT; the precisions are step sizes."""
         return {
-            "symbol_id_coinapi": each.coinapi,
-            "symbol_id_exchange": each.symbol,
-            "asset_id_base_exchange": each.base,
-            "asset_id_quote_exchange": each.quote,
-            "asset_id_base_coinapi": each.base_coinapi,
-            "asset_id_quote_coinapi": each.quote_coinapi,
-            "price_precision": self._number(each.price_step, 9),
-            "size_precision": self._number(each.size_step, 9),
+            "symbol_id_coinapi": instrument.coinapi,
+            "symbol_id_exchange": instrument.symbol,
+            "asset_id_base_exchange": instrument.base,
+            "asset_id_quote_exchange": instrument.quote,
+            "asset_id_base_coinapi": instrument.base_coinapi,
+            "asset_id_quote_coinapi": instrument.quote_coinapi,
+            "price_precision": self._number(instrument.price_step, 9),
+            "size_precision": self._number(instrument.size_step, 9),
         }
 
     def balance_row(self, asset: Asset, balance: Decimal, locked: Decimal, by: str = "EXCHANGE") -> Row:
@@ -133,31 +133,33 @@ class Writer:
         row["rate_usd"] = None if asset.rate_usd is None else self._number(asset.rate_usd, 2)
         return row
 
-    def position_row(self, held: PositionRow, mark: Decimal) -> Row:
+    def position_row(self, position: PositionRow, mark: Decimal) -> Row:
         """Return a position row, with profit at the last price."""
-        each = held.instrument
-        entry = held.entry_price
+        instrument = position.instrument
+        entry = position.entry_price
         if scale(entry) > _ENTRY_PRICE_DIGITS:
             entry = quantised(entry, Decimal(1).scaleb(-_ENTRY_PRICE_DIGITS)).normalize()
-        row: Row = {"id": each.symbol} if self._habits.row_ids else {}
+        row: Row = {"id": instrument.symbol} if self._habits.row_ids else {}
         row |= {
-            "symbol_id_exchange": each.symbol,
-            "symbol_id_coinapi": each.coinapi,
-            "avg_entry_price": self._number(entry, scale(each.price_step)),
-            "quantity": self._number(held.quantity, scale(each.size_step)),
-            "side": held.side.value,
-            self._habits.pnl_spelling: self._number(_unrealised(held, mark), 8),
+            "symbol_id_exchange": instrument.symbol,
+            "symbol_id_coinapi": instrument.coinapi,
+            "avg_entry_price": self._number(entry, scale(instrument.price_step)),
+            "quantity": self._number(position.quantity, scale(instrument.size_step)),
+            "side": position.side.value,
+            self._habits.pnl_spelling: self._number(_unrealised(position, mark), 8),
             "leverage": self._number(_LEVERAGE, 1),
             "cross_margin": True,
-            "liquidation_price": self._number(liquidation_price(held) if self._habits.liquidation_prices else ZERO, 1),
+            "liquidation_price": self._number(
+                liquidation_price(position) if self._habits.liquidation_prices else ZERO, 1
+            ),
         }
         return row
 
     def report_row(self, report: Report, *, priced: bool = True) -> Row:
         """Return an execution report; without `priced`, as it is before the average price is known."""
-        order, each = report.order, report.order.instrument
-        size = scale(each.size_step)
-        prices = scale(each.price_step)
+        order, instrument = report.order, report.order.instrument
+        size = scale(instrument.size_step)
+        prices = scale(instrument.price_step)
         row: Row = {"id": order.client_id} if self._habits.row_ids else {}
         row |= {
             "client_order_id_format_exchange": order.client_id_exchange,
@@ -170,8 +172,8 @@ class Writer:
             "fills": self._fills(report, size, prices) if priced and self._habits.fills_listed else [],
             "exchange_id": self._account,
             "client_order_id": order.client_id,
-            "symbol_id_exchange": each.symbol,
-            "symbol_id_coinapi": each.coinapi,
+            "symbol_id_exchange": instrument.symbol,
+            "symbol_id_coinapi": instrument.coinapi,
             "amount_order": self._number(order.amount, size),
             "price": self._number(order.price, prices),
             "avg_px": self._number(self._average(report), prices),
@@ -231,17 +233,17 @@ def answer(request: str, accounts: Mapping[str, object]) -> bytes:
     if not isinstance(account, str) or account not in accounts:
         return reject("OTHER", f"No such exchange here: {account!r}.", request)
     if kind == "ORDER_CANCEL_SINGLE_REQUEST":
-        wanted = message.get("client_order_id") or message.get("exchange_order_id")
-        return reject("ORDER_ID_NOT_FOUND", f"Order with ID: {wanted} not found", request, account)
+        order_id = message.get("client_order_id") or message.get("exchange_order_id")
+        return reject("ORDER_ID_NOT_FOUND", f"Order with ID: {order_id} not found", request, account)
     return reject("METHOD_NOT_SUPPORTED", "The simulator plays a planned day and takes no orders.", request, account)
 
 
-def _unrealised(held: PositionRow, mark: Decimal) -> Decimal:
-    each, sign = held.instrument, held.side.sign
-    if not held.quantity or not held.entry_price:
+def _unrealised(position: PositionRow, mark: Decimal) -> Decimal:
+    instrument, sign = position.instrument, position.side.sign
+    if not position.quantity or not position.entry_price:
         return ZERO
-    if each.kind is Kind.LINEAR:
-        gain = (mark - held.entry_price) * held.quantity
+    if instrument.kind is Kind.LINEAR:
+        gain = (mark - position.entry_price) * position.quantity
     else:
-        gain = divide(held.quantity, held.entry_price) - divide(held.quantity, mark)
-    return quantised(gain * each.multiplier * sign, Decimal("0.00000001"))
+        gain = divide(position.quantity, position.entry_price) - divide(position.quantity, mark)
+    return quantised(gain * instrument.multiplier * sign, Decimal("0.00000001"))

@@ -10,7 +10,7 @@ from typing import Final
 import h11
 import trio
 
-from recon.simulator.rest.server import RestAnswer, said
+from recon.simulator.rest.server import RestAnswer, plain_answer
 
 #: Largest head and largest body of a request, in bytes.
 MAX_HEAD_BYTES: Final = 16 * 1024
@@ -92,7 +92,7 @@ async def serve_http(stream: trio.abc.Stream, answer: Callable[[Request], Awaita
             with trio.move_on_after(IDLE_SECONDS) as patience:
                 request = await connection.receive()
         except h11.RemoteProtocolError as error:
-            await connection.send(said(error.error_status_hint, "Bad Request"))
+            await connection.send(plain_answer(error.error_status_hint, "Bad Request"))
             return
         if patience.cancelled_caught or request is None:
             return

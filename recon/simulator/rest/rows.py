@@ -21,19 +21,19 @@ _SIDES: Final = {Side.BUY.value: 1, Side.SELL.value: 2}
 
 def order_row(row: Row, habits: RestHabits) -> Row:
     """Return a report in the shape of REST."""
-    told: Row = {"type": "ORDER_EXEC_REPORT_UPDATE"} if habits.typed_rows else {}
-    told |= row
-    told["exchange_order_id"] = _id(row["exchange_order_id"], habits)
+    answer: Row = {"type": "ORDER_EXEC_REPORT_UPDATE"} if habits.typed_rows else {}
+    answer |= row
+    answer["exchange_order_id"] = _id(row["exchange_order_id"], habits)
     if habits.deep_history:
-        told["status_history"] = [[row["status_history"]]]
-    return told
+        answer["status_history"] = [[row["status_history"]]]
+    return answer
 
 
 def position_row(row: Row) -> Row:
     """Return a position in the shape of REST, with `z` in the PnL's spelling and a raw text of the venue."""
-    told = {("unrealized_pnl" if name == "unrealised_pnl" else name): value for name, value in row.items()}
-    told["raw_data"] = f'["{row["symbol_id_exchange"]}"]'
-    return told
+    answer = {("unrealized_pnl" if name == "unrealised_pnl" else name): value for name, value in row.items()}
+    answer["raw_data"] = f'["{row["symbol_id_exchange"]}"]'
+    return answer
 
 
 def history_row(row: Row, learning: LoggedReport, habits: RestHabits, apikey: str) -> Row:

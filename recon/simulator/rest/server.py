@@ -63,7 +63,7 @@ class RestAnswer:
     hangs: bool = False
 
 
-def said(status: int, words: str, *headers: tuple[str, str]) -> RestAnswer:
+def plain_answer(status: int, words: str, *headers: tuple[str, str]) -> RestAnswer:
     """Return an answer in plain text."""
     return RestAnswer(status=status, headers=(("Content-Type", _TEXT), *headers), body=words.encode())
 
@@ -71,8 +71,8 @@ def said(status: int, words: str, *headers: tuple[str, str]) -> RestAnswer:
 def health(path: str, *, ready: bool) -> RestAnswer | None:
     """Answer a probe; None for any other path. A process that answers is alive."""
     if path == LIVE or (path == READY and ready):
-        return said(200, "Healthy")
-    return said(503, "Unhealthy") if path == READY else None
+        return plain_answer(200, "Healthy")
+    return plain_answer(503, "Unhealthy") if path == READY else None
 
 
 class RestApi:
@@ -102,34 +102,34 @@ class RestApi:
         if probed is not None:
             return probed
         if not gateway.accepting:
-            return said(503, "Not running")
+            return plain_answer(503, "Not running")
         if self._habits is None:
-            return said(404, "Not Found")
+            return plain_answer(404, "Not Found")
         with exact():
-            honest = self._honest(method, parts.path, parse_qs(parts.query, keep_blank_values=True), self._habits)
-        return self._as_it_comes(target, parts.path, honest, self._habits)
+            contents = self._contents(method, parts.path, parse_qs(parts.query, keep_blank_values=True), self._habits)
+        return self._deliver(target, parts.path, contents, self._habits)
 
     # Contents, as the gateway knows them.
 
-    def _honest(self, method: str, path: str, query: Query, habits: RestHabits) -> RestAnswer:
+    def _contents(self, method: str, path: str, query: Query, habits: RestHabits) -> RestAnswer:
         route, of_order = self._routes.get(path), path.startswith(STATUS) and path != STATUS
         if route is None and not of_order and path not in _ORDERING:
-            return said(404, "Not Found")
+            return plain_answer(404, "Not Found")
         if method != "GET" or path in _ORDERING:
             allowed = "POST" if path in _ORDERING else "GET"
-            return said(405, "The simulator plays a planned day and takes no orders.", ("Allow", allowed))
+            return plain_answer(405, "The simulator plays a planned day and takes no orders.", ("Allow", allowed))
         return self._status(unquote(path.removeprefix(STATUS)), habits) if route is None else route(query, habits)
 
-    def _asked(self, query: Query) -> list[Account] | None:
+    def _requested_accounts(self, query: Query) -> list[Account] | None:
         """Return the requested accounts; None if they are unreachable."""
         present = [account for account in self._gateway.accounts.values() if account.is_present]
-        wanted = query.get("exchange_id")
-        if not wanted:
+        requested = query.get("exchange_id")
+        if not requested:
             return present
-        return [account for account in present if account.name == wanted[-1]] or None
+        return [account for account in present if account.name == requested[-1]] or None
 
     def _groups(self, kind: str, query: Query, habits: RestHabits, rows: Callable[[Account], list[Row]]) -> RestAnswer:
-        accounts = self._asked(query)
+        accounts = self._requested_accounts(query)
         if accounts is None:
             return self._unreachable(habits, query["exchange_id"][-1])
         return _json([{"type": kind, "exchange_id": each.name, "data": rows(each)} for each in accounts])
@@ -140,7 +140,7 @@ class RestApi:
 
         if habits.orders is Grouping.GROUPED:
             return self._groups("ORDER_EXEC_REPORT_SNAPSHOT", query, habits, rows)
-        accounts = self._asked(query)
+        accounts = self._requested_accounts(query)
         if accounts is None:
             return self._unreachable(habits, query["exchange_id"][-1])
         return _json([row for account in accounts for row in rows(account)])
@@ -197,7 +197,7 @@ class RestApi:
 
     # Delivery: delays and troubles.
 
-    def _as_it_comes(self, target: str, path: str, honest: RestAnswer, habits: RestHabits) -> RestAnswer:
+    def _deliver(self, target: str, path: str, honest: RestAnswer, habits: RestHabits) -> RestAnswer:
         delay = self._dice.uniform(_MIN_LATENCY_SECONDS, max(habits.latency, _MIN_LATENCY_SECONDS))
         trouble, where = self._drawn(habits), self._dice.random()
         if habits.always is not None and habits.is_always(path):
@@ -226,11 +226,11 @@ class RestApi:
                 body = reject("EXCHANGE_RESPONSE_TIMEOUT", "The exchange did not answer in time", "{}")
                 return _rejected(504, body, habits)
             case Trouble.THROTTLED:
-                return said(429, "Too Many Requests", ("Retry-After", self._retry_after(habits)))
+                return plain_answer(429, "Too Many Requests", ("Retry-After", self._retry_after(habits)))
             case Trouble.FAILING:
-                return said(500, "Internal Server Error")
+                return plain_answer(500, "Internal Server Error")
             case Trouble.DOWN:
-                return said(503, "Service Unavailable")
+                return plain_answer(503, "Service Unavailable")
             case Trouble.CUT:
                 return replace(honest, cut=int(len(honest.body) * where))
             case Trouble.PAGE:

@@ -75,18 +75,18 @@ def has_rested(order: Order) -> bool:
     return any(status is Status.NEW for status, _ in order.history)
 
 
-def cash_of(each: Instrument, amount: Decimal, price: Decimal) -> Decimal:
+def cash_of(instrument: Instrument, amount: Decimal, price: Decimal) -> Decimal:
     """Return the value of a fill, in quote or in the contract's settlement asset."""
-    worth = divide(amount, price) if each.kind is Kind.INVERSE else amount * price
-    return worth * each.multiplier
+    worth = divide(amount, price) if instrument.kind is Kind.INVERSE else amount * price
+    return worth * instrument.multiplier
 
 
-def legs(each: Instrument, side: Side, amount: Decimal, price: Decimal) -> dict[str, Decimal]:
+def legs(instrument: Instrument, side: Side, amount: Decimal, price: Decimal) -> dict[str, Decimal]:
     """Return the unsigned amounts that a fill moves, per balance row; the incoming asset is first."""
-    cash = cash_of(each, amount, price)
-    if each.is_contract:
-        return {each.settlement_row: cash}
-    pair = ((each.base_row, amount), (each.quote_row, cash))
+    cash = cash_of(instrument, amount, price)
+    if instrument.is_contract:
+        return {instrument.settlement_row: cash}
+    pair = ((instrument.base_row, amount), (instrument.quote_row, cash))
     return dict(pair if side is Side.BUY else reversed(pair))
 
 
@@ -99,28 +99,28 @@ class Cashier:
         if fees.third_asset is not None and fees.third_asset not in self._assets:
             raise SimulationError(f"Fees are taken in {fees.third_asset}, which the account does not have.")
 
-    def row(self, each: Instrument, side: Side) -> str:
+    def row(self, instrument: Instrument, side: Side) -> str:
         """Return the balance row that pays the fee of a fill."""
         if self._fees.third_asset is not None:
             return self._fees.third_asset
-        if each.is_contract:
-            return each.settlement_row
-        return each.base_row if self._fees.taken_in == RECEIVED and side is Side.BUY else each.quote_row
+        if instrument.is_contract:
+            return instrument.settlement_row
+        return instrument.base_row if self._fees.taken_in == RECEIVED and side is Side.BUY else instrument.quote_row
 
-    def leg(self, each: Instrument, side: Side, amount: Decimal, price: Decimal) -> tuple[str, Decimal]:
+    def leg(self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal) -> tuple[str, Decimal]:
         """Return the paying row and the leg in that asset; the fee is a share of it."""
-        row, moved = self.row(each, side), legs(each, side, amount, price)
+        row, moved = self.row(instrument, side), legs(instrument, side, amount, price)
         if row in moved:
             return row, moved[row]
-        cash = cash_of(each, amount, price)
-        rate, own = self._rate(each.settlement_row or each.quote_row), self._rate(row)
+        cash = cash_of(instrument, amount, price)
+        rate, own = self._rate(instrument.settlement_row or instrument.quote_row), self._rate(row)
         return row, divide(cash * rate, own)
 
     def fee(
-        self, each: Instrument, side: Side, amount: Decimal, price: Decimal, *, taking: bool, second: float
+        self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, *, taking: bool, second: float
     ) -> tuple[str, Decimal]:
         """Return the paying row and the amount it pays (negative for a rebate)."""
-        row, leg = self.leg(each, side, amount, price)
+        row, leg = self.leg(instrument, side, amount, price)
         return row, quantised(leg * self._fees.tier(second).rate(taking=taking), self._assets[row].quantum)
 
     def _rate(self, row: str) -> Decimal:

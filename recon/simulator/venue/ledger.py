@@ -92,12 +92,17 @@ class Ledger:
         self._cash_truncated = cash_truncated
         self.balances = {code: balances.get(code, ZERO) for code in self._assets}
         self.legs = {
-            (each.symbol, side): Leg() for each in instruments if each.is_contract for side in (Side.BUY, Side.SELL)
+            (instrument.symbol, side): Leg()
+            for instrument in instruments
+            if instrument.is_contract
+            for side in (Side.BUY, Side.SELL)
         }
-        kinds = {each.symbol: each.kind for each in instruments}
+        kinds = {instrument.symbol: instrument.kind for instrument in instruments}
         with exact():
-            for held in positions:
-                self.legs[held.symbol, held.side].grow(kinds[held.symbol], held.quantity, held.entry_price)
+            for position in positions:
+                self.legs[position.symbol, position.side].grow(
+                    kinds[position.symbol], position.quantity, position.entry_price
+                )
 
     def net(self, symbol: str) -> Decimal:
         """Return the signed position in a contract."""

@@ -75,7 +75,7 @@ class Market:
         chance: Dice,
         *,
         day: int,
-        held_back: Callable[[str], bool],
+        is_paused: Callable[[str], bool],
         on_change: Callable[[Change], None],
     ) -> None:
         habits = plan.habits
@@ -87,15 +87,15 @@ class Market:
         self._day = day
         self._crossing = 0.0 if plan.fees is None else plan.fees.crossing
         self._cashier = None if plan.fees is None else Cashier(plan.fees, plan.assets)
-        self._held_back = held_back
+        self._is_paused = is_paused
         self._on_change = on_change
         self._placed = 0
         self._live_orders: dict[Order, _LiveOrder] = {}
         self._ended: deque[VenueOrder] = deque(maxlen=MAX_ENDED)
         self._digit_ids = habits.digit_order_ids
-        self.instruments = {each.symbol: each for each in plan.instruments}
+        self.instruments = {instrument.symbol: instrument for instrument in plan.instruments}
         #: Last price of each symbol.
-        self.marks = {each.symbol: each.price for each in plan.instruments}
+        self.marks = {instrument.symbol: instrument.price for instrument in plan.instruments}
         #: Amounts locked for reasons other than orders, per balance row.
         self.holds: dict[str, Decimal] = {}
         self.ledger = Ledger(
@@ -128,7 +128,7 @@ class Market:
 
     def cancel_all(self, symbol: str | None = None) -> None:
         """Drop the remaining steps and cancel every open order, of the whole account or of one symbol."""
-        for live in [each for each in self._live_orders.values() if symbol in {None, each.script.symbol}]:
+        for live in [live for live in self._live_orders.values() if symbol in {None, live.script.symbol}]:
             live.index = len(live.script.steps)
             if live.order.status in {Status.NEW, Status.PARTIALLY_FILLED}:
                 self._move(live, Step(status=Status.PENDING_CANCEL))
@@ -145,8 +145,10 @@ class Market:
         """Return the amount of a balance row that open spot orders and holds lock."""
         held = self.holds.get(asset, ZERO)
         for order in self._live_orders:
-            each = order.instrument
-            if not each.is_contract and asset == (each.quote_row if order.side is Side.BUY else each.base_row):
+            instrument = order.instrument
+            if not instrument.is_contract and asset == (
+                instrument.quote_row if order.side is Side.BUY else instrument.base_row
+            ):
                 held += order.open_amount * (order.price if order.side is Side.BUY else ONE)
         return held
 
@@ -162,17 +164,17 @@ class Market:
     def _client_id(self) -> str:
         if self._cycle is None:
             return guid(self._ids)
-        taken = {order.client_id for order in self._live_orders}
+        used = {order.client_id for order in self._live_orders}
         while True:
             self._placed += 1
-            drawn = str((self._placed - 1) % max(self._cycle, len(taken) + 1) + 1)
-            if drawn not in taken:
+            drawn = str((self._placed - 1) % max(self._cycle, len(used) + 1) + 1)
+            if drawn not in used:
                 return drawn
 
     def _step(self, live: _LiveOrder) -> None:
         if live.is_over:
             return
-        if live.script.fault is None and self._held_back(live.script.symbol):
+        if live.script.fault is None and self._is_paused(live.script.symbol):
             self._queue.after(ticks(_REST_SECONDS), partial(self._step, live))
             return
         step = live.script.steps[live.index]
@@ -221,8 +223,8 @@ class Market:
         return tuple(entries)
 
     def _takes(self, live: _LiveOrder) -> bool:
-        told = known_liquidity(live.order)
-        return told if told is not None else live.crosses or not has_rested(live.order)
+        taking = known_liquidity(live.order)
+        return taking if taking is not None else live.crosses or not has_rested(live.order)
 
     def charge(
         self, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, *, taking: bool
@@ -238,8 +240,8 @@ class Market:
 def _as_reported(report: Report, step: Step) -> tuple[Report, tuple[Entry, ...]]:
     """Return the report as the step distorts it, and its contradiction with its own or earlier numbers."""
     order = report.order
-    each, sign = order.instrument, order.side.sign
-    filled = Unit("contract", each.symbol) if each.is_contract else Unit("asset", each.base_row)
+    instrument, sign = order.instrument, order.side.sign
+    filled = Unit("contract", instrument.symbol) if instrument.is_contract else Unit("asset", instrument.base_row)
     if step.beyond:
         return report, (Entry(filled, (report.filled - order.amount) * sign),)
     if step.takes_back:
@@ -250,7 +252,7 @@ def _as_reported(report: Report, step: Step) -> tuple[Report, tuple[Entry, ...]]
         return less, (Entry(filled, -last.amount * sign),)
     if step.misprices:
         off = report.cash * step.misprices
-        return replace(report, cash=report.cash + off), (Entry(Unit("asset", each.quote_row), off * sign),)
+        return replace(report, cash=report.cash + off), (Entry(Unit("asset", instrument.quote_row), off * sign),)
     return report, ()
 
 

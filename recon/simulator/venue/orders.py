@@ -104,9 +104,9 @@ class Order:
     filled: Decimal = ZERO
     cash: Decimal = ZERO
     entries: list[tuple[Decimal, tuple[Entry, ...]]] = field(default_factory=list)
-    known: int = 0
+    states_learnt: int = 0
     disclosed: Decimal = ZERO
-    told: bool = False
+    reported: bool = False
 
     @property
     def open_amount(self) -> Decimal:

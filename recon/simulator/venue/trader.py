@@ -26,15 +26,15 @@ class Trader:
         queue: EventQueue,
         seed: tuple[int, str],
         *,
-        held_back: Callable[[str], bool],
+        is_paused: Callable[[str], bool],
         ends_at: int,
     ) -> None:
         self._market = market
         self._queue = queue
-        self._held_back = held_back
+        self._is_paused = is_paused
         self._ends_at = ends_at
         self._hedge = plan.habits.hedge
-        self.walks = {each.symbol: Walk(each) for each in plan.instruments}
+        self.walks = {instrument.symbol: Walk(instrument) for instrument in plan.instruments}
         for flow in plan.streams:
             if flow.fills_per_second > 0:
                 self._next(flow, stream(*seed, plan.account, "flow", flow.symbol))
@@ -45,39 +45,43 @@ class Trader:
             self._queue.after(pause, partial(self._arrive, flow, dice))
 
     def _arrive(self, flow: Stream, dice: Dice) -> None:
-        each = self._market.instruments[flow.symbol]
+        instrument = self._market.instruments[flow.symbol]
         price = self.walks[flow.symbol].next(dice)
-        lots = draw_lots(dice, each, flow)
-        wanted = Side.BUY if dice.random() < 0.5 else Side.SELL
-        if not self._held_back(flow.symbol):
-            side, effect = self._choose(each, flow, wanted, sum(lots, Decimal(0)), price)
-            script = draw_script(dice, each, lots, side=side, price=price, effect=effect, post_only=flow.post_only)
+        lots = draw_lots(dice, instrument, flow)
+        preferred = Side.BUY if dice.random() < 0.5 else Side.SELL
+        if not self._is_paused(flow.symbol):
+            side, effect = self._choose(instrument, flow, preferred, sum(lots, Decimal(0)), price)
+            script = draw_script(
+                dice, instrument, lots, side=side, price=price, effect=effect, post_only=flow.post_only
+            )
             self._market.place(script)
         self._next(flow, dice)
 
     def _choose(
-        self, each: Instrument, flow: Stream, wanted: Side, amount: Decimal, price: Decimal
+        self, instrument: Instrument, flow: Stream, preferred: Side, amount: Decimal, price: Decimal
     ) -> tuple[Side, Effect]:
         """Reverse an order that the account could not pay for, or that would exceed its position limit."""
-        if each.is_contract:
-            return self._choose_contract(each, flow, wanted, amount)
+        if instrument.is_contract:
+            return self._choose_contract(instrument, flow, preferred, amount)
         balances = self._market.ledger.balances
-        if wanted is Side.SELL and balances[each.base_row] - self._market.locked(each.base_row) < amount:
+        if preferred is Side.SELL and balances[instrument.base_row] - self._market.locked(instrument.base_row) < amount:
             return Side.BUY, Effect.NET
         cost = amount * price
-        if wanted is Side.BUY and balances[each.quote_row] - self._market.locked(each.quote_row) < cost:
+        if preferred is Side.BUY and balances[instrument.quote_row] - self._market.locked(instrument.quote_row) < cost:
             return Side.SELL, Effect.NET
-        return wanted, Effect.NET
+        return preferred, Effect.NET
 
-    def _choose_contract(self, each: Instrument, flow: Stream, wanted: Side, amount: Decimal) -> tuple[Side, Effect]:
+    def _choose_contract(
+        self, instrument: Instrument, flow: Stream, preferred: Side, amount: Decimal
+    ) -> tuple[Side, Effect]:
         limit = flow.lot * 20
         if not self._hedge:
-            net = self._market.ledger.net(each.symbol)
+            net = self._market.ledger.net(instrument.symbol)
             if abs(net) > limit:
                 return (Side.SELL if net > 0 else Side.BUY), Effect.NET
-            return wanted, Effect.NET
-        closable = self._market.closable(each.symbol, wanted.opposite)
-        held = self._market.ledger.legs[each.symbol, wanted.opposite].quantity
-        if closable - amount > 0 and held > limit / 2:
-            return wanted, Effect.CLOSE
-        return wanted, Effect.OPEN
+            return preferred, Effect.NET
+        closable = self._market.closable(instrument.symbol, preferred.opposite)
+        quantity = self._market.ledger.legs[instrument.symbol, preferred.opposite].quantity
+        if closable - amount > 0 and quantity > limit / 2:
+            return preferred, Effect.CLOSE
+        return preferred, Effect.OPEN
