@@ -62,7 +62,7 @@ class _LiveOrder:
 
 
 class Market:
-    """Where one account trades; `held_back` is true while a symbol is paused. Each change goes to `on_change`.
+    """Where one account trades; `is_paused` is true while a symbol is paused. Each change goes to `on_change`.
 
     `chance` draws everything outside the scripts; `day` is the start of the day, in ticks.
     """

@@ -81,9 +81,9 @@ class Report:
 class Order:
     """An order at the venue, and the part of it that the gateway has learnt and reported.
 
-    `known` counts the states that the gateway has learnt. `disclosed` is the largest filled amount sent to a client,
-    and `told` is true after any report. `entries` holds, per fill, the filled amount after it and its changes of the
-    books.
+    `states_learnt` counts the states that the gateway has learnt. `disclosed` is the largest filled amount sent to a
+    client, and `reported` is true after any report. `entries` holds, per fill, the filled amount after it and its
+    changes of the books.
     """
 
     account: str
