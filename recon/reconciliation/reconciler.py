@@ -210,7 +210,7 @@ class Reconciler:
                     named[known.id] = Target(self._context(self.ledger.units[key], at), known)
         for break_id in wanted:
             if break_id not in named:
-                message = f"{decision.by.label} asked to {decision.action} break {break_id}, which is not at hand"
+                message = f"{decision.by.label} asked to {decision.action} break {break_id}, which is not known"
                 self.ledger.note_finding(decision.account, at, "decision_without_break", break_id, message)
         targets = [named[break_id] for break_id in wanted if break_id in named]
         decisions.decide(decision, targets)
@@ -291,7 +291,7 @@ def _differs_in_quiet(context: ComparisonContext, observation: Observation) -> b
     moved = max(comparison.observed_clock, unit.balance.last_clock) > observation.clock - quiet
     if moved or last in observation.values:
         return False
-    message = f"REST says {plain(rest)}, the last word on the WebSocket was {plain(last)}"
+    message = f"REST reports {plain(rest)}, the WebSocket last reported {plain(last)}"
     context.ledger.note_finding(unit.account, context.at, "rest_differs", unit.code, message)
     return True
 

@@ -108,14 +108,14 @@ def test_an_answer_is_complete_for_the_account_alone_that_was_asked_for() -> Non
     assert answered.complete
     (found,) = answered.findings
     assert (found.kind, found.about) == ("account", "orders")
-    assert "also tells of BITMEX, KRAKEN" in found.message
+    assert "also names BITMEX, KRAKEN" in found.message
 
 
 def test_rows_of_others_alone_do_not_say_that_there_are_none() -> None:
     answered = says(ORDERS, [flat("b", "KRAKEN")])
     assert orders_of(answered) == {"KRAKEN": (["b"], False)}
     assert not answered.complete
-    assert any("tells nothing of KRAKEN/JOHN" in found.message for found in answered.findings)
+    assert any("the answer lacks KRAKEN/JOHN" in found.message for found in answered.findings)
 
 
 def test_many_others_are_counted() -> None:
@@ -214,7 +214,7 @@ def test_nothing_of_the_account_is_no_statement_about_it(ask: RestRequest, body:
     answered = says(ask, body)
     assert (answered.outcome, answered.complete) == ("answered", False)
     assert ask.account not in {message.account for message in answered.messages}
-    told = any(f"tells nothing of {ask.account}" in found.message for found in answered.findings)
+    told = any(f"the answer lacks {ask.account}" in found.message for found in answered.findings)
     assert told == (bool(body) or ask is BALANCES), "many accounts never hold a position"
 
 

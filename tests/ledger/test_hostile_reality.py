@@ -589,7 +589,7 @@ def test_an_older_or_equal_state_does_not_account_for_a_missing_order(count: int
     assert driver.coverage() == ("unresolved", "1 order not accounted for: c:a")
     assert (driver.order("c:a").reported.amount_filled, driver.value("BTC")) == (D(1), D(11))
     question = backfills_of(driver)[-1].open[0]
-    assert f"the EMS tells of it as {row['status']}, nothing later than before" in question
+    assert f"the EMS reports it as {row['status']}, no later than before" in question
     driver.report(OPEN.report(1, status="CANCELED"))
     assert driver.coverage() == ("covered", None)
 

@@ -79,7 +79,7 @@ def test_each_is_matched_once_and_the_nearest_in_time_first() -> None:
     record_fact(driver, "deposit", "USDT", "100", "L-2", ago=7000)
     record_fact(driver, "deposit", "USDT", "100", "L-3", ago=100)
     assert list(fact_effects(driver).values()) == ["booked", "booked", "replaced", "replaced", "booked"]
-    taken = [found.message.split("told by hand as ")[1].split(",")[0] for found in driver.findings("fact_told_before")]
+    taken = [found.message.split("the manual fact ")[1].split(",")[0] for found in driver.findings("fact_told_before")]
     assert taken == [f"{MANUAL}1", f"{MANUAL}0"]
     assert driver.value("USDT") == 100300
 

@@ -90,11 +90,11 @@ class _RowsByAccount:
         if others:
             more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
             names = ", ".join(others[:MAX_NAMED]) + more
-            self._note("account", f"{requested} was asked for, and the answer also tells of {names}")
+            self._note("account", f"{requested} was asked for, and the answer also names {names}")
         if self._kind == "orders" and not self._rows and not self.has_strays:
             made.append(OrderReports(requested, (), snapshot=True, complete=True))
         elif requested not in self._rows and (self._kind != "positions" or self.has_strays or others):
-            self._note("account", f"the answer tells nothing of {requested}, which was asked for")
+            self._note("account", f"the answer lacks {requested}, which was asked for")
         return tuple(made)
 
     def _message(self, account: str, rows: list[Raw], requested: str | None) -> SnapshotMessage:

@@ -166,7 +166,7 @@ def _await_instrument(ledger: Ledger, account: Account, order: Order, at: LogTim
     name = order.identity.symbol or order.identity.symbol_coinapi or ""
     account.mappings.await_instrument(name, order.key)
     ledger.mark_changed(account)
-    message = f"fills of {name or 'an unnamed symbol'} wait until a SYMBOLS_SNAPSHOT tells what it is"
+    message = f"fills of {name or 'an unnamed symbol'} wait until a SYMBOLS_SNAPSHOT describes it"
     ledger.note_finding(account.name, at, "instrument_unknown", order.key, message)
 
 

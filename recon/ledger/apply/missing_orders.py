@@ -31,7 +31,7 @@ def match_missing_order(
         return
     missing = account.coverage.missing_orders[order.key]
     if not missing.why and ledger.event.from_rest:
-        why = f"the EMS tells of it as {report.status or 'unknown'}, nothing later than before, and not as open now"
+        why = f"the EMS reports it as {report.status or 'unknown'}, no later than before, and does not list it as open"
         account.coverage.set_missing(order.key, msgspec.structs.replace(missing, why=why))
         ledger.mark_changed(account)
 

@@ -15,7 +15,7 @@ from recon.ledger.withholding import withhold
 from recon.times import LogTime
 
 #: The reason for withholding `agreed` from a unit not reported since a gap; kept beside the keys of orders.
-NOT_REPORTED: Final = "not told of since the gap"
+NOT_REPORTED: Final = "not reported since the gap"
 
 
 def observe(

@@ -99,9 +99,7 @@ def _note_success(ledger: Ledger, request: RestRequest, accounts: list[Account],
 def _apply_message(ledger: Ledger, message: Message, at: LogTime) -> None:
     account = ledger.accounts.get(message.account or "")
     if account is None:
-        ledger.note_finding(
-            None, at, "unknown_account", message.account or "", "an answer tells of an account never heard of"
-        )
+        ledger.note_finding(None, at, "unknown_account", message.account or "", "an answer names an unknown account")
         return
     current = MAX_AGE_SHARE * ledger.event.answer_age_us <= ledger.rules_of(account.name).settlement_window_us
     match message:
@@ -136,7 +134,7 @@ def _note_wrong_order(ledger: Ledger, request: RestRequest, account: Account) ->
     """Note why an order is still missing after an answer: the answer was of another order."""
     missing = account.coverage.missing_orders.get(request.order or "")
     if missing is not None and not missing.why:
-        missing = msgspec.structs.replace(missing, why="the EMS tells of another order with that client order id")
+        missing = msgspec.structs.replace(missing, why="the EMS reports another order with that client order id")
         account.coverage.set_missing(request.order or "", missing)
         ledger.mark_changed(account)
 

@@ -21,7 +21,7 @@ def propose_rules(ledger: Ledger, proposed: ProposedRules, at: LogTime) -> None:
     """Keep rules that relax checks until a second person approves them (semantics 10.2)."""
     ledger.clock.proposed_rules_seq, ledger.proposed_rules = at.seq, proposed
     looser = "; ".join(relaxations(ledger.rules, proposed.rules)) or "nothing"
-    message = f"rules wait for approval; looser under them: {looser}"
+    message = f"rules wait for approval; more permissive under them: {looser}"
     ledger.note_finding(None, at, "rules_wait", proposed.digest, message)
 
 

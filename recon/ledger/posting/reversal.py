@@ -43,5 +43,5 @@ def reverse_early_booking(
         entry, reversed_fill = state.unit.balance.entry_count, FillRef(order.key, 0, ref.occurred_us)
         state.unit.contract.add_trade(PendingTrade(sign * quantity, cash or None, entry, at.clock, reversed_fill))
         realise_trades(ledger, account, state, at)
-    message = f"{quantity} of order {order.key} was told by a statement first; it is booked once"
+    message = f"{quantity} of order {order.key} was in a statement first; it is booked once"
     ledger.note_finding(account.name, at, "told_ahead", order.key, message)

@@ -234,7 +234,7 @@ def _reject(decision: Decision, target: Target) -> str | None:
     if proposal is not None and len(decision.breaks) == 1 and decision.digest not in (None, proposal.digest):
         return f"what is proposed now has the digest {proposal.digest}, not {decision.digest}"
     target.break_.proposal = None
-    _take_step(decision, target, "rejects what was proposed")
+    _take_step(decision, target, "rejects the proposal")
     return None
 
 

@@ -30,7 +30,7 @@ def _liquidation(context: BreakContext) -> CauseMatch:
     trade, position, contract = closed
     limit = contract.liquidation_price
     if not limit:
-        return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no liquidation price was told", (), trade.breaks)
+        return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no liquidation price was reported", (), trade.breaks)
     price = trade.price or contract.price
     if price is None:
         return CauseMatch(Strength.POSSIBLE, f"{trade.why}; no price is known", (), trade.breaks)
@@ -58,7 +58,7 @@ def _liquidation_by_cash(context: BreakContext) -> CauseMatch | None:
         if price is not None and abs(divide(price - limit, limit)) <= _NEAR_SHARE:
             closing = f"{plain(break_.amount)} {break_.code} is what closing {plain(position)} {contract.code} costs"
             prices = f"at {number_text(price)}, against the liquidation price {plain(limit)}"
-            why = f"{closing} {prices}; the position is still told"
+            why = f"{closing} {prices}; the position is still reported"
             return CauseMatch(Strength.LIKELY, why, (Evidence(why, break_.until_seq, break_.amount),))
     return None
 
@@ -98,7 +98,7 @@ def _closed_position(context: BreakContext) -> tuple[Trade, BreakSummary, Accoun
         return f"{trade.why}, which is not towards zero"
     order = trades.admitting_order(context, trade)
     if order is not None:
-        return f"order {order.key} of ours admits it"
+        return f"our order {order.key} could account for it"
     return trade, position, trades.contract_of(context, trade)
 
 

@@ -25,17 +25,17 @@ MIN_FEE_RATE: Final = Decimal("0.00001")
 
 def _fee_expected(context: BreakContext) -> CauseMatch:
     if context.break_.amount > 0:
-        return no_match("a fee takes, and this came in")
+        return no_match("fees are debits; this is a credit")
     if context.was_fee_candidate:
         return no_match(_SEEN_ONCE)
     if context.fees_booked:
-        return no_match("fills are booked with their fee already")
+        return no_match("fills are posted with their fees already")
     return _fee_match(context, scheduled_only=bool(context.scheduled_rates))
 
 
 def _fee_variance(context: BreakContext) -> CauseMatch:
     if not context.fees_booked and not context.scheduled_rates:
-        return no_match("no rate is known that it could differ from")
+        return no_match("no fee rate is known to compare with")
     if not context.fees_booked and _scheduled_fee(context) is not None:
         return no_match(f"it is what the schedule says: see {FEE_EXPECTED.code}")
     return _fee_match(context, scheduled_only=False)
@@ -43,7 +43,7 @@ def _fee_variance(context: BreakContext) -> CauseMatch:
 
 def _rebate(context: BreakContext) -> CauseMatch:
     if context.break_.amount < 0:
-        return no_match("a rebate pays, and this went out")
+        return no_match("rebates are credits; this is a debit")
     if context.was_fee_candidate:
         return no_match(_SEEN_ONCE)
     return _fee_match(context, scheduled_only=False)
@@ -52,7 +52,7 @@ def _rebate(context: BreakContext) -> CauseMatch:
 def _fee_third_asset(context: BreakContext) -> CauseMatch:
     break_ = context.break_
     if break_.amount > 0:
-        return no_match("a fee takes an asset, and this is none that went out")
+        return no_match("fees are debits of an asset; this is none")
     if context.flows:
         return no_match(f"fills around it move {break_.code} itself")
     turnovers = [abs(flow.turnover * flow.rate_usd) for flow in context.quote_flows if flow.rate_usd is not None]

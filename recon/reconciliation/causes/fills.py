@@ -20,7 +20,7 @@ from recon.reconciliation.model.break_ import Evidence
 def _missed_fill_gap(context: BreakContext) -> CauseMatch:
     trade = trades.trade_of(context)
     if context.gap is None:
-        return no_match("the account was observed all the time in which it arose")
+        return no_match("the account was covered all the time in which it arose")
     if isinstance(trade, str):
         return no_match(trade)
     order = trades.admitting_order(context, trade)
@@ -29,7 +29,7 @@ def _missed_fill_gap(context: BreakContext) -> CauseMatch:
         evidence = (_trade_evidence(trade), *map(_order_evidence, orders))
         return CauseMatch(_strength_of_own(trade), trade.why, evidence, trade.breaks, _reference(order))
     if trade.missing_leg is not None:
-        return no_match(f"{trade.why}, and no order of ours admits it")
+        return no_match(f"{trade.why}, and none of our orders could account for it")
     return CauseMatch(Strength.LIKELY, trade.why, (_trade_evidence(trade),), trade.breaks)
 
 
@@ -45,7 +45,7 @@ def _missed_fill(context: BreakContext) -> CauseMatch:
         evidence = (_trade_evidence(trade), _order_evidence(order))
         return CauseMatch(_strength_of_own(trade), trade.why, evidence, trade.breaks, _reference(order))
     if context.orders_complete or trade.missing_leg is not None:
-        return no_match(f"no open order of ours in {trade.symbol} admits it")
+        return no_match(f"none of our open orders in {trade.symbol} could account for it")
     why = f"{trade.why}; not every open order is remembered"
     return CauseMatch(_strength_of_any(trade), why, (_trade_evidence(trade),), trade.breaks)
 
@@ -56,9 +56,9 @@ def _external_order(context: BreakContext) -> CauseMatch:
         return no_match(trade)
     order = trades.admitting_order(context, trade)
     if order is not None:
-        return no_match(f"order {order.key} of ours admits it")
+        return no_match(f"our order {order.key} could account for it")
     if trade.missing_leg not in {None, MissingLeg.UNCOMPARED}:
-        return no_match(f"{trade.why}, and no order of ours admits it")
+        return no_match(f"{trade.why}, and none of our orders could account for it")
     return CauseMatch(_strength_of_any(trade), trade.why, (_trade_evidence(trade),), trade.breaks)
 
 
@@ -82,7 +82,7 @@ def _trade_evidence(trade: Trade) -> Evidence:
 
 
 def _order_evidence(order: OwnOrder) -> Evidence:
-    fate = "was open and is not accounted for" if order.vanished else "was open, and nothing was heard of it since"
+    fate = "was open and is missing" if order.vanished else "was open, and not reported since"
     left = "?" if order.open is None else plain(order.open)
     limit = "" if order.price is None else f" at {plain(order.price)}"
     return Evidence(f"order {order.key} ({order.side} {left} {order.symbol}{limit}) {fate}", order.seq, order.open)

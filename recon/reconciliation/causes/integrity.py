@@ -32,7 +32,7 @@ def _inconsistent_report(context: BreakContext) -> CauseMatch:
         strength = next((value for share, value in _STRENGTHS if distance <= context.tolerance + share * size), None)
         if strength is None:
             continue
-        why = f"the list of fills of order {report.order} tells {plain(report.amount)} more than its average price"
+        why = f"the list of fills of order {report.order} comes to {plain(report.amount)} more than its average price"
         return CauseMatch(strength, why, (Evidence(why, report.seq, report.amount),))
     return no_match("no report contradicts itself by this amount")
 

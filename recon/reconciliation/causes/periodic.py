@@ -97,7 +97,7 @@ def _interest(context: BreakContext) -> CauseMatch:
 
 def _reward(context: BreakContext) -> CauseMatch:
     if context.break_.amount < 0:
-        return no_match("a reward comes in, and this went out")
+        return no_match("rewards are credits; this is a debit")
     return _interest(context)
 
 

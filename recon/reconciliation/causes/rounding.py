@@ -28,7 +28,7 @@ def _rounding(context: BreakContext) -> CauseMatch:
 def _dust(context: BreakContext) -> CauseMatch:
     break_ = context.break_
     if break_.expected and break_.reported:
-        return no_match("something is held, by the books and by the report")
+        return no_match("neither the ledger nor the report is zero")
     if break_.usd is None:
         return no_match(f"the rate of {break_.code} is not known")
     if abs(break_.usd) > DUST_USD:

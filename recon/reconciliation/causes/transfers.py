@@ -63,7 +63,7 @@ def _conversion(context: BreakContext) -> CauseMatch:
         return _conversion_by_value(context)
     order = trades.admitting_order(context, trade)
     if order is not None:
-        return no_match(f"order {order.key} of ours admits it as a trade")
+        return no_match(f"our order {order.key} could account for it as a trade")
     strength = Strength.LIKELY if trade.has_market_price else Strength.POSSIBLE
     return CauseMatch(strength, trade.why, (Evidence(trade.why),), trade.breaks)
 
@@ -90,13 +90,13 @@ def _conversion_by_value(context: BreakContext) -> CauseMatch:
 
 def _deposit(context: BreakContext) -> CauseMatch:
     if context.break_.amount < 0:
-        return no_match("a deposit comes in, and this went out")
+        return no_match("deposits are credits; this is a debit")
     return _single_move(context)
 
 
 def _withdrawal(context: BreakContext) -> CauseMatch:
     if context.break_.amount > 0:
-        return no_match("a withdrawal goes out, and this came in")
+        return no_match("withdrawals are debits; this is a credit")
     return _single_move(context)
 
 

@@ -151,7 +151,8 @@ def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFac
     context.ledger.record_entry(post(context.state, posting, at), context.state)
     if us < at.us - context.window:
         message = (
-            f"{description_of(movement, fact)} is booked now: it corrects history, and reports tell whether they agree"
+            f"{description_of(movement, fact)} is booked now: it corrects history, and later reports show whether"
+            " they agree"
         )
         context.ledger.note_finding(context.unit.account, at, "late_fact", fact.external_id, message)
     if comparison.chain is not None and us <= comparison.chain.last.us:

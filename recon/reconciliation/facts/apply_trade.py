@@ -52,7 +52,7 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Con
         return
     instrument = ledger.instrument(account.name, fact.symbol or "")
     if instrument is None or not (instrument.spot or instrument.derivative):
-        message = f"nothing tells what {fact.symbol} is; tell the trade again once a SYMBOLS_SNAPSHOT has"
+        message = f"the instrument of {fact.symbol} is not known; import the trade again after a SYMBOLS_SNAPSHOT"
         ledger.note_finding(account.name, at, "fact_without_instrument", fact.external_id, message)
         return
     order, ordinal = _matching_order(ledger, account, fact)

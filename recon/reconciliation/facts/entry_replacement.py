@@ -55,7 +55,7 @@ def _manual_duplicate(
         distance_us = 0 if lies_in(context, break_, us) else abs(break_.seen_us - us)
         if distance_us <= abs(entry.occurred_us - us):
             return None
-    message = f"{description_of(movement, fact)} is what was told by hand as {entry.fact}, and takes its place"
+    message = f"{description_of(movement, fact)} is the manual fact {entry.fact}, and replaces it"
     context.ledger.note_finding(context.unit.account, context.at, "fact_told_before", fact.external_id, message)
     return entry
 

@@ -120,7 +120,7 @@ def test_a_fill_during_a_gap_names_the_vanished_order() -> None:
         break_ = the_break(driver, code)
         assert (break_.cause, break_.certainty) == ("missed_fill_gap", "inferred")
         texts = [evidence.text for evidence in break_.evidence]
-        assert any("order c:gone" in text and "not accounted for" in text for text in texts)
+        assert any("order c:gone" in text and "is missing" in text for text in texts)
         assert any("disconnected" in text for text in texts)
 
 
