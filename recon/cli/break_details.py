@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from recon.cli.break_selection import SelectedBreak, person_steps
 from recon.cli.output import Row, span
-from recon.cli.queries import query_rows
+from recon.cli.queries import Source, query_rows
 from recon.ledger.rules import AccountRules
 from recon.reconciliation.model.ageing import business_us
 from recon.reconciliation.model.lifecycle import ACTIVE
@@ -43,7 +42,7 @@ class BreakDetails(msgspec.Struct, frozen=True):
     steps: Sequence[str]
 
 
-def read_details(connection: Connection, selected: SelectedBreak, now: datetime, rules: AccountRules) -> BreakDetails:
+def read_details(connection: Source, selected: SelectedBreak, now: datetime, rules: AccountRules) -> BreakDetails:
     """Read the details of a break; its age is counted to `now`, by the account's business days."""
     key = {"gateway": selected.gateway, "id": selected.id}
     row = query_rows(connection, "SELECT * FROM recon.breaks WHERE gateway = :gateway AND id = :id", key)[0]
@@ -94,7 +93,7 @@ def _age(origin: object, now: datetime, rules: AccountRules) -> str:
     return span(age) if business == age else f"{span(age)}, {span(business)} of it business time"
 
 
-def _ends(connection: Connection, row: Row) -> list[Row]:
+def _ends(connection: Source, row: Row) -> list[Row]:
     return query_rows(
         connection,
         "SELECT seq, recorded_at, kind, account FROM recon.events"
@@ -103,7 +102,7 @@ def _ends(connection: Connection, row: Row) -> list[Row]:
     )
 
 
-def _kinds(connection: Connection, row: Row) -> dict[str, int]:
+def _kinds(connection: Source, row: Row) -> dict[str, int]:
     """Return how many events of each kind the account has in the origin, most frequent first."""
     counted = query_rows(
         connection,

@@ -14,9 +14,8 @@ from decimal import Decimal
 from typing import Final, get_args
 
 import msgspec
-from sqlalchemy import Connection
 
-from recon.cli.queries import query_rows
+from recon.cli.queries import Source, query_rows
 from recon.errors import ConfigError, DecisionRefused
 from recon.exact import ZERO
 from recon.reconciliation.model.break_ import BreakState
@@ -85,7 +84,7 @@ class BreakFilter(msgspec.Struct, frozen=True):
         return bool(self.filters) or self.opened_since is not None
 
 
-def select_breaks(connection: Connection, criteria: BreakFilter, step: PersonStep) -> list[SelectedBreak]:
+def select_breaks(connection: Source, criteria: BreakFilter, step: PersonStep) -> list[SelectedBreak]:
     """Return the breaks that a step is for, each once, gateway by gateway; at least one.
 
     Errors: ConfigError where nothing is selected, or in two ways; DecisionRefused where
@@ -134,7 +133,7 @@ def those_allowing(breaks: Sequence[SelectedBreak], step: PersonStep, where: str
     return able
 
 
-def one_break(connection: Connection, prefix: str) -> SelectedBreak:
+def one_break(connection: Source, prefix: str) -> SelectedBreak:
     """Return the break whose id starts so. Errors: ConfigError where there is none, or more than one."""
     breaks = _matching(connection, "id", prefix)
     if not breaks:
@@ -145,7 +144,7 @@ def one_break(connection: Connection, prefix: str) -> SelectedBreak:
     return breaks[0]
 
 
-def case(connection: Connection, prefix: str) -> list[SelectedBreak]:
+def case(connection: Source, prefix: str) -> list[SelectedBreak]:
     """Return the breaks of the case whose id starts so. Errors: ConfigError where there is none, or more than one."""
     breaks = _matching(connection, "case_id", prefix)
     cases = list(dict.fromkeys(each.case_id for each in breaks))
@@ -156,7 +155,7 @@ def case(connection: Connection, prefix: str) -> list[SelectedBreak]:
     return breaks
 
 
-def break_or_case(connection: Connection, prefix: str) -> list[SelectedBreak]:
+def break_or_case(connection: Source, prefix: str) -> list[SelectedBreak]:
     """Return one break, or the breaks of one case, by a prefix of its id. Errors: ConfigError."""
     if _matching(connection, "id", prefix):
         return [one_break(connection, prefix)]
@@ -165,18 +164,18 @@ def break_or_case(connection: Connection, prefix: str) -> list[SelectedBreak]:
     raise ConfigError(f"no break id and no case id starts with {prefix!r}")
 
 
-def by_ids(connection: Connection, ids: Sequence[str]) -> list[SelectedBreak]:
+def by_ids(connection: Source, ids: Sequence[str]) -> list[SelectedBreak]:
     """Return the breaks with these full ids that still exist."""
     return _read(connection, "id = ANY(:ids)", {"ids": list(ids)})
 
 
-def _matching(connection: Connection, column: str, prefix: str) -> list[SelectedBreak]:
+def _matching(connection: Source, column: str, prefix: str) -> list[SelectedBreak]:
     if _ID.fullmatch(prefix) is None:
         raise ConfigError(f"{prefix!r} is not an id; ids are hexadecimal, as in `recon breaks`")
     return _read(connection, f"{column} LIKE :start", {"start": f"{prefix}%"})
 
 
-def _selected(connection: Connection, criteria: BreakFilter) -> list[SelectedBreak]:
+def _selected(connection: Source, criteria: BreakFilter) -> list[SelectedBreak]:
     where = [f"{column} = :{column}" for column in criteria.filters]
     parameters: dict[str, object] = dict(criteria.filters)
     if criteria.state is None:
@@ -188,7 +187,7 @@ def _selected(connection: Connection, criteria: BreakFilter) -> list[SelectedBre
     return _read(connection, " AND ".join(where), parameters)
 
 
-def _read(connection: Connection, where: str, parameters: dict[str, object]) -> list[SelectedBreak]:
+def _read(connection: Source, where: str, parameters: dict[str, object]) -> list[SelectedBreak]:
     statement = (
         f"SELECT {_COLUMNS} FROM recon.breaks WHERE {where}"  # noqa: S608 - names of our own
         " ORDER BY gateway, opened_at, id LIMIT :most"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, text
-
+from recon.cli.queries import Source, query_rows, schema_version
 from recon.config import Log, Settings
-from recon.db.engine import create_engine
-from recon.db.migrate import check_migrated, schema_version
+from recon.db.reader import Reader, open_reader
 from recon.db.resolve import DatabaseHandle, resolve_database
+from recon.db.version import check_version
 from recon.errors import NotMigrated
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 def log_warnings_only() -> None:
@@ -45,19 +48,36 @@ def existing_database(settings: Settings) -> Iterator[DatabaseHandle]:
 @contextmanager
 def connect(url: str, command: str) -> Iterator[Connection]:
     """Connect to a migrated database in one transaction. Errors: NotMigrated, DatabaseError."""
+    from recon.db.engine import create_engine  # noqa: PLC0415 - a command that only reads starts without it
+
     with create_engine(url, f"recon {command}", pooled=False).connect() as connection:
-        if schema_version(connection) is not None:
-            check_migrated(connection)
-        elif connection.scalar(text("SELECT to_regclass('recon.gateways')")) is None:
-            raise NotMigrated("the database holds no recon schema, or this login may not see it; run `recon migrate`")
+        _check_migrated(connection)
         yield connection
 
 
 @contextmanager
-def reader_connection(settings: Settings, command: str) -> Iterator[Connection]:
+def connect_reader(url: str, command: str) -> Iterator[Reader]:
+    """Connect to a migrated database to read in one transaction. Errors: NotMigrated, DatabaseError."""
+    with open_reader(url, f"recon {command}") as reader:
+        _check_migrated(reader)
+        yield reader
+
+
+def _check_migrated(connection: Source) -> None:
+    version = schema_version(connection)
+    if version is not None:
+        check_version(version)
+        return
+    (row,) = query_rows(connection, "SELECT to_regclass('recon.gateways') AS gateways", {})
+    if row["gateways"] is None:
+        raise NotMigrated("the database holds no recon schema, or this login may not see it; run `recon migrate`")
+
+
+@contextmanager
+def reader_connection(settings: Settings, command: str) -> Iterator[Reader]:
     """Give a connection that can read the views. Errors: NotMigrated, DatabaseError."""
-    with existing_database(settings) as handle, connect(handle.analyst_url, command) as connection:
-        yield connection
+    with existing_database(settings) as handle, connect_reader(handle.analyst_url, command) as reader:
+        yield reader
 
 
 @contextmanager

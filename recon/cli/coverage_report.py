@@ -12,12 +12,10 @@ from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
-from sqlalchemy import Connection
-
 from recon.cli import gap_report
 from recon.cli.gap_report import CoverageRows
 from recon.cli.output import Row
-from recon.cli.queries import SIGN_OF_LIFE, query_rows, select_view
+from recon.cli.queries import SIGN_OF_LIFE, Source, query_rows, select_view
 
 # The part of each stretch that lies in the time asked for; a log that is no longer written covers nothing more.
 _STRETCHES: Final = """
@@ -50,7 +48,7 @@ _CATCH_UPS: Final = """
 
 
 def read_coverage(
-    connection: Connection, *, gateway: str | None, account: str | None, since: datetime, now: datetime, every: bool
+    connection: Source, *, gateway: str | None, account: str | None, since: datetime, now: datetime, every: bool
 ) -> dict[str, Sequence[Row]]:
     """Return gateways, accounts, gaps and stretches from a time on, and open questions.
 

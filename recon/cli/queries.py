@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
-
-from sqlalchemy import Connection, case, func, select, text
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from recon.cli.output import Row
-from recon.db.migrate import schema_version
+from recon.db.reader import Reader
+from recon.db.version import SELECT_VERSION, VERSION_READABLE
 from recon.errors import ConfigError
-from recon.service.schema import service_parts as service_parts_table
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+#: What a query runs on: the connection of a command that reads, or of one that also writes.
+Source: TypeAlias = "Reader | Connection"
 
 #: Most events that `recon events` prints.
 MAX_EVENTS: Final = 100_000
 #: A service that has said nothing for this long does not run.
 SIGN_OF_LIFE: Final = timedelta(seconds=30)
 
+_SERVICE_PARTS: Final = """
+    SELECT instance, gateway, part, CASE WHEN updated_at < now() - :sign_of_life THEN 'gone' ELSE state END AS state,
+           detail, since, updated_at, figures
+    FROM recon_store.service_parts ORDER BY instance, gateway, part
+"""
 
-def select_view(connection: Connection, view: str, order: str, filters: Mapping[str, object]) -> list[Row]:
+
+def select_view(connection: Source, view: str, order: str, filters: Mapping[str, object]) -> list[Row]:
     """Return the rows of a view whose columns have these values; a filter of None is none."""
     wanted = {column: value for column, value in filters.items() if value is not None}
     where = " AND ".join(f"{column} = :{column}" for column in wanted) or "true"
@@ -27,9 +37,9 @@ def select_view(connection: Connection, view: str, order: str, filters: Mapping[
     return query_rows(connection, statement, wanted)
 
 
-def gateway_names(connection: Connection, only: str | None = None) -> list[str]:
+def gateway_names(connection: Source, only: str | None = None) -> list[str]:
     """Return the gateways that have a log. Errors: ConfigError where `only` is none of them."""
-    names = list(connection.scalars(text("SELECT name FROM recon.gateways ORDER BY name")))
+    names = [str(row["name"]) for row in query_rows(connection, "SELECT name FROM recon.gateways ORDER BY name", {})]
     if only is None:
         return names
     if only not in names:
@@ -38,7 +48,7 @@ def gateway_names(connection: Connection, only: str | None = None) -> list[str]:
     return [only]
 
 
-def check_account(connection: Connection, gateway: str | None, only: str) -> None:
+def check_account(connection: Source, gateway: str | None, only: str) -> None:
     """Refuse an account that the gateway, or else any gateway, has not named. Errors: ConfigError."""
     names = [str(row["account"]) for row in select_view(connection, "accounts", "account", {"gateway": gateway})]
     if only not in names:
@@ -47,34 +57,38 @@ def check_account(connection: Connection, gateway: str | None, only: str) -> Non
         raise ConfigError(f"{place} account {only!r}; {others}")
 
 
-def sees_service(connection: Connection) -> bool:
+def schema_version(connection: Source) -> str | None:
+    """Return the version of the database's schema; None if it was never migrated, or the login may not read it."""
+    if not _scalar(connection, VERSION_READABLE):
+        return None
+    return str(_scalar(connection, SELECT_VERSION))
+
+
+def sees_service(connection: Source) -> bool:
     """True if this login may read what the parts of running services do."""
     if schema_version(connection) is None:
         return False
-    may = "SELECT has_table_privilege(to_regclass(:table), 'SELECT')"
-    table = f"{service_parts_table.schema}.{service_parts_table.name}"
-    return bool(connection.scalar(text(may), {"table": table}))
+    may = "SELECT has_table_privilege(to_regclass('recon_store.service_parts'), 'SELECT')"
+    return bool(_scalar(connection, may))
 
 
-def service_parts(connection: Connection) -> list[Row]:
+def service_parts(connection: Source) -> list[Row]:
     """Return what the parts of each running service do, where this login may read it."""
     if not sees_service(connection):
         return []
-    columns = service_parts_table.c
-    gone = columns.updated_at < func.now() - SIGN_OF_LIFE
-    query = select(
-        columns.instance,
-        columns.gateway,
-        columns.part,
-        case((gone, "gone"), else_=columns.state).label("state"),
-        columns.detail,
-        columns.since,
-        columns.updated_at,
-        columns.figures,
-    ).order_by(columns.instance, columns.gateway, columns.part)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return query_rows(connection, _SERVICE_PARTS, {"sign_of_life": SIGN_OF_LIFE})
 
 
-def query_rows(connection: Connection, statement: str, parameters: Mapping[str, object]) -> list[Row]:
+def query_rows(connection: Source, statement: str, parameters: Mapping[str, object]) -> list[Row]:
     """Return the rows of a query, each as a mapping."""
+    if isinstance(connection, Reader):
+        return list(connection.rows(statement, parameters))
+    from sqlalchemy import text  # noqa: PLC0415 - a command that only reads starts without it
+
     return [dict(row) for row in connection.execute(text(statement), dict(parameters)).mappings()]
+
+
+def _scalar(connection: Source, statement: str) -> object:
+    """Return the only column of the first row; None without a row."""
+    rows = query_rows(connection, statement, {})
+    return next(iter(rows[0].values())) if rows else None

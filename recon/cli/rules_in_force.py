@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection
 
 from recon.cli.output import Row
-from recon.cli.queries import query_rows
+from recon.cli.queries import Source, query_rows
 from recon.ledger.rules import Rules, parse_rules
 
 IN_FORCE: Final = "in force"
 WAITING: Final = "waiting"
 
 
-def rules_of(connection: Connection, gateway: str) -> list[Row]:
+def rules_of(connection: Source, gateway: str) -> list[Row]:
     """Return the rules of a gateway that are in force, and the proposed ones that wait, if any."""
     key = {"gateway": gateway}
     logged = query_rows(
@@ -55,7 +54,7 @@ def rules_of(connection: Connection, gateway: str) -> list[Row]:
     ]
 
 
-def document_of(connection: Connection, row: Row) -> bytes:
+def document_of(connection: Source, row: Row) -> bytes:
     """Return the document of rules of a row of `rules_of`, exactly as it is in the log."""
     (event,) = query_rows(
         connection,
@@ -66,7 +65,7 @@ def document_of(connection: Connection, row: Row) -> bytes:
     return bytes(raw) if isinstance(raw, bytes | memoryview) else b"null"
 
 
-def rules_in_force(connection: Connection, gateway: str) -> Rules:
+def rules_in_force(connection: Source, gateway: str) -> Rules:
     """Return the rules in force at the end of a gateway's log; the defaults where none were logged or can be read."""
     force = next((row for row in rules_of(connection, gateway) if row["state"] == IN_FORCE), None)
     if force is None:

@@ -5,19 +5,16 @@ The migrations lie in `migrations/` of a checkout and are packed into the wheel 
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Column, Connection, MetaData, Table, Text, select, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from recon.db.errors import database_error
-from recon.db.roles import STORE_SCHEMA
-from recon.errors import DatabaseError, NotMigrated
+from recon.db.version import SELECT_VERSION, VERSION_READABLE, check_version, migrations_directory
+from recon.errors import DatabaseError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,8 +23,6 @@ if TYPE_CHECKING:
 VERSION_TABLE: Final = "alembic_version"
 #: Key of the advisory lock that lets one migrator work at a time ("recon" in ASCII, plus one).
 MIGRATION_LOCK: Final = 0x7265636F6E_01
-
-_REVISION: Final = re.compile(r'^(revision|down_revision)\b[^=\n]*= *(?:"(\w+)"|None)', re.MULTILINE)
 
 #: Alembic keeps its state in module globals. Between processes the advisory lock keeps order.
 _ALEMBIC: Final = threading.Lock()
@@ -69,60 +64,14 @@ def _alembic(url: str, progress: Callable[[str], None] | None, action: Callable[
         raise DatabaseError(f"the migration failed: {error}") from error
 
 
-def migrations_directory() -> Path:
-    """Return the directory of the migrations: packed beside this file, or at the top of a checkout."""
-    packed = Path(__file__).with_name("_migrations")
-    checkout = Path(__file__).parents[2] / "migrations"
-    for place in (packed, checkout):
-        if (place / "env.py").is_file():
-            return place
-    raise DatabaseError(f"the migrations are missing: neither {packed} nor {checkout} exists; install recon again")
-
-
-@cache
-def newest_version() -> str | None:
-    """Return the schema's version that this recon works with; None if there are no migrations."""
-    revisions = _revisions()
-    heads = set(revisions) - set(revisions.values())
-    return heads.pop() if heads else None
-
-
-def _revisions() -> dict[str, str | None]:
-    """Return each revision with the one before it, read from the files: Alembic is slow to import."""
-    revisions: dict[str, str | None] = {}
-    for path in (migrations_directory() / "versions").glob("*.py"):
-        names = dict(_REVISION.findall(path.read_text(encoding="utf-8")))
-        revisions[names["revision"]] = names["down_revision"] or None
-    return revisions
-
-
 def schema_version(conn: Connection) -> str | None:
     """Return the version of the database's schema; None if it was never migrated, or the login may not read it."""
-    readable = conn.scalar(
-        text(
-            "SELECT CASE WHEN has_schema_privilege(n.oid, 'USAGE') THEN has_table_privilege(c.oid, 'SELECT')"
-            " ELSE false END FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = :schema AND c.relname = :table"
-        ),
-        {"schema": STORE_SCHEMA, "table": VERSION_TABLE},
-    )
-    if not readable:
+    if not conn.scalar(text(VERSION_READABLE)):
         return None
-    table = Table(VERSION_TABLE, MetaData(), Column("version_num", Text), schema=STORE_SCHEMA)
-    version: str | None = conn.scalar(select(table.c.version_num))
+    version: str | None = conn.scalar(text(SELECT_VERSION))
     return version
 
 
 def check_migrated(conn: Connection) -> None:
     """Raise NotMigrated if the database has another version than this recon."""
-    version, wanted = schema_version(conn), newest_version()
-    if version == wanted:
-        return
-    if version is None:
-        raise NotMigrated("the database holds no recon schema yet; run `recon migrate`")
-    if wanted is None or version not in _revisions():
-        raise NotMigrated(
-            f"the database's schema is of version {version}, which this recon does not know; "
-            "use the newer recon that migrated it"
-        )
-    raise NotMigrated(f"the database's schema is of version {version}, this recon needs {wanted}; run `recon migrate`")
+    check_version(schema_version(conn))

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from recon.config import Settings
-from recon.db.roles import ANALYST, OWNER, SERVICE
 from recon.errors import ConfigError, EmbeddedPostgresError
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ def _embedded(settings: Settings, *, attach: bool, binaries: Path | None) -> Dat
     # Imported where it is needed: a command that reads a named database starts in half the time.
     from recon.db.embedded.data_dir import data_dir_in_use, default_data_dir  # noqa: PLC0415
     from recon.db.embedded.server import EmbeddedPostgres  # noqa: PLC0415
+    from recon.db.roles import ANALYST, OWNER, SERVICE  # noqa: PLC0415
 
     data_dir = (settings.database.data_dir or default_data_dir()).absolute()
     if attach and data_dir_in_use(data_dir):
@@ -91,6 +91,7 @@ def _attached(data_dir: Path) -> DatabaseHandle:
     from recon.db.embedded.data_dir import data_dir_in_use  # noqa: PLC0415
     from recon.db.embedded.process import START_SECONDS  # noqa: PLC0415
     from recon.db.embedded.server import connection_url_if_running  # noqa: PLC0415
+    from recon.db.roles import ANALYST, OWNER, SERVICE  # noqa: PLC0415
 
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and data_dir_in_use(data_dir):

@@ -34,7 +34,7 @@ HEAVY = frozenset(
 #: What a command that only reads a named database has no use for.
 NOT_FOR_READING = frozenset(
     [
-        *("alembic", "cryptography", "httpx", "rich", "stamina", "structlog", "trio", "recon.alerts"),
+        *("alembic", "cryptography", "httpx", "rich", "sqlalchemy", "stamina", "structlog", "trio", "recon.alerts"),
         *("recon.backfill", "recon.db.embedded", "recon.ems", "recon.ledger", "recon.projection"),
         *("recon.reconciliation", "recon.service.wiring", "recon.simulator"),
     ]
@@ -120,7 +120,7 @@ def _assert_interrupted(process: subprocess.Popen[str]) -> None:
         "recon.config.load",
         "psycopg",
         "sqlalchemy",
-        "recon.db.engine",
+        "recon.db.reader",
     ],
 )
 def test_ctrl_c_while_a_module_is_imported(module: str) -> None:

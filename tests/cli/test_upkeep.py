@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from recon.db.engine import create_engine
-from recon.db.migrate import newest_version
+from recon.db.version import newest_version
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
 

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from recon.db.engine import create_engine
-from recon.db.migrate import check_migrated, migrate, newest_version, schema_version
+from recon.db.migrate import check_migrated, migrate, schema_version
 from recon.db.roles import OWNER
+from recon.db.version import newest_version
 from recon.errors import DatabaseError, NotMigrated
 from tests.conftest import TestDatabase
 

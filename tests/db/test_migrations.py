@@ -15,7 +15,8 @@ from sqlalchemy.schema import SchemaItem
 import recon
 from recon.db.engine import create_engine
 from recon.db.metadata import STORE, metadata
-from recon.db.migrate import VERSION_TABLE, downgrade, migrate, newest_version, schema_version
+from recon.db.migrate import VERSION_TABLE, downgrade, migrate, schema_version
+from recon.db.version import newest_version
 from recon.errors import DatabaseError
 from recon.log.events import NewEvent
 from tests.conftest import TestDatabase

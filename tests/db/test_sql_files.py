@@ -13,7 +13,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from recon.db.engine import create_engine
-from recon.db.migrate import _alembic, downgrade, migrate, migrations_directory, newest_version
+from recon.db.migrate import _alembic, downgrade, migrate
+from recon.db.version import migrations_directory, newest_version
 from tests.conftest import TestDatabase
 
 pytestmark = pytest.mark.postgres

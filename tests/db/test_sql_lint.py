@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import recon
-from recon.db.migrate import migrations_directory
+from recon.db.version import migrations_directory
 
 SQL = migrations_directory() / "sql"
 #: Every module; of the statements in `bulk` all names are filled in, so their text says nothing.

@@ -8,12 +8,11 @@ from typing import Annotated, Final
 
 import msgspec
 import typer
-from sqlalchemy import Connection, text
 
 from recon.cli.connection import reader_connection
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of
 from recon.cli.output import Column, Row, columns, note, print_json
-from recon.cli.queries import MAX_EVENTS, gateway_names, query_rows
+from recon.cli.queries import MAX_EVENTS, Source, gateway_names, query_rows
 from recon.cli.table import print_table
 from recon.clock import utc_now
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
@@ -101,7 +100,7 @@ def _raw(payload: object) -> msgspec.Raw | None:
 
 
 def read_events(
-    connection: Connection,
+    connection: Source,
     *,
     gateways: Sequence[str],
     account: str | None,
@@ -128,15 +127,16 @@ def read_events(
     return rows[-limit:] if since is None else rows[:limit]
 
 
-def _position(connection: Connection, gateway: str, since: datetime) -> int:
+def _position(connection: Source, gateway: str, since: datetime) -> int:
     """Return the first log position at or after a time: log time never goes back, so a binary search finds it."""
-    find = text("SELECT recorded_at FROM recon.events WHERE gateway = :gateway AND seq = :seq")
-    head = connection.scalar(text("SELECT head_seq FROM recon.gateways WHERE name = :gateway"), {"gateway": gateway})
-    low, high = 1, int(head or 0) + 1
+    find = "SELECT recorded_at FROM recon.events WHERE gateway = :gateway AND seq = :seq"
+    heads = query_rows(connection, "SELECT head_seq FROM recon.gateways WHERE name = :gateway", {"gateway": gateway})
+    low, high = 1, int(str(heads[0]["head_seq"] or 0) if heads else 0) + 1
     while low < high:
         middle = (low + high) // 2
-        at: datetime | None = connection.scalar(find, {"gateway": gateway, "seq": middle})
-        if at is not None and at < since:
+        found = query_rows(connection, find, {"gateway": gateway, "seq": middle})
+        at = found[0]["recorded_at"] if found else None
+        if isinstance(at, datetime) and at < since:
             low = middle + 1
         else:
             high = middle

@@ -6,8 +6,8 @@ from recon.cli.connection import log_warnings_only
 from recon.cli.options import Config, settings_of
 from recon.cli.output import write
 from recon.db.migrate import migrate as migrate_database
-from recon.db.migrate import newest_version
 from recon.db.resolve import resolve_database
+from recon.db.version import newest_version
 
 
 def migrate(config: Config = None) -> None:

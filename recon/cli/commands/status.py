@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Connection
-
 from recon.cli.commands.breaks import BREAKS
-from recon.cli.connection import connect, existing_database
+from recon.cli.connection import connect_reader, existing_database
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, print_json
-from recon.cli.queries import gateway_names, query_rows, select_view, service_parts
+from recon.cli.queries import Source, gateway_names, query_rows, select_view, service_parts
 from recon.cli.table import print_table
 
 GATEWAYS: Final = [
@@ -49,7 +47,7 @@ def status(config: Config = None, gateway: GatewayFilter = None, json: Json = Fa
     """Show the service, gateways, accounts, verdicts and breaks."""
     with (
         existing_database(settings_of(config)) as handle,
-        connect(handle.service_url, "status") as connection,
+        connect_reader(handle.service_url, "status") as connection,
     ):
         if gateway is not None:
             gateway_names(connection, gateway)
@@ -78,7 +76,7 @@ def _without_empty(row: Row) -> Row:
     return {key: None if value == "" else value for key, value in row.items()}
 
 
-def status_document(connection: Connection, gateway: str | None) -> dict[str, Sequence[Row]]:
+def status_document(connection: Source, gateway: str | None) -> dict[str, Sequence[Row]]:
     """Return the state of the service, gateways, accounts, units, open breaks and alerts."""
     filters = {} if gateway is None else {"gateway": gateway}
     where = "" if gateway is None else " WHERE gateway = :gateway"
@@ -93,7 +91,7 @@ def status_document(connection: Connection, gateway: str | None) -> dict[str, Se
     }
 
 
-def incomplete_accounts(connection: Connection, gateway: str | None) -> list[Row]:
+def incomplete_accounts(connection: Source, gateway: str | None) -> list[Row]:
     """Return the accounts that are not covered now, or whose last gap is not accounted for, and why."""
     where = "" if gateway is None else " AND a.gateway = :gateway"
     filters = {} if gateway is None else {"gateway": gateway}
