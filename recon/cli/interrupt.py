@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import signal
 from types import FrameType
-from typing import Final
 
-#: The exit status of a command that Ctrl-C ended (128 + SIGINT).
-INTERRUPTED: Final = 130
-LINE: Final = "recon: interrupted\n"
+#: The exit status of a command that Ctrl-C ended (128 + SIGINT); `typing.Final` would cost an import here.
+INTERRUPTED = 130
+LINE = "recon: interrupted\n"
 
 
 def end_at_once() -> None:

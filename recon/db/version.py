@@ -57,6 +57,6 @@ def check_version(version: str | None) -> None:
     if wanted is None or version not in _revisions():
         raise NotMigrated(
             f"the database's schema is of version {version}, which this recon does not know; "
-            "use the newer recon that migrated it"
+            "use the recon that migrated it, or make the database anew"
         )
     raise NotMigrated(f"the database's schema is of version {version}, this recon needs {wanted}; run `recon migrate`")

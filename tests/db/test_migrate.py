@@ -82,7 +82,7 @@ def test_two_migrators_at_once_do_not_race(empty_database: TestDatabase) -> None
 def test_a_version_from_the_future_is_refused(database: TestDatabase) -> None:
     with _connect(database.owner_url) as conn:
         conn.execute(text("UPDATE recon_store.alembic_version SET version_num = '9999'"))
-        with pytest.raises(NotMigrated, match=r"9999.*newer recon"):
+        with pytest.raises(NotMigrated, match=r"9999.*the recon that migrated it"):
             check_migrated(conn)
 
 
