@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import directory_for_server
 
 ROOT = Path(__file__).parents[2]
 #: The shortest day whose faults can all be judged, in seconds.
@@ -30,11 +33,10 @@ def _demo(temporary: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def temporary(tmp_path: Path) -> Path:
+def temporary() -> Iterator[Path]:
     """A directory for temporary files that the server's account can pass through."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o711)
-    return tmp_path
+    with directory_for_server() as place:
+        yield place
 
 
 @pytest.mark.slow
