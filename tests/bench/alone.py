@@ -21,22 +21,22 @@ from recon.times import LogTime
 class BooksAlone(Reconciler):
     """Takes what the books tell it, and compares nothing."""
 
-    def observe(self, held: UnitState, observation: Observation, at: LogTime) -> None:
+    def on_observation(self, held: UnitState, observation: Observation, at: LogTime) -> None:
         self.changed[held.key] = held
         if held.unit.balance.opening is None:
             open_unit(self.ledger, held, observation.values[0] - held.timeline.totals[-1], "exact", at)
         held.timeline.trim(held.unit.balance.entry_count)
 
-    def entered(self, held: UnitState, at: LogTime) -> None:  # noqa: ARG002  # the engine's signature
+    def on_postings(self, held: UnitState, at: LogTime) -> None:  # noqa: ARG002  # the signature of the reconciler
         self.changed[held.key] = held
 
-    def modelled(self, held: UnitState) -> None:
+    def on_modelling_changed(self, held: UnitState) -> None:
         pass
 
-    def contradict(self, held: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
+    def open_contradiction(self, held: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
         pass
 
-    def mend(self, held: UnitState, kind: str, order: str, at: LogTime) -> None:
+    def clear_contradiction(self, held: UnitState, kind: str, order: str, at: LogTime) -> None:
         pass
 
 
@@ -55,5 +55,5 @@ def books_alone() -> Iterator[None]:
         _use(Reconciler)
 
 
-def _use(engine: type[Reconciler]) -> None:
-    setattr(working_set, "Engine", engine)  # noqa: B010  # the one seam of this measurement; mypy rightly minds it
+def _use(reconciler: type[Reconciler]) -> None:
+    setattr(working_set, "Reconciler", reconciler)  # noqa: B010  # the one seam of this measurement; mypy rightly minds it

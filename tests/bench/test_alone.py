@@ -65,5 +65,5 @@ def test_what_is_lost_breaks_with_comparison_alone() -> None:
 
 def test_the_engine_comes_back() -> None:
     with books_alone():
-        assert vars(working_set)["Engine"] is BooksAlone
-    assert vars(working_set)["Engine"] is Reconciler
+        assert vars(working_set)["Reconciler"] is BooksAlone
+    assert vars(working_set)["Reconciler"] is Reconciler

@@ -26,6 +26,8 @@ TABLE = re.compile(
     r"\b(INTO|(?:FROM|JOIN|UPDATE)(?!\s+[\w.]+\())\s+(recon_store\.\w+|FILLED\.FILLED|FILLED)\b"
     r"(?:\s+(?:AS\s+)?([a-z]\w*))?"
 )
+#: Small tables that are not spread by gateway: the schema's version, and what the services' parts do.
+WHOLE = {"recon_store.alembic_version", "recon_store.service_parts"}
 #: Stands in SQL for whatever Python fills in.
 FILLED = "FILLED"
 
@@ -72,6 +74,8 @@ def _without_gateway(sql: str, *, may_lead: bool) -> Iterator[str]:
     """Yield the tables that are not bound to a gateway; a view's leading tables are bound by who reads the view."""
     for whole, own in _groups(sql):
         for word, table, alias in TABLE.findall(own):
+            if table in WHOLE:
+                continue
             name = rf"\b{alias}\.gateway" if alias else r"(?<!\.)\bgateway"
             bound = rf"{name}\s*=|=\s*{name}\b|\({name}\b|USING \(gateway\b|GROUP BY {name}\b"
             if word == "INTO":
