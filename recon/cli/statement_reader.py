@@ -23,12 +23,10 @@ from recon.config.imports import Columns, Import, RowKind
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
 from recon.exact import ZERO, exact, plain
-from recon.ledger.facts.external_fact import ExternalFact, parse_fact
+from recon.ledger.facts.external_fact import SIGNS, ExternalFact, parse_fact
 
 #: Largest statement, in bytes.
 MAX_STATEMENT_BYTES: Final = 256 << 20
-#: The sign of a kind's amount where amounts are sizes; other kinds keep their own sign.
-_SIGNS: Final = {"deposit": 1, "withdrawal": -1, "fee": -1, "rebate": 1, "reward": 1}
 
 Payload = dict[str, str]
 
@@ -204,7 +202,7 @@ def _counter(row: Mapping[str, str], mapping: Import) -> Payload:
 
 
 def _signed(kind: str, amount: Decimal, mapping: Import) -> Decimal:
-    sign = _SIGNS.get(kind)
+    sign = SIGNS.get(kind)
     if mapping.sign == "signed" or sign is None:
         return amount
     return abs(amount) * sign

@@ -49,6 +49,7 @@ _NOISY_LOGGERS: Final = (
     "httpcore.http11",
     "httpcore.http2",
     "httpcore.proxy",
+    "httpcore.socks",
 )
 
 

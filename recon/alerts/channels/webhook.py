@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +27,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 from recon.alerts.channels.registry import Sender, channel
 from recon.alerts.message import Message
 from recon.config import Webhook as WebhookSettings
+from recon.ems.credentials import silence_libraries
 from recon.errors import ConfigError, DeliveryError
 from recon.network_errors import describe, failure_kind
 from recon.retry_after import retry_after_seconds
@@ -42,16 +42,6 @@ MAX_CONNECTIONS: Final = 64
 _TRANSIENT: Final = frozenset({408, 425, 429})
 #: Answers whose Retry-After is respected.
 _WITH_RETRY_AFTER: Final = frozenset({429, 503})
-#: Loggers that would write addresses and headers. Filters are not inherited, hence each by its name.
-_NOISY_LOGGERS: Final = (
-    "httpx",
-    "httpcore",
-    "httpcore.connection",
-    "httpcore.http11",
-    "httpcore.http2",
-    "httpcore.proxy",
-    "httpcore.socks",
-)
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -91,7 +81,7 @@ def open_client() -> httpx.AsyncClient:
     The client trusts the system's certificate authorities (or `SSL_CERT_FILE`), uses the proxy of the environment, and
     follows no redirect. The libraries' own logging is silenced.
     """
-    _silence_libraries()
+    silence_libraries()
     return httpx.AsyncClient(
         verify=ssl.create_default_context(),
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
@@ -166,16 +156,3 @@ class WebhookSender:
             return f"at {host} gave no answer within {ANSWER_SECONDS:g} s"
         advice = "; check its url and the network" if failure_kind(error) in {"refused", "dns"} else ""
         return f"at {host} could not be reached or broke off: {describe(error)}{advice}"
-
-
-def _silence_libraries() -> None:
-    """Keep the HTTP libraries from logging addresses and headers, even at level DEBUG."""
-    for name in _NOISY_LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.WARNING)
-        if _only_warnings not in logger.filters:
-            logger.addFilter(_only_warnings)
-
-
-def _only_warnings(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING

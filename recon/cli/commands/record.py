@@ -24,7 +24,7 @@ from recon.config import Settings
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
 from recon.exact import plain
-from recon.ledger.facts.external_fact import MANUAL, ExternalFact, parse_fact
+from recon.ledger.facts.external_fact import MANUAL, SIGNS, ExternalFact, parse_fact
 
 
 class Kind(StrEnum):
@@ -42,8 +42,6 @@ class Kind(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-#: The sign of the kinds that imply one; the other kinds need a signed amount.
-_SIGNS: Final = {"deposit": 1, "withdrawal": -1, "fee": -1, "rebate": 1, "reward": 1}
 _PLURALS: Final = {"deposit": "deposits", "rebate": "rebates", "reward": "rewards"}
 #: A time may be ahead of this clock by so many seconds; a later one has not happened yet.
 _AHEAD_SECONDS: Final = 60
@@ -166,7 +164,7 @@ def _signed(kind: str, text: str) -> Decimal:
         amount = parse_decimal(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--amount") from None
-    sign = _SIGNS.get(kind)
+    sign = SIGNS.get(kind)
     if not amount:
         raise typer.BadParameter("must not be zero", param_hint="--amount")
     if sign is None:

@@ -37,6 +37,8 @@ FactKind = Literal[MovementKind, "trade"]
 #: The cause of entries for an execution that no execution report has shown.
 MISSED_FILL: Final = "missed_fill"
 REBATE: Final = "rebate"
+#: The sign of a kind whose amounts people and statements write as sizes; other kinds keep their own sign.
+SIGNS: Final = {"deposit": 1, "withdrawal": -1, "fee": -1, "rebate": 1, "reward": 1}
 #: Prefix of the external id of a manual fact: recorded by a person, without a statement's id.
 MANUAL: Final = "told:"
 #: Longest external id, in characters: the id is part of a key.

@@ -61,8 +61,7 @@ def save_orders(connection: Connection, edition: EditionKey, changed: Iterable[O
     fresh: list[Order] = []
     stored: list[Order] = []
     for order in changed:
-        (stored if order.flags.stored else fresh).append(order)
-        order.flags.stored = True
+        (fresh if order.mark_stored() else stored).append(order)
     order_schema.orders.add(connection, edition, fresh)
     order_schema.orders.replace(connection, edition, stored)
 
