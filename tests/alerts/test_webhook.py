@@ -121,6 +121,36 @@ async def test_a_refusal_says_what_and_whether_a_person_is_needed(
     assert len(there.received) == 1, "redirects are not followed"
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("retry-after", "Mon, 01 Jan 99999999999 00:00:00 GMT"),
+        ("retry-after", "Mon, 01 Jan 2026 00:00:00 +99999999999"),
+        ("location", "mailto:someone"),
+        ("location", "https://xn--a/"),
+        ("location", "http://[::1"),
+        ("set-cookie", "a=b; max-age=" + "9" * 5000),
+    ],
+)
+@pytest.mark.trio
+async def test_no_header_is_worse_than_a_refusal(
+    there: Receiver, client: httpx.AsyncClient, header: tuple[str, str]
+) -> None:
+    for status in (302, 429, 503):
+        there.answer(Answer(status, headers=(header, ("retry-after", "1" * 30))))
+        error = await refused(WebhookSender(target(there), client, real_now))
+        assert f"answered {status}" in str(error)
+
+
+@pytest.mark.trio
+async def test_a_cookie_is_not_kept(there: Receiver, client: httpx.AsyncClient) -> None:
+    there.answer(Answer(200, headers=(("set-cookie", "session=T0KEN; path=/"),)))
+    sender = WebhookSender(target(there), client, real_now)
+    await sender.send(message())
+    await sender.send(message())
+    assert "cookie" not in there.received[1].headers
+
+
 @pytest.mark.trio
 async def test_an_endless_answer_is_not_read(there: Receiver, client: httpx.AsyncClient) -> None:
     there.answer(Answer(200, body=b"x" * 10**7), Answer(500, body=b"T0KEN" * 10**6))

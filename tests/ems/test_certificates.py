@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from tests.support.managed_cloud import pem_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+
+#: The version of a certificate in DER: [0] INTEGER 2.
+VERSION_3 = b"\xa0\x03\x02\x01\x02"
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +83,15 @@ def test_what_cannot_be_used_is_refused_without_repeating_it(pem: str, authority
             read_certificate(text, "there")
         shown = str(caught.value) + repr(caught.value.__cause__)
         assert all(line not in shown for line in private.splitlines()[1:-1])
+
+
+def test_a_certificate_of_an_unknown_version_is_refused(pem: str) -> None:
+    _, private, certificate = (block for _, block in pem_blocks(pem))
+    der = ssl.PEM_cert_to_DER_cert(certificate)
+    assert der.count(VERSION_3) == 1
+    odd = ssl.DER_cert_to_PEM_cert(der.replace(VERSION_3, VERSION_3[:-1] + b"\x05"))
+    with pytest.raises(GatewayError, match="cannot be read"):
+        read_certificate(private + odd, "there")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import trustme
 from recon.ems.cloud.endpoint_list import ListedEndpoint, Location
 from recon.ems.cloud.management import ManagementAccess, ManagementBounds, open_management
 from recon.errors import ConfigError, GatewayError, Unauthorised
+from recon.network_errors import MAX_DESCRIPTION_CHARS
 from tests.support.managed_cloud import KEY, pem_of
 from tests.support.wire_messages import EXAMPLES, needs_examples
 
@@ -228,3 +229,21 @@ async def test_a_key_or_an_authority_that_cannot_be_used() -> None:
     with pytest.raises(ConfigError, match="blank or a character") as caught:
         ManagementAccess("https://h/", "a key with blanks")
     assert "blanks" not in str(caught.value)
+
+
+@pytest.mark.parametrize("location", [b"mailto:x", b"https://xn--a/", b"http://[::1", b"http://\xff/"])
+async def test_where_a_redirect_leads_is_not_even_read(location: bytes) -> None:
+    error = await refused(Transport(httpx.Response(302, headers=[(b"location", location)])))
+    assert "redirects are not followed" in str(error)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'[{"new":' * 50_000, b"\xff", b"", b"{}", b'[{"exchange_id": 1}]'])
+async def test_a_body_that_is_no_list_is_refused_however_deep(body: bytes) -> None:
+    error = await refused(Transport(httpx.Response(200, content=body)))
+    assert "not a list of endpoints" in str(error)
+
+
+async def test_a_key_at_the_cut_of_a_quoted_body_is_not_half_quoted() -> None:
+    for before in range(MAX_DESCRIPTION_CHARS - len(KEY), MAX_DESCRIPTION_CHARS + 1):
+        error = await refused(Transport(httpx.Response(418, content=b"x" * before + KEY.encode())))
+        assert KEY[:4] not in str(error)

@@ -447,3 +447,13 @@ async def test_how_long_the_last_attempt_took_is_told(autojump_clock: trio.testi
     got = await ask(Scripted(answer(503), slow))
     assert got.took_us == 1_500_000
     assert rest_requests.decode_response(rest_requests.encode_response(got)).took_us == 1_500_000
+
+
+@pytest.mark.parametrize("location", [b"mailto:x", b"https://xn--a/", b"http://[::1", b"x:y", b"http://\xff/"])
+async def test_where_a_redirect_leads_is_not_even_read(location: bytes) -> None:
+    def redirect(_: httpx.Request) -> httpx.Response:
+        headers = [(b"location", location), (b"retry-after", b"Mon, 01 Jan 9999999999")]
+        return httpx.Response(302, headers=headers, stream=httpx.ByteStream(b"gone"))
+
+    response = await ask(httpx.MockTransport(redirect))
+    assert response.status == 302

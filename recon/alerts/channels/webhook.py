@@ -29,6 +29,7 @@ from recon.alerts.message import Message
 from recon.config import Webhook as WebhookSettings
 from recon.ems.credentials import silence_libraries
 from recon.errors import ConfigError, DeliveryError
+from recon.http_answers import ignore_redirects_and_cookies
 from recon.network_errors import describe, failure_kind
 from recon.retry_after import retry_after_seconds
 
@@ -82,13 +83,15 @@ def open_client() -> httpx.AsyncClient:
     follows no redirect. The libraries' own logging is silenced.
     """
     silence_libraries()
-    return httpx.AsyncClient(
+    client = httpx.AsyncClient(
         verify=ssl.create_default_context(),
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
         follow_redirects=False,
         headers={"user-agent": "recon"},
     )
+    ignore_redirects_and_cookies(client)
+    return client
 
 
 class WebhookSender:

@@ -97,7 +97,7 @@ def read_certificate(text: str, source: str) -> ClientCertificate:
             valid_from=leaf.not_valid_before_utc,
             valid_until=leaf.not_valid_after_utc,
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion):
         # From None: the library's message may quote what it read.
         raise GatewayError(f"{source} gave a private key or certificate that cannot be read") from None
 

@@ -26,8 +26,10 @@ import trio
 from recon.ems.cloud.certificates import ClientCertificate, read_certificate
 from recon.ems.cloud.endpoint_list import ListedEndpoint, Location
 from recon.ems.credentials import KEY_HEADER, KEY_PARAMETER, Credentials, silence_libraries
+from recon.ems.protocol.fields import UNREADABLE
 from recon.ems.rest.tls import close_cancelled_handshakes
 from recon.errors import ConfigError, GatewayError, Unauthorised
+from recon.http_answers import ignore_redirects_and_cookies
 from recon.network_errors import MAX_DESCRIPTION_CHARS, describe, failure_kind, system_text
 from recon.retry_after import http_date, retry_after_seconds
 
@@ -142,6 +144,7 @@ async def open_management(
         follow_redirects=False,
     ) as client:
         close_cancelled_handshakes(client)
+        ignore_redirects_and_cookies(client)
         yield Management(client, access, bounds)
 
 
@@ -170,7 +173,7 @@ class Management:
     def _listed(self, answer: bytes, decoder: msgspec.json.Decoder[list[_Listed]], noun: str) -> list[_Listed]:
         try:
             return decoder.decode(answer)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             raise GatewayError(
                 f"the management API at {self._access.host} answered something that is not a list of {noun}; "
                 "check managed.url"
@@ -252,7 +255,8 @@ class Management:
 
     def _first_line(self, body: bytes) -> str:
         """Return the beginning of the API's message, on one line and without the key."""
-        text = self._access.redact(body[: 4 * MAX_DESCRIPTION_CHARS].decode("utf-8", "replace"))
+        # Redacted before it is cut: half a key is no longer recognised as one.
+        text = self._access.redact(body.decode("utf-8", "replace"))[: 4 * MAX_DESCRIPTION_CHARS]
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:MAX_DESCRIPTION_CHARS]
 
 

@@ -37,6 +37,7 @@ from recon.ems.protocol.rest_requests import (
 )
 from recon.ems.rest.tls import close_cancelled_handshakes
 from recon.ems.urls import authority, safe_url
+from recon.http_answers import ignore_redirects_and_cookies
 from recon.network_errors import describe
 from recon.retry_after import retry_after_seconds
 
@@ -217,7 +218,7 @@ class RestClient:
             return "timeout"
         except httpx.ConnectError as error:
             return f"not reached: {describe(error)}"
-        except (httpx.HTTPError, OSError, UnicodeError):
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError):
             return "connection lost" if body.status is None else "truncated"
         return None
 
@@ -288,5 +289,6 @@ async def open_rest_client(
         follow_redirects=False,
     )
     close_cancelled_handshakes(client)
+    ignore_redirects_and_cookies(client)
     async with client:
         yield RestClient(target, credentials, client, bounds, now)
