@@ -14,13 +14,44 @@ branch_labels = None
 depends_on = None
 
 #: Functions and views with another text than in 0001, each after those that it uses; the former texts lie in `0002/`.
-REPLACED: tuple[str, ...] = ()
+REPLACED: tuple[str, ...] = ("append_any", "append", "decide", "gateways")
 #: Functions and views that are new, each after those that it uses.
-NEW: tuple[str, ...] = ()
+NEW: tuple[str, ...] = ("held_leases", "take_lease")
+
+LEASES = """
+CREATE TABLE recon_store.leases (
+    gateway  text        NOT NULL,
+    purpose  text        NOT NULL,
+    term     bigint      NOT NULL,
+    writer   uuid        NOT NULL,
+    pid      integer,
+    login    text        NOT NULL,
+    instance text        NOT NULL,
+    taken_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pk_leases PRIMARY KEY (gateway, purpose)
+);
+COMMENT ON TABLE recon_store.leases IS
+    'Who records, rebuilds or folds anew each gateway, or did so last; read and written by the owner''s functions only';
+COMMENT ON COLUMN recon_store.leases.pid IS 'The backend that the lease is bound to; null: nobody has had it';
+CREATE SEQUENCE recon_store.lease_terms;
+"""
+OUTBOX_TURNS = """
+CREATE TABLE recon_store.outbox_turns (
+    gateway text NOT NULL,
+    channel text NOT NULL,
+    CONSTRAINT pk_outbox_turns PRIMARY KEY (gateway, channel)
+);
+COMMENT ON TABLE recon_store.outbox_turns IS 'One row per channel, locked by each claim, never updated';
+GRANT SELECT, INSERT, UPDATE ON recon_store.outbox_turns TO recon_service;
+"""
 
 #: Changes of tables, in the order in which they are made, and their opposites.
-TABLES: tuple[str, ...] = ()
-FORMER_TABLES: tuple[str, ...] = ()
+TABLES: tuple[str, ...] = (LEASES, OUTBOX_TURNS)
+FORMER_TABLES: tuple[str, ...] = (
+    "DROP TABLE recon_store.leases",
+    "DROP SEQUENCE recon_store.lease_terms",
+    "DROP TABLE recon_store.outbox_turns",
+)
 
 
 def upgrade() -> None:

@@ -53,6 +53,9 @@ _SPREAD: Final = """
     WHERE o.gateway = %s AND o.channel = %s AND o.id = ANY(%s::text[])
     ON CONFLICT DO NOTHING
 """
+#: Whoever claims on a channel locks its row; nobody but the service can.
+_TURN: Final = "SELECT FROM recon_store.outbox_turns WHERE gateway = %s AND channel = %s FOR UPDATE"
+_FIRST_TURN: Final = "INSERT INTO recon_store.outbox_turns (gateway, channel) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _GIVE_UP_LOST: Final = f"""
     UPDATE recon_store.outbox AS o SET failed_at = %s, next_attempt_at = NULL,
         last_error = coalesce(o.last_error, 'the last attempt was never settled')
@@ -131,8 +134,10 @@ def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) 
     Claims on one channel wait for each other, so two services never send the same message at once.
     """
     with cursor_of(connection) as cursor:
-        key = f"recon outbox\x1f{gateway}\x1f{channel}"
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+        cursor.execute(_TURN, (gateway, channel))
+        if cursor.fetchone() is None:
+            cursor.execute(_FIRST_TURN, (gateway, channel))
+            cursor.execute(_TURN, (gateway, channel))
         cursor.execute(_GIVE_UP_LOST, (now, gateway, channel, MAX_ATTEMPTS, now))
         cursor.execute(_NEXT, (gateway, channel, now))
         row = cursor.fetchone()

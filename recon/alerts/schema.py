@@ -28,3 +28,10 @@ outbox: Final = Table(
     Column("failed_at", DateTime(timezone=True)),
     Column("last_error", Text),
 )
+
+outbox_turns: Final = Table(
+    "outbox_turns",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+)

@@ -1,7 +1,7 @@
 """Engines: how recon connects to Postgres.
 
 Always psycopg, UTC, READ COMMITTED (the append function relies on it), keepalives that detect a lost server, and
-time limits. Connect directly, never through a transaction pooler: it would lose session locks.
+time limits. Connect directly, never through a transaction pooler: a lease is bound to its session.
 """
 
 from __future__ import annotations

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 #: Alembic's own table, in schema `recon_store`.
 VERSION_TABLE: Final = "alembic_version"
-#: Key of the advisory lock that lets one migrator work at a time ("recon" in ASCII, plus one).
-MIGRATION_LOCK: Final = 0x7265636F6E_01
 
-#: Alembic keeps its state in module globals. Between processes the advisory lock keeps order.
+#: Alembic keeps its state in module globals. Between processes a lock in the database keeps order.
 _ALEMBIC: Final = threading.Lock()
 
 

@@ -24,7 +24,7 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 _CALL: Final = sql.SQL(
     "SELECT first_seq, last_seq, recorded_us, repeated FROM recon_store.append("
     "%b::text, %b::uuid, %b::bigint, %b::bigint, %b::text[], %b::text[], %b::text[], %b::bigint[], %b::boolean[],"
-    " %b::bytea[])"
+    " %b::bytea[], %b::bigint)"
 )
 
 
@@ -38,13 +38,23 @@ class Appended(msgspec.Struct, frozen=True):
 
 
 def append(
-    connection: psycopg.Connection, *, gateway: str, writer: UUID, batch: int, now: datetime, events: Sequence[NewEvent]
+    connection: psycopg.Connection,
+    *,
+    gateway: str,
+    writer: UUID,
+    batch: int,
+    now: datetime,
+    events: Sequence[NewEvent],
+    term: int | None = None,
 ) -> Appended:
     """Append one named batch in the caller's transaction and return its positions.
 
-    The same (writer, batch) again returns the earlier result, so a retry after a lost connection is harmless.
+    The same (writer, batch) with the same content returns the earlier result, so a retry after a lost connection is
+    harmless. With the `term` of a lease, the batch is appended only while this connection holds that lease.
     `now` is log time by the writer's clock; the database increases it if necessary, so that it never goes back.
-    Raise AppendRefused if the batch is out of order or empty, or its time is far ahead of the database's clock.
+    Raise AppendRefused if the batch is out of order or empty, its time is far ahead of the database's clock, or its
+    name is another content's. Raise psycopg.errors.InsufficientPrivilege if the writer is another login's, and
+    psycopg.errors.LockNotAvailable if the lease is lost.
     """
     arguments = (
         gateway,
@@ -57,6 +67,7 @@ def append(
         [microseconds(event.received_at) for event in events],
         [event.redacted for event in events],
         [event.payload for event in events],
+        term,
     )
     try:
         row = connection.execute(_CALL, arguments, binary=True).fetchone()

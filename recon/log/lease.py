@@ -1,12 +1,13 @@
-"""The lease of a gateway's log: the recorder's own connection, and the advisory lock that it holds (architecture 3).
+"""The lease of a gateway's log: one session's right to append as the recorder (architecture 3).
 
-1. No connection, no append: the lock lives and dies with the connection that appends. A writer that gets the lock
-   knows that the former holder's backend has ended, and with it every append that was under way.
-2. The lock expires by itself. Postgres ends the session of a recorder that is silent (`idle_session_timeout`), that
+1. The database binds a lease to the session that took it, by a term that is drawn once. It gives the lease to another
+   only after that session's backend has ended, and only to a login of the service. Nobody else can take or block it.
+2. Each append names its term. A batch that is still under way when the lease goes to another is refused.
+3. The lease expires by itself. Postgres ends the session of a recorder that is silent (`idle_session_timeout`), that
    its network has cut off (TCP keepalives, `client_connection_check_interval`), or that stalls inside a transaction.
    A living recorder appends a tick well before (semantics 9.2).
-3. We terminate a backend that our own former connection left behind; the writer in its `application_name` identifies
-   it. A backend of anybody else is left alone.
+4. A recorder that reconnects takes its own lease over from its former session at once: its writer identifies it, and
+   nobody else knows that.
 
 Synchronous, on raw psycopg. `cancel` and `shutdown` may be called from another thread.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -38,10 +39,8 @@ IDLE_SESSION: Final = "30s"
 IDLE_IN_TRANSACTION: Final = "15s"
 #: How often a working backend looks whether its client is still there.
 CLIENT_CHECK: Final = "5s"
-#: Longest wait for the end of a backend of our own that we terminate, in milliseconds.
-TERMINATE_MS: Final = 3000
-#: Postgres cuts an application name after 63 bytes; the writer must stay whole.
-MAX_NAMED_GATEWAY: Final = 63 - len("recon lease  ") - 32
+#: The application name of a session that waits for the lease; the lease's own names its term.
+WAITING_NAME: Final = "recon lease"
 
 _SETTINGS: Final = {
     "idle_session_timeout": IDLE_SESSION,
@@ -53,25 +52,28 @@ _SETTINGS: Final = {
     # An acknowledged commit must outlive a crash, even if the server's own default is weaker.
     "synchronous_commit": "on",
 }
-_KEY: Final = "hashtextextended('recon lease' || chr(31) || %s, 0)"
-_LOCK: Final = f"SELECT pg_try_advisory_lock({_KEY})"
-# The two halves of a bigint key are `classid` and `objid` in pg_locks; `objsubid` 1 marks such a key.
-_TERMINATE_OURS: Final = f"""
-    SELECT pg_terminate_backend(a.pid, {TERMINATE_MS})
-    FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid), {_KEY} AS key
-    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND l.classid::bigint = (key >> 32) & 4294967295 AND l.objid::bigint = key & 4294967295
-        AND a.application_name = %s AND a.usename = current_user AND a.pid <> pg_backend_pid()
-"""  # noqa: S608 - constants of our own
+_TAKE: Final = """
+    SELECT taken, term, instance, login, taken_at
+    FROM recon_store.take_lease(%s::text, %s::text, %s::uuid, %s::text)
+"""
 _RULES: Final = "SELECT recon_store.rules_in_force(%s), recon_store.rules_waiting(%s)"
 _HEAD: Final = "SELECT coalesce(max(seq), 0) FROM recon_store.log_events WHERE gateway = %s"
 
 
-def lease_name(gateway: str, writer: UUID) -> str:
-    """Return the application name by which a writer's backends are known."""
-    shown = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in gateway)
-    return f"recon lease {shown[:MAX_NAMED_GATEWAY]} {writer.hex}"
+#: Who may hold a lease of a gateway: its recorder, and whoever folds another edition of its books.
+Purpose = Literal["record", "rebuild", "what-if"]
+
+
+class Holder(NamedTuple):
+    """Who holds a lease: an instance of the service, its login, and since when."""
+
+    instance: str
+    login: str
+    since: datetime
+
+    def __str__(self) -> str:
+        """Return a person's text."""
+        return f"{self.instance}, login {self.login}, since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class LogState(NamedTuple):
@@ -82,40 +84,55 @@ class LogState(NamedTuple):
     proposed_rules: bytes | None
 
 
+def take_lease(
+    connection: psycopg.Connection[TupleRow], gateway: str, purpose: Purpose, writer: UUID, instance: str
+) -> int | Holder:
+    """Bind a gateway's lease for a purpose to a connection; return its term, or who else holds it.
+
+    The end of the connection releases it. `instance` is what others are told meanwhile.
+    """
+    row = connection.execute(_TAKE, (gateway, purpose, writer, instance)).fetchone()
+    if row is None:  # pragma: no cover - a function call gives one row
+        raise psycopg.OperationalError("the server gave no answer about the lease")
+    taken, term, *other = row
+    return int(term) if taken else Holder(*other)
+
+
 class Lease:
     """One writer's right to append to one gateway's log, and the connection that it is bound to."""
 
-    def __init__(self, url: str, gateway: str, writer: UUID) -> None:
-        """Prepare; nothing is connected before `try_acquire`."""
+    def __init__(self, url: str, gateway: str, writer: UUID, instance: str) -> None:
+        """Prepare; nothing is connected before `try_acquire`. `instance` is shown to whoever waits for the lease."""
         self.gateway = gateway
         self.writer = writer
+        #: Who else held the lease when it was last asked for.
+        self.other: Holder | None = None
         self._url = url
-        self._name = lease_name(gateway, writer)
+        self._instance = instance
         self._connection: psycopg.Connection[TupleRow] | None = None
-        self._held = False
+        self._term: int | None = None
         self._in_use = ConnectionInUse()
 
     @property
     def held(self) -> bool:
-        """True if the lock is held, as far as is known without asking the server."""
-        return self._held
+        """True if the lease is held, as far as is known without asking the server."""
+        return self._term is not None
 
     def try_acquire(self) -> bool:
-        """Connect if necessary and take the lock; return False if another writer holds it.
+        """Connect if necessary and take the lease; return False if `other` holds it.
 
         Raise DatabaseError; the next call then connects again.
         """
-        if self._held:
+        if self.held:
             return True
         try:
             connection = self._connection or self._connect()
-            self._held = self._locked(connection)
-            if not self._held and self._former_ended(connection):
-                self._held = self._locked(connection)
+            found = take_lease(connection, self.gateway, "record", self.writer, self._instance)
         except psycopg.Error as error:
             self.close()
             raise database_error(error, f"the lease of gateway {self.gateway!r}") from error
-        return self._held
+        self._term, self.other = (None, found) if isinstance(found, Holder) else (found, None)
+        return self.held
 
     def append(self, *, batch: int, now: datetime, events: Sequence[NewEvent]) -> Appended:
         """Append one named batch in a transaction of its own; see `recon.log.append`.
@@ -125,7 +142,15 @@ class Lease:
         """
         connection = self._own()
         try:
-            return append(connection, gateway=self.gateway, writer=self.writer, batch=batch, now=now, events=events)
+            return append(
+                connection,
+                gateway=self.gateway,
+                writer=self.writer,
+                batch=batch,
+                now=now,
+                events=events,
+                term=self._term,
+            )
         except psycopg.Error as error:
             self.close()
             raise database_error(error, f"appending to the log of gateway {self.gateway!r}") from error
@@ -144,7 +169,7 @@ class Lease:
 
     def close(self) -> None:
         """Release the lease and close the connection; do nothing if there is none."""
-        self._held = False
+        self._term = None
         self._in_use.detach()
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -161,29 +186,13 @@ class Lease:
 
     def _own(self) -> psycopg.Connection[TupleRow]:
         connection = self._connection
-        if connection is None or not self._held:
+        if connection is None or not self.held:
             lost = psycopg.OperationalError("the lease is not held")
             raise database_error(lost, f"the log of gateway {self.gateway!r}") from lost
         return connection
 
-    def _former_ended(self, connection: psycopg.Connection[TupleRow]) -> bool:
-        """Terminate a backend that our former connection left behind; return True if there was one.
-
-        Raise psycopg.OperationalError if the backend does not end in time.
-        """
-        ended = [row[0] for row in connection.execute(_TERMINATE_OURS, (self.gateway, self._name)).fetchall()]
-        if not all(ended):
-            raise psycopg.OperationalError("the former connection of this recorder has not ended yet")
-        return bool(ended)
-
-    def _locked(self, connection: psycopg.Connection[TupleRow]) -> bool:
-        row = connection.execute(_LOCK, (self.gateway,)).fetchone()
-        return row is not None and bool(row[0])
-
     def _connect(self) -> psycopg.Connection[TupleRow]:
-        arguments = connection_arguments(psycopg_url(self._url), self._name, STATEMENT_TIMEOUT, CONNECT_TIMEOUT)
-        # Elsewhere the url overrides our defaults, but this name is how we recognise our own backends.
-        arguments["application_name"] = self._name
+        arguments = connection_arguments(psycopg_url(self._url), WAITING_NAME, STATEMENT_TIMEOUT, CONNECT_TIMEOUT)
         connection = psycopg.connect(make_conninfo(libpq_url(self._url), **arguments), autocommit=True)
         self._connection = connection
         self._in_use.attach(connection)

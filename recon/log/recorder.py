@@ -173,7 +173,7 @@ class Recorder:
         except DatabaseError as error:
             self._status.set("reconnecting", str(error))
         else:
-            self._status.set("standby", "another instance records this gateway")
+            self._status.set("standby", f"another instance records this gateway: {self._lease.other}")
         return None
 
     async def run(self) -> None:
@@ -223,7 +223,8 @@ class Recorder:
         while True:
             try:
                 if not self._lease.held and not await self._call(self._lease.try_acquire):
-                    raise LeaseLost(f"another instance has taken over recording gateway {self._lease.gateway!r}")
+                    what = f"recording gateway {self._lease.gateway!r}"
+                    raise LeaseLost(f"another instance has taken over {what}: {self._lease.other}")
                 append = partial(self._lease.append, batch=self._batch_number, now=at, events=self._pending_batch)
                 appended: Appended = await self._call(append)
             except AppendRefused as error:

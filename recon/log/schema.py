@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, LargeBinary, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Table, Text, Uuid
 
 from recon.db.metadata import metadata
 
@@ -40,4 +40,18 @@ log_batches: Final = Table(
     Column("first_seq", BigInteger, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     Column("login", Text, nullable=False),
+)
+
+#: Only the owner's functions read and write it.
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("term", BigInteger, nullable=False),
+    Column("writer", Uuid, nullable=False),
+    Column("pid", Integer),
+    Column("login", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
 )

@@ -1,20 +1,25 @@
 """Editions beside the current one: created, folded while the service runs, and deleted (architecture 3).
 
-1. Whoever folds another edition of a gateway holds an advisory lock on a connection of its own; it ends with that
-   connection, so an edition that is being folded without the lock is left over from a process that died.
+1. Whoever folds another edition of a gateway holds a lease on a connection of its own; it ends with that connection,
+   so an edition that is being folded without the lease is left over from a process that died.
 2. Folding is done in transactions of their own and holds up nobody; deleting goes in batches.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, Table, text
 
-from recon.db.raw import cursor_of
+from recon.db.raw import cursor_of, driver_connection
 from recon.errors import ProjectionError
+from recon.log.lease import Holder, take_lease
+from recon.log.lease import Purpose as LeasePurpose
 from recon.projection.fold import VERSION, EventDecoder, decode_event
 from recon.projection.step import current_edition, step
 from recon.projection.store import ledger_schema
@@ -40,15 +45,15 @@ def exclusive(engine: Engine, gateway: str, purpose: Purpose) -> Iterator[None]:
 
     What somebody who died has left over is retired, to be deleted.
     """
-    name = "rebuild" if purpose == "building" else purpose
+    wanted: LeasePurpose = "rebuild" if purpose == "building" else purpose
+    instance = f"{socket.gethostname()}:{os.getpid()}"
     with engine.connect() as connection:
-        locked = connection.scalar(
-            text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), {"name": f"recon.{name}:{gateway}"}
-        )
-        connection.commit()  # the lock is the session's; no transaction stays open meanwhile
-        if not locked:
+        with connection.begin():  # the lease is the session's; no transaction stays open meanwhile
+            found = take_lease(driver_connection(connection), gateway, wanted, uuid4(), instance)
+        connection.detach()  # its end releases the lease, so it does not go back to a pool
+        if isinstance(found, Holder):
             what = "being rebuilt" if purpose == "building" else "being folded under other rules"
-            raise ProjectionError(f"gateway {gateway!r} is {what} already; wait for that to end")
+            raise ProjectionError(f"gateway {gateway!r} is {what} already, by {found}; wait for that to end")
         connection.execute(
             text("UPDATE recon_store.editions SET state = 'retired' WHERE gateway = :gateway AND state = :purpose"),
             {"gateway": gateway, "purpose": purpose},

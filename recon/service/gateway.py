@@ -43,6 +43,8 @@ class GatewayPart:
     endpoint: Endpoint
     rules: bytes
     lease_url: str
+    #: The name of this run of the service, which whoever waits for the lease is told.
+    instance: str
     buffer_bytes: int
     batch_events: int
     drain_seconds: float
@@ -106,7 +108,7 @@ class GatewayPart:
 
     def _new_recorder(self, buffer: Buffer, heartbeats: Heartbeats) -> Recorder:
         return Recorder(
-            Lease(self.lease_url, self.endpoint.name, self.new_id()),
+            Lease(self.lease_url, self.endpoint.name, self.new_id(), self.instance),
             buffer,
             heartbeats=heartbeats,
             rules=self.rules,

@@ -120,6 +120,7 @@ class _Service:
             self._settings,
             name,
             lease_url=self._handle.service_url,
+            instance=self._instance,
             database=self._database,
             board=self._board,
             on_transitions=on_transitions,

@@ -7,7 +7,6 @@ import os
 import signal
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,7 +19,7 @@ from recon.db.migrate import migrate
 from recon.db.roles import OWNER, SERVICE
 from recon.errors import LeaseLost, Overrun
 from recon.log import recorder as recorders
-from recon.log.lease import Lease, lease_name
+from recon.log.lease import Lease
 from tests.conftest import UNSAFE_BUT_FAST, TestDatabase
 from tests.support.recorder_probe import (
     GATEWAY,
@@ -62,7 +61,7 @@ async def test_a_drain_appends_what_waits_before_the_lease_is_given_back(databas
     async with running(Recording(database.service_url)) as recording:
         recording.put(*numbered(1, 3000))
     assert len(frames_of(database.service_url)) == 3000
-    other = Lease(database.service_url, GATEWAY, uuid4())
+    other = Lease(database.service_url, GATEWAY, uuid4(), "second")
     assert other.try_acquire()
     other.close()
 
@@ -136,13 +135,14 @@ async def test_a_backend_cut_off_before_it_could_commit_does_not_double_the_batc
 
 
 async def test_one_that_stands_by_takes_over_when_the_first_ends(database: TestDatabase) -> None:
-    first, second = Recording(database.service_url), Recording(database.service_url)
+    first, second = Recording(database.service_url), Recording(database.service_url, instance="second")
     async with trio.open_nursery() as nursery:
         async with running(first):
             first.put("1")
             await first.until_landed(1)
             nursery.start_soon(second.recorder.stand_by)
             await second.until_state("standby")
+            assert "records this gateway: first, login recon_service, since 2" in second.statuses[-1].detail
         await second.until_state("recording")
     assert second.recorder.figures()["head_seq"] == 1
     second.put("2")
@@ -155,28 +155,25 @@ async def test_one_that_stands_by_takes_over_when_the_first_ends(database: TestD
 
 async def test_a_lease_that_another_took_is_lost(database: TestDatabase) -> None:
     recording = Recording(database.service_url)
+    other = Lease(database.service_url, GATEWAY, uuid4(), "second")
     lost: list[BaseException] = []
-    with connected(database.service_url) as other:
-        try:
-            async with running(recording):
-                recording.put("1")
-                await recording.until_landed(1)
-                # Postgres hands the lock to who waits for it, before the recorder can ask again.
-                wait = partial(
-                    other.execute, "SELECT pg_advisory_lock(hashtextextended('recon lease' || chr(31) || 'g', 0))"
-                )
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(trio.to_thread.run_sync, wait)
-                    await _until_waiting(database)
-                    await trio.to_thread.run_sync(terminate, database.superuser_url, holder(database.superuser_url))
-                recording.put("2")
-                await trio.sleep_forever()
-        except* LeaseLost as group:
-            lost.extend(group.exceptions)
-        assert len(lost) == 1
-        assert frames_of(database.service_url) == ["1"]
-        # The other one is not ours, so it is left alone.
-        assert other.execute("SELECT 1").fetchone() == (1,)
+    try:
+        async with running(recording):
+            recording.put("1")
+            await recording.until_landed(1)
+            await trio.to_thread.run_sync(terminate, database.superuser_url, holder(database.superuser_url))
+            # It has not noticed yet: it has had nothing to append.
+            assert other.try_acquire()
+            recording.put("2")
+            await trio.sleep_forever()
+    except* LeaseLost as group:
+        lost.extend(group.exceptions)
+    assert len(lost) == 1
+    assert "'g': second, login recon_service, since 2" in str(lost[0])
+    assert frames_of(database.service_url) == ["1"]
+    # The other one is not ours, so it is left alone.
+    assert other.log_state().head == 1
+    other.close()
 
 
 async def test_log_time_passes_by_ticks_and_faster_while_something_is_pending(
@@ -270,19 +267,14 @@ async def test_a_refused_batch_waits_until_it_is_taken(database: TestDatabase) -
     assert frames_of(database.service_url) == ["1"]
 
 
-async def test_the_lease_names_its_writer_and_ends_by_itself(database: TestDatabase) -> None:
-    writer = uuid4()
-    gateway = "a gateway with a long name and ü in it" * 3
-    lease = Lease(database.service_url, gateway, writer)
+async def test_the_lease_ends_by_itself(database: TestDatabase) -> None:
+    lease = Lease(database.service_url, GATEWAY, uuid4(), "first")
     assert lease.try_acquire()
-    with connected(database.superuser_url) as raw:
-        query = "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE %s"
-        assert raw.execute(query, (f"%{writer.hex}",)).fetchone() == (lease_name(gateway, writer),)
     assert lease._connection is not None
     for name, value in (("idle_session_timeout", "30s"), ("idle_in_transaction_session_timeout", "15s")):
         assert lease._connection.execute(f"SHOW {name}").fetchone() == (value,)
     lease.close()
-    again = Lease(database.service_url, gateway, uuid4())
+    again = Lease(database.service_url, GATEWAY, uuid4(), "second")
     with trio.fail_after(PATIENCE):
         while not again.try_acquire():  # noqa: ASYNC110 - the end of a backend has no event
             await trio.sleep(0.01)

@@ -417,7 +417,7 @@ def digest_of(document: bytes) -> str:
 
 
 def rules_in_log(database: TestDatabase) -> tuple[bytes | None, bytes | None]:
-    lease = Lease(database.service_url, G, uuid4())
+    lease = Lease(database.service_url, G, uuid4(), "first")
     assert lease.try_acquire()
     found = lease.log_state()
     lease.close()

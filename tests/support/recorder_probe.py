@@ -46,12 +46,13 @@ class Recording:
         inline: bool = False,
         drain_seconds: float = PATIENCE,
         writer: UUID | None = None,
+        instance: str = "first",
     ) -> None:
         self.statuses: list[Status] = []
         self.heads: list[int] = []
         self.buffer = Buffer(max_bytes, batch_events)
         self.heartbeats = Heartbeats()
-        self.lease = Lease(url, gateway, writer or uuid4())
+        self.lease = Lease(url, gateway, writer or uuid4(), instance)
         self.recorder = Recorder(
             self.lease,
             self.buffer,
@@ -130,10 +131,9 @@ def frames_of(url: str, gateway: str = GATEWAY) -> list[str]:
 def holder(url: str, gateway: str = GATEWAY) -> int:
     """Return the process id of the lease's backend; the url is a superuser's."""
     with connected(url) as raw:
-        query = """SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l USING (pid)
-            WHERE l.locktype = 'advisory' AND l.granted AND a.application_name LIKE %s
-            AND a.datname = current_database()"""
-        row = raw.execute(query, (f"recon lease {gateway} %",)).fetchone()
+        row = raw.execute(
+            "SELECT pid FROM recon_store.leases WHERE gateway = %s AND purpose = 'record'", (gateway,)
+        ).fetchone()
     assert row is not None
     return int(row[0])
 

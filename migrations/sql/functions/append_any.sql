@@ -40,13 +40,25 @@ BEGIN
     -- A retried batch: the lock is ours, so whatever an earlier attempt committed is visible now.
     SELECT b.* INTO v_last FROM recon_store.log_batches AS b
         WHERE b.gateway = p_gateway AND b.writer = p_writer ORDER BY b.batch DESC LIMIT 1;
+    IF v_last.login <> session_user THEN
+        RAISE EXCEPTION 'writer % belongs to another login; take a new one', p_writer
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF v_last.batch >= p_batch THEN
         SELECT b.first_seq, b.last_seq, (extract(epoch FROM e.recorded_at) * 1000000)::bigint, true
             INTO first_seq, last_seq, recorded_us, repeated
             FROM recon_store.log_batches AS b
             JOIN recon_store.log_events AS e ON e.gateway = b.gateway AND e.seq = b.last_seq
             WHERE b.gateway = p_gateway AND b.writer = p_writer AND b.batch = p_batch;
-        IF last_seq - first_seq + 1 IS DISTINCT FROM v_count THEN
+        -- Nobody is told that a batch is in the log unless that very batch is. What a person sends again, at another
+        -- time, is the same.
+        IF last_seq - first_seq + 1 IS DISTINCT FROM v_count OR EXISTS (
+            SELECT FROM unnest(p_kinds, p_accounts, p_sessions, p_received_us, p_redacted, p_payloads)
+                WITH ORDINALITY AS u(k, a, s, r, red, p, n)
+            LEFT JOIN recon_store.log_events AS e ON e.gateway = p_gateway AND e.seq = first_seq + u.n - 1
+            WHERE (e.kind, e.account, e.session, e.redacted, e.payload) IS DISTINCT FROM (u.k, u.a, u.s, u.red, u.p)
+               OR u.k NOT IN ('decision', 'fact')
+                  AND e.received_at <> 'epoch'::timestamptz + u.r * interval '1 microsecond') THEN
             RAISE EXCEPTION 'batch % of writer % was appended with another content', p_batch, p_writer
                 USING ERRCODE = 'unique_violation';
         END IF;

@@ -18,6 +18,8 @@ BEGIN
         RAISE EXCEPTION 'batch % of writer % needs an account, or null, for each of its payloads', p_batch, p_writer
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- A person's session that falls silent within its transaction must not hold the gateway's row for long.
+    PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);
     -- Append locks the same row: what is looked at here is still so when the decision is in the log.
     PERFORM 1 FROM recon_store.log_gateways AS g WHERE g.gateway = p_gateway FOR NO KEY UPDATE;
     IF NOT FOUND THEN

@@ -19,7 +19,10 @@ SELECT
     s.note ->> 'reason' AS reason,
     s.note ->> 'detail' AS detail,
     e.edition,
-    e.fold_version
+    e.fold_version,
+    l.instance AS recorder,
+    l.login AS recorder_login,
+    l.taken_at AS recorder_since
 FROM recon_store.log_gateways AS g
 LEFT JOIN LATERAL (
     SELECT x.seq, x.recorded_at
@@ -41,7 +44,8 @@ LEFT JOIN LATERAL (
     ORDER BY x.seq DESC
     LIMIT 1
 ) AS s ON true
-LEFT JOIN recon_store.editions AS e ON e.gateway = g.gateway AND e.state = 'current';
+LEFT JOIN recon_store.editions AS e ON e.gateway = g.gateway AND e.state = 'current'
+LEFT JOIN recon_store.held_leases AS l ON l.gateway = g.gateway AND l.purpose = 'record';
 
 COMMENT ON VIEW recon.gateways IS
     'One row per log: whether the gateway is connected, and how far its log is folded into the books';
@@ -62,5 +66,10 @@ COMMENT ON COLUMN recon.gateways.detail IS 'The same in words; null: nothing mor
 COMMENT ON COLUMN recon.gateways.edition IS
     'The edition of the books that the views show; null: nothing was folded yet';
 COMMENT ON COLUMN recon.gateways.fold_version IS 'The version of the code that folded it; null: nothing was folded yet';
+COMMENT ON COLUMN recon.gateways.recorder IS
+    'The instance of the service that holds the lease and so records the gateway; null: none does';
+COMMENT ON COLUMN recon.gateways.recorder_login IS 'The login of its session; null: none records the gateway';
+COMMENT ON COLUMN recon.gateways.recorder_since IS
+    'When it took the lease, by the database''s clock; null: none records the gateway';
 
 GRANT SELECT ON recon.gateways TO recon_analyst, recon_service, recon_operator;

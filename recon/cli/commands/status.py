@@ -13,7 +13,7 @@ from recon.cli.queries import Source, gateway_names, query_rows, select_view, se
 from recon.cli.table import print_table
 
 GATEWAYS: Final = [
-    *columns("name", "state", "connected_at", "last_event_at", "head_seq", "projected_seq", "lag_events"),
+    *columns("name", "state", "connected_at", "last_event_at", "head_seq", "projected_seq", "lag_events", "recorder"),
     Column("reason"),
 ]
 ACCOUNTS: Final = [*columns("gateway", "account", "state", "last_alive_at"), Column("reason")]

@@ -1,0 +1,23 @@
+-- Decisions and facts are refused: the database says who they come from, so decide is their only way into the log.
+CREATE FUNCTION recon_store.append(
+    p_gateway text, p_writer uuid, p_batch bigint, p_now_us bigint,
+    p_kinds text[], p_accounts text[], p_sessions text[], p_received_us bigint[], p_redacted boolean[],
+    p_payloads bytea[],
+    OUT first_seq bigint, OUT last_seq bigint, OUT recorded_us bigint, OUT repeated boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF p_kinds && ARRAY['decision', 'fact'] THEN
+        RAISE EXCEPTION 'decisions and facts are recorded by recon_store.decide, which tells who they come from'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    SELECT a.first_seq, a.last_seq, a.recorded_us, a.repeated INTO first_seq, last_seq, recorded_us, repeated
+        FROM recon_store.append_any(p_gateway, p_writer, p_batch, p_now_us, p_kinds, p_accounts, p_sessions,
+                                    p_received_us, p_redacted, p_payloads) AS a;
+END $$;
+
+COMMENT ON FUNCTION recon_store.append IS
+    'The way into the log for everything but what people decide or tell: numbers, stamps, digests and commits one '
+    'named batch, or returns its earlier result';
+
+REVOKE ALL ON FUNCTION recon_store.append FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION recon_store.append TO recon_service;
