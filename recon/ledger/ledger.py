@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -23,7 +24,7 @@ from recon.ledger.facts.index import FactIndex
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
 from recon.ledger.observations import Observation
-from recon.ledger.orders import Order
+from recon.ledger.orders import Order, age_of
 from recon.ledger.rule_changes import ProposedRules
 from recon.ledger.rules import HOLE_US, AccountRules, Rules
 from recon.ledger.timeline import Timeline
@@ -42,12 +43,22 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
 
 class BookedFill(msgspec.Struct, frozen=True, gc=False):
-    """A fill with its order, as the fills view shows the fill."""
+    """A fill with its order, as the fills view shows the fill.
+
+    Symbol and side are those at the booking: later reports of a batch may add what is not known yet.
+    """
 
     order: Order
     fill: Fill
+    symbol: str | None
+    side: str | None
     cash_asset: str | None
     seq: int
+
+
+def booked_fill(order: Order, fill: Fill, cash_asset: str | None, seq: int) -> BookedFill:
+    """Return a fill with its order as that is known now."""
+    return BookedFill(order, fill, order.identity.symbol, order.identity.side, cash_asset, seq)
 
 
 class Contradiction(msgspec.Struct, frozen=True):
@@ -139,7 +150,7 @@ class Ledger:
         self.instruments: dict[tuple[str, str], Instrument] = {}
         self.orders: dict[tuple[str, str], Order] = {}
         self.by_client: dict[tuple[str, str], list[Order]] = {}
-        self.by_exchange: dict[tuple[str, str], Order] = {}
+        self.by_exchange: dict[tuple[str, str], list[Order]] = {}
         self.changes = LedgerChanges()
         self.event = CurrentEvent()
         self.effects = Effects()
@@ -196,28 +207,40 @@ class Ledger:
 
     def add_order(self, order: Order) -> None:
         """Add a stored or new order to the working set, under all ids."""
-        account = order.account
-        self.orders[account, order.key] = order
-        if order.identity.client_order_id is not None:
-            generations = self.by_client.setdefault((account, order.identity.client_order_id), [])
-            if order not in generations:
-                generations.append(order)
-        if order.identity.exchange_order_id is not None:
-            self.by_exchange[account, order.identity.exchange_order_id] = order
+        self.orders[order.account, order.key] = order
+        for index, key in self._aliases(order):
+            alike = index.setdefault(key, [])
+            place = bisect_left(alike, age_of(order), key=age_of)
+            if place == len(alike) or alike[place] is not order:
+                alike.insert(place, order)
 
     def forget_order(self, order: Order) -> None:
         """Drop an order from the working set; the store has the order."""
-        account = order.account
-        self.orders.pop((account, order.key), None)
-        if order.identity.client_order_id is not None:
-            generations = self.by_client.get((account, order.identity.client_order_id), [])
-            others = [generation for generation in generations if generation is not order]
+        self.orders.pop((order.account, order.key), None)
+        for index, key in self._aliases(order):
+            others = [other for other in index.get(key, []) if other is not order]
             if others:
-                self.by_client[account, order.identity.client_order_id] = others
+                index[key] = others
             else:
-                self.by_client.pop((account, order.identity.client_order_id), None)
+                index.pop(key, None)
+
+    def related_orders(self, order: Order) -> list[Order]:
+        """Return an order and all that share an id with it, directly or through others."""
+        found = {order.key: order}
+        waiting = [order]
+        while waiting:
+            for index, key in self._aliases(waiting.pop()):
+                fresh = [other for other in index.get(key, []) if other.key not in found]
+                found |= {other.key: other for other in fresh}
+                waiting += fresh
+        return list(found.values())
+
+    def _aliases(self, order: Order) -> Iterator[tuple[dict[tuple[str, str], list[Order]], tuple[str, str]]]:
+        """Yield each index that an order stands in, with its key there."""
+        if order.identity.client_order_id is not None:
+            yield self.by_client, (order.account, order.identity.client_order_id)
         if order.identity.exchange_order_id is not None:
-            self.by_exchange.pop((account, order.identity.exchange_order_id), None)
+            yield self.by_exchange, (order.account, order.identity.exchange_order_id)
 
     def instrument(self, account: str, symbol: str) -> Instrument | None:
         """Return the instrument of a symbol: the account's own, else the exchange's (semantics 3.2)."""

@@ -187,7 +187,7 @@ def generation_of(key: str) -> int:
 
 def same_order(order: Order, report: OrderReport) -> bool:
     """True if a report that shares an id with an order is of that order (semantics 2.1)."""
-    if _differ(order.identity.symbol, report.symbol) or _differ(order.identity.side, report.side):
+    if _is_elsewhere(order.identity, report) or _differ(order.identity.side, report.side):
         return False
     if order.identity.exchange_order_id is not None and report.exchange_order_id is not None:
         return order.identity.exchange_order_id == report.exchange_order_id
@@ -208,19 +208,35 @@ def is_of_earlier_life(order: Order, report: OrderReport) -> bool:
     return not comparable and changed is not None and began is not None and changed < began
 
 
+def _is_elsewhere(identity: OrderIdentity, report: OrderReport) -> bool:
+    """True if a report is of another instrument; venues spell one in several ways, CoinAPI in one."""
+    if not _differ(identity.symbol, report.symbol):
+        return False
+    return identity.symbol_coinapi is None or identity.symbol_coinapi != report.symbol_coinapi
+
+
 def _differ(current: str | None, reported: str | None) -> bool:
     return current is not None and reported is not None and current != reported
 
 
-def learn_ids(order: Order, report: OrderReport) -> bool:
-    """Copy the ids that an order lacks from a report; return True if there were any."""
-    client = order.identity.client_order_id is None and report.client_order_id is not None
-    exchange = order.identity.exchange_order_id is None and report.exchange_order_id is not None
-    if client:
-        order.identity.client_order_id = report.client_order_id
-    if exchange:
-        order.identity.exchange_order_id = report.exchange_order_id
-    return client or exchange
+def age_of(order: Order) -> tuple[int, str]:
+    """Return the place of an order among those that share an id, the same in memory and loaded again."""
+    return order.reported.first_seq, order.key
+
+
+def learn_identity(order: Order, report: OrderReport) -> bool:
+    """Copy from a report what an order's identity lacks; return True if there was anything.
+
+    What is known does not change: the order stays where it was found, also after it was stored and loaded again.
+    """
+    identity = order.identity
+    known = msgspec.structs.astuple(identity)
+    identity.client_order_id = identity.client_order_id or report.client_order_id
+    identity.exchange_order_id = identity.exchange_order_id or report.exchange_order_id
+    identity.symbol = identity.symbol or report.symbol
+    identity.symbol_coinapi = identity.symbol_coinapi or report.symbol_coinapi
+    identity.side = identity.side or report.side
+    return msgspec.structs.astuple(identity) != known
 
 
 def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
@@ -275,13 +291,8 @@ def is_overfill(report: OrderReport) -> bool:
 
 
 def join(order: Order, report: OrderReport, at: LogTime, *, digits: int) -> None:
-    """Join a further report to its order; `digits` is the finest scale seen of the symbol's avg_px."""
-    identity, reported = order.identity, order.reported
-    identity.client_order_id = report.client_order_id or identity.client_order_id
-    identity.exchange_order_id = report.exchange_order_id or identity.exchange_order_id
-    identity.symbol = report.symbol or identity.symbol
-    identity.symbol_coinapi = report.symbol_coinapi or identity.symbol_coinapi
-    identity.side = report.side or identity.side
+    """Join a further report's state to its order; `digits` is the finest scale seen of the symbol's avg_px."""
+    reported = order.reported
     reported.price = report.price if report.price is not None else reported.price
     reported.amount_order = report.amount_order if report.amount_order is not None else reported.amount_order
     reported.amount_open = report.amount_open if report.amount_open is not None else reported.amount_open

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -13,7 +14,6 @@ from recon.exact import exact
 from recon.ledger import rules as rules_
 from recon.ledger.facts.index import FactIndex
 from recon.ledger.ledger import Ledger, LedgerChanges, LedgerClock
-from recon.ledger.orders import Order
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.rules import Rules
 from recon.log import events
@@ -107,20 +107,15 @@ class WorkingSet:
         return transitions
 
     def _forget_orders(self) -> None:
-        """Keep at most MAX_ORDERS orders; all generations of a client id go together."""
+        """Keep at most MAX_ORDERS orders; those that share an id go together."""
         book = self.ledger
         excess = len(book.orders) - MAX_ORDERS
         if excess <= 0:
             return
-        going: list[Order] = []
-        for order in book.orders.values():
-            if len(going) >= excess + MAX_ORDERS // 10:
-                break
-            going.append(order)
-        for order in going:
-            key = (order.account, order.identity.client_order_id or "")
-            for generation in list(book.by_client.get(key, [order])):
-                book.forget_order(generation)
+        for order in list(islice(book.orders.values(), excess + MAX_ORDERS // 10)):
+            if (order.account, order.key) in book.orders:
+                for related in book.related_orders(order):
+                    book.forget_order(related)
         self.complete = False
 
 

@@ -16,7 +16,7 @@ from recon.ledger.coverage import reassess
 from recon.ledger.evidence import Disagreement
 from recon.ledger.fills import Fill, book_fills, late_cash
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import BookedFill, Contradiction, Ledger
+from recon.ledger.ledger import Contradiction, Ledger, booked_fill
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
 from recon.ledger.posting.pre_opening import exclude_pre_opening_fills
@@ -40,7 +40,7 @@ def apply_report(
     if order.flags.missing:
         match_missing_order(ledger, account, order, report, at, listed=listed)
     _check_contradictions(ledger, order, report, at)
-    if o.learn_ids(order, report):
+    if o.learn_identity(order, report):
         ledger.add_order(order)
         ledger.changes.orders[account.name, order.key] = order
     further = o.is_further(order, report)
@@ -96,18 +96,17 @@ def _note_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...]
 
 def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Order | None:
     """Return the order generation that a report belongs to; create a new generation if none fits (semantics 2.1)."""
-    if report.exchange_order_id is not None:
-        order = ledger.by_exchange.get((account.name, report.exchange_order_id))
-        if order is not None and o.same_order(order, report):
+    numbered = ledger.by_exchange.get((account.name, report.exchange_order_id or ""), [])
+    generations = ledger.by_client.get((account.name, report.client_order_id or ""), [])
+    for order in reversed(numbered):
+        if o.same_order(order, report):
             return order
-    generation = 1
-    if report.client_order_id is not None:
-        generations = ledger.by_client.get((account.name, report.client_order_id), [])
-        for order in reversed(generations):
-            if o.same_order(order, report) and not o.is_of_earlier_life(order, report):
-                return order
-        generation = max((o.generation_of(order.key) for order in generations), default=0) + 1
-    key = o.key_of(report, generation)
+    for order in reversed(generations):
+        if o.same_order(order, report) and not o.is_of_earlier_life(order, report):
+            return order
+    # A venue may count its orders by market, so several may have one number.
+    alike = numbered if report.client_order_id is None else generations
+    key = o.key_of(report, max((o.generation_of(order.key) for order in alike), default=0) + 1)
     if key is None:
         ledger.note_finding(
             account.name, at, "order_without_id", report.symbol or "", "an execution report names no order"
@@ -181,7 +180,7 @@ def _post_fills(
             cash_asset = post_spot(ledger, account, order, instrument, fill, at, price_error=price_error)
         else:
             post_contract(ledger, account, order, instrument, fill, at)
-        ledger.changes.fills.append(BookedFill(order=order, fill=fill, cash_asset=cash_asset, seq=at.seq))
+        ledger.changes.fills.append(booked_fill(order, fill, cash_asset, at.seq))
     if order.booked.early and fills:
         reverse_early_booking(ledger, account, order, instrument, fills, at)
     if fills and fills[-1].price:

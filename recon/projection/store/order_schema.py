@@ -38,7 +38,7 @@ def _signed_cash(booked: BookedFill) -> Decimal | None:
     """Return the change of the cash asset: a purchase is negative. None: not known, or not modelled."""
     if booked.fill.cash is None or booked.cash_asset is None:
         return None
-    return booked.fill.cash if booked.order.identity.side == "SELL" else -booked.fill.cash
+    return booked.fill.cash if booked.side == "SELL" else -booked.fill.cash
 
 
 fills: Final = FoldedTable[BookedFill](
@@ -46,8 +46,8 @@ fills: Final = FoldedTable[BookedFill](
     key("account", Text, lambda booked: booked.order.account),
     key("order_key", Text, lambda booked: booked.order.key),
     key("ordinal", Integer, lambda booked: booked.fill.ordinal),
-    nullable("symbol", Text, lambda booked: booked.order.identity.symbol),
-    nullable("side", Text, lambda booked: booked.order.identity.side),
+    nullable("symbol", Text, lambda booked: booked.symbol),
+    nullable("side", Text, lambda booked: booked.side),
     nullable("price", Numeric, lambda booked: booked.fill.price),
     column("price_known", Boolean, lambda booked: booked.fill.price_known),
     column("amount", Numeric, lambda booked: booked.fill.amount),

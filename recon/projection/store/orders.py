@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from recon.db.raw import cursor_of
 from recon.ledger.ledger import Ledger
-from recon.ledger.orders import Order
+from recon.ledger.orders import Order, age_of
 from recon.projection.store import order_schema
 from recon.projection.store.folded_table import EditionKey
 
@@ -36,14 +36,19 @@ def load_orders(
     client_ids: Collection[tuple[str, str]],
     exchange_ids: Collection[tuple[str, str]],
 ) -> None:
-    """Load the orders that have these ids (account, id)."""
-    for column, wanted in (("client_order_id", client_ids), ("exchange_order_id", exchange_ids)):
-        if not wanted:
-            continue
-        accounts, ids = [account for account, _ in wanted], [id_ for _, id_ in wanted]
-        with cursor_of(connection, binary=True) as cursor:
-            cursor.execute(_ORDERS_BY[column], (accounts, ids, ledger.gateway, edition))
-            _add_orders(ledger, [data for (data,) in cursor])
+    """Load the orders that have these ids (account, id), and all that share an id with those.
+
+    So all orders of an id are in memory, or none, and a report finds the same order however the log is cut.
+    """
+    wanted = {"client_order_id": set(client_ids), "exchange_order_id": set(exchange_ids)}
+    asked: dict[str, set[tuple[str, str]]] = {column: set() for column in wanted}
+    while any(wanted.values()):
+        packed: list[bytes] = []
+        for column, ids in wanted.items():
+            packed += _select(connection, ledger, edition, column, sorted(ids))
+            asked[column] |= ids
+        fresh = _add_orders(ledger, packed)
+        wanted = {column: ids - asked[column] for column, ids in _ids_of(fresh).items()}
 
 
 def load_open_orders(connection: Connection, ledger: Ledger, edition: int, account: str) -> None:
@@ -53,7 +58,9 @@ def load_open_orders(connection: Connection, ledger: Ledger, edition: int, accou
             "SELECT data FROM recon_store.orders WHERE gateway = %s AND edition = %s AND account = %s AND open",
             (ledger.gateway, edition, account),
         )
-        _add_orders(ledger, [data for (data,) in cursor])
+        fresh = _add_orders(ledger, [data for (data,) in cursor])
+    ids = _ids_of(fresh)
+    load_orders(connection, ledger, edition, client_ids=ids["client_order_id"], exchange_ids=ids["exchange_order_id"])
 
 
 def save_orders(connection: Connection, edition: EditionKey, changed: Iterable[Order]) -> None:
@@ -66,8 +73,33 @@ def save_orders(connection: Connection, edition: EditionKey, changed: Iterable[O
     order_schema.orders.replace(connection, edition, stored)
 
 
-def _add_orders(ledger: Ledger, packed: list[bytes]) -> None:
-    """Add the orders that the ledger does not hold yet, in the order in which they were first reported."""
-    for order in sorted(map(_unpack, packed), key=lambda order: (order.reported.first_seq, order.key)):
+def _select(
+    connection: Connection, ledger: Ledger, edition: int, column: str, wanted: Sequence[tuple[str, str]]
+) -> list[bytes]:
+    if not wanted:
+        return []
+    accounts, ids = [account for account, _ in wanted], [id_ for _, id_ in wanted]
+    with cursor_of(connection, binary=True) as cursor:
+        cursor.execute(_ORDERS_BY[column], (accounts, ids, ledger.gateway, edition))
+        return [data for (data,) in cursor]
+
+
+def _ids_of(orders: Iterable[Order]) -> dict[str, set[tuple[str, str]]]:
+    """Return the ids (account, id) of orders, by column."""
+    found: dict[str, set[tuple[str, str]]] = {"client_order_id": set(), "exchange_order_id": set()}
+    for order in orders:
+        if order.identity.client_order_id is not None:
+            found["client_order_id"].add((order.account, order.identity.client_order_id))
+        if order.identity.exchange_order_id is not None:
+            found["exchange_order_id"].add((order.account, order.identity.exchange_order_id))
+    return found
+
+
+def _add_orders(ledger: Ledger, packed: list[bytes]) -> list[Order]:
+    """Add the orders that the ledger does not hold yet, in the order in which they were first reported; return them."""
+    fresh: list[Order] = []
+    for order in sorted(map(_unpack, packed), key=age_of):
         if (order.account, order.key) not in ledger.orders:
             ledger.add_order(order)
+            fresh.append(order)
+    return fresh

@@ -78,9 +78,9 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Con
 def _matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tuple[Order | None, int | None]:
     """Return the order of a trade, and its fill if that was found by symbol, side, quantity and time."""
     if fact.order_id is not None:
-        order = ledger.by_exchange.get((account.name, fact.order_id))
-        if order is not None:
-            return order, None
+        numbered = ledger.by_exchange.get((account.name, fact.order_id), [])
+        if numbered:
+            return max(reversed(numbered), key=lambda order: _agrees(order, fact)), None
         generations = ledger.by_client.get((account.name, fact.order_id), [])
         return next((order for order in reversed(generations) if order.identity.side == fact.side), None), None
     new_fills = [
@@ -88,8 +88,8 @@ def _matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tup
             account=booked.order.account,
             order=booked.order.key,
             ordinal=booked.fill.ordinal,
-            symbol=booked.order.identity.symbol,
-            side=booked.order.identity.side,
+            symbol=booked.symbol,
+            side=booked.side,
             amount=booked.fill.amount,
             occurred_us=booked.fill.occurred_us,
         )
@@ -100,6 +100,12 @@ def _matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tup
         if order is not None and order.booked.from_facts + (fact.quantity or ZERO) <= order.reported.amount_filled:
             return order, fill.ordinal
     return None, None
+
+
+def _agrees(order: Order, fact: ExternalFact) -> tuple[bool, bool]:
+    """Return whether symbol and side of an order are those of a trade: several orders may have one number."""
+    identity = order.identity
+    return fact.symbol in {identity.symbol, identity.symbol_coinapi}, fact.side == identity.side
 
 
 def _count_trade(ledger: Ledger, account: Account, order: Order | None, fact: ExternalFact, at: LogTime) -> Decimal:
