@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from recon.config import load_settings
 from recon.db.embedded import cluster
@@ -430,3 +431,18 @@ def test_where_data_lives_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", "/home/x")
     assert default_data_dir() == Path("/home/x/.local/share/recon")
+
+
+def test_no_login_fills_the_table_of_locks(wheel_server: EmbeddedPostgres) -> None:
+    fillings = (
+        "SELECT pg_advisory_lock(n) FROM generate_series(1, 100000) AS n",
+        "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
+        "CREATE TEMPORARY TABLE t ()",
+        "SELECT lo_unlink(n::oid) FROM generate_series(1, 100000) AS n",
+    )
+    wheel_server.start()
+    wheel_server.stop()
+    wheel_server.start()
+    for filling in fillings:
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            run_sql(wheel_server.url(ANALYST), "SET TRANSACTION READ WRITE", filling)
