@@ -1,4 +1,4 @@
-"""Logins of a test's own, each a member of some of recon's roles."""
+"""Logins of a test's own, each a member of some of recon's roles, or of none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def login_of(database: TestDatabase, name: str, *roles: str) -> Iterator[str]:
     """Make a login for the time of the block; give its url."""
     login = f"{name}_of_{database.name}"
     with psycopg.connect(libpq_url(database.superuser_url), autocommit=True) as raw:
-        raw.execute(f"CREATE ROLE {login} LOGIN IN ROLE {', '.join(roles)}".encode())
+        member = f" IN ROLE {', '.join(roles)}" if roles else ""
+        raw.execute(f"CREATE ROLE {login} LOGIN{member}".encode())
         try:
             yield database.service_url.replace(f"//{SERVICE}@", f"//{login}@")
         finally:
