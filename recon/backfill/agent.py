@@ -27,7 +27,6 @@ from recon.ems.protocol.rest_requests import RestRequest, RestResponse, encode_r
 from recon.errors import ReconError
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER, NewEvent
 from recon.status import StatusReporter
-from recon.times import microseconds
 
 #: Longest pause between two looks at the plan, in seconds; a change of the ledger ends it.
 LOOK_SECONDS: Final = 1.0
@@ -63,6 +62,7 @@ class BackfillAgent:
         record: Callable[[NewEvent], None],
         redact: Callable[[bytes], tuple[bytes, bool]],
         now: Callable[[], datetime],
+        log_time_us: Callable[[], int],
         new_id: Callable[[], str],
         cross_check: timedelta,
         status: StatusReporter,
@@ -70,13 +70,15 @@ class BackfillAgent:
         """Prepare; nothing happens before `run`.
 
         `connect` opens a sender, or returns None while no session is open. `record` puts an event into the log's buffer
-        and raises Overrun while it is full. `cross_check` is the time between two cross-checks; zero means never.
+        and raises Overrun while it is full. `now` is this machine's clock; `log_time_us` is log time, by which the plan
+        goes. `cross_check` is the time between two cross-checks; zero means never.
         """
         self._gateway = gateway
         self._connect = connect
         self._record = record
         self._redact = redact
         self._now = now
+        self._log_time_us = log_time_us
         self._new_id = new_id
         self._cross_check_us = cross_check // _MICROSECOND
         self._next_check_us: int | None = None
@@ -95,7 +97,7 @@ class BackfillAgent:
         """Make each run when it is due, until cancelled."""
         self._status.set("watching")
         if self._cross_check_us:
-            self._next_check_us = self._now_us() + self._cross_check_us
+            self._next_check_us = self._log_time_us() + self._cross_check_us
         while True:
             run = self._due_run(self._next_check_us)
             if run is not None:
@@ -107,19 +109,16 @@ class BackfillAgent:
     def _due_run(self, cross_check_us: int | None) -> BackfillRun | None:
         if self._view is None:
             return None
-        return plan.next_run(self._view, self._now_us(), self._retries, cross_check_us)
-
-    def _now_us(self) -> int:
-        return microseconds(self._now())
+        return plan.next_run(self._view, self._log_time_us(), self._retries, cross_check_us)
 
     async def _backfill(self, run: BackfillRun) -> None:
         """Make one run, and schedule when to ask again for what stays open."""
         self._status.set("asking", f"{run.why}: {', '.join(run.accounts)}")
         if run.why == "cross-check":
-            self._next_check_us = self._now_us() + self._cross_check_us
+            self._next_check_us = self._log_time_us() + self._cross_check_us
         # Scheduled before the first request: a run that fails altogether does not begin again at once.
         for name in run.accounts:
-            self._retries[name] = plan.schedule_retry(self._retries.get(name), self._now_us(), run.until.get(name))
+            self._retries[name] = plan.schedule_retry(self._retries.get(name), self._log_time_us(), run.until.get(name))
         answered = False
         try:
             connection = await self._connect()
@@ -167,11 +166,11 @@ class BackfillAgent:
             await self._send_each(progress, plan.cross_checks(run.accounts))
 
     async def _read_history(self, progress: _RunProgress) -> None:
-        if self._view is None or (span := plan.history_span(self._view, progress.run, self._now_us())) is None:
+        if self._view is None or (span := plan.history_span(self._view, progress.run, self._log_time_us())) is None:
             return
-        pause_us = plan.history_ready_us(self._view, progress.run) - self._now_us()
+        pause_us = plan.history_ready_us(self._view, progress.run) - self._log_time_us()
         await trio.sleep(max(pause_us / 1_000_000, 0.0))
-        span = plan.history_span(self._view, progress.run, self._now_us()) or span
+        span = plan.history_span(self._view, progress.run, self._log_time_us()) or span
         pending = deque(RestRequest("history", from_us=begin, until_us=end) for begin, end in plan.windows(*span))
         for _ in range(MAX_HISTORY_REQUESTS):
             if not pending or self._should_stop(progress):

@@ -22,19 +22,23 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 
 # `%b` sends arrays in binary: about four times faster than text for payloads.
 _CALL: Final = sql.SQL(
-    "SELECT first_seq, last_seq, recorded_us, repeated FROM recon_store.append("
+    "SELECT first_seq, last_seq, recorded_us, repeated, clock_us FROM recon_store.append("
     "%b::text, %b::uuid, %b::bigint, %b::bigint, %b::text[], %b::text[], %b::text[], %b::bigint[], %b::boolean[],"
     " %b::bytea[], %b::bigint)"
 )
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """The positions of a batch. `repeated`: an earlier attempt had appended it, and this is its result."""
+    """The positions of a batch. `repeated`: an earlier attempt had appended it, and this is its result.
+
+    `clock` is what the database's clock showed meanwhile.
+    """
 
     first_seq: int
     last_seq: int
     recorded_at: datetime
     repeated: bool
+    clock: datetime
 
 
 def append(
@@ -51,10 +55,10 @@ def append(
 
     The same (writer, batch) with the same content returns the earlier result, so a retry after a lost connection is
     harmless. With the `term` of a lease, the batch is appended only while this connection holds that lease.
-    `now` is log time by the writer's clock; the database increases it if necessary, so that it never goes back.
-    Raise AppendRefused if the batch is out of order or empty, its time is far ahead of the database's clock, or its
-    name is another content's. Raise psycopg.errors.InsufficientPrivilege if the writer is another login's, and
-    psycopg.errors.LockNotAvailable if the lease is lost.
+    `now` is log time by the writer's clock. The database raises it where it would go back, and lowers it to a minute
+    ahead of its own clock, or of the log where that is further. Raise AppendRefused if the batch is out of order or
+    empty, or its name is another content's. Raise psycopg.errors.InsufficientPrivilege if the writer is another
+    login's, and psycopg.errors.LockNotAvailable if the lease is lost.
     """
     arguments = (
         gateway,
@@ -76,7 +80,13 @@ def append(
         raise AppendRefused(message) from error
     if row is None:  # pragma: no cover - a function call gives one row
         raise AppendRefused(f"the log of gateway {gateway!r} gave no answer to a batch")
-    return Appended(first_seq=row[0], last_seq=row[1], recorded_at=to_datetime(row[2]), repeated=row[3])
+    return appended_of(row)
+
+
+def appended_of(row: tuple[int, int, int, bool, int]) -> Appended:
+    """Return what the database function answered."""
+    first_seq, last_seq, recorded_us, repeated, clock_us = row
+    return Appended(first_seq, last_seq, to_datetime(recorded_us), repeated, to_datetime(clock_us))
 
 
 def _storable(account: str | None) -> str | None:

@@ -1,6 +1,8 @@
 """The events of the log, their kinds and their canonical form. Pure.
 
-1. `leaf` covers kind, account, session, time of receipt and payload, each with its length, so no two events share one.
+1. `leaf` covers the marks, kind, account, session, time of receipt and payload, each with its length, so no two events
+   share one. Events from before revision 0002 have a leaf without the marks (`former_leaf`). The two forms share no
+   bytes: one begins with -2, the other with a length. So the digest itself tells which form an event has.
 2. `chain` binds an event to its predecessor, its position and its log time (architecture 2.3).
 """
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,6 +31,11 @@ CATCH_UP_BEGUN: Final = "catch_up.begun"
 REST_ANSWER: Final = "rest.answer"
 CATCH_UP_ENDED: Final = "catch_up.ended"
 FRAME: Final = "frame"
+#: A clock went another way than steady time did (semantics 9.1).
+CLOCK_JUMPED: Final = "clock.jumped"
+
+#: No length is -2, so nothing in the form from before revision 0002 begins like this.
+_MARKED: Final = struct.pack(">i", -2)
 
 
 class NewEvent(msgspec.Struct, frozen=True, gc=False):
@@ -60,10 +67,27 @@ def genesis(gateway: str) -> bytes:
     return hashlib.sha256(b"recon:" + gateway.encode()).digest()
 
 
-def leaf(kind: str, account: str | None, session: str | None, received_us: int, payload: bytes) -> bytes:
-    """Return the digest of one event's content, in the canonical form of the append function."""
+class Marks(NamedTuple):
+    """What the log says about an event's payload: secrets were taken out of it, and it can be read as JSON."""
+
+    redacted: bool
+    readable: bool
+
+
+def leaf(content: bytes, marks: Marks) -> bytes:
+    """Return the digest of one event with its marks, in the canonical form of the append function."""
+    return hashlib.sha256(_MARKED + bytes(marks) + content).digest()
+
+
+def former_leaf(content: bytes) -> bytes:
+    """Return the digest of one event from before revision 0002: nothing in it covers the marks."""
+    return hashlib.sha256(content).digest()
+
+
+def canonical(kind: str, account: str | None, session: str | None, received_us: int, payload: bytes) -> bytes:
+    """Return an event's content in one canonical form: no two contents share one."""
     parts = [_prefixed(kind), _prefixed(account), _prefixed(session), struct.pack(">q", received_us), payload]
-    return hashlib.sha256(b"".join(parts)).digest()
+    return b"".join(parts)
 
 
 def chain(previous: bytes, seq: int, recorded_us: int, leaf_: bytes) -> bytes:

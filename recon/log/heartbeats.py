@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -16,7 +16,12 @@ class Heartbeat(Protocol):
 
     @property
     def last(self) -> datetime:
-        """Return when the last heartbeat was received."""
+        """Return when the last heartbeat was received, by this machine's clock."""
+        ...
+
+    @property
+    def at(self) -> float:
+        """Return the same by the steady clock, in seconds."""
         ...
 
     @property
@@ -30,10 +35,16 @@ class Heartbeat(Protocol):
         ...
 
 
-def tick_payload(heartbeats: Mapping[str, Heartbeat]) -> bytes:
-    """Return a tick's payload: by account the last heartbeat (microseconds since the epoch), the count, the lag."""
-    summary = {
-        account: {"last_us": microseconds(beat.last), "count": beat.count, "lag_us": beat.lag_us}
-        for account, beat in sorted(heartbeats.items())
-    }
+def tick_payload(heartbeats: Mapping[str, Heartbeat], us_at: Callable[[float], int] | None = None) -> bytes:
+    """Return a tick's payload: by account the last heartbeat (microseconds since the epoch), the count, the lag.
+
+    `us_at` gives the log time of a moment by the steady clock; without it, log time is this machine's clock. Both
+    times are log time, so that a clock which is set neither silences an account nor moves the EMS's clock.
+    """
+    summary = {}
+    for account, beat in sorted(heartbeats.items()):
+        wall_us = microseconds(beat.last)
+        last_us = wall_us if us_at is None else us_at(beat.at)
+        lag_us = None if beat.lag_us is None else beat.lag_us + last_us - wall_us
+        summary[account] = {"last_us": last_us, "count": beat.count, "lag_us": lag_us}
     return msgspec.json.encode({"heartbeats": summary})

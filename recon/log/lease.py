@@ -57,7 +57,11 @@ _TAKE: Final = """
     FROM recon_store.take_lease(%s::text, %s::text, %s::uuid, %s::text)
 """
 _RULES: Final = "SELECT recon_store.rules_in_force(%s), recon_store.rules_waiting(%s)"
-_HEAD: Final = "SELECT coalesce(max(seq), 0) FROM recon_store.log_events WHERE gateway = %s"
+_HEAD: Final = """
+    SELECT coalesce(e.seq, 0), e.recorded_at, clock_timestamp() FROM (VALUES (1)) AS one
+    LEFT JOIN (SELECT x.seq, x.recorded_at FROM recon_store.log_events AS x
+               WHERE x.gateway = %s ORDER BY x.seq DESC LIMIT 1) AS e ON true
+"""
 
 
 #: Who may hold a lease of a gateway: its recorder, and whoever folds another edition of its books.
@@ -77,11 +81,16 @@ class Holder(NamedTuple):
 
 
 class LogState(NamedTuple):
-    """The end of a log: its last position (0: empty), its rules in force, and the rules proposed for approval."""
+    """The end of a log: its last position (0: empty), its rules in force, and the rules proposed for approval.
+
+    `log_time` is that of the last event (None: empty), `clock` what the database's clock shows.
+    """
 
     head: int
     rules: bytes | None
     proposed_rules: bytes | None
+    log_time: datetime | None
+    clock: datetime
 
 
 def take_lease(
@@ -159,13 +168,15 @@ class Lease:
         """Return the end of the log and its rules."""
         connection = self._own()
         try:
-            head = connection.execute(_HEAD, (self.gateway,)).fetchone()
+            head = connection.execute(_HEAD, (self.gateway,), binary=True).fetchone()
             rules = connection.execute(_RULES, (self.gateway, self.gateway), binary=True).fetchone()
         except psycopg.Error as error:
             self.close()
             raise database_error(error, f"reading the log of gateway {self.gateway!r}") from error
-        in_force, proposed = rules or (None, None)
-        return LogState(head[0] if head else 0, in_force, proposed)
+        if head is None or rules is None:  # pragma: no cover - each statement gives one row
+            raise database_error(psycopg.OperationalError("the log gave no answer"), f"gateway {self.gateway!r}")
+        (seq, log_time, clock), (in_force, proposed) = head, rules
+        return LogState(seq, in_force, proposed, log_time, clock)
 
     def close(self) -> None:
         """Release the lease and close the connection; do nothing if there is none."""

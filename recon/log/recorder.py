@@ -10,6 +10,7 @@
 4. Log time passes when nothing happens: a tick every TICK_SECONDS, which also sums up the heartbeats, and every
    PENDING_TICK_SECONDS while the comparison waits for time to pass (semantics 9.2-9.3).
 5. The rules are in the log before the first frame that they decide (architecture 2.4).
+6. Log time runs by a `LogClock`; a jump of a clock is an event of its own (semantics 9.1).
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from __future__ import annotations
 import math
 import random  # noqa: TID251  # backoff jitter
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -29,7 +29,8 @@ from recon.db.blocking import RunBlocking, run_in_thread
 from recon.errors import AppendRefused, DatabaseError, LeaseLost, ReconError
 from recon.log.append import Appended
 from recon.log.buffer import Buffer
-from recon.log.events import RULES, RULES_PROPOSED, TICK, NewEvent
+from recon.log.clock import LogClock, jump_payload
+from recon.log.events import CLOCK_JUMPED, RULES, RULES_PROPOSED, TICK, NewEvent
 from recon.log.heartbeats import Heartbeat, tick_payload
 from recon.log.lease import Lease, LogState
 from recon.status import StatusReporter
@@ -88,7 +89,7 @@ class Recorder:
         heartbeats: HeartbeatSource,
         rules: bytes | None,
         relaxes: Callable[[bytes, bytes], bool] = _never,
-        now: Callable[[], datetime],
+        clock: LogClock,
         status: StatusReporter,
         pending: Callable[[], bool] = lambda: False,
         on_appended: Callable[[int], None] = _ignore,
@@ -107,7 +108,7 @@ class Recorder:
         self._heartbeats = heartbeats
         self._rules = rules
         self._relaxes = relaxes
-        self._now = now
+        self._clock = clock
         self._pending = pending
         self._on_appended = on_appended
         self._status = status
@@ -163,13 +164,16 @@ class Recorder:
             self._log.warning(
                 "the settings are more permissive: the old rules stay in force until the new are approved"
             )
-        return [NewEvent(RULES_PROPOSED if permissive else RULES, self._rules, self._now())]
+        return [NewEvent(RULES_PROPOSED if permissive else RULES, self._rules, self._clock.wall())]
 
     async def _try_lease(self) -> LogState | None:
         """Try to acquire the lease; return the state of the log, or None if another writer has the lease."""
         try:
             if await self._call(self._lease.try_acquire):
-                return await self._call(self._lease.log_state)
+                asked = self._clock.steady()
+                log = await self._call(self._lease.log_state)
+                self._clock.begin(log.log_time, log.clock, asked=asked)
+                return log
         except DatabaseError as error:
             self._status.set("reconnecting", str(error))
         else:
@@ -205,8 +209,13 @@ class Recorder:
             batch = self._buffer.take_nowait()
             if trio.current_time() >= self._last_tick + self._tick_pause():
                 self._last_tick = trio.current_time()
-                batch.append(NewEvent(TICK, tick_payload(self._heartbeats.take()), self._now()))
-            self._pending_batch = batch
+                beats = tick_payload(self._heartbeats.take(), self._clock.us_at)
+                batch.append(NewEvent(TICK, beats, self._clock.wall()))
+            self._clock.now_us()
+            jumps = [
+                NewEvent(CLOCK_JUMPED, jump_payload(jump), self._clock.wall()) for jump in self._clock.take_jumps()
+            ]
+            self._pending_batch = batch = jumps + batch
             if not batch:
                 if self._finishing.is_set():
                     return False
@@ -219,8 +228,9 @@ class Recorder:
 
     async def _append_batch(self) -> bool:
         """Append the batch, retrying after every failure; return False once the drain's bound has passed."""
-        at = self._now()
+        at = self._clock.now()
         while True:
+            asked = self._clock.steady()
             try:
                 if not self._lease.held and not await self._call(self._lease.try_acquire):
                     what = f"recording gateway {self._lease.gateway!r}"
@@ -228,12 +238,11 @@ class Recorder:
                 append = partial(self._lease.append, batch=self._batch_number, now=at, events=self._pending_batch)
                 appended: Appended = await self._call(append)
             except AppendRefused as error:
-                # The batch is refused as a whole, so a new time may be tried: the clock may have been set.
-                at = self._now()
                 self._failed("refused", error)
             except DatabaseError as error:
                 self._failed("reconnecting" if error.transient else "refused", error)
             else:
+                self._clock.learn(appended.recorded_at, appended.clock, asked=asked)
                 self._appended(appended)
                 return True
             if not await self._paused():

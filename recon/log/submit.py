@@ -14,11 +14,11 @@ import psycopg
 from psycopg import sql
 
 from recon.errors import AppendRefused
-from recon.log.append import Appended
-from recon.times import microseconds, to_datetime
+from recon.log.append import Appended, appended_of
+from recon.times import microseconds
 
 _CALL: Final = sql.SQL(
-    "SELECT first_seq, last_seq, recorded_us, repeated FROM recon_store.decide("
+    "SELECT first_seq, last_seq, recorded_us, repeated, clock_us FROM recon_store.decide("
     "%s::text, %s::uuid, %s::bigint, %s::bigint, %s::text, %s::text[], %s::text[], %s::text)"
 )
 
@@ -52,4 +52,4 @@ def submit_decision(  # noqa: PLR0913 - the arguments of the database function, 
         raise AppendRefused(message) from error
     if row is None:  # pragma: no cover - a function call gives one row
         raise AppendRefused(f"the log of gateway {gateway!r} gave no answer to a {kind}")
-    return Appended(first_seq=row[0], last_seq=row[1], recorded_at=to_datetime(row[2]), repeated=row[3])
+    return appended_of(row)

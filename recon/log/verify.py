@@ -1,8 +1,14 @@
-"""`recon verify`: recompute every digest of the log, and compare the end with an exported head (architecture 2.3)."""
+"""`recon verify`: recompute what can be recomputed of a log, and compare what is stored twice (architecture 2.3).
+
+1. The digest of each event covers its content, its marks (`redacted`, `readable`), its position and its log time.
+2. `readable` follows from the payload, so it is recomputed too; log time never goes back.
+3. The batches cover the log: no event is in none of them or in two, and they end where the log ends.
+4. No edition is folded beyond the end of the log, and a head that was exported earlier is still in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 import msgspec
@@ -10,19 +16,47 @@ from sqlalchemy import Connection
 
 from recon.db.raw import cursor_of
 from recon.errors import IntegrityError
-from recon.log.events import chain, genesis, leaf
+from recon.log.events import Marks, canonical, chain, former_leaf, genesis, leaf
+from recon.log.readable import is_readable
 
 PAGE: Final = 1000
+#: Differences after which the search ends: they all have one reason, or the log is not worth more of them.
+MAX_DIFFERENCES: Final = 20
 
 _ROWS: Final = """
 SELECT seq, (extract(epoch FROM recorded_at) * 1000000)::bigint, (extract(epoch FROM received_at) * 1000000)::bigint,
-       kind, account, session, payload, digest
+       kind, account, session, payload, redacted, readable, digest
 FROM recon_store.log_events WHERE gateway = %s AND seq > %s ORDER BY seq LIMIT %s
 """
+_UNCOVERED: Final = """
+SELECT * FROM (
+    SELECT first_seq, last_seq, lag(last_seq, 1, 0::bigint) OVER (ORDER BY first_seq, last_seq) AS before
+    FROM recon_store.log_batches WHERE gateway = %s
+) AS b WHERE first_seq <> before + 1 OR last_seq < first_seq ORDER BY first_seq LIMIT %s
+"""
+_MISNUMBERED: Final = """
+SELECT batch, first_seq, last_seq FROM (
+    SELECT batch, first_seq, last_seq, row_number() OVER (PARTITION BY writer ORDER BY first_seq) AS number
+    FROM recon_store.log_batches WHERE gateway = %s
+) AS b WHERE batch <> number ORDER BY first_seq LIMIT %s
+"""
+# In one statement, so that an append meanwhile is seen in all of them or in none.
+_ENDS: Final = """
+WITH log AS (SELECT coalesce(max(seq), 0) AS ended FROM recon_store.log_events WHERE gateway = %(gateway)s)
+SELECT 'batches', NULL, coalesce(max(last_seq), 0), log.ended FROM log
+LEFT JOIN recon_store.log_batches AS b ON b.gateway = %(gateway)s GROUP BY log.ended
+UNION ALL
+SELECT 'edition', e.edition, e.seq, log.ended FROM log, recon_store.editions AS e
+WHERE e.gateway = %(gateway)s AND e.seq > log.ended
+"""
 
+#: Position, log time, time of receipt, kind, account, session, payload, redacted, readable, digest.
+_Row: TypeAlias = tuple[int, int, int, str, str | None, str | None, bytes, bool, bool, bytes]
 
-#: Position, log time, time of receipt, kind, account, session, payload, digest.
-_Row: TypeAlias = tuple[int, int, int, str, str | None, str | None, bytes, bytes]
+_ADVICE: Final = (
+    "somebody changed the log in the database itself: find out who, and restore it from a backup;"
+    " do not rebuild before, because the books would follow the change"
+)
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -38,36 +72,120 @@ def verify(
 ) -> Head:
     """Recompute the chain from the first event and return its head.
 
-    Raise IntegrityError with the first position whose number or digest does not fit, or if the log no longer contains
-    the head that was exported earlier (`against`).
+    Raise IntegrityError that names each difference by its position: events, batches and editions that do not fit, or a
+    head exported earlier (`against`) that the log no longer contains.
     """
-    head = Head(gateway, 0, genesis(gateway).hex())
-    while rows := _rows(connection, gateway, head.seq):
-        for row in rows:
-            head = _next_head(head, row)
-            if against is not None and head.seq == against.seq and head.digest != against.digest:
-                message = (
-                    f"gateway {gateway!r}: event {head.seq} has another digest than the exported head; history differs"
-                )
-                raise IntegrityError(message)
-        if progress is not None:
-            progress(head.seq)
-    if against is not None and head.seq < against.seq:
-        missing = f"the log ends at {head.seq}, the exported head was at {against.seq}; events are missing"
-        raise IntegrityError(f"gateway {gateway!r}: {missing}")
-    return head
+    events = _Events(gateway, against)
+    try:
+        while rows := _rows(connection, gateway, events.seq):
+            for row in rows:
+                events.check(row)
+            if progress is not None:
+                progress(events.seq)
+        events.end()
+        for difference in _differing_ends(connection, gateway):
+            events.differs(difference)
+    except _TooManyError:
+        pass
+    if events.differences:
+        lines = [f"gateway {gateway!r}: {difference}" for difference in [*events.differences, _ADVICE]]
+        raise IntegrityError("\n".join(lines))
+    return events.head
 
 
-def _next_head(head: Head, row: _Row) -> Head:
-    """Return the head after one more event. Raise IntegrityError if the event does not continue the chain."""
-    seq, recorded, received, kind, account, session, payload, recorded_digest = row
-    if seq != head.seq + 1:
-        raise IntegrityError(f"gateway {head.gateway!r}: after event {head.seq} comes {seq}; events are missing")
-    digest = chain(bytes.fromhex(head.digest), seq, recorded, leaf(kind, account, session, received, payload))
-    if digest != recorded_digest:
-        message = f"gateway {head.gateway!r}: event {seq} does not fit its digest; it, or an earlier one, was changed"
-        raise IntegrityError(message)
-    return Head(head.gateway, seq, digest.hex())
+class _TooManyError(Exception):
+    """The search has ended before the end of the log."""
+
+
+class _Events:
+    """Checks one event after another. After one that differs, the chain goes on from the digest that is stored."""
+
+    def __init__(self, gateway: str, against: Head | None) -> None:
+        self.seq = 0
+        self.differences: list[str] = []
+        self._gateway = gateway
+        self._against = against
+        self._digest = genesis(gateway)
+        self._recorded_us = 0
+        #: False while the events are from before revision 0002, whose digests do not cover the marks.
+        self._marked = False
+
+    @property
+    def head(self) -> Head:
+        """Return the head after the events so far."""
+        return Head(self._gateway, self.seq, self._digest.hex())
+
+    def differs(self, difference: str, *, ends: bool = False) -> None:
+        """Note a difference. Raise _TooManyError if the search ends with it."""
+        self.differences.append(difference)
+        if ends or len(self.differences) >= MAX_DIFFERENCES:
+            raise _TooManyError
+
+    def check(self, row: _Row) -> None:
+        """Check one more event."""
+        seq, recorded_us, received_us, kind, account, session, payload, redacted, readable, digest = row
+        if seq != self.seq + 1:
+            self.differs(f"after event {self.seq} comes {seq}; events are missing", ends=True)
+        content, marks = canonical(kind, account, session, received_us, payload), Marks(redacted, readable)
+        if self._fits(seq, recorded_us, content, marks, digest) and is_readable(payload) is (not readable):
+            marked, is_ = ("readable", "is not") if readable else ("unreadable", "is")
+            self.differs(f"event {seq} is marked as {marked}, and its payload {is_} JSON that can be read")
+        if recorded_us < self._recorded_us:
+            self.differs(f"the log time of event {seq} is before that of event {seq - 1}")
+        self.seq, self._digest, self._recorded_us = seq, digest, recorded_us
+        against = self._against
+        if against is not None and seq == against.seq and digest.hex() != against.digest:
+            self.differs(f"event {seq} has another digest than the exported head; history differs")
+
+    def end(self) -> None:
+        """Compare the end of the log with the exported head."""
+        if self._against is not None and self.seq < self._against.seq:
+            ended = f"the log ends at {self.seq}, the exported head was at {self._against.seq}"
+            self.differs(f"{ended}; events are missing")
+
+    def _fits(self, seq: int, recorded_us: int, content: bytes, marks: Marks, digest: bytes) -> bool:
+        """Check an event's digest; return False if it does not fit."""
+        if chain(self._digest, seq, recorded_us, leaf(content, marks)) == digest:
+            self._marked = True
+            return True
+        if chain(self._digest, seq, recorded_us, former_leaf(content)) == digest:
+            if self._marked:
+                self.differs(f"event {seq} has the digest of a former version, which does not cover its marks")
+            return True
+        for name in Marks._fields:
+            flipped = marks._replace(**{name: not getattr(marks, name)})
+            if chain(self._digest, seq, recorded_us, leaf(content, flipped)) == digest:
+                self.differs(f"event {seq} does not fit its digest; its mark {name!r} was changed")
+                return False
+        self.differs(f"event {seq} does not fit its digest; it was changed")
+        return False
+
+
+def _differing_ends(connection: Connection, gateway: str) -> Iterator[str]:
+    """Yield where the batches do not cover the log, and what reaches beyond its end."""
+    for first, last, before in _found(connection, _UNCOVERED, gateway):
+        if first > before + 1:
+            yield f"events {before + 1} to {first - 1} are in no batch; batches were removed, or events were inserted"
+        else:
+            yield f"the batch of events {first} to {last} does not follow the one that ends at {before}"
+    for batch, first, last in _found(connection, _MISNUMBERED, gateway):
+        yield f"batch {batch} of events {first} to {last} does not follow its writer's last one; a batch was removed"
+    with cursor_of(connection) as cursor:
+        cursor.execute(_ENDS, {"gateway": gateway})
+        ends = cursor.fetchall()
+    for what, edition, seq, ended in ends:
+        if what == "edition":
+            yield f"edition {edition} is folded up to {seq}, the log ends at {ended}; events were cut off"
+        elif seq > ended:
+            yield f"the batches reach to {seq}, the log ends at {ended}; events were cut off"
+        elif seq < ended:
+            yield f"events {seq + 1} to {ended} are in no batch; batches were cut off, or events were added"
+
+
+def _found(connection: Connection, query: str, gateway: str) -> list[tuple[int, ...]]:
+    with cursor_of(connection) as cursor:
+        cursor.execute(query, (gateway, MAX_DIFFERENCES))
+        return cursor.fetchall()
 
 
 def _rows(connection: Connection, gateway: str, after: int) -> list[_Row]:

@@ -40,12 +40,15 @@ from recon.times import LogTime, microseconds
 #: The version of the fold: a change of its results or of what it stores is a new version (architecture 3, editions).
 VERSION: Final = 6
 
-_SESSION_KINDS: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK})
+_SESSION_KINDS: Final = frozenset(
+    {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.CLOCK_JUMPED}
+)
 _INSTRUCTION_KINDS: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
 _BACKFILL_KINDS: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
 _OWN_KINDS: Final = _SESSION_KINDS | _INSTRUCTION_KINDS | _BACKFILL_KINDS
 _note: Final = msgspec.json.Decoder(sessions.SessionNote).decode
 _run: Final = msgspec.json.Decoder(rest_answers.BackfillRun).decode
+_jump: Final = msgspec.json.Decoder(sessions.ClockJump).decode
 _tick: Final = msgspec.json.Decoder(sessions.Tick).decode
 
 
@@ -152,6 +155,8 @@ class Fold:
             sessions.session_closed(ledger, event.session, reason, at)
         elif event.kind == events.TICK:
             sessions.apply_tick(ledger, _tick(event.payload), at)
+        elif event.kind == events.CLOCK_JUMPED:
+            sessions.clock_jumped(ledger, _jump(event.payload), at)
 
     def _apply_instruction(self, event: Event, at: LogTime) -> None:
         """Apply rules, a fact or a decision."""

@@ -21,6 +21,7 @@ from recon.ems.websocket.endpoint import Endpoint
 from recon.ems.websocket.status import GatewayStatus
 from recon.ledger.rule_changes import relaxes
 from recon.log.buffer import Buffer
+from recon.log.clock import LogClock
 from recon.log.events import NewEvent
 from recon.log.lease import Lease
 from recon.log.recorder import Recorder
@@ -80,9 +81,10 @@ class GatewayPart:
         """
         buffer = Buffer(self.buffer_bytes, self.batch_events)
         heartbeats = Heartbeats()
-        recorder = self._new_recorder(buffer, heartbeats)
+        clock = LogClock(self.now, trio.current_time)
+        recorder = self._new_recorder(buffer, heartbeats, clock)
         await recorder.stand_by()
-        backfill = self._new_backfill_agent(buffer)
+        backfill = self._new_backfill_agent(buffer, clock)
         self._recorder, self._backfill, self._has_recorded = recorder, backfill, True
         if self._view is not None:
             backfill.update(self._view)
@@ -106,27 +108,28 @@ class GatewayPart:
         finally:
             self._recorder = self._backfill = None
 
-    def _new_recorder(self, buffer: Buffer, heartbeats: Heartbeats) -> Recorder:
+    def _new_recorder(self, buffer: Buffer, heartbeats: Heartbeats, clock: LogClock) -> Recorder:
         return Recorder(
             Lease(self.lease_url, self.endpoint.name, self.new_id(), self.instance),
             buffer,
             heartbeats=heartbeats,
             rules=self.rules,
             relaxes=relaxes,
-            now=self.now,
+            clock=clock,
             pending=self.pending,
             on_appended=self.on_appended,
             status=self.board.reporter(self.endpoint.name, RECORDER),
             drain_seconds=self.drain_seconds,
         )
 
-    def _new_backfill_agent(self, buffer: Buffer) -> BackfillAgent:
+    def _new_backfill_agent(self, buffer: Buffer, clock: LogClock) -> BackfillAgent:
         return BackfillAgent(
             self.endpoint.name,
             connect=self._open_rest,
             record=buffer.put,
             redact=self.endpoint.credentials.redact,
             now=self.now,
+            log_time_us=clock.now_us,
             new_id=lambda: str(self.new_id()),
             cross_check=self.cross_check,
             status=self.board.reporter(self.endpoint.name, RECOVERY),

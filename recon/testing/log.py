@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-import msgspec
-
 from recon.ledger.ledger import Ledger, LedgerClock
 from recon.ledger.rules import Rules
+from recon.log import readable
 from recon.log.events import Event, NewEvent
 from recon.projection.fold import Fold
 from recon.reconciliation.reconciler import Reconciler
@@ -42,16 +41,5 @@ def as_stored(events: Iterable[NewEvent], *, start: datetime = START) -> Iterato
 
 
 def is_readable(payload: bytes) -> bool:
-    """True if the payload is JSON in UTF-8 without U+0000 in any string, as the database judges it."""
-    try:
-        return not _has_nul(msgspec.json.decode(payload))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-
-
-def _has_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any(_has_nul(part) for pair in value.items() for part in pair)
-    return isinstance(value, list) and any(_has_nul(part) for part in value)
+    """True if the payload is JSON that the database reads; of what is nested very deeply, this says no."""
+    return readable.is_readable(payload) is True

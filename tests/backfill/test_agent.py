@@ -53,6 +53,7 @@ class Stage:
             record=self._record,
             redact=lambda payload: (payload.replace(b"secret-key", b"[redacted]"), b"secret-key" in payload),
             now=self.log.now,
+            log_time_us=self.log.now_us,
             new_id=lambda: f"run-{next(names)}",
             cross_check=cross_check,
             status=StatusReporter(self.log.now),

@@ -92,7 +92,7 @@ def test_unchanged_heartbeats_are_summed_up() -> None:
         bench.at = 100.0 + second
         assert bench.frame(encoded(server_info(time=f"2024-02-23T01:13:{15 + second}.7500000Z"))) is None
     last = NOW + timedelta(seconds=3)
-    assert bench.heartbeats.take() == {"KRAKEN/JOHN": Heartbeat(last, 3, 250_000)}
+    assert bench.heartbeats.take() == {"KRAKEN/JOHN": Heartbeat(last, 3, 250_000, 103.0)}
     assert bench.heartbeats.take() == {}
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,6 +44,11 @@ START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 def numbered(first: int, last: int) -> list[str]:
     return [str(number) for number in range(first, last + 1)]
+
+
+def ticks_of(database: TestDatabase) -> list[object]:
+    """Return the ticks' payloads. Under a virtual clock the database's clock seems to jump, which is logged too."""
+    return [json.loads(payload) for _, kind, payload in log_of(database.service_url) if kind == "tick"]
 
 
 async def test_what_waits_is_appended_in_order_in_as_few_batches_as_may_be(database: TestDatabase) -> None:
@@ -184,21 +190,20 @@ async def test_log_time_passes_by_ticks_and_faster_while_something_is_pending(
     pending = False
     recording = Recording(database.service_url, inline=True, now=now, pending=lambda: pending)
     async with running(recording):
-        recording.heartbeats.note("KRAKEN/JOHN", START, START - timedelta(milliseconds=5))
-        recording.heartbeats.note("KRAKEN/JOHN", START + timedelta(seconds=1), None)
+        recording.heartbeats.note("KRAKEN/JOHN", START, START - timedelta(milliseconds=5), began)
+        recording.heartbeats.note("KRAKEN/JOHN", START + timedelta(seconds=1), None, began + 1.0)
         await trio.sleep(35)
-        assert [kind for _, kind, _ in log_of(database.service_url)] == ["tick"] * 3
+        assert len(ticks_of(database)) == 3
         pending = True
         await trio.sleep(10)
-        assert 9 <= len(log_of(database.service_url)) - 3 <= 11
+        assert 9 <= len(ticks_of(database)) - 3 <= 11
         pending = False
     with connected(database.service_url) as raw:
-        rows = raw.execute("SELECT recorded_at FROM recon_store.log_events ORDER BY seq").fetchall()
+        rows = raw.execute("SELECT recorded_at FROM recon_store.log_events WHERE kind = 'tick' ORDER BY seq").fetchall()
     assert [round((row[0] - START).total_seconds()) for row in rows[:3]] == [10, 20, 30]
     last_us = int((START + timedelta(seconds=1)).timestamp()) * 10**6
     beats = {"KRAKEN/JOHN": {"last_us": last_us, "count": 2, "lag_us": None}}
-    assert json.loads(log_of(database.service_url)[0][2]) == {"heartbeats": beats}
-    assert json.loads(log_of(database.service_url)[1][2]) == {"heartbeats": {}}
+    assert ticks_of(database)[:2] == [{"heartbeats": beats}, {"heartbeats": {}}]
 
 
 async def test_ticks_come_among_frames_too(database: TestDatabase, autojump_clock: trio.testing.MockClock) -> None:
@@ -256,15 +261,49 @@ async def test_frames_wait_while_the_database_is_away_until_the_buffer_is_full(
 
 
 async def test_a_refused_batch_waits_until_it_is_taken(database: TestDatabase) -> None:
-    ahead = timedelta(hours=2)
-    recording = Recording(database.service_url, now=lambda: datetime.now(UTC) + ahead)
+    recording = Recording(database.service_url)
     recording.put("1")
-    async with running(recording):
-        await recording.until_state("refused")
-        assert "clock" in recording.statuses[-1].detail
-        ahead = timedelta()
-        await recording.until_landed(1)
+    with connected(database.owner_url) as raw:
+        raw.execute("ALTER TABLE recon_store.log_events ADD CONSTRAINT no_ones CHECK (payload <> '1')")
+        async with running(recording):
+            await recording.until_state("refused")
+            assert "no_ones" in recording.statuses[-1].detail
+            raw.execute("ALTER TABLE recon_store.log_events DROP CONSTRAINT no_ones")
+            await recording.until_landed(1)
     assert frames_of(database.service_url) == ["1"]
+
+
+async def test_log_time_advances_while_clocks_are_set(
+    database: TestDatabase, autojump_clock: trio.testing.MockClock
+) -> None:
+    began, ahead = trio.current_time(), timedelta()
+
+    def now() -> datetime:
+        return START + ahead + timedelta(seconds=trio.current_time() - began)
+
+    recording = Recording(database.service_url, inline=True, now=now, pending=lambda: True)
+    async with running(recording):
+        await trio.sleep(20)
+        ahead = timedelta(hours=1)
+        await trio.sleep(20)
+        ahead = timedelta()
+        recording.heartbeats.note("KRAKEN/JOHN", now(), now(), trio.current_time())
+        await trio.sleep(300)
+        recording.put("late")
+    with connected(database.service_url) as raw:
+        rows = raw.execute("SELECT recorded_at, kind, payload FROM recon_store.log_events ORDER BY seq").fetchall()
+    passed = [(later[0] - earlier[0]).total_seconds() for earlier, later in pairwise(rows)]
+    assert [seconds for seconds in passed if seconds > 2] == pytest.approx([3601], abs=1)
+    assert (rows[-1][0] - START).total_seconds() == pytest.approx(3600 + 340, abs=5)
+    jumps = [json.loads(payload) for _, kind, payload in rows if kind == "clock.jumped"]
+    assert [(jump["clock"], round((jump["to_us"] - jump["from_us"]) / 1e6)) for jump in jumps] == [
+        ("machine", 3600), ("machine", -3600)
+    ]  # fmt: skip
+    # A heartbeat is told in log time: as old as it is by steady time, and its lag is that of the message.
+    (beat,) = [json.loads(payload)["heartbeats"] for _, kind, payload in rows if b"KRAKEN" in payload]
+    tick = next(at for at, _, payload in rows if b"KRAKEN" in payload)
+    assert abs(int(tick.timestamp() * 1_000_000) - beat["KRAKEN/JOHN"]["last_us"]) <= 2_000_000
+    assert beat["KRAKEN/JOHN"]["lag_us"] == pytest.approx(3_600_000_000, abs=2_000_000)
 
 
 async def test_the_lease_ends_by_itself(database: TestDatabase) -> None:

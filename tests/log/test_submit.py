@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import psycopg
@@ -98,6 +98,29 @@ def last(database: TestDatabase, seq: int) -> tuple[str, str | None, dict[str, o
         row = raw.execute("SELECT kind, account, payload FROM recon.events WHERE seq = %s", (seq,)).fetchone()
     assert row is not None
     return row[0], row[1], row[2]
+
+
+@pytest.mark.parametrize(
+    "ahead", [timedelta(days=30), timedelta(seconds=10), timedelta(days=-30), timedelta(days=-999)]
+)
+def test_a_person_s_clock_does_not_move_log_time(database: TestDatabase, people: People, ahead: timedelta) -> None:
+    with connected(people.login("alice")) as raw:
+        decided = submit_decision(
+            raw,
+            gateway=G,
+            writer=uuid4(),
+            batch=1,
+            now=now() + ahead,
+            kind=DECISION,
+            payloads=[b'{"action": "comment"}'],
+            accounts=[None],
+            name=None,
+        )
+    with connected(database.service_url) as raw:
+        query = "SELECT recorded_at, received_at FROM recon_store.log_events ORDER BY seq"
+        (before, _), (recorded, received) = raw.execute(query).fetchall()
+    assert before <= recorded <= decided.clock
+    assert received == recorded == decided.recorded_at
 
 
 def test_the_database_says_who_it_was_whatever_the_payload_claims(database: TestDatabase, people: People) -> None:

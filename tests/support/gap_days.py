@@ -238,6 +238,7 @@ async def _play(day: GapDay, on_start: Callable[[Played], None]) -> Played:
         record=player.log.append,
         redact=lambda payload: (payload, False),
         now=player.log.now,
+        log_time_us=player.log.now_us,
         new_id=lambda: f"run-{next(numbers)}",
         cross_check=timedelta(seconds=day.cross_check),
         status=StatusReporter(player.log.now),

@@ -14,6 +14,7 @@ from recon.log.events import Event, NewEvent
 from recon.projection.fold import Fold, decode_event
 from recon.reconciliation.reconciler import Reconciler
 from recon.testing import is_readable
+from recon.times import microseconds
 
 
 class MemoryLog:
@@ -29,6 +30,9 @@ class MemoryLog:
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=trio.current_time() - self._began)
+
+    def now_us(self) -> int:
+        return microseconds(self.now())
 
     def append(self, new: NewEvent) -> None:
         latest = self.events[-1].recorded_at if self.events else new.received_at

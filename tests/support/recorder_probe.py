@@ -14,6 +14,7 @@ from recon.db.blocking import run_in_thread, run_inline
 from recon.db.engine import libpq_url
 from recon.ems.protocol.session import Heartbeats
 from recon.log.buffer import Buffer
+from recon.log.clock import LogClock
 from recon.log.events import NewEvent
 from recon.log.lease import Lease
 from recon.log.recorder import Recorder
@@ -59,7 +60,7 @@ class Recording:
             run_blocking=run_inline if inline else run_in_thread,
             heartbeats=self.heartbeats,
             rules=rules,
-            now=now,
+            clock=LogClock(now, trio.current_time),
             pending=pending,
             on_appended=self._appended,
             status=StatusReporter(now, self._status),

@@ -4,7 +4,7 @@ CREATE FUNCTION recon_store.append_any(
     p_gateway text, p_writer uuid, p_batch bigint, p_now_us bigint,
     p_kinds text[], p_accounts text[], p_sessions text[], p_received_us bigint[], p_redacted boolean[],
     p_payloads bytea[],
-    OUT first_seq bigint, OUT last_seq bigint, OUT recorded_us bigint, OUT repeated boolean)
+    OUT first_seq bigint, OUT last_seq bigint, OUT recorded_us bigint, OUT repeated boolean, OUT clock_us bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_count    integer := cardinality(p_payloads);
@@ -12,6 +12,8 @@ DECLARE
     v_time     bigint;
     v_digest   bytea;
     v_last     recon_store.log_batches;
+    -- A writer's clock may be ahead of ours by so much; how far ahead the log already is, is allowed too.
+    c_ahead_us CONSTANT bigint := 60000000;
     v_leaves   bytea[];
     v_digests  bytea[];
     v_readable boolean[];
@@ -36,6 +38,8 @@ BEGIN
         INSERT INTO recon_store.log_gateways (gateway) VALUES (p_gateway) ON CONFLICT DO NOTHING;
         PERFORM 1 FROM recon_store.log_gateways AS g WHERE g.gateway = p_gateway FOR NO KEY UPDATE;
     END IF;
+
+    clock_us := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 
     -- A retried batch: the lock is ours, so whatever an earlier attempt committed is visible now.
     SELECT b.* INTO v_last FROM recon_store.log_batches AS b
@@ -73,22 +77,22 @@ BEGIN
         FROM recon_store.log_events AS e WHERE e.gateway = p_gateway ORDER BY e.seq DESC LIMIT 1;
     v_head := coalesce(v_head, 0);
     v_digest := coalesce(v_digest, sha256('recon:'::bytea || convert_to(p_gateway, 'UTF8')));
-    IF p_now_us > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 60000000 THEN
-        RAISE EXCEPTION 'log time % is more than 60 seconds ahead of the database''s clock; set the writer''s clock',
-            'epoch'::timestamptz + p_now_us * interval '1 microsecond' USING ERRCODE = 'datetime_field_overflow';
-    END IF;
-    recorded_us := greatest(p_now_us, coalesce(v_time, p_now_us));
+    -- Log time never goes back. It runs on where the log is ahead of the database's clock, but it cannot leap there.
+    v_time := coalesce(v_time, least(p_now_us, clock_us));
+    recorded_us := greatest(v_time, least(p_now_us, greatest(clock_us, v_time) + c_ahead_us));
     v_stamp := int8send(recorded_us);
     v_recorded := 'epoch'::timestamptz + recorded_us * interval '1 microsecond';
     v_readable := recon_store.are_readable(p_payloads);
     v_leaves := ARRAY(
         SELECT sha256(
-            int4send(octet_length(u.k)) || convert_to(u.k, 'UTF8')
+            int4send(-2) || CASE WHEN u.red THEN '\x01'::bytea ELSE '\x00'::bytea END
+            || CASE WHEN u.ok THEN '\x01'::bytea ELSE '\x00'::bytea END
+            || int4send(octet_length(u.k)) || convert_to(u.k, 'UTF8')
             || coalesce(int4send(octet_length(u.a)) || convert_to(u.a, 'UTF8'), int4send(-1))
             || coalesce(int4send(octet_length(u.s)) || convert_to(u.s, 'UTF8'), int4send(-1))
             || int8send(u.r) || u.p)
-        FROM unnest(p_kinds, p_accounts, p_sessions, p_received_us, p_payloads)
-            WITH ORDINALITY AS u(k, a, s, r, p, n) ORDER BY u.n);
+        FROM unnest(p_kinds, p_accounts, p_sessions, p_received_us, p_payloads, p_redacted, v_readable)
+            WITH ORDINALITY AS u(k, a, s, r, p, red, ok, n) ORDER BY u.n);
     FOR i IN 1 .. v_count LOOP
         v_digest := sha256(v_digest || int8send(v_head + i) || v_stamp || v_leaves[i]);
         v_digests[i] := v_digest;

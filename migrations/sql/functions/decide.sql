@@ -1,7 +1,7 @@
 CREATE FUNCTION recon_store.decide(
     p_gateway text, p_writer uuid, p_batch bigint, p_now_us bigint, p_kind text,
     p_payloads text[], p_accounts text[], p_name text,
-    OUT first_seq bigint, OUT last_seq bigint, OUT recorded_us bigint, OUT repeated boolean)
+    OUT first_seq bigint, OUT last_seq bigint, OUT recorded_us bigint, OUT repeated boolean, OUT clock_us bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_count    integer := coalesce(cardinality(p_payloads), 0);
@@ -10,6 +10,7 @@ DECLARE
     v_payloads bytea[];
     v_accounts text[];
     v_repeated boolean;
+    v_now_us   bigint;
 BEGIN
     IF p_kind IS NULL OR p_kind NOT IN ('decision', 'fact') THEN
         RAISE EXCEPTION 'people record decisions and facts, not %', p_kind USING ERRCODE = 'invalid_parameter_value';
@@ -25,6 +26,11 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no log of gateway %', p_gateway USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- A person's clock moves log time to the database's clock at most, so that nobody ages breaks or stops their ageing.
+    v_now_us := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+    v_now_us := greatest(least(p_now_us, v_now_us), coalesce(
+        (SELECT (extract(epoch FROM e.recorded_at) * 1000000)::bigint FROM recon_store.log_events AS e
+            WHERE e.gateway = p_gateway ORDER BY e.seq DESC LIMIT 1), v_now_us));
     -- A retried batch returns its earlier result, whatever has been decided since.
     v_repeated := EXISTS (SELECT FROM recon_store.log_batches AS b
         WHERE b.gateway = p_gateway AND b.writer = p_writer AND b.batch = p_batch);
@@ -36,15 +42,16 @@ BEGIN
         END IF;
         v_document := v_document - 'by';
         IF p_kind = 'decision' AND NOT v_repeated THEN
-            PERFORM recon_store.check_decision(p_gateway, v_document, v_by, p_now_us);
+            PERFORM recon_store.check_decision(p_gateway, v_document, v_by, v_now_us);
         END IF;
         v_payloads[i] := convert_to((v_document || jsonb_build_object('by', v_by))::text, 'UTF8');
         v_accounts[i] := coalesce(v_document ->> 'account', p_accounts[i]);
     END LOOP;
-    SELECT a.first_seq, a.last_seq, a.recorded_us, a.repeated INTO first_seq, last_seq, recorded_us, repeated
+    SELECT a.first_seq, a.last_seq, a.recorded_us, a.repeated, a.clock_us
+        INTO first_seq, last_seq, recorded_us, repeated, clock_us
         FROM recon_store.append_any(
-            p_gateway, p_writer, p_batch, p_now_us, array_fill(p_kind, ARRAY[v_count]), v_accounts,
-            array_fill(NULL::text, ARRAY[v_count]), array_fill(p_now_us, ARRAY[v_count]),
+            p_gateway, p_writer, p_batch, v_now_us, array_fill(p_kind, ARRAY[v_count]), v_accounts,
+            array_fill(NULL::text, ARRAY[v_count]), array_fill(v_now_us, ARRAY[v_count]),
             array_fill(false, ARRAY[v_count]), v_payloads) AS a;
 END $$;
 

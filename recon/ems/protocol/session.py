@@ -45,12 +45,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):
     """Heartbeats of one account that were counted instead of recorded.
 
-    `last` is when the last one came in; `lag_us` is its time on the way by both clocks, None if it carried no time.
+    `last` is when the last one came in, `at` the same by the steady clock; `lag_us` is its time on the way by both
+    clocks, None if it carried no time.
     """
 
     last: datetime
     count: int
     lag_us: int | None
+    at: float
 
 
 class Heartbeats:
@@ -59,11 +61,11 @@ class Heartbeats:
     def __init__(self) -> None:
         self._by_account: dict[str, Heartbeat] = {}
 
-    def note(self, account: str, received_at: datetime, sent_at: datetime | None) -> None:
-        """Count one heartbeat."""
+    def note(self, account: str, received_at: datetime, sent_at: datetime | None, at: float) -> None:
+        """Count one heartbeat; `at` is by the steady clock."""
         previous = self._by_account.get(account)
         lag = None if sent_at is None else (received_at - sent_at) // timedelta(microseconds=1)
-        self._by_account[account] = Heartbeat(received_at, 1 if previous is None else previous.count + 1, lag)
+        self._by_account[account] = Heartbeat(received_at, 1 if previous is None else previous.count + 1, lag, at)
 
     def take(self) -> dict[str, Heartbeat]:
         """Return the counts since the last call, by account, and start again."""
@@ -127,12 +129,12 @@ class Session:
         kind = head.type if head.type in INBOUND_TYPES else None
         if kind == SERVER_INFO and head.account is not None:
             self._watchdog.note_heartbeat(head.account, at)
-            if self._is_repeated(head.account, payload, received_at):
+            if self._is_repeated(head.account, payload, received_at, at):
                 return None
         clean, redacted = self._redact(payload)
         return Record(kind or FRAME, head.account, self.name, received_at, clean, redacted)
 
-    def _is_repeated(self, account: str, payload: bytes, received_at: datetime) -> bool:
+    def _is_repeated(self, account: str, payload: bytes, received_at: datetime, at: float) -> bool:
         """True if a heartbeat says nothing new, which is then counted; the first one of a session is always new."""
         info = decode(payload).message
         if not isinstance(info, ServerInfo):
@@ -152,7 +154,7 @@ class Session:
                 self.restarted = account
             self._last_infos[account] = identity
             return False
-        self._heartbeats.note(account, received_at, parse_time(info.time))
+        self._heartbeats.note(account, received_at, parse_time(info.time), at)
         return True
 
     def _event(self, kind: str, received_at: datetime, content: Content) -> Record:

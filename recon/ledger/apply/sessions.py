@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Annotated, Final, Literal
+
 import msgspec
 
 from recon.ems.protocol.messages import ServerInfo
@@ -39,6 +42,21 @@ class Tick(msgspec.Struct, frozen=True):
     heartbeats: dict[str, HeartbeatSummary] = {}
 
 
+#: Microseconds since the epoch of any year that a date can have.
+_Moment = Annotated[int, msgspec.Meta(ge=-(2**60), le=2**60)]
+
+
+class ClockJump(msgspec.Struct, frozen=True):
+    """The payload of clock.jumped: what the clock should have shown by steady time, and what it showed."""
+
+    clock: Literal["machine", "database"]
+    from_us: _Moment
+    to_us: _Moment
+
+
+_CLOCKS: Final = {"machine": "the recording machine's clock", "database": "the database's clock"}
+
+
 def session_opened(ledger: Ledger, session: str | None, at: LogTime, *, previous_us: int) -> None:
     """Begin a session; an account still observed gets a gap, because the recorder died without closing the session."""
     for account in ledger.accounts.values():
@@ -56,6 +74,19 @@ def session_closed(ledger: Ledger, session: str | None, reason: str, at: LogTime
     for account in ledger.accounts.values():
         if account.coverage.state != "gap":
             _open_gap(ledger, account, reason, at)
+
+
+def clock_jumped(ledger: Ledger, jump: ClockJump, at: LogTime) -> None:
+    """Say that a clock jumped; log time itself advances by steady time."""
+    seconds = Decimal(jump.to_us - jump.from_us).scaleb(-6)
+    way = "ahead" if seconds > 0 else "back"
+    ledger.note_finding(
+        None,
+        at,
+        "clock_jumped",
+        jump.clock,
+        f"{_CLOCKS[jump.clock]} jumped {abs(seconds):f} s {way} of steady time; check its time service",
+    )
 
 
 def _open_gap(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None:
