@@ -233,7 +233,7 @@ class BackfillAgent:
         """True if the run had no room for some orders."""
         account = self._account(name)
         orders = () if account is None else account.missing_orders.values()
-        return any(order.client_order_id is not None and not order.why for order in orders)
+        return any(order.askable_id is not None and not order.why for order in orders)
 
     def _is_running(self, name: str, until: int) -> bool:
         account = self._account(name)

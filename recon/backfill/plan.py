@@ -116,13 +116,13 @@ def open_orders(accounts: Iterable[str]) -> list[RestRequest]:
 
 
 def statuses(view: BackfillView, accounts: Iterable[str]) -> list[RestRequest]:
-    """Ask for the status of each missing order that has a client order id, orders never asked for first."""
+    """Ask for the status of each missing order that has a usable client order id, orders never asked for first."""
     requests: list[tuple[bool, RestRequest]] = []
     for name in accounts:
         account = view.of(name)
         for key, missing in ({} if account is None else account.missing_orders).items():
-            if missing.client_order_id is not None:
-                request = RestRequest("status", name, order=key, client_order_id=missing.client_order_id)
+            if missing.askable_id is not None:
+                request = RestRequest("status", name, order=key, client_order_id=missing.askable_id)
                 requests.append((bool(missing.why), request))
     requests.sort(key=lambda entry: entry[0])
     return [request for _, request in requests[:MAX_STATUS_REQUESTS]]

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from recon.ems.protocol.bounds import is_key
+
 #: `waiting`: the gap lasts, or no request was sent yet. `running`: requests are under way. `whole`: all is accounted
 #: for. `open`: questions are left, or no backfill was configured.
 BackfillState = Literal["waiting", "running", "whole", "open"]
@@ -51,3 +53,8 @@ class MissingOrder(msgspec.Struct, frozen=True):
     seq: int
     #: The EMS's answer in words; empty: no request was answered yet.
     why: str = ""
+
+    @property
+    def askable_id(self) -> str | None:
+        """Return the client order id by which the EMS can be asked; it does not know the key of a longer one."""
+        return None if self.client_order_id is None or is_key(self.client_order_id) else self.client_order_id

@@ -213,6 +213,8 @@ def open_questions(account: Account, backfill: Backfill) -> list[str]:
 def _why(missing: MissingOrder) -> str:
     if missing.client_order_id is None:
         return "it has no client order id, by which alone the EMS can be asked"
+    if missing.askable_id is None:
+        return "its client order id is too long to be kept, so the EMS cannot be asked by it"
     return missing.why or "it was not asked for"
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
+from recon.ems.protocol.bounds import MAX_TEXT_CHARS, cut
 from recon.ems.protocol.symbols import split_account
 from recon.exact import ONE, ZERO
 from recon.ledger import coverage
@@ -263,10 +264,9 @@ class Ledger:
         return at.clock
 
     def note_finding(self, account: str | None, at: LogTime, kind: str, about: str, message: str) -> None:
-        """Record a finding; a NUL from a hostile message is replaced, because Postgres rejects NUL in text."""
+        """Record a finding, its texts bounded; a NUL is replaced, because Postgres rejects NUL in text."""
         about, message = (
-            about.replace("\0", "\N{REPLACEMENT CHARACTER}"),
-            message.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            cut(text.replace("\0", "\N{REPLACEMENT CHARACTER}"), MAX_TEXT_CHARS) for text in (about, message)
         )
         self.changes.findings.append(Finding(account=account, seq=at.seq, kind=kind, about=about, message=message))
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from recon.ems.protocol.decode import MAX_ACCOUNT_CHARS, decode, envelope
+from recon.ems.protocol.bounds import MAX_ID_CHARS
+from recon.ems.protocol.decode import decode, envelope
 from recon.ems.protocol.fields import MAX_FINDINGS
 from recon.ems.protocol.messages import (
     BalanceRow,
@@ -451,7 +452,7 @@ def test_an_unknown_type_is_no_contradiction(payload: bytes) -> None:
     assert decoded.findings == ()
 
 
-@pytest.mark.parametrize("odd", ["", None, "K" * (MAX_ACCOUNT_CHARS + 1), "KRA\x00KEN", ["KRAKEN"]])
+@pytest.mark.parametrize("odd", ["", None, "K" * (MAX_ID_CHARS + 1), "KRA\x00KEN", ["KRAKEN"]])
 def test_an_unusable_account_is_none_and_found(odd: object) -> None:
     for message in (report(exchange_id=odd), balance(exchange_id=odd), server_info(exchange_id=odd)):
         decoded = decode(encoded(message))

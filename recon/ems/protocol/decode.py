@@ -17,6 +17,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from recon.ems.protocol import rows as kinds
+from recon.ems.protocol.bounds import MAX_ID_CHARS
 from recon.ems.protocol.fields import UNREADABLE, Field, Findings, RawMembers, array_elements, object_members, string
 from recon.ems.protocol.messages import (
     BALANCE_SNAPSHOT,
@@ -44,9 +45,6 @@ from recon.ems.protocol.messages import (
 )
 from recon.ems.protocol.rows import RowKind
 
-#: Most characters of an account; a longer `exchange_id` counts as missing.
-MAX_ACCOUNT_CHARS: Final = 200
-
 #: The members of a message beside its content.
 _ENVELOPE: Final = frozenset({"type", "exchange_id", "data"})
 
@@ -71,8 +69,8 @@ _MARKS: Final = msgspec.json.Decoder(_Marks)
 
 
 def usable_account(text: str | None) -> str | None:
-    """Return an `exchange_id` that can be stored and compared, else None."""
-    if not text or len(text) > MAX_ACCOUNT_CHARS or "\x00" in text:
+    """Return an `exchange_id` that can be stored and compared, else None; a longer one counts as missing."""
+    if not text or len(text) > MAX_ID_CHARS or "\x00" in text:
         return None
     return text
 

@@ -11,6 +11,14 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from recon.ems.protocol.bounds import (
+    MAX_CODE_CHARS,
+    MAX_ID_CHARS,
+    MAX_TEXT_CHARS,
+    MAX_TIME_CHARS,
+    cut,
+    identifier_key,
+)
 from recon.ems.protocol.messages import FillRow, Finding, StatusStep
 from recon.ems.protocol.timestamps import parse_time
 from recon.exact import bounded
@@ -72,6 +80,11 @@ class Field:
         shown = text[:MAX_QUOTE].decode("utf-8", "replace") + ("…" if len(text) > MAX_QUOTE else "")
         self._findings.add(kind, self.about, f"{self.name} {problem}: {shown}; the field is taken as not known")
 
+    def note_length(self, chars: int, most: int, remedy: str) -> None:
+        """Add the finding that the text of this field is too long."""
+        message = f"{self.name} has {chars} characters, and {most} at most are taken; {remedy}"
+        self._findings.add("long_text", self.about, message)
+
 
 Reader: TypeAlias = Callable[[bytes, Field], object]
 
@@ -105,6 +118,30 @@ def number(text: bytes, field: Field) -> Decimal | None:
         field.note("number", "is not finite, or beyond the bounds for numbers", text)
         return None
     return value
+
+
+def identifier(text: str, field: Field) -> str:
+    """Return an identifier, or, with a finding, the key of one that is too long."""
+    if len(text) > MAX_ID_CHARS:
+        field.note_length(len(text), MAX_ID_CHARS, "it is known by its beginning and its sha256")
+    return _without_nul(identifier_key(text))
+
+
+def code(text: str, field: Field, most: int = MAX_CODE_CHARS) -> str:
+    """Return a code, with a finding cut if it is too long."""
+    if len(text) > most:
+        field.note_length(len(text), most, "the rest is left out")
+    return _without_nul(cut(text, most))
+
+
+def _without_nul(text: str) -> str:
+    """Return a text without U+0000, which no database takes."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def saying(text: str, field: Field) -> str:
+    """Return a text for people, with a finding cut if it is too long."""
+    return code(text, field, MAX_TEXT_CHARS)
 
 
 def string(text: bytes, field: Field) -> str | None:
@@ -151,8 +188,9 @@ def boolean(text: bytes, field: Field) -> bool | None:
 
 
 def usable_time(text: str | None) -> str | None:
-    """Return a time, None for an empty one or the wire's "no value" marker."""
-    return text if text and text >= FIRST_TIME else None
+    """Return a time, None for an empty one, the wire's "no value" marker, or a text too long for a time."""
+    usable = text and text >= FIRST_TIME and len(text) <= MAX_TIME_CHARS and "\0" not in text
+    return text if usable else None
 
 
 def _texts_in(text: bytes, field: Field, depth: int = 0) -> Iterator[str]:
@@ -183,7 +221,7 @@ def history(text: bytes, field: Field) -> tuple[StatusStep, ...]:
     timed = True
     for leaf in _texts_in(text, field):
         if parse_time(leaf) is None and not leaf.startswith("0001-"):
-            steps.append(StatusStep(leaf))
+            steps.append(StatusStep(code(leaf, field)))
             timed = False
         elif timed:
             field.note("history", "has a time without a status", leaf.encode())

@@ -48,7 +48,8 @@ class Finding(Struct, frozen=True, gc=False):
     """A contradiction found in a message: data, never an exception.
 
     `kind` is one of `unreadable` (no JSON object), `account`, `data` (the wrapper), `row`, `number`, `field`,
-    `history` and `more` (too many to list). `about` names the thing: an order, an asset, a symbol, a type.
+    `history`, `long_text` (see `bounds`) and `more` (too many to list). `about` names the thing: an order, an asset, a
+    symbol, a type.
     """
 
     kind: str

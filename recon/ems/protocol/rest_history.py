@@ -84,20 +84,20 @@ class _Row:
         """Return the row as an execution report."""
         return OrderReport(
             account=usable_account(self._text("exchangeId")),
-            client_order_id=self._text("clientOrderId"),
-            exchange_order_id=self._text("exchangeOrderId"),
-            symbol=self._text("symbolIdExchange"),
-            symbol_coinapi=self._text("symbolIdCoinapi"),
+            client_order_id=self._identifier("clientOrderId"),
+            exchange_order_id=self._identifier("exchangeOrderId"),
+            symbol=self._identifier("symbolIdExchange"),
+            symbol_coinapi=self._identifier("symbolIdCoinapi"),
             amount_order=fields.number(*self._field("amountOrder")),
             amount_open=fields.number(*self._field("amountOpen")),
             amount_filled=fields.number(*self._field("amountFilled")),
             price=fields.number(*self._field("price")),
             avg_px=fields.number(*self._field("avgPx")),
             side=self._side(),
-            order_type=self._text("orderType"),
-            time_in_force=self._text("timeInForce"),
+            order_type=self._code("orderType"),
+            time_in_force=self._code("timeInForce"),
             exec_inst=tuple(filter(None, self._texts("execInst"))),
-            status=self._text("status"),
+            status=self._code("status"),
             history=self._steps(),
             fills=self._fills(),
             error_message=self._error(),
@@ -128,6 +128,14 @@ class _Row:
     def _text(self, name: str) -> str | None:
         return fields.string(*self._field(name)) or None
 
+    def _identifier(self, name: str) -> str | None:
+        text = self._text(name)
+        return None if text is None else fields.identifier(text, self._field(name)[1])
+
+    def _code(self, name: str) -> str | None:
+        text = self._text(name)
+        return None if text is None else fields.code(text, self._field(name)[1])
+
     def _side(self) -> str | None:
         """Return the side, written as 1 or 2, as a number or text, or in words (protocol 11)."""
         raw, field = self._field("side")
@@ -152,7 +160,10 @@ class _Row:
         if len(statuses) != len(times):
             self._unequal("history", f"{len(statuses)} statuses and {len(times)} times")
         pairs = zip_longest(statuses, times[: len(statuses)])
-        return tuple(StatusStep(status, fields.usable_time(time)) for status, time in pairs if status)
+        field = self._field("statusHistoryStatus")[1]
+        return tuple(
+            StatusStep(fields.code(status, field), fields.usable_time(time)) for status, time in pairs if status
+        )
 
     def _fills(self) -> tuple[FillRow, ...]:
         price_of, amount_of = self._field("fillsPrice")[1], self._field("fillsAmount")[1]
@@ -171,7 +182,8 @@ class _Row:
     def _error(self) -> str | None:
         """Return the three parts of the error document in one line, for people."""
         parts = (fields.display_text(*self._field(name)) for name in _ERRORS)
-        return ": ".join(part for part in parts if part) or None
+        text = ": ".join(part for part in parts if part)
+        return fields.saying(text, self._field(_ERRORS[0])[1]) or None
 
 
 def _values(text: bytes, field: Field, depth: int = 0) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from recon.ems.protocol import fields
+from recon.ems.protocol.bounds import MAX_CODE_CHARS, MAX_ID_CHARS, MAX_TEXT_CHARS, MAX_TIME_CHARS
 from recon.ems.protocol.fields import FIRST_TIME, UNREADABLE, Field, Findings, RawMembers, Reader
 from recon.ems.protocol.messages import (
     BalanceRow,
@@ -42,10 +43,11 @@ _READERS: Final[dict[object, Reader]] = {
 }
 #: Fields in which an empty string means that the value is missing.
 _IDS: Final = frozenset({
-    "account", "client_order_id", "exchange_order_id", "symbol", "symbol_coinapi", "asset", "asset_coinapi",
-    "base", "quote", "base_coinapi", "quote_coinapi",
+    "client_order_id", "exchange_order_id", "symbol", "symbol_coinapi", "asset", "asset_coinapi",
+    "base", "quote", "base_coinapi", "quote_coinapi", "instance_guid",
 })  # fmt: skip
 _TIMES: Final = frozenset({"time", "time_server_start"})
+_NUL: Final = rb"\u0000"
 #: Texts for people, of any JSON type on the wire.
 _ANYTHING: Final = frozenset({"error_message", "message", "rejected_message"})
 
@@ -58,6 +60,22 @@ def are_sound(*values: Decimal | None) -> bool:
             if (len(text) > SHORT_NUMBER or "E" in text or text[-1] > "9") and not bounded(value):
                 return False
     return True
+
+
+def fit(most: int, *texts: str | None) -> bool:
+    """True if no text has more than so many characters."""
+    return all(text is None or len(text) <= most for text in texts)
+
+
+def _bounded_text(name: str, text: str, field: Field) -> str | None:
+    """Return the text of a field within its bound; an account that is too long counts as missing."""
+    if name == "account":
+        return text or None
+    if name in _IDS:
+        return fields.identifier(text, field) or None
+    if name in _TIMES:
+        return fields.usable_time(text)
+    return fields.saying(text, field) if name in _ANYTHING else fields.code(text, field)
 
 
 class RowKind(Generic[Row]):
@@ -93,7 +111,7 @@ class RowKind(Generic[Row]):
 
     def fast(self, payload: bytes) -> Row | None:
         """Return the row if it decodes at once and is sound."""
-        if self._marks and self._other_spelling(payload):
+        if self._needs_look(payload):
             return None
         try:
             row = self._one.decode(payload)
@@ -103,7 +121,7 @@ class RowKind(Generic[Row]):
 
     def fast_rows(self, payload: bytes) -> tuple[Row, ...] | None:
         """Return all rows of a JSON array if they decode at once and are sound."""
-        if self._other_spelling(payload):
+        if self._needs_look(payload):
             return None
         try:
             rows: tuple[Row, ...] = self._many.decode(payload)
@@ -122,21 +140,18 @@ class RowKind(Generic[Row]):
             raw = members.get(wire)
             if raw is None:
                 continue
-            value = reader(bytes(raw), Field(about, wire, findings))
-            if isinstance(value, str):
-                if name in _IDS:
-                    value = value or None
-                elif name in _TIMES:
-                    value = fields.usable_time(value)
-            values[name] = value
+            field = Field(about, wire, findings)
+            value = reader(bytes(raw), field)
+            values[name] = _bounded_text(name, value, field) if isinstance(value, str) else value
         return self._build(**values)
 
     def is_identified(self, row: Row) -> bool:
         """True if at least one of the fields that identify a row is present."""
         return not self.names or any(getattr(row, name) is not None for name in self.names)
 
-    def _other_spelling(self, payload: bytes) -> bool:
-        return any(mark in payload for mark in self._marks)
+    def _needs_look(self, payload: bytes) -> bool:
+        """True if a field may be spelled otherwise, or a text may hold U+0000."""
+        return _NUL in payload or any(mark in payload for mark in self._marks)
 
     def _about(self, members: RawMembers) -> str:
         quiet = Findings()
@@ -148,30 +163,44 @@ class RowKind(Generic[Row]):
         return self._noun
 
 
+def _is_time(text: str) -> bool:
+    return text >= FIRST_TIME and len(text) <= MAX_TIME_CHARS
+
+
 def _order_is_sound(row: OrderReport) -> bool:
     client, exchange = row.client_order_id, row.exchange_order_id
     if client == "" or exchange == "" or client is exchange is None:
         return False
     if row.account == "" or row.symbol == "" or row.symbol_coinapi == "":
         return False
+    if not fit(MAX_ID_CHARS, client, exchange, row.symbol, row.symbol_coinapi):
+        return False
+    if not fit(MAX_CODE_CHARS, row.side, row.order_type, row.time_in_force, row.status):
+        return False
     for step in row.history:
         # A step without a time may be a whole history written as JSON text inside a string.
-        if step.time is None or step.time < FIRST_TIME:
+        if step.time is None or not _is_time(step.time) or len(step.status) > MAX_CODE_CHARS:
             return False
     for fill in row.fills:
-        if not are_sound(fill.price, fill.amount) or (fill.time is not None and fill.time < FIRST_TIME):
+        if not are_sound(fill.price, fill.amount) or (fill.time is not None and not _is_time(fill.time)):
             return False
-    return are_sound(row.amount_order, row.amount_open, row.amount_filled, row.price, row.avg_px)
+    return fit(MAX_TEXT_CHARS, row.error_message) and are_sound(
+        row.amount_order, row.amount_open, row.amount_filled, row.price, row.avg_px
+    )
 
 
 def _balance_is_sound(row: BalanceRow) -> bool:
-    if not row.asset or row.asset_coinapi == "":
+    if not row.asset or row.asset_coinapi == "" or not fit(MAX_ID_CHARS, row.asset, row.asset_coinapi):
+        return False
+    if not fit(MAX_CODE_CHARS, row.last_updated_by):
         return False
     return are_sound(row.balance, row.available, row.locked, row.rate_usd)
 
 
 def _position_is_sound(row: PositionRow) -> bool:
     if row.symbol == "" or row.symbol_coinapi == "" or row.symbol is row.symbol_coinapi is None:
+        return False
+    if not fit(MAX_ID_CHARS, row.symbol, row.symbol_coinapi) or not fit(MAX_CODE_CHARS, row.side):
         return False
     return are_sound(row.quantity, row.avg_entry_price, row.unrealized_pnl, row.liquidation_price, row.leverage)
 
@@ -180,16 +209,21 @@ def _symbol_is_sound(row: SymbolRow) -> bool:
     if row.symbol is row.symbol_coinapi is None:
         return False
     texts = (row.symbol, row.symbol_coinapi, row.base, row.quote, row.base_coinapi, row.quote_coinapi)
-    return "" not in texts and are_sound(row.price_step, row.size_step)
+    return "" not in texts and fit(MAX_ID_CHARS, *texts) and are_sound(row.price_step, row.size_step)
 
 
 def _info_is_sound(row: ServerInfo) -> bool:
     times = (row.time, row.time_server_start)
-    return row.account != "" and all(time is None or time >= FIRST_TIME for time in times)
+    if row.account == "" or not fit(MAX_ID_CHARS, row.instance_guid):
+        return False
+    codes = (row.server_version, row.server_name, row.dns_name)
+    return fit(MAX_CODE_CHARS, *codes) and all(time is None or _is_time(time) for time in times)
 
 
 def _reject_is_sound(row: Reject) -> bool:
-    return row.account != ""
+    return (
+        row.account != "" and fit(MAX_CODE_CHARS, row.reason) and fit(MAX_TEXT_CHARS, row.message, row.rejected_message)
+    )
 
 
 ORDERS: Final = RowKind(OrderReport, _order_is_sound, noun="order", names=("client_order_id", "exchange_order_id"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-#: A time below this year is the wire's "no value" marker (`0001-01-01T00:00:00.0000000Z`).
-FIRST_YEAR: Final = 2
+#: Times of other years are no times of trading: a "no value" marker (`0001-01-01T00:00:00.0000000Z`), or a mistake.
+#: Between them, every sum with a clock's skew can be written as a time.
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2199
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -23,4 +25,4 @@ def parse_time(text: str | None) -> datetime | None:
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return moment if moment.year >= FIRST_YEAR else None
+    return moment if FIRST_YEAR <= moment.year <= LAST_YEAR else None
