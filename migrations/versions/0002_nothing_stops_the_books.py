@@ -16,7 +16,7 @@ depends_on = None
 #: Functions and views with another text than in 0001, each after those that it uses; the former texts lie in `0002/`.
 REPLACED: tuple[str, ...] = ("append_any", "append", "decide", "gateways")
 #: Functions and views that are new, each after those that it uses.
-NEW: tuple[str, ...] = ("held_leases", "take_lease")
+NEW: tuple[str, ...] = ("held_leases", "take_lease", "end_holder")
 
 LEASES = """
 CREATE TABLE recon_store.leases (

@@ -58,7 +58,7 @@ def append(
     `now` is log time by the writer's clock. The database raises it where it would go back, and lowers it to a minute
     ahead of its own clock, or of the log where that is further. Raise AppendRefused if the batch is out of order or
     empty, or its name is another content's. Raise psycopg.errors.InsufficientPrivilege if the writer is another
-    login's, and psycopg.errors.LockNotAvailable if the lease is lost.
+    login's, and psycopg.errors.LockNotAvailable if the lease is lost or the log stays locked.
     """
     arguments = (
         gateway,

@@ -27,6 +27,7 @@ from psycopg.rows import TupleRow
 from recon.db.blocking import ConnectionInUse
 from recon.db.engine import connection_arguments, libpq_url, psycopg_url
 from recon.db.errors import database_error
+from recon.errors import DatabaseError
 from recon.log.append import Appended, append
 from recon.log.events import NewEvent
 
@@ -37,14 +38,17 @@ STATEMENT_TIMEOUT: Final = timedelta(seconds=45)
 #: A session silent for this long is ended by Postgres, and its lock is free. Ticks come every 10 s.
 IDLE_SESSION: Final = "30s"
 IDLE_IN_TRANSACTION: Final = "15s"
+#: Longest wait for the lock of the gateway's row: appends and decisions hold it for milliseconds.
+LOCK_TIMEOUT: Final = "8s"
 #: How often a working backend looks whether its client is still there.
 CLIENT_CHECK: Final = "5s"
 #: The application name of a session that waits for the lease; the lease's own names its term.
 WAITING_NAME: Final = "recon lease"
 
-_SETTINGS: Final = {
+_SETTINGS: Final[dict[str, str]] = {
     "idle_session_timeout": IDLE_SESSION,
     "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION,
+    "lock_timeout": LOCK_TIMEOUT,
     "client_connection_check_interval": CLIENT_CHECK,
     "tcp_keepalives_idle": "10s",
     "tcp_keepalives_interval": "5s",
@@ -56,6 +60,7 @@ _TAKE: Final = """
     SELECT taken, term, instance, login, taken_at
     FROM recon_store.take_lease(%s::text, %s::text, %s::uuid, %s::text)
 """
+_END_HOLDER: Final = "SELECT pid, login, ended FROM recon_store.end_holder(%s::text)"
 _RULES: Final = "SELECT recon_store.rules_in_force(%s), recon_store.rules_waiting(%s)"
 _HEAD: Final = """
     SELECT coalesce(e.seq, 0), e.recorded_at, clock_timestamp() FROM (VALUES (1)) AS one
@@ -137,6 +142,8 @@ class Lease:
         try:
             connection = self._connection or self._connect()
             found = take_lease(connection, self.gateway, "record", self.writer, self._instance)
+        except psycopg.errors.LockNotAvailable as error:
+            raise self._kept_locked(error) from error
         except psycopg.Error as error:
             self.close()
             raise database_error(error, f"the lease of gateway {self.gateway!r}") from error
@@ -160,6 +167,8 @@ class Lease:
                 events=events,
                 term=self._term,
             )
+        except psycopg.errors.LockNotAvailable as error:
+            raise self._kept_locked(error) from error
         except psycopg.Error as error:
             self.close()
             raise database_error(error, f"appending to the log of gateway {self.gateway!r}") from error
@@ -177,6 +186,25 @@ class Lease:
             raise database_error(psycopg.OperationalError("the log gave no answer"), f"gateway {self.gateway!r}")
         (seq, log_time, clock), (in_force, proposed) = head, rules
         return LogState(seq, in_force, proposed, log_time, clock)
+
+    def _kept_locked(self, waited: psycopg.Error) -> DatabaseError:
+        """End the session that keeps the log locked in an open transaction; return the error that names it.
+
+        Where there is none, close the connection: what was refused is the lease itself.
+        """
+        failed = database_error(waited, f"the log of gateway {self.gateway!r}")
+        row = None
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                row = self._connection.execute(_END_HOLDER, (self.gateway,)).fetchone()
+        pid, login, ended = row or (None, None, False)
+        if pid is None:
+            self.close()
+            return failed
+        done = "its session was ended" if ended else "have an administrator end that session"
+        named = DatabaseError(f"login {login} (process {pid}) keeps the log of gateway {self.gateway!r} locked; {done}")
+        named.transient = True
+        return named
 
     def close(self) -> None:
         """Release the lease and close the connection; do nothing if there is none."""

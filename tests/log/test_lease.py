@@ -13,8 +13,9 @@ import pytest
 import trio
 
 from recon.db.migrate import migrate
-from recon.db.roles import ANALYST, OPERATOR, SERVICE
+from recon.db.roles import ANALYST, OPERATOR, OWNER, SERVICE
 from recon.errors import AppendRefused, DatabaseError
+from recon.log import lease as leases
 from recon.log.append import Appended, append
 from recon.log.events import DECISION, NewEvent
 from recon.log.lease import Lease
@@ -38,6 +39,7 @@ T0 = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 #: What a login may try on another's lease and writers.
 FORBIDDEN = {
     "take": "SELECT recon_store.take_lease('g', 'record', gen_random_uuid(), 'me')",
+    "end a session": "SELECT recon_store.end_holder('g')",
     "read leases": "SELECT * FROM recon_store.leases",
     "read holders": "SELECT * FROM recon_store.held_leases",
     "lock leases": "LOCK TABLE recon_store.leases IN ACCESS SHARE MODE",
@@ -255,6 +257,48 @@ def test_a_session_of_a_person_that_falls_silent_after_deciding_does_not_hold_th
     with login_of(database, "operator", OPERATOR) as url, connected(url) as raw, raw.transaction():
         decide(raw, 1, writer=uuid4())
         assert raw.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("10s",)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_person_who_keeps_the_log_locked_is_named_and_ended_where_the_owner_may(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    monkeypatch.setitem(leases._SETTINGS, "lock_timeout", "300ms")
+    named = f"login operator_of_{database.name} "
+    with login_of(database, "operator", OPERATOR) as url, _may_end_sessions(database, allowed):
+        async with running(Recording(database.service_url)) as recording:
+            recording.put("1")
+            await recording.until_landed(1)
+            with connected(url) as person:
+                person.execute("BEGIN")
+                decide(person, 1, writer=uuid4())
+                person.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                recording.put("2")
+                await recording.until(lambda: any(named in status.detail for status in recording.statuses))
+                if not allowed:
+                    person.execute("ROLLBACK")
+                await recording.until_landed(2)
+                assert _ended(person) == allowed
+    assert frames_of(database.service_url) == ["1", "2"]
+
+
+@contextmanager
+def _may_end_sessions(database: TestDatabase, allowed: bool) -> Iterator[None]:
+    """Let the owner end sessions, as in the embedded database, or not, as in others."""
+    with connected(database.superuser_url) as raw:
+        if not allowed:
+            raw.execute(f"REVOKE pg_signal_backend FROM {OWNER}".encode())
+        yield
+        raw.execute(f"GRANT pg_signal_backend TO {OWNER}".encode())
+
+
+def _ended(session: psycopg.Connection) -> bool:
+    try:
+        session.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def _until_taken(lease: Lease) -> None:

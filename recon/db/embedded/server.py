@@ -27,7 +27,7 @@ from recon.db.embedded.binaries import packed_binaries, reachable_binaries
 from recon.db.embedded.cluster import SUPERUSER, read_pid_file
 from recon.db.embedded.data_dir import DataDirLock
 from recon.db.embedded.process import ServerProcess, launch
-from recon.db.embedded.public_rights import revoke_from_public
+from recon.db.embedded.rights import adjust_rights
 from recon.db.engine import create_engine
 from recon.db.roles import SERVICE, ensure_roles
 from recon.errors import EmbeddedPostgresError
@@ -199,4 +199,4 @@ class EmbeddedPostgres:
                 conn.execute(text(f"CREATE DATABASE {DATABASE}"))
         with create_engine(self.url(SUPERUSER), "recon embedded", pooled=False).begin() as conn:
             ensure_roles(conn)
-            revoke_from_public(conn)
+            adjust_rights(conn)
