@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from recon.exact import ZERO
+from recon.log.events import payload_reader
 
 DEFAULT_WINDOW_US: Final = 5_000_000
 #: An account whose last heartbeat is older is not observed (protocol 4: a heartbeat comes every second).
@@ -162,6 +163,9 @@ class Rules(msgspec.Struct, frozen=True):
         return self.accounts.get(account, self.defaults)
 
 
+_read: Final = payload_reader(Rules)
+
+
 def parse_rules(payload: bytes) -> Rules:
-    """Return the rules of a payload. Raise msgspec.ValidationError for an unknown shape."""
-    return msgspec.json.decode(payload, type=Rules)
+    """Return the rules of a payload. Raise msgspec.DecodeError, or ValidationError for an unknown shape."""
+    return _read(payload)

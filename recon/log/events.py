@@ -1,4 +1,4 @@
-"""The events of the log, their kinds and their canonical form. Pure.
+"""The events of the log, their kinds, their payloads and their canonical form. Pure.
 
 1. `leaf` covers the marks, kind, account, session, time of receipt and payload, each with its length, so no two events
    share one. Events from before revision 0002 have a leaf without the marks (`former_leaf`). The two forms share no
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -38,6 +39,9 @@ CLOCK_JUMPED: Final = "clock.jumped"
 _MARKED: Final = struct.pack(">i", -2)
 
 
+Shape = TypeVar("Shape")
+
+
 class NewEvent(msgspec.Struct, frozen=True, gc=False):
     """An event before it is appended. `received_at` is when we received it; the append sets the log time."""
 
@@ -60,6 +64,23 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     session: str | None
     readable: bool
     payload: bytes
+
+
+def payload_reader(type_: type[Shape]) -> Callable[[bytes], Shape]:
+    """Return a reader of the payloads of one shape: whatever is wrong with a payload, it raises msgspec.DecodeError."""
+    decode = msgspec.json.Decoder(type_).decode
+
+    def read(payload: bytes) -> Shape:
+        try:
+            return decode(payload)
+        except msgspec.DecodeError:
+            raise
+        except RecursionError as error:
+            raise msgspec.DecodeError("it is nested too deeply") from error
+        except ValueError as error:
+            raise msgspec.DecodeError("it is not UTF-8") from error
+
+    return read
 
 
 def genesis(gateway: str) -> bytes:

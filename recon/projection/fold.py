@@ -46,10 +46,10 @@ _SESSION_KINDS: Final = frozenset(
 _INSTRUCTION_KINDS: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
 _BACKFILL_KINDS: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
 _OWN_KINDS: Final = _SESSION_KINDS | _INSTRUCTION_KINDS | _BACKFILL_KINDS
-_note: Final = msgspec.json.Decoder(sessions.SessionNote).decode
-_run: Final = msgspec.json.Decoder(rest_answers.BackfillRun).decode
-_jump: Final = msgspec.json.Decoder(sessions.ClockJump).decode
-_tick: Final = msgspec.json.Decoder(sessions.Tick).decode
+_note: Final = events.payload_reader(sessions.SessionNote)
+_run: Final = events.payload_reader(rest_answers.BackfillRun)
+_jump: Final = events.payload_reader(sessions.ClockJump)
+_tick: Final = events.payload_reader(sessions.Tick)
 
 
 class DecodedEvent(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -229,6 +230,31 @@ def test_events_of_our_own_that_have_another_shape_are_findings(told: list[tuple
 def orders(driver: GatewayDriver, *reports: Row) -> None:
     for report in reports:
         driver.report(report)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (events.SESSION_CLOSED, b'{"reason":"\xff"}'),
+        (events.TICK, b'{"heartbeats":{"\xff":{"last_us":1}}}'),
+        (events.CATCH_UP_BEGUN, b'{"run":"\xff"}'),
+        (events.CATCH_UP_ENDED, b'{"run":"r","accounts":{"\xff":1}}'),
+        (events.RULES, b'{"accounts":{"\xff":{}}}'),
+        (events.RULES_PROPOSED, b'{"accounts":{"\xff":{}}}'),
+        (events.FACT, b'{"fact":"deposit","account":"\xff"}'),
+        (events.DECISION, b'{"by":{"login":"\xff"}}'),
+        *((kind, b'{"x":' * 5000 + b"1" + b"}" * 5000) for kind in (*OWN[1:2], *OWN[3:], events.FACT, events.DECISION)),
+        (events.CLOCK_JUMPED, b'{"clock":"\xff"}'),
+        (events.TICK, b'{"heartbeats":{"BINANCE":{"last_us":99999999999999999999}}}'),
+        (events.TICK, b'{"heartbeats":{"BINANCE":{"last_us":-99999999999999999999}}}'),
+        (events.TICK, b'{"heartbeats":{"BINANCE":{"last_us":1,"lag_us":-99999999999999999999}}}'),
+    ],
+)
+def test_a_payload_of_ours_that_cannot_be_taken_is_a_finding(kind: str, payload: bytes) -> None:
+    driver = trading()
+    driver.event(kind, payload)
+    assert [finding.about for finding in driver.findings("unreadable")] == [kind]
+    go_on(driver)
 
 
 def test_a_price_of_forty_digits_does_not_stop_the_fold() -> None:

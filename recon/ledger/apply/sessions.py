@@ -21,6 +21,9 @@ from recon.ledger.ledger import Ledger
 from recon.ledger.rules import HEARTBEAT_BOUND_US
 from recon.times import LogTime, microseconds
 
+#: Microseconds since the epoch of any year that a date can have; so far apart are two of them at most.
+_Moment = Annotated[int, msgspec.Meta(ge=-(2**60), le=2**60)]
+
 
 class SessionNote(msgspec.Struct, frozen=True):
     """The payload of session.opened and session.closed, as far as the ledger reads the payload."""
@@ -31,19 +34,15 @@ class SessionNote(msgspec.Struct, frozen=True):
 class HeartbeatSummary(msgspec.Struct, frozen=True):
     """An account's heartbeats since the last tick: the time of the latest, the count, and the lag."""
 
-    last_us: int
+    last_us: _Moment
     count: int = 0
-    lag_us: int | None = None
+    lag_us: _Moment | None = None
 
 
 class Tick(msgspec.Struct, frozen=True):
     """The payload of a tick: a summary of heartbeats, keyed by account (semantics 9.2-9.3)."""
 
     heartbeats: dict[str, HeartbeatSummary] = {}
-
-
-#: Microseconds since the epoch of any year that a date can have.
-_Moment = Annotated[int, msgspec.Meta(ge=-(2**60), le=2**60)]
 
 
 class ClockJump(msgspec.Struct, frozen=True):

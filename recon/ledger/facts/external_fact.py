@@ -17,6 +17,7 @@ import msgspec
 from recon.exact import ZERO, bounded, divide, plain
 from recon.ledger.actor import Actor
 from recon.ledger.units import FEE, UnitKind
+from recon.log.events import payload_reader
 from recon.times import microseconds
 
 MovementKind = Literal[
@@ -105,9 +106,12 @@ class RecordedFact(msgspec.Struct, frozen=True):
     order: str | None = None
 
 
+_read: Final = payload_reader(ExternalFact)
+
+
 def parse_fact(payload: bytes) -> ExternalFact:
     """Return the fact of a payload. Raise msgspec.ValidationError or DecodeError, naming the field at fault."""
-    fact = msgspec.json.decode(payload, type=ExternalFact)
+    fact = _read(payload)
     for name in ("amount", "quantity", "price", "cash", "fee"):
         value = getattr(fact, name)
         if value is not None and not bounded(value):

@@ -20,6 +20,7 @@ import msgspec
 from recon.exact import ZERO, bounded, plain
 from recon.ledger.actor import Actor
 from recon.ledger.units import OF_FILLS, OPENING, Posting
+from recon.log.events import payload_reader
 from recon.reconciliation.breaks import approval
 from recon.reconciliation.breaks.resolution import explain, reopen
 from recon.reconciliation.context import ComparisonContext
@@ -64,7 +65,7 @@ class Target(NamedTuple):
     break_: Break
 
 
-_parse: Final = msgspec.json.Decoder(Decision).decode
+_parse: Final = payload_reader(Decision)
 
 
 def parse_decision(payload: bytes) -> Decision:
