@@ -13,10 +13,51 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+WAITING_FACTS = """
+CREATE TABLE recon_store.waiting_facts (
+    gateway     text    NOT NULL,
+    edition     integer NOT NULL,
+    seq         bigint  NOT NULL,
+    account     text    NOT NULL,
+    external_id text    NOT NULL,
+    digest      text    NOT NULL,
+    usd         numeric,
+    reason      text    NOT NULL,
+    state       text    NOT NULL,
+    vouched_by  text,
+    decided_seq bigint,
+    CONSTRAINT pk_waiting_facts PRIMARY KEY (gateway, edition, seq)
+);
+COMMENT ON TABLE recon_store.waiting_facts IS
+    'Every material fact by its log position: waiting, approved or rejected by a second person';
+CREATE INDEX ix_waiting_facts_account_external_id ON recon_store.waiting_facts (gateway, edition, account, external_id)
+    WHERE state = 'waiting';
+GRANT SELECT, INSERT, UPDATE, DELETE ON recon_store.waiting_facts TO recon_service;
+"""
+
+TOLD = """
+ALTER TABLE recon_store.facts ADD COLUMN approved_seq bigint;
+ALTER TABLE recon_store.accounts ADD COLUMN told_day bigint NOT NULL DEFAULT 0,
+    ADD COLUMN told_usd numeric NOT NULL DEFAULT 0;
+"""
+FORMER_TOLD = """
+ALTER TABLE recon_store.accounts DROP COLUMN told_day, DROP COLUMN told_usd;
+ALTER TABLE recon_store.facts DROP COLUMN approved_seq;
+"""
+
 #: Functions and views with another text than in 0001, each after those that it uses; the former texts lie in `0002/`.
-REPLACED: tuple[str, ...] = ("append_any", "append", "decide", "gateways")
+REPLACED: tuple[str, ...] = (
+    "append_any",
+    "append",
+    "decide",
+    "gateways",
+    "check_decision",
+    "is_material",
+    "facts",
+    "decisions",
+)
 #: Functions and views that are new, each after those that it uses.
-NEW: tuple[str, ...] = ("held_leases", "take_lease", "end_holder")
+NEW: tuple[str, ...] = ("held_leases", "take_lease", "end_holder", "missing_fact", "tellers", "waiting_facts")
 
 LEASES = """
 CREATE TABLE recon_store.leases (
@@ -46,8 +87,10 @@ GRANT SELECT, INSERT, UPDATE ON recon_store.outbox_turns TO recon_service;
 """
 
 #: Changes of tables, in the order in which they are made, and their opposites.
-TABLES: tuple[str, ...] = (LEASES, OUTBOX_TURNS)
+TABLES: tuple[str, ...] = (LEASES, OUTBOX_TURNS, WAITING_FACTS, TOLD)
 FORMER_TABLES: tuple[str, ...] = (
+    FORMER_TOLD,
+    "DROP TABLE recon_store.waiting_facts",
     "DROP TABLE recon_store.leases",
     "DROP SEQUENCE recon_store.lease_terms",
     "DROP TABLE recon_store.outbox_turns",
@@ -62,7 +105,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    replace(down_revision, *REPLACED)
+    # A former view that reads every column of a table may not see a column that is about to go.
+    drop(*REPLACED)
     drop(*NEW)
     for change in FORMER_TABLES:
         execute(change)
+    create(down_revision, *REPLACED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Final
 from uuid import uuid4
 
@@ -10,11 +11,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.cli.output import Row
-from recon.cli.queries import gateway_names, query_rows
+from recon.cli.queries import gateway_names, query_rows, select_view
 from recon.cli.recording import Recorded, account_name
 from recon.clock import utc_now
 from recon.db.raw import driver_connection
 from recon.errors import ConfigError
+from recon.exact import ZERO, exact, plain
+from recon.ledger.facts.external_fact import ExternalFact, fee_of, movements_of
 from recon.log import submit
 from recon.log.append import MAX_BATCH_EVENTS
 from recon.log.events import FACT
@@ -104,6 +107,33 @@ def booked_facts(
         for row in query_rows(connection, query, wanted):
             found[str(row["account"]), str(row["external_id"])] = BookedFact(str(row["digest"]), int(str(row["seq"])))
     return found
+
+
+def usd_of_file(connection: Connection, gateway: str, facts: Sequence[ExternalFact]) -> Decimal | None:
+    """Return the USD value that the facts of a file move, by the last rates; None if a rate is not known.
+
+    Of a trade only the fee counts: reports contain the rest of most trades.
+    """
+    rates = {
+        (str(row["account"]), str(row["asset"])): row["rate_usd"]
+        for row in select_view(connection, "balances", "account, asset", {"gateway": gateway})
+    }
+    usd = ZERO
+    with exact():
+        for fact in facts:
+            fee = fee_of(fact)
+            for move in [*movements_of(fact), *([] if fee is None else [fee])]:
+                rate = rates.get((move.account, move.unit)) if move.kind == "asset" else None
+                if rate is None:
+                    return None
+                usd += abs(move.amount) * Decimal(str(rate))
+    return usd
+
+
+def with_file(payload: bytes, file_digest: str, usd: Decimal | None) -> bytes:
+    """Return the payload of a fact as a row of a file."""
+    file = {"digest": file_digest} | ({} if usd is None else {"usd": plain(usd)})
+    return msgspec.json.encode({**msgspec.json.decode(payload, type=dict[str, object]), "file": file})
 
 
 def effects_and_findings(connection: Connection, recorded: Sequence[Recorded]) -> tuple[list[Row], list[Row]]:

@@ -52,6 +52,8 @@ class Statement(msgspec.Struct, frozen=True):
     facts: list[StatementFact]
     empty_rows: int
     bad_rows: list[BadRow]
+    #: SHA-256 of the rows as read, in hex.
+    digest: str
 
 
 def read_statement(path: Path, mapping: Import, account: str | None) -> Statement:
@@ -81,7 +83,7 @@ def read_statement(path: Path, mapping: Import, account: str | None) -> Statemen
                     BadRow(line, f"id {each.fact.external_id} is in line {first.line} too, with another content")
                 )
     result.sort(key=lambda each: each.fact.occurred_us)  # files run either way
-    return Statement(result, empty_rows, bad)
+    return Statement(result, empty_rows, bad, rows.digest.hexdigest())
 
 
 class _Rows:
@@ -91,7 +93,7 @@ class _Rows:
         self._path = path
         self._mapping = mapping
         self._equal: dict[str, int] = {}
-        self._digest = ""
+        self.digest = hashlib.sha256()
 
     def __iter__(self) -> Iterator[tuple[int, Mapping[str, str]]]:
         path, mapping = self._path, self._mapping
@@ -107,6 +109,7 @@ class _Rows:
                         f"{path}: no column {', '.join(missing)}; the mapping is for another kind of file"
                     )
                 for row in reader:
+                    self.digest.update("\x1f".join(map(str, row.values())).encode("utf-8", "surrogatepass") + b"\x1e")
                     yield reader.line_num, {key: value for key, value in row.items() if isinstance(value, str)}
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror or 'unknown reason'}") from error

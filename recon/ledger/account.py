@@ -1,7 +1,7 @@
 """An account without its units, in parts with a single writer. Pure.
 
 1. Only this module assigns the fields of a part; other modules call the part's methods.
-2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence` and `approvals`.
+2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence` `approvals` and `told`.
 """
 
 from __future__ import annotations
@@ -301,7 +301,7 @@ class AccountEvidence(msgspec.Struct, gc=False):
 
 
 class ApprovalTotal(msgspec.Struct, gc=False):
-    """The total approved on the account's latest business day, in USD (semantics 10.2)."""
+    """The total approved, or told by one person, on the latest business day, in USD (semantics 10.2, 10.7)."""
 
     day: int = 0
     usd: Decimal = ZERO
@@ -326,6 +326,8 @@ class Account(msgspec.Struct, gc=False):
     coverage: Coverage = msgspec.field(default_factory=Coverage)
     evidence: AccountEvidence = msgspec.field(default_factory=AccountEvidence)
     approvals: ApprovalTotal = msgspec.field(default_factory=ApprovalTotal)
+    #: Facts that took effect by one person's word (semantics 10.7).
+    told: ApprovalTotal = msgspec.field(default_factory=ApprovalTotal)
 
 
 def skew_of(lag_us: int | None) -> int:

@@ -17,11 +17,12 @@ from recon.ems.protocol.bounds import MAX_TEXT_CHARS, cut
 from recon.ems.protocol.symbols import split_account
 from recon.exact import ONE, ZERO
 from recon.ledger import coverage
-from recon.ledger.account import Account, Liveness
+from recon.ledger.account import Account, ApprovalTotal, Liveness
 from recon.ledger.backfills import Backfill
 from recon.ledger.coverage import CoverageInterval
 from recon.ledger.facts.external_fact import RecordedFact
 from recon.ledger.facts.index import FactIndex
+from recon.ledger.facts.waiting import WaitingFact
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
 from recon.ledger.observations import Observation
@@ -83,6 +84,15 @@ class LedgerClock(msgspec.Struct):
     #: Log positions of the rules in force and of the proposed rules; 0: none.
     rules_seq: int = 0
     proposed_rules_seq: int = 0
+    #: By login, the USD value of the day's facts that took effect by its word alone (semantics 10.7).
+    told: dict[str, ApprovalTotal] = {}
+
+    def add_told(self, login: str, day: int, usd: Decimal) -> None:
+        """Add a fact to what a login told on a day; earlier days are forgotten."""
+        today = {name: total for name, total in self.told.items() if total.day >= day}
+        total = today.setdefault(login, ApprovalTotal())
+        total.add(day, usd)
+        self.told = today
 
     def advance_to(self, us: int) -> int:
         """Advance to an event's log time, leaving out holes; return the clock."""
@@ -106,6 +116,7 @@ class LedgerChanges(msgspec.Struct):
     intervals: list[CoverageInterval] = []
     backfills: list[Backfill] = []
     facts: list[RecordedFact] = []
+    waiting_facts: dict[int, WaitingFact] = {}
 
 
 class CurrentEvent(msgspec.Struct, frozen=True, gc=False):

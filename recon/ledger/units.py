@@ -75,7 +75,8 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
 
     `break_id` names the explained break; `replaces` is the number of the entry reversed or replaced. `cut_shift` is the
     shift of all cuts where it differs from the amount: an entry that replaces another shifts by the difference only.
-    `fact` is the external id of the fact behind the posting.
+    `fact` is the external id of the fact behind the posting. `told` is true if the amount is what a person or a
+    statement told, and not what recon inferred.
     """
 
     amount: Decimal
@@ -88,6 +89,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     replaces: int | None = None
     fact: str | None = None
     cut_shift: Decimal | None = None
+    told: bool = False
 
     @property
     def in_every_cut(self) -> bool:
@@ -113,6 +115,7 @@ class PendingTrade(msgspec.Struct, frozen=True):
     clock: int
     fill: FillRef
     liquidity: str | None = None
+    certainty: str = "exact"
 
 
 class UnitBalance(msgspec.Struct, gc=False):
@@ -251,7 +254,7 @@ class UnitFees(msgspec.Struct, gc=False):
         self.scheduled = self.scheduled or scheduled
 
     def _add(self, posting: Posting) -> None:
-        if posting.cause == FEE and posting.fill is None and posting.certainty == "inferred":
+        if posting.cause == FEE and posting.fill is None and posting.certainty == "inferred" and not posting.told:
             self.unattributed += posting.amount
             self.estimated = self.estimated or posting.fact is None
 

@@ -191,6 +191,8 @@ class Fold:
             case "approve_rules" | "reject_rules":
                 approved = decision.action == "approve_rules"
                 rules.decide_rules(ledger, by, decision.rules_digest, at, approved=approved)
+            case "approve_facts" | "reject_facts":
+                self.reconciler.decide_facts(decision, at)
             case _:
                 self.reconciler.decide(decision, at)
 

@@ -14,7 +14,9 @@ from recon.ledger.orders import Order
 from recon.log import events
 from recon.projection.fold import DecodedEvent
 from recon.projection.store import facts as facts_store
+from recon.projection.store import waiting_facts
 from recon.projection.store.facts import OrderIds
+from recon.reconciliation.breaks.decisions import parse_decision
 
 
 def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
@@ -27,6 +29,21 @@ def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
             except (msgspec.DecodeError, msgspec.ValidationError):
                 continue
     return found
+
+
+def prefetch_waiting(
+    connection: Connection, ledger: Ledger, edition: int, facts: list[ExternalFact], reads: list[DecodedEvent]
+) -> list[ExternalFact]:
+    """Load the waiting facts that the batch may decide on; return all facts that may take effect in it."""
+    named = [seq for item in reads if item.event.kind == events.DECISION for seq in _facts_decided(item)]
+    return [*facts, *waiting_facts.load(connection, ledger, edition, facts, named)]
+
+
+def _facts_decided(item: DecodedEvent) -> tuple[int, ...]:
+    try:
+        return parse_decision(item.event.payload).facts
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return ()
 
 
 def prefetch_facts(connection: Connection, ledger: Ledger, edition: int, facts: list[ExternalFact]) -> OrderIds:

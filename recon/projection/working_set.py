@@ -18,7 +18,7 @@ from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.rules import Rules
 from recon.log import events
 from recon.projection.fold import DecodedEvent, Fold
-from recon.projection.prefetch import facts_of, prefetch_entries, prefetch_facts
+from recon.projection.prefetch import facts_of, prefetch_entries, prefetch_facts, prefetch_waiting
 from recon.projection.store import comparisons as comparison_store
 from recon.projection.store import ledger as ledger_store
 from recon.projection.store.facts import OrderIds
@@ -60,7 +60,7 @@ class WorkingSet:
     def prepare(self, connection: Connection, reads: list[DecodedEvent]) -> None:
         """Load the orders that these events may touch, and what their external facts may match."""
         book = self.ledger
-        facts = facts_of(reads)
+        facts = prefetch_waiting(connection, book, self.edition, facts_of(reads), reads)
         self._prepare_orders(connection, reads, prefetch_facts(connection, book, self.edition, facts))
         prefetch_entries(connection, book, self.edition, facts, reads)
 

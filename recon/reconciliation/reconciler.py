@@ -20,7 +20,7 @@ from recon.ledger.units import UnitKey, UnitState
 from recon.reconciliation.breaks import classification, decisions
 from recon.reconciliation.breaks.decisions import Decision, Target
 from recon.reconciliation.context import ComparisonContext
-from recon.reconciliation.facts import apply_fact
+from recon.reconciliation.facts import apply_fact, second_person
 from recon.reconciliation.facts.apply_trade import apply_trade
 from recon.reconciliation.model.comparison import ADVANCE_US, ComparisonState
 from recon.reconciliation.model.snapshot import Transition
@@ -218,7 +218,19 @@ class Reconciler:
             self._mark_changed(target.context)
 
     def apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
-        """Apply an external fact, and explain breaks by it (semantics 10.3)."""
+        """Apply an external fact, and explain breaks by it; a material one waits (semantics 10.3, 10.7)."""
+        if not second_person.let_wait(self.ledger, fact, at):
+            self._apply_fact(fact, at)
+
+    def decide_facts(self, decision: Decision, at: LogTime) -> None:
+        """Apply a person's decision about facts that wait (semantics 10.7)."""
+        wanted = second_person.FactsDecision(
+            decision.by, decision.facts, decision.digest, decision.action == "approve_facts", decision.text
+        )
+        for fact in second_person.decide_waiting(self.ledger, wanted, at):
+            self._apply_fact(fact, at)
+
+    def _apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
         touched: dict[UnitKey, ComparisonContext] = {}
 
         def context_of(state: UnitState) -> ComparisonContext:

@@ -5,18 +5,11 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from decimal import Decimal
-from uuid import UUID
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from recon.db.engine import libpq_url
 from recon.ledger.facts.external_fact import MANUAL
-from recon.log import events
-from recon.log.append import append
-from recon.log.events import Event, NewEvent
-from recon.log.submit import submit_decision
 from recon.projection.rebuild import rebuild
 from recon.projection.store.digest import digest_of
 from recon.testing import GatewayDriver, OrderScript
@@ -94,34 +87,13 @@ class Day:
             self.driver.wait(1)
 
 
-def append_all(url: str, gateway: str, log: list[Event]) -> None:
-    """Append a log as the recorder and the command line would; what people tell goes its own way in."""
-    with psycopg.connect(libpq_url(url)) as raw:
-        for number, event in enumerate(log, start=1):
-            if event.kind == events.FACT:
-                submit_decision(
-                    raw,
-                    gateway=gateway,
-                    writer=UUID(int=1),
-                    batch=number,
-                    now=event.recorded_at,
-                    kind=events.FACT,
-                    payloads=[event.payload],
-                    accounts=[event.account],
-                    name="Alice",
-                )
-            else:
-                new = NewEvent(event.kind, event.payload, event.received_at, event.account, event.session)
-                append(raw, gateway=gateway, writer=UUID(int=1), batch=number, now=event.recorded_at, events=[new])
-
-
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_cuts_restarts_and_rebuild_give_the_same_books_with_facts(
     database: TestDatabase, engine: Engine, seed: int
 ) -> None:
     driver = Day(seed).driver
     gateway = driver.ledger.gateway
-    append_all(database.service_url, gateway, driver.log)
+    write(database, gateway, driver.log)
     fold_all(engine, gateway, random.Random(seed), forget=0.3)
     with engine.connect() as connection:
         first = digest_of(connection, gateway, 1)
@@ -129,7 +101,7 @@ def test_cuts_restarts_and_rebuild_give_the_same_books_with_facts(
         values = {row.unit: row.value for row in connection.execute(text("SELECT unit, value FROM recon_store.units"))}
     assert {row.external_id: row.effect for row in rows} == fact_effects(driver)
     assert {row.effect for row in rows} >= {"matched", "explained", "booked"}
-    assert {(row.login, row.name, row.authenticated) for row in rows} == {("recon_service", "Alice", False)}
+    assert {(row.login, row.name, row.authenticated) for row in rows} == {("alice", None, True)}
     assert values["USDT"] == driver.value("USDT")
     result = rebuild(database.service_url, gateway)
     assert (result.digest, result.same, result.switched) == (first, True, True)
@@ -138,7 +110,7 @@ def test_cuts_restarts_and_rebuild_give_the_same_books_with_facts(
 def test_books_fold_alike_event_by_event(database: TestDatabase, engine: Engine) -> None:
     driver = Day(4).driver
     gateway = driver.ledger.gateway
-    append_all(database.service_url, gateway, driver.log)
+    write(database, gateway, driver.log)
     one_by_one = random.Random(0)
     one_by_one.randrange = lambda *_: 1  # type: ignore[method-assign]
     fold_all(engine, gateway, one_by_one)
@@ -188,7 +160,7 @@ def test_fees_read_from_a_statement_long_after_take_the_place_of_the_inferred_on
 ) -> None:
     driver = day_with_fees(("0.001",), 30)
     gateway = driver.ledger.gateway
-    append_all(database.service_url, gateway, driver.log)
+    write(database, gateway, driver.log)
     fold_all(engine, gateway, random.Random(6), forget=0.5)
     with engine.connect() as connection:
         first = digest_of(connection, gateway, 1)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
+from recon.ledger.facts.external_fact import is_manual
+from recon.ledger.facts.waiting import WAITING, WaitingFact, facts_digest
 from recon.log import events
 from recon.testing import BTC_USDT, GatewayDriver, OrderScript
 from tests.support.trading_account import trading
 
-BY = {"login": "alice", "authenticated": True, "name": None}
+BY: dict[str, object] = {"login": "alice", "authenticated": True, "name": None}
+SECOND: dict[str, object] = {"login": "bob", "authenticated": True, "name": None}
+#: The file that a statement's fact is a row of.
+FILE = {"digest": "f" * 32, "usd": "0"}
 
 
 def fact_document(
@@ -25,6 +31,7 @@ def fact_document(
         "external_id": external_id,
         "occurred_at": occurred_at.isoformat(),
         "source": "statement",
+        **({} if is_manual(external_id) else {"file": FILE}),
         **{key: value for key, value in more.items() if value is not None},
     }
 
@@ -40,8 +47,10 @@ def record_fact(
     account: str | None = None,
     counter_account: str | None = None,
     unit_kind: str = "asset",
+    approved: bool = True,
+    **more: object,
 ) -> None:
-    """Record a fact of a person or a statement that happened `ago` seconds before now."""
+    """Record a fact that happened `ago` seconds before now; a second person approves it if it waits."""
     happened = driver.now - timedelta(seconds=ago)
     name = account or driver.account
     payload = fact_document(
@@ -54,7 +63,9 @@ def record_fact(
         unit_kind=unit_kind,
         counter_account=counter_account,
     )
-    driver.event(events.FACT, msgspec.json.encode(payload), account=name)
+    driver.event(events.FACT, msgspec.json.encode(payload | more), account=name)
+    if approved:
+        approve_waiting(driver)
 
 
 def record_trade(
@@ -69,8 +80,9 @@ def record_trade(
     fee: str | None = None,
     fee_asset: str | None = None,
     symbol: str = BTC_USDT.exchange,
+    approved: bool = True,
 ) -> None:
-    """Record an execution from a venue's export."""
+    """Record an execution from a venue's export; a second person approves it if it waits."""
     payload = fact_document(
         "trade",
         external_id,
@@ -85,6 +97,29 @@ def record_trade(
         fee_asset=fee_asset,
     )
     driver.event(events.FACT, msgspec.json.encode(payload), account=driver.account)
+    if approved:
+        approve_waiting(driver)
+
+
+def waiting_facts(driver: GatewayDriver) -> list[WaitingFact]:
+    """Return the facts that wait for a second person."""
+    return [fact for fact in driver.ledger.fact_index.waiting.values() if fact.state == WAITING]
+
+
+def decide_facts(
+    driver: GatewayDriver, action: str, facts: Sequence[WaitingFact], *, by: dict[str, object] = SECOND, **more: object
+) -> None:
+    """Record a person's decision about facts that wait."""
+    digest = facts_digest((fact.seq, fact.digest) for fact in facts)
+    payload = {"by": by, "action": action, "facts": [fact.seq for fact in facts], "digest": digest, **more}
+    driver.event(events.DECISION, msgspec.json.encode(payload), after=0)
+
+
+def approve_waiting(driver: GatewayDriver, *, by: dict[str, object] = SECOND) -> None:
+    """Let a second person approve everything that waits."""
+    waiting = waiting_facts(driver)
+    if waiting:
+        decide_facts(driver, "approve_facts", waiting, by=by)
 
 
 def fact_effects(driver: GatewayDriver) -> dict[str, str]:

@@ -7,6 +7,7 @@ DECLARE
     v_waiting text;
     v_breaks  text[];
     v_by      jsonb;
+    v_missing bigint;
 BEGIN
     IF v_action IN ('approve_rules', 'reject_rules') THEN
         v_waiting := encode(sha256(recon_store.rules_waiting(p_gateway)), 'hex');
@@ -18,6 +19,23 @@ BEGIN
         IF v_action = 'approve_rules' AND v_shared THEN
             RAISE EXCEPTION 'rules that loosen something are approved by a person: % is a login that people share',
                 v_login USING ERRCODE = 'insufficient_privilege';
+        END IF;
+    ELSIF v_action IN ('approve_facts', 'reject_facts') THEN
+        v_missing := recon_store.missing_fact(p_gateway, p_decision -> 'facts');
+        IF v_missing IS NOT NULL THEN
+            RAISE EXCEPTION 'the decision names facts by their log positions, and event % of gateway % is no fact',
+                v_missing, p_gateway USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF v_action = 'reject_facts' THEN
+            RETURN;
+        END IF;
+        IF v_shared THEN
+            RAISE EXCEPTION 'a material fact is approved by a person: % is a login that people share', v_login
+                USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        IF v_login IN (SELECT t.login FROM recon_store.tellers(p_gateway, p_decision -> 'facts') AS t(login)) THEN
+            RAISE EXCEPTION 'this is material, and % told it: somebody else approves it', v_login
+                USING ERRCODE = 'insufficient_privilege';
         END IF;
     ELSIF v_action = 'approve' THEN
         IF jsonb_typeof(p_decision -> 'breaks') IS DISTINCT FROM 'array' THEN

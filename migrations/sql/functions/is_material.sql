@@ -37,6 +37,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             WHERE k.account = a.account AND k.state = 'accepted'
               AND ((extract(epoch FROM h.at) * 1000000)::bigint - a.cutoff_us) / 86400000000
                   = (p_now_us - a.cutoff_us) / 86400000000
+            UNION ALL
+            SELECT t.told_usd FROM recon_store.accounts AS t
+            JOIN recon_store.editions AS c ON c.gateway = t.gateway AND c.edition = t.edition AND c.state = 'current'
+            WHERE t.gateway = p_gateway AND t.account = a.account
+              AND t.told_day = (p_now_us - a.cutoff_us) / 86400000000
         ) AS d GROUP BY a.account, a.most
     )
     SELECT (SELECT count(*) FROM named) < cardinality(p_breaks)
@@ -45,7 +50,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 COMMENT ON FUNCTION recon_store.is_material IS
-    'Whether approving these breaks needs a second person: by the case, or by what is approved of an account in '
-    'its business day; what has no USD value, or is not folded yet, is material';
+    'Whether approving these breaks needs a second person: by the case, or by what is approved, or told '
+    'by one person, of an account in its business day; what has no USD value, or is not folded yet, is material';
 
 REVOKE ALL ON FUNCTION recon_store.is_material FROM PUBLIC;

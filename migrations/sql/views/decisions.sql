@@ -19,7 +19,8 @@ SELECT
     t.account,
     t.document ->> 'order' AS order_key,
     t.document ->> 'outcome' AS outcome,
-    t.document ->> 'rules_digest' AS rules_digest
+    t.document ->> 'rules_digest' AS rules_digest,
+    t.document -> 'facts' AS facts
 FROM (
     SELECT
         e.gateway,
@@ -42,8 +43,8 @@ COMMENT ON COLUMN recon.decisions.authenticated IS
     'Whether the login is one person''s own; if not, name is only asserted';
 COMMENT ON COLUMN recon.decisions.name IS 'The name given under the login; null: none';
 COMMENT ON COLUMN recon.decisions.action IS
-    'assign, comment, investigate, propose, approve, reject, accept, reopen, settle_order, approve_rules or '
-    'reject_rules';
+    'assign, comment, investigate, propose, approve, reject, accept, reopen, settle_order, settle_gap, '
+    'approve_rules, reject_rules, approve_facts or reject_facts';
 COMMENT ON COLUMN recon.decisions.breaks IS
     'The breaks that it is about, as a JSON list of ids; null: it is about none';
 COMMENT ON COLUMN recon.decisions.text IS 'The reason, as written; null: none';
@@ -53,7 +54,7 @@ COMMENT ON COLUMN recon.decisions.entry IS
     'propose: the entry that would explain it, in the unit itself, as text; null: as large as each break';
 COMMENT ON COLUMN recon.decisions.evidence IS 'propose: a JSON list of text; null: none';
 COMMENT ON COLUMN recon.decisions.digest IS
-    'propose: the digest of what is proposed; approve, reject: the one that is meant';
+    'propose: the digest of what is proposed; approve, reject, approve_facts, reject_facts: the one that is meant';
 COMMENT ON COLUMN recon.decisions.until IS 'accept: until when, UTC';
 COMMENT ON COLUMN recon.decisions.amount IS 'accept: up to which drift, as text; null: as large as each break';
 COMMENT ON COLUMN recon.decisions.account IS 'settle_order: the account; null: it is about breaks';
@@ -61,5 +62,7 @@ COMMENT ON COLUMN recon.decisions.order_key IS 'settle_order: the order, as in o
 COMMENT ON COLUMN recon.decisions.outcome IS 'settle_order: what became of it, as the person says';
 COMMENT ON COLUMN recon.decisions.rules_digest IS
     'approve_rules, reject_rules: the SHA-256 of the rules that are meant, in hex';
+COMMENT ON COLUMN recon.decisions.facts IS
+    'approve_facts, reject_facts: the log positions of the facts, as a JSON list; null: it is about none';
 
 GRANT SELECT ON recon.decisions TO recon_analyst, recon_service, recon_operator;

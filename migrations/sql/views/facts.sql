@@ -17,13 +17,16 @@ SELECT
     t.document -> 'by' ->> 'login' AS login,
     (t.document -> 'by' ->> 'authenticated')::boolean AS authenticated,
     t.document -> 'by' ->> 'name' AS name,
-    t.digest
+    t.digest,
+    t.approved_seq,
+    CASE WHEN a.kind = 'decision' THEN convert_from(a.payload, 'UTF8')::json -> 'by' ->> 'login' END AS approved_by
 FROM (
     SELECT f.*, e.recorded_at, convert_from(e.payload, 'UTF8')::json AS document
     FROM recon_store.facts AS f
     JOIN recon_store.editions AS c ON c.gateway = f.gateway AND c.edition = f.edition AND c.state = 'current'
     JOIN recon_store.log_events AS e ON (e.gateway, e.seq) = (f.gateway, f.seq)
-) AS t;
+) AS t
+LEFT JOIN recon_store.log_events AS a ON (a.gateway, a.seq) = (t.gateway, t.approved_seq);
 
 COMMENT ON VIEW recon.facts IS 'What people and statements told from outside, and what became of it';
 COMMENT ON COLUMN recon.facts.gateway IS 'The gateway';
@@ -51,5 +54,8 @@ COMMENT ON COLUMN recon.facts.login IS 'The login that recorded it, as the datab
 COMMENT ON COLUMN recon.facts.authenticated IS 'Whether the login is one person''s own; if not, name is only asserted';
 COMMENT ON COLUMN recon.facts.name IS 'The name given under the login; null: none';
 COMMENT ON COLUMN recon.facts.digest IS 'Digest of what it changes, by which a second telling is compared';
+COMMENT ON COLUMN recon.facts.approved_seq IS
+    'Log position of the second person''s approval, at which it took effect; null: one person''s word was enough';
+COMMENT ON COLUMN recon.facts.approved_by IS 'The login of the second person; null: none was needed';
 
 GRANT SELECT ON recon.facts TO recon_analyst, recon_service, recon_operator;

@@ -16,6 +16,8 @@ from recon.cli.fact_recording import (
     check_accounts,
     effects_and_findings,
     one_gateway,
+    usd_of_file,
+    with_file,
 )
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json
@@ -23,6 +25,7 @@ from recon.cli.progress import progress_bar
 from recon.cli.recording import Name, Wait, wait_until_folded
 from recon.cli.statement_reader import BadRow, Statement, StatementFact, read_statement
 from recon.cli.table import print_table
+from recon.cli.waiting_facts import note_waiting
 from recon.config import Settings
 from recon.config.imports import Import
 from recon.ems.diagnostics.report import counted
@@ -63,7 +66,8 @@ def import_(
     """Import a statement: deposits, fees, funding, trades.
 
     Each row becomes a fact with its own time and id, so importing a file twice changes nothing. A trade that the EMS
-    has reported adds only its fee. Nothing is imported unless every row can be read.
+    has reported adds only its fee. Nothing is imported unless every row can be read. A material file waits until a
+    second person approves it (`recon facts`).
     """
     settings = settings_of(config)
     statement = read_statement(file, _mapping(settings, mapping), account)
@@ -78,18 +82,21 @@ def import_(
             return
         fresh = [each for each in statement.facts if _state(each, known) != "known"]
         with progress_bar() as begin:
-            facts = [(each.fact.account, each.payload) for each in fresh]
+            usd = usd_of_file(connection, where, [each.fact for each in fresh])
+            facts = [(each.fact.account, with_file(each.payload, statement.digest, usd)) for each in fresh]
             recorded = append_facts(connection, where, facts, name, begin(file.name))
         effects, findings = (
             effects_and_findings(connection, recorded)
             if recorded and wait_until_folded(connection, recorded, wait=wait)
             else ([], [])
         )
+        waiting = note_waiting(connection, where, recorded[0].first_seq, recorded[-1].last_seq) if recorded else 0
     summary: dict[str, object] = {
         "file": str(file),
         "gateway": where,
         "appended": len(fresh),
         "known": len(statement.facts) - len(fresh),
+        "waiting": waiting,
         "silent": statement.empty_rows,
         "left_out": [msgspec.structs.asdict(row) for row in statement.bad_rows],
         "first_seq": recorded[0].first_seq if recorded else None,

@@ -19,6 +19,7 @@ from recon.cli.output import Column, Row, note, print_json
 from recon.cli.queries import query_rows
 from recon.cli.recording import Name, Wait, wait_until_folded
 from recon.cli.table import print_table
+from recon.cli.waiting_facts import note_waiting
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.config.values import parse_decimal
@@ -94,8 +95,8 @@ def record(
 ) -> None:
     """Record an event the EMS does not report.
 
-    It makes an inferred entry exact, or explains the break that it caused. Otherwise it is booked with its own time, as
-    a correction of history.
+    It replaces an inferred entry, or explains the break that it caused. Otherwise it is booked with its own time, as
+    a correction of history. A material fact waits until a second person approves it (`recon facts`).
     """
     if (asset is None) == (symbol is None):
         raise ConfigError("give one of --asset and --symbol")
@@ -154,9 +155,16 @@ def _booked(connection: Connection, gateway: str, fact: ExternalFact, seq: int) 
     )
     for finding in findings:
         note(str(finding["message"]))
+    if not rows and note_waiting(connection, gateway, seq, seq):
+        return [{"gateway": gateway, "seq": seq, **_shown(fact), "effect": "waits"}]
     if rows and rows[0]["seq"] != seq:
         note(f"recorded before, as event {rows[0]['seq']}; nothing changed")
     return rows
+
+
+def _shown(fact: ExternalFact) -> Row:
+    """Return the columns of a fact as it was told."""
+    return {name: getattr(fact, name) for name in ("account", "fact", "unit", "amount", "occurred_at", "external_id")}
 
 
 def _signed(kind: str, text: str) -> Decimal:

@@ -11,6 +11,7 @@ from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, print_json
 from recon.cli.queries import Source, gateway_names, query_rows, select_view, service_parts
 from recon.cli.table import print_table
+from recon.cli.waiting_facts import waiting_groups
 
 GATEWAYS: Final = [
     *columns("name", "state", "connected_at", "last_event_at", "head_seq", "projected_seq", "lag_events", "recorder"),
@@ -20,6 +21,7 @@ ACCOUNTS: Final = [*columns("gateway", "account", "state", "last_alive_at"), Col
 INCOMPLETE: Final = [*columns("gateway", "account", "state", "since", "catch_up"), Column("outcome")]
 PARTS: Final = [*columns("instance", "gateway", "part", "state", "since"), Column("detail")]
 VERDICTS: Final = columns("gateway", "verdict", "units")
+WAITING_FACTS: Final = columns("gateway", "digest", "account", "facts", "what", "usd", "told_by", "told_at")
 ALERTS: Final = [*columns("gateway", "channel", "state", "alerts"), Column("last_error")]
 
 _VERDICTS: Final = """
@@ -68,6 +70,8 @@ def _print(document: Mapping[str, Sequence[Row]]) -> None:
     print_table(document["not_whole"], INCOMPLETE, title="incomplete accounts", empty="all accounts complete")
     print_table(document["verdicts"], VERDICTS, title="verdicts", empty="no units yet")
     print_table(document["open_breaks"], BREAKS[2:10], title="open breaks", empty="no open breaks")
+    if document["waiting_facts"]:
+        print_table(document["waiting_facts"], WAITING_FACTS, title="facts that wait for a second person")
     print_table(document["alerts"], ALERTS, title="alerts", empty="no alerts yet")
 
 
@@ -87,6 +91,7 @@ def status_document(connection: Source, gateway: str | None) -> dict[str, Sequen
         "not_whole": incomplete_accounts(connection, gateway),
         "verdicts": query_rows(connection, _VERDICTS.format(where=where), filters),
         "open_breaks": select_view(connection, "open_breaks", "opened_at, id", filters),
+        "waiting_facts": [group.shown for group in waiting_groups(connection, gateway)],
         "alerts": query_rows(connection, _ALERTS.format(where=where), filters),
     }
 

@@ -46,6 +46,19 @@ MANUAL: Final = "told:"
 MAX_ID: Final = 200
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 Side = Literal["BUY", "SELL"]
+#: A fact's certainty: what one person tells is inferred; only a statement's row that two people vouch for is exact.
+TOLD: Final = "inferred"
+CONFIRMED: Final = "exact"
+
+
+class StatementFile(msgspec.Struct, frozen=True):
+    """The imported file that a fact is a row of, and the USD value of all its rows; None: it has none.
+
+    The importer states the value. It can only make the fact wait for a second person.
+    """
+
+    digest: Id
+    usd: Decimal | None = None
 
 
 class ExternalFact(msgspec.Struct, frozen=True):
@@ -73,11 +86,29 @@ class ExternalFact(msgspec.Struct, frozen=True):
     fee_asset: str | None = None
     order_id: str | None = None
     trade_id: str | None = None
+    file: StatementFile | None = None
+
+    @property
+    def certainty(self) -> str:
+        """Return the certainty of what follows from the fact (semantics 10.7)."""
+        return TOLD
 
     @property
     def occurred_us(self) -> int:
         """Return the valid time in microseconds."""
         return microseconds(self.occurred_at)
+
+
+class ApprovedFact(ExternalFact, frozen=True):
+    """A fact that a second person approved. No payload becomes one: only an approval in the log does."""
+
+    told_seq: int = 0
+    approved_seq: int = 0
+
+    @property
+    def certainty(self) -> str:
+        """Return the certainty: exact if the fact is a statement's row."""
+        return TOLD if self.file is None else CONFIRMED
 
 
 class Movement(msgspec.Struct, frozen=True):
@@ -104,6 +135,8 @@ class RecordedFact(msgspec.Struct, frozen=True):
     occurred_us: int
     effect: str
     order: str | None = None
+    #: Log position of a second person's approval; None: the fact took effect by one person's word.
+    approved_seq: int | None = None
 
 
 _read: Final = payload_reader(ExternalFact)
@@ -116,6 +149,8 @@ def parse_fact(payload: bytes) -> ExternalFact:
         value = getattr(fact, name)
         if value is not None and not bounded(value):
             raise msgspec.ValidationError(f"{name} is not a number within bounds")
+    if fact.file is not None and fact.file.usd is not None and not bounded(fact.file.usd):
+        raise msgspec.ValidationError("usd of file is not a number within bounds")
     if fact.fact == TRADE:
         _check_trade(fact)
     elif not fact.unit or fact.amount is None:
@@ -130,6 +165,12 @@ def _check_trade(fact: ExternalFact) -> None:
         raise msgspec.ValidationError("a trade's quantity is positive, its price and cash are not negative")
     if fact.fee and not fact.fee_asset:
         raise msgspec.ValidationError("a trade's fee needs its fee_asset")
+
+
+def approved(fact: ExternalFact, *, told_seq: int, approved_seq: int) -> ApprovedFact:
+    """Return a fact as a second person approved it."""
+    told = {name: getattr(fact, name) for name in ExternalFact.__struct_fields__}
+    return ApprovedFact(**told, told_seq=told_seq, approved_seq=approved_seq)
 
 
 def is_manual(external_id: str | None) -> bool:

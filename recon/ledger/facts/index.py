@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from recon.ledger.facts.external_fact import is_manual
 from recon.ledger.facts.matching import MatchableFill, is_replaceable
+from recon.ledger.facts.waiting import WAITING, WaitingFact
 from recon.ledger.units import Entry, UnitKey
 
 
 class FactIndex:
-    """Recorded facts, replaceable entries and booked fills that the facts of a batch may match."""
+    """Recorded and waiting facts, replaceable entries and booked fills that the facts of a batch may match."""
 
-    __slots__ = ("entries", "facts", "fills")
+    __slots__ = ("_waiting_ids", "entries", "facts", "fills", "waiting")
 
     def __init__(self) -> None:
         """Start empty; the store adds the rows that a batch's facts may match."""
@@ -18,6 +19,21 @@ class FactIndex:
         self.facts: dict[tuple[str, str], str] = {}
         self.entries: dict[UnitKey, dict[int, Entry]] = {}
         self.fills: list[MatchableFill] = []
+        #: Facts that wait for a second person, or once did, by log position.
+        self.waiting: dict[int, WaitingFact] = {}
+        self._waiting_ids: set[tuple[str, str, str]] = set()
+
+    def set_waiting(self, waiting: WaitingFact) -> None:
+        """Add a fact that waits, or replace it after a decision."""
+        self.waiting[waiting.seq] = waiting
+        if waiting.state == WAITING:
+            self._waiting_ids.add(waiting.identity)
+        else:
+            self._waiting_ids.discard(waiting.identity)
+
+    def waits(self, identity: tuple[str, str, str]) -> bool:
+        """True if the same fact waits already."""
+        return identity in self._waiting_ids
 
     def add(self, entry: Entry) -> None:
         """Add an entry if a fact may replace it, and remove the entry that it reverses.

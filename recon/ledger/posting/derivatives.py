@@ -147,7 +147,9 @@ def _realise(
     if cash or not target.unit.fees.model.learned:
         target.unit.fees.note_schedule(scheduled=rule is not None)
         uncertainty = Uncertainty(1 if cash else 0, CASH_QUANTUM if cash else ZERO).plus(turnover)
-        posting = fill_posting(cash, trade.fill, uncertainty, cause=FILL if premium else REALISED)
+        posting = fill_posting(
+            cash, trade.fill, uncertainty, cause=FILL if premium else REALISED, certainty=trade.certainty
+        )
         # Pending cash is booked as of its fill, as far as the order of entries allows.
         post_fill(ledger, target, posting, LogTime(at.seq, at.us, max(trade.clock, target.timeline.clocks[-1])))
     _post_trade_fee(ledger, target, rule, trade, turnover, at)

@@ -24,6 +24,7 @@ TABLES: Final = (
     ledger_schema.units.table,
     ledger_schema.findings.table,
     ledger_schema.facts.table,
+    ledger_schema.waiting_facts.table,
     coverage_schema.coverage.table,
     coverage_schema.catch_ups.table,
     comparison_schema.comparisons.table,

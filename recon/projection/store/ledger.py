@@ -74,6 +74,7 @@ def save(connection: Connection, ledger: Ledger, edition: int, changes: LedgerCh
     ledger_schema.units.replace(connection, key, [_unit_row(ledger, state) for state in changes.units.values()])
     ledger_schema.findings.replace(connection, key, _numbered(changes.findings))
     ledger_schema.facts.add(connection, key, changes.facts)
+    ledger_schema.waiting_facts.replace(connection, key, changes.waiting_facts.values())
     # Of an interval that changed several times, the last state is written.
     intervals = {(interval.account, interval.from_seq): interval for interval in changes.intervals}
     coverage_schema.coverage.replace(connection, key, intervals.values())

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from recon.ledger.account import Account
 from recon.ledger.facts.external_fact import RecordedFact
+from recon.ledger.facts.waiting import WaitingFact
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Finding
 from recon.ledger.rules import AccountRules
@@ -33,6 +34,8 @@ accounts: Final = FoldedTable[AccountRow](
     nullable("lag_us", BigInteger, lambda row: row.account.liveness.lag_us),
     nullable("venue_account", Text, lambda row: row.rules.venue_account),
     column("unaccounted", JSONB, lambda row: as_json(sorted(row.account.coverage.missing_orders))),
+    column("told_day", BigInteger, lambda row: row.account.told.day),
+    column("told_usd", Numeric, lambda row: row.account.told.usd),
     column("data", LargeBinary, lambda row: packed(row.account)),
 )
 
@@ -124,6 +127,20 @@ facts: Final = FoldedTable[RecordedFact](
     column("occurred_at", Moment, lambda fact: fact.occurred_us),
     column("effect", Text, lambda fact: fact.effect),
     nullable("order_key", Text, lambda fact: fact.order),
+    nullable("approved_seq", BigInteger, lambda fact: fact.approved_seq),
+)
+
+waiting_facts: Final = FoldedTable[WaitingFact](
+    "waiting_facts",
+    key("seq", BigInteger, lambda waiting: waiting.seq),
+    column("account", Text, lambda waiting: waiting.fact.account),
+    column("external_id", Text, lambda waiting: waiting.fact.external_id),
+    column("digest", Text, lambda waiting: waiting.digest),
+    nullable("usd", Numeric, lambda waiting: waiting.usd),
+    column("reason", Text, lambda waiting: waiting.reason),
+    column("state", Text, lambda waiting: waiting.state),
+    nullable("vouched_by", Text, lambda waiting: waiting.vouched_by),
+    nullable("decided_seq", BigInteger, lambda waiting: waiting.decided_seq),
 )
 
 

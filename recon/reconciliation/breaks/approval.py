@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from recon.exact import ZERO, plain
 from recon.ledger.actor import Actor
+from recon.ledger.rules import AccountRules
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.snapshot import amount_usd
@@ -73,7 +74,8 @@ def _material(wanted: ApprovalRequest, requests: Sequence[ApprovalRequest]) -> s
         case_usd += abs(usd)
     if case_usd > limit:
         return f"its case comes to {plain(case_usd)} USD, above {plain(limit)}"
-    day_usd = account.approvals.of_day(_day(context))
+    day = _day(context)
+    day_usd = account.approvals.of_day(day) + account.told.of_day(day)
     for request in requests:
         if request.context.unit.account == account.name:
             day_usd += abs(amount_usd(request.context.unit, request.amount) or ZERO)
@@ -94,5 +96,10 @@ def _lacks_second(by: Actor, break_: Break) -> str | None:
     return None
 
 
+def business_day(us: int, rules: AccountRules) -> int:
+    """Return the business day of an account at a log time, in days since the epoch."""
+    return (us - rules.cutoff_minute * _MINUTE_US) // _DAY_US
+
+
 def _day(context: ComparisonContext) -> int:
-    return (context.at.us - context.rules.cutoff_minute * _MINUTE_US) // _DAY_US
+    return business_day(context.at.us, context.rules)

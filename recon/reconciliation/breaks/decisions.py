@@ -28,7 +28,9 @@ from recon.reconciliation.model.break_ import Acceptance, Break, Evidence, Propo
 from recon.reconciliation.model.lifecycle import PERSON_STEPS, PersonStep, allowed, next_state
 from recon.times import microseconds, to_datetime
 
-Action = PersonStep | Literal["settle_order", "settle_gap", "approve_rules", "reject_rules"]
+Action = (
+    PersonStep | Literal["settle_order", "settle_gap", "approve_rules", "reject_rules", "approve_facts", "reject_facts"]
+)
 
 #: Stands in the place of a cause if the proposal is to accept the break.
 ACCEPTANCE: Final = "acceptance"
@@ -56,6 +58,8 @@ class Decision(msgspec.Struct, frozen=True):
     from_seq: int | None = None
     outcome: str | None = None
     rules_digest: str | None = None
+    #: Log positions of the waiting facts that are meant.
+    facts: tuple[int, ...] = ()
 
 
 class Target(NamedTuple):

@@ -62,6 +62,7 @@ def reopen(context: ComparisonContext, break_: Break, reason: str, actor: str | 
             explanation.certainty,
             break_id=break_.id,
             replaces=explanation.number,
+            told=True,
         )
         post_adjustment(context, posting)
     comparison.closed = [other for other in comparison.closed if other is not break_]

@@ -18,11 +18,19 @@ from typing import Final
 import msgspec
 
 from recon.ledger.asset_mapping import resolve_asset
-from recon.ledger.facts.external_fact import ExternalFact, Movement, RecordedFact, digest_of, movements_of
+from recon.ledger.facts.external_fact import (
+    ApprovedFact,
+    ExternalFact,
+    Movement,
+    RecordedFact,
+    digest_of,
+    movements_of,
+)
+from recon.ledger.facts.postings import told_posting
 from recon.ledger.ledger import Ledger
 from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.openings import open_if_absent
-from recon.ledger.units import FillRef, Posting, UnitState, post
+from recon.ledger.units import FillRef, UnitState, post
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.break_explanation import (
     description_of,
@@ -87,7 +95,7 @@ def record_fact(
             account=movement.account,
             external_id=fact.external_id,
             digest=digest,
-            seq=at.seq,
+            seq=fact.told_seq if isinstance(fact, ApprovedFact) else at.seq,
             fact=fact.fact,
             kind=movement.kind,
             unit=movement.unit,
@@ -95,6 +103,7 @@ def record_fact(
             occurred_us=fact.occurred_us,
             effect=effect,
             order=order,
+            approved_seq=fact.approved_seq if isinstance(fact, ApprovedFact) else None,
         )
     )
 
@@ -147,7 +156,7 @@ def book_movement(
 
 def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFact, fill: FillRef | None) -> None:
     at, us, comparison = context.at, fact.occurred_us, context.comparison
-    posting = Posting(movement.amount, movement.cause, us, fill=fill, fact=fact.external_id)
+    posting = told_posting(movement.amount, movement.cause, fact, fill=fill)
     context.ledger.record_entry(post(context.state, posting, at), context.state)
     if us < at.us - context.window:
         message = (

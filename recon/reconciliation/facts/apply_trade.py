@@ -55,7 +55,7 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Con
         message = f"the instrument of {fact.symbol} is not known; import the trade again after a SYMBOLS_SNAPSHOT"
         ledger.note_finding(account.name, at, "fact_without_instrument", fact.external_id, message)
         return
-    order, ordinal = _matching_order(ledger, account, fact)
+    order, ordinal = matching_order(ledger, account, fact)
     # An order that was never reported has no key, so the id of the trade stands for it.
     key = f"t:{fact.external_id}" if order is None else order.key
     missing = _count_trade(ledger, account, order, fact, at)
@@ -75,7 +75,7 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Con
     record_fact(ledger, at, fact, movement, digest, effect, order=None if order is None else order.key)
 
 
-def _matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tuple[Order | None, int | None]:
+def matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tuple[Order | None, int | None]:
     """Return the order of a trade, and its fill if that was found by symbol, side, quantity and time."""
     if fact.order_id is not None:
         numbered = ledger.by_exchange.get((account.name, fact.order_id), [])
@@ -116,14 +116,22 @@ def _count_trade(ledger: Ledger, account: Account, order: Order | None, fact: Ex
     quantity = fact.quantity or ZERO
     if order is None:
         return quantity
-    covered = max(min(quantity, order.reported.amount_filled - order.booked.from_facts), ZERO)
+    missing = unreported(order, fact)
     order.booked.add_fact(quantity)
     ledger.changes.orders[order.account, order.key] = order
     ordered = order.reported.amount_order
     if order.flags.missing and ordered is not None and order.booked.from_facts >= ordered:
         order.settle_by_person(on=True)
         resolve_missing_order(ledger, account, order, at)
-    return quantity - covered
+    return missing
+
+
+def unreported(order: Order | None, fact: ExternalFact) -> Decimal:
+    """Return the quantity of a trade that no report of its order contained, beyond the order's earlier trades."""
+    quantity = fact.quantity or ZERO
+    if order is None:
+        return quantity
+    return quantity - max(min(quantity, order.reported.amount_filled - order.booked.from_facts), ZERO)
 
 
 class _Unreported(NamedTuple):
@@ -168,5 +176,6 @@ def _realise(
         return
     quantity = -trade.quantity if fact.side == "SELL" else trade.quantity
     fill = FillRef(trade.order, 0, fact.occurred_us)
-    state.unit.contract.add_trade(PendingTrade(quantity, trade.cash, balance.entry_count, at.clock, fill))
+    pending = PendingTrade(quantity, trade.cash, balance.entry_count, at.clock, fill, certainty=fact.certainty)
+    state.unit.contract.add_trade(pending)
     realise_trades(ledger, account, state, at)

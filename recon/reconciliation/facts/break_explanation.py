@@ -7,8 +7,8 @@ from typing import Final
 
 from recon.exact import plain
 from recon.ledger.facts.external_fact import ExternalFact, Movement
+from recon.ledger.facts.postings import told_posting
 from recon.ledger.ledger import quantum_of
-from recon.ledger.units import Posting
 from recon.reconciliation.breaks.resolution import explain
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.matching.tolerance import total_tolerance
@@ -39,9 +39,7 @@ def explain_by_fact(context: ComparisonContext, movement: Movement, fact: Extern
     chain = context.comparison.chain
     if chain is not None and break_ is chain.pending:
         reason = description_of(movement, fact)
-        explain_pending(
-            context, chain, movement.amount, cause=movement.cause, reason=reason, occurred_us=us, fact=fact.external_id
-        )
+        explain_pending(context, chain, movement.amount, cause=movement.cause, reason=reason, fact=fact)
     else:
         explain_break(context, break_, movement, fact)
     return True
@@ -62,7 +60,7 @@ def explain_break(context: ComparisonContext, break_: Break, movement: Movement,
         )
         context.comparison.residual += amount - break_.amount
         break_.amount = amount
-    posting = Posting(movement.amount, movement.cause, fact.occurred_us, fact=fact.external_id)
+    posting = told_posting(movement.amount, movement.cause, fact)
     explain(context, break_, posting, step="explained", reason=description_of(movement, fact))
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from recon.exact import ZERO
 from recon.ledger.facts.external_fact import ExternalFact, Movement
 from recon.ledger.facts.matching import family_of, manual_duplicate_of, replaced_by
+from recon.ledger.facts.postings import told_posting
 from recon.ledger.units import FEE, Entry, FillRef, Posting, fill_of
 from recon.reconciliation.breaks.resolution import post_adjustment
 from recon.reconciliation.causes.registry import replaceable_causes
@@ -119,17 +122,10 @@ def _post_in_place(
     context: ComparisonContext, movement: Movement, entry: Entry, fact: ExternalFact, *, cut_shift: Decimal
 ) -> None:
     """Post the exact entry in the place of a reversed one."""
-    posting = Posting(
-        movement.amount,
-        movement.cause,
-        fact.occurred_us,
-        fill=fill_of(entry),
-        break_id=entry.break_id,
-        replaces=entry.number,
-        fact=fact.external_id,
-        cut_shift=cut_shift,
+    posting = told_posting(
+        movement.amount, movement.cause, fact, fill=fill_of(entry), break_id=entry.break_id, replaces=entry.number
     )
-    post_adjustment(context, posting)
+    post_adjustment(context, msgspec.structs.replace(posting, cut_shift=cut_shift))
 
 
 def attribute_fee(
@@ -149,8 +145,8 @@ def attribute_fee(
         post_adjustment(context, inferred)
     else:
         return False
-    fee = Posting(amount, movement.cause, us, fill=fill, replaces=0, fact=fact.external_id, cut_shift=cut_shift)
-    post_adjustment(context, fee)
+    fee = told_posting(amount, movement.cause, fact, fill=fill, replaces=0)
+    post_adjustment(context, msgspec.structs.replace(fee, cut_shift=cut_shift))
     return True
 
 

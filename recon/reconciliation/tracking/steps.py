@@ -14,9 +14,11 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, plain
+from recon.ledger.facts.external_fact import ExternalFact
+from recon.ledger.facts.postings import told_posting
 from recon.ledger.observations import Observation
 from recon.ledger.rules import CHAIN_WINDOWS
-from recon.ledger.units import Posting, UnitState
+from recon.ledger.units import UnitState
 from recon.reconciliation.breaks import classification
 from recon.reconciliation.breaks.identity import case_of, identity, partner_case, recurrence
 from recon.reconciliation.breaks.resolution import close_break, post_adjustment
@@ -331,14 +333,15 @@ def _books_moved(state: UnitState, known: Break, position: int, window: int) -> 
 
 
 def explain_pending(
-    context: ComparisonContext, chain: Chain, amount: Decimal, *, cause: str, reason: str, occurred_us: int, fact: str
+    context: ComparisonContext, chain: Chain, amount: Decimal, *, cause: str, reason: str, fact: ExternalFact
 ) -> None:
     """End a chain whose step a fact explains before it became a break."""
     comparison, known = context.comparison, chain.pending
-    post_adjustment(context, Posting(amount, cause, occurred_us, break_id=known.id, fact=fact))
-    known.explained = [Explanation(cause, "exact", amount, context.unit.balance.entry_count)]
+    posting = told_posting(amount, cause, fact, break_id=known.id)
+    post_adjustment(context, posting)
+    known.explained = [Explanation(cause, posting.certainty, amount, context.unit.balance.entry_count)]
     comparison.chain = None
-    known.amount, known.candidates, known.cause, known.certainty = amount, [amount], cause, "exact"
+    known.amount, known.candidates, known.cause, known.certainty = amount, [amount], cause, posting.certainty
     known.state = "explained"
     close_break(comparison, known, context.at.us)
     context.emit(known, "explained", reason)

@@ -1,0 +1,109 @@
+"""`recon facts`: what is material waits for a second person, a file as a whole; the others go through at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url, text
+
+from recon.db.engine import create_engine
+from recon.db.roles import OPERATOR
+from tests.cli.conftest import Recon
+from tests.cli.test_record import ACCOUNT, CONFIG, GATEWAY, LEDGER, facts, held, ledger, of
+from tests.conftest import TestDatabase
+from tests.support.database_days import fold
+
+pytestmark = pytest.mark.postgres
+
+#: Becomes the person of this name from here on.
+Become = Callable[[str], None]
+
+
+@pytest.fixture
+def become(day: TestDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Become]:
+    path = tmp_path / "recon.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    monkeypatch.setenv("RECON_CONFIG", str(path))
+    superuser, made = create_engine(day.superuser_url, "tests", pooled=False), []
+
+    def become(name: str) -> None:
+        login = f"{name}_of_{day.name}"
+        if login not in made:
+            with superuser.begin() as connection:
+                connection.execute(text(f"CREATE ROLE {login} LOGIN IN ROLE {OPERATOR}"))
+            made.append(login)
+        url = make_url(day.superuser_url).set(username=login).render_as_string(hide_password=False)
+        monkeypatch.setenv("RECON_DATABASE__OPERATOR_URL", url)
+
+    yield become
+    with superuser.begin() as connection:
+        for login in made:
+            connection.execute(text(f"DROP ROLE {login}"))
+
+
+def waiting(recon: Recon) -> Any:
+    return recon("facts", "show", "--json").json()
+
+
+def told(recon: Recon, *arguments: str) -> None:
+    done = recon(*of(*arguments), "--no-wait")
+    assert done.status == 0, done.err
+
+
+def test_a_material_fact_waits_is_shown_and_takes_effect_by_a_second_person(
+    recon: Recon, become: Become, day: TestDatabase
+) -> None:
+    before = held(recon, "USDT")
+    become("alice")
+    told(recon, "record", "withdrawal", "--asset", "USDT", "--amount", "630000", "--id", "W-1")
+    fold(day.service_url, GATEWAY)
+    assert (held(recon, "USDT"), facts(day)) == (before, [])
+    (row,) = waiting(recon)
+    assert (row["facts"], row["what"], row["account"]) == (1, "withdrawal -630000 USDT", ACCOUNT)
+    assert row["told_by"].startswith("alice")
+    assert recon("status", "--json").json()["waiting_facts"] == [{key: row[key] for key in row if key != "seqs"}]
+    assert "withdrawal -630000 USDT" in recon("status").out
+    assert f"recon facts approve {row['digest'][:10]}" in recon("facts", "show").err
+    own = recon("facts", "approve", row["digest"][:10], "--no-wait")
+    assert (own.status, "somebody else approves" in own.err) == (10, True)
+    become("bob")
+    assert recon("facts", "approve", row["digest"][:10], "--no-wait").status == 0
+    fold(day.service_url, GATEWAY)
+    assert held(recon, "USDT") == before - 630_000
+    assert waiting(recon) == []
+    (known,) = facts(day)
+    assert (known["login"][:5], known["approved_by"][:3]) == ("alice", "bob")
+    assert recon("facts", "approve", row["digest"][:10]).status == 2, "once is once"
+
+
+def test_a_file_waits_is_approved_or_rejected_and_told_again_as_a_whole(
+    recon: Recon, become: Become, day: TestDatabase, tmp_path: Path
+) -> None:
+    before = held(recon, "USDT")
+    file = ledger(tmp_path / "ledger.csv", LEDGER + "L-6,{late},withdrawal,TETHER,-630000,0\n")
+    become("alice")
+    told(recon, "import", str(file), "--mapping", "ledger")
+    fold(day.service_url, GATEWAY)
+    (row,) = waiting(recon)
+    assert (row["facts"], row["what"], len(row["seqs"])) == (6, "ledger.csv", 6)
+    assert recon("facts", "reject", row["digest"], "--text", "a wrong file", "--no-wait").status == 0
+    fold(day.service_url, GATEWAY)
+    assert (waiting(recon), facts(day), held(recon, "USDT")) == ([], [], before)
+    told(recon, "import", str(file), "--mapping", "ledger")
+    fold(day.service_url, GATEWAY)
+    (row,) = waiting(recon)
+    become("bob")
+    assert recon("facts", "approve", row["digest"], "--no-wait").status == 0
+    fold(day.service_url, GATEWAY)
+    assert len(facts(day)) == 6
+    assert held(recon, "USDT") < before - 600_000
+
+
+@pytest.mark.parametrize(("digest", "words"), [("abc", "too short"), ("f" * 12, "no waiting facts have a digest")])
+def test_a_digest_of_nothing_is_refused(recon: Recon, become: Become, digest: str, words: str) -> None:
+    become("bob")
+    done = recon("facts", "approve", digest)
+    assert (done.status, words in done.err) == (2, True)
