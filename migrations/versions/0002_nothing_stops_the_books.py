@@ -55,6 +55,11 @@ REPLACED: tuple[str, ...] = (
     "is_material",
     "facts",
     "decisions",
+    "unit_verdicts",
+    "balances",
+    "positions",
+    "firm_balances",
+    "firm_positions",
 )
 #: Functions and views that are new, each after those that it uses.
 NEW: tuple[str, ...] = ("held_leases", "take_lease", "end_holder", "missing_fact", "tellers", "waiting_facts")
@@ -86,14 +91,22 @@ COMMENT ON TABLE recon_store.outbox_turns IS 'One row per channel, locked by eac
 GRANT SELECT, INSERT, UPDATE ON recon_store.outbox_turns TO recon_service;
 """
 
+APPENDED_AT = """
+ALTER TABLE recon_store.log_events ADD COLUMN appended_at timestamptz;
+COMMENT ON COLUMN recon_store.log_events.appended_at IS
+    'The database''s clock when it was appended, by which views tell that nothing comes any more; '
+    'null: from before revision 0002';
+"""
+
 #: Changes of tables, in the order in which they are made, and their opposites.
-TABLES: tuple[str, ...] = (LEASES, OUTBOX_TURNS, WAITING_FACTS, TOLD)
+TABLES: tuple[str, ...] = (LEASES, OUTBOX_TURNS, WAITING_FACTS, TOLD, APPENDED_AT)
 FORMER_TABLES: tuple[str, ...] = (
     FORMER_TOLD,
     "DROP TABLE recon_store.waiting_facts",
     "DROP TABLE recon_store.leases",
     "DROP SEQUENCE recon_store.lease_terms",
     "DROP TABLE recon_store.outbox_turns",
+    "ALTER TABLE recon_store.log_events DROP COLUMN appended_at",
 )
 
 

@@ -1,8 +1,9 @@
 """The events of the log, their kinds, their payloads and their canonical form. Pure.
 
-1. `leaf` covers the marks, kind, account, session, time of receipt and payload, each with its length, so no two events
-   share one. Events from before revision 0002 have a leaf without the marks (`former_leaf`). The two forms share no
-   bytes: one begins with -2, the other with a length. So the digest itself tells which form an event has.
+1. `leaf` covers the marks, the time of the append, kind, account, session, time of receipt and payload, each with its
+   length, so no two events share one. Events from before revision 0002 have a leaf of the content alone
+   (`former_leaf`). The two forms share no bytes: one begins with -2, the other with a length. So the digest itself
+   tells which form an event has.
 2. `chain` binds an event to its predecessor, its position and its log time (architecture 2.3).
 """
 
@@ -95,13 +96,16 @@ class Marks(NamedTuple):
     readable: bool
 
 
-def leaf(content: bytes, marks: Marks) -> bytes:
-    """Return the digest of one event with its marks, in the canonical form of the append function."""
-    return hashlib.sha256(_MARKED + bytes(marks) + content).digest()
+def leaf(content: bytes, marks: Marks, appended_us: int) -> bytes:
+    """Return the digest of one event, in the canonical form of the append function.
+
+    `appended_us` is the database's clock when it was appended.
+    """
+    return hashlib.sha256(_MARKED + bytes(marks) + struct.pack(">q", appended_us) + content).digest()
 
 
 def former_leaf(content: bytes) -> bytes:
-    """Return the digest of one event from before revision 0002: nothing in it covers the marks."""
+    """Return the digest of one event from before revision 0002: nothing in it covers marks or append."""
     return hashlib.sha256(content).digest()
 
 

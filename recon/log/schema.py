@@ -29,6 +29,7 @@ log_events: Final = Table(
     Column("redacted", Boolean, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("digest", LargeBinary, nullable=False),
+    Column("appended_at", DateTime(timezone=True)),
 )
 
 log_batches: Final = Table(

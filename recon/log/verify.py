@@ -1,6 +1,6 @@
 """`recon verify`: recompute what can be recomputed of a log, and compare what is stored twice (architecture 2.3).
 
-1. The digest of each event covers its content, its marks (`redacted`, `readable`), its position and its log time.
+1. The digest of each event covers its content, its marks (`redacted`, `readable`), its position and both its times.
 2. `readable` follows from the payload, so it is recomputed too; log time never goes back.
 3. The batches cover the log: no event is in none of them or in two, and they end where the log ends.
 4. No edition is folded beyond the end of the log, and a head that was exported earlier is still in it.
@@ -25,7 +25,8 @@ MAX_DIFFERENCES: Final = 20
 
 _ROWS: Final = """
 SELECT seq, (extract(epoch FROM recorded_at) * 1000000)::bigint, (extract(epoch FROM received_at) * 1000000)::bigint,
-       kind, account, session, payload, redacted, readable, digest
+       kind, account, session, payload, redacted, readable, digest,
+       (extract(epoch FROM appended_at) * 1000000)::bigint
 FROM recon_store.log_events WHERE gateway = %s AND seq > %s ORDER BY seq LIMIT %s
 """
 _UNCOVERED: Final = """
@@ -50,8 +51,8 @@ SELECT 'edition', e.edition, e.seq, log.ended FROM log, recon_store.editions AS 
 WHERE e.gateway = %(gateway)s AND e.seq > log.ended
 """
 
-#: Position, log time, time of receipt, kind, account, session, payload, redacted, readable, digest.
-_Row: TypeAlias = tuple[int, int, int, str, str | None, str | None, bytes, bool, bool, bytes]
+#: Position, log time, time of receipt, kind, account, session, payload, redacted, readable, digest, time of the append.
+_Row: TypeAlias = tuple[int, int, int, str, str | None, str | None, bytes, bool, bool, bytes, int | None]
 
 _ADVICE: Final = (
     "somebody changed the log in the database itself: find out who, and restore it from a backup;"
@@ -107,6 +108,8 @@ class _Events:
         self._against = against
         self._digest = genesis(gateway)
         self._recorded_us = 0
+        #: Position, log time and time of the append of the event that is checked.
+        self._stamp: tuple[int, int, int | None] = (0, 0, None)
         #: False while the events are from before revision 0002, whose digests do not cover the marks.
         self._marked = False
 
@@ -123,11 +126,12 @@ class _Events:
 
     def check(self, row: _Row) -> None:
         """Check one more event."""
-        seq, recorded_us, received_us, kind, account, session, payload, redacted, readable, digest = row
+        seq, recorded_us, received_us, kind, account, session, payload, redacted, readable, digest, appended_us = row
         if seq != self.seq + 1:
             self.differs(f"after event {self.seq} comes {seq}; events are missing", ends=True)
         content, marks = canonical(kind, account, session, received_us, payload), Marks(redacted, readable)
-        if self._fits(seq, recorded_us, content, marks, digest) and is_readable(payload) is (not readable):
+        self._stamp = (seq, recorded_us, appended_us)
+        if self._fits(content, marks, digest) and is_readable(payload) is (not readable):
             marked, is_ = ("readable", "is not") if readable else ("unreadable", "is")
             self.differs(f"event {seq} is marked as {marked}, and its payload {is_} JSON that can be read")
         if recorded_us < self._recorded_us:
@@ -143,22 +147,28 @@ class _Events:
             ended = f"the log ends at {self.seq}, the exported head was at {self._against.seq}"
             self.differs(f"{ended}; events are missing")
 
-    def _fits(self, seq: int, recorded_us: int, content: bytes, marks: Marks, digest: bytes) -> bool:
+    def _fits(self, content: bytes, marks: Marks, digest: bytes) -> bool:
         """Check an event's digest; return False if it does not fit."""
-        if chain(self._digest, seq, recorded_us, leaf(content, marks)) == digest:
-            self._marked = True
-            return True
-        if chain(self._digest, seq, recorded_us, former_leaf(content)) == digest:
+        seq, _, appended_us = self._stamp
+        if appended_us is not None:
+            if self._chained(leaf(content, marks, appended_us)) == digest:
+                self._marked = True
+                return True
+            for name in Marks._fields:
+                flipped = marks._replace(**{name: not getattr(marks, name)})
+                if self._chained(leaf(content, flipped, appended_us)) == digest:
+                    self.differs(f"event {seq} does not fit its digest; its mark {name!r} was changed")
+                    return False
+        elif self._chained(former_leaf(content)) == digest:
             if self._marked:
                 self.differs(f"event {seq} has the digest of a former version, which does not cover its marks")
             return True
-        for name in Marks._fields:
-            flipped = marks._replace(**{name: not getattr(marks, name)})
-            if chain(self._digest, seq, recorded_us, leaf(content, flipped)) == digest:
-                self.differs(f"event {seq} does not fit its digest; its mark {name!r} was changed")
-                return False
         self.differs(f"event {seq} does not fit its digest; it was changed")
         return False
+
+    def _chained(self, leaf_: bytes) -> bytes:
+        seq, recorded_us, _ = self._stamp
+        return chain(self._digest, seq, recorded_us, leaf_)
 
 
 def _differing_ends(connection: Connection, gateway: str) -> Iterator[str]:

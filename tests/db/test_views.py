@@ -203,14 +203,34 @@ def test_what_was_reported_is_always_accounted_for(database: TestDatabase, analy
         last[key] = row["running"]
 
 
-def test_a_dead_service_makes_everything_stale_but_not_unseen(database: TestDatabase, analyst: Connection) -> None:
-    write_day(database.service_url, clean_plan(4, duration=12.0), ends_at=datetime.now(UTC) - timedelta(minutes=5))
+@pytest.mark.parametrize("log_time", [timedelta(minutes=-5), timedelta(), timedelta(hours=-1)])
+def test_a_dead_service_makes_everything_stale_but_not_unseen(
+    database: TestDatabase, analyst: Connection, log_time: timedelta
+) -> None:
+    """Also where log time is ahead of the database's clock, because that was set back."""
+    write_day(database.service_url, clean_plan(4, duration=12.0), ends_at=datetime.now(UTC) + log_time)
+    _let_pass(database, minutes=5)
     rows = [*_rows(analyst, "positions"), *_rows(analyst, "balances")]
     assert {row["verdict"] for row in rows} <= {"stale", "unobserved", "unmodelled"}
     stale = [row for row in rows if row["verdict"] == "stale"]
     assert stale
     assert all("30 s" in row["reason"] for row in stale)
     assert [row["state"] for row in _rows(analyst, "gateways")] == ["silent"]
+
+
+def test_nothing_is_stale_only_because_log_time_is_behind(database: TestDatabase, analyst: Connection) -> None:
+    write_day(database.service_url, clean_plan(4, duration=12.0), ends_at=datetime.now(UTC) - timedelta(hours=1))
+    rows = [*_rows(analyst, "positions"), *_rows(analyst, "balances")]
+    assert "stale" not in {row["verdict"] for row in rows}
+    assert [row["state"] for row in _rows(analyst, "gateways")] == ["connected"]
+
+
+def _let_pass(database: TestDatabase, *, minutes: int) -> None:
+    """Let everything be appended so long ago by the database's clock."""
+    with create_engine(database.superuser_url, "tests", pooled=False).begin() as connection:
+        connection.execute(text("ALTER TABLE recon_store.log_events DISABLE TRIGGER USER"))
+        earlier = text("UPDATE recon_store.log_events SET appended_at = appended_at - make_interval(mins => :minutes)")
+        connection.execute(earlier, {"minutes": minutes})
 
 
 def test_only_the_current_edition_is_shown(database: TestDatabase, analyst: Connection) -> None:

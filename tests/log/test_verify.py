@@ -86,6 +86,8 @@ def test_a_log_that_nobody_changed_is_whole(written: TestDatabase, engine: Engin
         ("account = NULL", "event 5 does not fit its digest; it was changed"),
         ("session = 't'", "event 5 does not fit its digest; it was changed"),
         ("received_at = received_at - interval '1 microsecond'", "event 5 does not fit its digest; it was changed"),
+        ("appended_at = appended_at + interval '1 hour'", "event 5 does not fit its digest; it was changed"),
+        ("appended_at = NULL", "event 5 does not fit its digest; it was changed"),
         ("redacted = false", "event 5 does not fit its digest; its mark 'redacted' was changed"),
         ("readable = false", "event 5 does not fit its digest; its mark 'readable' was changed"),
     ],
@@ -201,7 +203,9 @@ def rewrite_in_former_form(database: TestDatabase, first: int, last: int) -> Non
         for seq, recorded, kind, account, session, received, payload in raw.execute(READ, (first, last)).fetchall():
             content = canonical(kind, account, session, microseconds(received), payload)
             digest = chain(digest, seq, microseconds(recorded), former_leaf(content))
-            raw.execute("UPDATE recon_store.log_events SET digest = %s WHERE seq = %s", (digest, seq))
+            raw.execute(
+                "UPDATE recon_store.log_events SET digest = %s, appended_at = NULL WHERE seq = %s", (digest, seq)
+            )
 
 
 def test_events_of_a_former_version_keep_their_form_and_readable_is_recomputed(

@@ -86,7 +86,7 @@ BEGIN
     v_leaves := ARRAY(
         SELECT sha256(
             int4send(-2) || CASE WHEN u.red THEN '\x01'::bytea ELSE '\x00'::bytea END
-            || CASE WHEN u.ok THEN '\x01'::bytea ELSE '\x00'::bytea END
+            || CASE WHEN u.ok THEN '\x01'::bytea ELSE '\x00'::bytea END || int8send(clock_us)
             || int4send(octet_length(u.k)) || convert_to(u.k, 'UTF8')
             || coalesce(int4send(octet_length(u.a)) || convert_to(u.a, 'UTF8'), int4send(-1))
             || coalesce(int4send(octet_length(u.s)) || convert_to(u.s, 'UTF8'), int4send(-1))
@@ -99,9 +99,11 @@ BEGIN
     END LOOP;
 
     INSERT INTO recon_store.log_events
-        (gateway, seq, recorded_at, received_at, kind, account, session, readable, redacted, payload, digest)
+        (gateway, seq, recorded_at, received_at, kind, account, session, readable, redacted, payload, digest,
+         appended_at)
         SELECT p_gateway, v_head + u.n, v_recorded,
-               'epoch'::timestamptz + u.r * interval '1 microsecond', u.k, u.a, u.s, u.ok, u.red, u.p, u.d
+               'epoch'::timestamptz + u.r * interval '1 microsecond', u.k, u.a, u.s, u.ok, u.red, u.p, u.d,
+               'epoch'::timestamptz + clock_us * interval '1 microsecond'
         FROM unnest(p_kinds, p_accounts, p_sessions, p_received_us, p_redacted, p_payloads, v_readable, v_digests)
             WITH ORDINALITY AS u(k, a, s, r, red, p, ok, d, n);
     first_seq := v_head + 1;

@@ -5,7 +5,7 @@ SELECT
         WHEN s.seq IS NULL THEN 'unconnected'
         WHEN s.kind = 'session.failed' THEN 'failing'
         WHEN s.kind = 'session.closed' THEN 'disconnected'
-        WHEN h.recorded_at < now() - interval '30 seconds' THEN 'silent'
+        WHEN coalesce(h.appended_at, h.recorded_at) < now() - interval '30 seconds' THEN 'silent'
         ELSE 'connected'
     END AS state,
     CASE WHEN s.kind = 'session.opened' THEN s.session END AS session,
@@ -25,7 +25,7 @@ SELECT
     l.taken_at AS recorder_since
 FROM recon_store.log_gateways AS g
 LEFT JOIN LATERAL (
-    SELECT x.seq, x.recorded_at
+    SELECT x.seq, x.recorded_at, x.appended_at
     FROM recon_store.log_events AS x
     WHERE x.gateway = g.gateway
     ORDER BY x.seq DESC

@@ -41,12 +41,25 @@ FROM (
                 'an order of this unit is not accounted for, its cash is not known, or nothing was told of the unit'
                 ' since the gap'
             WHEN a.last_alive_at IS NULL THEN 'no sign of life yet'
-            WHEN a.last_alive_at < now() - interval '30 seconds' THEN 'no sign of life for more than 30 s'
+            -- By log time as far as the log goes, and by the database's own clock from there: neither clock may deceive.
+            WHEN p.recorded_at - a.last_alive_at + (now() - p.appended_at) > interval '30 seconds'
+                THEN 'no sign of life for more than 30 s'
         END AS stale,
         coalesce(b.open, 0) AS open_breaks,
         a.venue_account
     FROM recon_store.units AS u
     JOIN recon_store.editions AS c ON c.gateway = u.gateway AND c.edition = u.edition AND c.state = 'current'
+    LEFT JOIN (
+        SELECT g.gateway, h.recorded_at, h.appended_at
+        FROM recon_store.log_gateways AS g
+        CROSS JOIN LATERAL (
+            SELECT x.recorded_at, coalesce(x.appended_at, x.recorded_at) AS appended_at
+            FROM recon_store.log_events AS x
+            WHERE x.gateway = g.gateway
+            ORDER BY x.seq DESC
+            LIMIT 1
+        ) AS h
+    ) AS p ON p.gateway = u.gateway
     LEFT JOIN recon_store.accounts AS a ON (a.gateway, a.edition, a.account) = (u.gateway, u.edition, u.account)
     LEFT JOIN recon_store.comparisons AS o
         ON (o.gateway, o.edition, o.account, o.unit_kind, o.unit)
