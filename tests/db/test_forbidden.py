@@ -81,6 +81,7 @@ ONLY_SERVICE: Final[tuple[str, ...]] = (
     "UPDATE recon_store.editions SET state = 'current'",
     "INSERT INTO recon_store.service_parts SELECT * FROM recon_store.service_parts",
     f"SELECT recon_store.take_lease('g', 'record', {_UUID}, 'own')",
+    "SELECT recon_store.end_holder('g')",
     f"SELECT recon_store.append('g', {_UUID}, 1, 0, '{{frame}}', '{{N}}', '{{N}}', '{{0}}', '{{false}}', '{{x}}')",
 )
 #: Refused to an analyst and to a login without a role, who cannot even name what lies in the store.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
@@ -35,6 +37,7 @@ from tests.support.recorder_probe import (
 
 pytestmark = pytest.mark.postgres
 
+ROOT = Path(__file__).parents[2]
 T0 = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 #: What a login may try on another's lease and writers.
 FORBIDDEN = {
@@ -52,6 +55,16 @@ FORBIDDEN = {
 }
 #: Keys by which recon's parts once excluded each other.
 FORMER_KEYS = ("recon lease\x1fg", "recon.rebuild:g", "recon.what-if:g", "recon outbox\x1fg\x1fops")
+
+
+def test_nothing_of_ours_depends_on_a_lock_that_any_login_may_take() -> None:
+    sources = [
+        *(ROOT / "recon").rglob("*.py"),
+        *(ROOT / "migrations" / "sql").rglob("*.sql"),
+        ROOT / "migrations/env.py",
+    ]
+    assert len(sources) > 200
+    assert [file for file in sources if re.search(r"pg_(try_)?advisory_(xact_)?lock", file.read_text("utf-8"))] == []
 
 
 @contextmanager
