@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -21,7 +21,7 @@ from recon.db.embedded.cluster import SUPERUSER
 from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import create_engine
 from recon.db.migrate import migrate
-from recon.db.roles import ANALYST, OWNER, SERVICE
+from recon.db.roles import ANALYST, OWNER, ROLES, SERVICE
 
 TEMPLATE = "recon_template"
 #: Durability is not what most tests are about; those that are start a server of their own.
@@ -86,6 +86,20 @@ def directory_for_server() -> Iterator[Path]:
         shutil.rmtree(place)
 
 
+@contextmanager
+def shared_server(
+    binaries: Path | None, by_password: Sequence[str] = (SUPERUSER, *ROLES)
+) -> Iterator[EmbeddedPostgres]:
+    """Run a fast server in a directory of its own: these roles log in as in a service, made-up logins are trusted."""
+    with directory_for_server() as place:
+        hba = place / "hba.conf"
+        hba.write_text(f"local all {','.join(by_password)} scram-sha-256\nlocal all all trust\n")
+        hba.chmod(0o644)  # another account than the tests' may run the server
+        options = UNSAFE_BUT_FAST | {"hba_file": str(hba)}
+        with EmbeddedPostgres(place / "data", binaries, options=options, sync=False) as server:
+            yield server
+
+
 @pytest.fixture
 def server_dir() -> Iterator[Path]:
     """The data directory, not made yet, of a server that the test starts itself."""
@@ -96,10 +110,7 @@ def server_dir() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
     """The server of this worker."""
-    with (
-        directory_for_server() as place,
-        EmbeddedPostgres(place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False) as server,
-    ):
+    with shared_server(postgres_binaries) as server:
         yield server
 
 

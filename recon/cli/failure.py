@@ -14,6 +14,7 @@ from recon.cli.interrupt import INTERRUPTED
 from recon.cli.output import note
 from recon.db.errors import database_error
 from recon.errors import ReconError
+from recon.redaction import LAST_NET
 
 #: A defect of recon (EX_SOFTWARE of sysexits).
 DEFECT: Final = 70
@@ -22,7 +23,7 @@ DEFECT: Final = 70
 def report(error: BaseException, *, with_traceback: bool) -> int:
     """Write what failed to stderr and return the exit status."""
     if with_traceback:
-        traceback.print_exception(error, file=sys.stderr)
+        sys.stderr.write(LAST_NET.clean("".join(traceback.format_exception(error))))
     errors: list[ReconError] = []
     for leaf in _leaves(error):
         if isinstance(leaf, ReconError):
@@ -30,12 +31,13 @@ def report(error: BaseException, *, with_traceback: bool) -> int:
         elif isinstance(leaf, SQLAlchemyError | psycopg.Error):
             errors.append(database_error(leaf, "the database refused or failed"))
         elif not isinstance(leaf, KeyboardInterrupt):
-            note(f"recon: a defect: {type(leaf).__name__}: {leaf}; `recon --traceback …` shows where, please report it")
+            what = f"{type(leaf).__name__}: {LAST_NET.clean(str(leaf))}"
+            note(f"recon: a defect: {what}; `recon --traceback …` shows where, please report it")
             return DEFECT
     if not errors:
         return INTERRUPTED
     for line in dict.fromkeys(line for each in errors for line in str(each).splitlines()):
-        note(f"recon: {line}")
+        note(f"recon: {LAST_NET.clean(line)}")
     return errors[0].exit_status
 
 

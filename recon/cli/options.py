@@ -12,7 +12,8 @@ from typing import Annotated, Concatenate, Final, ParamSpec, TypeVar
 
 import typer
 
-from recon.config import Settings, load_settings
+from recon.config import Settings, load_settings, secrets_of
+from recon.redaction import LAST_NET
 
 #: The settings file where --config is not given; not a setting itself.
 CONFIG_VARIABLE: Final = "RECON_CONFIG"
@@ -44,7 +45,9 @@ AccountFilter = Annotated[
 
 def settings_of(config: Path | None) -> Settings:
     """Read the settings of a command. Errors: ConfigError."""
-    return load_settings(config, {name: value for name, value in os.environ.items() if name != CONFIG_VARIABLE})
+    settings = load_settings(config, {name: value for name, value in os.environ.items() if name != CONFIG_VARIABLE})
+    LAST_NET.know(secrets_of(settings))
+    return settings
 
 
 def parse_time(text: str, now: datetime, *, ahead: bool = False) -> datetime | None:

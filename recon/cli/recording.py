@@ -21,7 +21,7 @@ import typer
 from sqlalchemy import Connection
 
 from recon.cli.options import Config, Json, settings_of
-from recon.cli.output import Column, Row, note, print_json
+from recon.cli.output import Column, Row, note, print_json, safe
 from recon.cli.queries import query_rows, sees_service, service_parts
 from recon.cli.table import print_table
 from recon.clock import utc_now
@@ -119,7 +119,27 @@ def record(connection: Connection, decisions: Sequence[Decision], name: str | No
     except psycopg.errors.InsufficientPrivilege as error:
         raise DecisionRefused(error.diag.message_primary or "this login may not decide that") from error
     connection.commit()
+    note_shared_login(connection, recorded)
     return recorded
+
+
+def note_shared_login(connection: Connection, recorded: Sequence[Recorded]) -> None:
+    """Say on stderr where nobody was authenticated: the login is shared, and the name with it is only a claim."""
+    if not recorded:
+        return
+    (row,) = query_rows(
+        connection,
+        "SELECT payload -> 'by' ->> 'login' AS login, payload -> 'by' ->> 'name' AS name,"
+        " payload -> 'by' ->> 'authenticated' AS authenticated"
+        " FROM recon.events WHERE gateway = :gateway AND seq = :seq",
+        {"gateway": recorded[0].gateway, "seq": recorded[0].first_seq},
+    )
+    if row["authenticated"] != "true":
+        claim = f"the name {safe(str(row['name']))} is only a claim" if row["name"] else "no name is known"
+        note(
+            f"recorded without authentication: {row['login']} is a shared login, and {claim}; "
+            "set [database] operator_url to a login of your own"
+        )
 
 
 def account_name() -> str | None:

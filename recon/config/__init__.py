@@ -1,7 +1,7 @@
 """Settings: a TOML file, overridden by RECON_ variables, secrets also from files.
 
 `load_settings` reads them, `rules_document` returns the rules for the log, `describe` shows the settings without
-secrets.
+secrets, `secrets_of` returns the secrets for whoever keeps them out of what recon says.
 """
 
 from recon.config.accounts import AccountRules, ContractTerms, FeeRule, Funding, Tolerance, UnitRules
@@ -10,6 +10,7 @@ from recon.config.describe import describe
 from recon.config.load import known_variables, load_settings
 from recon.config.managed import Managed
 from recon.config.rules import JSON, rules_document
+from recon.config.secrets import secrets_of
 from recon.config.tables import Database, Gateway, Limits, Log, Recovery, Service, Settings, Webhook
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "known_variables",
     "load_settings",
     "rules_document",
+    "secrets_of",
 ]

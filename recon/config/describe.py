@@ -15,6 +15,14 @@ HIDDEN = "********"
 def describe(settings: Settings) -> dict[str, JSON]:
     """Return the settings for `recon check-config` as JSON, without missing keys and without any secret."""
     shown: dict[str, JSON] = settings.model_dump(mode="json", exclude_none=True)
+    for name, webhook in settings.webhooks.items():
+        _table(shown, "webhooks", name)["url"] = _host(webhook.url)
+    for name, gateway in settings.gateways.items():
+        table = _table(shown, "gateways", name)
+        if gateway.urls:
+            table["urls"] = [_without_query(url) for url in gateway.urls]
+        if gateway.rest_url is not None:
+            table["rest_url"] = _without_query(gateway.rest_url)
     database = settings.database
     shown["database"] = {
         key: value
@@ -30,6 +38,26 @@ def describe(settings: Settings) -> dict[str, JSON]:
         if value is not None
     }
     return shown
+
+
+def _table(shown: dict[str, JSON], section: str, name: str) -> dict[str, JSON]:
+    tables = shown[section]
+    table = tables[name] if isinstance(tables, dict) else None
+    if not isinstance(table, dict):  # pragma: no cover - each named table is one
+        raise TypeError(f"{section}.{name} is no table")
+    return table
+
+
+def _host(url: str) -> str:
+    """Return scheme and host of a webhook: its path and query often are a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _without_query(url: str) -> str:
+    """Return the address of a gateway; of a query only that there is one."""
+    parts = urlsplit(url)
+    return f"{_host(url)}{parts.path}{f'?{HIDDEN}' if parts.query else ''}"
 
 
 def _address(url: SecretStr | None) -> str | None:

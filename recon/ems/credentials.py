@@ -7,7 +7,6 @@ The methods are `none` (self-hosted), `header` (`X-CoinAPI-Key`, recommended), `
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -22,18 +21,18 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from recon.ems.urls import safe_url
 from recon.errors import ConfigError
 from recon.network_errors import system_text
+from recon.redaction import MIN_SECRET_CHARS, REDACTED, Redactor
 
 METHODS: Final = frozenset({"none", "header", "query", "certificate"})
 KEY_HEADER: Final = b"X-CoinAPI-Key"
 KEY_PARAMETER: Final = "apikey"
 #: A shorter key could not be removed from payloads without removing data.
-MIN_KEY_CHARS: Final = 6
+MIN_KEY_CHARS: Final = MIN_SECRET_CHARS
 #: Bytes of the largest PEM file taken.
 MAX_PEM_BYTES: Final = 1024 * 1024
 
 _TLS_BY_SCHEME: Final = {"ws": False, "http": False, "wss": True, "https": True}
 _PEM_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
-_REDACTED: Final = b"[redacted]"
 _STRING: Final = rb'"(?:[^"\\]|\\.)*"'
 #: A member with a credential, as in `/v1/orders/history`: plain, and in JSON within a string.
 _KEY_MEMBER: Final = re.compile(rb'("api_?key"\s*:\s*)(?:' + _STRING + rb"|-?[0-9][0-9.eE+-]*)", re.IGNORECASE)
@@ -84,7 +83,7 @@ class Credentials:
     ca_file: Path | None = None
     pem_text: str | None = None
     withheld: str | None = None
-    _secrets: tuple[bytes, ...] = field(init=False, default=(), compare=False)
+    _redactor: Redactor = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Raise ConfigError if the values contradict each other or cannot be used."""
@@ -99,7 +98,7 @@ class Credentials:
             raise ConfigError(f"auth method {self.method!r} takes no certificate; remove it or change the method")
         if self.method == "certificate":
             self._check_files()
-        object.__setattr__(self, "_secrets", (*_encodings(self.api_key), *_encodings(self.withheld)))
+        object.__setattr__(self, "_redactor", Redactor((self.api_key, self.withheld)))
 
     def __repr__(self) -> str:
         return f"Credentials(method={self.method!r})"
@@ -154,14 +153,14 @@ class Credentials:
         return context
 
     def redact(self, payload: bytes) -> tuple[bytes, bool]:
-        """Return a payload without our key and the values of members apikey and api_key, and whether it had any."""
-        clean = payload
-        for secret in self._secrets:
-            if secret in clean:
-                clean = clean.replace(secret, _REDACTED)
+        """Return a payload without our key, however spelled, and the values of members apikey and api_key.
+
+        The second value says whether it had any. All else stays byte for byte.
+        """
+        clean = self._redactor.redact(payload)
         if b"key" in clean.lower():
-            clean = _KEY_MEMBER.sub(rb'\1"' + _REDACTED + b'"', clean)
-            clean = _QUOTED_MEMBER.sub(rb"\1" + _REDACTED, clean)
+            clean = _KEY_MEMBER.sub(rb'\1"' + REDACTED + b'"', clean)
+            clean = _QUOTED_MEMBER.sub(rb"\1" + REDACTED, clean)
         return clean, clean != payload
 
     def redact_text(self, text: str) -> str:
@@ -235,11 +234,3 @@ def _read(path: Path) -> str:
         return path.read_text("utf-8", "replace")
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {system_text(error)}") from None
-
-
-def _encodings(secret: str | None) -> tuple[bytes, ...]:
-    """Return a secret as it may occur in a payload: plain, in a URL, and inside a JSON string."""
-    if secret is None:
-        return ()
-    forms = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
-    return tuple(form.encode() for form in sorted(forms))

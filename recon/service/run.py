@@ -23,13 +23,14 @@ import trio
 from sqlalchemy.exc import SQLAlchemyError
 
 from recon.clock import utc_now
-from recon.config import Settings
+from recon.config import Settings, secrets_of
 from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.migrate import check_migrated, migrate
 from recon.db.resolve import DatabaseHandle, resolve_database
 from recon.db.roles import assert_service_role
 from recon.errors import ReconError, ServiceError
+from recon.redaction import LAST_NET
 from recon.service.gateway import RECORDER
 from recon.service.logging import configure_logging
 from recon.service.status import StatusBoard
@@ -46,6 +47,7 @@ def run_service(settings: Settings, *, on_ready: Callable[[], None] | None = Non
     `on_ready` is called once all parts are started. Raise ConfigError or DatabaseError; ServiceError if the service
     did not stop cleanly.
     """
+    LAST_NET.know(secrets_of(settings))
     configure_logging(settings.log)
     settings.require_gateways()
     shutdown = _ShutdownTimer(settings.service.shutdown_seconds)

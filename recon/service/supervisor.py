@@ -11,6 +11,7 @@ import trio
 
 from recon.backoff import Backoff
 from recon.errors import ReconError
+from recon.redaction import LAST_NET
 from recon.service.status import StatusBoard
 
 #: First and longest delay before a restart, in seconds.
@@ -26,7 +27,7 @@ def reason_of(error: BaseException) -> str:
     """Return in one line why a part failed; the first member stands for a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    text = " ".join(str(error).split())
+    text = LAST_NET.clean(" ".join(str(error).split()))
     return text if isinstance(error, ReconError) else f"{type(error).__name__}: {text}"
 
 

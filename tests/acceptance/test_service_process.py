@@ -26,7 +26,7 @@ def embedded(server_dir: Path, url: str) -> dict[str, object]:
 
 
 def witness_of(server_dir: Path) -> LogReader:
-    return LogReader(socket_url(server_dir / "socket", 5432, SERVICE))
+    return LogReader(socket_url(server_dir, server_dir / "socket", SERVICE))
 
 
 def test_the_service_is_killed_twice_in_a_flood(server_dir: Path, tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ def test_a_login_of_ones_own_is_who_told_it(
         monkeypatch.setenv("RECON_DATABASE__OPERATOR_URL", url)
         result = recon(*of("record", "fee", "--asset", "USDT", "--amount", "1"), "--no-wait")
         assert result.status == 0, result.err
+        assert "without authentication" not in result.err
         fold(day.service_url, GATEWAY)
         (known,) = facts(day)
         assert (known["login"], known["authenticated"], known["amount"]) == ("test_carol", True, -1)
@@ -165,9 +166,10 @@ def test_a_login_of_ones_own_is_who_told_it(
 
 
 def test_without_a_service_it_is_recorded_and_says_so(recon: Recon, config: Path, day: TestDatabase) -> None:
-    result = recon(*of("record", "reward", "--asset", "ETH", "--amount", "0.5"))
+    result = recon(*of("record", "reward", "--asset", "ETH", "--amount", "0.5"), "--name", "Eve")
     assert result.status == 0
     assert "no service is running" in result.err
+    assert "without authentication: recon_service is a shared login, and the name Eve is only a claim" in result.err
     assert facts(day) == []
     fold(day.service_url, GATEWAY)
     assert len(facts(day)) == 1

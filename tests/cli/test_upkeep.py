@@ -27,6 +27,11 @@ api_key = "swordfish"
 [gateways.prod-eu.accounts."KRAKEN/JOHN"]
 settlement_window = "5s"
 """
+WEBHOOK = """
+[webhooks.ops]
+url = "https://hooks.example.com:8443/services/T1/B2/T0KEN?token=T0KEN"
+secret = "whsec_c3dvcmRmaXNo"
+"""
 
 
 @pytest.fixture
@@ -49,6 +54,18 @@ def test_check_config_shows_what_counts_without_secrets(
         assert "swordfish" not in result.out + result.err
     monkeypatch.setenv("RECON_CONFIG", str(config))
     assert recon("check-config").out == shown.out
+
+
+def test_check_config_shows_of_a_webhook_the_host_alone(recon: Recon, config: Path) -> None:
+    gateway = CONFIG.replace('example.com/"]', 'example.com/ws?t=T0KEN"]\nrest_url = "https://h/?t=T0KEN"')
+    config.write_text(gateway + WEBHOOK, encoding="utf-8")
+    shown = recon("check-config", "--config", str(config))
+    told = recon("check-config", "--json", "--config", str(config))
+    for secret in ("T0KEN", "B2", "c3dvcmRmaXNo"):
+        assert secret not in shown.out + shown.err + told.out + told.err
+    document = told.json()
+    assert document["webhooks"]["ops"]["url"] == "https://hooks.example.com:8443"
+    assert document["gateways"]["prod-eu"]["urls"] == ["wss://ems.example.com/ws?********"]
 
 
 def test_check_config_shows_fee_schedules_line_by_line(recon: Recon, config: Path) -> None:

@@ -16,7 +16,7 @@ from recon.db.engine import create_engine
 from recon.db.migrate import check_migrated, migrate
 from recon.db.roles import ANALYST, OWNER, ROLES, SERVICE, assert_service_role, ensure_roles
 from recon.errors import DatabaseError, WrongRole
-from tests.conftest import UNSAFE_BUT_FAST, TestDatabase, directory_for_server
+from tests.conftest import TestDatabase, shared_server
 
 pytestmark = pytest.mark.postgres
 
@@ -99,10 +99,7 @@ def test_the_analysts_sessions_are_bounded_and_read_only(database: TestDatabase)
 @pytest.fixture(scope="module")
 def bare_server(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
     """A server of this module's own, whose roles can be taken away."""
-    with (
-        directory_for_server() as place,
-        EmbeddedPostgres(place / "data", postgres_binaries, options=UNSAFE_BUT_FAST, sync=False) as server,
-    ):
+    with shared_server(postgres_binaries, by_password=(SUPERUSER,)) as server:
         yield server
 
 

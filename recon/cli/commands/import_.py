@@ -22,7 +22,7 @@ from recon.cli.fact_recording import (
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json
 from recon.cli.progress import progress_bar
-from recon.cli.recording import Name, Wait, wait_until_folded
+from recon.cli.recording import Name, Wait, note_shared_login, wait_until_folded
 from recon.cli.statement_reader import BadRow, Statement, StatementFact, read_statement
 from recon.cli.table import print_table
 from recon.cli.waiting_facts import note_waiting
@@ -85,6 +85,7 @@ def import_(
             usd = usd_of_file(connection, where, [each.fact for each in fresh])
             facts = [(each.fact.account, with_file(each.payload, statement.digest, usd)) for each in fresh]
             recorded = append_facts(connection, where, facts, name, begin(file.name))
+        note_shared_login(connection, recorded)
         effects, findings = (
             effects_and_findings(connection, recorded)
             if recorded and wait_until_folded(connection, recorded, wait=wait)

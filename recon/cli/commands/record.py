@@ -17,7 +17,7 @@ from recon.cli.fact_recording import append_facts, check_accounts, one_gateway
 from recon.cli.options import Config, Json, parse_time, settings_of
 from recon.cli.output import Column, Row, note, print_json
 from recon.cli.queries import query_rows
-from recon.cli.recording import Name, Wait, wait_until_folded
+from recon.cli.recording import Name, Wait, note_shared_login, wait_until_folded
 from recon.cli.table import print_table
 from recon.cli.waiting_facts import note_waiting
 from recon.clock import utc_now
@@ -133,6 +133,7 @@ def _record(
         where = one_gateway(connection, gateway)
         check_accounts(connection, where, [fact.account])
         recorded = append_facts(connection, where, [(fact.account, payload)], name)
+        note_shared_login(connection, recorded)
         seq = recorded[0].last_seq
         if not wait_until_folded(connection, recorded, wait=wait):
             return [{"gateway": where, "seq": seq, **keys, "effect": None}]

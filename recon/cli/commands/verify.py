@@ -21,6 +21,7 @@ from recon.errors import ConfigError, IntegrityError
 from recon.log import verify as integrity
 from recon.log.read import head as head_of
 from recon.log.verify import Head
+from recon.private_files import write_private
 
 #: Largest file of exported heads, in bytes.
 MAX_HEADS_BYTES: Final = 16 << 20
@@ -99,9 +100,7 @@ def read_heads(path: Path) -> Heads:
 
 def write_heads(path: Path, heads: Heads) -> None:
     """Write exported heads, the whole file or nothing. Errors: ConfigError."""
-    beside = path.with_name(f"{path.name}.part")
     try:
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(heads), indent=1) + b"\n")
-        beside.replace(path)
+        write_private(path, msgspec.json.format(msgspec.json.encode(heads), indent=1) + b"\n")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror or 'unknown reason'}") from error

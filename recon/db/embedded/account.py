@@ -46,15 +46,20 @@ def server_account() -> Account | None:
 
 
 def run_as(
-    account: Account | None, command: list[str], *, timeout: float, environment: dict[str, str] | None = None
+    account: Account | None,
+    command: list[str],
+    *,
+    timeout: float,
+    environment: dict[str, str] | None = None,
+    given: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run one program to its end under an account; return its output as text, stderr with stdout.
 
-    Raise subprocess.TimeoutExpired, or OSError if the account cannot run it.
+    `given` is its standard input. Raise subprocess.TimeoutExpired, or OSError if the account cannot run it.
     """
     return subprocess.run(  # noqa: S603 - commands are built in this package alone
         command,
-        stdin=subprocess.DEVNULL,
+        input=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

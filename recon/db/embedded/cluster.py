@@ -15,11 +15,16 @@ from typing import Final
 
 from recon.db.embedded.account import Account, run_as
 from recon.errors import EmbeddedPostgresError
+from recon.private_files import write_private
 
 #: The superuser inside the embedded server; only recon's own set-up acts as it.
 SUPERUSER: Final = "postgres"
 #: Longest run of initdb, in seconds (0.3 s on a quiet machine).
 INITDB_SECONDS: Final = 120.0
+#: Longest run of a server without clients, in seconds; recovery after a crash is included.
+SINGLE_SECONDS: Final = 120.0
+#: Who may log in: over the socket, by password. There is no other way in, and none for replication.
+HBA: Final = "# Written by recon at each start.\nlocal all all scram-sha-256\n"
 #: The signals that end a server left by a killed recon, and how long each may take, in seconds.
 LEFTOVER_SECONDS: Final = (
     (signal.SIGINT, 15.0),
@@ -115,7 +120,7 @@ def initialise(cluster: Path, binaries: Path, account: Account | None, *, sync: 
     """Make a new cluster: UTF-8, the C locale (sorting is then the same everywhere), checksums, no network.
 
     The cluster is made beside its place and moved there when complete, so an incomplete one is never used.
-    Everyone who can reach the socket is trusted; only the server's account may enter its directory (mode 0700).
+    Nobody may log in before `secure` has set the superuser's password.
     """
     partial = cluster.with_name(cluster.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -142,11 +147,35 @@ def _initdb(binaries: Path, cluster: Path, *, sync: bool) -> list[str]:
         f"--username={SUPERUSER}",
         "--encoding=UTF8",
         "--locale=C",
-        "--auth-local=trust",
+        "--auth-local=reject",
         "--auth-host=reject",
         "--data-checksums",
         *([] if sync else ["--no-sync"]),
     ]
+
+
+def secure(cluster: Path, account: Account | None) -> None:
+    """Let logins with a password in and nobody else, also where an earlier version trusted everyone."""
+    owner = None if account is None else (account.uid, account.gid)
+    write_private(cluster / "pg_hba.conf", HBA.encode(), owner=owner)
+
+
+def set_superuser_verifier(
+    cluster: Path, binaries: Path, account: Account | None, verifier: str, *, sync: bool
+) -> None:
+    """Set the superuser's password by its verifier while no server runs, so that nobody else can log in meanwhile."""
+    command = [str(binaries / "postgres"), "--single", "-D", str(cluster), "-c", "exit_on_error=on"]
+    command += ["-c", "logging_collector=off", *([] if sync else ["-c", "fsync=off"]), "postgres"]
+    statement = f"ALTER ROLE {SUPERUSER} PASSWORD '{verifier}'\n"
+    try:
+        done = run_as(account, command, timeout=SINGLE_SECONDS, given=statement)
+    except subprocess.TimeoutExpired as error:
+        raise EmbeddedPostgresError(f"setting a password in {cluster} took more than {SINGLE_SECONDS:g} s") from error
+    if done.returncode != 0:
+        raise EmbeddedPostgresError(
+            f"the superuser of {cluster} could not be given a password (status {done.returncode}); "
+            f"see {cluster / 'log'}, and start recon again"
+        )
 
 
 def check_version(cluster: Path, version: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from recon.db.embedded import guardian
 from recon.db.embedded.account import ENVIRONMENT, Account
 from recon.db.embedded.cluster import clear_leftovers, pause, read_pid_file
 from recon.errors import EmbeddedPostgresError
+from recon.private_files import PRIVATE_FILE
 
 #: Longest wait until the server accepts connections, in seconds; recovery after a crash is included.
 START_SECONDS: Final = 60.0
@@ -77,7 +79,7 @@ def launch(cluster: Path, binaries: Path, settings: Mapping[str, str], account: 
         command += ["-c", f"{name}={value}"]
     owner = "-" if account is None else f"{account.uid}:{account.gid}"
     script = [sys.executable, "-I", "-S", guardian.__file__, owner, f"{STOP_SECONDS}", f"{QUIT_SECONDS}"]
-    with (cluster.parent / START_LOG).open("w", encoding="utf-8") as output:
+    with _private_log(cluster.parent / START_LOG) as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own script
             [*script, *command],
             stdin=subprocess.PIPE,
@@ -89,6 +91,13 @@ def launch(cluster: Path, binaries: Path, settings: Mapping[str, str], account: 
             start_new_session=True,
         )
     return ServerProcess(cluster, process)
+
+
+def _private_log(path: Path) -> IO[str]:
+    """Open the server's output anew; it may quote statements, so only recon's account reads it, also an older file."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE)
+    os.fchmod(handle, PRIVATE_FILE)
+    return os.fdopen(handle, "w", encoding="utf-8")
 
 
 def _first_line(stream: IO[str] | None) -> str:

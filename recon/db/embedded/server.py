@@ -1,9 +1,9 @@
 """An embedded Postgres of our own: made, started, watched and stopped by recon (architecture 6).
 
-The data directory contains `postgres/` (the cluster), `recon.lock` (locked while we own the server),
-`server.log` (the server's output while it starts) and, inside the cluster, `log/` (a week of its log, a file
-for each day). The server listens on no network: only on a Unix socket in a directory that its account alone
-may enter.
+The data directory contains `postgres/` (the cluster), `recon.lock` (locked while we own the server), `passwords/`
+(one file for each role, for our account alone), `server.log` (the server's output while it starts) and, inside the
+cluster, `log/` (a week of its log, a file for each day). The server listens on no network: only on a Unix socket in a
+directory that its account alone may enter, and there it lets in nobody without a password.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from typing import Final, Self
 from urllib.parse import quote
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from recon.db.embedded import cluster as clusters
 from recon.db.embedded.account import Account, server_account
 from recon.db.embedded.binaries import packed_binaries, reachable_binaries
 from recon.db.embedded.cluster import SUPERUSER, read_pid_file
 from recon.db.embedded.data_dir import DataDirLock
+from recon.db.embedded.passwords import DIRECTORY as PASSWORDS
+from recon.db.embedded.passwords import fits, new_password, password_file, store_password, stored_password, verifier
 from recon.db.embedded.process import ServerProcess, launch
 from recon.db.embedded.rights import adjust_rights
 from recon.db.engine import create_engine
-from recon.db.roles import SERVICE, ensure_roles
+from recon.db.roles import ANALYST, OWNER, ROLES, SERVICE, ensure_roles
 from recon.errors import EmbeddedPostgresError
 
 #: The database inside the embedded server.
@@ -68,21 +71,24 @@ SERVER_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def socket_url(socket_dir: Path, port: int, role: str, database: str = DATABASE) -> str:
-    """Return the URL of a database behind a Unix socket."""
-    user, name, host = (quote(part, safe="") for part in (role, database, str(socket_dir)))
-    return f"postgresql://{user}@/{name}?host={host}&port={port}"
+def socket_url(data_dir: Path, socket_dir: Path, role: str, database: str = DATABASE) -> str:
+    """Return the URL of a database behind the Unix socket; it names the file of the password, never the password."""
+    passwords = password_file(data_dir.absolute(), role)
+    user, name, host, file = (quote(str(part), safe="") for part in (role, database, socket_dir, passwords))
+    return f"postgresql://{user}@/{name}?host={host}&port={PORT}&passfile={file}"
 
 
 def connection_url_if_running(data_dir: Path, role: str = SERVICE) -> str | None:
     """Return the URL of the server that another process runs in this data directory; None if none is ready.
+
+    It is ready once the role's password is known.
 
     After a crash the pid file may be stale, so the connection may still fail.
     """
     pid_file = read_pid_file(data_dir / "postgres")
     if pid_file is None or not pid_file.ready or not pid_file.socket_dir.is_dir():
         return None
-    return socket_url(pid_file.socket_dir, pid_file.port, role)
+    return socket_url(data_dir, pid_file.socket_dir, role) if password_file(data_dir, role).exists() else None
 
 
 class EmbeddedPostgres:
@@ -133,7 +139,7 @@ class EmbeddedPostgres:
         """Return the URL for a role; the same after every restart of this object's server."""
         if self.socket_dir is None:
             raise EmbeddedPostgresError(f"the embedded server in {self.data_dir} is not started")
-        return socket_url(self.socket_dir, PORT, role, database)
+        return socket_url(self.data_dir, self.socket_dir, role, database)
 
     def start(self) -> None:
         """Start the server; make the cluster, the roles and the database if necessary.
@@ -153,13 +159,26 @@ class EmbeddedPostgres:
             if not self.cluster.exists():
                 clusters.initialise(self.cluster, binaries, account, sync=self._sync)
             clusters.check_version(self.cluster, version)
+            clusters.secure(self.cluster, account)
+            if stored_password(self.data_dir, SUPERUSER) is None:
+                password = new_password()
+                clusters.set_superuser_verifier(self.cluster, binaries, account, verifier(password), sync=self._sync)
+                store_password(self.data_dir, SUPERUSER, password)
             self._make_socket_dir(account)
             settings = self._options | {"unix_socket_directories": str(self.socket_dir)}
             self._process = launch(self.cluster, binaries, settings, account)
             self._process.await_ready()
-            self._provision()
+            made = self._provision()
+            # Stored once the server has them: a crash in between leaves files that do not fit, and new ones are made.
+            for role, password in made.items():
+                store_password(self.data_dir, role, password)
         except BaseException as error:
             self.stop()
+            if isinstance(error, OperationalError):
+                raise EmbeddedPostgresError(
+                    f"the embedded server in {self.data_dir} refuses recon's own login; if the files in "
+                    f"{self.data_dir / PASSWORDS} belong to another cluster, remove them: the next start makes new ones"
+                ) from error
             if isinstance(error, OSError):
                 raise EmbeddedPostgresError(f"the embedded server in {self.data_dir} cannot start: {error}") from error
             raise
@@ -187,11 +206,11 @@ class EmbeddedPostgres:
         if account is not None:
             os.chown(place, account.uid, account.gid)
         if stat.S_IMODE(place.stat().st_mode) != 0o700:
-            raise EmbeddedPostgresError(f"{place} must be private (mode 0700), because its users are trusted")
+            raise EmbeddedPostgresError(f"{place} must be private (mode 0700): chmod 700 it")
         self.socket_dir = place
 
-    def _provision(self) -> None:
-        """Make the roles and the database where they are missing."""
+    def _provision(self) -> dict[str, str]:
+        """Make the roles and the database where they are missing; return the passwords that were made for roles."""
         engine = create_engine(self.url(SUPERUSER, "postgres"), "recon embedded", pooled=False)
         with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
             exists = conn.scalar(text("SELECT true FROM pg_database WHERE datname = :name"), {"name": DATABASE})
@@ -200,3 +219,17 @@ class EmbeddedPostgres:
         with create_engine(self.url(SUPERUSER), "recon embedded", pooled=False).begin() as conn:
             ensure_roles(conn)
             adjust_rights(conn)
+            return self._new_passwords(conn)
+
+    def _new_passwords(self, conn: Connection) -> dict[str, str]:
+        """Give a password to each role of recon that logs in and whose file does not hold the one of the server."""
+        known = text("SELECT rolname, rolpassword FROM pg_authid WHERE rolname = ANY(:roles)")
+        verifiers = {row.rolname: row.rolpassword for row in conn.execute(known, {"roles": list(ROLES)})}
+        made = {
+            role: new_password()
+            for role in (OWNER, SERVICE, ANALYST)
+            if not fits(stored_password(self.data_dir, role), verifiers[role])
+        }
+        for role, password in made.items():
+            conn.exec_driver_sql(f"ALTER ROLE {role} PASSWORD '{verifier(password)}'")
+        return made

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from recon.errors import ConfigError, GatewayError
 from recon.network_errors import system_text
+from recon.private_files import OTHERS, PRIVATE_DIRECTORY, open_to_others, write_private
 
 #: Bytes of the largest PEM text taken.
 MAX_PEM_BYTES: Final = 1024 * 1024
@@ -31,9 +31,6 @@ MAX_PEM_BYTES: Final = 1024 * 1024
 RENEWAL_SHARE: Final = 3
 
 _PEM_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
-_PRIVATE_MODE: Final = 0o600
-_PRIVATE_DIRECTORY: Final = 0o700
-_OTHERS: Final = 0o077
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -118,7 +115,7 @@ def load_certificate(path: Path) -> ClientCertificate | None:
     """
     try:
         with path.open("rb") as stream:
-            if os.fstat(stream.fileno()).st_mode & _OTHERS:
+            if os.fstat(stream.fileno()).st_mode & OTHERS:
                 raise ConfigError(f"{path} holds a private key and can be read by others; remove it or chmod 600 it")
             content = stream.read(MAX_PEM_BYTES + 1)
     except FileNotFoundError:
@@ -137,20 +134,9 @@ def save_certificate(path: Path, certificate: ClientCertificate) -> None:
     """
     directory = path.parent
     try:
-        directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-        if directory.stat().st_mode & _OTHERS:
+        directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        if open_to_others(directory):
             raise ConfigError(f"certificate_dir {directory} is open to other users; chmod 700 it")
-        # mkstemp creates the file, of mode 0600.
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=directory)
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as stream:
-                os.fchmod(handle, _PRIVATE_MODE)
-                stream.write(certificate.pem)
-                stream.flush()
-                os.fsync(handle)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_private(path, certificate.pem.encode("ascii"))
     except OSError as error:
         raise ConfigError(f"certificate_dir {directory} cannot be written: {system_text(error)}") from None
