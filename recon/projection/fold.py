@@ -43,6 +43,8 @@ VERSION: Final = 6
 _SESSION_KINDS: Final = frozenset(
     {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.CLOCK_JUMPED}
 )
+#: A session begins and ends whatever its event quotes of the other side's words, also a U+0000.
+_ENDS_OF_SESSIONS: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED})
 _INSTRUCTION_KINDS: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
 _BACKFILL_KINDS: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
 _OWN_KINDS: Final = _SESSION_KINDS | _INSTRUCTION_KINDS | _BACKFILL_KINDS
@@ -121,13 +123,14 @@ class Fold:
     def _apply(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
         """Apply one event to the ledger; new rules also classify all breaks again."""
         event, ledger = item.event, self.ledger
-        if event.kind in _OWN_KINDS:
+        own = event.kind in _OWN_KINDS
+        if own and (event.readable or event.kind in _ENDS_OF_SESSIONS):
             rules = ledger.rules
             self._apply_own(item, at, previous_us)
             if ledger.rules is not rules:
                 self.reconciler.reclassify_all(at)
         elif item.decoded is None:
-            message = "the frame is not UTF-8 JSON that can be read"
+            message = f"the {'event' if own else 'frame'} is not UTF-8 JSON that can be read"
             ledger.note_finding(event.account, at, "unreadable", event.kind, message)
         else:
             self._apply_frame(event, item.decoded, at)
@@ -151,7 +154,7 @@ class Fold:
         if event.kind == events.SESSION_OPENED:
             sessions.session_opened(ledger, event.session, at, previous_us=previous_us)
         elif event.kind == events.SESSION_CLOSED:
-            reason = _note(event.payload).reason or "disconnected"
+            reason = (_note(event.payload).reason or "disconnected").replace("\0", "")
             sessions.session_closed(ledger, event.session, reason, at)
         elif event.kind == events.TICK:
             sessions.apply_tick(ledger, _tick(event.payload), at)

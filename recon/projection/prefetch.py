@@ -23,7 +23,7 @@ def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
     """Return the readable facts among events; the fold notes the others as findings."""
     found: list[ExternalFact] = []
     for item in reads:
-        if item.event.kind == events.FACT:
+        if item.event.kind == events.FACT and item.event.readable:
             try:
                 found.append(parse_fact(item.event.payload))
             except (msgspec.DecodeError, msgspec.ValidationError):

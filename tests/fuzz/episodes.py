@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from recon.projection.fold import Fold
+from recon.times import microseconds
 from tests.fuzz import calm
 from tests.fuzz.failures import NoBreak, NotAsAlone
 from tests.fuzz.grammar import ACCOUNTS, CALM
 from tests.fuzz.own_events import Hints
 from tests.fuzz.players import Batch, Books, Player
-from tests.fuzz.streams import Stream, plain
+from tests.fuzz.streams import Stream, is_calm, plain
 
 #: Largest batches by the level's name: the fold's are small, so that books and events alternate.
 MAX_BATCH_EVENTS: Final = {"fold": 40, "postgres": 250}
@@ -85,6 +86,11 @@ def _check_break(fold: Fold, taken: list[Batch]) -> None:
     first_us = calm.START_US + int(calm.WRONG_FROM_SECONDS * 1_000_000)
     latest_us = first_us + int(calm.USUAL_DELAY_SECONDS * 1_000_000)
     if fold.ledger.clock.last_us < latest_us or any(each.origin == "shared" for each in planned):
+        return
+    reports = [
+        each for each in planned if is_calm(each.event.account) and microseconds(each.event.recorded_at) > first_us
+    ]
+    if len(reports) < calm.USUAL_DELAY_SECONDS / calm.POLL_SECONDS:
         return
     found = fold.reconciler.comparisons.get((CALM, "asset", "USDT"))
     opened = [each.opened_us for each in (found.breaks if found else []) if each.amount == calm.WRONG_BY]

@@ -15,6 +15,7 @@ from recon.testing import is_readable
 from recon.times import microseconds, to_datetime
 from tests.fuzz.players import Batch
 from tests.fuzz.streams import Origin, Planned
+from tests.fuzz.tables import RefusedRow
 
 Level = Literal["decode", "fold", "postgres"]
 #: Positions and sizes differ between failures of one cause.
@@ -66,7 +67,7 @@ def sign_of(error: BaseException) -> str:
     ours = [frame for frame in frames if "/recon/" in frame.filename]
     place = f"{Path(ours[-1].filename).stem}.{ours[-1].name}" if ours else ""
     words = str(getattr(getattr(error, "diag", None), "message_primary", None) or "")
-    about = str(error)[:60] if isinstance(error, NotAsAlone | NoBreak) else words[:60]
+    about = str(error)[:60] if isinstance(error, NotAsAlone | NoBreak | RefusedRow) else words[:60]
     return _NUMBERS.sub("N", " ".join(part for part in (type(error).__name__, place, about) if part))
 
 

@@ -33,7 +33,8 @@ _PEOPLE: Final = (
     b'{"login":' + LONG[0] + b"}",
 )
 _STATUSES: Final = (b"200", b"200", b"200", b"404", b"400", b"490", b"504", b"429", b"999", b"-1", b"null", b"1e3")
-_KINDS_OF_QUESTION: Final = ("status", "history", "orders", "balances", "positions")
+_QUESTIONS_OF_ACCOUNTS: Final = ("status", "orders", "balances", "positions")
+_TIMES_US: Final = (b"1767603610000000", b"0", b"-1", b"9223372036854775807", b"99999999999999999999")
 #: How often the bytes of an event of our own are spoilt, which the append allows but for people's.
 BYTES_SHARE: Final = 0.05
 
@@ -54,7 +55,7 @@ class OwnEvents:
 
     def __init__(self, mutator: Mutator) -> None:
         self._mutator = mutator
-        self._history = history_rows()
+        self._rows_of_history = history_rows()
         #: Those that touch only the accounts that they name.
         self.of_accounts: dict[str, Callable[[random.Random, Hints], bytes]] = {
             events.FACT: self._fact,
@@ -71,11 +72,13 @@ class OwnEvents:
             events.SESSION_OPENED: self._note,
             events.SESSION_CLOSED: self._note,
             events.TICK: self._tick,
+            events.CLOCK_JUMPED: self._jump,
+            events.REST_ANSWER: self._history_answer,
         }
 
-    def payload(self, draw: random.Random, kind: str, hints: Hints) -> bytes:
+    def payload(self, draw: random.Random, kind: str, hints: Hints, *, of_all: bool) -> bytes:
         """Return a hostile payload of a kind."""
-        payload = (self.of_accounts | self.of_all)[kind](draw, hints)
+        payload = (self.of_all if of_all else self.of_accounts)[kind](draw, hints)
         return spoilt_bytes(draw, payload) if draw.random() < BYTES_SHARE else payload
 
     def _spoilt(self, draw: random.Random, members: Members) -> bytes:
@@ -137,8 +140,14 @@ class OwnEvents:
         ]
         return self._spoilt(draw, decision)
 
+    def _history_answer(self, draw: random.Random, _: Hints) -> bytes:
+        """Return an answer of the order log, which is of all accounts."""
+        return self._answer_to(draw, "history")
+
     def _answer(self, draw: random.Random, _: Hints) -> bytes:
-        what = draw.choice(_KINDS_OF_QUESTION)
+        return self._answer_to(draw, draw.choice(_QUESTIONS_OF_ACCOUNTS))
+
+    def _answer_to(self, draw: random.Random, what: str) -> bytes:
         ask: Members = [(b'"what"', text(what)), (b'"account"', text(draw.choice(ACCOUNTS)))]
         if what == "status":
             ask += [(b'"order"', b'"c:a"'), (b'"client_order_id"', draw.choice((b'"a"', b'"b"', LONG[0])))]
@@ -161,7 +170,7 @@ class OwnEvents:
         if draw.random() < 0.05:
             return draw.choice(DEEP)
         if what == "history":
-            rows = [rendered(self._mutator.row(draw, row)) for row in self._history * draw.randrange(1, 4)]
+            rows = [rendered(self._mutator.row(draw, row)) for row in self._rows_of_history * draw.randrange(1, 4)]
             return b"[" + b",".join(rows) + b"]"
         frames = [self._mutator.message(draw) for _ in range(draw.randrange(1, 4))]
         return frames[0] if what == "status" else b"[" + b",".join(frames) + b"]"
@@ -177,6 +186,11 @@ class OwnEvents:
     def _tick(self, draw: random.Random, _: Hints) -> bytes:
         beats = [self.heartbeat(draw) for _ in range(draw.randrange(3))]
         return self._spoilt(draw, [(b'"heartbeats"', b"{" + b",".join(beats) + b"}")])
+
+    def _jump(self, draw: random.Random, _: Hints) -> bytes:
+        clock = draw.choice((b'"machine"', b'"database"'))
+        jump: Members = [(b'"clock"', clock), (b'"from_us"', b"1767603610000000"), (b'"to_us"', draw.choice(_TIMES_US))]
+        return self._spoilt(draw, jump)
 
     def heartbeat(self, draw: random.Random) -> bytes:
         """Return a hostile account's member of a tick's heartbeats."""

@@ -87,7 +87,7 @@ class Stream:
             self._us, self._ahead_us = self._us + jump_us, self._ahead_us + jump_us
         if self._shared and draw.random() < SHARED_SHARE:
             kind = draw.choice(list(self._own.of_all))
-            return self._planned("shared", kind, None, self._own.payload(draw, kind, self.hints))
+            return self._planned("shared", kind, None, self._own.payload(draw, kind, self.hints, of_all=True))
         kind, account, payload = self._hostile()
         self._earlier.append((kind, account, payload))
         return self._planned("hostile", kind, account, payload)
@@ -98,7 +98,7 @@ class Stream:
             return draw.choice(self._earlier)
         if draw.random() < OWN_SHARE:
             kind = draw.choice(list(self._own.of_accounts))
-            return kind, draw.choice((*ACCOUNTS, None)), self._own.payload(draw, kind, self.hints)
+            return kind, draw.choice((*ACCOUNTS, None)), self._own.payload(draw, kind, self.hints, of_all=False)
         frame = self._mutator.frame(draw)
         head = envelope(frame)
         return head.type if head.type in INBOUND_TYPES and head.type else events.FRAME, head.account, frame

@@ -244,6 +244,9 @@ def orders(driver: GatewayDriver, *reports: Row) -> None:
         (events.FACT, b'{"fact":"deposit","account":"\xff"}'),
         (events.DECISION, b'{"by":{"login":"\xff"}}'),
         *((kind, b'{"x":' * 5000 + b"1" + b"}" * 5000) for kind in (*OWN[1:2], *OWN[3:], events.FACT, events.DECISION)),
+        (events.FACT, b'{"fact":"deposit","account":"BINANCE","external_id":"\\u0000","unit":"BTC","amount":1}'),
+        (events.DECISION, b'{"by":{"login":"x","authenticated":true},"action":"comment","text":"\\u0000"}'),
+        (events.TICK, b'{"heartbeats":{"\\u0000":{"last_us":1}}}'),
         (events.CLOCK_JUMPED, b'{"clock":"\xff"}'),
         (events.TICK, b'{"heartbeats":{"BINANCE":{"last_us":99999999999999999999}}}'),
         (events.TICK, b'{"heartbeats":{"BINANCE":{"last_us":-99999999999999999999}}}'),
@@ -255,6 +258,13 @@ def test_a_payload_of_ours_that_cannot_be_taken_is_a_finding(kind: str, payload:
     driver.event(kind, payload)
     assert [finding.about for finding in driver.findings("unreadable")] == [kind]
     go_on(driver)
+
+
+def test_a_session_ends_whatever_its_event_quotes() -> None:
+    driver = trading()
+    driver.event(events.SESSION_CLOSED, b'{"reason":"overr\\u0000un","detail":"\\u0000"}')
+    assert driver.coverage() == ("gap", "overrun")
+    assert not driver.findings("unreadable")
 
 
 def test_a_price_of_forty_digits_does_not_stop_the_fold() -> None:
