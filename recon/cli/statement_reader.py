@@ -8,9 +8,8 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,14 +18,17 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from recon.cli.statement_rows import StatementRows
 from recon.config.imports import Columns, Import, RowKind
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
 from recon.exact import ZERO, exact, plain
 from recon.ledger.facts.external_fact import SIGNS, ExternalFact, parse_fact
 
-#: Largest statement, in bytes.
-MAX_STATEMENT_BYTES: Final = 256 << 20
+#: Most characters of a value that a message repeats.
+_SHOWN: Final = 40
+#: Seconds or milliseconds since 1970. An exponent has lost digits, or is a number that no time is.
+_UNIX: Final = re.compile(r"[+-]?[0-9]{1,17}(?:\.[0-9]{1,9})?")
 
 Payload = dict[str, str]
 
@@ -65,10 +67,13 @@ def read_statement(path: Path, mapping: Import, account: str | None) -> Statemen
     bad: list[BadRow] = []
     empty_rows = 0
     seen: dict[tuple[str, str], StatementFact] = {}
-    rows = _Rows(path, mapping)
-    for line, row in rows:
+    rows = StatementRows(path, mapping)
+    for line, cells in rows:
         try:
-            facts = [_fact(line, payload) for payload in _payloads(row, mapping, account, path.name, rows.ordinal(row))]
+            row = rows.checked(cells)
+            with exact():
+                payloads = _payloads(row, mapping, account, path.name, rows.ordinal(row))
+            facts = [_fact(line, payload) for payload in payloads]
         except ValueError as error:
             bad.append(BadRow(line, str(error)))
             continue
@@ -84,45 +89,6 @@ def read_statement(path: Path, mapping: Import, account: str | None) -> Statemen
                 )
     result.sort(key=lambda each: each.fact.occurred_us)  # files run either way
     return Statement(result, empty_rows, bad, rows.digest.hexdigest())
-
-
-class _Rows:
-    """The rows of a file with their line numbers; equal rows are counted."""
-
-    def __init__(self, path: Path, mapping: Import) -> None:
-        self._path = path
-        self._mapping = mapping
-        self._equal: dict[str, int] = {}
-        self.digest = hashlib.sha256()
-
-    def __iter__(self) -> Iterator[tuple[int, Mapping[str, str]]]:
-        path, mapping = self._path, self._mapping
-        try:
-            if path.stat().st_size > MAX_STATEMENT_BYTES:
-                raise ConfigError(f"{path}: larger than {MAX_STATEMENT_BYTES} bytes; split it")
-            with path.open(encoding=mapping.encoding, newline="") as stream:
-                reader = csv.DictReader(stream, delimiter=mapping.delimiter, strict=True, restkey="")
-                headings = [name for name in mapping.columns.model_dump().values() if name is not None]
-                missing = [name for name in headings if name not in (reader.fieldnames or ())]
-                if missing:
-                    raise ConfigError(
-                        f"{path}: no column {', '.join(missing)}; the mapping is for another kind of file"
-                    )
-                for row in reader:
-                    self.digest.update("\x1f".join(map(str, row.values())).encode("utf-8", "surrogatepass") + b"\x1e")
-                    yield reader.line_num, {key: value for key, value in row.items() if isinstance(value, str)}
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read: {error.strerror or 'unknown reason'}") from error
-        except UnicodeDecodeError:
-            raise ConfigError(f"{path}: is not text in {mapping.encoding}") from None
-        except csv.Error as error:
-            raise ConfigError(f"{path}: is not CSV: {error}") from None
-
-    def ordinal(self, row: Mapping[str, str]) -> str:
-        """Return an id for a row without one: its digest, and its number among equal rows."""
-        digest = hashlib.sha256("\x1f".join(f"{key}\x1e{row[key]}" for key in sorted(row)).encode()).hexdigest()[:32]
-        number = self._equal[digest] = self._equal.get(digest, 0) + 1
-        return f"row:{digest}:{number}"
 
 
 def _fact(line: int, payload: Payload) -> StatementFact:
@@ -223,19 +189,32 @@ def _number(row: Mapping[str, str], columns: Columns, key: str) -> Decimal:
     heading = getattr(columns, key)
     written = _text(row, heading)
     try:
-        with exact():
-            return parse_decimal(written) + ZERO
+        return parse_decimal(written) + ZERO
     except ValueError:
-        raise ValueError(f"{heading}: {written!r} is not a number") from None
+        raise ValueError(f"{heading}: {_short(written)} is not a number such as -1234.56") from None
 
 
 def _moment(written: str, mapping: Import) -> datetime:
     text, form = written.strip(), mapping.time_format
+    problem = f"{mapping.columns.time}: {_short(text)} is not a time of the form {form}"
+    if any(sign.isdigit() and not sign.isascii() for sign in text):
+        raise ValueError(problem)
     try:
         if form in {"unix", "unix_ms"}:
-            micros = int(Decimal(text).scaleb(6 if form == "unix" else 3))
-            return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+            return _unix(text, form)
         at = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007 - below
-    except (ValueError, ArithmeticError, OverflowError, OSError):
-        raise ValueError(f"{mapping.columns.time}: {text!r} is not a time of the form {form}") from None
-    return (at.replace(tzinfo=ZoneInfo(mapping.zone)) if at.tzinfo is None else at).astimezone(UTC)
+        return (at.replace(tzinfo=ZoneInfo(mapping.zone)) if at.tzinfo is None else at).astimezone(UTC)
+    except (ValueError, ArithmeticError, OSError):
+        raise ValueError(problem) from None
+
+
+def _unix(text: str, form: str) -> datetime:
+    if _UNIX.fullmatch(text) is None:
+        raise ValueError("not a count")
+    micros = int(Decimal(text).scaleb(6 if form == "unix" else 3))
+    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+
+
+def _short(written: str) -> str:
+    """Return a value as a message repeats it."""
+    return repr(written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…")

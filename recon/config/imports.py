@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
-from typing import Annotated, Literal, Self
+import io
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -26,6 +26,10 @@ RowKind = Literal[
     "only_fee",
     "ignore",
 ]
+
+
+#: The columns that hold numbers: one column is never two of them.
+_NUMBERS: Final = ("amount", "fee", "quantity", "price", "cash")
 
 
 class Columns(BaseModel):
@@ -94,10 +98,17 @@ class Import(BaseModel):
     @classmethod
     def _is_an_encoding(cls, encoding: str) -> str:
         try:
-            codecs.lookup(encoding)
-        except LookupError:
+            io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # a codec of bytes, such as hex, is no text encoding
+        except (LookupError, ValueError):
             raise ValueError('must be a text encoding such as "utf-8"') from None
         return encoding
+
+    @field_validator("delimiter")
+    @classmethod
+    def _separates(cls, delimiter: str) -> str:
+        if delimiter in '"\r\n\0':
+            raise ValueError('must be one character such as ","; no quote and no end of a line')
+        return delimiter
 
     @model_validator(mode="after")
     def _does_not_contradict_itself(self) -> Self:
@@ -108,6 +119,9 @@ class Import(BaseModel):
         kinds = {self.kind} if self.kind is not None else set(self.types.values())
         for missing in (key for kind in sorted(kinds) for key in _needed(kind) if getattr(self.columns, key) is None):
             raise ValueError(f"columns.{missing} must be given for rows of this kind")
+        numbers = [heading for key in _NUMBERS if (heading := getattr(self.columns, key)) is not None]
+        for heading in (heading for heading in numbers if numbers.count(heading) > 1):
+            raise ValueError(f"columns: {heading} is the column of two numbers")
         if "trade" in kinds and self.columns.price is None and self.columns.cash is None:
             raise ValueError("columns.price or columns.cash must be given for trades")
         if "trade" in kinds and self.columns.fee and not (self.columns.fee_asset or self.fee_asset):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ _UNITS: Final = {
     "d": timedelta(days=1),
 }
 _DURATION: Final = re.compile(r"(?P<whole>[0-9]{1,9})(?:\.(?P<part>[0-9]{1,6}))?\s*(?P<unit>us|ms|s|m|h|d)")
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 #: Longest name of a gateway, account or webhook, in characters.
 MAX_NAME: Final = 200
@@ -31,10 +32,10 @@ def parse_decimal(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         # ValueError, for pydantic turns nothing else into a finding about the settings.
         raise ValueError('must be an exact number, written as a string such as "0.001"')  # noqa: TRY004
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError('must be a decimal number such as "0.001"') from None
+    # Python reads 1_000, NaN and the digits of every script as numbers; none of them is meant.
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()) is None:
+        raise ValueError('must be a decimal number such as "0.001"')
+    number = Decimal(value)
     if not bounded(number):
         raise ValueError("must be a finite number of reasonable size")
     return number

@@ -295,7 +295,7 @@ def test_describe_tells_the_rest(tmp_path: Path) -> None:
             '[accounts]\ntolerance = { absolute = "-1" }\n',
             "accounts.tolerance.absolute: must not be negative",
         ),
-        ('[accounts]\ntolerance = { absolute = "nan" }\n', "must be a finite number"),
+        ('[accounts]\ntolerance = { absolute = "nan" }\n', "must be a decimal number"),
         ("[accounts]\ntolerance = { absolute = inf }\n", "must be a finite number"),
         ('[accounts]\ntolerance = { absolute = "x" }\n', "must be a decimal number"),
         ("[accounts]\ntolerance = { absolute = true }\n", "must be an exact number"),

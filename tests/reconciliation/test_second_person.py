@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from recon.ledger.facts.external_fact import MANUAL
+from recon.log import events
 from recon.testing import GatewayDriver, balance_row
 from tests.support.decisions_driver import BOB, driver_with_break, record_decision, state_of
 from tests.support.facts_driver import (
@@ -203,4 +204,13 @@ def test_an_invented_trade_waits_and_a_trade_that_reports_contain_does_not() -> 
 def test_a_payload_that_says_that_it_is_approved_is_not() -> None:
     driver = stolen()
     tell(driver, "-7", "L-1", told_seq=1, approved_seq=1, certainty="exact")
+    assert still_open(driver)
+
+
+@pytest.mark.parametrize("facts", [[0], [-1], [2**63], [10**30], ["1"], [1.5], list(range(1, 502))])
+def test_a_decision_on_what_can_be_no_position_is_a_finding(facts: list[object]) -> None:
+    driver = stolen()
+    payload = {"by": SECOND, "action": "approve_facts", "facts": facts, "digest": "d"}
+    driver.event(events.DECISION, msgspec.json.encode(payload))
+    assert driver.findings("unreadable")
     assert still_open(driver)

@@ -39,6 +39,12 @@ _CAUSE: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RESERVED: Final = OF_FILLS | {OPENING, ACCEPTANCE}
 
 
+#: Most waiting facts in one decision, as the database allows.
+MAX_FACTS: Final = 500
+#: A log position, as the database stores it.
+Position = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+
+
 class Decision(msgspec.Struct, frozen=True):
     """The payload of a decision event, with only the keys that its action needs. Times are UTC."""
 
@@ -59,7 +65,7 @@ class Decision(msgspec.Struct, frozen=True):
     outcome: str | None = None
     rules_digest: str | None = None
     #: Log positions of the waiting facts that are meant.
-    facts: tuple[int, ...] = ()
+    facts: Annotated[tuple[Position, ...], msgspec.Meta(max_length=MAX_FACTS)] = ()
 
 
 class Target(NamedTuple):
