@@ -7,14 +7,23 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Literal
 
+import httpx
+import psycopg
 import pytest
 import structlog
+import trio
+import trio.testing
 
+from recon.cli.failure import report
 from recon.config import Log, load_settings, secrets_of
-from recon.redaction import LAST_NET
+from recon.errors import DatabaseError
+from recon.redaction import LAST_NET, Redactor
 from recon.service.logging import configure_logging
+from recon.service.status import StatusBoard
+from recon.service.supervisor import supervise
 
 KEY = "k-0123456789-very-secret"
 PASSWORD = "pass-w0rd-of-the-database"
@@ -85,6 +94,46 @@ def test_a_traceback_shows_no_variable_and_no_secret(capsys: pytest.CaptureFixtu
     assert "locals" not in text
     if format_ == "json":
         assert [json.loads(line)["event"] for line in text.splitlines()][:2] == ["it failed", "a URL"]
+
+
+FAULTS: dict[str, Exception] = {
+    "consumer": httpx.ConnectError(f"cannot connect to wss://h/?apikey={KEY}"),
+    "recorder": psycopg.OperationalError(f"password authentication failed: password={PASSWORD}"),
+    "projector": ExceptionGroup("several", [ValueError("first: " + "".join(f"\\u{ord(c):04x}" for c in KEY))]),
+    "recovery": KeyError(KEY),
+    "alerts webhook:ops": RuntimeError(f"POST https://hooks.example.com/services/T1/B2/{TOKEN} {SIGNING}"),
+    "status": DatabaseError(f"connection to {SETTINGS['RECON_DATABASE__URL']} refused"),
+}
+
+
+@pytest.mark.parametrize("part", FAULTS)
+@pytest.mark.parametrize("format_", ["console", "json"])
+@pytest.mark.trio
+async def test_a_fault_of_any_part_tells_no_secret(
+    capsys: pytest.CaptureFixture[str], autojump_clock: trio.testing.MockClock, part: str, format_: Format
+) -> None:
+    configure_logging(Log(level="debug", format=format_))
+    board = StatusBoard(lambda: datetime(2026, 1, 5, tzinfo=UTC))
+
+    async def run() -> None:
+        header = UNKNOWN
+        raise FAULTS[part] from ValueError(f"{header[:0]}{KEY} {PASSWORD} {SIGNING} {TOKEN}")
+
+    with trio.move_on_after(1):
+        await supervise(board, "g", part, run, draw=lambda: 1.0)
+    text = capsys.readouterr().err
+    assert "a part failed" in text
+    (status,) = board.parts()
+    assert (status.state, "[redacted]" in status.detail) == ("restarting", True)
+    for said in (text, status.detail):
+        assert_no_secret(said)
+        assert Redactor([*SECRETS, UNKNOWN]).redact_text(said) == said
+
+
+def test_a_command_that_fails_tells_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    for error in FAULTS.values():
+        report(error, with_traceback=True)
+        assert_no_secret(capsys.readouterr().err)
 
 
 def test_what_ends_the_process_or_a_thread_passes_the_net_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,7 +92,8 @@ class Service:
         self._log = directory / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def environment(self) -> dict[str, str]:
+        """Return the variables that hold its settings, and those of this process."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RECON_")}
         for section in ("gateways", "webhooks"):
             if section in self._settings:
@@ -100,13 +101,17 @@ class Service:
         database = self._settings["database"]
         assert isinstance(database, dict)
         environment |= {f"RECON_DATABASE__{key.upper()}": str(value) for key, value in database.items()}
-        environment |= {
+        return environment | {
             "RECON_LOG__LEVEL": "debug",
             "RECON_LOG__FORMAT": "json",
             "RECON_SERVICE__SHUTDOWN_SECONDS": "10",
         }
+
+    def start(self) -> None:
         with self._log.open("ab") as output:
-            self.process = subprocess.Popen([sys.executable, "-m", "recon.service"], stderr=output, env=environment)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "recon.service"], stderr=output, env=self.environment()
+            )
         served_before = self.log_count("serving")
         until(lambda: self.log_count("serving") > served_before or self._ended())
         assert not self._ended(), self.output()
@@ -117,6 +122,19 @@ class Service:
 
     def output(self) -> str:
         return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
+
+    def command(self, *arguments: str) -> str:
+        """Run a command with the same settings; return all that it says."""
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "recon.cli", *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
 
     def kill(self) -> None:
         assert self.process is not None
