@@ -62,7 +62,15 @@ REPLACED: tuple[str, ...] = (
     "firm_positions",
 )
 #: Functions and views that are new, each after those that it uses.
-NEW: tuple[str, ...] = ("held_leases", "take_lease", "end_holder", "missing_fact", "tellers", "waiting_facts")
+NEW: tuple[str, ...] = (
+    "held_leases",
+    "take_lease",
+    "check_payload",
+    "end_holder",
+    "missing_fact",
+    "tellers",
+    "waiting_facts",
+)
 
 LEASES = """
 CREATE TABLE recon_store.leases (

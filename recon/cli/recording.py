@@ -28,9 +28,11 @@ from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.embedded.cluster import pause
 from recon.db.raw import driver_connection
-from recon.errors import ConfigError, DecisionRefused
+from recon.errors import ConfigError, DecisionRefused, DocumentRefused
+from recon.ledger.actor import Actor
 from recon.log import submit
 from recon.log.events import DECISION
+from recon.reconciliation.breaks.decisions import parse_decision
 
 #: Longest wait of a command until its events are folded, in seconds.
 WAIT_SECONDS: Final = 10.0
@@ -95,7 +97,11 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 def record(connection: Connection, decisions: Sequence[Decision], name: str | None) -> list[Recorded]:
-    """Append decisions and commit. Errors: DecisionRefused where this login may not decide it, AppendRefused."""
+    """Append decisions and commit.
+
+    Errors: ConfigError where the ledger could not take it, DecisionRefused where this login may not decide it,
+    AppendRefused.
+    """
     if not connection.in_transaction():
         connection.begin()
     raw, recorded = driver_connection(connection), []
@@ -111,7 +117,7 @@ def record(connection: Connection, decisions: Sequence[Decision], name: str | No
                 batch=1,
                 now=utc_now(),
                 kind=DECISION,
-                payloads=[msgspec.json.encode(decision.payload) for decision in ours],
+                payloads=[_payload_of(decision) for decision in ours],
                 accounts=[decision.account for decision in ours],
                 name=name or account_name(),
             )
@@ -140,6 +146,15 @@ def note_shared_login(connection: Connection, recorded: Sequence[Recorded]) -> N
             f"recorded without authentication: {row['login']} is a shared login, and {claim}; "
             "set [database] operator_url to a login of your own"
         )
+
+
+def _payload_of(decision: Decision) -> bytes:
+    """Return the payload to append, which the ledger can take. Errors: ConfigError."""
+    try:
+        parse_decision(msgspec.json.encode({**decision.payload, "by": Actor("", authenticated=False)}))
+    except DocumentRefused as error:
+        raise ConfigError(f"this decision cannot be recorded: {error}") from None
+    return msgspec.json.encode(decision.payload)
 
 
 def account_name() -> str | None:

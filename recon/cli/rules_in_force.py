@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from recon.cli.output import Row
 from recon.cli.queries import Source, query_rows
+from recon.errors import DocumentRefused
 from recon.ledger.rules import Rules, parse_rules
 
 IN_FORCE: Final = "in force"
@@ -72,5 +71,5 @@ def rules_in_force(connection: Source, gateway: str) -> Rules:
         return Rules()
     try:
         return parse_rules(document_of(connection, force))
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except DocumentRefused:
         return Rules()

@@ -21,7 +21,7 @@ import msgspec
 from recon.cli.statement_rows import StatementRows
 from recon.config.imports import Columns, Import, RowKind
 from recon.config.values import parse_decimal
-from recon.errors import ConfigError
+from recon.errors import ConfigError, DocumentRefused
 from recon.exact import ZERO, exact, plain
 from recon.ledger.facts.external_fact import SIGNS, ExternalFact, parse_fact
 
@@ -95,7 +95,7 @@ def _fact(line: int, payload: Payload) -> StatementFact:
     encoded = msgspec.json.encode(payload)
     try:
         return StatementFact(line, encoded, parse_fact(encoded))
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except DocumentRefused as error:
         raise ValueError(str(error)) from None
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
+from recon.errors import DocumentRefused
 from recon.ledger.rules import AccountRules, Rules, parse_rules
 
 
@@ -25,7 +26,7 @@ class ProposedRules(msgspec.Struct, frozen=True):
 
 
 def parse_proposed(payload: bytes, seq: int) -> ProposedRules:
-    """Return the proposed rules of a payload. Raise msgspec.ValidationError for an unknown shape."""
+    """Return the proposed rules of a payload. Raise DocumentRefused if they cannot be used."""
     return ProposedRules(seq, rules_digest(payload), parse_rules(payload))
 
 
@@ -38,7 +39,7 @@ def relaxes(before: bytes, after: bytes) -> bool:
     """True if a rules document relaxes another, or if either cannot be read."""
     try:
         return bool(relaxations(parse_rules(before), parse_rules(after)))
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except DocumentRefused:
         return True
 
 

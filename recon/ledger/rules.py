@@ -7,12 +7,12 @@ Changed rules enter the log as an event of kind `rules`, so a rebuild decides as
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from recon.exact import ZERO
-from recon.log.events import payload_reader
+from recon.ledger.documents import reader
 
 DEFAULT_WINDOW_US: Final = 5_000_000
 #: An account whose last heartbeat is older is not observed (protocol 4: a heartbeat comes every second).
@@ -90,7 +90,7 @@ class FeeRule(msgspec.Struct, frozen=True):
 class Funding(msgspec.Struct, frozen=True):
     """Times of funding: every `every_us` from midnight UTC on, at most `within_us` late."""
 
-    every_us: int = 8 * 3_600_000_000
+    every_us: Annotated[int, msgspec.Meta(gt=0)] = 8 * 3_600_000_000
     within_us: int = 900_000_000
 
 
@@ -163,9 +163,9 @@ class Rules(msgspec.Struct, frozen=True):
         return self.accounts.get(account, self.defaults)
 
 
-_read: Final = payload_reader(Rules)
+_read: Final = reader(Rules)
 
 
 def parse_rules(payload: bytes) -> Rules:
-    """Return the rules of a payload. Raise msgspec.DecodeError, or ValidationError for an unknown shape."""
+    """Return the rules of a payload. Raise DocumentRefused for an unknown shape, or a value beyond its bounds."""
     return _read(payload)

@@ -17,6 +17,7 @@ from recon.ems.protocol import rest_requests
 from recon.ems.protocol.decode import decode
 from recon.ems.protocol.messages import Balances, Decoded, Message, OrderReports, Positions, Reject, ServerInfo, Symbols
 from recon.ems.protocol.rest_requests import DecodedResponse
+from recon.errors import DocumentRefused
 from recon.exact import exact
 from recon.ledger import rules as rules_
 from recon.ledger.account import Account
@@ -144,7 +145,7 @@ class Fold:
                 self._apply_instruction(event, at)
             else:
                 self._apply_session(event, at, previous_us)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (DocumentRefused, msgspec.DecodeError) as error:
             message = f"the event is not of its kind's shape: {error}"
             self.ledger.note_finding(event.account, at, "unreadable", event.kind, message)
 

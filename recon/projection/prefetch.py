@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
 from sqlalchemy import Connection
 
 from recon.ems.protocol.messages import OrderReports
+from recon.errors import DocumentRefused
 from recon.ledger.facts.external_fact import TRADE, ExternalFact, parse_fact
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
@@ -26,7 +26,7 @@ def facts_of(reads: list[DecodedEvent]) -> list[ExternalFact]:
         if item.event.kind == events.FACT and item.event.readable:
             try:
                 found.append(parse_fact(item.event.payload))
-            except (msgspec.DecodeError, msgspec.ValidationError):
+            except DocumentRefused:
                 continue
     return found
 
@@ -42,7 +42,7 @@ def prefetch_waiting(
 def _facts_decided(item: DecodedEvent) -> tuple[int, ...]:
     try:
         return parse_decision(item.event.payload).facts
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except DocumentRefused:
         return ()
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.raw import cursor_of
-from recon.errors import ProjectionError
+from recon.errors import DocumentRefused, ProjectionError
 from recon.ledger.rules import RecoveryRules, parse_rules
 from recon.log import events
 from recon.log.events import Event
@@ -116,7 +116,7 @@ def with_rules(rules: bytes) -> EventDecoder:
 def _recovery_of(event: Event) -> RecoveryRules:
     try:
         return parse_rules(event.payload).recovery
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except DocumentRefused:
         return RecoveryRules()
 
 

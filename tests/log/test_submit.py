@@ -189,6 +189,52 @@ def test_what_is_no_json_object_is_refused(people: People, payload: str) -> None
         )
 
 
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        (DECISION, {"action": "comment", "text": "x" * 3000}),
+        (DECISION, {"action": "comment", "amount": "1e999"}),
+        (DECISION, {"action": "comment", "from_seq": 10**200}),
+        (DECISION, {"action": "accept", "until": "9999-12-31T23:59:59-14:00"}),
+        (FACT, {"fact": "deposit", "unit": "x" * 300}),
+        (FACT, {"fact": "deposit", "account": "x" * 300}),
+        (FACT, {"fact": "deposit", "occurred_at": "0001-01-01T00:00:00+14:00"}),
+        (FACT, {"fact": "deposit", "occurred_at": "infinity"}),
+        (FACT, {"fact": "deposit", "breaks": ["x" * 700] * 2000}),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_the_fold_cannot_take_is_refused(people: People, kind: str, document: dict[str, object]) -> None:
+    """The command checks it too; this is for those who call the function themselves."""
+    with connected(people.login("alice")) as raw, pytest.raises(AppendRefused, match="refused a"):
+        submitted(raw, kind, json.dumps(document), None)
+
+
+@pytest.mark.parametrize("depth", [17, 5000, 200_000])
+def test_what_is_nested_too_deeply_is_refused(people: People, depth: int) -> None:
+    with connected(people.login("alice")) as raw, pytest.raises(AppendRefused, match="nested more than 16 levels"):
+        submitted(raw, DECISION, f'{{"action": "comment", "note": {"[" * depth}{"]" * depth}}}', None)
+
+
+def test_a_name_of_any_length_is_refused(people: People) -> None:
+    with connected(people.login("alice")) as raw, pytest.raises(AppendRefused, match="more than 200 characters"):
+        submitted(raw, DECISION, '{"action": "comment"}', "x" * 201)
+
+
+def submitted(raw: Raw, kind: str, payload: str, name: str | None) -> Appended:
+    return submit_decision(
+        raw,
+        gateway=G,
+        writer=uuid4(),
+        batch=1,
+        now=now(),
+        kind=kind,
+        payloads=[payload.encode()],
+        accounts=[None],
+        name=name,
+    )
+
+
 def test_a_gateway_without_a_log_is_a_mistake(people: People) -> None:
     with connected(people.login("alice")) as raw, pytest.raises(AppendRefused, match="no log of gateway typo"):
         submit_decision(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from recon.ems.protocol.bounds import identifier_key
+from recon.log import events
 from recon.testing import ACCOUNT, BTC_USDT, GatewayDriver, OrderScript, Row, balance_row, position_row, symbol_row
 from tests.conftest import TestDatabase
 from tests.projection.test_decisions import write
@@ -85,3 +86,31 @@ def test_a_time_out_of_range_stops_nothing(database: TestDatabase, engine: Engin
         report | {"fills": [{"time": traded, "price": 100, "amount": 1}], "status_history": [["FILLED", traded]]}
     )
     folded(database, engine, driver)
+
+
+BY = '"by": {"login": "a", "authenticated": true}'
+
+
+def fact_of(more: str) -> str:
+    return f'{{"fact": "deposit", "account": "{ACCOUNT}", "external_id": "D", "amount": "1", {BY}, {more}}}'
+
+
+PEOPLE = {
+    "a long asset": (events.FACT, fact_of(f'"unit": "{LONG}", "occurred_at": "2026-01-05T09:00:00Z"')),
+    "before time": (events.FACT, fact_of('"unit": "BTC", "occurred_at": "0001-01-01T00:00:00+14:00"')),
+    "after time": (events.FACT, fact_of('"unit": "BTC", "occurred_at": "9999-12-31T23:59:59-14:00"')),
+    "nested": (events.DECISION, f'{{"action": "comment", {BY}, "note": {"[" * 5000}{"]" * 5000}}}'),
+    "a long break": (events.DECISION, f'{{"action": "comment", {BY}, "breaks": ["{LONG}"], "text": "x"}}'),
+    "a huge amount": (events.DECISION, f'{{"action": "accept", {BY}, "breaks": ["b"], "amount": "1e999999"}}'),
+    "nested rules": (events.RULES, f'{{"note": {"[" * 5000}{"]" * 5000}}}'),
+    "huge rules": (events.RULES, '{"defaults": {"tolerance": {"relative": "1e999999"}}}'),
+}
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_what_an_older_log_holds_of_people_is_a_finding(database: TestDatabase, engine: Engine, name: str) -> None:
+    """The database refuses it at the door today; a log of before may hold it."""
+    driver = trading()
+    driver.event(PEOPLE[name][0], PEOPLE[name][1].encode(), account=ACCOUNT)
+    folded(database, engine, driver)
+    assert [finding.about for finding in driver.findings("unreadable")] == [PEOPLE[name][0]]

@@ -35,6 +35,7 @@ BEGIN
     v_repeated := EXISTS (SELECT FROM recon_store.log_batches AS b
         WHERE b.gateway = p_gateway AND b.writer = p_writer AND b.batch = p_batch);
     FOR i IN 1 .. v_count LOOP
+        PERFORM recon_store.check_payload(p_kind, p_payloads[i], p_accounts[i], p_name);
         v_document := p_payloads[i]::jsonb;
         IF jsonb_typeof(v_document) IS DISTINCT FROM 'object' THEN
             RAISE EXCEPTION 'payload % of batch % is no JSON object', i, p_batch

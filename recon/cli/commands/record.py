@@ -23,7 +23,7 @@ from recon.cli.waiting_facts import note_waiting
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.config.values import parse_decimal
-from recon.errors import ConfigError
+from recon.errors import ConfigError, DocumentRefused
 from recon.exact import plain
 from recon.ledger.facts.external_fact import MANUAL, SIGNS, ExternalFact, parse_fact
 
@@ -127,7 +127,7 @@ def _record(
     payload = msgspec.json.encode(keys)
     try:
         fact = parse_fact(payload)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except DocumentRefused as error:
         raise ConfigError(f"this is not a valid {keys['fact']}: {error}") from None
     with operator_connection(settings, "record") as connection:
         where = one_gateway(connection, gateway)

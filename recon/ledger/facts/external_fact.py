@@ -14,10 +14,12 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from recon.exact import ZERO, bounded, divide, plain
+from recon.ems.protocol.bounds import MAX_ID_CHARS
+from recon.errors import DocumentRefused
+from recon.exact import ZERO, divide, plain
 from recon.ledger.actor import Actor
+from recon.ledger.documents import Identifier, reader
 from recon.ledger.units import FEE, UnitKind
-from recon.log.events import payload_reader
 from recon.times import microseconds
 
 MovementKind = Literal[
@@ -43,7 +45,7 @@ SIGNS: Final = {"deposit": 1, "withdrawal": -1, "fee": -1, "rebate": 1, "reward"
 #: Prefix of the external id of a manual fact: recorded by a person, without a statement's id.
 MANUAL: Final = "told:"
 #: Longest external id, in characters: the id is part of a key.
-MAX_ID: Final = 200
+MAX_ID: Final = MAX_ID_CHARS
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 Side = Literal["BUY", "SELL"]
 #: A fact's certainty: what one person tells is inferred; only a statement's row that two people vouch for is exact.
@@ -65,27 +67,27 @@ class ExternalFact(msgspec.Struct, frozen=True):
     """The payload of a `fact` event; `amount` is signed as the balance changes, a trade has its own fields."""
 
     fact: FactKind
-    account: Annotated[str, msgspec.Meta(min_length=1)]
+    account: Id
     external_id: Id
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]
     by: Actor = Actor("", authenticated=False)
     source: str = ""
     text: str = ""
     unit_kind: UnitKind = "asset"
-    unit: str | None = None
+    unit: Identifier | None = None
     amount: Decimal | None = None
     #: Transfers: the account on the other side, if the same gateway has that account.
-    counter_account: str | None = None
+    counter_account: Identifier | None = None
     #: Trades: the executed quantity and the cash, both positive; `fee` is negative for a rebate.
-    symbol: str | None = None
+    symbol: Identifier | None = None
     side: Side | None = None
     quantity: Decimal | None = None
     price: Decimal | None = None
     cash: Decimal | None = None
     fee: Decimal | None = None
-    fee_asset: str | None = None
-    order_id: str | None = None
-    trade_id: str | None = None
+    fee_asset: Identifier | None = None
+    order_id: Identifier | None = None
+    trade_id: Identifier | None = None
     file: StatementFile | None = None
 
     @property
@@ -139,32 +141,26 @@ class RecordedFact(msgspec.Struct, frozen=True):
     approved_seq: int | None = None
 
 
-_read: Final = payload_reader(ExternalFact)
+_read: Final = reader(ExternalFact)
 
 
 def parse_fact(payload: bytes) -> ExternalFact:
-    """Return the fact of a payload. Raise msgspec.ValidationError or DecodeError, naming the field at fault."""
+    """Return the fact of a payload. Raise DocumentRefused, naming the field at fault."""
     fact = _read(payload)
-    for name in ("amount", "quantity", "price", "cash", "fee"):
-        value = getattr(fact, name)
-        if value is not None and not bounded(value):
-            raise msgspec.ValidationError(f"{name} is not a number within bounds")
-    if fact.file is not None and fact.file.usd is not None and not bounded(fact.file.usd):
-        raise msgspec.ValidationError("usd of file is not a number within bounds")
     if fact.fact == TRADE:
         _check_trade(fact)
     elif not fact.unit or fact.amount is None:
-        raise msgspec.ValidationError(f"a {fact.fact} needs unit and amount")
+        raise DocumentRefused(f"a {fact.fact} needs unit and amount")
     return fact
 
 
 def _check_trade(fact: ExternalFact) -> None:
     if not fact.symbol or fact.side is None or fact.quantity is None:
-        raise msgspec.ValidationError("a trade needs symbol, side and quantity")
+        raise DocumentRefused("a trade needs symbol, side and quantity")
     if fact.quantity <= 0 or any(value is not None and value < 0 for value in (fact.price, fact.cash)):
-        raise msgspec.ValidationError("a trade's quantity is positive, its price and cash are not negative")
+        raise DocumentRefused("a trade's quantity is positive, its price and cash are not negative")
     if fact.fee and not fact.fee_asset:
-        raise msgspec.ValidationError("a trade's fee needs its fee_asset")
+        raise DocumentRefused("a trade's fee needs its fee_asset")
 
 
 def approved(fact: ExternalFact, *, told_seq: int, approved_seq: int) -> ApprovedFact:

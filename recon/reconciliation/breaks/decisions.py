@@ -17,10 +17,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
-from recon.exact import ZERO, bounded, plain
+from recon.exact import ZERO, plain
 from recon.ledger.actor import Actor
+from recon.ledger.documents import Identifier, reader
 from recon.ledger.units import OF_FILLS, OPENING, Posting
-from recon.log.events import payload_reader
 from recon.reconciliation.breaks import approval
 from recon.reconciliation.breaks.resolution import explain, reopen
 from recon.reconciliation.context import ComparisonContext
@@ -50,16 +50,16 @@ class Decision(msgspec.Struct, frozen=True):
 
     by: Actor
     action: Action
-    breaks: tuple[str, ...] = ()
+    breaks: tuple[Identifier, ...] = ()
     text: str | None = None
-    assignee: str | None = None
+    assignee: Identifier | None = None
     cause: str | None = None
     entry: Decimal | None = None
     evidence: tuple[str, ...] = ()
     digest: str | None = None
     until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     amount: Decimal | None = None
-    account: str | None = None
+    account: Identifier | None = None
     order: str | None = None
     from_seq: int | None = None
     outcome: str | None = None
@@ -75,16 +75,12 @@ class Target(NamedTuple):
     break_: Break
 
 
-_parse: Final = payload_reader(Decision)
+_read: Final = reader(Decision)
 
 
 def parse_decision(payload: bytes) -> Decision:
-    """Return the decision of a payload. Raise msgspec.DecodeError or ValidationError if it has another shape."""
-    decision = _parse(payload)
-    for value in (decision.entry, decision.amount):
-        if value is not None and not bounded(value):
-            raise msgspec.ValidationError(f"{str(value)[:40]} is not an amount")
-    return decision
+    """Return the decision of a payload. Raise DocumentRefused if it has another shape or is beyond its bounds."""
+    return _read(payload)
 
 
 def proposal_digest(break_id: str, cause: str, entry: Decimal, evidence: Iterable[str]) -> str:
