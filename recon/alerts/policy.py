@@ -49,8 +49,6 @@ MAX_TEXT: Final = 2000
 MAX_EVIDENCE: Final = 10
 MAX_TRIED: Final = 30
 MAX_WHY: Final = 300
-#: Orders named in a document.
-MAX_WITHHELD: Final = 20
 #: Postgres refuses a notification of 8000 bytes or more.
 MAX_NOTICE_BYTES: Final = 7900
 #: Lengths to which names in a long notice are cut, in characters, one after the other; the last always fits.
@@ -302,7 +300,7 @@ def _books(facts: BreakSnapshot) -> Books:
         in_flight=_plain(facts.in_flight),
         judgement=facts.verdict,
         unmodelled=facts.unmodelled,
-        withheld=[_clip(order, MAX_TEXT) for order in facts.withheld[:MAX_WITHHELD]],
+        withheld=[_clip(order, MAX_TEXT) for order in facts.withheld],
         observed_at=_moment(facts.observed_us),
         cut_seq=facts.cut_seq,
         as_of=to_datetime(facts.books_us),

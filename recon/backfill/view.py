@@ -62,7 +62,7 @@ def backfill_view(ledger: Ledger, seq: int) -> BackfillView:
                 account=name,
                 observed=account.coverage.state != "gap",
                 gap=account.coverage.backfill,
-                missing_orders=account.coverage.missing_orders,
+                missing_orders=account.coverage.missing_orders.copy(),
                 history_us=account.coverage.history_read_until_us,
                 second_look_us=account.coverage.second_history_read_us,
                 skew_us=account.liveness.skew_us,

@@ -2,12 +2,16 @@
 
 1. Only this module assigns the fields of a part; other modules call the part's methods.
 2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence` `approvals` and `told`.
+3. A method that takes one row changes its map in place: a copy of the map for each row would be quadratic.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Collection
 from decimal import Decimal
+from functools import cached_property
 from typing import Final, Literal
 
 import msgspec
@@ -18,11 +22,12 @@ from recon.ledger.evidence import (
     Disagreement,
     Gap,
     OpenOrder,
+    note_open_order,
     with_disagreement,
     with_gap,
-    with_order,
     without_gap,
 )
+from recon.ledger.lookups import PairsByAsset, RowsByCoinapi, UnmappedAssets, Unmodelled, UnmodelledAssets
 from recon.ledger.orders import Order
 
 #: A heartbeat lag from this on is clock skew, in microseconds; a smaller lag may be transmission time.
@@ -85,7 +90,7 @@ class Liveness(msgspec.Struct, gc=False):
         return restarted
 
 
-class Snapshots(msgspec.Struct, gc=False):
+class Snapshots(msgspec.Struct, dict=True):
     """Snapshots received in a session, and the balance rows seen in snapshots."""
 
     #: The sessions in which the latest snapshots came, so that a missing snapshot is noticed.
@@ -117,23 +122,29 @@ class Snapshots(msgspec.Struct, gc=False):
 
     def add_row(self, asset: str, coinapi: str | None) -> bool:
         """Add a balance row; return True if the row or its CoinAPI code is new."""
-        if asset in self.balance_rows and (not coinapi or self.balance_rows[asset] == coinapi):
+        before = self.balance_rows.get(asset)
+        if asset in self.balance_rows and (not coinapi or before == coinapi):
             return False
-        self.balance_rows = {**self.balance_rows, asset: coinapi or self.balance_rows.get(asset)}
+        self.rows_by_coinapi.note(asset, before, coinapi or before)
+        self.balance_rows[asset] = coinapi or before
         return True
+
+    @cached_property
+    def rows_by_coinapi(self) -> RowsByCoinapi:
+        """Return the rows by CoinAPI code."""
+        return RowsByCoinapi(self.balance_rows)
 
     def set_row_amount(self, asset: str, amount: Decimal) -> None:
         """Keep the last amount of a row."""
-        self.balance_row_amounts = {**self.balance_row_amounts, asset: str(amount)}
+        self.balance_row_amounts[asset] = str(amount)
 
     def clear_row_amounts(self, assets: Collection[str]) -> None:
         """Forget the amounts of rows that a complete snapshot lacks."""
-        self.balance_row_amounts = {
-            code: amount for code, amount in self.balance_row_amounts.items() if code not in assets
-        }
+        for code in assets:
+            self.balance_row_amounts.pop(code, None)
 
 
-class Mappings(msgspec.Struct, gc=False):
+class Mappings(msgspec.Struct, dict=True):
     """The mapping of assets and symbols, and the orders and contracts that wait for a mapping."""
 
     #: Assets kept under their own code because no balance row is theirs: code to CoinAPI code.
@@ -145,54 +156,101 @@ class Mappings(msgspec.Struct, gc=False):
     #: The learned fee asset, other than base and quote, where no schedule names an asset (semantics 8.5).
     fee_asset: str | None = None
     #: Assets whose cash does not follow from fills: contract to (asset codes, CoinAPI codes, why).
-    unmodelled: dict[str, tuple[list[str], list[str], str]] = {}
+    unmodelled: dict[str, Unmodelled] = {}
     #: Contracts without an opening, and the asset of their pending cash: the asset is not compared.
     cash_pending_contracts: dict[str, str] = {}
     #: Finest scale of avg_px seen per symbol.
     price_scales: dict[str, int] = {}
+    #: True after new rules: they may map any asset that is unmapped.
+    unmapped_unchecked: bool = False
+
+    @cached_property
+    def unmapped_assets(self) -> UnmappedAssets:
+        """Return the unmapped assets by CoinAPI code."""
+        return UnmappedAssets(self.unmapped)
+
+    @cached_property
+    def unmodelled_assets(self) -> UnmodelledAssets:
+        """Return the reasons for which assets are unmodelled."""
+        return UnmodelledAssets(self.unmodelled)
+
+    @cached_property
+    def pairs_by_asset(self) -> PairsByAsset:
+        """Return the traded pairs by their assets."""
+        return PairsByAsset(self.traded_pairs)
+
+    @cached_property
+    def awaited_symbols(self) -> list[str]:
+        """Return the symbols without an instrument, in alphabetical order."""
+        return sorted(self.fills_awaiting_instrument)
+
+    @cached_property
+    def cash_pending_assets(self) -> Counter[str]:
+        """Return the assets of pending cash, with the number of their contracts."""
+        return Counter(self.cash_pending_contracts.values())
+
+    def check_unmapped(self, *, on: bool) -> None:
+        """Set whether new rules may have mapped an asset."""
+        self.unmapped_unchecked = on
 
     def add_unmapped(self, asset: str, coinapi: str | None) -> None:
         """Keep an asset under its own code until the asset's balance row is known."""
-        self.unmapped = {**self.unmapped, asset: coinapi}
+        self.unmapped_assets.add(asset, coinapi)
+        self.unmapped[asset] = coinapi
 
     def remove_unmapped(self, asset: str) -> None:
         """Note that an asset's balance row is known."""
-        self.unmapped = {code: coinapi for code, coinapi in self.unmapped.items() if code != asset}
+        self.unmapped_assets.remove(asset, self.unmapped.pop(asset))
 
     def await_instrument(self, symbol: str, order: str) -> None:
         """Let the fills of an order wait until the symbol's instrument is known."""
-        waiting = [*self.fills_awaiting_instrument.get(symbol, []), order]
-        self.fills_awaiting_instrument = {**self.fills_awaiting_instrument, symbol: waiting}
+        symbols = self.awaited_symbols
+        if symbol not in self.fills_awaiting_instrument:
+            insort(symbols, symbol)
+        self.fills_awaiting_instrument.setdefault(symbol, []).append(order)
 
     def end_waiting(self, symbol: str) -> None:
         """Note that a symbol's instrument is known."""
-        waiting = self.fills_awaiting_instrument
-        self.fills_awaiting_instrument = {name: orders for name, orders in waiting.items() if name != symbol}
+        symbols = self.awaited_symbols
+        del self.fills_awaiting_instrument[symbol], symbols[bisect_left(symbols, symbol)]
 
     def add_pair(self, symbol: str, base: str, quote: str) -> None:
         """Note the units that a spot symbol moves."""
-        self.traded_pairs = {**self.traded_pairs, symbol: (base, quote)}
+        self.pairs_by_asset.add(symbol, base, quote)
+        self.traded_pairs[symbol] = (base, quote)
 
     def set_fee_asset(self, asset: str | None) -> None:
         """Set the learned fee asset."""
         self.fee_asset = asset
 
-    def set_unmodelled(self, contracts: dict[str, tuple[list[str], list[str], str]]) -> None:
+    def set_unmodelled(self, contracts: dict[str, Unmodelled]) -> None:
         """Replace the contracts that make assets unmodelled."""
         self.unmodelled = contracts
+        self.__dict__.pop("unmodelled_assets", None)
+
+    def add_unmodelled(self, contract: str, touched: Unmodelled) -> tuple[list[str], list[str]]:
+        """Add a contract that makes assets unmodelled; return the codes and CoinAPI codes that no other touches."""
+        fresh = self.unmodelled_assets.add(touched)
+        self.unmodelled[contract] = touched
+        return fresh
 
     def await_cash(self, contract: str, asset: str) -> None:
         """Let the cash of a contract's fills wait for its opening."""
-        self.cash_pending_contracts = {**self.cash_pending_contracts, contract: asset}
+        before = self.cash_pending_contracts.get(contract)
+        if before != asset:
+            self.cash_pending_assets[asset] += 1
+            if before is not None:
+                self.cash_pending_assets[before] -= 1
+            self.cash_pending_contracts[contract] = asset
 
     def end_cash_waiting(self, contract: str) -> None:
         """Note that a contract's opening is known."""
-        waiting = self.cash_pending_contracts
-        self.cash_pending_contracts = {code: asset for code, asset in waiting.items() if code != contract}
+        counted = self.cash_pending_assets
+        counted[self.cash_pending_contracts.pop(contract)] -= 1
 
     def set_price_scale(self, symbol: str, digits: int) -> None:
         """Keep the finest scale of a symbol's average prices."""
-        self.price_scales = {**self.price_scales, symbol: digits}
+        self.price_scales[symbol] = digits
 
 
 class Coverage(msgspec.Struct, gc=False):
@@ -238,11 +296,11 @@ class Coverage(msgspec.Struct, gc=False):
 
     def set_missing(self, key: str, order: MissingOrder) -> None:
         """Set a missing order, with the EMS's answer if any."""
-        self.missing_orders = {**self.missing_orders, key: order}
+        self.missing_orders[key] = order
 
     def remove_missing(self, key: str) -> None:
         """Note that an order is accounted for."""
-        self.missing_orders = {name: order for name, order in self.missing_orders.items() if name != key}
+        self.missing_orders.pop(key, None)
 
     def set_backfill(self, backfill: Backfill | None) -> None:
         """Replace the backfill that has not finished."""
@@ -281,11 +339,11 @@ class AccountEvidence(msgspec.Struct, gc=False):
 
     def note_order(self, order: Order) -> None:
         """Note the latest report of an order."""
-        self.open_orders = with_order(self.open_orders, order)
+        note_open_order(self.open_orders, order)
 
     def note_price(self, symbol: str, price: Decimal) -> None:
         """Note the price of a symbol's last fill."""
-        self.prices = {**self.prices, symbol: price}
+        self.prices[symbol] = price
 
     def note_disagreement(self, latest: Disagreement) -> None:
         """Note a report that contradicts itself."""

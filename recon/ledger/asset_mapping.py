@@ -7,11 +7,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
+from recon.ledger.account import Snapshots
 from recon.ledger.rules import AccountRules
+
+#: Most rows of one asset that are looked at and named, where an asset is unmapped because it has several.
+MAX_ROWS_NAMED: Final = 16
 
 
 class AssetMapping(msgspec.Struct, frozen=True):
@@ -22,20 +26,17 @@ class AssetMapping(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-def resolve_asset(
-    asset: str, asset_coinapi: str | None, rows: Mapping[str, str | None], rules: AccountRules
-) -> AssetMapping:
-    """Return the unit for an asset's code, as symbols write the code.
+def resolve_asset(asset: str, asset_coinapi: str | None, seen: Snapshots, rules: AccountRules) -> AssetMapping:
+    """Return the unit for an asset's code, as symbols write the code, by the balance rows seen so far.
 
-    `rows` are the balance rows seen so far: code to CoinAPI code. An unmapped asset is kept under its own code. When
-    a row of the asset comes, the entries are re-homed.
+    An unmapped asset is kept under its own code. When a row of the asset comes, the entries are re-homed.
     """
     alias = rules.assets.get(asset)
     if alias is not None:
         return AssetMapping(rules.pool_of(alias), mapped=True)
-    if asset in rows:
+    if asset in seen.balance_rows:
         return AssetMapping(rules.pool_of(asset), mapped=True)
-    matching = sorted({rules.pool_of(code) for code, coinapi in rows.items() if coinapi and coinapi == asset_coinapi})
+    matching = rows_of_coinapi(asset_coinapi, seen, rules)
     if len(matching) == 1:
         return AssetMapping(matching[0], mapped=True)
     if matching:
@@ -43,3 +44,13 @@ def resolve_asset(
             asset, mapped=False, reason=f"rows {', '.join(matching)} are all {asset_coinapi}; name one in `assets`"
         )
     return AssetMapping(rules.pool_of(asset), mapped=False, reason="no balance row is known to be this asset")
+
+
+def rows_of_coinapi(coinapi: str | None, seen: Snapshots, rules: AccountRules) -> list[str]:
+    """Return the units of the balance rows with a CoinAPI code, in alphabetical order, and not more than are named."""
+    units: set[str] = set()
+    for code in seen.rows_by_coinapi.of(coinapi):
+        units.add(rules.pool_of(code))
+        if len(units) == MAX_ROWS_NAMED:
+            break
+    return sorted(units)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -29,10 +30,15 @@ class Lot(msgspec.Struct):
     value: Decimal
 
 
-class CostBasis(msgspec.Struct):
+class CostBasis(msgspec.Struct, dict=True):
     """The lots of an open position; None where the cost is unknown (an opening without an entry price)."""
 
     lots: list[Lot] | None = msgspec.field(default_factory=list)
+
+    @cached_property
+    def held(self) -> Decimal:
+        """The signed quantity of all lots; `add_trade` keeps it up, so that a fill does not add up all lots."""
+        return self.quantity()
 
     def quantity(self) -> Decimal:
         """Return the signed quantity of all lots."""
@@ -84,8 +90,10 @@ def add_trade(
     if basis.lots is None or not price_cash:
         closes_all = basis.lots is not None and basis.quantity() + quantity == 0
         basis.lots = [] if closes_all else None
+        basis.held = ZERO
         return None
-    value, position = entry_value(quantity, price_cash, terms), basis.quantity()
+    value, position = entry_value(quantity, price_cash, terms), basis.held
+    basis.held = position + quantity
     fifo = terms is not None and terms.method == "fifo"
     closing = min(abs(quantity), abs(position)) if position and (position > 0) != (quantity > 0) else ZERO
     realised = ZERO

@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -80,7 +82,7 @@ def _state_of(account: Account) -> tuple[State, str | None]:
     if coverage.backfilling:
         return "catching_up", "what the gap hid is being fetched"
     if coverage.missing_orders:
-        return "unresolved", _missing_reason(list(coverage.missing_orders))
+        return "unresolved", _missing_reason(coverage.missing_orders)
     if "orders" in coverage.unread_lists:
         return "unresolved", "which orders are open could not be read"
     if coverage.backfill is not None and coverage.backfill.history == "failed":
@@ -88,6 +90,6 @@ def _state_of(account: Account) -> tuple[State, str | None]:
     return "covered", None
 
 
-def _missing_reason(orders: list[str]) -> str:
-    named = ", ".join(orders[:MAX_NAMED]) + (" …" if len(orders) > MAX_NAMED else "")
+def _missing_reason(orders: Collection[str]) -> str:
+    named = ", ".join(islice(orders, MAX_NAMED)) + (" …" if len(orders) > MAX_NAMED else "")
     return f"{len(orders)} {'order' if len(orders) == 1 else 'orders'} not accounted for: {named}"

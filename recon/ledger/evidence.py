@@ -62,11 +62,11 @@ class Disagreement(msgspec.Struct, frozen=True, gc=False):
     amount: Decimal
 
 
-def with_order(orders: dict[str, OpenOrder], order: Order) -> dict[str, OpenOrder]:
-    """Return the open orders with an order's latest report; without a terminal order."""
-    others = {key: open_order for key, open_order in orders.items() if key != order.key}
+def note_open_order(orders: dict[str, OpenOrder], order: Order) -> None:
+    """Put an order's latest report behind those of the other open orders; a terminal order leaves."""
+    orders.pop(order.key, None)
     if order.terminal:
-        return others
+        return
     amount_open = order.reported.amount_open
     if amount_open is None and order.reported.amount_order is not None:
         amount_open = order.reported.amount_order - order.reported.amount_filled
@@ -78,10 +78,9 @@ def with_order(orders: dict[str, OpenOrder], order: Order) -> dict[str, OpenOrde
         order.reported.last_seq,
         order.reported.updated_us,
     )
-    if len(others) >= MAX_OPEN_ORDERS:
-        others.pop(next(iter(others)))
-    others[order.key] = latest
-    return others
+    if len(orders) >= MAX_OPEN_ORDERS:
+        del orders[next(iter(orders))]
+    orders[order.key] = latest
 
 
 def with_gap(gaps: list[Gap], seq: int, reason: str) -> list[Gap]:

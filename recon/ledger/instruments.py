@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from itertools import product
+
 import msgspec
 
 from recon.ems.protocol.messages import SymbolRow
 from recon.ems.protocol.symbols import InstrumentType, instrument_type, is_derivative, spot_pair
+
+#: A code and whether it is CoinAPI's (1) or the venue's (0); the venue's code and CoinAPI's of one asset.
+_Asset = tuple[int, str | None]
+_Codes = tuple[str, str | None]
 
 
 class Instrument(msgspec.Struct, frozen=True):
@@ -75,3 +82,36 @@ def underlying(symbol_coinapi: str | None) -> list[str]:
     """Return the CoinAPI assets in a derivative's id: its cash may touch them while no row names the assets."""
     terms = (symbol_coinapi or "").split("_")
     return [term for term in terms[2:4] if term] if from_report("", symbol_coinapi) is not None else []
+
+
+class SpotSymbols:
+    """The spot symbols between two assets of an account, whether their codes or their CoinAPI codes are known."""
+
+    __slots__ = ("_symbols",)
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._symbols: dict[tuple[str, _Asset, _Asset], list[str]] = {}
+
+    def replace(self, account: str, before: Instrument | None, after: Instrument) -> None:
+        """Put an instrument of an account in the place of an earlier one."""
+        for key in () if before is None else _legs(account, before):
+            symbols = self._symbols[key]
+            del symbols[bisect_left(symbols, before.symbol if before is not None else "")]
+        for key in _legs(account, after):
+            insort(self._symbols.setdefault(key, []), after.symbol)
+
+    def first_between(self, account: str, base: _Codes, quote: _Codes) -> str | None:
+        """Return the first symbol in alphabetical order; an asset is a code and a CoinAPI code, if known."""
+        found = (self._symbols.get((account, *legs)) for legs in product(enumerate(base), enumerate(quote)))
+        return min((symbols[0] for symbols in found if symbols), default=None)
+
+
+def _legs(account: str, instrument: Instrument) -> list[tuple[str, _Asset, _Asset]]:
+    if not instrument.spot:
+        return []
+    base, quote = (
+        [(place, code) for place, code in enumerate(codes) if code]
+        for codes in ((instrument.base, instrument.base_coinapi), (instrument.quote, instrument.quote_coinapi))
+    )
+    return [(account, *legs) for legs in product(base, quote)]

@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -24,9 +24,10 @@ from recon.ledger.facts.external_fact import RecordedFact
 from recon.ledger.facts.index import FactIndex
 from recon.ledger.facts.waiting import WaitingFact
 from recon.ledger.fills import Fill
-from recon.ledger.instruments import Instrument
+from recon.ledger.generations import Generations
+from recon.ledger.instruments import Instrument, SpotSymbols
 from recon.ledger.observations import Observation
-from recon.ledger.orders import Order, age_of
+from recon.ledger.orders import Order
 from recon.ledger.rule_changes import ProposedRules
 from recon.ledger.rules import HOLE_US, AccountRules, Rules
 from recon.ledger.timeline import Timeline
@@ -159,10 +160,20 @@ class Ledger:
         self.accounts: dict[str, Account] = {}
         self.units: dict[UnitKey, UnitState] = {}
         self.by_account: dict[str, dict[UnitKey, UnitState]] = {}
+        #: The clock skews of all accounts with heartbeats, in order.
+        self.skews_us: list[int] = []
+        #: The codes of an account's contracts, in alphabetical order.
+        self.contracts: dict[str, list[str]] = {}
+        self.spot_symbols = SpotSymbols()
+        self._by_coinapi: dict[tuple[str, str], list[UnitState]] = {}
         self.instruments: dict[tuple[str, str], Instrument] = {}
+        #: Accounts whose fills wait for an instrument, by the account and symbol that would describe it.
+        self.awaited_instruments: dict[tuple[str, str], dict[str, Account]] = {}
         self.orders: dict[tuple[str, str], Order] = {}
-        self.by_client: dict[tuple[str, str], list[Order]] = {}
-        self.by_exchange: dict[tuple[str, str], list[Order]] = {}
+        self.by_client: dict[tuple[str, str], Generations] = {}
+        self.by_exchange: dict[tuple[str, str], Generations] = {}
+        #: By account, the orders that a snapshot may show to be missing: neither finished nor missing already.
+        self.open_orders: dict[str, dict[str, Order]] = {}
         self.changes = LedgerChanges()
         self.event = CurrentEvent()
         self.effects = Effects()
@@ -191,11 +202,42 @@ class Ledger:
     def add_account(self, account: Account) -> None:
         """Add a stored account to the working set."""
         self.accounts[account.name] = account
+        if account.liveness.lag_us is not None:
+            insort(self.skews_us, account.liveness.skew_us)
+        for symbol in account.mappings.fills_awaiting_instrument:
+            self.note_awaited(account, symbol)
+
+    def note_lag(self, account: Account, lag_us: int) -> None:
+        """Note the lag of an account's heartbeat, in microseconds."""
+        liveness = account.liveness
+        if liveness.lag_us is not None:
+            del self.skews_us[bisect_left(self.skews_us, liveness.skew_us)]
+        liveness.note_lag(lag_us)
+        insort(self.skews_us, liveness.skew_us)
+
+    def note_awaited(self, account: Account, symbol: str) -> None:
+        """Note that an account has fills that wait for an instrument, of the account itself or of its exchange."""
+        for name in {account.name, split_account(account.name) or account.name}:
+            self.awaited_instruments.setdefault((name, symbol), {})[account.name] = account
 
     def add_unit(self, state: UnitState) -> None:
         """Add a stored or new unit to the working set."""
         self.units[state.key] = state
         self.by_account.setdefault(state.unit.account, {})[state.key] = state
+        self._note_coinapi(state)
+        if state.unit.kind == "contract":
+            insort(self.contracts.setdefault(state.unit.account, []), state.unit.code)
+
+    def _note_coinapi(self, state: UnitState) -> None:
+        """Note the CoinAPI code of an asset; a unit learns its code once."""
+        unit = state.unit
+        if unit.kind == "asset" and unit.coinapi is not None:
+            self._by_coinapi.setdefault((unit.account, unit.coinapi), []).append(state)
+
+    def add_instrument(self, account: str, symbol: str, instrument: Instrument) -> None:
+        """Add a stored or new instrument to the working set, in the place of an earlier one."""
+        self.spot_symbols.replace(account, self.instruments.get((account, symbol)), instrument)
+        self.instruments[account, symbol] = instrument
 
     def unit(self, account: str, kind: UnitKind, code: str, coinapi: str | None = None) -> UnitState:
         """Return a unit; create the unit when first named."""
@@ -209,6 +251,7 @@ class Ledger:
             update_modelling(self, self.accounts[account], state)
         elif coinapi is not None and state.unit.coinapi is None:
             state.unit.coinapi = coinapi
+            self._note_coinapi(state)
             self.changes.units[key] = state
             update_modelling(self, self.accounts[account], state)
         return state
@@ -217,37 +260,52 @@ class Ledger:
         """Return an account's units in a fixed order."""
         return list(self.by_account.get(account, {}).values())
 
+    def assets_of(self, account: str, codes: Iterable[str], coinapis: Iterable[str]) -> list[UnitState]:
+        """Return an account's assets with one of these codes or CoinAPI codes, in alphabetical order."""
+        keys: list[UnitKey] = [(account, "asset", code) for code in codes]
+        found = [self.units[key] for key in keys if key in self.units]
+        found += [state for coinapi in coinapis for state in self._by_coinapi.get((account, coinapi), ())]
+        return [self.units[key] for key in sorted({state.key for state in found})]
+
     def add_order(self, order: Order) -> None:
         """Add a stored or new order to the working set, under all ids."""
         self.orders[order.account, order.key] = order
         for index, key in self._aliases(order):
-            alike = index.setdefault(key, [])
-            place = bisect_left(alike, age_of(order), key=age_of)
-            if place == len(alike) or alike[place] is not order:
-                alike.insert(place, order)
+            index.setdefault(key, Generations()).add(order)
+        self.note_open(order)
+
+    def note_open(self, order: Order) -> None:
+        """Note whether an order is open, after its state or its flags changed."""
+        if order.finished or order.flags.missing:
+            self.open_orders.get(order.account, {}).pop(order.key, None)
+        else:
+            self.open_orders.setdefault(order.account, {})[order.key] = order
 
     def forget_order(self, order: Order) -> None:
         """Drop an order from the working set; the store has the order."""
         self.orders.pop((order.account, order.key), None)
+        self.open_orders.get(order.account, {}).pop(order.key, None)
         for index, key in self._aliases(order):
-            others = [other for other in index.get(key, []) if other is not order]
-            if others:
-                index[key] = others
-            else:
-                index.pop(key, None)
+            alike = index.get(key)
+            if alike is not None:
+                alike.remove(order)
+                if not alike:
+                    del index[key]
 
     def related_orders(self, order: Order) -> list[Order]:
         """Return an order and all that share an id with it, directly or through others."""
         found = {order.key: order}
-        waiting = [order]
+        waiting, followed = [order], set()
         while waiting:
             for index, key in self._aliases(waiting.pop()):
-                fresh = [other for other in index.get(key, []) if other.key not in found]
-                found |= {other.key: other for other in fresh}
-                waiting += fresh
+                if (id(index), key) not in followed:
+                    followed.add((id(index), key))
+                    fresh = [other for other in index.get(key, ()) if other.key not in found]
+                    found |= {other.key: other for other in fresh}
+                    waiting += fresh
         return list(found.values())
 
-    def _aliases(self, order: Order) -> Iterator[tuple[dict[tuple[str, str], list[Order]], tuple[str, str]]]:
+    def _aliases(self, order: Order) -> Iterator[tuple[dict[tuple[str, str], Generations], tuple[str, str]]]:
         """Yield each index that an order stands in, with its key there."""
         if order.identity.client_order_id is not None:
             yield self.by_client, (order.account, order.identity.client_order_id)
@@ -295,11 +353,7 @@ def update_modelling(ledger: Ledger, account: Account, state: UnitState) -> None
     unit = state.unit
     if unit.kind != "asset":
         return
-    reason = None
-    for codes, coinapis, why in account.mappings.unmodelled.values():
-        if unit.code in codes or (unit.coinapi is not None and unit.coinapi in coinapis):
-            reason = why
-            break
+    reason = account.mappings.unmodelled_assets.reason_of(unit.code, unit.coinapi)
     if reason != unit.unmodelled:
         unit.unmodelled = reason
         ledger.changes.units[unit.key] = state

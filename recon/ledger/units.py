@@ -225,7 +225,7 @@ class ContractState(msgspec.Struct, gc=False):
 
     def add_trade(self, trade: PendingTrade) -> None:
         """Add a fill whose cash is pending."""
-        self.pending_trades = [*self.pending_trades, trade]
+        self.pending_trades.append(trade)
 
     def take_trades(self) -> list[PendingTrade]:
         """Remove and return the pending fills, the oldest first."""
@@ -294,7 +294,7 @@ class Unit(msgspec.Struct, gc=False):
     #: Why the balance does not follow from execution reports; the unit is shown, not compared (semantics 3.5).
     unmodelled: str | None = None
     #: Keys of orders that are missing, or whose cash is unknown: `agreed` is withheld (semantics 7).
-    withheld: list[str] = []
+    withheld: dict[str, None] = {}
     balance: UnitBalance = msgspec.field(default_factory=UnitBalance)
     reported: ReportedUnit = msgspec.field(default_factory=ReportedUnit)
     contract: ContractState = msgspec.field(default_factory=ContractState)
@@ -311,6 +311,12 @@ class Unit(msgspec.Struct, gc=False):
         """Return the expected amount now; None while there is no opening."""
         opening = self.balance.opening
         return None if opening is None else opening + self.balance.flow
+
+    def withhold(self, order: str, *, on: bool) -> None:
+        """Start or end withholding `agreed` because of an order; the latest order is the last."""
+        self.withheld.pop(order, None)
+        if on:
+            self.withheld[order] = None
 
 
 class UnitState:

@@ -24,8 +24,7 @@ def instrument_of(ledger: Ledger, account: Account, order: Order) -> Instrument 
 
 def withhold(ledger: Ledger, state: UnitState, order: str, *, on: bool) -> None:
     """Start or end withholding `agreed` from a unit because of an order."""
-    withheld = [key for key in state.unit.withheld if key != order]
-    state.unit.withheld = [*withheld, order] if on else withheld
+    state.unit.withhold(order, on=on)
     ledger.changes.units[state.key] = state
 
 
@@ -40,7 +39,7 @@ def touched_units(ledger: Ledger, account: Account, order: Order) -> list[UnitSt
         rules = ledger.rules_of(account.name)
         legs = ((instrument.base, instrument.base_coinapi), (instrument.quote, instrument.quote_coinapi))
         keys = [
-            (account.name, "asset", resolve_asset(asset or "", coinapi, account.snapshots.balance_rows, rules).unit)
+            (account.name, "asset", resolve_asset(asset or "", coinapi, account.snapshots, rules).unit)
             for asset, coinapi in legs
         ]
     return [ledger.units[key] for key in keys if key in ledger.units]

@@ -65,8 +65,8 @@ def prefetch_entries(
 
 def _named(ledger: Ledger, facts: list[ExternalFact], reads: list[DecodedEvent]) -> Iterator[Order]:
     for account, known in _ids(facts, reads):
-        yield from ledger.by_client.get((account, known), [])
-        yield from ledger.by_exchange.get((account, known), [])
+        yield from ledger.by_client.get((account, known), ())
+        yield from ledger.by_exchange.get((account, known), ())
     for fill in ledger.fact_index.fills:
         if (fill.account, fill.order) in ledger.orders:
             yield ledger.orders[fill.account, fill.order]

@@ -5,7 +5,7 @@ Every decision about openings, steps and breaks is a function of a context.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import msgspec
@@ -22,6 +22,7 @@ from recon.reconciliation.matching.cuts import fit
 from recon.reconciliation.matching.tolerance import total_tolerance
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import MAX_TRAIL, TRAIL_SHARE, Agreement, ComparisonState
+from recon.reconciliation.model.comparisons import Comparisons
 from recon.reconciliation.model.hypothesis import Hypothesis
 from recon.reconciliation.model.snapshot import Transition, snapshot_of
 from recon.times import LogTime
@@ -35,9 +36,9 @@ class ComparisonContext:
 
     __slots__ = (
         "_emit",
-        "_other_comparison",
         "at",
         "comparison",
+        "comparisons",
         "ledger",
         "reclassify",
         "rules",
@@ -54,9 +55,9 @@ class ComparisonContext:
         comparison: ComparisonState,
         at: LogTime,
         emit: Callable[[Transition], None],
-        other_comparison: Callable[[UnitKey], ComparisonState | None],
+        comparisons: Comparisons,
     ) -> None:
-        """Take a unit at a log time; `emit` receives transitions, `other_comparison` returns another unit's."""
+        """Take a unit at a log time; `emit` receives transitions, `comparisons` has those of all units."""
         self.ledger = ledger
         self.state = state
         self.comparison = comparison
@@ -68,7 +69,7 @@ class ComparisonContext:
         #: Units whose breaks are to be classified again, because a related break opened.
         self.reclassify: list[UnitKey] = []
         self._emit = emit
-        self._other_comparison = other_comparison
+        self.comparisons = comparisons
 
     @property
     def account(self) -> Account:
@@ -91,8 +92,7 @@ class ComparisonContext:
 
         It is not judged while its balance does not follow from reports, or while the cash of contracts is pending.
         """
-        pending = self.account.mappings.cash_pending_contracts
-        cash_pending = bool(pending) and self.unit.kind == "asset" and self.unit.code in pending.values()
+        cash_pending = self.unit.kind == "asset" and self.account.mappings.cash_pending_assets[self.unit.code]
         return self.unit.unmodelled is None and not cash_pending
 
     def fit(
@@ -134,16 +134,18 @@ class ComparisonContext:
 
     def comparison_of(self, state: UnitState) -> ComparisonState | None:
         """Return the comparison of a unit of the gateway; None if there is none yet."""
-        return self._other_comparison(state.key)
+        return self.comparisons.get(state.key)
 
     def open_breaks(self) -> list[tuple[Unit, Break]]:
         """Return the open breaks of the whole account."""
-        breaks: list[tuple[Unit, Break]] = []
-        for state in self.ledger.units_of(self.unit.account):
-            comparison = self._other_comparison(state.key)
-            if comparison is not None:
-                breaks += [(state.unit, break_) for break_ in comparison.breaks]
-        return breaks
+        units = self.comparisons.of_account(self.unit.account)
+        return [(self.ledger.units[key].unit, break_) for key in units for break_ in self.comparisons[key].breaks]
+
+    def open_breaks_of_assets(self, codes: Iterable[str]) -> list[tuple[Unit, Break]]:
+        """Return the open breaks of some assets of the account, in alphabetical order of the assets."""
+        keys: list[UnitKey] = [(self.unit.account, "asset", code) for code in sorted(set(codes))]
+        found = [(key, self.comparisons[key]) for key in keys if key in self.comparisons]
+        return [(self.ledger.units[key].unit, break_) for key, comparison in found for break_ in comparison.breaks]
 
     def emit(self, break_: Break, event: str, reason: str, actor: str | None = None) -> None:
         """Emit a transition of a break, with the unit's figures as they stand."""

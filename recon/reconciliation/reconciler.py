@@ -23,6 +23,7 @@ from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts import apply_fact, second_person
 from recon.reconciliation.facts.apply_trade import apply_trade
 from recon.reconciliation.model.comparison import ADVANCE_US, ComparisonState
+from recon.reconciliation.model.comparisons import Comparisons, FirstEnd
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.tracking import fee_candidates, openings
 from recon.reconciliation.tracking import steps as chains
@@ -37,7 +38,7 @@ class Reconciler:
     def __init__(self, ledger: Ledger) -> None:
         """Compare the units of this ledger."""
         self.ledger = ledger
-        self.comparisons: dict[UnitKey, ComparisonState] = {}
+        self.comparisons = Comparisons()
         self.changed: dict[UnitKey, UnitState] = {}
         self.transitions: list[Transition] = []
         #: Units that the passing of time alone may decide.
@@ -47,6 +48,7 @@ class Reconciler:
         #: Units with an accepted break, and when the first acceptance ends.
         self.accepted: dict[UnitKey, UnitState] = {}
         self.accepted_until: int | None = None
+        self._ends = FirstEnd()
         #: The clock, in steps of ADVANCE_US, that comparisons were last advanced to.
         self.advanced_to = ledger.clock.clock // ADVANCE_US
         ledger.on_modelling_changed = self.on_modelling_changed
@@ -62,6 +64,8 @@ class Reconciler:
     def restore(self, state: UnitState, comparison: ComparisonState) -> None:
         """Add a stored comparison to the working set."""
         self.comparisons[state.key] = comparison
+        self.comparisons.refresh(state.unit)
+        self.comparisons.note_closed(state.unit)
         if comparison.awaiting_time:
             self.awaiting_time[state.key] = state
         if comparison.deferred is not None:
@@ -201,13 +205,8 @@ class Reconciler:
 
     def decide(self, decision: Decision, at: LogTime) -> None:
         """Apply a person's decision about breaks; a decision that names an unknown break is a finding."""
-        named: dict[str, Target] = {}
         wanted = dict.fromkeys(decision.breaks)
-        for key, comparison in self.comparisons.items():
-            pending = [] if comparison.chain is None else [comparison.chain.pending]
-            for known in (*comparison.closed, *pending, *comparison.breaks):
-                if known.id in wanted:
-                    named[known.id] = Target(self._context(self.ledger.units[key], at), known)
+        named = {break_id: target for break_id in wanted if (target := self._target(break_id, at)) is not None}
         for break_id in wanted:
             if break_id not in named:
                 message = f"{decision.by.label} asked to {decision.action} break {break_id}, which is not known"
@@ -216,6 +215,18 @@ class Reconciler:
         decisions.decide(decision, targets)
         for target in targets:
             self._mark_changed(target.context)
+
+    def _target(self, break_id: str, at: LogTime) -> Target | None:
+        """Return a break that is active or remembered, None if it is neither."""
+        key = self.comparisons.unit_of(break_id)
+        if key is None:
+            return None
+        comparison = self.comparisons[key]
+        pending = [] if comparison.chain is None else [comparison.chain.pending]
+        for known in (*comparison.breaks, *pending, *comparison.closed):
+            if known.id == break_id:
+                return Target(self._context(self.ledger.units[key], at), known)
+        return None
 
     def apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
         """Apply an external fact, and explain breaks by it; a material one waits (semantics 10.3, 10.7)."""
@@ -247,7 +258,7 @@ class Reconciler:
 
     def _context(self, state: UnitState, at: LogTime) -> ComparisonContext:
         return ComparisonContext(
-            self.ledger, state, self.comparison_of(state), at, self.transitions.append, self.comparisons.get
+            self.ledger, state, self.comparison_of(state), at, self.transitions.append, self.comparisons
         )
 
     def reclassify_all(self, at: LogTime) -> None:
@@ -260,6 +271,7 @@ class Reconciler:
             self.changed[state.key] = state
 
     def _mark_changed(self, context: ComparisonContext) -> None:
+        self.comparisons.refresh(context.unit)
         for key in context.reclassify:
             self._reclassify(self.ledger.units[key], context.at)
         if context.comparison.breaks:
@@ -276,17 +288,13 @@ class Reconciler:
 
     def _track_acceptances(self, state: UnitState, comparison: ComparisonState) -> None:
         """Track when the next acceptance ends."""
-        if any(break_.acceptance is not None for break_ in comparison.breaks):
+        ends = [break_.acceptance.until_us for break_ in comparison.breaks if break_.acceptance is not None]
+        if ends:
             self.accepted[state.key] = state
-        elif self.accepted.pop(state.key, None) is None:
-            return
-        ends = [
-            break_.acceptance.until_us
-            for key in self.accepted
-            for break_ in self.comparisons[key].breaks
-            if break_.acceptance is not None
-        ]
-        self.accepted_until = min(ends, default=None)
+        else:
+            self.accepted.pop(state.key, None)
+        self._ends.set(state.key, min(ends, default=None))
+        self.accepted_until = self._ends.first()
 
 
 def _differs_in_quiet(context: ComparisonContext, observation: Observation) -> bool:

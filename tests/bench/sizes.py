@@ -26,6 +26,8 @@ class Sizes(msgspec.Struct, frozen=True):
     repeats: int = 3
     #: Turns of comparing with and without: in the first one comes first, in the second the other.
     turns: int = 5
+    #: Rows of the hostile loads.
+    linear: tuple[int, ...] = (1_000, 4_000, 16_000)
 
 
 #: Shows that everything runs, and measures nothing. The offered load outlasts the second that is not counted.
@@ -39,4 +41,5 @@ TINY: Final = Sizes(
     peers_followed=50,
     repeats=1,
     turns=1,
+    linear=(8, 32),
 )

@@ -18,6 +18,7 @@ FIGURES = {
     "saturated": ["end to end, saturated", "service's peak memory"],
     "projection": ["projection, catching up", "rebuild"],
     "comparing": ["fold: comparing and classifying", "end to end: comparing and classifying"],
+    "linear": ["growth: positions without terms", "growth: breaks of many units"],
     "peers": ["eventsourcing, ProjectionRunner", "SQLAlchemy ORM add_all, 1 a commit"],
 }
 

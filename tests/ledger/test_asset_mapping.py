@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from recon.ledger.account import Snapshots
 from recon.ledger.asset_mapping import AssetMapping, resolve_asset
 from recon.ledger.rules import AccountRules
 
@@ -11,8 +12,8 @@ NONE = AccountRules()
 ALIAS = AccountRules(assets={"XBT": "XXBT"})
 POOL = AccountRules(pools=[["XXBT", "XBT.F"]])
 BOTH = AccountRules(assets={"XBT": "XBT.F"}, pools=[["XXBT", "XBT.F"]])
-ROWS = {"XXBT": "BTC", "ZUSD": None, "ZEUR": "EUR"}
-FLEXIBLE = {"XXBT": "BTC", "XBT.F": "BTC"}
+ROWS: dict[str, str | None] = {"XXBT": "BTC", "ZUSD": None, "ZEUR": "EUR"}
+FLEXIBLE: dict[str, str | None] = {"XXBT": "BTC", "XBT.F": "BTC"}
 
 
 @pytest.mark.parametrize(
@@ -36,12 +37,12 @@ FLEXIBLE = {"XXBT": "BTC", "XBT.F": "BTC"}
 def test_semantics_3_3__resolution(
     asset: str, coinapi: str | None, rows: dict[str, str | None], rules: AccountRules, unit: str, mapped: bool
 ) -> None:
-    mapping = resolve_asset(asset, coinapi, rows, rules)
+    mapping = resolve_asset(asset, coinapi, Snapshots(balance_rows=rows), rules)
     assert (mapping.unit, mapping.mapped) == (unit, mapped)
     assert mapped == (mapping.reason is None), "what is not mapped says why"
 
 
 def test_semantics_3_3__an_ambiguity_names_the_rows_to_choose_from() -> None:
-    assert resolve_asset("XBT", "BTC", FLEXIBLE, NONE) == AssetMapping(
+    assert resolve_asset("XBT", "BTC", Snapshots(balance_rows=FLEXIBLE), NONE) == AssetMapping(
         "XBT", mapped=False, reason="rows XBT.F, XXBT are all BTC; name one in `assets`"
     )

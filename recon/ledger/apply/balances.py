@@ -9,15 +9,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from recon.ems.protocol.messages import BalanceRow, Balances
 from recon.exact import ZERO, scale
 from recon.ledger.account import Account
 from recon.ledger.apply.observe import observe, reassess_after_snapshot
-from recon.ledger.asset_mapping import resolve_asset
+from recon.ledger.asset_mapping import resolve_asset, rows_of_coinapi
 from recon.ledger.ledger import Ledger, quantum_of
 from recon.ledger.observations import is_authoritative
+from recon.ledger.rules import AccountRules
 from recon.ledger.units import REHOMED, Posting, post
 from recon.times import LogTime
 
@@ -50,9 +52,10 @@ def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTim
         return None
     rules = ledger.rules_of(account.name)
     code = rules.pool_of(row.asset)
+    before = account.snapshots.balance_rows.get(row.asset)
     if account.snapshots.add_row(row.asset, row.asset_coinapi):
         ledger.mark_changed(account)
-        rehome(ledger, account, at)
+        rehome(ledger, account, _mappable(account, rules, row.asset, {before, row.asset_coinapi}), at)
     state = ledger.unit(account.name, "asset", code, row.asset_coinapi)
     unit = state.unit
     unit.reported.note_balance(row, seq=at.seq, us=at.us)
@@ -87,11 +90,26 @@ def _clear_members(account: Account, members: list[str]) -> None:
         account.snapshots.clear_row_amounts(members)
 
 
-def rehome(ledger: Ledger, account: Account, at: LogTime) -> None:
+def _mappable(account: Account, rules: AccountRules, row: str, coinapis: Collection[str | None]) -> list[str]:
+    """Return the unmapped assets that a new row may map: of its code, of its CoinAPI code, or with an alias."""
+    mappings = account.mappings
+    if mappings.unmapped_unchecked:
+        mappings.check_unmapped(on=False)
+        return list(mappings.unmapped)
+    found = [row, *(asset for asset in rules.assets if asset in mappings.unmapped)]
+    for coinapi in coinapis:
+        # Of several rows of one asset none is chosen, and one more row cannot change that.
+        if len(rows_of_coinapi(coinapi, account.snapshots, rules)) == 1:
+            found += mappings.unmapped_assets.of(coinapi)
+    return mappings.unmapped_assets.in_order(found)
+
+
+def rehome(ledger: Ledger, account: Account, assets: Iterable[str], at: LogTime) -> None:
     """Move entries kept under an asset's own code to the asset's balance row, once that row is identified."""
     rules = ledger.rules_of(account.name)
-    for asset, coinapi in list(account.mappings.unmapped.items()):
-        mapping = resolve_asset(asset, coinapi, account.snapshots.balance_rows, rules)
+    for asset in assets:
+        coinapi = account.mappings.unmapped[asset]
+        mapping = resolve_asset(asset, coinapi, account.snapshots, rules)
         if not mapping.mapped:
             continue
         account.mappings.remove_unmapped(asset)

@@ -15,6 +15,7 @@ from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.coverage import reassess
 from recon.ledger.evidence import Disagreement
 from recon.ledger.fills import Fill, book_fills, late_cash
+from recon.ledger.generations import MAX_COMPARED, Generations
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Contradiction, Ledger, booked_fill
 from recon.ledger.orders import Order
@@ -46,6 +47,7 @@ def apply_report(
     further = o.is_further(order, report)
     if order.flags.settled_by_person and (listed or not ledger.event.from_rest or further):
         order.settle_by_person(on=False)
+        ledger.note_open(order)
         ledger.changes.orders[account.name, order.key] = order
     if further:
         _join(ledger, account, order, report, at)
@@ -96,23 +98,31 @@ def _note_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...]
 
 def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Order | None:
     """Return the order generation that a report belongs to; create a new generation if none fits (semantics 2.1)."""
-    numbered = ledger.by_exchange.get((account.name, report.exchange_order_id or ""), [])
-    generations = ledger.by_client.get((account.name, report.client_order_id or ""), [])
-    for order in reversed(numbered):
-        if o.same_order(order, report):
-            return order
-    for order in reversed(generations):
-        if o.same_order(order, report) and not o.is_of_earlier_life(order, report):
-            return order
+    numbered = ledger.by_exchange.get((account.name, report.exchange_order_id or ""), Generations())
+    generations = ledger.by_client.get((account.name, report.client_order_id or ""), Generations())
+    order = next((order for order in numbered.alike(report) if o.same_order(order, report)), None)
+    if order is not None:
+        return order
+    order = next((order for order in generations.alike(report) if _is_generation(order, report)), None)
+    if order is not None:
+        return order
+    if report.client_order_id is not None and not generations.is_new(report):
+        message = f"the report is of none of the latest {MAX_COMPARED} orders with that client id; it is not booked"
+        ledger.note_finding(account.name, at, "order_unclear", report.client_order_id, message)
+        return None
     # A venue may count its orders by market, so several may have one number.
     alike = numbered if report.client_order_id is None else generations
-    key = o.key_of(report, max((o.generation_of(order.key) for order in alike), default=0) + 1)
+    key = o.key_of(report, alike.latest + 1)
     if key is None:
         ledger.note_finding(
             account.name, at, "order_without_id", report.symbol or "", "an execution report names no order"
         )
         return None
     return o.new_order(account.name, key, report, at.seq)
+
+
+def _is_generation(order: Order, report: OrderReport) -> bool:
+    return o.same_order(order, report) and not o.is_of_earlier_life(order, report)
 
 
 def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at: LogTime) -> None:
@@ -153,8 +163,8 @@ def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillR
         post_late_cash(ledger, account, order, instrument, late, at)
     _post_fills(ledger, account, order, instrument, book_fills(order, rows, recorded_us=at.us), at)
     if instrument.spot and order.booked.cash_pending != was_pending:
-        rows_seen, rules = account.snapshots.balance_rows, ledger.rules_of(account.name)
-        quote = resolve_asset(instrument.quote or "", instrument.quote_coinapi, rows_seen, rules)
+        rules = ledger.rules_of(account.name)
+        quote = resolve_asset(instrument.quote or "", instrument.quote_coinapi, account.snapshots, rules)
         withhold(ledger, ledger.unit(account.name, "asset", quote.unit), order.key, on=order.booked.cash_pending)
 
 
@@ -164,6 +174,7 @@ def _await_instrument(ledger: Ledger, account: Account, order: Order, at: LogTim
     order.await_instrument(on=True)
     name = order.identity.symbol or order.identity.symbol_coinapi or ""
     account.mappings.await_instrument(name, order.key)
+    ledger.note_awaited(account, name)
     ledger.mark_changed(account)
     message = f"fills of {name or 'an unnamed symbol'} wait until a SYMBOLS_SNAPSHOT describes it"
     ledger.note_finding(account.name, at, "instrument_unknown", order.key, message)
@@ -216,9 +227,10 @@ def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: L
     if not (message.complete or message.nothing):
         return
     before = at.clock - ledger.rules_of(account.name).settlement_window_us - ledger.event.answer_age_us
-    orders = (order for order in ledger.orders.values() if order.account == account.name)
-    for order in sorted(orders, key=lambda order: order.key):
-        if order.finished or order.key in seen or order.flags.missing or order.reported.nothing_yet:
+    unseen = ledger.open_orders.get(account.name, {}).keys() - seen
+    for key in sorted(unseen):
+        order = ledger.orders[account.name, key]
+        if order.reported.nothing_yet:
             continue
         # A report may cross the snapshot. Only an order quiet for a window, or open before a gap, is missing.
         if order.reported.updated_clock < before or (

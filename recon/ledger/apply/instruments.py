@@ -12,22 +12,31 @@ from recon.times import LogTime
 
 def apply_instruments(ledger: Ledger, message: Symbols, account: Account, at: LogTime) -> None:
     """Apply instrument rows, and book the fills that waited for an instrument."""
+    described: dict[str, set[str]] = {}
     for row in message.rows:
         instrument = from_row(row)
         if instrument is None:
             continue
         for symbol in (instrument.symbol, instrument.symbol_coinapi):
             if symbol is not None and ledger.instruments.get((account.name, symbol)) != instrument:
-                ledger.instruments[account.name, symbol] = instrument
+                ledger.add_instrument(account.name, symbol, instrument)
                 ledger.changes.instruments[account.name, symbol] = instrument
-    for waiting in ledger.accounts.values():
-        _book_waiting_fills(ledger, waiting, at)
+                for name in ledger.awaited_instruments.pop((account.name, symbol), ()):
+                    described.setdefault(name, set()).add(symbol)
+    for name in sorted(described):
+        _book_waiting_fills(ledger, ledger.accounts[name], described[name], at)
 
 
-def _book_waiting_fills(ledger: Ledger, account: Account, at: LogTime) -> None:
-    for symbol, keys in list(account.mappings.fills_awaiting_instrument.items()):
-        instrument = ledger.instrument(account.name, symbol)
+def _book_waiting_fills(ledger: Ledger, account: Account, described: set[str], at: LogTime) -> None:
+    waiting = account.mappings.fills_awaiting_instrument
+    # The symbols that waited longest come first; most often there is one.
+    symbols = list(described) if len(described) == 1 else [symbol for symbol in waiting if symbol in described]
+    for symbol in symbols:
+        instrument, keys = ledger.instrument(account.name, symbol), waiting.get(symbol)
+        if keys is None:
+            continue
         if instrument is None or not (instrument.spot or instrument.derivative):
+            ledger.note_awaited(account, symbol)
             continue
         account.mappings.end_waiting(symbol)
         ledger.mark_changed(account)

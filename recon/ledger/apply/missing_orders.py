@@ -39,6 +39,7 @@ def match_missing_order(
 def resolve_missing_order(ledger: Ledger, account: Account, order: Order, at: LogTime) -> None:
     """Mark a missing order as accounted for: the order's units may agree again."""
     order.mark_missing(on=False)
+    ledger.note_open(order)
     account.coverage.remove_missing(order.key)
     for state in touched_units(ledger, account, order):
         withhold(ledger, state, order.key, on=order.booked.cash_pending)
@@ -52,6 +53,7 @@ def resolve_missing_order(ledger: Ledger, account: Account, order: Order, at: Lo
 def mark_order_missing(ledger: Ledger, account: Account, order: Order) -> None:
     """Mark an open order as missing and withhold `agreed` from the order's units (protocol 3)."""
     order.mark_missing(on=True)
+    ledger.note_open(order)
     missing = MissingOrder(order.identity.client_order_id, order.reported.last_seq)
     account.coverage.set_missing(order.key, missing)
     for state in touched_units(ledger, account, order):

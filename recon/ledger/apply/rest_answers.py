@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -66,9 +68,9 @@ def apply_answer(ledger: Ledger, answer: DecodedResponse, at: LogTime) -> None:
         ledger.clock.backfill_answers += 1
     for finding in answer.findings:
         ledger.note_finding(request.account, at, finding.kind, finding.about, finding.message)
-    accounts = [
-        account for account in ledger.accounts.values() if request.kind == "history" or account.name == request.account
-    ]
+    asked = ledger.accounts if request.kind == "history" else {request.account or "": None}
+    accounts = [ledger.accounts[name] for name in asked if name in ledger.accounts]
+    fills_before, orders_before = len(ledger.changes.fills), len(ledger.changes.orders)
     missing_before = {account.name: len(account.coverage.missing_orders) for account in accounts}
     for message in answer.messages:
         _apply_message(ledger, message, at)
@@ -79,8 +81,12 @@ def apply_answer(ledger: Ledger, answer: DecodedResponse, at: LogTime) -> None:
         _note_failure(ledger, part, accounts, at)
     else:
         _note_success(ledger, request, accounts, at)
+    fills = Counter(booked.order.account for booked in ledger.changes.fills[fills_before:])
+    changed = islice(reversed(ledger.changes.orders.values()), len(ledger.changes.orders) - orders_before)
+    new_orders = Counter(order.account for order in changed if order.reported.first_seq == at.seq)
     for account in accounts:
-        _count(ledger, account, missing_before[account.name], at)
+        settled = max(missing_before[account.name] - len(account.coverage.missing_orders), 0)
+        _count(ledger, account, at, settled=settled, new_orders=new_orders[account.name], fills=fills[account.name])
 
 
 def _note_success(ledger: Ledger, request: RestRequest, accounts: list[Account], at: LogTime) -> None:
@@ -139,12 +145,8 @@ def _note_wrong_order(ledger: Ledger, request: RestRequest, account: Account) ->
         ledger.mark_changed(account)
 
 
-def _count(ledger: Ledger, account: Account, missing_before: int, at: LogTime) -> None:
-    orders = [order for order in ledger.changes.orders.values() if order.account == account.name]
-    fills = sum(fill.seq == at.seq and fill.order.account == account.name for fill in ledger.changes.fills)
+def _count(ledger: Ledger, account: Account, at: LogTime, *, settled: int, new_orders: int, fills: int) -> None:
     if fills:
         account.coverage.note_fetched_fill(at.seq)
         ledger.mark_changed(account)
-    settled = max(missing_before - len(account.coverage.missing_orders), 0)
-    new_orders = sum(order.reported.first_seq == at.seq for order in orders)
     gaps.count_request(ledger, account, settled=settled, new_orders=new_orders, fills=fills)

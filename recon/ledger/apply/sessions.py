@@ -117,7 +117,7 @@ def apply_server_info(ledger: Ledger, account: Account, message: ServerInfo, at:
     account.liveness.note_heartbeat(at.us)
     sent = parse_time(message.time)
     if sent is not None:
-        account.liveness.note_lag(at.us - microseconds(sent))
+        ledger.note_lag(account, at.us - microseconds(sent))
     restarted = account.liveness.note_instance(message.instance_guid, ledger.clock.session, running=message.is_running)
     ledger.mark_changed(account)
     if message.is_running is False:
@@ -150,7 +150,7 @@ def _apply_heartbeat(ledger: Ledger, account: Account, heartbeat: HeartbeatSumma
     account.liveness.note_heartbeat(heartbeat.last_us)
     account.liveness.note_alive(max(account.liveness.last_alive_us, heartbeat.last_us))
     if heartbeat.lag_us is not None:
-        account.liveness.note_lag(heartbeat.lag_us)
+        ledger.note_lag(account, heartbeat.lag_us)
     ledger.mark_changed(account)
     # A heartbeat from before the gap is no sign of life after the gap.
     if (

@@ -110,8 +110,8 @@ def realise_trades(ledger: Ledger, account: Account, state: UnitState, at: LogTi
         return  # realised cash depends on the order of fills, and the backfill may bring more of them
     if contract.cost_basis is None:
         if terms is not None and modelled and terms.settlement_asset is not None and contract.pending_trades:
-            rows, rules = account.snapshots.balance_rows, ledger.rules_of(account.name)
-            mappings.await_cash(unit.code, resolve_asset(terms.settlement_asset, None, rows, rules).unit)
+            rules = ledger.rules_of(account.name)
+            mappings.await_cash(unit.code, resolve_asset(terms.settlement_asset, None, account.snapshots, rules).unit)
             ledger.mark_changed(account)
         return
     if unit.code in mappings.cash_pending_contracts:
@@ -190,8 +190,16 @@ def mark_unmodelled(ledger: Ledger, account: Account, state: UnitState, terms: C
 
 def _unmodel(ledger: Ledger, account: Account, symbol: str, codes: list[str], coinapis: list[str], why: str) -> None:
     rules = ledger.rules_of(account.name)
-    units = [rules.pool_of(rules.assets.get(code, code)) for code in codes]
-    account.mappings.set_unmodelled({**account.mappings.unmodelled, symbol: (units, coinapis, why)})
+    touched = ([rules.pool_of(rules.assets.get(code, code)) for code in codes], coinapis, why)
+    mappings = account.mappings
+    before = mappings.unmodelled.get(symbol)
+    if before == touched:
+        return
     ledger.mark_changed(account)
-    for state in ledger.units_of(account.name):
+    if before is None:
+        states = ledger.assets_of(account.name, *mappings.add_unmodelled(symbol, touched))
+    else:
+        mappings.set_unmodelled({**mappings.unmodelled, symbol: touched})
+        states = ledger.units_of(account.name)
+    for state in states:
         update_modelling(ledger, account, state)

@@ -14,7 +14,7 @@ from recon.times import LogTime
 
 def asset_unit(ledger: Ledger, account: Account, asset: str, coinapi: str | None, at: LogTime) -> UnitState:
     """Return the unit of an asset; note the asset as unmapped if no balance row is the asset's."""
-    mapping = resolve_asset(asset, coinapi, account.snapshots.balance_rows, ledger.rules_of(account.name))
+    mapping = resolve_asset(asset, coinapi, account.snapshots, ledger.rules_of(account.name))
     if not mapping.mapped and mapping.unit not in account.mappings.unmapped:
         account.mappings.add_unmapped(mapping.unit, coinapi)
         ledger.mark_changed(account)

@@ -63,8 +63,7 @@ def _skew_us(ledger: Ledger, account: Account) -> int:
     """Return the skew at the opening; before the account's first heartbeat, the median skew of the gateway."""
     if account.liveness.first_skew_us is not None:
         return account.liveness.first_skew_us
-    liveness = [account.liveness for account in ledger.accounts.values()]
-    skews_us = sorted(measured.skew_us for measured in liveness if measured.lag_us is not None)
+    skews_us = ledger.skews_us
     if account.liveness.lag_us is not None or not skews_us:
         return account.liveness.skew_us
     return skews_us[len(skews_us) // 2]

@@ -194,7 +194,7 @@ def _load_fills_of(
         cursor.execute(_FILLS, (*key, min(times), within, max(times), within, *columns, within, within))
         for account, order, ordinal, symbol, side, amount, us, client, exchange in cursor:
             fill = MatchableFill(account, order, ordinal, symbol, side, Decimal(amount), us)
-            ledger.fact_index.fills.append(fill)
+            ledger.fact_index.add_fill(fill)
             order_ids.add(account, client, exchange)
 
 

@@ -45,7 +45,7 @@ def load(connection: Connection, ledger: Ledger, edition: int, *, agreed: Mappin
         for (data,) in cursor.execute(_ACCOUNTS, key):
             ledger.add_account(_unpack_account(data))
         for account, symbol, data in cursor.execute(_INSTRUMENTS, key):
-            ledger.instruments[account, symbol] = _unpack_instrument(data)
+            ledger.add_instrument(account, symbol, _unpack_instrument(data))
         units = [_unpack_unit(data) for (data,) in cursor.execute(_UNITS, key)]
     with exact():
         for unit in units:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from recon.reconciliation.breaks.gather import break_context, first_kept
-from recon.reconciliation.breaks.related import active_breaks
+from recon.reconciliation.breaks.related import active_break
 from recon.reconciliation.causes.evaluation import Evaluation, evaluate
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
@@ -25,9 +25,9 @@ def classify(context: ComparisonContext, break_: Break) -> str | None:
     evaluation = evaluate(facts)
     _apply(break_, evaluation)
     break_.first_cause = break_.cause
-    others = {other.id: (state, other) for state, other in active_breaks(context) if other.id != break_.id}
-    related = [summary.break_id for summary in (*facts.related_breaks, *facts.same_asset_other_accounts)]
-    context.reclassify = sorted({others[id_][0].key for id_ in related if id_ in others})
+    related = [active_break(context, summary) for summary in (*facts.related_breaks, *facts.same_asset_other_accounts)]
+    others = {other[1].id: other for other in related if other is not None and other[1].id != break_.id}
+    context.reclassify = sorted({state.key for state, _ in others.values()})
     return next((others[id_][1].case_id for id_ in evaluation.supporting_breaks if id_ in others), None)
 
 

@@ -2,7 +2,8 @@
 
 1. Only facts that survive a restart count: the part of a timeline that comparison keeps, and the orders that the
    account keeps. The order of every list does not depend on when a unit was loaded.
-2. Bounds: MAX_FLOWS fills of the unit and of its quote assets, MAX_CONTRACTS contracts.
+2. Bounds: MAX_FLOWS fills of the unit and of MAX_QUOTES quote assets, MAX_PAIRS pairs of the unit, and MAX_CONTRACTS
+   contracts, looked for among the first MAX_CONTRACTS_SEEN.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 from recon.ems.protocol.symbols import expiry
@@ -19,7 +21,6 @@ from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.cost_basis import average_price
 from recon.ledger.evidence import MAX_OPEN_ORDERS
 from recon.ledger.fees.schedule import rule_of
-from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import quantum_of
 from recon.ledger.rules import AccountRules, FeeRule
 from recon.ledger.timeline import KEPT_BEHIND, Timeline
@@ -40,6 +41,11 @@ from recon.times import microseconds
 
 MAX_FLOWS: Final = 64
 MAX_CONTRACTS: Final = 32
+MAX_CONTRACTS_SEEN: Final = 1024
+MAX_PAIRS: Final = 256
+MAX_QUOTES: Final = 64
+#: Symbols without an instrument that are looked at: as many as a reason names, and one more.
+MAX_AWAITED: Final = 6
 
 
 def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
@@ -74,7 +80,7 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         funding=rules.funding,
         window_us=context.window,
         unmapped_reason=_unmapped_reason(account, unit),
-        awaiting_instrument=tuple(sorted(account.mappings.fills_awaiting_instrument)),
+        awaiting_instrument=tuple(account.mappings.awaited_symbols[:MAX_AWAITED]),
     )
 
 
@@ -132,11 +138,11 @@ def _turnover(timeline: Timeline, index: int) -> Decimal:
 
 def _quote_flows(context: ComparisonContext, summary: BreakSummary) -> list[FillFlow]:
     """Return the cash of fills near the origin: a fee in a third asset is a share of it."""
-    quotes = {quote for _, quote in context.account.mappings.traded_pairs.values()} - {context.unit.code}
+    quotes = islice(context.account.mappings.pairs_by_asset.quotes, MAX_QUOTES)
     flows: list[FillFlow] = []
-    for code in sorted(quotes):
+    for code in quotes:
         state = _asset(context, code)
-        if state is not None and len(flows) < MAX_FLOWS:
+        if state is not None and code != context.unit.code and len(flows) < MAX_FLOWS:
             flows += _flows(context, state, summary)
     return flows[-MAX_FLOWS:]
 
@@ -146,10 +152,9 @@ def _pairs(context: ComparisonContext, related: Sequence[BreakSummary]) -> Itera
     account, unit = context.account, context.unit
     codes = {other.code for other in related}
     traded: set[tuple[str, str]] = set()
-    for symbol, (base, quote) in account.mappings.traded_pairs.items():
-        if unit.code in {base, quote} or codes >= {base, quote}:
-            traded.add((base, quote))
-            yield SpotPair(symbol, base, quote, account.evidence.prices.get(symbol))
+    for symbol, base, quote in account.mappings.pairs_by_asset.among(unit.code, codes, MAX_PAIRS):
+        traded.add((base, quote))
+        yield SpotPair(symbol, base, quote, account.evidence.prices.get(symbol))
     if unit.kind == "asset":
         for other in related:
             if other.kind == "asset":
@@ -168,26 +173,20 @@ def _untraded_pairs(
 
 def _symbol_of(context: ComparisonContext, base: Unit | BreakSummary, quote: Unit | BreakSummary) -> str | None:
     """Return a spot symbol of the account between two assets, the first in alphabetical order."""
-    symbols = [
-        instrument.symbol
-        for (account, _), instrument in context.ledger.instruments.items()
-        if account == base.account and instrument.spot and _is_between(instrument, base, quote)
-    ]
-    return min(symbols, default=None)
-
-
-def _is_between(instrument: Instrument, base: Unit | BreakSummary, quote: Unit | BreakSummary) -> bool:
-    is_base = instrument.base == base.code or (base.coinapi and instrument.base_coinapi == base.coinapi)
-    is_quote = instrument.quote == quote.code or (quote.coinapi and instrument.quote_coinapi == quote.coinapi)
-    return bool(is_base and is_quote)
+    return context.ledger.spot_symbols.first_between(
+        base.account, (base.code, base.coinapi), (quote.code, quote.coinapi)
+    )
 
 
 def _contracts(context: ComparisonContext, related: Iterable[BreakSummary]) -> list[AccountContract]:
     """Return the contracts with a position or a break, in alphabetical order."""
+    account, ledger = context.unit.account, context.ledger
     broken = {other.code for other in related if other.kind == "contract"} | {context.unit.code}
-    units = [state.unit for state in context.ledger.units_of(context.unit.account) if state.unit.kind == "contract"]
-    shown = sorted((unit for unit in units if unit.value or unit.code in broken), key=lambda unit: unit.code)
-    return [_contract(context, unit) for unit in shown[:MAX_CONTRACTS]]
+    codes = {*broken, *islice(ledger.contracts.get(account, ()), MAX_CONTRACTS_SEEN)}
+    states = (ledger.units.get((account, "contract", code)) for code in sorted(codes))
+    units = (state.unit for state in states if state is not None)
+    shown = (unit for unit in units if unit.value or unit.code in broken)
+    return [_contract(context, unit) for unit in islice(shown, MAX_CONTRACTS)]
 
 
 def _contract(context: ComparisonContext, unit: Unit) -> AccountContract:
@@ -195,7 +194,7 @@ def _contract(context: ComparisonContext, unit: Unit) -> AccountContract:
     terms = rules.contracts.get(unit.code)
     settles_in = None
     if terms is not None and terms.settlement_asset is not None:
-        settles_in = resolve_asset(terms.settlement_asset, None, account.snapshots.balance_rows, rules).unit
+        settles_in = resolve_asset(terms.settlement_asset, None, account.snapshots, rules).unit
     average = None if unit.contract.cost_basis is None else average_price(unit.contract.cost_basis, terms)
     last_day = expiry(unit.coinapi)
     return AccountContract(
@@ -253,7 +252,6 @@ def _fee_assets(rule: FeeRule, pair: SpotPair) -> set[str]:
 def _unmapped_reason(account: Account, unit: Unit) -> str | None:
     if unit.kind != "asset":
         return None
-    for code, coinapi in account.mappings.unmapped.items():
-        if code == unit.code or (coinapi is not None and coinapi == unit.coinapi):
-            return f"legs of {code} have no balance row that is known to be theirs"
-    return None
+    unmapped = account.mappings.unmapped_assets
+    first = unmapped.in_order((unit.code, *islice(unmapped.of(unit.coinapi), 1)))[:1]
+    return f"legs of {first[0]} have no balance row that is known to be theirs" if first else None

@@ -8,10 +8,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
-from recon.ledger.account import Account
 from recon.ledger.units import Unit
+from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import MAX_CLOSED, ComparisonState
 
@@ -50,16 +49,15 @@ def remember_closed(comparison: ComparisonState, break_: Break) -> None:
     comparison.closed = [*comparison.closed, break_][-MAX_CLOSED:]
 
 
-def partner_case(account: Account, unit: Unit, fresh: Break, open_breaks: Iterable[tuple[Unit, Break]]) -> str | None:
+def partner_case(context: ComparisonContext, fresh: Break) -> str | None:
     """Return the case of an open break of the other leg of a pair whose origin overlaps, None if there is none."""
+    code = context.unit.code
+    if context.unit.kind != "asset":
+        return None
     other_legs = {
-        base if unit.code == quote else quote
-        for base, quote in account.mappings.traded_pairs.values()
-        if unit.code in (base, quote)
+        base if code == quote else quote for _, base, quote in context.account.mappings.pairs_by_asset.of(code)
     }
-    for other, open_break in open_breaks:
-        if other.kind != unit.kind or other.code not in other_legs or other.code == unit.code:
-            continue
+    for _, open_break in context.open_breaks_of_assets(other_legs - {code}):
         is_opposite = (open_break.amount > 0) != (fresh.amount > 0)
         origins_overlap = open_break.after_seq <= fresh.until_seq and fresh.after_seq <= open_break.until_seq
         if is_opposite and origins_overlap:

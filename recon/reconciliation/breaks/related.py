@@ -1,6 +1,7 @@
 """Breaks that may share a cause with another one: of the same account, and of the same asset elsewhere. Pure.
 
-1. Bounds: MAX_RELATED breaks of each kind, the nearest in the log, with MAX_AMOUNTS possible amounts each.
+1. Bounds: MAX_RELATED breaks of each kind, the nearest in the log, with MAX_AMOUNTS possible amounts each. They are
+   looked for among the MAX_COMPARED nearest.
 2. Their order does not depend on when a unit was loaded, so a rebuild finds the same.
 """
 
@@ -8,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
-from recon.ledger.units import Unit, UnitState
+from recon.ledger.units import UnitState
 from recon.reconciliation.causes.context import BreakSummary, overlaps
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.matching.hypotheses import best
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import Chain, ComparisonState
+from recon.reconciliation.model.comparisons import Group
 from recon.reconciliation.model.lifecycle import ACTIVE
 
 MAX_RELATED: Final = 8
 MAX_AMOUNTS: Final = 8
+MAX_COMPARED: Final = 256
 
 
 def summary_of(context: ComparisonContext, state: UnitState, break_: Break, *, pending: bool = False) -> BreakSummary:
@@ -55,25 +59,35 @@ def _pending_amounts(chain: Chain, residual: Decimal) -> list[Decimal]:
 
 def related_breaks(context: ComparisonContext, summary: BreakSummary) -> list[BreakSummary]:
     """Return the breaks of other units of the account whose origins overlap, the nearest."""
-    states = [state for state in context.ledger.units_of(summary.account) if state.key != context.unit.key]
-    return _nearest(summary, (other for other in _summaries(context, states) if _origins_overlap(other, summary)))
+    near = _near(context, summary, [("account", summary.account)])
+    return list(islice((other for other in near if _origins_overlap(other, summary)), MAX_RELATED))
 
 
 def same_asset_other_accounts(context: ComparisonContext, summary: BreakSummary) -> list[BreakSummary]:
     """Return the breaks of the same asset in other accounts of the gateway, the nearest."""
     if summary.kind != "asset":
         return []
-    states = [state for state in context.ledger.units.values() if _is_same_asset_elsewhere(state.unit, summary)]
-    return _nearest(summary, _summaries(context, states))
+    groups = [("code", summary.code)]
+    if summary.coinapi is not None:
+        groups = [("coinapi", summary.coinapi), ("bare", summary.code)]
+    elsewhere = (other for other in _near(context, summary, groups) if other.account != summary.account)
+    return list(islice(elsewhere, MAX_RELATED))
 
 
-def active_breaks(context: ComparisonContext) -> Iterator[tuple[UnitState, Break]]:
-    """Return every active break of the gateway that is part of its unit's residual."""
-    for state in context.ledger.units.values():
-        comparison = context.comparison_of(state)
-        if comparison is not None:
-            for break_ in _active(comparison):
-                yield state, break_
+def active_break(context: ComparisonContext, summary: BreakSummary) -> tuple[UnitState, Break] | None:
+    """Return the active break of a summary with its unit; None if it is a break that a chain may become."""
+    state = context.ledger.units[summary.account, summary.kind, summary.code]
+    comparison = context.comparison_of(state)
+    active = [] if comparison is None else _active(comparison)
+    return next(((state, break_) for break_ in active if break_.id == summary.break_id), None)
+
+
+def _near(context: ComparisonContext, summary: BreakSummary, groups: Iterable[Group]) -> Iterator[BreakSummary]:
+    """Yield the breaks of other units in some groups, the nearest first."""
+    for _, key, seq in context.comparisons.near(groups, summary.until_seq, MAX_COMPARED):
+        if key != context.unit.key:
+            others = _summaries(context, [context.ledger.units[key]])
+            yield from (other for other in others if other.until_seq == seq)
 
 
 def _active(comparison: ComparisonState) -> Iterator[Break]:
@@ -94,18 +108,3 @@ def _summaries(context: ComparisonContext, states: Iterable[UnitState]) -> Itera
 
 def _origins_overlap(other: BreakSummary, summary: BreakSummary) -> bool:
     return overlaps(other.after_seq, other.until_seq + 1, summary)
-
-
-def _is_same_asset_elsewhere(unit: Unit, summary: BreakSummary) -> bool:
-    if unit.kind != "asset" or unit.account == summary.account:
-        return False
-    if unit.coinapi and summary.coinapi:
-        return unit.coinapi == summary.coinapi
-    return unit.code == summary.code
-
-
-def _nearest(summary: BreakSummary, others: Iterable[BreakSummary]) -> list[BreakSummary]:
-    def distance(other: BreakSummary) -> tuple[int, str, str, str]:
-        return abs(other.until_seq - summary.until_seq), other.account, other.kind, other.code
-
-    return sorted(others, key=distance)[:MAX_RELATED]

@@ -113,7 +113,7 @@ def _unit_of(ledger: Ledger, movement: Movement, at: LogTime) -> UnitState:
     account = ledger.accounts[movement.account]
     if movement.kind == "contract":
         return contract_of(ledger, account, movement.unit, None, at)
-    mapping = resolve_asset(movement.unit, movement.unit, account.snapshots.balance_rows, ledger.rules_of(account.name))
+    mapping = resolve_asset(movement.unit, movement.unit, account.snapshots, ledger.rules_of(account.name))
     state = ledger.unit(account.name, "asset", mapping.unit)
     open_if_absent(ledger, account, state, at)
     return state

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import islice
 from typing import Final, NamedTuple
 
 from recon.exact import ZERO
@@ -23,6 +24,7 @@ from recon.ledger.facts.external_fact import (
     signed_quantity,
 )
 from recon.ledger.facts.matching import MatchableFill, matching_fills
+from recon.ledger.generations import MAX_COMPARED, Generations
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
@@ -78,24 +80,14 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Con
 def matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tuple[Order | None, int | None]:
     """Return the order of a trade, and its fill if that was found by symbol, side, quantity and time."""
     if fact.order_id is not None:
-        numbered = ledger.by_exchange.get((account.name, fact.order_id), [])
+        numbered = ledger.by_exchange.get((account.name, fact.order_id))
         if numbered:
-            return max(reversed(numbered), key=lambda order: _agrees(order, fact)), None
-        generations = ledger.by_client.get((account.name, fact.order_id), [])
+            latest = islice(reversed(numbered), MAX_COMPARED)
+            return max(latest, key=lambda order: _agrees(order, fact)), None
+        generations = ledger.by_client.get((account.name, fact.order_id), Generations())
         return next((order for order in reversed(generations) if order.identity.side == fact.side), None), None
-    new_fills = [
-        MatchableFill(
-            account=booked.order.account,
-            order=booked.order.key,
-            ordinal=booked.fill.ordinal,
-            symbol=booked.symbol,
-            side=booked.side,
-            amount=booked.fill.amount,
-            occurred_us=booked.fill.occurred_us,
-        )
-        for booked in ledger.changes.fills
-    ]
-    for fill in matching_fills(fact, [*ledger.fact_index.fills, *new_fills]):
+    _index_new_fills(ledger)
+    for fill in matching_fills(fact, ledger.fact_index.fills_like(fact)):
         order = ledger.orders.get((fill.account, fill.order))
         if order is not None and order.booked.from_facts + (fact.quantity or ZERO) <= order.reported.amount_filled:
             return order, fill.ordinal
@@ -106,6 +98,25 @@ def _agrees(order: Order, fact: ExternalFact) -> tuple[bool, bool]:
     """Return whether symbol and side of an order are those of a trade: several orders may have one number."""
     identity = order.identity
     return fact.symbol in {identity.symbol, identity.symbol_coinapi}, fact.side == identity.side
+
+
+def _index_new_fills(ledger: Ledger) -> None:
+    """Index the fills of this batch; those before the last trade are indexed already."""
+    index, fills = ledger.fact_index, ledger.changes.fills
+    for booked in fills[index.indexed :]:
+        order, fill = booked.order, booked.fill
+        index.add_fill(
+            MatchableFill(
+                account=order.account,
+                order=order.key,
+                ordinal=fill.ordinal,
+                symbol=booked.symbol,
+                side=booked.side,
+                amount=fill.amount,
+                occurred_us=fill.occurred_us,
+            )
+        )
+    index.indexed = len(fills)
 
 
 def _count_trade(ledger: Ledger, account: Account, order: Order | None, fact: ExternalFact, at: LogTime) -> Decimal:

@@ -97,7 +97,7 @@ def _larger_fee(
 
 def _known_asset(ledger: Ledger, account: Account, asset: str, coinapi: str | None) -> Unit | None:
     """Return the unit of an asset's code if the ledger has it; nothing is created."""
-    mapping = resolve_asset(asset, coinapi, account.snapshots.balance_rows, ledger.rules_of(account.name))
+    mapping = resolve_asset(asset, coinapi, account.snapshots, ledger.rules_of(account.name))
     state = ledger.units.get((account.name, "asset", mapping.unit))
     return None if state is None else state.unit
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import islice
+from typing import Final
 
 import msgspec
 
@@ -14,6 +16,9 @@ from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.severity import Severity, severity
 from recon.reconciliation.model.verdict import verdict_of
+
+#: Missing orders named with a transition.
+MAX_WITHHELD: Final = 20
 
 
 class BreakSnapshot(msgspec.Struct, frozen=True):
@@ -37,7 +42,7 @@ class BreakSnapshot(msgspec.Struct, frozen=True):
     verdict: str
     #: Why the unit is shown but not judged, if so.
     unmodelled: str | None
-    #: Missing orders that touch the unit.
+    #: Missing orders that touch the unit, at most MAX_WITHHELD.
     withheld: tuple[str, ...]
     coverage: str
     coverage_reason: str | None
@@ -83,7 +88,7 @@ def snapshot_of(
         amount_usd=worth,
         verdict=verdict_of(unit, comparison),
         unmodelled=unit.unmodelled,
-        withheld=tuple(unit.withheld),
+        withheld=tuple(islice(unit.withheld, MAX_WITHHELD)),
         coverage=account.coverage.state,
         coverage_reason=account.coverage.reason,
         observed_us=comparison.observed_us,

@@ -91,6 +91,8 @@ def go_on(context: ComparisonContext, chain: Chain, observation: Observation, fo
         _open(context, chain)
 
 
+#: Breaks of contradictory reports that are open in one unit; further contradictions are findings only.
+MAX_CONTRADICTIONS: Final = 256
 #: How long a chain may go on without a candidate that report after report bears out, in windows.
 LONG_CHAIN_WINDOWS: Final = 12
 
@@ -162,6 +164,10 @@ def close(context: ComparisonContext, known: Break, reason: str) -> None:
 def contradict(context: ComparisonContext, kind: str, order: str, amount: Decimal) -> None:
     """Open a break of its own kind for a report that contradicts itself or its past (semantics 2.6)."""
     at, comparison = context.at, context.comparison
+    if sum(not known.owns_residual for known in comparison.breaks) >= MAX_CONTRADICTIONS:
+        message = f"{kind} of order {order} opens no break: {MAX_CONTRADICTIONS} contradictions are open in the unit"
+        context.ledger.note_finding(context.unit.account, at, "contradictions_many", context.unit.code, message)
+        return
     break_id = identity(context.ledger.gateway, context.unit, at.seq, f"{kind}:{order}")
     fresh = Break(
         id=break_id,
@@ -283,7 +289,7 @@ def _recurring(context: ComparisonContext, fresh: Break, related: str | None) ->
     """
     earlier = recurrence(context.comparison, fresh)
     if earlier is None:
-        partner = partner_case(context.account, context.unit, fresh, context.open_breaks())
+        partner = partner_case(context, fresh)
         fresh.case_id = partner or related or fresh.case_id
         return fresh
     fresh.state, fresh.closed_us = "dismissed", context.at.us
