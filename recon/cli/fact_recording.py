@@ -90,10 +90,12 @@ def append_facts(
 def booked_facts(
     connection: Connection, gateway: str, ids: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], BookedFact]:
-    """Return the facts that are in the books already, by account and external id."""
+    """Return the facts that are in the books already, or wait, by account and external id."""
     found: dict[tuple[str, str], BookedFact] = {}
     query = (
-        "SELECT account, external_id, digest, seq FROM recon.facts"
+        "SELECT account, external_id, digest, seq FROM"
+        " (SELECT gateway, account, external_id, digest, seq FROM recon.waiting_facts"
+        " UNION ALL SELECT gateway, account, external_id, digest, seq FROM recon.facts) AS f"
         " WHERE gateway = :gateway AND (account, external_id) IN"
         " (SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:ids AS text[])))"
     )

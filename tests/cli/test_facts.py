@@ -89,6 +89,8 @@ def test_a_file_waits_is_approved_or_rejected_and_told_again_as_a_whole(
     fold(day.service_url, GATEWAY)
     (row,) = waiting(recon)
     assert (row["facts"], row["what"], len(row["seqs"])) == (6, "ledger.csv", 6)
+    again = recon(*of("import", str(file), "--mapping", "ledger", "--json")).json()
+    assert (again["appended"], again["known"]) == (0, 6), "what waits is not told twice"
     assert recon("facts", "reject", row["digest"], "--text", "a wrong file", "--no-wait").status == 0
     fold(day.service_url, GATEWAY)
     assert (waiting(recon), facts(day), held(recon, "USDT")) == ([], [], before)
