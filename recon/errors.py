@@ -52,6 +52,8 @@ class DatabaseError(ReconError):
     exit_status = 3
     #: True if another attempt may succeed: after a lost connection, a restart, a deadlock.
     transient = False
+    #: In plain words why the database refused the content of a row; None if it failed for another reason.
+    refusal: str | None = None
 
 
 class NotMigrated(DatabaseError):

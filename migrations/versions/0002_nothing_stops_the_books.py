@@ -60,6 +60,7 @@ REPLACED: tuple[str, ...] = (
     "positions",
     "firm_balances",
     "firm_positions",
+    "alerts",
 )
 #: Functions and views that are new, each after those that it uses.
 NEW: tuple[str, ...] = (
@@ -106,8 +107,10 @@ COMMENT ON COLUMN recon_store.log_events.appended_at IS
     'null: from before revision 0002';
 """
 
+REFUSALS = "CREATE INDEX ix_log_events_refused ON recon_store.log_events (gateway, seq) WHERE kind = 'event.refused'"
+
 #: Changes of tables, in the order in which they are made, and their opposites.
-TABLES: tuple[str, ...] = (LEASES, OUTBOX_TURNS, WAITING_FACTS, TOLD, APPENDED_AT)
+TABLES: tuple[str, ...] = (LEASES, OUTBOX_TURNS, WAITING_FACTS, TOLD, APPENDED_AT, REFUSALS)
 FORMER_TABLES: tuple[str, ...] = (
     FORMER_TOLD,
     "DROP TABLE recon_store.waiting_facts",
@@ -115,6 +118,7 @@ FORMER_TABLES: tuple[str, ...] = (
     "DROP SEQUENCE recon_store.lease_terms",
     "DROP TABLE recon_store.outbox_turns",
     "ALTER TABLE recon_store.log_events DROP COLUMN appended_at",
+    "DROP INDEX recon_store.ix_log_events_refused",
 )
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from recon.alerts.message import MAX_MESSAGE_ENTRIES, Entry, Message, compose, fitting, message_id
 from recon.alerts.policy import Alert, notice
+from recon.alerts.refused import RefusedAlert
 from recon.alerts.retry import MAX_ATTEMPTS
 from recon.db.raw import cursor_of
 from recon.times import to_datetime
@@ -104,7 +105,9 @@ class ChannelSummary(msgspec.Struct, frozen=True):
     last_error: str | None
 
 
-def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], channels: Iterable[str]) -> int:
+def enqueue(
+    connection: Connection, gateway: str, alerts: Sequence[Alert | RefusedAlert], channels: Iterable[str]
+) -> int:
     """Queue new alerts on every channel and notify listeners at commit; return how many were new."""
     if not alerts:
         return 0
@@ -115,7 +118,11 @@ def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], chann
             return 0
         others = sorted(set(channels) - {NOTIFY})
         cursor.execute(_SPREAD, (others, gateway, NOTIFY, sorted(new)))
-        notices = {alert.id: notice(alert) for alert in alerts if alert.id in new}
+        notices = {
+            alert.id: alert.notice if isinstance(alert, RefusedAlert) else notice(alert)
+            for alert in alerts
+            if alert.id in new
+        }
         cursor.execute(
             "SELECT pg_notify(%s, u.payload) FROM unnest(%s::text[]) AS u(payload)",
             (NOTIFY_CHANNEL, list(notices.values())),
@@ -123,7 +130,7 @@ def enqueue(connection: Connection, gateway: str, alerts: Sequence[Alert], chann
     return len(new)
 
 
-def _columns(alerts: Sequence[Alert]) -> list[list[object]]:
+def _columns(alerts: Sequence[Alert | RefusedAlert]) -> list[list[object]]:
     rows = ((a.id, a.event, a.break_id, a.case_id, a.seq, to_datetime(a.us), a.document.decode()) for a in alerts)
     return [list(column) for column in zip(*rows, strict=True)]
 

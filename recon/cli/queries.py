@@ -29,6 +29,31 @@ _SERVICE_PARTS: Final = """
 """
 
 
+# Of several refusals of one event by one version, the first counts. The kind is written out for its index.
+_REFUSED: Final = """
+    SELECT r.gateway, r.seq, e.recorded_at, e.kind, e.account, r.reason, r.fold_version,
+           coalesce(r.fold_version = g.fold_version AND r.seq <= g.projected_seq, false) AS in_force, r.refused_seq
+    FROM (
+        SELECT DISTINCT ON (x.gateway, x.payload ->> 'seq', x.payload ->> 'fold_version')
+               x.gateway, (x.payload ->> 'seq')::bigint AS seq, (x.payload ->> 'fold_version')::integer AS fold_version,
+               x.payload ->> 'reason' AS reason, x.seq AS refused_seq
+        FROM recon.events AS x WHERE x.kind = 'event.refused'
+        ORDER BY x.gateway, x.payload ->> 'seq', x.payload ->> 'fold_version', x.seq
+    ) AS r
+    JOIN recon.events AS e ON e.gateway = r.gateway AND e.seq = r.seq
+    JOIN recon.gateways AS g ON g.name = r.gateway
+"""
+
+
+def refused_events(connection: Source, *, gateway: str | None = None, account: str | None = None) -> list[Row]:
+    """Return refused events; `in_force` where the books that are shown lack the event."""
+    filters = {"r.gateway": gateway, "e.account": account}
+    wanted = {column: value for column, value in filters.items() if value is not None}
+    where = " AND ".join(f"{column} = :{column[2:]}" for column in wanted) or "true"
+    statement = f"{_REFUSED} WHERE {where} ORDER BY r.gateway, r.seq, r.fold_version"
+    return query_rows(connection, statement, {column[2:]: value for column, value in wanted.items()})
+
+
 def select_view(connection: Source, view: str, order: str, filters: Mapping[str, object]) -> list[Row]:
     """Return the rows of a view whose columns have these values; a filter of None is none."""
     wanted = {column: value for column, value in filters.items() if value is not None}

@@ -35,6 +35,11 @@ SKEW_FROM_US: Final = 2_000_000
 #: The largest skew, in microseconds: a time further off is no running clock.
 SKEW_TO_US: Final = 86_400_000_000
 
+#: The reason for withholding `agreed` from the units of an account while a refused event is not made up for.
+REFUSED_EVENT: Final = "an event was refused"
+#: Refused events kept by account; of more, the oldest are dropped.
+MAX_REFUSED_EVENTS: Final = 100
+
 State = Literal["gap", "catching_up", "unresolved", "covered"]
 OBSERVED: Final = frozenset({"covered", "unresolved"})
 
@@ -275,6 +280,8 @@ class Coverage(msgspec.Struct, gc=False):
     history_read_until_us: int = 0
     #: The end of the last gap, while the order log must be read there once more: the order log may lag.
     second_history_read_us: int | None = None
+    #: Refused events that nothing has made up for yet, and the log position that a whole backfill must cover.
+    refused_events: dict[int, int] = {}
 
     @property
     def observed(self) -> bool:
@@ -301,6 +308,15 @@ class Coverage(msgspec.Struct, gc=False):
     def remove_missing(self, key: str) -> None:
         """Note that an order is accounted for."""
         self.missing_orders.pop(key, None)
+
+    def note_refused(self, seq: int, covered_seq: int) -> None:
+        """Note a refused event, and the log position that a whole backfill must cover to make up for it."""
+        kept = list(self.refused_events.items())[-(MAX_REFUSED_EVENTS - 1) :]
+        self.refused_events = {**dict(kept), seq: covered_seq}
+
+    def set_refused(self, refused: dict[int, int]) -> None:
+        """Replace the refused events that nothing has made up for."""
+        self.refused_events = refused
 
     def set_backfill(self, backfill: Backfill | None) -> None:
         """Replace the backfill that has not finished."""

@@ -15,11 +15,12 @@ from typing import Final
 
 import msgspec
 
-from recon.ledger.account import Account
+from recon.ledger.account import REFUSED_EVENT, Account
 from recon.ledger.backfills import Backfill, BackfillState, History, MissingOrder
 from recon.ledger.coverage import reassess as reassess_coverage
 from recon.ledger.ledger import Ledger
 from recon.ledger.posting.derivatives import realise_trades
+from recon.ledger.withholding import withhold
 from recon.times import LogTime
 
 #: Margin of reading the order log around a gap, in microseconds: clocks differ, and the log is written late.
@@ -30,6 +31,8 @@ BACKFILL_TIMEOUT_US: Final = 300_000_000
 MAX_OPEN_BACKFILLS: Final = 64
 #: Missing orders listed as open questions; further orders are counted.
 MAX_QUESTIONS: Final = 100
+#: Refused events named in an open question; further events are counted.
+MAX_NAMED_EVENTS: Final = 5
 
 #: Lists read for an account after a gap.
 LISTS: Final = ("orders", "balances", "positions")
@@ -72,7 +75,11 @@ def close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
     if backfill.history in {"failed", "read"}:
         backfill = msgspec.structs.replace(backfill, history="wanted")
     _record(ledger, account, backfill)
-    if not backfill.in_progress:
+    if backfill.in_progress:
+        return
+    if account.coverage.refused_events:
+        _conclude(ledger, account, backfill, at, "")  # no backfill is configured: only a person can make up for them
+    else:
         account.coverage.set_backfill(None)  # no backfill is configured: the row stays as it is
 
 
@@ -181,6 +188,7 @@ def settle_by_person(ledger: Ledger, account: Account, from_seq: int, at: LogTim
     if coverage.backfill is None:
         coverage.set_unread({})
     coverage.set_open_backfills(_others(account, from_seq))
+    _make_up(ledger, account, backfill)
     return True
 
 
@@ -207,7 +215,15 @@ def open_questions(account: Account, backfill: Backfill) -> list[str]:
         questions.append(NOT_CONFIGURED)
     elif backfill.history == "failed":
         questions.append("orders born and finished inside may be missing: the order history could not be read")
+    if questions and account.coverage.refused_events:
+        questions.append(_refused_question(list(account.coverage.refused_events)))
     return questions
+
+
+def _refused_question(refused: list[int]) -> str:
+    named = ", ".join(str(seq) for seq in refused[:MAX_NAMED_EVENTS])
+    more = f" and {len(refused) - MAX_NAMED_EVENTS} more" if len(refused) > MAX_NAMED_EVENTS else ""
+    return f"refused {'event' if len(refused) == 1 else 'events'} {named}{more}: what was in it is not known"
 
 
 def _why(missing: MissingOrder) -> str:
@@ -231,8 +247,28 @@ def _conclude(ledger: Ledger, account: Account, backfill: Backfill, at: LogTime,
     _record(ledger, account, ended)
     others = _others(account, backfill.from_seq)
     coverage.set_open_backfills([*others, ended][-MAX_OPEN_BACKFILLS:] if questions else others)
+    if not questions:
+        _make_up(ledger, account, backfill)
     if not coverage.missing_orders and not coverage.unread_lists and backfill.history != "failed":
         coverage.set_backfill(None)  # no request is left to send
+
+
+def _make_up(ledger: Ledger, account: Account, backfill: Backfill) -> None:
+    """Note that a gap is whole or settled: it makes up for the refused events that no other gap holds."""
+    coverage = account.coverage
+    if not coverage.refused_events:
+        return
+    left = {
+        seq: covered_seq
+        for seq, covered_seq in coverage.refused_events.items()
+        if covered_seq > (backfill.until_seq or 0)
+        or any(gap.from_seq <= covered_seq <= (gap.until_seq or covered_seq) for gap in coverage.open_backfills)
+    }
+    coverage.set_refused(left)
+    if not left:
+        for state in ledger.units_of(account.name):
+            withhold(ledger, state, REFUSED_EVENT, on=False)
+    ledger.mark_changed(account)
 
 
 def _resume(ledger: Ledger, account: Account, at: LogTime) -> None:

@@ -17,7 +17,7 @@ from recon.ems.protocol.bounds import MAX_TEXT_CHARS, cut
 from recon.ems.protocol.symbols import split_account
 from recon.exact import ONE, ZERO
 from recon.ledger import coverage
-from recon.ledger.account import Account, ApprovalTotal, Liveness
+from recon.ledger.account import REFUSED_EVENT, Account, ApprovalTotal, Liveness
 from recon.ledger.backfills import Backfill
 from recon.ledger.coverage import CoverageInterval
 from recon.ledger.facts.external_fact import RecordedFact
@@ -246,6 +246,8 @@ class Ledger:
         if state is None:
             state = UnitState(Unit(account=account, kind=kind, code=code, coinapi=coinapi), Timeline())
             self.add_unit(state)
+            if self.accounts[account].coverage.refused_events:
+                state.unit.withheld = [REFUSED_EVENT]
             state.timeline.quantum = quantum_of(self, state.unit)
             self.changes.units[key] = state
             update_modelling(self, self.accounts[account], state)

@@ -32,6 +32,8 @@ FACT: Final = "fact"
 CATCH_UP_BEGUN: Final = "catch_up.begun"
 REST_ANSWER: Final = "rest.answer"
 CATCH_UP_ENDED: Final = "catch_up.ended"
+#: An event that the fold leaves out, because a step failed on it (architecture 2.12).
+EVENT_REFUSED: Final = "event.refused"
 FRAME: Final = "frame"
 #: A clock went another way than steady time did (semantics 9.1).
 CLOCK_JUMPED: Final = "clock.jumped"

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from recon.db.raw import cursor_of
-from recon.log.events import Event
+from recon.log.events import EVENT_REFUSED, Event
 from recon.log.schema import log_events, log_gateways
 
 #: Rows in one read.
@@ -29,6 +29,12 @@ WHERE gateway = %(gateway)s AND seq > %(after)s::bigint AND seq <= (
 ORDER BY seq
 """
 
+# The kind is written out: only so does the partial index of refusals apply.
+_REFUSALS: Final = f"""
+SELECT seq, payload FROM recon_store.log_events
+WHERE gateway = %s AND seq > %s AND kind = '{EVENT_REFUSED}' ORDER BY seq
+"""  # noqa: S608 - a constant of our own
+
 
 def gateways(connection: Connection) -> list[str]:
     """Return the names of all gateways that have a log."""
@@ -47,3 +53,10 @@ def page(connection: Connection, gateway: str, after: int, limit: int = PAGE_EVE
     with cursor_of(connection, binary=True) as cursor:
         cursor.execute(_PAGE, arguments)
         return [Event(*row) for row in cursor]
+
+
+def refusals(connection: Connection, gateway: str, after: int) -> list[tuple[int, bytes]]:
+    """Return the log position and payload of each refusal of an event that is logged after a position."""
+    with cursor_of(connection, binary=True) as cursor:
+        cursor.execute(_REFUSALS, (gateway, after))
+        return [(seq, payload) for seq, payload in cursor]

@@ -3,6 +3,7 @@
 1. Whoever folds another edition of a gateway holds a lease on a connection of its own; it ends with that connection,
    so an edition that is being folded without the lease is left over from a process that died.
 2. Folding is done in transactions of their own and holds up nobody; deleting goes in batches.
+3. What steps fail on is halved until one event alone fails, as the projector does.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from recon.db.raw import cursor_of, driver_connection
 from recon.errors import ProjectionError
 from recon.log.lease import Holder, take_lease
 from recon.log.lease import Purpose as LeasePurpose
+from recon.projection.failures import reason_of
 from recon.projection.fold import VERSION, EventDecoder, decode_event
+from recon.projection.refusals import Halving, Refusal
 from recon.projection.step import current_edition, step
+from recon.projection.step_watch import StepWatch
 from recon.projection.store import ledger_schema
 from recon.projection.store.digest import TABLES
 from recon.projection.working_set import WorkingSet
@@ -37,6 +41,8 @@ DELETE_ROWS: Final = 20_000
 Purpose = Literal["building", "what-if"]
 #: Called with the number of events done, and of all events.
 Progress = Callable[[int, int], None]
+#: Called with the refusal of an event that a step fails on alone, and with the failure; raises if nothing helps.
+Refuse = Callable[[Refusal, Exception], None]
 
 
 @contextmanager
@@ -104,24 +110,54 @@ def fold_until_near(
     gateway: str,
     edition: int,
     progress: Progress | None,
+    *,
+    refuse: Refuse,
     reading: EventDecoder = decode_event,
+    near: int = NEAR_EVENTS,
 ) -> WorkingSet | None:
     """Fold in short transactions, without blocking anybody, until the current edition's position is near.
 
-    Never beyond it: events that it has not folded yet are the live projector's to fold, and to alert of.
+    Never beyond it: events that it has not folded yet are the live projector's to fold, and to alert of. An event that
+    steps fail on is found and given to `refuse`.
     """
     working_set: WorkingSet | None = None
+    halving = Halving(BATCH_EVENTS)
     while True:
-        with engine.begin() as connection:
-            end = _position(connection, gateway)
-            done = step(
-                connection, gateway, working_set, edition=edition, until=end, limit=BATCH_EVENTS, reading=reading
-            )
+        watch = StepWatch()
+        try:
+            with engine.begin() as connection:
+                end = _position(connection, gateway)
+                done = step(
+                    connection,
+                    gateway,
+                    working_set,
+                    edition=edition,
+                    until=end,
+                    limit=halving.limit,
+                    reading=reading,
+                    watch=watch,
+                )
+        except Exception as error:  # noqa: BLE001 - whatever fails is an event's doing, or is raised
+            working_set = None
+            _find_refused(error, watch, halving, refuse)
+            continue
+        halving.note_success(done.seq)
         working_set = done.working_set
         if progress is not None:
             progress(done.seq, end)
-        if end - done.seq <= NEAR_EVENTS:
+        if end - done.seq <= near:
             return working_set
+
+
+def _find_refused(error: Exception, watch: StepWatch, halving: Halving, refuse: Refuse) -> None:
+    """After a failed step, take fewer events, or have the one that failed alone refused; raise what is none's doing."""
+    reason = reason_of(error)
+    if reason is None or watch.count == 0:
+        raise error
+    if halving.note_failure(watch.after_seq, watch.count, watch.at_seq):
+        refusal = Refusal(watch.after_seq + 1, VERSION, reason)
+        refuse(refusal, error)
+        halving.note_refusal(refusal.seq)
 
 
 def _position(connection: Connection, gateway: str) -> int:

@@ -21,7 +21,7 @@ from recon.errors import DocumentRefused
 from recon.exact import exact
 from recon.ledger import rules as rules_
 from recon.ledger.account import Account
-from recon.ledger.apply import rest_answers, rules, sessions
+from recon.ledger.apply import refused_events, rest_answers, rules, sessions
 from recon.ledger.apply.balances import apply_balances
 from recon.ledger.apply.decisions import settle_gap, settle_order
 from recon.ledger.apply.execution_reports import apply_reports
@@ -33,6 +33,7 @@ from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.withholding import touched_units
 from recon.log import events
 from recon.log.events import Event
+from recon.projection.refusals import Refusal, Refusals
 from recon.reconciliation.breaks import decisions
 from recon.reconciliation.breaks.decisions import Decision
 from recon.reconciliation.reconciler import Reconciler
@@ -48,7 +49,8 @@ _SESSION_KINDS: Final = frozenset(
 _ENDS_OF_SESSIONS: Final = frozenset({events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED})
 _INSTRUCTION_KINDS: Final = frozenset({events.RULES, events.RULES_PROPOSED, events.FACT, events.DECISION})
 _BACKFILL_KINDS: Final = frozenset({events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED})
-_OWN_KINDS: Final = _SESSION_KINDS | _INSTRUCTION_KINDS | _BACKFILL_KINDS
+#: A refusal has its effect where the refused event is folded, and none at its own position.
+_OWN_KINDS: Final = _SESSION_KINDS | _INSTRUCTION_KINDS | _BACKFILL_KINDS | {events.EVENT_REFUSED}
 _note: Final = events.payload_reader(sessions.SessionNote)
 _run: Final = events.payload_reader(rest_answers.BackfillRun)
 _jump: Final = events.payload_reader(sessions.ClockJump)
@@ -61,6 +63,8 @@ class DecodedEvent(msgspec.Struct, frozen=True, gc=False):
     event: Event
     decoded: Decoded | None
     response: DecodedResponse | None = None
+    #: Why the event is left out; None for all events but the refused ones.
+    refusal: Refusal | None = None
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -81,6 +85,16 @@ def decode_event(event: Event) -> DecodedEvent:
     return DecodedEvent(event, decode(event.payload))
 
 
+def leaving_out(refusals: Refusals, reading: EventDecoder = decode_event) -> EventDecoder:
+    """Return a decoder that leaves refused events as they are, for the fold to leave them out."""
+
+    def read(event: Event) -> DecodedEvent:
+        refusal = refusals.of(event.seq)
+        return reading(event) if refusal is None else DecodedEvent(event, None, refusal=refusal)
+
+    return read
+
+
 def _answered(event: Event) -> DecodedResponse | None:
     if event.kind != events.REST_ANSWER or not event.readable:
         return None
@@ -99,11 +113,17 @@ class Fold:
         self.ledger = ledger
         self.reconciler = reconciler
 
-    def fold(self, decoded_events: list[DecodedEvent]) -> None:
-        """Fold events in log order."""
+    def fold(self, decoded_events: list[DecodedEvent], go_on: Callable[[int], bool] = lambda _: True) -> int:
+        """Fold events in log order, and return how many are folded.
+
+        `go_on` is asked before each event, by its log position; the first event is folded whatever the answer.
+        """
         with exact():
-            for item in decoded_events:
+            for count, item in enumerate(decoded_events):
+                if not go_on(item.event.seq) and count:
+                    return count
                 self._fold(item)
+        return len(decoded_events)
 
     def _fold(self, item: DecodedEvent) -> None:
         event, ledger = item.event, self.ledger
@@ -112,6 +132,10 @@ class Fold:
         at = LogTime(event.seq, us, ledger.clock.advance_to(us))
         age_us = 0 if item.response is None else item.response.took_us
         ledger.event = CurrentEvent(at, event.kind == events.REST_ANSWER, age_us)
+        if item.refusal is not None:
+            # Nothing else: whatever the event would have done is what a step failed on.
+            refused_events.leave_out(ledger, event, item.refusal.reason, at)
+            return
         if self.reconciler.awaiting_time or self.reconciler.accepted_until is not None:
             self.reconciler.advance(at)
         self._apply(item, at, previous_us)

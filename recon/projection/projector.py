@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Never
 
+import outcome
 import structlog
 import trio
 from sqlalchemy import Connection
@@ -24,14 +25,20 @@ from recon.db.raw import cursor_of
 from recon.db.transactions import Database
 from recon.errors import DatabaseError
 from recon.log.read import head
+from recon.projection.quarantine import Quarantine
 from recon.projection.step import OnTransitions, Step, step
+from recon.projection.step_watch import StepWatch
 from recon.projection.working_set import WorkingSet
 from recon.status import StatusReporter
 
 #: How often the projector reads the log without a wake-up, in seconds.
 POLL_SECONDS: Final = 1.0
-#: Longest transaction of one step, in seconds; a step may load the working set.
-STEP_SECONDS: Final = 30.0
+#: A step that has lasted for this long is said, in seconds.
+SLOW_SECONDS: Final = 10.0
+#: How often a step under way is looked at, in seconds.
+WATCH_SECONDS: Final = 1.0
+#: Longest wait of a step for a lock, in seconds: who waits for others is not slow itself.
+LOCK_SECONDS: Final = 20
 #: How often a stand-by projector looks, and how long the checkpoint must stand still before it steps, in seconds.
 SECOND_SECONDS: Final = 3.0
 #: Longest transaction of a stand-by's look, in seconds.
@@ -50,7 +57,8 @@ def _ignore(_: object) -> None:
 class Projector:
     """Follows one gateway's log into its current edition.
 
-    Its status is `following`, `second` (another instance comes first) or `retrying` (the database is away).
+    Its status is `following`, `slow` (a step lasts), `refusing` (one event after the other is refused), `second`
+    (another instance comes first) or `retrying` (the database is away).
     """
 
     def __init__(
@@ -81,6 +89,7 @@ class Projector:
         self._is_first = is_first
         self._woken = trio.Event()
         self._working: WorkingSet | None = None
+        self._quarantine = Quarantine(database, gateway, draw)
         self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
 
     @property
@@ -102,7 +111,7 @@ class Projector:
         """Follow the log until cancelled.
 
         A database that is away for a moment is waited for. Errors: ProjectionError where the books were folded by
-        another version; DatabaseError for one that refuses us; whatever the fold raises on an event it cannot take.
+        another version; DatabaseError for one that refuses us; whatever steps raise without any event's doing.
         """
         stood_at = -1
         try:
@@ -142,20 +151,56 @@ class Projector:
     async def _follow(self) -> None:
         """Step until the whole log is folded."""
         while await self._step():
-            self._status.set("following")
-        self._status.set("following")
+            pass
 
     async def _step(self) -> int:
-        """Fold the next events; return their number."""
+        """Fold the next events; return how many the step has read."""
         working_set, self._working = self._working, None
-        work = partial(_step, gateway=self._gateway, working_set=working_set, on_transitions=self._on_transitions)
-        done = await self._database.run(work, deadline=STEP_SECONDS)
+        watch = StepWatch()
+        work = partial(
+            _step,
+            gateway=self._gateway,
+            working_set=working_set,
+            on_transitions=self._on_transitions,
+            limit=self._quarantine.limit,
+            watch=watch,
+        )
+        try:
+            done = await self._run_watched(work, watch)
+        except Exception as error:  # noqa: BLE001 - whatever fails is an event's doing, or is raised
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._status.set("retrying", "a step failed; it is repeated with fewer events, or without one")
+            await self._quarantine.recover(error, watch)
+            return watch.count
+        self._quarantine.note_success(done)
+        warning = self._quarantine.warning
+        self._status.set("refusing" if warning else "following", warning)
         self._working = done.working_set
         self._backoff.reset()
         self._seq, self._last_us, self._pending = done.seq, done.last_us, done.pending
         if done.folded:
             self._on_step(done)
         return done.folded
+
+    async def _run_watched(self, work: Callable[[Connection], Step], watch: StepWatch) -> Step:
+        """Run a step's transaction; end what it computes when it is late or we are cancelled, for it cannot itself."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_watch, watch, self._quarantine.event_seconds)
+            # Captured, so that the step's error does not come wrapped in the nursery's group.
+            result = await outcome.acapture(self._database.run, work, deadline=self._quarantine.deadline)
+            nursery.cancel_scope.cancel()
+        return result.unwrap()
+
+    async def _keep_watch(self, watch: StepWatch, event_seconds: float) -> None:
+        began = trio.current_time()
+        try:
+            while True:
+                await trio.sleep(WATCH_SECONDS)
+                watch.interrupt(after=event_seconds)
+                if trio.current_time() - began >= SLOW_SECONDS:
+                    self._status.set("slow", f"a step has lasted for more than {SLOW_SECONDS:g} s {_where(watch)}")
+        finally:
+            watch.interrupt()
 
     async def _look(self, stood_at: int) -> int:
         """Stand by while another projector works; step if it stands still. Return the position of the checkpoint."""
@@ -177,10 +222,25 @@ class Projector:
         return {"seq": self._seq, "last_us": self._last_us, "pending": int(self._pending)}
 
 
+def _where(watch: StepWatch) -> str:
+    """Return which events a step is about."""
+    if watch.at_seq is not None:
+        return f"at event {watch.at_seq}"
+    return f"at the {watch.count} events after event {watch.after_seq}" if watch.count else "before reading any event"
+
+
 def _step(
-    connection: Connection, *, gateway: str, working_set: WorkingSet | None, on_transitions: OnTransitions | None
+    connection: Connection,
+    *,
+    gateway: str,
+    working_set: WorkingSet | None,
+    on_transitions: OnTransitions | None,
+    limit: int,
+    watch: StepWatch,
 ) -> Step:
-    return step(connection, gateway, working_set, on_transitions=on_transitions)
+    with cursor_of(connection) as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+    return step(connection, gateway, working_set, limit=limit, on_transitions=on_transitions, watch=watch)
 
 
 def _positions(connection: Connection, *, gateway: str) -> tuple[int, int]:

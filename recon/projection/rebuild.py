@@ -3,12 +3,15 @@
 1. The same version of the fold must give the same digest; another one is refused and reported, and nothing changes.
 2. A new version of the fold may differ: its edition becomes current, and the difference is told.
 3. The switch is one row under the checkpoint's lock; views and the running projector go on with the new edition.
-4. Alerts of old transitions are not sent again: only the live projector of the current edition makes any.
+4. An event that the new version cannot take is refused in the log. An event that the same version cannot take again is
+   an error: the current books hold it.
+5. Alerts of old transitions are not sent again: only the live projector of the current edition makes any.
 """
 
 from __future__ import annotations
 
 import msgspec
+import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +20,7 @@ from recon.db.errors import database_error
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
 from recon.projection.editions import (
+    NEAR_EVENTS,
     Progress,
     delete_edition,
     delete_retired,
@@ -25,7 +29,10 @@ from recon.projection.editions import (
     fold_until_near,
     new_edition,
 )
+from recon.projection.failures import reason_of
 from recon.projection.fold import VERSION
+from recon.projection.quarantine import refuse
+from recon.projection.refusals import Refusal
 from recon.projection.step import current_edition, lock
 from recon.projection.store.digest import digest_of
 from recon.projection.working_set import WorkingSet
@@ -51,7 +58,7 @@ def rebuild(url: str, gateway: str, *, progress: Progress | None = None) -> Rebu
     engine = create_engine(url, "recon rebuild", pooled=False)
     try:
         return _rebuild(engine, gateway, progress)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, psycopg.Error) as error:
         raise database_error(error, f"the rebuild of gateway {gateway!r} failed") from error
     finally:
         engine.dispose()
@@ -63,14 +70,35 @@ def _rebuild(engine: Engine, gateway: str, progress: Progress | None) -> Rebuild
             edition = new_edition(connection, gateway, "building")
         switched = False
         try:
-            working_set = fold_until_near(engine, gateway, edition, progress)
-            result = _compare_and_switch(engine, gateway, edition, working_set, progress)
+            result = _fold_and_switch(engine, gateway, edition, progress)
             switched = result.switched
         finally:
             if not switched:
                 delete_edition(engine, gateway, edition)
         delete_retired(engine, gateway)
         return result
+
+
+def _fold_and_switch(engine: Engine, gateway: str, edition: int, progress: Progress | None) -> RebuildResult:
+    def refuse_event(refusal: Refusal, error: Exception) -> None:
+        with engine.begin() as connection:
+            version = lock(connection, gateway, current_edition(connection, gateway))[3]
+            if version == VERSION:
+                raise ProjectionError(
+                    f"event {refusal.seq} of gateway {gateway!r}, which the current books hold, cannot be folded again:"
+                    f" {refusal.reason}; the current books stay, please report this"
+                ) from error
+            refuse(connection, gateway, refusal, edition)
+
+    for near in (NEAR_EVENTS, 0):
+        working_set = fold_until_near(engine, gateway, edition, progress, refuse=refuse_event, near=near)
+        try:
+            return _compare_and_switch(engine, gateway, edition, working_set, progress)
+        except Exception as error:
+            if near == 0 or reason_of(error) is None:
+                raise
+            # The event is found without the lock, and the rest is folded again.
+    raise ProjectionError(f"the log of gateway {gateway!r} could not be folded to its end; rebuild again")
 
 
 def _compare_and_switch(

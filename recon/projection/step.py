@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -10,22 +11,28 @@ from sqlalchemy import Connection
 
 from recon.db.raw import cursor_of
 from recon.errors import ProjectionError
-from recon.log.read import PAGE_EVENTS, page
-from recon.projection.fold import VERSION, EventDecoder, decode_event
+from recon.log.events import Event
+from recon.log.read import PAGE_EVENTS, page, refusals
+from recon.projection.fold import VERSION, DecodedEvent, EventDecoder, decode_event, leaving_out
+from recon.projection.step_watch import Begin, StepWatch
 from recon.projection.working_set import WorkingSet, load
 from recon.reconciliation.model.snapshot import Transition
 
 #: How often a step looks for the current edition while a rebuild switches it.
 LOCK_ATTEMPTS: Final = 3
-#: Called with the transitions of a step, within its transaction.
-OnTransitions = Callable[[Connection, WorkingSet, list[Transition]], None]
+#: Called with the transitions and the refused events of a step, within its transaction.
+OnTransitions = Callable[[Connection, WorkingSet, list[Transition], list[DecodedEvent]], None]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """The result of one step: events folded, the log position, and whether time alone may decide something."""
+    """The result of one step: events folded, the log position, and whether time alone may decide something.
+
+    `refused` counts the refused events among the folded ones.
+    """
 
     working_set: WorkingSet
     folded: int
+    refused: int
     seq: int
     last_us: int
     pending: bool
@@ -71,36 +78,60 @@ def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who he
     limit: int = PAGE_EVENTS,
     reading: EventDecoder = decode_event,
     on_transitions: OnTransitions | None = None,
+    watch: StepWatch | None = None,
 ) -> Step:
     """Fold the next events of a gateway into an edition (by default the current one), and write the result.
 
     `working_set` is used if it still stands at the checkpoint, else loaded anew. A failed step leaves it unusable.
+    The step ends early, with what is folded then, when it has computed for long. `watch` knows what the step does.
     Raise ProjectionError if another version folded the edition; `recon rebuild` mends that.
     """
+    watch = StepWatch() if watch is None else watch
     _commit_lazily(connection, on=True)
-    checkpoint = _lock_edition(connection, gateway, edition)
+    checkpoint = lock_edition(connection, gateway, edition)
     if working_set is None or (working_set.edition, working_set.seq) != (checkpoint.edition, checkpoint.seq):
         working_set = load(connection, gateway, checkpoint.edition, seq=checkpoint.seq, clock=checkpoint.clock)
     count = limit if until is None else min(limit, until - checkpoint.seq)
     rows = page(connection, gateway, checkpoint.seq, count) if count > 0 else []
+    watch.note_page(checkpoint.seq, len(rows))
+    folded: list[DecodedEvent] = []
     if rows:
-        decoded_events = [reading(event) for event in rows]
-        working_set.prepare(connection, decoded_events)
-        working_set.fold.fold(decoded_events)
-        transitions = working_set.save(connection, rows[-1].seq)
-        if transitions and on_transitions is not None:
+        working_set.refusals.learn(refusals(connection, gateway, working_set.refusals.seen_seq))
+        folded, transitions = _fold(connection, working_set, rows, reading, watch)
+        refused = [item for item in folded if item.refusal is not None]
+        if (transitions or refused) and on_transitions is not None:
             _commit_lazily(connection, on=False)
-            on_transitions(connection, working_set, transitions)
+            on_transitions(connection, working_set, transitions, refused)
     return Step(
         working_set=working_set,
-        folded=len(rows),
+        folded=len(folded),
+        refused=sum(item.refusal is not None for item in folded),
         seq=working_set.seq,
         last_us=working_set.ledger.clock.last_us,
         pending=working_set.reconciler.pending,
     )
 
 
-class _Checkpoint(NamedTuple):
+def _fold(
+    connection: Connection, working_set: WorkingSet, rows: list[Event], reading: EventDecoder, watch: StepWatch
+) -> tuple[list[DecodedEvent], list[Transition]]:
+    """Decode, fold and write events; return the folded ones, and the transitions."""
+    read = leaving_out(working_set.refusals, reading)
+
+    def decode_all(begin: Begin) -> list[DecodedEvent]:
+        items: list[DecodedEvent] = []
+        for event in rows:
+            begin(event.seq)
+            items.append(read(event))
+        return items
+
+    items = watch.compute(decode_all)
+    working_set.prepare(connection, [item for item in items if item.refusal is None])
+    count = watch.compute(partial(working_set.fold.fold, items))
+    return items[:count], working_set.save(connection, items[count - 1].event.seq)
+
+
+class Checkpoint(NamedTuple):
     """A locked edition: its number, the log position folded, and the stored clock."""
 
     edition: int
@@ -108,7 +139,7 @@ class _Checkpoint(NamedTuple):
     clock: bytes
 
 
-def _lock_edition(connection: Connection, gateway: str, edition: int | None) -> _Checkpoint:
+def lock_edition(connection: Connection, gateway: str, edition: int | None) -> Checkpoint:
     """Lock an edition, by default the current one; a rebuild may switch editions meanwhile, so try again."""
     for _ in range(LOCK_ATTEMPTS):
         number = current_edition(connection, gateway) if edition is None else edition
@@ -122,7 +153,7 @@ def _lock_edition(connection: Connection, gateway: str, edition: int | None) -> 
             f"the books of gateway {gateway!r} were folded by version {version}, this is {VERSION}; run `recon rebuild`"
         )
         raise ProjectionError(message)
-    return _Checkpoint(number, seq, clock)
+    return Checkpoint(number, seq, clock)
 
 
 def _commit_lazily(connection: Connection, *, on: bool) -> None:

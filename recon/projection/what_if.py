@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 import msgspec
+import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,6 +24,7 @@ from recon.ledger.rules import RecoveryRules, parse_rules
 from recon.log import events
 from recon.log.events import Event
 from recon.projection.editions import (
+    NEAR_EVENTS,
     Progress,
     delete_edition,
     delete_retired,
@@ -31,8 +33,11 @@ from recon.projection.editions import (
     fold_until_near,
     new_edition,
 )
-from recon.projection.fold import VERSION, DecodedEvent, EventDecoder, decode_event
+from recon.projection.failures import reason_of
+from recon.projection.fold import VERSION, DecodedEvent, EventDecoder, decode_event, leaving_out
+from recon.projection.refusals import Refusal, Refusals
 from recon.projection.step import current_edition, lock
+from recon.projection.working_set import WorkingSet
 
 
 class KnownBreak(msgspec.Struct, frozen=True):
@@ -88,10 +93,10 @@ def what_if(url: str, gateway: str, rules: bytes, *, progress: Progress | None =
             with engine.begin() as connection:
                 edition = new_edition(connection, gateway, "what-if")
             try:
-                return _answer(engine, gateway, edition, with_rules(rules), progress)
+                return _answer(engine, gateway, edition, rules, progress)
             finally:
                 delete_edition(engine, gateway, edition)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, psycopg.Error) as error:
         raise database_error(error, f"asking what if of gateway {gateway!r} failed") from error
     finally:
         engine.dispose()
@@ -120,10 +125,35 @@ def _recovery_of(event: Event) -> RecoveryRules:
         return RecoveryRules()
 
 
-def _answer(
-    engine: Engine, gateway: str, edition: int, reading: EventDecoder, progress: Progress | None
+def _answer(engine: Engine, gateway: str, edition: int, rules: bytes, progress: Progress | None) -> WhatIfReport:
+    # Under other rules another event may fail. It is left out of the answer only: a question changes no log.
+    left_out = Refusals(VERSION)
+    reading = leaving_out(left_out, with_rules(rules))
+
+    def refuse(refusal: Refusal, error: Exception) -> None:
+        if left_out.of(refusal.seq) is not None:
+            raise error
+        left_out.add(refusal)
+
+    for near in (NEAR_EVENTS, 0):
+        working_set = fold_until_near(engine, gateway, edition, progress, refuse=refuse, reading=reading, near=near)
+        try:
+            return _compare(engine, gateway, edition, working_set, reading, progress)
+        except Exception as error:
+            if near == 0 or reason_of(error) is None:
+                raise
+    raise ProjectionError(f"the log of gateway {gateway!r} could not be folded to its end; ask again")
+
+
+def _compare(
+    engine: Engine,
+    gateway: str,
+    edition: int,
+    working_set: WorkingSet | None,
+    reading: EventDecoder,
+    progress: Progress | None,
 ) -> WhatIfReport:
-    working_set = fold_until_near(engine, gateway, edition, progress, reading)
+    """Under the current edition's lock, fold the rest, and compare breaks."""
     with engine.begin() as connection:
         current = current_edition(connection, gateway)
         seq, _, state, version = lock(connection, gateway, current)

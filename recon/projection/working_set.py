@@ -17,8 +17,9 @@ from recon.ledger.ledger import Ledger, LedgerChanges, LedgerClock
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.rules import Rules
 from recon.log import events
-from recon.projection.fold import DecodedEvent, Fold
+from recon.projection.fold import VERSION, DecodedEvent, Fold
 from recon.projection.prefetch import facts_of, prefetch_entries, prefetch_facts, prefetch_waiting
+from recon.projection.refusals import Refusals
 from recon.projection.store import comparisons as comparison_store
 from recon.projection.store import ledger as ledger_store
 from recon.projection.store.facts import OrderIds
@@ -44,6 +45,8 @@ class WorkingSet:
         self.edition = edition
         self.seq = seq
         self.fold = fold
+        #: The refusals of events beyond this log position.
+        self.refusals = Refusals(VERSION, seq)
         #: True if every order of the edition is in memory: then no order needs to be loaded.
         self.complete = seq == 0
 
@@ -103,6 +106,7 @@ class WorkingSet:
                 (seq, _pack(book.clock), book.gateway, self.edition),
             )
         self.seq = seq
+        self.refusals.forget_until(seq)
         self._forget_orders()
         return transitions
 

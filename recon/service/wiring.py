@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random  # noqa: TID251  # backoff jitter
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 from recon.alerts import outbox
 from recon.alerts.channels import Sender, configured_channels, open_senders
 from recon.alerts.dispatcher import Dispatcher
-from recon.alerts.policy import alerts_of
+from recon.alerts.policy import Alert, alerts_of
+from recon.alerts.refused import RefusedAlert, refused_alert
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.embedded.server import EmbeddedPostgres
@@ -26,6 +27,7 @@ from recon.db.engine import POOL_CONNECTIONS, create_engine
 from recon.db.resolve import DatabaseHandle
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.db.wakeup import listen
+from recon.projection.fold import DecodedEvent
 from recon.projection.step import OnTransitions
 from recon.projection.working_set import WorkingSet
 from recon.reconciliation.model.snapshot import Transition
@@ -33,6 +35,7 @@ from recon.service.pipeline import GatewayPipeline
 from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import publish, publish_once
 from recon.service.supervisor import supervise
+from recon.times import microseconds
 
 #: Connections of the whole service beside the recorders', which have one each; further transactions take turns.
 MAX_CONNECTIONS: Final = 32
@@ -49,14 +52,24 @@ _log = structlog.get_logger(__name__)
 
 
 def alerting(channels: Sequence[str]) -> OnTransitions:
-    """Return a hook that queues the alerts of a step's transitions, inside its transaction (architecture 2.10)."""
+    """Return a hook that queues the alerts of a step, inside its transaction (architecture 2.10)."""
 
-    def on_transitions(connection: Connection, working: WorkingSet, transitions: list[Transition]) -> None:
+    def on_transitions(
+        connection: Connection, working: WorkingSet, transitions: list[Transition], refused: list[DecodedEvent]
+    ) -> None:
         gateway = working.ledger.gateway
-        alerts = alerts_of(gateway, transitions)
+        alerts: list[Alert | RefusedAlert] = [*alerts_of(gateway, transitions), *_refused_alerts(gateway, refused)]
         outbox.enqueue(connection, gateway, alerts, channels)
 
     return on_transitions
+
+
+def _refused_alerts(gateway: str, refused: list[DecodedEvent]) -> Iterator[RefusedAlert]:
+    for item in refused:
+        event, refusal = item.event, item.refusal
+        if refusal is not None:
+            us = microseconds(event.recorded_at)
+            yield refused_alert(gateway, event.account, event.kind, refusal.reason, refusal.fold_version, event.seq, us)
 
 
 def new_instance() -> str:

@@ -39,7 +39,7 @@ FROM (
             WHEN a.state NOT IN ('covered', 'unresolved') THEN a.state || coalesce(', ' || a.reason, '')
             WHEN u.withheld THEN
                 'an order of this unit is not accounted for, its cash is not known, or nothing was told of the unit'
-                ' since the gap'
+                ' since the gap; or an event of the account was refused, and nothing made up for it'
             WHEN a.last_alive_at IS NULL THEN 'no sign of life yet'
             -- By log time as far as the log goes, and by the database's own clock from there: neither clock may deceive.
             WHEN p.recorded_at - a.last_alive_at + (now() - p.appended_at) > interval '30 seconds'

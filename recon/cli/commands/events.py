@@ -12,8 +12,8 @@ import typer
 from recon.cli.connection import reader_connection
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of
 from recon.cli.output import Column, Row, columns, note, print_json
-from recon.cli.queries import MAX_EVENTS, Source, gateway_names, query_rows
-from recon.cli.table import print_table
+from recon.cli.queries import MAX_EVENTS, Source, gateway_names, query_rows, refused_events
+from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
 
@@ -33,6 +33,12 @@ _FILTERS: Final = {
 }
 
 
+REFUSED: Final = [
+    *columns("gateway", "seq", "recorded_at", "kind", "account", "fold_version", "in_force"),
+    Column("reason"),
+]
+
+
 def events(
     *,
     config: Config = None,
@@ -50,6 +56,10 @@ def events(
             "ones. [default: the latest]",
         ),
     ] = None,
+    refused: Annotated[
+        bool,
+        typer.Option("--refused", help="Only refused events, with the reason: the books hold nothing of them."),
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_EVENTS, help="At most this many.")] = 50,
     json: Json = False,
 ) -> None:
@@ -58,6 +68,14 @@ def events(
     An event that is not JSON is shown in base64. Events of an account are those that name it, catch-ups that include
     it, and order histories, which cover all accounts.
     """
+    if refused:
+        if kind is not None or since is not None:
+            raise typer.BadParameter("goes with --gateway, --account and --limit only", param_hint="--refused")
+        with reader_connection(settings_of(config), "events") as connection:
+            gateway_names(connection, gateway)
+            found = refused_events(connection, gateway=gateway, account=account)[-limit:]
+        print_rows(found, REFUSED, as_json=json, empty="no event is refused")
+        return
     start = None if since is None else _since(since, utc_now())
     with reader_connection(settings_of(config), "events") as connection:
         rows = read_events(

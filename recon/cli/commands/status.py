@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Final
 
 from recon.cli.commands.breaks import BREAKS
 from recon.cli.connection import connect_reader, existing_database
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, print_json
-from recon.cli.queries import Source, gateway_names, query_rows, select_view, service_parts
+from recon.cli.queries import Source, gateway_names, query_rows, refused_events, select_view, service_parts
 from recon.cli.table import print_table
 from recon.cli.waiting_facts import waiting_groups
 
@@ -22,6 +23,7 @@ INCOMPLETE: Final = [*columns("gateway", "account", "state", "since", "catch_up"
 PARTS: Final = [*columns("instance", "gateway", "part", "state", "since"), Column("detail")]
 VERDICTS: Final = columns("gateway", "verdict", "units")
 WAITING_FACTS: Final = columns("gateway", "digest", "account", "facts", "what", "usd", "told_by", "told_at")
+REFUSED: Final = [*columns("gateway", "refused", "first_seq", "last_seq"), Column("look", "what to do")]
 ALERTS: Final = [*columns("gateway", "channel", "state", "alerts"), Column("last_error")]
 
 _VERDICTS: Final = """
@@ -69,6 +71,8 @@ def _print(document: Mapping[str, Sequence[Row]]) -> None:
     print_table(document["accounts"], ACCOUNTS, title="accounts", empty="no accounts yet")
     print_table(document["not_whole"], INCOMPLETE, title="incomplete accounts", empty="all accounts complete")
     print_table(document["verdicts"], VERDICTS, title="verdicts", empty="no units yet")
+    if document["refused"]:
+        print_table(document["refused"], REFUSED, title="refused events")
     print_table(document["open_breaks"], BREAKS[2:10], title="open breaks", empty="no open breaks")
     if document["waiting_facts"]:
         print_table(document["waiting_facts"], WAITING_FACTS, title="facts that wait for a second person")
@@ -92,6 +96,7 @@ def status_document(connection: Source, gateway: str | None) -> dict[str, Sequen
         "verdicts": query_rows(connection, _VERDICTS.format(where=where), filters),
         "open_breaks": select_view(connection, "open_breaks", "opened_at, id", filters),
         "waiting_facts": [group.shown for group in waiting_groups(connection, gateway)],
+        "refused": refused_counts(connection, gateway),
         "alerts": query_rows(connection, _ALERTS.format(where=where), filters),
     }
 
@@ -101,3 +106,21 @@ def incomplete_accounts(connection: Source, gateway: str | None) -> list[Row]:
     where = "" if gateway is None else " AND a.gateway = :gateway"
     filters = {} if gateway is None else {"gateway": gateway}
     return query_rows(connection, _INCOMPLETE.format(where=where), filters)
+
+
+def refused_counts(connection: Source, gateway: str | None) -> list[Row]:
+    """Return by gateway how many refused events the books lack, and the command that shows them."""
+    by_gateway: dict[str, list[Row]] = {}
+    for row in refused_events(connection, gateway=gateway):
+        if row["in_force"]:
+            by_gateway.setdefault(str(row["gateway"]), []).append(row)
+    return [
+        {
+            "gateway": name,
+            "refused": len(rows),
+            "first_seq": rows[0]["seq"],
+            "last_seq": rows[-1]["seq"],
+            "look": f"recon events --gateway {quote(name)} --refused",
+        }
+        for name, rows in by_gateway.items()
+    ]

@@ -112,6 +112,14 @@ def _close_gap(ledger: Ledger, account: Account, at: LogTime) -> None:
     ledger.changes.intervals += reassess(account, seq=at.seq, us=at.us)
 
 
+def interrupt_coverage(ledger: Ledger, account: Account, reason: str, at: LogTime) -> None:
+    """Open a gap of one event: the backfill asks for what the event would have said."""
+    if account.coverage.state != "gap":
+        _open_gap(ledger, account, reason, at)
+        if account.liveness.is_running is not False:
+            _close_gap(ledger, account, at)
+
+
 def apply_server_info(ledger: Ledger, account: Account, message: ServerInfo, at: LogTime) -> None:
     """Apply a logged heartbeat: the first of a session, or a heartbeat with a change."""
     account.liveness.note_heartbeat(at.us)
