@@ -12,6 +12,8 @@ import json
 import re
 from typing import Final, Never
 
+import msgspec
+
 #: Nesting that every server reads: Postgres takes thousands of levels with its usual stack.
 SURE_DEPTH: Final = 500
 #: Bounds of a number in Postgres: the highest power of ten, the most digits after the point, the largest exponent.
@@ -21,6 +23,7 @@ MAX_EXPONENT: Final = (1 << 30) - 1
 #: Most digits of an exponent that are looked at; more are beyond every bound.
 _EXPONENT_DIGITS: Final = 12
 
+_quick: Final = msgspec.json.Decoder().decode
 _NUMBER: Final = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)0*([0-9]*))?")
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -29,6 +32,9 @@ _BRACKET: Final = re.compile(r"[\[\]{}]")
 
 def is_readable(payload: bytes) -> bool | None:
     """Return whether the database reads a payload as JSON; None if that depends on the server's stack."""
+    many = payload.count(b"[") + payload.count(b"{") > SURE_DEPTH
+    if not many and b"\\u" not in payload and _is_plain(payload):
+        return True
     try:
         text = payload.decode()
         escaped = "\\u" in text
@@ -39,8 +45,16 @@ def is_readable(payload: bytes) -> bool | None:
         return False
     if escaped and not _holds_escapes(text):
         return False
-    many = payload.count(b"[") + payload.count(b"{") > SURE_DEPTH
     return None if many and _depth(text) > SURE_DEPTH else True
+
+
+def _is_plain(payload: bytes) -> bool:
+    """Return True if a quick parser takes a payload without escapes of code points: it takes no more than Postgres."""
+    try:
+        _quick(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _refuse(constant: str) -> Never:
