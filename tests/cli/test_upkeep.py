@@ -143,6 +143,7 @@ def test_verify_export_and_check_again(recon: Recon, day: TestDatabase, tmp_path
     heads = tmp_path / "heads.json"
     result = recon("verify", "--export-head", str(heads), "--json")
     assert result.status == 0, result.err
+    assert heads.stat().st_mode & 0o777 == 0o600
     assert [row["gateway"] for row in result.json()] == ["prod-eu", "prod-us"]
     kept = json.loads(heads.read_text())
     assert kept["heads"] == [{key: row[key] for key in ("gateway", "seq", "digest")} for row in result.json()]
