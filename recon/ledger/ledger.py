@@ -247,7 +247,7 @@ class Ledger:
             state = UnitState(Unit(account=account, kind=kind, code=code, coinapi=coinapi), Timeline())
             self.add_unit(state)
             if self.accounts[account].coverage.refused_events:
-                state.unit.withheld = [REFUSED_EVENT]
+                state.unit.withhold(REFUSED_EVENT, on=True)
             state.timeline.quantum = quantum_of(self, state.unit)
             self.changes.units[key] = state
             update_modelling(self, self.accounts[account], state)

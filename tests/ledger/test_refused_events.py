@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Final
 
+import msgspec
 import pytest
 
 from recon.ledger.account import REFUSED_EVENT
 from recon.ledger.gaps import NOT_READ
+from recon.ledger.units import Unit
 from recon.log import events
 from recon.log.events import Event
 from recon.projection.fold import VERSION, decode_event, leaving_out
@@ -189,6 +191,8 @@ def test_a_unit_that_appears_meanwhile_is_withheld_too() -> None:
     refuse(driver, "BALANCE_UPDATE")
     driver.balance("ETH", "3")
     assert withheld(driver) == [*MINE, (ACCOUNT, "ETH")]
+    unit = driver.unit("ETH")
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(unit), type=Unit) == unit, "it is stored as it is read"
 
 
 def test_the_first_refusal_counts_and_only_those_of_this_version() -> None:
