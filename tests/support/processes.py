@@ -175,11 +175,11 @@ class LogReader:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def ask(self, query: str) -> list[tuple[object, ...]]:
+    def ask(self, query: str, *values: str | int) -> list[tuple[object, ...]]:
         """Return rows; none while the database is unreachable."""
         try:
             with psycopg.connect(libpq_url(self._url), connect_timeout=2) as raw:
-                return raw.execute(query).fetchall()
+                return raw.execute(query, values or None).fetchall()
         except psycopg.OperationalError:
             return []
 
