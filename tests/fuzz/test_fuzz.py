@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from recon.db.embedded.server import EmbeddedPostgres
 from recon.ledger.apply import balances
 from recon.projection import fold
+from tests.conftest import TEMPLATE
 from tests.fuzz import failures, grammar, seeds
 from tests.fuzz.__main__ import main
-from tests.fuzz.ground import in_memory
+from tests.fuzz.ground import in_memory, in_postgres
 from tests.fuzz.mutations import Mutator
 from tests.fuzz.runs import Budget, Report, replay, run_episodes, run_frames
 from tests.fuzz.shrinking import shrunk
 from tests.fuzz.streams import Stream
 from tests.support.wire_messages import balance, encoded
 
-FRAMES = 4_000
-MANY_FRAMES = 100_000
+FRAMES, EVENTS, ROWS = 4_000, 1_000, 400
+MANY_FRAMES, MANY_EVENTS, MANY_ROWS = 100_000, 20_000, 2_000
 
 
 def held(report: Report) -> None:
@@ -34,6 +36,28 @@ def test_frames_and_bodies_stop_nothing() -> None:
 @pytest.mark.slow
 def test_many_frames_and_bodies_stop_nothing() -> None:
     held(run_frames(2, Budget(MANY_FRAMES)))
+
+
+def test_logs_in_memory_stop_nothing_and_leave_others_alone() -> None:
+    held(run_episodes("fold", 1, Budget(EVENTS), in_memory))
+
+
+@pytest.mark.slow
+def test_many_logs_in_memory_stop_nothing_and_leave_others_alone() -> None:
+    held(run_episodes("fold", 2, Budget(MANY_EVENTS), in_memory))
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("_template")
+def test_logs_in_postgres_stop_nothing_and_leave_others_alone(postgres_server: EmbeddedPostgres) -> None:
+    held(run_episodes("postgres", 1, Budget(ROWS), in_postgres(postgres_server, TEMPLATE)))
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.usefixtures("_template")
+def test_many_logs_in_postgres_stop_nothing_and_leave_others_alone(postgres_server: EmbeddedPostgres) -> None:
+    held(run_episodes("postgres", 2, Budget(MANY_ROWS), in_postgres(postgres_server, TEMPLATE)))
 
 
 def test_a_seed_names_its_frames_and_no_frame_names_the_calm_account() -> None:
