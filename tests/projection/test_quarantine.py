@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
+from uuid import UUID
 
+import msgspec
+import psycopg
 import pytest
 import trio
 from sqlalchemy import Connection, Engine, text
@@ -15,6 +18,10 @@ from sqlalchemy import Connection, Engine, text
 from recon.backoff import Backoff
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.errors import DatabaseError, DeadlineExceeded, ProjectionError
+from recon.log import events
+from recon.log.append import append
+from recon.log.events import Event, NewEvent
+from recon.log.submit import submit_decision
 from recon.log.verify import verify
 from recon.projection import editions, quarantine, working_set
 from recon.projection import fold as folding
@@ -425,3 +432,40 @@ async def test_a_question_refuses_for_its_answer_only(
     report = what_if(database.service_url, logged.name, b"{}")
     assert report.seq == len(logged.log)
     assert refused_positions(engine) == []
+
+
+async def test_a_decision_and_an_answer_over_rest_that_cannot_be_folded(
+    database: TestDatabase, engine: Engine, logged: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = logged.log[-1]
+    answer = msgspec.structs.replace(last, kind=events.REST_ANSWER, account=HIT, payload=b"{}", session=None)
+    with connected(database.service_url) as raw:
+        for batch, append_one in enumerate((append_answer, append_decision), start=1):
+            append_one(raw, logged.name, batch, answer)
+    poisoned = [last.seq + 1, last.seq + 2]
+    raising(monkeypatch, fail)(poisoned)
+    await fold_day(engine, logged)
+    assert not withheld(engine, HIT), "nothing that the accounts hold was in them"
+    assert_gone_on(engine, database, logged, poisoned)
+
+
+WRITER = UUID(int=9)
+
+
+def append_answer(raw: psycopg.Connection, gateway: str, batch: int, event: Event) -> None:
+    new = NewEvent(event.kind, event.payload, event.received_at, event.account)
+    append(raw, gateway=gateway, writer=WRITER, batch=batch, now=event.recorded_at, events=[new])
+
+
+def append_decision(raw: psycopg.Connection, gateway: str, batch: int, event: Event) -> None:
+    submit_decision(
+        raw,
+        gateway=gateway,
+        writer=WRITER,
+        batch=batch,
+        now=event.recorded_at,
+        kind=events.DECISION,
+        payloads=[b'{"action":"comment","break_id":"none","text":"a remark"}'],
+        accounts=[HIT],
+        name="alice",
+    )
