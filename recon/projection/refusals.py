@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from recon.log.events import EVENT_REFUSED, Event
+from recon.log.events import EVENT_REFUSED, Event, payload_reader
 
 #: Longest reason of a refusal, in characters.
 MAX_REASON: Final = 300
@@ -28,12 +28,18 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Refusal).decode
+_decode: Final = payload_reader(Refusal)
 
 
 def encode_refusal(refusal: Refusal) -> bytes:
-    """Return the payload of a refusal; a long reason is cut."""
-    return _encode(msgspec.structs.replace(refusal, reason=refusal.reason[:MAX_REASON]))
+    """Return the payload of a refusal, its reason as text that can be stored; a long reason is cut."""
+    return _encode(_storable(refusal))
+
+
+def _storable(refusal: Refusal) -> Refusal:
+    """Return a refusal without U+0000 and lone surrogates in its reason, which may quote the refused event."""
+    reason = refusal.reason[:MAX_REASON].replace("\0", "").encode("utf-8", "replace").decode()
+    return msgspec.structs.replace(refusal, reason=reason)
 
 
 class Refusals:
@@ -51,8 +57,8 @@ class Refusals:
         for seq, payload in logged:
             self.seen_seq = seq
             try:
-                refusal = _decode(payload)
-            except (msgspec.DecodeError, msgspec.ValidationError):
+                refusal = _storable(_decode(payload))
+            except msgspec.DecodeError:
                 continue
             if refusal.seq < seq:
                 self.add(refusal)

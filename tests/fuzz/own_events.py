@@ -12,6 +12,7 @@ import msgspec
 
 from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, RecoveryRules, Rules, Tolerance
 from recon.log import events
+from recon.projection.fold import VERSION
 from tests.fuzz.grammar import ACCOUNTS, DEEP, LONG, drawn, text
 from tests.fuzz.mutations import Mutator, rendered, spoilt_bytes
 from tests.fuzz.seeds import Members, history_rows, members_of
@@ -73,6 +74,7 @@ class OwnEvents:
             events.SESSION_CLOSED: self._note,
             events.TICK: self._tick,
             events.CLOCK_JUMPED: self._jump,
+            events.EVENT_REFUSED: self._refusal,
             events.REST_ANSWER: self._history_answer,
         }
 
@@ -191,6 +193,11 @@ class OwnEvents:
         clock = draw.choice((b'"machine"', b'"database"'))
         jump: Members = [(b'"clock"', clock), (b'"from_us"', b"1767603610000000"), (b'"to_us"', draw.choice(_TIMES_US))]
         return self._spoilt(draw, jump)
+
+    def _refusal(self, draw: random.Random, _: Hints) -> bytes:
+        """Return a refusal of an earlier event, by this version of the fold or by another."""
+        seq, version = str(draw.randrange(-2, 2000)).encode(), draw.choice((str(VERSION).encode(), b"1", b"99"))
+        return self._spoilt(draw, [(b'"seq"', seq), (b'"fold_version"', version), (b'"reason"', drawn(draw, "reason"))])
 
     def heartbeat(self, draw: random.Random) -> bytes:
         """Return a hostile account's member of a tick's heartbeats."""
