@@ -1,0 +1,123 @@
+"""An account's mappings: assets, symbols and contracts to what stands for them. Pure.
+
+Only this module assigns its fields; a method that takes one row changes its map in place.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter
+from functools import cached_property
+
+import msgspec
+
+from recon.ledger.lookups import PairsByAsset, UnmappedAssets, Unmodelled, UnmodelledAssets
+
+
+class Mappings(msgspec.Struct, dict=True):
+    """The mapping of assets and symbols, and the orders and contracts that wait for a mapping."""
+
+    #: Assets kept under their own code because no balance row is theirs: code to CoinAPI code.
+    unmapped: dict[str, str | None] = {}
+    #: Symbols without an instrument, with the keys of the orders whose fills wait.
+    fills_awaiting_instrument: dict[str, list[str]] = {}
+    #: Spot symbols traded: symbol to (base unit, quote unit).
+    traded_pairs: dict[str, tuple[str, str]] = {}
+    #: The learned fee asset, other than base and quote, where no schedule names an asset (semantics 8.5).
+    fee_asset: str | None = None
+    #: Assets whose cash does not follow from fills: contract to (asset codes, CoinAPI codes, why).
+    unmodelled: dict[str, Unmodelled] = {}
+    #: Contracts without an opening, and the asset of their pending cash: the asset is not compared.
+    cash_pending_contracts: dict[str, str] = {}
+    #: Finest scale of avg_px seen per symbol.
+    price_scales: dict[str, int] = {}
+    #: True after new rules: they may map any asset that is unmapped.
+    unmapped_unchecked: bool = False
+
+    @cached_property
+    def unmapped_assets(self) -> UnmappedAssets:
+        """Return the unmapped assets by CoinAPI code."""
+        return UnmappedAssets(self.unmapped)
+
+    @cached_property
+    def unmodelled_assets(self) -> UnmodelledAssets:
+        """Return the reasons for which assets are unmodelled."""
+        return UnmodelledAssets(self.unmodelled)
+
+    @cached_property
+    def pairs_by_asset(self) -> PairsByAsset:
+        """Return the traded pairs by their assets."""
+        return PairsByAsset(self.traded_pairs)
+
+    @cached_property
+    def awaited_symbols(self) -> list[str]:
+        """Return the symbols without an instrument, in alphabetical order."""
+        return sorted(self.fills_awaiting_instrument)
+
+    @cached_property
+    def cash_pending_assets(self) -> Counter[str]:
+        """Return the assets of pending cash, with the number of their contracts."""
+        return Counter(self.cash_pending_contracts.values())
+
+    def check_unmapped(self, *, on: bool) -> None:
+        """Set whether new rules may have mapped an asset."""
+        self.unmapped_unchecked = on
+
+    def add_unmapped(self, asset: str, coinapi: str | None) -> None:
+        """Keep an asset under its own code until the asset's balance row is known."""
+        self.unmapped_assets.add(asset, coinapi)
+        self.unmapped[asset] = coinapi
+
+    def remove_unmapped(self, asset: str) -> None:
+        """Note that an asset's balance row is known."""
+        self.unmapped_assets.remove(asset, self.unmapped.pop(asset))
+
+    def await_instrument(self, symbol: str, order: str) -> None:
+        """Let the fills of an order wait until the symbol's instrument is known."""
+        symbols = self.awaited_symbols
+        if symbol not in self.fills_awaiting_instrument:
+            insort(symbols, symbol)
+        self.fills_awaiting_instrument.setdefault(symbol, []).append(order)
+
+    def end_waiting(self, symbol: str) -> None:
+        """Note that a symbol's instrument is known."""
+        symbols = self.awaited_symbols
+        del self.fills_awaiting_instrument[symbol], symbols[bisect_left(symbols, symbol)]
+
+    def add_pair(self, symbol: str, base: str, quote: str) -> None:
+        """Note the units that a spot symbol moves."""
+        self.pairs_by_asset.add(symbol, base, quote)
+        self.traded_pairs[symbol] = (base, quote)
+
+    def set_fee_asset(self, asset: str | None) -> None:
+        """Set the learned fee asset."""
+        self.fee_asset = asset
+
+    def set_unmodelled(self, contracts: dict[str, Unmodelled]) -> None:
+        """Replace the contracts that make assets unmodelled."""
+        self.unmodelled = contracts
+        self.__dict__.pop("unmodelled_assets", None)
+
+    def add_unmodelled(self, contract: str, touched: Unmodelled) -> tuple[list[str], list[str]]:
+        """Add a contract that makes assets unmodelled; return the codes and CoinAPI codes that no other touches."""
+        fresh = self.unmodelled_assets.add(touched)
+        self.unmodelled[contract] = touched
+        return fresh
+
+    def await_cash(self, contract: str, asset: str) -> None:
+        """Let the cash of a contract's fills wait for its opening."""
+        before = self.cash_pending_contracts.get(contract)
+        if before != asset:
+            self.cash_pending_assets[asset] += 1
+            if before is not None:
+                self.cash_pending_assets[before] -= 1
+            self.cash_pending_contracts[contract] = asset
+
+    def end_cash_waiting(self, contract: str) -> None:
+        """Note that a contract's opening is known."""
+        counted = self.cash_pending_assets
+        counted[self.cash_pending_contracts.pop(contract)] -= 1
+
+    def set_price_scale(self, symbol: str, digits: int) -> None:
+        """Keep the finest scale of a symbol's average prices."""
+        self.price_scales[symbol] = digits
