@@ -3,11 +3,15 @@
 1. An observation that fits the residual is an agreement; cuts never move backwards.
 2. Any other observation waits a settlement window, because entries may still come; only then is it judged.
 3. While a step is searched for, every observation waits, so that it is judged with all its cuts.
+4. A defect of recon that shows in one unit sets that unit aside; the other units are compared all the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -17,6 +21,7 @@ from recon.ledger.ledger import Ledger
 from recon.ledger.observations import Observation
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UnitKey, UnitState
+from recon.ledger.withholding import withhold
 from recon.reconciliation.breaks import classification, decisions
 from recon.reconciliation.breaks.decisions import Decision, Target
 from recon.reconciliation.context import ComparisonContext
@@ -31,6 +36,9 @@ from recon.reconciliation.tracking.agreement import agree
 from recon.reconciliation.tracking.queue import abandon, agree_with_fitting, drop_outdated, judge, wait
 from recon.times import LogTime
 
+#: The reason for withholding `agreed` from a unit that recon failed on.
+SET_ASIDE: Final = "recon failed to compare it"
+
 
 class Reconciler:
     """The comparisons of one gateway's units, driven by its ledger."""
@@ -41,6 +49,8 @@ class Reconciler:
         self.comparisons = Comparisons()
         self.changed: dict[UnitKey, UnitState] = {}
         self.transitions: list[Transition] = []
+        #: Units that were set aside since the last step, each with what was raised.
+        self.failures: list[tuple[UnitKey, Exception]] = []
         #: Units that the passing of time alone may decide.
         self.awaiting_time: dict[UnitKey, UnitState] = {}
         #: Units whose last report is deferred until they are judged.
@@ -74,6 +84,9 @@ class Reconciler:
 
     def on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
         """Compare one observation of a unit, or let it wait."""
+        self._contain(state, at, partial(self._on_observation, state, observation, at))
+
+    def _on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
         context = self._context(state, at)
         comparison = context.comparison
         if self.ledger.event.from_rest and not _differs_in_quiet(context, observation):
@@ -108,6 +121,9 @@ class Reconciler:
     def on_postings(self, state: UnitState, at: LogTime) -> None:
         """Compare again what waited for the entries that a unit just got."""
         self.changed[state.key] = state
+        self._contain(state, at, partial(self._on_postings, state, at))
+
+    def _on_postings(self, state: UnitState, at: LogTime) -> None:
         comparison, account = self.comparison_of(state), self.ledger.accounts[state.unit.account]
         if account.coverage.backfilling:
             drop_outdated(
@@ -136,31 +152,38 @@ class Reconciler:
     def advance(self, at: LogTime) -> None:
         """Decide what log time decides: observations whose window is over, and step searches that silence ends."""
         if self.accepted_until is not None and at.us >= self.accepted_until:
-            for key in sorted(self.accepted):
-                self._mark_changed(self._context(self.accepted[key], at))
+            for _, state in sorted(self.accepted.items()):
+                self._contain(state, at, partial(self._mark_changed, self._context(state, at)))
         asked = at.clock // ADVANCE_US
         if asked == self.advanced_to:
             return
         self.advanced_to = asked
-        for key in sorted(self.awaiting_time):
-            context = self._context(self.awaiting_time[key], at)
-            comparison = context.comparison
-            if context.account.coverage.backfilling:
-                continue
-            if not context.judged:
-                abandon(context)
-            while comparison.queue and comparison.queue[0].clock + context.window <= at.clock:
-                judge(context, comparison.queue.pop(0))
-                agree_with_fitting(context)
-            if comparison.opening:
-                openings.settle_opening(context)
-            if comparison.chain is not None and not comparison.queue:
-                chains.settle(context, comparison.chain)
-            while (step := fee_candidates.released(context)) is not None:
-                chains.open_step(context, step)
-            self._mark_changed(context)
-        for key in sorted(self.deferred):
-            self._resume(self._context(self.deferred[key], at))
+        for _, state in sorted(self.awaiting_time.items()):
+            self._contain(state, at, partial(self._advance, state, at))
+        for _, state in sorted(self.deferred.items()):
+            self._contain(state, at, partial(self._resume_deferred, state, at))
+
+    def _advance(self, state: UnitState, at: LogTime) -> None:
+        """Decide what log time decides of one unit."""
+        context = self._context(state, at)
+        comparison = context.comparison
+        if context.account.coverage.backfilling:
+            return
+        if not context.judged:
+            abandon(context)
+        while comparison.queue and comparison.queue[0].clock + context.window <= at.clock:
+            judge(context, comparison.queue.pop(0))
+            agree_with_fitting(context)
+        if comparison.opening:
+            openings.settle_opening(context)
+        if comparison.chain is not None and not comparison.queue:
+            chains.settle(context, comparison.chain)
+        while (step := fee_candidates.released(context)) is not None:
+            chains.open_step(context, step)
+        self._mark_changed(context)
+
+    def _resume_deferred(self, state: UnitState, at: LogTime) -> None:
+        self._resume(self._context(state, at))
 
     def resume_account(self, account: str, at: LogTime) -> None:
         """Resume comparison of an account after a backfill, using the last report of each unit.
@@ -169,24 +192,30 @@ class Reconciler:
         fetched fill is compared with the whole ledger; a newer one with the cuts of its time.
         """
         for state in sorted(self.ledger.units_of(account), key=lambda each: each.key):
-            context = self._context(state, at)
-            comparison = context.comparison
-            comparison.queue = []
-            latest, comparison.deferred = comparison.deferred, None
-            if latest is None:
-                self._mark_changed(context)
-            else:
-                # It counts as told now: what was looked for went on looking for nothing meanwhile.
-                comparison.observed_clock = at.clock
-                comparison.opening_since = None if comparison.opening_since is None else at.clock
-                late = latest.seq < context.account.coverage.last_fetched_fill_seq
-                self._observe(context, msgspec.structs.replace(latest, clock=at.clock) if late else latest)
+            self._contain(state, at, partial(self._resume_unit, state, at))
+
+    def _resume_unit(self, state: UnitState, at: LogTime) -> None:
+        context = self._context(state, at)
+        comparison = context.comparison
+        comparison.queue = []
+        latest, comparison.deferred = comparison.deferred, None
+        if latest is None:
+            self._mark_changed(context)
+            return
+        # It counts as told now: what was looked for went on looking for nothing meanwhile.
+        comparison.observed_clock = at.clock
+        comparison.opening_since = None if comparison.opening_since is None else at.clock
+        late = latest.seq < context.account.coverage.last_fetched_fill_seq
+        self._observe(context, msgspec.structs.replace(latest, clock=at.clock) if late else latest)
 
     def on_modelling_changed(self, state: UnitState) -> None:
         """Note that a unit stopped or started being modelled: the next report opens it anew."""
-        if self.ledger.event.at is None:
-            return
-        context = self._context(state, self.ledger.event.at)
+        at = self.ledger.event.at
+        if at is not None:
+            self._contain(state, at, partial(self._open_anew, state, at))
+
+    def _open_anew(self, state: UnitState, at: LogTime) -> None:
+        context = self._context(state, at)
         abandon(context)
         context.comparison.rebase = state.unit.unmodelled is None and state.unit.balance.opening is not None
         self._mark_changed(context)
@@ -256,6 +285,34 @@ class Reconciler:
         """True if time alone may decide something soon, in an account that is judged."""
         return any(not self.ledger.accounts[account].coverage.backfilling for account, _, _ in self.awaiting_time)
 
+    def _contain(self, state: UnitState, at: LogTime, work: Callable[[], None]) -> None:
+        """Do a unit's own work; a defect of recon that shows in it stops no other unit (architecture 2.12).
+
+        The same log shows the same defect, so a rebuild by the same version sets the same unit aside.
+        """
+        if self.comparison_of(state).set_aside:
+            return
+        try:
+            work()
+        except MemoryError:
+            raise  # the machine's doing, not the unit's
+        except Exception as error:  # noqa: BLE001 - whatever the defect is, it is this unit's alone
+            self._set_aside(state, at, error)
+
+    def _set_aside(self, state: UnitState, at: LogTime, error: Exception) -> None:
+        """Compare a unit no more; its breaks stay as they are, and people go on deciding about them."""
+        comparison, unit = self.comparison_of(state), state.unit
+        comparison.set_aside, comparison.queue, comparison.deferred = True, [], None
+        self.awaiting_time.pop(state.key, None)
+        self.deferred.pop(state.key, None)
+        self._track_acceptances(state, comparison)
+        self.comparisons.refresh(unit)
+        self.changed[state.key] = state
+        withhold(self.ledger, state, SET_ASIDE, on=True)
+        message = f"{SET_ASIDE} ({type(error).__name__}): it is compared again after a rebuild by a later version"
+        self.ledger.note_finding(unit.account, at, "comparison_failed", unit.code, message)
+        self.failures.append((state.key, error))
+
     def _context(self, state: UnitState, at: LogTime) -> ComparisonContext:
         return ComparisonContext(
             self.ledger, state, self.comparison_of(state), at, self.transitions.append, self.comparisons
@@ -267,6 +324,9 @@ class Reconciler:
             self._reclassify(self.ledger.units[key], at)
 
     def _reclassify(self, state: UnitState, at: LogTime) -> None:
+        self._contain(state, at, partial(self._reclassify_breaks, state, at))
+
+    def _reclassify_breaks(self, state: UnitState, at: LogTime) -> None:
         if classification.reclassify(self._context(state, at)):
             self.changed[state.key] = state
 
@@ -287,8 +347,9 @@ class Reconciler:
             self.awaiting_time.pop(key, None)
 
     def _track_acceptances(self, state: UnitState, comparison: ComparisonState) -> None:
-        """Track when the next acceptance ends."""
-        ends = [break_.acceptance.until_us for break_ in comparison.breaks if break_.acceptance is not None]
+        """Track when the next acceptance ends; one of a unit that is set aside stays as it is."""
+        breaks = [] if comparison.set_aside else comparison.breaks
+        ends = [break_.acceptance.until_us for break_ in breaks if break_.acceptance is not None]
         if ends:
             self.accepted[state.key] = state
         else:

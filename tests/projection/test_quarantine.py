@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, text
 from recon.backoff import Backoff
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.errors import DatabaseError, DeadlineExceeded, ProjectionError
+from recon.ledger.observations import Observation
 from recon.log import events
 from recon.log.append import append
 from recon.log.events import Event, NewEvent
@@ -32,6 +33,8 @@ from recon.projection.fold import DecodedEvent, Fold
 from recon.projection.projector import Projector
 from recon.projection.rebuild import rebuild
 from recon.projection.what_if import what_if
+from recon.reconciliation import reconciler
+from recon.reconciliation.context import ComparisonContext
 from recon.service.wiring import alerting
 from recon.simulator.scenarios import demo_plan
 from recon.status import Status, StatusReporter
@@ -245,6 +248,26 @@ async def test_an_event_that_never_ends_is_refused(
     assert any(f"at event {poisoned}" in detail for detail in slow)
     assert projection.statuses[-1].state == "following"
     assert_gone_on(engine, database, logged, [poisoned])
+
+
+async def test_a_defect_in_comparing_one_unit_sets_it_aside_and_refuses_no_event(
+    database: TestDatabase, engine: Engine, logged: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time alone asks for this work again at each later event, of whatever account."""
+
+    def defective(context: ComparisonContext, observation: Observation) -> None:
+        if context.unit.account == HIT:
+            raise ZeroDivisionError
+        judge(context, observation)
+
+    judge = reconciler.judge
+    monkeypatch.setattr(reconciler, "judge", defective)
+    await fold_day(engine, logged)
+    found = rows(engine, "SELECT account, about FROM recon.findings WHERE kind = 'comparison_failed' ORDER BY about")
+    assert found
+    assert found == [(HIT, unit) for unit in withheld(engine, HIT)]
+    assert not withheld(engine, OTHER)
+    assert_gone_on(engine, database, logged, [])
 
 
 async def test_several_bad_events_of_one_page(

@@ -103,6 +103,8 @@ class ComparisonState(msgspec.Struct, gc=False):
     #: The latest report of a unit that is not judged until its books have what a gap hid, or the cash of contracts.
     deferred: Observation | None = None
     chain: Chain | None = None
+    #: True once recon itself failed on the unit: it is not compared until the books are rebuilt.
+    set_aside: bool = False
     #: When the first report came that the opening was looked for in, and the candidates (semantics 4.2).
     opening_since: int | None = None
     opening: list[Hypothesis] = []
@@ -152,4 +154,4 @@ class ComparisonState(msgspec.Struct, gc=False):
     @property
     def awaiting_time(self) -> bool:
         """Tell whether the passing of time alone may decide something."""
-        return bool(self.queue or self.chain is not None or self.opening or self.suspects)
+        return not self.set_aside and bool(self.queue or self.chain is not None or self.opening or self.suspects)

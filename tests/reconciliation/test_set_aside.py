@@ -1,0 +1,57 @@
+"""A defect of recon that shows in one unit sets that unit aside; every other unit is compared all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from recon.reconciliation import reconciler
+from recon.reconciliation.context import ComparisonContext
+from recon.testing import GatewayDriver, balance_row
+
+BROKEN = "ETH"
+
+
+def _fails_in(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Make one function of the comparison fail in one unit, as a defect would."""
+    sound = getattr(reconciler, name)
+
+    def defective(context: ComparisonContext, *rest: object) -> object:
+        if context.unit.code == BROKEN:
+            raise ZeroDivisionError
+        return sound(context, *rest)
+
+    monkeypatch.setattr(reconciler, name, defective)
+
+
+def _driver() -> GatewayDriver:
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"), balance_row(BROKEN, "5"))
+    return driver
+
+
+@pytest.mark.parametrize("name", ["judge", "wait", "agree"])
+def test_the_other_unit_s_break_opens(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    driver = _driver()
+    _fails_in(monkeypatch, name)
+    for _ in range(30):
+        driver.balance(BROKEN, "5")
+        driver.balance(BROKEN, "4")
+        driver.balance("BTC", "9", after=1)
+    assert driver.opened_breaks() == [("BTC", -1)]
+    (finding,) = driver.findings("comparison_failed")
+    assert finding.about == BROKEN
+    assert driver.unit(BROKEN).withheld
+    assert not driver.unit("BTC").withheld
+    assert [key[2] for key, _ in driver.reconciler.failures] == [BROKEN]
+
+
+def test_a_unit_set_aside_keeps_its_breaks_and_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = _driver()
+    driver.poll(BROKEN, "4", 30)
+    (break_,) = driver.breaks(BROKEN)
+    _fails_in(monkeypatch, "agree")
+    driver.poll(BROKEN, "4", 5)
+    driver.wait(60)
+    assert driver.comparison(BROKEN).set_aside
+    assert [each.id for each in driver.breaks(BROKEN)] == [break_.id]
+    assert not driver.reconciler.pending, "no time is waited for in vain"
