@@ -35,6 +35,7 @@ from recon.projection.rebuild import rebuild
 from recon.projection.what_if import what_if
 from recon.reconciliation import reconciler
 from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.tracking.queue import judge
 from recon.service.wiring import alerting
 from recon.simulator.scenarios import demo_plan
 from recon.status import Status, StatusReporter
@@ -260,7 +261,6 @@ async def test_a_defect_in_comparing_one_unit_sets_it_aside_and_refuses_no_event
             raise ZeroDivisionError
         judge(context, observation)
 
-    judge = reconciler.judge
     monkeypatch.setattr(reconciler, "judge", defective)
     await fold_day(engine, logged)
     found = rows(engine, "SELECT account, about FROM recon.findings WHERE kind = 'comparison_failed' ORDER BY about")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from recon.reconciliation import reconciler
@@ -37,7 +39,7 @@ def test_the_other_unit_s_break_opens(monkeypatch: pytest.MonkeyPatch, name: str
         driver.balance(BROKEN, "5")
         driver.balance(BROKEN, "4")
         driver.balance("BTC", "9", after=1)
-    assert driver.opened_breaks() == [("BTC", -1)]
+    assert driver.opened_breaks() == [("BTC", Decimal(-1))]
     (finding,) = driver.findings("comparison_failed")
     assert finding.about == BROKEN
     assert driver.unit(BROKEN).withheld
