@@ -90,6 +90,16 @@ COMMENT ON TABLE recon_store.leases IS
 COMMENT ON COLUMN recon_store.leases.pid IS 'The backend that the lease is bound to; null: nobody has had it';
 CREATE SEQUENCE recon_store.lease_terms;
 """
+BLOCKERS = """
+CREATE TABLE recon_store.log_blockers (
+    gateway  text        NOT NULL,
+    login    text        NOT NULL,
+    ended_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT pk_log_blockers PRIMARY KEY (gateway, login)
+);
+COMMENT ON TABLE recon_store.log_blockers IS
+    'Logins that kept a gateway''s log locked, and when that was ended last; for the owner''s functions only';
+"""
 OUTBOX_TURNS = """
 CREATE TABLE recon_store.outbox_turns (
     gateway text NOT NULL,
@@ -110,10 +120,11 @@ COMMENT ON COLUMN recon_store.log_events.appended_at IS
 REFUSALS = "CREATE INDEX ix_log_events_refused ON recon_store.log_events (gateway, seq) WHERE kind = 'event.refused'"
 
 #: Changes of tables, in the order in which they are made, and their opposites.
-TABLES: tuple[str, ...] = (LEASES, OUTBOX_TURNS, WAITING_FACTS, TOLD, APPENDED_AT, REFUSALS)
+TABLES: tuple[str, ...] = (LEASES, BLOCKERS, OUTBOX_TURNS, WAITING_FACTS, TOLD, APPENDED_AT, REFUSALS)
 FORMER_TABLES: tuple[str, ...] = (
     FORMER_TOLD,
     "DROP TABLE recon_store.waiting_facts",
+    "DROP TABLE recon_store.log_blockers",
     "DROP TABLE recon_store.leases",
     "DROP SEQUENCE recon_store.lease_terms",
     "DROP TABLE recon_store.outbox_turns",

@@ -19,12 +19,25 @@ BEGIN
         RAISE EXCEPTION 'batch % of writer % needs an account, or null, for each of its payloads', p_batch, p_writer
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    IF v_count > 1000 THEN
+        RAISE EXCEPTION 'batch % of writer % has % payloads: at most 1000 are taken at once', p_batch, p_writer, v_count
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Before the lock, because it may take long.
+    FOR i IN 1 .. v_count LOOP
+        PERFORM recon_store.check_payload(p_kind, p_payloads[i], p_accounts[i], p_name);
+    END LOOP;
     -- A person's session that falls silent within its transaction must not hold the gateway's row for long.
     PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);
     -- Append locks the same row: what is looked at here is still so when the decision is in the log.
     PERFORM 1 FROM recon_store.log_gateways AS g WHERE g.gateway = p_gateway FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no log of gateway %', p_gateway USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF EXISTS (SELECT FROM recon_store.log_blockers AS h WHERE h.gateway = p_gateway AND h.login = session_user
+               AND h.ended_at > clock_timestamp() - interval '5 minutes') THEN
+        RAISE EXCEPTION '% kept the log of gateway % locked in an open transaction; decide again in five minutes',
+            session_user, p_gateway USING ERRCODE = 'insufficient_privilege';
     END IF;
     -- A person's clock moves log time to the database's clock at most, so that nobody ages breaks or stops their ageing.
     v_now_us := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
@@ -35,7 +48,6 @@ BEGIN
     v_repeated := EXISTS (SELECT FROM recon_store.log_batches AS b
         WHERE b.gateway = p_gateway AND b.writer = p_writer AND b.batch = p_batch);
     FOR i IN 1 .. v_count LOOP
-        PERFORM recon_store.check_payload(p_kind, p_payloads[i], p_accounts[i], p_name);
         v_document := p_payloads[i]::jsonb;
         IF jsonb_typeof(v_document) IS DISTINCT FROM 'object' THEN
             RAISE EXCEPTION 'payload % of batch % is no JSON object', i, p_batch
