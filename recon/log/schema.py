@@ -56,3 +56,12 @@ leases: Final = Table(
     Column("instance", Text, nullable=False),
     Column("taken_at", DateTime(timezone=True), nullable=False),
 )
+
+#: Logins that kept a log locked; only the owner's functions read and write it.
+log_blockers: Final = Table(
+    "log_blockers",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("login", Text, primary_key=True),
+    Column("ended_at", DateTime(timezone=True), nullable=False),
+)
