@@ -4,6 +4,7 @@
 2. `readable` follows from the payload, so it is recomputed too; log time never goes back.
 3. The batches cover the log: no event is in none of them or in two, and they end where the log ends.
 4. No edition is folded beyond the end of the log, and a head that was exported earlier is still in it.
+5. Each log has its row among the gateways, without which no command would show it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,23 @@ SELECT 'edition', e.edition, e.seq, log.ended FROM log, recon_store.editions AS 
 WHERE e.gateway = %(gateway)s AND e.seq > log.ended
 """
 
+# Each name costs one look into an index, however long its log is.
+_NAMES: Final = """
+WITH RECURSIVE
+    e AS (SELECT min(gateway) AS name FROM recon_store.log_events UNION ALL
+          SELECT (SELECT min(x.gateway) FROM recon_store.log_events AS x WHERE x.gateway > e.name) FROM e
+          WHERE e.name IS NOT NULL),
+    b AS (SELECT min(gateway) AS name FROM recon_store.log_batches UNION ALL
+          SELECT (SELECT min(x.gateway) FROM recon_store.log_batches AS x WHERE x.gateway > b.name) FROM b
+          WHERE b.name IS NOT NULL)
+SELECT name FROM e WHERE name IS NOT NULL UNION SELECT name FROM b WHERE name IS NOT NULL
+UNION SELECT gateway FROM recon_store.log_gateways UNION SELECT gateway FROM recon_store.editions ORDER BY 1
+"""
+_HIDDEN: Final = """
+SELECT NOT EXISTS (SELECT FROM recon_store.log_gateways AS g WHERE g.gateway = %(gateway)s)
+   AND EXISTS (SELECT FROM recon_store.log_events AS e WHERE e.gateway = %(gateway)s)
+"""
+
 #: Position, log time, time of receipt, kind, account, session, payload, redacted, readable, digest, time of the append.
 _Row: TypeAlias = tuple[int, int, int, str, str | None, str | None, bytes, bool, bool, bytes, int | None]
 
@@ -66,6 +84,13 @@ class Head(msgspec.Struct, frozen=True):
     gateway: str
     seq: int
     digest: str
+
+
+def logs(connection: Connection) -> list[str]:
+    """Return the gateways of which anything is stored, also those that no view shows."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(_NAMES)
+        return [name for (name,) in cursor.fetchall()]
 
 
 def verify(
@@ -183,6 +208,10 @@ def _differing_ends(connection: Connection, gateway: str) -> Iterator[str]:
     with cursor_of(connection) as cursor:
         cursor.execute(_ENDS, {"gateway": gateway})
         ends = cursor.fetchall()
+        cursor.execute(_HIDDEN, {"gateway": gateway})
+        ((hidden,),) = cursor.fetchall()
+    if hidden:
+        yield "the gateway's own row was removed, so that no command shows the log"
     for what, edition, seq, ended in ends:
         if what == "edition":
             yield f"edition {edition} is folded up to {seq}, the log ends at {ended}; events were cut off"

@@ -15,7 +15,7 @@ from recon.db.engine import create_engine, libpq_url
 from recon.errors import IntegrityError
 from recon.log.append import append
 from recon.log.events import NewEvent, canonical, chain, former_leaf, genesis
-from recon.log.verify import MAX_DIFFERENCES, Head, verify
+from recon.log.verify import MAX_DIFFERENCES, Head, logs, verify
 from recon.times import microseconds
 from tests.conftest import TestDatabase
 
@@ -232,3 +232,17 @@ def test_an_event_of_this_version_cannot_take_the_former_form(written: TestDatab
     former = "event 12 has the digest of a former version, which does not cover its marks"
     history = "event 12 has another digest than the exported head; history differs"
     assert differences(engine, against=head) == [former, history]
+
+
+def test_a_log_whose_gateway_is_hidden_is_found_all_the_same(written: TestDatabase, engine: Engine) -> None:
+    tamper(written, "DELETE FROM recon_store.log_gateways", CHANGE.format("kind = 'x'"))
+    with engine.connect() as connection:
+        assert logs(connection) == ["g"]
+    changed, hidden = differences(engine)
+    assert "event 5 does not fit its digest" in changed
+    assert "the gateway's own row was removed" in hidden
+    # What is left of a log that was removed as a whole.
+    tamper(written, "DELETE FROM recon_store.log_events")
+    with engine.connect() as connection:
+        assert logs(connection) == ["g"]
+    assert differences(engine) == ["the batches reach to 12, the log ends at 0; events were cut off"]

@@ -54,7 +54,10 @@ def verify(
     """
     heads_before = {} if against is None else {head.gateway: head for head in read_heads(against).heads}
     with existing_database(settings_of(config)) as handle, connect(handle.service_url, "verify") as connection:
-        names = gateway_names(connection, gateway)
+        logs = integrity.logs(connection)
+        names = logs if gateway is None else [gateway]
+        if gateway is not None and gateway not in logs:
+            gateway_names(connection, gateway)  # says which there are
         missing = [name for name in heads_before if name not in names and gateway is None]
         problems = [f"gateway {name!r}: {against} has its head, but there is no log of it here" for name in missing]
         heads: list[Head] = []
