@@ -91,6 +91,10 @@ _RESERVE: Final = """
     UPDATE recon_store.outbox SET message_id = %s, attempts = %s, next_attempt_at = %s
     WHERE gateway = %s AND channel = %s AND id = ANY(%s::text[])
 """
+# Any login can fill the server's queue of notifications, and a commit that notifies into a full one fails.
+_NOTIFY: Final = """
+SELECT pg_notify(%s, u.payload) FROM unnest(%s::text[]) AS u(payload) WHERE pg_notification_queue_usage() < 0.5
+"""
 
 
 class ChannelSummary(msgspec.Struct, frozen=True):
@@ -123,10 +127,7 @@ def enqueue(
             for alert in alerts
             if alert.id in new
         }
-        cursor.execute(
-            "SELECT pg_notify(%s, u.payload) FROM unnest(%s::text[]) AS u(payload)",
-            (NOTIFY_CHANNEL, list(notices.values())),
-        )
+        cursor.execute(_NOTIFY, (NOTIFY_CHANNEL, list(notices.values())))
     return len(new)
 
 

@@ -1,0 +1,58 @@
+"""Notifications are hints: whoever fills the server's queue of them stops neither recording nor alerting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from recon.alerts.outbox import enqueue
+from recon.alerts.refused import refused_alert
+from recon.db.embedded.server import EmbeddedPostgres
+from recon.db.engine import create_engine
+from recon.db.migrate import migrate
+from recon.db.roles import ANALYST, OWNER, SERVICE
+from recon.times import microseconds
+from tests.conftest import UNSAFE_BUT_FAST
+from tests.log.test_lease import T0, put
+from tests.support.recorder_probe import GATEWAY, connected, frames_of
+
+pytestmark = pytest.mark.postgres
+
+#: The smallest queue that a server can have, in pages of 8 KiB: a full one takes gigabytes otherwise.
+QUEUE_PAGES = 64
+#: The longest text of a notification, in bytes.
+LONGEST = 7999
+
+
+@pytest.fixture
+def server(server_dir: Path, postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
+    options = UNSAFE_BUT_FAST | {"max_notify_queue_pages": str(QUEUE_PAGES)}
+    with EmbeddedPostgres(server_dir, postgres_binaries, options=options, sync=False) as made:
+        migrate(made.url(OWNER))
+        yield made
+
+
+def test_a_full_queue_of_notifications_stops_neither_append_nor_alert(server: EmbeddedPostgres) -> None:
+    with connected(server.url(ANALYST)) as listener, connected(server.url(ANALYST)) as flooder:
+        listener.execute("LISTEN recon_log")
+        listener.execute("BEGIN")
+        listener.execute("SELECT 1")
+        flooder.execute("SET default_transaction_read_only = off")
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="too many notifications"):
+            _flood(flooder)
+        with connected(server.url(SERVICE)) as raw:
+            assert put(raw, 1, "a", writer=uuid4()).last_seq == 1
+        engine = create_engine(server.url(SERVICE), "test", pooled=False)
+        alert = refused_alert(GATEWAY, None, "frame", "a reason", 6, 1, microseconds(T0))
+        with engine.begin() as connection:
+            assert enqueue(connection, GATEWAY, [alert], []) == 1
+    assert frames_of(server.url(SERVICE)) == ["a"]
+
+
+def _flood(session: psycopg.Connection) -> None:
+    for number in range(2 * QUEUE_PAGES):
+        session.execute("SELECT pg_notify('x', %s || repeat('x', %s))", (str(number), LONGEST - 10))
