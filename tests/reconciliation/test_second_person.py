@@ -214,3 +214,16 @@ def test_a_decision_on_what_can_be_no_position_is_a_finding(facts: list[object])
     driver.event(events.DECISION, msgspec.json.encode(payload))
     assert driver.findings("unreadable")
     assert still_open(driver)
+
+
+def test_a_unit_of_which_only_the_name_is_known_is_not_before_its_opening() -> None:
+    driver = GatewayDriver()
+    driver.open_session()
+    driver.server_info()
+    # It changes nothing, so it waits for nobody; the unit is known from now on, and not open yet.
+    record_fact(driver, "deposit", "FOO", "0", f"{MANUAL}1", approved=False)
+    driver.start(balance_row("BTC", "10"), quiet=5)
+    record_fact(driver, "deposit", "FOO", "1000000", f"{MANUAL}2", approved=False)
+    assert fact_effects(driver) == {f"{MANUAL}1": "before_opening"}
+    (waiting,) = waiting_facts(driver)
+    assert waiting.reason.startswith("no USD value")

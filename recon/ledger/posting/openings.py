@@ -30,7 +30,7 @@ def open_if_absent(ledger: Ledger, account: Account, state: UnitState, at: LogTi
     """Open a unit at zero if a complete snapshot lacked the unit; return True if opened (semantics 4.3)."""
     unit = state.unit
     complete = account.snapshots.balances_complete if unit.kind == "asset" else account.snapshots.positions_complete
-    if not complete or not _is_untouched(unit):
+    if not complete or not is_untouched(unit):
         return False
     if unit.kind == "asset" and unit.code in account.snapshots.balance_rows:
         return False
@@ -39,7 +39,7 @@ def open_if_absent(ledger: Ledger, account: Account, state: UnitState, at: LogTi
     return True
 
 
-def _is_untouched(unit: Unit) -> bool:
+def is_untouched(unit: Unit) -> bool:
     """True if a unit has no entries and was never reported."""
     booked = unit.balance.entry_count or unit.balance.opening is not None
     return not booked and unit.reported.scale is None and not unit.contract.sides

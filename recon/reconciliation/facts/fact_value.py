@@ -19,7 +19,8 @@ from recon.ledger.facts.matching import replaced_by
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
-from recon.ledger.units import Unit
+from recon.ledger.posting.openings import is_untouched
+from recon.ledger.units import Unit, UnitState
 from recon.reconciliation.causes.registry import replaceable_causes
 from recon.reconciliation.facts.apply_trade import matching_order, unreported
 from recon.reconciliation.model.snapshot import amount_usd
@@ -98,13 +99,16 @@ def _larger_fee(
 def _known_asset(ledger: Ledger, account: Account, asset: str, coinapi: str | None) -> Unit | None:
     """Return the unit of an asset's code if the ledger has it; nothing is created."""
     mapping = resolve_asset(asset, coinapi, account.snapshots, ledger.rules_of(account.name))
-    state = ledger.units.get((account.name, "asset", mapping.unit))
-    return None if state is None else state.unit
+    return _known(ledger.units.get((account.name, "asset", mapping.unit)))
 
 
 def _known_contract(ledger: Ledger, account: Account, symbol: str) -> Unit | None:
-    state = ledger.units.get((account.name, "contract", symbol))
-    return None if state is None else state.unit
+    return _known(ledger.units.get((account.name, "contract", symbol)))
+
+
+def _known(state: UnitState | None) -> Unit | None:
+    """Return the unit; None if only its name is known: it may open at zero, and then a fact is booked."""
+    return None if state is None or is_untouched(state.unit) else state.unit
 
 
 def _before_opening(unit: Unit, us: int) -> bool:
