@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
@@ -88,7 +89,8 @@ def _environment(stage: Stage) -> dict[str, str]:
         "POSTGRES_HOST": str(url.query["host"]),
         "POSTGRES_PORT": str(url.query["port"]),
         "POSTGRES_USER": url.username or "",
-        "POSTGRES_PASSWORD": "none",
+        # The peer reads no password file, so it is given what the file holds.
+        "POSTGRES_PASSWORD": Path(str(url.query["passfile"])).read_text("utf-8").strip().rpartition(":")[2],
     }
 
 
