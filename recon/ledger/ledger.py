@@ -27,6 +27,7 @@ from recon.ledger.fills import Fill
 from recon.ledger.generations import Generations
 from recon.ledger.instruments import Instrument, SpotSymbols
 from recon.ledger.observations import Observation
+from recon.ledger.open_orders import OpenOrders
 from recon.ledger.orders import Order
 from recon.ledger.rule_changes import ProposedRules
 from recon.ledger.rules import HOLE_US, AccountRules, Rules
@@ -172,8 +173,7 @@ class Ledger:
         self.orders: dict[tuple[str, str], Order] = {}
         self.by_client: dict[tuple[str, str], Generations] = {}
         self.by_exchange: dict[tuple[str, str], Generations] = {}
-        #: By account, the orders that a snapshot may show to be missing: neither finished nor missing already.
-        self.open_orders: dict[str, dict[str, Order]] = {}
+        self._open_orders: dict[str, OpenOrders] = {}
         self.changes = LedgerChanges()
         self.event = CurrentEvent()
         self.effects = Effects()
@@ -277,16 +277,20 @@ class Ledger:
         self.note_open(order)
 
     def note_open(self, order: Order) -> None:
-        """Note whether an order is open, after its state or its flags changed."""
-        if order.finished or order.flags.missing:
-            self.open_orders.get(order.account, {}).pop(order.key, None)
+        """Note whether an order is open, after its state or its flags changed; one without any report is not, yet."""
+        if order.finished or order.flags.missing or order.reported.nothing_yet:
+            self.open_orders_of(order.account).remove(order.key)
         else:
-            self.open_orders.setdefault(order.account, {})[order.key] = order
+            self.open_orders_of(order.account).note(order)
+
+    def open_orders_of(self, account: str) -> OpenOrders:
+        """Return the orders of an account that a snapshot may show to be missing."""
+        return self._open_orders.setdefault(account, OpenOrders())
 
     def forget_order(self, order: Order) -> None:
         """Drop an order from the working set; the store has the order."""
         self.orders.pop((order.account, order.key), None)
-        self.open_orders.get(order.account, {}).pop(order.key, None)
+        self.open_orders_of(order.account).remove(order.key)
         for index, key in self._aliases(order):
             alike = index.get(key)
             if alike is not None:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import heappop, heappush
 from typing import Final
 
 import msgspec
@@ -49,6 +50,8 @@ class Refusals:
         """Begin with none; `seen_seq` is the log position from which on refusals matter."""
         self._fold_version = fold_version
         self._by_seq: dict[int, Refusal] = {}
+        #: The log positions of refused events, as a heap.
+        self._in_order: list[int] = []
         #: The log position up to which refusals were learned.
         self.seen_seq = seen_seq
 
@@ -65,8 +68,9 @@ class Refusals:
 
     def add(self, refusal: Refusal) -> None:
         """Add a refusal, unless it is of another version or not the first of its event."""
-        if refusal.fold_version == self._fold_version:
-            self._by_seq.setdefault(refusal.seq, refusal)
+        if refusal.fold_version == self._fold_version and refusal.seq not in self._by_seq:
+            self._by_seq[refusal.seq] = refusal
+            heappush(self._in_order, refusal.seq)
 
     def learn_from(self, events: Iterable[Event]) -> None:
         """Learn the refusals among events."""
@@ -78,8 +82,8 @@ class Refusals:
 
     def forget_until(self, seq: int) -> None:
         """Drop the refusals of events up to a log position: they are folded."""
-        if self._by_seq:
-            self._by_seq = {at: refusal for at, refusal in self._by_seq.items() if at > seq}
+        while self._in_order and self._in_order[0] <= seq:
+            self._by_seq.pop(heappop(self._in_order), None)
 
 
 class Halving:

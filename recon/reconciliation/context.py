@@ -136,10 +136,11 @@ class ComparisonContext:
         """Return the comparison of a unit of the gateway; None if there is none yet."""
         return self.comparisons.get(state.key)
 
-    def open_breaks(self) -> list[tuple[Unit, Break]]:
-        """Return the open breaks of the whole account."""
-        units = self.comparisons.of_account(self.unit.account)
-        return [(self.ledger.units[key].unit, break_) for key in units for break_ in self.comparisons[key].breaks]
+    def open_breaks_of_case(self, case: str) -> list[tuple[Unit, Break]]:
+        """Return the open breaks of a case that are of this account."""
+        units = [key for key in self.comparisons.of_case(case) if key[0] == self.unit.account]
+        known = ((self.ledger.units[key].unit, break_) for key in units for break_ in self.comparisons[key].breaks)
+        return [(unit, break_) for unit, break_ in known if break_.case_id == case]
 
     def open_breaks_of_assets(self, codes: Iterable[str]) -> list[tuple[Unit, Break]]:
         """Return the open breaks of some assets of the account, in alphabetical order of the assets."""

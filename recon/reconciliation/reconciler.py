@@ -152,8 +152,10 @@ class Reconciler:
     def advance(self, at: LogTime) -> None:
         """Decide what log time decides: observations whose window is over, and step searches that silence ends."""
         if self.accepted_until is not None and at.us >= self.accepted_until:
-            for _, state in sorted(self.accepted.items()):
+            for key in self._ends.due(at.us):
+                state = self.accepted[key]
                 self._contain(state, at, partial(self._mark_changed, self._context(state, at)))
+            self.accepted_until = self._ends.first()
         asked = at.clock // ADVANCE_US
         if asked == self.advanced_to:
             return

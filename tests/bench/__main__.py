@@ -3,9 +3,10 @@
 Parts: `receive` (the bare WebSocket library), `append`, `offered` (latencies at 2,000 and 5,000 frames a second),
 `saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `comparing` (what comparing
 and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how
-the time a row grows with the rows of hostile loads). Without any, all are measured. Everything runs on one embedded
-Postgres with its durable settings, in a temporary directory (`--directory` chooses the disk). Ratios within a run
-carry over to other machines, absolute figures do not. The exit status is 0 whatever the figures are.
+the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres). Without any, all are
+measured. Everything runs on one embedded Postgres with its durable settings, in a temporary directory (`--directory`
+chooses the disk). Ratios within a run carry over to other machines, absolute figures do not. The exit status is 0
+whatever the figures are.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from typing import Final
 import structlog
 from rich.console import Console
 
-from tests.bench import appending, comparing, folding, linear, load, receiving, streaming
+from tests.bench import appending, comparing, folding, linear, load, receiving, stored, streaming
 from tests.bench.figures import Figures, console, targets
 from tests.bench.sizes import TINY, Sizes
 from tests.bench.stage import Stage, machine, stage
 
-PARTS: Final = ("receive", "append", "offered", "saturated", "projection", "comparing", "peers", "linear")
+PARTS: Final = ("receive", "append", "offered", "saturated", "projection", "comparing", "peers", "linear", "stored")
 
 
 def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
@@ -48,6 +49,8 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
         peers.measure(on, figures, sizes)
     if "linear" in chosen:
         linear.measure(figures, sizes.linear)
+    if "stored" in chosen:
+        stored.measure(on, figures, sizes.linear)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

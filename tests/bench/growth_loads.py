@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
+from recon.ledger.facts.index import FactIndex
+from recon.ledger.ledger import LedgerChanges
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.log import events
 from recon.log.events import Event
+from recon.log.read import PAGE_EVENTS
+from recon.projection.fold import Fold, decode_event
+from recon.reconciliation.model.break_ import Break
 from recon.testing import is_readable
-from recon.testing.log import START
+from recon.testing.log import START, new_fold
 
 ACCOUNT: Final = "KRAKEN/JOHN"
 BY: Final = {"login": "alice", "authenticated": True, "name": None}
@@ -54,10 +59,19 @@ def load(share: int = 1) -> Callable[[Write], Write]:
     return register
 
 
+def fold_pages(fold: Fold, events: Sequence[Event]) -> None:
+    """Decode and fold events as the projector does, a page at a time."""
+    for start in range(0, len(events), PAGE_EVENTS):
+        fold.fold([decode_event(event) for event in events[start : start + PAGE_EVENTS]])
+        fold.ledger.changes, fold.ledger.fact_index = LedgerChanges(), FactIndex()
+        fold.reconciler.changed, fold.reconciler.transitions = {}, []
+
+
 class Feed:
     """Writes the events of a load; what comes before `begin` prepares, what comes after is measured."""
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: str = "bench") -> None:
+        self.gateway = gateway
         self.events: list[Event] = []
         self.prepared = 0
         self.rows = 0
@@ -102,7 +116,8 @@ class Feed:
         self.event(events.FACT, document, account=ACCOUNT)
 
     def decision(self, action: str, breaks: list[str], **more: object) -> None:
-        self.event(events.DECISION, {"by": BY, "action": action, "breaks": breaks, **more}, account=ACCOUNT)
+        document = {"by": BY, "action": action, "breaks": breaks} | more
+        self.event(events.DECISION, document, account=ACCOUNT)
 
     def wait(self, seconds: int, *accounts: str) -> None:
         """Let log time pass, with heartbeats."""
@@ -110,6 +125,13 @@ class Feed:
             us = int((self._now - datetime(1970, 1, 1, tzinfo=self._now.tzinfo)).total_seconds() * 1_000_000)
             heartbeat = {"last_us": us + TICK_US, "count": 1, "lag_us": 1000}
             self.event(events.TICK, {"heartbeats": dict.fromkeys(accounts or (ACCOUNT,), heartbeat)}, after_us=TICK_US)
+
+    def breaks(self) -> dict[str, list[Break]]:
+        """Return the open breaks that what is written so far comes to, by unit."""
+        fold = new_fold(self.gateway)
+        fold_pages(fold, self.events)
+        known = fold.reconciler.comparisons
+        return {key[2]: comparison.breaks for key, comparison in known.items() if comparison.breaks}
 
     def now(self, after_us: int = 0) -> str:
         return (self._now + timedelta(microseconds=after_us)).isoformat()

@@ -7,26 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from recon.ledger.facts.index import FactIndex
-from recon.ledger.ledger import LedgerChanges
-from recon.log.events import Event
-from recon.log.read import PAGE_EVENTS
-from recon.projection.fold import Fold, decode_event
 from recon.testing.log import new_fold
-from tests.bench import growth_breaks, growth_fills, growth_rows
+from tests.bench import growth_breaks, growth_fills, growth_people, growth_rows
 from tests.bench.figures import Figures
-from tests.bench.growth_loads import LOADS, Feed, Load
+from tests.bench.growth_loads import LOADS, Feed, Load, fold_pages
 
 #: The modules whose loads are measured: to import them registers the loads.
-MODULES: Final = (growth_rows, growth_fills, growth_breaks)
-
-
-def fold_pages(fold: Fold, events: Sequence[Event]) -> None:
-    """Decode and fold events as the projector does, a page at a time."""
-    for start in range(0, len(events), PAGE_EVENTS):
-        fold.fold([decode_event(event) for event in events[start : start + PAGE_EVENTS]])
-        fold.ledger.changes, fold.ledger.fact_index = LedgerChanges(), FactIndex()
-        fold.reconciler.changed, fold.reconciler.transitions = {}, []
+MODULES: Final = (growth_rows, growth_fills, growth_breaks, growth_people)
 
 
 def cost(load: Load, rows: int, run: Callable[[Callable[[], None]], float]) -> float:

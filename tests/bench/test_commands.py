@@ -19,6 +19,7 @@ FIGURES = {
     "projection": ["projection, catching up", "rebuild"],
     "comparing": ["fold: comparing and classifying", "end to end: comparing and classifying"],
     "linear": ["growth: positions without terms", "growth: breaks of many units"],
+    "stored": ["stored, steps: orders listed", "stored, delete: facts and breaks"],
     "peers": ["eventsourcing, ProjectionRunner", "SQLAlchemy ORM add_all, 1 a commit"],
 }
 

@@ -9,6 +9,7 @@ import msgspec
 
 from recon.ledger.facts.external_fact import ExternalFact, Movement, digest_of, movements_of, parse_fact
 from recon.ledger.facts.index import FactIndex
+from recon.ledger.facts.matchable_fills import MatchableFills
 from recon.ledger.facts.matching import (
     FEE_WITHIN_US,
     MANUAL_WITHIN_US,
@@ -17,9 +18,9 @@ from recon.ledger.facts.matching import (
     family_of,
     is_replaceable,
     manual_duplicate_of,
-    matching_fills,
     replaced_by,
 )
+from recon.ledger.facts.replaceable import ReplaceableEntries
 from recon.ledger.timeline import CERTAIN
 from recon.ledger.units import Entry
 
@@ -76,7 +77,9 @@ def move(amount: str = "100", cause: str = "deposit") -> Movement:
 
 
 def replaced(of: Movement, *entries: Entry, tolerance: str = "0", order: str | None = None) -> int | None:
-    entry_replaced = replaced_by(of, entries, family_of(of.cause), occurred_us=NOW, tolerance=D(tolerance), order=order)
+    entry_replaced = replaced_by(
+        of, ReplaceableEntries(entries), family_of(of.cause), occurred_us=NOW, tolerance=D(tolerance), order=order
+    )
     return None if entry_replaced is None else entry_replaced.number
 
 
@@ -129,7 +132,15 @@ def test_a_fee_is_that_of_its_fill_whatever_was_inferred() -> None:
     assert replaced(move("-1.9", "fee"), *fees, order="c:a") == 2
     assert replaced(move("-3", "fee"), *fees) == 4
     assert (
-        replaced_by(move("-9", "fee"), fees, {"fee"}, occurred_us=NOW, tolerance=D(0), order="c:a", ordinal=1)
+        replaced_by(
+            move("-9", "fee"),
+            ReplaceableEntries(fees),
+            {"fee"},
+            occurred_us=NOW,
+            tolerance=D(0),
+            order="c:a",
+            ordinal=1,
+        )
         == fees[0]
     )
 
@@ -146,7 +157,7 @@ def test_what_stands_by_itself_and_is_not_sure_may_be_replaced() -> None:
 
 def test_what_was_told_by_hand_is_looked_for_within_a_day_and_among_its_kind() -> None:
     def duplicate(of: Movement, *entries: Entry, external_id: str = "L-1") -> int | None:
-        match = manual_duplicate_of(of, entries, external_id, occurred_us=NOW, tolerance=D(1))
+        match = manual_duplicate_of(of, ReplaceableEntries(entries), external_id, occurred_us=NOW, tolerance=D(1))
         return None if match is None else match.number
 
     def manual(number: int, **more: Any) -> Entry:
@@ -173,28 +184,35 @@ def test_what_stands_in_for_something_stays_at_hand_where_it_was_told_by_hand() 
         entry(4, certainty="exact", replaces=0, of_fact="L-2"),
     ):
         index.add(candidate)
-    assert list(index.entries["A", "asset", "USDT"]) == [3]
+    assert list(index.entries_of(("A", "asset", "USDT")).numbers) == [3]
     index.add(entry(5, "-100", certainty="exact", replaces=3, of_fact="L-1"))
     index.add(entry(6, certainty="exact", replaces=3, of_fact="L-1"))
-    assert index.entries["A", "asset", "USDT"] == {}
+    assert index.entries_of(("A", "asset", "USDT")).numbers == {}
 
 
 def test_what_was_taken_back_is_no_longer_at_hand() -> None:
     index = FactIndex()
     index.add(entry(1))
     index.add(entry(2, "-100", replaces=1))
-    assert index.entries["A", "asset", "USDT"] == {}
+    assert index.entries_of(("A", "asset", "USDT")).numbers == {}
 
 
 def test_fills_are_like_a_trade_by_symbol_side_quantity_and_time() -> None:
     def fill(order: str, *, us: int = NOW, amount: str = "1", side: str = "BUY") -> MatchableFill:
         return MatchableFill("A", order, 1, "BTCUSDT", side, D(amount), us)
 
-    fills = [
+    fills = MatchableFills()
+    for each in (
         fill("far", us=NOW + 4_000_000),
         fill("near", us=NOW - 1_000_000),
         fill("later", us=NOW + 5_000_001),
         fill("more", amount="2"),
         fill("sold", side="SELL"),
-    ]
-    assert [fill.order for fill in matching_fills(trade(), fills)] == ["near", "far"]
+    ):
+        fills.add(each)
+    assert [like.order for like in fills.like(trade())] == ["near", "far"]
+    fills.put_aside(fill("near", us=NOW - 1_000_000))
+    assert [like.order for like in fills.like(trade())] == ["far"]
+    fills.take_back("A", "near")
+    fills.add(fill("early", us=NOW - 4_000_000))
+    assert [like.order for like in fills.like(trade())] == ["near", "early", "far"], "of one distance, by order"

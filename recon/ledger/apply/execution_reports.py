@@ -61,6 +61,7 @@ def apply_report(
 def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
     o.join(order, report, at, digits=_price_scale(ledger, account, report))
     ledger.add_order(order)
+    ledger.fact_index.fills.take_back(account.name, order.key)
     ledger.changes.orders[account.name, order.key] = order
     account.evidence.note_order(order)
     ledger.mark_changed(account)
@@ -227,15 +228,11 @@ def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: L
     if not (message.complete or message.nothing):
         return
     before = at.clock - ledger.rules_of(account.name).settlement_window_us - ledger.event.answer_age_us
-    unseen = ledger.open_orders.get(account.name, {}).keys() - seen
-    for key in sorted(unseen):
-        order = ledger.orders[account.name, key]
-        if order.reported.nothing_yet:
-            continue
-        # A report may cross the snapshot. Only an order quiet for a window, or open before a gap, is missing.
-        if order.reported.updated_clock < before or (
-            account.coverage.gap_seq is not None and order.reported.last_seq < account.coverage.gap_seq
-        ):
+    # A report may cross the snapshot. Only an order quiet for a window, or open before a gap, is missing.
+    for order in ledger.open_orders_of(account.name).quiet_since(before, account.coverage.gap_seq):
+        if order.key in seen:
+            ledger.note_open(order)
+        else:
             mark_order_missing(ledger, account, order)
     account.snapshots.note_orders(ledger.clock.session)
     ledger.mark_changed(account)

@@ -7,13 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from recon.ledger.facts.external_fact import MISSED_FILL, REBATE, ExternalFact, Movement, is_manual
+from recon.ledger.facts.external_fact import MISSED_FILL, REBATE, Movement, is_manual
+from recon.ledger.facts.replaceable import ReplaceableEntries
 from recon.ledger.units import FEE, Entry
 
 #: How far the times of a manual fact and a statement may be apart: people know the day.
@@ -71,7 +72,7 @@ def is_replaceable(entry: Entry) -> bool:
 
 def replaced_by(
     move: Movement,
-    entries: Iterable[Entry],
+    entries: ReplaceableEntries,
     causes: Collection[str],
     *,
     occurred_us: int,
@@ -83,17 +84,13 @@ def replaced_by(
 
     The fee of a fill (`order`, and `ordinal` where known) matches the fees of that fill only, at any amount.
     """
-    candidates = [entry for entry in entries if entry.cause in causes and not entry.fact]
     if order is not None:
-        of_order = [entry for entry in candidates if entry.order == order]
-        if ordinal is not None and any(entry.ordinal == ordinal for entry in of_order):
-            of_order = [entry for entry in of_order if entry.ordinal == ordinal]
-        return min(of_order, key=lambda entry: (abs(entry.amount - move.amount), entry.number), default=None)
-    return _nearest(move, candidates, occurred_us, tolerance, time_bound_of(move.cause))
+        return entries.of_fill(causes, order, ordinal, move.amount)
+    return entries.nearest(causes, move.amount, _bound(move, tolerance), occurred_us, time_bound_of(move.cause))
 
 
 def manual_duplicate_of(
-    move: Movement, entries: Iterable[Entry], external_id: str, *, occurred_us: int, tolerance: Decimal
+    move: Movement, entries: ReplaceableEntries, external_id: str, *, occurred_us: int, tolerance: Decimal
 ) -> Entry | None:
     """Return the entry a person recorded manually for the movement that a statement now reports, if any.
 
@@ -101,28 +98,10 @@ def manual_duplicate_of(
     """
     if is_manual(external_id) or move.cause in family_of(FEE):
         return None
-    manual = [entry for entry in entries if entry.cause == move.cause and is_manual(entry.fact)]
-    return _nearest(move, manual, occurred_us, tolerance, MANUAL_WITHIN_US)
+    bound = _bound(move, tolerance)
+    return entries.nearest((move.cause,), move.amount, bound, occurred_us, MANUAL_WITHIN_US, told=True)
 
 
-def _nearest(move: Movement, entries: list[Entry], us: int, tolerance: Decimal, within_us: int) -> Entry | None:
-    """Return the entry of an equal amount that is nearest in time; None where no entry is near."""
-    bound = min(tolerance, abs(move.amount) * REPLACED_SHARE)
-    equal = [
-        entry
-        for entry in entries
-        if abs(entry.amount - move.amount) <= bound and abs(entry.occurred_us - us) <= within_us
-    ]
-    return min(equal, key=lambda entry: (abs(entry.occurred_us - us), entry.number), default=None)
-
-
-def matching_fills(fact: ExternalFact, fills: Iterable[MatchableFill]) -> list[MatchableFill]:
-    """Return the fills that a trade without an order id may stand for, the nearest in time first."""
-    us = fact.occurred_us
-    matches = [
-        fill
-        for fill in fills
-        if (fill.account, fill.symbol, fill.side, fill.amount) == (fact.account, fact.symbol, fact.side, fact.quantity)
-        and abs(fill.occurred_us - us) <= TRADED_WITHIN_US
-    ]
-    return sorted(matches, key=lambda fill: (abs(fill.occurred_us - us), fill.order, fill.ordinal))
+def _bound(move: Movement, tolerance: Decimal) -> Decimal:
+    """Return the largest difference of equal amounts."""
+    return min(tolerance, abs(move.amount) * REPLACED_SHARE)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -48,8 +48,24 @@ def refusals(by: Actor, proposed: Sequence[tuple[ComparisonContext, Break]]) -> 
 
 def material(requests: Sequence[ApprovalRequest]) -> dict[str, str]:
     """Return, by break, why its request is material, if it is; all requests count as one."""
-    reasons = ((request.break_.id, _material(request, requests)) for request in requests)
-    return {break_id: reason for break_id, reason in reasons if reason is not None}
+    amounts = {request.break_.id: request.amount for request in requests}
+    asked_usd: dict[str, Decimal] = {}
+    for context, _, amount in requests:
+        usd = abs(amount_usd(context.unit, amount) or ZERO)
+        asked_usd[context.account.name] = asked_usd.get(context.account.name, ZERO) + usd
+    reasons: dict[tuple[str, str], str | None] = {}
+    found: dict[str, str] = {}
+    for context, break_, _ in requests:
+        # All requests of one case have one reason: each case is summed up once.
+        case = context.account.name, break_.case_id
+        if case not in reasons:
+            reasons[case] = _material_case(context, break_.case_id, amounts) or _material_day(
+                context, asked_usd[context.account.name]
+            )
+        reason = reasons[case]
+        if reason is not None:
+            found[break_.id] = reason
+    return found
 
 
 def add_to_daily_total(context: ComparisonContext, amount: Decimal) -> None:
@@ -59,26 +75,23 @@ def add_to_daily_total(context: ComparisonContext, amount: Decimal) -> None:
     context.ledger.mark_changed(account)
 
 
-def _material(wanted: ApprovalRequest, requests: Sequence[ApprovalRequest]) -> str | None:
-    """Return why one of several requests is material, None if it is not."""
-    context, break_, _ = wanted
-    limit, account = context.rules.material_usd, context.account
-    amounts = {request.break_.id: request.amount for request in requests}
-    case_usd = ZERO
-    for unit, open_break in context.open_breaks():
-        if open_break.case_id != break_.case_id:
-            continue
+def _material_case(context: ComparisonContext, case_id: str, amounts: Mapping[str, Decimal]) -> str | None:
+    """Return why a case is material, None if it is not; `amounts` are the requested ones, by break."""
+    limit, case_usd = context.rules.material_usd, ZERO
+    for unit, open_break in context.open_breaks_of_case(case_id):
         usd = amount_usd(unit, max(open_break.amount, amounts.get(open_break.id, ZERO), key=abs))
         if usd is None:
             return f"no USD value of {unit.code} is known, so it is material"
         case_usd += abs(usd)
     if case_usd > limit:
         return f"its case comes to {plain(case_usd)} USD, above {plain(limit)}"
-    day = _day(context)
-    day_usd = account.approvals.of_day(day) + account.told.of_day(day)
-    for request in requests:
-        if request.context.unit.account == account.name:
-            day_usd += abs(amount_usd(request.context.unit, request.amount) or ZERO)
+    return None
+
+
+def _material_day(context: ComparisonContext, asked_usd: Decimal) -> str | None:
+    """Return why the account's day is material with what is asked for now, None if it is not."""
+    limit, account, day = context.rules.material_usd, context.account, _day(context)
+    day_usd = account.approvals.of_day(day) + account.told.of_day(day) + asked_usd
     if day_usd > limit:
         return f"with it the account's approvals of the day are {plain(day_usd)} USD, above {plain(limit)}"
     return None

@@ -23,7 +23,7 @@ from recon.ledger.facts.external_fact import (
     fee_of,
     signed_quantity,
 )
-from recon.ledger.facts.matching import MatchableFill, matching_fills
+from recon.ledger.facts.matching import MatchableFill
 from recon.ledger.generations import MAX_COMPARED, Generations
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
@@ -87,11 +87,16 @@ def matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tupl
         generations = ledger.by_client.get((account.name, fact.order_id), Generations())
         return next((order for order in reversed(generations) if order.identity.side == fact.side), None), None
     _index_new_fills(ledger)
-    for fill in matching_fills(fact, ledger.fact_index.fills_like(fact)):
+    fills, used_up, found = ledger.fact_index.fills, [], None
+    for fill in fills.like(fact):
         order = ledger.orders.get((fill.account, fill.order))
         if order is not None and order.booked.from_facts + (fact.quantity or ZERO) <= order.reported.amount_filled:
-            return order, fill.ordinal
-    return None, None
+            found = order, fill.ordinal
+            break
+        used_up.append(fill)
+    for fill in used_up:
+        fills.put_aside(fill)
+    return found or (None, None)
 
 
 def _agrees(order: Order, fact: ExternalFact) -> tuple[bool, bool]:
@@ -105,7 +110,7 @@ def _index_new_fills(ledger: Ledger) -> None:
     index, fills = ledger.fact_index, ledger.changes.fills
     for booked in fills[index.indexed :]:
         order, fill = booked.order, booked.fill
-        index.add_fill(
+        index.fills.add(
             MatchableFill(
                 account=order.account,
                 order=order.key,

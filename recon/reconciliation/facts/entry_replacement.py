@@ -35,7 +35,7 @@ def replaceable_entry(
     """Return the entry of the same movement that the fact replaces, if any."""
     inferred = replaced_by(
         movement,
-        context.ledger.fact_index.entries.get(context.unit.key, {}).values(),
+        context.ledger.fact_index.entries_of(context.unit.key),
         replaceable_causes(movement.cause),
         occurred_us=fact.occurred_us,
         tolerance=bound,
@@ -49,7 +49,7 @@ def _manual_duplicate(
     context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal
 ) -> Entry | None:
     """Return the entry that a person recorded manually for the same movement, unless a break is nearer in time."""
-    us, entries = fact.occurred_us, context.ledger.fact_index.entries.get(context.unit.key, {}).values()
+    us, entries = fact.occurred_us, context.ledger.fact_index.entries_of(context.unit.key)
     entry = manual_duplicate_of(movement, entries, fact.external_id, occurred_us=us, tolerance=bound)
     if entry is None:
         return None

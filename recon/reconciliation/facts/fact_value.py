@@ -86,7 +86,7 @@ def _larger_fee(
         return fee.amount
     inferred = replaced_by(
         fee,
-        ledger.fact_index.entries.get(unit.key, {}).values(),
+        ledger.fact_index.entries_of(unit.key),
         replaceable_causes(fee.cause),
         occurred_us=fact.occurred_us,
         tolerance=ZERO,

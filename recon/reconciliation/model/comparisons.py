@@ -69,6 +69,9 @@ class Comparisons(dict[UnitKey, ComparisonState]):
         self._most_units = MIN_FORGOTTEN
         #: Where each unit with breaks stands: its groups, and the ends of its breaks' origins.
         self._placed: dict[UnitKey, tuple[list[Group], list[int]]] = {}
+        #: The units of each case, and the cases of each unit with open breaks.
+        self._units_of_case: dict[str, set[UnitKey]] = {}
+        self._cases_of_unit: dict[UnitKey, set[str]] = {}
 
     def refresh(self, unit: Unit) -> None:
         """Find a unit by the breaks that it has now."""
@@ -80,6 +83,7 @@ class Comparisons(dict[UnitKey, ComparisonState]):
             self._forget_breaks()
         if not seqs and key not in self._placed:
             return
+        self._place_cases(key, {break_.case_id for break_ in comparison.breaks})
         place = (groups_of(unit), sorted(seqs))
         if self._placed.get(key) == place:
             return
@@ -89,6 +93,18 @@ class Comparisons(dict[UnitKey, ComparisonState]):
             self._placed[key] = place
             for group, seq in _pairs(place):
                 self._groups.setdefault(group, _ByOrigin()).add(key, seq)
+
+    def _place_cases(self, key: UnitKey, cases: set[str]) -> None:
+        """Find a unit by the cases of its open breaks."""
+        before = self._cases_of_unit.pop(key, set())
+        for case in before - cases:
+            self._units_of_case[case].discard(key)
+            if not self._units_of_case[case]:
+                del self._units_of_case[case]
+        for case in cases - before:
+            self._units_of_case.setdefault(case, set()).add(key)
+        if cases:
+            self._cases_of_unit[key] = cases
 
     def note_closed(self, unit: Unit) -> None:
         """Find a stored unit by the closed breaks that it remembers."""
@@ -106,10 +122,9 @@ class Comparisons(dict[UnitKey, ComparisonState]):
         """Return the unit of a break, None if no such break is known."""
         return self._units.get(break_id)
 
-    def of_account(self, account: str) -> list[UnitKey]:
-        """Return the units of an account with breaks, in order."""
-        group = self._groups.get(("account", account))
-        return [] if group is None else sorted({key for units in group.units.values() for key in units})
+    def of_case(self, case: str) -> list[UnitKey]:
+        """Return the units that have open breaks of a case, in order."""
+        return sorted(self._units_of_case.get(case, ()))
 
     def near(self, groups: Iterable[Group], seq: int, most: int) -> Iterator[Near]:
         """Yield the breaks of these groups that are nearest to a log position, the nearest first."""
@@ -147,6 +162,16 @@ class FirstEnd:
         elif self._ends.get(key) != end:
             self._ends[key] = end
             heappush(self._heap, (end, key))
+
+    def due(self, us: int) -> list[UnitKey]:
+        """Return the units whose ends have come, in order. Each may be given another end then."""
+        found: set[UnitKey] = set()
+        while self._heap and self._heap[0][0] <= us:
+            end, key = heappop(self._heap)
+            if self._ends.get(key) == end:
+                found.add(key)
+                del self._ends[key]
+        return sorted(found)
 
     def first(self) -> int | None:
         """Return the first end, None if there is none."""
