@@ -514,3 +514,16 @@ def test_looser_rules_are_approved_by_a_login_of_one_s_own(database: TestDatabas
         put(shared, NewEvent(RULES_PROPOSED, laxer, now()))
         put(shared, NewEvent(RULES, strict, now()))
         assert rules_in_log(database) == (strict, None)
+
+
+def test_rules_are_not_rejected_and_approved_in_one_batch(database: TestDatabase, people: People) -> None:
+    strict, lax = b'{"a":1}', b'{"a":2}'
+    with connected(database.service_url) as shared, connected(people.login("alice")) as alice:
+        put(shared, NewEvent(RULES, strict, now()))
+        with pytest.raises(AppendRefused, match="none wait"):
+            say(alice, "reject_rules")
+        put(shared, NewEvent(RULES_PROPOSED, lax, now()))
+        both = [{"action": action, "rules_digest": digest_of(lax)} for action in ("reject_rules", "approve_rules")]
+        with pytest.raises(AppendRefused, match="alone in its batch"):
+            record(alice, *both)
+        assert rules_in_log(database) == (strict, lax)

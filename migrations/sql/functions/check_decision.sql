@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     IF v_action IN ('approve_rules', 'reject_rules') THEN
         v_waiting := encode(sha256(recon_store.rules_waiting(p_gateway)), 'hex');
-        IF v_waiting IS DISTINCT FROM p_decision ->> 'rules_digest' THEN
+        IF v_waiting IS NULL OR v_waiting IS DISTINCT FROM p_decision ->> 'rules_digest' THEN
             RAISE EXCEPTION 'the rules of gateway % that wait have the digest %, not %', p_gateway,
                 coalesce(v_waiting, '(none wait)'), p_decision ->> 'rules_digest'
                 USING ERRCODE = 'invalid_parameter_value';

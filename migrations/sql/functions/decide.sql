@@ -54,6 +54,10 @@ BEGIN
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
         v_document := v_document - 'by';
+        -- Each is checked against the log before the batch: a rejection and then an approval would both pass.
+        IF v_count > 1 AND p_kind = 'decision' AND v_document ->> 'action' IN ('approve_rules', 'reject_rules') THEN
+            RAISE EXCEPTION 'a decision on rules stands alone in its batch' USING ERRCODE = 'invalid_parameter_value';
+        END IF;
         IF p_kind = 'decision' AND NOT v_repeated THEN
             PERFORM recon_store.check_decision(p_gateway, v_document, v_by, v_now_us);
         END IF;
