@@ -53,16 +53,16 @@ def settings_of(config: Path | None) -> Settings:
 def parse_time(text: str, now: datetime, *, ahead: bool = False) -> datetime | None:
     """Read a time, or a span (30s, 5m, 2h, 1d) before now, or after now with `ahead`; None where it is neither.
 
-    A time without a zone is in UTC.
+    A time without a zone is in UTC, and what UTC has no year for is none.
     """
     try:
         if (span := _SPAN.fullmatch(text)) is not None:
             length = timedelta(**{_UNITS[span[2]]: int(span[1])})
             return now + length if ahead else now - length
         at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def with_options(

@@ -204,6 +204,8 @@ def _moment(written: str, mapping: Import) -> datetime:
             return _unix(text, form)
         at = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007 - below
         return (at.replace(tzinfo=ZoneInfo(mapping.zone)) if at.tzinfo is None else at).astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{problem} within the years 1 to 9999 in UTC") from None
     except (ValueError, ArithmeticError, OSError):
         raise ValueError(problem) from None
 

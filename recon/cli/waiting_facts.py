@@ -60,9 +60,14 @@ def note_waiting(connection: Source, gateway: str, first_seq: int, last_seq: int
         ours = sum(first_seq <= seq <= last_seq for seq, _ in group.facts)
         if ours:
             note(f"{ours} of the facts told wait and change nothing yet: {group.shown['reason']}")
-            note(f"a second person runs: recon facts approve {group.digest[:SHORT]}")
+            note(f"a second person runs: {approval_command(group.digest)}")
         found += ours
     return found
+
+
+def approval_command(digest: str) -> str:
+    """Return the command by which a second person approves what has this digest."""
+    return f"recon facts approve {digest[:SHORT]}"
 
 
 def _group_key(row: Row) -> tuple[str, str]:

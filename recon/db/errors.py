@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import psycopg
@@ -25,6 +26,10 @@ _REFUSALS: Final = {
     "54": "a value is too large for the database",
     "P0": "a rule of the table forbids a row",
 }
+#: What the driver puts before the reason why it has no connection: its own state, and the server's severity.
+_DRIVER_WORDS: Final = re.compile(
+    r"^(?:(?:connection is bad|connection failed|consuming input failed|sending query failed): )+|\b(?:FATAL|ERROR): +"
+)
 #: Longest text of the driver in a message, in characters.
 MAX_DETAIL: Final = 300
 
@@ -67,7 +72,7 @@ def database_error(error: BaseException, what: str) -> DatabaseError:
         detail = driver.diag.message_primary
     else:
         lines = [line.strip() for line in str(driver).splitlines() if line.strip()]
-        detail = lines[0] if lines else type(driver).__name__
+        detail = _DRIVER_WORDS.sub("", lines[0]) if lines else type(driver).__name__
     if len(detail) > MAX_DETAIL:
         detail = detail[:MAX_DETAIL] + "…"
     failed = DatabaseError(f"{what}: {detail}")

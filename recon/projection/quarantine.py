@@ -23,9 +23,10 @@ import trio
 from sqlalchemy import Connection
 
 from recon.backoff import Backoff
+from recon.db.errors import refusal_of
 from recon.db.raw import driver_connection
 from recon.db.transactions import Database
-from recon.errors import DeadlineExceeded
+from recon.errors import DatabaseError, DeadlineExceeded
 from recon.log.append import append
 from recon.log.events import EVENT_REFUSED, NewEvent
 from recon.log.read import PAGE_EVENTS, page, refusals
@@ -128,8 +129,10 @@ class Quarantine:
             _log.error("one event after the other is refused", gateway=self._gateway, count=self._in_a_row)
             await trio.sleep(self._backoff.next())
         if await self._database.run(partial(refuse, gateway=self._gateway, refusal=refusal), deadline=STEP_SECONDS):
+            # Of a row that the database refuses, the reason names table and rule; a traceback would hold the row.
+            shown = None if refusal_of(error) or isinstance(error, DatabaseError) else error
             _log.error(
-                "an event is refused", gateway=self._gateway, seq=refusal.seq, reason=refusal.reason, exc_info=error
+                "an event is refused", gateway=self._gateway, seq=refusal.seq, reason=refusal.reason, exc_info=shown
             )
         self._halving.note_refusal(refusal.seq)
 

@@ -185,6 +185,8 @@ def test_without_a_service_it_is_recorded_and_says_so(recon: Recon, config: Path
         (("deposit", "--asset", "USDT", "--amount", "5", "--to", "BINANCE"), "transfer"),
         (("deposit", "--asset", "USDT", "--amount", "5", "--at", "2999-01-01"), "future"),
         (("deposit", "--asset", "USDT", "--amount", "5", "--at", "soon"), "must be a time"),
+        (("deposit", "--asset", "USDT", "--amount", "5", "--at", "0001-01-01T00:00:00+05:00"), "must be a time"),
+        (("deposit", "--asset", "USDT", "--amount", "5", "--at", "9999-12-31T23:59:59-05:00"), "must be a time"),
         (("deposit", "--asset", "USDT", "--amount", "5", "--id", "x" * 201), "not a valid deposit"),
         (("gift", "--asset", "USDT", "--amount", "5"), "gift"),
     ],

@@ -46,6 +46,9 @@ def test_refused_events_are_listed_and_counted(recon: Recon, day: TestDatabase) 
     assert (count["gateway"], count["refused"], count["first_seq"]) == ("prod-eu", 1, rows[0]["seq"])
     assert count["look"] == "recon events --gateway prod-eu --refused"
     assert "refused events" in recon("status").out
+    told = recon("events", "--refused").err
+    assert "report" in told
+    assert "recon coverage" in told
     assert recon("events", "--refused", "--account", "NOBODY", "--json").json() == []
     assert recon("events", "--refused", "--kind", "tick").status == 2
     (stale,) = {

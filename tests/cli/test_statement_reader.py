@@ -116,6 +116,12 @@ def test_what_is_no_time_is_named_with_line_and_column(tmp_path: Path, form: str
     assert len(problem) < 160
 
 
+def test_a_time_of_the_right_form_but_of_no_year_says_so(tmp_path: Path) -> None:
+    _, bad = read(tmp_path, HEADER + "L-1,0001-01-01T00:00:00+14:00,BTC,1,0\n", time_format="iso")
+    ((_, problem),) = bad
+    assert problem.endswith("within the years 1 to 9999 in UTC")
+
+
 def test_a_column_of_the_mapping_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     words = refused(tmp_path, "id,time,asset,amount,fee,amount\nL-1,2026-01-05,BTC,1,0,7\n")
     assert "line 1: there are several columns amount" in words

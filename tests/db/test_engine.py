@@ -113,6 +113,26 @@ def test_what_passes_by_itself(error: Exception, expected: bool) -> None:
         assert SECRET not in str(database_error(wrapped, "it failed"))
 
 
+@pytest.mark.parametrize(
+    ("driver", "told"),
+    [
+        (
+            "connection is bad: connection to server at x failed: No such file",
+            "connection to server at x failed: No such",
+        ),
+        (
+            "connection failed: connection to x failed: FATAL:  the database system is starting up",
+            "failed: the database",
+        ),
+        ("consuming input failed: server closed the connection unexpectedly", "server closed the connection"),
+    ],
+)
+def test_the_driver_s_own_words_are_left_out(driver: str, told: str) -> None:
+    shown = str(database_error(psycopg.OperationalError(driver), "it failed"))
+    assert told in shown
+    assert not any(words in shown for words in ("is bad", "connection failed:", "consuming input", "FATAL"))
+
+
 def test_messages_stay_short() -> None:
     told = str(database_error(psycopg.OperationalError("x" * 10_000 + "\nmore"), "it failed"))
     assert told.startswith("it failed: xxx")

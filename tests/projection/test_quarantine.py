@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import trio
 from sqlalchemy import Connection, Engine, text
+from structlog.testing import capture_logs
 
 from recon.backoff import Backoff
 from recon.db.transactions import Database, ThreadedDatabase
@@ -226,9 +227,12 @@ async def test_a_row_that_the_database_refuses_refuses_its_event(
     poisoned = logged.fills_of_hit[10]
     with connected(database.owner_url) as raw:
         raw.execute(f"ALTER TABLE recon_store.fills ADD CONSTRAINT no_poison CHECK (seq <> {poisoned})")
-    await fold_day(engine, logged)
+    with capture_logs() as told:
+        await fold_day(engine, logged)
     ((message,),) = rows(engine, "SELECT message FROM recon.findings WHERE kind = 'event_refused'")
     assert "rule no_poison" in str(message)
+    (logged_once,) = [line for line in told if line["event"] == "an event is refused"]
+    assert logged_once["exc_info"] is None  # it would hold the row, and nothing of recon is at fault
     assert "violates" not in str(message)
     assert withheld(engine, HIT)
     assert_gone_on(engine, database, logged, [poisoned])

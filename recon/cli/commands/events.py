@@ -75,6 +75,9 @@ def events(
             gateway_names(connection, gateway)
             found = refused_events(connection, gateway=gateway, account=account)[-limit:]
         print_rows(found, REFUSED, as_json=json, empty="no event is refused")
+        if not json and any(row["in_force"] for row in found):
+            note("the books lack what is in force; please report the reason")
+            note("see `recon coverage` for the accounts that are not whole, and the commands that settle them")
         return
     start = None if since is None else _since(since, utc_now())
     with reader_connection(settings_of(config), "events") as connection:

@@ -23,7 +23,7 @@ from recon.cli.recording import (
     wait_until_folded,
 )
 from recon.cli.table import print_table
-from recon.cli.waiting_facts import MAX_DECIDED, SHORT, WaitingGroup, chosen_group, waiting_groups
+from recon.cli.waiting_facts import MAX_DECIDED, WaitingGroup, approval_command, chosen_group, waiting_groups
 from recon.ledger.facts.waiting import facts_digest
 
 app = typer.Typer(no_args_is_help=True, help="Show material facts that wait, and decide on them.")
@@ -47,7 +47,7 @@ def show_facts(*, gateway: GatewayFilter = None, config: Config = None, json: Js
         return
     print_table([group.shown for group in groups], WAITING, empty="no fact waits for a second person")
     for group in groups:
-        note(f"to let it take effect, a second person runs: recon facts approve {group.digest[:SHORT]}")
+        note(f"to let it take effect, a second person runs: {approval_command(group.digest)}")
 
 
 @app.command("approve")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final
@@ -189,7 +189,7 @@ def _time(text: str | None, now: datetime) -> datetime:
         raise typer.BadParameter("must be a time (2026-01-05T09:00:00Z) or an age (30s, 5m, 2h, 1d)", param_hint="--at")
     if (at - now).total_seconds() > _AHEAD_SECONDS:
         raise typer.BadParameter("must not be in the future", param_hint="--at")
-    return at.astimezone(UTC)
+    return at
 
 
 def _digest(keys: dict[str, str]) -> str:

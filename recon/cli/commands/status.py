@@ -12,7 +12,7 @@ from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, print_json
 from recon.cli.queries import Source, gateway_names, query_rows, refused_events, select_view, service_parts
 from recon.cli.table import print_table
-from recon.cli.waiting_facts import waiting_groups
+from recon.cli.waiting_facts import approval_command, waiting_groups
 
 GATEWAYS: Final = [
     *columns("name", "state", "connected_at", "last_event_at", "head_seq", "projected_seq", "lag_events", "recorder"),
@@ -22,7 +22,10 @@ ACCOUNTS: Final = [*columns("gateway", "account", "state", "last_alive_at"), Col
 INCOMPLETE: Final = [*columns("gateway", "account", "state", "since", "catch_up"), Column("outcome")]
 PARTS: Final = [*columns("instance", "gateway", "part", "state", "since"), Column("detail")]
 VERDICTS: Final = columns("gateway", "verdict", "units")
-WAITING_FACTS: Final = columns("gateway", "digest", "account", "facts", "what", "usd", "told_by", "told_at")
+WAITING_FACTS: Final = [
+    *columns("gateway", "account", "facts", "what", "usd", "told_by", "told_at"),
+    Column("look", "what a second person runs"),
+]
 REFUSED: Final = [*columns("gateway", "refused", "first_seq", "last_seq"), Column("look", "what to do")]
 ALERTS: Final = [*columns("gateway", "channel", "state", "alerts"), Column("last_error")]
 
@@ -75,7 +78,8 @@ def _print(document: Mapping[str, Sequence[Row]]) -> None:
         print_table(document["refused"], REFUSED, title="refused events")
     print_table(document["open_breaks"], BREAKS[2:10], title="open breaks", empty="no open breaks")
     if document["waiting_facts"]:
-        print_table(document["waiting_facts"], WAITING_FACTS, title="facts that wait for a second person")
+        waiting = [{**row, "look": approval_command(str(row["digest"]))} for row in document["waiting_facts"]]
+        print_table(waiting, WAITING_FACTS, title="facts that wait for a second person")
     print_table(document["alerts"], ALERTS, title="alerts", empty="no alerts yet")
 
 
