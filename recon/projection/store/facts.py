@@ -20,6 +20,7 @@ from recon.ledger.facts.matching import MANUAL_WITHIN_US, REPLACED_SHARE, TRADED
 from recon.ledger.ledger import Ledger
 from recon.ledger.timeline import CERTAIN
 from recon.ledger.units import Entry
+from recon.projection.store.entry_search import EntrySearch, joined
 from recon.projection.store.folded_table import EditionKey
 from recon.reconciliation.causes.registry import replaceable_causes
 
@@ -60,12 +61,12 @@ _OF_MANUAL_FACTS: Final = f"""
 {_NOT_REPLACED}"""
 _ENTRIES_BY_AMOUNT: Final = f"""{_SELECT_ENTRIES}
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
-     AS k(account, cause, low, high, us, within)
+     AS k(account, cause, low, high, first, last)
 CROSS JOIN LATERAL (
     SELECT * FROM recon_store.entries AS t
     WHERE t.cause = k.cause AND t.gateway = %s AND t.edition + 0 = %s AND t.account || '' = k.account
-      AND t.occurred_at BETWEEN 'epoch'::timestamptz + (k.us - k.within) * interval '1 microsecond'
-                            AND 'epoch'::timestamptz + (k.us + k.within) * interval '1 microsecond'
+      AND t.occurred_at BETWEEN 'epoch'::timestamptz + k.first * interval '1 microsecond'
+                            AND 'epoch'::timestamptz + k.last * interval '1 microsecond'
       AND t.amount BETWEEN k.low::numeric AND k.high::numeric
 """  # noqa: S608 - the fragments above
 _ENTRIES_BY_ORDER: Final = f"""{_SELECT_ENTRIES}
@@ -110,17 +111,6 @@ FROM unnest(%s::text[], %s::text[]) AS k(account, id) CROSS JOIN LATERAL (
 """
 
 
-class EntrySearch(NamedTuple):
-    """Entries of an account and cause, with an amount in a range, within some time of a moment."""
-
-    account: str
-    cause: str
-    low: str
-    high: str
-    us: int
-    within_us: int
-
-
 class OrderIds(NamedTuple):
     """The ids, each with its account, of the orders that the trades of a batch may belong to."""
 
@@ -148,7 +138,11 @@ def load(connection: Connection, ledger: Ledger, edition: int, facts: Sequence[E
             ledger.fact_index.facts[account, external_id] = digest
         for which, searches in ((_REPLACEABLE, _inferred(facts)), (_OF_MANUAL_FACTS, _recorded_manually(facts))):
             if searches:
-                cursor.execute(_ENTRIES_BY_AMOUNT + which, (*_columns(searches), *key))
+                columns = _columns(
+                    (each.account, each.cause, str(each.low), str(each.high), each.first_us, each.last_us)
+                    for each in joined(searches)
+                )
+                cursor.execute(_ENTRIES_BY_AMOUNT + which, (*columns, *key))
                 _add_entries(ledger, cursor)
     trades = [fact for fact in facts if fact.fact == TRADE]
     order_ids = OrderIds(set(), set())
@@ -243,7 +237,7 @@ def _recorded_manually(facts: Sequence[ExternalFact]) -> list[EntrySearch]:
 def _searches(account: str, causes: Iterable[str], amount: Decimal, us: int, within_us: int) -> list[EntrySearch]:
     with exact():
         low, high = sorted((amount * (ONE - REPLACED_SHARE), amount * (ONE + REPLACED_SHARE)))
-    return [EntrySearch(account, cause, str(low), str(high), us, within_us) for cause in causes]
+    return [EntrySearch(account, cause, low, high, us - within_us, us + within_us) for cause in causes]
 
 
 def _add_entries(ledger: Ledger, rows: Iterable[TupleRow]) -> None:
