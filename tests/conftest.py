@@ -6,6 +6,7 @@ role. `postgres_server`: the server itself. `--postgres-bin DIR` runs everything
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import Connection, Engine, text
 
 from recon.db.embedded.cluster import SUPERUSER
@@ -53,6 +55,18 @@ def pytest_configure(config: pytest.Config) -> None:
     # A worker has no option of its own for the number of workers; only the run as a whole is refused.
     if config.getoption("--write-golden") and config.getoption("numprocesses", default=None):
         raise pytest.UsageError("--write-golden writes one file from many tests: add -n 0")
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """Leave logging as it was: a command that a test runs in this process sets up its own."""
+    root, ours = logging.getLogger(), logging.getLogger("recon")
+    handlers, level, own = list(root.handlers), root.level, ours.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    ours.setLevel(own)
+    structlog.reset_defaults()
 
 
 @dataclass(frozen=True)

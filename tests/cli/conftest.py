@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import structlog
 
 from recon.cli.main import run
 from recon.simulator.scenarios import demo_plan
@@ -32,17 +30,6 @@ class Result:
 
 
 Recon = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def _logging() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("recon")
-    handlers, level, own = list(root.handlers), root.level, ours.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    ours.setLevel(own)
-    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

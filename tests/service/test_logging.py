@@ -45,15 +45,12 @@ Format = Literal["console", "json"]
 
 @pytest.fixture(autouse=True)
 def _process() -> Iterator[None]:
-    """A process with these settings, whose ways of logging are its own."""
-    root, level = logging.getLogger(), logging.getLogger().level
-    handlers, hook, thread_hook = root.handlers, sys.excepthook, threading.excepthook
+    """A process with these settings."""
+    hook, thread_hook = sys.excepthook, threading.excepthook
     LAST_NET.know(secrets_of(load_settings(None, SETTINGS)))
     yield
     LAST_NET.know(())
     sys.excepthook, threading.excepthook = hook, thread_hook
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def fail(header: str, dsn: str) -> None:
