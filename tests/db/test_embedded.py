@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -23,8 +25,8 @@ from recon.db.embedded.account import server_account
 from recon.db.embedded.binaries import packed_binaries
 from recon.db.embedded.cluster import SUPERUSER, read_pid_file, residents
 from recon.db.embedded.data_dir import data_dir_in_use, default_data_dir
-from recon.db.embedded.server import EmbeddedPostgres, connection_url_if_running
-from recon.db.engine import create_engine
+from recon.db.embedded.server import RESERVED_CONNECTIONS, EmbeddedPostgres, connection_url_if_running
+from recon.db.engine import create_engine, libpq_url
 from recon.db.resolve import resolve_database
 from recon.db.roles import ANALYST, OWNER, SERVICE
 from recon.errors import ConfigError, EmbeddedPostgresError
@@ -446,3 +448,15 @@ def test_no_login_fills_the_table_of_locks(wheel_server: EmbeddedPostgres) -> No
     for filling in fillings:
         with pytest.raises(ProgrammingError, match="permission denied"):
             run_sql(wheel_server.url(ANALYST), "SET TRANSACTION READ WRITE", filling)
+
+
+def test_no_login_takes_the_connections_that_the_service_needs(wheel_server: EmbeddedPostgres) -> None:
+    wheel_server.start()
+    with ExitStack() as stack:
+        for _ in range(100):
+            try:
+                stack.enter_context(psycopg.connect(libpq_url(wheel_server.url(ANALYST))))
+            except psycopg.OperationalError:
+                break
+        for _ in range(RESERVED_CONNECTIONS):
+            stack.enter_context(psycopg.connect(libpq_url(wheel_server.url(SERVICE))))

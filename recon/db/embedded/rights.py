@@ -3,6 +3,7 @@
 1. By default any session may take advisory locks, or make temporary tables and large objects, until there is no room
    for the locks of others; then nobody appends. recon itself uses none of them.
 2. The owner may end sessions: its function `end_holder` ends one that keeps a log locked in an open transaction.
+3. The service may use the connections that the server reserves: others cannot take so many that it finds none.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from recon.db.roles import OWNER
+from recon.db.roles import OWNER, SERVICE
 
 _FUNCTIONS: Final = text(
     "SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', p.oid::regprocedure) FROM pg_proc AS p"
@@ -25,11 +26,12 @@ _TEMPORARY: Final = text(
 )
 
 
-#: Members of this role may end the sessions of others, but no superuser's.
-_ENDS_SESSIONS: Final = "pg_signal_backend"
-_ENDING: Final = text(
-    "SELECT format('GRANT %I TO %I', CAST(:role AS text), CAST(:owner AS text))"
-    " WHERE NOT pg_has_role(:owner, :role, 'USAGE')"
+#: Roles of Postgres, and who becomes a member. Of the first: may end the sessions of others, but no superuser's.
+_MEMBERS: Final = (("pg_signal_backend", OWNER), ("pg_use_reserved_connections", SERVICE))
+#: Postgres 15 reserves connections for superusers alone.
+_JOINING: Final = text(
+    "SELECT format('GRANT %I TO %I', r.rolname, CAST(:member AS text)) FROM pg_roles AS r"
+    " WHERE r.rolname = :role AND NOT pg_has_role(CAST(:member AS name), r.rolname, 'USAGE')"
 )
 
 
@@ -38,7 +40,7 @@ def adjust_rights(conn: Connection) -> None:
     changes = [
         *conn.scalars(_FUNCTIONS, {"others": list(_LARGE_OBJECTS)}),
         *conn.scalars(_TEMPORARY),
-        *conn.scalars(_ENDING, {"role": _ENDS_SESSIONS, "owner": OWNER}),
+        *(change for role, member in _MEMBERS for change in conn.scalars(_JOINING, {"role": role, "member": member})),
     ]
     for change in changes:
         conn.exec_driver_sql(change)

@@ -43,6 +43,10 @@ MAX_SOCKET_DIRECTORY: Final = 80
 #: The port only names the socket's file.
 PORT: Final = 5432
 
+#: Connections that the server keeps for the service, and the first version that can.
+RESERVED_CONNECTIONS: Final = 40
+RESERVING_VERSION: Final = 16
+
 _SOCKET_PREFIX: Final = "recon-postgres-"
 _NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
 _log = structlog.get_logger(__name__)
@@ -89,6 +93,12 @@ def connection_url_if_running(data_dir: Path, role: str = SERVICE) -> str | None
     if pid_file is None or not pid_file.ready or not pid_file.socket_dir.is_dir():
         return None
     return socket_url(data_dir, pid_file.socket_dir, role) if password_file(data_dir, role).exists() else None
+
+
+def _reserving(version: str) -> dict[str, str]:
+    """Return the setting that keeps connections for the service, where the server knows it."""
+    able = int(version.split(".", maxsplit=1)[0]) >= RESERVING_VERSION
+    return {"reserved_connections": str(RESERVED_CONNECTIONS)} if able else {}
 
 
 class EmbeddedPostgres:
@@ -165,7 +175,7 @@ class EmbeddedPostgres:
                 clusters.set_superuser_verifier(self.cluster, binaries, account, verifier(password), sync=self._sync)
                 store_password(self.data_dir, SUPERUSER, password)
             self._make_socket_dir(account)
-            settings = self._options | {"unix_socket_directories": str(self.socket_dir)}
+            settings = _reserving(version) | self._options | {"unix_socket_directories": str(self.socket_dir)}
             self._process = launch(self.cluster, binaries, settings, account)
             self._process.await_ready()
             made = self._provision()
