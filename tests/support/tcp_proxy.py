@@ -23,7 +23,8 @@ class Proxy:
     @property
     def url(self) -> str:
         """Return the URL of the same database and role, through this proxy."""
-        through = self._url.set(host="127.0.0.1", port=self.port, query={})
+        query = {name: value for name, value in self._url.query.items() if name not in {"host", "port"}}
+        through = self._url.set(host="127.0.0.1", port=self.port, query=query)
         return through.render_as_string(hide_password=False)
 
     def mute(self) -> None:
