@@ -16,7 +16,13 @@ BEGIN
         v_document := p_payload::jsonb;
     EXCEPTION WHEN program_limit_exceeded THEN
         RAISE EXCEPTION 'a % is nested more than 16 levels deep', p_kind USING ERRCODE = 'invalid_parameter_value';
+    WHEN data_exception THEN
+        RAISE EXCEPTION 'a % is no JSON that the database can hold', p_kind
+            USING ERRCODE = 'invalid_parameter_value';
     END;
+    IF jsonb_typeof(v_document) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'a % is no JSON object', p_kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     IF jsonb_path_exists(v_document, 'strict $.**{17}') THEN
         RAISE EXCEPTION 'a % is nested more than 16 levels deep', p_kind USING ERRCODE = 'invalid_parameter_value';
     END IF;
@@ -36,10 +42,14 @@ BEGIN
         RAISE EXCEPTION '% of a % is beyond its bounds: an id has at most 200 characters, a number 80 digits and an'
             ' exponent of 40', v_wrong, p_kind USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    SELECT m.key INTO v_wrong FROM jsonb_each_text(v_document) AS m
-        WHERE CASE WHEN m.key IN ('occurred_at', 'until') AND m.value IS NOT NULL
-                   THEN m.value::timestamptz NOT BETWEEN '1970-01-01Z' AND '2200-01-01Z' END
-        LIMIT 1;
+    BEGIN
+        SELECT m.key INTO v_wrong FROM jsonb_each_text(v_document) AS m
+            WHERE CASE WHEN m.key IN ('occurred_at', 'until') AND m.value IS NOT NULL
+                       THEN m.value::timestamptz NOT BETWEEN '1970-01-01Z' AND '2200-01-01Z' END
+            LIMIT 1;
+    EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR invalid_parameter_value THEN
+        RAISE EXCEPTION 'occurred_at or until of a % is no time', p_kind USING ERRCODE = 'invalid_parameter_value';
+    END;
     IF FOUND THEN
         RAISE EXCEPTION '% of a % is not a time after 1970 and before 2199', v_wrong, p_kind
             USING ERRCODE = 'invalid_parameter_value';

@@ -49,10 +49,6 @@ BEGIN
         WHERE b.gateway = p_gateway AND b.writer = p_writer AND b.batch = p_batch);
     FOR i IN 1 .. v_count LOOP
         v_document := p_payloads[i]::jsonb;
-        IF jsonb_typeof(v_document) IS DISTINCT FROM 'object' THEN
-            RAISE EXCEPTION 'payload % of batch % is no JSON object', i, p_batch
-                USING ERRCODE = 'invalid_parameter_value';
-        END IF;
         v_document := v_document - 'by';
         -- Each is checked against the log before the batch: a rejection and then an approval would both pass.
         IF v_count > 1 AND p_kind = 'decision' AND v_document ->> 'action' IN ('approve_rules', 'reject_rules') THEN
