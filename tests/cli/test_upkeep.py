@@ -197,3 +197,24 @@ def test_rebuild_gives_the_same_books(recon: Recon, day: TestDatabase) -> None:
     unknown = recon("rebuild", "--gateway", "prod-zz")
     assert unknown.status == 2
     assert "prod-eu, prod-us" in unknown.err
+
+
+@pytest.mark.postgres
+def test_books_of_an_earlier_version_are_said_until_a_rebuild_and_what_changed_too(
+    recon: Recon, day: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__MIGRATE_URL", day.superuser_url)
+    assert recon("migrate").err == ""
+    with create_engine(day.superuser_url, "tests", pooled=False).begin() as connection:
+        connection.execute(text("UPDATE recon_store.editions SET fold_version = fold_version - 1"))
+        changed = "UPDATE recon_store.entries SET amount = amount + 1 WHERE gateway = 'prod-eu' AND entry_no = 2"
+        connection.execute(text(changed))
+    told = recon("migrate")
+    assert told.status == 0
+    assert "prod-eu, prod-us" in told.err
+    assert "recon rebuild" in told.err
+    done = recon("rebuild")
+    assert done.status == 0
+    assert "the books of prod-eu differ" in done.err
+    assert "recon facts show" in done.err
+    assert recon("migrate").err == ""

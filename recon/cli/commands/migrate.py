@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from recon.cli.connection import log_warnings_only
+from recon.cli.connection import connect, log_warnings_only
 from recon.cli.options import Config, settings_of
-from recon.cli.output import write
+from recon.cli.output import note, write
+from recon.cli.queries import query_rows
 from recon.db.migrate import migrate as migrate_database
 from recon.db.resolve import resolve_database
 from recon.db.version import newest_version
@@ -15,4 +16,17 @@ def migrate(config: Config = None) -> None:
     log_warnings_only()
     with resolve_database(settings_of(config)) as handle:
         migrate_database(handle.require_owner_url(), lambda step: write(f"{step}\n"))
-    write(f"the database is at version {newest_version()}\n")
+        write(f"the database is at version {newest_version()}\n")
+        _note_earlier_books(handle.require_owner_url())
+
+
+def _note_earlier_books(url: str) -> None:
+    """Say whose books an earlier version folded: nothing is folded there until they are made anew."""
+    from recon.projection.fold import VERSION  # noqa: PLC0415 - other commands start without the fold
+
+    earlier = "SELECT name FROM recon.gateways WHERE fold_version < :version ORDER BY name"
+    with connect(url, "migrate") as connection:
+        found = query_rows(connection, earlier, {"version": VERSION})
+    if found:
+        names = ", ".join(str(row["name"]) for row in found)
+        note(f"an earlier version folded the books of {names}, and they stand still; run `recon rebuild`")

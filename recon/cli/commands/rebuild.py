@@ -8,7 +8,7 @@ import msgspec
 
 from recon.cli.connection import connect, existing_database
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row
+from recon.cli.output import Column, Row, note
 from recon.cli.progress import progress_bar
 from recon.cli.queries import gateway_names
 from recon.cli.table import print_rows
@@ -32,6 +32,10 @@ def rebuild(config: Config = None, gateway: GatewayFilter = None, json: Json = F
                 done = rebuild_gateway(handle.service_url, name, progress=begin(name))
                 rows.append(msgspec.structs.asdict(done))
     print_rows(rows, _REBUILT, as_json=json, empty="no gateway has a log yet")
+    changed = [str(row["gateway"]) for row in rows if row["switched"] and not row["same"]]
+    if changed and not json:
+        note(f"the books of {', '.join(changed)} differ from what an earlier version made of the same log")
+        note("see `recon breaks`, and `recon facts show` for facts that wait now")
     differing = [str(row["gateway"]) for row in rows if not row["switched"]]
     if differing:
         raise ProjectionError(
