@@ -13,6 +13,7 @@ from recon.cli.demo.display import Rate
 from recon.cli.demo.receiver import Delivery, ReceivedAlert
 from recon.cli.demo.screen import ScreenState, draw, short
 from recon.cli.demo.snapshot import Snapshot
+from recon.cli.demo.summary import planted_columns
 from recon.cli.output import Column, Row, jsonable, safe, text_of
 from recon.cli.table import print_table
 
@@ -157,6 +158,21 @@ def test_a_table_on_a_terminal_and_in_a_pipe(
     assert "[bold]A[/bold]" in shown, "what looks like markup is text"
     assert "x" * 500 not in shown
     assert "1.5" in shown
+
+
+def test_the_faults_of_a_demonstration_fit_on_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = {"fault": "wrong_balance", "account": "COINBASE/DESK", "unit": "XBTUSD", "state": "cleared"}
+    row = {**words, "gateway": "prod-us", "planted_at": NOW, "planted": Decimal("-1200.006"), "delay_s": "18.7"}
+    row |= {"flagged": True, "amount": Decimal("-1200.00600000")}
+    assert {column.key for column in planted_columns()} == row.keys(), "a pipe gets everything"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table([row], planted_columns())
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in words.values())
+    assert "-1200.006" in shown
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import Final
 
 import msgspec
@@ -15,6 +17,10 @@ _PLANTED: Final = [
     Column(key)
     for key in ("fault", "gateway", "account", "unit", "planted_at", "planted", "flagged", "amount", "delay_s", "state")
 ]
+#: What fits on a terminal of 80 columns without breaking a word.
+_PLANTED_NARROW: Final = [Column(key) for key in ("fault", "account", "unit", "planted", "flagged", "delay_s", "state")]
+#: Least width of a terminal for all columns, in characters.
+_WIDE: Final = 130
 _FALSE: Final = [Column(key) for key in ("gateway", "account", "unit", "opened_at", "amount", "cause", "state")]
 
 
@@ -48,7 +54,7 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
         print_json({**figures, "planted": planted, "false_alarms": false_alarms, "benign": benign})
         return
     write("\n")
-    print_table(planted, _PLANTED, title="planted faults", empty="no fault was planted")
+    print_table(planted, planted_columns(), title="planted faults", empty="no fault was planted")
     if false_alarms:
         print_table(false_alarms, _FALSE, title="false alarms")
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in snapshot.verdicts().items())
@@ -59,6 +65,12 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
         f"{len(score.verdicts) - len(score.missed)} of {len(score.verdicts)} planted steps flagged, "
         f"{len(score.false_alarms)} false alarms: {'passed' if score.passed else 'FAILED'}\n"
     )
+
+
+def planted_columns() -> list[Column]:
+    """Return the columns for planted faults that this output has room for."""
+    narrow = sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE
+    return _PLANTED_NARROW if narrow else _PLANTED
 
 
 def _planted(verdict: Verdict) -> Row:
