@@ -157,7 +157,7 @@ def test_any_mixture_is_judged_as_the_database_judges_it(judge: psycopg.Connecti
         lambda change: REPORT[: change[0]] + change[1] + REPORT[change[0] + 1 :]
     )
 
-    @steady(1500)
+    @steady(300)
     @given(st.lists(st.one_of(text, spoiled, st.binary(max_size=6)), min_size=1, max_size=20))
     def judged_alike(payloads: list[bytes]) -> None:
         assert [is_readable(payload) for payload in payloads] == by_database(judge, payloads)
