@@ -24,12 +24,19 @@ PAGE: Final = 1000
 #: Differences after which the search ends: they all have one reason, or the log is not worth more of them.
 MAX_DIFFERENCES: Final = 20
 
-_ROWS: Final = """
-SELECT seq, (extract(epoch FROM recorded_at) * 1000000)::bigint, (extract(epoch FROM received_at) * 1000000)::bigint,
-       kind, account, session, payload, redacted, readable, digest,
-       (extract(epoch FROM appended_at) * 1000000)::bigint
+
+def _us(column: str) -> str:
+    """Return a time column in microseconds; an infinite time, which no append writes, counts as the epoch."""
+    return (
+        f"CASE WHEN isfinite({column}) OR {column} IS NULL THEN (extract(epoch FROM {column}) * 1e6)::bigint ELSE 0 END"
+    )
+
+
+_ROWS: Final = f"""
+SELECT seq, {_us("recorded_at")}, {_us("received_at")}, kind, account, session, payload, redacted, readable, digest,
+       {_us("appended_at")}
 FROM recon_store.log_events WHERE gateway = %s AND seq > %s ORDER BY seq LIMIT %s
-"""
+"""  # noqa: S608 - our own columns
 _UNCOVERED: Final = """
 SELECT * FROM (
     SELECT first_seq, last_seq, lag(last_seq, 1, 0::bigint) OVER (ORDER BY first_seq, last_seq) AS before

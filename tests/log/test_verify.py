@@ -87,6 +87,8 @@ def test_a_log_that_nobody_changed_is_whole(written: TestDatabase, engine: Engin
         ("session = 't'", "event 5 does not fit its digest; it was changed"),
         ("received_at = received_at - interval '1 microsecond'", "event 5 does not fit its digest; it was changed"),
         ("appended_at = appended_at + interval '1 hour'", "event 5 does not fit its digest; it was changed"),
+        ("received_at = 'infinity'", "event 5 does not fit its digest; it was changed"),
+        ("appended_at = '-infinity'", "event 5 does not fit its digest; it was changed"),
         ("appended_at = NULL", "event 5 does not fit its digest; it was changed"),
         ("redacted = false", "event 5 does not fit its digest; its mark 'redacted' was changed"),
         ("readable = false", "event 5 does not fit its digest; its mark 'readable' was changed"),
