@@ -126,9 +126,11 @@ def test_passwords_that_others_may_read_are_refused(server: EmbeddedPostgres) ->
 def test_a_verifier_is_the_one_that_postgres_makes(database: TestDatabase) -> None:
     with psycopg.connect(libpq_url(database.superuser_url), autocommit=True) as connection:
         made = connection.pgconn.encrypt_password(b"pencil", b"someone", b"scram-sha-256").decode()
-        connection.execute("SET scram_iterations = 7")
-        few = connection.pgconn.encrypt_password(b"pencil", b"someone", b"scram-sha-256").decode()
-    for stored in (made, few, verifier("pencil")):
+        stored_ones = [made, verifier("pencil")]
+        if connection.info.server_version >= 160_000:  # older servers always repeat 4096 times
+            connection.execute("SET scram_iterations = 7")
+            stored_ones.append(connection.pgconn.encrypt_password(b"pencil", b"someone", b"scram-sha-256").decode())
+    for stored in stored_ones:
         assert fits("pencil", stored)
         assert not fits("pen", stored)
     for wrong in (None, "", "md5x", "SCRAM-SHA-256$4096:x$y:z", "SCRAM-SHA-256$9999999999:AAAA$y:z", "a$b$c"):
