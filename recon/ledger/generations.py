@@ -19,6 +19,9 @@ from recon.ledger.orders import Order, OrderIdentity
 #: Orders of one id that a report is compared with, for each instrument and side.
 MAX_COMPARED: Final = 256
 
+#: Orders of one id up to which all are compared, and none is filed by what reports say of it: nearly every id has one.
+MAX_UNFILED: Final = 8
+
 #: In the place of an exchange order id, of an instrument or of a side: any.
 _ANY: Final = "*"
 #: An exchange order id or none, a spelling of the instrument or none, and a side or none; each may be any.
@@ -37,7 +40,8 @@ class Generations:
         """Begin without any."""
         self._orders: dict[str, Order] = {}
         self._ages: _Ages = []
-        self._places: dict[_Place, _Ages] = {}
+        #: None as long as there are few orders.
+        self._places: dict[_Place, _Ages] | None = None
         #: Under what each order is filed.
         self._filed: dict[str, list[_Place]] = {}
         #: The largest number of a generation.
@@ -57,35 +61,40 @@ class Generations:
 
     def add(self, order: Order) -> None:
         """Add an order, or file it anew with what it learned."""
-        places = _places_of(order.identity)
-        filed = self._filed.get(order.key)
-        if filed == places:
-            return
-        if filed is None:
+        if order.key not in self._orders:
             self._orders[order.key] = order
             self.latest = max(self.latest, o.generation_of(order.key))
             insort(self._ages, o.age_of(order))
-        else:
-            self._unfile(order)
-        self._filed[order.key] = places
-        for place in places:
-            insort(self._places.setdefault(place, []), o.age_of(order))
+        if self._places is not None:
+            self._file(self._places, order)
+        elif len(self._ages) > MAX_UNFILED:
+            self._places = {}
+            for known in self._orders.values():
+                self._file(self._places, known)
 
     def remove(self, order: Order) -> None:
         """Remove an order."""
         if self._orders.pop(order.key, None) is not None:
             _remove(self._ages, order)
-            self._unfile(order)
-            del self._filed[order.key]
+            for place in self._filed.pop(order.key, ()):
+                _remove((self._places or {})[place], order)
 
-    def _unfile(self, order: Order) -> None:
-        for place in self._filed[order.key]:
-            _remove(self._places[place], order)
+    def _file(self, places: dict[_Place, _Ages], order: Order) -> None:
+        wanted, filed = _places_of(order.identity), self._filed.get(order.key, [])
+        if filed == wanted:
+            return
+        for place in filed:
+            _remove(places[place], order)
+        self._filed[order.key] = wanted
+        for place in wanted:
+            insort(places.setdefault(place, []), o.age_of(order))
 
     def alike(self, report: OrderReport) -> Iterator[Order]:
         """Yield the orders that a report may belong to by its ids, instrument and side, the latest first."""
-        places = [place for place in _places_for(report) if place in self._places]
-        ages = {age for place in places for age in islice(reversed(self._places[place]), MAX_COMPARED)}
+        if self._places is None:
+            return reversed(self)
+        places = [self._places[place] for place in _places_for(report) if place in self._places]
+        ages = {age for place in places for age in islice(reversed(place), MAX_COMPARED)}
         return (self._orders[key] for _, key in sorted(ages, reverse=True))
 
     def is_new(self, report: OrderReport) -> bool:
@@ -94,6 +103,10 @@ class Generations:
             return True
         latest = next(reversed(self)).reported
         return report.history[0].time is None or report.history[0].time >= (latest.first_time or "")
+
+
+#: The orders of an id that no order has.
+NONE_KNOWN: Final = Generations()
 
 
 def _remove(ages: _Ages, order: Order) -> None:

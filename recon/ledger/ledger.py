@@ -273,19 +273,26 @@ class Ledger:
         """Add a stored or new order to the working set, under all ids."""
         self.orders[order.account, order.key] = order
         for index, key in self._aliases(order):
-            index.setdefault(key, Generations()).add(order)
+            alike = index.get(key)
+            if alike is None:
+                alike = index[key] = Generations()
+            alike.add(order)
         self.note_open(order)
 
     def note_open(self, order: Order) -> None:
         """Note whether an order is open, after its state or its flags changed; one without any report is not, yet."""
+        known = self.open_orders_of(order.account)
         if order.finished or order.flags.missing or order.reported.nothing_yet:
-            self.open_orders_of(order.account).remove(order.key)
+            known.remove(order.key)
         else:
-            self.open_orders_of(order.account).note(order)
+            known.note(order)
 
     def open_orders_of(self, account: str) -> OpenOrders:
         """Return the orders of an account that a snapshot may show to be missing."""
-        return self._open_orders.setdefault(account, OpenOrders())
+        known = self._open_orders.get(account)
+        if known is None:
+            known = self._open_orders[account] = OpenOrders()
+        return known
 
     def forget_order(self, order: Order) -> None:
         """Drop an order from the working set; the store has the order."""

@@ -15,7 +15,7 @@ from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.coverage import reassess
 from recon.ledger.evidence import Disagreement
 from recon.ledger.fills import Fill, book_fills, late_cash
-from recon.ledger.generations import MAX_COMPARED, Generations
+from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Contradiction, Ledger, booked_fill
 from recon.ledger.orders import Order
@@ -60,7 +60,10 @@ def apply_report(
 
 def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
     o.join(order, report, at, digits=_price_scale(ledger, account, report))
-    ledger.add_order(order)
+    if (account.name, order.key) in ledger.orders:
+        ledger.note_open(order)
+    else:
+        ledger.add_order(order)
     ledger.fact_index.fills.take_back(account.name, order.key)
     ledger.changes.orders[account.name, order.key] = order
     account.evidence.note_order(order)
@@ -99,8 +102,8 @@ def _note_disagreement(account: Account, order: Order, rows: tuple[FillRow, ...]
 
 def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime) -> Order | None:
     """Return the order generation that a report belongs to; create a new generation if none fits (semantics 2.1)."""
-    numbered = ledger.by_exchange.get((account.name, report.exchange_order_id or ""), Generations())
-    generations = ledger.by_client.get((account.name, report.client_order_id or ""), Generations())
+    numbered = ledger.by_exchange.get((account.name, report.exchange_order_id or ""), NONE_KNOWN)
+    generations = ledger.by_client.get((account.name, report.client_order_id or ""), NONE_KNOWN)
     order = next((order for order in numbered.alike(report) if o.same_order(order, report)), None)
     if order is not None:
         return order

@@ -24,7 +24,7 @@ from recon.ledger.facts.external_fact import (
     signed_quantity,
 )
 from recon.ledger.facts.matching import MatchableFill
-from recon.ledger.generations import MAX_COMPARED, Generations
+from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
@@ -84,7 +84,7 @@ def matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tupl
         if numbered:
             latest = islice(reversed(numbered), MAX_COMPARED)
             return max(latest, key=lambda order: _agrees(order, fact)), None
-        generations = ledger.by_client.get((account.name, fact.order_id), Generations())
+        generations = ledger.by_client.get((account.name, fact.order_id), NONE_KNOWN)
         return next((order for order in reversed(generations) if order.identity.side == fact.side), None), None
     _index_new_fills(ledger)
     fills, used_up, found = ledger.fact_index.fills, [], None

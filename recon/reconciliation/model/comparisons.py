@@ -75,14 +75,15 @@ class Comparisons(dict[UnitKey, ComparisonState]):
 
     def refresh(self, unit: Unit) -> None:
         """Find a unit by the breaks that it has now."""
-        key, comparison = unit.key, self[unit.key]
+        key = unit.key
+        comparison = self[key]
+        if not comparison.breaks and comparison.chain is None and key not in self._placed:
+            return
         known = [*comparison.breaks] if comparison.chain is None else [*comparison.breaks, comparison.chain.pending]
         seqs = {break_.until_seq for break_ in known}
         self._units.update((break_.id, key) for break_ in known)
         if len(self._units) > self._most_units:
             self._forget_breaks()
-        if not seqs and key not in self._placed:
-            return
         self._place_cases(key, {break_.case_id for break_ in comparison.breaks})
         place = (groups_of(unit), sorted(seqs))
         if self._placed.get(key) == place:
