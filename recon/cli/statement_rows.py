@@ -61,7 +61,10 @@ class StatementRows:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror or 'unknown reason'}") from error
         except UnicodeError:
-            raise ConfigError(f"{path}: after line {self._line}: is not text in {mapping.encoding}") from None
+            # The stream decodes ahead, so the line is the first that it can be.
+            encoding = mapping.encoding.removesuffix("-sig").upper()
+            where = f"line {self._line + 1} or a later one"
+            raise ConfigError(f"{path}: {where} is not text in {encoding}; set `encoding` for its import") from None
         except csv.Error as error:
             words = (text for start, text in _PROBLEMS.items() if str(error).startswith(start))
             problem = next(words, "a quote stands within a cell")
@@ -87,7 +90,7 @@ class StatementRows:
             if len(line) > MAX_LINE:
                 raise ConfigError(f"{self._path}: line {self._line}: is longer than {MAX_LINE} characters")
             if "\0" in line:
-                raise ConfigError(f"{self._path}: line {self._line}: holds a NUL, which no text does")
+                raise ConfigError(f"{self._path}: line {self._line}: holds a NUL (U+0000), so it is no CSV file")
             self.digest.update(line.encode())
             yield line
 

@@ -169,8 +169,8 @@ class Projector:
             done = await self._run_watched(work, watch)
         except Exception as error:  # noqa: BLE001 - whatever fails is an event's doing, or is raised
             await trio.lowlevel.checkpoint_if_cancelled()
-            self._status.set("retrying", "a step failed; it is repeated with fewer events, or without one")
             await self._quarantine.recover(error, watch)
+            self._status.set("retrying", "a step failed; it is repeated with fewer events, or without one")
             return watch.count
         self._quarantine.note_success(done)
         warning = self._quarantine.warning

@@ -150,8 +150,8 @@ def test_blank_lines_quotes_and_a_byte_order_mark_change_nothing(tmp_path: Path)
         (HEADER + 'L-1,"' + ("x" * 99_000 + "\n") * 3 + '",BTC,1,0\n', "a cell is longer than"),
         (HEADER + ROW.format(1) + 'L-2,"2026\n', "line 3: is not CSV: a quote is opened and not closed"),
         (HEADER + 'L-2,"20"26",BTC,1,0\n', "line 2: is not CSV: a quote stands within a cell"),
-        (HEADER.encode() + b"L-1,\xff\xfe,BTC,1,0\n", "is not text in utf-8-sig"),
-        (HEADER.encode("utf-16"), "is not text in utf-8-sig"),
+        (HEADER.encode() + b"L-1,\xff\xfe,BTC,1,0\n", "line 1 or a later one is not text in UTF-8"),
+        (HEADER.encode("utf-16"), "line 1 or a later one is not text in UTF-8"),
         (HEADER.encode() + ROW.format(1).encode("cp1252") + "L-2,Zürich,,,\n".encode("cp1252"), "is not text"),
     ],
 )
