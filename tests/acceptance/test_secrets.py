@@ -115,10 +115,13 @@ def settings(url: str, data_dir: Path) -> dict[str, object]:
     }
 
 
-def test_no_planted_secret_is_in_any_output_of_a_run(server_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("log_format", "mark"), [("json", '"level": "info"'), ("console", "[info ")])
+def test_no_planted_secret_is_in_any_output_of_a_run(
+    server_dir: Path, tmp_path: Path, log_format: str, mark: str
+) -> None:
     echo = Echo()
     with served(echo.script) as server:
-        service = Service(tmp_path, settings(server.url, server_dir))
+        service = Service(tmp_path, settings(server.url, server_dir), log_format=log_format)
         with running(service):
             superuser = socket_url(server_dir, server_dir / "socket", SUPERUSER)
             witness = LogReader(superuser)
@@ -148,5 +151,5 @@ def test_no_planted_secret_is_in_any_output_of_a_run(server_dir: Path, tmp_path:
         if name != "files":  # far too large to be decoded
             assert redactor.redact_text(text) == text, f"a spelling of a secret is in: {name}"
     assert "bad key [redacted]" in outputs["tables"]
-    assert '"level": "info"' in outputs["log"]
+    assert mark in outputs["log"]
     assert json.loads(outputs["status"])

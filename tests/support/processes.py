@@ -86,9 +86,12 @@ def flooding(orders: int) -> Iterator[tuple[Flood, str]]:
 class Service:
     """`python -m recon.service` as a separate process."""
 
-    def __init__(self, directory: Path, settings: dict[str, object], name: str = "service") -> None:
+    def __init__(
+        self, directory: Path, settings: dict[str, object], name: str = "service", log_format: str = "json"
+    ) -> None:
         self._directory = directory
         self._settings = settings
+        self._log_format = log_format
         self._log = directory / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -103,7 +106,7 @@ class Service:
         environment |= {f"RECON_DATABASE__{key.upper()}": str(value) for key, value in database.items()}
         return environment | {
             "RECON_LOG__LEVEL": "debug",
-            "RECON_LOG__FORMAT": "json",
+            "RECON_LOG__FORMAT": self._log_format,
             "RECON_SERVICE__SHUTDOWN_SECONDS": "10",
         }
 
@@ -118,7 +121,8 @@ class Service:
 
     def log_count(self, event: str) -> int:
         """Return the number of its log lines with this event."""
-        return self.output().count(f'"event": "{event}"')
+        mark = f'"event": "{event}"' if self._log_format == "json" else f"] {event} "
+        return self.output().count(mark)
 
     def output(self) -> str:
         return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
