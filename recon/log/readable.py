@@ -31,7 +31,7 @@ _BRACKET: Final = re.compile(r"[\[\]{}]")
 
 
 def is_readable(payload: bytes) -> bool | None:
-    """Return whether the database reads a payload as JSON; None if that depends on the server's stack."""
+    """Return whether the database reads a payload as JSON; None if that depends on the server's stack or version."""
     many = payload.count(b"[") + payload.count(b"{") > SURE_DEPTH
     if not many and b"\\u" not in payload and _is_plain(payload):
         return True
@@ -39,7 +39,7 @@ def is_readable(payload: bytes) -> bool | None:
         text = payload.decode()
         escaped = "\\u" in text
         (_BOUNDED if escaped else _PLAIN).decode(text)
-    except RecursionError:
+    except (RecursionError, _DependsOnServerError):
         return None
     except ValueError:
         return False
@@ -61,8 +61,12 @@ def _refuse(constant: str) -> Never:
     raise ValueError(f"{constant} is no JSON")
 
 
+class _DependsOnServerError(Exception):
+    """Versions of Postgres differ about a number."""
+
+
 def _bounded(number: str) -> None:
-    """Raise ValueError if Postgres's numeric does not hold a number."""
+    """Raise ValueError if Postgres's numeric does not hold a number, and _DependsOnServerError if only some do."""
     match = _NUMBER.fullmatch(number)
     if match is None:  # pragma: no cover - the parser gives numbers alone
         raise ValueError(f"{number} is no number")
@@ -72,6 +76,8 @@ def _bounded(number: str) -> None:
     power = len(significant) - len(fraction) - 1 + exponent
     if abs(exponent) > MAX_EXPONENT or len(fraction) - exponent > MAX_SCALE or (significant and power > MAX_POWER):
         raise ValueError(f"{number} is beyond the range of numeric")
+    if abs(exponent) == MAX_EXPONENT:
+        raise _DependsOnServerError
 
 
 _PLAIN: Final = json.JSONDecoder(parse_int=float, parse_constant=_refuse)

@@ -93,7 +93,7 @@ HOSTILE = [
 #: With an escape beside them, numbers must be ones that jsonb holds.
 NUMBERS = [
     "1e131071", "1e131072", "9.9e131071", "10e131071", "0.1e131072", "0.01e131074", "0e131072", "0e1073741822",
-    "0e1073741823", "0e1073741824", "0e-16383", "0e-16384", "1e-16383", "1e-16384", "1.5e-16382", "1.5e-16383",
+    "0e1073741824", "0e-16383", "0e-16384", "1e-16383", "1e-16384", "1.5e-16382", "1.5e-16383",
     "0." + "0" * 16382 + "1", "0." + "0" * 16383 + "1", "1." + "0" * 16384, "1." + "0" * 16384 + "e1",
     "1e0000000000000000001", "1e-00000000000000001", "1e99999999999999999999", "0e99999999999999999999",
     "1e-99999999999999999999", "-1e131072", "-0", "-0.0e5", "9" * 131072, "9" * 131073, "1" + "0" * 131071 + "e-1",
@@ -138,6 +138,11 @@ def test_hostile_payloads_are_judged_as_the_database_judges_them(judge: psycopg.
     payloads = HOSTILE + numbers
     for payload, said in zip(payloads, by_database(judge, payloads), strict=True):
         assert is_readable(payload) is said, payload[:100]
+
+
+def test_what_depends_on_the_server_s_version_is_left_open(judge: psycopg.Connection) -> None:
+    assert is_readable(b'["\\u0041",0e1073741823]') is None
+    assert is_readable(b"[0e1073741823]") is by_database(judge, [b"[0e1073741823]"])[0] is True
 
 
 def test_what_depends_on_the_server_s_stack_is_left_open(judge: psycopg.Connection) -> None:
