@@ -45,7 +45,8 @@ ALTER TABLE recon_store.accounts DROP COLUMN told_day, DROP COLUMN told_usd;
 ALTER TABLE recon_store.facts DROP COLUMN approved_seq;
 """
 
-#: Functions and views with another text than in 0001, each after those that it uses; the former texts lie in `0002/`.
+#: Functions and views that are created again, each after those that it uses. The former texts of those that changed lie
+#: in `0002/`.
 REPLACED: tuple[str, ...] = (
     "append_any",
     "append",

@@ -83,7 +83,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class LogPosition(msgspec.Struct, frozen=True):
-    """The log position and log time of the transition."""
+    """The log position and log time of what the alert tells."""
 
     seq: int
     at: datetime

@@ -6,12 +6,12 @@ Its id is a hash of (gateway, log position, version of the fold), so a restart o
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from shlex import quote
 from typing import Final
 
 import msgspec
 
+from recon.alerts.policy import LogPosition
 from recon.times import to_datetime
 
 REFUSED: Final = "event.refused"
@@ -22,13 +22,6 @@ DOCUMENT_VERSION: Final = 1
 MAX_NAME: Final = 200
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class LogPosition(msgspec.Struct, frozen=True):
-    """The log position and log time of the refused event."""
-
-    seq: int
-    at: datetime
 
 
 class Document(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 1. `migrations/sql/functions/NAME.sql` and `migrations/sql/views/NAME.sql` hold the current text of each object, with
    its comments and grants.
-2. A revision that replaces or removes an object keeps the former text as `migrations/versions/REVISION/NAME.sql`.
+2. A revision that changes or removes an object keeps the former text as `migrations/versions/REVISION/NAME.sql`.
+   One that only creates an object again, because what it uses has changed, keeps none.
 3. So the text of an object in any revision is the one that the next revision kept, or else the current one. On the way
    up a revision calls `replace(revision, …)`, on the way down `replace(down_revision, …)`.
 """

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from recon.log.events import EVENT_REFUSED, Event, payload_reader
+from recon.log.events import payload_reader
 
 #: Longest reason of a refusal, in characters.
 MAX_REASON: Final = 300
@@ -71,10 +71,6 @@ class Refusals:
         if refusal.fold_version == self._fold_version and refusal.seq not in self._by_seq:
             self._by_seq[refusal.seq] = refusal
             heappush(self._in_order, refusal.seq)
-
-    def learn_from(self, events: Iterable[Event]) -> None:
-        """Learn the refusals among events."""
-        self.learn((event.seq, event.payload) for event in events if event.kind == EVENT_REFUSED)
 
     def of(self, seq: int) -> Refusal | None:
         """Return the refusal of the event at a log position, None if the event is not refused."""
