@@ -1,7 +1,7 @@
 """`recon break show`: a break explained as a good colleague would, as text or as a document.
 
-What happened, since when, between which events, the arithmetic, the cause with its evidence, the causes that were
-tried, the history, and the next steps with the commands to copy.
+What happened, since when, between which events, the path that it follows from, the arithmetic, the cause with its
+evidence, the causes that were tried, the history, and the next steps with the commands to copy.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from recon.cli.break_advice import advice_on, events_command, step_command
 from recon.cli.break_details import MAX_COUNTED, BreakDetails
+from recon.cli.break_path import has_path, path_lines, path_of
 from recon.cli.break_selection import SHORT
 from recon.cli.output import Row, text_of
 from recon.exact import plain
@@ -26,6 +27,8 @@ def document(details: BreakDetails) -> Row:
     """Return the report for a program: the break's columns, its details and the next steps."""
     return {
         **details.row,
+        "evidence": _items(details.row),
+        "path": path_of(details.row),
         "age": details.age,
         "figures": details.figures,
         "origin": {"ends": details.ends, "kinds": details.kinds, "command": events_command(details)},
@@ -46,6 +49,7 @@ def text(details: BreakDetails) -> str:
         ("what", _what(details)),
         ("since", _since(details)),
         ("between", _between(details)),
+        ("path", path_lines(row)),
         ("arithmetic", _arithmetic(details)),
         ("cause", _cause(row)),
         ("tried", _tried(row)),
@@ -144,7 +148,7 @@ def _term(value: object) -> str:
 def _cause(row: Row) -> Iterator[str]:
     note = f": {text_of(row['note'])}" if row["note"] else ""
     yield f"{text_of(row['cause'])}, {text_of(row['certainty'])}{note}"
-    for item in _mappings(row["evidence"]):
+    for item in _items(row):
         amount = "" if item.get("amount") is None else f" [{text_of(item['amount'])}]"
         place = "" if item.get("seq") is None else f" (event {item['seq']})"
         yield f"- {text_of(item['text'])}{amount}{place}"
@@ -189,6 +193,11 @@ def _next(details: BreakDetails) -> Iterator[str]:
         yield step_command(details.row, step)
     if details.steps and any(other["state"] in ACTIVE for other in details.same_case):
         yield f"for the whole case: --case {str(details.row['case_id'])[:SHORT]} instead of the id"
+
+
+def _items(row: Row) -> list[Mapping[str, object]]:
+    """Return the evidence but for the path, which stands by itself."""
+    return [item for item in _mappings(row["evidence"]) if not has_path(item)]
 
 
 def _mappings(value: object) -> list[Mapping[str, object]]:

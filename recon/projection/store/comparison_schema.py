@@ -10,7 +10,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from recon.ledger.units import Unit
 from recon.projection.store.folded_table import FoldedTable, Moment, as_json, column, key, nullable, packed
 from recon.reconciliation import causes
+from recon.reconciliation.model.break_ import Break, Evidence
 from recon.reconciliation.model.comparison import ComparisonState
+from recon.reconciliation.model.path_evidence import PathItem, path_item
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.model.verdict import verdict_of
 
@@ -38,6 +40,12 @@ comparisons: Final = FoldedTable[ComparisonRow](
     column("data", LargeBinary, lambda row: packed(row.comparison)),
 )
 
+
+def _evidence(break_: Break) -> list[Evidence | PathItem]:
+    """Return what a break rests on; its path is the last item."""
+    return [*break_.evidence, *([] if break_.path is None else [path_item(break_.path)])]
+
+
 breaks: Final = FoldedTable[Transition](
     "breaks",
     key("id", Text, lambda step: step.break_.id),
@@ -62,7 +70,7 @@ breaks: Final = FoldedTable[Transition](
     column("note", Text, lambda step: step.break_.note),
     nullable("assignee", Text, lambda step: step.break_.assignee),
     column("origin_at", Moment, lambda step: step.break_.seen_us),
-    column("evidence", JSONB, lambda step: as_json(step.break_.evidence)),
+    column("evidence", JSONB, lambda step: as_json(_evidence(step.break_))),
     column("tried", JSONB, lambda step: as_json(step.break_.tried)),
     nullable("proposal", JSONB, lambda step: None if step.break_.proposal is None else as_json(step.break_.proposal)),
     nullable(

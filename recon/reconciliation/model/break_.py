@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from recon.exact import ZERO
+from recon.reconciliation.model.path_evidence import PathEvidence
 
 BreakState = Literal[
     "pending",
@@ -114,6 +115,8 @@ class Break(msgspec.Struct, gc=False):
     after_us: int = 0
     #: True if it was a fee candidate first, and no similar fee followed.
     was_fee_candidate: bool = False
+    #: The reports and postings that it follows from; None where it follows from none, or was stored without them.
+    path: PathEvidence | None = None
 
     @property
     def explained_amount(self) -> Decimal:

@@ -1,0 +1,104 @@
+"""Why a break opened, by the path: two reports, the postings between them, and what other readings cost. Pure.
+
+A reading says what happened between two reports of one unit. Its cost is in tenths of a bit: each bit halves the odds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from recon.exact import ZERO, plain
+
+#: Postings that are kept with a break; the others are counted and summed.
+MAX_LEGS: Final = 20
+
+#: What an alternative may be, and how it reads for a person.
+READINGS: Final = {
+    "nothing": "nothing happened but these postings, at the expected fees",
+    "known_rates": "some fills paid another rate that is known",
+    "other_cut": "a report had seen more or fewer of the postings",
+    "new_rate": "a fill paid a rate that was never seen",
+    "passed_over": "a report was wrong or out of date",
+    "jump": "something moved that no posting explains: a break",
+}
+
+
+class ReportSeen(msgspec.Struct, frozen=True, gc=False):
+    """A report of the unit: its log position, when it came (log time, microseconds), and the value in the unit."""
+
+    seq: int
+    us: int
+    value: Decimal
+
+
+class LegBetween(msgspec.Struct, frozen=True, gc=False):
+    """What a fill moved between the two reports, in the unit, and when the venue says so (log time, microseconds).
+
+    `order` is the order's id; None where the movement belongs to no order.
+    """
+
+    order: str | None
+    amount: Decimal
+    us: int
+
+
+class Alternative(msgspec.Struct, frozen=True, gc=False):
+    """A reading of what happened: one of `READINGS`, its cost, and a sentence that says why it costs that.
+
+    The cost is in tenths of a bit; None: it cannot explain the reports at all.
+    """
+
+    what: str
+    tenths_of_bits: int | None
+    why: str
+
+
+class PathEvidence(msgspec.Struct, frozen=True):
+    """The step of the path that a break is: the report before, the report that shows it, and what lies between.
+
+    `legs` are the first MAX_LEGS postings, `leg_count` and `leg_total` count and sum them all. `alternatives` begin
+    with the reading that was taken; the others follow by cost.
+    """
+
+    before: ReportSeen
+    after: ReportSeen
+    legs: tuple[LegBetween, ...]
+    leg_count: int
+    alternatives: tuple[Alternative, ...]
+    leg_total: Decimal = ZERO
+
+
+class PathItem(msgspec.Struct, frozen=True):
+    """A path among the evidence of a break: a sentence, the report and amount that it is about, and the path itself."""
+
+    text: str
+    seq: int
+    amount: Decimal
+    path: PathEvidence
+
+
+def path_evidence(
+    before: ReportSeen, after: ReportSeen, legs: Sequence[LegBetween], taken: Alternative, others: Sequence[Alternative]
+) -> PathEvidence:
+    """Return the evidence of a step, bounded: the reading that was taken, then the others by cost, the ruled out last.
+
+    Sums are exact, so it is called in the fold's decimal context.
+    """
+    ordered = sorted(others, key=lambda each: (each.tenths_of_bits is None, each.tenths_of_bits or 0, each.what))
+    total = sum((leg.amount for leg in legs), ZERO)
+    return PathEvidence(before, after, tuple(legs[:MAX_LEGS]), len(legs), (taken, *ordered), total)
+
+
+def path_item(path: PathEvidence) -> PathItem:
+    """Return a path as one item of evidence: what the reports changed by beyond the postings, fees left out."""
+    moved = path.after.value - path.before.value
+    return PathItem(
+        f"the reports changed by {plain(moved)}, the postings between them come to {plain(path.leg_total)}",
+        path.after.seq,
+        moved - path.leg_total,
+        path,
+    )
