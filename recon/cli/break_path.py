@@ -52,7 +52,8 @@ def _legs(path: PathEvidence, unit: str) -> Iterator[str]:
         yield "no posting lies between them"
         return
     count = "1 posting" if path.leg_count == 1 else f"{path.leg_count} postings"
-    yield from _wrapped(f"between them the books moved {plain(path.leg_total)} {unit}, in {count}:", 2)
+    total = "" if path.leg_total is None else f", {plain(path.leg_total)} {unit} in sum"
+    yield from _wrapped(f"between them: {count}{total}", 2)
     for leg in path.legs:
         yield from _wrapped(f"  {_time(leg.us)}  {plain(leg.amount)}{_order(leg)}", 4)
     if path.leg_count > len(path.legs):

@@ -36,8 +36,9 @@ def example(legs: int = 2, *others: Alternative) -> PathEvidence:
         ReportSeen(812, AT, Decimal("99.8")),
         ReportSeen(845, AT + 2_000_000, Decimal("94.8") + legs * Decimal("0.1")),
         [LegBetween(f"order-{n}" if n else None, Decimal("0.1"), AT + 1000 * n) for n in range(legs)],
-        Alternative("jump", 320, "a break costs 30 bits, and -5 has one digit"),
-        others,
+        legs,
+        [*others, Alternative("jump", 320, "a break costs 30 bits, and -5 has one digit")],
+        taken="jump",
     )
 
 
@@ -52,13 +53,13 @@ def test_reports_postings_and_readings_are_told_in_words() -> None:
         Alternative("nothing", None, "the reports differ by -4.8, the postings come to 0.2"),
         Alternative("passed_over", 520, "later reports repeat the amount"),
         Alternative("new_rate", 430, ""),
-        Alternative("other_cut", 310, ""),
+        Alternative("another_cut", 310, ""),
         Alternative("known_rates", 324, ""),
     )
     assert lines_of(path) == [
         "before  event 812, 2026-01-05 09:00:00.000: 99.8 BTC reported",
         "after   event 845, 2026-01-05 09:00:02.000: 95.0 BTC reported",
-        "between them the books moved 0.2 BTC, in 2 postings:",
+        "between them: 2 postings, 0.2 BTC in sum",
         "  2026-01-05 09:00:00.000  0.1",
         "  2026-01-05 09:00:00.001  0.1  order order-1",
         "how it may be read, with its cost; one bit more is half as likely:",
@@ -79,7 +80,7 @@ def test_reports_postings_and_readings_are_told_in_words() -> None:
 
 @pytest.mark.parametrize(
     ("legs", "said"),
-    [(0, "no posting lies between them"), (1, "in 1 posting:"), (MAX_LEGS, f"in {MAX_LEGS} postings:")],
+    [(0, "no posting lies between them"), (1, "1 posting, 0.1 BTC in sum"), (MAX_LEGS, "20 postings, 2.0 BTC in sum")],
 )
 def test_few_postings_are_all_shown(legs: int, said: str) -> None:
     lines = lines_of(example(legs))
@@ -92,9 +93,23 @@ def test_many_postings_are_counted_and_summed_and_twenty_are_shown() -> None:
     path = example(27)
     assert (len(path.legs), path.leg_count, path.leg_total) == (20, 27, Decimal("2.7"))
     lines = lines_of(path)
-    assert sum(line.startswith("  2026-01-05") for line in lines) == 20
-    assert "between them the books moved 2.7 BTC, in 27 postings:" in lines
+    assert sum(line.startswith("  2026-01-05") for line in lines) == MAX_LEGS
+    assert "between them: 27 postings, 2.7 BTC in sum" in lines
     assert "  and 7 more" in lines
+
+
+def test_where_only_the_first_postings_are_known_no_sum_is_told() -> None:
+    whole = example(20)
+    path = path_evidence(whole.before, whole.after, whole.legs, 21, whole.alternatives, taken="jump")
+    lines = lines_of(path)
+    assert "between them: 21 postings" in lines
+    assert "  and 1 more" in lines
+    assert path_item(path).amount is None
+
+
+def test_the_reading_that_was_taken_stands_first_also_where_another_is_cheaper_by_itself() -> None:
+    path = example(0, Alternative("passed_over", 260), Alternative("nothing", None), Alternative("new_rate", 200))
+    assert [each.what for each in path.alternatives] == ["jump", "new_rate", "passed_over", "nothing"]
 
 
 def test_no_line_is_wider_than_the_terminal_whatever_is_told() -> None:

@@ -20,7 +20,7 @@ MAX_LEGS: Final = 20
 READINGS: Final = {
     "nothing": "nothing happened but these postings, at the expected fees",
     "known_rates": "some fills paid another rate that is known",
-    "other_cut": "a report had seen more or fewer of the postings",
+    "another_cut": "a report had seen more or fewer of the postings",
     "new_rate": "a fill paid a rate that was never seen",
     "passed_over": "a report was wrong or out of date",
     "jump": "something moved that no posting explains: a break",
@@ -47,21 +47,21 @@ class LegBetween(msgspec.Struct, frozen=True, gc=False):
 
 
 class Alternative(msgspec.Struct, frozen=True, gc=False):
-    """A reading of what happened: one of `READINGS`, its cost, and a sentence that says why it costs that.
+    """A reading of what happened: one of `READINGS`, its cost, and a sentence that says why it costs that, if any.
 
     The cost is in tenths of a bit; None: it cannot explain the reports at all.
     """
 
     what: str
     tenths_of_bits: int | None
-    why: str
+    why: str = ""
 
 
 class PathEvidence(msgspec.Struct, frozen=True):
     """The step of the path that a break is: the report before, the report that shows it, and what lies between.
 
-    `legs` are the first MAX_LEGS postings, `leg_count` and `leg_total` count and sum them all. `alternatives` begin
-    with the reading that was taken; the others follow by cost.
+    `legs` are the first MAX_LEGS postings, `leg_count` counts them all, and `leg_total` sums them all; None: the sum
+    is not known. `alternatives` begin with the reading that was taken; the others follow by cost.
     """
 
     before: ReportSeen
@@ -69,7 +69,7 @@ class PathEvidence(msgspec.Struct, frozen=True):
     legs: tuple[LegBetween, ...]
     leg_count: int
     alternatives: tuple[Alternative, ...]
-    leg_total: Decimal = ZERO
+    leg_total: Decimal | None = None
 
 
 class PathItem(msgspec.Struct, frozen=True):
@@ -77,28 +77,39 @@ class PathItem(msgspec.Struct, frozen=True):
 
     text: str
     seq: int
-    amount: Decimal
+    amount: Decimal | None
     path: PathEvidence
 
 
 def path_evidence(
-    before: ReportSeen, after: ReportSeen, legs: Sequence[LegBetween], taken: Alternative, others: Sequence[Alternative]
+    before: ReportSeen,
+    after: ReportSeen,
+    legs: Sequence[LegBetween],
+    leg_count: int,
+    alternatives: Sequence[Alternative],
+    *,
+    taken: str,
 ) -> PathEvidence:
-    """Return the evidence of a step, bounded: the reading that was taken, then the others by cost, the ruled out last.
+    """Return the evidence of a step, bounded: the reading that was taken, the others by cost, the ruled out last.
 
-    Sums are exact, so it is called in the fold's decimal context.
+    `legs` may be the first of `leg_count` only. Sums are exact, so it is called in the fold's decimal context.
     """
-    ordered = sorted(others, key=lambda each: (each.tenths_of_bits is None, each.tenths_of_bits or 0, each.what))
-    total = sum((leg.amount for leg in legs), ZERO)
-    return PathEvidence(before, after, tuple(legs[:MAX_LEGS]), len(legs), (taken, *ordered), total)
+    ordered = sorted(
+        alternatives,
+        key=lambda each: (each.what != taken, each.tenths_of_bits is None, each.tenths_of_bits or 0, each.what),
+    )
+    total = sum((leg.amount for leg in legs), ZERO) if leg_count == len(legs) else None
+    return PathEvidence(before, after, tuple(legs[:MAX_LEGS]), leg_count, tuple(ordered), total)
 
 
 def path_item(path: PathEvidence) -> PathItem:
     """Return a path as one item of evidence: what the reports changed by beyond the postings, fees left out."""
-    moved = path.after.value - path.before.value
+    moved, total = path.after.value - path.before.value, path.leg_total
+    postings = "1 posting lies" if path.leg_count == 1 else f"{path.leg_count} postings lie"
+    sums = "" if total is None else f" and come to {plain(total)}"
     return PathItem(
-        f"the reports changed by {plain(moved)}, the postings between them come to {plain(path.leg_total)}",
+        f"the reports changed by {plain(moved)}; {postings} between them{sums}",
         path.after.seq,
-        moved - path.leg_total,
+        None if total is None else moved - total,
         path,
     )
