@@ -102,6 +102,7 @@ class Gateway:
                 self.queue,
                 seed,
                 is_paused=account.is_paused,
+                starts_at=self.starts_at,
                 ends_at=self.ends_at,
             )
             for after, script in account.plan.scripted:

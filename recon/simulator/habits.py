@@ -14,6 +14,8 @@ from typing import Final
 MAX_CROSSING_SECONDS: Final = 0.3
 #: Shortest delay between venue and client, in seconds.
 MIN_DELAY_SECONDS: Final = 0.002
+#: Digits after the point of a time stamp: its resolution is 100 ns (protocol 15).
+STAMP_DIGITS: Final = 7
 
 
 class Numbers(StrEnum):
@@ -56,6 +58,10 @@ class Habits:
     report_delay          longest delay of a report; those of different spot orders are reordered within it
     balance_delay         longest delay of a balance or position message
     stale_first           the first balance snapshot is this much older than the orders beside it
+    stale_every           a balance snapshot as stale as that is sent again at this interval; None: never
+    stamp_digits          digits after the point of a time stamp, cut, not rounded; None: the venue tells no times
+    coarse_last           the last report of a spot order overtakes the earlier ones, lists no fills, and has its
+                          average price in whole price steps
     digit_order_ids       exchange order ids are all digits
     reused_client_ids     client ids repeat from 1 to n; None: each is new
     hedge                 two position rows for one symbol
@@ -81,6 +87,9 @@ class Habits:
     report_delay: float = 0.05
     balance_delay: float = 0.05
     stale_first: float = 0.0
+    stale_every: float | None = None
+    stamp_digits: int | None = STAMP_DIGITS
+    coarse_last: bool = False
     digit_order_ids: bool = False
     reused_client_ids: int | None = None
     hedge: bool = False

@@ -27,6 +27,18 @@ def to_datetime(stamp: int) -> datetime:
     return _EPOCH + timedelta(microseconds=stamp // _TICKS_PER_MICROSECOND)
 
 
+#: What the EMS writes where it has no time (protocol 15).
+NO_TIME: Final = "0001-01-01T00:00:00.0000000Z"
+
+
 def text(stamp: int) -> str:
     """Return a stamp in the EMS's form: ISO 8601, UTC, seven fractional digits."""
     return f"{to_datetime(stamp):%Y-%m-%dT%H:%M:%S}.{stamp % TICKS_PER_SECOND:07d}Z"
+
+
+def coarse_text(stamp: int, digits: int | None) -> str:
+    """Return a stamp cut to so many fractional digits, the others zero; None: the form of no time."""
+    if digits is None:
+        return NO_TIME
+    resolution: int = TICKS_PER_SECOND // 10**digits
+    return text(stamp - stamp % resolution)

@@ -4,8 +4,9 @@ A step is *detectable* if it exceeds the uncertainty of its unit. The simulator'
 
 1. A hundred quanta of the asset (a day's rounding). Each fill near the step adds one quantum and the venue's cash
    quantum.
-2. Each such fill adds its unknown fee. With a published schedule this is the spread between all possible rates: maker
-   or taker if the order does not determine it, and a tier that changed since. Otherwise it is FEE_SHARE of either leg.
+2. Each such fill adds half a price step of its order where the last report is coarse, and its unknown fee. With a
+   published schedule this is the spread between all possible rates: maker or taker if the order does not determine
+   it, and a tier that changed since. Otherwise it is FEE_SHARE of either leg.
 3. Fills near the step are those within twice the longest interval between observations before it: the polling interval,
    or the longest crossing both ways. The doubling stands for both sides of the step. A fault's own fill counts.
 4. Contracts are exact. In hedge mode no report determines the settlement balance, so its uncertainty covers every step.
@@ -67,7 +68,11 @@ class UncertaintyOfFills:
         while self._fills and self._fills[0].at < at - _KEPT:
             self._fills.popleft()
         amounts = legs(instrument, side, amount, price)
-        self._fills.append(_RecordedFill(at, amounts, self._unknown_fees(at, instrument, side, amount, price, order)))
+        unknown = dict(self._unknown_fees(at, instrument, side, amount, price, order))
+        if self._plan.habits.coarse_last and order is not None and not instrument.is_contract:
+            hidden = instrument.price_step * order.amount / 2
+            unknown[instrument.quote_row] = unknown.get(instrument.quote_row, ZERO) + hidden
+        self._fills.append(_RecordedFill(at, amounts, unknown))
 
     def _unknown_fees(
         self, at: int, instrument: Instrument, side: Side, amount: Decimal, price: Decimal, order: Order | None

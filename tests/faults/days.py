@@ -16,6 +16,7 @@ from recon.simulator.plan import GatewayPlan, Plan
 from recon.simulator.venue.account_plan import AccountPlan
 from recon.simulator.venue.fees import RECEIVED, Fees, Tier
 from recon.simulator.venues import binance, bitmex, coinbase, deribit_futures, kraken, with_fees
+from tests.faults.variants import PLAIN, VARIANTS, varied
 
 D = Decimal
 #: Seconds of a day, and of the quiet after it in which everything is judged.
@@ -31,6 +32,10 @@ JITTER_SECONDS: Final = 3.0
 RATES: Final = (0.1, 0.5, 2.0, 10.0)
 #: Up to here the targets hold.
 TARGET_RATE: Final = 2.0
+#: Long days: fills a second of the busiest unit, and seconds.
+LONG: Final = ((0.5, 7_200.0), (0.02, 86_400.0))
+#: The name of a day without faults.
+CLEAN: Final = "clean"
 
 JOHN: Final = "KRAKEN/JOHN"
 DESK: Final = "COINBASE/DESK"
@@ -51,28 +56,60 @@ class Flow(NamedTuple):
 
 
 class Day(NamedTuple):
-    """One day to play: `programme` names its faults, None is a clean day; `published`: the engine is told the fees."""
+    """One day to play: `programme` names its faults, None is a clean day; `published`: the engine is told the fees.
+
+    `variant` is the name of one of the variants, or that of the day as it is; `seconds` is how long the day lasts.
+    """
 
     flow: Flow
     programme: str | None
     published: bool
     seed: int
+    variant: str = PLAIN
+    seconds: float = DAY_SECONDS
 
     def __str__(self) -> str:
         fees = "published" if self.published else "unpublished"
-        return f"{self.flow}, {fees} fees, {self.programme or 'clean'}, seed {self.seed}"
+        varied_as = f", {self.variant}" if self.variant else ""
+        return f"{self.flow}, {fees} fees, {self.programme or CLEAN}{varied_as}, seed {self.seed}"
+
+    @property
+    def code(self) -> str:
+        """Return the day in one word, for `--replay`."""
+        flow = self.flow
+        told = "fill" if flow.polled is None else f"{flow.polled:g}s"
+        return "/".join(
+            [
+                f"{flow.rate:g}", "equal" if flow.equal_sizes else "varied", told, self.programme or CLEAN,
+                "told" if self.published else "untold", str(self.seed), self.variant or "plain", f"{self.seconds:g}",
+            ]
+        )  # fmt: skip
+
+    @staticmethod
+    def of(code: str) -> Day:
+        """Return the day of a code; ValueError for what is none."""
+        rate, sizes, told, programme, fees, seed, variant, seconds = code.split("/")
+        flow = Flow(float(rate), sizes == "equal", None if told == "fill" else float(told.removesuffix("s")))
+        return Day(
+            flow, None if programme == CLEAN else programme, fees == "told", int(seed),
+            PLAIN if variant == "plain" else variant, float(seconds),
+        )  # fmt: skip
 
     def plan(self) -> Plan:
         faults = () if self.programme is None else planned(PROGRAMMES[self.programme], self.seed)
         gateway = GatewayPlan(
             name="sim",
             seed=self.seed,
-            duration=DAY_SECONDS,
-            accounts=accounts(self.flow, published=self.published),
+            duration=self.seconds,
+            accounts=accounts(self.flow, published=self.published, seconds=self.seconds),
             faults=faults,
         )
         return Plan(
-            name=str(self), seed=self.seed, gateways=(gateway,), duration=DAY_SECONDS, settlement_window=WINDOW_SECONDS
+            name=str(self),
+            seed=self.seed,
+            gateways=(varied(self.variant, gateway),),
+            duration=self.seconds,
+            settlement_window=WINDOW_SECONDS,
         )
 
 
@@ -87,6 +124,27 @@ def days(chosen: Sequence[Flow], seeds: Sequence[int]) -> list[Day]:
         for seed in seeds
         for flow in chosen
         for programme in (None, *PROGRAMMES)
+        for published in (True, False)
+    ]
+
+
+def varied_days(chosen: Sequence[Flow], seeds: Sequence[int], names: Sequence[str]) -> list[Day]:
+    """Every programme and a clean day of each flow in each variant; a variant's own rate and length take the place."""
+    made: dict[Day, None] = {}
+    for name in names:
+        own = VARIANTS[name]
+        for day in days(chosen, seeds):
+            flow = day.flow if own.rate is None else day.flow._replace(rate=own.rate)
+            made[day._replace(flow=flow, variant=name, seconds=own.seconds or day.seconds)] = None
+    return list(made)
+
+
+def long_days(seeds: Sequence[int]) -> list[Day]:
+    """Clean days of hours, with the fees told and not, once a seed."""
+    return [
+        Day(Flow(rate, equal_sizes=False, polled=None), None, published, seed, seconds=seconds)
+        for seed in seeds
+        for rate, seconds in LONG
         for published in (True, False)
     ]
 
@@ -109,13 +167,19 @@ _ACCOUNTS: Final[tuple[tuple[str, Callable[..., AccountPlan], Fees, float], ...]
 )
 
 
-def accounts(flow: Flow, *, published: bool) -> tuple[AccountPlan, ...]:
+def _stretched(fees: Fees, seconds: float) -> Fees:
+    """Return fees whose tiers change at the same share of a longer day."""
+    tiers = (replace(tier, since=tier.since * seconds / DAY_SECONDS) for tier in fees.tiers)
+    return replace(fees, tiers=tuple(tiers))
+
+
+def accounts(flow: Flow, *, published: bool, seconds: float = DAY_SECONDS) -> tuple[AccountPlan, ...]:
     habits = replace(CROSSING, polled_every=flow.polled, liquidation_prices=True)
     made = []
     for name, make, fees, post_only in _ACCOUNTS:
         own = replace(habits, cash_quantum=D("0.01")) if make is coinbase else habits
         plain = make(name, flow.rate, own, varied=not flow.equal_sizes)
-        paid = with_fees(plain, replace(fees, published=published), post_only=post_only)
+        paid = with_fees(plain, replace(_stretched(fees, seconds), published=published), post_only=post_only)
         contracts = any(each.is_contract for each in paid.instruments)
         made.append(replace(paid, funding_every=FUNDING_EVERY) if contracts else paid)
     return tuple(made)

@@ -1,36 +1,57 @@
-"""Plays a day on virtual time, folds it, and writes down what the scorer reads."""
+"""Plays a day on virtual time to an engine, and writes down what the scorer reads."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final, NamedTuple
 
-from recon.ledger.units import Entry
 from recon.log.events import Event
-from recon.reconciliation.model.snapshot import Transition
+from recon.simulator.day import Gateway
 from recon.simulator.fault import PlantedFault
-from recon.testing import play
-from recon.times import to_datetime
+from recon.testing.log import START, as_stored
+from recon.testing.player import recorded_events, without_rest
 from tests.faults.days import QUIET_SECONDS, Day
-from tests.faults.rows import Explanation, Planted, Step, UnitId
+from tests.faults.engines import ENGINES, Engine, Said
+from tests.faults.rows import Planted, UnitId
+from tests.faults.score import HABITUAL
+
+#: Events that are played at a time; between them, what the engine would store is measured.
+AT_A_TIME: Final = 2_000
 
 
 class Rows(NamedTuple):
-    """A played day: how many accounts it has, what was planted, what opened, what was explained."""
+    """A played day: how many accounts it has, what was planted, what was said, and the most that was stored."""
 
     accounts: int
     planted: list[Planted]
-    steps: list[Step]
-    explained: list[Explanation]
+    said: Said
+    state_bytes: int
 
 
-def played(day: Day) -> Rows:
-    ((gateway, fold, log),) = play(day.plan(), after=QUIET_SECONDS)
-    return Rows(
-        len(gateway.accounts),
-        [row for fault in gateway.truth for row in _planted(fault)],
-        [_step(each, log) for each in fold.reconciler.transitions],
-        [_explanation(each) for each in fold.ledger.changes.entries],
-    )
+def played(day: Day, engine: str = "today") -> Rows:
+    """Play a day; KeyError for an engine that is none."""
+    plan = without_rest(day.plan())
+    (gateway_plan,) = plan.gateways
+    gateway = Gateway(gateway_plan, START)
+    until = START + timedelta(seconds=plan.duration + QUIET_SECONDS)
+    playing = ENGINES[engine](gateway_plan.name)
+    most = _fold(playing, as_stored(recorded_events(plan, gateway, until=until)))
+    planted = [row for fault in gateway.truth for row in _planted(fault)]
+    return Rows(len(gateway.accounts), planted, playing.said, most)
+
+
+def _fold(engine: Engine, log: Iterator[Event]) -> int:
+    """Fold a log piece by piece, so that a long day needs no more memory than a short one."""
+    times: list[datetime] = []
+    most = 0
+    while events := list(islice(log, AT_A_TIME)):
+        times.extend(event.recorded_at for event in events)
+        engine.fold(events, times)
+        engine.said.explained[:] = [each for each in engine.said.explained if each.cause not in HABITUAL]
+        most = max(most, engine.state_bytes())
+    return most
 
 
 def _planted(fault: PlantedFault) -> list[Planted]:
@@ -46,29 +67,3 @@ def _planted(fault: PlantedFault) -> list[Planted]:
         )
         for code, amount in fault.amounts.items()
     ]
-
-
-def _step(each: Transition, log: list[Event]) -> Step:
-    known = each.break_
-    return Step(
-        break_id=known.id,
-        unit=UnitId(each.account, each.kind, each.unit),
-        event=each.event,
-        at=to_datetime(each.us),
-        amount=known.amount,
-        cause=known.cause,
-        certainty=known.certainty,
-        fits=tuple(tried.cause for tried in known.tried if tried.fits),
-        after=log[known.after_seq - 1].recorded_at if known.after_seq else None,
-        until=log[known.until_seq - 1].recorded_at,
-    )
-
-
-def _explanation(entry: Entry) -> Explanation:
-    return Explanation(
-        unit=UnitId(entry.account, entry.kind, entry.unit),
-        at=to_datetime(entry.recorded_us),
-        amount=entry.amount,
-        cause=entry.cause,
-        certainty=entry.certainty,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Final
 
 from tests.faults.days import Day
@@ -13,15 +14,20 @@ from tests.faults.score import Score, score
 PROCESSES: Final = 2
 
 
-def scored(day: Day) -> tuple[Day, Score]:
-    rows = played(day)
-    return day, score(rows.planted, rows.steps, rows.explained, accounts=rows.accounts, clean=day.programme is None)
+def scored(day: Day, engine: str = "today") -> tuple[Day, Score]:
+    """Play a day to an engine and score what it said."""
+    rows = played(day, engine)
+    said, clean = rows.said, day.programme is None
+    result = score(rows.planted, said.steps, said.explained, said.uncertain, accounts=rows.accounts, clean=clean)
+    result.state_bytes = rows.state_bytes
+    result.clean_account_seconds = rows.accounts * day.seconds if clean else 0.0
+    return day, result
 
 
-def all_scored(days: Sequence[Day], processes: int = PROCESSES) -> Iterator[tuple[Day, Score]]:
+def all_scored(days: Sequence[Day], processes: int = PROCESSES, engine: str = "today") -> Iterator[tuple[Day, Score]]:
     """Yield every day with its score, in the order given."""
     if processes == 1:
-        yield from map(scored, days)
+        yield from map(partial(scored, engine=engine), days)
         return
     with ProcessPoolExecutor(max_workers=min(processes, PROCESSES)) as pool:
-        yield from pool.map(scored, days)
+        yield from pool.map(partial(scored, engine=engine), days)

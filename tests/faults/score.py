@@ -7,6 +7,8 @@
 4. The label of a break is its cause at the end of its life; so that later evidence counts.
 5. An identifiable step is labelled right by its own cause; an ambiguous one by certainty `candidate` with its cause
    among those that are said to fit.
+6. A step that no opening tells may be told as an uncertain opening: it is neither found nor missed, and counted by
+   itself. An uncertain opening of no planted step is counted by itself as well.
 """
 
 from __future__ import annotations
@@ -68,6 +70,15 @@ class Score:
     hidden: int = 0
     false_alarms: list[Step] = field(default_factory=list)
     clean_alarms: list[Step] = field(default_factory=list)
+    #: Planted steps that were told as uncertain openings, and uncertain openings of nothing.
+    uncertain: list[Planted] = field(default_factory=list)
+    uncertain_alarms: list[Step] = field(default_factory=list)
+    #: Of the openings on days with faults: the cause said last, and whether it is the cause of what was planted, or
+    #: among its causes where several fit.
+    causes_said: list[tuple[str, bool]] = field(default_factory=list)
+    clean_account_seconds: float = 0.0
+    #: The most that the comparison would have stored at one time, in bytes.
+    state_bytes: int = 0
 
     def add(self, other: Score) -> None:
         self.account_days += other.account_days
@@ -78,6 +89,11 @@ class Score:
         self.missed += other.missed
         self.false_alarms += other.false_alarms
         self.clean_alarms += other.clean_alarms
+        self.uncertain += other.uncertain
+        self.uncertain_alarms += other.uncertain_alarms
+        self.causes_said += other.causes_said
+        self.clean_account_seconds += other.clean_account_seconds
+        self.state_bytes = max(self.state_bytes, other.state_bytes)
 
     @property
     def detectable(self) -> list[Found]:
@@ -94,13 +110,28 @@ class Score:
         return share(self.openings - len(self.false_alarms), self.openings)
 
     @property
+    def rightly_labelled(self) -> int:
+        """Return how many identifiable steps, of those found, were given their cause."""
+        return sum(each.label.is_right(each.planted) for each in self.identifiable)
+
+    @property
+    def honestly_labelled(self) -> int:
+        """Return how many ambiguous steps were said to be so, with the true cause named."""
+        return sum(each.label.is_honest(each.planted) for each in self.ambiguous)
+
+    @property
+    def intervals(self) -> list[bool]:
+        """Return, for each step found by a break, whether the named stretch of the log holds it."""
+        return [each.held for each in self.found if each.held is not None]
+
+    @property
     def identifiable(self) -> list[Found]:
         return [each for each in self.detectable if each.planted.identifiable]
 
     @property
     def accuracy(self) -> float | None:
         """Return the share of identifiable steps, of those found, that were given their cause."""
-        return share(sum(each.label.is_right(each.planted) for each in self.identifiable), len(self.identifiable))
+        return share(self.rightly_labelled, len(self.identifiable))
 
     @property
     def ambiguous(self) -> list[Found]:
@@ -109,13 +140,12 @@ class Score:
     @property
     def honesty(self) -> float | None:
         """Return the share of ambiguous steps that were said to be so, with the true cause named."""
-        return share(sum(each.label.is_honest(each.planted) for each in self.ambiguous), len(self.ambiguous))
+        return share(self.honestly_labelled, len(self.ambiguous))
 
     @property
     def interval(self) -> float | None:
         """Return how often the named stretch of the log holds the planted event."""
-        told = [each.held for each in self.found if each.held is not None]
-        return share(sum(told), len(told))
+        return share(sum(self.intervals), len(self.intervals))
 
     def delay(self, percent: int) -> float | None:
         """Return a percentile of the time from planting to finding, in seconds of log time."""
@@ -128,23 +158,36 @@ def share(part: int, whole: int) -> float | None:
 
 
 def score(
-    planted: Iterable[Planted], steps: Sequence[Step], explained: Iterable[Explanation], *, accounts: int, clean: bool
+    planted: Iterable[Planted],
+    steps: Sequence[Step],
+    explained: Iterable[Explanation],
+    uncertain: Sequence[Step] = (),
+    *,
+    accounts: int,
+    clean: bool,
 ) -> Score:
     """Score one day."""
     opened = [step for step in steps if step.event == "opened"]
     result = Score(account_days=accounts, clean_account_days=accounts if clean else 0)
     if clean:
         result.clean_alarms = opened
+        result.uncertain_alarms = list(uncertain)
         return result
     result.openings = len(opened)
     matching = OPENINGS.match(sorted(planted, key=lambda each: (each.at, each.unit)), opened)
     for match in matching.matches:
         label = _label(match.flagged, steps)
         result.found += [_found(each, match.flagged, label, summed=len(match.planted) > 1) for each in match.planted]
+        right = any(label.cause in {each.cause, *each.causes} for each in match.planted)
+        result.causes_said.append((label.cause, right))
     left = _found_by_entries(matching.missed, explained, result.found)
-    result.missed = [each for each in left if each.detectable]
-    result.hidden = len(left) - len(result.missed)
+    unsure = OPENINGS.match(left, uncertain)
+    result.uncertain = [each for match in unsure.matches for each in match.planted]
+    result.uncertain_alarms = unsure.false_alarms
+    result.missed = [each for each in unsure.missed if each.detectable]
+    result.hidden = len(unsure.missed) - len(result.missed)
     result.false_alarms = matching.false_alarms
+    result.causes_said += [(_label(each, steps).cause, False) for each in matching.false_alarms]
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -57,8 +58,14 @@ def step(amount: str = "0.2", event: str = "opened", *, after: float = 5.0, caus
     )  # fmt: skip
 
 
-def scored(truth: list[Planted], steps: list[Step], *explained: Explanation, clean: bool = False) -> Score:
-    return score(truth, steps, explained, accounts=6, clean=clean)
+def scored(
+    truth: list[Planted],
+    steps: list[Step],
+    *explained: Explanation,
+    uncertain: Sequence[Step] = (),
+    clean: bool = False,
+) -> Score:
+    return score(truth, steps, explained, uncertain, accounts=6, clean=clean)
 
 
 def test_the_score_shares_no_code_with_the_engine() -> None:
@@ -183,9 +190,10 @@ DAY: Final = Day(Flow(0.5, equal_sizes=False, polled=None), "orders", published=
 
 def test_the_tables_name_every_flow_and_cause() -> None:
     written = markdown([(DAY, scored([planted()], [step()])), (DAY._replace(published=False), Score())])
-    assert "| 0.5/s, varied sizes, after each fill | 0 | - | 1 | 1.000 | 1.000 | 1.000 of 1 |" in written
-    assert "| missed_fill | 1 | 1.000 | 1 | 1.000 | 0 | - | - |" in written
-    assert "| nothing | 0 | - | 0 |" in written
+    assert "| 0.5/s, varied sizes, after each fill | 0 | - | 0 | 1.000 (1/1) | 1.000 (1/1) |" in written
+    assert "| missed_fill | 1.000 (1/1) | 1.000 (1/1) | - | - |" in written
+    assert written.endswith("| missed_fill | 1.000 (1/1) |")
+    assert "| nothing | 0 | - | 0 | - |" in written
 
 
 def test_the_days_cover_what_the_benchmark_promises() -> None:

@@ -12,6 +12,7 @@ from recon.simulator.gateway.wire import answer, number
 from recon.simulator.habits import CROSSING, AveragePrice, Empty, Habits, Numbers
 from recon.simulator.plan import GatewayPlan
 from recon.simulator.scenarios import clean_plan
+from recon.simulator.venue.flow import Burst
 from recon.simulator.venues import binance_futures
 from tests.support.observers import Played, decoded, played, reports
 
@@ -263,3 +264,77 @@ def test_requests_are_refused_as_the_protocol_says(request_text: str, reason: st
     assert message["reject_reason"] == reason
     assert message["rejected_message"] == request_text
     assert json.dumps(message["message"])
+
+
+@pytest.mark.parametrize(("digits", "zeros"), [(3, "0000Z"), (1, "000000Z"), (0, "0000000Z")])
+def test_stamps_may_be_cut(digits: int, zeros: str) -> None:
+    fine, coarse = day_of(Habits(), duration=8.0), day_of(Habits(stamp_digits=digits), duration=8.0)
+    pairs = list(zip(_stamps(fine), _stamps(coarse), strict=True))
+    assert len(pairs) > 50
+    assert all(cut == whole[: -len(zeros)] + zeros for whole, cut in pairs)
+    assert {whole for whole, cut in pairs if whole != cut}
+
+
+def test_a_venue_may_tell_no_times() -> None:
+    told = set(_stamps(day_of(Habits(stamp_digits=None), duration=8.0)))
+    assert told == {"0001-01-01T00:00:00.0000000Z"}
+
+
+def _stamps(day: Played) -> list[str]:
+    """Return all times in the reports, of orders and of fills."""
+    rows = [row for _, row in reports(day, "BINANCE")]
+    changes = [stamp for row in rows for _, stamp in row["status_history"]]
+    return changes + [fill["time"] for row in rows for fill in row["fills"]]
+
+
+def test_stale_snapshots_come_again_and_are_freshened() -> None:
+    day = day_of(replace(CROSSING, stale_first=0.6, stale_every=3.0), duration=20.0)
+    snapshots = [at for at, _ in day.messages("BALANCE_SNAPSHOT", account="BINANCE") if at > 0]
+    assert len(snapshots) == 7
+    held = {code: D(0) for code in ("BTC", "ETH", "SOL", "USDT")}
+    older = 0
+    for _, message in day.messages("BALANCE_SNAPSHOT", "BALANCE_UPDATE", account="BINANCE"):
+        fresh = message["type"] == "BALANCE_UPDATE"
+        for row in [message] if fresh else message["data"]:
+            older += not fresh and held[row["asset_id_exchange"]] not in {D(0), row["balance"]}
+            held[row["asset_id_exchange"]] = row["balance"]
+    assert older > 3
+    assert held == day.gateway.accounts["BINANCE"].market.ledger.balances
+
+
+def test_the_last_report_of_an_order_may_be_coarse_and_overtake() -> None:
+    plain, coarse = (day_of(replace(CROSSING, coarse_last=each), duration=60.0) for each in (False, True))
+    assert not _overtaken(plain)
+    assert _overtaken(coarse) > 2
+    finest = 0
+    for _, row in reports(coarse, "KRAKEN/JOHN"):
+        if row["amount_filled"]:
+            last = row["status"] in {"FILLED", "CANCELED"}
+            assert bool(row["fills"]) != last
+            finest = finest if last else max(finest, scale(row["avg_px"]))
+            assert not last or scale(row["avg_px"]) <= 2
+    assert finest > 2
+
+
+def _overtaken(day: Played) -> int:
+    """Count the reports that came after a later one of their order."""
+    steps: dict[str, int] = {}
+    late = 0
+    for _, row in reports(day, "KRAKEN/JOHN"):
+        late += len(row["status_history"]) < steps.get(row["client_order_id"], 0)
+        steps[row["client_order_id"]] = max(steps.get(row["client_order_id"], 0), len(row["status_history"]))
+    return late
+
+
+def test_bursts_come_on_top_and_leave_the_rest_of_the_day_as_it_was() -> None:
+    def fills(*bursts: Burst) -> list[float]:
+        plan = clean_plan(3, duration=30.0, fills_per_second=0.5).gateways[0]
+        chosen = next(each for each in plan.accounts if each.account == "BINANCE")
+        account = replace(chosen, streams=tuple(replace(each, bursts=bursts) for each in chosen.streams))
+        day = played(replace(plan, accounts=(account,)), 32.0)
+        orders = {row["client_order_id"]: at for at, row in reports(day, "BINANCE") if row["amount_filled"]}
+        return sorted(orders.values())
+
+    calm, busy = fills(), fills(Burst(after=10.0, lasting=5.0, fills_per_second=3.0))
+    assert sum(at < 10 for at in busy) == sum(at < 10 for at in calm)
+    assert sum(10 <= at < 20 for at in busy) > sum(10 <= at < 20 for at in calm) + 10

@@ -110,6 +110,14 @@ class Account:
         """Start the periodic habits."""
         if self._habits.polled_every is not None:
             self._queue.after(ticks(self._habits.polled_every), self._poll)
+        if self._habits.stale_every is not None:
+            self._queue.after(ticks(self._habits.stale_every), self._send_stale)
+
+    def _send_stale(self) -> None:
+        frame = self._writer.snapshot("BALANCE_SNAPSHOT", self.balance_rows(stale=True))
+        if frame is not None:
+            self._send(frame)
+        self._queue.after(ticks(self._habits.stale_every or 1.0), self._send_stale)
 
     def pause(self, symbol: str, until: int | None) -> None:
         """Stop trading in a symbol until a time in ticks, or (None) for the rest of the day."""
@@ -197,6 +205,8 @@ class Account:
         lane = f"contract/{order.instrument.symbol}" if order.instrument.is_contract else f"order/{order.exchange_id}"
         if step.delay is not None:
             arrives = now + step.delay
+        elif report.is_final and self._habits.coarse_last and not order.instrument.is_contract:
+            arrives = now + ticks(MIN_DELAY_SECONDS)  # it overtakes what is still on its way in the order's lane
         else:
             arrives = self._lanes.arrival(lane, now, self._delay(self._habits.report_delay))
         if report.is_final and not order.instrument.is_contract:

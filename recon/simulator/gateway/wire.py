@@ -12,7 +12,7 @@ import msgspec
 from recon.exact import ZERO, divide, plain, scale
 from recon.simulator.habits import Empty, Habits, Numbers
 from recon.simulator.instruments import Asset, Instrument, Kind, Side
-from recon.simulator.ticks import text
+from recon.simulator.ticks import coarse_text, text
 from recon.simulator.venue.ledger import quantised
 from recon.simulator.venue.orders import Report
 
@@ -167,9 +167,9 @@ class Writer:
             "amount_open": self._number(max(order.amount - report.filled, ZERO), size),
             "amount_filled": self._number(report.filled, size),
             "status": report.status.value,
-            "status_history": [(status.value, text(at)) for status, at in report.history],
+            "status_history": [(status.value, self._time(at)) for status, at in report.history],
             "error_message": report.error,
-            "fills": self._fills(report, size, prices) if priced and self._habits.fills_listed else [],
+            "fills": self._fills(report, size, prices) if priced and self._lists_fills(report) else [],
             "exchange_id": self._account,
             "client_order_id": order.client_id,
             "symbol_id_exchange": instrument.symbol,
@@ -187,10 +187,19 @@ class Writer:
             self._unprice(row)
         return row
 
+    def _time(self, at: int) -> str:
+        return coarse_text(at, self._habits.stamp_digits)
+
+    def _is_coarse(self, report: Report) -> bool:
+        return self._habits.coarse_last and report.is_final and not report.order.instrument.is_contract
+
+    def _lists_fills(self, report: Report) -> bool:
+        return self._habits.fills_listed and not self._is_coarse(report)
+
     def _fills(self, report: Report, size: int, prices: int) -> list[Row]:
         return [
             {
-                "time": text(fill.at),
+                "time": self._time(fill.at),
                 "price": self._number(fill.price, prices),
                 "amount": self._number(fill.amount, size),
             }
@@ -202,6 +211,8 @@ class Writer:
             return ZERO
         average = divide(report.cash, report.filled).normalize()
         digits = self._habits.average_price_digits
+        if self._is_coarse(report):
+            digits = min(digits, scale(report.order.instrument.price_step))
         return average if scale(average) <= digits else quantised(average, Decimal(1).scaleb(-digits))
 
     def _unprice(self, row: Row) -> None:

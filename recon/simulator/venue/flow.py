@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -64,11 +64,20 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """More trading from a second of the day on, for a number of seconds, beside the stream's own."""
+
+    after: float
+    lasting: float
+    fills_per_second: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """Random trading of one symbol at a mean rate of fills per second.
 
     Each fill is `lot`, or with `varied` any multiple of the size step up to three lots. `post_only` is the share of
-    resting orders that only make.
+    resting orders that only make. `bursts` come on top.
     """
 
     symbol: str
@@ -77,11 +86,16 @@ class Stream:
     varied: bool = True
     max_fills: int = 3
     post_only: float = 0.0
+    bursts: tuple[Burst, ...] = ()
 
     @property
     def orders_per_second(self) -> float:
         """Return the rate of orders that yields the rate of fills."""
         return self.fills_per_second / _mean_fills(self.max_fills)
+
+    def in_burst(self, burst: Burst) -> Stream:
+        """Return the stream of a burst."""
+        return replace(self, fills_per_second=burst.fills_per_second, bursts=())
 
 
 def early_steps() -> tuple[Step, ...]:

@@ -17,7 +17,7 @@ from recon.simulator.venue.market import Market
 
 
 class Trader:
-    """Trades one account's streams from now until `ends_at` (ticks)."""
+    """Trades one account's streams from now until `ends_at`; the day starts at `starts_at` (ticks)."""
 
     def __init__(
         self,
@@ -27,24 +27,29 @@ class Trader:
         seed: tuple[int, str],
         *,
         is_paused: Callable[[str], bool],
+        starts_at: int,
         ends_at: int,
     ) -> None:
         self._market = market
         self._queue = queue
         self._is_paused = is_paused
-        self._ends_at = ends_at
         self._hedge = plan.habits.hedge
         self.walks = {instrument.symbol: Walk(instrument) for instrument in plan.instruments}
         for flow in plan.streams:
             if flow.fills_per_second > 0:
-                self._next(flow, stream(*seed, plan.account, "flow", flow.symbol))
+                self._next(flow, stream(*seed, plan.account, "flow", flow.symbol), ends_at)
+            for burst in flow.bursts:
+                begins = starts_at + ticks(burst.after)
+                dice = stream(*seed, plan.account, "burst", flow.symbol, f"{burst.after:g}")
+                ends = min(begins + ticks(burst.lasting), ends_at)
+                queue.at(begins, partial(self._next, flow.in_burst(burst), dice, ends))
 
-    def _next(self, flow: Stream, dice: Dice) -> None:
+    def _next(self, flow: Stream, dice: Dice, ends_at: int) -> None:
         pause = ticks(dice.expovariate(flow.orders_per_second)) + 1
-        if self._queue.now + pause < self._ends_at:
-            self._queue.after(pause, partial(self._arrive, flow, dice))
+        if self._queue.now + pause < ends_at:
+            self._queue.after(pause, partial(self._arrive, flow, dice, ends_at))
 
-    def _arrive(self, flow: Stream, dice: Dice) -> None:
+    def _arrive(self, flow: Stream, dice: Dice, ends_at: int) -> None:
         instrument = self._market.instruments[flow.symbol]
         price = self.walks[flow.symbol].next(dice)
         lots = draw_lots(dice, instrument, flow)
@@ -55,7 +60,7 @@ class Trader:
                 dice, instrument, lots, side=side, price=price, effect=effect, post_only=flow.post_only
             )
             self._market.place(script)
-        self._next(flow, dice)
+        self._next(flow, dice, ends_at)
 
     def _choose(
         self, instrument: Instrument, flow: Stream, preferred: Side, amount: Decimal, price: Decimal
