@@ -85,6 +85,7 @@ def test_whatever_calls_itself_pure_lies_in_a_pure_package() -> None:
 PARTS = {
     "recon/ledger/account.py": {"liveness", "snapshots", "coverage", "evidence", "approvals", "told"},
     "recon/ledger/account_mappings.py": {"mappings"},
+    "recon/ledger/fees/rate_table.py": {"rates"},
     "recon/ledger/units.py": {"balance", "reported", "contract", "fees", "rounding"},
     "recon/ledger/orders.py": {"identity", "reported", "booked", "flags"},
 }

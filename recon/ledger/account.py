@@ -1,7 +1,7 @@
 """An account without its units, in parts with a single writer. Pure.
 
 1. Only the module that declares a part assigns its fields; other modules call the part's methods.
-2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence` `approvals` and `told`.
+2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence`, `approvals`, `told` and `rates`.
 3. A method that takes one row changes its map in place: a copy of the map for each row would be quadratic.
 """
 
@@ -26,6 +26,7 @@ from recon.ledger.evidence import (
     with_gap,
     without_gap,
 )
+from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.lookups import RowsByCoinapi
 from recon.ledger.orders import Order
 
@@ -292,6 +293,8 @@ class Account(msgspec.Struct, gc=False):
     approvals: ApprovalTotal = msgspec.field(default_factory=ApprovalTotal)
     #: Facts that took effect by one person's word (semantics 10.7).
     told: ApprovalTotal = msgspec.field(default_factory=ApprovalTotal)
+    #: The fee rates of the account, told and learnt (semantics 8.5).
+    rates: RateTable = msgspec.field(default_factory=RateTable)
 
 
 def skew_of(lag_us: int | None) -> int:

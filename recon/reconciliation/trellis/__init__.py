@@ -1,0 +1,1 @@
+"""The comparison of reports with the books: a trellis over what each report may hold. Pure."""
