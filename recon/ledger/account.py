@@ -1,7 +1,7 @@
 """An account without its units, in parts with a single writer. Pure.
 
 1. Only the module that declares a part assigns its fields; other modules call the part's methods.
-2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence`, `approvals`, `told` and `rates`.
+2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence`, `approvals`, `told`, `rates` and `stamps`.
 3. A method that takes one row changes its map in place: a copy of the map for each row would be quadratic.
 """
 
@@ -29,6 +29,7 @@ from recon.ledger.evidence import (
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.lookups import RowsByCoinapi
 from recon.ledger.orders import Order
+from recon.ledger.stamps import Stamps
 
 #: A heartbeat lag from this on is clock skew, in microseconds; a smaller lag may be transmission time.
 SKEW_FROM_US: Final = 2_000_000
@@ -295,6 +296,8 @@ class Account(msgspec.Struct, gc=False):
     told: ApprovalTotal = msgspec.field(default_factory=ApprovalTotal)
     #: The fee rates of the account, told and learnt (semantics 8.5).
     rates: RateTable = msgspec.field(default_factory=RateTable)
+    #: What is known of the venue's times.
+    stamps: Stamps = msgspec.field(default_factory=Stamps)
 
 
 def skew_of(lag_us: int | None) -> int:

@@ -23,7 +23,10 @@ _PRICE_DIGITS: Final = 12
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
-    """An execution: a positive amount, in the direction of the order's side; cash is price times amount."""
+    """An execution: a positive amount, in the direction of the order's side; cash is price times amount.
+
+    `timed` is true if the EMS told the time; otherwise the fill has the time of its report.
+    """
 
     order: str
     ordinal: int
@@ -33,6 +36,7 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     cash: Decimal | None
     occurred_us: int
     source: str
+    timed: bool
 
 
 def book_fills(order: Order, rows: Sequence[FillRow], *, recorded_us: int) -> list[Fill]:
@@ -93,6 +97,7 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
         if index == len(rows) - 1 or fill_cash is None:
             fill_cash = remainder  # the last fill takes the remainder, so the cash sums to the jump's exactly
         remainder = None if remainder is None or fill_cash is None else remainder - fill_cash
+        told_us = _time(row.time) or _time(order.reported.last_time)
         fills.append(
             Fill(
                 order=order.key,
@@ -101,8 +106,9 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
                 price=row.price or None,
                 price_known=bool(row.price),
                 cash=fill_cash,
-                occurred_us=_time(row.time) or _time(order.reported.last_time) or recorded_us,
+                occurred_us=told_us or recorded_us,
                 source="list",
+                timed=bool(told_us),
             )
         )
     return fills
@@ -123,6 +129,7 @@ def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int
     elif cash is not None:
         digits = max(_PRICE_DIGITS, scale(order.reported.avg_px or ZERO))
         price = divide(cash, jump, digits)
+    told_us = _time(order.reported.last_time)
     return Fill(
         order=order.key,
         ordinal=order.booked.fill_count + 1,
@@ -130,8 +137,9 @@ def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int
         price=price,
         price_known=exact,
         cash=cash,
-        occurred_us=_time(order.reported.last_time) or recorded_us,
+        occurred_us=told_us or recorded_us,
         source="avg_px",
+        timed=bool(told_us),
     )
 
 

@@ -26,6 +26,7 @@ from recon.ledger.facts.waiting import WaitingFact
 from recon.ledger.fills import Fill
 from recon.ledger.generations import Generations
 from recon.ledger.instruments import Instrument, SpotSymbols
+from recon.ledger.legs import Leg
 from recon.ledger.observations import Observation
 from recon.ledger.open_orders import OpenOrders
 from recon.ledger.orders import Order
@@ -137,6 +138,8 @@ class Effects(msgspec.Struct):
 
     #: Units that got entries.
     posted: dict[UnitKey, UnitState] = {}
+    #: What was moved in which unit, in the order of posting.
+    legs: list[tuple[UnitState, Leg]] = []
     observed: list[tuple[UnitState, Observation]] = []
     #: Reports that contradict themselves or an earlier report, for a break of their own kind (semantics 2.6).
     contradictions: list[Contradiction] = []
@@ -335,15 +338,15 @@ class Ledger:
 
     def clock_of_fill(self, account: str, occurred_us: int, at: LogTime) -> int:
         """Return the log time at which a fill counts as booked: before the end of a gap that hid the fill."""
-        backfill = self.accounts[account].coverage.backfill
-        if (
-            self.event.from_rest
-            and backfill is not None
-            and backfill.until_us is not None
-            and occurred_us <= backfill.until_us
-        ):
+        until_us = self.end_of_gap(account)
+        if until_us is not None and occurred_us <= until_us:
             return at.clock - self.rules_of(account).settlement_window_us - 1
         return at.clock
+
+    def end_of_gap(self, account: str) -> int | None:
+        """Return the end of the gap that hid what REST brings now, in microseconds; None where there is no such gap."""
+        backfill = self.accounts[account].coverage.backfill
+        return backfill.until_us if self.event.from_rest and backfill is not None else None
 
     def note_finding(self, account: str | None, at: LogTime, kind: str, about: str, message: str) -> None:
         """Record a finding, its texts bounded; a NUL is replaced, because Postgres rejects NUL in text."""

@@ -16,10 +16,13 @@ import msgspec
 
 from recon.ems.protocol.messages import FillRow, OrderReport
 from recon.exact import ZERO, resolution, scale
+from recon.ledger.fees.fee_key import OrderClass
 from recon.ledger.fees.schedule import liquidity_of
 from recon.times import LogTime
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
+#: Statuses of an order that is in the venue's order book.
+WORKING: Final = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
 _HALF: Final = Decimal("0.5")
 
 
@@ -44,6 +47,8 @@ class OrderReported(msgspec.Struct, gc=False):
     last_seq: int
     #: Maker or taker, None where the kind of order allows either: the fee depends on it (semantics 8.5).
     liquidity: str | None
+    #: What its terms say of its liquidity: post-only, immediate, or other.
+    order_class: OrderClass
     amount_filled: Decimal = ZERO
     avg_px: Decimal | None = None
     status: str = ""
@@ -55,6 +60,8 @@ class OrderReported(msgspec.Struct, gc=False):
     cash_total: Decimal | None = ZERO
     #: Error bound of `cash_total` from the rounding of avg_px.
     cash_resolution: Decimal = ZERO
+    #: The largest filled amount that a report showed while the order was working, before the furthest report's.
+    rested_amount: Decimal | None = None
 
     @property
     def nothing_yet(self) -> bool:
@@ -141,6 +148,14 @@ class Order(msgspec.Struct, gc=False):
     def finished(self) -> bool:
         """True if the order is terminal, or a person has settled it."""
         return self.flags.settled_by_person or self.terminal
+
+    def class_of_fill(self, before: Decimal) -> OrderClass:
+        """Return the class of the order at a fill; `before` is the amount filled before it.
+
+        It rested if an earlier report showed it working with that amount.
+        """
+        told = self.reported.order_class
+        return "rested" if told == "other" and self.reported.rested_amount == before else told
 
     def await_instrument(self, *, on: bool) -> None:
         """Set whether the fills wait for the instrument."""
@@ -256,8 +271,17 @@ def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
         first_seq=seq,
         last_seq=seq,
         liquidity=liquidity_of(report.time_in_force, report.exec_inst),
+        order_class=_class_of(report),
     )
     return Order(account=account, key=key, identity=identity, reported=reported)
+
+
+def _class_of(report: OrderReport) -> OrderClass:
+    """Return what an order's terms say of its liquidity: a market order takes as an immediate one does."""
+    liquidity = liquidity_of(report.time_in_force, report.exec_inst)
+    if liquidity == "maker":
+        return "post_only"
+    return "immediate" if liquidity == "taker" or report.order_type == "MARKET" else "other"
 
 
 def is_further(order: Order, report: OrderReport) -> bool:
@@ -293,6 +317,8 @@ def is_overfill(report: OrderReport) -> bool:
 def join(order: Order, report: OrderReport, at: LogTime, *, digits: int) -> None:
     """Join a further report's state to its order; `digits` is the finest scale seen of the symbol's avg_px."""
     reported = order.reported
+    if (report.amount_filled or ZERO) > reported.amount_filled and reported.status in WORKING:
+        reported.rested_amount = reported.amount_filled
     reported.price = report.price if report.price is not None else reported.price
     reported.amount_order = report.amount_order if report.amount_order is not None else reported.amount_order
     reported.amount_open = report.amount_open if report.amount_open is not None else reported.amount_open

@@ -17,6 +17,7 @@ from recon.exact import ZERO
 from recon.ledger.cost_basis import CostBasis
 from recon.ledger.evidence import LockChange, with_lock
 from recon.ledger.fees.model import FeeModel
+from recon.ledger.legs import LegOrigin
 from recon.ledger.timeline import CERTAIN, Timeline, Uncertainty
 from recon.times import LogTime
 
@@ -114,6 +115,7 @@ class PendingTrade(msgspec.Struct, frozen=True):
     number: int
     clock: int
     fill: FillRef
+    origin: LegOrigin
     liquidity: str | None = None
     certainty: str = "exact"
 

@@ -144,6 +144,7 @@ class Fold:
         resumed, ledger.effects.resumed = ledger.effects.resumed, []
         for name in resumed:
             self.reconciler.resume_account(name, at)
+        ledger.effects.legs.clear()
 
     def _apply(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
         """Apply one event to the ledger; new rules also classify all breaks again."""

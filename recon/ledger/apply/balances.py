@@ -18,6 +18,7 @@ from recon.ledger.account import Account
 from recon.ledger.apply.observe import observe, reassess_after_snapshot
 from recon.ledger.asset_mapping import resolve_asset, rows_of_coinapi
 from recon.ledger.ledger import Ledger, quantum_of
+from recon.ledger.legs import Leg, Stamp
 from recon.ledger.observations import is_authoritative
 from recon.ledger.rules import AccountRules
 from recon.ledger.units import REHOMED, Posting, post
@@ -124,3 +125,4 @@ def rehome(ledger: Ledger, account: Account, assets: Iterable[str], at: LogTime)
         for state, moved in ((source, -amount), (target, amount)):
             entry = post(state, Posting(amount=moved, cause=REHOMED, occurred_us=at.us), at)
             ledger.record_entry(entry, state)
+            ledger.effects.legs.append((state, Leg(moved, Stamp(at.us), at.us)))

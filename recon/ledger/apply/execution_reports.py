@@ -14,12 +14,15 @@ from recon.ledger.apply.missing_orders import mark_order_missing, match_missing_
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.coverage import reassess
 from recon.ledger.evidence import Disagreement
+from recon.ledger.fees.fee_key import market_of
 from recon.ledger.fills import Fill, book_fills, late_cash
 from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Contradiction, Ledger, booked_fill
+from recon.ledger.legs import LegOrigin, Stamp
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
+from recon.ledger.posting.fill_entries import FillToPost
 from recon.ledger.posting.pre_opening import exclude_pre_opening_fills
 from recon.ledger.posting.reversal import reverse_early_booking
 from recon.ledger.posting.spot import post_late_cash, post_spot
@@ -164,8 +167,10 @@ def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillR
     was_pending = order.booked.cash_pending
     late = late_cash(order, rows)
     if late and instrument.spot:
-        post_late_cash(ledger, account, order, instrument, late, at)
-    _post_fills(ledger, account, order, instrument, book_fills(order, rows, recorded_us=at.us), at)
+        market = market_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
+        origin = LegOrigin(Stamp(at.us), at.us, order.key, order.class_of_fill(order.booked.amount), market)
+        post_late_cash(ledger, account, order, instrument, late, origin, at)
+    _post_fills(ledger, account, order, instrument, rows, at)
     if instrument.spot and order.booked.cash_pending != was_pending:
         rules = ledger.rules_of(account.name)
         quote = resolve_asset(instrument.quote or "", instrument.quote_coinapi, account.snapshots, rules)
@@ -185,38 +190,47 @@ def _await_instrument(ledger: Ledger, account: Account, order: Order, at: LogTim
 
 
 def _post_fills(
-    ledger: Ledger, account: Account, order: Order, instrument: Instrument, booked: list[Fill], at: LogTime
+    ledger: Ledger, account: Account, order: Order, instrument: Instrument, rows: tuple[FillRow, ...], at: LogTime
 ) -> None:
-    fills = _by_our_clock(account, booked, at)
-    for index, fill in enumerate(fills):
-        price_error = order.reported.cash_resolution if index == len(fills) - 1 else ZERO
+    order_class = order.class_of_fill(order.booked.amount)
+    market = market_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
+    booked = [_dated(ledger, account, fill, at) for fill in book_fills(order, rows, recorded_us=at.us)]
+    for index, (fill, stamp) in enumerate(booked):
+        price_error = order.reported.cash_resolution if index == len(booked) - 1 else ZERO
+        origin = LegOrigin(stamp, at.us, order.key, order_class, market)
+        item = FillToPost(order, instrument, fill, origin, price_error)
         cash_asset = None
         if instrument.spot:
-            cash_asset = post_spot(ledger, account, order, instrument, fill, at, price_error=price_error)
+            cash_asset = post_spot(ledger, account, item, at)
         else:
-            post_contract(ledger, account, order, instrument, fill, at)
+            post_contract(ledger, account, item, at)
         ledger.changes.fills.append(booked_fill(order, fill, cash_asset, at.seq))
-    if order.booked.early and fills:
-        reverse_early_booking(ledger, account, order, instrument, fills, at)
-    if fills and fills[-1].price:
-        account.evidence.note_price(instrument.symbol, fills[-1].price)
+    if not booked:
+        return
+    last, stamp = booked[-1]
+    if order.booked.early:
+        quantity = sum((fill.amount for fill, _ in booked), ZERO)
+        item = FillToPost(order, instrument, last, LegOrigin(stamp, at.us, order.key))
+        reverse_early_booking(ledger, account, item, quantity, at)
+    if last.price:
+        account.evidence.note_price(instrument.symbol, last.price)
         ledger.mark_changed(account)
 
 
-def _by_our_clock(account: Account, fills: list[Fill], at: LogTime) -> list[Fill]:
-    """Correct the times of fills by the EMS's clock skew, because they are compared with log time.
+def _dated(ledger: Ledger, account: Account, fill: Fill, at: LogTime) -> tuple[Fill, Stamp]:
+    """Return a fill as of our clock, because its time is compared with log time, and the venue's stamp of it.
 
-    A fill is never later than its report. A fill without a time of its own has log time already.
+    A fill is never later than its report. A fill without a time of its own has log time already; if a gap hid it, it
+    happened by the end of the gap.
     """
+    if not fill.timed:
+        return fill, Stamp(ledger.end_of_gap(account.name) or at.us)
     skew_us = account.liveness.skew_us
-    if not skew_us:
-        return fills
-    return [
-        fill
-        if fill.occurred_us == at.us
-        else msgspec.structs.replace(fill, occurred_us=min(fill.occurred_us + skew_us, at.us))
-        for fill in fills
-    ]
+    stamp = account.stamps.stamp(fill.occurred_us, at.us, skew_us=skew_us)
+    ledger.mark_changed(account)
+    if not skew_us or fill.occurred_us == at.us:
+        return fill, stamp
+    return msgspec.structs.replace(fill, occurred_us=min(fill.occurred_us + skew_us, at.us)), stamp
 
 
 def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: LogTime) -> None:

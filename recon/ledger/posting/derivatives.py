@@ -11,17 +11,17 @@ from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.cost_basis import CASH_QUANTUM, CostBasis, add_trade, average_price, basis_of, entry_value
+from recon.ledger.fees.fee_key import QUOTE
 from recon.ledger.fees.schedule import rates_of, rule_of
-from recon.ledger.fills import Fill
-from recon.ledger.instruments import Instrument, underlying
+from recon.ledger.instruments import underlying
 from recon.ledger.ledger import Ledger, update_modelling
-from recon.ledger.orders import Order
-from recon.ledger.posting.fees import post_learned_fee, post_scheduled_fee
-from recon.ledger.posting.fill_entries import fill_posting, post_fill
+from recon.ledger.legs import Leg, leg_of
+from recon.ledger.posting.fees import learned_fee, scheduled_fee
+from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_leg
 from recon.ledger.posting.openings import asset_unit, open_if_absent, post_opening
 from recon.ledger.rules import ContractTerms, FeeRule
 from recon.ledger.timeline import CERTAIN, Uncertainty, leg_uncertainty
-from recon.ledger.units import FILL, REALISED, FillRef, PendingTrade, Unit, UnitState
+from recon.ledger.units import FILL, REALISED, PendingTrade, Posting, Unit, UnitState
 from recon.times import LogTime
 
 #: Average entry prices within this share of each other are equal: venues round them.
@@ -78,16 +78,15 @@ def _open_basis(ledger: Ledger, state: UnitState, seen: ReportedPosition | None,
     realise_trades(ledger, ledger.accounts[unit.account], state, at)
 
 
-def post_contract(
-    ledger: Ledger, account: Account, order: Order, instrument: Instrument, fill: Fill, at: LogTime
-) -> None:
+def post_contract(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -> None:
     """Post a derivative fill in its contract, and the cash if the terms are complete."""
+    instrument, fill, ref = item.instrument, item.fill, item.ref
     state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
-    quantity = -fill.amount if order.identity.side == "SELL" else fill.amount
-    ref = FillRef(order.key, fill.ordinal, fill.occurred_us)
-    post_fill(ledger, state, fill_posting(quantity, ref), at)
+    quantity = item.sign * fill.amount
+    post_leg(ledger, state, leg_of(item.origin, quantity), [fill_posting(quantity, ref)], at)
     entry, clock = state.unit.balance.entry_count, ledger.clock_of_fill(account.name, fill.occurred_us, at)
-    state.unit.contract.add_trade(PendingTrade(quantity, fill.cash, entry, clock, ref, order.reported.liquidity))
+    liquidity = item.order.reported.liquidity
+    state.unit.contract.add_trade(PendingTrade(quantity, fill.cash, entry, clock, ref, item.origin, liquidity))
     realise_trades(ledger, account, state, at)
 
 
@@ -143,34 +142,38 @@ def _realise(
     target = asset_unit(ledger, account, terms.settlement_asset, None, at)
     instrument = ledger.instrument(account.name, state.unit.code)
     rule = rule_of(ledger.rules_of(account.name).fees, state.unit.code, None if instrument is None else instrument.type)
-    turnover = _turnover(trade, terms)
+    worth = _turnover(trade, terms)
+    turnover = leg_uncertainty(worth) if worth else CERTAIN
+    postings: list[Posting] = []
     if cash or not target.unit.fees.model.learned:
         target.unit.fees.note_schedule(scheduled=rule is not None)
         uncertainty = Uncertainty(1 if cash else 0, CASH_QUANTUM if cash else ZERO).plus(turnover)
-        posting = fill_posting(
-            cash, trade.fill, uncertainty, cause=FILL if premium else REALISED, certainty=trade.certainty
-        )
-        # Pending cash is booked as of its fill, as far as the order of entries allows.
-        post_fill(ledger, target, posting, LogTime(at.seq, at.us, max(trade.clock, target.timeline.clocks[-1])))
-    _post_trade_fee(ledger, target, rule, trade, turnover, at)
+        cause = FILL if premium else REALISED
+        postings = [fill_posting(cash, trade.fill, uncertainty, cause=cause, certainty=trade.certainty)]
+    postings += _fees(target, rule, trade, worth)
+    post_leg(ledger, target, _cash_leg(trade, cash, worth), postings, at, clock=trade.clock)
 
 
-def _post_trade_fee(
-    ledger: Ledger, target: UnitState, rule: FeeRule | None, trade: PendingTrade, turnover: Uncertainty, at: LogTime
-) -> None:
-    worth = turnover.received or -turnover.paid
+def _fees(target: UnitState, rule: FeeRule | None, trade: PendingTrade, worth: Decimal) -> list[Posting]:
     if rule is None or target.unit.fees.model.learned:
-        post_learned_fee(ledger, target, worth, trade.fill, at)
-    elif worth:
-        post_scheduled_fee(ledger, target, rates_of(rule, trade.liquidity), abs(worth), trade.fill, at)
+        return learned_fee(target, worth, trade.fill)
+    return scheduled_fee(rates_of(rule, trade.liquidity), abs(worth), trade.fill) if worth else []
 
 
-def _turnover(trade: PendingTrade, terms: ContractTerms) -> Uncertainty:
-    """Return a fill's turnover in the settlement asset; a fee is a share of the turnover."""
+def _cash_leg(trade: PendingTrade, cash: Decimal, worth: Decimal) -> Leg:
+    """Return the leg of a contract's cash; its turnover is the fill's whole worth, not the cash."""
+    origin = trade.origin
+    key = origin.key(QUOTE, 1 if worth > 0 else -1) if worth else None
+    error = CASH_QUANTUM if cash else ZERO
+    return Leg(cash, origin.stamp, origin.arrived_us, origin.order, worth, key, error, rounded=True)
+
+
+def _turnover(trade: PendingTrade, terms: ContractTerms) -> Decimal:
+    """Return a fill's signed turnover in the settlement asset; a fee is a share of it. Zero where not known."""
     if not trade.cash:
-        return CERTAIN
+        return ZERO
     worth = abs(entry_value(trade.quantity, trade.cash, terms)) * (terms.multiplier or ZERO)
-    return leg_uncertainty(worth if trade.quantity < 0 else -worth)
+    return worth if trade.quantity < 0 else -worth
 
 
 def mark_unmodelled(ledger: Ledger, account: Account, state: UnitState, terms: ContractTerms | None) -> None:

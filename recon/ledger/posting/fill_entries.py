@@ -1,13 +1,42 @@
-"""Entries that follow from a fill. Pure (semantics 2)."""
+"""Entries that follow from a fill, and the legs that the comparison is told of. Pure (semantics 2)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
+import msgspec
+
+from recon.exact import ZERO
+from recon.ledger.fills import Fill
+from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
+from recon.ledger.legs import Leg, LegOrigin
+from recon.ledger.orders import Order
 from recon.ledger.timeline import CERTAIN, Uncertainty
-from recon.ledger.units import FILL, FillRef, Posting, UnitState, post
+from recon.ledger.units import FEE, FILL, FillRef, Posting, UnitState, post
 from recon.times import LogTime
+
+
+class FillToPost(NamedTuple):
+    """A fill with all that its postings need; `price_error` bounds the error of its cash, as the price is rounded."""
+
+    order: Order
+    instrument: Instrument
+    fill: Fill
+    origin: LegOrigin
+    price_error: Decimal = ZERO
+
+    @property
+    def sign(self) -> int:
+        """Return 1 for a purchase, -1 for a sale."""
+        return -1 if self.order.identity.side == "SELL" else 1
+
+    @property
+    def ref(self) -> FillRef:
+        """Return the reference that its entries bear."""
+        return FillRef(self.order.key, self.fill.ordinal, self.fill.occurred_us)
 
 
 def fill_posting(
@@ -17,8 +46,23 @@ def fill_posting(
     return Posting(amount, cause, fill.occurred_us, certainty, uncertainty, fill)
 
 
-def post_fill(ledger: Ledger, state: UnitState, posting: Posting, at: LogTime) -> None:
-    """Post an amount of a fill; a fill hidden by a gap counts as booked before all reports after the gap."""
+def post_leg(
+    ledger: Ledger, state: UnitState, leg: Leg, postings: Sequence[Posting], at: LogTime, *, clock: int | None = None
+) -> None:
+    """Post a leg of a fill with its fee: the entries of both, and the leg for the comparison.
+
+    `clock` is the log time as of which an amount that waited is booked, as far as the order of entries allows.
+    """
+    cost = ZERO
+    for posting in postings:
+        is_fee = posting.cause == FEE
+        cost -= posting.amount if is_fee else ZERO
+        _post(ledger, state, posting, at if clock is None or is_fee else LogTime(at.seq, at.us, clock))
+    ledger.effects.legs.append((state, msgspec.structs.replace(leg, booked_fee=cost) if cost else leg))
+
+
+def _post(ledger: Ledger, state: UnitState, posting: Posting, at: LogTime) -> None:
+    """Post an entry of a fill; a fill hidden by a gap counts as booked before all reports after the gap."""
     booked = ledger.clock_of_fill(state.unit.account, posting.occurred_us, at)
     then = LogTime(at.seq, at.us, max(booked, state.timeline.clocks[-1]))
     ledger.record_entry(post(state, posting, then), state)

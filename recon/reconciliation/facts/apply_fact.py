@@ -28,8 +28,10 @@ from recon.ledger.facts.external_fact import (
 )
 from recon.ledger.facts.postings import told_posting
 from recon.ledger.ledger import Ledger
+from recon.ledger.legs import Leg, Stamp
 from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.openings import open_if_absent
+from recon.ledger.stamps import resolution_of
 from recon.ledger.units import FillRef, UnitState, post
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.break_explanation import (
@@ -158,6 +160,8 @@ def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFac
     at, us, comparison = context.at, fact.occurred_us, context.comparison
     posting = told_posting(movement.amount, movement.cause, fact, fill=fill)
     context.ledger.record_entry(post(context.state, posting, at), context.state)
+    leg = Leg(movement.amount, told_stamp(context, us), at.us, None if fill is None else fill.order)
+    context.ledger.effects.legs.append((context.state, leg))
     if us < at.us - context.window:
         message = (
             f"{description_of(movement, fact)} is booked now: it corrects history, and later reports show whether"
@@ -167,6 +171,17 @@ def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFac
     if comparison.chain is not None and us <= comparison.chain.last.us:
         # The late entry moves the ledger but not the reports since, so the chain's residuals shrink by it.
         _shift_candidates(context, movement.amount)
+
+
+def told_stamp(context: ComparisonContext, us: int) -> Stamp:
+    """Return the stamp of what a fact tells: its time if no report of the unit came since, else now.
+
+    Reports that came since did not show it.
+    """
+    observed_us, now_us = context.comparison.observed_us, context.at.us
+    if observed_us is not None and us <= observed_us:
+        return Stamp(now_us)
+    return Stamp(min(us, now_us), resolution_of(us))
 
 
 def _shift_candidates(context: ComparisonContext, amount: Decimal) -> None:

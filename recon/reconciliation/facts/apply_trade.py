@@ -27,10 +27,12 @@ from recon.ledger.facts.matching import MatchableFill
 from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
+from recon.ledger.legs import LegOrigin
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import contract_of, realise_trades
 from recon.ledger.posting.openings import asset_unit
-from recon.ledger.units import FillRef, PendingTrade, UnitKind, UnitState
+from recon.ledger.units import FillRef, PendingTrade, UnitKind
+from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.apply_fact import (
     EXPLAINED,
     ContextOf,
@@ -38,6 +40,7 @@ from recon.reconciliation.facts.apply_fact import (
     is_new,
     note_unknown_account,
     record_fact,
+    told_stamp,
 )
 from recon.times import LogTime
 
@@ -167,7 +170,7 @@ def _book_missing(
     signed = -trade.quantity if fact.side == "SELL" else trade.quantity
     if instrument.derivative:
         state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
-        _realise(ledger, account, state, fact, trade, at)
+        _realise(ledger, account, context_of(state), fact, trade)
         legs = [(state, signed)]
     else:
         legs = [(asset_unit(ledger, account, instrument.base or "", instrument.base_coinapi, at), signed)]
@@ -184,14 +187,21 @@ def _book_missing(
 
 
 def _realise(
-    ledger: Ledger, account: Account, state: UnitState, fact: ExternalFact, trade: _Unreported, at: LogTime
+    ledger: Ledger, account: Account, context: ComparisonContext, fact: ExternalFact, trade: _Unreported
 ) -> None:
     """Realise the cash of a contract's missed fill, as of a reported one (semantics 3.5)."""
-    balance = state.unit.balance
+    balance, at = context.unit.balance, context.at
     if balance.opening is None or fact.occurred_us < balance.opening_us:
         return
     quantity = -trade.quantity if fact.side == "SELL" else trade.quantity
-    fill = FillRef(trade.order, 0, fact.occurred_us)
-    pending = PendingTrade(quantity, trade.cash, balance.entry_count, at.clock, fill, certainty=fact.certainty)
-    state.unit.contract.add_trade(pending)
-    realise_trades(ledger, account, state, at)
+    pending = PendingTrade(
+        quantity,
+        trade.cash,
+        balance.entry_count,
+        at.clock,
+        FillRef(trade.order, 0, fact.occurred_us),
+        LegOrigin(told_stamp(context, fact.occurred_us), at.us, trade.order),
+        certainty=fact.certainty,
+    )
+    context.unit.contract.add_trade(pending)
+    realise_trades(ledger, account, context.state, at)

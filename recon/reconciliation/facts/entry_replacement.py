@@ -10,6 +10,7 @@ from recon.exact import ZERO
 from recon.ledger.facts.external_fact import ExternalFact, Movement
 from recon.ledger.facts.matching import family_of, manual_duplicate_of, replaced_by
 from recon.ledger.facts.postings import told_posting
+from recon.ledger.legs import Leg, Stamp
 from recon.ledger.units import FEE, Entry, FillRef, Posting, fill_of
 from recon.reconciliation.breaks.resolution import post_adjustment
 from recon.reconciliation.causes.registry import replaceable_causes
@@ -77,6 +78,8 @@ def replace_entry(
         shared = abs(difference) > bound and not comparison.learning
         _reverse(context, entry, fact, cut_shift=ZERO)
         _post_in_place(context, movement, entry, fact, cut_shift=ZERO if shared else difference)
+        if not shared:
+            _note_cost(context, -difference)
         if shared:
             rest = Posting(
                 -difference,
@@ -94,6 +97,7 @@ def replace_entry(
     break_ = break_lowered_by(context, difference, fact.occurred_us)
     _reverse(context, entry, fact, cut_shift=-entry.amount)
     if break_ is None:
+        _note_reversal(context, entry)
         return False
     break_.amount += entry.amount
     break_.candidates = [candidate + entry.amount for candidate in break_.candidates]
@@ -139,6 +143,7 @@ def attribute_fee(
     cut_shift = ZERO
     if (fill is not None and comparison.learning) or _covers(comparison.learning, amount, bound):
         _release_accrued(context, amount)
+        _note_cost(context, -amount)
         cut_shift = amount
     elif (fill is not None and unit.fees.estimated) or _covers(unit.fees.unattributed, amount, bound):
         inferred = Posting(-amount, FEE, us, "inferred", replaces=0, fact=fact.external_id, cut_shift=ZERO)
@@ -154,6 +159,22 @@ def _release_accrued(context: ComparisonContext, amount: Decimal) -> None:
     """Take an amount that is posted now out of the accrued fees."""
     context.comparison.learning -= amount
     context.comparison.residual -= amount
+
+
+def _note_cost(context: ComparisonContext, cost: Decimal) -> None:
+    """Note that the books have so much more cost than before; reports contain it already, so nothing is moved."""
+    if cost:
+        us = context.at.us
+        context.ledger.effects.legs.append((context.state, Leg(ZERO, Stamp(us), us, booked_fee=cost)))
+
+
+def _note_reversal(context: ComparisonContext, entry: Entry) -> None:
+    """Note an entry that is reversed and not replaced: a cost booked, or else what explained a break."""
+    if entry.break_id is None:
+        _note_cost(context, entry.amount)
+        return
+    us = context.at.us
+    context.ledger.effects.legs.append((context.state, Leg(-entry.amount, Stamp(us), us)))
 
 
 def _covers(whole: Decimal, part: Decimal, bound: Decimal) -> bool:
