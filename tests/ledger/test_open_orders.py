@@ -8,7 +8,14 @@ from recon.ledger.orders import Order, OrderIdentity, OrderReported
 
 def order(key: str, seq: int) -> Order:
     reported = OrderReported(
-        price=None, amount_order=None, amount_open=None, first_time=None, first_seq=1, last_seq=seq, liquidity=None
+        price=None,
+        amount_order=None,
+        amount_open=None,
+        first_time=None,
+        first_seq=1,
+        last_seq=seq,
+        liquidity=None,
+        order_class="other",
     )
     reported.updated_clock = seq * 10
     return Order(account="A", key=key, identity=OrderIdentity(None, None, None, None, "BUY"), reported=reported)
