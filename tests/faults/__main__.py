@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.faults.ceiling import undecidable
 from tests.faults.days import RATES, TARGET_RATE, Day, days, flows, long_days, varied_days
 from tests.faults.engines import ENGINES
 from tests.faults.processes import PROCESSES, all_scored
@@ -90,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--read", type=Path, nargs="+", metavar="FILE", help="print the tables of such files; play none"
     )
+    parser.add_argument("--ceiling", action="store_true", help="say of each miss whether anybody could have told it")
     parser.add_argument("--verbose", action="store_true", help="name each miss, false alarm and wrong label")
     parser.add_argument("--processes", type=int, default=PROCESSES, choices=range(1, PROCESSES + 1))
     return parser
@@ -109,6 +112,13 @@ def _wanted(arguments: argparse.Namespace) -> list[Day]:
     return wanted[: arguments.days]
 
 
+def _ceiling(scored: Sequence[tuple[Day, Score]]) -> str:
+    """Count the misses by whether the simulator allows that nothing happened."""
+    judged = Counter(undecidable(day, each) for day, score in scored for each in score.missed)
+    counts = f"{judged[True]} are undecidable, {judged[False]} are not, {judged[None]} are not judged"
+    return f"Of {judged.total()} misses {counts}."
+
+
 def main(given: Sequence[str] | None = None) -> None:
     """Play the days that are asked for, and print the tables."""
     arguments = _parser().parse_args(given)
@@ -120,6 +130,8 @@ def main(given: Sequence[str] | None = None) -> None:
             append(arguments.record, day, arguments.engine, score)
         if arguments.verbose:
             sys.stderr.writelines(f"{line}\n" for line in said(day, score))
+    if arguments.ceiling:
+        sys.stdout.write(f"{_ceiling(scored)}\n\n")
     sys.stdout.write(f"{markdown(scored)}\n\n{len(wanted)} days played in {time.monotonic() - began:.0f} s.\n")
 
 

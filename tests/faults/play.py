@@ -38,8 +38,7 @@ def played(day: Day, engine: str = "today") -> Rows:
     until = START + timedelta(seconds=plan.duration + QUIET_SECONDS)
     playing = ENGINES[engine](gateway_plan.name)
     most = _fold(playing, as_stored(recorded_events(plan, gateway, until=until)))
-    planted = [row for fault in gateway.truth for row in _planted(fault)]
-    return Rows(len(gateway.accounts), planted, playing.said, most)
+    return Rows(len(gateway.accounts), planted(gateway), playing.said, most)
 
 
 def _fold(engine: Engine, log: Iterator[Event]) -> int:
@@ -52,6 +51,11 @@ def _fold(engine: Engine, log: Iterator[Event]) -> int:
         engine.said.explained[:] = [each for each in engine.said.explained if each.cause not in HABITUAL]
         most = max(most, engine.state_bytes())
     return most
+
+
+def planted(gateway: Gateway) -> list[Planted]:
+    """Return the steps that a gateway has planted up to now."""
+    return [row for fault in gateway.truth for row in _planted(fault)]
 
 
 def _planted(fault: PlantedFault) -> list[Planted]:
