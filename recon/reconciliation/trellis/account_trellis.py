@@ -1,0 +1,239 @@
+"""The comparison of an account: its units share their rates, their fills and their breaks. Pure (semantics 5).
+
+1. Time advances in steps of 100 ms of log time; what is told depends on events and their log times alone, not on how
+   they are cut into calls: an event first plays the steps before it.
+2. Only units with something due are touched. Rates are adopted at steps, and nowhere else.
+3. Whoever changes the account's rates, or calls for a time, does so in the order of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from recon.ledger.fees.fee_key import BASE, QUOTE
+from recon.ledger.fees.rate_table import RateTable
+from recon.ledger.legs import Leg, Stamp
+from recon.ledger.units import UnitKey
+from recon.reconciliation.model.path_evidence import PathEvidence
+from recon.reconciliation.trellis.account_step import play_step
+from recon.reconciliation.trellis.amounts import to_decimal, to_int
+from recon.reconciliation.trellis.column import Report
+from recon.reconciliation.trellis.entries import TOLD_SHADOW, Entry
+from recon.reconciliation.trellis.explanation import explain
+from recon.reconciliation.trellis.judgement import pending_steps
+from recon.reconciliation.trellis.late_entries import place_entry
+from recon.reconciliation.trellis.parts import AccountParts
+from recon.reconciliation.trellis.path import best_state
+from recon.reconciliation.trellis.shadows import find_shadow
+from recon.reconciliation.trellis.steps import Figures, Step, Told
+from recon.reconciliation.trellis.unit import QueuedReport, UnitTrellis
+
+#: Most reports of a unit that wait for their window; of more, the latest replaces the one before.
+MAX_QUEUE = 512
+
+
+class AccountTrellis:
+    """The comparison of one account; see the module."""
+
+    __slots__ = ("_parts", "_told")
+
+    def __init__(self, account: str, rates: RateTable, window_us: int) -> None:
+        """Take the account's name, its rates, and its settlement window in microseconds."""
+        self._parts = AccountParts(account, rates, window_us)
+        self._told: list[Told] = []
+
+    @property
+    def parts(self) -> AccountParts:
+        """What the comparison is made of, for its stored form."""
+        return self._parts
+
+    # -- events, in the order of the log
+
+    def add_leg(self, key: UnitKey, leg: Leg, now_us: int) -> None:
+        """Take what a fill or a told movement moved in a unit, booked at a log time in microseconds."""
+        self._catch_up(now_us)
+        parts = self._parts
+        unit = parts.unit(key)
+        entry = self._entry(leg)
+        if leg.fee_key is not None and leg.fee_key.role not in {BASE, QUOTE} and not leg.amount:
+            self._add_shadow(unit, entry)
+        else:
+            place_entry(unit, entry, self._told)
+            if unit.is_asset:
+                self._note_fill(unit, leg, entry, now_us)
+        parts.touch_for_entry(unit, now_us)
+
+    def report(self, key: UnitKey, report: Report) -> None:
+        """Take what a venue says a unit holds."""
+        self._catch_up(report.us)
+        parts = self._parts
+        unit = parts.unit(key)
+        values = tuple(map(to_int, report.values))
+        self._note_rules(unit, report)
+        if unit.last_report_at is not None and report.us > unit.last_report_at:
+            passed = report.us - unit.last_report_at
+            unit.gap = (3 * unit.gap + passed) // 4 if unit.gap else passed
+        changed = unit.last_value is not None and values[0] != unit.last_value
+        unit.last_report_at, unit.last_value = report.us, values[0]
+        if changed and unit.is_asset and key[2] not in parts.shadows.traded and not parts.rates.table.told:
+            parts.assume_fees_in(unit, report.us, self._told)
+        if len(unit.queue) >= MAX_QUEUE:
+            unit.queue.pop()
+        unit.queue.append(QueuedReport(report.us, report.seq, values))
+        parts.wake(unit, unit.queue[0].at + unit.window)
+
+    def set_window(self, window_us: int, now_us: int) -> None:
+        """Change the settlement window, in microseconds."""
+        if window_us != self._parts.window:
+            self._catch_up(now_us)
+            self._parts.set_window(window_us, now_us)
+
+    def rates_changed(self, now_us: int) -> None:
+        """Read the account's rates anew, after its schedule was told; call `advance` for that time before telling it."""
+        self._parts.rates_changed(now_us)
+
+    def wait_for_cash(self, contracts: Iterable[str], now_us: int) -> None:
+        """Say of which contracts the cash cannot be worked out yet; assets are not judged while there are any.
+
+        Assets open anew once cash is worked out more than a window late: that is when their balance is known.
+        """
+        parts = self._parts
+        if not parts.cash.contracts and not contracts:
+            return
+        self._catch_up(now_us)
+        since = parts.cash.wait_for(contracts, now_us)
+        if since is None:
+            return
+        for unit in parts.units.values():
+            if unit.is_asset:
+                if now_us - since > parts.window:
+                    unit.opened = unit.samples_from = now_us
+                parts.wake(unit, now_us)
+
+    def reopen(self, key: UnitKey, now_us: int) -> None:
+        """Open a unit anew: what differs from here on within the opening is no break."""
+        self._catch_up(now_us)
+        unit = self._parts.unit(key)
+        unit.opened = unit.samples_from = now_us
+        self._parts.wake(unit, now_us)
+
+    def forget_break(self, key: UnitKey, seq: int) -> None:
+        """Forget the break of a report: somebody explained or closed it, and it neither moves nor clears any more."""
+        unit = self._parts.unit(key)
+        unit.breaks = [known for known in unit.breaks if known.seq != seq]
+        unit.closed.add(seq)
+        self._parts.changed.add(key)
+
+    # -- time
+
+    def advance(self, now_us: int) -> list[Told]:
+        """Play the steps up to a log time, in microseconds; return what there is to tell since the last call."""
+        self._catch_up(now_us)
+        told, self._told = self._told, []
+        return told
+
+    def due(self, now_us: int) -> bool:
+        """True if there is something to tell, or a step to play by a log time."""
+        return bool(self._told) or self._parts.next_step() <= now_us
+
+    def next_due(self) -> int | None:
+        """Return the log time of the next step that has something to do; None if there is none."""
+        at = self._parts.next_step()
+        return None if at >= 1 << 62 else at
+
+    def _catch_up(self, now_us: int) -> None:
+        parts = self._parts
+        while (at := parts.next_step()) <= now_us:
+            play_step(parts, at, self._told)
+
+    # -- what is known
+
+    def pending(self, key: UnitKey) -> list[Step]:
+        """Return the steps of a unit that are not told and may still be breaks."""
+        unit = self._parts.units.get(key)
+        return [] if unit is None else pending_steps(unit)
+
+    def figures(self, key: UnitKey) -> Figures | None:
+        """Return a unit at its last report that was taken; None before."""
+        unit = self._parts.units.get(key)
+        if unit is None or not unit.columns:
+            return None
+        column = unit.columns[-1]
+        state = best_state(unit, column.at)
+        sums, entries = unit.totals(column, state), unit.entries
+        return Figures(
+            column.seq,
+            column.at,
+            to_decimal(column.values[state[3]]),
+            to_decimal(entries.amount[-1] - sums[0]),
+            to_decimal(entries.booked[-1] - sums[7]),
+            unit.columns[unit.final].seq if unit.final >= 0 else 0,
+        )
+
+    def explain(self, step: Step) -> PathEvidence | None:
+        """Return why a step is on the best path; None once its reports are forgotten."""
+        unit = self._parts.units.get(step.unit)
+        return None if unit is None else explain(unit, step)
+
+    def window_of(self) -> int:
+        """Return the settlement window in microseconds."""
+        return self._parts.window
+
+    # -- what legs and reports bring
+
+    def _entry(self, leg: Leg) -> Entry:
+        parts = self._parts
+        parts.number += 1
+        stamp: Stamp = leg.stamp
+        resolution = stamp.resolution_us
+        if resolution:
+            parts.resolution = resolution = min(parts.resolution or resolution, resolution)
+        entry = Entry(stamp.us, leg.arrived_us, resolution, parts.number, leg.order, to_int(leg.amount))
+        if leg.turnover:
+            entry.turnover, entry.key = to_int(leg.turnover), leg.fee_key
+        entry.rounded = leg.rounded
+        if leg.error:
+            entry.slack = to_int(leg.error)
+        if leg.unmodelled:
+            entry.unmodelled = to_int(leg.unmodelled)
+        if leg.booked_fee:
+            entry.booked_fee = -to_int(leg.booked_fee)
+        return entry
+
+    def _add_shadow(self, unit: UnitTrellis, entry: Entry) -> None:
+        """Take the books' entry of nothing for a fee in a third asset; an assumed one of the fill gives way."""
+        assumed = find_shadow(unit, entry.order, entry.stamp_us)
+        if assumed is None:
+            entry.shadow = TOLD_SHADOW
+            place_entry(unit, entry, self._told)
+            return
+        assumed.booked_fee += entry.booked_fee
+        unit.entries.rebuild()
+
+    def _note_fill(self, unit: UnitTrellis, leg: Leg, entry: Entry, now_us: int) -> None:
+        parts, key = self._parts, leg.fee_key
+        if key is None:
+            return
+        parts.shadows.note_traded(unit)
+        if key.role == BASE and leg.order is not None:
+            parts.cash.quantity(leg.order, entry.stamp_us)
+        elif key.role == QUOTE:
+            if leg.order is not None and leg.order in parts.cash.fills:
+                parts.cash.cash(leg.order)
+                parts.wake_odd(now_us)
+            if not leg.unmodelled:
+                fill = parts.shadows.take_fill(entry, unit.key[2], key)
+                parts.add_shadows(fill, now_us, self._told)
+
+    def _note_rules(self, unit: UnitTrellis, report: Report) -> None:
+        if report.price is not None and report.price > 0:
+            self._parts.shadows.prices[unit.key[2]] = to_int(report.price)
+        tolerance = to_int(report.tolerance)
+        if tolerance != unit.tolerance:
+            unit.tolerance = tolerance
+        if report.quantum is not None:
+            quantum = to_int(report.quantum)
+            if quantum and (not unit.quantum or quantum < unit.quantum):
+                unit.quantum = quantum
+                unit.rates_changed()
+                self._parts.wake(unit, report.us)

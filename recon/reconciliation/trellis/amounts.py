@@ -1,0 +1,41 @@
+"""Amounts as integers, in units of 1e-18, and back. Pure (semantics 1).
+
+Finer decimals than that are rounded half-even: what is lost is far below any quantum of a venue.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+#: An amount is an integer times ten to the minus this.
+SCALE: Final = 18
+#: One whole unit of an asset or contract.
+ONE: Final = 10**SCALE
+
+_UNIT_EXPONENT: Final = -SCALE
+
+
+def to_int(value: Decimal) -> int:
+    """Return an amount in units of 1e-18."""
+    return int(value.scaleb(SCALE).to_integral_value())
+
+
+def to_decimal(amount: int) -> Decimal:
+    """Return an amount, given in units of 1e-18, as an exact decimal without trailing zeros."""
+    if not amount:
+        return Decimal(0)
+    exponent = -SCALE
+    while amount % 10 == 0 and exponent < 0:
+        amount //= 10
+        exponent += 1
+    return Decimal((amount < 0, _digits(amount), exponent))
+
+
+def _digits(amount: int) -> tuple[int, ...]:
+    return tuple(map(int, str(abs(amount))))
+
+
+def digits_of(amount: int) -> int:
+    """Count significant digits: of two readings of a step, the one with fewer is likelier."""
+    return len(str(abs(amount)).rstrip("0"))

@@ -1,0 +1,50 @@
+"""Fills whose cash is still to come: until then nothing is judged that it may explain. Pure (semantics 2.4).
+
+A spot fill whose cash was not told is waited for until its suspense is over. Contracts whose fills have no cash yet
+hold back all assets of the account, as long as the books say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from recon.reconciliation.trellis.costs import SUSPENSE
+
+
+class AwaitedCash(msgspec.Struct):
+    """What cash an account waits for; times in microseconds."""
+
+    #: Stamps of fills without cash, by order.
+    fills: dict[str, list[int]] = {}
+    #: Contracts without cash, and since when.
+    contracts: dict[str, int] = {}
+
+    def quantity(self, order: str, stamp_us: int) -> None:
+        """Note a fill's quantity; its cash follows at once or later."""
+        self.fills.setdefault(order, []).append(stamp_us)
+
+    def cash(self, order: str) -> None:
+        """Note that the cash of an order's fills came."""
+        self.fills.pop(order, None)
+
+    def wait_for(self, contracts: Iterable[str], now: int) -> int | None:
+        """Note which contracts have no cash now; return since when the longest waited of those that now have it."""
+        without = sorted(set(contracts))
+        came = [since for code, since in self.contracts.items() if code not in without]
+        self.contracts = {code: self.contracts.get(code, now) for code in without}
+        return min(came, default=None)
+
+    def times(self, now: int, window: int) -> list[int]:
+        """Return the stamps of fills whose cash is to come; those that waited too long are forgotten."""
+        if not self.fills:
+            return []
+        for order, stamps in list(self.fills.items()):
+            if stamps[-1] < now - SUSPENSE * window:
+                del self.fills[order]
+        return [stamp for stamps in self.fills.values() for stamp in stamps]
+
+    def next_end(self, window: int) -> int | None:
+        """Return when the next fill is waited for no longer."""
+        return min((stamps[-1] + SUSPENSE * window + 1 for stamps in self.fills.values()), default=None)

@@ -1,0 +1,92 @@
+"""A report and the states that may hold at it. Pure (semantics 5).
+
+A state is `(first_out, later_in, kind, reading)`: of the entries, the first `first_out` are in the report, and those
+later ones whose bit of `later_in` is set (bit b is entry `first_out` + b). `later_in` = 0 is a cut. Its value is
+`(cost, state before, edge, left, level)`: what the best way to it costs, what the last edge needed and left over, and
+the level: reported less the entries that are in. These are plain tuples, for they are made by the thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from recon.exact import ZERO
+from recon.reconciliation.trellis.steps import CommittedKind
+
+#: What an edge needs. `opening`: there is no report before; the others are those of the table of costs.
+EdgeKind = Literal["opening", "exact", "unknown", "other_rate", "tier", "unmodelled", "novel", "jump", "passed_over"]
+#: Kinds of state: the report holds, or it is passed over and level and set are those of the report before.
+HOLDS: Final = 0
+PASSED: Final = 1
+
+StateKey = tuple[int, int, int, int]
+StateValue = tuple[int, StateKey | None, EdgeKind, int, int]
+#: Sums over the entries of a set: amount, fees at expected rates, turnover at unknown rates, turnover that may bear a
+#: fee, slack, bounds of unmodelled entries, spread (four times slack squared), fees booked.
+Totals = tuple[int, int, int, int, int, int, int, int]
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """What a venue says a unit holds. `values` are the ways to read the report, the plain one first.
+
+    `quantum` is the unit's smallest step, where known. `tolerance` is the difference that the account's rules let
+    pass. `price` is what one unit of an asset is worth, in US dollars, where known.
+    """
+
+    seq: int
+    us: int
+    values: tuple[Decimal, ...]
+    quantum: Decimal | None = None
+    tolerance: Decimal = ZERO
+    price: Decimal | None = None
+
+
+class Column:
+    """One report of the trellis and its states; amounts are in units of 1e-18."""
+
+    __slots__ = ("at", "committed", "frozen", "rise", "seq", "sets", "states", "values", "wide")
+
+    def __init__(self, at: int, seq: int, values: Sequence[int]) -> None:
+        """Take a report: received at, in microseconds, its log position, and its readings."""
+        self.at = at
+        self.seq = seq
+        self.values = tuple(values)
+        self.states: dict[StateKey, StateValue] = {}
+        #: Sums of the sets that are no cuts.
+        self.sets: dict[tuple[int, int], Totals] = {}
+        #: True once only the best path's state is left.
+        self.frozen = False
+        #: True if sets that are no cuts, and passing over, were tried.
+        self.wide = False
+        #: What the cheapest state costs more than that of the report before.
+        self.rise = 0
+        #: What was told of the edge to this report when it became final.
+        self.committed: CommittedEdge | None = None
+
+
+class CommittedEdge(NamedTuple):
+    """What was told of a final edge, in units of 1e-18; `level` is that of the report it leads to."""
+
+    kind: CommittedKind
+    jump: int
+    rounding: int
+    fee: int
+    level: int
+
+
+class OddEdge(NamedTuple):
+    """An edge of the best path that needs something; `alternatives` are other amounts it may have."""
+
+    column: Column
+    #: The report before: received at, and its log position.
+    before_at: int
+    before_seq: int
+    kind: EdgeKind
+    left: int
+    source: StateKey
+    target: StateKey
+    alternatives: tuple[int, ...] = ()

@@ -1,0 +1,279 @@
+"""The states of one report, from those of the report before. Pure (semantics 5.4).
+
+1. The quick path takes what fits exactly with nothing ambiguous; it says what the full search would.
+2. The full search tries each cut from each state before; the wide one also sets that are no cuts, and passing over.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, StateKey, StateValue, Totals
+from recon.reconciliation.trellis.costs import (
+    BEAM,
+    CLEAR_MOVE,
+    HOLD,
+    JUMP,
+    MAX_STATES,
+    NEAR_FIT,
+    NOVEL,
+    OPENING_JUMP,
+    PASSED_FROM,
+    PASSED_OVER,
+    READING,
+    REOPENED,
+    ROUNDED,
+    SURE,
+    WIDE,
+)
+from recon.reconciliation.trellis.cuts import EntrySet, added, candidates, has_same_stamps, lag, wide_sets
+from recon.reconciliation.trellis.edges import edge_between
+from recon.reconciliation.trellis.unit import UnitTrellis
+
+
+class _Prior(NamedTuple):
+    """A state of the report before: its cost, itself, its level, the sums over its set."""
+
+    cost: int
+    key: StateKey
+    level: int
+    totals: Totals
+
+
+def search_column(unit: UnitTrellis, index: int) -> None:
+    """Work out a column; where it costs much, try other orders of entries, and that the report is passed over."""
+    column = unit.columns[index]
+    column.wide = False
+    _search(unit, index)
+    if column.rise < WIDE or not index:
+        return
+    first = index
+    if unit.blind or has_same_stamps(unit, column.at):
+        blur = unit.window // 2 if unit.blind else unit.grain if unit.grain > 1 else 0
+        reach = column.at - unit.window - 2 * blur
+        while first > 0 and unit.columns[first - 1].at > reach and not unit.columns[first - 1].frozen:
+            first -= 1
+    elif column.rise < PASSED_OVER:
+        return
+    for each in range(first, index + 1):
+        unit.columns[each].wide = True
+        _search(unit, each)
+
+
+def _search(unit: UnitTrellis, index: int) -> None:
+    column = unit.columns[index]
+    column.frozen = False
+    settled = index > 0 and column.at > (unit.opened or 0) + HOLD * unit.window
+    if settled and not column.wide and take_quick_path(unit, index):
+        return
+    if index:
+        states = _full_search(unit, index)
+    elif unit.trimmed:
+        states = _reopened(unit, column)
+    else:
+        states = _opening(unit, column)
+    least = min(value[0] for value in states.values())
+    kept = [(key, (value[0] - least, *value[1:])) for key, value in states.items() if value[0] <= least + BEAM]
+    if len(kept) > MAX_STATES:
+        kept.sort(key=lambda item: (item[1][0], -item[0][0], item[0]))
+        del kept[MAX_STATES:]
+    column.rise = least
+    if not column.wide and settled:
+        kept.sort(key=lambda item: item[1][0])
+        if least <= ROUNDED and _settles(unit, index, kept):
+            kept = kept[:1]
+    column.states = dict(kept)
+
+
+# -- the quick path ---------------------------------------------------------------------------------------------------
+
+
+def take_quick_path(unit: UnitTrellis, index: int) -> bool:
+    """Set the one state of a column where one cut alone fits, exactly; return False where that is not so."""
+    columns, entries = unit.columns, unit.entries
+    before = columns[index - 1].states
+    if len(before) != 1:
+        return False
+    ((key, value),) = before.items()
+    first = key[0]
+    if key[1] or key[2] == PASSED:
+        return False
+    column = columns[index]
+    at, stamps = column.at, entries.stamp
+    low = bisect_right(stamps, at - unit.window - (unit.grain if unit.grain > 1 else 0)) - 1
+    high = bisect_right(stamps, at + unit.early()) - 1
+    low = max(low, first)
+    high = max(low, high)
+    if entries.unknown[high] != entries.unknown[first] or entries.unmodelled[high] != entries.unmodelled[first]:
+        return False
+    hit = _single_fit(unit, column, (first, value[4]), low, high)
+    if hit is None:
+        return False
+    cut, reading, left = hit
+    cost = lag(entries, cut, at) + READING * reading + (ROUNDED if left else 0)
+    if cost >= WIDE:
+        return False
+    column.rise = value[0] + cost
+    column.sets = {}
+    level = column.values[reading] - entries.amount[cut]
+    column.states = {(cut, 0, HOLDS, reading): (0, key, "exact", left, level)}
+    return True
+
+
+def _single_fit(
+    unit: UnitTrellis, column: Column, source: tuple[int, int], low: int, high: int
+) -> tuple[int, int, int] | None:
+    """Return the only cut and reading that fit within likely rounding, and what is left; None where others are near.
+
+    `source` is the cut before and its level.
+    """
+    entries, tolerance = unit.entries, unit.tolerance
+    amount, fee, slack, spread = entries.amount, entries.fee, entries.slack, entries.spread
+    first, level = source
+    base, slack_before = level + fee[first], slack[first] - tolerance
+    hit = None
+    for reading, value in enumerate(column.values):
+        for cut in range(low, high + 1):
+            left = value - amount[cut] + fee[cut] - base
+            near = slack[cut] - slack_before
+            if -near <= left <= near:
+                if hit is not None:
+                    return None
+                beyond = max(abs(left) - tolerance, 0) if tolerance else left
+                if beyond * beyond > spread[cut] - spread[first]:
+                    return None
+                hit = cut, reading, left
+            elif -NEAR_FIT * near <= left <= NEAR_FIT * near:
+                return None
+    return hit
+
+
+# -- the full search --------------------------------------------------------------------------------------------------
+
+
+def _opening(unit: UnitTrellis, column: Column) -> dict[StateKey, StateValue]:
+    """Return the states of the first report: all its sets and readings."""
+    states: dict[StateKey, StateValue] = {}
+    targets = _targets(unit, column, 0)
+    for reading, value in enumerate(column.values):
+        for cut, later_in, cost, totals in targets:
+            states[cut, later_in, HOLDS, reading] = cost + READING * reading, None, "opening", 0, value - totals[0]
+    return states
+
+
+def _reopened(unit: UnitTrellis, column: Column) -> dict[StateKey, StateValue]:
+    """Return the states of the oldest report kept: the one that was final, and dearer its other cuts."""
+    own, value = min(column.states.items(), key=lambda item: (item[1][0], item[0]))
+    states = _opening(unit, column)
+    states = {key: (cost[0] + REOPENED, *cost[1:]) for key, cost in states.items()}
+    if own[1]:
+        column.sets = {own[:2]: unit.entries.totals_of(own[0], added((own[0], 0, 0, 0), own))}
+        states = {}
+    states[own] = 0, None, "opening", 0, value[4]
+    return states
+
+
+def _targets(unit: UnitTrellis, column: Column, floor: int) -> list[EntrySet]:
+    """Return the sets that a column may have, with the cost of each, and keep the sums of those that are no cuts.
+
+    `floor` is the fewest entries that the report before may have.
+    """
+    entries = unit.entries
+    low, high = candidates(unit, column.at)
+    low, high = max(low, floor), max(high, floor)
+    targets = [(cut, 0, lag(entries, cut, column.at), entries.totals(cut)) for cut in range(low, high + 1)]
+    column.sets = {}
+    if column.wide:
+        for cut, later_in, cost, totals in wide_sets(entries, low, high):
+            targets.append((cut, later_in, cost + lag(entries, cut, column.at), totals))
+            column.sets[cut, later_in] = totals
+    return targets
+
+
+def _full_search(unit: UnitTrellis, index: int) -> dict[StateKey, StateValue]:
+    before, column = unit.columns[index - 1], unit.columns[index]
+    priors = sorted(
+        (_Prior(value[0], key, value[4], unit.totals(before, key)) for key, value in before.states.items()),
+        key=lambda each: (each[0], -each[1][0], each[1]),
+    )
+    targets = _targets(unit, column, min(key[0] for key in before.states))
+    soon = column.at - before.at <= HOLD * unit.window
+    surcharge = 0 if soon else JUMP  # nothing followed the report that was passed over: it was right
+    at_opening = index == 1 and soon and not unit.trimmed and unit.opened == before.at
+    discount = JUMP - OPENING_JUMP if at_opening else 0
+    states: dict[StateKey, StateValue] = {}
+    for reading, value in enumerate(column.values):
+        for target in targets:
+            base = target[2] + READING * reading
+            level = value - target[3][0]
+            best = _best_edge(unit, priors, target, base, level, surcharge, discount)
+            if best is not None:
+                states[target[0], target[1], HOLDS, reading] = best
+    if column.wide:
+        _pass_over(column, priors, states, soon=soon)
+    return states
+
+
+def _best_edge(
+    unit: UnitTrellis,
+    priors: list[_Prior],
+    target: EntrySet,
+    base: int,
+    level: int,
+    surcharge: int,
+    discount: int,
+) -> StateValue | None:
+    """Return the cheapest way to a set with a level; None where no state before is within it."""
+    cut, later_in, _, totals = target
+    entries, tolerance = unit.entries, unit.tolerance
+    reached = cut, later_in, HOLDS, 0
+    best: StateValue | None = None
+    least = 0
+    for cost, key, level_before, sums in priors:
+        if best is not None and cost + base >= least:
+            break
+        first_out, inside = key[0], key[1]
+        if first_out > cut or (inside and (inside >> (cut - first_out)) & ~later_in):
+            continue
+        more, kind, left = edge_between(entries, (key, sums), (reached, totals), level - level_before, tolerance)
+        if key[2] == PASSED:
+            more += surcharge
+        if kind == "jump":
+            more -= discount
+        if best is None or cost + base + more < least:
+            least = cost + base + more
+            best = least, key, kind, left, level
+    return best
+
+
+def _pass_over(column: Column, priors: list[_Prior], states: dict[StateKey, StateValue], *, soon: bool) -> None:
+    """Add the states in which the report is passed over: set and level stay those of the report before."""
+    for cost, key, level, totals in priors[:PASSED_FROM]:
+        if key[2] == PASSED and not soon:
+            continue
+        state = key[0], key[1], PASSED, key[3]
+        if state not in states:
+            states[state] = cost + PASSED_OVER, key, "passed_over", 0, level
+            if key[1]:
+                column.sets[key[0], key[1]] = totals
+
+
+def _settles(unit: UnitTrellis, index: int, kept: list[tuple[StateKey, StateValue]]) -> bool:
+    """True if the best state settles what was before: an exact step over entries, with nothing else near."""
+    key, value = kept[0]
+    source = value[1]
+    if value[0] or value[2] != "exact" or source is None or key[0] <= source[0] or source[1]:
+        return False
+    lead = SURE if _is_exact_step(unit.columns[index - 1], source) else NOVEL
+    if len(kept) > 1 and kept[1][1][0] < lead:
+        return False
+    entries = unit.entries
+    moved = abs(entries.amount[key[0]] - entries.fee[key[0]] - entries.amount[source[0]] + entries.fee[source[0]])
+    return moved > CLEAR_MOVE * (entries.slack[key[0]] - entries.slack[source[0]])
+
+
+def _is_exact_step(column: Column, key: StateKey) -> bool:
+    """True if a state was reached by an exact step over entries."""
+    value = column.states[key]
+    return value[2] == "exact" and value[1] is not None and key[0] > value[1][0]

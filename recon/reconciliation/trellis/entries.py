@@ -1,0 +1,208 @@
+"""What fills moved in one unit, in the order of the venue's time, with running totals. Pure (semantics 5.1).
+
+1. Entries are kept sorted by stamp, then by order of arrival. Index k of each list is about the first k entries.
+2. The amounts of entries that were forgotten stay in the totals, so levels keep their meaning.
+3. Fees are those at the rates now known: after a change of rates all totals are made anew.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+import msgspec
+
+from recon.ledger.fees.fee_key import RATES, FeeKey
+from recon.reconciliation.trellis.column import Totals
+from recon.reconciliation.trellis.costs import LONG_AGO, THIRD_SHARE
+from recon.reconciliation.trellis.rate_view import RateView
+
+#: An entry moves nothing itself; only its fee may be taken here. As the books tell it, or as the comparison assumes.
+TOLD_SHADOW = 1
+ASSUMED_SHADOW = 2
+
+
+class Entry(msgspec.Struct, eq=False, gc=False):
+    """What a fill moved in one unit; amounts are in units of 1e-18, times in microseconds.
+
+    `resolution_us` is the stamp's, 0 where the venue told no time. A fee is a share of `turnover`. The amount is known
+    within `slack`, and the venue rounds it if it is `rounded`. `unmodelled`: it may have moved so much at most.
+    """
+
+    stamp_us: int
+    arrived_us: int
+    resolution_us: int
+    number: int
+    order: str | None
+    amount: int
+    turnover: int = 0
+    key: FeeKey | None = None
+    slack: int = 0
+    rounded: bool = False
+    shadow: int = 0
+    unmodelled: int = 0
+    booked_fee: int = 0
+
+
+class Entries:
+    """The kept entries of a unit and their running totals."""
+
+    __slots__ = (
+        "alternatives",
+        "amount",
+        "booked",
+        "fee",
+        "high",
+        "items",
+        "later",
+        "low",
+        "quantum",
+        "rates",
+        "slack",
+        "sort",
+        "spread",
+        "stamp",
+        "turnover",
+        "unknown",
+        "unmodelled",
+        "window",
+    )
+
+    def __init__(self, rates: RateView, window: int) -> None:
+        """Take the account's rates, and the window in microseconds."""
+        self.rates = rates
+        self.window = window
+        #: What rounding may come to: the unit's quantum, twice that where the venue cuts.
+        self.quantum = 0
+        self.items: list[Entry] = []
+        self.sort: list[tuple[int, int]] = []
+        #: When each entry may have happened.
+        self.stamp, self.low, self.high = [LONG_AGO], [LONG_AGO], [LONG_AGO]
+        self.amount, self.booked = [0], [0]
+        self.fee, self.unknown, self.turnover = [0], [0], [0]
+        self.slack, self.unmodelled, self.spread = [0], [0], [0]
+        #: Differences that other rates make, each with its cost; and what the tier that came later makes.
+        self.alternatives: list[tuple[tuple[int, int], ...]] = [()]
+        self.later = [0]
+
+    def insert(self, entry: Entry) -> int:
+        """Take an entry; return its index."""
+        place = (entry.stamp_us, entry.number)
+        sort = self.sort
+        if not sort or sort[-1] < place:
+            sort.append(place)
+            self.items.append(entry)
+            self._extend(len(sort) - 1)
+            return len(sort) - 1
+        index = bisect_right(sort, place)
+        sort.insert(index, place)
+        self.items.insert(index, entry)
+        self._cut(index)
+        self._extend(index)
+        return index
+
+    def shift(self, amount: int, booked: int) -> None:
+        """Take an entry from before all that are kept."""
+        self.amount = [each + amount for each in self.amount]
+        self.booked = [each + booked for each in self.booked]
+
+    def forget(self, count: int) -> None:
+        """Forget the first entries; the totals stay."""
+        del self.items[:count], self.sort[:count]
+        for each in self._lists():
+            del each[:count]
+        self.stamp[0] = self.low[0] = self.high[0] = LONG_AGO
+        self.alternatives[0], self.later[0] = (), 0
+
+    def rebuild(self) -> None:
+        """Make all totals anew, after a change of rates or of the quantum."""
+        self._cut(0)
+        self._extend(0)
+
+    def replace(self, entries: Iterable[Entry]) -> None:
+        """Replace the kept entries."""
+        self.items = sorted(entries, key=lambda each: (each.stamp_us, each.number))
+        self.sort = [(each.stamp_us, each.number) for each in self.items]
+        self.rebuild()
+
+    def totals(self, count: int) -> Totals:
+        """Return the sums over the first entries."""
+        return (
+            self.amount[count],
+            self.fee[count],
+            self.unknown[count],
+            self.turnover[count],
+            self.slack[count],
+            self.unmodelled[count],
+            self.spread[count],
+            self.booked[count],
+        )
+
+    def totals_of(self, count: int, later: Iterable[int]) -> Totals:
+        """Return the sums over the first entries and some later ones, given by index."""
+        sums = list(self.totals(count))
+        for index in later:
+            for place, (after, before) in enumerate(zip(self.totals(index + 1), self.totals(index), strict=True)):
+                sums[place] += after - before
+        return (sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7])
+
+    def _lists(self) -> tuple[list[int], ...]:
+        ints = (self.stamp, self.low, self.high, self.amount, self.booked, self.fee, self.unknown, self.turnover)
+        return (*ints, self.slack, self.unmodelled, self.spread, self.later, self.alternatives)  # type: ignore[return-value]
+
+    def _cut(self, index: int) -> None:
+        for each in self._lists():
+            del each[index + 1 :]
+
+    def _extend(self, start: int) -> None:
+        """Make the totals from an index on."""
+        items = self.items
+        for index in range(start, len(items)):
+            entry = items[index]
+            slack = entry.slack + (self.quantum // 2 if entry.rounded else 0)
+            fee = unknown = later = 0
+            others: tuple[tuple[int, int], ...] = ()
+            turnover = abs(entry.turnover)
+            if turnover and entry.key is not None:
+                fee, unknown, more, others, later = self._fee(entry, entry.key, turnover)
+                slack += more
+            self._bound(entry)
+            self.amount.append(self.amount[-1] + entry.amount)
+            self.booked.append(self.booked[-1] + entry.booked_fee)
+            self.fee.append(self.fee[-1] + fee)
+            self.unknown.append(self.unknown[-1] + unknown)
+            self.turnover.append(self.turnover[-1] + (turnover if entry.key is not None else 0))
+            self.slack.append(self.slack[-1] + slack)
+            self.unmodelled.append(self.unmodelled[-1] + entry.unmodelled)
+            self.spread.append(self.spread[-1] + 4 * slack * slack)
+            self.alternatives.append(others)
+            self.later.append(later)
+
+    def _fee(self, entry: Entry, key: FeeKey, turnover: int) -> tuple[int, int, int, tuple[tuple[int, int], ...], int]:
+        """Return the expected fee, the turnover at an unknown rate, slack, other rates' differences, a later tier's."""
+        rates = self.rates.of(key)
+        rate = rates.at(entry.stamp_us)
+        if rate is None:
+            return 0, turnover, self.quantum // 2 + 1, (), 0
+        fee = rate * turnover // RATES
+        slack = abs(fee) // THIRD_SHARE if entry.shadow else 0
+        since, last = rates.latest_first[0]
+        later = last * turnover // RATES - fee if since > entry.stamp_us else 0
+        may_pay = rates.alternatives
+        if len(may_pay) < 2:
+            return fee, 0, slack + (self.quantum // 2 + 1 if rate else 0), (), later
+        others = tuple((other * turnover // RATES - fee, cost) for other, cost in may_pay if other != rate)
+        return fee, 0, slack + self.quantum // 2 + 1, others, later
+
+    def _bound(self, entry: Entry) -> None:
+        """Note when an entry may have happened."""
+        stamp = low = high = entry.stamp_us
+        if entry.resolution_us == 0:
+            low = stamp - self.window // 2
+        elif entry.resolution_us > 1:
+            high = stamp + entry.resolution_us
+            if stamp <= entry.arrived_us < high:
+                high = entry.arrived_us
+        self.stamp.append(stamp)
+        self.low.append(low)
+        self.high.append(high)

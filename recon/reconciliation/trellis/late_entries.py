@@ -1,0 +1,132 @@
+"""Entries that come late: before the oldest report kept, or without a stamp. Pure (semantics 5.8).
+
+1. An entry from before the oldest report kept explains a jump if it happened in its interval and makes it smaller: one
+   that is kept still has it then, one that is forgotten is put right. Otherwise it happens at its arrival.
+2. An entry without a stamp whose amount undoes the jump at its arrival, and equals an open break at least a hold
+   before, happened there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from recon.ledger.fees.fee_key import RATES
+from recon.reconciliation.trellis.amounts import to_decimal
+from recon.reconciliation.trellis.column import OddEdge
+from recon.reconciliation.trellis.costs import MAX_RATE
+from recon.reconciliation.trellis.entries import Entry
+from recon.reconciliation.trellis.process import add_entry
+from recon.reconciliation.trellis.shadows import remove_entries
+from recon.reconciliation.trellis.steps import Cleared, Committed, Moved, Step, Told
+from recon.reconciliation.trellis.unit import ToldBreak, UnitTrellis
+
+
+def place_entry(unit: UnitTrellis, entry: Entry, told: list[Told]) -> None:
+    """Take an entry where it belongs."""
+    last = unit.entries.sort[-1] if unit.entries.sort else None
+    if not unit.trimmed or (last is not None and last <= (entry.stamp_us, entry.number)):
+        add_entry(unit, entry)
+        return
+    first_out, later_in = next(iter(unit.columns[0].states))[:2]
+    held = first_out + later_in.bit_length()
+    if bisect_right(unit.entries.sort, (entry.stamp_us, entry.number)) < held or (
+        not unit.entries.sort and entry.stamp_us <= unit.columns[0].at - unit.window
+    ):
+        _place_early(unit, entry, held, told)
+    else:
+        add_entry(unit, entry)
+
+
+def _place_early(unit: UnitTrellis, entry: Entry, held: int, told: list[Told]) -> None:
+    """Take an entry that sorts before what the oldest report kept holds."""
+    stamp, amount = entry.stamp_us, entry.amount
+    for odd in unit.odd():
+        if odd.kind == "jump" and odd.before_at - unit.window <= stamp <= odd.column.at and _less(odd.left, amount):
+            entry.stamp_us = max(odd.column.at - unit.window // 2, unit.entries.stamp[held])
+            entry.resolution_us = unit.window // 2
+            add_entry(unit, entry)
+            return
+    for known in reversed(unit.breaks):
+        if known.open and known.after <= stamp <= known.at and _less(known.amount, amount):
+            _put_right(unit, entry, known, told)
+            return
+    entry.stamp_us = max(entry.arrived_us, unit.entries.stamp[held])
+    entry.resolution_us = max(entry.resolution_us, 1)
+    add_entry(unit, entry)
+
+
+def _less(jump: int, amount: int) -> bool:
+    """True if an amount makes a jump smaller."""
+    return abs(jump - amount) < abs(jump)
+
+
+def _most(unit: UnitTrellis, entry: Entry) -> int:
+    """Return what a fee and rounding of an entry may come to at most."""
+    return MAX_RATE * abs(entry.turnover) // RATES + entry.slack + 2 * unit.quantum
+
+
+def _put_right(unit: UnitTrellis, entry: Entry, known: ToldBreak, told: list[Told]) -> None:
+    """Take an entry into what is forgotten: a break there is smaller, or none."""
+    unit.shift_levels(entry.amount, entry.booked_fee)
+    before, rest = known.amount, known.amount - entry.amount
+    known.amount = rest
+    cleared = abs(rest) <= _most(unit, entry)
+    if cleared:
+        known.open = False
+        told.append(Cleared(unit.key, known.seq, "late_entry"))
+    else:
+        step = Step(unit.key, known.seq, known.at, known.after, known.after_seq, to_decimal(rest), known.kind)
+        told.append(Moved(known.seq, step))
+    jump = 0 if known.kind == "novel" else (0 if cleared else rest) - before
+    fee = entry.booked_fee - entry.amount - jump
+    told.append(
+        Committed(unit.key, known.seq, known.seq, known.at, "late_entry", jump=to_decimal(jump), fee=to_decimal(fee))
+    )
+
+
+# -- entries without a stamp ------------------------------------------------------------------------------------------
+
+
+def find_late(units: Iterable[UnitTrellis]) -> tuple[Entry, int] | None:
+    """Return an entry without a stamp and the report of the break at which it happened."""
+    for unit in units:
+        opened = {known.at for known in unit.breaks if known.open}
+        if not unit.blind or not opened:
+            continue
+        jumps = [odd for odd in unit.odd() if odd.kind == "jump"]
+        for number, late in enumerate(jumps):
+            found = _late_at(unit, late, [odd for odd in jumps[:number] if odd.column.at in opened])
+            if found is not None:
+                return found
+    return None
+
+
+def _late_at(unit: UnitTrellis, late: OddEdge, earlier: list[OddEdge]) -> tuple[Entry, int] | None:
+    for entry in unit.entries.items:
+        if entry.resolution_us or not entry.amount or abs(entry.arrived_us - late.column.at) > 2 * unit.window:
+            continue
+        most = _most(unit, entry)
+        if abs(late.left + entry.amount) > most:
+            continue
+        border = entry.arrived_us - unit.hold()
+        same = [odd for odd in earlier if odd.column.at < border and abs(odd.left - entry.amount) <= most]
+        if same:
+            return entry, same[-1].column.at
+    return None
+
+
+def restamp(units: Iterable[UnitTrellis], late: Entry, at: int, told: list[Told]) -> None:
+    """Move a fill, in all units, to when it happened; the resolution is half a window."""
+    for unit in units:
+        same = [
+            entry
+            for entry in unit.entries.items
+            if entry.order == late.order and entry.arrived_us == late.arrived_us and not entry.resolution_us
+        ]
+        if not same:
+            continue
+        remove_entries(unit, same)
+        for entry in same:
+            entry.stamp_us, entry.resolution_us = at - unit.window // 2, unit.window // 2
+            place_entry(unit, entry, told)

@@ -1,0 +1,138 @@
+"""The best path through the columns of a unit, and what it says. Pure (semantics 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recon.ledger.fees.fee_key import RATES, FeeKey
+from recon.reconciliation.trellis.column import PASSED, Column, OddEdge, StateKey
+from recon.reconciliation.trellis.costs import CONFIRMED, HOLD, JUMP, MAX_RATE, NEVER
+from recon.reconciliation.trellis.cuts import added
+from recon.reconciliation.trellis.unit import ExactStep, UnitTrellis
+
+
+def best_state(unit: UnitTrellis, now: int) -> StateKey:
+    """Return the cheapest state of the last report; that it is passed over costs more once nothing else comes."""
+    last = unit.columns[-1]
+    states = last.states
+    if len(states) == 1:
+        return next(iter(states))
+    late = JUMP if last.at <= now - HOLD * unit.window else 0
+    return min(states, key=lambda each: (states[each][0] + (late if each[2] == PASSED else 0), each[2], -each[0], each))
+
+
+def path_of(unit: UnitTrellis, now: int = NEVER) -> list[StateKey]:
+    """Return the states of the best path, the oldest first."""
+    state: StateKey | None = best_state(unit, now)
+    found: list[StateKey] = []
+    for column in reversed(unit.columns):
+        if state is None:
+            break
+        found.append(state)
+        state = column.states[state][1]
+    found.reverse()
+    return found
+
+
+def is_exact_step(column: Column, state: StateKey) -> bool:
+    """True if a state is reached by an exact step over entries."""
+    value = column.states[state]
+    return value[2] == "exact" and value[1] is not None and state[0] > value[1][0]
+
+
+def exact_steps(unit: UnitTrellis) -> list[ExactStep]:
+    """Return the exact steps of the path over fills that say something of rates; kept until the columns change."""
+    if unit.exact_steps[0] == unit.version:
+        return unit.exact_steps[1]
+    found = []
+    entries = unit.entries
+    for column, state in zip(unit.columns, path_of(unit), strict=True):
+        source = column.states[state][1]
+        if source is None or not is_exact_step(column, state):
+            continue
+        oldest, paid = NEVER, set()
+        for index in added(source, state):
+            entry = entries.items[index]
+            oldest = min(oldest, entry.stamp_us)
+            if entry.turnover and entry.key is not None and not entry.shadow:
+                fee = abs(entries.fee[index + 1] - entries.fee[index])
+                if fee > 2 * unit.quantum or entries.rates.expected(entry.key, entry.stamp_us) == 0:
+                    paid.add((entry.key, bool(fee)))
+        if paid:
+            found.append(ExactStep(column.at, column.frozen, oldest, frozenset(paid)))
+    unit.exact_steps = unit.version, found
+    return found
+
+
+def steps_that_paid(unit: UnitTrellis, key: FeeKey, rate: int, since: int) -> int:
+    """Count the exact steps after a time over fills of one key alone that paid its rate."""
+    count = 0
+    if not unit.columns or unit.columns[-1].at <= since:
+        return 0
+    items = unit.entries.items
+    for column, state in zip(unit.columns, path_of(unit), strict=True):
+        source = column.states[state][1]
+        if column.at <= since or source is None or column.states[state][2] != "exact":
+            continue
+        own = [items[index] for index in added(source, state)]
+        if all(entry.stamp_us > since for entry in own):
+            fees = [abs(rate * entry.turnover // RATES) for entry in own if entry.turnover and entry.key == key]
+            count += bool(fees) and (rate == 0 or max(fees) > 2 * unit.quantum)
+    return count
+
+
+def confirming_steps(unit: UnitTrellis, until: Column) -> int:
+    """Count the exact steps over entries from the opening up to a report."""
+    count = 0
+    amounts, opened = unit.entries.amount, unit.opened or 0
+    for column, state in zip(unit.columns, path_of(unit), strict=True):
+        if column.at >= until.at:
+            break
+        source = column.states[state][1]
+        if source is None or column.at < opened or not is_exact_step(column, state):
+            continue
+        count += amounts[state[0]] != amounts[source[0]]
+    return count
+
+
+def in_opening(unit: UnitTrellis, column: Column) -> bool:
+    """True if a difference at a report may be from before the opening."""
+    opened = unit.opened or 0
+    if column.at > opened + unit.hold() + unit.window:
+        return False
+    return column.at <= opened or confirming_steps(unit, column) < CONFIRMED
+
+
+def races(unit: UnitTrellis, odd: Sequence[OddEdge]) -> set[int]:
+    """Return the log positions of reports whose jumps undo each other: reports that no cut of ours explains."""
+    found: set[int] = set()
+    first = 0
+    while first < len(odd):
+        last = _race_from(unit, odd, first)
+        if last is not None:
+            found.update(each.column.seq for each in odd[first : last + 1])
+            first = last
+        first += 1
+    return found
+
+
+def _race_from(unit: UnitTrellis, odd: Sequence[OddEdge], first: int) -> int | None:
+    """Return the index of the last edge that undoes the jump of the first, with those between; None where none does."""
+    start = odd[first]
+    if start.kind != "jump":
+        return None
+    entries = unit.entries
+    total, last = 0, None
+    for index in range(first, len(odd)):
+        each = odd[index]
+        if each.column.at - start.column.at > 2 * HOLD * unit.window:
+            break
+        if each.kind not in {"jump", "novel"}:
+            continue
+        total += each.left
+        source, target = start.source[0], each.target[0]
+        most = entries.slack[target] - entries.slack[source]
+        most += MAX_RATE * (entries.turnover[target] - entries.turnover[source]) // RATES
+        if index > first and abs(total) <= most and abs(start.left) > 2 * most:
+            last = index
+    return last

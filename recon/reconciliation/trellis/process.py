@@ -1,0 +1,94 @@
+"""What happens to a unit: entries come, and reports are taken once their window is over. Pure (semantics 5).
+
+A report is taken once a window has passed, for its entries have come by then.
+"""
+
+from __future__ import annotations
+
+from recon.reconciliation.trellis.column import PASSED, Column
+from recon.reconciliation.trellis.column_search import search_column
+from recon.reconciliation.trellis.commitment import freeze
+from recon.reconciliation.trellis.costs import HOLD
+from recon.reconciliation.trellis.entries import Entry
+from recon.reconciliation.trellis.steps import Told
+from recon.reconciliation.trellis.unit import UnitTrellis
+
+
+def add_entry(unit: UnitTrellis, entry: Entry) -> None:
+    """Take an entry that does not sort before what is kept; columns that may hold it are worked out anew."""
+    unit.grain = max(unit.grain, entry.resolution_us)
+    if entry.resolution_us == 0:
+        unit.blind = True
+    unit.entries.insert(entry)
+    columns = unit.columns
+    reach = entry.stamp_us - unit.early()
+    index = len(columns)
+    while index and columns[index - 1].at >= reach:
+        index -= 1
+    unit.redo(max(index, 1) if unit.trimmed else index)
+
+
+def process(unit: UnitTrellis, now: int, told: list[Told]) -> bool:
+    """Take the reports whose window is over; return True if anything changed."""
+    changed = _redo(unit)
+    queue, taken = unit.queue, 0
+    while taken < len(queue) and queue[taken].at + unit.window <= now:
+        report = queue[taken]
+        unit.columns.append(Column(report.at, report.seq, report.values))
+        if unit.opened is None:
+            unit.opened = report.at
+        search_column(unit, len(unit.columns) - 1)
+        taken += 1
+    if taken:
+        del queue[:taken]
+        changed = True
+    if unit.columns and not changed:
+        at = judged_at(unit)
+        changed = at is not None and at <= now
+    if changed or _falls_silent(unit, now):
+        unit.odd_tail = None
+        unit.version += 1
+    if unit.columns and unit.odd_tail is None:
+        freeze(unit, now, told)
+    return changed
+
+
+def _redo(unit: UnitTrellis) -> bool:
+    """Work the columns out anew that late entries or new rates may have changed; final ones as well."""
+    first = unit.redo_from
+    if first is None:
+        return False
+    unit.redo_from = None
+    if first <= unit.final:
+        unit.final = first - 1
+        kept = {id(column) for column in unit.columns[:first]}
+        unit.odd_final = [each for each in unit.odd_final if id(each.column) in kept]
+    for index in range(first, len(unit.columns)):
+        search_column(unit, index)
+    return True
+
+
+def judged_at(unit: UnitTrellis) -> int | None:
+    """Return when the last report is judged anew if nothing follows: it was passed over; None where it was not."""
+    if not unit.odd_tail:
+        return None
+    last, odd = unit.columns[-1], unit.odd_tail[-1]
+    return last.at + HOLD * unit.window if odd.kind == "passed_over" and odd.column is last else None
+
+
+def settles_at(unit: UnitTrellis) -> int | None:
+    """Return when the last report becomes final though no other follows; None where it does not.
+
+    It does where only one state is left: nothing that follows can say otherwise.
+    """
+    if not unit.columns or unit.final == len(unit.columns) - 1 or unit.opened is None:
+        return None
+    last = unit.columns[-1]
+    if len(last.states) > 1 or next(iter(last.states))[2] == PASSED:
+        return None
+    return max(last.at + unit.hold(), unit.opened + 2 * unit.hold())
+
+
+def _falls_silent(unit: UnitTrellis, now: int) -> bool:
+    at = settles_at(unit)
+    return at is not None and at <= now

@@ -1,0 +1,130 @@
+"""What the comparison tells of a unit: breaks, openings and what became final. Pure (semantics 4, 5, 6).
+
+Amounts are decimals; times are microseconds of log time; log positions are sequences.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from recon.exact import ZERO
+from recon.ledger.units import UnitKey
+
+#: `jump`: nothing explains it; `novel`: a fee at no known rate, that may be none; `opening`: the first report may be
+#: from before it.
+StepKind = Literal["jump", "novel", "opening"]
+#: Why a break is none: an entry explained it, the reports or rates now say otherwise, or an entry of long ago did.
+ClearedReason = Literal["path", "rates", "late_entry"]
+#: What an edge needed when it became final. `opening`: a jump within the opening, which is no break; `late_entry`: an
+#: entry explained an edge that is forgotten; `reopened`: the oldest report kept has another cut.
+CommittedKind = Literal[
+    "exact",
+    "unknown",
+    "other_rate",
+    "tier",
+    "unmodelled",
+    "novel",
+    "jump",
+    "passed_over",
+    "opening",
+    "late_entry",
+    "reopened",
+]
+
+
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """A difference between two reports that nothing explains.
+
+    `seq` is the log position of the report that shows it, and its identity; that report was received at `at_us`. What
+    happened did so in `[after_us, at_us]`: a window before the report that did not show it. `after_seq` is the log
+    position of the last report received before `after_us`, 0 if none is kept. `alternatives` are other amounts that
+    are nearly as likely (within ten bits).
+    """
+
+    unit: UnitKey
+    seq: int
+    at_us: int
+    after_us: int
+    after_seq: int
+    amount: Decimal
+    kind: StepKind = "jump"
+    alternatives: tuple[Decimal, ...] = ()
+
+
+class Opened(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A step is a break."""
+
+    step: Step
+
+
+class Moved(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The break of the report `old_seq` is still one, but another report shows it, or its amount is another."""
+
+    old_seq: int
+    step: Step
+
+
+class Cleared(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The break of the report `seq` is none."""
+
+    unit: UnitKey
+    seq: int
+    reason: ClearedReason
+
+
+class OpeningUncertain(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A step so soon after the first report that the data cannot tell an opening from a fault."""
+
+    step: Step
+
+
+class OpeningFound(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The opening of a unit is final: `level` is what the report `seq` says beyond all entries up to its cut."""
+
+    unit: UnitKey
+    seq: int
+    at_us: int
+    level: Decimal
+
+
+class Committed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """An edge of the best path is final, or what was told of it is put right.
+
+    `fee` and `rounding` are what the edge came to beyond entries, booked fees and `jump`; all three are **changes** to
+    what was told of the edge before, so that sums over all values are right. `left` is what known rates leave over of
+    a `novel` or `unmodelled` edge; it lies within `fee`.
+    """
+
+    unit: UnitKey
+    from_seq: int
+    to_seq: int
+    at_us: int
+    kind: CommittedKind
+    jump: Decimal = ZERO
+    rounding: Decimal = ZERO
+    fee: Decimal = ZERO
+    left: Decimal = ZERO
+
+    @property
+    def accrual(self) -> Decimal:
+        """What fees and rounding came to beyond what is booked."""
+        return self.rounding + self.fee
+
+
+Told = Opened | Moved | Cleared | OpeningUncertain | OpeningFound | Committed
+
+
+class Figures(msgspec.Struct, frozen=True, gc=False):
+    """A unit at its last report: what it said, and the entries that the best path has not in it."""
+
+    seq: int
+    at_us: int
+    value: Decimal
+    #: Sum of the entries that are not in the report, and of the fees booked with them.
+    amount_after: Decimal
+    booked_fees_after: Decimal
+    #: Log position of the last report that is final; 0 if none is.
+    final_seq: int

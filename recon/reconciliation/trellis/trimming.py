@@ -1,0 +1,112 @@
+"""What a unit forgets: final columns, and the entries before them. Pure (semantics 5.9).
+
+1. While the account has odd edges, final columns are kept 150 s: samples of rates lie there. Otherwise two holds.
+2. A busy unit forgets at least half of its columns at a time, so each costs but once; a quiet one keeps the last.
+3. A fee at no known rate stays as a parked edge.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from recon.reconciliation.trellis.costs import KEEP_HOLDS, KEEP_US, MIN_DROP
+from recon.reconciliation.trellis.path import races
+from recon.reconciliation.trellis.suspense import parked_edge, watch
+from recon.reconciliation.trellis.unit import UnitTrellis
+
+#: Odd edges of these kinds have the account keep more.
+KEEPING = frozenset({"unknown", "novel", "jump", "other_rate", "tier"})
+
+
+def keep_until(unit: UnitTrellis) -> int:
+    """Return until when the account keeps more because of a unit; 0 where it need not."""
+    newest = max((odd.column.at for odd in unit.odd() if odd.kind in KEEPING), default=None)
+    return 0 if newest is None else newest + KEEP_US
+
+
+def short_keep(unit: UnitTrellis) -> int:
+    """Return how long a column is kept at least."""
+    return KEEP_HOLDS * unit.hold()
+
+
+def trim(unit: UnitTrellis, now: int, *, long: bool) -> bool:
+    """Forget what is older than is kept; return False if nothing was."""
+    border = now - (KEEP_US if long else short_keep(unit))
+    columns, final = unit.columns, unit.final
+    quiet = bool(columns) and not unit.queue and columns[-1].at < border
+    drop, most = 0, final if quiet else final - 1
+    while drop < most and columns[drop + 1].at < border:
+        drop += 1
+    if quiet:
+        return _forget_columns(unit, drop) if drop or unit.entries.items else False
+    if drop < max(MIN_DROP, len(columns) // 2):
+        return False
+    return _forget_columns(unit, drop)
+
+
+def _forget_columns(unit: UnitTrellis, drop: int) -> bool:
+    if unit.redo_from is not None or unit.final < drop:
+        return False
+    for edge in unit.parked:
+        if not edge.told:
+            watch(unit, edge)
+    columns = unit.columns
+    if drop:
+        _park(unit, drop)
+        for column in columns[: drop + 1]:
+            if column.at <= columns[drop].at - unit.window:
+                unit.earlier = column.at, column.seq
+        del columns[:drop]
+        unit.final -= drop
+        unit.trimmed = True
+        _make_first(unit)
+    forgot = _forget_entries(unit) if unit.trimmed else 0
+    unit.version += 1
+    return bool(drop or forgot)
+
+
+def _park(unit: UnitTrellis, drop: int) -> None:
+    """Forget the odd edges to the first columns; fees at no known rate stay."""
+    gone = {id(column) for column in unit.columns[: drop + 1]}
+    racing = races(unit, unit.odd())
+    known = {edge.seq for edge in unit.parked}
+    for odd in unit.odd_final:
+        seq = odd.column.seq
+        if odd.kind != "novel" or id(odd.column) not in gone or seq in racing or seq in known:
+            continue
+        if odd.column.at <= (unit.opened or 0) + unit.hold() + unit.window:
+            continue
+        edge = parked_edge(unit, odd)
+        watch(unit, edge)
+        edge.told = any(each.at == edge.at for each in unit.breaks)
+        unit.parked.append(edge)
+    unit.odd_final = [odd for odd in unit.odd_final if id(odd.column) not in gone]
+
+
+def _make_first(unit: UnitTrellis) -> None:
+    """Let the first column stand for all that is forgotten."""
+    first = unit.columns[0]
+    ((state, value),) = first.states.items()
+    first.states = {state: (0, None, "opening", 0, value[4])}
+    first.wide = False
+    seqs = {column.seq for column in unit.columns}
+    unit.unsuspended &= seqs
+    unit.told_openings &= seqs
+    unit.breaks = [each for each in unit.breaks if each.open or each.at > first.at]
+
+
+def _forget_entries(unit: UnitTrellis) -> int:
+    """Forget the entries that no column needs; return how many."""
+    first = unit.columns[0]
+    blur = unit.grain if unit.grain > 1 else 0
+    old = bisect_right(unit.entries.stamp, first.at - 2 * unit.window - blur) - 1
+    count = min(*(key[0] for key in first.states), old)
+    if count <= 0:
+        return 0
+    for edge in unit.parked:
+        for entry in unit.entries.items[:count]:
+            if entry.turnover and entry.key is not None and entry.arrived_us > edge.at:
+                edge.later[entry.key] = edge.later.get(entry.key, 0) + 1
+    unit.entries.forget(count)
+    unit.shift_states(-count)
+    return count
