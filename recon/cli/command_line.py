@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "positions": Entry("positions:positions", "Show positions: expected, reported, and whether they agree."),
     "balances": Entry("balances:balances", "Show balances: expected, reported, and whether they agree."),
     "firm": Entry("firm:firm", "Show the firm's totals over all gateways and accounts."),
+    "fees": Entry("fees:fees", "Show the fee rates of each account, told or learned."),
     "coverage": Entry("coverage:app", "Show how much was covered, the gaps, and what is open."),
     "breaks": Entry("breaks:breaks", "Show open breaks, or all breaks."),
     "break": Entry("break_:app", "Explain breaks, and decide on them."),

@@ -112,6 +112,8 @@ class LedgerChanges(msgspec.Struct):
     orders: dict[tuple[str, str], Order] = {}
     units: dict[UnitKey, UnitState] = {}
     accounts: dict[str, Account] = {}
+    #: Accounts whose fee rates changed.
+    rates: dict[str, Account] = {}
     instruments: dict[tuple[str, str], Instrument] = {}
     fills: list[BookedFill] = []
     entries: list[Entry] = []
@@ -201,6 +203,10 @@ class Ledger:
     def mark_changed(self, account: Account) -> None:
         """Mark an account changed."""
         self.changes.accounts[account.name] = account
+
+    def mark_rates_changed(self, account: Account) -> None:
+        """Mark an account changed whose fee rates changed: they are shown."""
+        self.changes.accounts[account.name] = self.changes.rates[account.name] = account
 
     def add_account(self, account: Account) -> None:
         """Add a stored account to the working set."""

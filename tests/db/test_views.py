@@ -42,6 +42,7 @@ PUBLIC = {
     " unaccounted_orders venue_account catch_up",
     "catch_ups": "gateway account from_seq until_seq from_time until_time lasted reason state history outcome"
     " open_questions requests orders_settled orders_found fills_found ended_seq ended_at took",
+    "fees_learned": "gateway account fee_asset side order_class market rate source since until edges bits",
     "firm_balances": "asset asset_coinapi balance balance_usd reported drift unexplained accounts same_account verdict"
     " observed_at open_breaks",
     "firm_positions": "symbol symbol_coinapi exchange quantity reported drift unexplained accounts same_account"

@@ -16,8 +16,9 @@ CERTAIN_CLASSES: Final = frozenset({"post_only", "immediate"})
 #: The class of orders that only take.
 TAKER_CLASS: Final = "immediate"
 
-#: Rates are integers, in units of 1e-7 of turnover.
-RATES: Final = 10**7
+#: Rates are integers, in units of 1e-7 of turnover: digits of a unit, and units of the whole.
+RATE_DIGITS: Final = 7
+RATES: Final = 10**RATE_DIGITS
 #: Before every time, in microseconds: what a schedule tells holds since then.
 LONG_AGO: Final = -(1 << 62)
 

@@ -187,9 +187,9 @@ class RateTable(msgspec.Struct, dict=True):
         return True
 
     def mix(self, key: FeeKey, rate: int, since_us: int, evidence: Evidence) -> bool:
-        """Let a rate hold beside those of a key; return False if it does already, or if there are too many."""
+        """Let a rate hold beside those of a key; return False if it does already, if there are too many, or none."""
         mixed = self.mixed.get(key) or list(self.rates(key)[-1:])
-        if any(each.rate == rate for each in mixed) or len(mixed) >= MAX_LEARNT_MIXED:
+        if not mixed or any(each.rate == rate for each in mixed) or len(mixed) >= MAX_LEARNT_MIXED:
             return False
         self._set_mixed(key, [*mixed, KnownRate(since_us, rate, *evidence)])
         return True

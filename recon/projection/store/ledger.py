@@ -66,6 +66,7 @@ def save(connection: Connection, ledger: Ledger, edition: int, changes: LedgerCh
     key = EditionKey(ledger.gateway, edition)
     accounts = [AccountRow(account, ledger.rules_of(account.name)) for account in changes.accounts.values()]
     ledger_schema.accounts.replace(connection, key, accounts)
+    ledger_schema.fee_rates.replace(connection, key, changes.rates.values())
     instruments = [InstrumentRow(*place, instrument) for place, instrument in changes.instruments.items()]
     ledger_schema.instruments.replace(connection, key, instruments)
     save_orders(connection, key, changes.orders.values())

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from recon.ledger.account import Account
 from recon.ledger.facts.external_fact import RecordedFact
 from recon.ledger.facts.waiting import WaitingFact
+from recon.ledger.fees.shown_rate import shown_rates
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Finding
 from recon.ledger.rules import AccountRules
@@ -37,6 +38,14 @@ accounts: Final = FoldedTable[AccountRow](
     column("told_day", BigInteger, lambda row: row.account.told.day),
     column("told_usd", Numeric, lambda row: row.account.told.usd),
     column("data", LargeBinary, lambda row: packed(row.account)),
+)
+
+
+#: One row for each account, so that a rate that holds no more leaves nothing behind.
+fee_rates: Final = FoldedTable[Account](
+    "fee_rates",
+    key("account", Text, lambda account: account.name),
+    column("rates", JSONB, lambda account: as_json(shown_rates(account.rates))),
 )
 
 

@@ -161,6 +161,13 @@ def test_at_most_three_rates_mix_by_samples() -> None:
     assert [table.mix(RESTED, rate, 0, SURE) for rate in (2, 3, 4)] == [True, True, False]
 
 
+def test_nothing_mixes_with_a_rate_that_is_not_known() -> None:
+    table = RateTable()
+    assert not table.mix(RESTED, 1, 0, SURE)
+    assert not table.mix_alternatives(RESTED, 0, 3)
+    assert table == RateTable()
+
+
 def test_all_alternatives_mix_by_habit_and_once() -> None:
     table = told(SPOT)
     assert table.mix_alternatives(RESTED, 10, 3)
