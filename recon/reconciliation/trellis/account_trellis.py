@@ -89,7 +89,7 @@ class AccountTrellis:
             self._parts.set_window(window_us, now_us)
 
     def rates_changed(self, now_us: int) -> None:
-        """Read the account's rates anew, after its schedule was told; call `advance` for that time before telling it."""
+        """Read the rates anew, after a schedule was told; call `advance` for that time before telling it."""
         self._parts.rates_changed(now_us)
 
     def wait_for_cash(self, contracts: Iterable[str], now_us: int) -> None:

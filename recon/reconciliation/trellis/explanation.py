@@ -84,10 +84,10 @@ def _costs(
     yield "new_rate", own[0] if own[1] in {"novel", "unknown"} else None
     yield "jump", JUMP + digits_of(own[2])
     yield "passed_over", PASSED_OVER
-    yield "other_cut", _other_cut(unit, index, source, target)
+    yield "another_cut", _another_cut(unit, index, source, target)
 
 
-def _other_cut(unit: UnitTrellis, index: int, source: StateKey, target: StateKey) -> int | None:
+def _another_cut(unit: UnitTrellis, index: int, source: StateKey, target: StateKey) -> int | None:
     """Return the least cost of another cut of the report; None where it has no other."""
     entries, column, before = unit.entries, unit.columns[index], unit.columns[index - 1]
     low, high = candidates(unit, column.at)
