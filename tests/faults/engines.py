@@ -1,90 +1,12 @@
-"""The engines that the benchmark plays days to, by name: each folds events and says what it made of them."""
+"""The engines that the benchmark plays days to, by name; each is made for a gateway by its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Final
 
-import msgspec
+from tests.faults.engine import Engine
+from tests.faults.today import Today
+from tests.faults.trellis import Trellis
 
-from recon.ledger.ledger import LedgerChanges
-from recon.ledger.units import Entry
-from recon.log.events import Event
-from recon.projection.fold import decode_event
-from recon.reconciliation.model.snapshot import Transition
-from recon.testing.log import new_fold
-from recon.times import to_datetime
-from tests.faults.rows import Explanation, Step, UnitId
-
-#: The log time of a position of the log.
-LogTimes = Sequence[datetime]
-
-
-class Said(NamedTuple):
-    """What an engine said of a day: what became of breaks, what was explained, which openings it calls uncertain."""
-
-    steps: list[Step]
-    explained: list[Explanation]
-    uncertain: list[Step]
-
-
-class Engine(Protocol):
-    """An engine while a day is played to it."""
-
-    said: Said
-
-    def fold(self, events: Sequence[Event], times: LogTimes) -> None:
-        """Fold the next events; `times` are those of the whole log up to here."""
-
-    def state_bytes(self) -> int:
-        """Return the size of what the comparison would store now, in bytes."""
-
-
-class Today:
-    """The comparison as the service runs it."""
-
-    def __init__(self, gateway: str) -> None:
-        self._fold = new_fold(gateway)
-        self.said = Said([], [], [])
-
-    def fold(self, events: Sequence[Event], times: LogTimes) -> None:
-        fold = self._fold
-        fold.fold([decode_event(event) for event in events])
-        transitions, fold.reconciler.transitions = fold.reconciler.transitions, []
-        changes, fold.ledger.changes = fold.ledger.changes, LedgerChanges()
-        self.said.steps.extend(_step(each, times) for each in transitions)
-        self.said.explained.extend(explanation(each) for each in changes.entries)
-
-    def state_bytes(self) -> int:
-        return sum(len(msgspec.msgpack.encode(each)) for each in self._fold.reconciler.comparisons.values())
-
-
-ENGINES: Final[dict[str, Callable[[str], Engine]]] = {"today": Today}
-
-
-def _step(each: Transition, times: LogTimes) -> Step:
-    known = each.break_
-    return Step(
-        break_id=known.id,
-        unit=UnitId(each.account, each.kind, each.unit),
-        event=each.event,
-        at=to_datetime(each.us),
-        amount=known.amount,
-        cause=known.cause,
-        certainty=known.certainty,
-        fits=tuple(tried.cause for tried in known.tried if tried.fits),
-        after=times[known.after_seq - 1] if known.after_seq else None,
-        until=times[known.until_seq - 1],
-    )
-
-
-def explanation(entry: Entry) -> Explanation:
-    """Return the scorer's row of an entry of the books."""
-    return Explanation(
-        unit=UnitId(entry.account, entry.kind, entry.unit),
-        at=to_datetime(entry.recorded_us),
-        amount=entry.amount,
-        cause=entry.cause,
-        certainty=entry.certainty,
-    )
+ENGINES: Final[dict[str, Callable[[str], Engine]]] = {"today": Today, "trellis": Trellis}

@@ -13,7 +13,8 @@ from recon.simulator.fault import PlantedFault
 from recon.testing.log import START, as_stored
 from recon.testing.player import recorded_events, without_rest
 from tests.faults.days import QUIET_SECONDS, Day
-from tests.faults.engines import ENGINES, Engine, Said
+from tests.faults.engine import Engine, Said
+from tests.faults.engines import ENGINES
 from tests.faults.rows import Planted, UnitId
 from tests.faults.score import HABITUAL
 

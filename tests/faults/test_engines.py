@@ -1,0 +1,35 @@
+"""Both engines fold the same day: what one finds the other finds, and only their own mistakes differ."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from tests.faults.days import Day, Flow
+from tests.faults.play import played
+from tests.faults.processes import scored
+
+FLOW: Final = Flow(0.5, equal_sizes=False, polled=None)
+
+
+@pytest.mark.parametrize("programme", ["orders", "money"])
+def test_the_shadow_finds_every_fault_of_a_day_and_nothing_else(programme: str) -> None:
+    day = Day(FLOW, programme, published=True, seed=1)
+    _, found = scored(day, "trellis")
+    assert (found.missed, found.false_alarms) == ([], [])
+    assert len(found.found) > 10
+    assert found.interval == 1.0
+
+
+def test_what_was_planted_does_not_depend_on_who_is_asked() -> None:
+    day = Day(FLOW, "gaps", published=False, seed=2)
+    assert played(day, "trellis").planted == played(day, "today").planted
+
+
+def test_the_shadow_says_the_same_however_the_day_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    day = Day(FLOW, "money", published=False, seed=4)
+    whole = played(day, "trellis").said
+    monkeypatch.setattr("tests.faults.play.AT_A_TIME", 61)
+    assert played(day, "trellis").said == whole
+    assert whole.steps
