@@ -24,7 +24,7 @@ from recon.reconciliation.trellis.judgement import pending_steps
 from recon.reconciliation.trellis.late_entries import place_entry
 from recon.reconciliation.trellis.parts import AccountParts
 from recon.reconciliation.trellis.path import best_state
-from recon.reconciliation.trellis.shadows import find_shadow
+from recon.reconciliation.trellis.shadows import find_assumed
 from recon.reconciliation.trellis.steps import Figures, Step, Told
 from recon.reconciliation.trellis.unit import QueuedReport, UnitTrellis
 
@@ -202,11 +202,12 @@ class AccountTrellis:
 
     def _add_shadow(self, unit: UnitTrellis, entry: Entry) -> None:
         """Take the books' entry of nothing for a fee in a third asset; an assumed one of the fill gives way."""
-        assumed = find_shadow(unit, entry.order, entry.stamp_us)
+        assumed = find_assumed(unit, entry.order, entry.stamp_us, entry.arrived_us)
         if assumed is None:
             entry.shadow = TOLD_SHADOW
             place_entry(unit, entry, self._told)
             return
+        assumed.shadow = TOLD_SHADOW
         assumed.booked_fee += entry.booked_fee
         unit.entries.rebuild()
 

@@ -6,6 +6,7 @@ fill's worth as turnover. Where the schedule names the asset, the books tell the
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 
 import msgspec
@@ -15,9 +16,6 @@ from recon.reconciliation.trellis.amounts import ONE
 from recon.reconciliation.trellis.costs import KEEP_US, MAX_SHADOWED_FILLS
 from recon.reconciliation.trellis.entries import ASSUMED_SHADOW, Entry
 from recon.reconciliation.trellis.unit import UnitTrellis
-
-#: Entries of a unit that are looked through for the shadow of a fill.
-LOOK_BACK = 16
 
 
 class ShadowedFill(msgspec.Struct, frozen=True, gc=False):
@@ -90,7 +88,7 @@ class Shadows:
         """Return a fill's entry in an asset; None where a price is not known, or the unit has one already."""
         code = unit.key[2]
         mine, theirs = self.prices.get(code), self.prices.get(fill.code, ONE)
-        if not mine or find_shadow(unit, fill.order, fill.stamp_us) is not None:
+        if not mine or _has_shadow(unit, fill):
             return None
         key = FeeKey(third(code), 0, fill.order_class, fill.market)
         return Entry(
@@ -106,12 +104,31 @@ class Shadows:
         )
 
 
-def find_shadow(unit: UnitTrellis, order: str | None, stamp_us: int) -> Entry | None:
-    """Return the entry of nothing that a fill has in a unit, if any."""
-    for entry in unit.entries.items[: -LOOK_BACK - 1 : -1]:
-        if entry.shadow and entry.order == order and entry.stamp_us == stamp_us:
-            return entry
+def find_assumed(unit: UnitTrellis, order: str | None, stamp_us: int, arrived_us: int) -> Entry | None:
+    """Return the first entry that was assumed for a fill of an order, if any; the books tell one of each fill.
+
+    A fill from before the oldest report kept may have been placed at its arrival.
+    """
+    for at in sorted({stamp_us, arrived_us}):
+        for entry in _stamped(unit, at):
+            same = entry.order == order and entry.arrived_us == arrived_us
+            if same and entry.shadow == ASSUMED_SHADOW:
+                return entry
     return None
+
+
+def _has_shadow(unit: UnitTrellis, fill: ShadowedFill) -> bool:
+    """True if a fill has an entry already, assumed or told."""
+    return any(
+        entry.shadow and (entry.number == fill.number or (entry.shadow != ASSUMED_SHADOW and entry.order == fill.order))
+        for entry in _stamped(unit, fill.stamp_us)
+    )
+
+
+def _stamped(unit: UnitTrellis, stamp_us: int) -> list[Entry]:
+    """Return the entries of a stamp."""
+    entries = unit.entries
+    return entries.items[bisect_left(entries.sort, (stamp_us, 0)) : bisect_left(entries.sort, (stamp_us + 1, 0))]
 
 
 def remove_entries(unit: UnitTrellis, gone: list[Entry]) -> None:
