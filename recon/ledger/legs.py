@@ -6,12 +6,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final, NamedTuple
 
 import msgspec
 
-from recon.exact import ZERO
-from recon.ledger.fees.fee_key import FeeKey, OrderClass
+from recon.exact import ZERO, divide
+from recon.ledger.fees.fee_key import QUOTE, FeeKey, OrderClass
+
+#: Beyond all amounts: what a fill may have moved where nothing bounds it.
+UNBOUNDED: Final = Decimal("1e30")
+#: Error of one fill's share of cash that several fills have in common, as a share of the whole.
+SHARE_ERROR: Final = Decimal("1e-4")
+#: Digits after the point of a share of cash.
+_SHARE_DIGITS: Final = 12
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +53,7 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
 
     A fee is a share of the size of `turnover`, which is negative where paid. The amount is known within `error`, and
     within the unit's quantum if it is `rounded`. `unmodelled`: the amount could not be worked out and is 0; at most so
-    much was moved. `booked_fee` is the cost booked with the leg in this unit.
+    much was moved, anything if UNBOUNDED. `booked_fee` is the cost booked with the leg in this unit.
     """
 
     amount: Decimal
@@ -66,3 +75,25 @@ def leg_of(
     key = None if role is None else origin.key(role, 1 if amount > 0 else -1)
     turnover = ZERO if role is None else amount
     return Leg(amount, origin.stamp, origin.arrived_us, origin.order, turnover, key, error, rounded)
+
+
+class FillShare(NamedTuple):
+    """A fill as one of several that have cash in common."""
+
+    quantity: Decimal
+    origin: LegOrigin
+
+
+def cash_legs(cash: Decimal, fills: Sequence[FillShare], *, error: Decimal) -> list[Leg]:
+    """Return the legs of signed cash, which the fills share by quantity; the last takes what is left by rounding.
+
+    `error` bounds the error of the cash. Prices of the fills differ, so a share is known less well than the whole.
+    """
+    whole, left, legs = sum((fill.quantity for fill in fills), ZERO), cash, list[Leg]()
+    if len(fills) > 1:
+        error += abs(cash) * SHARE_ERROR
+    for fill in fills[:-1]:
+        share = divide(cash * fill.quantity, whole, _SHARE_DIGITS)
+        left -= share
+        legs.append(leg_of(fill.origin, share, role=QUOTE, error=error, rounded=True))
+    return [*legs, leg_of(fills[-1].origin, left, role=QUOTE, error=error, rounded=True)]

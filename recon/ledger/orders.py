@@ -18,11 +18,14 @@ from recon.ems.protocol.messages import FillRow, OrderReport
 from recon.exact import ZERO, resolution, scale
 from recon.ledger.fees.fee_key import OrderClass
 from recon.ledger.fees.schedule import liquidity_of
+from recon.ledger.legs import FillShare
 from recon.times import LogTime
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 #: Statuses of an order that is in the venue's order book.
 WORKING: Final = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
+#: Fills of an order whose stamps are kept until their cash is known; further ones are added to the last.
+MAX_CASHLESS: Final = 32
 _HALF: Final = Decimal("0.5")
 
 
@@ -83,6 +86,20 @@ class OrderBooked(msgspec.Struct, gc=False):
     from_facts: Decimal = ZERO
     early: Decimal = ZERO
     early_cash: Decimal = ZERO
+    #: Fills whose cash is not known yet: it gets their stamps.
+    cashless: list[FillShare] = []
+
+    def await_cash(self, fill: FillShare) -> None:
+        """Keep a fill until its cash is known."""
+        if len(self.cashless) < MAX_CASHLESS:
+            self.cashless = [*self.cashless, fill]
+        else:
+            self.cashless = [*self.cashless[:-1], FillShare(self.cashless[-1].quantity + fill.quantity, fill.origin)]
+
+    def take_cashless(self, since_us: int) -> list[FillShare]:
+        """Remove the fills whose cash was awaited, and return those that arrived since a time in microseconds."""
+        cashless, self.cashless = self.cashless, []
+        return [fill for fill in cashless if fill.origin.arrived_us >= since_us]
 
     def exclude(self, amount: Decimal, cash: Decimal | None) -> None:
         """Exclude the amount and cash filled before the ledger opened."""

@@ -31,6 +31,8 @@ REHOMED: Final = "rehomed"
 ROUNDING: Final = "rounding"
 UNMODELLED: Final = "unmodelled"
 FEE: Final = "fee"
+#: Average entry prices that are kept of a contract.
+MAX_AVERAGES: Final = 3
 #: Causes of entries that follow from our own orders; all other causes explain drift.
 OF_FILLS: Final = frozenset({FILL, REALISED, REHOMED})
 
@@ -107,7 +109,7 @@ class PendingTrade(msgspec.Struct, frozen=True):
     """A derivative fill whose cash waits until the opening of its contract is known.
 
     `number` is the fill's entry in the contract, `clock` the log time at which the fill counts as booked. `liquidity`
-    is maker or taker, None where the order allows either.
+    is maker or taker, None where the order allows either. `price` is the fill's, or else the last one that is known.
     """
 
     quantity: Decimal
@@ -118,6 +120,7 @@ class PendingTrade(msgspec.Struct, frozen=True):
     origin: LegOrigin
     liquidity: str | None = None
     certainty: str = "exact"
+    price: Decimal | None = None
 
 
 class UnitBalance(msgspec.Struct, gc=False):
@@ -176,6 +179,8 @@ class ReportedUnit(msgspec.Struct, gc=False):
     #: Contracts: the average entry price, and the last liquidation price.
     avg_entry_price: Decimal | None = None
     liquidation_price: Decimal | None = None
+    #: Contracts: the last different average entry prices, at most MAX_AVERAGES.
+    average_prices: list[Decimal] = []
     #: Assets: the latest changes of `locked`.
     lock_changes: list[LockChange] = []
 
@@ -195,6 +200,8 @@ class ReportedUnit(msgspec.Struct, gc=False):
     def note_position(self, row: PositionRow) -> None:
         """Note the prices of a position row."""
         self.avg_entry_price = row.avg_entry_price
+        if row.avg_entry_price and row.avg_entry_price not in self.average_prices[-1:]:
+            self.average_prices = [*self.average_prices, row.avg_entry_price][-MAX_AVERAGES:]
         self.liquidation_price = row.liquidation_price or self.liquidation_price
 
 

@@ -14,7 +14,6 @@ from recon.ledger.apply.missing_orders import mark_order_missing, match_missing_
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.coverage import reassess
 from recon.ledger.evidence import Disagreement
-from recon.ledger.fees.fee_key import market_of
 from recon.ledger.fills import Fill, book_fills, late_cash
 from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
@@ -22,10 +21,10 @@ from recon.ledger.ledger import Contradiction, Ledger, booked_fill
 from recon.ledger.legs import LegOrigin, Stamp
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
-from recon.ledger.posting.fill_entries import FillToPost
+from recon.ledger.posting.fill_entries import FillToPost, market_of_fill
 from recon.ledger.posting.pre_opening import exclude_pre_opening_fills
 from recon.ledger.posting.reversal import reverse_early_booking
-from recon.ledger.posting.spot import post_late_cash, post_spot
+from recon.ledger.posting.spot import post_late_cash, post_spot, take_cashless
 from recon.ledger.withholding import instrument_of, withhold
 from recon.times import LogTime
 
@@ -167,9 +166,7 @@ def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillR
     was_pending = order.booked.cash_pending
     late = late_cash(order, rows)
     if late and instrument.spot:
-        market = market_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
-        origin = LegOrigin(Stamp(at.us), at.us, order.key, order.class_of_fill(order.booked.amount), market)
-        post_late_cash(ledger, account, order, instrument, late, origin, at)
+        post_late_cash(ledger, account, order, instrument, late, at)
     _post_fills(ledger, account, order, instrument, rows, at)
     if instrument.spot and order.booked.cash_pending != was_pending:
         rules = ledger.rules_of(account.name)
@@ -192,45 +189,62 @@ def _await_instrument(ledger: Ledger, account: Account, order: Order, at: LogTim
 def _post_fills(
     ledger: Ledger, account: Account, order: Order, instrument: Instrument, rows: tuple[FillRow, ...], at: LogTime
 ) -> None:
-    order_class = order.class_of_fill(order.booked.amount)
-    market = market_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
-    booked = [_dated(ledger, account, fill, at) for fill in book_fills(order, rows, recorded_us=at.us)]
-    for index, (fill, stamp) in enumerate(booked):
-        price_error = order.reported.cash_resolution if index == len(booked) - 1 else ZERO
+    order_class, market = order.class_of_fill(order.booked.amount), market_of_fill(ledger, account.name, instrument)
+    fills = book_fills(order, rows, recorded_us=at.us)
+    booked = _dated(ledger, account, fills, at)
+    for fill, stamp in booked[:-1]:
         origin = LegOrigin(stamp, at.us, order.key, order_class, market)
-        item = FillToPost(order, instrument, fill, origin, price_error)
-        cash_asset = None
-        if instrument.spot:
-            cash_asset = post_spot(ledger, account, item, at)
-        else:
-            post_contract(ledger, account, item, at)
-        ledger.changes.fills.append(booked_fill(order, fill, cash_asset, at.seq))
+        _post_fill(ledger, account, FillToPost(order, instrument, fill, origin), at)
     if not booked:
         return
+    _learn_clock(ledger, account, order, fills[-1], at)
     last, stamp = booked[-1]
+    origin = LegOrigin(stamp, at.us, order.key, order_class, market)
+    # What the cash of all is not known exactly by, and the cash of earlier fills, is in the last fill's cash.
+    earlier = take_cashless(ledger, order, at) if last.cash is not None else ()
+    item = FillToPost(order, instrument, last, origin, order.reported.cash_resolution, earlier)
+    _post_fill(ledger, account, item, at)
     if order.booked.early:
         quantity = sum((fill.amount for fill, _ in booked), ZERO)
-        item = FillToPost(order, instrument, last, LegOrigin(stamp, at.us, order.key))
         reverse_early_booking(ledger, account, item, quantity, at)
     if last.price:
         account.evidence.note_price(instrument.symbol, last.price)
         ledger.mark_changed(account)
 
 
-def _dated(ledger: Ledger, account: Account, fill: Fill, at: LogTime) -> tuple[Fill, Stamp]:
-    """Return a fill as of our clock, because its time is compared with log time, and the venue's stamp of it.
+def _post_fill(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -> None:
+    cash_asset = None
+    if item.instrument.spot:
+        cash_asset = post_spot(ledger, account, item, at)
+    else:
+        post_contract(ledger, account, item, at)
+    ledger.changes.fills.append(booked_fill(item.order, item.fill, cash_asset, at.seq))
+
+
+def _dated(ledger: Ledger, account: Account, fills: list[Fill], at: LogTime) -> list[tuple[Fill, Stamp]]:
+    """Return fills as of our clock, because their times are compared with log time, with the venue's stamps.
 
     A fill is never later than its report. A fill without a time of its own has log time already; if a gap hid it, it
     happened by the end of the gap.
     """
-    if not fill.timed:
-        return fill, Stamp(ledger.end_of_gap(account.name) or at.us)
-    skew_us = account.liveness.skew_us
-    stamp = account.stamps.stamp(fill.occurred_us, at.us, skew_us=skew_us)
-    ledger.mark_changed(account)
-    if not skew_us or fill.occurred_us == at.us:
-        return fill, stamp
-    return msgspec.structs.replace(fill, occurred_us=min(fill.occurred_us + skew_us, at.us)), stamp
+    skew_us, stamps, dated = account.liveness.skew_us, account.stamps, list[tuple[Fill, Stamp]]()
+    for fill in fills:
+        if not fill.timed:
+            dated.append((fill, Stamp(ledger.end_of_gap(account.name) or at.us)))
+            continue
+        stamp = stamps.stamp(fill.occurred_us, at.us, skew_us=skew_us)
+        if skew_us and fill.occurred_us != at.us:
+            fill = msgspec.structs.replace(fill, occurred_us=min(fill.occurred_us + skew_us, at.us))  # noqa: PLW2901
+        dated.append((fill, stamp))
+    return dated
+
+
+def _learn_clock(ledger: Ledger, account: Account, order: Order, fill: Fill, at: LogTime) -> None:
+    """Learn from the time of a report's last fill how far the venue's clock is off, unless the report may be late."""
+    late = ledger.event.from_rest or not account.coverage.observed or order.reported.last_seq != at.seq
+    if fill.timed and not late:
+        window_us = ledger.rules_of(account.name).settlement_window_us
+        account.stamps.note_delay(fill.occurred_us, at.us, window_us, skew_us=account.liveness.skew_us)
 
 
 def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: LogTime) -> None:

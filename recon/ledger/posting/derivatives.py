@@ -10,15 +10,17 @@ import msgspec
 from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
+from recon.ledger.cash_bounds import cash_bound
 from recon.ledger.cost_basis import CASH_QUANTUM, CostBasis, add_trade, average_price, basis_of, entry_value
-from recon.ledger.fees.fee_key import QUOTE
+from recon.ledger.fees.fee_key import BASE, QUOTE
 from recon.ledger.fees.schedule import rates_of, rule_of
 from recon.ledger.instruments import underlying
 from recon.ledger.ledger import Ledger, update_modelling
 from recon.ledger.legs import Leg, leg_of
 from recon.ledger.posting.fees import learned_fee, scheduled_fee
-from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_leg
+from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_legs
 from recon.ledger.posting.openings import asset_unit, open_if_absent, post_opening
+from recon.ledger.posting.third_assets import FeeSource, post_third_asset_fee, third_asset_of
 from recon.ledger.rules import ContractTerms, FeeRule
 from recon.ledger.timeline import CERTAIN, Uncertainty, leg_uncertainty
 from recon.ledger.units import FILL, REALISED, PendingTrade, Posting, Unit, UnitState
@@ -73,8 +75,11 @@ def _open_basis(ledger: Ledger, state: UnitState, seen: ReportedPosition | None,
         unit.contract.set_cost_basis(CostBasis([]), unit.contract.pending_trades)
     else:
         terms = ledger.rules_of(unit.account).contracts.get(unit.code)
+        earlier = [trade for trade in unit.contract.pending_trades if trade.number <= seen.number]
         later = [trade for trade in unit.contract.pending_trades if trade.number > seen.number]
         unit.contract.set_cost_basis(basis_of(seen.quantity, seen.price, terms), later)
+        for trade in earlier:
+            _note_unknown_cash(ledger, state, terms, trade)
     realise_trades(ledger, ledger.accounts[unit.account], state, at)
 
 
@@ -83,10 +88,13 @@ def post_contract(ledger: Ledger, account: Account, item: FillToPost, at: LogTim
     instrument, fill, ref = item.instrument, item.fill, item.ref
     state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
     quantity = item.sign * fill.amount
-    post_leg(ledger, state, leg_of(item.origin, quantity), [fill_posting(quantity, ref)], at)
+    post_legs(ledger, state, [leg_of(item.origin, quantity)], [fill_posting(quantity, ref)], at)
     entry, clock = state.unit.balance.entry_count, ledger.clock_of_fill(account.name, fill.occurred_us, at)
-    liquidity = item.order.reported.liquidity
-    state.unit.contract.add_trade(PendingTrade(quantity, fill.cash, entry, clock, ref, item.origin, liquidity))
+    reported = item.order.reported
+    price = fill.price or reported.price or account.evidence.prices.get(instrument.symbol)
+    state.unit.contract.add_trade(
+        PendingTrade(quantity, fill.cash, entry, clock, ref, item.origin, reported.liquidity, price=price)
+    )
     realise_trades(ledger, account, state, at)
 
 
@@ -138,10 +146,10 @@ def _realise(
         cash = None if paid is None else (-paid if trade.quantity > 0 else paid)
     if cash is None:
         _unmodel(ledger, account, state.unit.code, [terms.settlement_asset], [], "the entry or fill price is not known")
+        _note_unknown_cash(ledger, state, terms, trade)
         return
     target = asset_unit(ledger, account, terms.settlement_asset, None, at)
-    instrument = ledger.instrument(account.name, state.unit.code)
-    rule = rule_of(ledger.rules_of(account.name).fees, state.unit.code, None if instrument is None else instrument.type)
+    rule = _rule_of(ledger, state)
     worth = _turnover(trade, terms)
     turnover = leg_uncertainty(worth) if worth else CERTAIN
     postings: list[Posting] = []
@@ -151,19 +159,49 @@ def _realise(
         cause = FILL if premium else REALISED
         postings = [fill_posting(cash, trade.fill, uncertainty, cause=cause, certainty=trade.certainty)]
     postings += _fees(target, rule, trade, worth)
-    post_leg(ledger, target, _cash_leg(trade, cash, worth), postings, at, clock=trade.clock)
+    post_legs(ledger, target, [_cash_leg(trade, cash, worth, rule)], postings, at, clock=trade.clock)
+    third_asset = third_asset_of(rule)
+    if third_asset is not None:
+        source = FeeSource(trade.fill, trade.origin, abs(worth), target, trade.liquidity)
+        post_third_asset_fee(ledger, account, third_asset, rule, source, at)
+
+
+def _rule_of(ledger: Ledger, state: UnitState) -> FeeRule | None:
+    unit = state.unit
+    instrument = ledger.instrument(unit.account, unit.code)
+    return rule_of(ledger.rules_of(unit.account).fees, unit.code, None if instrument is None else instrument.type)
+
+
+def _note_unknown_cash(ledger: Ledger, state: UnitState, terms: ContractTerms | None, trade: PendingTrade) -> None:
+    """Note that a fill moved cash that cannot be worked out, and how much at most."""
+    if terms is None or not terms.modelled or terms.settlement_asset is None:
+        return
+    account, rule = ledger.accounts[state.unit.account], _rule_of(ledger, state)
+    asset = resolve_asset(terms.settlement_asset, None, account.snapshots, ledger.rules_of(account.name)).unit
+    target = ledger.units.get((account.name, "asset", asset))
+    if target is None:
+        return  # no report of the asset came yet: its opening contains the cash
+    bound = cash_bound(trade.quantity, trade.price, state.unit.reported.average_prices, terms, rule)
+    leg = _cash_leg(trade, ZERO, _turnover(trade, terms), rule)
+    ledger.effects.legs.append((target, msgspec.structs.replace(leg, unmodelled=bound)))
 
 
 def _fees(target: UnitState, rule: FeeRule | None, trade: PendingTrade, worth: Decimal) -> list[Posting]:
     if rule is None or target.unit.fees.model.learned:
         return learned_fee(target, worth, trade.fill)
-    return scheduled_fee(rates_of(rule, trade.liquidity), abs(worth), trade.fill) if worth else []
+    if not worth or third_asset_of(rule) is not None:
+        return []
+    return scheduled_fee(rates_of(rule, trade.liquidity), abs(worth), trade.fill)
 
 
-def _cash_leg(trade: PendingTrade, cash: Decimal, worth: Decimal) -> Leg:
-    """Return the leg of a contract's cash; its turnover is the fill's whole worth, not the cash."""
+def _cash_leg(trade: PendingTrade, cash: Decimal, worth: Decimal, rule: FeeRule | None) -> Leg:
+    """Return the leg of a contract's cash; its turnover is the fill's whole worth, not the cash.
+
+    A contract pays its fee in the settlement asset on both sides, also if its schedule names an asset as for spot.
+    """
     origin = trade.origin
-    key = origin.key(QUOTE, 1 if worth > 0 else -1) if worth else None
+    role = BASE if rule is not None and rule.asset == BASE else QUOTE
+    key = origin.key(role, 1) if worth else None
     error = CASH_QUANTUM if cash else ZERO
     return Leg(cash, origin.stamp, origin.arrived_us, origin.order, worth, key, error, rounded=True)
 

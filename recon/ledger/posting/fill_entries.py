@@ -9,10 +9,11 @@ from typing import NamedTuple
 import msgspec
 
 from recon.exact import ZERO
+from recon.ledger.fees.fee_key import market_of
 from recon.ledger.fills import Fill
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
-from recon.ledger.legs import Leg, LegOrigin
+from recon.ledger.legs import FillShare, Leg, LegOrigin
 from recon.ledger.orders import Order
 from recon.ledger.timeline import CERTAIN, Uncertainty
 from recon.ledger.units import FEE, FILL, FillRef, Posting, UnitState, post
@@ -20,13 +21,18 @@ from recon.times import LogTime
 
 
 class FillToPost(NamedTuple):
-    """A fill with all that its postings need; `price_error` bounds the error of its cash, as the price is rounded."""
+    """A fill with all that its postings need.
+
+    `price_error` bounds the error of its cash, because the average price is rounded. `earlier` are fills of the order
+    whose cash its cash contains.
+    """
 
     order: Order
     instrument: Instrument
     fill: Fill
     origin: LegOrigin
     price_error: Decimal = ZERO
+    earlier: Sequence[FillShare] = ()
 
     @property
     def sign(self) -> int:
@@ -39,6 +45,12 @@ class FillToPost(NamedTuple):
         return FillRef(self.order.key, self.fill.ordinal, self.fill.occurred_us)
 
 
+def market_of_fill(ledger: Ledger, account: str, instrument: Instrument) -> str:
+    """Return the market that a fee of the instrument's fills is priced by (semantics 8.5)."""
+    kind = None if instrument.type is None else instrument.type.value
+    return market_of(ledger.rules_of(account).fees, instrument.symbol, kind)
+
+
 def fill_posting(
     amount: Decimal, fill: FillRef, uncertainty: Uncertainty = CERTAIN, *, cause: str = FILL, certainty: str = "exact"
 ) -> Posting:
@@ -46,19 +58,27 @@ def fill_posting(
     return Posting(amount, cause, fill.occurred_us, certainty, uncertainty, fill)
 
 
-def post_leg(
-    ledger: Ledger, state: UnitState, leg: Leg, postings: Sequence[Posting], at: LogTime, *, clock: int | None = None
+def post_legs(
+    ledger: Ledger,
+    state: UnitState,
+    legs: Sequence[Leg],
+    postings: Sequence[Posting],
+    at: LogTime,
+    *,
+    clock: int | None = None,
 ) -> None:
-    """Post a leg of a fill with its fee: the entries of both, and the leg for the comparison.
+    """Post the legs of an amount with its fee: their entries, and the legs for the comparison.
 
-    `clock` is the log time as of which an amount that waited is booked, as far as the order of entries allows.
+    The last leg bears the fee that is booked. `clock` is the log time as of which an amount that waited is booked, as
+    far as the order of entries allows.
     """
     cost = ZERO
     for posting in postings:
         is_fee = posting.cause == FEE
         cost -= posting.amount if is_fee else ZERO
         _post(ledger, state, posting, at if clock is None or is_fee else LogTime(at.seq, at.us, clock))
-    ledger.effects.legs.append((state, msgspec.structs.replace(leg, booked_fee=cost) if cost else leg))
+    last = msgspec.structs.replace(legs[-1], booked_fee=cost) if cost else legs[-1]
+    ledger.effects.legs += [(state, leg) for leg in (*legs[:-1], last)]
 
 
 def _post(ledger: Ledger, state: UnitState, posting: Posting, at: LogTime) -> None:

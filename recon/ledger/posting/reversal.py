@@ -10,7 +10,7 @@ from recon.ledger.facts.external_fact import MISSED_FILL
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import LegOrigin, leg_of
 from recon.ledger.posting.derivatives import contract_of, realise_trades
-from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_leg
+from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_legs
 from recon.ledger.posting.openings import asset_unit
 from recon.ledger.units import FillRef, PendingTrade, UnitState
 from recon.times import LogTime
@@ -48,4 +48,4 @@ def reverse_early_booking(ledger: Ledger, account: Account, item: FillToPost, fi
 
 
 def _reverse(ledger: Ledger, state: UnitState, origin: LegOrigin, amount: Decimal, ref: FillRef, at: LogTime) -> None:
-    post_leg(ledger, state, leg_of(origin, amount), [fill_posting(amount, ref, cause=MISSED_FILL)], at)
+    post_legs(ledger, state, [leg_of(origin, amount)], [fill_posting(amount, ref, cause=MISSED_FILL)], at)
