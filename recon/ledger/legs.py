@@ -84,7 +84,7 @@ class FillShare(NamedTuple):
     origin: LegOrigin
 
 
-def cash_legs(cash: Decimal, fills: Sequence[FillShare], *, error: Decimal) -> list[Leg]:
+def cash_legs(cash: Decimal, fills: Sequence[FillShare], *, error: Decimal, role: str = QUOTE) -> list[Leg]:
     """Return the legs of signed cash, which the fills share by quantity; the last takes what is left by rounding.
 
     `error` bounds the error of the cash. Prices of the fills differ, so a share is known less well than the whole.
@@ -95,5 +95,5 @@ def cash_legs(cash: Decimal, fills: Sequence[FillShare], *, error: Decimal) -> l
     for fill in fills[:-1]:
         share = divide(cash * fill.quantity, whole, _SHARE_DIGITS)
         left -= share
-        legs.append(leg_of(fill.origin, share, role=QUOTE, error=error, rounded=True))
-    return [*legs, leg_of(fills[-1].origin, left, role=QUOTE, error=error, rounded=True)]
+        legs.append(leg_of(fill.origin, share, role=role, error=error, rounded=True))
+    return [*legs, leg_of(fills[-1].origin, left, role=role, error=error, rounded=True)]

@@ -6,16 +6,20 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from recon.exact import ZERO
+from recon.exact import ZERO, exact
 from recon.ledger.fees.fee_key import FeeKey
-from recon.ledger.legs import Stamp
+from recon.ledger.legs import FillShare, LegOrigin, Stamp, cash_legs
+from recon.ledger.orders import MAX_CASHLESS, OrderBooked
 from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Rules
 from recon.testing import (
     PERPETUAL,
     GatewayDriver,
     Json,
     OrderScript,
+    Row,
     Symbol,
     balance_row,
     position_row,
@@ -135,6 +139,124 @@ def test_cash_that_waits_for_the_position_s_opening_keeps_the_stamp_of_its_fill(
         driver.position(position_row("1", "BUY"), after=1)
     (cash,) = legs.of("USDT")
     assert (cash.stamp.us, cash.arrived_us, cash.order) == (microseconds(order.at(4)), arrived_us, "c:a")
+
+
+@pytest.mark.parametrize(("asset", "unit", "cost"), [("USDT", "USDT", "0.2"), ("BTC", "BTC", "0.002")])
+def test_a_schedule_may_name_an_asset_that_the_fill_moves_by_its_code(asset: str, unit: str, cost: str) -> None:
+    driver, legs = day(AccountRules(fees=[FeeRule(maker=D("0.001"), asset=asset)]))
+    driver.report(placed(driver, "a", ("2", "100")).report(1))
+    (leg,) = legs.of(unit)
+    assert len(legs) == 2
+    assert leg.booked_fee == D(cost)
+    assert leg.fee_key is not None
+    assert leg.fee_key.role == f"third:{asset}"
+
+
+def test_a_contract_may_pay_its_fee_in_a_third_asset() -> None:
+    rules = AccountRules(contracts={PERPETUAL.exchange: TERMS}, fees=[FeeRule(maker=D("0.001"), asset="BNB")])
+    driver, legs = day(rules, positions=3)
+    driver.report(placed(driver, "a", ("2", "110"), side="SELL", symbol=PERPETUAL).report(1))
+    (cash,), (fee,) = legs.of("USDT"), legs.of("BNB")
+    assert (cash.amount, cash.booked_fee) == (D(20), ZERO)
+    assert (fee.amount, fee.turnover, fee.booked_fee) == (ZERO, D("1.1"), D("0.0011"))
+
+
+@pytest.mark.parametrize(("asset", "role"), [("received", "quote"), ("base", "base"), ("USDT", "third:USDT")])
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+def test_both_sides_of_a_contract_pay_in_the_settlement_asset(asset: str, role: str, side: str) -> None:
+    rules = AccountRules(contracts={PERPETUAL.exchange: TERMS}, fees=[FeeRule(maker=D("0.001"), asset=asset)])
+    driver, legs = day(rules, positions=3)
+    driver.report(placed(driver, "a", ("2", "110"), side=side, symbol=PERPETUAL).report(1))
+    (cash,) = legs.of("USDT")
+    assert cash.booked_fee == D("0.22")
+    assert cash.fee_key == FeeKey(role, 1, "other", "any")
+
+
+# -- cash that is not known ------------------------------------------------------------------------------------------
+
+
+def without_cash(order: OrderScript, count: int) -> Row:
+    return order.report(count, avg_px=None, fills=[])
+
+
+def test_late_cash_is_shared_by_the_fills_that_lack_it_by_quantity_at_their_stamps() -> None:
+    driver, legs = day(AccountRules())
+    order = placed(driver, "a", ("1", "100"), ("2", "103"), lists_fills=False)
+    for count in (0, 1, 2):
+        driver.report(without_cash(order, count), after=2)
+    assert not legs.of("USDT")
+    base = legs.of("BTC")
+    driver.report(order.report(2), after=5)
+    quote = legs.of("USDT")
+    assert [leg.amount for leg in quote] == [D(-102), D(-204)]
+    assert [leg.stamp for leg in quote] == [leg.stamp for leg in base]
+    assert [leg.arrived_us for leg in quote] == [leg.arrived_us for leg in base]
+    assert [leg.error for leg in quote] == [D("1.5") + D("0.0306")] * 2
+    assert {leg.fee_key for leg in quote} == {FeeKey("quote", -1, "rested", "SPOT")}
+    assert [entry.amount for entry in driver.entries("USDT")[1:]] == [D(-306)]
+
+
+def test_late_cash_of_one_fill_is_known_as_well_as_the_average_price() -> None:
+    driver, legs = day(AccountRules())
+    order = placed(driver, "a", ("2", "100.5"), ("1", "100"), lists_fills=False, price_digits=2)
+    driver.report(without_cash(order, 1))
+    driver.report(order.report(1))
+    (quote,) = legs.of("USDT")
+    assert (quote.amount, quote.error) == (D(-201), D("0.10"))
+    assert quote.stamp.us == microseconds(order.at(4))
+
+
+def test_cash_that_comes_with_a_further_fill_is_shared_with_it() -> None:
+    driver, legs = day(AccountRules())
+    order = placed(driver, "a", ("1", "100"), ("3", "100"), lists_fills=False)
+    driver.report(without_cash(order, 1))
+    driver.report(order.report(2))
+    assert [leg.amount for leg in legs.of("USDT")] == [D(-100), D(-300)]
+    assert [leg.stamp for leg in legs.of("USDT")] == [leg.stamp for leg in legs.of("BTC")]
+
+
+def test_cash_that_comes_after_sixty_windows_is_stamped_when_it_comes() -> None:
+    driver, legs = day(AccountRules(settlement_window_us=1_000_000))
+    order = placed(driver, "a", ("2", "100"), ("1", "100"), lists_fills=False)
+    driver.report(without_cash(order, 1))
+    driver.wait(61)
+    driver.report(order.report(1))
+    (quote,) = legs.of("USDT")
+    assert quote.stamp == Stamp(microseconds(driver.now))
+    assert not driver.order("c:a").booked.cashless
+
+
+@given(
+    st.lists(st.integers(1, 10**6).map(lambda part: D(part).scaleb(-3)), min_size=1, max_size=9),
+    st.decimals("-100000", "100000", places=8),
+)
+def test_shares_of_cash_sum_to_the_whole(parts: list[Decimal], cash: Decimal) -> None:
+    fills = [FillShare(part, LegOrigin(Stamp(number), number)) for number, part in enumerate(parts)]
+    with exact():
+        legs = cash_legs(cash, fills, error=ZERO)
+        assert sum(leg.amount for leg in legs) == cash
+        whole = sum(parts)
+        assert all(
+            abs(leg.amount * whole - cash * part) < whole * D("1e-11") for leg, part in zip(legs, parts, strict=True)
+        )
+
+
+def test_what_is_kept_of_fills_without_cash_is_bounded() -> None:
+    booked = OrderBooked()
+    for number in range(3 * MAX_CASHLESS):
+        booked.await_cash(FillShare(D(1), LegOrigin(Stamp(number), number)))
+    assert len(booked.cashless) == MAX_CASHLESS
+    assert sum(fill.quantity for fill in booked.cashless) == 3 * MAX_CASHLESS
+
+
+def test_a_contract_s_cash_that_cannot_be_worked_out_has_a_bound() -> None:
+    rules = AccountRules(contracts={PERPETUAL.exchange: TERMS}, fees=[FeeRule(maker=D("0.001"))])
+    driver, legs = day(rules, positions=3)
+    driver.report(without_cash(placed(driver, "a", ("2", "110"), side="SELL", symbol=PERPETUAL), 1))
+    (cash,) = legs.of("USDT")
+    assert (cash.amount, cash.turnover, cash.order) == (ZERO, ZERO, "c:a")
+    assert cash.unmodelled == 220 * (D("0.1") + D("0.001") + D("0.003"))
+    assert driver.unit("USDT").unmodelled
 
 
 # -- the class of an order -------------------------------------------------------------------------------------------

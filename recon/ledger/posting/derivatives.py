@@ -12,7 +12,7 @@ from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.cash_bounds import cash_bound
 from recon.ledger.cost_basis import CASH_QUANTUM, CostBasis, add_trade, average_price, basis_of, entry_value
-from recon.ledger.fees.fee_key import BASE, QUOTE
+from recon.ledger.fees.fee_key import BASE, QUOTE, role_of
 from recon.ledger.fees.schedule import rates_of, rule_of
 from recon.ledger.instruments import underlying
 from recon.ledger.ledger import Ledger, update_modelling
@@ -159,8 +159,8 @@ def _realise(
         cause = FILL if premium else REALISED
         postings = [fill_posting(cash, trade.fill, uncertainty, cause=cause, certainty=trade.certainty)]
     postings += _fees(target, rule, trade, worth)
-    post_legs(ledger, target, [_cash_leg(trade, cash, worth, rule)], postings, at, clock=trade.clock)
-    third_asset = third_asset_of(rule)
+    post_legs(ledger, target, [_cash_leg(trade, cash, worth, target, rule)], postings, at, clock=trade.clock)
+    third_asset = third_asset_of(rule, {target.unit.code})
     if third_asset is not None:
         source = FeeSource(trade.fill, trade.origin, abs(worth), target, trade.liquidity)
         post_third_asset_fee(ledger, account, third_asset, rule, source, at)
@@ -182,25 +182,25 @@ def _note_unknown_cash(ledger: Ledger, state: UnitState, terms: ContractTerms | 
     if target is None:
         return  # no report of the asset came yet: its opening contains the cash
     bound = cash_bound(trade.quantity, trade.price, state.unit.reported.average_prices, terms, rule)
-    leg = _cash_leg(trade, ZERO, _turnover(trade, terms), rule)
+    leg = _cash_leg(trade, ZERO, _turnover(trade, terms), target, rule)
     ledger.effects.legs.append((target, msgspec.structs.replace(leg, unmodelled=bound)))
 
 
 def _fees(target: UnitState, rule: FeeRule | None, trade: PendingTrade, worth: Decimal) -> list[Posting]:
     if rule is None or target.unit.fees.model.learned:
         return learned_fee(target, worth, trade.fill)
-    if not worth or third_asset_of(rule) is not None:
+    if not worth or third_asset_of(rule, {target.unit.code}) is not None:
         return []
     return scheduled_fee(rates_of(rule, trade.liquidity), abs(worth), trade.fill)
 
 
-def _cash_leg(trade: PendingTrade, cash: Decimal, worth: Decimal, rule: FeeRule | None) -> Leg:
+def _cash_leg(trade: PendingTrade, cash: Decimal, worth: Decimal, target: UnitState, rule: FeeRule | None) -> Leg:
     """Return the leg of a contract's cash; its turnover is the fill's whole worth, not the cash.
 
     A contract pays its fee in the settlement asset on both sides, also if its schedule names an asset as for spot.
     """
     origin = trade.origin
-    role = BASE if rule is not None and rule.asset == BASE else QUOTE
+    role = BASE if rule is not None and rule.asset == BASE else role_of(rule, QUOTE, target.unit.code)
     key = origin.key(role, 1) if worth else None
     error = CASH_QUANTUM if cash else ZERO
     return Leg(cash, origin.stamp, origin.arrived_us, origin.order, worth, key, error, rounded=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from recon.exact import ONE, ZERO
 from recon.ledger.account import Account
-from recon.ledger.fees.fee_key import BASE, QUOTE
+from recon.ledger.fees.fee_key import BASE, QUOTE, role_of
 from recon.ledger.fees.schedule import rates_of, rule_of
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
@@ -36,16 +36,18 @@ def post_spot(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -
         account.mappings.add_pair(instrument.symbol, base.unit.code, quote.unit.code)
         ledger.mark_changed(account)
     rule = rule_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
-    amount = item.sign * fill.amount
-    _post(ledger, item, rule, base, [leg_of(item.origin, amount, role=BASE)], at)
+    role = role_of(rule, BASE, base.unit.code)
+    _post(ledger, item, rule, base, [leg_of(item.origin, item.sign * fill.amount, role=role)], at)
     share = FillShare(fill.amount, item.origin)
     if fill.cash is None:
         item.order.booked.await_cash(share)
         return quote.unit.code
-    legs = cash_legs(-item.sign * fill.cash, [*item.earlier, share], error=item.price_error)
+    role = role_of(rule, QUOTE, quote.unit.code)
+    legs = cash_legs(-item.sign * fill.cash, [*item.earlier, share], error=item.price_error, role=role)
     _post(ledger, item, rule, quote, legs, at)
-    third_asset = account.mappings.fee_asset if rule is None else third_asset_of(rule)
-    if third_asset is not None and (rule is not None or third_asset not in {base.unit.code, quote.unit.code}):
+    moved = {base.unit.code, quote.unit.code}
+    third_asset = account.mappings.fee_asset if rule is None else third_asset_of(rule, moved)
+    if third_asset is not None and third_asset not in moved:
         source = FeeSource(ref, item.origin, fill.cash, quote, item.order.reported.liquidity)
         post_third_asset_fee(ledger, account, third_asset, rule, source, at)
     return quote.unit.code
@@ -70,7 +72,7 @@ def _fees(item: FillToPost, rule: FeeRule | None, role: str, state: UnitState, a
     asset = rule.asset
     if asset == "received":
         asset = BASE if item.sign > 0 else QUOTE
-    if asset != role or item.fill.cash is None:
+    if asset not in {role, state.unit.code} or item.fill.cash is None:
         return []
     return scheduled_fee(rates_of(rule, item.order.reported.liquidity), abs(amount), item.ref)
 
@@ -88,7 +90,9 @@ def post_late_cash(
         fills = [FillShare(ONE, LegOrigin(Stamp(at.us), at.us, order.key, order.reported.order_class, market))]
     uncertainty = leg_uncertainty(amount, rounded=1, price_error=error)
     postings = [fill_posting(amount, fill, uncertainty), *learned_fee(quote, amount, fill)]
-    post_legs(ledger, quote, cash_legs(amount, fills, error=error), postings, at)
+    rule = rule_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
+    legs = cash_legs(amount, fills, error=error, role=role_of(rule, QUOTE, quote.unit.code))
+    post_legs(ledger, quote, legs, postings, at)
 
 
 def take_cashless(ledger: Ledger, order: Order, at: LogTime) -> list[FillShare]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -35,9 +36,9 @@ class FeeSource(NamedTuple):
     liquidity: str | None
 
 
-def third_asset_of(rule: FeeRule | None) -> str | None:
-    """Return the asset of a schedule's line if a fill does not move it."""
-    return None if rule is None or rule.asset in _OWN_ASSETS else rule.asset
+def third_asset_of(rule: FeeRule | None, moved: Collection[str]) -> str | None:
+    """Return the asset of a schedule's line if it is none of those that a fill moves."""
+    return None if rule is None or rule.asset in _OWN_ASSETS or rule.asset in moved else rule.asset
 
 
 def post_third_asset_fee(
