@@ -1,7 +1,7 @@
 """The trellis as a shadow: the same fold gives it the same legs and reports; what it tells becomes the rows scored.
 
 It names no causes: each row says what kind of step it is. Breaks of reports that contradict themselves are no matter of
-the trellis and are taken from the comparison as the service runs it.
+the trellis and are taken from the comparison as the service runs it, and so are the openings of contracts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.ledger import Ledger, LedgerChanges
 from recon.ledger.observations import Observation
+from recon.ledger.posting.derivatives import open_unit
 from recon.ledger.units import UnitKey, UnitState
 from recon.log.events import Event
 from recon.projection.fold import DecodedEvent, Fold, decode_event
@@ -28,6 +29,24 @@ from tests.faults.rows import Step, UnitId
 
 #: Causes of breaks that a report opens by contradicting itself or an earlier one.
 CONTRADICTIONS: Final = frozenset({"overfill", "amount_regression"})
+
+
+class _Contracts(Reconciler):
+    """Compares contracts, whose openings their cash follows from, and opens each asset at its first report."""
+
+    def on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
+        """Compare a report of a contract; take one of an asset as it is."""
+        if state.unit.kind == "contract":
+            super().on_observation(state, observation, at)
+            return
+        if state.unit.balance.opening is None:
+            open_unit(self.ledger, state, observation.values[0] - state.timeline.totals[-1], "exact", at)
+        state.timeline.trim(state.unit.balance.entry_count)
+
+    def on_postings(self, state: UnitState, at: LogTime) -> None:
+        """Compare a contract again."""
+        if state.unit.kind == "contract":
+            super().on_postings(state, at)
 
 
 class _ShadowFold(Fold):
@@ -73,8 +92,8 @@ class Trellis:
     """The trellis in the shadow of the comparison."""
 
     def __init__(self, gateway: str) -> None:
-        fold = new_fold(gateway)
-        self._fold = _ShadowFold(fold.ledger, fold.reconciler)
+        ledger = new_fold(gateway).ledger
+        self._fold = _ShadowFold(ledger, _Contracts(ledger))
         self.said = Said([], [], [])
 
     def fold(self, events: Sequence[Event], times: LogTimes) -> None:
