@@ -64,7 +64,7 @@ def _resolve(parts: AccountParts, told: list[Told]) -> None:
 def _note_odd(parts: AccountParts, units: Iterable[UnitTrellis]) -> None:
     """Note which units have odd edges, open breaks or parked edges, and until when more is kept."""
     for unit in units:
-        if unit.odd_final or unit.odd_tail or unit.parked or unit.breaks:
+        if unit.is_odd():
             parts.odd.add(unit.key)
             parts.keep_until = max(parts.keep_until, keep_until(unit))
         else:

@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from recon.ledger.fees.fee_key import BASE, QUOTE
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.units import UnitKey
 from recon.reconciliation.model.path_evidence import PathEvidence
+from recon.reconciliation.trellis.account_state import decode_account, encode_account, encode_changed
 from recon.reconciliation.trellis.account_step import play_step
 from recon.reconciliation.trellis.amounts import to_decimal, to_int
 from recon.reconciliation.trellis.column import Report
@@ -42,10 +43,24 @@ class AccountTrellis:
         self._parts = AccountParts(account, rates, window_us)
         self._told: list[Told] = []
 
-    @property
-    def parts(self) -> AccountParts:
-        """What the comparison is made of, for its stored form."""
-        return self._parts
+    @classmethod
+    def restore(
+        cls, account: str, rates: RateTable, window_us: int, stored: bytes, units: Mapping[UnitKey, bytes]
+    ) -> AccountTrellis:
+        """Return a comparison that goes on from its stored form and those of **all** its units.
+
+        Raise `UnknownVersion` if another version stored it.
+        """
+        trellis = cls(account, rates, window_us)
+        trellis._parts = decode_account(account, rates, window_us, stored, units)
+        return trellis
+
+    def store(self) -> tuple[bytes, dict[UnitKey, bytes]]:
+        """Return the stored form of the account, and those of the units that changed since the last call.
+
+        What was told and not taken is not stored: call `advance` before.
+        """
+        return encode_account(self._parts), encode_changed(self._parts)
 
     # -- events, in the order of the log
 
@@ -222,7 +237,7 @@ class AccountTrellis:
             if leg.order is not None and leg.order in parts.cash.fills:
                 parts.cash.cash(leg.order)
                 parts.wake_odd(now_us)
-            if not leg.unmodelled:
+            if not leg.unmodelled and not parts.rates.table.told:
                 fill = parts.shadows.take_fill(entry, unit.key[2], key)
                 parts.add_shadows(fill, now_us, self._told)
 

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from recon.reconciliation.trellis.amounts import to_decimal
-from recon.reconciliation.trellis.column import Column, CommittedEdge, OddEdge, StateKey, StateValue
+from recon.reconciliation.trellis.column import Column, CommittedEdge, StateKey
 from recon.reconciliation.trellis.costs import LONG_AGO, NOVEL
 from recon.reconciliation.trellis.path import best_state, in_opening
 from recon.reconciliation.trellis.steps import Committed, CommittedKind, OpeningFound, Told
@@ -31,7 +31,7 @@ def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
     for index, state in _path_after_final(unit, now):
         column = columns[index]
         value = column.states[state]
-        odd = _odd_edge(unit, index, state, value)
+        odd = unit.odd_edge(index, state)
         if column.at <= border:
             if odd is not None and len(column.states) > 1 and odd.kind in {"jump", "novel"}:
                 costs = _costs_through(unit, index)
@@ -55,7 +55,8 @@ def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
 def _path_after_final(unit: UnitTrellis, now: int) -> list[tuple[int, StateKey]]:
     """Return the columns that are not final and their states on the best path, the oldest first."""
     columns = unit.columns
-    state: StateKey | None = best_state(unit, now)
+    unit.best = best_state(unit, now)
+    state: StateKey | None = unit.best
     path: list[tuple[int, StateKey]] = []
     index = len(columns) - 1
     while index > unit.final and state is not None:
@@ -64,14 +65,6 @@ def _path_after_final(unit: UnitTrellis, now: int) -> list[tuple[int, StateKey]]
         index -= 1
     path.reverse()
     return path
-
-
-def _odd_edge(unit: UnitTrellis, index: int, state: StateKey, value: StateValue) -> OddEdge | None:
-    source = value[1]
-    if value[2] == "exact" or source is None:
-        return None
-    before = unit.columns[index - 1]
-    return OddEdge(unit.columns[index], before.at, before.seq, value[2], value[3], source, state)
 
 
 def _costs_through(unit: UnitTrellis, index: int) -> dict[StateKey, int]:

@@ -75,6 +75,7 @@ class UnitTrellis:
     """What is known of one unit; amounts are in units of 1e-18, times in microseconds."""
 
     __slots__ = (
+        "best",
         "blind",
         "breaks",
         "closed",
@@ -131,6 +132,8 @@ class UnitTrellis:
         self.earlier: tuple[int, int] = (0, 0)
         self.odd_final: list[OddEdge] = []
         self.odd_tail: list[OddEdge] | None = None
+        #: The last column's state on the best path.
+        self.best: StateKey | None = None
         self.redo_from: int | None = None
         self.breaks: list[ToldBreak] = []
         #: Reports whose break was closed by somebody.
@@ -166,6 +169,20 @@ class UnitTrellis:
         """Return the edges of the best path that need something, the oldest first."""
         return self.odd_final + self.odd_tail if self.odd_tail else self.odd_final
 
+    def is_odd(self) -> bool:
+        """True if the unit has odd edges, parked edges or breaks that are remembered."""
+        return bool(self.odd_final or self.odd_tail or self.parked or self.breaks)
+
+    def odd_edge(self, index: int, state: StateKey) -> OddEdge | None:
+        """Return the edge to a state of a column if it needs something; None where it is exact, or the opening."""
+        column = self.columns[index]
+        value = column.states[state]
+        source = value[1]
+        if value[2] == "exact" or source is None:
+            return None
+        before = self.columns[index - 1]
+        return OddEdge(column, before.at, before.seq, value[2], value[3], source, state)
+
     def redo(self, column: int) -> None:
         """Have the columns from an index on worked out anew."""
         if column < len(self.columns):
@@ -196,6 +213,7 @@ class UnitTrellis:
                 for key, value in column.states.items()
             }
             column.sets = {(first_out + count, inside): sums for (first_out, inside), sums in column.sets.items()}
+        self.best = None if self.best is None else moved(self.best)
         self.odd_final = [odd._replace(source=moved(odd.source), target=moved(odd.target)) for odd in self.odd_final]
         if self.odd_tail is not None:
             self.odd_tail = [odd._replace(source=moved(odd.source), target=moved(odd.target)) for odd in self.odd_tail]

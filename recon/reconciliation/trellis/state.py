@@ -1,0 +1,303 @@
+"""The stored form of a unit of the comparison: what is needed to go on with the same result. Pure (semantics 5.10).
+
+1. Totals, sets, odd edges and the path follow from what is stored, and are made anew.
+2. Times are relative to one time of the unit, orders and keys are listed once: a quiet unit takes some hundred bytes.
+3. An amount beyond 64 bits is stored as text, because the format has no greater integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from recon.ledger.fees.fee_key import FeeKey
+from recon.ledger.units import UnitKey
+from recon.reconciliation.trellis.column import Column, CommittedEdge, EdgeKind, StateKey, StateValue
+from recon.reconciliation.trellis.cuts import added
+from recon.reconciliation.trellis.entries import Entry
+from recon.reconciliation.trellis.learning import ChargedLeg
+from recon.reconciliation.trellis.rate_view import RateView
+from recon.reconciliation.trellis.steps import CommittedKind
+from recon.reconciliation.trellis.stored_unit import (
+    VERSION,
+    StoredBreak,
+    StoredColumn,
+    StoredCommitted,
+    StoredEntry,
+    StoredParked,
+    StoredState,
+    StoredUnit,
+    UnknownVersion,
+    pack,
+    unpack,
+)
+from recon.reconciliation.trellis.unit import ParkedEdge, QueuedReport, ToldBreak, UnitTrellis
+
+_EDGES: Final[tuple[EdgeKind, ...]] = (
+    "opening",
+    "exact",
+    "unknown",
+    "other_rate",
+    "tier",
+    "unmodelled",
+    "novel",
+    "jump",
+    "passed_over",
+)
+
+
+class _Lists:
+    """Texts and keys that are listed once."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, int] = {}
+        self.keys: dict[FeeKey, int] = {}
+
+    def order(self, order: str | None) -> int:
+        return -1 if order is None else self.orders.setdefault(order, len(self.orders))
+
+    def key(self, key: FeeKey | None) -> int:
+        return -1 if key is None else self.keys.setdefault(key, len(self.keys))
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(StoredUnit)
+
+
+# -- storing ----------------------------------------------------------------------------------------------------------
+
+
+def encode_unit(unit: UnitTrellis, due: int | None) -> bytes:
+    """Return the stored form of a unit; `due` is when it has something to do next."""
+    origin = unit.columns[0].at if unit.columns else unit.last_report_at or 0
+    lists = _Lists()
+    entries = tuple(_store_entry(entry, origin, lists) for entry in unit.entries.items)
+    parked = tuple(_store_parked(edge, lists) for edge in unit.parked)
+    stored = StoredUnit(
+        VERSION,
+        origin,
+        pack(unit.quantum),
+        unit.grain,
+        tuple(_store_columns(unit, origin)),
+        entries,
+        tuple(lists.orders),
+        tuple(lists.keys),
+        pack(unit.entries.amount[0]),
+        pack(unit.entries.booked[0]),
+        unit.final,
+        _index_of(unit.columns[-1], unit.best) if unit.columns and unit.odd_tail is not None else -1,
+        unit.opened,
+        unit.last_report_at,
+        None if unit.last_value is None else pack(unit.last_value),
+        unit.gap,
+        tuple((report.at, report.seq, tuple(map(pack, report.values))) for report in unit.queue),
+        unit.rounding - 1 | unit.blind << 1 | unit.trimmed << 2,
+        pack(unit.tolerance),
+        unit.earlier,
+        due,
+        unit.wake,
+        unit.redo_from,
+        unit.samples_from,
+        tuple(_store_break(known) for known in unit.breaks),
+        parked,
+        tuple(sorted(unit.told_openings)),
+        tuple(sorted(unit.unsuspended)),
+        tuple(sorted(unit.closed)),
+        tuple(sorted(unit.sampled.items())),
+    )
+    return _ENCODER.encode(stored)
+
+
+def _store_entry(entry: Entry, origin: int, lists: _Lists) -> StoredEntry:
+    return StoredEntry(
+        entry.stamp_us - origin,
+        entry.arrived_us - entry.stamp_us,
+        entry.resolution_us,
+        entry.number,
+        lists.order(entry.order),
+        pack(entry.amount),
+        pack(entry.turnover),
+        lists.key(entry.key),
+        pack(entry.slack),
+        entry.rounded,
+        entry.shadow,
+        pack(entry.unmodelled),
+        pack(entry.booked_fee),
+    )
+
+
+def _store_columns(unit: UnitTrellis, origin: int) -> Iterable[StoredColumn]:
+    alternatives = {id(odd.column): tuple(map(pack, odd.alternatives)) for odd in unit.odd_final}
+    before: dict[StateKey, int] = {}
+    for column in unit.columns:
+        states = tuple(_store_state(key, value, before) for key, value in column.states.items())
+        known = column.committed
+        yield StoredColumn(
+            column.at - origin,
+            column.seq,
+            tuple(map(pack, column.values)),
+            column.rise,
+            states,
+            column.frozen | column.wide << 1,
+            None if known is None else (known.kind, *map(pack, known[1:])),  # type: ignore[arg-type]
+            alternatives.get(id(column), ()),
+        )
+        before = {key: index for index, key in enumerate(column.states)}
+
+
+def _store_state(key: StateKey, value: StateValue, before: dict[StateKey, int]) -> StoredState:
+    first_out, later_in, kind, reading = key
+    cost, source, edge, left, level = value
+    index = -1 if source is None else before[source]
+    return first_out, pack(later_in), kind, reading, cost, index, _EDGES.index(edge), pack(left), pack(level)
+
+
+def _index_of(column: Column, state: StateKey | None) -> int:
+    return -1 if state is None else list(column.states).index(state)
+
+
+def _store_break(known: ToldBreak) -> StoredBreak:
+    amount = pack(known.amount)
+    return StoredBreak(known.at, known.seq, amount, known.after, known.after_seq, known.kind, known.open)
+
+
+def _store_parked(edge: ParkedEdge, lists: _Lists) -> StoredParked:
+    return StoredParked(
+        edge.at,
+        edge.before_at,
+        edge.after_seq,
+        edge.seq,
+        pack(edge.left),
+        pack(edge.delta),
+        pack(edge.slack),
+        tuple((lists.key(leg.key), pack(leg.leg), leg.stamp_us, leg.shadow) for leg in edge.legs),
+        tuple((lists.key(key), count) for key, count in sorted(edge.later.items())),
+        tuple(lists.key(key) for key in sorted(edge.paid)),
+        edge.steps,
+        edge.counted_to,
+        edge.told,
+    )
+
+
+# -- restoring --------------------------------------------------------------------------------------------------------
+
+
+def decode_unit(key: UnitKey, rates: RateView, window: int, data: bytes) -> tuple[UnitTrellis, int | None]:
+    """Return a unit from its stored form, and when it has something to do next.
+
+    Raise `UnknownVersion` if another version stored it.
+    """
+    stored = _DECODER.decode(data)
+    if stored.version != VERSION:
+        raise UnknownVersion(f"a unit of the comparison is stored in version {stored.version}, not {VERSION}")
+    unit = UnitTrellis(key, rates, window)
+    _restore_entries(unit, stored)
+    _restore_columns(unit, stored)
+    unit.grain, unit.tolerance = stored.grain, unpack(stored.tolerance)
+    unit.blind, unit.trimmed = bool(stored.flags & 2), bool(stored.flags & 4)
+    unit.earlier, unit.final = stored.earlier, stored.final
+    unit.opened, unit.samples_from = stored.opened, stored.samples_from
+    unit.gap, unit.last_report_at = stored.gap, stored.last_report_at
+    unit.last_value = None if stored.last_value is None else unpack(stored.last_value)
+    unit.wake, unit.redo_from = stored.wake, stored.redo_from
+    unit.queue = [QueuedReport(at, seq, tuple(map(unpack, values))) for at, seq, values in stored.queue]
+    unit.breaks = [
+        ToldBreak(each.at, each.seq, unpack(each.amount), each.after, each.after_seq, each.kind, each.open)
+        for each in stored.breaks
+    ]
+    unit.parked = [_restore_parked(each, stored.keys) for each in stored.parked]
+    unit.told_openings, unit.unsuspended = set(stored.told_openings), set(stored.unsuspended)
+    unit.closed, unit.sampled = set(stored.closed), dict(stored.sampled)
+    _restore_odd(unit, stored)
+    return unit, stored.due
+
+
+def _restore_entries(unit: UnitTrellis, stored: StoredUnit) -> None:
+    unit.quantum, unit.rounding = unpack(stored.quantum), 1 + (stored.flags & 1)
+    entries = unit.entries
+    entries.quantum = unit.quantum * unit.rounding
+    entries.amount[0], entries.booked[0] = unpack(stored.amount), unpack(stored.booked)
+    entries.replace(
+        Entry(
+            each.stamp + stored.origin,
+            each.stamp + stored.origin + each.lateness,
+            each.resolution,
+            each.number,
+            None if each.order < 0 else stored.orders[each.order],
+            unpack(each.amount),
+            unpack(each.turnover),
+            None if each.key < 0 else stored.keys[each.key],
+            unpack(each.slack),
+            each.rounded,
+            each.shadow,
+            unpack(each.unmodelled),
+            unpack(each.booked_fee),
+        )
+        for each in stored.entries
+    )
+
+
+def _restore_columns(unit: UnitTrellis, stored: StoredUnit) -> None:
+    before: list[StateKey] = []
+    for each in stored.columns:
+        column = Column(each.at + stored.origin, each.seq, tuple(map(unpack, each.values)))
+        column.rise, column.frozen, column.wide = each.rise, bool(each.flags & 1), bool(each.flags & 2)
+        if each.committed is not None:
+            column.committed = _restore_committed(each.committed)
+        for first_out, later_in, kind, reading, cost, index, edge, left, level in each.states:
+            key = first_out, unpack(later_in), kind, reading
+            source = None if index < 0 else before[index]
+            column.states[key] = cost, source, _EDGES[edge], unpack(left), unpack(level)
+            if key[1]:
+                inside = added((first_out, 0, 0, 0), key)
+                column.sets[first_out, key[1]] = unit.entries.totals_of(first_out, inside)
+        before = list(column.states)
+        unit.columns.append(column)
+
+
+def _restore_committed(stored: StoredCommitted) -> CommittedEdge:
+    kind: CommittedKind = msgspec.convert(stored[0], CommittedKind)
+    jump, rounding, fee, level = map(unpack, stored[1:])
+    return CommittedEdge(kind, jump, rounding, fee, level)
+
+
+def _restore_parked(stored: StoredParked, keys: Sequence[FeeKey]) -> ParkedEdge:
+    return ParkedEdge(
+        stored.at,
+        stored.before_at,
+        stored.after_seq,
+        stored.seq,
+        unpack(stored.left),
+        unpack(stored.delta),
+        unpack(stored.slack),
+        [ChargedLeg(keys[key], unpack(leg), stamp, shadow) for key, leg, stamp, shadow in stored.legs],
+        {keys[key]: count for key, count in stored.later},
+        {keys[key] for key in stored.paid},
+        stored.steps,
+        stored.counted_to,
+        stored.told,
+    )
+
+
+def _restore_odd(unit: UnitTrellis, stored: StoredUnit) -> None:
+    """Find the odd edges of the best path again."""
+    columns = unit.columns
+    for index in range(1, unit.final + 1):
+        ((state, _),) = columns[index].states.items()
+        odd = unit.odd_edge(index, state)
+        if odd is not None:
+            others = tuple(map(unpack, stored.columns[index].alternatives))
+            unit.odd_final.append(odd._replace(alternatives=others))
+    if stored.best < 0:
+        return
+    state_before: StateKey | None = list(columns[-1].states)[stored.best]
+    unit.best, tail = state_before, []
+    for index in range(len(columns) - 1, unit.final, -1):
+        if state_before is None:
+            break
+        odd = unit.odd_edge(index, state_before)
+        tail += [] if odd is None else [odd]
+        state_before = columns[index].states[state_before][1]
+    unit.odd_tail = tail[::-1]

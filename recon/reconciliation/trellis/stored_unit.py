@@ -1,0 +1,136 @@
+"""The shapes of a unit's stored form: short lists in place of records with names. Pure (semantics 5.10)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from recon.ledger.fees.fee_key import FeeKey
+from recon.reconciliation.trellis.steps import StepKind
+
+#: Of the stored form; another one is not read.
+VERSION: Final = 1
+#: An amount in units of 1e-18: text where it does not fit 64 bits.
+Amount = int | str
+_LEAST: Final = -(1 << 63)
+_MOST: Final = (1 << 63) - 1
+
+
+class UnknownVersion(Exception):
+    """The stored form is of another version: the comparison has to be rebuilt from the log."""
+
+
+def pack(amount: int) -> Amount:
+    """Return an amount as it is stored."""
+    return amount if _LEAST <= amount <= _MOST else str(amount)
+
+
+def unpack(amount: Amount) -> int:
+    """Return a stored amount."""
+    return int(amount)
+
+
+class StoredEntry(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
+    """An entry: its stamp is relative, its arrival to its stamp; -1: no order, no key."""
+
+    stamp: int
+    lateness: int
+    resolution: int
+    number: int
+    order: int
+    amount: Amount
+    turnover: Amount = 0
+    key: int = -1
+    slack: Amount = 0
+    rounded: bool = False
+    shadow: int = 0
+    unmodelled: Amount = 0
+    booked_fee: Amount = 0
+
+
+#: State: first out, later in, kind, reading, cost, index of the state before, edge, left, level.
+StoredState = tuple[int, Amount, int, int, int, int, int, Amount, Amount]
+StoredCommitted = tuple[str, Amount, Amount, Amount, Amount]
+
+
+class StoredColumn(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
+    """A report and its states; `flags`: frozen, wide."""
+
+    at: int
+    seq: int
+    values: tuple[Amount, ...]
+    rise: int
+    states: tuple[StoredState, ...]
+    flags: int = 0
+    committed: StoredCommitted | None = None
+    #: Other amounts of a final odd edge to it.
+    alternatives: tuple[Amount, ...] = ()
+
+
+class StoredBreak(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A break that was told."""
+
+    at: int
+    seq: int
+    amount: Amount
+    after: int
+    after_seq: int
+    kind: StepKind
+    open: bool
+
+
+class StoredParked(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A fee at no known rate whose column is forgotten; keys by index."""
+
+    at: int
+    before_at: int
+    after_seq: int
+    seq: int
+    left: Amount
+    delta: Amount
+    slack: Amount
+    legs: tuple[tuple[int, Amount, int, bool], ...]
+    later: tuple[tuple[int, int], ...]
+    paid: tuple[int, ...]
+    steps: int
+    counted_to: int
+    told: bool
+
+
+class StoredUnit(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
+    """A unit as it is stored; times are relative to `origin` but for those that may be of no time."""
+
+    version: int
+    origin: int
+    quantum: Amount
+    grain: int
+    columns: tuple[StoredColumn, ...] = ()
+    entries: tuple[StoredEntry, ...] = ()
+    orders: tuple[str, ...] = ()
+    keys: tuple[FeeKey, ...] = ()
+    #: Sum of the amounts, and of the booked fees, of entries that are forgotten.
+    amount: Amount = 0
+    booked: Amount = 0
+    final: int = -1
+    #: Index of the last column's state on the best path; -1: the path is to be found.
+    best: int = -1
+    opened: int | None = None
+    last_report_at: int | None = None
+    last_value: Amount | None = None
+    gap: int = 0
+    queue: tuple[tuple[int, int, tuple[Amount, ...]], ...] = ()
+    #: Rounding - 1, blind, trimmed.
+    flags: int = 0
+    tolerance: Amount = 0
+    earlier: tuple[int, int] = (0, 0)
+    due: int | None = None
+    wake: int | None = None
+    redo_from: int | None = None
+    samples_from: int = 0
+    breaks: tuple[StoredBreak, ...] = ()
+    parked: tuple[StoredParked, ...] = ()
+    told_openings: tuple[int, ...] = ()
+    unsuspended: tuple[int, ...] = ()
+    closed: tuple[int, ...] = ()
+    sampled: tuple[tuple[int, int], ...] = ()

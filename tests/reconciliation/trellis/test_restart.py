@@ -1,0 +1,125 @@
+"""A comparison that was stored and restored goes on as if it had not been; its stored form is small."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recon.ledger.fees.rate_table import RateTable
+from recon.ledger.units import UnitKey
+from recon.reconciliation.trellis.account_trellis import AccountTrellis
+from recon.reconciliation.trellis.steps import Told
+from recon.reconciliation.trellis.stored_unit import UnknownVersion
+from tests.reconciliation.trellis.synthetic_day import (
+    BASE,
+    QUOTE,
+    SECOND,
+    WINDOW,
+    Day,
+    Habits,
+    Loss,
+    feed,
+    make_day,
+    play,
+    told_rates,
+)
+
+DAYS = {
+    "losses": Habits(fills_per_second=1.5, losses=(Loss(BASE, 20 * SECOND, Decimal("0.37")),)),
+    "loss near the opening": Habits(seconds=40, losses=(Loss(QUOTE, 3 * SECOND, Decimal("77.7")),)),
+    "seconds": Habits(seconds=40, resolution_us=SECOND, losses=(Loss(QUOTE, 20 * SECOND, Decimal(500)),)),
+    "no stamps": Habits(seconds=40, resolution_us=0),
+    "new tier": Habits(seconds=70, tier_at=30 * SECOND),
+    "late fill": Habits(seconds=60, late_fill=(8, 40 * SECOND), fills_per_second=0.5),
+}
+
+
+class _Stored:
+    """A comparison that lives in its stored form between events."""
+
+    def __init__(self, table: RateTable) -> None:
+        self.table = table
+        self.account, _ = AccountTrellis("desk", table, WINDOW).store()
+        self.units: dict[UnitKey, bytes] = {}
+
+    def load(self) -> AccountTrellis:
+        self.table = msgspec.msgpack.decode(msgspec.msgpack.encode(self.table), type=RateTable)
+        return AccountTrellis.restore("desk", self.table, WINDOW, self.account, self.units)
+
+    def save(self, trellis: AccountTrellis) -> None:
+        self.account, changed = trellis.store()
+        self.units |= changed
+
+
+def _play_stored(day: Day, table: RateTable, cuts: set[int]) -> list[Told]:
+    stored, told = _Stored(table), []
+    trellis = stored.load()
+    for number, (at, key, event) in enumerate(day.events):
+        feed(trellis, at, key, event)
+        if number in cuts:
+            told += trellis.advance(at)
+            stored.save(trellis)
+            trellis = stored.load()
+    return told + trellis.advance(day.events[-1][0] + 4_000 * SECOND)
+
+
+def _table(habits: Habits, *, told: bool) -> RateTable:
+    return told_rates(habits) if told else RateTable()
+
+
+@pytest.mark.parametrize("name", DAYS)
+@pytest.mark.parametrize("told", [True, False])
+def test_restored_after_each_event_it_says_the_same(name: str, told: bool) -> None:
+    habits = DAYS[name]
+    day = make_day(5, habits)
+    whole = play(AccountTrellis("desk", _table(habits, told=told), WINDOW), day)
+    assert _play_stored(day, _table(habits, told=told), set(range(len(day.events)))) == whole
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(sorted(DAYS)), st.booleans(), st.sets(st.integers(0, 300), max_size=12))
+def test_restored_between_any_two_events_it_says_the_same(seed: int, name: str, told: bool, cuts: set[int]) -> None:
+    habits = DAYS[name]
+    day = make_day(seed, habits)
+    whole = play(AccountTrellis("desk", _table(habits, told=told), WINDOW), day)
+    assert _play_stored(day, _table(habits, told=told), cuts) == whole
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(sorted(DAYS)), st.sampled_from([50_000, 700_000, 5_000_000]))
+def test_calls_cut_differently_say_the_same(seed: int, name: str, every_us: int) -> None:
+    habits = DAYS[name]
+    day = make_day(seed, habits)
+    whole = play(AccountTrellis("desk", RateTable(), WINDOW), day)
+    assert play(AccountTrellis("desk", RateTable(), WINDOW), day, every_us=every_us) == whole
+
+
+def test_a_quiet_unit_takes_some_hundred_bytes() -> None:
+    habits = Habits(fills_per_second=2)
+    trellis = AccountTrellis("desk", told_rates(habits), WINDOW)
+    play(trellis, make_day(1, habits))
+    account, units = trellis.store()
+    assert set(units) == {BASE, QUOTE}
+    assert max(map(len, units.values())) < 600
+    assert len(account) < 1_000
+
+
+def test_only_units_that_changed_are_stored_again() -> None:
+    habits = Habits(seconds=10)
+    day = make_day(1, habits)
+    trellis = AccountTrellis("desk", told_rates(habits), WINDOW)
+    play(trellis, day)
+    trellis.store()
+    assert trellis.store()[1] == {}
+
+
+def test_another_version_is_not_read() -> None:
+    trellis = AccountTrellis("desk", RateTable(), WINDOW)
+    stored, _ = trellis.store()
+    other = msgspec.msgpack.encode([99, *msgspec.msgpack.decode(stored)[1:]])
+    with pytest.raises(UnknownVersion):
+        AccountTrellis.restore("desk", RateTable(), WINDOW, other, {})
