@@ -25,7 +25,7 @@ _PRICE_DIGITS: Final = 12
 class Fill(msgspec.Struct, frozen=True, gc=False):
     """An execution: a positive amount, in the direction of the order's side; cash is price times amount.
 
-    `timed` is true if the EMS told the time; otherwise the fill has the time of its report.
+    `timed` is true if the report told when; otherwise the fill has the time of an earlier report, or of its arrival.
     """
 
     order: str
@@ -97,7 +97,7 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
         if index == len(rows) - 1 or fill_cash is None:
             fill_cash = remainder  # the last fill takes the remainder, so the cash sums to the jump's exactly
         remainder = None if remainder is None or fill_cash is None else remainder - fill_cash
-        told_us = _time(row.time) or _time(order.reported.last_time)
+        told_us = _time(row.time)
         fills.append(
             Fill(
                 order=order.key,
@@ -106,9 +106,9 @@ def _listed(order: Order, rows: Sequence[FillRow], cash: Decimal | None, recorde
                 price=row.price or None,
                 price_known=bool(row.price),
                 cash=fill_cash,
-                occurred_us=told_us or recorded_us,
+                occurred_us=told_us or _time(order.reported.last_time) or recorded_us,
                 source="list",
-                timed=bool(told_us),
+                timed=bool(told_us) or _is_dated(order),
             )
         )
     return fills
@@ -129,7 +129,6 @@ def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int
     elif cash is not None:
         digits = max(_PRICE_DIGITS, scale(order.reported.avg_px or ZERO))
         price = divide(cash, jump, digits)
-    told_us = _time(order.reported.last_time)
     return Fill(
         order=order.key,
         ordinal=order.booked.fill_count + 1,
@@ -137,10 +136,15 @@ def _implied(order: Order, jump: Decimal, cash: Decimal | None, recorded_us: int
         price=price,
         price_known=exact,
         cash=cash,
-        occurred_us=told_us or recorded_us,
+        occurred_us=_time(order.reported.last_time) or recorded_us,
         source="avg_px",
-        timed=bool(told_us),
+        timed=_is_dated(order),
     )
+
+
+def _is_dated(order: Order) -> bool:
+    """True if the furthest report told when the order changed last; a report without a history leaves it open."""
+    return order.reported.history_length > 0 and parse_time(order.reported.last_time) is not None
 
 
 def _time(text: str | None) -> int | None:

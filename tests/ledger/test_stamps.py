@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from recon.ledger.legs import Stamp
 from recon.ledger.stamps import CLOCK_FILLS, MAX_AHEAD_US, RESOLUTIONS_US, Stamps, resolution_of
-from recon.testing import GatewayDriver, OrderScript
+from recon.testing import GatewayDriver, OrderScript, balance_row
 from recon.times import microseconds
 from tests.support.leg_keeper import keep_legs
+from tests.support.rest_driver import RECOVERING, BackfillRun
 from tests.support.trading_account import trading
 
 WINDOW_US = 1_000_000
@@ -114,6 +115,37 @@ def test_the_clock_of_a_venue_is_learnt_from_the_reports_of_fills() -> None:
     assert {leg.stamp.us for _, leg in legs} == {microseconds(driver.now)}
     fill_ahead(driver, "earlier", 1.2)
     assert {leg.stamp.us for leg in legs.of("BTC")[1:]} == {microseconds(driver.now) - 300_000}
+
+
+def test_a_fill_whose_report_tells_no_time_has_none_although_an_earlier_report_told_one() -> None:
+    driver = trading()
+    order = OrderScript("a", [("1", "100")], placed_at=driver.now, lists_fills=False)
+    driver.report(order.report(0))
+    legs = keep_legs(driver)
+    driver.report(order.report(1, status_history=[]), after=3)
+    assert {leg.stamp for _, leg in legs} == {Stamp(microseconds(driver.now))}
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_fill_without_a_time_that_a_gap_hid_happened_by_the_end_of_the_gap(*, hidden: bool) -> None:
+    driver = GatewayDriver(RECOVERING)
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"))
+    order = OrderScript("a", [("1", "100")], placed_at=driver.now, lists_fills=False)
+    driver.report(order.report(0))
+    driver.close_session()
+    driver.open_session("s2", after=3)
+    driver.server_info()
+    ended_us = microseconds(driver.now)
+    driver.orders()
+    backfill = BackfillRun(driver)
+    backfill.begin()
+    legs = keep_legs(driver)
+    report = order.report(1, status_history=[])
+    if hidden:
+        backfill.status("a", report)
+    else:
+        driver.report(report)
+    assert {leg.stamp for _, leg in legs} == {Stamp(ended_us if hidden else microseconds(driver.now))}
 
 
 def test_a_fill_without_a_time_is_stamped_when_its_report_came() -> None:

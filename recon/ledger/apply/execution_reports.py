@@ -227,15 +227,15 @@ def _dated(ledger: Ledger, account: Account, fills: list[Fill], at: LogTime) -> 
     A fill is never later than its report. A fill without a time of its own has log time already; if a gap hid it, it
     happened by the end of the gap.
     """
-    skew_us, stamps, dated = account.liveness.skew_us, account.stamps, list[tuple[Fill, Stamp]]()
+    skew_us, dated = account.liveness.skew_us, list[tuple[Fill, Stamp]]()
     for fill in fills:
-        if not fill.timed:
-            dated.append((fill, Stamp(ledger.end_of_gap(account.name) or at.us)))
-            continue
-        stamp = stamps.stamp(fill.occurred_us, at.us, skew_us=skew_us)
-        if skew_us and fill.occurred_us != at.us:
-            fill = msgspec.structs.replace(fill, occurred_us=min(fill.occurred_us + skew_us, at.us))  # noqa: PLW2901
-        dated.append((fill, stamp))
+        stamp = Stamp(ledger.end_of_gap(account.name) or at.us)
+        if fill.timed:
+            stamp = account.stamps.stamp(fill.occurred_us, at.us, skew_us=skew_us)
+        occurred_us = fill.occurred_us
+        if skew_us and occurred_us != at.us:
+            occurred_us = min(occurred_us + skew_us, at.us)
+        dated.append((msgspec.structs.replace(fill, occurred_us=occurred_us), stamp))
     return dated
 
 
