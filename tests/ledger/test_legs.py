@@ -259,6 +259,22 @@ def test_a_contract_s_cash_that_cannot_be_worked_out_has_a_bound() -> None:
     assert driver.unit("USDT").unmodelled
 
 
+def test_cash_of_a_fill_that_the_position_s_opening_contains_is_unknown_with_a_bound() -> None:
+    driver = GatewayDriver(Rules(defaults=AccountRules(contracts={PERPETUAL.exchange: TERMS})))
+    driver.open_session()
+    driver.server_info()
+    driver.symbols(PERPETUAL)
+    driver.balances(balance_row("USDT", "100000"))
+    driver.wait(30)
+    legs = keep_legs(driver)
+    driver.report(placed(driver, "a", ("2", "110"), side="SELL", symbol=PERPETUAL).report(1))
+    for _ in range(30):
+        driver.position(position_row("1", "BUY"), after=1)
+    (cash,) = legs.of("USDT")
+    assert (cash.amount, cash.turnover) == (ZERO, D(220))
+    assert cash.unmodelled == 220 * (D("0.1") + D("0.006") + D("0.003"))
+
+
 # -- the class of an order -------------------------------------------------------------------------------------------
 
 
