@@ -1,4 +1,4 @@
-"""What fills and told movements moved in each unit, as the comparison needs it. Pure (semantics 2.3, 8.5).
+"""What fills and told movements moved in each unit, as the comparison needs it. Pure (semantics 2.7, 8.5).
 
 1. A leg is of one unit and has the venue's time; the comparison orders legs by that time.
 2. Fees are no legs: a leg's turnover and fee key say what its fee is a share of, `booked_fee` what is booked of it.

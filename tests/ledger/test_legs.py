@@ -354,6 +354,16 @@ def test_a_fee_told_in_the_place_of_a_booked_one_moves_nothing_and_corrects_what
     assert (second.amount, second.turnover, second.booked_fee) == (ZERO, ZERO, D("0.000000001"))
 
 
+def test_the_cash_of_a_contract_s_fill_that_a_statement_told_pays_the_rate_of_its_line() -> None:
+    rules = AccountRules(contracts={PERPETUAL.exchange: TERMS}, fees=[FeeRule(maker=D("0.001"))])
+    driver, legs = day(rules, positions=3)
+    driver.wait(5)
+    record_trade(driver, "T1", "2", "110", side="SELL", symbol=PERPETUAL.exchange)
+    (cash,) = legs.of("USDT")
+    assert (cash.amount, cash.order, cash.booked_fee) == (D(20), "t:T1", D("0.22"))
+    assert cash.fee_key == FeeKey("quote", 1, "other", "any")
+
+
 def test_a_fill_told_early_and_reported_later_is_reversed_once_at_the_fill_s_time() -> None:
     driver, legs = day(AccountRules())
     order = placed(driver, "a", ("2", "100"), ("1", "100"))

@@ -30,6 +30,7 @@ from recon.ledger.ledger import Ledger
 from recon.ledger.legs import LegOrigin
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import contract_of, realise_trades
+from recon.ledger.posting.fill_entries import market_of_fill
 from recon.ledger.posting.openings import asset_unit
 from recon.ledger.units import FillRef, PendingTrade, UnitKind
 from recon.reconciliation.context import ComparisonContext
@@ -194,13 +195,14 @@ def _realise(
     if balance.opening is None or fact.occurred_us < balance.opening_us:
         return
     quantity = -trade.quantity if fact.side == "SELL" else trade.quantity
+    market = market_of_fill(ledger, account.name, trade.instrument)
     pending = PendingTrade(
         quantity,
         trade.cash,
         balance.entry_count,
         at.clock,
         FillRef(trade.order, 0, fact.occurred_us),
-        LegOrigin(told_stamp(context, fact.occurred_us), at.us, trade.order),
+        LegOrigin(told_stamp(context, fact.occurred_us), at.us, trade.order, market=market),
         certainty=fact.certainty,
     )
     context.unit.contract.add_trade(pending)
