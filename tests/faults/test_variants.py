@@ -44,10 +44,16 @@ def test_a_variant_differs_from_the_plain_day_in_one_respect(name: str) -> None:
     differing = {
         part
         for one, other in zip(plain.accounts, changed.accounts, strict=True)
-        for part in ("habits", "fees", "streams", "balances", "positions", "instruments")
+        for part in ("habits", "fees", "streams", "balances", "positions", "instruments", "assets")
         if getattr(one, part) != getattr(other, part)
     }
-    expected = {"crossing": {"fees"}, "slow-tiers": {"fees"}, "burst": {"streams"}, "early-faults": set()}
+    expected = {
+        "crossing": {"fees"},
+        "slow-tiers": {"fees"},
+        "burst": {"streams"},
+        "early-faults": set(),
+        "cut-cash": {"habits", "assets"},
+    }
     assert differing == expected.get(name, {"habits"})
     assert (changed.faults == plain.faults) == (name != "early-faults")
 

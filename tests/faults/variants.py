@@ -65,6 +65,18 @@ def _fees(changed: Callable[[Fees], Fees]) -> Callable[[GatewayPlan], GatewayPla
     return lambda plan: _accounts(plan, with_them)
 
 
+def _cut_cash(plan: GatewayPlan) -> GatewayPlan:
+    """Cut the cash of spot fills to cents, in which it is then also kept, and tell average prices late everywhere."""
+
+    def changed(account: AccountPlan) -> AccountPlan:
+        cash = {each.quote_row for each in account.instruments if not each.is_contract}
+        assets = tuple(replace(each, scale=2) if each.code in cash else each for each in account.assets)
+        return replace(account, assets=assets)
+
+    cut = _habits(cash_quantum=D("0.01"), cash_truncated=True, average_price=AveragePrice.ZERO_FIRST)
+    return cut(_accounts(plan, changed))
+
+
 def _bursts(plan: GatewayPlan) -> GatewayPlan:
     def changed(account: AccountPlan) -> AccountPlan:
         busiest = max(sum(each.fills_per_second for each in _of_unit(account, code)) for code in _units(account))
@@ -126,7 +138,7 @@ _ALL: Final = (
     Variant("stamps-1s", _habits(stamp_digits=0)),
     Variant("no-stamps", _habits(stamp_digits=None)),
     Variant("crossing", _fees(lambda fees: replace(fees, crossing=CROSSING_SHARE))),
-    Variant("cut-cash", _habits(cash_quantum=D("0.01"), cash_truncated=True, average_price=AveragePrice.ZERO_FIRST)),
+    Variant("cut-cash", _cut_cash),
     Variant("polled", _habits(polled_every=1.0)),
     Variant("stale-snapshots", _habits(stale_first=STALE_BY_SECONDS, stale_every=STALE_EVERY_SECONDS)),
     Variant("coarse-last-reports", _habits(coarse_last=True)),

@@ -54,7 +54,7 @@ def search_column(unit: UnitTrellis, index: int) -> None:
         reach = column.at - unit.window - 2 * blur
         while first > 0 and unit.columns[first - 1].at > reach and not unit.columns[first - 1].frozen:
             first -= 1
-    elif column.rise < PASSED_OVER:
+    elif column.rise < NOVEL:
         return
     for each in range(first, index + 1):
         unit.columns[each].wide = True
