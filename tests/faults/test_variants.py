@@ -52,7 +52,7 @@ def test_a_variant_differs_from_the_plain_day_in_one_respect(name: str) -> None:
         "slow-tiers": {"fees"},
         "burst": {"streams"},
         "early-faults": set(),
-        "cut-cash": {"habits", "assets"},
+        "cut-cash": {"habits", "assets", "balances"},
     }
     assert differing == expected.get(name, {"habits"})
     assert (changed.faults == plain.faults) == (name != "early-faults")

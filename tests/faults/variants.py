@@ -71,7 +71,8 @@ def _cut_cash(plan: GatewayPlan) -> GatewayPlan:
     def changed(account: AccountPlan) -> AccountPlan:
         cash = {each.quote_row for each in account.instruments if not each.is_contract}
         assets = tuple(replace(each, scale=2) if each.code in cash else each for each in account.assets)
-        return replace(account, assets=assets)
+        cents = {code: held.quantize(D("0.01")) if code in cash else held for code, held in account.balances.items()}
+        return replace(account, assets=assets, balances=cents)
 
     cut = _habits(cash_quantum=D("0.01"), cash_truncated=True, average_price=AveragePrice.ZERO_FIRST)
     return cut(_accounts(plan, changed))
