@@ -59,6 +59,7 @@ def _resolve(parts: AccountParts, told: list[Told]) -> None:
     for key in sorted(parts.odd):
         if parts.units[key].parked:
             resolve(parts.units[key], told)
+            parts.changed.add(key)
 
 
 def _note_odd(parts: AccountParts, units: Iterable[UnitTrellis]) -> None:
@@ -85,7 +86,7 @@ def _restamp_late(parts: AccountParts, now: int, told: list[Told]) -> list[UnitT
     if found is None:
         return []
     units = [parts.units[key] for key in sorted(parts.units)]
-    restamp(units, *found, told)
+    restamp(units, *found, now, told)
     again = [unit for unit in units if unit.redo_from is not None]
     for unit in again:
         parts.changed.add(unit.key)
@@ -98,13 +99,16 @@ def _restamp_late(parts: AccountParts, now: int, told: list[Told]) -> list[UnitT
 
 def _learn(parts: AccountParts, now: int, told: list[Told], changed: list[UnitTrellis]) -> None:
     """Learn habits and rates from what the units say now; all assets are worked out anew where anything is learnt."""
-    if changed and _learn_habits(parts, now, changed):
+    again = bool(changed) and _learn_habits(parts, now, changed)
+    if again:
         _work_out_anew(parts, now, told)
-    for _ in range(MAX_ROUNDS):
+    fresh = {unit.key for unit in changed}
+    for number in range(MAX_ROUNDS):
         for key in sorted(parts.odd):
             unit = parts.units[key]
-            if unit.is_asset and unit.columns and _has_samples(unit):
+            if unit.is_asset and unit.columns and (number or again or key in fresh or unit.wake is not None):
                 sample(unit, parts.samples, now)
+                parts.changed.add(key)
         if parts.samples.revision == parts.learnt_from:
             return
         parts.samples.forget_before(now - SAMPLE_AGE_US)
@@ -115,28 +119,23 @@ def _learn(parts: AccountParts, now: int, told: list[Told], changed: list[UnitTr
         _work_out_anew(parts, now, told)
 
 
-def _has_samples(unit: UnitTrellis) -> bool:
-    kinds = {"unknown", "novel"}
-    return bool(unit.parked or unit.sampled or any(odd.kind in kinds for odd in unit.odd()))
-
-
 def _learn_habits(parts: AccountParts, now: int, changed: list[UnitTrellis]) -> bool:
     """Learn what the venue does beside rates: it cuts instead of rounding, it mixes rates in a class."""
     again = False
     for unit in changed:
         if unit.is_asset and unit.odd():
             again |= notice_cutting(unit)
-    odd = [parts.units[key] for key in sorted(parts.odd) if key[1] == "asset"]
-    counts = count_mixing(odd)
+    if not any(unit.is_asset and unit.odd_final for unit in changed):
+        return again
+    counts = count_mixing(parts.units[key] for key in sorted(parts.odd) if key[1] == "asset")
     return bool(counts and mix_habits(parts.rates.table, counts, now)) or again
 
 
 def _work_out_anew(parts: AccountParts, now: int, told: list[Told]) -> None:
     parts.rates_changed(now)
-    units = [unit for unit in parts.take_due(now) if unit.is_asset or unit.redo_from is not None]
+    units = [parts.units[key] for key in sorted(parts.units) if parts.units[key].redo_from is not None]
     for unit in units:
         process(unit, now, told)
-        parts.wake(unit, now)
     _note_odd(parts, units)
 
 

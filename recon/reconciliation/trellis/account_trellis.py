@@ -71,9 +71,10 @@ class AccountTrellis:
         unit = parts.unit(key)
         entry = self._entry(leg)
         if leg.fee_key is not None and leg.fee_key.role not in {BASE, QUOTE} and not leg.amount:
-            self._add_shadow(unit, entry)
+            self._add_shadow(unit, entry, now_us)
         else:
-            place_entry(unit, entry, self._told)
+            absorb = unit.is_asset and (bool(parts.cash.contracts) or unit.opened == now_us)
+            place_entry(unit, entry, now_us, self._told, absorb=absorb)
             if unit.is_asset:
                 self._note_fill(unit, leg, entry, now_us)
         parts.touch_for_entry(unit, now_us)
@@ -215,12 +216,12 @@ class AccountTrellis:
             entry.booked_fee = -to_int(leg.booked_fee)
         return entry
 
-    def _add_shadow(self, unit: UnitTrellis, entry: Entry) -> None:
+    def _add_shadow(self, unit: UnitTrellis, entry: Entry, now_us: int) -> None:
         """Take the books' entry of nothing for a fee in a third asset; an assumed one of the fill gives way."""
         assumed = find_assumed(unit, entry.order, entry.stamp_us, entry.arrived_us)
         if assumed is None:
             entry.shadow = TOLD_SHADOW
-            place_entry(unit, entry, self._told)
+            place_entry(unit, entry, now_us, self._told)
             return
         assumed.shadow = TOLD_SHADOW
         assumed.booked_fee += entry.booked_fee

@@ -5,20 +5,20 @@ Finer decimals than that are rounded half-even: what is lost is far below any qu
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
+
+from recon.exact import EXACT
 
 #: An amount is an integer times ten to the minus this.
 SCALE: Final = 18
 #: One whole unit of an asset or contract.
 ONE: Final = 10**SCALE
 
-_UNIT_EXPONENT: Final = -SCALE
-
 
 def to_int(value: Decimal) -> int:
     """Return an amount in units of 1e-18."""
-    return int(value.scaleb(SCALE).to_integral_value())
+    return int(value.scaleb(SCALE, EXACT).to_integral_value(ROUND_HALF_EVEN, EXACT))
 
 
 def to_decimal(amount: int) -> Decimal:

@@ -7,10 +7,14 @@ hold back all assets of the account, as long as the books say so.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from recon.reconciliation.trellis.costs import SUSPENSE
+
+#: Most orders whose cash is waited for; of more, the one that began first is forgotten.
+MAX_ORDERS: Final = 256
 
 
 class AwaitedCash(msgspec.Struct):
@@ -24,6 +28,8 @@ class AwaitedCash(msgspec.Struct):
     def quantity(self, order: str, stamp_us: int) -> None:
         """Note a fill's quantity; its cash follows at once or later."""
         self.fills.setdefault(order, []).append(stamp_us)
+        if len(self.fills) > MAX_ORDERS:
+            del self.fills[next(iter(self.fills))]
 
     def cash(self, order: str) -> None:
         """Note that the cash of an order's fills came."""

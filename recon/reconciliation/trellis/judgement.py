@@ -75,6 +75,7 @@ def pending_steps(unit: UnitTrellis) -> list[Step]:
         for each in odd
         if each.kind in {"jump", "novel"}
         and each.column.seq not in told
+        and each.column.seq not in unit.closed
         and each.column.seq not in racing
         and not in_opening(unit, each.column)
     ]
@@ -127,7 +128,7 @@ def _candidates(
     racing = races(unit, odd)
     window = unit.window
     for each in odd:
-        if each.kind not in {"jump", "novel"} or each.column.seq in racing:
+        if each.kind not in {"jump", "novel"} or each.column.seq in racing or each.column.seq in unit.closed:
             continue
         at, before = each.column.at, each.before_at
         if any(before - window <= when <= at + window for when in around.awaited):

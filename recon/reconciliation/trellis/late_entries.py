@@ -22,36 +22,50 @@ from recon.reconciliation.trellis.steps import Cleared, Committed, Moved, Step, 
 from recon.reconciliation.trellis.unit import ToldBreak, UnitTrellis
 
 
-def place_entry(unit: UnitTrellis, entry: Entry, told: list[Told]) -> None:
-    """Take an entry where it belongs."""
-    last = unit.entries.sort[-1] if unit.entries.sort else None
-    if not unit.trimmed or (last is not None and last <= (entry.stamp_us, entry.number)):
+def place_entry(unit: UnitTrellis, entry: Entry, now: int, told: list[Told], *, absorb: bool = False) -> None:
+    """Take an entry, at a log time, where it belongs.
+
+    `absorb`: what happened before the oldest report kept is part of the opening.
+    """
+    if not unit.trimmed:
         add_entry(unit, entry)
         return
-    first_out, later_in = next(iter(unit.columns[0].states))[:2]
-    held = first_out + later_in.bit_length()
-    if bisect_right(unit.entries.sort, (entry.stamp_us, entry.number)) < held or (
-        not unit.entries.sort and entry.stamp_us <= unit.columns[0].at - unit.window
-    ):
-        _place_early(unit, entry, held, told)
-    else:
+    first = unit.columns[0]
+    oldest = first.at - unit.window - (unit.grain if unit.grain > 1 else 0)
+    place, last = (entry.stamp_us, entry.number), unit.entries.sort[-1:]
+    if entry.stamp_us > first.at or (entry.stamp_us > oldest and last and last[0] <= place and not unit.breaks):
         add_entry(unit, entry)
+        return
+    for known in reversed(unit.breaks):
+        fits = known.open and known.at <= first.at and known.after <= entry.stamp_us <= known.at
+        if fits and _less(known.amount, entry.amount):
+            _put_right(unit, entry, known, told)
+            return
+    first_out, later_in = next(iter(first.states))[:2]
+    held = first_out + later_in.bit_length()
+    if entry.stamp_us > oldest and bisect_right(unit.entries.sort, place) >= held:
+        add_entry(unit, entry)
+    elif absorb:
+        unit.shift_levels(entry.amount, entry.booked_fee)
+    else:
+        _place_early(unit, entry, held, now)
 
 
-def _place_early(unit: UnitTrellis, entry: Entry, held: int, told: list[Told]) -> None:
-    """Take an entry that sorts before what the oldest report kept holds."""
-    stamp, amount = entry.stamp_us, entry.amount
+def _place_early(unit: UnitTrellis, entry: Entry, held: int, now: int) -> None:
+    """Take an entry from before what the oldest report kept holds: at the jump that it explains, or at its arrival."""
+    stamp = entry.stamp_us
+    least = unit.entries.stamp[held]
     for odd in unit.odd():
-        if odd.kind == "jump" and odd.before_at - unit.window <= stamp <= odd.column.at and _less(odd.left, amount):
-            entry.stamp_us = max(odd.column.at - unit.window // 2, unit.entries.stamp[held])
+        if (
+            odd.kind == "jump"
+            and odd.before_at - unit.window <= stamp <= odd.column.at
+            and _less(odd.left, entry.amount)
+        ):
+            entry.stamp_us = max(odd.column.at - unit.window // 2, least)
             entry.resolution_us = unit.window // 2
             add_entry(unit, entry)
             return
-    for known in reversed(unit.breaks):
-        if known.open and known.after <= stamp <= known.at and _less(known.amount, amount):
-            _put_right(unit, entry, known, told)
-            return
-    entry.stamp_us = max(entry.arrived_us, unit.entries.stamp[held])
+    entry.stamp_us = max(now, least)
     entry.resolution_us = max(entry.resolution_us, 1)
     add_entry(unit, entry)
 
@@ -116,7 +130,7 @@ def _late_at(unit: UnitTrellis, late: OddEdge, earlier: list[OddEdge]) -> tuple[
     return None
 
 
-def restamp(units: Iterable[UnitTrellis], late: Entry, at: int, told: list[Told]) -> None:
+def restamp(units: Iterable[UnitTrellis], late: Entry, at: int, now: int, told: list[Told]) -> None:
     """Move a fill, in all units, to when it happened; the resolution is half a window."""
     for unit in units:
         same = [
@@ -129,4 +143,4 @@ def restamp(units: Iterable[UnitTrellis], late: Entry, at: int, told: list[Told]
         remove_entries(unit, same)
         for entry in same:
             entry.stamp_us, entry.resolution_us = at - unit.window // 2, unit.window // 2
-            place_entry(unit, entry, told)
+            place_entry(unit, entry, now, told)

@@ -98,6 +98,7 @@ class AccountParts:
         key = unit.key
         if at < self.wakes.get(key, NEVER):
             self.wakes[key] = at
+            self.changed.add(key)
             self._next = min(self._next, at)
 
     def wake_odd(self, at: int) -> None:
@@ -163,5 +164,5 @@ class AccountParts:
     def _shadow(self, unit: UnitTrellis, fill: ShadowedFill, now: int, told: list[Told]) -> None:
         entry = self.shadows.entry(unit, fill)
         if entry is not None:
-            place_entry(unit, entry, told)
+            place_entry(unit, entry, now, told)
             self.touch_for_entry(unit, now)

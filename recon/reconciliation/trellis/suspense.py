@@ -144,7 +144,7 @@ def tell_parked(unit: UnitTrellis, now: int) -> list[ToldBreak]:
         if drop or now - edge.at > MAX_PARKED * unit.window:
             unit.parked.remove(edge)
         aged = now - edge.at >= SUSPENSE * unit.window
-        if aged and not edge.told and (drop or not suspended(unit, edge, now)):
+        if aged and not edge.told and edge.seq not in unit.closed and (drop or not suspended(unit, edge, now)):
             edge.told = True
             after = edge.before_at - unit.window
             found.append(ToldBreak(edge.at, edge.seq, edge.left, after, edge.after_seq, "novel"))

@@ -78,7 +78,7 @@ def _park(unit: UnitTrellis, drop: int) -> None:
             continue
         edge = parked_edge(unit, odd)
         watch(unit, edge)
-        edge.told = any(each.at == edge.at for each in unit.breaks)
+        edge.told = seq in unit.closed or any(each.at == edge.at for each in unit.breaks)
         unit.parked.append(edge)
     unit.odd_final = [odd for odd in unit.odd_final if id(odd.column) not in gone]
 
@@ -92,6 +92,7 @@ def _make_first(unit: UnitTrellis) -> None:
     seqs = {column.seq for column in unit.columns}
     unit.unsuspended &= seqs
     unit.told_openings &= seqs
+    unit.closed &= seqs | {edge.seq for edge in unit.parked}
     unit.breaks = [each for each in unit.breaks if each.open or each.at > first.at]
 
 
@@ -108,5 +109,6 @@ def _forget_entries(unit: UnitTrellis) -> int:
             if entry.turnover and entry.key is not None and entry.arrived_us > edge.at:
                 edge.later[entry.key] = edge.later.get(entry.key, 0) + 1
     unit.entries.forget(count)
+    unit.blind = unit.blind and any(not entry.resolution_us for entry in unit.entries.items)
     unit.shift_states(-count)
     return count
