@@ -15,7 +15,7 @@ from recon.reconciliation.trellis.column import OddEdge
 from recon.reconciliation.trellis.costs import MAX_GAP, MAX_PARKED, MAX_SUSPENSE, NEAR_NOVEL, SUSPENSE
 from recon.reconciliation.trellis.path import in_opening, races
 from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, OpeningUncertain, Step, StepKind, Told
-from recon.reconciliation.trellis.suspense import after_seq, parked_edge, suspended, tell_parked
+from recon.reconciliation.trellis.suspense import after_seq, may_be_cut, parked_edge, suspended, tell_parked
 from recon.reconciliation.trellis.unit import ToldBreak, UnitTrellis
 
 #: A break's fee is that of a fee at no known rate if they differ by a part of so many at most.
@@ -164,13 +164,14 @@ def _jump_is_due(unit: UnitTrellis, jump: OddEdge, odd: list[OddEdge], now: int)
 def _novel_is_due(unit: UnitTrellis, novel: OddEdge, now: int, around: Surroundings) -> bool:
     at, seq = novel.column.at, novel.column.seq
     age = now - at
-    if age >= SUSPENSE * unit.window and (
-        seq in unit.unsuspended or not suspended(unit, parked_edge(unit, novel), now)
-    ):
-        unit.unsuspended.add(seq)
-        return True
     if age < unit.hold():
         return False
+    edge = parked_edge(unit, novel)
+    if may_be_cut(unit, edge):
+        return False
+    if age >= SUSPENSE * unit.window and (seq in unit.unsuspended or not suspended(unit, edge, now)):
+        unit.unsuspended.add(seq)
+        return True
     return any(
         charge.after - unit.window <= at
         and novel.before_at - unit.window <= charge.at

@@ -135,6 +135,11 @@ def _fills_since(unit: UnitTrellis, edge: ParkedEdge, key: FeeKey) -> int:
     return edge.later.get(key, 0) + kept
 
 
+def may_be_cut(unit: UnitTrellis, edge: ParkedEdge) -> bool:
+    """True if cutting cash and fees, instead of rounding them, may come to what is left: that is no break."""
+    return abs(edge.left) <= edge.slack + (2 - unit.rounding) * unit.quantum * len(edge.legs)
+
+
 def tell_parked(unit: UnitTrellis, now: int) -> list[ToldBreak]:
     """Return the parked edges that are breaks by now; forget those of more than a day ago, and the oldest of many."""
     found = []
@@ -144,7 +149,9 @@ def tell_parked(unit: UnitTrellis, now: int) -> list[ToldBreak]:
         if drop or now - edge.at > MAX_PARKED * unit.window:
             unit.parked.remove(edge)
         aged = now - edge.at >= SUSPENSE * unit.window
-        if aged and not edge.told and edge.seq not in unit.closed and (drop or not suspended(unit, edge, now)):
+        if not aged or edge.told or edge.seq in unit.closed or may_be_cut(unit, edge):
+            continue
+        if drop or not suspended(unit, edge, now):
             edge.told = True
             after = edge.before_at - unit.window
             found.append(ToldBreak(edge.at, edge.seq, edge.left, after, edge.after_seq, "novel"))
