@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -42,15 +42,30 @@ def post_spot(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -
     if fill.cash is None:
         item.order.booked.await_cash(share)
         return quote.unit.code
-    role = role_of(rule, QUOTE, quote.unit.code)
-    legs = cash_legs(-item.sign * fill.cash, [*item.earlier, share], error=item.price_error, role=role)
+    role, shares = role_of(rule, QUOTE, quote.unit.code), [*item.earlier, share]
+    legs = cash_legs(-item.sign * fill.cash, shares, error=item.price_error, role=role)
     _post(ledger, item, rule, quote, legs, at)
-    moved = {base.unit.code, quote.unit.code}
+    liquidity = item.order.reported.liquidity
+    sources = [
+        FeeSource(ref, each.origin, abs(leg.amount), quote, liquidity) for leg, each in zip(legs, shares, strict=True)
+    ]
+    _post_third_asset_fees(ledger, account, rule, {base.unit.code, quote.unit.code}, sources, at)
+    return quote.unit.code
+
+
+def _post_third_asset_fees(
+    ledger: Ledger,
+    account: Account,
+    rule: FeeRule | None,
+    moved: Collection[str],
+    sources: Sequence[FeeSource],
+    at: LogTime,
+) -> None:
+    """Post the fees of cash if they are taken in an asset that the fills do not move, one for each fill."""
     third_asset = account.mappings.fee_asset if rule is None else third_asset_of(rule, moved)
     if third_asset is not None and third_asset not in moved:
-        source = FeeSource(ref, item.origin, fill.cash, quote, item.order.reported.liquidity)
-        post_third_asset_fee(ledger, account, third_asset, rule, source, at)
-    return quote.unit.code
+        for source in sources:
+            post_third_asset_fee(ledger, account, third_asset, rule, source, at)
 
 
 def _post(
@@ -93,6 +108,12 @@ def post_late_cash(
     rule = rule_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
     legs = cash_legs(amount, fills, error=error, role=role_of(rule, QUOTE, quote.unit.code))
     post_legs(ledger, quote, legs, postings, at)
+    base = asset_unit(ledger, account, instrument.base or "", instrument.base_coinapi, at)
+    liquidity = order.reported.liquidity
+    sources = [
+        FeeSource(fill, each.origin, abs(leg.amount), quote, liquidity) for leg, each in zip(legs, fills, strict=True)
+    ]
+    _post_third_asset_fees(ledger, account, rule, {base.unit.code, quote.unit.code}, sources, at)
 
 
 def take_cashless(ledger: Ledger, order: Order, at: LogTime) -> list[FillShare]:
