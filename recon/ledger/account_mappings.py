@@ -29,8 +29,9 @@ class Mappings(msgspec.Struct, dict=True):
     unmodelled: dict[str, Unmodelled] = {}
     #: Contracts without an opening, and the asset of their pending cash: the asset is not compared.
     cash_pending_contracts: dict[str, str] = {}
-    #: Finest scale of avg_px seen per symbol.
+    #: Finest scale of avg_px seen per symbol: in reports that list fills, and in those that list none.
     price_scales: dict[str, int] = {}
+    unlisted_price_scales: dict[str, int] = {}
     #: True after new rules: they may map any asset that is unmapped.
     unmapped_unchecked: bool = False
 
@@ -118,6 +119,17 @@ class Mappings(msgspec.Struct, dict=True):
         counted = self.cash_pending_assets
         counted[self.cash_pending_contracts.pop(contract)] -= 1
 
-    def set_price_scale(self, symbol: str, digits: int) -> None:
-        """Keep the finest scale of a symbol's average prices."""
-        self.price_scales[symbol] = digits
+    def note_price_scale(self, symbol: str, digits: int, *, listed: bool) -> bool:
+        """Note the scale of an average price of a symbol; return True if it is the finest so far.
+
+        `listed`: the report lists its fills.
+        """
+        scales = self.price_scales if listed else self.unlisted_price_scales
+        if digits <= scales.get(symbol, -1):
+            return False
+        scales[symbol] = digits
+        return True
+
+    def price_scale(self, symbol: str, *, listed: bool) -> int:
+        """Return the finest scale of a symbol's average prices; 0 if none was seen."""
+        return (self.price_scales if listed else self.unlisted_price_scales).get(symbol, 0)

@@ -73,15 +73,14 @@ def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, a
 
 
 def _price_scale(ledger: Ledger, account: Account, report: OrderReport) -> int:
-    """Return the finest scale seen of the average prices of a report's symbol, the report included."""
-    symbol, scales = report.symbol or report.symbol_coinapi or "", account.mappings.price_scales
-    digits = scales.get(symbol, 0)
-    if report.avg_px:
-        digits = max(digits, scale(report.avg_px))
-        if digits != scales.get(symbol):
-            account.mappings.set_price_scale(symbol, digits)
-            ledger.mark_changed(account)
-    return digits
+    """Return the finest scale seen of the average prices of a report's symbol, the report included.
+
+    Reports that list no fills are asked by themselves: a venue may round the averages of its last reports, for one.
+    """
+    symbol, listed = report.symbol or report.symbol_coinapi or "", bool(report.fills)
+    if report.avg_px and account.mappings.note_price_scale(symbol, scale(report.avg_px), listed=listed):
+        ledger.mark_changed(account)
+    return account.mappings.price_scale(symbol, listed=listed)
 
 
 def _book_report(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
