@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from recon.ledger.fees.fee_key import RATES, FeeKey
 from recon.reconciliation.trellis.column import PASSED, Column, OddEdge, StateKey
-from recon.reconciliation.trellis.costs import CONFIRMED, HOLD, JUMP, MAX_RATE, NEVER
+from recon.reconciliation.trellis.costs import CONFIRMED, HOLD, JUMP, MAX_RATE, NEVER, THIRD_SHARE
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.unit import ExactStep, UnitTrellis
 
@@ -117,7 +117,10 @@ def races(unit: UnitTrellis, odd: Sequence[OddEdge]) -> set[int]:
 
 
 def _race_from(unit: UnitTrellis, odd: Sequence[OddEdge], first: int) -> int | None:
-    """Return the index of the last edge that undoes the jump of the first, with those between; None where none does."""
+    """Return the index of the last edge that undoes the jump of the first, with those between; None where none does.
+
+    A jump beyond all fees may leave fees over; one of the size of a fee must be undone as closely as fees are known.
+    """
     start = odd[first]
     if start.kind != "jump":
         return None
@@ -131,8 +134,10 @@ def _race_from(unit: UnitTrellis, odd: Sequence[OddEdge], first: int) -> int | N
             continue
         total += each.left
         source, target = start.source[0], each.target[0]
-        most = entries.slack[target] - entries.slack[source]
-        most += MAX_RATE * (entries.turnover[target] - entries.turnover[source]) // RATES
-        if index > first and abs(total) <= most and abs(start.left) > 2 * most:
+        slack = entries.slack[target] - entries.slack[source]
+        fees = slack + MAX_RATE * (entries.turnover[target] - entries.turnover[source]) // RATES
+        beyond_fees = abs(total) <= fees and abs(start.left) > 2 * fees
+        closely = abs(total) <= slack + abs(start.left) // THIRD_SHARE and abs(start.left) > 2 * slack
+        if index > first and (beyond_fees or closely):
             last = index
     return last
