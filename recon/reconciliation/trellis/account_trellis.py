@@ -213,7 +213,7 @@ class AccountTrellis:
         if leg.unmodelled:
             entry.unmodelled = to_int(leg.unmodelled)
         if leg.booked_fee:
-            entry.booked_fee = -to_int(leg.booked_fee)
+            entry.booked_fee = to_int(leg.booked_fee)
         return entry
 
     def _add_shadow(self, unit: UnitTrellis, entry: Entry, now_us: int) -> None:

@@ -151,5 +151,5 @@ def test_figures_are_those_of_the_last_report() -> None:
     figures = desk.trellis.figures(BASE)
     assert figures is not None
     assert (figures.seq, figures.value, figures.amount_after) == (20, Decimal(10), Decimal(2))
-    assert figures.booked_fees_after == Decimal("-0.1")
+    assert figures.booked_fees_after == Decimal("0.1")
     assert figures.final_seq == 17

@@ -1,0 +1,180 @@
+"""Whatever comes, in whatever order: the comparison goes on, and says the same stored, restored or called otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recon.exact import ZERO
+from recon.ledger.fees.fee_key import FeeKey
+from recon.ledger.fees.rate_table import RateTable
+from recon.ledger.legs import Leg, Stamp
+from recon.ledger.rules import FeeRule
+from recon.ledger.units import UnitKey
+from recon.reconciliation.trellis.account_trellis import AccountTrellis
+from recon.reconciliation.trellis.column import Report
+from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, Told
+from tests.reconciliation.trellis.desk import CONTRACT
+from tests.reconciliation.trellis.synthetic_day import BASE, MARKET, QUANTUM, QUOTE, SECOND, START, WINDOW
+
+COIN: UnitKey = ("desk", "asset", "BNB")
+_UNITS = [BASE, QUOTE, COIN, CONTRACT]
+_HUGE = Decimal(10) ** 12
+
+_REPORT = st.tuples(
+    st.just("report"), st.sampled_from(_UNITS), st.integers(-3, 3), st.integers(0, 4), st.sampled_from([0, 0, 0, 1])
+)
+_LEG = st.tuples(
+    st.just("leg"),
+    st.sampled_from(_UNITS),
+    st.integers(-3, 3),
+    st.sampled_from([10, 300, 300, 1_500, 30_000, 700_000]),
+    st.sampled_from([0, 1, 1, 1_000_000]),
+)
+_FILL = st.tuples(
+    st.just("fill"), st.just(BASE), st.sampled_from([-2, -1, 1, 2]), st.sampled_from([10, 300, 2_000]), st.just(1)
+)
+_WAIT = st.tuples(st.just("wait"), st.just(BASE), st.integers(0, 1), st.just(0), st.just(0))
+_EVENT = st.tuples(
+    st.sampled_from([1, 50, 400, 400, 1_000, 1_000, 4_000, 20_000, 400_000]),
+    st.one_of(_REPORT, _REPORT, _LEG, _FILL, _WAIT),
+)
+_EVENTS = st.lists(_EVENT, min_size=5, max_size=60)
+
+_What = tuple[str, UnitKey, int, int, int]
+
+
+class _Player:
+    """Plays events on a comparison; the balances that reports tell are those of the legs, now and then another."""
+
+    def __init__(self, *, told: bool, huge: bool) -> None:
+        self.table = RateTable()
+        if told:
+            self.table.tell([FeeRule(maker=Decimal("0.0002"), taker=Decimal("0.0005"))])
+        self.trellis = AccountTrellis("desk", self.table, WINDOW)
+        self.now, self.seq = START, 0
+        self.one = _HUGE if huge else Decimal(1)
+        self.held = dict.fromkeys(_UNITS, 10 * self.one)
+        self.told: list[Told] = []
+
+    def play(self, milliseconds: int, what: _What) -> None:
+        """Play one event."""
+        self.now += milliseconds * 1_000
+        self.seq += 1
+        kind, key, amount, late, resolution = what
+        if kind == "report":
+            self._report(key, amount if late == 0 else 0, readings=resolution)
+        elif kind == "leg":
+            self.held[key] += amount * self.one
+            self._leg(key, amount * self.one, late, resolution)
+        elif kind == "fill":
+            self._fill(amount, late)
+        else:
+            self.trellis.wait_for_cash(["BTC-PERP"] if amount else [], self.now)
+
+    def _report(self, key: UnitKey, off: int, *, readings: int) -> None:
+        self.held[key] += off * self.one
+        values = (self.held[key] + 7, self.held[key]) if readings else (self.held[key],)
+        price = {BASE: Decimal(50_000), QUOTE: Decimal(1), COIN: Decimal(500)}.get(key)
+        self.trellis.report(key, Report(self.seq, self.now, values, QUANTUM, ZERO, price))
+
+    def _leg(self, key: UnitKey, amount: Decimal, late: int, resolution: int) -> None:
+        at = self.now - late * 1_000
+        stamp = Stamp(at // resolution * resolution, resolution) if resolution else Stamp(self.now)
+        self.trellis.add_leg(key, Leg(amount, stamp, self.now, None), self.now)
+
+    def _fill(self, amount: int, late: int) -> None:
+        stamp, order, side = Stamp(self.now - late * 1_000, 1), f"o{self.seq}", 1 if amount > 0 else -1
+        quantity = amount * self.one
+        cash = -quantity * 50
+        fee = abs(cash) * Decimal("0.0002" if amount % 2 else "0.0003")
+        base, quote = FeeKey("base", side, "post_only", MARKET), FeeKey("quote", -side, "post_only", MARKET)
+        self.held[BASE] += quantity
+        self.held[QUOTE] += cash - fee
+        self.trellis.add_leg(BASE, Leg(quantity, stamp, self.now, order, quantity, base), self.now)
+        leg = Leg(cash, stamp, self.now, order, cash, quote, rounded=True, booked_fee=fee)
+        self.trellis.add_leg(QUOTE, leg, self.now)
+
+    def ask(self) -> None:
+        """Take what there is to tell."""
+        self.told += self.trellis.advance(self.now)
+
+    def end(self) -> list[Told]:
+        """Return all that was told, an hour later."""
+        self.now += 4_000 * SECOND
+        self.ask()
+        return self.told
+
+
+class _Restarting(_Player):
+    """Lives in its stored form between some events."""
+
+    def __init__(self, *, told: bool, huge: bool) -> None:
+        super().__init__(told=told, huge=huge)
+        self.units: dict[UnitKey, bytes] = {}
+
+    def restart(self) -> None:
+        """Store and restore everything."""
+        self.ask()
+        account, changed = self.trellis.store()
+        self.units |= changed
+        self.table = msgspec.msgpack.decode(msgspec.msgpack.encode(self.table), type=RateTable)
+        self.trellis = AccountTrellis.restore("desk", self.table, WINDOW, account, self.units)
+
+
+def _straight(events: Sequence[tuple[int, _What]], *, told: bool, huge: bool) -> list[Told]:
+    player = _Player(told=told, huge=huge)
+    for event in events:
+        player.play(*event)
+    return player.end()
+
+
+@settings(max_examples=60, deadline=None)
+@given(_EVENTS, st.booleans(), st.booleans(), st.integers(1, 3))
+def test_restarts_change_nothing(events: list[tuple[int, _What]], told: bool, huge: bool, every: int) -> None:
+    player = _Restarting(told=told, huge=huge)
+    for number, event in enumerate(events):
+        player.play(*event)
+        if number % every == 0:
+            player.restart()
+    assert player.end() == _straight(events, told=told, huge=huge)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_EVENTS, st.booleans(), st.sets(st.integers(0, 60)))
+def test_the_times_of_calls_change_nothing(events: list[tuple[int, _What]], told: bool, asked: set[int]) -> None:
+    player = _Player(told=told, huge=False)
+    for number, event in enumerate(events):
+        player.play(*event)
+        if number in asked:
+            player.ask()
+            player.trellis.pending(BASE)
+            player.trellis.figures(QUOTE)
+    assert player.end() == _straight(events, told=told, huge=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_EVENTS, st.booleans())
+def test_what_is_told_of_breaks_follows_from_what_was_told_before(events: list[tuple[int, _What]], told: bool) -> None:
+    for unit in _UNITS:
+        _check_breaks(unit, _straight(events, told=told, huge=False))
+
+
+def _check_breaks(unit: UnitKey, told: Iterable[Told]) -> None:
+    """A break opens once, moves and clears only while it is open."""
+    open_: set[int] = set()
+    for each in told:
+        if isinstance(each, Opened) and each.step.unit == unit:
+            assert each.step.seq not in open_
+            assert each.step.after_us <= each.step.at_us
+            open_.add(each.step.seq)
+        elif isinstance(each, Moved) and each.step.unit == unit:
+            assert each.old_seq in open_
+            open_.remove(each.old_seq)
+            open_.add(each.step.seq)
+        elif isinstance(each, Cleared) and each.unit == unit:
+            open_.remove(each.seq)
