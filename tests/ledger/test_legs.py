@@ -390,3 +390,26 @@ def test_what_is_kept_under_an_asset_s_own_code_moves_to_its_row_once_that_is_kn
         (D(2), ZERO),
     ]
     assert {leg.stamp for _, leg in legs} == {Stamp(microseconds(driver.now))}
+
+
+def test_late_cash_has_its_fees_in_a_third_asset_one_for_each_fill() -> None:
+    driver, legs = day(AccountRules(fees=[FeeRule(maker=D("0.001"), taker=D("0.001"), asset="BNB")]))
+    order = placed(driver, "a", ("1", "100"), ("2", "100"), lists_fills=False)
+    for count in (0, 1, 2):
+        driver.report(without_cash(order, count), after=2)
+    assert not legs.of("BNB")
+    driver.report(order.report(2), after=5)
+    fees = legs.of("BNB")
+    assert [(leg.turnover, leg.booked_fee) for leg in fees] == [(D("0.5"), D("0.0005")), (D(1), D("0.001"))]
+    assert [leg.stamp for leg in fees] == [leg.stamp for leg in legs.of("USDT")]
+
+
+@pytest.mark.parametrize(("finer_is_listed", "error"), [(True, D("0.015")), (False, D("0.000015"))])
+def test_averages_of_reports_that_list_no_fills_have_a_resolution_of_their_own(
+    finer_is_listed: bool, error: Decimal
+) -> None:
+    driver, legs = day(AccountRules())
+    finer = placed(driver, "a", ("1", "100"), ("2", "100.5"), price_digits=4, lists_fills=finer_is_listed)
+    driver.report(finer.report(2))
+    driver.report(placed(driver, "b", ("1", "100"), ("2", "100.5"), price_digits=1, lists_fills=False).report(2))
+    assert legs.of("USDT")[-1].error == error * 10
