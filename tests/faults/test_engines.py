@@ -33,3 +33,20 @@ def test_the_shadow_says_the_same_however_the_day_is_cut(monkeypatch: pytest.Mon
     monkeypatch.setattr("tests.faults.play.AT_A_TIME", 61)
     assert played(day, "trellis").said == whole
     assert whole.steps
+
+
+#: Days on which the shadow once alarmed falsely: a fill that comes late and pays its fee in a third asset; stale
+#: reports; cash cut to cents, also late and with fees in a third asset; coarse averages; fees that race their fills.
+ONCE_ALARMED: Final = (
+    "0.5/varied/fill/orders/untold/1/plain/130",
+    "0.5/varied/fill/clean/untold/1/stale-snapshots/130",
+    "0.5/varied/fill/clean/told/1/cut-cash/130",
+    "0.5/varied/fill/money/told/1/coarse-last-reports/130",
+    "2/varied/fill/clean/told/1/coarse-last-reports/130",
+)
+
+
+@pytest.mark.parametrize("code", ONCE_ALARMED)
+def test_days_that_once_alarmed_falsely_do_so_no_more(code: str) -> None:
+    _, found = scored(Day.of(code), "trellis")
+    assert (found.missed, found.false_alarms, found.clean_alarms) == ([], [], [])

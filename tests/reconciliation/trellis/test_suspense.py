@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from recon.ledger.fees.fee_key import FeeKey, third
 from recon.ledger.fees.rate_table import RateTable
+from recon.ledger.legs import Leg, Stamp
 from recon.ledger.rules import FeeRule
 from recon.reconciliation.trellis.steps import Opened
 from tests.reconciliation.trellis.desk import CONTRACT, Desk, steps
@@ -157,3 +160,26 @@ def test_a_schedule_that_is_told_later_explains_fees() -> None:
     trader.desk.trellis.rates_changed(START + 29 * SECOND)
     trader.desk.advance(30)
     assert trader.desk.trellis._parts.units[QUOTE].odd() == []
+
+
+@pytest.mark.parametrize(("loss", "told"), [("0.00000002", 0), ("0.00000003", 1)])
+def test_what_cutting_cash_and_fee_may_come_to_is_no_break(loss: str, told: int) -> None:
+    trader = _Trader(_told_table())
+    for number in range(40):
+        trader.buy(20 + 3 * number, f"{1_000 + 50 * number}", "0.0002", loss if number == 15 else "0")
+    trader.desk.advance(4_000)
+    assert len(steps(trader.desk.told)) == told
+
+
+@pytest.mark.parametrize(("turnover", "told"), [("0.02", 0), ("0.01", 1)])
+def test_a_fee_that_is_reported_before_its_fill_is_a_race_if_the_fill_undoes_it(turnover: str, told: int) -> None:
+    desk = Desk(_told_table())
+    desk.reports(range(30), COIN, "5")
+    desk.reports(range(30, 32), COIN, "4.999996")
+    us = START + round(31.3 * SECOND)
+    key = FeeKey("quote", 1, "post_only", MARKET)
+    leg = Leg(Decimal(0), Stamp(us, 1), us + SECOND // 2, "o1", Decimal(turnover), key)
+    desk.trellis.add_leg(COIN, leg, leg.arrived_us)
+    desk.reports(range(32, 50), COIN, "4.999996")
+    desk.advance(55)
+    assert len(steps(desk.told)) == told
