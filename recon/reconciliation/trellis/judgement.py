@@ -138,8 +138,8 @@ def _candidates(
             yield _Candidate(each, due)
             continue
         seq = each.column.seq
-        held = now - at >= unit.hold() and at > (unit.opened or 0)
-        if each.kind == "jump" and held and seq not in unit.told_openings:
+        held = now - at >= unit.hold() if each.kind == "jump" else due
+        if held and at > (unit.opened or 0) and seq not in unit.told_openings:
             unit.told_openings.add(seq)
             told.append(OpeningUncertain(step_of(unit, each, "opening")))
 
