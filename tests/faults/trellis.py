@@ -95,6 +95,7 @@ class Trellis:
         ledger = new_fold(gateway).ledger
         self._fold = _ShadowFold(ledger, _Contracts(ledger))
         self.said = Said([], [], [])
+        self._sizes: dict[tuple[str, UnitKey | None], int] = {}
 
     def fold(self, events: Sequence[Event], times: LogTimes) -> None:
         fold = self._fold
@@ -123,7 +124,12 @@ class Trellis:
                 pass
 
     def state_bytes(self) -> int:
-        return 0
+        """Return the size of the stored form: of each account, and of each unit as it was stored last."""
+        for name, trellis in self._fold.trellises.items():
+            account, units = trellis.store()
+            self._sizes[name, None] = len(account)
+            self._sizes |= {(name, key): len(stored) for key, stored in units.items()}
+        return sum(self._sizes.values())
 
 
 def _identity(unit: UnitKey, seq: int) -> str:
