@@ -19,7 +19,7 @@ from tests.faults.ceiling import undecidable
 from tests.faults.days import RATES, TARGET_RATE, Day, days, flows, long_days, varied_days
 from tests.faults.engines import ENGINES
 from tests.faults.processes import PROCESSES, all_scored
-from tests.faults.records import append, read
+from tests.faults.records import append, publish, read
 from tests.faults.score import Score
 from tests.faults.table import markdown
 from tests.faults.variants import VARIANTS
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--read", type=Path, nargs="+", metavar="FILE", help="print the tables of such files; play none"
     )
+    parser.add_argument("--publish", type=Path, metavar="FILE", help="with --read: write the figures of each day")
     parser.add_argument("--ceiling", action="store_true", help="say of each miss whether anybody could have told it")
     parser.add_argument("--verbose", action="store_true", help="name each miss, false alarm and wrong label")
     parser.add_argument("--processes", type=int, default=PROCESSES, choices=range(1, PROCESSES + 1))
@@ -122,6 +123,8 @@ def _ceiling(scored: Sequence[tuple[Day, Score]]) -> str:
 def main(given: Sequence[str] | None = None) -> None:
     """Play the days that are asked for, and print the tables."""
     arguments = _parser().parse_args(given)
+    if arguments.publish and arguments.read:
+        publish(arguments.read, arguments.publish)
     scored: list[tuple[Day, Score]] = list(read(arguments.read or ()))
     wanted, began = [] if arguments.read else _wanted(arguments), time.monotonic()
     for day, score in all_scored(wanted, arguments.processes, arguments.engine):

@@ -7,13 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
 from recon.simulator.venue.account_plan import AccountPlan
 from tests.faults.__main__ import ALL, chosen, main
 from tests.faults.days import DAY_SECONDS, Day, Flow, long_days
 from tests.faults.play import played
-from tests.faults.records import append, read
+from tests.faults.records import Counts, append, publish, read
 from tests.faults.score import Score
 from tests.faults.table import markdown
 from tests.faults.test_faults import AT, DAY, SECOND, planted, scored, step
@@ -135,6 +136,10 @@ def test_a_record_gives_the_score_back(tmp_path: Path) -> None:
     for day in (DAY, of("burst", None)):
         append(tmp_path / "scores.jsonl", day, "today", found)
     assert list(read([tmp_path / "scores.jsonl"])) == [(DAY, found), (of("burst", None), found)]
+    publish([tmp_path / "scores.jsonl"], tmp_path / "figures.jsonl")
+    first, _ = (msgspec.json.decode(line, type=Counts) for line in (tmp_path / "figures.jsonl").open("rb"))
+    assert (first.day, first.found, first.missed, first.false_alarms) == (DAY.code, 1, 1, 1)
+    assert first.delays == [5.0]
 
 
 def test_a_day_is_replayed_by_its_code_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
