@@ -137,7 +137,9 @@ def test_a_record_gives_the_score_back(tmp_path: Path) -> None:
         append(tmp_path / "scores.jsonl", day, "today", found)
     assert list(read([tmp_path / "scores.jsonl"])) == [(DAY, found), (of("burst", None), found)]
     publish([tmp_path / "scores.jsonl"], tmp_path / "figures.jsonl")
-    first, _ = (msgspec.json.decode(line, type=Counts) for line in (tmp_path / "figures.jsonl").open("rb"))
+    first, _ = (
+        msgspec.json.decode(line, type=Counts) for line in (tmp_path / "figures.jsonl").read_bytes().splitlines()
+    )
     assert (first.day, first.found, first.missed, first.false_alarms) == (DAY.code, 1, 1, 1)
     assert first.delays == [5.0]
 
