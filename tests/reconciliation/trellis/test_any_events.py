@@ -16,8 +16,9 @@ from recon.ledger.legs import Leg, Stamp
 from recon.ledger.rules import FeeRule
 from recon.ledger.units import UnitKey
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
+from recon.reconciliation.trellis.amounts import to_decimal
 from recon.reconciliation.trellis.column import Report
-from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, Told
+from recon.reconciliation.trellis.steps import Cleared, Committed, Moved, Opened, OpeningFound, Told
 from tests.reconciliation.trellis.desk import CONTRACT
 from tests.reconciliation.trellis.synthetic_day import BASE, MARKET, QUANTUM, QUOTE, SECOND, START, WINDOW
 
@@ -25,9 +26,10 @@ COIN: UnitKey = ("desk", "asset", "BNB")
 _UNITS = [BASE, QUOTE, COIN, CONTRACT]
 _HUGE = Decimal(10) ** 12
 
-_REPORT = st.tuples(
-    st.just("report"), st.sampled_from(_UNITS), st.integers(-3, 3), st.integers(0, 4), st.sampled_from([0, 0, 0, 1])
-)
+#: What comes: the kind, its unit, an amount, how late it comes in milliseconds, the resolution of its stamp.
+_REPORT = st.tuples(st.just("report"), st.just(BASE), st.integers(0, 1), st.just(0), st.just(0))
+_LOSS = st.tuples(st.just("loss"), st.sampled_from(_UNITS), st.integers(-3, 3), st.just(0), st.just(0))
+_FOUND = st.tuples(st.just("found"), st.just(BASE), st.integers(0, 2), st.integers(0, 300), st.sampled_from([0, 1, 1]))
 _LEG = st.tuples(
     st.just("leg"),
     st.sampled_from(_UNITS),
@@ -39,17 +41,15 @@ _FILL = st.tuples(
     st.just("fill"), st.just(BASE), st.sampled_from([-2, -1, 1, 2]), st.sampled_from([10, 300, 2_000]), st.just(1)
 )
 _WAIT = st.tuples(st.just("wait"), st.just(BASE), st.integers(0, 1), st.just(0), st.just(0))
-_EVENT = st.tuples(
-    st.sampled_from([1, 50, 400, 400, 1_000, 1_000, 4_000, 20_000, 400_000]),
-    st.one_of(_REPORT, _REPORT, _LEG, _FILL, _WAIT),
-)
-_EVENTS = st.lists(_EVENT, min_size=5, max_size=60)
+_PAUSE = st.sampled_from([1, 50, 400, 400, 1_000, 1_000, 1_000, 4_000, 60_000, 400_000])
+_EVENT = st.tuples(_PAUSE, st.one_of(*[_REPORT] * 8, _FILL, _FILL, _LOSS, _FOUND, _LEG, _WAIT))
+_EVENTS = st.lists(_EVENT, min_size=20, max_size=120)
 
 _What = tuple[str, UnitKey, int, int, int]
 
 
 class _Player:
-    """Plays events on a comparison; the balances that reports tell are those of the legs, now and then another."""
+    """Plays events on a comparison; reports tell what legs moved, and what was lost."""
 
     def __init__(self, *, told: bool, huge: bool) -> None:
         self.table = RateTable()
@@ -59,6 +59,8 @@ class _Player:
         self.now, self.seq = START, 0
         self.one = _HUGE if huge else Decimal(1)
         self.held = dict.fromkeys(_UNITS, 10 * self.one)
+        #: What reports showed and no leg told: unit, amount, time.
+        self.lost: list[tuple[UnitKey, Decimal, int]] = []
         self.told: list[Told] = []
 
     def play(self, milliseconds: int, what: _What) -> None:
@@ -67,20 +69,27 @@ class _Player:
         self.seq += 1
         kind, key, amount, late, resolution = what
         if kind == "report":
-            self._report(key, amount if late == 0 else 0, readings=resolution)
+            self._report(readings=amount)
+        elif kind == "loss":
+            self.held[key] += amount * self.one
+            self.lost.append((key, amount * self.one, self.now))
+        elif kind == "found" and self.lost:
+            unit, moved, at = self.lost[amount % len(self.lost)]
+            self.trellis.add_leg(unit, Leg(moved, Stamp(at - late * 1_000, resolution), self.now, None), self.now)
         elif kind == "leg":
             self.held[key] += amount * self.one
             self._leg(key, amount * self.one, late, resolution)
         elif kind == "fill":
             self._fill(amount, late)
-        else:
+        elif kind == "wait":
             self.trellis.wait_for_cash(["BTC-PERP"] if amount else [], self.now)
 
-    def _report(self, key: UnitKey, off: int, *, readings: int) -> None:
-        self.held[key] += off * self.one
-        values = (self.held[key] + 7, self.held[key]) if readings else (self.held[key],)
-        price = {BASE: Decimal(50_000), QUOTE: Decimal(1), COIN: Decimal(500)}.get(key)
-        self.trellis.report(key, Report(self.seq, self.now, values, QUANTUM, ZERO, price))
+    def _report(self, *, readings: int) -> None:
+        for key, value in self.held.items():
+            self.seq += 1
+            values = (value + 7, value) if readings and key == CONTRACT else (value,)
+            price = {BASE: Decimal(50_000), QUOTE: Decimal(1), COIN: Decimal(500)}.get(key)
+            self.trellis.report(key, Report(self.seq, self.now, values, QUANTUM, ZERO, price))
 
     def _leg(self, key: UnitKey, amount: Decimal, late: int, resolution: int) -> None:
         at = self.now - late * 1_000
@@ -160,8 +169,9 @@ def test_the_times_of_calls_change_nothing(events: list[tuple[int, _What]], told
 @settings(max_examples=60, deadline=None)
 @given(_EVENTS, st.booleans())
 def test_what_is_told_of_breaks_follows_from_what_was_told_before(events: list[tuple[int, _What]], told: bool) -> None:
+    said = _straight(events, told=told, huge=False)
     for unit in _UNITS:
-        _check_breaks(unit, _straight(events, told=told, huge=False))
+        _check_breaks(unit, said)
 
 
 def _check_breaks(unit: UnitKey, told: Iterable[Told]) -> None:
@@ -178,3 +188,23 @@ def _check_breaks(unit: UnitKey, told: Iterable[Told]) -> None:
             open_.add(each.step.seq)
         elif isinstance(each, Cleared) and each.unit == unit:
             open_.remove(each.seq)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_EVENTS, st.booleans(), st.booleans())
+def test_what_became_final_sums_to_what_reports_say(events: list[tuple[int, _What]], told: bool, huge: bool) -> None:
+    player = _Player(told=told, huge=huge)
+    for milliseconds, what in events:
+        if what[0] != "wait":
+            player.play(milliseconds, what)
+    said = player.end()
+    for unit in player.trellis._parts.units.values():
+        openings = [each for each in said if isinstance(each, OpeningFound) and each.unit == unit.key]
+        if not openings or unit.final < 0:
+            continue
+        column = unit.columns[unit.final]
+        ((state, value),) = column.states.items()
+        committed = [each for each in said if isinstance(each, Committed) and each.unit == unit.key]
+        came_to = sum((each.jump + each.accrual for each in committed), ZERO)
+        booked = to_decimal(unit.totals(column, state)[7])
+        assert openings[-1].level + came_to - booked == to_decimal(value[4])
