@@ -16,9 +16,8 @@ from recon.ledger.legs import Leg, Stamp
 from recon.ledger.rules import FeeRule
 from recon.ledger.units import UnitKey
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
-from recon.reconciliation.trellis.amounts import to_decimal
 from recon.reconciliation.trellis.column import Report
-from recon.reconciliation.trellis.steps import Cleared, Committed, Moved, Opened, OpeningFound, Told
+from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, Told
 from tests.reconciliation.trellis.desk import CONTRACT
 from tests.reconciliation.trellis.synthetic_day import BASE, MARKET, QUANTUM, QUOTE, SECOND, START, WINDOW
 
@@ -188,23 +187,3 @@ def _check_breaks(unit: UnitKey, told: Iterable[Told]) -> None:
             open_.add(each.step.seq)
         elif isinstance(each, Cleared) and each.unit == unit:
             open_.remove(each.seq)
-
-
-@settings(max_examples=60, deadline=None)
-@given(_EVENTS, st.booleans(), st.booleans())
-def test_what_became_final_sums_to_what_reports_say(events: list[tuple[int, _What]], told: bool, huge: bool) -> None:
-    player = _Player(told=told, huge=huge)
-    for milliseconds, what in events:
-        if what[0] != "wait":
-            player.play(milliseconds, what)
-    said = player.end()
-    for unit in player.trellis._parts.units.values():
-        openings = [each for each in said if isinstance(each, OpeningFound) and each.unit == unit.key]
-        if not openings or unit.final < 0:
-            continue
-        column = unit.columns[unit.final]
-        ((state, value),) = column.states.items()
-        committed = [each for each in said if isinstance(each, Committed) and each.unit == unit.key]
-        came_to = sum((each.jump + each.accrual for each in committed), ZERO)
-        booked = to_decimal(unit.totals(column, state)[7])
-        assert openings[-1].level + came_to - booked == to_decimal(value[4])
