@@ -106,6 +106,8 @@ REFUTED_FILLS: Final = 6
 REFUTED_STEPS: Final = 3
 #: A new tier's rate has so many decimals at most.
 MAX_DECIMALS: Final = 5
+#: So many final steps that paid the key's old rate: one may be an accident of sizes and rates.
+REFUTED_PAID: Final = 2
 #: Exact steps over entries after an opening that make it sure.
 CONFIRMED: Final = 3
 

@@ -92,7 +92,7 @@ class StoredParked(msgspec.Struct, frozen=True, gc=False, array_like=True):
     slack: Amount
     legs: tuple[tuple[int, Amount, int, bool], ...]
     later: tuple[tuple[int, int], ...]
-    paid: tuple[int, ...]
+    paid: tuple[tuple[int, int], ...]
     steps: int
     counted_to: int
     told: bool

@@ -2,7 +2,7 @@
 
 1. It waits 60 windows, and as long as it may still be a tier; an hour at most (of windows of a second).
 2. It is no tier once three exact steps after it paid rates from before it, or each key of its fills is refuted: six
-   fills of the key came since, or an exact step paid the key's old rate, or no short rate fits.
+   fills of the key came since, or two exact steps paid the key's old rate, or no short rate fits.
 3. When its column is forgotten it stays as a parked edge, for a day at most.
 """
 
@@ -16,6 +16,7 @@ from recon.reconciliation.trellis.costs import (
     MAX_PARKED_EDGES,
     MAX_SUSPENSE,
     REFUTED_FILLS,
+    REFUTED_PAID,
     REFUTED_STEPS,
     SUSPENSE,
 )
@@ -87,21 +88,21 @@ def left_of(unit: UnitTrellis, edge: ParkedEdge) -> int:
 
 
 def watch(unit: UnitTrellis, edge: ParkedEdge) -> int:
-    """Count the exact steps after an edge that paid rates from before it, and note the keys that did."""
+    """Count the exact steps after an edge that paid rates from before it, and by key the final ones."""
     before = edge.at - MAX_SUSPENSE * unit.window
     fresh = 0
     for step in exact_steps(unit):
         if step.oldest_us <= edge.at or step.at <= edge.counted_to:
             continue
-        old = {key: _is_old(unit, key, before) for key, _ in step.paid}
-        edge.paid.update(key for key in old if old[key])
-        if not any(fee and old[key] for key, fee in step.paid):
+        old = {key for key, _ in step.paid if _is_old(unit, key, before)}
+        paid_fee = any(fee and key in old for key, fee in step.paid)
+        if not step.final:
+            fresh += paid_fee
             continue
-        if step.final:
-            edge.steps += 1
-            edge.counted_to = step.at
-        else:
-            fresh += 1
+        edge.counted_to = step.at
+        edge.steps += paid_fee
+        for key in old:
+            edge.paid[key] = edge.paid.get(key, 0) + 1
     return edge.steps + fresh
 
 
@@ -121,7 +122,7 @@ def suspended(unit: UnitTrellis, edge: ParkedEdge, now: int) -> bool:
         return False
     open_keys: dict[FeeKey, bool] = {}
     for sample in samples_of_novel(table, sampled_edge(unit, edge)):
-        if sample.key in edge.paid or shortest(sample.lowest, sample.highest)[1] > MAX_DECIMALS:
+        if edge.paid.get(sample.key, 0) >= REFUTED_PAID or shortest(sample.lowest, sample.highest)[1] > MAX_DECIMALS:
             continue
         if sample.key not in open_keys:
             open_keys[sample.key] = _fills_since(unit, edge, sample.key) < REFUTED_FILLS

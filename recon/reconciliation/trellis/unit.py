@@ -43,8 +43,8 @@ class ParkedEdge(msgspec.Struct):
     """A fee at no known rate whose column is forgotten: what is needed to tell it or to resolve it.
 
     `delta` is the difference of levels without fees, `left` what it left over at the rates then known. `later` counts
-    the forgotten fills of each key that came after it; `paid` holds the keys that paid the old rate after it; `steps`
-    counts final exact steps after it at rates from before, up to the report received at `counted_to`.
+    the forgotten fills of each key that came after it; `paid` counts the final steps that paid a key's old rate;
+    `steps` counts final exact steps after it at rates from before, up to the report received at `counted_to`.
     """
 
     at: int
@@ -56,7 +56,7 @@ class ParkedEdge(msgspec.Struct):
     slack: int
     legs: list[ChargedLeg]
     later: dict[FeeKey, int] = {}
-    paid: set[FeeKey] = set()
+    paid: dict[FeeKey, int] = {}
     steps: int = 0
     counted_to: int = 0
     told: bool = False
