@@ -14,7 +14,7 @@ import msgspec
 
 from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.units import UnitKey
-from recon.reconciliation.trellis.column import Column, CommittedEdge, EdgeKind, StateKey, StateValue
+from recon.reconciliation.trellis.column import HOLDS, Column, CommittedEdge, EdgeKind, StateKey, StateValue
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.entries import Entry
 from recon.reconciliation.trellis.learning import ChargedLeg
@@ -22,9 +22,11 @@ from recon.reconciliation.trellis.rate_view import RateView
 from recon.reconciliation.trellis.steps import CommittedKind
 from recon.reconciliation.trellis.stored_unit import (
     VERSION,
+    Amount,
     StoredBreak,
     StoredColumn,
     StoredCommitted,
+    StoredDetails,
     StoredEntry,
     StoredParked,
     StoredState,
@@ -73,7 +75,7 @@ def encode_unit(unit: UnitTrellis, due: int | None) -> bytes:
     """Return the stored form of a unit; `due` is when it has something to do next."""
     origin = unit.columns[0].at if unit.columns else unit.last_report_at or 0
     lists = _Lists()
-    entries = tuple(_store_entry(entry, origin, lists) for entry in unit.entries.items)
+    entries = tuple(_store_entry(entry, origin, unit.grain, lists) for entry in unit.entries.items)
     parked = tuple(_store_parked(edge, lists) for edge in unit.parked)
     stored = StoredUnit(
         VERSION,
@@ -110,41 +112,62 @@ def encode_unit(unit: UnitTrellis, due: int | None) -> bytes:
     return _ENCODER.encode(stored)
 
 
-def _store_entry(entry: Entry, origin: int, lists: _Lists) -> StoredEntry:
+def _store_entry(entry: Entry, origin: int, grain: int, lists: _Lists) -> StoredEntry:
+    turnover = entry.amount if entry.key is not None else 0
     return StoredEntry(
         entry.stamp_us - origin,
         entry.arrived_us - entry.stamp_us,
-        entry.resolution_us,
         entry.number,
         lists.order(entry.order),
         pack(entry.amount),
-        pack(entry.turnover),
         lists.key(entry.key),
-        pack(entry.slack),
         entry.rounded,
+        pack(entry.booked_fee),
+        pack(entry.slack),
+        None if entry.turnover == turnover else pack(entry.turnover),
+        None if entry.resolution_us == grain else entry.resolution_us,
         entry.shadow,
         pack(entry.unmodelled),
-        pack(entry.booked_fee),
     )
 
 
 def _store_columns(unit: UnitTrellis, origin: int) -> Iterable[StoredColumn]:
-    alternatives = {id(odd.column): tuple(map(pack, odd.alternatives)) for odd in unit.odd_final}
-    before: dict[StateKey, int] = {}
+    alternatives = {id(odd.column): odd.alternatives for odd in unit.odd_final if odd.alternatives}
+    before: dict[StateKey, StateValue] = {}
     for column in unit.columns:
-        states = tuple(_store_state(key, value, before) for key, value in column.states.items())
-        known = column.committed
-        yield StoredColumn(
-            column.at - origin,
-            column.seq,
-            tuple(map(pack, column.values)),
-            column.rise,
-            states,
-            column.frozen | column.wide << 1,
-            None if known is None else (known.kind, *map(pack, known[1:])),  # type: ignore[arg-type]
-            alternatives.get(id(column), ()),
-        )
-        before = {key: index for index, key in enumerate(column.states)}
+        plain = _store_plain(column, before, origin)
+        if plain is not None:
+            yield plain
+        else:
+            others = tuple(map(pack, alternatives.get(id(column), ())))
+            yield StoredColumn(column.at - origin, column.seq, details=_store_details(column, before, others))
+        before = column.states
+
+
+def _store_plain(column: Column, before: dict[StateKey, StateValue], origin: int) -> StoredColumn | None:
+    """Return a plain column as it is stored; None for one that is not plain."""
+    if len(column.states) > 1 or len(before) != 1 or len(column.values) > 1:
+        return None
+    ((key, value),) = column.states.items()
+    left, known = value[3], column.committed
+    if key[1] or key[2] != HOLDS or value[0] or value[2] != "exact":
+        return None
+    if known is not None and (known != ("exact", 0, left, known.fee, value[4]) or not column.frozen):
+        return None
+    fee = None if known is None else pack(known.fee)
+    return StoredColumn(column.at - origin, column.seq, key[0], pack(column.values[0]), pack(left), fee)
+
+
+def _store_details(
+    column: Column, before: dict[StateKey, StateValue], alternatives: tuple[Amount, ...]
+) -> StoredDetails:
+    indices = {key: index for index, key in enumerate(before)}
+    states = tuple(_store_state(key, value, indices) for key, value in column.states.items())
+    known = column.committed
+    committed = None
+    if known is not None:
+        committed = known.kind, pack(known.jump), pack(known.rounding), pack(known.fee), pack(known.level)
+    return StoredDetails(tuple(map(pack, column.values)), states, committed, alternatives)
 
 
 def _store_state(key: StateKey, value: StateValue, before: dict[StateKey, int]) -> StoredState:
@@ -219,42 +242,62 @@ def _restore_entries(unit: UnitTrellis, stored: StoredUnit) -> None:
     entries = unit.entries
     entries.quantum = unit.quantum * unit.rounding
     entries.amount[0], entries.booked[0] = unpack(stored.amount), unpack(stored.booked)
-    entries.replace(
-        Entry(
-            each.stamp + stored.origin,
-            each.stamp + stored.origin + each.lateness,
-            each.resolution,
-            each.number,
-            None if each.order < 0 else stored.orders[each.order],
-            unpack(each.amount),
-            unpack(each.turnover),
-            None if each.key < 0 else stored.keys[each.key],
-            unpack(each.slack),
-            each.rounded,
-            each.shadow,
-            unpack(each.unmodelled),
-            unpack(each.booked_fee),
-        )
-        for each in stored.entries
+    entries.replace(_restore_entry(each, stored) for each in stored.entries)
+
+
+def _restore_entry(each: StoredEntry, stored: StoredUnit) -> Entry:
+    stamp, amount = each.stamp + stored.origin, unpack(each.amount)
+    key = None if each.key < 0 else stored.keys[each.key]
+    turnover = amount if key is not None else 0
+    return Entry(
+        stamp,
+        stamp + each.lateness,
+        stored.grain if each.resolution is None else each.resolution,
+        each.number,
+        None if each.order < 0 else stored.orders[each.order],
+        amount,
+        turnover if each.turnover is None else unpack(each.turnover),
+        key,
+        unpack(each.slack),
+        each.rounded,
+        each.shadow,
+        unpack(each.unmodelled),
+        unpack(each.booked_fee),
     )
 
 
 def _restore_columns(unit: UnitTrellis, stored: StoredUnit) -> None:
     before: list[StateKey] = []
-    for each in stored.columns:
-        column = Column(each.at + stored.origin, each.seq, tuple(map(unpack, each.values)))
-        column.rise, column.frozen, column.wide = each.rise, bool(each.flags & 1), bool(each.flags & 2)
-        if each.committed is not None:
-            column.committed = _restore_committed(each.committed)
-        for first_out, later_in, kind, reading, cost, index, edge, left, level in each.states:
-            key = first_out, unpack(later_in), kind, reading
-            source = None if index < 0 else before[index]
-            column.states[key] = cost, source, _EDGES[edge], unpack(left), unpack(level)
-            if key[1]:
-                inside = added((first_out, 0, 0, 0), key)
-                column.sets[first_out, key[1]] = unit.entries.totals_of(first_out, inside)
+    for index, each in enumerate(stored.columns):
+        details = each.details
+        values = (each.value,) if details is None else details.values
+        column = Column(each.at + stored.origin, each.seq, tuple(map(unpack, values)))
+        column.frozen = index <= stored.final
+        if details is None:
+            _restore_plain(unit, column, each, before[0])
+        else:
+            _restore_details(unit, column, details, before)
         before = list(column.states)
         unit.columns.append(column)
+
+
+def _restore_plain(unit: UnitTrellis, column: Column, stored: StoredColumn, before: StateKey) -> None:
+    left, level = unpack(stored.left), column.values[0] - unit.entries.amount[stored.cut]
+    column.states[stored.cut, 0, HOLDS, 0] = 0, before, "exact", left, level
+    if stored.fee is not None:
+        column.committed = CommittedEdge("exact", 0, left, unpack(stored.fee), level)
+
+
+def _restore_details(unit: UnitTrellis, column: Column, details: StoredDetails, before: list[StateKey]) -> None:
+    if details.committed is not None:
+        column.committed = _restore_committed(details.committed)
+    for first_out, later_in, kind, reading, cost, index, edge, left, level in details.states:
+        key = first_out, unpack(later_in), kind, reading
+        source = None if index < 0 else before[index]
+        column.states[key] = cost, source, _EDGES[edge], unpack(left), unpack(level)
+        if key[1]:
+            inside = added((first_out, 0, 0, 0), key)
+            column.sets[first_out, key[1]] = unit.entries.totals_of(first_out, inside)
 
 
 def _restore_committed(stored: StoredCommitted) -> CommittedEdge:
@@ -288,7 +331,8 @@ def _restore_odd(unit: UnitTrellis, stored: StoredUnit) -> None:
         ((state, _),) = columns[index].states.items()
         odd = unit.odd_edge(index, state)
         if odd is not None:
-            others = tuple(map(unpack, stored.columns[index].alternatives))
+            details = stored.columns[index].details
+            others = () if details is None else tuple(map(unpack, details.alternatives))
             unit.odd_final.append(odd._replace(alternatives=others))
     if stored.best < 0:
         return

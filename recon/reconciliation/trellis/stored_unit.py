@@ -11,8 +11,8 @@ from recon.reconciliation.trellis.steps import StepKind
 
 #: Of the stored form; another one is not read.
 VERSION: Final = 1
-#: An amount in units of 1e-18: text where it does not fit 64 bits.
-Amount = int | str
+#: An amount in units of 1e-18: bytes, the highest first, where it does not fit 64 bits.
+Amount = int | bytes
 _LEAST: Final = -(1 << 63)
 _MOST: Final = (1 << 63) - 1
 
@@ -23,30 +23,35 @@ class UnknownVersion(Exception):
 
 def pack(amount: int) -> Amount:
     """Return an amount as it is stored."""
-    return amount if _LEAST <= amount <= _MOST else str(amount)
+    if _LEAST <= amount <= _MOST:
+        return amount
+    return amount.to_bytes(amount.bit_length() // 8 + 1, "big", signed=True)
 
 
 def unpack(amount: Amount) -> int:
     """Return a stored amount."""
-    return int(amount)
+    return amount if isinstance(amount, int) else int.from_bytes(amount, "big", signed=True)
 
 
 class StoredEntry(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
-    """An entry: its stamp is relative, its arrival to its stamp; -1: no order, no key."""
+    """An entry: its stamp is relative, its arrival to its stamp; -1: no order, no key.
+
+    None: the turnover is the amount, or nothing without a key; the resolution is the unit's coarsest.
+    """
 
     stamp: int
     lateness: int
-    resolution: int
     number: int
     order: int
     amount: Amount
-    turnover: Amount = 0
     key: int = -1
-    slack: Amount = 0
     rounded: bool = False
+    booked_fee: Amount = 0
+    slack: Amount = 0
+    turnover: Amount | None = None
+    resolution: int | None = None
     shadow: int = 0
     unmodelled: Amount = 0
-    booked_fee: Amount = 0
 
 
 #: State: first out, later in, kind, reading, cost, index of the state before, edge, left, level.
@@ -54,18 +59,28 @@ StoredState = tuple[int, Amount, int, int, int, int, int, Amount, Amount]
 StoredCommitted = tuple[str, Amount, Amount, Amount, Amount]
 
 
+class StoredDetails(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
+    """A column that is not plain: its readings and states; `alternatives` are other amounts of a final odd edge."""
+
+    values: tuple[Amount, ...]
+    states: tuple[StoredState, ...]
+    committed: StoredCommitted | None = None
+    alternatives: tuple[Amount, ...] = ()
+
+
 class StoredColumn(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
-    """A report and its states; `flags`: frozen, wide."""
+    """A report: a plain one has one reading and one state, a cut, which an exact edge leads to.
+
+    `fee` is what was told of a final plain edge beyond rounding; None: nothing was told yet.
+    """
 
     at: int
     seq: int
-    values: tuple[Amount, ...]
-    rise: int
-    states: tuple[StoredState, ...]
-    flags: int = 0
-    committed: StoredCommitted | None = None
-    #: Other amounts of a final odd edge to it.
-    alternatives: tuple[Amount, ...] = ()
+    cut: int = 0
+    value: Amount = 0
+    left: Amount = 0
+    fee: Amount | None = None
+    details: StoredDetails | None = None
 
 
 class StoredBreak(msgspec.Struct, frozen=True, gc=False, array_like=True):
