@@ -95,7 +95,7 @@ def encode_unit(unit: UnitTrellis, due: int | None) -> bytes:
         None if unit.last_value is None else pack(unit.last_value),
         unit.gap,
         tuple((report.at, report.seq, tuple(map(pack, report.values))) for report in unit.queue),
-        unit.rounding - 1 | unit.blind << 1 | unit.trimmed << 2,
+        unit.rounding - 1 | unit.blind << 1 | unit.trimmed << 2 | unit.sure << 3,
         pack(unit.tolerance),
         unit.earlier,
         due,
@@ -219,7 +219,7 @@ def decode_unit(key: UnitKey, rates: RateView, window: int, data: bytes) -> tupl
     _restore_entries(unit, stored)
     _restore_columns(unit, stored)
     unit.grain, unit.tolerance = stored.grain, unpack(stored.tolerance)
-    unit.blind, unit.trimmed = bool(stored.flags & 2), bool(stored.flags & 4)
+    unit.blind, unit.trimmed, unit.sure = (bool(stored.flags & bit) for bit in (2, 4, 8))
     unit.earlier, unit.final = stored.earlier, stored.final
     unit.opened, unit.samples_from = stored.opened, stored.samples_from
     unit.gap, unit.last_report_at = stored.gap, stored.last_report_at

@@ -135,7 +135,7 @@ class StoredUnit(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_de
     last_value: Amount | None = None
     gap: int = 0
     queue: tuple[tuple[int, int, tuple[Amount, ...]], ...] = ()
-    #: Rounding - 1, blind, trimmed.
+    #: Rounding - 1, blind, trimmed, sure.
     flags: int = 0
     tolerance: Amount = 0
     earlier: tuple[int, int] = (0, 0)

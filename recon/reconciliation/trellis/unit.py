@@ -100,6 +100,7 @@ class UnitTrellis:
         "rounding",
         "sampled",
         "samples_from",
+        "sure",
         "told_openings",
         "tolerance",
         "trimmed",
@@ -141,6 +142,8 @@ class UnitTrellis:
         #: Since when it is judged, and since when it gives samples of rates.
         self.opened: int | None = None
         self.samples_from = 0
+        #: True if the opening is sure: a difference right after it is no opening.
+        self.sure = False
         self.told_openings: set[int] = set()
         self.parked: list[ParkedEdge] = []
         #: Reports whose suspense is over.

@@ -31,6 +31,9 @@ from tests.reconciliation.trellis.synthetic_day import (
 DAYS = {
     "losses": Habits(fills_per_second=1.5, losses=(Loss(BASE, 20 * SECOND, Decimal("0.37")),)),
     "loss near the opening": Habits(seconds=40, losses=(Loss(QUOTE, 3 * SECOND, Decimal("77.7")),)),
+    "loss right after the opening": Habits(
+        seconds=40, fills_per_second=0.1, poll_us=SECOND, losses=(Loss(QUOTE, 4_200_000, Decimal("77.7")),)
+    ),
     "seconds": Habits(seconds=40, resolution_us=SECOND, losses=(Loss(QUOTE, 20 * SECOND, Decimal(500)),)),
     "no stamps": Habits(seconds=40, resolution_us=0),
     "new tier": Habits(seconds=70, tier_at=30 * SECOND),
