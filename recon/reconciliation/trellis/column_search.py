@@ -54,6 +54,8 @@ def search_column(unit: UnitTrellis, index: int) -> None:
         reach = column.at - unit.window - 2 * blur
         while first > 0 and unit.columns[first - 1].at > reach and not unit.columns[first - 1].frozen:
             first -= 1
+        while first < index and unit.columns[first].wide:
+            first += 1  # what was tried wide already, from what has not changed since, stays
     elif column.rise < NOVEL:
         return
     for each in range(first, index + 1):

@@ -59,6 +59,8 @@ BEAM: Final = JUMP + 120
 MAX_STATES: Final = 32
 #: Most sets of entries that are tried at a report where the order of entries is not known.
 MAX_SETS: Final = 160
+#: Where more entries than this may be in a report, a quarter of these sets is tried, for the time that it takes.
+CROWD: Final = 16
 #: Lead from which on two exact steps in a row settle what was before them.
 SURE: Final = 45
 #: Rise of cost from which on more is tried: other orders of entries, a report passed over.

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from recon.reconciliation.trellis.column import StateKey, Totals
-from recon.reconciliation.trellis.costs import DEAREST_SWAPS, FUTURE, LAG, MAX_SETS, SWAP, SWAP_WINDOW
+from recon.reconciliation.trellis.costs import CROWD, DEAREST_SWAPS, FUTURE, LAG, MAX_SETS, SWAP, SWAP_WINDOW
 from recon.reconciliation.trellis.entries import Entries
 from recon.reconciliation.trellis.unit import UnitTrellis
 
@@ -54,6 +54,7 @@ def swap(entries: Entries, out: int, inside: int) -> int | None:
 
 def wide_sets(entries: Entries, low: int, high: int) -> list[EntrySet]:
     """Return the sets between two cuts that are no cuts and that some order of the entries allows."""
+    most = MAX_SETS if high - low <= CROWD else MAX_SETS // 4
     # Each one: entries that are out, bits of those that are in, counted from `low`, and the cost.
     found: list[tuple[tuple[int, ...], int, int]] = [((), 0, 0)]
     for index in range(low, high):
@@ -63,17 +64,17 @@ def wide_sets(entries: Entries, low: int, high: int) -> list[EntrySet]:
             total = _swaps(entries, outs, index, cost)
             if total is not None:
                 more.append((outs, bits | 1 << (index - low), total))
-        if len(more) > MAX_SETS:
+        if len(more) > most:
             more.sort(key=lambda each: (each[2], len(each[0]), each[1]))
-            del more[MAX_SETS:]
+            del more[most:]
         found = more
     sets = []
     for outs, bits, cost in found:
         first_out = outs[0] if outs else high
         later_in = bits >> (first_out - low)
         if later_in:
-            indices = _indices(first_out, later_in)
-            sets.append((first_out, later_in, cost, entries.totals_of(first_out, indices)))
+            end = first_out + later_in.bit_length()
+            sets.append((first_out, later_in, cost, entries.totals_without(end, [out for out in outs if out < end])))
     return sets
 
 

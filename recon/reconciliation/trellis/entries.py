@@ -138,6 +138,21 @@ class Entries:
             self.booked[count],
         )
 
+    def totals_without(self, count: int, out: Iterable[int]) -> Totals:
+        """Return the sums over the first entries but for some of them, given by index."""
+        amount, fee, unknown, turnover, slack, unmodelled, spread, booked = self.totals(count)
+        for index in out:
+            after = index + 1
+            amount -= self.amount[after] - self.amount[index]
+            fee -= self.fee[after] - self.fee[index]
+            unknown -= self.unknown[after] - self.unknown[index]
+            turnover -= self.turnover[after] - self.turnover[index]
+            slack -= self.slack[after] - self.slack[index]
+            unmodelled -= self.unmodelled[after] - self.unmodelled[index]
+            spread -= self.spread[after] - self.spread[index]
+            booked -= self.booked[after] - self.booked[index]
+        return amount, fee, unknown, turnover, slack, unmodelled, spread, booked
+
     def totals_of(self, count: int, later: Iterable[int]) -> Totals:
         """Return the sums over the first entries and some later ones, given by index."""
         sums = list(self.totals(count))

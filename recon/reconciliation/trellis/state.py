@@ -140,7 +140,8 @@ def _store_columns(unit: UnitTrellis, origin: int) -> Iterable[StoredColumn]:
             yield plain
         else:
             others = tuple(map(pack, alternatives.get(id(column), ())))
-            yield StoredColumn(column.at - origin, column.seq, details=_store_details(column, before, others))
+            details = _store_details(column, before, others)
+            yield StoredColumn(column.at - origin, column.seq, wide=column.wide, details=details)
         before = column.states
 
 
@@ -155,7 +156,7 @@ def _store_plain(column: Column, before: dict[StateKey, StateValue], origin: int
     if known is not None and (known != ("exact", 0, left, known.fee, value[4]) or not column.frozen):
         return None
     fee = None if known is None else pack(known.fee)
-    return StoredColumn(column.at - origin, column.seq, key[0], pack(column.values[0]), pack(left), fee)
+    return StoredColumn(column.at - origin, column.seq, key[0], pack(column.values[0]), pack(left), fee, column.wide)
 
 
 def _store_details(
@@ -272,7 +273,7 @@ def _restore_columns(unit: UnitTrellis, stored: StoredUnit) -> None:
         details = each.details
         values = (each.value,) if details is None else details.values
         column = Column(each.at + stored.origin, each.seq, tuple(map(unpack, values)))
-        column.frozen = index <= stored.final
+        column.frozen, column.wide = index <= stored.final, each.wide
         if details is None:
             _restore_plain(unit, column, each, before[0])
         else:

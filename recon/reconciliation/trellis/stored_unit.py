@@ -80,6 +80,8 @@ class StoredColumn(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_
     value: Amount = 0
     left: Amount = 0
     fee: Amount | None = None
+    #: Whether other orders of entries were tried.
+    wide: bool = False
     details: StoredDetails | None = None
 
 
