@@ -183,7 +183,7 @@ def alerts_of(gateway: str, transitions: Sequence[Transition]) -> list[Alert]:
 
 
 def _was_open(break_: Break) -> bool:
-    """True if a break was ever open: a fact may explain a break that was still pending."""
+    """True if a break was ever open: a fact may explain a step before it is decided."""
     return bool(break_.first_cause) or not break_.owns_residual
 
 

@@ -38,7 +38,6 @@ _STYLES: Final = {
     "failed": "red",
     "unmodelled": "dim",
     "unobserved": "dim",
-    "dismissed": "dim",
 }
 
 

@@ -23,8 +23,6 @@ class Mappings(msgspec.Struct, dict=True):
     fills_awaiting_instrument: dict[str, list[str]] = {}
     #: Spot symbols traded: symbol to (base unit, quote unit).
     traded_pairs: dict[str, tuple[str, str]] = {}
-    #: The learned fee asset, other than base and quote, where no schedule names an asset (semantics 8.5).
-    fee_asset: str | None = None
     #: Assets whose cash does not follow from fills: contract to (asset codes, CoinAPI codes, why).
     unmodelled: dict[str, Unmodelled] = {}
     #: Contracts without an opening, and the asset of their pending cash: the asset is not compared.
@@ -89,10 +87,6 @@ class Mappings(msgspec.Struct, dict=True):
         """Note the units that a spot symbol moves."""
         self.pairs_by_asset.add(symbol, base, quote)
         self.traded_pairs[symbol] = (base, quote)
-
-    def set_fee_asset(self, asset: str | None) -> None:
-        """Set the learned fee asset."""
-        self.fee_asset = asset
 
     def set_unmodelled(self, contracts: dict[str, Unmodelled]) -> None:
         """Replace the contracts that make assets unmodelled."""

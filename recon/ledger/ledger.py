@@ -80,6 +80,8 @@ class LedgerClock(msgspec.Struct):
 
     clock: int = 0
     last_us: int = 0
+    #: Log time of the first event after the last hole; 0 without a hole.
+    hole_end_us: int = 0
     session: str | None = None
     #: The latest run of REST requests, and the number of its answers folded.
     backfill_run: str | None = None
@@ -102,6 +104,8 @@ class LedgerClock(msgspec.Struct):
         passed = us - self.last_us if self.last_us else 0
         if 0 < passed <= HOLE_US:
             self.clock += passed
+        elif passed > HOLE_US:
+            self.hole_end_us = us
         self.last_us = max(us, self.last_us)
         return self.clock
 
@@ -151,7 +155,7 @@ class Effects(msgspec.Struct):
     @property
     def to_compare(self) -> bool:
         """True if the event has effects to compare."""
-        return bool(self.posted or self.observed or self.contradictions)
+        return bool(self.posted or self.legs or self.observed or self.contradictions)
 
 
 class Ledger:
@@ -196,6 +200,8 @@ class Ledger:
         account = self.accounts.get(name)
         if account is None:
             account = Account(name=name, started_us=at.us, liveness=Liveness(session=self.clock.session))
+            rules = self.rules_of(name)
+            account.rates.tell(rules.fees, rules.learn_fees_up_to)
             self.accounts[name] = self.changes.accounts[name] = account
             self.changes.intervals += coverage.reassess(account, seq=at.seq, us=at.us)
         return account
@@ -257,7 +263,6 @@ class Ledger:
             self.add_unit(state)
             if self.accounts[account].coverage.refused_events:
                 state.unit.withhold(REFUSED_EVENT, on=True)
-            state.timeline.quantum = quantum_of(self, state.unit)
             self.changes.units[key] = state
             update_modelling(self, self.accounts[account], state)
         elif coinapi is not None and state.unit.coinapi is None:

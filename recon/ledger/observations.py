@@ -75,17 +75,19 @@ def _replaces(unit: Unit, side: str, quantity: Decimal) -> bool:
     return side not in unit.contract.sides and not (quantity and any(unit.contract.sides.values()))
 
 
-def settle_position_mode(unit: Unit, observation: Observation, value: Decimal, window: int) -> None:
-    """Decide the position mode by the reading that agrees, of an observation with two readings.
+def settle_position_mode(unit: Unit, us: int, window: int, *, plain: bool) -> None:
+    """Decide the position mode by the reading that holds, of a report with several; times are in microseconds.
 
-    Hedge mode needs two rows, a settlement window (microseconds) apart. A row that comes before its execution report
-    may fit an earlier cut once.
+    The plain reading is that of one-way mode. Hedge mode needs two reports, a settlement window apart: a row that comes
+    before its execution report may fit an earlier cut once.
     """
-    if value == observation.values[0]:
+    if unit.contract.position_mode is not None:
+        return
+    if plain:
         unit.contract.set_position_mode("one_way")
     elif unit.contract.hedge_since is None:
-        unit.contract.suspect_hedge(observation.clock)
-    elif observation.clock - unit.contract.hedge_since > window:
+        unit.contract.suspect_hedge(us)
+    elif us - unit.contract.hedge_since > window:
         unit.contract.set_position_mode("hedge")
 
 

@@ -16,8 +16,7 @@ import msgspec
 
 from recon.ems.protocol.messages import FillRow, OrderReport
 from recon.exact import ZERO, resolution, scale
-from recon.ledger.fees.fee_key import OrderClass
-from recon.ledger.fees.schedule import liquidity_of
+from recon.ledger.fees.fee_key import OrderClass, order_class_of
 from recon.ledger.legs import FillShare
 from recon.times import LogTime
 
@@ -48,9 +47,7 @@ class OrderReported(msgspec.Struct, gc=False):
     first_time: str | None
     first_seq: int
     last_seq: int
-    #: Maker or taker, None where the kind of order allows either: the fee depends on it (semantics 8.5).
-    liquidity: str | None
-    #: What its terms say of its liquidity: post-only, immediate, or other.
+    #: What its terms say of its liquidity (semantics 8.5): post-only, immediate, or other.
     order_class: OrderClass
     amount_filled: Decimal = ZERO
     avg_px: Decimal | None = None
@@ -287,18 +284,9 @@ def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
         first_time=report.history[0].time if report.history else None,
         first_seq=seq,
         last_seq=seq,
-        liquidity=liquidity_of(report.time_in_force, report.exec_inst),
-        order_class=_class_of(report),
+        order_class=order_class_of(report.time_in_force, report.exec_inst, report.order_type),
     )
     return Order(account=account, key=key, identity=identity, reported=reported)
-
-
-def _class_of(report: OrderReport) -> OrderClass:
-    """Return what an order's terms say of its liquidity: a market order takes as an immediate one does."""
-    liquidity = liquidity_of(report.time_in_force, report.exec_inst)
-    if liquidity == "maker":
-        return "post_only"
-    return "immediate" if liquidity == "taker" or report.order_type == "MARKET" else "other"
 
 
 def is_further(order: Order, report: OrderReport) -> bool:

@@ -16,9 +16,8 @@ from recon.ems.protocol.messages import BalanceRow, PositionRow
 from recon.exact import ZERO
 from recon.ledger.cost_basis import CostBasis
 from recon.ledger.evidence import LockChange, with_lock
-from recon.ledger.fees.model import FeeModel
 from recon.ledger.legs import LegOrigin
-from recon.ledger.timeline import CERTAIN, Timeline, Uncertainty
+from recon.ledger.timeline import Timeline
 from recon.times import LogTime
 
 UnitKind = Literal["asset", "contract"]
@@ -52,7 +51,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     certainty: str
     amount: Decimal
     running: Decimal
-    uncertainty: Uncertainty
+    #: What a fee of it is a share of, signed, where that is not the amount.
+    turnover: Decimal = ZERO
     order: str | None = None
     ordinal: int | None = None
     break_id: str | None = None
@@ -78,6 +78,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
 
     `break_id` names the explained break; `replaces` is the number of the entry reversed or replaced. `cut_shift` is the
     shift of all cuts where it differs from the amount: an entry that replaces another shifts by the difference only.
+    `turnover` is what a fee of it is a share of, signed, where that is not the amount.
     `fact` is the external id of the fact behind the posting. `told` is true if the amount is what a person or a
     statement told, and not what recon inferred.
     """
@@ -86,7 +87,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     cause: str
     occurred_us: int
     certainty: str = "exact"
-    uncertainty: Uncertainty = CERTAIN
+    turnover: Decimal = ZERO
     fill: FillRef | None = None
     break_id: str | None = None
     replaces: int | None = None
@@ -108,8 +109,8 @@ def fill_of(entry: Entry) -> FillRef | None:
 class PendingTrade(msgspec.Struct, frozen=True):
     """A derivative fill whose cash waits until the opening of its contract is known.
 
-    `number` is the fill's entry in the contract, `clock` the log time at which the fill counts as booked. `liquidity`
-    is maker or taker, None where the order allows either. `price` is the fill's, or else the last one that is known.
+    `number` is the fill's entry in the contract, `clock` the log time at which the fill counts as booked. `price` is
+    the fill's, or else the last one that is known.
     """
 
     quantity: Decimal
@@ -118,7 +119,6 @@ class PendingTrade(msgspec.Struct, frozen=True):
     clock: int
     fill: FillRef
     origin: LegOrigin
-    liquidity: str | None = None
     certainty: str = "exact"
     price: Decimal | None = None
 
@@ -127,8 +127,6 @@ class UnitBalance(msgspec.Struct, gc=False):
     """The sums of a unit's entries; only `post` changes them."""
 
     opening: Decimal | None = None
-    opening_certainty: str | None = None
-    opening_number: int = 0
     #: Time from which on a fact is not part of the opening; 0 without an opening.
     opening_us: int = 0
     fills: Decimal = ZERO
@@ -138,7 +136,6 @@ class UnitBalance(msgspec.Struct, gc=False):
     explanation_count: int = 0
     last_seq: int = 0
     last_clock: int = 0
-    uncertainty: Uncertainty = Uncertainty()
 
     @property
     def flow(self) -> Decimal:
@@ -153,15 +150,12 @@ class UnitBalance(msgspec.Struct, gc=False):
         self.entry_count += 1
         self.last_seq = seq
         if posting.cause == OPENING:
-            self.opening, self.opening_certainty = posting.amount, posting.certainty
-            self.opening_number, self.opening_us = self.entry_count, posting.occurred_us
+            self.opening, self.opening_us = posting.amount, posting.occurred_us
             return
         if posting.cause in OF_FILLS:
             self.fills += posting.amount
         else:
             self.explained += posting.amount
-        if posting.uncertainty is not CERTAIN:
-            self.uncertainty = self.uncertainty.plus(posting.uncertainty)
         if posting.in_every_cut:
             self.explanation_count += 1
         else:
@@ -190,12 +184,9 @@ class ReportedUnit(msgspec.Struct, gc=False):
         self.available, self.locked = row.available, row.locked
         self.rate_usd = row.rate_usd if row.rate_usd is not None else self.rate_usd
 
-    def note_scale(self, digits: int) -> bool:
-        """Note the scale of a reported amount; return True if the scale is the finest so far."""
-        if self.scale is not None and digits <= self.scale:
-            return False
-        self.scale = digits
-        return True
+    def note_scale(self, digits: int) -> None:
+        """Note the scale of a reported amount."""
+        self.scale = digits if self.scale is None else max(self.scale, digits)
 
     def note_position(self, row: PositionRow) -> None:
         """Note the prices of a position row."""
@@ -245,22 +236,10 @@ class ContractState(msgspec.Struct, gc=False):
 class UnitFees(msgspec.Struct, gc=False):
     """The fees of a unit's fills (semantics 8.5)."""
 
-    #: The learned rates and the samples.
-    model: FeeModel = FeeModel()
-    #: True if a schedule names the fee, until another rate is learned.
-    scheduled: bool = False
     #: Inferred fees that belong to no single fill, signed.
     unattributed: Decimal = ZERO
     #: True if fees were posted in sum: then fees of single fills are estimates, corrected by later sums.
     estimated: bool = False
-
-    def set_model(self, model: FeeModel) -> None:
-        """Replace the fee model."""
-        self.model = model
-
-    def note_schedule(self, *, scheduled: bool) -> None:
-        """Note whether a schedule names the fee of a fill."""
-        self.scheduled = self.scheduled or scheduled
 
     def _add(self, posting: Posting) -> None:
         if posting.cause == FEE and posting.fill is None and posting.certainty == "inferred" and not posting.told:
@@ -341,16 +320,15 @@ class UnitState:
         #: The fill at the newest position: entry number, order and ordinal.
         self._latest_fill: tuple[int, str, int | None] | None = None
 
-    def append(self, number: int, posting: Posting, *, seq: int, clock: int) -> None:
-        """Add an entry to the timeline; a fee that follows its fill joins the fill's position."""
+    def append(self, number: int, posting: Posting, *, seq: int) -> None:
+        """Add an entry to the timeline; a fee that follows its fill joins the fill's step."""
         explains, fill = posting.cause not in OF_FILLS, posting.fill
         if posting.cause == FEE and fill is not None and self._latest_fill == (number - 1, fill.order, fill.ordinal):
-            self.timeline.merge_into_last(number, posting.amount, posting.uncertainty)
+            self.timeline.merge_into_last(number, posting.amount)
             self._latest_fill = None
             return
-        self.timeline.append(
-            number, seq, clock, posting.occurred_us, posting.amount, posting.uncertainty, explains=explains
-        )
+        turnover = posting.turnover or (ZERO if explains else posting.amount)
+        self.timeline.append(number, seq, posting.occurred_us, posting.amount, turnover, explains=explains)
         self._latest_fill = None if fill is None or explains else (number, fill.order, fill.ordinal)
 
 
@@ -370,7 +348,7 @@ def post(state: UnitState, posting: Posting, at: LogTime) -> Entry:
             if shift:
                 state.timeline.shift(shift)
         else:
-            state.append(balance.entry_count, posting, seq=at.seq, clock=at.clock)
+            state.append(balance.entry_count, posting, seq=at.seq)
     fill = posting.fill
     return Entry(
         account=unit.account,
@@ -385,7 +363,7 @@ def post(state: UnitState, posting: Posting, at: LogTime) -> Entry:
         certainty=posting.certainty,
         amount=posting.amount,
         running=(balance.opening or ZERO) + balance.flow,
-        uncertainty=posting.uncertainty,
+        turnover=posting.turnover,
         order=None if fill is None else fill.order,
         ordinal=None if fill is None else fill.ordinal,
         break_id=posting.break_id,

@@ -26,7 +26,7 @@ from recon.projection.fold import VERSION, EventDecoder, decode_event
 from recon.projection.refusals import Halving, Refusal
 from recon.projection.step import current_edition, step
 from recon.projection.step_watch import StepWatch
-from recon.projection.store import ledger_schema
+from recon.projection.store import comparison_schema, ledger_schema
 from recon.projection.store.digest import TABLES
 from recon.projection.working_set import WorkingSet
 
@@ -36,6 +36,8 @@ BATCH_EVENTS: Final = 5000
 NEAR_EVENTS: Final = 2000
 #: Rows of an old edition deleted in one transaction.
 DELETE_ROWS: Final = 20_000
+#: Tables of an edition that its digest leaves out.
+_NOT_DIGESTED: Final = (ledger_schema.instruments.table, comparison_schema.account_comparisons.table)
 
 #: Why another edition is folded: to become current, or to be compared and deleted.
 Purpose = Literal["building", "what-if"]
@@ -178,7 +180,7 @@ def delete_retired(engine: Engine, gateway: str) -> None:
 
 def delete_edition(engine: Engine, gateway: str, edition: int) -> None:
     """Remove an edition in batches, so that nobody waits for it."""
-    for table in (*TABLES, ledger_schema.instruments.table):
+    for table in (*TABLES, *_NOT_DIGESTED):
         while _delete_rows(engine, table, gateway, edition):
             pass
     with engine.begin() as connection, cursor_of(connection) as cursor:

@@ -40,7 +40,7 @@ from recon.reconciliation.reconciler import Reconciler
 from recon.times import LogTime, microseconds
 
 #: The version of the fold: a change of its results or of what it stores is a new version (architecture 3, editions).
-VERSION: Final = 6
+VERSION: Final = 7
 
 _SESSION_KINDS: Final = frozenset(
     {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.CLOCK_JUMPED}
@@ -136,8 +136,7 @@ class Fold:
             # Nothing else: whatever the event would have done is what a step failed on.
             refused_events.leave_out(ledger, event, item.refusal.reason, at)
             return
-        if self.reconciler.awaiting_time or self.reconciler.accepted_until is not None:
-            self.reconciler.advance(at)
+        self.reconciler.advance(at)
         self._apply(item, at, previous_us)
         if ledger.effects.to_compare:
             self._compare(at)
@@ -145,6 +144,7 @@ class Fold:
         for name in resumed:
             self.reconciler.resume_account(name, at)
         ledger.effects.legs.clear()
+        self.reconciler.finish(at)
 
     def _apply(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
         """Apply one event to the ledger; new rules also classify all breaks again."""
@@ -154,7 +154,7 @@ class Fold:
             rules = ledger.rules
             self._apply_own(item, at, previous_us)
             if ledger.rules is not rules:
-                self.reconciler.reclassify_all(at)
+                self.reconciler.on_rules(at)
         elif item.decoded is None:
             message = f"the {'event' if own else 'frame'} is not UTF-8 JSON that can be read"
             ledger.note_finding(event.account, at, "unreadable", event.kind, message)
@@ -256,11 +256,9 @@ class Fold:
     def _compare(self, at: LogTime) -> None:
         """Compare what the event changed or reported."""
         effects, reconciler = self.ledger.effects, self.reconciler
-        # Entries first: an observation in the same event was made after what it reports.
-        while effects.posted:
-            posted, effects.posted = effects.posted, {}
-            for state in posted.values():
-                reconciler.on_postings(state, at)
+        # Legs first: an observation in the same event was made after what it reports.
+        legs, effects.legs = effects.legs, []
+        reconciler.on_legs(legs, at)
         observed, effects.observed = effects.observed, []
         for state, observation in observed:
             reconciler.on_observation(state, observation, at)

@@ -41,7 +41,7 @@ from recon.projection.working_set import WorkingSet
 
 
 class KnownBreak(msgspec.Struct, frozen=True):
-    """A break as one edition has it; a step that was dismissed is none."""
+    """A break as one edition has it."""
 
     id: str
     account: str
@@ -170,11 +170,11 @@ def _compare(
 
 
 def _breaks(connection: Connection, gateway: str, edition: int) -> list[KnownBreak]:
-    """Return the breaks that were ever open, in the order of their origin."""
+    """Return the breaks, in the order of their origin."""
     with cursor_of(connection) as cursor:
         cursor.execute(
             "SELECT id, account, unit_kind, unit, cause, certainty, state, amount, amount_usd, after_seq, until_seq"
-            " FROM recon_store.breaks WHERE gateway = %s AND edition = %s AND state NOT IN ('pending', 'dismissed')"
+            " FROM recon_store.breaks WHERE gateway = %s AND edition = %s"
             " ORDER BY after_seq, id",
             (gateway, edition),
         )

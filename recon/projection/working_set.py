@@ -93,13 +93,14 @@ class WorkingSet:
         """Write the changes up to a log position, and return the transitions among them."""
         book, engine = self.ledger, self.reconciler
         changes, book.changes, book.fact_index = book.changes, LedgerChanges(), FactIndex()
+        shared = engine.store()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []
         for key, state in changes.units.items():
             changed.setdefault(key, state)
         with exact():
             ledger_store.save(connection, book, self.edition, changes)
-            comparison_store.save(connection, engine, self.edition, changed.values(), transitions)
+            comparison_store.save(connection, engine, self.edition, changed.values(), transitions, shared)
         with cursor_of(connection) as cursor:
             cursor.execute(
                 "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",
@@ -148,12 +149,9 @@ def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock:
     ledger = Ledger(gateway, _clock(clock) if clock else LedgerClock(), Rules())
     _load_rules(connection, ledger)
     comparisons = comparison_store.load(connection, gateway, edition)
-    ledger_store.load(
-        connection, ledger, edition, agreed={key: comparison.low for key, comparison in comparisons.items()}
-    )
+    ledger_store.load(connection, ledger, edition)
     engine = Reconciler(ledger)
-    for key, comparison in comparisons.items():
-        engine.restore(ledger.units[key], comparison)
+    engine.restore(comparisons, comparison_store.load_accounts(connection, gateway, edition))
     return WorkingSet(edition, seq, Fold(ledger, engine))
 
 

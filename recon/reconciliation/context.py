@@ -13,22 +13,27 @@ import msgspec
 from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.ledger import Ledger
-from recon.ledger.observations import Observation
 from recon.ledger.rules import AccountRules, Tolerance
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Posting, Unit, UnitKey, UnitState, post
 from recon.reconciliation.causes.registry import floor_of
-from recon.reconciliation.matching.cuts import fit
-from recon.reconciliation.matching.tolerance import total_tolerance
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.comparison import MAX_TRAIL, TRAIL_SHARE, Agreement, ComparisonState
+from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.comparisons import Comparisons
-from recon.reconciliation.model.hypothesis import Hypothesis
 from recon.reconciliation.model.snapshot import Transition, snapshot_of
+from recon.reconciliation.model.tolerance import total_tolerance
+from recon.reconciliation.trellis.account_trellis import AccountTrellis
 from recon.times import LogTime
 
-#: The position on the timeline at which an observation fits, and the reading that fits.
-Fit = tuple[int, Decimal]
+
+def show_cut(unit: Unit, comparison: ComparisonState, trellis: AccountTrellis) -> None:
+    """Show the figures of the cut that a unit's latest compared report has seen, and whether a later one waits."""
+    figures, balance = trellis.figures(unit.key), unit.balance
+    if figures is not None:
+        comparison.cut_seq = figures.seq
+        comparison.cut_explained = balance.explained + figures.booked_fees_after
+        comparison.cut_total = comparison.cut_explained + balance.fills - figures.amount_after
+    comparison.waiting = not comparison.set_aside and trellis.is_waiting(unit.key)
 
 
 class ComparisonContext:
@@ -44,6 +49,7 @@ class ComparisonContext:
         "rules",
         "state",
         "timeline",
+        "trellis",
         "unit",
         "window",
     )
@@ -56,6 +62,7 @@ class ComparisonContext:
         at: LogTime,
         emit: Callable[[Transition], None],
         comparisons: Comparisons,
+        trellis: AccountTrellis,
     ) -> None:
         """Take a unit at a log time; `emit` receives transitions, `comparisons` has those of all units."""
         self.ledger = ledger
@@ -70,6 +77,7 @@ class ComparisonContext:
         self.reclassify: list[UnitKey] = []
         self._emit = emit
         self.comparisons = comparisons
+        self.trellis = trellis
 
     @property
     def account(self) -> Account:
@@ -95,43 +103,6 @@ class ComparisonContext:
         cash_pending = self.unit.kind == "asset" and self.account.mappings.cash_pending_assets[self.unit.code]
         return self.unit.unmodelled is None and not cash_pending
 
-    def fit(
-        self, observation: Observation, without: Decimal = ZERO, low: int | None = None, *, seldom: bool = True
-    ) -> Fit | None:
-        """Return the cut that fits an observation, given the ledger and the residual less `without`, if any."""
-        comparison = self.comparison
-        return fit(
-            self.state,
-            observation,
-            residual=comparison.residual - without,
-            low=comparison.low if low is None else low,
-            window=self.window,
-            slack=comparison.uncertainty,
-            rules=self.tolerance,
-            seldom=seldom,
-        )
-
-    def unexplained_at(self, position: int, value: Decimal) -> Decimal:
-        """Return the part of a reported amount that neither the ledger at a cut nor the residual explains."""
-        return value - self.opening - self.timeline.totals[position] - self.comparison.residual
-
-    def tolerance_at(self, position: int, reported: Decimal, expected: Decimal) -> Decimal:
-        """Return how far a reported amount may be from the expected one at a cut and still agree."""
-        return total_tolerance(
-            self.tolerance,
-            reported=reported,
-            expected=expected,
-            slack=self.timeline.rounding_since(self.comparison.uncertainty, position),
-            rate_usd=self.unit.reported.rate_usd,
-        )
-
-    def continue_from(self, step: Hypothesis) -> None:
-        """Adopt a candidate's latest cut, and the fees that it resolved."""
-        self.comparison.low = max(step.low, step.mark)
-        self.comparison.residual += step.accrued_fees
-        self.comparison.settled += step.accrued_fees
-        self.show_cut(self.timeline.position_of(self.comparison.low))
-
     def comparison_of(self, state: UnitState) -> ComparisonState | None:
         """Return the comparison of a unit of the gateway; None if there is none yet."""
         return self.comparisons.get(state.key)
@@ -151,6 +122,7 @@ class ComparisonContext:
     def emit(self, break_: Break, event: str, reason: str, actor: str | None = None) -> None:
         """Emit a transition of a break, with the unit's figures as they stand."""
         unit, at = self.unit, self.at
+        show_cut(unit, self.comparison, self.trellis)
         floor = floor_of(break_.cause)
         self._emit(
             Transition(
@@ -167,27 +139,13 @@ class ComparisonContext:
             )
         )
 
-    def remember_agreement(self, observation: Observation, value: Decimal) -> None:
-        """Remember an agreement, so that the origin of a break can be found."""
-        trail = self.comparison.trail
-        latest = Agreement(observation.seq, observation.clock, value, observation.us)
-        if len(trail) > 1 and (trail[-1].clock - trail[-2].clock) * TRAIL_SHARE < self.window:
-            trail[-1] = latest
-            return
-        if len(trail) >= MAX_TRAIL:
-            del trail[: MAX_TRAIL // 2]
-        trail.append(latest)
-
-    def show_cut(self, position: int) -> None:
-        """Show the figures of a cut from here on."""
-        comparison, timeline = self.comparison, self.timeline
-        comparison.cut_number = timeline.numbers[position]
-        comparison.cut_total = timeline.totals[position]
-        comparison.cut_explained = timeline.explained[position]
-        newest = position == timeline.last()
-        comparison.cut_seq = max(timeline.seqs[position], (comparison.observed_seq or 0) if newest else 0)
-
     def post_explanation(self, amount: Decimal, cause: str) -> None:
         """Post an inferred entry that explains drift; it stays visible as inferred (architecture 2.9)."""
         posting = Posting(amount, cause, self.at.us, "inferred")
         self.ledger.record_entry(post(self.state, posting, self.at), self.state)
+
+    def tolerance_of(self, amount: Decimal, slack: Decimal = ZERO) -> Decimal:
+        """Return how far an amount may be from another one that is the same, in the unit's own measure."""
+        return total_tolerance(
+            self.tolerance, reported=amount, expected=amount, slack=slack, rate_usd=self.unit.reported.rate_usd
+        )

@@ -1,39 +1,39 @@
-"""The reconciler: observations, postings and log time, for every unit of a gateway. Pure (semantics 4, 5).
+"""The reconciler: reports, legs and log time, for every unit of a gateway. Pure (semantics 4, 5).
 
-1. An observation that fits the residual is an agreement; cuts never move backwards.
-2. Any other observation waits a settlement window, because entries may still come; only then is it judged.
-3. While a step is searched for, every observation waits, so that it is judged with all its cuts.
-4. A defect of recon that shows in one unit sets that unit aside; the other units are compared all the same.
+1. The trellis of an account decides, `commit` writes down what it decided; nothing else opens or clears a break.
+2. Time decides at fixed log times, so that nothing depends on how events are cut into batches.
+3. A defect of recon that shows in one unit sets that unit aside; the other units are compared all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Final
 
 import msgspec
 
-from recon.exact import plain
 from recon.ledger.facts.external_fact import TRADE, ExternalFact
 from recon.ledger.ledger import Ledger
+from recon.ledger.legs import Leg
 from recon.ledger.observations import Observation
-from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UnitKey, UnitState
 from recon.ledger.withholding import withhold
 from recon.reconciliation.breaks import classification, decisions
 from recon.reconciliation.breaks.decisions import Decision, Target
-from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.commit import accruals, contradictions, fee_rates, openings, steps
+from recon.reconciliation.commit.decided import commit
+from recon.reconciliation.context import ComparisonContext, show_cut
 from recon.reconciliation.facts import apply_fact, second_person
 from recon.reconciliation.facts.apply_trade import apply_trade
 from recon.reconciliation.model.comparison import ADVANCE_US, ComparisonState
 from recon.reconciliation.model.comparisons import Comparisons, FirstEnd
 from recon.reconciliation.model.snapshot import Transition
-from recon.reconciliation.tracking import fee_candidates, openings
-from recon.reconciliation.tracking import steps as chains
-from recon.reconciliation.tracking.agreement import agree
-from recon.reconciliation.tracking.queue import abandon, agree_with_fitting, drop_outdated, judge, wait
+from recon.reconciliation.reports import differs_in_quiet, note_observation, report_of
+from recon.reconciliation.trellis.account_trellis import AccountTrellis
+from recon.reconciliation.trellis.steps import Moved, Opened, OpeningUncertain, RateLearnt
+from recon.reconciliation.trellises import Trellises
 from recon.times import LogTime
 
 #: The reason for withholding `agreed` from a unit that recon failed on.
@@ -51,16 +51,15 @@ class Reconciler:
         self.transitions: list[Transition] = []
         #: Units that were set aside since the last step, each with what was raised.
         self.failures: list[tuple[UnitKey, Exception]] = []
-        #: Units that the passing of time alone may decide.
-        self.awaiting_time: dict[UnitKey, UnitState] = {}
+        self.trellises = Trellises(ledger)
         #: Units whose last report is deferred until they are judged.
         self.deferred: dict[UnitKey, UnitState] = {}
         #: Units with an accepted break, and when the first acceptance ends.
         self.accepted: dict[UnitKey, UnitState] = {}
         self.accepted_until: int | None = None
         self._ends = FirstEnd()
-        #: The clock, in steps of ADVANCE_US, that comparisons were last advanced to.
-        self.advanced_to = ledger.clock.clock // ADVANCE_US
+        #: Log time, in steps of ADVANCE_US, that comparisons were last advanced to.
+        self.advanced_to = ledger.clock.last_us // ADVANCE_US
         ledger.on_modelling_changed = self.on_modelling_changed
 
     def comparison_of(self, state: UnitState) -> ComparisonState:
@@ -71,118 +70,146 @@ class Reconciler:
             found = self.comparisons[key] = ComparisonState()
         return found
 
-    def restore(self, state: UnitState, comparison: ComparisonState) -> None:
-        """Add a stored comparison to the working set."""
-        self.comparisons[state.key] = comparison
-        self.comparisons.refresh(state.unit)
-        self.comparisons.note_closed(state.unit)
-        if comparison.awaiting_time:
-            self.awaiting_time[state.key] = state
-        if comparison.deferred is not None:
-            self.deferred[state.key] = state
-        self._track_acceptances(state, comparison)
+    def restore(self, comparisons: Mapping[UnitKey, ComparisonState], shared: Mapping[str, bytes]) -> None:
+        """Add the stored comparisons to the working set; `shared` is what the units of each account share."""
+        for key, comparison in comparisons.items():
+            state = self.ledger.units[key]
+            self.comparisons[key] = comparison
+            self.comparisons.refresh(state.unit)
+            self.comparisons.note_closed(state.unit)
+            if comparison.deferred is not None:
+                self.deferred[key] = state
+            self._track_acceptances(state, comparison)
+        self.trellises.restore(comparisons, shared)
+
+    def store(self) -> dict[str, bytes]:
+        """Bring the stored form of all that changed up to date; return what the units of each changed account share."""
+        shared, units = self.trellises.store()
+        for key, stored in units.items():
+            state = self.changed[key] = self.ledger.units[key]
+            self.comparison_of(state).trellis = stored
+        for state in self.changed.values():
+            show_cut(state.unit, self.comparison_of(state), self.trellises.of(state.unit.account))
+        return shared
+
+    def on_legs(self, legs: Iterable[tuple[UnitState, Leg]], at: LogTime) -> None:
+        """Take what was posted: the cuts of reports may hold it."""
+        for state, leg in legs:
+            self.changed[state.key] = state
+            if state.unit.unmodelled is None:
+                self._contain(state, at, partial(self._on_leg, state, leg, at))
+
+    def _on_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
+        self.trellises.begun(state).add_leg(state.key, leg, at.us)
 
     def on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
-        """Compare one observation of a unit, or let it wait."""
+        """Take one observation of a unit; it is compared when its window is over."""
         self._contain(state, at, partial(self._on_observation, state, observation, at))
 
     def _on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
         context = self._context(state, at)
         comparison = context.comparison
-        if self.ledger.event.from_rest and not _differs_in_quiet(context, observation):
+        if self.ledger.event.from_rest and not differs_in_quiet(context, observation):
             return
-        _note(comparison, observation)
+        note_observation(comparison, observation, context.unit.value)
         self._observe(context, observation)
-
-    def _observe(self, context: ComparisonContext, observation: Observation) -> None:
-        state, comparison = context.state, context.comparison
-        if context.account.coverage.backfilling:
-            comparison.deferred = observation
-            context.show_cut(state.timeline.last())
-        elif not context.judged:
-            abandon(context)
-            # Where the cash of contracts is still to be worked out, nothing may follow the last report.
-            comparison.deferred = observation if context.unit.unmodelled is None else None
-            self.deferred[state.key] = state
-            context.show_cut(state.timeline.last())
-        elif state.unit.balance.opening is None:
-            if not openings.run_ahead(context, observation):
-                wait(context, observation)
-        elif comparison.queue or comparison.chain is not None or comparison.rebase or comparison.calibrating:
-            wait(context, observation)
-        else:
-            found = context.fit(observation, seldom=False)
-            if found is not None:
-                agree(context, observation, found)
-            else:
-                wait(context, observation)
         self._mark_changed(context)
 
-    def on_postings(self, state: UnitState, at: LogTime) -> None:
-        """Compare again what waited for the entries that a unit just got."""
-        self.changed[state.key] = state
-        self._contain(state, at, partial(self._on_postings, state, at))
+    def _observe(self, context: ComparisonContext, observation: Observation) -> None:
+        """Hand a report to the trellis, or defer it while the unit is not judged."""
+        state, comparison = context.state, context.comparison
+        if context.account.coverage.backfilling or not context.judged:
+            # Where the balance does not follow from reports, the next one opens it anew.
+            comparison.deferred = observation if context.unit.unmodelled is None else None
+            self.deferred[state.key] = state
+            return
+        comparison.deferred = None
+        self.deferred.pop(state.key, None)
+        if comparison.rebase:
+            openings.rebase(context, observation)
+        else:
+            openings.note_first_report(context, observation)
+            self.trellises.begun(state).report(state.key, report_of(context, observation))
 
-    def _on_postings(self, state: UnitState, at: LogTime) -> None:
-        comparison, account = self.comparison_of(state), self.ledger.accounts[state.unit.account]
-        if account.coverage.backfilling:
-            drop_outdated(
-                comparison,
-                at,
-                self.ledger.rules_of(account.name).settlement_window_us,
-                late=self.ledger.event.from_rest,
-            )
-        elif account.name not in self.ledger.effects.resumed and (comparison.deferred is not None or comparison.queue):
-            context = self._context(state, at)
-            if not self._resume(context):
-                agree_with_fitting(context)
-                self._mark_changed(context)
-
-    def _resume(self, context: ComparisonContext) -> bool:
-        """Judge a unit by its deferred report, now that it can be; return True if there was one."""
+    def _resume(self, context: ComparisonContext) -> None:
+        """Compare a unit's deferred report, now that it can be."""
         comparison = context.comparison
         if context.account.coverage.backfilling or not context.judged:
-            return False
+            return
         self.deferred.pop(context.state.key, None)
         latest, comparison.deferred = comparison.deferred, None
         if latest is not None:
             self._observe(context, latest)
-        return latest is not None
+            self._mark_changed(context)
 
     def advance(self, at: LogTime) -> None:
-        """Decide what log time decides: observations whose window is over, and step searches that silence ends."""
+        """Decide what log time decides, at most once in ADVANCE_US."""
         if self.accepted_until is not None and at.us >= self.accepted_until:
             for key in self._ends.due(at.us):
                 state = self.accepted[key]
                 self._contain(state, at, partial(self._mark_changed, self._context(state, at)))
             self.accepted_until = self._ends.first()
-        asked = at.clock // ADVANCE_US
+        asked = at.us // ADVANCE_US
         if asked == self.advanced_to:
             return
         self.advanced_to = asked
-        for _, state in sorted(self.awaiting_time.items()):
-            self._contain(state, at, partial(self._advance, state, at))
         for _, state in sorted(self.deferred.items()):
             self._contain(state, at, partial(self._resume_deferred, state, at))
+        for name in self.trellises:
+            self._await_cash(name, self.trellises.of(name))
+        self.finish(at)
 
-    def _advance(self, state: UnitState, at: LogTime) -> None:
-        """Decide what log time decides of one unit."""
-        context = self._context(state, at)
-        comparison = context.comparison
-        if context.account.coverage.backfilling:
-            return
-        if not context.judged:
-            abandon(context)
-        while comparison.queue and comparison.queue[0].clock + context.window <= at.clock:
-            judge(context, comparison.queue.pop(0))
-            agree_with_fitting(context)
-        if comparison.opening:
-            openings.settle_opening(context)
-        if comparison.chain is not None and not comparison.queue:
-            chains.settle(context, comparison.chain)
-        while (step := fee_candidates.released(context)) is not None:
-            chains.open_step(context, step)
+    def finish(self, at: LogTime) -> None:
+        """Write down what an event had trellises decide: nothing waits in memory for the next event."""
+        for trellis in self.trellises.take_touched():
+            if trellis.due(at.us):
+                self._advance(trellis, at)
+            self.trellises.mark_changed_rates(trellis)
+
+    def _await_cash(self, account: str, trellis: AccountTrellis) -> None:
+        """Defer the reports of assets whose cash waits for the opening of a contract."""
+        for code, contracts in self.ledger.accounts[account].mappings.cash_pending_assets.items():
+            key: UnitKey = (account, "asset", code)
+            if contracts and trellis.knows(key):
+                trellis.drop_reports(key)
+                state, comparison = self.ledger.units[key], self.comparison_of(self.ledger.units[key])
+                if comparison.latest is not None and comparison.deferred is None:
+                    comparison.deferred = comparison.latest
+                    self.deferred[key] = state
+
+    def _advance(self, trellis: AccountTrellis, at: LogTime) -> None:
+        """Decide what is due in one account, and write it down."""
+        touched: dict[UnitKey, ComparisonContext] = {}
+        told = trellis.advance(at.us)
+        failures, trellis.failures = trellis.failures, []
+        for key, error in failures:
+            self._set_aside(self.ledger.units[key], at, error)
+        for value in told:
+            if isinstance(value, RateLearnt):
+                fee_rates.note_rate(self.ledger, self.ledger.accounts[trellis.account], value, at)
+                continue
+            key = value.step.unit if isinstance(value, Opened | Moved | OpeningUncertain) else value.unit
+            context = touched.get(key)
+            if context is None:
+                context = touched[key] = self._context(self.ledger.units[key], at)
+            self._contain(context.state, at, partial(commit, context, value))
+        for context in touched.values():
+            self._contain(context.state, at, partial(self._end_of_advance, context))
+        for key in trellis.take_judged():
+            if key not in touched:
+                context = self._context(self.ledger.units[key], at)
+                self._contain(context.state, at, partial(self._note_pending, context))
+
+    def _end_of_advance(self, context: ComparisonContext) -> None:
+        context.comparison.pending = context.trellis.pending(context.state.key)
+        accruals.post_accrual(context)
+        steps.open_sums(context)
         self._mark_changed(context)
+
+    def _note_pending(self, context: ComparisonContext) -> None:
+        """Note the steps of a unit that are not decided, where they are others now."""
+        if context.comparison.pending != context.trellis.pending(context.state.key):
+            self._end_of_advance(context)
 
     def _resume_deferred(self, state: UnitState, at: LogTime) -> None:
         self._resume(self._context(state, at))
@@ -198,17 +225,12 @@ class Reconciler:
 
     def _resume_unit(self, state: UnitState, at: LogTime) -> None:
         context = self._context(state, at)
-        comparison = context.comparison
-        comparison.queue = []
-        latest, comparison.deferred = comparison.deferred, None
-        if latest is None:
-            self._mark_changed(context)
-            return
-        # It counts as told now: what was looked for went on looking for nothing meanwhile.
-        comparison.observed_clock = at.clock
-        comparison.opening_since = None if comparison.opening_since is None else at.clock
-        late = latest.seq < context.account.coverage.last_fetched_fill_seq
-        self._observe(context, msgspec.structs.replace(latest, clock=at.clock) if late else latest)
+        latest, context.comparison.deferred = context.comparison.deferred, None
+        self.deferred.pop(state.key, None)
+        if latest is not None:
+            late = latest.seq < context.account.coverage.last_fetched_fill_seq
+            self._observe(context, msgspec.structs.replace(latest, us=at.us) if late else latest)
+        self._mark_changed(context)
 
     def on_modelling_changed(self, state: UnitState) -> None:
         """Note that a unit stopped or started being modelled: the next report opens it anew."""
@@ -218,20 +240,22 @@ class Reconciler:
 
     def _open_anew(self, state: UnitState, at: LogTime) -> None:
         context = self._context(state, at)
-        abandon(context)
-        context.comparison.rebase = state.unit.unmodelled is None and state.unit.balance.opening is not None
+        self.trellises.of(state.unit.account).forget(state.key)
+        comparison = context.comparison
+        comparison.pending, comparison.doubt, comparison.trellis = [], None, b""
+        comparison.rebase = state.unit.unmodelled is None and state.unit.balance.opening is not None
         self._mark_changed(context)
 
     def open_contradiction(self, state: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
         """Open a break for a report that contradicts itself or an earlier one."""
         context = self._context(state, at)
-        chains.contradict(context, kind, order, amount)
+        contradictions.contradict(context, kind, order, amount)
         self._mark_changed(context)
 
     def clear_contradiction(self, state: UnitState, kind: str, order: str, at: LogTime) -> None:
         """Clear a contradiction that a later report resolved."""
         context = self._context(state, at)
-        chains.mend(context, kind, order)
+        contradictions.mend(context, kind, order)
         self._mark_changed(context)
 
     def decide(self, decision: Decision, at: LogTime) -> None:
@@ -253,8 +277,7 @@ class Reconciler:
         if key is None:
             return None
         comparison = self.comparisons[key]
-        pending = [] if comparison.chain is None else [comparison.chain.pending]
-        for known in (*comparison.breaks, *pending, *comparison.closed):
+        for known in (*comparison.breaks, *comparison.closed):
             if known.id == break_id:
                 return Target(self._context(self.ledger.units[key], at), known)
         return None
@@ -285,7 +308,10 @@ class Reconciler:
     @property
     def pending(self) -> bool:
         """True if time alone may decide something soon, in an account that is judged."""
-        return any(not self.ledger.accounts[account].coverage.backfilling for account, _, _ in self.awaiting_time)
+        return any(
+            trellis.undecided and not self.ledger.accounts[account].coverage.backfilling
+            for account, trellis in self.trellises.items()
+        )
 
     def _contain(self, state: UnitState, at: LogTime, work: Callable[[], None]) -> None:
         """Do a unit's own work; a defect of recon that shows in it stops no other unit (architecture 2.12).
@@ -304,8 +330,8 @@ class Reconciler:
     def _set_aside(self, state: UnitState, at: LogTime, error: Exception) -> None:
         """Compare a unit no more; its breaks stay as they are, and people go on deciding about them."""
         comparison, unit = self.comparison_of(state), state.unit
-        comparison.set_aside, comparison.queue, comparison.deferred = True, [], None
-        self.awaiting_time.pop(state.key, None)
+        comparison.set_aside, comparison.pending, comparison.deferred, comparison.trellis = True, [], None, b""
+        self.trellises.of(unit.account).forget(state.key)
         self.deferred.pop(state.key, None)
         self._track_acceptances(state, comparison)
         self.comparisons.refresh(unit)
@@ -317,11 +343,20 @@ class Reconciler:
 
     def _context(self, state: UnitState, at: LogTime) -> ComparisonContext:
         return ComparisonContext(
-            self.ledger, state, self.comparison_of(state), at, self.transitions.append, self.comparisons
+            self.ledger,
+            state,
+            self.comparison_of(state),
+            at,
+            self.transitions.append,
+            self.comparisons,
+            self.trellises.of(state.unit.account),
         )
 
-    def reclassify_all(self, at: LogTime) -> None:
-        """Classify all active breaks again, after the rules changed."""
+    def on_rules(self, at: LogTime) -> None:
+        """Compare by new rules from here on, and classify all active breaks again."""
+        for account, trellis in self.trellises.items():
+            trellis.set_window(self.ledger.rules_of(account).settlement_window_us, at.us)
+            trellis.rates_changed(at.us)
         for key in sorted(key for key, comparison in self.comparisons.items() if comparison.breaks):
             self._reclassify(self.ledger.units[key], at)
 
@@ -343,10 +378,6 @@ class Reconciler:
         if context.comparison.breaks or key in self.accepted:
             decisions.expire(context)
             self._track_acceptances(context.state, context.comparison)
-        if context.comparison.awaiting_time:
-            self.awaiting_time[key] = context.state
-        else:
-            self.awaiting_time.pop(key, None)
 
     def _track_acceptances(self, state: UnitState, comparison: ComparisonState) -> None:
         """Track when the next acceptance ends; one of a unit that is set aside stays as it is."""
@@ -358,33 +389,3 @@ class Reconciler:
             self.accepted.pop(state.key, None)
         self._ends.set(state.key, min(ends, default=None))
         self.accepted_until = self._ends.first()
-
-
-def _differs_in_quiet(context: ComparisonContext, observation: Observation) -> bool:
-    """True if REST differs from the last report on the WebSocket while nothing moves: one of them is stale.
-
-    An equal report may be an old poll. A different one during trading may be ahead of messages on their way.
-    """
-    comparison, unit = context.comparison, context.unit
-    last, rest, backfill = comparison.reported, observation.values[0], context.account.coverage.backfill
-    gap_end = 0 if backfill is None else backfill.until_seq or 0
-    if last is None or (comparison.observed_seq or 0) < gap_end:
-        return True  # the WebSocket has not reported it since the gap
-    quiet = max(CHAIN_WINDOWS * context.window, comparison.silence(context.window))
-    moved = max(comparison.observed_clock, unit.balance.last_clock) > observation.clock - quiet
-    if moved or last in observation.values:
-        return False
-    message = f"REST reports {plain(rest)}, the WebSocket last reported {plain(last)}"
-    context.ledger.note_finding(unit.account, context.at, "rest_differs", unit.code, message)
-    return True
-
-
-def _note(comparison: ComparisonState, observation: Observation) -> None:
-    """Remember the latest report, and how often reports come."""
-    passed = observation.clock - comparison.observed_clock
-    if comparison.observed_seq is not None and passed > 0:
-        comparison.gap = (3 * comparison.gap + passed) // 4 if comparison.gap else passed
-    comparison.reported = observation.values[0]
-    comparison.inferred = observation.inferred
-    comparison.observed_us, comparison.observed_seq = observation.us, observation.seq
-    comparison.observed_clock = observation.clock

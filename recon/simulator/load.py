@@ -21,8 +21,8 @@ from recon.simulator.venue.ledger import Ledger
 from recon.simulator.venue.orders import Fill, Order, Status
 from recon.simulator.venues import binance
 
-#: First time stamp of a load: 2024-03-01T00:00:00Z, in seconds since 1970.
-_START_SECONDS: Final = 1_709_251_200
+#: First time stamp of a load that is told none: 2024-03-01T00:00:00Z, in ticks since 1970.
+_STARTED_AT: Final = 1_709_251_200 * TICKS_PER_SECOND
 #: Opening balance of every account, sufficient for the sales of the longest load.
 _HELD: Final = {
     "BTC": Decimal(5_000),
@@ -30,8 +30,10 @@ _HELD: Final = {
     "SOL": Decimal(500_000),
     "USDT": Decimal(900_000_000),
 }
-#: Ticks between two steps of a load: 0.1 ms.
-_PAUSE: Final = 1_000
+#: Steps of an order: its statuses, and time until the next order.
+_STEPS: Final = 10
+#: Ticks between two orders of a load that is told none: 1 ms.
+_ORDER_TICKS: Final = 10_000
 #: Frames per order, in addition to the snapshots.
 FRAMES_PER_ORDER: Final = 7
 
@@ -92,7 +94,7 @@ def _order(account: _Account, dice: Dice, number: int) -> tuple[Order, Decimal]:
     return order, lot
 
 
-def _frames(account: _Account, dice: Dice, number: int, at: int) -> Iterator[bytes]:
+def _frames(account: _Account, dice: Dice, number: int, at: int, pause: int) -> Iterator[bytes]:
     order, lot = _order(account, dice, number)
     writer, instrument = account.writer, order.instrument
 
@@ -100,29 +102,34 @@ def _frames(account: _Account, dice: Dice, number: int, at: int) -> Iterator[byt
         return writer.update("ORDER_EXEC_REPORT_UPDATE", writer.report_row(order.report()))
 
     for turn, status in enumerate((Status.RECEIVED, Status.ROUTING, Status.ROUTED, Status.NEW)):
-        order.move(status, at + turn * _PAUSE)
+        order.move(status, at + turn * pause)
     yield report()
     for turn, status in enumerate((Status.PARTIALLY_FILLED, Status.FILLED), start=4):
         entries = account.ledger.fill(instrument, order.side, lot, order.price)
-        order.move(status, at + turn * _PAUSE)
-        order.fill(Fill(at + turn * _PAUSE, order.price, lot), entries)
+        order.move(status, at + turn * pause)
+        order.fill(Fill(at + turn * pause, order.price, lot), entries)
         yield report()
         for row in (instrument.base_row, instrument.quote_row):
             balance = account.ledger.balances[row]
             yield writer.update("BALANCE_UPDATE", writer.balance_row(account.assets[row], balance, ZERO))
 
 
-def load_frames(orders: int, accounts: int, seed: int) -> Iterator[bytes]:
-    """Yield a load frame by frame: every account's snapshots, then the orders, account by account in turn."""
+def load_frames(
+    orders: int, accounts: int, seed: int, *, started_at: int = _STARTED_AT, order_ticks: int = _ORDER_TICKS
+) -> Iterator[bytes]:
+    """Yield a load frame by frame: every account's snapshots, then the orders, account by account in turn.
+
+    The first time stamp is `started_at`, in ticks since 1970; an order follows every `order_ticks`.
+    """
     dice = stream(seed, "load")
-    process = Process(guid(dice), _START_SECONDS * TICKS_PER_SECOND, "SIM-LOAD")
+    process = Process(guid(dice), started_at, "SIM-LOAD")
     served = [_account(index) for index in range(accounts)]
     for account in served:
         yield from _snapshots(account, process)
     for number in range(orders):
-        at = process.started_at + (number + 1) * 10 * _PAUSE
+        at = started_at + (number + 1) * order_ticks
         with exact():
-            frames = list(_frames(served[number % accounts], dice, number // accounts, at))
+            frames = list(_frames(served[number % accounts], dice, number // accounts, at, order_ticks // _STEPS))
         yield from frames
 
 

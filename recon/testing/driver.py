@@ -17,6 +17,7 @@ from recon.ledger.units import Entry, Unit, UnitState
 from recon.log import events
 from recon.log.events import Event
 from recon.projection.fold import decode_event
+from recon.reconciliation.context import show_cut
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.snapshot import Transition
@@ -204,8 +205,11 @@ class GatewayDriver:
             return self.unit(code, kind).value
 
     def comparison(self, code: str, kind: str = "asset") -> ComparisonState:
-        """Return the state of comparing a unit with its reports."""
-        return self.reconciler.comparison_of(self.unit_state(code, kind))
+        """Return the state of comparing a unit with its reports, with its figures up to date."""
+        state = self.unit_state(code, kind)
+        comparison = self.reconciler.comparison_of(state)
+        show_cut(state.unit, comparison, self.reconciler.trellises.of(state.unit.account))
+        return comparison
 
     def breaks(self, code: str, kind: str = "asset") -> list[Break]:
         """Return the breaks of a unit that are not closed."""

@@ -8,6 +8,7 @@ import pytest
 
 from recon.exact import ZERO, exact
 from recon.ledger.ledger import Ledger, LedgerClock
+from recon.ledger.legs import Leg, Stamp
 from recon.ledger.observations import Observation
 from recon.ledger.rules import Rules
 from recon.ledger.units import FILL, Posting, UnitState, post
@@ -45,9 +46,9 @@ class Desk:
 
     def fill(self, amount: str, *, ago: int = 0) -> None:
         at = self.pass_(1)
-        entry = post(self.held, Posting(Decimal(amount), FILL, at.us - ago * SECOND), at)
-        self.book.record_entry(entry, self.held)
-        self.engine.on_postings(self.held, at)
+        stamp = Stamp(at.us - ago * SECOND, 1_000)
+        self.book.record_entry(post(self.held, Posting(Decimal(amount), FILL, stamp.us), at), self.held)
+        self.engine.on_legs([(self.held, Leg(Decimal(amount), stamp, at.us, None))], at)
 
     def last(self, event: str) -> Transition:
         return [known for known in self.engine.transitions if known.event == event][-1]
@@ -85,7 +86,7 @@ def test_an_open_break_has_the_numbers_of_its_cut(desk: Desk) -> None:
 def test_a_cleared_break_leaves_no_drift(desk: Desk) -> None:
     with exact():
         desk.report("889.50", times=20)
-        desk.fill("-10.50", ago=60)
+        desk.fill("-10.50", ago=40)
         desk.report("889.50", times=20)
     facts = desk.last("cleared").snapshot
     assert (facts.expected, facts.drift, facts.unexplained) == (Decimal("889.50"), ZERO, ZERO)

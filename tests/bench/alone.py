@@ -1,15 +1,16 @@
 """Books without comparison: what takes the engine's place where only the cost of comparing is asked for.
 
-`BooksAlone` opens each unit at its first report, keeps the timelines as short as agreements keep them, and has the same
-rows written; it holds no report against the books, so that no chain, no break and no cause comes of it.
+`BooksAlone` opens each unit at its first report and has the same rows written; it holds no report against the books,
+so that no break and no cause comes of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
+from recon.ledger.legs import Leg
 from recon.ledger.observations import Observation
 from recon.ledger.posting.derivatives import open_unit
 from recon.ledger.units import UnitState
@@ -25,10 +26,12 @@ class BooksAlone(Reconciler):
         self.changed[held.key] = held
         if held.unit.balance.opening is None:
             open_unit(self.ledger, held, observation.values[0] - held.timeline.totals[-1], "exact", at)
-        held.timeline.trim(held.unit.balance.entry_count)
 
-    def on_postings(self, held: UnitState, at: LogTime) -> None:  # noqa: ARG002  # the signature of the reconciler
-        self.changed[held.key] = held
+    def on_legs(self, legs: Iterable[tuple[UnitState, Leg]], at: LogTime) -> None:  # noqa: ARG002  # as the reconciler
+        self.changed.update((held.key, held) for held, _ in legs)
+
+    def advance(self, at: LogTime) -> None:
+        pass
 
     def on_modelling_changed(self, held: UnitState) -> None:
         pass

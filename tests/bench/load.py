@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -12,15 +13,21 @@ import msgspec
 from recon.ems.protocol.decode import envelope
 from recon.log.events import FRAME, SESSION_OPENED, NewEvent
 from recon.simulator.load import FRAMES_PER_ORDER, load_frames
+from recon.simulator.ticks import TICKS_PER_SECOND
+from recon.times import microseconds
 
 ACCOUNTS: Final = 8
 SEED: Final = 7
+TICKS_PER_US: Final = TICKS_PER_SECOND // 1_000_000
 MIX: Final = (
     f"per order 3 reports, 2 fills, 4 balance updates in {FRAMES_PER_ORDER} frames; {ACCOUNTS} accounts, going round"
 )
 #: How many of an order's frames are reports, and what they are called.
 REPORTS_PER_ORDER: Final = 3
 _REPORT: Final = "ORDER_EXEC_REPORT_UPDATE"
+#: Between two orders of a stream by the venue's times, in microseconds: a stream comes faster, and a fill that is told
+#: before its time happened when it was told.
+STREAMED_ORDER_US: Final = 70_000
 #: Largest payload that a frame's 16-bit length can tell.
 _SHORT: Final = 1 << 16
 
@@ -30,15 +37,21 @@ def orders_for(frames: int) -> int:
     return max(1, frames // FRAMES_PER_ORDER)
 
 
+def _frames(frames: int, start: datetime, order_us: int) -> Iterator[bytes]:
+    started_at, order_ticks = microseconds(start) * TICKS_PER_US, order_us * TICKS_PER_US
+    return load_frames(orders_for(frames), ACCOUNTS, SEED, started_at=started_at, order_ticks=order_ticks)
+
+
 def new_events(frames: int, *, lost_every: int = 0, apart_us: int = 200) -> list[NewEvent]:
-    """Return a session and about so many frames, so many microseconds apart, an hour ago.
+    """Return a session and about so many frames, from now on, so many microseconds apart, also by the venue's times.
 
     Of one order in `lost_every` the last report is lost: its balances tell more than the orders do.
     """
-    start = datetime.now(UTC) - timedelta(hours=1)
+    start = datetime.now(UTC)
+    frames_of_load = _frames(frames, start, apart_us * FRAMES_PER_ORDER)
     result = [NewEvent(SESSION_OPENED, msgspec.json.encode({"url": "ws://load/", "site": 0}), start, session="s")]
     reports = 0
-    for number, payload in enumerate(load_frames(orders_for(frames), ACCOUNTS, SEED), start=1):
+    for number, payload in enumerate(frames_of_load, start=1):
         head = envelope(payload)
         if head.type == _REPORT:
             reports += 1
@@ -71,7 +84,7 @@ def write_frames(path: Path, frames: int) -> FrameFile:
     ends = array("Q")
     position = payloads = 0
     with path.open("wb") as file:
-        for payload in load_frames(orders_for(frames), ACCOUNTS, SEED):
+        for payload in _frames(frames, datetime.now(UTC), STREAMED_ORDER_US):
             position += file.write(_header(len(payload)) + payload)
             payloads += len(payload)
             ends.append(position)

@@ -34,7 +34,7 @@ def stored(seq: int, new: NewEvent) -> Event:
 
 
 def test_books_are_the_same_without_comparison() -> None:
-    events = new_events(2_000)
+    events = new_events(2_000, apart_us=30_000)
     whole, alone = folded(new_fold("g"), events), new_fold("g")
     alone.reconciler = BooksAlone(alone.ledger)
     folded(alone, events)

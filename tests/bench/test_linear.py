@@ -14,7 +14,7 @@ import pytest
 
 from recon.ledger import generations, lookups
 from recon.reconciliation.breaks import related
-from recon.reconciliation.tracking import steps
+from recon.reconciliation.commit import contradictions
 from tests.bench.growth_loads import LOADS
 from tests.bench.linear import cost
 
@@ -27,24 +27,23 @@ ROWS, TIMES = 32, 4
 #: The larger run may take this many times the steps of the smaller one for each row: what is bounded fills up.
 MOST_GROWTH = 1.5
 #: Bounds that the rows would reach only at the end: they are lower here.
-BOUNDS = ((generations, "MAX_COMPARED"), (steps, "MAX_CONTRADICTIONS"), (related, "MAX_COMPARED"))
+BOUNDS = ((generations, "MAX_COMPARED"), (contradictions, "MAX_CONTRADICTIONS"), (related, "MAX_COMPARED"))
 #: Rebuilding a whole list or map to add to it: allowed where a bound in the same line keeps it short, or for these.
 COPIES_ALLOWED = {
     "recon/ledger/gaps.py": "at most 64 backfills",
     "recon/ledger/observations.py": "at most two sides",
+    "recon/ledger/orders.py": "at most 32 fills without cash",
     "recon/ledger/rule_changes.py": "of the settings",
     "recon/ledger/posting/derivatives.py": "where a contract's terms changed",
+    "recon/reconciliation/breaks/ended_steps.py": "the breaks of one unit",
     "recon/reconciliation/breaks/related.py": "the amounts of one break",
     "recon/reconciliation/breaks/resolution.py": "what a person or a fact did to one break",
     "recon/reconciliation/breaks/decisions.py": "what a person did to one break",
     "recon/reconciliation/facts/break_explanation.py": "the amounts of one break",
-    "recon/reconciliation/model/comparison.py": "at most 512 observations",
     "recon/reconciliation/model/comparisons.py": "the breaks of one unit",
     "recon/reconciliation/reconciler.py": "the breaks of one unit",
-    "recon/reconciliation/tracking/fee_candidates.py": "the differences in suspense of one unit",
-    "recon/reconciliation/tracking/queue.py": "at most 512 observations",
-    "recon/reconciliation/tracking/openings.py": "at most 64 candidates",
-    "recon/reconciliation/tracking/steps.py": "the breaks of one unit",
+    "recon/reconciliation/commit/contradictions.py": "the breaks of one unit",
+    "recon/reconciliation/commit/steps.py": "the breaks of one unit",
 }
 
 

@@ -146,12 +146,15 @@ def test_a_break_shows_its_path_and_others_show_none(recon: Recon, day: TestData
     (document,) = recon("break", "show", row["id"], "--json").json()
     assert msgspec.convert(document["path"], PathEvidence) == path
     assert all("path" not in item for item in document["evidence"])
+    give_path(day, other["id"], None)
+    assert recon("break", "comment", other["id"], "--text", "asked the venue").status == 0
+    fold(day.service_url, other["gateway"])
     assert "\npath\n" not in recon("break", "show", other["id"]).out
     (document,) = recon("break", "show", other["id"], "--json").json()
     assert document["path"] is None
 
 
-def give_path(day: TestDatabase, break_id: str, path: PathEvidence) -> None:
+def give_path(day: TestDatabase, break_id: str, path: PathEvidence | None) -> None:
     """Store a path with a break, as the fold keeps it."""
     with create_engine(day.superuser_url, "tests", pooled=False).begin() as connection:
         for row in connection.execute(text("SELECT * FROM recon_store.comparisons")).mappings().all():

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, text
 from recon.db.engine import create_engine
 from recon.ledger.backfills import BackfillState, History
 from recon.ledger.ledger import LedgerChanges
+from recon.ledger.stamps import Stamps
 from recon.log.events import RULES, NewEvent
 from recon.projection.editions import delete_edition
 from recon.projection.store.digest import digest_of
@@ -193,6 +194,15 @@ def test_accounts_show_clock_skew_missing_orders_and_since_when(story: CoverageL
     assert (binance["open_orders_unaccounted"], binance["unaccounted_orders"]) == (0, [])
     assert (kraken["venue_account"], binance["venue_account"]) == ("kraken-main", None)
     assert (kraken["catch_up"], binance["catch_up"]) == ("waiting", None)
+
+
+def test_accounts_show_what_is_known_of_the_venue_s_times(story: CoverageLog, analyst: Connection) -> None:
+    known = story.account(A, stamps=Stamps(resolution_us=1_000, ahead_us=-2_500_000))
+    story.write(LedgerChanges(accounts={A: known, "NEW": story.account("NEW")}))
+    kraken, new = rows(analyst, "accounts", "account")
+    assert kraken["stamp_resolution"] == timedelta(milliseconds=1)
+    assert kraken["venue_ahead"] == timedelta(seconds=-2.5)
+    assert (new["stamp_resolution"], new["venue_ahead"]) == (None, timedelta(0))
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_the_rates_of_an_account_are_stored_with_it(book: Ledger, database: Test
     save(database, book)
     again = Ledger(book.gateway, LedgerClock(), Rules())
     with create_engine(database.service_url, "tests", pooled=False).begin() as connection:
-        ledger.load(connection, again, current_edition(connection, book.gateway), agreed={})
+        ledger.load(connection, again, current_edition(connection, book.gateway))
     assert again.accounts[A].rates == book.accounts[A].rates
     assert again.accounts[A].rates.expected(RESTED, microseconds(NOON)) == 2_400
 

@@ -39,7 +39,7 @@ PUBLIC = {
     "coverage": "gateway account from_seq until_seq from_time until_time state reason recovery lasted",
     "gateways": "name state session connected_at last_event_at head_seq projected_seq lag_events",
     "accounts": "gateway account state reason last_alive_at clock_skew since open_orders_unaccounted"
-    " unaccounted_orders venue_account catch_up",
+    " unaccounted_orders venue_account catch_up stamp_resolution venue_ahead",
     "catch_ups": "gateway account from_seq until_seq from_time until_time lasted reason state history outcome"
     " open_questions requests orders_settled orders_found fills_found ended_seq ended_at took",
     "fees_learned": "gateway account fee_asset side order_class market rate source since until edges bits",

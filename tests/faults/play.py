@@ -1,4 +1,4 @@
-"""Plays a day on virtual time to an engine, and writes down what the scorer reads."""
+"""Plays a day on virtual time, and writes down what the scorer reads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from recon.simulator.fault import PlantedFault
 from recon.testing.log import START, as_stored
 from recon.testing.player import recorded_events, without_rest
 from tests.faults.days import QUIET_SECONDS, Day
-from tests.faults.engine import Engine, Said
-from tests.faults.engines import ENGINES
 from tests.faults.rows import Planted, UnitId
 from tests.faults.score import HABITUAL
+from tests.faults.service import Said, Service
 
 #: Events that are played at a time; between them, what the engine would store is measured.
 AT_A_TIME: Final = 2_000
@@ -31,26 +30,26 @@ class Rows(NamedTuple):
     state_bytes: int
 
 
-def played(day: Day, engine: str = "today") -> Rows:
-    """Play a day; KeyError for an engine that is none."""
+def played(day: Day) -> Rows:
+    """Play a day to the service's fold."""
     plan = without_rest(day.plan())
     (gateway_plan,) = plan.gateways
     gateway = Gateway(gateway_plan, START)
     until = START + timedelta(seconds=plan.duration + QUIET_SECONDS)
-    playing = ENGINES[engine](gateway_plan.name)
+    playing = Service(gateway_plan.name)
     most = _fold(playing, as_stored(recorded_events(plan, gateway, until=until)))
     return Rows(len(gateway.accounts), planted(gateway), playing.said, most)
 
 
-def _fold(engine: Engine, log: Iterator[Event]) -> int:
+def _fold(playing: Service, log: Iterator[Event]) -> int:
     """Fold a log piece by piece, so that a long day needs no more memory than a short one."""
     times: list[datetime] = []
     most = 0
     while events := list(islice(log, AT_A_TIME)):
         times.extend(event.recorded_at for event in events)
-        engine.fold(events, times)
-        engine.said.explained[:] = [each for each in engine.said.explained if each.cause not in HABITUAL]
-        most = max(most, engine.state_bytes())
+        playing.fold(events, times)
+        playing.said.explained[:] = [each for each in playing.said.explained if each.cause not in HABITUAL]
+        most = max(most, playing.state_bytes())
     return most
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from typing import Final
 
 from tests.faults.days import Day
@@ -14,9 +13,9 @@ from tests.faults.score import Score, score
 PROCESSES: Final = 2
 
 
-def scored(day: Day, engine: str = "today") -> tuple[Day, Score]:
-    """Play a day to an engine and score what it said."""
-    rows = played(day, engine)
+def scored(day: Day) -> tuple[Day, Score]:
+    """Play a day and score what was said of it."""
+    rows = played(day)
     said, clean = rows.said, day.programme is None
     result = score(rows.planted, said.steps, said.explained, said.uncertain, accounts=rows.accounts, clean=clean)
     result.state_bytes = rows.state_bytes
@@ -24,10 +23,10 @@ def scored(day: Day, engine: str = "today") -> tuple[Day, Score]:
     return day, result
 
 
-def all_scored(days: Sequence[Day], processes: int = PROCESSES, engine: str = "today") -> Iterator[tuple[Day, Score]]:
+def all_scored(days: Sequence[Day], processes: int = PROCESSES) -> Iterator[tuple[Day, Score]]:
     """Yield every day with its score, in the order given."""
     if processes == 1:
-        yield from map(partial(scored, engine=engine), days)
+        yield from map(scored, days)
         return
     with ProcessPoolExecutor(max_workers=min(processes, PROCESSES)) as pool:
-        yield from pool.map(partial(scored, engine=engine), days)
+        yield from pool.map(scored, days)

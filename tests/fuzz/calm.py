@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -10,7 +11,8 @@ import msgspec
 
 from recon.ledger.rules import AccountRules, Rules
 from recon.log import events
-from recon.testing import BTC_USDT, OrderScript, Row, balance_row, symbol_row
+from recon.testing import BTC_USDT, START, OrderScript, Row, balance_row, symbol_row
+from recon.times import microseconds
 from tests.fuzz.grammar import ACCOUNTS, CALM
 
 #: Seconds between two reports of balances, and between two orders.
@@ -51,7 +53,8 @@ def calm_events() -> Iterator[Sent]:
         yield Sent(at, events.TICK, _tick(at), None)
         if at >= next_order:
             next_order += ORDER_SECONDS
-            script = OrderScript(f"calm-{second}", [("0.1", "100")], extra={"exchange_id": CALM})
+            placed_at = START + timedelta(seconds=at - 4.1)
+            script = OrderScript(f"calm-{second}", [("0.1", "100")], placed_at=placed_at, extra={"exchange_id": CALM})
             for count in (0, 1):
                 yield _frame(at, "ORDER_EXEC_REPORT_UPDATE", script.report(count))
             held = {"BTC": held["BTC"] + script.filled(1), "USDT": held["USDT"] - script.cash(1)}
@@ -71,5 +74,5 @@ def _tick(at: float) -> bytes:
     return _encode({"heartbeats": dict.fromkeys((*ACCOUNTS, CALM), beat)})
 
 
-#: 2026-01-05T09:00:00Z, a Monday, in microseconds since the epoch.
-START_US: Final = 1_767_603_600_000_000
+#: When the log begins, in microseconds since the epoch.
+START_US: Final = microseconds(START)

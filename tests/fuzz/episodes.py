@@ -20,8 +20,9 @@ from tests.fuzz.own_events import Hints
 from tests.fuzz.players import Batch, Books, Player
 from tests.fuzz.streams import Stream, is_calm, plain
 
-#: Largest batches by the level's name: the fold's are small, so that books and events alternate.
-MAX_BATCH_EVENTS: Final = {"fold": 40, "postgres": 250}
+#: Largest batches by the level's name: the fold's are small, so that books and events alternate. In Postgres the events
+#: of a batch share their log time, and all of them come within a settlement window.
+MAX_BATCH_EVENTS: Final = {"fold": 40, "postgres": 30}
 #: How often the process that folds is a new one.
 RESTART_SHARE: Final = 0.15
 #: Most breaks that a hostile writer remembers.
@@ -64,7 +65,7 @@ def hints_of(fold: Fold) -> Hints:
             hints.breaks += [each.id for each in comparison.breaks]
             hints.digests += [each.proposal.digest for each in comparison.breaks if each.proposal is not None]
     if fold.ledger.proposed_rules is not None:
-        hints.digests.append(fold.ledger.proposed_rules.digest)
+        hints.rules_digests.append(fold.ledger.proposed_rules.digest)
     for name, account in fold.ledger.accounts.items():
         backfill = account.coverage.backfill
         if name in ACCOUNTS and backfill is not None and backfill.until_seq is not None:

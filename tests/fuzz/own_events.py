@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -44,10 +44,14 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass
 class Hints:
-    """What a hostile writer sees of the books: open breaks, digests to approve, and where gaps end."""
+    """What a hostile writer sees of the books: open breaks, digests to approve, and where gaps end.
+
+    `rules_digests`: of proposed rules, which are rules of every account.
+    """
 
     breaks: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
+    rules_digests: list[str] = field(default_factory=list)
     gaps: dict[str, int] = field(default_factory=dict)
 
 
@@ -76,6 +80,7 @@ class OwnEvents:
             events.CLOCK_JUMPED: self._jump,
             events.EVENT_REFUSED: self._refusal,
             events.REST_ANSWER: self._history_answer,
+            events.DECISION: self._rules_decision,
         }
 
     def payload(self, draw: random.Random, kind: str, hints: Hints, *, of_all: bool) -> bytes:
@@ -115,13 +120,19 @@ class OwnEvents:
             ]
         return self._spoilt(draw, fact)
 
+    def _rules_decision(self, draw: random.Random, hints: Hints) -> bytes:
+        return self._decided(draw, hints, draw.choice(("approve_rules", "reject_rules")), hints.rules_digests)
+
     def _decision(self, draw: random.Random, hints: Hints) -> bytes:
+        return self._decided(draw, hints, draw.choice(_ACTIONS), hints.digests)
+
+    def _decided(self, draw: random.Random, hints: Hints, action: str, rules_digests: Sequence[str]) -> bytes:
         named = draw.sample(hints.breaks, min(len(hints.breaks), draw.randrange(1, 4))) or ["0" * 24]
         if draw.random() < 0.1:
             named = named * 3
         decision: Members = [
             (b'"by"', draw.choice(_PEOPLE) if draw.random() < 0.2 else _PERSON),
-            (b'"action"', text(draw.choice(_ACTIONS))),
+            (b'"action"', text(action)),
             (b'"breaks"', _encode(named)),
             (b'"text"', drawn(draw, "text")),
             (b'"assignee"', drawn(draw, "text")),
@@ -138,7 +149,7 @@ class OwnEvents:
             (b'"order"', draw.choice((b'"c:a"', b'"c:b"', b'"x:1"', b'"c:a:2"', b"null"))),
             (b'"from_seq"', draw.choice((b"1", b"2", b"-1", b"99999999999999999999", b"null"))),
             (b'"outcome"', draw.choice((b'"filled"', b'"canceled"', b'"nothing"', b'"x"', b"null"))),
-            (b'"rules_digest"', text(draw.choice([*hints.digests, "0"]))),
+            (b'"rules_digest"', text(draw.choice([*rules_digests, "0"]))),
         ]
         return self._spoilt(draw, decision)
 

@@ -44,13 +44,14 @@ class MemoryTables:
         """Write what a batch changed, and forget the changes, as the projector does."""
         book, engine = fold.ledger, fold.reconciler
         changes, book.changes = book.changes, LedgerChanges()
+        shared = engine.store()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []
         for key, state in changes.units.items():
             changed.setdefault(key, state)
         with self._written():
             ledger.save(_NO_CONNECTION, book, _EDITION, changes)
-            comparisons.save(_NO_CONNECTION, engine, _EDITION, changed.values(), transitions)
+            comparisons.save(_NO_CONNECTION, engine, _EDITION, changed.values(), transitions, shared)
 
     def calm_books(self) -> dict[str, Rows]:
         """Return the rows of the calm account."""

@@ -21,7 +21,6 @@ from recon.ledger.facts.matching import (
     replaced_by,
 )
 from recon.ledger.facts.replaceable import ReplaceableEntries
-from recon.ledger.timeline import CERTAIN
 from recon.ledger.units import Entry
 
 D = Decimal
@@ -63,7 +62,6 @@ def entry(
         certainty=certainty,
         amount=D(amount),
         running=D(0),
-        uncertainty=CERTAIN,
         order=order,
         ordinal=ordinal,
         break_id=break_id,

@@ -25,8 +25,8 @@ from tests.support.simulated_days import Flow
 )
 def test_the_legs_of_a_unit_sum_to_the_entries_of_its_fills(plan: Plan) -> None:
     plan = without_rest(replace(plan, gateways=plan.gateways[:1]))
-    gateway, fold, legs = Gateway(plan.gateways[0], START), new_fold(plan.gateways[0].name), LegKeeper()
-    fold.ledger.effects.legs = legs
+    gateway, fold = Gateway(plan.gateways[0], START), new_fold(plan.gateways[0].name)
+    legs = LegKeeper(fold)
     until = START + timedelta(seconds=plan.duration + 20)
     fold.fold([decode_event(event) for event in as_stored(recorded_events(plan, gateway, until=until))])
     moved: dict[UnitKey, Decimal] = defaultdict(Decimal)

@@ -14,7 +14,6 @@ def order(key: str, seq: int) -> Order:
         first_time=None,
         first_seq=1,
         last_seq=seq,
-        liquidity=None,
         order_class="other",
     )
     reported.updated_clock = seq * 10

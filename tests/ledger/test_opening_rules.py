@@ -11,6 +11,8 @@ from recon.ledger.rules import AccountRules, Rules
 from recon.testing import BTC_USDT, PERPETUAL, START, GatewayDriver, OrderScript, balance_row, position_row
 
 D = Decimal
+#: How long an opening waits that fills race with, at the default window, in seconds.
+TWO_HOLDS = 40
 
 
 def openings(driver: GatewayDriver, code: str, kind: str = "asset") -> list[tuple[Decimal, str]]:
@@ -121,7 +123,7 @@ def test_semantics_4_3__nothing_opens_at_zero_before_a_complete_snapshot_was_see
     driver.wait(30)
     assert openings(driver, "BTC") == [], "null data is no complete snapshot"
     driver.balance("BTC", "99.74")
-    driver.wait(40)
+    driver.wait(TWO_HOLDS + 1)
     assert openings(driver, "BTC") == [(D("-0.26"), "exact")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 
@@ -24,9 +25,10 @@ def begun(*positions: Row) -> GatewayDriver:
     return driver
 
 
-def trade(key: str, net: Decimal | int) -> Row:
-    """Return the report of an order that moved the position by an amount."""
-    return OrderScript(key, [(str(abs(net)), "100")], symbol=PERPETUAL, side="BUY" if net > 0 else "SELL").report(1)
+def trade(driver: GatewayDriver, key: str, net: Decimal | int) -> Row:
+    """Return the report of an order that moves the position by an amount now."""
+    side, placed_at = "BUY" if net > 0 else "SELL", driver.now - timedelta(seconds=4)
+    return OrderScript(key, [(str(abs(net)), "100")], symbol=PERPETUAL, side=side, placed_at=placed_at).report(1)
 
 
 def one_way(net: Decimal | int) -> Row:
@@ -53,7 +55,7 @@ def test_a_vanished_position_is_told_after_others_were_closed_by_us() -> None:
     """An empty side that was told once is not kept beside the other from then on."""
     driver = begun(position_row("2", "SELL"))
     for index, (moved, net) in enumerate([(2, 0), (-3, -3)]):
-        driver.report(trade(f"t{index}", moved))
+        driver.report(trade(driver, f"t{index}", moved))
         driver.position(one_way(net))
         driver.wait(LATER)
     assert not driver.opened_breaks()
@@ -65,12 +67,12 @@ def test_a_vanished_position_is_told_after_others_were_closed_by_us() -> None:
 def test_a_flat_row_that_comes_before_its_report_does_not_mean_that_both_sides_are_kept() -> None:
     driver = begun(position_row("2", "SELL"))
     driver.position(one_way(0))
-    driver.report(trade("a", 2))
+    driver.report(trade(driver, "a", 2))
     driver.wait(LATER)
-    driver.report(trade("b", -3))
+    driver.report(trade(driver, "b", -3))
     driver.position(one_way(-3))
     driver.wait(LATER)
-    driver.report(trade("c", 4))
+    driver.report(trade(driver, "c", 4))
     driver.position(one_way(1))
     driver.wait(2 * LATER)
     assert not driver.opened_breaks()
@@ -80,9 +82,9 @@ def test_a_flat_row_that_comes_before_its_report_does_not_mean_that_both_sides_a
 def test_a_turned_row_that_comes_between_two_equal_fills_does_not_mean_that_both_sides_are_kept() -> None:
     """The first fill alone is what both sides together would be: 1 on each."""
     driver = begun(position_row("1", "SELL"))
-    driver.report(trade("a", 1))
+    driver.report(trade(driver, "a", 1))
     driver.position(one_way(1))
-    driver.report(trade("b", 1))
+    driver.report(trade(driver, "b", 1))
     driver.wait(LATER)
     assert mode(driver) != "hedge"
     driver.position(one_way(1))
@@ -93,16 +95,17 @@ def test_a_turned_row_that_comes_between_two_equal_fills_does_not_mean_that_both
 
 def test_both_sides_are_kept_where_two_rows_a_window_apart_say_so() -> None:
     driver = begun(position_row("2", "SELL"))
-    driver.report(trade("a", 1))
+    driver.report(trade(driver, "a", 1))
     driver.position(position_row("1", "BUY"))
-    assert mode(driver) is None, "one row may be a race"
     driver.wait(LATER)
-    driver.report(trade("b", 3))
+    driver.report(trade(driver, "b", 3))
     driver.position(position_row("4", "BUY"))
-    assert mode(driver) == "hedge"
-    driver.report(trade("c", -4))
+    driver.wait(LATER / 2)
+    assert mode(driver) is None, "one row may be a race"
+    driver.report(trade(driver, "c", -4))
     driver.position(position_row("0", "BUY"))
     driver.wait(2 * LATER)
+    assert mode(driver) == "hedge"
     assert not driver.opened_breaks()
     assert driver.comparison(SYMBOL, "contract").reported == D(-2)
 
@@ -132,7 +135,7 @@ def test_where_one_row_is_kept_no_trading_and_no_crossing_opens_a_break(
     net, keys = opening, count()
     for moved, row_first, pause in traded:
         net += moved
-        report = trade(f"t{next(keys)}", moved)
+        report = trade(driver, f"t{next(keys)}", moved)
         if row_first:
             driver.position(one_way(net), after=pause)
             driver.report(report)

@@ -133,7 +133,7 @@ def state(fold: Fold) -> bytes:
         "intervals": book.changes.intervals,
         "transitions": engine.transitions,
     }
-    return msgspec.json.encode(known)
+    return msgspec.msgpack.encode(known)
 
 
 def folded(log: list[Event], cuts: list[int]) -> Fold:

@@ -36,7 +36,8 @@ from recon.projection.rebuild import rebuild
 from recon.projection.what_if import what_if
 from recon.reconciliation import reconciler
 from recon.reconciliation.context import ComparisonContext
-from recon.reconciliation.tracking.queue import judge
+from recon.reconciliation.reports import report_of
+from recon.reconciliation.trellis.column import Report
 from recon.service.wiring import alerting
 from recon.simulator.scenarios import demo_plan
 from recon.status import Status, StatusReporter
@@ -260,12 +261,12 @@ async def test_a_defect_in_comparing_one_unit_sets_it_aside_and_refuses_no_event
 ) -> None:
     """Time alone asks for this work again at each later event, of whatever account."""
 
-    def defective(context: ComparisonContext, observation: Observation) -> None:
+    def defective(context: ComparisonContext, observation: Observation) -> Report:
         if context.unit.account == HIT:
             raise ZeroDivisionError
-        judge(context, observation)
+        return report_of(context, observation)
 
-    monkeypatch.setattr(reconciler, "judge", defective)
+    monkeypatch.setattr(reconciler, "report_of", defective)
     await fold_day(engine, logged)
     found = rows(engine, "SELECT account, about FROM recon.findings WHERE kind = 'comparison_failed' ORDER BY about")
     assert found

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver
+from tests.support.claims import residual
 from tests.support.trading_account import late_order, report_balances, report_bought, trading
 
 D = Decimal
@@ -20,7 +21,7 @@ def test_semantics_8_1__a_second_fault_on_a_unit_is_a_second_break_with_its_own_
     first, second = driver.breaks("BTC")
     assert first.id != second.id
     assert first.until_seq < second.until_seq
-    assert driver.comparison("BTC").residual == D("2.5")
+    assert residual(driver, "BTC") == D("2.5")
 
 
 def test_semantics_8_1__identity_is_deterministic_and_of_account_unit_and_origin() -> None:

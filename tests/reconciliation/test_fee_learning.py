@@ -1,4 +1,4 @@
-"""Fees learned from agreements, then booked (recon/reconciliation/tracking/fee_learning.py, rules 1 to 3)."""
+"""Fees that no report tells are learnt from balances, then booked with each fill (semantics 8.5)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 from recon.exact import ZERO
 from recon.ledger.rules import AccountRules, FeeRule, Rules
 from recon.reconciliation.model.verdict import verdict_of
-from recon.reconciliation.tracking.fee_candidates import SUSPENSE_WINDOWS
 from recon.testing import GatewayDriver, OrderScript, balance_row
-from tests.support.claims import claimed
-from tests.support.fee_venue import RATE, Venue, agrees, booked_fees
+from tests.support.claims import claimed, residual
+from tests.support.fee_venue import RATE, Venue, agrees, booked_fees, rates_of
 
 D = Decimal
 MAKER = D("0.0002")
@@ -21,75 +20,74 @@ PRICES = {"BTC": D(50000), "USDT": D(1), "BNB": D(600)}
 
 
 @pytest.mark.parametrize("received", [False, True], ids=["taken in quote", "taken in what is received"])
-def test_rule_2__a_rate_is_learned_exactly_and_every_fill_is_booked_with_its_fee(received: bool) -> None:
+def test_a_rate_is_learnt_exactly_and_every_fill_is_booked_with_its_fee(received: bool) -> None:
     venue = Venue(received=received)
     venue.days_work()
+    venue.rest()
     driver = venue.driver
     assert not driver.opened_breaks(), "learning alerts nobody"
-    model = driver.unit("USDT").fees.model
-    assert model.learned
-    assert model.received is not None
-    assert model.received.share == RATE
-    assert model.paid is not None
-    assert model.paid.share == (0 if received else RATE)
+    assert rates_of(driver, 1) == {RATE}
+    assert rates_of(driver, -1) == {ZERO if received else RATE}
     before = len(booked_fees(driver, "USDT"))
     venue.trade("SELL", "51000.00")
     assert booked_fees(driver, "USDT")[before:] == [D("-0.51")]
+    venue.rest()
     assert (driver.value("BTC"), driver.value("USDT")) == (venue.btc, venue.usdt), "the books hold what the venue holds"
+    assert agrees(venue, "BTC")
+    assert agrees(venue, "USDT")
 
 
-def test_rule_1__what_is_learned_from_stays_visible_as_fees_and_all_adds_up() -> None:
+def test_fees_booked_and_accrued_sum_to_what_the_venue_took_exactly() -> None:
     venue = Venue()
     venue.days_work()
+    venue.rest()
     driver, unit = venue.driver, venue.driver.unit("USDT")
-    assert unit.balance.opening is not None
-    assert unit.balance.opening + unit.balance.fills + unit.balance.explained == venue.usdt
+    fees = [entry for entry in driver.entries("USDT") if entry.cause == "fee"]
+    assert sum((entry.amount for entry in fees), ZERO) == venue.usdt - D(100000) - unit.balance.fills
     assert unit.balance.explained == sum(booked_fees(driver, "USDT"), ZERO)
-    assert {entry.certainty for entry in driver.entries("USDT") if entry.cause == "fee"} == {"inferred"}
+    assert {entry.certainty for entry in fees} == {"inferred"}
+    assert any(entry.order is None for entry in fees), "the first ones in sum, for nobody knew the rate"
+    assert fees[-1].order is not None, "the later ones with their fills"
+    assert residual(driver, "USDT") == claimed(driver.comparison("USDT")) == 0
 
 
-def test_a_venue_without_fees_is_learned_to_take_none() -> None:
+def test_a_venue_without_fees_is_learnt_to_take_none() -> None:
     venue = Venue()
     venue.days_work(rate=ZERO)
-    model = venue.driver.unit("USDT").fees.model
-    assert model.learned
-    assert not model.is_open
+    venue.rest()
+    assert rates_of(venue.driver, 1) == rates_of(venue.driver, -1) == {ZERO}
     assert not booked_fees(venue.driver, "USDT")
     assert not venue.driver.opened_breaks()
+    assert agrees(venue, "USDT")
 
 
-def test_rule_3__one_odd_fee_is_a_break() -> None:
+@pytest.mark.parametrize("rate", ["0.0008", "0.0012", "0", "-0.0001"])
+def test_another_tier_takes_over_without_a_break_and_is_said(rate: str) -> None:
     venue = Venue()
     venue.days_work()
-    venue.trade("SELL", "50000.00", extra=D("0.75"))
-    assert not venue.driver.opened_breaks(), "another like it would bear out a rate"
-    venue.days_work(rounds=3)
-    venue.driver.wait(SUSPENSE_WINDOWS * 5)
-    assert venue.driver.opened_breaks() == [("USDT", D("-0.75"))]
-    (known,) = venue.driver.breaks("USDT")
-    assert known.seen_us < known.opened_us - 250_000_000, "its origin is when it was first seen"
-
-
-def test_rule_3__another_tier_is_taken_over_and_said() -> None:
-    venue = Venue()
-    venue.days_work()
-    venue.days_work(rate=D("0.0008"), rounds=6)
+    venue.days_work(rate=D(rate), rounds=6)
+    venue.rest()
     driver = venue.driver
-    model = driver.unit("USDT").fees.model
-    assert model.received is not None
-    assert model.received.share == D("0.0008")
-    assert [found.about for found in driver.findings("fee_changed")] == ["USDT"]
-    assert not driver.opened_breaks()
-    assert driver.value("USDT") == venue.usdt
+    assert not driver.transitions(), "nobody was alerted, at any time"
+    assert rates_of(driver, 1) == rates_of(driver, -1) == {D(rate)}
+    assert driver.findings("fee_changed")
+    assert agrees(venue, "USDT")
+    before = driver.unit("USDT").balance.entry_count
+    venue.trade("SELL", "50000.00", rate=D(rate))
+    fees = [entry.amount for entry in driver.entries("USDT") if entry.number > before and entry.cause == "fee"]
+    assert sum(fees, ZERO) == -D(rate) * 500, "the next fill is booked with it"
 
 
-def test_nothing_is_learned_where_the_settings_say_so() -> None:
+def test_nothing_is_learnt_where_the_settings_say_so() -> None:
     venue = Venue(AccountRules(learn_fees_up_to=ZERO))
     venue.trade("SELL", "50000.00")
     venue.driver.wait(40)
     venue.report_balances()
     venue.driver.wait(40)
     assert venue.driver.opened_breaks() == [("USDT", D("-0.50000"))]
+
+
+# -- what a schedule tells ---------------------------------------------------------------------------------------------
 
 
 def test_a_schedule_is_booked_from_the_first_fill_on() -> None:
@@ -171,59 +169,23 @@ def test_what_comes_in_between_fills_opens_with_its_exact_amount_whatever_they_c
     trade_at(venue, habit)
     venue.rest()
     assert driver.opened_breaks() == [("USDT", D(amount))]
-    comparison = driver.comparison("USDT")
-    assert comparison.residual == D(amount)
+    assert residual(driver, "USDT") == claimed(driver.comparison("USDT")) == D(amount)
     assert driver.value("USDT") == venue.usdt - D(amount), "all fees are booked"
 
 
-# -- while what is owned is looked for again -------------------------------------------------------------------------
-
-
-def calibrating(trades: int) -> Venue:
-    """A venue whose rate was just learned: what fills had cost before is being looked for, since some trades."""
-    venue, number = Venue(), 0
-    while not venue.driver.comparison("USDT").calibrating:
-        venue.trade("SELL" if number % 2 else "BUY", f"{50000 + 7 * number}.00")
-        number += 1
-    for _ in range(trades):
-        venue.trade("SELL" if number % 2 else "BUY", f"{50000 + 7 * number}.00")
-        number += 1
-    return venue
-
-
 @pytest.mark.parametrize("trades", [0, 1, 2, 3])
-def test_rule_2__a_deposit_while_fees_are_looked_for_again_opens_though_nothing_follows_it(trades: int) -> None:
-    """The last report before silence must not be forgotten with the search that it came into."""
-    venue = calibrating(trades)
+def test_a_deposit_while_rates_are_learnt_opens_though_nothing_follows_it(trades: int) -> None:
+    venue = Venue()
     driver = venue.driver
+    for number in range(trades):
+        venue.trade("SELL" if number % 2 else "BUY", f"{50000 + 7 * number}.00")
     venue.move("USDT", 20000)
     venue.report_balances("USDT")
     driver.wait(600)
     assert driver.opened_breaks() == [("USDT", D(20000))]
     assert verdict_of(driver.unit("USDT"), driver.comparison("USDT")) == "break"
-    comparison = driver.comparison("USDT")
-    assert comparison.residual == claimed(comparison) == D(20000) + comparison.learning
-    assert driver.value("USDT") == venue.usdt - comparison.residual, "what is not booked yet is owned"
-
-
-@pytest.mark.parametrize("trades", [1, 3, 5])
-def test_a_deposit_while_an_opening_is_looked_for_opens_though_nothing_follows_it(trades: int) -> None:
-    """The opening is what was held before the fills; the report that came last stands, and is not what is booked."""
-    driver = GatewayDriver(Rules(defaults=AccountRules(fees=[FeeRule(taker=RATE)])))
-    driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"), quiet=0)
-    held = D(100000)
-    for number in range(trades):
-        driver.report(OrderScript(f"o{number}", [("0.01", f"{50000 + number}")], placed_at=driver.now).report(1))
-        held -= D("0.01") * (50000 + number) * (1 + RATE)
-        driver.wait(0.1)
-        driver.balance("USDT", held)
-        driver.wait(2)
-    driver.balance("USDT", held + 20000)
-    driver.wait(600)
-    assert (driver.unit("USDT").balance.opening, tuple(driver.opened_breaks())) in {
-        (D(100000), (("USDT", D(20000)),)),
-        (D(120000), ()),
-    }
+    assert residual(driver, "USDT") == claimed(driver.comparison("USDT")) == D(20000)
+    assert driver.value("USDT") == venue.usdt - D(20000)
 
 
 # -- fees in an asset that fills do not move ---------------------------------------------------------------------------
@@ -237,24 +199,17 @@ def elsewhere(digits: int = 8) -> Venue:
     return venue
 
 
-def test_fees_taken_in_an_asset_that_fills_do_not_move_are_learned_without_a_break() -> None:
+def test_fees_taken_in_an_asset_that_fills_do_not_move_are_learnt_without_a_break() -> None:
     venue = elsewhere()
     driver = venue.driver
-    assert claimed(driver.comparison("BNB")) == driver.comparison("BNB").learning == D("-0.00083333"), (
-        "owned, not booked"
-    )
     venue.days_work()
     venue.rest()
     assert not driver.opened_breaks()
     assert [(found.about, found.account) for found in driver.findings("fee_asset")] == [("BNB", driver.account)]
-    given = driver.unit("BNB").fees.model.paid
-    assert given is not None
-    assert given.rates == (RATE,)
+    assert rates_of(driver, 0, "third:BNB") == {RATE}
     before = len(booked_fees(driver, "BNB"))
     venue.trade("SELL", "60000.00")
     assert booked_fees(driver, "BNB")[before:] == [D("-0.001")], "0.1 % of 600 USD, at 600 USD for one"
-    venue.trade("BUY", "48000.00")
-    assert booked_fees(driver, "BNB")[before + 1 :] == [D("-0.0008")]
     venue.rest()
     assert not driver.opened_breaks()
     assert agrees(venue, "USDT")
@@ -262,7 +217,7 @@ def test_fees_taken_in_an_asset_that_fills_do_not_move_are_learned_without_a_bre
     held = driver.value("BNB")
     assert held is not None
     assert abs(held - venue.balances["BNB"]) < D("1e-7"), "but for what the venue rounds of each fee"
-    assert not driver.comparison("BNB").residual
+    assert residual(driver, "BNB") == claimed(driver.comparison("BNB")), "which is not lost"
     assert not booked_fees(driver, "USDT")
 
 
@@ -277,20 +232,13 @@ def test_fees_in_a_third_asset_are_learned_while_trading_goes_on_without_a_pause
 
 @pytest.mark.parametrize("every", [1, 8, 30], ids="each {}s".format)
 def test_a_difference_that_grows_with_every_report_does_not_wait_for_reports_to_pause(every: int) -> None:
-    """Somebody else trades on the account (semantics 5.3: what fails k windows after a chain began is a break)."""
+    """Somebody else trades on the account (semantics 5.3)."""
     driver = GatewayDriver(Rules())
     driver.start(balance_row("BTC", "10"))
     for number in range(1, 600 // every):
         driver.balance("BTC", 10 + D(number) / 100)
         driver.wait(every)
     assert driver.opened_breaks()
-
-
-def test_fees_in_a_third_asset_stay_exact_where_the_venue_rounds_as_we_do() -> None:
-    venue = elsewhere(digits=12)
-    venue.days_work()
-    venue.rest()
-    assert all(agrees(venue, unit) for unit in ("BNB", "USDT", "BTC"))
 
 
 def test_a_fee_in_a_third_asset_names_its_fill_and_stays_inferred() -> None:
@@ -318,7 +266,7 @@ def test_a_withdrawal_of_the_asset_that_fees_are_taken_in_is_a_break(rounds: int
     assert len(driver.opened_breaks()) == 1, "the fees of what is traded on are learned, and no break"
     held = driver.value("BNB")
     assert held is not None
-    assert abs(held + driver.comparison("BNB").residual - venue.balances["BNB"]) < D("1e-7")
+    assert abs(held + residual(driver, "BNB") - venue.balances["BNB"]) < D("1e-7")
 
 
 def test_nothing_is_taken_for_fees_in_a_third_asset_where_the_settings_say_so() -> None:
@@ -329,7 +277,7 @@ def test_nothing_is_taken_for_fees_in_a_third_asset_where_the_settings_say_so() 
     assert not venue.driver.findings("fee_asset")
 
 
-def test_rule_1__what_a_chain_says_exactly_is_no_fee() -> None:
+def test_what_reports_say_exactly_is_no_fee() -> None:
     """Some bought unseen; of the sales after it one report is near the cut before it, but for what a fee might be."""
     driver = GatewayDriver(Rules())
     driver.start(balance_row("BTC", "22.34"), balance_row("USDT", "100000"))

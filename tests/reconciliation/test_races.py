@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,9 +17,10 @@ D = Decimal
 Trade = tuple[str, bool, float, float, float, bool]
 
 
+@pytest.mark.parametrize("stamped", [True, False], ids=["with times", "without times"])
 @steady(40)
 @given(
-    st.lists(
+    trades=st.lists(
         st.tuples(
             st.sampled_from(["0.1", "0.2", "0.25", "1"]),
             st.booleans(),
@@ -28,12 +31,15 @@ Trade = tuple[str, bool, float, float, float, bool]
         ),
         min_size=1,
         max_size=8,
-    )
+    ),
 )
 def test_semantics_5_1__reports_told_twice_and_out_of_order_within_a_window_never_open_a_break(
-    trades: list[Trade],
+    stamped: bool, trades: list[Trade]
 ) -> None:
-    """Each trade, half a second after the other: its report, that report again, and the balance after it, delayed."""
+    """Each trade, half a second after the other: its report, that report again, and the balance after it, delayed.
+
+    The venue says when it filled them, or tells no time at all.
+    """
     driver = GatewayDriver(Rules())
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"))
     held = D(10)
@@ -41,7 +47,12 @@ def test_semantics_5_1__reports_told_twice_and_out_of_order_within_a_window_neve
     for number, (amount, buys, first, again, told, twice) in enumerate(trades):
         at = number * 0.5
         held += D(amount) if buys else -D(amount)
-        order = OrderScript(f"o{number}", [(amount, "100")], side="BUY" if buys else "SELL", placed_at=driver.now)
+        filled_at = driver.now + timedelta(seconds=at)
+        side = "BUY" if buys else "SELL"
+        more: Row = {} if stamped else {"status_history": [], "fills": []}
+        order = OrderScript(
+            f"o{number}", [(amount, "100")], side=side, placed_at=filled_at - timedelta(seconds=4), extra=more
+        )
         due.append((at + first, number, order.report(1)))
         due.append((at + again, number, order.report(1)))
         due += [(at + told + step, number, held) for step in ((0, 0.01) if twice else (0,))]

@@ -8,21 +8,32 @@ import pytest
 
 from recon.reconciliation import reconciler
 from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.trellis import account_step
+from recon.reconciliation.trellis.unit import UnitTrellis
 from recon.testing import GatewayDriver, balance_row
 
 BROKEN = "ETH"
+#: Where a defect may show: taking a report, comparing it, judging what it shows, forgetting it, writing down.
+PLACES = {
+    "report_of": reconciler,
+    "process": account_step,
+    "judge": account_step,
+    "trim": account_step,
+    "commit": reconciler,
+}
 
 
 def _fails_in(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Make one function of the comparison fail in one unit, as a defect would."""
-    sound = getattr(reconciler, name)
+    sound = getattr(PLACES[name], name)
 
-    def defective(context: ComparisonContext, *rest: object) -> object:
-        if context.unit.code == BROKEN:
+    def defective(of: ComparisonContext | UnitTrellis, *rest: object, **named: object) -> object:
+        code = of.unit.code if isinstance(of, ComparisonContext) else of.key[2]
+        if code == BROKEN:
             raise ZeroDivisionError
-        return sound(context, *rest)
+        return sound(of, *rest, **named)
 
-    monkeypatch.setattr(reconciler, name, defective)
+    monkeypatch.setattr(PLACES[name], name, defective)
 
 
 def _driver() -> GatewayDriver:
@@ -31,7 +42,7 @@ def _driver() -> GatewayDriver:
     return driver
 
 
-@pytest.mark.parametrize("name", ["judge", "wait", "agree"])
+@pytest.mark.parametrize("name", PLACES)
 def test_the_other_unit_s_break_opens(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     driver = _driver()
     _fails_in(monkeypatch, name)
@@ -51,7 +62,7 @@ def test_a_unit_set_aside_keeps_its_breaks_and_waits_for_nothing(monkeypatch: py
     driver = _driver()
     driver.poll(BROKEN, "4", 30)
     (break_,) = driver.breaks(BROKEN)
-    _fails_in(monkeypatch, "agree")
+    _fails_in(monkeypatch, "process")
     driver.poll(BROKEN, "4", 5)
     driver.wait(60)
     assert driver.comparison(BROKEN).set_aside

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from recon.ledger.ledger import Ledger, LedgerClock
 from recon.ledger.rules import Rules
-from recon.reconciliation.model.comparison import MAX_QUEUE
 from recon.reconciliation.reconciler import Reconciler
+from recon.reconciliation.trellis.account_trellis import MAX_QUEUE
 from recon.testing import START
 from recon.times import LogTime, microseconds
-from tests.support.trading_account import report_bought, trading, verdict
+from tests.support.trading_account import late_order, trading, verdict
 
 D = Decimal
 
@@ -19,15 +19,17 @@ def test_semantics_9_4__a_hole_in_log_time_does_not_end_windows() -> None:
     """A database stall of a minute: the next event comes late, and the report of the fill with it."""
     driver = trading()
     driver.poll("BTC", "10", 10)
+    order = late_order(driver, "a")
     driver.balance("BTC", "11")
     driver.wait(1)
     clock = driver.ledger.clock.clock
     driver.tick(after=60)
     assert driver.ledger.clock.clock == clock
     assert not driver.transitions()
-    report_bought(driver, "a")
+    driver.wait(10)
+    driver.report(order.report(1))
     driver.balance("BTC", "11")
-    driver.wait(30)
+    driver.wait(60)
     assert not [each for each in driver.transitions() if each.unit == "BTC"]
 
 
@@ -49,14 +51,20 @@ def test_semantics_9_1__log_time_never_goes_back() -> None:
     assert clock.advance_to(start + 15_000_000 + 6_000_001) == 6_000_000, "longer than a hole"
 
 
-def test_observations_that_wait_are_bounded_and_the_oldest_is_judged_early() -> None:
+def test_observations_that_wait_are_bounded_and_the_latest_takes_the_place_of_the_one_before() -> None:
     driver = trading()
     for number in range(MAX_QUEUE + 50):
         driver.balance("BTC", D("10.5") + number, after=0.0)
-    assert len(driver.comparison("BTC").queue) <= MAX_QUEUE
+    driver.reconciler.store()
+    few = len(driver.comparison("BTC").trellis)
+    for number in range(1000):
+        driver.balance("BTC", D("10.5") + number, after=0.0)
+    driver.reconciler.store()
+    assert len(driver.comparison("BTC").trellis) < few + 100, "no more of them are kept"
     assert verdict(driver, "BTC") == "pending"
-    driver.poll("BTC", "10", 30)
+    driver.poll("BTC", "10", 60)
     assert verdict(driver, "BTC") == "agreed"
+    assert not driver.opened_breaks()
 
 
 def test_an_engine_asks_nothing_of_units_that_rest() -> None:
@@ -64,4 +72,4 @@ def test_an_engine_asks_nothing_of_units_that_rest() -> None:
     engine = Reconciler(book)
     engine.advance(LogTime(1, 10_000_000, 10_000_000))
     assert engine.transitions == []
-    assert engine.awaiting_time == {}
+    assert not engine.pending

@@ -1,4 +1,4 @@
-"""Tolerance of a comparison (semantics 6; recon/reconciliation/matching/tolerance.py, rules 1 and 2)."""
+"""Tolerance of a comparison (semantics 6; recon/reconciliation/model/tolerance.py, rules 1 and 2)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.exact import exact
-from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, Rules, Tolerance, UnitRules
-from recon.reconciliation.matching.tolerance import computed_tolerance, total_tolerance
+from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, FeeRule, Rules, Tolerance, UnitRules
+from recon.reconciliation.model.tolerance import computed_tolerance, total_tolerance
 from recon.testing import PERPETUAL, GatewayDriver, OrderScript, balance_row, position_row
+from tests.support.claims import claimed, residual
 from tests.support.properties import steady
 
 D = Decimal
 AMOUNTS = st.decimals("-1000000", "1000000", places=6)
 SMALL = st.decimals("0", "100", places=6)
+#: The schedule says that nothing is charged, so that whatever is left over is rounding.
+NO_FEES = AccountRules(fees=[FeeRule(maker=D(0), taker=D(0))], learn_fees_up_to=D(0))
 
 
 @steady(150)
@@ -115,14 +118,20 @@ def test_semantics_6__cash_may_lose_half_a_quantum_an_entry_since_the_last_agree
     assert [code for code, _ in driver.opened_breaks()] == ["USDT"], "nothing was traded since: no more slack"
 
 
-def test_semantics_6__what_is_left_at_an_agreement_is_booked_as_rounding() -> None:
-    driver = trading()
+def test_semantics_6_3__what_roundings_leave_over_is_booked_as_rounding() -> None:
+    """It is booked once it is more than half a quantum; until then it is shown as what it is."""
+    driver = trading(NO_FEES)
     fill(driver, "a", "1", "100.004", "SELL")
     driver.balance("BTC", "9")
     driver.poll("USDT", "100100.00", 60)
+    assert not booked_as_rounding(driver)
+    assert residual(driver, "USDT") == claimed(driver.comparison("USDT")) == D("-0.004")
+    fill(driver, "b", "1", "100.003", "SELL")
+    driver.balance("BTC", "8")
+    driver.poll("USDT", "100200.00", 60)
     rounding = [each for each in driver.entries("USDT") if each.cause == "rounding"]
-    assert [(each.amount, each.certainty) for each in rounding] == [(D("-0.004"), "inferred")]
-    assert (driver.value("USDT"), driver.unit("USDT").balance.explained) == (D(100100), D("-0.004"))
+    assert [(each.amount, each.certainty) for each in rounding] == [(D("-0.007"), "inferred")]
+    assert (driver.value("USDT"), driver.unit("USDT").balance.explained) == (D(100200), D("-0.007"))
     assert not driver.opened_breaks()
 
 
@@ -177,7 +186,8 @@ def test_semantics_6__configured_tolerance(rules: AccountRules) -> None:
     driver.poll("BTC", "10.5", 60, rate_usd=D(60000))
     assert not driver.opened_breaks()
     driver.poll("BTC", "10.7", 60, rate_usd=D(60000))
-    assert driver.opened_breaks() == [("BTC", D("0.7"))]
+    assert driver.opened_breaks() == [("BTC", D("0.7"))], "what is tolerated step by step is not, in sum"
+    assert (driver.value("BTC"), residual(driver, "BTC")) == (D(10), D("0.7")), "and nothing of it is posted"
 
 
 def test_semantics_6__usd_counts_as_nothing_without_a_rate() -> None:
@@ -204,35 +214,50 @@ def truncating(driver: GatewayDriver, sales: int, balance: Decimal, first: int =
     return balance
 
 
+def settle(driver: GatewayDriver, balance: Decimal) -> None:
+    """Let everything become final."""
+    driver.poll("USDT", balance, 60)
+
+
 def booked_as_rounding(driver: GatewayDriver) -> Decimal:
     return sum((each.amount for each in driver.entries("USDT") if each.cause == "rounding"), D(0))
 
 
+def rounding_of(driver: GatewayDriver) -> Decimal:
+    """Return all rounding, booked and not."""
+    with exact():
+        return booked_as_rounding(driver) + driver.comparison("USDT").accrual.rounding
+
+
 def test_semantics_6__rounding_is_booked_within_the_daily_budget_and_beyond_it_a_finding() -> None:
     """Truncation is not rounding: a persistent sign is a fee, and says so once a day."""
-    driver = trading()
+    driver = trading(NO_FEES)
     budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
-    truncating(driver, 190, D("100000.00"))
-    assert booked_as_rounding(driver) == D("-0.0049") * 189, "what one report alone leaves over may be a late one"
+    balance = truncating(driver, 190, D("100000.00"))
+    settle(driver, balance)
+    assert booked_as_rounding(driver) == rounding_of(driver) == D("-0.0049") * 190
     assert not driver.findings("rounding_budget")
-    truncating(driver, 17, D("119000.00"), first=190)
+    settle(driver, truncating(driver, 17, balance, first=190))
     assert abs(booked_as_rounding(driver)) <= budget
+    assert rounding_of(driver) == D("-0.0049") * 207
+    assert residual(driver, "USDT") == claimed(driver.comparison("USDT")), "what is not booked is claimed"
     assert len(driver.findings("rounding_budget")) == 1
     assert not [code for code, _ in driver.opened_breaks() if code == "USDT"]
 
 
 def test_semantics_6__a_small_trade_reported_early_is_not_taken_for_rounding() -> None:
     """After many cash entries the slack is more than a small trade: its cash must come as its own entry."""
-    driver = trading()
-    balance = truncating(driver, 20, D("100000.00"))
-    driver.balance("USDT", balance + D("0.05"), after=0.1)
+    driver = trading(NO_FEES)
+    balance = truncating(driver, 20, D("100000.00")) + D("0.05")
+    driver.balance("USDT", balance, after=0.1)
     fill(driver, "small", "0.01", "5.00", "SELL")
-    driver.wait(5)
-    assert D("-0.0049") * 20 <= booked_as_rounding(driver) <= D("-0.0049") * 19
+    settle(driver, balance)
+    assert rounding_of(driver) == D("-0.0049") * 20
+    assert driver.value("USDT") == balance
 
 
 def test_semantics_6__the_budget_of_a_day_is_not_renewed_by_spending_it() -> None:
-    driver = trading()
+    driver = trading(NO_FEES)
     budget = D("0.01") * ROUNDING_QUANTA_PER_DAY
     truncating(driver, 300, D("100000.00"))
     assert abs(booked_as_rounding(driver)) <= budget
@@ -240,9 +265,12 @@ def test_semantics_6__the_budget_of_a_day_is_not_renewed_by_spending_it() -> Non
 
 
 def test_semantics_6__another_day_has_a_budget_of_its_own() -> None:
-    driver = trading()
+    driver = trading(NO_FEES)
     balance = truncating(driver, 200, D("100000.00"))
+    settle(driver, balance)
     driver.tick(after=timedelta(days=1).total_seconds())
-    truncating(driver, 20, balance, first=200)
-    assert booked_as_rounding(driver) == D("-0.0049") * 219
+    balance = truncating(driver, 20, balance, first=200)
+    settle(driver, balance)
+    assert booked_as_rounding(driver) == D("-0.0049") * 220
+    assert driver.value("USDT") == balance
     assert not driver.findings("rounding_budget")

@@ -16,6 +16,7 @@ from recon.ledger.backfills import Backfill, BackfillState, History, MissingOrde
 from recon.ledger.coverage import CoverageInterval
 from recon.ledger.ledger import Ledger, LedgerChanges, LedgerClock
 from recon.ledger.rules import AccountRules, Rules
+from recon.ledger.stamps import Stamps
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import ReportedUnit, Unit, UnitBalance, UnitKind, UnitState
 from recon.log.events import NewEvent
@@ -52,6 +53,7 @@ class CoverageLog:
         *,
         lag_us: int | None = None,
         missing: str = "",
+        stamps: Stamps | None = None,
     ) -> Account:
         """Return an account; `missing` are orders without a known final state."""
         unaccounted = {order: MissingOrder(order, 1) for order in missing.split()}
@@ -61,6 +63,7 @@ class CoverageLog:
             self.us(1),
             liveness=Liveness(last_alive_us=last_us, lag_us=lag_us),
             coverage=Coverage(missing_orders=unaccounted, state=state, reason=reason),
+            stamps=stamps or Stamps(),
         )
 
     def intervals(self, account: str, *told: tuple[int, State, str | None]) -> list[CoverageInterval]:
@@ -143,7 +146,6 @@ class CoverageLog:
                     inferred=False,
                     observed_at=self.at(seen),
                     cut_seq=seen,
-                    cut_entry=0,
                     cut_fills=0,
                     cut_explained=0,
                     data=b"",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from recon.exact import ZERO, divide, exact
+from recon.ledger.fees.fee_key import RATES
 from recon.ledger.rules import AccountRules, Rules
 from recon.testing import GatewayDriver, OrderScript, balance_row
+from tests.support.claims import residual
 
 D = Decimal
 RATE = D("0.001")
@@ -59,6 +62,10 @@ class Venue:
         """Deposit or withdraw; only the next balance shows it."""
         self.balances[asset] += D(amount)
 
+    def filled_now(self) -> datetime:
+        """Return when an order was placed whose first fill happens now."""
+        return self.driver.now - timedelta(seconds=4)
+
     def fill(self, side: str, price: str | Decimal, *, rate: Decimal = RATE, extra: Decimal = ZERO) -> OrderScript:
         """Trade at the venue without a report; return the order. `extra` is charged in addition to the fee."""
         sign, cash = (1 if side == "BUY" else -1), divide(SIZE * D(price), D(1), self.digits)
@@ -103,7 +110,20 @@ def booked_fees(driver: GatewayDriver, unit: str) -> list[Decimal]:
 
 
 def agrees(venue: Venue, unit: str) -> bool:
-    """True if the ledger equals the venue's balance, with no open break and nothing pending."""
+    """True if the ledger equals the venue's balance, with no open break and nothing undecided or unposted."""
     driver, comparison = venue.driver, venue.driver.comparison(unit)
-    pending = comparison.queue or comparison.chain or comparison.suspects or comparison.breaks
-    return driver.value(unit) == venue.balances[unit] and not comparison.residual and not pending
+    open_ = comparison.undecided or comparison.breaks or comparison.suspended
+    return driver.value(unit) == venue.balances[unit] and not residual(driver, unit) and not open_
+
+
+def rates_of(driver: GatewayDriver, side: int, role: str = "quote") -> set[Decimal]:
+    """Return the rates that the account's fills pay now of what they receive (1) or pay (-1); 0: in a third asset."""
+    table = driver.ledger.accounts[driver.account].rates
+    found = {key for key in (*table.known, *table.mixed) if (key.side, key.role) == (side, role)}
+    rates = {each.rate for key in found for each in (*table.mixed.get(key, ()), *table.rates(key)[-1:])}
+    return {divide(D(rate), D(RATES)) for rate in rates}
+
+
+def suspended(driver: GatewayDriver, unit: str = "USDT") -> list[Decimal]:
+    """Return what may be a fee at a rate that nobody knows, and is not decided."""
+    return [step.amount for step in driver.comparison(unit).pending if step.kind == "novel"]

@@ -153,7 +153,7 @@ class _Player:
             await self._until_next(until)
 
     async def _until_next(self, until: float) -> None:
-        times = [until, self._last_tick + (1.0 if self.log.fold.reconciler.awaiting_time else 10.0)]
+        times = [until, self._last_tick + (1.0 if self.log.fold.reconciler.pending else 10.0)]
         times += [gap.at for gap in self._gaps[:1]]
         due = self.gateway.next_at()
         if self.connected and due is not None:
@@ -166,7 +166,7 @@ class _Player:
         """Advance the gateway to now and append its frames to the log."""
         for outgoing in self.gateway.advance(self._ems_now()):
             self._take(outgoing)
-        if self._at() - self._last_tick >= (1.0 if self.log.fold.reconciler.awaiting_time else 10.0):
+        if self._at() - self._last_tick >= (1.0 if self.log.fold.reconciler.pending else 10.0):
             self._last_tick = self._at()
             self._append(events.TICK, tick_payload(self._heartbeats.take()))
 

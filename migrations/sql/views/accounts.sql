@@ -32,7 +32,9 @@ SELECT
         WHERE (k.gateway, k.edition, k.account) = (t.gateway, t.edition, t.account)
         ORDER BY k.from_seq DESC
         LIMIT 1
-    ) AS catch_up
+    ) AS catch_up,
+    t.stamp_resolution_us * interval '1 microsecond' AS stamp_resolution,
+    t.venue_ahead_us * interval '1 microsecond' AS venue_ahead
 FROM recon_store.accounts AS t
 JOIN recon_store.editions AS c ON c.gateway = t.gateway AND c.edition = t.edition AND c.state = 'current';
 
@@ -54,5 +56,10 @@ COMMENT ON COLUMN recon.accounts.venue_account IS
     'none is told';
 COMMENT ON COLUMN recon.accounts.catch_up IS
     'The state of its last catch-up, as in catch_ups; null: it was never out of sight';
+COMMENT ON COLUMN recon.accounts.stamp_resolution IS
+    'The finest resolution seen of the venue''s times of fills; null: no fill told a time yet';
+COMMENT ON COLUMN recon.accounts.venue_ahead IS
+    'How far the venue''s clock is ahead of ours by the times of its fills, clock_skew aside; negative: behind; zero: '
+    'nothing speaks for a wrong clock';
 
 GRANT SELECT ON recon.accounts TO recon_analyst, recon_service, recon_operator;

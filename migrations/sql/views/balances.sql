@@ -54,13 +54,13 @@ COMMENT ON COLUMN recon.balances.unexplained IS
     'drift - explained, signed; what the verdict judges; reported = opening + fills + explained + unexplained; '
     'null: not known';
 COMMENT ON COLUMN recon.balances.in_flight IS
-    'Fills booked after the cut, signed, which the observation cannot have seen; null: never observed';
+    'Fills booked that the observation had not seen, as far as the reports tell, signed; null: never observed';
 COMMENT ON COLUMN recon.balances.rate_usd IS 'USD for one of the asset, as last reported; null: not known (not zero)';
 COMMENT ON COLUMN recon.balances.verdict IS
     'The first that applies: unobserved, unmodelled, stale, break, pending, agreed';
 COMMENT ON COLUMN recon.balances.observed_at IS 'Log time of the observation in reported; null: never observed';
 COMMENT ON COLUMN recon.balances.cut_seq IS
-    'Log position up to which the observation is held against the books; null: never observed';
+    'Log position of the observation that the figures are of, the latest one compared; null: never observed';
 COMMENT ON COLUMN recon.balances.last_seq IS 'Log position of the newest entry of the books; 0: none';
 COMMENT ON COLUMN recon.balances.reason IS 'Why the verdict is unmodelled or stale; null for the others';
 COMMENT ON COLUMN recon.balances.inferred IS

@@ -21,7 +21,7 @@ COMMENT ON COLUMN recon.break_history.seq IS 'Log position at which the step was
 COMMENT ON COLUMN recon.break_history.number IS '1, 2, 3 … among the steps at this position';
 COMMENT ON COLUMN recon.break_history.at IS 'Log time of the step';
 COMMENT ON COLUMN recon.break_history.event IS
-    'What happened. Derived: pending, opened, cleared, dismissed, offset, caused, explained, reduced, expired; '
+    'What happened. Derived: opened, cleared, offset, caused, explained, reduced, expired; '
     'decided by people: assign, comment, investigate, propose, approve, reject, accept, reopen. An acceptance that '
     'is material is a propose, and an accept once somebody else has approved it';
 COMMENT ON COLUMN recon.break_history.state IS 'The break''s state from then on';

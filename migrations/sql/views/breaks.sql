@@ -81,15 +81,13 @@ COMMENT ON COLUMN recon.breaks.certainty IS
     'exact: the arithmetic, a fact or a person leaves no other reading; inferred: within stated limits; candidate: '
     'one reading of several';
 COMMENT ON COLUMN recon.breaks.state IS
-    'pending: it may still be a race; open, assigned, investigating, proposed, accepted: it owns a part of the '
-    'drift; explained: by a fact; resolved: by an approved proposal; cleared: by later data; dismissed: it was a '
-    'race, or part of another break';
+    'open, assigned, investigating, proposed, accepted: it owns a part of the drift; explained: by a fact; '
+    'resolved: by an approved proposal; cleared: by later data';
 COMMENT ON COLUMN recon.breaks.amount IS
     'The step, reported minus expected, in the unit itself, signed; while part of it is explained, what is left';
 COMMENT ON COLUMN recon.breaks.amount_usd IS
     'The step at the last rate reported, in USD, signed; null: no rate is known (not zero)';
-COMMENT ON COLUMN recon.breaks.opened_at IS
-    'Log time at which it opened; while pending, and once dismissed: of the first report that did not fit';
+COMMENT ON COLUMN recon.breaks.opened_at IS 'Log time at which it opened';
 COMMENT ON COLUMN recon.breaks.closed_at IS 'Log time at which it was over; null: it is not';
 COMMENT ON COLUMN recon.breaks.after_seq IS 'It arose after this log position …';
 COMMENT ON COLUMN recon.breaks.until_seq IS '… and up to this one';
@@ -103,7 +101,8 @@ COMMENT ON COLUMN recon.breaks.rules_version IS 'The version of the rules that n
 COMMENT ON COLUMN recon.breaks.assignee IS 'Who is to look after it, as the person who assigned it wrote; null: nobody';
 COMMENT ON COLUMN recon.breaks.origin_at IS 'Log time of the first report that shows it; its age counts from here';
 COMMENT ON COLUMN recon.breaks.evidence IS
-    'What the cause rests on, as a JSON list of {text, seq, amount}; seq is a log position or null';
+    'What the cause rests on, as a JSON list of {text, seq, amount}; seq is a log position or null. The last item has '
+    'also path: both reports, the fills between, and what each other reading would have cost; a contradiction has none';
 COMMENT ON COLUMN recon.breaks.tried IS 'The causes that were considered, as a JSON list of {cause, fits, why}';
 COMMENT ON COLUMN recon.breaks.proposal IS
     'What is proposed, or was approved, as JSON {digest, cause, entry, evidence, login, authenticated, seq}; with '

@@ -18,7 +18,6 @@ SELECT
     ) DESC NULLS LAST))[1] AS severity
 FROM recon_store.breaks AS t
 JOIN recon_store.editions AS c ON c.gateway = t.gateway AND c.edition = t.edition AND c.state = 'current'
-WHERE t.state NOT IN ('pending', 'dismissed')
 GROUP BY t.case_id, t.gateway;
 
 COMMENT ON VIEW recon.cases IS 'Breaks of one common cause: what alerts and people act on';

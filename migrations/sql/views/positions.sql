@@ -58,7 +58,7 @@ COMMENT ON COLUMN recon.positions.unexplained IS
     'drift - explained, signed; what the verdict judges; reported = opening + fills + explained + unexplained; '
     'null: not known';
 COMMENT ON COLUMN recon.positions.in_flight IS
-    'Fills booked after the cut, signed, which the observation cannot have seen; null: never observed';
+    'Fills booked that the observation had not seen, as far as the reports tell, signed; null: never observed';
 COMMENT ON COLUMN recon.positions.avg_entry_price IS
     'Average entry price by our own fills and the contract''s terms; null: not known, or flat';
 COMMENT ON COLUMN recon.positions.reported_avg_entry_price IS
@@ -67,7 +67,7 @@ COMMENT ON COLUMN recon.positions.verdict IS
     'The first that applies: unobserved, unmodelled, stale, break, pending, agreed';
 COMMENT ON COLUMN recon.positions.observed_at IS 'Log time of the observation in reported; null: never observed';
 COMMENT ON COLUMN recon.positions.cut_seq IS
-    'Log position up to which the observation is held against the books; null: never observed';
+    'Log position of the observation that the figures are of, the latest one compared; null: never observed';
 COMMENT ON COLUMN recon.positions.last_seq IS 'Log position of the newest entry of the books; 0: none';
 COMMENT ON COLUMN recon.positions.reason IS 'Why the verdict is unmodelled or stale; null for the others';
 COMMENT ON COLUMN recon.positions.inferred IS

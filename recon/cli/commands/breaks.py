@@ -24,7 +24,7 @@ def breaks(
     config: Config = None,
     gateway: GatewayFilter = None,
     account: AccountFilter = None,
-    every: Annotated[bool, typer.Option("--all", help="Also pending, cleared and dismissed ones.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
     json: Json = False,
 ) -> None:
     """Show open breaks, or all breaks.

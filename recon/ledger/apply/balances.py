@@ -17,7 +17,7 @@ from recon.exact import ZERO, scale
 from recon.ledger.account import Account
 from recon.ledger.apply.observe import observe, reassess_after_snapshot
 from recon.ledger.asset_mapping import resolve_asset, rows_of_coinapi
-from recon.ledger.ledger import Ledger, quantum_of
+from recon.ledger.ledger import Ledger
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.observations import is_authoritative
 from recon.ledger.rules import AccountRules
@@ -63,8 +63,7 @@ def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTim
     ledger.changes.units[state.key] = state
     if row.balance is None:
         return code
-    if unit.reported.note_scale(scale(row.balance)):
-        state.timeline.quantum = quantum_of(ledger, unit)
+    unit.reported.note_scale(scale(row.balance))
     if not is_authoritative(row.last_updated_by, trust_balance_manager=rules.trust_balance_manager):
         return code
     members = rules.members_of(code)

@@ -25,6 +25,7 @@ from recon.ledger.posting.fill_entries import FillToPost, market_of_fill
 from recon.ledger.posting.pre_opening import exclude_pre_opening_fills
 from recon.ledger.posting.reversal import reverse_early_booking
 from recon.ledger.posting.spot import post_late_cash, post_spot, take_cashless
+from recon.ledger.stamps import MAX_AHEAD_US
 from recon.ledger.withholding import instrument_of, withhold
 from recon.times import LogTime
 
@@ -230,7 +231,9 @@ def _dated(ledger: Ledger, account: Account, fills: list[Fill], at: LogTime) -> 
     for fill in fills:
         stamp = Stamp(ledger.end_of_gap(account.name) or at.us)
         if fill.timed:
-            stamp = account.stamps.stamp(fill.occurred_us, at.us, skew_us=skew_us)
+            told = account.stamps.stamp(fill.occurred_us, at.us, skew_us=skew_us)
+            # What comes live and is a day old was told by no running clock.
+            stamp = told if ledger.event.from_rest or told.us >= at.us - MAX_AHEAD_US else stamp
         occurred_us = fill.occurred_us
         if skew_us and occurred_us != at.us:
             occurred_us = min(occurred_us + skew_us, at.us)

@@ -11,7 +11,7 @@ from recon.ledger.account import Account
 from recon.ledger.apply.observe import observe
 from recon.ledger.ledger import Ledger
 from recon.ledger.observations import read_position, read_positions
-from recon.ledger.posting.derivatives import mark_unmodelled
+from recon.ledger.posting.derivatives import mark_unmodelled, realise_trades
 from recon.ledger.units import UnitState
 from recon.times import LogTime
 
@@ -73,4 +73,6 @@ def _observe_position(
         terms = ledger.rules_of(account.name).contracts.get(unit.code)
         if terms is None or not terms.modelled:
             mark_unmodelled(ledger, account, state, terms)
+    if unit.contract.cost_basis is None:
+        realise_trades(ledger, account, state, at)
     observe(ledger, state, values, at, inferred=False, price=unit.reported.avg_entry_price)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from recon.ledger.actor import Actor
 from recon.ledger.apply.observe import refresh_modelling
 from recon.ledger.cost_basis import basis_of
-from recon.ledger.ledger import Ledger, quantum_of
+from recon.ledger.ledger import Ledger
 from recon.ledger.rule_changes import ProposedRules, relaxations
 from recon.ledger.rules import Rules
 from recon.times import LogTime
@@ -55,9 +55,11 @@ def apply_rules(ledger: Ledger, rules: Rules) -> None:
         terms = rules.of(account.name).contracts
         for state in ledger.units_of(account.name):
             unit = state.unit
-            state.timeline.quantum = quantum_of(ledger, unit)
             if unit.kind == "contract" and unit.code in account.mappings.unmodelled and unit.value is not None:
                 new_terms = terms.get(unit.code)
                 if new_terms is not None and new_terms.modelled:
                     unit.contract.set_cost_basis(basis_of(unit.value, unit.reported.avg_entry_price, new_terms), [])
+        own = rules.of(account.name)
+        if account.rates.tell(own.fees, own.learn_fees_up_to):
+            ledger.mark_rates_changed(account)
         refresh_modelling(ledger, account)

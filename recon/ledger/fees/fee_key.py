@@ -15,10 +15,15 @@ OrderClass = Literal["post_only", "immediate", "rested", "other"]
 CERTAIN_CLASSES: Final = frozenset({"post_only", "immediate"})
 #: The class of orders that only take.
 TAKER_CLASS: Final = "immediate"
+#: Terms of orders that only make, or that only take.
+_MAKER: Final = frozenset({"MAKER_OR_CANCEL", "POST_ONLY"})
+_TAKER: Final = frozenset({"IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"})
 
 #: Rates are integers, in units of 1e-7 of turnover: digits of a unit, and units of the whole.
 RATE_DIGITS: Final = 7
 RATES: Final = 10**RATE_DIGITS
+#: The market of a schedule's line that selects all fills.
+ANY: Final = "any"
 #: Before every time, in microseconds: what a schedule tells holds since then.
 LONG_AGO: Final = -(1 << 62)
 
@@ -42,6 +47,16 @@ class FeeKey(NamedTuple):
     market: str
 
 
+def order_class_of(
+    time_in_force: str | None, exec_inst: Sequence[str] | str | None, order_type: str | None
+) -> OrderClass:
+    """Return what an order's terms say of its liquidity: a market order takes as an immediate one does."""
+    instructions = (exec_inst,) if isinstance(exec_inst, str) else exec_inst or ()
+    if any(instruction in _MAKER for instruction in instructions):
+        return "post_only"
+    return "immediate" if time_in_force in _TAKER or order_type == "MARKET" else "other"
+
+
 def third(code: str) -> str:
     """Return the role of an asset, by its code, that a fee is taken in though the fill does not move it."""
     return _THIRD + code
@@ -63,7 +78,7 @@ def market_of(rules: Sequence[FeeRule], symbol: str | None, instrument: str | No
 
 def line_label(rule: FeeRule) -> str:
     """Return the label of a schedule's line: the fills that it selects, whatever its rates and its place."""
-    kind = rule.instrument or "any"
+    kind = rule.instrument or ANY
     return kind if rule.symbol is None else f"{kind} {rule.symbol}"
 
 

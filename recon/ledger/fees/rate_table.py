@@ -16,8 +16,8 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from recon.ledger.fees.fee_key import LONG_AGO, RATES, TAKER_CLASS, FeeKey, certain, line_label, third
-from recon.ledger.rules import FeeRule
+from recon.ledger.fees.fee_key import ANY, LONG_AGO, RATES, TAKER_CLASS, FeeKey, certain, line_label, third
+from recon.ledger.rules import DEFAULT_LEARNED_FEE, FeeRule
 
 #: Most keys that have rates; of more, the one whose rate is oldest is forgotten.
 MAX_KEYS: Final = 256
@@ -76,6 +76,12 @@ class ToldLine(msgspec.Struct, frozen=True, gc=False):
         return self.both(key)[key.order_class == TAKER_CLASS]
 
 
+def rate_of(share: Decimal) -> int:
+    """Return a share of turnover in units of 1e-7, half-even; a share beyond the whole turnover is the whole."""
+    units = int((share * RATES).to_integral_value(ROUND_HALF_EVEN))
+    return max(-RATES, min(RATES, units))
+
+
 class RateTable(msgspec.Struct, dict=True):
     """The rates of an account; see the module."""
 
@@ -88,6 +94,8 @@ class RateTable(msgspec.Struct, dict=True):
     #: Lines of the schedule by `FeeKey.market`.
     told: dict[str, ToldLine] = {}
     revision: int = 0
+    #: The largest rate that is learnt; a rebate is learnt up to a quarter of it.
+    most: int = rate_of(DEFAULT_LEARNED_FEE)
 
     def expected(self, key: FeeKey, stamp_us: int) -> int | None:
         """Return the rate of a key at a stamp; None where it is not known."""
@@ -105,7 +113,7 @@ class RateTable(msgspec.Struct, dict=True):
             return known
         base = self._base.get(key)
         if base is None:
-            line = self.told.get(key.market)
+            line = self._line_of(key.market)
             base = () if line is None else (KnownRate(LONG_AGO, line.rate(key)),)
             if len(self._base) < 4 * MAX_KEYS:
                 self._base[key] = base
@@ -127,8 +135,12 @@ class RateTable(msgspec.Struct, dict=True):
 
     def told_rates(self, key: FeeKey) -> tuple[int, ...]:
         """Return what the schedule tells of makers and takers of a key; nothing without a line."""
-        line = self.told.get(key.market)
+        line = self._line_of(key.market)
         return () if line is None else line.both(key)
+
+    def _line_of(self, market: str) -> ToldLine | None:
+        """Return the line of a market; a fill from before the schedule bears its type, so it may be the line of all."""
+        return self.told.get(market) or self.told.get(ANY)
 
     def moved(self, since_us: int) -> bool:
         """True if a rate has changed at a stamp or later."""
@@ -149,16 +161,35 @@ class RateTable(msgspec.Struct, dict=True):
         rates = [rate for _, rate in self._paid]
         return (min(rates), max(rates)) if rates else None
 
+    @property
+    def is_known(self) -> bool:
+        """True if any rate of the account is told or learnt."""
+        return bool(self.told or self.known)
+
+    @cached_property
+    def third_assets(self) -> tuple[str, ...]:
+        """Return the assets, by code, that fees are taken in though the fill does not move them, by what was learnt."""
+        taken = {
+            key.role.removeprefix(third(""))
+            for key, known in self.known.items()
+            if key.role.startswith(third("")) and any(each.rate for each in known)
+        }
+        return tuple(sorted(taken))
+
     # -- changes
 
-    def tell(self, rules: Iterable[FeeRule]) -> bool:
-        """Read a schedule; return True if a line changed. What was learnt of a changed line's market is forgotten."""
-        told = _lines_of(rules)
-        if told == self.told:
+    def tell(self, rules: Iterable[FeeRule], learn_up_to: Decimal = DEFAULT_LEARNED_FEE) -> bool:
+        """Read a schedule, and the largest share that is learnt; return True if either changed.
+
+        What was learnt of a changed line's market is forgotten.
+        """
+        told, most = _lines_of(rules), rate_of(learn_up_to)
+        if told == self.told and most == self.most:
             return False
+        self.most = most
         markets = {label for label in {*told, *self.told} if told.get(label) != self.told.get(label)}
         for rates in (self.known, self.mixed, self.changed):
-            for key in [key for key in rates if key.market in markets]:
+            for key in [key for key in rates if key.market in markets or (ANY in markets and key.market not in told)]:
                 del rates[key]
         self.told = told
         self._note_change()
@@ -223,7 +254,7 @@ class RateTable(msgspec.Struct, dict=True):
 
     def _note_change(self) -> None:
         self.revision += 1
-        for name in ("_base", "_alternatives", "_paid", "_last_change_us"):
+        for name in ("_base", "_alternatives", "_paid", "_last_change_us", "third_assets"):
             self.__dict__.pop(name, None)
 
     # -- what follows from the rates, until they change
@@ -277,9 +308,3 @@ def _lines_of(rules: Iterable[FeeRule]) -> dict[str, ToldLine]:
             continue
         lines.setdefault(line_label(rule), ToldLine(rate_of(maker), rate_of(taker), rule.asset))
     return lines
-
-
-def rate_of(share: Decimal) -> int:
-    """Return a share of turnover in units of 1e-7, half-even; a share beyond the whole turnover is the whole."""
-    units = int((share * RATES).to_integral_value(ROUND_HALF_EVEN))
-    return max(-RATES, min(RATES, units))

@@ -13,17 +13,15 @@ from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.cash_bounds import cash_bound
 from recon.ledger.cost_basis import CASH_QUANTUM, CostBasis, add_trade, average_price, basis_of, entry_value
 from recon.ledger.fees.fee_key import BASE, QUOTE, role_of
-from recon.ledger.fees.schedule import rates_of, rule_of
+from recon.ledger.fees.schedule import rule_of
 from recon.ledger.instruments import underlying
 from recon.ledger.ledger import Ledger, update_modelling
 from recon.ledger.legs import Leg, leg_of
-from recon.ledger.posting.fees import learned_fee, scheduled_fee
 from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_legs
 from recon.ledger.posting.openings import asset_unit, open_if_absent, post_opening
-from recon.ledger.posting.third_assets import FeeSource, post_third_asset_fee, third_asset_of
+from recon.ledger.posting.third_assets import FeeSource, post_third_asset_fees
 from recon.ledger.rules import ContractTerms, FeeRule
-from recon.ledger.timeline import CERTAIN, Uncertainty, leg_uncertainty
-from recon.ledger.units import FILL, REALISED, PendingTrade, Posting, Unit, UnitState
+from recon.ledger.units import FILL, REALISED, PendingTrade, Unit, UnitState
 from recon.times import LogTime
 
 #: Average entry prices within this share of each other are equal: venues round them.
@@ -88,13 +86,11 @@ def post_contract(ledger: Ledger, account: Account, item: FillToPost, at: LogTim
     instrument, fill, ref = item.instrument, item.fill, item.ref
     state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
     quantity = item.sign * fill.amount
-    post_legs(ledger, state, [leg_of(item.origin, quantity)], [fill_posting(quantity, ref)], at)
+    post_legs(ledger, state, [leg_of(item.origin, quantity)], fill_posting(quantity, ref), at)
     entry, clock = state.unit.balance.entry_count, ledger.clock_of_fill(account.name, fill.occurred_us, at)
     reported = item.order.reported
     price = fill.price or reported.price or account.evidence.prices.get(instrument.symbol)
-    state.unit.contract.add_trade(
-        PendingTrade(quantity, fill.cash, entry, clock, ref, item.origin, reported.liquidity, price=price)
-    )
+    state.unit.contract.add_trade(PendingTrade(quantity, fill.cash, entry, clock, ref, item.origin, price=price))
     realise_trades(ledger, account, state, at)
 
 
@@ -116,7 +112,7 @@ def realise_trades(ledger: Ledger, account: Account, state: UnitState, at: LogTi
     if account.coverage.backfilling:
         return  # realised cash depends on the order of fills, and the backfill may bring more of them
     if contract.cost_basis is None:
-        if terms is not None and modelled and terms.settlement_asset is not None and contract.pending_trades:
+        if terms is not None and modelled and terms.settlement_asset is not None:
             rules = ledger.rules_of(account.name)
             mappings.await_cash(unit.code, resolve_asset(terms.settlement_asset, None, account.snapshots, rules).unit)
             ledger.mark_changed(account)
@@ -145,25 +141,17 @@ def _realise(
         paid = None if trade.cash is None else trade.cash * (terms.multiplier or ZERO)
         cash = None if paid is None else (-paid if trade.quantity > 0 else paid)
     if cash is None:
-        _unmodel(ledger, account, state.unit.code, [terms.settlement_asset], [], "the entry or fill price is not known")
         _note_unknown_cash(ledger, state, terms, trade)
         return
     target = asset_unit(ledger, account, terms.settlement_asset, None, at)
     rule = _rule_of(ledger, state)
     worth = _turnover(trade, terms)
-    turnover = leg_uncertainty(worth) if worth else CERTAIN
-    postings: list[Posting] = []
-    if cash or not target.unit.fees.model.learned:
-        target.unit.fees.note_schedule(scheduled=rule is not None)
-        uncertainty = Uncertainty(1 if cash else 0, CASH_QUANTUM if cash else ZERO).plus(turnover)
-        cause = FILL if premium else REALISED
-        postings = [fill_posting(cash, trade.fill, uncertainty, cause=cause, certainty=trade.certainty)]
-    postings += _fees(target, rule, trade, worth)
-    post_legs(ledger, target, [_cash_leg(trade, cash, worth, target, rule)], postings, at, clock=trade.clock)
-    third_asset = third_asset_of(rule, {target.unit.code})
-    if third_asset is not None:
-        source = FeeSource(trade.fill, trade.origin, abs(worth), target, trade.liquidity)
-        post_third_asset_fee(ledger, account, third_asset, rule, source, at)
+    cause = FILL if premium else REALISED
+    posting = fill_posting(cash, trade.fill, worth, cause=cause, certainty=trade.certainty)
+    leg = _cash_leg(trade, cash, worth, target, rule)
+    post_legs(ledger, target, [leg], posting if cash else trade.fill, at, clock=trade.clock)
+    source = FeeSource(trade.fill, trade.origin, abs(worth), target)
+    post_third_asset_fees(ledger, account, rule, {target.unit.code}, source, at)
 
 
 def _rule_of(ledger: Ledger, state: UnitState) -> FeeRule | None:
@@ -184,14 +172,6 @@ def _note_unknown_cash(ledger: Ledger, state: UnitState, terms: ContractTerms | 
     bound = cash_bound(trade.quantity, trade.price, state.unit.reported.average_prices, terms, rule)
     leg = _cash_leg(trade, ZERO, _turnover(trade, terms), target, rule)
     ledger.effects.legs.append((target, msgspec.structs.replace(leg, unmodelled=bound)))
-
-
-def _fees(target: UnitState, rule: FeeRule | None, trade: PendingTrade, worth: Decimal) -> list[Posting]:
-    if rule is None or target.unit.fees.model.learned:
-        return learned_fee(target, worth, trade.fill)
-    if not worth or third_asset_of(rule, {target.unit.code}) is not None:
-        return []
-    return scheduled_fee(rates_of(rule, trade.liquidity), abs(worth), trade.fill)
 
 
 def _cash_leg(trade: PendingTrade, cash: Decimal, worth: Decimal, target: UnitState, rule: FeeRule | None) -> Leg:

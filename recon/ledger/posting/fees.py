@@ -1,53 +1,27 @@
-"""The postings of a fill's fees, at a learned rate or at the rate of the venue's schedule. Pure (semantics 8.5).
+"""The fee of a leg, at the account's rate for its key: learnt, or of the venue's schedule. Pure (semantics 8.5).
 
 1. A positive cost lowers the balance; a negative one (a rebate) raises it.
-2. The uncertainty of a range, or of an alternate rate, is kept in the entry.
+2. What a fee came to beyond this is posted in sum, once reports show it.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from recon.exact import ONE, ZERO, divide
-from recon.ledger.fees.model import FEE_DIGITS, FEE_QUANTUM
-from recon.ledger.posting.fill_entries import fill_posting
-from recon.ledger.timeline import Uncertainty, leg_uncertainty
-from recon.ledger.units import FEE, FillRef, Posting, UnitState
+from recon.ledger.fees.fee_key import RATES
+from recon.ledger.fees.rate_table import RateTable
+from recon.ledger.legs import Leg
+
+#: Digits of a posted fee; a venue's coarser rounding is within the tolerance.
+FEE_DIGITS: Final = 12
+_RATE_UNIT: Final = ONE / RATES
 
 
-def learned_fee(state: UnitState, leg: Decimal, fill: FillRef) -> list[Posting]:
-    """Return the expected fee of a signed leg, once the unit's rate is learned; nothing where there is no fee."""
-    model = state.unit.fees.model
-    cost, (half_width, spread) = model.cost_of(leg), model.open_cost_of(leg)
-    if not (cost or half_width or spread):
-        return []
-    return [_fee(cost, Uncertainty(1, half_width + FEE_QUANTUM, rate_spread=spread), fill)]
-
-
-def scheduled_fee(
-    rates: tuple[Decimal, Decimal], worth: Decimal, fill: FillRef, *, error: Decimal = ZERO
-) -> list[Posting]:
-    """Return the scheduled fee on a fill's worth in a unit; `error` bounds the error of the worth.
-
-    `rates` are the expected rate and the alternate rate that the schedule allows (semantics 8.5).
-    """
-    rate, alternate = rates
-    cost = divide(rate * worth, ONE, FEE_DIGITS)
-    spread = divide((rate - alternate) * worth, ONE, FEE_DIGITS)
-    bound = max(abs(rate), abs(alternate)) * error + FEE_QUANTUM
-    return [_fee(cost, Uncertainty(1, bound, rate_spread=spread), fill)]
-
-
-def third_asset_fee(state: UnitState, worth: Decimal, fill: FillRef) -> list[Posting]:
-    """Return the fee of a fill in the account's fee asset, in which the fill is worth so much.
-
-    Until the rate is learned, an entry of zero carries the fill's turnover in that asset. Samples need the turnover.
-    """
-    model = state.unit.fees.model
-    half_width, spread = model.open_cost_of(-worth)
-    uncertainty = leg_uncertainty(-worth, rounded=1, price_error=half_width + FEE_QUANTUM, rate_spread=spread)
-    return [_fee(model.cost_of(-worth), uncertainty, fill)]
-
-
-def _fee(cost: Decimal, uncertainty: Uncertainty, fill: FillRef) -> Posting:
-    return fill_posting(-cost, fill, uncertainty, cause=FEE, certainty="inferred")
+def fee_of(leg: Leg, rates: RateTable) -> Decimal:
+    """Return what a leg costs at the expected rate of its key; 0 where no rate is known."""
+    if leg.fee_key is None or not leg.turnover:
+        return ZERO
+    rate = rates.expected(leg.fee_key, leg.stamp.us)
+    return divide(rate * abs(leg.turnover) * _RATE_UNIT, ONE, FEE_DIGITS) if rate else ZERO

@@ -15,7 +15,7 @@ from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import FillShare, Leg, LegOrigin
 from recon.ledger.orders import Order
-from recon.ledger.timeline import CERTAIN, Uncertainty
+from recon.ledger.posting.fees import fee_of
 from recon.ledger.units import FEE, FILL, FillRef, Posting, UnitState, post
 from recon.times import LogTime
 
@@ -52,37 +52,40 @@ def market_of_fill(ledger: Ledger, account: str, instrument: Instrument) -> str:
 
 
 def fill_posting(
-    amount: Decimal, fill: FillRef, uncertainty: Uncertainty = CERTAIN, *, cause: str = FILL, certainty: str = "exact"
+    amount: Decimal, fill: FillRef, turnover: Decimal = ZERO, *, cause: str = FILL, certainty: str = "exact"
 ) -> Posting:
-    """Return the posting of an amount of a fill, at the time of the fill."""
-    return Posting(amount, cause, fill.occurred_us, certainty, uncertainty, fill)
+    """Return the posting of an amount of a fill, at the time of the fill; `turnover` as in `Posting`."""
+    return Posting(amount, cause, fill.occurred_us, certainty, turnover, fill)
 
 
 def post_legs(
     ledger: Ledger,
     state: UnitState,
     legs: Sequence[Leg],
-    postings: Sequence[Posting],
+    posting: Posting | FillRef,
     at: LogTime,
     *,
     clock: int | None = None,
 ) -> None:
-    """Post the legs of an amount with its fee: their entries, and the legs for the comparison.
+    """Post an amount and the fees of its legs, and tell the comparison of the legs.
 
-    The last leg bears the fee that is booked. `clock` is the log time as of which an amount that waited is booked, as
-    far as the order of entries allows.
+    With a fill in the place of a posting, only its fee is taken in the unit. `clock` is the log time as of which an
+    amount that waited is booked, as far as the order of entries allows.
     """
-    cost = ZERO
-    for posting in postings:
-        is_fee = posting.cause == FEE
-        cost -= posting.amount if is_fee else ZERO
-        _post(ledger, state, posting, at if clock is None or is_fee else LogTime(at.seq, at.us, clock))
-    last = msgspec.structs.replace(legs[-1], booked_fee=cost) if cost else legs[-1]
-    ledger.effects.legs += [(state, leg) for leg in (*legs[:-1], last)]
+    fill = posting.fill if isinstance(posting, Posting) else posting
+    if isinstance(posting, Posting):
+        _post(ledger, state, posting, at if clock is None else LogTime(at.seq, at.us, clock))
+    rates = ledger.accounts[state.unit.account].rates
+    for leg in legs:
+        cost = fee_of(leg, rates)
+        if cost:
+            fee = Posting(-cost, FEE, leg.stamp.us if fill is None else fill.occurred_us, "inferred", fill=fill)
+            _post(ledger, state, fee, at)
+        ledger.effects.legs.append((state, msgspec.structs.replace(leg, booked_fee=cost) if cost else leg))
 
 
 def _post(ledger: Ledger, state: UnitState, posting: Posting, at: LogTime) -> None:
     """Post an entry of a fill; a fill hidden by a gap counts as booked before all reports after the gap."""
     booked = ledger.clock_of_fill(state.unit.account, posting.occurred_us, at)
-    then = LogTime(at.seq, at.us, max(booked, state.timeline.clocks[-1]))
+    then = LogTime(at.seq, at.us, max(booked, state.unit.balance.last_clock))
     ledger.record_entry(post(state, posting, then), state)

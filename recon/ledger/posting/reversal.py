@@ -48,4 +48,4 @@ def reverse_early_booking(ledger: Ledger, account: Account, item: FillToPost, fi
 
 
 def _reverse(ledger: Ledger, state: UnitState, origin: LegOrigin, amount: Decimal, ref: FillRef, at: LogTime) -> None:
-    post_legs(ledger, state, [leg_of(origin, amount)], [fill_posting(amount, ref, cause=MISSED_FILL)], at)
+    post_legs(ledger, state, [leg_of(origin, amount)], fill_posting(amount, ref, cause=MISSED_FILL), at)

@@ -34,7 +34,6 @@ comparisons: Final = FoldedTable[ComparisonRow](
     column("inferred", Boolean, lambda row: row.comparison.inferred),
     nullable("observed_at", Moment, lambda row: row.comparison.observed_us),
     nullable("cut_seq", BigInteger, lambda row: None if row.comparison.observed_us is None else row.comparison.cut_seq),
-    column("cut_entry", BigInteger, lambda row: row.comparison.cut_number),
     column("cut_fills", Numeric, lambda row: row.comparison.cut_total - row.comparison.cut_explained),
     column("cut_explained", Numeric, lambda row: row.comparison.cut_explained),
     column("data", LargeBinary, lambda row: packed(row.comparison)),
@@ -45,6 +44,19 @@ def _evidence(break_: Break) -> list[Evidence | PathItem]:
     """Return what a break rests on; its path is the last item."""
     return [*break_.evidence, *([] if break_.path is None else [path_item(break_.path)])]
 
+
+class AccountComparisonRow(NamedTuple):
+    """What the comparison of an account's units shares, in its stored form."""
+
+    account: str
+    data: bytes
+
+
+account_comparisons: Final = FoldedTable[AccountComparisonRow](
+    "account_comparisons",
+    key("account", Text, lambda row: row.account),
+    column("data", LargeBinary, lambda row: row.data),
+)
 
 breaks: Final = FoldedTable[Transition](
     "breaks",

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, LargeBinary, Table
 from recon.db.raw import cursor_of
 from recon.projection.store import comparison_schema, coverage_schema, ledger_schema, order_schema
 
-#: Every folded table but that of instruments; the digest depends on the order.
+#: Every folded table but those of instruments and of what an account's units share; the digest depends on the order.
 TABLES: Final = (
     ledger_schema.accounts.table,
     order_schema.orders.table,

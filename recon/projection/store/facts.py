@@ -18,7 +18,6 @@ from recon.exact import ONE, ZERO, exact
 from recon.ledger.facts.external_fact import MANUAL, TRADE, ExternalFact, amounts_of, is_manual, movements_of
 from recon.ledger.facts.matching import MANUAL_WITHIN_US, REPLACED_SHARE, TRADED_WITHIN_US, MatchableFill, time_bound_of
 from recon.ledger.ledger import Ledger
-from recon.ledger.timeline import CERTAIN
 from recon.ledger.units import Entry
 from recon.projection.store.entry_search import EntrySearch, joined
 from recon.projection.store.folded_table import EditionKey
@@ -256,7 +255,6 @@ def _add_entries(ledger: Ledger, rows: Iterable[TupleRow]) -> None:
             certainty=certainty,
             amount=Decimal(amount),
             running=ZERO,
-            uncertainty=CERTAIN,
             order=order,
             ordinal=ordinal,
             break_id=break_id,

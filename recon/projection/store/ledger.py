@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -14,9 +14,9 @@ from recon.exact import ZERO, exact
 from recon.ledger.account import Account
 from recon.ledger.cost_basis import average_price
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Finding, Ledger, LedgerChanges, quantum_of
+from recon.ledger.ledger import Finding, Ledger, LedgerChanges
 from recon.ledger.timeline import Timeline
-from recon.ledger.units import Unit, UnitKey, UnitState
+from recon.ledger.units import Unit, UnitState
 from recon.projection.store import coverage_schema, ledger_schema, order_schema
 from recon.projection.store.folded_table import EditionKey
 from recon.projection.store.ledger_schema import AccountRow, FindingRow, InstrumentRow, UnitRow
@@ -34,12 +34,8 @@ SELECT data FROM recon_store.units WHERE gateway = %s AND edition = %s ORDER BY 
 """
 
 
-def load(connection: Connection, ledger: Ledger, edition: int, *, agreed: Mapping[UnitKey, int]) -> None:
-    """Load the accounts, instruments and units of a gateway: every batch may touch them.
-
-    `agreed` is, by unit, the entry number that comparison has agreed up to: recent entries are those from somewhat
-    before it on.
-    """
+def load(connection: Connection, ledger: Ledger, edition: int) -> None:
+    """Load the accounts, instruments and units of a gateway: every batch may touch them."""
     key = EditionKey(ledger.gateway, edition)
     with cursor_of(connection, binary=True) as cursor:
         for (data,) in cursor.execute(_ACCOUNTS, key):
@@ -49,16 +45,9 @@ def load(connection: Connection, ledger: Ledger, edition: int, *, agreed: Mappin
         units = [_unpack_unit(data) for (data,) in cursor.execute(_UNITS, key)]
     with exact():
         for unit in units:
-            timeline = Timeline(
-                unit.balance.entry_count,
-                unit.balance.fills + unit.balance.explained,
-                unit.balance.explained,
-                unit.balance.uncertainty,
-            )
+            timeline = Timeline(unit.balance.entry_count, unit.balance.flow, unit.balance.explained)
             ledger.add_unit(UnitState(unit, timeline))
-        load_timelines(connection, ledger, edition, [unit for unit in units if unit.balance.entry_count], agreed)
-        for state in ledger.units.values():
-            state.timeline.quantum = quantum_of(ledger, state.unit)
+        load_timelines(connection, ledger, edition, [unit for unit in units if unit.balance.entry_count])
 
 
 def save(connection: Connection, ledger: Ledger, edition: int, changes: LedgerChanges) -> None:

@@ -37,6 +37,8 @@ accounts: Final = FoldedTable[AccountRow](
     column("unaccounted", JSONB, lambda row: as_json(sorted(row.account.coverage.missing_orders))),
     column("told_day", BigInteger, lambda row: row.account.told.day),
     column("told_usd", Numeric, lambda row: row.account.told.usd),
+    nullable("stamp_resolution_us", BigInteger, lambda row: row.account.stamps.resolution_us or None),
+    column("venue_ahead_us", BigInteger, lambda row: row.account.stamps.ahead_us),
     column("data", LargeBinary, lambda row: packed(row.account)),
 )
 
@@ -111,11 +113,7 @@ entries: Final = FoldedTable[Entry](
     column("certainty", Text, lambda entry: entry.certainty),
     column("amount", Numeric, lambda entry: entry.amount),
     column("running", Numeric, lambda entry: entry.running),
-    column("rounded", Integer, lambda entry: entry.uncertainty.rounded_postings),
-    column("blur", Numeric, lambda entry: entry.uncertainty.price_error),
-    # What was received is positive, what was paid negative.
-    column("leg", Numeric, lambda entry: entry.uncertainty.received or -entry.uncertainty.paid),
-    column("doubt", Numeric, lambda entry: entry.uncertainty.rate_spread),
+    column("turnover", Numeric, lambda entry: entry.turnover),
     nullable("order_key", Text, lambda entry: entry.order),
     nullable("ordinal", Integer, lambda entry: entry.ordinal),
     nullable("break_id", Text, lambda entry: entry.break_id),

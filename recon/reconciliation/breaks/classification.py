@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from recon.reconciliation.breaks.gather import break_context, first_kept
+from recon.reconciliation.breaks.gather import break_context
 from recon.reconciliation.breaks.related import active_break
 from recon.reconciliation.causes.evaluation import Evaluation, evaluate
 from recon.reconciliation.context import ComparisonContext
@@ -71,7 +71,7 @@ def _classifiable(context: ComparisonContext) -> list[Break]:
 def _is_booked_late(context: ComparisonContext, break_: Break) -> bool:
     """True if an entry posted since the break opened occurred before the break was first seen."""
     timeline = context.timeline
-    first = max(timeline.position_of(break_.entries) + 1, first_kept(context.state, context.comparison))
+    first = max(timeline.position_of(break_.entries) + 1, timeline.first())
     return any(occurred_us <= break_.seen_us + context.window for occurred_us in timeline.occurred[first:])
 
 

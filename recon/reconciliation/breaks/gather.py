@@ -1,7 +1,7 @@
 """Gathers the facts that may tell the cause of a break. Pure (semantics 8).
 
-1. Only facts that survive a restart count: the part of a timeline that comparison keeps, and the orders that the
-   account keeps. The order of every list does not depend on when a unit was loaded.
+1. Only facts that survive a restart count: the steps of a timeline that are kept, and the orders that the account
+   keeps. The order of every list does not depend on when a unit was loaded.
 2. Bounds: MAX_FLOWS fills of the unit and of MAX_QUOTES quote assets, MAX_PAIRS pairs of the unit, and MAX_CONTRACTS
    contracts, looked for among the first MAX_CONTRACTS_SEEN.
 """
@@ -23,7 +23,6 @@ from recon.ledger.evidence import MAX_OPEN_ORDERS
 from recon.ledger.fees.schedule import rule_of
 from recon.ledger.ledger import quantum_of
 from recon.ledger.rules import AccountRules, FeeRule
-from recon.ledger.timeline import KEPT_BEHIND, Timeline
 from recon.ledger.units import Unit, UnitState
 from recon.reconciliation.breaks.related import related_breaks, same_asset_other_accounts, summary_of
 from recon.reconciliation.causes.context import (
@@ -36,7 +35,6 @@ from recon.reconciliation.causes.context import (
 )
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.comparison import ComparisonState
 from recon.times import microseconds
 
 MAX_FLOWS: Final = 64
@@ -59,7 +57,7 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         break_=summary,
         related_breaks=related,
         same_asset_other_accounts=tuple(same_asset_other_accounts(context, summary)),
-        tolerance=max(context.timeline.quantum, resolution(summary.reported or ZERO)),
+        tolerance=max(quantum_of(context.ledger, unit), resolution(summary.reported or ZERO)),
         quantum=quantum_of(context.ledger, unit),
         orders=tuple(_orders(context)),
         orders_complete=len(account.evidence.open_orders) < MAX_OPEN_ORDERS,
@@ -73,7 +71,7 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         locks=tuple(unit.reported.lock_changes),
         disagreements=tuple(account.evidence.disagreements),
         scheduled_rates=_scheduled_rates(rules, unit, pairs),
-        fees_booked=unit.fees.model.learned or _is_charged_elsewhere(rules, unit, pairs),
+        fees_booked=account.rates.is_known or _is_charged_elsewhere(rules, unit, pairs),
         was_fee_candidate=break_.was_fee_candidate,
         is_fee_asset=any(rule.asset == unit.code for rule in rules.fees),
         max_fee_rate=rules.learn_fees_up_to,
@@ -82,12 +80,6 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         unmapped_reason=_unmapped_reason(account, unit),
         awaiting_instrument=tuple(account.mappings.awaited_symbols[:MAX_AWAITED]),
     )
-
-
-def first_kept(state: UnitState, comparison: ComparisonState | None) -> int:
-    """Return the first position of a timeline that is always kept, whenever the timeline was loaded or trimmed."""
-    timeline = state.timeline
-    return 1 if comparison is None else max(timeline.position_of(comparison.low) - KEPT_BEHIND, 0) + 1
 
 
 def _orders(context: ComparisonContext) -> Iterator[OwnOrder]:
@@ -109,11 +101,10 @@ def _orders(context: ComparisonContext) -> Iterator[OwnOrder]:
 def _flows(context: ComparisonContext, state: UnitState, summary: BreakSummary) -> list[FillFlow]:
     """Return the fills of a unit near the origin of a break, oldest first; a report may be one window late."""
     timeline, unit = state.timeline, state.unit
-    first = first_kept(state, context.comparison_of(state))
     latest_us = summary.seen_us + context.window
     flows: list[FillFlow] = []
     seqs_with_fee: set[int] = set()
-    for index in range(timeline.last(), first - 1, -1):
+    for index in range(timeline.last(), timeline.first() - 1, -1):
         seq = timeline.seqs[index]
         if seq <= summary.after_seq or len(flows) >= MAX_FLOWS:
             break
@@ -123,17 +114,12 @@ def _flows(context: ComparisonContext, state: UnitState, summary: BreakSummary) 
         if timeline.occurred[index] > latest_us:
             continue
         amount = timeline.totals[index] - timeline.totals[index - 1] - explained
-        turnover = _turnover(timeline, index) or amount
+        turnover = timeline.turnovers[index]
         if turnover:
             flows.append(
                 FillFlow(unit.code, seq, amount, turnover, unit.reported.rate_usd, fee_booked=seq in seqs_with_fee)
             )
     return flows[::-1]
-
-
-def _turnover(timeline: Timeline, index: int) -> Decimal:
-    received = timeline.received[index] - timeline.received[index - 1]
-    return received - timeline.paid[index] + timeline.paid[index - 1]
 
 
 def _quote_flows(context: ComparisonContext, summary: BreakSummary) -> list[FillFlow]:
@@ -225,7 +211,7 @@ def _is_uncompared(context: ComparisonContext, code: str) -> bool:
 def _is_undecided(context: ComparisonContext, code: str) -> bool:
     state = _asset(context, code)
     comparison = None if state is None else context.comparison_of(state)
-    return comparison is not None and comparison.awaiting_time
+    return comparison is not None and comparison.undecided
 
 
 def _scheduled_rates(rules: AccountRules, unit: Unit, pairs: Iterable[SpotPair]) -> tuple[Decimal, ...]:

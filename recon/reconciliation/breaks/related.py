@@ -8,53 +8,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from itertools import islice
 from typing import Final
 
 from recon.ledger.units import UnitState
 from recon.reconciliation.causes.context import BreakSummary, overlaps
 from recon.reconciliation.context import ComparisonContext
-from recon.reconciliation.matching.hypotheses import best
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.comparison import Chain, ComparisonState
+from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.comparisons import Group
 from recon.reconciliation.model.lifecycle import ACTIVE
+from recon.reconciliation.model.step import Step
 
 MAX_RELATED: Final = 8
 MAX_AMOUNTS: Final = 8
 MAX_COMPARED: Final = 256
 
 
-def summary_of(context: ComparisonContext, state: UnitState, break_: Break, *, pending: bool = False) -> BreakSummary:
-    """Return the summary of an active break of a unit, or of the break that the unit's chain may become."""
-    unit, comparison = state.unit, context.comparison_of(state)
-    amounts = [break_.amount, *break_.candidates]
-    if pending and comparison is not None and comparison.chain is not None:
-        amounts = _pending_amounts(comparison.chain, comparison.residual)
+def summary_of(context: ComparisonContext, state: UnitState, break_: Break) -> BreakSummary:
+    """Return the summary of an active break of a unit."""
+    comparison = context.comparison_of(state)
     reported = None if comparison is None else comparison.reported
     return BreakSummary(
-        account=unit.account,
-        kind=unit.kind,
-        code=unit.code,
-        amounts=tuple(dict.fromkeys(amounts))[:MAX_AMOUNTS],
+        account=state.unit.account,
+        kind=state.unit.kind,
+        code=state.unit.code,
+        amounts=tuple(dict.fromkeys([break_.amount, *break_.candidates]))[:MAX_AMOUNTS],
         after_seq=break_.after_seq,
         until_seq=break_.until_seq,
         seen_us=break_.seen_us,
         after_us=break_.after_us,
         break_id=break_.id,
-        coinapi=unit.coinapi,
-        rate_usd=unit.reported.rate_usd,
-        expected=None if reported is None else reported - amounts[0],
+        coinapi=state.unit.coinapi,
+        rate_usd=state.unit.reported.rate_usd,
+        expected=None if reported is None else reported - break_.amount,
         reported=reported,
-        pending=pending,
     )
 
 
-def _pending_amounts(chain: Chain, residual: Decimal) -> list[Decimal]:
-    """Return the amounts that a chain may come to, the best first."""
-    hypotheses = [hypothesis for hypothesis in chain.candidates if hypothesis.fitting] or chain.candidates
-    return [hypothesis.residual - residual for hypothesis in (best(hypotheses), *hypotheses)]
+def _summary_of_pending(state: UnitState, comparison: ComparisonState, step: Step) -> BreakSummary:
+    """Return the summary of a step that may become a break."""
+    unit, reported = state.unit, comparison.reported
+    return BreakSummary(
+        account=unit.account,
+        kind=unit.kind,
+        code=unit.code,
+        amounts=(step.amount, *step.alternatives)[:MAX_AMOUNTS],
+        after_seq=step.after_seq,
+        until_seq=step.seq,
+        seen_us=step.at_us,
+        after_us=step.after_us,
+        coinapi=unit.coinapi,
+        rate_usd=unit.reported.rate_usd,
+        expected=None if reported is None else reported - step.amount,
+        reported=reported,
+        pending=True,
+    )
 
 
 def related_breaks(context: ComparisonContext, summary: BreakSummary) -> list[BreakSummary]:
@@ -75,7 +84,7 @@ def same_asset_other_accounts(context: ComparisonContext, summary: BreakSummary)
 
 
 def active_break(context: ComparisonContext, summary: BreakSummary) -> tuple[UnitState, Break] | None:
-    """Return the active break of a summary with its unit; None if it is a break that a chain may become."""
+    """Return the active break of a summary with its unit; None if it is a step that is not decided."""
     state = context.ledger.units[summary.account, summary.kind, summary.code]
     comparison = context.comparison_of(state)
     active = [] if comparison is None else _active(comparison)
@@ -95,15 +104,14 @@ def _active(comparison: ComparisonState) -> Iterator[Break]:
 
 
 def _summaries(context: ComparisonContext, states: Iterable[UnitState]) -> Iterator[BreakSummary]:
-    """Return the active breaks of these units, and those that their chains may become."""
+    """Return the active breaks of these units, and the steps that may become breaks."""
     for state in states:
         comparison = context.comparison_of(state)
         if comparison is None:
             continue
         for break_ in _active(comparison):
             yield summary_of(context, state, break_)
-        if comparison.chain is not None and comparison.chain.candidates:
-            yield summary_of(context, state, comparison.chain.pending, pending=True)
+        yield from (_summary_of_pending(state, comparison, step) for step in comparison.pending)
 
 
 def _origins_overlap(other: BreakSummary, summary: BreakSummary) -> bool:

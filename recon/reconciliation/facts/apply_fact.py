@@ -12,10 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Final
-
-import msgspec
 
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.facts.external_fact import (
@@ -157,7 +154,7 @@ def book_movement(
 
 
 def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFact, fill: FillRef | None) -> None:
-    at, us, comparison = context.at, fact.occurred_us, context.comparison
+    at, us = context.at, fact.occurred_us
     posting = told_posting(movement.amount, movement.cause, fact, fill=fill)
     context.ledger.record_entry(post(context.state, posting, at), context.state)
     leg = Leg(movement.amount, told_stamp(context, us), at.us, None if fill is None else fill.order)
@@ -168,9 +165,6 @@ def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFac
             " they agree"
         )
         context.ledger.note_finding(context.unit.account, at, "late_fact", fact.external_id, message)
-    if comparison.chain is not None and us <= comparison.chain.last.us:
-        # The late entry moves the ledger but not the reports since, so the chain's residuals shrink by it.
-        _shift_candidates(context, movement.amount)
 
 
 def told_stamp(context: ComparisonContext, us: int) -> Stamp:
@@ -182,14 +176,3 @@ def told_stamp(context: ComparisonContext, us: int) -> Stamp:
     if observed_us is not None and us <= observed_us:
         return Stamp(now_us)
     return Stamp(min(us, now_us), resolution_of(us))
-
-
-def _shift_candidates(context: ComparisonContext, amount: Decimal) -> None:
-    """Reduce the residuals of the chain by an entry that is posted late."""
-    chain = context.comparison.chain
-    if chain is not None:
-        number = context.timeline.numbers[-1]
-        chain.candidates = [
-            msgspec.structs.replace(candidate, residual=candidate.residual - amount, low=number)
-            for candidate in chain.candidates
-        ]

@@ -10,10 +10,10 @@ from recon.ledger.facts.external_fact import ExternalFact, Movement
 from recon.ledger.facts.postings import told_posting
 from recon.ledger.ledger import quantum_of
 from recon.reconciliation.breaks.resolution import explain
+from recon.reconciliation.commit.steps import take_pending
 from recon.reconciliation.context import ComparisonContext
-from recon.reconciliation.matching.tolerance import total_tolerance
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.tracking.steps import explain_pending
+from recon.reconciliation.model.step import Step
 from recon.times import to_datetime
 
 #: How long after a fact's time a break of its exact amount may begin: some statements contain only the day.
@@ -23,45 +23,39 @@ _HALF: Final = Decimal("0.5")
 
 def equal_within(context: ComparisonContext, amount: Decimal) -> Decimal:
     """Return the largest difference of equal amounts in this unit: at least half a quantum, which rounding hides."""
-    unit = context.unit
-    hidden = quantum_of(context.ledger, unit) * _HALF
-    return total_tolerance(
-        context.tolerance, reported=amount, expected=amount, slack=hidden, rate_usd=unit.reported.rate_usd
-    )
+    return context.tolerance_of(amount, quantum_of(context.ledger, context.unit) * _HALF)
 
 
 def explain_by_fact(context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal) -> bool:
-    """Explain the break, or the pending break, that a fact states; return False if there is none."""
-    us = fact.occurred_us
-    break_ = break_stated_by(context, movement.amount, us, bound)
-    if break_ is None:
+    """Explain the break, or the step not decided yet, that a fact states; return False if there is none."""
+    stated = stated_by(context, movement.amount, fact.occurred_us, bound)
+    if stated is None:
         return False
-    chain = context.comparison.chain
-    if chain is not None and break_ is chain.pending:
-        reason = description_of(movement, fact)
-        explain_pending(context, chain, movement.amount, cause=movement.cause, reason=reason, fact=fact)
-    else:
-        explain_break(context, break_, movement, fact)
+    if isinstance(stated, Step):
+        stated = take_pending(context, stated)
+    explain_break(context, stated, movement, fact)
     return True
 
 
-def break_stated_by(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | None:
-    """Return the break, or the pending break, that a fact states: first by its time, then by its amount."""
-    within = break_lowered_by(context, amount, us, within_only=True) or _pending_break(context, amount, us, bound)
+def stated_by(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | Step | None:
+    """Return the break, or the step not decided yet, that a fact states: first by its time, then by its amount."""
+    within = break_lowered_by(context, amount, us, within_only=True) or _pending_step(context, amount, us, bound)
     return within or break_lowered_by(context, amount, us)
 
 
 def explain_break(context: ComparisonContext, break_: Break, movement: Movement, fact: ExternalFact) -> None:
     """Explain a break by the movement that a fact states; the fact decides between possible amounts."""
-    bound = equal_within(context, movement.amount)
-    if abs(break_.amount - movement.amount) > bound:
-        amount = next(
-            (candidate for candidate in break_.candidates if abs(candidate - movement.amount) <= bound), break_.amount
-        )
-        context.comparison.residual += amount - break_.amount
-        break_.amount = amount
+    beyond = _choose_amount(context, break_, movement.amount)
     posting = told_posting(movement.amount, movement.cause, fact)
-    explain(context, break_, posting, step="explained", reason=description_of(movement, fact))
+    explain(context, break_, posting, step="explained", reason=description_of(movement, fact), beyond=beyond)
+
+
+def _choose_amount(context: ComparisonContext, break_: Break, amount: Decimal) -> Decimal:
+    """Give a break the possible amount that a fact states; return what that is beyond its step."""
+    bound, was = equal_within(context, amount), break_.amount
+    if abs(was - amount) > bound:
+        break_.amount = next((each for each in break_.candidates if abs(each - amount) <= bound), was)
+    return break_.amount - was
 
 
 def break_lowered_by(
@@ -89,14 +83,15 @@ def can_be_of(break_: Break, amount: Decimal, bound: Decimal) -> bool:
     return any(abs(candidate - amount) <= bound for candidate in (break_.amount, *break_.candidates))
 
 
-def _pending_break(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | None:
-    """Return the pending break of the chain if the amount of the fact is one of its possible amounts."""
-    comparison = context.comparison
-    chain = comparison.chain
-    if chain is None or us > chain.pending.seen_us + context.window // 2:
-        return None
-    steps = (candidate.residual - comparison.residual for candidate in chain.candidates)
-    return chain.pending if any(abs(step - amount) <= bound for step in steps) else None
+def _pending_step(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Step | None:
+    """Return the undecided step of which the amount of a fact is a possible amount, the nearest in time of several."""
+    fitting = [
+        step
+        for step in context.comparison.pending
+        if us <= step.at_us + context.window // 2
+        and any(abs(each - amount) <= bound for each in (step.amount, *step.alternatives))
+    ]
+    return min(fitting, key=lambda step: (abs(step.at_us - us), step.seq), default=None)
 
 
 def lies_in(context: ComparisonContext, break_: Break, us: int) -> bool:

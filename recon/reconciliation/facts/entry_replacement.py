@@ -17,12 +17,13 @@ from recon.reconciliation.causes.registry import replaceable_causes
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.break_explanation import (
     break_lowered_by,
-    break_stated_by,
     can_be_of,
     description_of,
     explain_break,
     lies_in,
+    stated_by,
 )
+from recon.reconciliation.model.break_ import Break
 
 
 def is_fee(movement: Movement) -> bool:
@@ -54,8 +55,8 @@ def _manual_duplicate(
     entry = manual_duplicate_of(movement, entries, fact.external_id, occurred_us=us, tolerance=bound)
     if entry is None:
         return None
-    break_ = break_stated_by(context, movement.amount, us, bound)
-    if break_ is not None and can_be_of(break_, movement.amount, bound):
+    break_ = stated_by(context, movement.amount, us, bound)
+    if isinstance(break_, Break) and can_be_of(break_, movement.amount, bound):
         distance_us = 0 if lies_in(context, break_, us) else abs(break_.seen_us - us)
         if distance_us <= abs(entry.occurred_us - us):
             return None
@@ -71,11 +72,11 @@ def replace_entry(
 
     If the amounts differ, the reversed amount belongs to the break that the difference explains, if there is one.
     """
-    comparison, unit, difference = context.comparison, context.unit, movement.amount - entry.amount
-    estimated = entry.cause == FEE and (unit.fees.estimated or unit.fees.model.is_open or bool(comparison.learning))
-    if abs(difference) <= bound or estimated:
-        # If the rate is known, reports agreed with the sum of all fees: the other fees take the difference.
-        shared = abs(difference) > bound and not comparison.learning
+    difference = movement.amount - entry.amount
+    break_ = None if abs(difference) <= bound else break_lowered_by(context, difference, fact.occurred_us)
+    if abs(difference) <= bound or (entry.cause == FEE and break_ is None):
+        # Reports agreed with the sum of all fees: the other fees take the difference.
+        shared = abs(difference) > bound
         _reverse(context, entry, fact, cut_shift=ZERO)
         _post_in_place(context, movement, entry, fact, cut_shift=ZERO if shared else difference)
         if not shared:
@@ -91,17 +92,13 @@ def replace_entry(
                 cut_shift=ZERO,
             )
             post_adjustment(context, rest)
-        elif abs(difference) > bound:
-            _release_accrued(context, difference)
         return True
-    break_ = break_lowered_by(context, difference, fact.occurred_us)
     _reverse(context, entry, fact, cut_shift=-entry.amount)
     if break_ is None:
         _note_reversal(context, entry)
         return False
     break_.amount += entry.amount
     break_.candidates = [candidate + entry.amount for candidate in break_.candidates]
-    comparison.residual += entry.amount
     explain_break(context, break_, movement, fact)
     return True
 
@@ -135,30 +132,18 @@ def _post_in_place(
 def attribute_fee(
     context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal, fill: FillRef | None
 ) -> bool:
-    """Take a fee out of the fees that were inferred as a sum, or accrued; return False if it is in neither.
+    """Take a fee out of the fees that were inferred as a sum; return False if it is not in them.
 
-    A fee of a known fill is in them if the unit's fees are learned; any other fee if the sum is large enough.
+    A fee of a known fill is in them if fees were posted in sum; any other fee if the sum is large enough.
     """
-    comparison, unit, amount, us = context.comparison, context.unit, movement.amount, fact.occurred_us
-    cut_shift = ZERO
-    if (fill is not None and comparison.learning) or _covers(comparison.learning, amount, bound):
-        _release_accrued(context, amount)
-        _note_cost(context, -amount)
-        cut_shift = amount
-    elif (fill is not None and unit.fees.estimated) or _covers(unit.fees.unattributed, amount, bound):
-        inferred = Posting(-amount, FEE, us, "inferred", replaces=0, fact=fact.external_id, cut_shift=ZERO)
-        post_adjustment(context, inferred)
-    else:
+    unit, amount, us = context.unit, movement.amount, fact.occurred_us
+    if not ((fill is not None and unit.fees.estimated) or _covers(unit.fees.unattributed, amount, bound)):
         return False
+    inferred = Posting(-amount, FEE, us, "inferred", replaces=0, fact=fact.external_id, cut_shift=ZERO)
+    post_adjustment(context, inferred)
     fee = told_posting(amount, movement.cause, fact, fill=fill, replaces=0)
-    post_adjustment(context, msgspec.structs.replace(fee, cut_shift=cut_shift))
+    post_adjustment(context, msgspec.structs.replace(fee, cut_shift=ZERO))
     return True
-
-
-def _release_accrued(context: ComparisonContext, amount: Decimal) -> None:
-    """Take an amount that is posted now out of the accrued fees."""
-    context.comparison.learning -= amount
-    context.comparison.residual -= amount
 
 
 def _note_cost(context: ComparisonContext, cost: Decimal) -> None:

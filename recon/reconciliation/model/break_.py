@@ -11,7 +11,6 @@ from recon.exact import ZERO
 from recon.reconciliation.model.path_evidence import PathEvidence
 
 BreakState = Literal[
-    "pending",
     "open",
     "assigned",
     "investigating",
@@ -20,7 +19,6 @@ BreakState = Literal[
     "explained",
     "resolved",
     "cleared",
-    "dismissed",
 ]
 
 
@@ -113,6 +111,8 @@ class Break(msgspec.Struct, gc=False):
     explained: list[Explanation] = []
     #: Log time of `after_seq`; 0: since the opening.
     after_us: int = 0
+    #: Log position of the report that shows it now; entries that come late may move it from `origin_seq`.
+    step_seq: int = 0
     #: True if it was a fee candidate first, and no similar fee followed.
     was_fee_candidate: bool = False
     #: The reports and postings that it follows from; None where it follows from none, or was stored without them.

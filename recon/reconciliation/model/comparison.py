@@ -9,149 +9,110 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.observations import Observation
-from recon.ledger.timeline import Uncertainty
 from recon.reconciliation.model.break_ import Break
-from recon.reconciliation.model.hypothesis import FrontRunner, Hypothesis
+from recon.reconciliation.model.step import Step
 
-#: Observations of one unit that wait for their window; beyond it the oldest is judged early.
-MAX_QUEUE: Final = 512
-#: How often log time is asked what it decides, in microseconds of the clock.
+#: How often log time is asked what it decides, in microseconds.
 ADVANCE_US: Final = 100_000
 #: A unit that is usually observed within so many windows is waited for half as long again before silence decides.
 MAX_GAP_WINDOWS: Final = 12
-#: Agreements remembered per unit, to find the origin of a break.
-MAX_TRAIL: Final = 32
-#: They are kept this share of a window apart, so that they reach back two windows at least; the latest always is.
-TRAIL_SHARE: Final = 8
 #: Closed breaks remembered per unit, so that a recurrence reopens and counts.
 MAX_CLOSED: Final = 16
+#: Steps remembered per unit whose breaks were explained, so that what comes late is not counted twice.
+MAX_ENDED: Final = 64
 
 
-class Agreement(msgspec.Struct, frozen=True, gc=False):
-    """An observation that fitted: where, when, and what it said."""
+class FirstReport(msgspec.Struct, frozen=True, gc=False):
+    """A report of a contract that is not open yet: the quantity, and the average entry price."""
 
     seq: int
-    clock: int
     value: Decimal
-    us: int = 0
+    price: Decimal | None
 
 
-class Left(msgspec.Struct, frozen=True, gc=False):
-    """What an agreement left over, after which entry, and since when."""
+class OpeningDoubt(msgspec.Struct, frozen=True, gc=False):
+    """What the first reports of a unit differ by without a fill, until log time `until_us`, before it is open."""
 
-    number: int = 0
-    amount: Decimal = ZERO
-    clock: int = 0
-
-
-class Chain(msgspec.Struct, gc=False):
-    """Observations that do not fit, from the first on (semantics 5.2)."""
-
-    candidates: list[Hypothesis]
-    last: Observation
-    #: Whether the last observation failed to fit what is owned.
-    failed: bool
-    pending: Break
-    #: When its first report came, by the clock.
-    began: int = 0
+    amount: Decimal
+    until_us: int
+    #: Log position of the report that shows it.
+    seq: int
 
 
-class Suspect(msgspec.Struct, frozen=True, gc=False):
-    """A difference that may be a fee at a rate not known yet: the report that showed it, and what fills had cost.
+class Accrual(msgspec.Struct, frozen=True, gc=False):
+    """What final steps came to beyond what is booked, and is not posted yet."""
 
-    `legs` are those of the fills since the agreement before it, negative where paid; `cost` is what they cost in all,
-    with what was booked of it, give or take `blur`; `amount` is what is owned of it. `low` is the entry agreed up to
-    before, `until` the one of the cut it was taken at.
+    fees: Decimal = ZERO
+    rounding: Decimal = ZERO
+    unmodelled: Decimal = ZERO
+    #: What the configured tolerance alone allows, in sum; it is never posted.
+    tolerated: Decimal = ZERO
+    #: Jumps that are final and that no break owns: not told yet, or races. The largest of them since they were none.
+    jumps: Decimal = ZERO
+    race: Decimal = ZERO
+    #: Log time of the latest of them, in microseconds.
+    race_us: int = 0
+
+
+class EndedStep(msgspec.Struct, frozen=True, gc=False):
+    """A step whose break a posting explained: what the step comes to now, and whether it looked like a fee.
+
+    Entries that come late change the step; `left_over` is the break that owns what was posted beyond it.
     """
 
-    seq: int
-    clock: int
-    us: int
-    legs: tuple[Decimal, ...]
-    cost: Decimal
-    blur: Decimal
     amount: Decimal
-    low: int
-    until: int
+    is_fee: bool
+    left_over: str | None = None
 
 
 class ComparisonState(msgspec.Struct, gc=False):
     """The state of one unit's comparison, and the last result of it."""
 
-    #: What open breaks own, with `learning`, `settled` and `suspense`.
-    residual: Decimal = ZERO
-    #: Fees taken while their rate was being learned, which are not booked yet; negative where they cost.
-    learning: Decimal = ZERO
-    #: Fees in a row that had the rate that is seldom taken.
-    seldom: int = 0
-    #: What fees in doubt came to beyond what is booked of them, by the agreements since, and is not booked yet.
-    settled: Decimal = ZERO
-    #: What fills cost is known now; what they cost before is being looked for, like an opening.
-    calibrating: bool = False
-    #: What was owned of it by guess, before it was known.
-    guessed: Decimal = ZERO
-    #: Differences in suspense, and how many reports agreed since the latest.
-    suspects: list[Suspect] = []
-    cleared_since: int = 0
-    #: Differences that became breaks: another like them bears out a rate all the same.
-    odd: list[Suspect] = []
-    low: int = 0
-    #: Slack of the books at the last agreement; tolerance grows from there.
-    uncertainty: Uncertainty = Uncertainty()
-    left: Left = Left()
-    queue: list[Observation] = []
+    #: The unit's trellis in its stored form; the live one is the account's.
+    trellis: bytes = b""
+    #: Steps that are not decided yet, the earliest first.
+    pending: list[Step] = []
+    accrual: Accrual = Accrual()
+    #: What known rates leave over of fees in suspense, by the log position of the report: it is not posted yet.
+    suspended: dict[int, Decimal] = {}
+    doubt: OpeningDoubt | None = None
+    #: Steps whose breaks were explained, by the log position of the report that shows them.
+    ended: dict[int, EndedStep] = {}
+    #: Reports of a contract, until it is open.
+    first_reports: list[FirstReport] = []
     #: The latest report of a unit that is not judged until its books have what a gap hid, or the cash of contracts.
     deferred: Observation | None = None
-    chain: Chain | None = None
     #: True once recon itself failed on the unit: it is not compared until the books are rebuilt.
     set_aside: bool = False
-    #: When the first report came that the opening was looked for in, and the candidates (semantics 4.2).
-    opening_since: int | None = None
-    opening: list[Hypothesis] = []
-    heard: list[Observation] = []
-    front: FrontRunner | None = None
     #: The next observation opens a cash book: what is unexplained until then is the past (semantics 3.5).
     rebase: bool = False
     breaks: list[Break] = []
     closed: list[Break] = []
-    trail: list[Agreement] = []
-    #: The latest judged observation and the cut it was held against.
+    #: The latest report, and when it came.
+    latest: Observation | None = None
     reported: Decimal | None = None
     inferred: bool = False
     observed_us: int | None = None
     observed_seq: int | None = None
-    observed_clock: int = 0
     #: How long after each other observations come, as a running mean: a polled unit is not silent between polls.
     gap: int = 0
-    cut_number: int = 0
+    #: True if the latest report waits for its window and is not just what is booked.
+    waiting: bool = False
     cut_seq: int = 0
     cut_total: Decimal = ZERO
     cut_explained: Decimal = ZERO
-
-    def forget_opening(self) -> None:
-        """End the search for an opening, or for what fills cost before it was known: nothing of it is needed on."""
-        self.opening, self.heard, self.opening_since = [], [], None
-
-    def end_search(self) -> None:
-        """End it with what was found: the last report heard is judged by that, for nothing may follow it."""
-        self.queue = [*self.heard[-1:], *self.queue]
-        self.forget_opening()
-
-    @property
-    def suspense(self) -> Decimal:
-        """Return what is owned of differences in suspense."""
-        return sum((each.amount for each in self.suspects), ZERO)
-
-    def forget_suspense(self) -> None:
-        """Give back what is in suspense."""
-        self.residual -= self.suspense
-        self.suspects = []
 
     def silence(self, window: int) -> int:
         """Return how long a unit must not be spoken of to be quiet; a polled one is not silent between polls."""
         return max(window, 3 * self.gap // 2) if self.gap <= MAX_GAP_WINDOWS * window else window
 
     @property
-    def awaiting_time(self) -> bool:
-        """Tell whether the passing of time alone may decide something."""
-        return not self.set_aside and bool(self.queue or self.chain is not None or self.opening or self.suspects)
+    def undecided(self) -> bool:
+        """True if a step or a report of the unit is not decided yet."""
+        return not self.set_aside and bool(self.pending or self.waiting or self.doubt is not None)
+
+    @property
+    def owned(self) -> Decimal:
+        """Return what breaks and pending steps own of the drift."""
+        owned = sum((known.amount for known in self.breaks if known.owns_residual), ZERO)
+        return owned + sum((step.amount for step in self.pending), ZERO)

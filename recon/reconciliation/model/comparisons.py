@@ -74,14 +74,13 @@ class Comparisons(dict[UnitKey, ComparisonState]):
         self._cases_of_unit: dict[UnitKey, set[str]] = {}
 
     def refresh(self, unit: Unit) -> None:
-        """Find a unit by the breaks that it has now."""
+        """Find a unit by the breaks and the undecided steps that it has now."""
         key = unit.key
         comparison = self[key]
-        if not comparison.breaks and comparison.chain is None and key not in self._placed:
+        if not comparison.breaks and not comparison.pending and key not in self._placed:
             return
-        known = [*comparison.breaks] if comparison.chain is None else [*comparison.breaks, comparison.chain.pending]
-        seqs = {break_.until_seq for break_ in known}
-        self._units.update((break_.id, key) for break_ in known)
+        seqs = {break_.until_seq for break_ in comparison.breaks} | {step.seq for step in comparison.pending}
+        self._units.update((break_.id, key) for break_ in comparison.breaks)
         if len(self._units) > self._most_units:
             self._forget_breaks()
         self._place_cases(key, {break_.case_id for break_ in comparison.breaks})
@@ -115,8 +114,7 @@ class Comparisons(dict[UnitKey, ComparisonState]):
         """Forget the breaks that no unit remembers; seldom, because all units are looked at."""
         self._units.clear()
         for key, comparison in self.items():
-            pending = [] if comparison.chain is None else [comparison.chain.pending]
-            self._units.update((known.id, key) for known in (*comparison.closed, *comparison.breaks, *pending))
+            self._units.update((known.id, key) for known in (*comparison.closed, *comparison.breaks))
         self._most_units = max(2 * len(self._units), len(self), MIN_FORGOTTEN)
 
     def unit_of(self, break_id: str) -> UnitKey | None:

@@ -14,30 +14,28 @@ from typing import Final, Literal, get_args
 from recon.reconciliation.model.break_ import BreakState
 
 #: Steps that follow from data.
-DataStep = Literal["opened", "cleared", "dismissed", "offset", "caused", "explained", "reduced", "expired"]
+DataStep = Literal["opened", "cleared", "offset", "caused", "explained", "reduced", "expired"]
 #: Steps that people decide.
 PersonStep = Literal["assign", "comment", "investigate", "propose", "approve", "reject", "accept", "reopen"]
 Step = DataStep | PersonStep
 PERSON_STEPS: Final = frozenset(get_args(PersonStep))
 
-#: States of a break that claims its residual; a pending one does not yet.
+#: States of a break that claims its residual.
 ACTIVE: Final[frozenset[BreakState]] = frozenset({"open", "assigned", "investigating", "proposed", "accepted"})
-OVER: Final[frozenset[BreakState]] = frozenset({"explained", "resolved", "cleared", "dismissed"})
-_PENDING: Final[frozenset[BreakState]] = frozenset({"pending"})
-_ALL: Final = ACTIVE | OVER | _PENDING
+OVER: Final[frozenset[BreakState]] = frozenset({"explained", "resolved", "cleared"})
 
 #: (step, from, to); None: the state stays as it is.
 TRANSITIONS: Final[tuple[tuple[Step, frozenset[BreakState], BreakState | None], ...]] = (
-    ("opened", frozenset({"pending", "cleared", "dismissed", "explained", "resolved"}), "open"),
-    ("dismissed", _PENDING, "dismissed"),
+    # A break begins open. One that recurs opens again.
+    ("opened", OVER, "open"),
     ("cleared", ACTIVE, "cleared"),
-    ("explained", ACTIVE | _PENDING, "explained"),
+    ("explained", ACTIVE, "explained"),
     # A part is explained; the rest stays open.
     ("reduced", ACTIVE, "open"),
     ("offset", ACTIVE, None),
     ("caused", ACTIVE, None),
     ("expired", frozenset({"accepted"}), "open"),
-    ("comment", _ALL, None),
+    ("comment", ACTIVE | OVER, None),
     ("assign", frozenset({"open", "assigned"}), "assigned"),
     ("assign", frozenset({"investigating", "proposed", "accepted"}), None),
     ("investigate", frozenset({"open", "assigned", "accepted"}), "investigating"),

@@ -20,11 +20,6 @@ def verdict_of(unit: Unit, comparison: ComparisonState) -> Verdict:
         return "unobserved"
     if comparison.breaks:
         return "break"
-    if (
-        comparison.awaiting_time
-        or comparison.rebase
-        or comparison.calibrating
-        or (unit.balance.opening is None and unit.unmodelled is None)
-    ):
+    if comparison.undecided or comparison.rebase or (unit.balance.opening is None and unit.unmodelled is None):
         return "pending"
     return "agreed"

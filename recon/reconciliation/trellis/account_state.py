@@ -80,8 +80,11 @@ def _store_fill(fill: ShadowedFill) -> _Fill:
 
 
 def encode_changed(parts: AccountParts) -> dict[UnitKey, bytes]:
-    """Return the stored forms of the units that changed since the last call."""
-    found = {key: encode_unit(parts.units[key], parts.wakes.get(key)) for key in sorted(parts.changed)}
+    """Return the stored forms of the units that changed since the last call; nothing of those that are forgotten."""
+    found = {}
+    for key in sorted(parts.changed):
+        unit = parts.units.get(key)
+        found[key] = b"" if unit is None else encode_unit(unit, parts.wakes.get(key))
     parts.changed.clear()
     return found
 

@@ -12,7 +12,7 @@ from recon.reconciliation.trellis.parts import AccountParts
 from recon.reconciliation.trellis.path import steps_that_paid
 from recon.reconciliation.trellis.process import process
 from recon.reconciliation.trellis.sampling import count_mixing, notice_cutting, sample
-from recon.reconciliation.trellis.steps import Told
+from recon.reconciliation.trellis.steps import RateLearnt, Told
 from recon.reconciliation.trellis.suspense import resolve
 from recon.reconciliation.trellis.trimming import keep_until, trim
 from recon.reconciliation.trellis.unit import UnitTrellis
@@ -25,7 +25,7 @@ def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
     """Work out what is due at a log time, and tell it."""
     parts.end_shadows()
     due = parts.take_due(now)
-    changed = [unit for unit in due if process(unit, now, told)]
+    changed = [unit for unit in parts.over(due) if process(unit, now, told)]
     if changed and parts.resolution != 1:
         changed += _restamp_late(parts, now, told)
     sampling = [unit for unit in due if unit.wake is not None and unit.wake <= now]
@@ -39,27 +39,27 @@ def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
     units = [touched[key] for key in sorted(touched)]
     _note_odd(parts, units)
     long = _keeps_long(parts, now)
-    for unit in units:
+    for unit in parts.over(units):
         if trim(unit, now, long=long):
             parts.changed.add(unit.key)
     opened = len(told)
-    for unit in units:
+    for unit in parts.over(units):
         if unit.key in parts.odd and not (parts.cash.contracts and unit.is_asset):
             judge(unit, now, _surroundings(parts, unit, now), told)
     if len(told) > opened:
         parts.wake_odd(now + 1)  # a break explains fees elsewhere
     _note_odd(parts, units)
-    for unit in units:
+    for unit in parts.over(units):
         parts.schedule(unit, now)
 
 
 def _resolve(parts: AccountParts, told: list[Told]) -> None:
     """Rates changed: forget the parked edges that they explain."""
     parts.resolving = False
-    for key in sorted(parts.odd):
-        if parts.units[key].parked:
-            resolve(parts.units[key], told)
-            parts.changed.add(key)
+    for unit in parts.over([parts.units[key] for key in sorted(parts.odd)]):
+        if unit.parked:
+            resolve(unit, told)
+            parts.changed.add(unit.key)
 
 
 def _note_odd(parts: AccountParts, units: Iterable[UnitTrellis]) -> None:
@@ -67,9 +67,11 @@ def _note_odd(parts: AccountParts, units: Iterable[UnitTrellis]) -> None:
     for unit in units:
         if unit.is_odd():
             parts.odd.add(unit.key)
+            parts.judged.add(unit.key)
             parts.keep_until = max(parts.keep_until, keep_until(unit))
-        else:
+        elif unit.key in parts.odd:
             parts.odd.discard(unit.key)
+            parts.judged.add(unit.key)
 
 
 def _keeps_long(parts: AccountParts, now: int) -> bool:
@@ -104,15 +106,17 @@ def _learn(parts: AccountParts, now: int, told: list[Told], changed: list[UnitTr
         _work_out_anew(parts, now, told)
     fresh = {unit.key for unit in changed}
     for number in range(MAX_ROUNDS):
-        for key in sorted(parts.odd):
-            unit = parts.units[key]
+        for unit in parts.over([parts.units[key] for key in sorted(parts.odd)]):
+            key = unit.key
             if unit.is_asset and unit.columns and (number or again or key in fresh or unit.wake is not None):
                 sample(unit, parts.samples, now)
                 parts.changed.add(key)
         if parts.samples.revision == parts.learnt_from:
             return
         parts.samples.forget_before(now - SAMPLE_AGE_US)
-        adopted = learn(parts.rates.table, parts.samples, lambda *args: _still_paid(parts, *args))
+        table = parts.rates.table
+        adopted = learn(table, parts.samples, lambda *args: _still_paid(parts, *args), table.most)
+        told += [RateLearnt(each.key, each.rate, each.since_us, each.kind) for each in adopted]
         parts.learnt_from = parts.samples.revision
         if not adopted:
             return
@@ -122,7 +126,7 @@ def _learn(parts: AccountParts, now: int, told: list[Told], changed: list[UnitTr
 def _learn_habits(parts: AccountParts, now: int, changed: list[UnitTrellis]) -> bool:
     """Learn what the venue does beside rates: it cuts instead of rounding, it mixes rates in a class."""
     again = False
-    for unit in changed:
+    for unit in parts.over(changed):
         if unit.is_asset and unit.odd():
             again |= notice_cutting(unit)
     if not any(unit.is_asset and unit.odd_final for unit in changed):
@@ -134,7 +138,7 @@ def _learn_habits(parts: AccountParts, now: int, changed: list[UnitTrellis]) -> 
 def _work_out_anew(parts: AccountParts, now: int, told: list[Told]) -> None:
     parts.rates_changed(now)
     units = [parts.units[key] for key in sorted(parts.units) if parts.units[key].redo_from is not None]
-    for unit in units:
+    for unit in parts.over(units):
         process(unit, now, told)
     _note_odd(parts, units)
 

@@ -9,24 +9,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
-from recon.ledger.fees.fee_key import BASE, QUOTE
+from recon.ledger.fees.fee_key import BASE, QUOTE, RATES
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.units import UnitKey
 from recon.reconciliation.model.path_evidence import PathEvidence
+from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.account_state import decode_account, encode_account, encode_changed
 from recon.reconciliation.trellis.account_step import play_step
 from recon.reconciliation.trellis.amounts import to_decimal, to_int
 from recon.reconciliation.trellis.column import Report
 from recon.reconciliation.trellis.entries import TOLD_SHADOW, Entry
 from recon.reconciliation.trellis.explanation import explain
-from recon.reconciliation.trellis.judgement import pending_steps
+from recon.reconciliation.trellis.judgement import pending_steps, tell_step
 from recon.reconciliation.trellis.late_entries import place_entry
 from recon.reconciliation.trellis.parts import AccountParts
 from recon.reconciliation.trellis.path import best_state
+from recon.reconciliation.trellis.process import begin_at, cut_of_newest, judged_at
 from recon.reconciliation.trellis.shadows import find_assumed
-from recon.reconciliation.trellis.steps import Figures, Step, Told
+from recon.reconciliation.trellis.steps import Figures, Told
 from recon.reconciliation.trellis.unit import QueuedReport, UnitTrellis
 
 #: Most reports of a unit that wait for their window; of more, the latest replaces the one before.
@@ -36,12 +39,16 @@ MAX_QUEUE = 512
 class AccountTrellis:
     """The comparison of one account; see the module."""
 
-    __slots__ = ("_parts", "_told")
+    __slots__ = ("_parts", "_told", "failures", "paused")
 
     def __init__(self, account: str, rates: RateTable, window_us: int) -> None:
         """Take the account's name, its rates, and its settlement window in microseconds."""
         self._parts = AccountParts(account, rates, window_us)
         self._told: list[Told] = []
+        #: Units that a defect of recon showed in, each with what was raised; they are forgotten.
+        self.failures: list[tuple[UnitKey, Exception]] = []
+        #: While true no step is played: the books may lack what a gap hid. The steps are played later, in order.
+        self.paused = False
 
     @classmethod
     def restore(
@@ -61,6 +68,11 @@ class AccountTrellis:
         What was told and not taken is not stored: call `advance` before.
         """
         return encode_account(self._parts), encode_changed(self._parts)
+
+    @property
+    def account(self) -> str:
+        """Return the account's name."""
+        return self._parts.account
 
     # -- events, in the order of the log
 
@@ -124,13 +136,41 @@ class AccountTrellis:
             if unit.is_asset:
                 if now_us - since > parts.window:
                     unit.opened = unit.samples_from = now_us
+                    unit.sure = False
                 parts.wake(unit, now_us)
+
+    def open_at(self, key: UnitKey, seq: int, us: int, level: Decimal) -> None:
+        """Begin a unit anew with a level that is known, as of a log position and a log time in microseconds."""
+        self.forget(key)
+        unit = self._parts.unit(key)
+        begin_at(unit, seq, us, to_int(level))
+
+    def drop_reports(self, key: UnitKey) -> None:
+        """Forget the reports of a unit that are not compared yet; of a unit without an opening, all reports."""
+        unit = self._parts.units.get(key)
+        if unit is None or not (unit.queue or (unit.columns and not unit.sure and not unit.trimmed)):
+            return
+        unit.queue.clear()
+        if not unit.trimmed and not unit.sure and (not unit.columns or unit.columns[0].committed is None):
+            unit.columns.clear()
+            unit.final, unit.opened, unit.odd_tail, unit.redo_from = -1, None, None, None
+            unit.odd_final.clear()
+        self._parts.changed.add(key)
+
+    def knows(self, key: UnitKey) -> bool:
+        """True if anything is known of a unit."""
+        return key in self._parts.units
+
+    def forget(self, key: UnitKey) -> None:
+        """Forget all that is known of a unit."""
+        self._parts.forget(key)
 
     def reopen(self, key: UnitKey, now_us: int) -> None:
         """Open a unit anew: what differs from here on within the opening is no break."""
         self._catch_up(now_us)
         unit = self._parts.unit(key)
         unit.opened = unit.samples_from = now_us
+        unit.sure = False
         self._parts.wake(unit, now_us)
 
     def forget_break(self, key: UnitKey, seq: int) -> None:
@@ -140,6 +180,13 @@ class AccountTrellis:
         unit.closed.add(seq)
         self._parts.changed.add(key)
 
+    def note_told(self, step: Step) -> None:
+        """Note that a step is told before it is decided: it opens no more, and moves and clears as breaks do."""
+        unit = self._parts.unit(step.unit)
+        tell_step(unit, step)
+        self._parts.odd.add(step.unit)
+        self._parts.changed.add(step.unit)
+
     # -- time
 
     def advance(self, now_us: int) -> list[Told]:
@@ -148,9 +195,21 @@ class AccountTrellis:
         told, self._told = self._told, []
         return told
 
+    def take_judged(self) -> list[UnitKey]:
+        """Return the units whose undecided steps may have changed since the last call."""
+        judged = sorted(self._parts.judged)
+        self._parts.judged.clear()
+        return judged
+
     def due(self, now_us: int) -> bool:
         """True if there is something to tell, or a step to play by a log time."""
-        return bool(self._told) or self._parts.next_step() <= now_us
+        return bool(self._told or self.failures or self._parts.judged) or self._parts.next_step() <= now_us
+
+    @property
+    def undecided(self) -> bool:
+        """True if time alone may decide something soon: a report waits, or a step that is not told."""
+        parts = self._parts
+        return any(parts.units[key].queue or key in parts.odd for key in parts.wakes)
 
     def next_due(self) -> int | None:
         """Return the log time of the next step that has something to do; None if there is none."""
@@ -159,10 +218,30 @@ class AccountTrellis:
 
     def _catch_up(self, now_us: int) -> None:
         parts = self._parts
-        while (at := parts.next_step()) <= now_us:
-            play_step(parts, at, self._told)
+        while not self.paused and (at := parts.next_step()) <= now_us:
+            try:
+                play_step(parts, at, self._told)
+            except MemoryError:
+                raise  # the machine's doing, not a unit's
+            except Exception as error:
+                failed = parts.fail(at)
+                if failed is None:
+                    raise
+                self.failures.append((failed, error))
 
     # -- what is known
+
+    @property
+    def has_changed(self) -> bool:
+        """True if a unit changed since the last call of `store`."""
+        return bool(self._parts.changed)
+
+    def is_waiting(self, key: UnitKey) -> bool:
+        """True if the latest report of a unit is not just what is booked, and waits: for its window, or for another."""
+        unit = self._parts.units.get(key)
+        if unit is None:
+            return False
+        return cut_of_newest(unit) is None if unit.queue else judged_at(unit) is not None
 
     def pending(self, key: UnitKey) -> list[Step]:
         """Return the steps of a unit that are not told and may still be breaks."""
@@ -170,21 +249,36 @@ class AccountTrellis:
         return [] if unit is None else pending_steps(unit)
 
     def figures(self, key: UnitKey) -> Figures | None:
-        """Return a unit at its last report that was taken; None before."""
+        """Return a unit at its last report: the newest one if it is just what is booked, else the last one taken.
+
+        None before one was taken.
+        """
         unit = self._parts.units.get(key)
         if unit is None or not unit.columns:
             return None
-        column = unit.columns[-1]
-        state = best_state(unit, column.at)
-        sums, entries = unit.totals(column, state), unit.entries
-        return Figures(
-            column.seq,
-            column.at,
-            to_decimal(column.values[state[3]]),
-            to_decimal(entries.amount[-1] - sums[0]),
-            to_decimal(entries.booked[-1] - sums[7]),
-            unit.columns[unit.final].seq if unit.final >= 0 else 0,
-        )
+        column, entries = unit.columns[-1], unit.entries
+        final = unit.columns[unit.final].seq if unit.final >= 0 else 0
+        cut = cut_of_newest(unit)
+        if cut is not None:
+            newest = unit.queue[-1]
+            seq, at, value = newest.seq, newest.at, newest.values[0]
+            amount, booked = entries.amount[cut], entries.booked[cut]
+        else:
+            state = best_state(unit, column.at)
+            sums = unit.totals(column, state)
+            seq, at, value = column.seq, column.at, column.value_of(state)
+            amount, booked = sums[0], sums[7]
+        after, booked_after = entries.amount[-1] - amount, entries.booked[-1] - booked
+        return Figures(seq, at, to_decimal(value), to_decimal(after), to_decimal(booked_after), final)
+
+    def most_fees(self, key: UnitKey) -> Decimal:
+        """Return what fees and rounding of the kept entries of a unit may come to at most."""
+        unit = self._parts.units.get(key)
+        if unit is None:
+            return Decimal(0)
+        entries = unit.entries
+        turnover, slack = entries.turnover[-1] - entries.turnover[0], entries.slack[-1] - entries.slack[0]
+        return to_decimal(entries.rates.table.most * turnover // RATES + slack)
 
     def explain(self, step: Step) -> PathEvidence | None:
         """Return why a step is on the best path; None once its reports are forgotten."""

@@ -1,6 +1,6 @@
-"""Amounts as integers, in units of 1e-18, and back. Pure (semantics 1).
+"""Amounts as integers, in units of 1e-40, and back. Pure (semantics 1).
 
-Finer decimals than that are rounded half-even: what is lost is far below any quantum of a venue.
+No number of a message is finer (semantics 1.3). Products of the finest ones are rounded half-even.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from typing import Final
 from recon.exact import EXACT
 
 #: An amount is an integer times ten to the minus this.
-SCALE: Final = 18
+SCALE: Final = 40
 #: One whole unit of an asset or contract.
 ONE: Final = 10**SCALE
 
 
 def to_int(value: Decimal) -> int:
-    """Return an amount in units of 1e-18."""
+    """Return an amount in units of 1e-40."""
     return int(value.scaleb(SCALE, EXACT).to_integral_value(ROUND_HALF_EVEN, EXACT))
 
 
 def to_decimal(amount: int) -> Decimal:
-    """Return an amount, given in units of 1e-18, as an exact decimal without trailing zeros."""
+    """Return an amount, given in units of 1e-40, as an exact decimal without trailing zeros."""
     if not amount:
         return Decimal(0)
     exponent = -SCALE

@@ -46,7 +46,7 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 
 class Column:
-    """One report of the trellis and its states; amounts are in units of 1e-18."""
+    """One report of the trellis and its states; amounts are in units of 1e-40."""
 
     __slots__ = ("at", "committed", "frozen", "rise", "seq", "sets", "states", "values", "wide")
 
@@ -67,15 +67,23 @@ class Column:
         #: What was told of the edge to this report when it became final.
         self.committed: CommittedEdge | None = None
 
+    def value_of(self, state: StateKey) -> int:
+        """Return what the report says in a state; where it is passed over, the plain reading."""
+        return self.values[0 if state[2] == PASSED else state[3]]
+
 
 class CommittedEdge(NamedTuple):
-    """What was told of a final edge, in units of 1e-18; `level` is that of the report it leads to."""
+    """What was told of a final edge, in units of 1e-40; `level` is that of the report it leads to.
+
+    `tolerated` is the part of `rounding` that the settings alone allow.
+    """
 
     kind: CommittedKind
     jump: int
     rounding: int
     fee: int
     level: int
+    tolerated: int = 0
 
 
 class OddEdge(NamedTuple):

@@ -1,4 +1,4 @@
-"""The states of one report, from those of the report before. Pure (semantics 5.4).
+"""The states of one report, from those of the report before. Pure (semantics 5.2).
 
 1. The quick path takes what fits exactly with nothing ambiguous; it says what the full search would.
 2. The full search tries each cut from each state before; the wide one also sets that are no cuts, and passing over.
@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, StateKey, StateValue, Totals
 from recon.reconciliation.trellis.costs import (
     BEAM,
     CLEAR_MOVE,
+    CROWDED,
     HOLD,
     JUMP,
     MAX_STATES,
@@ -27,6 +29,7 @@ from recon.reconciliation.trellis.costs import (
     SURE,
     WIDE,
 )
+from recon.reconciliation.trellis.crowds import crowded_cuts, first_fit, without_alike
 from recon.reconciliation.trellis.cuts import EntrySet, added, candidates, has_same_stamps, lag, wide_sets
 from recon.reconciliation.trellis.edges import edge_between
 from recon.reconciliation.trellis.unit import UnitTrellis
@@ -66,17 +69,20 @@ def search_column(unit: UnitTrellis, index: int) -> None:
 def _search(unit: UnitTrellis, index: int) -> None:
     column = unit.columns[index]
     column.frozen = False
+    unit.plain_to = min(unit.plain_to, index - 1)
     settled = index > 0 and column.at > (unit.opened or 0) + HOLD * unit.window
     if settled and not column.wide and take_quick_path(unit, index):
         return
     if index:
         states = _full_search(unit, index)
-    elif unit.trimmed:
+    elif unit.is_open:
         states = _reopened(unit, column)
     else:
         states = _opening(unit, column)
     least = min(value[0] for value in states.values())
     kept = [(key, (value[0] - least, *value[1:])) for key, value in states.items() if value[0] <= least + BEAM]
+    if len(kept) > CROWDED:
+        kept = without_alike(unit, kept)
     if len(kept) > MAX_STATES:
         kept.sort(key=lambda item: (item[1][0], -item[0][0], item[0]))
         del kept[MAX_STATES:]
@@ -109,11 +115,12 @@ def take_quick_path(unit: UnitTrellis, index: int) -> bool:
     high = max(low, high)
     if entries.unknown[high] != entries.unknown[first] or entries.unmodelled[high] != entries.unmodelled[first]:
         return False
-    hit = _single_fit(unit, column, (first, value[4]), low, high)
+    crowded = high - low > CROWDED
+    hit = (first_fit if crowded else _single_fit)(unit, column, (first, value[4]), low, high)
     if hit is None:
         return False
     cut, reading, left = hit
-    cost = lag(entries, cut, at) + READING * reading + (ROUNDED if left else 0)
+    cost = (0 if crowded else lag(entries, cut, at)) + READING * reading + (ROUNDED if left else 0)
     if cost >= WIDE:
         return False
     column.rise = value[0] + cost
@@ -176,15 +183,20 @@ def _reopened(unit: UnitTrellis, column: Column) -> dict[StateKey, StateValue]:
     return states
 
 
-def _targets(unit: UnitTrellis, column: Column, floor: int) -> list[EntrySet]:
+def _targets(
+    unit: UnitTrellis, column: Column, floor: int, states: dict[StateKey, StateValue] | None = None
+) -> list[EntrySet]:
     """Return the sets that a column may have, with the cost of each, and keep the sums of those that are no cuts.
 
-    `floor` is the fewest entries that the report before may have.
+    `floor` is the fewest entries that the report before may have, `states` are its states, if there is one.
     """
     entries = unit.entries
     low, high = candidates(unit, column.at)
     low, high = max(low, floor), max(high, floor)
-    targets = [(cut, 0, lag(entries, cut, column.at), entries.totals(cut)) for cut in range(low, high + 1)]
+    cuts: Iterable[int] = range(low, high + 1)
+    if high - low > CROWDED and states is not None:
+        cuts = crowded_cuts(unit, column, states, low, high)
+    targets = [(cut, 0, lag(entries, cut, column.at), entries.totals(cut)) for cut in cuts]
     column.sets = {}
     if column.wide:
         for cut, later_in, cost, totals in wide_sets(entries, low, high):
@@ -199,7 +211,7 @@ def _full_search(unit: UnitTrellis, index: int) -> dict[StateKey, StateValue]:
         (_Prior(value[0], key, value[4], unit.totals(before, key)) for key, value in before.states.items()),
         key=lambda each: (each[0], -each[1][0], each[1]),
     )
-    targets = _targets(unit, column, min(key[0] for key in before.states))
+    targets = _targets(unit, column, min(key[0] for key in before.states), before.states)
     soon = column.at - before.at <= HOLD * unit.window
     surcharge = 0 if soon else JUMP  # nothing followed the report that was passed over: it was right
     at_opening = index == 1 and soon and not unit.trimmed and unit.opened == before.at
@@ -213,7 +225,7 @@ def _full_search(unit: UnitTrellis, index: int) -> dict[StateKey, StateValue]:
             if best is not None:
                 states[target[0], target[1], HOLDS, reading] = best
     if column.wide:
-        _pass_over(column, priors, states, soon=soon)
+        _pass_over(unit, index, priors, states, soon=soon)
     return states
 
 
@@ -249,16 +261,31 @@ def _best_edge(
     return best
 
 
-def _pass_over(column: Column, priors: list[_Prior], states: dict[StateKey, StateValue], *, soon: bool) -> None:
-    """Add the states in which the report is passed over: set and level stay those of the report before."""
+def _pass_over(
+    unit: UnitTrellis, index: int, priors: list[_Prior], states: dict[StateKey, StateValue], *, soon: bool
+) -> None:
+    """Add the states in which the report is passed over: set and level stay those of the report before.
+
+    Reports in a row are passed over for a hold at most: what goes on longer is no race.
+    """
+    column = unit.columns[index]
     for cost, key, level, totals in priors[:PASSED_FROM]:
-        if key[2] == PASSED and not soon:
+        if key[2] == PASSED and (not soon or column.at - _held_at(unit, index - 1, key) > HOLD * unit.window):
             continue
         state = key[0], key[1], PASSED, key[3]
         if state not in states:
             states[state] = cost + PASSED_OVER, key, "passed_over", 0, level
             if key[1]:
                 column.sets[key[0], key[1]] = totals
+
+
+def _held_at(unit: UnitTrellis, index: int, key: StateKey) -> int:
+    """Return when the last report before a state came that is not passed over."""
+    source: StateKey | None = key
+    while index > 0 and source is not None and source[2] == PASSED:
+        source = unit.columns[index].states[source][1]
+        index -= 1
+    return unit.columns[index].at
 
 
 def _settles(unit: UnitTrellis, index: int, kept: list[tuple[StateKey, StateValue]]) -> bool:

@@ -1,4 +1,4 @@
-"""What becomes final: a fixed lag behind the last report only the best path stays. Pure (semantics 5.6).
+"""What becomes final: a fixed lag behind the last report only the best path stays. Pure (semantics 5.10).
 
 1. A column older than the hold is reduced to the best path's state, later ones to what descends from it.
 2. Nothing is final until two holds after the opening: what follows settles it.
@@ -8,10 +8,11 @@
 from __future__ import annotations
 
 from recon.reconciliation.trellis.amounts import to_decimal
-from recon.reconciliation.trellis.column import Column, CommittedEdge, StateKey
+from recon.reconciliation.trellis.column import PASSED, Column, CommittedEdge, StateKey
 from recon.reconciliation.trellis.costs import LONG_AGO, NOVEL
+from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.path import best_state, in_opening
-from recon.reconciliation.trellis.steps import Committed, CommittedKind, OpeningFound, Told
+from recon.reconciliation.trellis.steps import Committed, CommittedKind, OpeningFound, Read, Told
 from recon.reconciliation.trellis.unit import UnitTrellis
 
 #: Amounts of a jump that are dearer by less than this are told beside it: ten bits.
@@ -24,6 +25,9 @@ def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
     if now < (unit.opened or 0) + 2 * unit.hold():
         border = LONG_AGO
     columns = unit.columns
+    if _is_plain(unit):
+        _freeze_plain(unit, border, told)
+        return
     unit.odd_tail = []
     alive: set[StateKey] | None = None
     costs: dict[StateKey, int] | None = None
@@ -50,6 +54,35 @@ def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
             unit.odd_tail.append(odd)
     for index in range(before_final + 1, unit.final + 1):
         commit_edge(unit, index, told)
+
+
+def _is_plain(unit: UnitTrellis) -> bool:
+    """True if all columns after the final ones have one state, reached exactly: then the path needs no search."""
+    columns = unit.columns
+    index = max(unit.plain_to, unit.final, 0)
+    if len(columns[index].states) > 1:
+        return False
+    state = next(iter(columns[index].states))
+    while index + 1 < len(columns):
+        after = columns[index + 1].states
+        if len(after) > 1:
+            break
+        ((key, value),) = after.items()
+        if value[1] != state or value[2] != "exact":
+            break
+        state, index = key, index + 1
+    unit.plain_to = index
+    return unit.final >= 0 and index == len(columns) - 1
+
+
+def _freeze_plain(unit: UnitTrellis, border: int, told: list[Told]) -> None:
+    """Let columns become final that have one state each."""
+    columns = unit.columns
+    unit.best, unit.odd_tail = next(iter(columns[-1].states)), []
+    while unit.final + 1 < len(columns) and columns[unit.final + 1].at <= border:
+        unit.final += 1
+        columns[unit.final].frozen = True
+        commit_edge(unit, unit.final, told)
 
 
 def _path_after_final(unit: UnitTrellis, now: int) -> list[tuple[int, StateKey]]:
@@ -99,9 +132,11 @@ def commit_edge(unit: UnitTrellis, index: int, told: list[Told]) -> None:
     """Tell what the edge to a final column came to, or what changed of what was told of it."""
     column = unit.columns[index]
     ((state, value),) = column.states.items()
+    if len(column.values) > 1 and column.committed is None and state[2] != PASSED:
+        told.append(Read(unit.key, column.seq, column.at, state[3]))
     source = value[1]
     if source is None:
-        _commit_opening(unit, column, value[4], told)
+        _commit_opening(unit, column, value[4], unit.totals(column, state)[7], told)
         return
     before = unit.columns[index - 1]
     first, last = unit.totals(before, source), unit.totals(column, state)
@@ -109,9 +144,16 @@ def commit_edge(unit: UnitTrellis, index: int, told: list[Told]) -> None:
     left = value[3]
     jump = left if value[2] == "jump" else 0
     came_to = value[4] - before.states[source][4] + last[7] - first[7] - jump
-    rounding = left if kind == "exact" else 0
-    now = CommittedEdge(kind, jump, rounding, came_to - rounding, value[4])
+    rounding = left if kind == "exact" and not _bears_shadows(unit, source, state) else 0
+    beyond = max(abs(rounding) - (last[4] - first[4]), 0) if unit.tolerance else 0
+    tolerated = beyond if rounding > 0 else -beyond
+    now = CommittedEdge(kind, jump, rounding, came_to - rounding, value[4], tolerated)
     _tell_change(unit, before.seq, column, now, left if kind in {"novel", "unmodelled"} else 0, told)
+
+
+def _bears_shadows(unit: UnitTrellis, source: StateKey, target: StateKey) -> bool:
+    """True if fees in a third asset lie between two states: their price is only about known, so the rest is a fee."""
+    return any(unit.entries.items[index].shadow for index in added(source, target))
 
 
 def _tell_change(
@@ -132,17 +174,36 @@ def _tell_change(
             to_decimal(now.rounding - known.rounding),
             to_decimal(now.fee - known.fee),
             to_decimal(left),
+            to_decimal(now.tolerated - known.tolerated),
         )
     )
 
 
-def _commit_opening(unit: UnitTrellis, column: Column, level: int, told: list[Told]) -> None:
-    """Tell the opening, or that the oldest report kept has another level than was final."""
+def find_opening(unit: UnitTrellis, now: int, told: list[Told]) -> None:
+    """Tell the opening early where the first report has one cut alone and a second one, or quiet, bears it out."""
+    first = unit.columns[0]
+    if first.committed is not None or len(first.states) > 1 or unit.trimmed:
+        return
+    if len(unit.columns) > 1:
+        second = unit.columns[1]
+        borne_out = len(second.states) == 1 and next(iter(second.states.values()))[2] == "exact"
+    else:
+        borne_out = not unit.queue and not unit.entries.items and now >= first.at + unit.hold()
+    if borne_out:
+        ((state, value),) = first.states.items()
+        unit.sure = True
+        _commit_opening(unit, first, value[4], unit.totals(first, state)[7], told)
+
+
+def _commit_opening(unit: UnitTrellis, column: Column, level: int, booked: int, told: list[Told]) -> None:
+    """Tell the opening, or that the oldest report kept has another level than was final.
+
+    What is told is what the report says beyond the entries up to its cut and the fees booked with them.
+    """
     known = column.committed
     column.committed = CommittedEdge("opening", 0, 0, 0, level)
-    if not unit.trimmed:
-        if known is None or known.level != level:
-            told.append(OpeningFound(unit.key, column.seq, column.at, to_decimal(level)))
-    elif known is not None and known.level != level:
+    if known is None:
+        told.append(OpeningFound(unit.key, column.seq, column.at, to_decimal(level + booked)))
+    elif known.level != level:
         change = to_decimal(level - known.level)
         told.append(Committed(unit.key, column.seq, column.seq, column.at, "reopened", fee=change))

@@ -57,6 +57,15 @@ REOPENED: Final = 120
 BEAM: Final = JUMP + 120
 #: Most states of a column.
 MAX_STATES: Final = 32
+#: With more cuts than this a report is crowded: those that fit what came before are tried, and a few near it in time.
+CROWDED: Final = 24
+NEAR_CUTS: Final = 4
+#: Of states that differ in nothing but how many entries are in, the one with the fewest stays, unless it is dearer by
+#: more than this: one bit.
+ALIKE: Final = 10
+#: Most cuts of a report that are tried: those nearest in time, more of them before it than after it.
+MAX_CUTS_BEFORE: Final = 192
+MAX_CUTS_AFTER: Final = 64
 #: Most sets of entries that are tried at a report where the order of entries is not known.
 MAX_SETS: Final = 160
 #: Where more entries than this may be in a report, a quarter of these sets is tried, for the time that it takes.
@@ -80,7 +89,8 @@ NEAR_FIT: Final = 4
 
 #: Highest rate of a fee (0.6 %), and highest rebate.
 MAX_RATE: Final = 60_000
-MIN_RATE: Final = -MAX_RATE // 4
+#: A rebate is learnt up to this part of the greatest fee.
+REBATE_PART: Final = 4
 #: A fee in a third asset is known within this share of itself, for its price is only about known.
 THIRD_SHARE: Final = 50
 #: So many edges that need another rate of a key say that its class mixes rates.
@@ -126,6 +136,10 @@ MIN_DROP: Final = 8
 #: Most fills whose fee may be taken in an asset that no fill moved yet.
 MAX_SHADOWED_FILLS: Final = 64
 
+#: Most entries of a unit that no report speaks of. Of more, this many of the oldest become one, which bears their sums.
+MAX_UNREPORTED: Final = 1024
+MERGED: Final = 512
+
 # -- other
 
 #: The comparison advances at multiples of this log time, in microseconds; rates are adopted nowhere else.
@@ -134,5 +148,5 @@ STEP_US: Final = 100_000
 LONG_AGO: Final = -(1 << 62)
 #: After every time.
 NEVER: Final = 1 << 62
-#: More than any entry can have moved, in units of 1e-18.
-UNBOUNDED: Final = 1 << 130
+#: More than any entry can have moved, in units of 1e-40.
+UNBOUNDED: Final = 1 << 400

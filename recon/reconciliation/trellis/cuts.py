@@ -1,4 +1,4 @@
-"""Which entries a report may hold: cuts, and sets where the order of entries is not known. Pure (semantics 5.2).
+"""Which entries a report may hold: cuts, and sets where the order of entries is not known. Pure (semantics 5.1).
 
 Two entries may change places only where their stamps are equal, or where one has none and they arrived within half a
 window; never two fills of one order.
@@ -10,7 +10,17 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from recon.reconciliation.trellis.column import StateKey, Totals
-from recon.reconciliation.trellis.costs import CROWD, DEAREST_SWAPS, FUTURE, LAG, MAX_SETS, SWAP, SWAP_WINDOW
+from recon.reconciliation.trellis.costs import (
+    CROWD,
+    DEAREST_SWAPS,
+    FUTURE,
+    LAG,
+    MAX_CUTS_AFTER,
+    MAX_CUTS_BEFORE,
+    MAX_SETS,
+    SWAP,
+    SWAP_WINDOW,
+)
 from recon.reconciliation.trellis.entries import Entries
 from recon.reconciliation.trellis.unit import UnitTrellis
 
@@ -23,8 +33,9 @@ def candidates(unit: UnitTrellis, at: int) -> tuple[int, int]:
     stamps = unit.entries.stamp
     low = bisect_right(stamps, at - unit.window - (unit.grain if unit.grain > 1 else 0)) - 1
     high = bisect_right(stamps, at + unit.early()) - 1
-    low = max(low, 0)
-    return low, max(high, low)
+    here = bisect_right(stamps, at) - 1
+    low = max(low, here - MAX_CUTS_BEFORE, 0)
+    return low, max(min(high, here + MAX_CUTS_AFTER), low)
 
 
 def lag(entries: Entries, first_out: int, at: int) -> int:

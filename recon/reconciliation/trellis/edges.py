@@ -1,8 +1,9 @@
-"""What explains the difference between two reports, and what that costs. Pure (semantics 5.3, 8.5)."""
+"""What explains the difference between two reports, and what that costs. Pure (semantics 5.2, 8.5)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from recon.ledger.fees.fee_key import RATES
 from recon.reconciliation.trellis.amounts import digits_of
@@ -13,10 +14,9 @@ from recon.reconciliation.trellis.costs import (
     MANY_WAYS,
     MAX_ALTERNATIVES,
     MAX_OTHER_RATES,
-    MAX_RATE,
     MAX_SUMS,
-    MIN_RATE,
     NOVEL,
+    REBATE_PART,
     ROUNDED,
     TIER,
     UNKNOWN,
@@ -25,6 +25,7 @@ from recon.reconciliation.trellis.costs import (
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.entries import Entries
 
+_REBATE: Final = REBATE_PART * RATES
 #: Differences that other rates of one fill make, each with its cost.
 Differences = Sequence[tuple[int, int]]
 #: What an edge costs, what it needs, and what is left over at the known rates.
@@ -37,6 +38,7 @@ def edge_between(
     """Explain a difference of levels by the entries between two sets, each given with the sums over it."""
     source, target = before[1], after[1]
     left = delta + target[1] - source[1]
+    most_rate = entries.rates.table.most
     slack = target[4] - source[4] + tolerance
     unknown = target[2] - source[2]
     if -slack <= left <= slack:
@@ -47,18 +49,18 @@ def edge_between(
         return (ROUNDED if beyond * beyond <= target[6] - source[6] else FAR), kind, left
     turnover = target[3] - source[3]
     most = target[5] - source[5]
-    if most and abs(left) <= most + slack + MAX_RATE * turnover // RATES:
+    if most and abs(left) <= most + slack + most_rate * turnover // RATES:
         return UNMODELLED, "unmodelled", left
     if not turnover:
         return JUMP + digits_of(left), "jump", left
     if unknown:
-        if MIN_RATE * unknown // RATES - slack <= -left <= MAX_RATE * unknown // RATES + slack:
+        if -most_rate * unknown // _REBATE - slack <= -left <= most_rate * unknown // RATES + slack:
             return UNKNOWN, "unknown", left
     else:
         found = _other_rate(entries, added(before[0], after[0]), left, slack)
         if found is not None:
             return found
-    if MIN_RATE * turnover // RATES - slack <= -delta <= MAX_RATE * turnover // RATES + slack:
+    if -most_rate * turnover // _REBATE - slack <= -delta <= most_rate * turnover // RATES + slack:
         return NOVEL, "novel", left
     return JUMP + digits_of(left), "jump", left
 

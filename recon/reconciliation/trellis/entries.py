@@ -23,7 +23,7 @@ ASSUMED_SHADOW = 2
 
 
 class Entry(msgspec.Struct, eq=False, gc=False):
-    """What a fill moved in one unit; amounts are in units of 1e-18, times in microseconds.
+    """What a fill moved in one unit; amounts are in units of 1e-40, times in microseconds.
 
     `resolution_us` is the stamp's, 0 where the venue told no time. A fee is a share of `turnover`. The amount is known
     within `slack`, and the venue rounds it if it is `rounded`. `unmodelled`: it may have moved so much at most.

@@ -12,13 +12,13 @@ from recon.reconciliation.model.path_evidence import (
     ReportSeen,
     path_evidence,
 )
+from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.amounts import digits_of, to_decimal
 from recon.reconciliation.trellis.column import HOLDS, Column, StateKey, StateValue
 from recon.reconciliation.trellis.costs import JUMP, NOVEL, PASSED_OVER
 from recon.reconciliation.trellis.cuts import added, candidates, lag
 from recon.reconciliation.trellis.edges import edge_between
 from recon.reconciliation.trellis.path import path_of
-from recon.reconciliation.trellis.steps import Step
 from recon.reconciliation.trellis.unit import UnitTrellis
 
 #: Kinds of edges as alternatives are named for a person.
@@ -66,7 +66,7 @@ def _evidence(unit: UnitTrellis, index: int, source: StateKey, target: StateKey)
 
 
 def _seen(column: Column, state: StateKey) -> ReportSeen:
-    return ReportSeen(column.seq, column.at, to_decimal(column.values[state[3]]))
+    return ReportSeen(column.seq, column.at, to_decimal(column.value_of(state)))
 
 
 def _costs(

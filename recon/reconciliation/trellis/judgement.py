@@ -1,4 +1,4 @@
-"""Which steps of the best path are breaks, and since when. Pure (semantics 5.7).
+"""Which steps of the best path are breaks, and since when. Pure (semantics 5.3).
 
 1. A jump is a break once it is a hold old and a later report came, or none came for the unit's usual time.
 2. A fee at no known rate is one once its suspense is over, or if a break elsewhere would have cost just this fee.
@@ -10,12 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from recon.reconciliation.trellis.amounts import to_decimal
+from recon.reconciliation.model.step import Step, StepKind
+from recon.reconciliation.trellis.amounts import to_decimal, to_int
 from recon.reconciliation.trellis.column import OddEdge
-from recon.reconciliation.trellis.costs import MAX_GAP, MAX_PARKED, MAX_SUSPENSE, NEAR_NOVEL, SUSPENSE
+from recon.reconciliation.trellis.costs import HOLD, MAX_GAP, MAX_PARKED, MAX_SUSPENSE, NEAR_NOVEL, SUSPENSE
 from recon.reconciliation.trellis.path import in_opening, races
-from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, OpeningUncertain, Step, StepKind, Told
-from recon.reconciliation.trellis.suspense import after_seq, may_be_cut, parked_edge, suspended, tell_parked
+from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, OpeningUncertain, Told
+from recon.reconciliation.trellis.suspense import (
+    after_seq,
+    break_of,
+    may_be_cut,
+    parked_edge,
+    suspended,
+    tell_parked,
+)
 from recon.reconciliation.trellis.unit import ToldBreak, UnitTrellis
 
 #: A break's fee is that of a fee at no known rate if they differ by a part of so many at most.
@@ -66,11 +74,17 @@ def _step_of_break(unit: UnitTrellis, known: ToldBreak) -> Step:
 def pending_steps(unit: UnitTrellis) -> list[Step]:
     """Return the steps of the best path that are not told: they may still be breaks."""
     odd = unit.odd()
+    parked = [
+        _step_of_break(unit, break_of(unit, edge))
+        for edge in unit.parked
+        if not edge.told and edge.seq not in unit.closed
+    ]
     if not odd:
-        return []
+        return parked
     racing = races(unit, odd)
     told = {known.seq for known in unit.breaks if known.open}
-    return [
+    told |= unit.closed
+    return parked + [
         step_of(unit, each)
         for each in odd
         if each.kind in {"jump", "novel"}
@@ -116,6 +130,16 @@ def _open(unit: UnitTrellis, known: ToldBreak, told: list[Told]) -> None:
     told.append(Opened(_step_of_break(unit, known)))
 
 
+def tell_step(unit: UnitTrellis, step: Step) -> None:
+    """Take a step as told: an entry explains it already."""
+    for edge in unit.parked:
+        if edge.seq == step.seq:
+            edge.told = True
+    amount = to_int(step.amount)
+    unit.breaks.append(ToldBreak(step.at_us, step.seq, amount, step.after_us, step.after_seq, step.kind))
+    _bound_breaks(unit)
+
+
 def _bound_breaks(unit: UnitTrellis) -> None:
     if len(unit.breaks) > MAX_BREAKS:
         unit.breaks = [each for each in unit.breaks if each.open][-MAX_BREAKS:]
@@ -158,6 +182,10 @@ def _jump_is_due(unit: UnitTrellis, jump: OddEdge, odd: list[OddEdge], now: int)
         each.kind == "novel" and abs(each.column.at - at) <= NEAR_NOVEL * unit.window for each in odd
     ):
         return False  # near a fee at no known rate the path may be wrong: wait for what follows
+    last = odd[-1]
+    newest = last.kind == "passed_over" and last.column is unit.columns[-1] and last.column.at - at <= 2 * hold
+    if newest and now - last.column.at < HOLD * unit.window:
+        return False  # the last report may undo it: then both were a race
     return unit.columns[-1].at > at or age >= max(hold, silence_of(unit))
 
 

@@ -1,4 +1,4 @@
-"""Entries that come late: before the oldest report kept, or without a stamp. Pure (semantics 5.8).
+"""Entries that come late: before the oldest report kept of an open unit, or without a stamp. Pure (semantics 5.4).
 
 1. An entry from before the oldest report kept explains a jump if it happened in its interval and makes it smaller: one
    that is kept still has it then, one that is forgotten is put right. Otherwise it happens at its arrival.
@@ -12,13 +12,13 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 from recon.ledger.fees.fee_key import RATES
+from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.amounts import to_decimal
 from recon.reconciliation.trellis.column import OddEdge
-from recon.reconciliation.trellis.costs import MAX_RATE
 from recon.reconciliation.trellis.entries import Entry
 from recon.reconciliation.trellis.process import add_entry
 from recon.reconciliation.trellis.shadows import remove_entries
-from recon.reconciliation.trellis.steps import Cleared, Committed, Moved, Step, Told
+from recon.reconciliation.trellis.steps import Cleared, Committed, Moved, Told
 from recon.reconciliation.trellis.unit import ToldBreak, UnitTrellis
 
 
@@ -27,7 +27,7 @@ def place_entry(unit: UnitTrellis, entry: Entry, now: int, told: list[Told], *, 
 
     `absorb`: what happened before the oldest report kept is part of the opening.
     """
-    if not unit.trimmed:
+    if not unit.is_open:
         add_entry(unit, entry)
         return
     first = unit.columns[0]
@@ -77,7 +77,7 @@ def _less(jump: int, amount: int) -> bool:
 
 def _most(unit: UnitTrellis, entry: Entry) -> int:
     """Return what a fee and rounding of an entry may come to at most."""
-    return MAX_RATE * abs(entry.turnover) // RATES + entry.slack + 2 * unit.quantum
+    return unit.entries.rates.table.most * abs(entry.turnover) // RATES + entry.slack + 2 * unit.quantum
 
 
 def _put_right(unit: UnitTrellis, entry: Entry, known: ToldBreak, told: list[Told]) -> None:

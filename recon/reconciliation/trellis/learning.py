@@ -17,10 +17,8 @@ import msgspec
 
 from recon.ledger.fees.fee_key import RATES, FeeKey, certain
 from recon.ledger.fees.rate_table import TIERS_WITHIN_US, Evidence, RateTable
+from recon.reconciliation.trellis.costs import MAX_RATE, REBATE_PART
 
-#: The greatest rate that is learnt where the rules tell no other, and the share of it that a rebate may come to.
-MAX_RATE: Final = 60_000
-REBATE_PART: Final = 4
 #: A sample narrower than this proves no more: it is exact.
 EXACT_WIDTH: Final = 6
 #: Evidence in hundredths of a bit: enough to adopt a rate; what naming a rate takes by who already pays it; and what
@@ -61,7 +59,7 @@ class Edge(NamedTuple):
 
 
 class ChargedLeg(NamedTuple):
-    """A fill's leg that may bear a fee, in 1e-18, with the stamp of the fill; `shadow`: the leg is in a third asset."""
+    """A fill's leg that may bear a fee, in 1e-40, with the stamp of the fill; `shadow`: the leg is in a third asset."""
 
     key: FeeKey
     leg: int
@@ -73,7 +71,7 @@ class OddEdge(NamedTuple):
     """An edge that known rates do not explain.
 
     `left` is what the levels differ by beyond the expected fees, `slack` what rounding may come to, and `quantum` the
-    unit's smallest step, all in 1e-18.
+    unit's smallest step, all in 1e-40.
     """
 
     edge: Edge

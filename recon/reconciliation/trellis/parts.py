@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.units import UnitKey
 from recon.reconciliation.trellis.awaited_cash import AwaitedCash
@@ -25,10 +27,12 @@ class AccountParts:
         "account",
         "cash",
         "changed",
+        "judged",
         "keep_until",
         "learnt_from",
         "number",
         "odd",
+        "playing",
         "rates",
         "resolution",
         "resolving",
@@ -37,6 +41,7 @@ class AccountParts:
         "units",
         "wakes",
         "window",
+        "working",
     )
 
     def __init__(self, account: str, table: RateTable, window: int) -> None:
@@ -59,9 +64,14 @@ class AccountParts:
         self.keep_until = 0
         #: Units with odd edges, open breaks or parked edges.
         self.odd: set[UnitKey] = set()
+        #: Units that were judged, so that their undecided steps may be others.
+        self.judged: set[UnitKey] = set()
         #: When each unit with something to do is due, and the earliest of these times.
         self.wakes: dict[UnitKey, int] = {}
         self._next = NEVER
+        #: The unit that is worked on, and those of the step that is played.
+        self.working: UnitKey | None = None
+        self.playing: list[UnitKey] = []
         #: Units that changed since they were stored last.
         self.changed: set[UnitKey] = set()
 
@@ -72,6 +82,13 @@ class AccountParts:
             unit = self.units[key] = UnitTrellis(key, self.rates, self.window)
         self.changed.add(key)
         return unit
+
+    def forget(self, key: UnitKey) -> None:
+        """Forget a unit; it begins anew at its next use."""
+        if self.units.pop(key, None) is not None:
+            self.changed.add(key)
+        self.odd.discard(key)
+        self.wakes.pop(key, None)
 
     def set_window(self, window: int, now: int) -> None:
         """Change the settlement window; what is kept is worked out anew."""
@@ -92,6 +109,24 @@ class AccountParts:
                 self.wake(unit, now)
 
     # -- when there is something to do
+
+    def over(self, units: Iterable[UnitTrellis]) -> Iterator[UnitTrellis]:
+        """Yield units, and note which of them is worked on: a defect that shows is its alone."""
+        for unit in units:
+            self.working = unit.key
+            yield unit
+
+    def fail(self, now: int) -> UnitKey | None:
+        """Forget the unit that was worked on, and have the others that were due looked at again; return its key."""
+        failed = self.working
+        if failed is not None:
+            self.working = None
+            self.forget(failed)
+            for key in self.playing:
+                if key in self.units:
+                    self.wakes[key] = now
+            self._next = min(self.wakes.values(), default=NEVER)
+        return failed
 
     def wake(self, unit: UnitTrellis, at: int) -> None:
         """Have a unit looked at, at the next step at a time or later."""
@@ -120,6 +155,7 @@ class AccountParts:
     def take_due(self, now: int) -> list[UnitTrellis]:
         """Return the units that are due, by key; each has to be scheduled anew."""
         due = sorted(key for key, at in self.wakes.items() if at <= now)
+        self.playing, self.working = due, None
         for key in due:
             del self.wakes[key]
         self._next = min(self.wakes.values(), default=NEVER)

@@ -1,4 +1,4 @@
-"""The best path through the columns of a unit, and what it says. Pure (semantics 5.5)."""
+"""The best path through the columns of a unit, and what it says. Pure (semantics 5.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from recon.ledger.fees.fee_key import RATES, FeeKey
 from recon.reconciliation.trellis.column import PASSED, Column, OddEdge, StateKey
-from recon.reconciliation.trellis.costs import CONFIRMED, HOLD, JUMP, MAX_RATE, NEVER, THIRD_SHARE
+from recon.reconciliation.trellis.costs import CONFIRMED, HOLD, JUMP, NEVER, THIRD_SHARE
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.unit import ExactStep, UnitTrellis
 
@@ -98,7 +98,7 @@ def confirming_steps(unit: UnitTrellis, until: Column) -> int:
 def in_opening(unit: UnitTrellis, column: Column) -> bool:
     """True if a difference at a report may be from before the opening."""
     opened = unit.opened or 0
-    if column.at > opened + unit.hold() + unit.window:
+    if unit.sure or column.at > opened + unit.hold() + unit.window:
         return False
     return column.at <= opened or confirming_steps(unit, column) < CONFIRMED
 
@@ -135,7 +135,7 @@ def _race_from(unit: UnitTrellis, odd: Sequence[OddEdge], first: int) -> int | N
         total += each.left
         source, target = start.source[0], each.target[0]
         slack = entries.slack[target] - entries.slack[source]
-        fees = slack + MAX_RATE * (entries.turnover[target] - entries.turnover[source]) // RATES
+        fees = slack + entries.rates.table.most * (entries.turnover[target] - entries.turnover[source]) // RATES
         beyond_fees = abs(total) <= fees and abs(start.left) > 2 * fees
         closely = abs(total) <= slack + abs(start.left) // THIRD_SHARE and abs(start.left) > 2 * slack
         if index > first and (beyond_fees or closely):

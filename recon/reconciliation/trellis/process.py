@@ -5,11 +5,12 @@ A report is taken once a window has passed, for its entries have come by then.
 
 from __future__ import annotations
 
-from recon.reconciliation.trellis.column import PASSED, Column
+from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, CommittedEdge
 from recon.reconciliation.trellis.column_search import search_column
-from recon.reconciliation.trellis.commitment import freeze
-from recon.reconciliation.trellis.costs import HOLD
+from recon.reconciliation.trellis.commitment import find_opening, freeze
+from recon.reconciliation.trellis.costs import HOLD, MAX_UNREPORTED
 from recon.reconciliation.trellis.entries import Entry
+from recon.reconciliation.trellis.merging import merge_unreported
 from recon.reconciliation.trellis.steps import Told
 from recon.reconciliation.trellis.unit import UnitTrellis
 
@@ -25,7 +26,39 @@ def add_entry(unit: UnitTrellis, entry: Entry) -> None:
     index = len(columns)
     while index and columns[index - 1].at >= reach:
         index -= 1
-    unit.redo(max(index, 1) if unit.trimmed else index)
+    unit.redo(max(index, 1) if unit.is_open else index)
+    if len(unit.entries.items) > MAX_UNREPORTED:
+        merge_unreported(unit)
+
+
+def begin_at(unit: UnitTrellis, seq: int, at: int, level: int) -> None:
+    """Begin with a report that said just what is booked: its level is the opening, and it is final."""
+    column = Column(at, seq, (level,))
+    column.states = {(0, 0, HOLDS, 0): (0, None, "opening", 0, level)}
+    column.frozen = True
+    column.committed = CommittedEdge("opening", 0, 0, 0, level)
+    unit.columns, unit.final, unit.trimmed = [column], 0, True
+    unit.opened = at - 4 * unit.hold()
+    unit.odd_tail = []
+
+
+def cut_of_newest(unit: UnitTrellis) -> int | None:
+    """Return after how many entries the newest report, whose window is not over, is what is booked; None if nowhere.
+
+    Cuts before the one of the last report that was compared are none.
+    """
+    if not unit.columns or not unit.queue:
+        return None
+    column, report, entries = unit.columns[-1], unit.queue[-1], unit.entries
+    for state, value in column.states.items():
+        if value[0] == 0:  # of the likeliest states
+            sums = unit.totals(column, state)
+            base = value[4] + sums[1]
+            for cut in reversed(range(state[0], len(entries.amount))):
+                left = report.values[0] - entries.amount[cut] + entries.fee[cut] - base
+                if abs(left) <= entries.slack[cut] - sums[4] + unit.tolerance:
+                    return cut
+    return None
 
 
 def process(unit: UnitTrellis, now: int, told: list[Told]) -> bool:
@@ -50,6 +83,8 @@ def process(unit: UnitTrellis, now: int, told: list[Told]) -> bool:
         unit.version += 1
     if unit.columns and unit.odd_tail is None:
         freeze(unit, now, told)
+    if unit.columns:
+        find_opening(unit, now, told)
     return changed
 
 
@@ -79,10 +114,14 @@ def judged_at(unit: UnitTrellis) -> int | None:
 def settles_at(unit: UnitTrellis) -> int | None:
     """Return when the last report becomes final though no other follows; None where it does not.
 
-    It does where only one state is left: nothing that follows can say otherwise.
+    It does where only one state is left: nothing that follows can say otherwise. A single report is an opening after
+    a hold of quiet; any other opening is final after two holds, whatever may be said of it later.
     """
     if not unit.columns or unit.final == len(unit.columns) - 1 or unit.opened is None:
         return None
+    if unit.columns[0].committed is None:
+        quiet = len(unit.columns) == 1 and not unit.entries.items
+        return unit.columns[0].at + unit.hold() if quiet else unit.opened + 2 * unit.hold()
     last = unit.columns[-1]
     if len(last.states) > 1 or next(iter(last.states))[2] == PASSED:
         return None

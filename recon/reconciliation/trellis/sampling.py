@@ -19,7 +19,7 @@ def sample(unit: UnitTrellis, samples: Samples, now: int) -> None:
     found: dict[int, tuple[int, list[Sample]]] = {}
     for edge in unit.parked:
         if edge.at > unit.samples_from:
-            found[edge.seq] = edge.at, samples_of_novel(table, sampled_edge(unit, edge))
+            found[edge.seq] = edge.at, samples_of_novel(table, sampled_edge(unit, edge), table.most)
     unit.wake = None
     for odd in unit.odd():
         at = odd.column.at
@@ -32,7 +32,7 @@ def sample(unit: UnitTrellis, samples: Samples, now: int) -> None:
         name = edge_id(unit, at, odd.column.seq)
         read = SampledEdge(name, charged_legs(unit, odd), odd.left, slack_of(unit, odd), unit.quantum)
         of_kind = samples_of_unknown if odd.kind == "unknown" else samples_of_novel
-        found[odd.column.seq] = at, of_kind(table, read)
+        found[odd.column.seq] = at, of_kind(table, read, table.most)
     _replace(unit, samples, found)
 
 

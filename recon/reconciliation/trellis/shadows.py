@@ -19,7 +19,7 @@ from recon.reconciliation.trellis.unit import UnitTrellis
 
 
 class ShadowedFill(msgspec.Struct, frozen=True, gc=False):
-    """A fill as a fee in a third asset needs it; `worth` is in units of 1e-18 of the asset `code`."""
+    """A fill as a fee in a third asset needs it; `worth` is in units of 1e-40 of the asset `code`."""
 
     stamp_us: int
     arrived_us: int
@@ -45,7 +45,7 @@ class Shadows:
         self.assumed: set[str] = set()
         #: Codes of assets that fills began to move: their assumed entries are to go.
         self.ending: set[str] = set()
-        #: Price by code, in units of 1e-18 US dollars.
+        #: Price by code, in units of 1e-40 US dollars.
         self.prices: dict[str, int] = {}
 
     def note_traded(self, unit: UnitTrellis) -> None:
@@ -151,7 +151,7 @@ def remove_entries(unit: UnitTrellis, gone: list[Entry]) -> None:
 
 def _held_by_first(unit: UnitTrellis) -> tuple[int, int]:
     """Return how many entries the oldest report kept has from the first on, and where its last one is."""
-    if not unit.trimmed or not unit.columns:
+    if not unit.is_open:
         return 0, 0
     first_out, later_in = min(unit.columns[0].states)[:2]
     return first_out, first_out + later_in.bit_length()

@@ -153,7 +153,7 @@ def _store_plain(column: Column, before: dict[StateKey, StateValue], origin: int
     left, known = value[3], column.committed
     if key[1] or key[2] != HOLDS or value[0] or value[2] != "exact":
         return None
-    if known is not None and (known != ("exact", 0, left, known.fee, value[4]) or not column.frozen):
+    if known is not None and (known != CommittedEdge("exact", 0, left, known.fee, value[4]) or not column.frozen):
         return None
     fee = None if known is None else pack(known.fee)
     return StoredColumn(column.at - origin, column.seq, key[0], pack(column.values[0]), pack(left), fee, column.wide)
@@ -167,7 +167,9 @@ def _store_details(
     known = column.committed
     committed = None
     if known is not None:
-        committed = known.kind, pack(known.jump), pack(known.rounding), pack(known.fee), pack(known.level)
+        amounts = known.jump, known.rounding, known.fee, known.level, known.tolerated
+        jump, rounding, fee, level, tolerated = map(pack, amounts)
+        committed = known.kind, jump, rounding, fee, level, tolerated
     return StoredDetails(tuple(map(pack, column.values)), states, committed, alternatives)
 
 
@@ -303,8 +305,8 @@ def _restore_details(unit: UnitTrellis, column: Column, details: StoredDetails, 
 
 def _restore_committed(stored: StoredCommitted) -> CommittedEdge:
     kind: CommittedKind = msgspec.convert(stored[0], CommittedKind)
-    jump, rounding, fee, level = map(unpack, stored[1:])
-    return CommittedEdge(kind, jump, rounding, fee, level)
+    jump, rounding, fee, level, tolerated = map(unpack, stored[1:])
+    return CommittedEdge(kind, jump, rounding, fee, level, tolerated)
 
 
 def _restore_parked(stored: StoredParked, keys: Sequence[FeeKey]) -> ParkedEdge:

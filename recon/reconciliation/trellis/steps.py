@@ -11,11 +11,10 @@ from typing import Literal
 import msgspec
 
 from recon.exact import ZERO
+from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.units import UnitKey
+from recon.reconciliation.model.step import Step
 
-#: `jump`: nothing explains it; `novel`: a fee at no known rate, that may be none; `opening`: the first report may be
-#: from before it.
-StepKind = Literal["jump", "novel", "opening"]
 #: Why a break is none: an entry explained it, the reports or rates now say otherwise, or an entry of long ago did.
 ClearedReason = Literal["path", "rates", "late_entry"]
 #: What an edge needed when it became final. `opening`: a jump within the opening, which is no break; `late_entry`: an
@@ -33,25 +32,6 @@ CommittedKind = Literal[
     "late_entry",
     "reopened",
 ]
-
-
-class Step(msgspec.Struct, frozen=True, gc=False):
-    """A difference between two reports that nothing explains.
-
-    `seq` is the log position of the report that shows it, and its identity; that report was received at `at_us`. What
-    happened did so in `[after_us, at_us]`: a window before the report that did not show it. `after_seq` is the log
-    position of the last report received before `after_us`, 0 if none is kept. `alternatives` are other amounts that
-    are nearly as likely (within ten bits).
-    """
-
-    unit: UnitKey
-    seq: int
-    at_us: int
-    after_us: int
-    after_seq: int
-    amount: Decimal
-    kind: StepKind = "jump"
-    alternatives: tuple[Decimal, ...] = ()
 
 
 class Opened(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -95,7 +75,8 @@ class Committed(msgspec.Struct, frozen=True, gc=False, tag=True):
 
     `fee` and `rounding` are what the edge came to beyond entries, booked fees and `jump`; all three are **changes** to
     what was told of the edge before, so that sums over all values are right. `left` is what known rates leave over of
-    a `novel` or `unmodelled` edge; it lies within `fee`.
+    a `novel` or `unmodelled` edge; it lies within `fee`. `tolerated` is the change of what an exact edge leaves beyond
+    all rounding, as the settings allow; it lies within `rounding`.
     """
 
     unit: UnitKey
@@ -107,6 +88,7 @@ class Committed(msgspec.Struct, frozen=True, gc=False, tag=True):
     rounding: Decimal = ZERO
     fee: Decimal = ZERO
     left: Decimal = ZERO
+    tolerated: Decimal = ZERO
 
     @property
     def accrual(self) -> Decimal:
@@ -114,7 +96,28 @@ class Committed(msgspec.Struct, frozen=True, gc=False, tag=True):
         return self.rounding + self.fee
 
 
-Told = Opened | Moved | Cleared | OpeningUncertain | OpeningFound | Committed
+class RateLearnt(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A rate of the account was learnt: the key's first, a new tier, or one beside those that it has.
+
+    The rate is in units of 1e-7 and holds since a stamp, in microseconds.
+    """
+
+    key: FeeKey
+    rate: int
+    since_us: int
+    kind: Literal["first", "tier", "mixed"]
+
+
+class Read(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A report with several readings is final: `reading` is the one that holds, 0 the plain one."""
+
+    unit: UnitKey
+    seq: int
+    at_us: int
+    reading: int
+
+
+Told = Opened | Moved | Cleared | OpeningUncertain | OpeningFound | Committed | Read | RateLearnt
 
 
 class Figures(msgspec.Struct, frozen=True, gc=False):

@@ -7,12 +7,13 @@ from typing import Final
 import msgspec
 
 from recon.ledger.fees.fee_key import FeeKey
-from recon.reconciliation.trellis.steps import StepKind
+from recon.reconciliation.model.step import StepKind
 
 #: Of the stored form; another one is not read.
 VERSION: Final = 1
-#: An amount in units of 1e-18: bytes, the highest first, where it does not fit 64 bits.
+#: An amount in units of 1e-18; where it is finer or does not fit 64 bits, in units of 1e-40 as bytes, highest first.
 Amount = int | bytes
+_STORED_UNIT: Final = 10**22
 _LEAST: Final = -(1 << 63)
 _MOST: Final = (1 << 63) - 1
 
@@ -23,14 +24,15 @@ class UnknownVersion(Exception):
 
 def pack(amount: int) -> Amount:
     """Return an amount as it is stored."""
-    if _LEAST <= amount <= _MOST:
-        return amount
+    short, rest = divmod(amount, _STORED_UNIT)
+    if not rest and _LEAST <= short <= _MOST:
+        return short
     return amount.to_bytes(amount.bit_length() // 8 + 1, "big", signed=True)
 
 
 def unpack(amount: Amount) -> int:
     """Return a stored amount."""
-    return amount if isinstance(amount, int) else int.from_bytes(amount, "big", signed=True)
+    return amount * _STORED_UNIT if isinstance(amount, int) else int.from_bytes(amount, "big", signed=True)
 
 
 class StoredEntry(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
@@ -56,7 +58,7 @@ class StoredEntry(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_d
 
 #: State: first out, later in, kind, reading, cost, index of the state before, edge, left, level.
 StoredState = tuple[int, Amount, int, int, int, int, int, Amount, Amount]
-StoredCommitted = tuple[str, Amount, Amount, Amount, Amount]
+StoredCommitted = tuple[str, Amount, Amount, Amount, Amount, Amount]
 
 
 class StoredDetails(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):

@@ -121,7 +121,7 @@ def suspended(unit: UnitTrellis, edge: ParkedEdge, now: int) -> bool:
     if watch(unit, edge) >= REFUTED_STEPS and not table.moved(edge.at - span):
         return False
     open_keys: dict[FeeKey, bool] = {}
-    for sample in samples_of_novel(table, sampled_edge(unit, edge)):
+    for sample in samples_of_novel(table, sampled_edge(unit, edge), table.most):
         if edge.paid.get(sample.key, 0) >= REFUTED_PAID or shortest(sample.lowest, sample.highest)[1] > MAX_DECIMALS:
             continue
         if sample.key not in open_keys:
@@ -154,9 +154,14 @@ def tell_parked(unit: UnitTrellis, now: int) -> list[ToldBreak]:
             continue
         if drop or not suspended(unit, edge, now):
             edge.told = True
-            after = edge.before_at - unit.window
-            found.append(ToldBreak(edge.at, edge.seq, edge.left, after, edge.after_seq, "novel"))
+            if edge.seq not in unit.closed:
+                found.append(break_of(unit, edge))
     return found
+
+
+def break_of(unit: UnitTrellis, edge: ParkedEdge) -> ToldBreak:
+    """Return the break that a parked edge is, once it is told."""
+    return ToldBreak(edge.at, edge.seq, edge.left, edge.before_at - unit.window, edge.after_seq, "novel")
 
 
 def resolve(unit: UnitTrellis, told: list[Told]) -> None:

@@ -1,4 +1,4 @@
-"""What a unit forgets: final columns, and the entries before them. Pure (semantics 5.9).
+"""What a unit forgets: final columns, and the entries before them. Pure (semantics 5.10).
 
 1. While the account has odd edges, final columns are kept 150 s: samples of rates lie there. Otherwise two holds.
 2. A busy unit forgets at least half of its columns at a time, so each costs but once; a quiet one keeps the last.
@@ -34,12 +34,15 @@ def trim(unit: UnitTrellis, now: int, *, long: bool) -> bool:
     border = now - (KEEP_US if long else short_keep(unit))
     columns, final = unit.columns, unit.final
     quiet = bool(columns) and not unit.queue and columns[-1].at < border
+    least = max(MIN_DROP, len(columns) // 2)
+    if not quiet and (least >= final or columns[least].at >= border):
+        return False
     drop, most = 0, final if quiet else final - 1
     while drop < most and columns[drop + 1].at < border:
         drop += 1
     if quiet:
         return _forget_columns(unit, drop) if drop or unit.entries.items else False
-    if drop < max(MIN_DROP, len(columns) // 2):
+    if drop < least:
         return False
     return _forget_columns(unit, drop)
 
@@ -58,6 +61,7 @@ def _forget_columns(unit: UnitTrellis, drop: int) -> bool:
                 unit.earlier = column.at, column.seq
         del columns[:drop]
         unit.final -= drop
+        unit.plain_to = max(unit.plain_to - drop, -1)
         unit.trimmed = True
         _make_first(unit)
     forgot = _forget_entries(unit) if unit.trimmed else 0

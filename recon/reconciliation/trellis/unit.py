@@ -11,12 +11,12 @@ import msgspec
 
 from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.units import UnitKey
+from recon.reconciliation.model.step import StepKind
 from recon.reconciliation.trellis.column import Column, OddEdge, StateKey, Totals
 from recon.reconciliation.trellis.costs import HOLD
 from recon.reconciliation.trellis.entries import Entries
 from recon.reconciliation.trellis.learning import ChargedLeg
 from recon.reconciliation.trellis.rate_view import RateView
-from recon.reconciliation.trellis.steps import StepKind
 
 
 class QueuedReport(NamedTuple):
@@ -28,7 +28,7 @@ class QueuedReport(NamedTuple):
 
 
 class ToldBreak(msgspec.Struct):
-    """A break that was told, in units of 1e-18 and microseconds."""
+    """A break that was told, in units of 1e-40 and microseconds."""
 
     at: int
     seq: int
@@ -72,7 +72,7 @@ class ExactStep(NamedTuple):
 
 
 class UnitTrellis:
-    """What is known of one unit; amounts are in units of 1e-18, times in microseconds."""
+    """What is known of one unit; amounts are in units of 1e-40, times in microseconds."""
 
     __slots__ = (
         "best",
@@ -94,6 +94,7 @@ class UnitTrellis:
         "odd_tail",
         "opened",
         "parked",
+        "plain_to",
         "quantum",
         "queue",
         "redo_from",
@@ -133,6 +134,8 @@ class UnitTrellis:
         self.earlier: tuple[int, int] = (0, 0)
         self.odd_final: list[OddEdge] = []
         self.odd_tail: list[OddEdge] | None = None
+        #: From the final columns to this index, each has one state, reached exactly from that of the column before.
+        self.plain_to = -1
         #: The last column's state on the best path.
         self.best: StateKey | None = None
         self.redo_from: int | None = None
@@ -167,6 +170,11 @@ class UnitTrellis:
     def early(self) -> int:
         """Return how much later than the report an entry that it holds may be stamped."""
         return self.window // 4 + (self.window // 2 if self.blind else 0)
+
+    @property
+    def is_open(self) -> bool:
+        """True once the opening is told: it never moves."""
+        return self.trimmed or (bool(self.columns) and self.columns[0].committed is not None)
 
     def odd(self) -> list[OddEdge]:
         """Return the edges of the best path that need something, the oldest first."""

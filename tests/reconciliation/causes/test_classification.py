@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 
 from recon.ledger.evidence import MAX_LOCKS, MAX_OPEN_ORDERS
-from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Rules
+from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Funding, Rules
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.snapshot import Transition
 from recon.testing import (
@@ -22,6 +22,7 @@ from recon.testing import (
     position_row,
 )
 from tests.support.break_cases import D
+from tests.support.claims import claimed, residual
 from tests.support.trading_account import WINDOW, report_balances, report_bought, trading
 
 FUTURE = Symbol("BTCUSD-260105", "BINANCE_FTS_BTC_USDT_260105", "BTC", "USDT")
@@ -74,7 +75,7 @@ def test_the_base_is_reclassified_when_a_break_of_the_quote_opens() -> None:
         driver.balance("BTC", "9", after=1)
     assert the_break(driver, "BTC").cause == "withdrawal"
     driver.balance("USDT", "100108")
-    driver.wait(3 * WINDOW)
+    driver.wait(5 * WINDOW)
     assert causes_of(driver, "BTC") == [("opened", "withdrawal"), ("caused", "external_order")]
     assert causes_of(driver, "USDT") == [("opened", "external_order")]
     (caused,) = driver.transitions("caused")
@@ -150,20 +151,20 @@ def test_an_amount_that_leaves_one_account_and_reaches_another_is_one_transfer_i
     assert "0.0005 lost on the way" in sent.note
 
 
-def test_open_breaks_are_reclassified_when_the_rules_gain_a_fee_schedule() -> None:
-    """A change of the rules reclassifies open breaks."""
+def test_a_fee_schedule_that_comes_later_explains_what_fills_cost() -> None:
     rules = AccountRules(settlement_window_us=WINDOW * 1_000_000, learn_fees_up_to=D("0.0001"))
     driver = GatewayDriver(Rules(defaults=rules))
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"), quiet=30)
     report_bought(driver, "booked", "100", "100")
-    for _ in range(40):
-        driver.wait(1)
-        report_balances(driver, "110", "89900")
+    polled(driver, "110", "89900")
     assert the_break(driver, "USDT").cause == "withdrawal", the_break(driver, "USDT").note
     schedule = [FeeRule(maker=D("0.01"), taker=D("0.01"))]
     driver.set_rules(Rules(defaults=msgspec.structs.replace(rules, fees=schedule)))
-    assert (the_break(driver, "USDT").cause, the_break(driver, "USDT").certainty) == ("fee_expected", "exact")
-    assert causes_of(driver, "USDT") == [("opened", "withdrawal"), ("caused", "fee_expected")]
+    polled(driver, "110", "89900", 2)
+    assert not driver.breaks("USDT")
+    assert [step.break_.cause for step in driver.transitions("opened", "cleared")] == ["withdrawal", "withdrawal"]
+    assert [entry.amount for entry in driver.entries("USDT") if entry.cause == "fee"] == [-100]
+    assert residual(driver, "USDT") == claimed(driver.comparison("USDT")) == 0
 
 
 def test_a_report_that_contradicts_itself_explains_the_missing_cash() -> None:
@@ -229,6 +230,18 @@ def test_a_payment_far_from_the_grid_is_no_funding() -> None:
     assert the_break(driver, "USDT").cause == "interest"
 
 
+def test_open_breaks_are_reclassified_when_the_rules_change() -> None:
+    """Funding is paid by the minute here, as the rules say later."""
+    driver = holding()
+    driver.poll("USDT", "100000", 60 - driver.now.second)
+    driver.poll("USDT", "99950", 40)
+    assert (the_break(driver, "USDT").cause, the_break(driver, "USDT").certainty) == ("interest", "candidate")
+    rules = msgspec.structs.replace(driver.ledger.rules.defaults, funding=Funding(60_000_000, 10_000_000))
+    driver.set_rules(Rules(defaults=rules))
+    assert (the_break(driver, "USDT").cause, the_break(driver, "USDT").state) == ("funding", "open")
+    assert causes_of(driver, "USDT") == [("opened", "interest"), ("caused", "funding")]
+
+
 # -- recurrence, memory and its bounds -----------------------------------------------------------------------------
 
 
@@ -242,7 +255,8 @@ def test_a_break_that_was_reclassified_still_recurs() -> None:
         for _ in range(40):
             driver.balance("BTC", btc, after=1)
         driver.balance("USDT", usdt)
-        driver.wait(3 * WINDOW)
+        driver.wait(5 * WINDOW)
+        assert causes_of(driver, "BTC")[-1] == ("caused", "external_order")
         driver.report(order.report(1))
         polled(driver, str(btc), str(usdt), 15)
         assert not driver.breaks("BTC"), number

@@ -8,9 +8,10 @@ from recon.ledger.fees.fee_key import FeeKey, OrderClass
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.units import UnitKey
+from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
 from recon.reconciliation.trellis.column import Report
-from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, OpeningUncertain, Step, Told
+from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, OpeningUncertain, Told
 from tests.reconciliation.trellis.synthetic_day import BASE, MARKET, QUANTUM, QUOTE, SECOND, START, WINDOW
 
 CONTRACT: UnitKey = ("desk", "contract", "BTC-PERP")

@@ -11,9 +11,10 @@ from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.rules import FeeRule
 from recon.ledger.units import UnitKey
+from recon.reconciliation.model.step import Step
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
 from recon.reconciliation.trellis.column import Report
-from recon.reconciliation.trellis.steps import Opened, OpeningUncertain, Step, Told
+from recon.reconciliation.trellis.steps import Opened, OpeningUncertain, Told
 
 SECOND = 1_000_000
 START = 1_800_000_000 * SECOND

@@ -1,4 +1,4 @@
-"""Both engines fold the same day: what one finds the other finds, and only their own mistakes differ."""
+"""Days that once alarmed falsely, or on which much is planted, whole: every fault is found and nothing else."""
 
 from __future__ import annotations
 
@@ -14,28 +14,23 @@ FLOW: Final = Flow(0.5, equal_sizes=False, polled=None)
 
 
 @pytest.mark.parametrize("programme", ["orders", "money"])
-def test_the_shadow_finds_every_fault_of_a_day_and_nothing_else(programme: str) -> None:
+def test_every_fault_of_a_day_is_found_and_nothing_else(programme: str) -> None:
     day = Day(FLOW, programme, published=True, seed=1)
-    _, found = scored(day, "trellis")
+    _, found = scored(day)
     assert (found.missed, found.false_alarms) == ([], [])
     assert len(found.found) > 10
     assert found.interval == 1.0
 
 
-def test_what_was_planted_does_not_depend_on_who_is_asked() -> None:
-    day = Day(FLOW, "gaps", published=False, seed=2)
-    assert played(day, "trellis").planted == played(day, "today").planted
-
-
-def test_the_shadow_says_the_same_however_the_day_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_is_said_however_the_day_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     day = Day(FLOW, "money", published=False, seed=4)
-    whole = played(day, "trellis").said
+    whole = played(day).said
     monkeypatch.setattr("tests.faults.play.AT_A_TIME", 61)
-    assert played(day, "trellis").said == whole
+    assert played(day).said == whole
     assert whole.steps
 
 
-#: Days on which the shadow once alarmed falsely: a fill that comes late and pays its fee in a third asset; stale
+#: Days that once alarmed falsely: a fill that comes late and pays its fee in a third asset; stale
 #: reports; cash cut to cents, also late and with fees in a third asset; coarse averages; fees that race their fills.
 ONCE_ALARMED: Final = (
     "0.5/varied/fill/orders/untold/1/plain/130",
@@ -48,5 +43,5 @@ ONCE_ALARMED: Final = (
 
 @pytest.mark.parametrize("code", ONCE_ALARMED)
 def test_days_that_once_alarmed_falsely_do_so_no_more(code: str) -> None:
-    _, found = scored(Day.of(code), "trellis")
+    _, found = scored(Day.of(code))
     assert (found.missed, found.false_alarms, found.clean_alarms) == ([], [], [])

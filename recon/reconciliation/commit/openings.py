@@ -1,0 +1,104 @@
+"""Openings: what a unit held before its first posting. Pure (semantics 4).
+
+1. An opening is posted once, and never moves.
+2. What two early reports differ by is no opening and no fault as long as the data cannot tell: it is shown as doubt.
+3. A cash book opens anew once its cash follows from reports: what the books lack until then is the past.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from recon.exact import plain
+from recon.ledger.observations import Observation
+from recon.ledger.posting.derivatives import ReportedPosition, bears_out, open_unit
+from recon.ledger.units import UNMODELLED
+from recon.reconciliation.commit.accruals import own
+from recon.reconciliation.context import ComparisonContext
+from recon.reconciliation.model.comparison import Accrual, FirstReport, OpeningDoubt
+from recon.reconciliation.model.step import Step
+from recon.reconciliation.trellis.steps import OpeningFound
+from recon.times import to_datetime
+
+#: First reports of a contract that are remembered until it opens: the first ones and the latest.
+MAX_FIRST_REPORTS: Final = 8
+
+
+def note_first_report(context: ComparisonContext, observation: Observation) -> None:
+    """Remember a report of a contract that is not open yet, for its average entry price."""
+    unit, comparison = context.unit, context.comparison
+    if unit.kind == "contract" and unit.balance.opening is None:
+        seen = FirstReport(observation.seq, observation.values[0], observation.price)
+        kept = comparison.first_reports
+        comparison.first_reports = [*kept[: MAX_FIRST_REPORTS - 1], seen]
+
+
+def post_opening(context: ComparisonContext, found: OpeningFound) -> None:
+    """Post an opening; a contract takes the cost basis of its first report. An opening that moved is a step."""
+    unit, comparison = context.unit, context.comparison
+    doubt = comparison.doubt
+    level = found.level if doubt is None else found.level + doubt.amount
+    if unit.balance.opening is None:
+        certainty = "inferred" if comparison.inferred else "candidate" if doubt is not None else "exact"
+        seen = _seen(context, level) if unit.kind == "contract" else None
+        open_unit(context.ledger, context.state, level, certainty, context.at, seen=seen)
+        unit.balance.open_since(found.at_us if doubt is None else doubt.until_us)
+    comparison.first_reports, comparison.doubt = [], None
+
+
+def _seen(context: ComparisonContext, opening: Decimal) -> ReportedPosition | None:
+    """Return what the first report said, or the latest if the fills between lead to another price.
+
+    The first snapshot may be a stale one: the same quantity again, at the price of before.
+    """
+    doubt, known = context.comparison.doubt, context.comparison.first_reports
+    since = 0 if doubt is None else doubt.seq
+    reports = [_position(context, each, opening) for each in known if each.seq >= since]
+    if not reports:
+        return None
+    first, later = reports[0], reports[-1]
+    return first if bears_out(context.ledger, context.unit, first, later) else later
+
+
+def _position(context: ComparisonContext, seen: FirstReport, opening: Decimal) -> ReportedPosition:
+    """Return a report as a position, with the last entry that it holds."""
+    timeline = context.timeline
+    wanted = seen.value - opening
+    fitting = [place for place in range(timeline.first() - 1, timeline.last() + 1) if timeline.totals[place] == wanted]
+    before = [place for place in fitting if timeline.seqs[place] <= seen.seq]
+    place = before[-1] if before else fitting[0] if fitting else timeline.last()
+    return ReportedPosition(seen.value, seen.price, timeline.numbers[place])
+
+
+def doubt_opening(context: ComparisonContext, step: Step) -> bool:
+    """Note that the data cannot tell an opening from a fault, with both values; return False once the unit is open.
+
+    The later value is what holds from there on, so it becomes the opening.
+    """
+    unit, comparison = context.unit, context.comparison
+    if unit.balance.opening is not None:
+        return False
+    own(context, step.seq, step.amount, is_fee=False)
+    known = comparison.doubt
+    comparison.doubt = OpeningDoubt(step.amount if known is None else known.amount + step.amount, step.at_us, step.seq)
+    path = context.trellis.explain(step)
+    values = "" if path is None else f": {plain(path.before.value)}, then {plain(path.after.value)}"
+    message = (
+        f"the first reports of {unit.code} differ by {plain(step.amount)} without a fill, between"
+        f" {to_datetime(step.after_us)} and {to_datetime(step.at_us)}{values}; the later one is taken for the opening"
+    )
+    context.ledger.note_finding(unit.account, context.at, "opening_uncertain", unit.code, message)
+    return True
+
+
+def rebase(context: ComparisonContext, observation: Observation) -> None:
+    """Open a cash book: what the books lack until now is the unmodelled past, not drift (semantics 3.5)."""
+    comparison, unit = context.comparison, context.unit
+    comparison.rebase, comparison.accrual, comparison.suspended = False, Accrual(), {}
+    value = observation.values[0]
+    owned = sum((known.amount for known in comparison.breaks if known.owns_residual), Decimal(0))
+    missing = value - (unit.value or Decimal(0)) - owned
+    if missing:
+        context.post_explanation(missing, UNMODELLED)
+    context.trellis.open_at(unit.key, observation.seq, observation.us, value)

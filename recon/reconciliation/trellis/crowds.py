@@ -1,0 +1,85 @@
+"""Reports that may hold any of very many entries: what need not be told apart is not. Pure (semantics 5.2).
+
+1. Cuts that leave the same over from what came before differ in nothing but how many entries are in. The one with the
+   fewest allows all that the others allow, so it stands for them.
+2. A cut that fits nothing that came before is a jump wherever it lies: a few near the report in time are tried.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from recon.reconciliation.trellis.column import HOLDS, Column, StateKey, StateValue
+from recon.reconciliation.trellis.costs import ALIKE, NEAR_CUTS, NEAR_FIT
+from recon.reconciliation.trellis.unit import UnitTrellis
+
+
+def first_fit(
+    unit: UnitTrellis, column: Column, source: tuple[int, int], low: int, high: int
+) -> tuple[int, int, int] | None:
+    """Return the earliest cut that fits within likely rounding, its reading, and what is left; None where none does.
+
+    `source` is the cut before and its level. None also where a cut nearly fits and leaves something else over.
+    """
+    entries, tolerance = unit.entries, unit.tolerance
+    amount, fee, slack, spread = entries.amount, entries.fee, entries.slack, entries.spread
+    first, level = source
+    base, slack_before = level + fee[first], slack[first] - tolerance
+    near = NEAR_FIT * (slack[high] - slack_before)
+    for reading, value in enumerate(column.values):
+        least, most = value - base - near, value - base + near
+        close = [cut for cut in range(low, high + 1) if least <= amount[cut] - fee[cut] <= most]
+        if not close:
+            continue
+        cut = close[0]
+        left = value - amount[cut] + fee[cut] - base
+        beyond = max(abs(left) - tolerance, 0)
+        if abs(left) > slack[cut] - slack_before or beyond * beyond > spread[cut] - spread[first]:
+            return None
+        net = amount[cut] - fee[cut]
+        if any(amount[other] - fee[other] != net for other in close):
+            return None
+        return cut, reading, left
+    return None
+
+
+def crowded_cuts(
+    unit: UnitTrellis, column: Column, states: dict[StateKey, StateValue], low: int, high: int
+) -> list[int]:
+    """Return the cuts that fit one of the states before, the earliest of those that leave the same, and a few more."""
+    entries = unit.entries
+    amount, fee = entries.amount, entries.fee
+    width = 2 * (entries.slack[high] - entries.slack[min(key[0] for key in states)] + unit.tolerance) + 1
+    wanted: set[int] = set()
+    for key, value in states.items():
+        base = value[4] + fee[key[0]]
+        for reported in column.values:
+            place = (reported - base) // width
+            wanted.update((place - 1, place, place + 1))
+    earliest: dict[int, int] = {}
+    for cut in range(low, high + 1):
+        net = amount[cut] - fee[cut]
+        if net not in earliest and net // width in wanted:
+            earliest[net] = cut
+    here = bisect_right(entries.stamp, column.at) - 1
+    near = range(max(here - NEAR_CUTS + 1, low), min(here + 1, high) + 1)
+    floors = {key[0] for key in states if low <= key[0] <= high}
+    return sorted({*earliest.values(), *near, *floors, low})
+
+
+def without_alike(unit: UnitTrellis, kept: list[tuple[StateKey, StateValue]]) -> list[tuple[StateKey, StateValue]]:
+    """Return states without those that another one with fewer entries stands for."""
+    fee = unit.entries.fee
+    groups: dict[tuple[int, int], list[tuple[StateKey, StateValue]]] = {}
+    found: list[tuple[StateKey, StateValue]] = []
+    for key, value in kept:
+        if key[1] or key[2] != HOLDS or value[2] not in {"exact", "opening"}:
+            found.append((key, value))
+        else:
+            groups.setdefault((value[4] + fee[key[0]], key[3]), []).append((key, value))
+    for group in groups.values():
+        group.sort(key=lambda item: item[0][0])
+        least = min(value[0] for _, value in group)
+        stands = next(item for item in group if item[1][0] <= least + ALIKE)
+        found += [item for item in group if item[0][0] <= stands[0][0]]
+    return found

@@ -1,0 +1,83 @@
+"""The trellis of each account of a gateway, and their stored form. Pure (semantics 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recon.ledger.ledger import Ledger
+from recon.ledger.rules import CHAIN_WINDOWS
+from recon.ledger.units import UnitKey, UnitState
+from recon.reconciliation.model.comparison import ComparisonState
+from recon.reconciliation.trellis.account_trellis import AccountTrellis
+
+
+class Trellises(dict[str, AccountTrellis]):
+    """The trellis of each account, by the account's name."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Begin without any."""
+        super().__init__()
+        self._ledger = ledger
+        #: The revision of each account's rates that is stored.
+        self._revisions: dict[str, int] = {}
+        self._touched: set[str] = set()
+
+    def of(self, account: str) -> AccountTrellis:
+        """Return the trellis of an account; a new one the first time."""
+        found = self.get(account)
+        if found is None:
+            rules, rates = self._ledger.rules_of(account), self._ledger.accounts[account].rates
+            found = self[account] = AccountTrellis(account, rates, rules.settlement_window_us)
+            self._revisions[account] = rates.revision
+        self._touched.add(account)
+        self._pause(found)
+        return found
+
+    def _pause(self, trellis: AccountTrellis) -> None:
+        """Pause a trellis while the books may lack what a gap or a hole of log time hid: nothing is decided then."""
+        coverage, clock = self._ledger.accounts[trellis.account].coverage, self._ledger.clock
+        in_hole = clock.last_us < clock.hole_end_us + CHAIN_WINDOWS * trellis.window_of()
+        trellis.paused = coverage.backfilling or coverage.state == "gap" or in_hole
+
+    def take_touched(self) -> list[AccountTrellis]:
+        """Return the trellises that were used since the last call, in the order of their accounts' names."""
+        touched, self._touched = self._touched, set()
+        return [self[name] for name in sorted(touched)]
+
+    def mark_changed_rates(self, trellis: AccountTrellis) -> None:
+        """Have the rates of an account stored and shown if they changed since the last call, by whatever was learnt."""
+        account = self._ledger.accounts[trellis.account]
+        revision = account.rates.revision
+        if self._revisions[account.name] != revision:
+            self._revisions[account.name] = revision
+            self._ledger.mark_rates_changed(account)
+
+    def begun(self, state: UnitState) -> AccountTrellis:
+        """Return the trellis of a unit's account; a unit that opened at zero begins there."""
+        trellis, balance = self.of(state.unit.account), state.unit.balance
+        if balance.opening is not None and not trellis.knows(state.key):
+            trellis.open_at(state.key, 0, balance.opening_us, balance.opening)
+        return trellis
+
+    def restore(self, comparisons: Mapping[UnitKey, ComparisonState], shared: Mapping[str, bytes]) -> None:
+        """Go on from the stored forms of all units, and of what the units of each account share."""
+        units: dict[str, dict[UnitKey, bytes]] = {}
+        for key, comparison in comparisons.items():
+            if comparison.trellis:
+                units.setdefault(key[0], {})[key] = comparison.trellis
+        for account, stored in shared.items():
+            rules, rates = self._ledger.rules_of(account), self._ledger.accounts[account].rates
+            self[account] = AccountTrellis.restore(
+                account, rates, rules.settlement_window_us, stored, units.get(account, {})
+            )
+            self._revisions[account] = rates.revision
+
+    def store(self) -> tuple[dict[str, bytes], dict[UnitKey, bytes]]:
+        """Return the stored forms of what changed since the last call: by account what units share, and by unit."""
+        shared: dict[str, bytes] = {}
+        changed: dict[UnitKey, bytes] = {}
+        for account, trellis in self.items():
+            if trellis.has_changed:
+                shared[account], units = trellis.store()
+                changed.update(units)
+        return shared, changed
