@@ -68,8 +68,9 @@ def test_a_fact_that_explains_is_told_of_and_a_part_of_it_is_not() -> None:
 
 def test_what_is_explained_before_it_is_a_break_alerts_nobody() -> None:
     driver = trading()
-    driver.poll("USDT", "101000", 7)
-    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=8)
+    driver.poll("USDT", "100000", 60)
+    driver.poll("USDT", "101000", 12)
+    record_fact(driver, "deposit", "USDT", "1000", "L-1", ago=12)
     assert len(driver.transitions("explained")) == 1
     assert alerts(driver) == []
 

@@ -101,6 +101,9 @@ def test_an_account_that_is_not_there_is_an_error_and_one_without_rates_is_not(
     assert recon("fees", "--gateway", "us").status == 2
 
 
-def test_where_no_rates_are_known_it_says_so(recon: Recon, day: TestDatabase) -> None:
+def test_where_no_rates_are_known_it_says_so(
+    recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
     shown = recon("fees")
     assert (shown.status, shown.out, shown.err) == (0, "", "no fee rates are known\n")

@@ -123,7 +123,7 @@ async def test_a_deposit_becomes_a_break_and_an_alert_that_is_delivered(database
     assert opened == [("KRAKEN/JOHN", "XXBT", Decimal(3))]
     assert [json.loads(each.body)["type"] for each in webhook.received] == ["break.opened"]
     (alert,) = json.loads(webhook.received[0].body)["data"]["alerts"]
-    assert (alert["unit"], alert["amount"]) == ("XXBT", "3.00")
+    assert (alert["unit"], alert["amount"]) == ("XXBT", "3")
 
 
 #: Frames that no gateway should send; each must be in the log as it came.

@@ -44,6 +44,7 @@ def accrue(context: ComparisonContext, edge: Committed) -> None:
         before.jumps + edge.jump,
         max(before.race, abs(edge.jump)),
         context.at.us if edge.jump else before.race_us,
+        max(before.race_fees, context.trellis.most_fees(context.unit.key)) if edge.jump else before.race_fees,
     )
     suspended = {seq: left for seq, left in comparison.suspended.items() if seq != edge.to_seq}
     owned = edge.to_seq in comparison.ended or any(known.step_seq == edge.to_seq for known in comparison.breaks)
@@ -66,8 +67,7 @@ def own(context: ComparisonContext, seq: int, amount: Decimal, *, is_fee: bool) 
 def post_accrual(context: ComparisonContext) -> None:
     """Post what final edges came to: fees at once, rounding once it is at least half a quantum."""
     comparison = context.comparison
-    undecided = {step.seq for step in comparison.pending}
-    comparison.suspended = {seq: left for seq, left in comparison.suspended.items() if seq in undecided}
+    _release(context)
     held = sum(comparison.suspended.values(), ZERO)
     accrual = comparison.accrual
     fees, rounding = accrual.fees - held, accrual.rounding
@@ -81,14 +81,30 @@ def post_accrual(context: ComparisonContext) -> None:
     if rounding and abs(rounding) > least and _within_budget(context, rounding):
         context.post_explanation(rounding, ROUNDING)
         rounding = ZERO
-    jumps, race = (ZERO, ZERO) if _is_over(context) else (accrual.jumps, accrual.race)
-    comparison.accrual = Accrual(held, rounding, ZERO, accrual.tolerated, jumps, race, accrual.race_us)
+    kept = Accrual() if _is_over(context) else accrual
+    comparison.accrual = msgspec.structs.replace(
+        kept, fees=held, rounding=rounding, unmodelled=ZERO, tolerated=accrual.tolerated
+    )
+
+
+def _release(context: ComparisonContext) -> None:
+    """Suspend no longer what is decided: it was a fee, or what undid a jump before it."""
+    comparison = context.comparison
+    undecided = {step.seq for step in comparison.pending}
+    for seq, left in list(comparison.suspended.items()):
+        if seq in undecided:
+            continue
+        del comparison.suspended[seq]
+        accrual = comparison.accrual
+        if (accrual.jumps > 0) != (left > 0) and abs(accrual.jumps + left) <= abs(left) * _UNDONE:
+            jumps, fees = accrual.jumps + left, accrual.fees - left
+            comparison.accrual = msgspec.structs.replace(accrual, jumps=jumps, fees=fees)
 
 
 def _is_over(context: ComparisonContext) -> bool:
     """True if the jumps that no break owns were a race, which is over: they leave no more than fees."""
-    accrual, fees = context.comparison.accrual, context.trellis.most_fees(context.unit.key)
-    undone = abs(accrual.jumps) <= min(accrual.race * _UNDONE, fees)
+    accrual = context.comparison.accrual
+    undone = abs(accrual.jumps) <= min(accrual.race * _UNDONE, accrual.race_fees)
     return not context.comparison.pending and undone
 
 
@@ -98,7 +114,7 @@ def take_unowned(context: ComparisonContext) -> Decimal:
     accrual = comparison.accrual
     if not accrual.jumps or comparison.pending or context.at.us < accrual.race_us + RACE_WINDOWS * context.window:
         return ZERO
-    comparison.accrual = msgspec.structs.replace(accrual, jumps=ZERO, race=ZERO)
+    comparison.accrual = msgspec.structs.replace(accrual, jumps=ZERO, race=ZERO, race_fees=ZERO)
     return accrual.jumps
 
 

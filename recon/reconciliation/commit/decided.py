@@ -32,8 +32,10 @@ def commit(context: ComparisonContext, value: Told) -> None:
             steps.move_step(context, old_seq, step, context.trellis.explain(step))
         case Cleared(_, seq, reason):
             steps.clear_step(context, seq, _CLEARED[reason])
-        case OpeningUncertain(step):
-            if not openings.doubt_opening(context, step):
+        case OpeningUncertain(step, may_be_fee):
+            if may_be_fee:
+                openings.note_uncertain(context, step)
+            elif not openings.doubt_opening(context, step):
                 steps.open_step(context, step, context.trellis.explain(step))
         case OpeningFound():
             openings.post_opening(context, value)

@@ -82,6 +82,13 @@ def doubt_opening(context: ComparisonContext, step: Step) -> bool:
     own(context, step.seq, step.amount, is_fee=False)
     known = comparison.doubt
     comparison.doubt = OpeningDoubt(step.amount if known is None else known.amount + step.amount, step.at_us, step.seq)
+    note_uncertain(context, step)
+    return True
+
+
+def note_uncertain(context: ComparisonContext, step: Step) -> None:
+    """Note a difference of early reports that may be an opening, a fault or, where it is as small, a fee."""
+    unit = context.unit
     path = context.trellis.explain(step)
     values = "" if path is None else f": {plain(path.before.value)}, then {plain(path.after.value)}"
     message = (
@@ -89,7 +96,6 @@ def doubt_opening(context: ComparisonContext, step: Step) -> bool:
         f" {to_datetime(step.after_us)} and {to_datetime(step.at_us)}{values}; the later one is taken for the opening"
     )
     context.ledger.note_finding(unit.account, context.at, "opening_uncertain", unit.code, message)
-    return True
 
 
 def rebase(context: ComparisonContext, observation: Observation) -> None:

@@ -52,6 +52,8 @@ class Accrual(msgspec.Struct, frozen=True, gc=False):
     race: Decimal = ZERO
     #: Log time of the latest of them, in microseconds.
     race_us: int = 0
+    #: What fees of the fills around them may come to at most.
+    race_fees: Decimal = ZERO
 
 
 class EndedStep(msgspec.Struct, frozen=True, gc=False):

@@ -56,9 +56,13 @@ class Cleared(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class OpeningUncertain(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A step so soon after the first report that the data cannot tell an opening from a fault."""
+    """A step so soon after the first report that the data cannot tell an opening from a fault.
+
+    `may_be_fee`: it may also be a fee at a rate that is not known.
+    """
 
     step: Step
+    may_be_fee: bool = False
 
 
 class OpeningFound(msgspec.Struct, frozen=True, gc=False, tag=True):
