@@ -15,8 +15,10 @@ from recon.reconciliation.trellis.costs import (
     BEAM,
     CLEAR_MOVE,
     CROWDED,
+    CROWDED_STATES,
     HOLD,
     JUMP,
+    MANY_STATES,
     MAX_STATES,
     NEAR_FIT,
     NOVEL,
@@ -83,9 +85,10 @@ def _search(unit: UnitTrellis, index: int) -> None:
     kept = [(key, (value[0] - least, *value[1:])) for key, value in states.items() if value[0] <= least + BEAM]
     if len(kept) > CROWDED:
         kept = without_alike(unit, kept)
-    if len(kept) > MAX_STATES:
+    most = CROWDED_STATES if len(states) > MANY_STATES else MAX_STATES
+    if len(kept) > most:
         kept.sort(key=lambda item: (item[1][0], -item[0][0], item[0]))
-        del kept[MAX_STATES:]
+        del kept[most:]
     column.rise = least
     if not column.wide and settled:
         kept.sort(key=lambda item: item[1][0])

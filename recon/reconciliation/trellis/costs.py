@@ -57,6 +57,9 @@ REOPENED: Final = 120
 BEAM: Final = JUMP + 120
 #: Most states of a column.
 MAX_STATES: Final = 32
+#: Where more states than this were found, fewer are kept: time and what is stored stay bounded in a flood.
+MANY_STATES: Final = 64
+CROWDED_STATES: Final = 8
 #: With more cuts than this a report is crowded: those that fit what came before are tried, and a few near it in time.
 CROWDED: Final = 24
 NEAR_CUTS: Final = 4
