@@ -153,7 +153,7 @@ class _Player:
             await self._until_next(until)
 
     async def _until_next(self, until: float) -> None:
-        times = [until, self._last_tick + (1.0 if self.log.fold.reconciler.pending else 10.0)]
+        times = [until, self._last_tick + self._tick_after()]
         times += [gap.at for gap in self._gaps[:1]]
         due = self.gateway.next_at()
         if self.connected and due is not None:
@@ -162,11 +162,18 @@ class _Player:
             times.append(max(self._reconnect_at, self._at() + RECONNECT_SECONDS))
         await trio.sleep(max(min(times) - self._at(), 0.000_01))
 
+    def _tick_after(self) -> float:
+        """Return the seconds between ticks: no whole ones, so that no other task wakes at the instant of a tick.
+
+        Which of two tasks that are due at one instant runs first is random, and the log would be too.
+        """
+        return 1.000_37 if self.log.fold.reconciler.pending else 10.000_37
+
     def pump(self) -> None:
         """Advance the gateway to now and append its frames to the log."""
         for outgoing in self.gateway.advance(self._ems_now()):
             self._take(outgoing)
-        if self._at() - self._last_tick >= (1.0 if self.log.fold.reconciler.pending else 10.0):
+        if self._at() - self._last_tick >= self._tick_after():
             self._last_tick = self._at()
             self._append(events.TICK, tick_payload(self._heartbeats.take()))
 
