@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from recon.ledger.fees.schedule import rule_of
@@ -55,6 +56,11 @@ def order_class_of(
     if any(instruction in _MAKER for instruction in instructions):
         return "post_only"
     return "immediate" if time_in_force in _TAKER or order_type == "MARKET" else "other"
+
+
+def share_of(rate: int) -> Decimal:
+    """Return a rate, in units of 1e-7, as a share of turnover."""
+    return Decimal(rate).scaleb(-RATE_DIGITS)
 
 
 def third(code: str) -> str:

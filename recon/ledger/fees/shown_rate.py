@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from recon.exact import ZERO
-from recon.ledger.fees.fee_key import LONG_AGO, RATE_DIGITS, TAKER_CLASS, FeeKey, third
+from recon.ledger.fees.fee_key import LONG_AGO, TAKER_CLASS, FeeKey, share_of, third
 from recon.ledger.fees.rate_table import KnownRate, RateTable
 from recon.times import to_datetime
 
@@ -84,7 +84,7 @@ def _row(key: FeeKey, known: KnownRate, source: Source, until: datetime | None) 
 
 def _share(rate: int) -> Decimal:
     """Return a rate as a share of turnover, without zeros at its end."""
-    share = Decimal(rate).scaleb(-RATE_DIGITS).normalize()
+    share = share_of(rate).normalize()
     return share or ZERO
 
 

@@ -10,13 +10,12 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ONE, ZERO, divide
-from recon.ledger.fees.fee_key import RATES
+from recon.ledger.fees.fee_key import share_of
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg
 
 #: Digits of a posted fee; a venue's coarser rounding is within the tolerance.
 FEE_DIGITS: Final = 12
-_RATE_UNIT: Final = ONE / RATES
 
 
 def fee_of(leg: Leg, rates: RateTable) -> Decimal:
@@ -24,4 +23,4 @@ def fee_of(leg: Leg, rates: RateTable) -> Decimal:
     if leg.fee_key is None or not leg.turnover:
         return ZERO
     rate = rates.expected(leg.fee_key, leg.stamp.us)
-    return divide(rate * abs(leg.turnover) * _RATE_UNIT, ONE, FEE_DIGITS) if rate else ZERO
+    return divide(share_of(rate) * abs(leg.turnover), ONE, FEE_DIGITS) if rate else ZERO

@@ -70,8 +70,8 @@ def post_accrual(context: ComparisonContext) -> None:
     _release(context)
     held = sum(comparison.suspended.values(), ZERO)
     accrual = comparison.accrual
-    fees, rounding = accrual.fees - held, accrual.rounding
-    if _is_over(context):
+    fees, rounding, over = accrual.fees - held, accrual.rounding, _is_over(context)
+    if over:
         fees += accrual.jumps
     if fees:
         context.post_explanation(fees, FEE)
@@ -81,7 +81,7 @@ def post_accrual(context: ComparisonContext) -> None:
     if rounding and abs(rounding) > least and _within_budget(context, rounding):
         context.post_explanation(rounding, ROUNDING)
         rounding = ZERO
-    kept = Accrual() if _is_over(context) else accrual
+    kept = Accrual() if over else accrual
     comparison.accrual = msgspec.structs.replace(
         kept, fees=held, rounding=rounding, unmodelled=ZERO, tolerated=accrual.tolerated
     )

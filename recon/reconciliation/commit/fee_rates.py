@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Final
-
-from recon.exact import ONE, plain
+from recon.exact import plain
 from recon.ledger.account import Account
-from recon.ledger.fees.fee_key import BASE, QUOTE, RATES, third
+from recon.ledger.fees.fee_key import BASE, QUOTE, share_of, third
 from recon.ledger.ledger import Ledger
 from recon.reconciliation.trellis.steps import RateLearnt
 from recon.times import LogTime
-
-_RATE_UNIT: Final = ONE / RATES
 
 
 def note_rate(ledger: Ledger, account: Account, learnt: RateLearnt, at: LogTime) -> None:
     """Note a rate that was learnt: it is shown, and a change, or a fee in another asset, is a finding."""
     ledger.mark_rates_changed(account)
-    key, rate = learnt.key, Decimal(learnt.rate) * _RATE_UNIT
+    key, rate = learnt.key, share_of(learnt.rate)
     of = f"{key.order_class} orders" + (f" of {key.market}" if key.market else "")
     if learnt.kind != "first":
         message = f"the fee of {of} is {plain(rate)} of the {key.role} leg now"
