@@ -2,7 +2,7 @@
 
     ReconError                      exit status
     ├── ConfigError                 2   the settings cannot be used
-    ├── DocumentRefused             2   rules, a decision or a fact cannot be read, or are beyond their bounds
+    ├── DocumentRefused             2   rules, a decision, a fact or a case cannot be read, or are beyond their bounds
     ├── DatabaseError               3   the database cannot be reached or used
     │   ├── NotMigrated             3   the schema is missing or of another version
     │   ├── WrongRole               3   connected as a role that recon refuses to act as
@@ -41,7 +41,7 @@ class ConfigError(ReconError):
 
 
 class DocumentRefused(ReconError):
-    """Rules, a decision or a fact cannot be read, or are beyond what the ledger takes; the text is the problem."""
+    """Rules, a decision, a fact or a case cannot be read, or are beyond their bounds; the text is the problem."""
 
     exit_status = 2
 

@@ -47,6 +47,7 @@ COMMANDS: Final = {
     "facts": Entry("facts:app", "Show material facts that wait, and decide on them."),
     "rebuild": Entry("rebuild:rebuild", "Rebuild all books from the log, verify, and switch."),
     "what-if": Entry("what_if:what_if", "Compare breaks under different rules."),
+    "replay": Entry("replay:replay", "Replay recordings without a database."),
     "verify": Entry("verify:verify", "Recompute every digest of the log."),
     "ems": Entry("ems:app", "Check gateways; list the managed cloud's sites."),
     "docs": Entry("docs:docs", "Show the documents that ship with recon."),
