@@ -1,15 +1,16 @@
 """What becomes final: a fixed lag behind the last report only the best path stays. Pure (semantics 5.10).
 
 1. A column older than the hold is reduced to the best path's state, later ones to what descends from it.
-2. Nothing is final until two holds after the opening: what follows settles it.
+2. Nothing is final until two holds after the opening, up to eight while another level is nearly as likely.
 3. What a final edge came to is told once; where it is worked out anew, what changed is told.
 """
 
 from __future__ import annotations
 
+from recon.ledger.fees.fee_key import RATES
 from recon.reconciliation.trellis.amounts import to_decimal
 from recon.reconciliation.trellis.column import PASSED, Column, CommittedEdge, StateKey
-from recon.reconciliation.trellis.costs import LONG_AGO, NOVEL
+from recon.reconciliation.trellis.costs import DISPUTED_HOLDS, LONG_AGO, NOVEL, OPENING_HOLDS, SURE
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.path import best_state, in_opening
 from recon.reconciliation.trellis.steps import Committed, CommittedKind, OpeningFound, Read, Told
@@ -22,7 +23,7 @@ NEARLY_AS_LIKELY = NOVEL // 2
 def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
     """Reduce the columns before the hold to the best path, and note the edges of the path that need something."""
     border = now - unit.hold()
-    if now < (unit.opened or 0) + 2 * unit.hold():
+    if now < opening_ends(unit):
         border = LONG_AGO
     columns = unit.columns
     if _is_plain(unit):
@@ -54,6 +55,30 @@ def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
             unit.odd_tail.append(odd)
     for index in range(before_final + 1, unit.final + 1):
         commit_edge(unit, index, told)
+
+
+def opening_ends(unit: UnitTrellis) -> int:
+    """Return until when nothing is final: two holds after the opening, more while another level is nearly as likely."""
+    opened = unit.opened or 0
+    if unit.is_open or not unit.columns:
+        return opened + OPENING_HOLDS * unit.hold()
+    holds = DISPUTED_HOLDS if _is_disputed(unit) else OPENING_HOLDS
+    return opened + holds * unit.hold()
+
+
+def _is_disputed(unit: UnitTrellis) -> bool:
+    """True if paths that cost less than `SURE` more than the best end at levels that no fee accounts for."""
+    column = unit.columns[-1]
+    if len(column.states) == 1:
+        return False
+    most = min(value[0] for value in column.states.values()) + SURE
+    levels, slack = [], 0
+    for key, value in column.states.items():
+        if value[0] < most:
+            sums = unit.totals(column, key)
+            levels.append(value[4] + sums[1])
+            slack = max(slack, sums[4] + unit.entries.rates.table.most * sums[3] // RATES)
+    return max(levels) - min(levels) > slack + unit.tolerance
 
 
 def _is_plain(unit: UnitTrellis) -> bool:

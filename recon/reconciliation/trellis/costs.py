@@ -103,6 +103,9 @@ MIXED_AFTER: Final = 3
 
 #: Until a state is final.
 HOLD: Final = 4
+#: Until an opening is final, in holds, and where another one costs less than `SURE` more.
+OPENING_HOLDS: Final = 2
+DISPUTED_HOLDS: Final = 8
 #: Until a fee at no known rate is a break, at the earliest and at the latest; between, later fills decide.
 SUSPENSE: Final = 60
 MAX_SUSPENSE: Final = 3600

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, CommittedEdge
 from recon.reconciliation.trellis.column_search import search_column
-from recon.reconciliation.trellis.commitment import find_opening, freeze
+from recon.reconciliation.trellis.commitment import find_opening, freeze, opening_ends
 from recon.reconciliation.trellis.costs import HOLD, MAX_UNREPORTED
 from recon.reconciliation.trellis.entries import Entry
 from recon.reconciliation.trellis.merging import merge_unreported
@@ -115,17 +115,17 @@ def settles_at(unit: UnitTrellis) -> int | None:
     """Return when the last report becomes final though no other follows; None where it does not.
 
     It does where only one state is left: nothing that follows can say otherwise. A single report is an opening after
-    a hold of quiet; any other opening is final after two holds, whatever may be said of it later.
+    a hold of quiet; any other opening is final after two holds, or after eight while another is nearly as likely.
     """
     if not unit.columns or unit.final == len(unit.columns) - 1 or unit.opened is None:
         return None
     if unit.columns[0].committed is None:
         quiet = len(unit.columns) == 1 and not unit.entries.items
-        return unit.columns[0].at + unit.hold() if quiet else unit.opened + 2 * unit.hold()
+        return unit.columns[0].at + unit.hold() if quiet else opening_ends(unit)
     last = unit.columns[-1]
     if len(last.states) > 1 or next(iter(last.states))[2] == PASSED:
         return None
-    return max(last.at + unit.hold(), unit.opened + 2 * unit.hold())
+    return max(last.at + unit.hold(), opening_ends(unit))
 
 
 def _falls_silent(unit: UnitTrellis, now: int) -> bool:
