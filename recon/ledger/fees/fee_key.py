@@ -12,6 +12,7 @@ from recon.ledger.rules import FeeRule
 #: What an order's terms and fills say of its liquidity: it only makes, it only takes, it rested in the order book
 #: before the fill, or none of these is known.
 OrderClass = Literal["post_only", "immediate", "rested", "other"]
+ORDER_CLASSES: Final[tuple[OrderClass, ...]] = ("post_only", "immediate", "rested", "other")
 #: Classes whose liquidity is certain: their fills pay one rate at a time.
 CERTAIN_CLASSES: Final = frozenset({"post_only", "immediate"})
 #: The class of orders that only take.

@@ -16,7 +16,17 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from recon.ledger.fees.fee_key import ANY, LONG_AGO, RATES, TAKER_CLASS, FeeKey, certain, line_label, third
+from recon.ledger.fees.fee_key import (
+    ANY,
+    LONG_AGO,
+    ORDER_CLASSES,
+    RATES,
+    TAKER_CLASS,
+    FeeKey,
+    certain,
+    line_label,
+    third,
+)
 from recon.ledger.rules import DEFAULT_LEARNED_FEE, FeeRule
 
 #: Most keys that have rates; of more, the one whose rate is oldest is forgotten.
@@ -150,15 +160,16 @@ class RateTable(msgspec.Struct, dict=True):
         """True if the rate of another key has changed for sure between two stamps."""
         return any(from_us <= at <= to_us for other, at in self.changed.items() if other != key)
 
-    def familiarity(self, order_class: str, rate: int) -> Familiarity:
-        """Tell who already pays a rate."""
-        if (order_class, rate) in self._paid:
+    def familiarity(self, key: FeeKey, rate: int) -> Familiarity:
+        """Tell who already pays a rate; that another asset pays nothing says nothing of the key's."""
+        paid = self._paid_beside(key)
+        if (key.order_class, rate) in paid:
             return "class"
-        return "account" if any(paid == rate for _, paid in self._paid) else "unknown"
+        return "account" if any(each == rate for _, each in paid) else "unknown"
 
-    def range_of_rates(self) -> tuple[int, int] | None:
-        """Return the least and the greatest rate of the account; None without a rate."""
-        rates = [rate for _, rate in self._paid]
+    def range_of_rates(self, key: FeeKey) -> tuple[int, int] | None:
+        """Return the least and the greatest rate of the account that say something of a key; None without a rate."""
+        rates = [rate for _, rate in self._paid_beside(key)]
         return (min(rates), max(rates)) if rates else None
 
     @property
@@ -272,10 +283,20 @@ class RateTable(msgspec.Struct, dict=True):
         changes = [known[-1].since_us for known in self.known.values() if len(known) > 1]
         return max(changes, default=LONG_AGO - 1)
 
+    def _paid_beside(self, key: FeeKey) -> set[tuple[str, int]]:
+        """Return the pairs of class and rate that some key pays, or may pay by the schedule; 0 by the key's role."""
+        paid = {(order_class, rate) for role, order_class, rate in self._paid if rate or role == key.role}
+        line = self._line_of(key.market)
+        if line is not None:
+            paid.update(
+                (order_class, line.rate(key._replace(order_class=order_class))) for order_class in ORDER_CLASSES
+            )
+        return paid
+
     @cached_property
-    def _paid(self) -> frozenset[tuple[str, int]]:
-        """Return the pairs of class and rate that some key pays, or may pay by the schedule."""
-        learnt = {(key.order_class, each.rate) for key, known in self.known.items() for each in known}
+    def _paid(self) -> frozenset[tuple[str, str, int]]:
+        """Return what keys pay, and what lines tell, by role and class; lines name an asset instead of a role."""
+        learnt = {(key.role, key.order_class, each.rate) for key, known in self.known.items() for each in known}
         return frozenset(learnt.union(_paid_by(self.told.values())))
 
     def _find_alternatives(self, key: FeeKey) -> dict[int, AlternativeKind]:
@@ -290,12 +311,11 @@ class RateTable(msgspec.Struct, dict=True):
         return found
 
 
-def _paid_by(lines: Iterable[ToldLine]) -> Iterator[tuple[str, int]]:
-    """Yield the rates of lines by class; where a line takes its fee in one asset, the others pay nothing."""
+def _paid_by(lines: Iterable[ToldLine]) -> Iterator[tuple[str, str, int]]:
+    """Yield the rates of lines by asset and class."""
     for line in lines:
-        for order_class in ("post_only", "immediate", "rested", "other"):
-            yield order_class, line.taker if order_class == TAKER_CLASS else line.maker
-            yield order_class, 0
+        for order_class in ORDER_CLASSES:
+            yield line.asset, order_class, line.taker if order_class == TAKER_CLASS else line.maker
 
 
 def _lines_of(rules: Iterable[FeeRule]) -> dict[str, ToldLine]:

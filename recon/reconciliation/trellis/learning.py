@@ -17,7 +17,7 @@ import msgspec
 
 from recon.ledger.fees.fee_key import RATES, FeeKey, certain
 from recon.ledger.fees.rate_table import TIERS_WITHIN_US, Evidence, RateTable
-from recon.reconciliation.trellis.costs import MAX_RATE, REBATE_PART
+from recon.reconciliation.trellis.costs import MAX_RATE, REBATE_PART, REFUTED_PAID
 
 #: A sample narrower than this proves no more: it is exact.
 EXACT_WIDTH: Final = 6
@@ -220,7 +220,7 @@ class _Best(NamedTuple):
 def learn(table: RateTable, samples: Samples, still: StillPaid, most: int = MAX_RATE) -> list[Adoption]:
     """Adopt the rates that samples agree on; return what was adopted.
 
-    `still` tells whether exact steps since then paid a key's old rate: then both hold from now on.
+    `still` counts the exact steps since then that paid a key's old rate: with `REFUTED_PAID`, both hold from now on.
     """
     adopted = []
     for key in sorted(samples.by_key):
@@ -254,7 +254,7 @@ def _adopt(table: RateTable, key: FeeKey, best: _Best, still: StillPaid) -> Lite
     if not certain(key):
         if best.rate in table.told_rates(key):
             return None  # makers and takers beside each other are no new tier
-        if still(key, latest.rate, best.since_us):
+        if still(key, latest.rate, best.since_us) >= REFUTED_PAID:
             return "mixed" if table.mix(key, best.rate, best.since_us, best.evidence) else None
     return "tier" if table.adopt(key, best.rate, best.since_us, best.evidence, sure=best.sure) else None
 
@@ -309,7 +309,7 @@ def _bits(sample: Sample, most: int) -> int:
 def _prior(table: RateTable, key: FeeKey, candidate: tuple[int, int], most: int) -> int:
     """Return what it takes to name a rate."""
     rate, decimals = candidate
-    who = table.familiarity(key.order_class, rate)
+    who = table.familiarity(key, rate)
     if who != "unknown":
         return OF_CLASS if who == "class" else OF_ACCOUNT
     if rate == 0:
@@ -322,7 +322,7 @@ def _prior(table: RateTable, key: FeeKey, candidate: tuple[int, int], most: int)
 
 def _moving(table: RateTable, key: FeeKey, rate: int, since_us: int) -> bool:
     """True if another rate changed within a day, and this one may have too, to one within the account's range."""
-    known = table.range_of_rates()
+    known = table.range_of_rates(key)
     if known is None or not known[0] <= rate <= known[1] or table.latest(key) is None:
         return False
     return table.changes_elsewhere(key, since_us - TIERS_WITHIN_US, since_us + TIERS_WITHIN_US)

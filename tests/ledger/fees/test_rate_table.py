@@ -49,7 +49,7 @@ def test_nothing_is_known_of_a_new_account() -> None:
     assert table.expected(MAKER, 5) is None
     assert table.alternatives(RESTED) == {}
     assert table.latest(MAKER) is None
-    assert table.range_of_rates() is None
+    assert table.range_of_rates(MAKER) is None
     assert not table.moved(LONG_AGO)
 
 
@@ -180,12 +180,23 @@ def test_all_alternatives_mix_by_habit_and_once() -> None:
 def test_a_rate_is_familiar_in_its_class_in_the_account_or_not_at_all() -> None:
     table = told(SPOT)
     table.adopt(FeeKey("base", 1, "rested", "OPTION"), 555, 0, SURE)
-    assert table.familiarity("rested", 555) == "class"
-    assert table.familiarity("post_only", 555) == "account"
-    assert table.familiarity("post_only", 556) == "unknown"
-    assert table.familiarity("post_only", 0) == "class"  # the base pays nothing
-    assert table.familiarity("post_only", 10_000) == "account"
-    assert table.range_of_rates() == (0, 10_000)
+    assert table.familiarity(RESTED, 555) == "class"
+    assert table.familiarity(MAKER, 555) == "account"
+    assert table.familiarity(MAKER, 556) == "unknown"
+    assert table.familiarity(MAKER, 10_000) == "account"
+    assert table.range_of_rates(MAKER) == (555, 10_000)
+
+
+def test_that_one_asset_pays_nothing_says_nothing_of_another() -> None:
+    table = told(SPOT)
+    unpaid = MAKER._replace(role="base")
+    assert table.familiarity(unpaid, 0) == "class"
+    assert table.range_of_rates(unpaid) == (0, 10_000)
+    assert table.familiarity(MAKER, 0) == "unknown"
+    table.adopt(FeeKey("base", 1, "rested", "OPTION"), 0, 0, SURE)
+    assert table.familiarity(MAKER, 0) == "unknown"
+    table.adopt(FeeKey(MAKER.role, 1, "rested", "OPTION"), 0, 0, SURE)
+    assert table.familiarity(MAKER, 0) == "account"
 
 
 def test_a_sure_change_elsewhere_is_seen_near_its_stamp() -> None:
@@ -322,8 +333,8 @@ def answers(table: RateTable) -> list[object]:
         [[table.expected(key, stamp) for stamp in (LONG_AGO, 0, DAY, 5 * DAY)] for key in keys],
         [table.alternatives(key) for key in keys],
         [table.moved(stamp) for stamp in (LONG_AGO, 0, DAY)],
-        [table.familiarity(key.order_class, 2_000) for key in keys],
-        table.range_of_rates(),
+        [table.familiarity(key, 2_000) for key in keys],
+        [table.range_of_rates(key) for key in keys],
         table.revision,
     ]
 

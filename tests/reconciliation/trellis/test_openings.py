@@ -78,3 +78,23 @@ def test_a_report_with_one_reading_may_be_passed_over_after_one_with_several() -
         desk.report(second, BASE, "5", "12")
     desk.advance(60)
     assert not steps(desk.told)
+
+
+def test_an_opening_waits_while_another_level_is_nearly_as_likely() -> None:
+    """Equal sizes: a fill from before the first report, which it does not show, and reports that lag by a fill."""
+    desk = Desk()
+    fills = [(0.02, "-5"), (0.83, "5"), (3.15, "5"), (7.44, "5"), (8.25, "5"), (9.39, "5"), (9.76, "-5"), (10.27, "-5")]
+    reports = [(0, "65"), (0.22, "60"), (1.2, "60"), (4.08, "65"), (8.01, "70"), (9.22, "75"), (10.27, "75")]
+    events = sorted([(at, "leg", size) for at, size in fills] + [(at, "report", said) for at, said in reports])
+    for at, what, amount in events:
+        if what == "leg":
+            desk.leg(at, BASE, amount, arrived=at)
+        else:
+            desk.report(at, BASE, amount)
+    desk.advance(SETTLED)
+    assert not _openings(desk)
+    for second in range(12, 40):
+        desk.report(second, BASE, "70")
+    desk.advance(40)
+    assert _openings(desk) == [Decimal(65)]
+    assert not [each for each in steps(desk.told) if each[0] == "Opened"]
