@@ -23,6 +23,8 @@ T = TypeVar("T")
 Begin = Callable[[int], bool]
 
 _raise_in_thread: Final = ctypes.pythonapi.PyThreadState_SetAsyncExc
+#: Turns of an empty loop within which Python delivers what was raised in the thread itself: the first one does.
+DELIVERY_TURNS: Final = 1_000
 
 
 class StepInterrupted(DeadlineExceeded):
@@ -109,6 +111,20 @@ class StepWatch:
     def _leave(self) -> None:
         with self._lock:
             self._thread = None
-            if self._raised:
-                # What Python has not delivered yet is taken back: after this section it would end something else.
-                _raise_in_thread(ctypes.c_ulong(threading.get_ident()), None)
+            raised = self._raised
+        if raised:
+            _take_delivery()
+
+
+def _take_delivery() -> None:
+    """Have Python deliver here what it has not delivered yet: after this it would end something else.
+
+    To take it back instead would leave Python 3.11 looking for it for good: each turn of each loop is slower then, and
+    a traced function never ends.
+    """
+    try:
+        _raise_in_thread(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(_Interruption))
+        for _ in range(DELIVERY_TURNS):
+            pass
+    except _Interruption:
+        pass
