@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 from uuid import uuid4
@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import Connection
 
+from recon.cli.known_names import hint
 from recon.cli.output import Row
 from recon.cli.queries import gateway_names, query_rows, select_view
 from recon.cli.recording import Recorded, account_name
@@ -49,8 +50,19 @@ def check_accounts(connection: Connection, gateway: str, accounts: Sequence[str]
     names = sorted(str(row["account"]) for row in rows)
     wrong = [account for account in dict.fromkeys(accounts) if account not in names]
     if wrong:
+        near = [hint(account, names) for account in wrong[:1]]
         there = f"there are {', '.join(names)}" if names else "it has none yet"
-        raise ConfigError(f"gateway {gateway!r} has no account {', '.join(map(repr, wrong))}; {there}")
+        words = [*near, there] if names and near[0] != there else [there]
+        raise ConfigError(f"gateway {gateway!r} has no account {', '.join(map(repr, wrong))}; {'; '.join(words)}")
+
+
+def assets_of(fact: ExternalFact) -> Iterator[tuple[str, str]]:
+    """Yield the assets that a fact names, each with its account."""
+    if fact.unit is not None and fact.unit_kind == "asset":
+        yield fact.account, fact.unit
+    for code in (fact.fee_asset if fact.fee else None, fact.base, fact.quote):
+        if code is not None:
+            yield fact.account, code
 
 
 def append_facts(

@@ -35,6 +35,12 @@ Config = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document: decimals as strings, times in UTC.")]
+NewAssets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--new-asset", metavar="CODE", help="An asset that the account does not have yet; may be given several times."
+    ),
+]
 GatewayFilter = Annotated[
     str | None, typer.Option("--gateway", "-g", metavar="NAME", help="Only this gateway, by its name in the settings.")
 ]

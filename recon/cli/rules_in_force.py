@@ -73,3 +73,9 @@ def rules_in_force(connection: Source, gateway: str) -> Rules:
         return parse_rules(document_of(connection, force))
     except DocumentRefused:
         return Rules()
+
+
+def aliases_in_force(connection: Source, gateway: str, account: str) -> set[str]:
+    """Return the codes that the settings in force know in an account: aliases, what they stand for, and pools."""
+    rules = rules_in_force(connection, gateway).of(account)
+    return {*rules.assets, *rules.assets.values(), *(code for pool in rules.pools for code in pool)}

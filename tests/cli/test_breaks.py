@@ -248,7 +248,7 @@ def test_a_step_that_the_table_does_not_allow_changes_nothing(recon: Recon, day:
         (("approve", "0" * 4), "too short"),
         (("assign", "--to", "Bo"), "exactly one of the three"),
         (("assign", row["id"], "--case", row["case_id"], "--to", "Bo"), "exactly one of the three"),
-        (("assign", "--cause", "nonsense", "--to", "Bo", "--yes"), "no break matches"),
+        (("assign", "--cause", "nonsense", "--to", "Bo", "--yes"), "there is no cause 'nonsense'"),
         (("assign", "--state", "sleeping", "--to", "Bo"), "--state"),
         (("assign", "--opened-since", "never", "--to", "Bo"), "--opened-since"),
         (("propose", row["id"], "--cause", "deposit", "--entry", "much"), "--entry"),

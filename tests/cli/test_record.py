@@ -261,15 +261,112 @@ def test_a_dry_run_shows_what_is_new_and_appends_nothing(
 ) -> None:
     file = ledger(tmp_path / "ledger.csv")
     dry = recon(*of("import", str(file), "--mapping", "ledger", "--dry-run"), "--json").json()
-    assert [row["state"] for row in dry] == ["new"] * 5
+    assert [(row["line"], row["state"]) for row in dry] == [
+        *((2, "new"), (2, "new"), (3, "new"), (4, "new"), (5, "new"), (6, "ignored"))
+    ]
+    assert dry[-1]["reason"] == "type 'margin' is ignored"
     fold(day.service_url, GATEWAY)
     assert facts(day) == []
     recon(*of("import", str(file), "--mapping", "ledger", "--no-wait"))
     fold(day.service_url, GATEWAY)
     file.write_text(file.read_text().replace("100.00", "200"))
     dry = recon(*of("import", str(file), "--mapping", "ledger", "--dry-run"), "--json").json()
-    assert {row["external_id"]: row["state"] for row in dry}["L-1"] == "conflict"
-    assert {row["state"] for row in dry if row["external_id"] != "L-1"} == {"known"}
+    states = {row["external_id"]: row["state"] for row in dry if "external_id" in row}
+    assert states.pop("L-1") == "conflict"
+    assert set(states.values()) == {"known"}
+
+
+def test_a_dry_run_names_rows_that_cannot_be_read_and_assets_that_there_are_not(
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
+) -> None:
+    template = LEDGER + "L-6,{late},gift,TETHER,1,0\nL-7,{late},deposit,UDST,1,0\n"
+    file = ledger(tmp_path / "ledger.csv", template)
+    dry = recon(*of("import", str(file), "--mapping", "ledger", "--dry-run"), "--json")
+    assert [row["state"] for row in dry.json() if row["line"] > 6] == ["bad", "new"]
+    assert "BINANCE has no asset 'UDST'; did you mean USDT?" in dry.err
+    table = recon(*of("import", str(file), "--mapping", "ledger", "--dry-run"))
+    assert "type 'gift' is not in" in table.out
+
+
+# --- names that there are not
+
+
+@pytest.mark.parametrize("asset", ["UDST", "USDTX", "usdt"])
+def test_an_asset_that_there_is_not_is_refused_with_the_nearest(
+    recon: Recon, config: Path, day: TestDatabase, asset: str
+) -> None:
+    told = of("record", "deposit", "--asset", asset, "--amount", "5", "--no-wait")
+    refused = recon(*told)
+    assert refused.status == 2
+    assert f"BINANCE has no asset {asset!r}; did you mean USDT?" in refused.err
+    assert "--new-asset" in refused.err
+    other = recon(*told, "--new-asset", "BNX")
+    assert other.status == 2
+    really = recon(*told, "--new-asset", asset)
+    assert really.status == 0, really.err
+    fold(day.service_url, GATEWAY)
+    (group,) = recon("facts", "show", "--json").json()  # what has no rate waits for a second person
+    assert asset in group["what"]
+
+
+def test_a_file_with_an_asset_that_there_is_not_is_refused_whole(
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
+) -> None:
+    file = ledger(tmp_path / "ledger.csv", LEDGER + "L-7,{late},deposit,ETHX,1,0\n")
+    refused = recon(*of("import", str(file), "--mapping", "ledger", "--no-wait"))
+    assert refused.status == 2
+    assert "BINANCE has no asset 'ETHX'; did you mean ETH?" in refused.err
+    fold(day.service_url, GATEWAY)
+    assert facts(day) == []
+    told = recon(*of("import", str(file), "--mapping", "ledger", "--no-wait", "--new-asset", "ETHX"))
+    assert told.status == 0, told.err
+    fold(day.service_url, GATEWAY)
+    (group,) = recon("facts", "show", "--json").json()
+    assert group["facts"] == 6
+
+
+@pytest.mark.parametrize("command", [("propose", "abc"), ("comment", "--text", "x")])
+def test_a_cause_that_there_is_not_is_refused_with_the_nearest(
+    recon: Recon, config: Path, day: TestDatabase, command: tuple[str, ...]
+) -> None:
+    refused = recon("break", *command, "--cause", "depost")
+    assert refused.status == 2
+    assert "there is no cause 'depost'; did you mean deposit?" in refused.err
+
+
+def test_an_account_that_there_is_not_is_refused_with_the_nearest(
+    recon: Recon, config: Path, day: TestDatabase
+) -> None:
+    told = ("record", "transfer", "--asset", "USDT", "--amount", "5", "--gateway", GATEWAY)
+    for given in (("--account", "BINANCEE"), ("--account", ACCOUNT, "--to", "binanc")):
+        refused = recon(*told, *given)
+        assert refused.status == 2
+        assert "did you mean BINANCE?" in refused.err
+
+
+# --- formats of venues
+
+
+def test_a_venues_own_export_is_read_by_its_name(recon: Recon, config: Path, day: TestDatabase, tmp_path: Path) -> None:
+    now = datetime.now(UTC) - timedelta(seconds=5)
+    file = tmp_path / "ledgers.csv"
+    file.write_text(
+        "txid,refid,time,type,subtype,aclass,asset,amount,fee,balance\n"
+        f",QA,{now:%Y-%m-%d %H:%M:%S},deposit,,currency,USDT,100,0,\n"
+        f"LA,QA,{now:%Y-%m-%d %H:%M:%S},deposit,,currency,USDT,100,0,100\n",
+        encoding="utf-8",
+    )
+    given = of("import", str(file), "--format", "kraken-ledger", "--no-wait")
+    told = recon(*given, "--json")
+    assert told.status == 0, told.err
+    assert (told.json()["appended"], told.json()["filtered"]) == (1, 1)
+    fold(day.service_url, GATEWAY)
+    assert [(row["external_id"], row["amount"]) for row in facts(day)] == [("LA", 100)]
+    unknown = recon(*of("import", str(file), "--format", "kraken-ledgers"))
+    assert unknown.status == 2
+    assert "did you mean kraken-ledger?" in unknown.err
+    for both in ((), ("--format", "kraken-ledger", "--mapping", "ledger")):
+        assert "one of --mapping NAME and --format NAME" in recon(*of("import", str(file), *both)).err
 
 
 def test_a_trade_export_adds_the_fees_of_known_fills(

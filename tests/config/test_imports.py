@@ -25,7 +25,7 @@ def test_a_mapping_is_read_and_shown(tmp_path: Path) -> None:
     given = f'{COLUMNS}\nkind = "deposit"\nzone = "Europe/London"\nassets = {{ XBT = "XXBT" }}'
     read = load_settings(settings(tmp_path, given), {})
     mapping = read.imports["ledger"]
-    assert (mapping.kind, mapping.time_format, mapping.assets["XBT"]) == ("deposit", "iso", "XXBT")
+    assert (mapping.kind, mapping.time_format, mapping.assets["XBT"]) == ("deposit", ("iso",), "XXBT")
     assert describe(read)["imports"]["ledger"]["zone"] == "Europe/London"  # type: ignore[index, call-overload]
 
 

@@ -18,6 +18,7 @@ from recon.cli.break_actions import BreakRequest, Payload, decide_proposal, take
 from recon.cli.break_details import read_details
 from recon.cli.break_selection import STATES, BreakFilter, SelectedBreak
 from recon.cli.connection import reader_connection
+from recon.cli.known_names import check_cause
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of, with_options
 from recon.cli.output import print_json, write
 from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
@@ -56,6 +57,8 @@ def _targets(
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"must be one of {', '.join(STATES)}", param_hint="--state")
     since = None if opened_since is None else _time(opened_since, "--opened-since")
+    if cause is not None:
+        check_cause(cause)
     filters = BreakFilter(ids or (), case, gateway, account, unit, cause, state, since)
     return BreakRequest(DecisionOptions(settings_of(config), name, wait, json), filters, yes)
 
@@ -140,6 +143,7 @@ def propose(
 
     Prints the digest to approve.
     """
+    check_cause(cause)
     items, amount = evidence or [], None if entry is None else _decimal(entry, "--entry")
 
     def proposal(selected: Sequence[SelectedBreak]) -> Payload:

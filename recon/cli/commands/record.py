@@ -13,8 +13,9 @@ import typer
 from sqlalchemy import Connection
 
 from recon.cli.connection import operator_connection
-from recon.cli.fact_recording import append_facts, check_accounts, one_gateway
-from recon.cli.options import Config, Json, parse_time, settings_of
+from recon.cli.fact_recording import append_facts, assets_of, check_accounts, one_gateway
+from recon.cli.known_names import check_assets
+from recon.cli.options import Config, Json, NewAssets, parse_time, settings_of
 from recon.cli.output import Column, Row, note, print_json
 from recon.cli.queries import query_rows
 from recon.cli.recording import Name, Wait, note_shared_login, wait_until_folded
@@ -88,6 +89,7 @@ def record(
         ),
     ] = None,
     text: Annotated[str | None, typer.Option(metavar="TEXT", help="The source of this fact.")] = None,
+    new_asset: NewAssets = None,
     config: Config = None,
     name: Name = None,
     wait: Wait = True,
@@ -113,7 +115,7 @@ def record(
     }
     keys |= {key: value for key, value in {"text": text, "counter_account": to}.items() if value is not None}
     keys["external_id"] = external_id or _digest(keys)
-    rows = _record(settings_of(config), keys, gateway, name, wait=wait)
+    rows = _record(settings_of(config), keys, gateway, name, wait=wait, new_assets=new_asset or [])
     if json:
         print_json(rows)
     else:
@@ -121,7 +123,13 @@ def record(
 
 
 def _record(
-    settings: Settings, keys: dict[str, str], gateway: str | None, name: str | None, *, wait: bool
+    settings: Settings,
+    keys: dict[str, str],
+    gateway: str | None,
+    name: str | None,
+    *,
+    wait: bool,
+    new_assets: list[str],
 ) -> list[Row]:
     """Append one fact and return how it was booked, as far as it is folded."""
     payload = msgspec.json.encode(keys)
@@ -131,7 +139,8 @@ def _record(
         raise ConfigError(f"this is not a valid {keys['fact']}: {error}") from None
     with operator_connection(settings, "record") as connection:
         where = one_gateway(connection, gateway)
-        check_accounts(connection, where, [fact.account])
+        check_accounts(connection, where, [fact.account, *filter(None, [fact.counter_account])])
+        check_assets(connection, where, assets_of(fact), new_assets)
         recorded = append_facts(connection, where, [(fact.account, payload)], name)
         note_shared_login(connection, recorded)
         seq = recorded[0].last_seq

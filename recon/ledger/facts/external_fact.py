@@ -48,6 +48,8 @@ MANUAL: Final = "told:"
 MAX_ID: Final = MAX_ID_CHARS
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 Side = Literal["BUY", "SELL"]
+#: The coarsest step of a statement's times, in microseconds: a day.
+MAX_STEP_US: Final = 86_400_000_000
 #: A fact's certainty: what one person tells is inferred; only a statement's row that two people vouch for is exact.
 TOLD: Final = "inferred"
 CONFIRMED: Final = "exact"
@@ -86,6 +88,13 @@ class ExternalFact(msgspec.Struct, frozen=True):
     cash: Decimal | None = None
     fee: Decimal | None = None
     fee_asset: Identifier | None = None
+    #: The fee's asset by its place in the pair, where the statement tells no code.
+    fee_in: Literal["base", "quote"] | None = None
+    #: The two assets, where the statement names them; the symbol may then be one that the account does not have.
+    base: Identifier | None = None
+    quote: Identifier | None = None
+    #: How much later than told it may have happened, in microseconds: a minute where a file tells no seconds.
+    step_us: Annotated[int, msgspec.Meta(ge=0, le=MAX_STEP_US)] = 0
     order_id: Identifier | None = None
     trade_id: Identifier | None = None
     file: StatementFile | None = None
@@ -159,7 +168,7 @@ def _check_trade(fact: ExternalFact) -> None:
         raise DocumentRefused("a trade needs symbol, side and quantity")
     if fact.quantity <= 0 or any(value is not None and value < 0 for value in (fact.price, fact.cash)):
         raise DocumentRefused("a trade's quantity is positive, its price and cash are not negative")
-    if fact.fee and not fact.fee_asset:
+    if fact.fee and not fact.fee_asset and fact.fee_in is None:
         raise DocumentRefused("a trade's fee needs its fee_asset")
 
 

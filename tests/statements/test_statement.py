@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from recon.cli import statement_rows
-from recon.cli.statement_reader import read_statement
 from recon.config.imports import Import
 from recon.config.values import parse_decimal
 from recon.errors import ConfigError
+from recon.statements import sheet
+from recon.statements.statement import read_statement
 
 HEADER = "id,time,asset,amount,fee\n"
 ROW = "L-1,2026-01-05T09:00:00Z,BTC,{},0\n"
@@ -177,7 +177,7 @@ def test_a_file_beyond_the_bounds_is_refused_before_it_fills_the_memory(
         stream.truncate(1 << 30)
     with pytest.raises(ConfigError, match="larger than"):
         read_statement(file, mapping(), None)
-    monkeypatch.setattr(statement_rows, "MAX_STATEMENT_ROWS", 3)
+    monkeypatch.setattr(sheet, "MAX_STATEMENT_ROWS", 3)
     assert "more than 3 rows" in refused(tmp_path, HEADER + ROW.format(1) * 4)
 
 

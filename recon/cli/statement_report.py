@@ -1,0 +1,97 @@
+"""What an import says: what each row becomes before it is imported, and what came of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from recon.cli.fact_recording import BookedFact
+from recon.cli.output import Column, Row, note, print_json
+from recon.cli.recording import Recorded
+from recon.cli.table import print_table
+from recon.ems.diagnostics.report import counted
+from recon.ledger.facts.external_fact import digest_of, movements_of
+from recon.statements.statement import Statement, StatementFact
+
+_FACTS: Final = [
+    *(Column(key) for key in ("line", "state", "account", "fact", "unit", "amount", "fee", "fee_asset", "occurred_at")),
+    Column("external_id"),
+    Column("reason", cut=True),
+]
+_EFFECTS: Final = [Column(key) for key in ("fact", "effect", "facts")]
+_FOUND: Final = [Column("kind"), Column("found"), Column("message", cut=True)]
+
+
+def summary_of(
+    file: Path, gateway: str, statement: Statement, fresh: Sequence[StatementFact], recorded: Sequence[Recorded]
+) -> dict[str, object]:
+    """Return what was imported of a file, and what was not."""
+    return {
+        "file": str(file),
+        "gateway": gateway,
+        "appended": len(fresh),
+        "known": len(statement.facts) - len(fresh),
+        "silent": statement.empty_rows,
+        "filtered": statement.left_out,
+        "left_out": [msgspec.structs.asdict(row) for row in statement.bad_rows],
+        "first_seq": recorded[0].first_seq if recorded else None,
+        "last_seq": recorded[-1].last_seq if recorded else None,
+    }
+
+
+def print_summary(summary: Row, effects: list[Row], findings: list[Row]) -> None:
+    """Print what came of an import."""
+    new, duplicates, empty = (int(str(summary[key])) for key in ("appended", "known", "silent"))
+    note(f"{counted(new, 'new record')} imported, {counted(duplicates, 'duplicate')}")
+    if empty:
+        note(f"{counted(empty, 'row')} without an amount")
+    if filtered := int(str(summary["filtered"])):
+        note(f"{counted(filtered, 'row')} left out by the mapping's filters")
+    if effects:
+        print_table(effects, _EFFECTS, title="effects")
+    if findings:
+        print_table(findings, _FOUND, title="findings")
+
+
+def state_of(each: StatementFact, known: Mapping[tuple[str, str], BookedFact]) -> str:
+    """Return whether a fact is new, known, or in conflict: known with another content."""
+    before = known.get((each.fact.account, each.fact.external_id))
+    if before is None:
+        return "new"
+    own = movements_of(each.fact)
+    return "known" if before.digest == digest_of(each.fact, own[0] if own else None) else "conflict"
+
+
+def print_dry_run(
+    statement: Statement, known: Mapping[tuple[str, str], BookedFact], unknown: Sequence[str], *, as_json: bool
+) -> None:
+    """Print what each row becomes, in the order of the file."""
+    rows: list[Row] = [_shown(each, state_of(each, known)) for each in statement.facts]
+    rows += [{"line": row.line, "state": row.outcome, "reason": row.reason} for row in statement.without_fact]
+    rows += [{"line": row.line, "state": "bad", "reason": row.problem} for row in statement.bad_rows]
+    rows.sort(key=lambda row: int(str(row["line"])))
+    if as_json:
+        print_json(rows)
+    else:
+        print_table([{"reason": None} | dict(row) for row in rows], _FACTS, empty="the file has no rows")
+    for words in unknown:
+        note(words)
+
+
+def _shown(each: StatementFact, state: str) -> Row:
+    """Return the columns of a fact."""
+    fact = each.fact
+    traded = {"unit": fact.symbol, "amount": fact.quantity, "fee": fact.fee, "fee_asset": fact.fee_asset or fact.fee_in}
+    moved = {"unit": fact.unit, "amount": fact.amount, "fee": None, "fee_asset": None}
+    return {
+        "line": each.line,
+        "state": state,
+        "account": fact.account,
+        "fact": fact.fact if fact.side is None else f"{fact.fact} {fact.side}",
+        **(moved if fact.side is None else traded),
+        "occurred_at": fact.occurred_at,
+        "external_id": fact.external_id,
+    }
