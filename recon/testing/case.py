@@ -7,14 +7,17 @@
 
 from __future__ import annotations
 
+from binascii import a2b_base64
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
 from recon.errors import DocumentRefused
 from recon.ledger.rules import parse_rules
+from recon.testing.log import START
 
 FRAMES: Final = "frames.jsonl"
 RULES: Final = "rules.json"
@@ -27,11 +30,24 @@ MAX_SECONDS: Final = 7 * 86_400
 PLAIN_RULES: Final = b'{"defaults": {"settlement_window_us": 1000000}}'
 
 
-class CaseLine(msgspec.Struct, frozen=True):
-    """One line of a case: a frame, a beginning or end of the session, or of a silence of heartbeats."""
+class OwnEvent(msgspec.Struct, frozen=True):
+    """An event that recon itself records: rules that come into force, or a fact from outside."""
+
+    kind: Literal["rules", "fact"]
+    payload: msgspec.Raw
+    account: str | None = None
+
+
+class CaseLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a case: a frame, an event of recon's own, or the end or beginning of a session or of heartbeats.
+
+    A frame that JSON cannot hold on one line is written in base64.
+    """
 
     at_s: Decimal
     frame: msgspec.Raw = msgspec.Raw(b"")
+    base64: str | None = None
+    event: OwnEvent | None = None
     control: Literal["open", "close"] | None = None
     silence: bool | None = None
 
@@ -42,8 +58,14 @@ class CaseLine(msgspec.Struct, frozen=True):
 
     @property
     def payload(self) -> bytes:
-        """Return the frame as it was written; empty where the line is none."""
-        return bytes(self.frame)
+        """Return the frame as it was received; empty where the line is none."""
+        return bytes(self.frame) if self.base64 is None else a2b_base64(self.base64, strict_mode=True)
+
+    @property
+    def contents(self) -> int:
+        """Return how many of its kinds the line is of; a sound one is of one."""
+        others = (self.base64, self.event, self.control, self.silence)
+        return bool(bytes(self.frame)) + sum(each is not None for each in others)
 
 
 class Case(NamedTuple):
@@ -53,6 +75,8 @@ class Case(NamedTuple):
     lines: list[CaseLine]
     rules: bytes = PLAIN_RULES
     quiet_s: int = QUIET_SECONDS
+    #: The log time of second zero.
+    begins_at: datetime = START
 
     @property
     def until_us(self) -> int:
@@ -63,8 +87,11 @@ class Case(NamedTuple):
 _line: Final = msgspec.json.Decoder(CaseLine).decode
 
 
-class _Quiet(msgspec.Struct):
+class _Around(msgspec.Struct):
+    """What `expected.json` says of the time around the lines."""
+
     quiet_s: int = QUIET_SECONDS
+    begins_at: Annotated[datetime, msgspec.Meta(tz=True)] = START
 
 
 def load_case(directory: Path, *, rules: bytes | None = None) -> Case:
@@ -73,8 +100,8 @@ def load_case(directory: Path, *, rules: bytes | None = None) -> Case:
     if rules is None:
         rules = _read(directory / RULES) if (directory / RULES).is_file() else PLAIN_RULES
         check_rules(rules, directory / RULES)
-    quiet_s = _quiet_of(directory / EXPECTED)
-    case = Case(directory.name, lines, rules, quiet_s)
+    around = _around(directory / EXPECTED)
+    case = Case(directory.name, lines, rules, around.quiet_s, around.begins_at.astimezone(UTC))
     if case.until_us > MAX_SECONDS * 1_000_000:
         raise DocumentRefused(f"{directory}: the case lasts longer than {MAX_SECONDS} s; cut it")
     return case
@@ -88,16 +115,16 @@ def check_rules(rules: bytes, path: Path) -> None:
         raise DocumentRefused(f"{path}: {error}") from error
 
 
-def _quiet_of(path: Path) -> int:
+def _around(path: Path) -> _Around:
     if not path.is_file():
-        return QUIET_SECONDS
+        return _Around()
     try:
-        quiet_s = msgspec.json.decode(_read(path), type=_Quiet).quiet_s
+        around = msgspec.json.decode(_read(path), type=_Around)
     except (msgspec.DecodeError, ValueError) as error:
         raise DocumentRefused(f"{path}: {error}") from error
-    if not 0 <= quiet_s <= MAX_SECONDS:
-        raise DocumentRefused(f"{path}: quiet_s is {quiet_s}; it must be from 0 to {MAX_SECONDS} seconds")
-    return quiet_s
+    if not 0 <= around.quiet_s <= MAX_SECONDS:
+        raise DocumentRefused(f"{path}: quiet_s is {around.quiet_s}; it must be from 0 to {MAX_SECONDS} seconds")
+    return around
 
 
 def _parsed(path: Path) -> list[CaseLine]:
@@ -120,12 +147,13 @@ def _parsed(path: Path) -> list[CaseLine]:
 def _parsed_line(text: bytes, place: str) -> CaseLine:
     try:
         line = _line(text)
+        line.payload  # noqa: B018 - base64 that is none is refused here
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DocumentRefused(f"{place}: {error}") from error
     if not line.at_s.is_finite() or not 0 <= line.at_s <= MAX_SECONDS:
         raise DocumentRefused(f"{place}: at_s must be from 0 to {MAX_SECONDS} seconds")
-    if sum((bool(line.payload), line.control is not None, line.silence is not None)) != 1:
-        raise DocumentRefused(f"{place}: a line has exactly one of frame, control and silence")
+    if line.contents != 1:
+        raise DocumentRefused(f"{place}: a line has exactly one of frame, base64, event, control and silence")
     return line
 
 

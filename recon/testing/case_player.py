@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,7 +14,7 @@ from recon.log import events
 from recon.log.events import Event, NewEvent
 from recon.projection.fold import Fold, decode_event
 from recon.testing.case import Case, CaseLine
-from recon.testing.log import START, as_stored, new_fold
+from recon.testing.log import as_stored, new_fold
 from recon.testing.messages import stamp
 from recon.testing.outcome import Outcome, outcome_of
 from recon.testing.virtual_recorder import VirtualRecorder
@@ -39,7 +39,7 @@ class ReplayedCase(NamedTuple):
 
 def replay(case: Case, *, gateway: str = GATEWAY) -> ReplayedCase:
     """Fold a case from its beginning to the end of its quiet."""
-    log = list(as_stored(case_events(case)))
+    log = list(as_stored(case_events(case), start=case.begins_at))
     fold = new_fold(gateway)
     fold.fold([decode_event(event) for event in log])
     return ReplayedCase(case, fold, log, outcome_of(fold))
@@ -47,7 +47,7 @@ def replay(case: Case, *, gateway: str = GATEWAY) -> ReplayedCase:
 
 def case_events(case: Case) -> Iterator[NewEvent]:
     """Yield what the recorder would append, in order: rules, the session, frames, and a tick each second."""
-    yield NewEvent(events.RULES, case.rules, START)
+    yield NewEvent(events.RULES, case.rules, case.begins_at)
     player = _Player(case)
     yield from player.open(0)
     for line in case.lines:
@@ -60,7 +60,8 @@ class _Player:
     """The session of a case, with the heartbeats of its accounts."""
 
     def __init__(self, case: Case) -> None:
-        self._recorder = VirtualRecorder(START)
+        self._begins_at = case.begins_at
+        self._recorder = VirtualRecorder(case.begins_at)
         #: What the SERVER_INFO of each account says: the case's own words where it has them.
         self._infos: dict[str, dict[str, msgspec.Raw]] = _infos_of(case)
         self._is_open = False
@@ -75,35 +76,41 @@ class _Player:
             yield from self.open(line.at_us)
         elif line.control == "close":
             self._is_open = False
-            yield self._recorder.closed(START + timedelta(microseconds=line.at_us))
+            yield self._recorder.closed(self._time(line.at_us))
+        elif line.event is not None:
+            own = line.event
+            yield NewEvent(own.kind, bytes(own.payload), self._time(line.at_us), own.account)
         else:
             yield from self._frame(line.payload, line.at_us)
+
+    def _time(self, at_us: int) -> datetime:
+        return self._begins_at + timedelta(microseconds=at_us)
 
     def open(self, at_us: int) -> Iterator[NewEvent]:
         """Open a session; every account says at once that it is there."""
         self._is_open = True
-        yield self._recorder.opened(START + timedelta(microseconds=at_us))
+        yield self._recorder.opened(self._time(at_us))
         yield from self._heartbeats(at_us)
 
     def seconds_until(self, at_us: int) -> Iterator[NewEvent]:
         """Let time pass up to a moment: each whole second brings the heartbeats and a tick."""
         while self._next_us <= at_us:
             yield from self._heartbeats(self._next_us)
-            yield self._recorder.tick(START + timedelta(microseconds=self._next_us))
+            yield self._recorder.tick(self._time(self._next_us))
             self._next_us += _SECOND_US
 
     def _frame(self, payload: bytes, at_us: int) -> Iterator[NewEvent]:
         head = envelope(payload)
         if head.type == SERVER_INFO and head.account is not None:
             self._infos[head.account] = _fields(payload)
-        event = self._recorder.frame(payload, START + timedelta(microseconds=at_us))
+        event = self._recorder.frame(payload, self._time(at_us))
         if event is not None:
             yield event
 
     def _heartbeats(self, at_us: int) -> Iterator[NewEvent]:
         if not self._is_open or self._is_silent:
             return
-        at = START + timedelta(microseconds=at_us)
+        at = self._time(at_us)
         for info in self._infos.values():
             event = self._recorder.frame(_encode({**info, "time": stamp(at)}), at)
             if event is not None:

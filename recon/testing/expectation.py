@@ -52,6 +52,7 @@ class Expectation(msgspec.Struct, frozen=True):
     #: Most breaks that may open on the way; None: any number.
     alerts_at_most: int | None = None
     quiet_s: int | None = None
+    begins_at: str | None = None
     source: str = ""
     trouble: str = ""
     note: str = ""

@@ -114,8 +114,8 @@ def test_lines_are_played_in_the_order_of_their_times(tmp_path: Path) -> None:
     [
         ("{", "line 1"),
         ('{"frame": {}}', "at_s"),
-        ('{"at_s": 1}', "exactly one of frame, control and silence"),
-        ('{"at_s": 1, "frame": {}, "silence": true}', "exactly one of frame, control and silence"),
+        ('{"at_s": 1}', "exactly one of frame, base64, event, control and silence"),
+        ('{"at_s": 1, "frame": {}, "silence": true}', "exactly one of frame, base64, event, control and silence"),
         ('{"at_s": -1, "silence": true}', "at_s must be from 0"),
         ('{"at_s": 1e30, "silence": true}', "at_s must be from 0"),
         ('{"at_s": "NaN", "silence": true}', "at_s must be from 0"),

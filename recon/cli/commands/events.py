@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import typer
@@ -17,6 +18,8 @@ from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
 
+#: Beyond any log position.
+MAX_POSITION: Final = 2**62
 EVENTS: Final = [*columns("gateway", "seq", "recorded_at", "kind", "account"), Column("shown", "payload", cut=True)]
 _EVENT_COLUMNS: Final = (
     "gateway, seq, recorded_at, received_at, kind, account, session, readable, payload::text AS payload,"
@@ -61,6 +64,20 @@ def events(
         typer.Option("--refused", help="Only refused events, with the reason: the books hold nothing of them."),
     ] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_EVENTS, help="At most this many.")] = 50,
+    case: Annotated[
+        Path | None,
+        typer.Option(
+            "--case",
+            metavar="DIR",
+            help="Write the events of one account as a case for `recon replay`, with names, ids and amounts replaced.",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="With --case: up to here, as --since. [default: the latest]")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="With --case: leave names, ids and amounts as they are.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show events of the log, oldest first.
@@ -68,18 +85,75 @@ def events(
     An event that is not JSON is shown in base64. Events of an account are those that name it, catch-ups that include
     it, and order histories, which cover all accounts.
     """
-    if refused:
+    if (until is not None or keep) and case is None:
+        raise typer.BadParameter("goes with --case only", param_hint="--keep" if keep else "--until")
+    if case is not None:
+        if gateway is None or account is None or refused or kind is not None or json:
+            options = "needs --gateway and --account, and goes with --since, --until and --keep only"
+            raise typer.BadParameter(options, param_hint="--case")
+        _write_case(config, Place(gateway, account, since, until), case, keep=keep)
+    elif refused:
         if kind is not None or since is not None:
             raise typer.BadParameter("goes with --gateway, --account and --limit only", param_hint="--refused")
-        with reader_connection(settings_of(config), "events") as connection:
-            gateway_names(connection, gateway)
-            found = refused_events(connection, gateway=gateway, account=account)[-limit:]
-        print_rows(found, REFUSED, as_json=json, empty="no event is refused")
-        if not json and any(row["in_force"] for row in found):
-            note("the books lack what is in force; please report the reason")
-            note("see `recon coverage` for the accounts that are not whole, and the commands that settle them")
-        return
-    start = None if since is None else _since(since, utc_now())
+        _show_refused(config, gateway, account, limit=limit, json=json)
+    else:
+        _show(config, gateway, Wanted(account, kind, since, limit), json=json)
+
+
+def _show_refused(config: Path | None, gateway: str | None, account: str | None, *, limit: int, json: bool) -> None:
+    with reader_connection(settings_of(config), "events") as connection:
+        gateway_names(connection, gateway)
+        found = refused_events(connection, gateway=gateway, account=account)[-limit:]
+    print_rows(found, REFUSED, as_json=json, empty="no event is refused")
+    if not json and any(row["in_force"] for row in found):
+        note("the books lack what is in force; please report the reason")
+        note("see `recon coverage` for the accounts that are not whole, and the commands that settle them")
+
+
+class Place(NamedTuple):
+    """What a case is cut out of, as it was asked for."""
+
+    gateway: str
+    account: str
+    since: str | None
+    until: str | None
+
+
+def _write_case(config: Path | None, place: Place, directory: Path, *, keep: bool) -> None:
+    from recon.cli.case_export import Stretch, export_case  # noqa: PLC0415 - brings the whole fold, which no list needs
+
+    now = utc_now()
+    with reader_connection(settings_of(config), "events") as connection:
+        gateway_names(connection, place.gateway)
+        first = _log_position(connection, place.gateway, place.since, now, "--since")
+        if place.until is None:
+            last = MAX_POSITION
+        else:
+            last = _log_position(connection, place.gateway, place.until, now, "--until")
+            # An event at a time is the first one that is later; an event at a position is that one.
+            last -= not _is_position(place.until)
+        export_case(connection, Stretch(place.gateway, place.account, first, last), directory, keep=keep)
+
+
+def _log_position(connection: Source, gateway: str, text: str | None, now: datetime, option: str) -> int:
+    if text is None:
+        return 1
+    when = _when(text, now, option)
+    return _position(connection, gateway, when) if isinstance(when, datetime) else when
+
+
+class Wanted(NamedTuple):
+    """Which events are shown, and how many at most."""
+
+    account: str | None
+    kind: str | None
+    since: str | None
+    limit: int
+
+
+def _show(config: Path | None, gateway: str | None, wanted: Wanted, *, json: bool) -> None:
+    account, kind, since, limit = wanted
+    start = None if since is None else _when(since, utc_now(), "--since")
     with reader_connection(settings_of(config), "events") as connection:
         rows = read_events(
             connection,
@@ -102,15 +176,19 @@ def events(
     print_table(shown, EVENTS, empty="no events")
 
 
-def _since(text: str, now: datetime) -> int | datetime:
+def _is_position(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def _when(text: str, now: datetime, option: str) -> int | datetime:
     """Return a log position or a time. Errors: BadParameter."""
-    if text.isascii() and text.isdigit() and len(text) < 19:
+    if _is_position(text):
         return int(text)
     at = parse_time(text, now)
     if at is None:
         raise typer.BadParameter(
             "must be a log position (1234), a time (2026-01-05T09:00:00Z) or an age (30s, 5m, 2h, 1d)",
-            param_hint="--since",
+            param_hint=option,
         )
     return at
 

@@ -1,0 +1,87 @@
+"""The whole service agrees with the replay: a case in Postgres, event by event, shows in the views what replay says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+from sqlalchemy import Engine
+
+from recon.db.engine import libpq_url
+from recon.projection.step import step
+from recon.testing import Outcome, case_events, load_case, replay
+from tests.conftest import TestDatabase
+from tests.support.database_days import fold, write_events
+from tests.support.shared_cases import DIRECTORIES as PUBLISHED
+
+pytestmark = pytest.mark.postgres
+
+OWN = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glob("*/frames.jsonl"))
+
+UNITS = """
+    SELECT account || '|asset|' || asset, opening, balance, reported, verdict, reason
+    FROM recon.balances WHERE gateway = %(gateway)s
+    UNION ALL
+    SELECT account || '|contract|' || symbol, opening, quantity, reported, verdict, reason
+    FROM recon.positions WHERE gateway = %(gateway)s
+    ORDER BY 1
+"""
+BREAKS = """
+    SELECT account || '|' || unit_kind || '|' || unit, amount, cause, certainty, state, case_id, id
+    FROM recon.breaks WHERE gateway = %(gateway)s ORDER BY id
+"""
+ORDERS = """
+    SELECT o.account || '|' || o.order_key, o.symbol, o.side, o.status, o.amount_order, o.amount_filled, o.avg_px,
+           jsonb_exists(a.unaccounted_orders, o.order_key)
+    FROM recon.orders AS o JOIN recon.accounts AS a USING (gateway, account) WHERE o.gateway = %(gateway)s
+    ORDER BY o.account COLLATE "C", o.order_key COLLATE "C"
+"""
+FILLS = """
+    SELECT account || '|' || order_key, ordinal, symbol, side, amount, price, cash
+    FROM recon.fills WHERE gateway = %(gateway)s ORDER BY account COLLATE "C", order_key COLLATE "C", ordinal
+"""
+FINDINGS = """
+    SELECT seq, account, kind, about, message FROM recon.findings WHERE gateway = %(gateway)s ORDER BY seq, number
+"""
+OPENED = "SELECT count(*) FROM recon.break_history WHERE gateway = %(gateway)s AND event = 'opened'"
+QUERIES = (UNITS, BREAKS, ORDERS, FILLS, FINDINGS, OPENED)
+
+
+def shown(database: TestDatabase, gateway: str) -> list[list[TupleRow]]:
+    with psycopg.connect(libpq_url(database.analyst_url)) as connection:
+        return [connection.execute(query, {"gateway": gateway}).fetchall() for query in QUERIES]
+
+
+def said(outcome: Outcome) -> list[list[TupleRow]]:
+    units = sorted(outcome.units, key=lambda each: each.unit)
+    breaks = sorted(outcome.breaks, key=lambda each: each.id)
+    fills = sorted(outcome.fills, key=lambda each: (*each.order.split("|"), each.ordinal))
+    groups = (units, breaks, outcome.orders, fills, outcome.findings)
+    rows = [[tuple(getattr(row, name) for name in row.__struct_fields__) for row in group] for group in groups]
+    return [*rows, [(outcome.alerts,)]]
+
+
+def fold_anew(engine: Engine, gateway: str, *, limit: int) -> None:
+    """Fold a log in small steps, each by a projector that has just started."""
+    while True:
+        with engine.begin() as connection:
+            if not step(connection, gateway, None, limit=limit).folded:
+                return
+
+
+@pytest.mark.parametrize("limit", [None, 3], ids=["at once", "in small steps"])
+@pytest.mark.parametrize("directory", [*OWN, *PUBLISHED], ids=lambda each: each.name)
+def test_the_views_show_what_replay_says(
+    database: TestDatabase, engine: Engine, directory: Path, limit: int | None
+) -> None:
+    case = load_case(directory)
+    write_events(database.service_url, "venue", case_events(case))
+    if limit is None:
+        fold(database.service_url, "venue")
+    else:
+        fold_anew(engine, "venue", limit=limit)
+    outcome = replay(case, gateway="venue").outcome
+    for one, other in zip(shown(database, "venue"), said(outcome), strict=True):
+        assert one == other
