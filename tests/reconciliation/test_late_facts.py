@@ -352,6 +352,53 @@ def test_a_trade_of_an_unknown_symbol_may_be_told_again() -> None:
     assert fact_effects(driver) == {"T-1": "booked"}
 
 
+def perpetual(held: str, price: str, method: str = "average") -> GatewayDriver:
+    """An account that holds a contract whose profit is paid when it is closed."""
+    terms = ContractTerms(
+        multiplier=D(1),
+        kind="linear",
+        settlement_asset="USDT",
+        realised="close",
+        method=method,  # type: ignore[arg-type]
+        balance_includes_unrealised=False,
+    )
+    driver = GatewayDriver(Rules(defaults=AccountRules(contracts={PERPETUAL.exchange: terms})))
+    side = "SELL" if held.startswith("-") else "BUY"
+    driver.start(balance_row("USDT", "1000"), positions=[position_row(held.lstrip("-"), side, price=price)])
+    driver.position(position_row(held.lstrip("-"), side, price=price))
+    driver.poll("USDT", "1000", 60)
+    return driver
+
+
+@pytest.mark.parametrize("method", ["average", "fifo"])
+@pytest.mark.parametrize(
+    ("side", "told", "held", "cost", "cash"),
+    [
+        ("BUY", "10", "20", "75", "1000"),  # bought at 100 on top of 10 at 50
+        ("BUY", "4", "20", "75", "1000"),  # a part is told
+        ("SELL", "10", "0", None, "1500"),  # 10 at 50 sold at 100
+        ("SELL", "4", "0", None, "1500"),
+    ],
+)
+def test_a_fill_told_ahead_of_its_report_makes_no_profit_of_its_own(
+    method: str, side: str, told: str, held: str, cost: str | None, cash: str
+) -> None:
+    driver = perpetual("10", "50", method)
+    order = OrderScript("a", [("10", "100")], side=side, symbol=PERPETUAL, placed_at=driver.now)
+    driver.report(order.report(0))
+    record_trade(driver, "T-1", told, "100", side=side, order_id="X-a", symbol=PERPETUAL.exchange)
+    driver.report(order.report(1))
+    unit = driver.unit(PERPETUAL.exchange, "contract")
+    assert (driver.value(PERPETUAL.exchange, "contract"), driver.value("USDT")) == (D(held), D(cash))
+    assert unit.contract.cost_basis is not None
+    basis = unit.contract.cost_basis
+    assert (basis.quantity(), basis.value()) == (D(held), D(held) * D(cost or 0))
+    row = position_row(held, "BUY", price=cost)
+    driver.position(row)
+    driver.poll("USDT", cash, 60)
+    assert not driver.transitions("opened")
+
+
 def test_a_missed_fill_of_a_contract_realises_its_cash() -> None:
     terms = ContractTerms(
         multiplier=D(1),
@@ -427,3 +474,33 @@ def test_whatever_is_told_books_are_sums_of_entries_and_end_in_agreement(steps: 
     assert residual(driver, "USDT") == claimed(driver.comparison("USDT"))
     if not summed and not (moves and not untold):
         assert not [known for known in driver.breaks("USDT") if known.offset_by is None]
+
+
+# --- what a fact does not explain
+
+
+@pytest.mark.parametrize("step", ["1000", "-1000"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_fee_beside_a_break_belongs_to_its_fill(step: str, whole: bool) -> None:
+    driver = trading()
+    report_bought(driver, "a", "1", "2400")
+    for _ in range(60):
+        report_balances(driver, "11", str(D("97600") + D(step)))
+        driver.wait(1)
+    known = only_break(driver, "USDT")
+    assert known.amount == D(step)
+    if whole:
+        record_trade(driver, "T-1", "1", "2400", order_id="X-a", fee="2.4", fee_asset="USDT", ago=60)
+    else:
+        record_fact(driver, "fee", "USDT", "-2.4", "F-1", ago=60)
+    assert (known.state, known.amount) == ("open", D(step))
+    assert (driver.entries("USDT")[-1].break_id, driver.entries("USDT")[-1].amount) == (None, D("-2.4"))
+
+
+@pytest.mark.parametrize("amount", ["-2.4", "-1000", "2001"])
+def test_a_fact_of_another_sign_or_size_explains_no_break(amount: str) -> None:
+    driver = with_break("1000")
+    known = only_break(driver, "USDT")
+    record_fact(driver, "adjustment", "USDT", amount, "L-1", ago=40)
+    assert fact_effects(driver) == {"L-1": "booked"}
+    assert (known.state, known.amount) == ("open", D(1000))

@@ -192,9 +192,12 @@ def _post_fills(
     order_class, market = order.class_of_fill(order.booked.amount), market_of_fill(ledger, account.name, instrument)
     fills = book_fills(order, rows, recorded_us=at.us)
     booked = _dated(ledger, account, fills, at)
+    told = order.booked.early
     for fill, stamp in booked[:-1]:
         origin = LegOrigin(stamp, at.us, order.key, order_class, market)
-        _post_fill(ledger, account, FillToPost(order, instrument, fill, origin), at)
+        of_fill = min(told, fill.amount)
+        told -= of_fill
+        _post_fill(ledger, account, FillToPost(order, instrument, fill, origin, told=of_fill), at)
     if not booked:
         return
     _learn_clock(ledger, account, order, fills[-1], at)
@@ -202,7 +205,8 @@ def _post_fills(
     origin = LegOrigin(stamp, at.us, order.key, order_class, market)
     # What the cash of all is not known exactly by, and the cash of earlier fills, is in the last fill's cash.
     earlier = take_cashless(ledger, order, at) if last.cash is not None else ()
-    item = FillToPost(order, instrument, last, origin, order.reported.cash_resolution, earlier)
+    error, of_fill = order.reported.cash_resolution, min(told, last.amount)
+    item = FillToPost(order, instrument, last, origin, error, earlier, told=of_fill)
     _post_fill(ledger, account, item, at)
     if order.booked.early:
         quantity = sum((fill.amount for fill, _ in booked), ZERO)

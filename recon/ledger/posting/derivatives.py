@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO
+from recon.exact import ZERO, divide
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.cash_bounds import cash_bound
@@ -87,10 +87,14 @@ def post_contract(ledger: Ledger, account: Account, item: FillToPost, at: LogTim
     state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
     quantity = item.sign * fill.amount
     post_legs(ledger, state, [leg_of(item.origin, quantity)], fill_posting(quantity, ref), at)
+    untold = fill.amount - item.told
+    if not untold:
+        return  # the cost basis has the fill already, at the price that the statement tells
+    cash = fill.cash if untold == fill.amount or fill.cash is None else divide(fill.cash * untold, fill.amount)
     entry, clock = state.unit.balance.entry_count, ledger.clock_of_fill(account.name, fill.occurred_us, at)
     reported = item.order.reported
     price = fill.price or reported.price or account.evidence.prices.get(instrument.symbol)
-    state.unit.contract.add_trade(PendingTrade(quantity, fill.cash, entry, clock, ref, item.origin, price=price))
+    state.unit.contract.add_trade(PendingTrade(item.sign * untold, cash, entry, clock, ref, item.origin, price=price))
     realise_trades(ledger, account, state, at)
 
 

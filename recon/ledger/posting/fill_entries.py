@@ -24,7 +24,7 @@ class FillToPost(NamedTuple):
     """A fill with all that its postings need.
 
     `price_error` bounds the error of its cash, because the average price is rounded. `earlier` are fills of the order
-    whose cash its cash contains.
+    whose cash its cash contains. `told` is the part of its amount that a statement told before its report.
     """
 
     order: Order
@@ -33,6 +33,7 @@ class FillToPost(NamedTuple):
     origin: LegOrigin
     price_error: Decimal = ZERO
     earlier: Sequence[FillShare] = ()
+    told: Decimal = ZERO
 
     @property
     def sign(self) -> int:

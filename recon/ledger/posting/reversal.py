@@ -9,10 +9,10 @@ from recon.ledger.account import Account
 from recon.ledger.facts.external_fact import MISSED_FILL
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import LegOrigin, leg_of
-from recon.ledger.posting.derivatives import contract_of, realise_trades
+from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_legs
 from recon.ledger.posting.openings import asset_unit
-from recon.ledger.units import FillRef, PendingTrade, UnitState
+from recon.ledger.units import FillRef, UnitState
 from recon.times import LogTime
 
 
@@ -37,12 +37,9 @@ def reverse_early_booking(ledger: Ledger, account: Account, item: FillToPost, fi
             quote = asset_unit(ledger, account, instrument.quote or "", instrument.quote_coinapi, at)
             _reverse(ledger, quote, item.origin, -sign * cash, ref, at)
     else:
+        # Its part of the cost basis stays: `post_contract` left the told part of the fill out.
         state = contract_of(ledger, account, instrument.symbol, instrument.symbol_coinapi, at)
         _reverse(ledger, state, item.origin, sign * quantity, ref, at)
-        entry, reversed_fill = state.unit.balance.entry_count, FillRef(order.key, 0, ref.occurred_us)
-        trade = PendingTrade(sign * quantity, cash or None, entry, at.clock, reversed_fill, item.origin)
-        state.unit.contract.add_trade(trade)
-        realise_trades(ledger, account, state, at)
     message = f"{quantity} of order {order.key} was in a statement first; it is booked once"
     ledger.note_finding(account.name, at, "told_ahead", order.key, message)
 

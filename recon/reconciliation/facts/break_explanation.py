@@ -7,9 +7,12 @@ from typing import Final
 
 from recon.exact import plain
 from recon.ledger.facts.external_fact import ExternalFact, Movement
+from recon.ledger.facts.matching import family_of
 from recon.ledger.facts.postings import told_posting
 from recon.ledger.ledger import quantum_of
+from recon.ledger.units import FEE
 from recon.reconciliation.breaks.resolution import explain
+from recon.reconciliation.causes.registry import CAUSES
 from recon.reconciliation.commit.steps import take_pending
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
@@ -28,7 +31,7 @@ def equal_within(context: ComparisonContext, amount: Decimal) -> Decimal:
 
 def explain_by_fact(context: ComparisonContext, movement: Movement, fact: ExternalFact, bound: Decimal) -> bool:
     """Explain the break, or the step not decided yet, that a fact states; return False if there is none."""
-    stated = stated_by(context, movement.amount, fact.occurred_us, bound)
+    stated = stated_by(context, movement, fact.occurred_us, bound)
     if stated is None:
         return False
     if isinstance(stated, Step):
@@ -37,10 +40,11 @@ def explain_by_fact(context: ComparisonContext, movement: Movement, fact: Extern
     return True
 
 
-def stated_by(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Break | Step | None:
+def stated_by(context: ComparisonContext, movement: Movement, us: int, bound: Decimal) -> Break | Step | None:
     """Return the break, or the step not decided yet, that a fact states: first by its time, then by its amount."""
-    within = break_lowered_by(context, amount, us, within_only=True) or _pending_step(context, amount, us, bound)
-    return within or break_lowered_by(context, amount, us)
+    amount, fee = movement.amount, movement.cause in family_of(FEE)
+    within = break_lowered_by(context, amount, us, fee=fee, within_only=True)
+    return within or _pending_step(context, amount, us, bound) or break_lowered_by(context, amount, us, fee=fee)
 
 
 def explain_break(context: ComparisonContext, break_: Break, movement: Movement, fact: ExternalFact) -> None:
@@ -59,16 +63,22 @@ def _choose_amount(context: ComparisonContext, break_: Break, amount: Decimal) -
 
 
 def break_lowered_by(
-    context: ComparisonContext, amount: Decimal, us: int, *, within_only: bool = False
+    context: ComparisonContext, amount: Decimal, us: int, *, fee: bool, within_only: bool = False
 ) -> Break | None:
     """Return the active break that a fact lowers, the nearest in time of several.
 
-    Its origin contains the time of the fact, preferably with an equal amount. Otherwise, unless `within_only`, the
-    amounts are equal and the break did not begin much later.
+    Its origin contains the time of the fact, preferably with an equal amount; the fact makes its amount less. A fee
+    belongs to its fill, so it is a part of a break of fees alone. Otherwise, unless `within_only`, the amounts are
+    equal and the break did not begin much later.
     """
     bound = equal_within(context, amount)
     active = [break_ for break_ in context.comparison.breaks if break_.owns_residual]
-    within = [break_ for break_ in active if lies_in(context, break_, us)]
+    near = [break_ for break_ in active if lies_in(context, break_, us)]
+    within = [
+        break_
+        for break_ in near
+        if can_be_of(break_, amount, bound) or (_is_part(break_, amount) and (not fee or _is_of_fees(break_)))
+    ]
     equal = [break_ for break_ in active if can_be_of(break_, amount, bound)]
     both = [break_ for break_ in within if break_ in equal]
     close = [] if within_only else [break_ for break_ in equal if break_.after_us <= us + ORIGIN_WITHIN_US]
@@ -81,6 +91,17 @@ def break_lowered_by(
 def can_be_of(break_: Break, amount: Decimal, bound: Decimal) -> bool:
     """True if an amount is one of the possible amounts of a break."""
     return any(abs(candidate - amount) <= bound for candidate in (break_.amount, *break_.candidates))
+
+
+def _is_part(break_: Break, amount: Decimal) -> bool:
+    """True if an amount makes a break less."""
+    return abs(break_.amount - amount) < abs(break_.amount)
+
+
+def _is_of_fees(break_: Break) -> bool:
+    """True if what is known of a break says that fees are its cause."""
+    cause = CAUSES.get(break_.cause)
+    return cause is not None and cause.booked_as in family_of(FEE)
 
 
 def _pending_step(context: ComparisonContext, amount: Decimal, us: int, bound: Decimal) -> Step | None:

@@ -55,7 +55,7 @@ def _manual_duplicate(
     entry = manual_duplicate_of(movement, entries, fact.external_id, occurred_us=us, tolerance=bound)
     if entry is None:
         return None
-    break_ = stated_by(context, movement.amount, us, bound)
+    break_ = stated_by(context, movement, us, bound)
     if isinstance(break_, Break) and can_be_of(break_, movement.amount, bound):
         distance_us = 0 if lies_in(context, break_, us) else abs(break_.seen_us - us)
         if distance_us <= abs(entry.occurred_us - us):
@@ -73,7 +73,8 @@ def replace_entry(
     If the amounts differ, the reversed amount belongs to the break that the difference explains, if there is one.
     """
     difference = movement.amount - entry.amount
-    break_ = None if abs(difference) <= bound else break_lowered_by(context, difference, fact.occurred_us)
+    us = fact.occurred_us
+    break_ = None if abs(difference) <= bound else break_lowered_by(context, difference, us, fee=is_fee(movement))
     if abs(difference) <= bound or (entry.cause == FEE and break_ is None):
         # Reports agreed with the sum of all fees: the other fees take the difference.
         shared = abs(difference) > bound
