@@ -35,7 +35,7 @@ _IDS: Final = frozenset(
 _AMOUNTS: Final = frozenset(
     {
         *("amount_order", "amount_open", "amount_filled", "amount", "balance", "available", "locked", "quantity"),
-        *("unrealized_pnl", "unrealised_pnl", "size_precision", "cash", "fee"),
+        *("unrealized_pnl", "unrealised_pnl", "cash", "fee"),
     }
 )
 #: Members whose content stays as it is.

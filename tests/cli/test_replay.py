@@ -52,9 +52,17 @@ def test_json_is_one_document_with_amounts_as_strings(recon: Recon) -> None:
 
 
 def test_check_says_that_all_is_as_expected(recon: Recon) -> None:
-    shown = recon("replay", "--check", str(CASES))
+    shown = recon("replay", "--check", str(LOST_FILL), str(CASES / "amounts-as-text"))
     assert shown.status == 0
-    assert "lost-fill: as expected\n" in shown.out
+    assert shown.out == "lost-fill: as expected\namounts-as-text: as expected\n"
+
+
+def test_a_directory_of_cases_stands_for_all_of_them(recon: Recon, tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        shutil.copytree(LOST_FILL, tmp_path / name)
+    (tmp_path / "notes").mkdir()
+    shown = recon("replay", "--check", str(tmp_path))
+    assert shown.out == "a: as expected\nb: as expected\n"
 
 
 def test_check_names_each_difference_and_exits_with_1(recon: Recon, case: Path) -> None:
