@@ -14,7 +14,7 @@ from recon.cli.output import note
 from recon.cli.queries import Source, query_rows
 from recon.errors import ConfigError
 from recon.log.events import RULES, SESSION_CLOSED, SESSION_OPENED, Event
-from recon.testing.case import FRAMES, PLAIN_RULES
+from recon.testing.case import FRAMES, MAX_SECONDS, PLAIN_RULES
 from recon.testing.recording import Recording, as_it_is, disguised
 
 #: Most events of a stretch: a case is read and folded in memory.
@@ -59,6 +59,8 @@ def export_case(connection: Source, stretch: Stretch, directory: Path, *, keep: 
     if first != stretch.first:
         note(f"the case begins with event {first}, where a session opened: its snapshots open the units")
     log = _read(connection, stretch._replace(first=first))
+    if (log[-1].recorded_at - log[0].recorded_at).total_seconds() > MAX_SECONDS:
+        raise ConfigError(f"the stretch lasts more than {MAX_SECONDS} s from event {first} on; end sooner")
     recording = _recording(log, stretch.account, _rules(connection, stretch.gateway, first), keep=keep)
     recording.write(directory)
     if recording.factor is not None and recording.factor.as_tuple().digits == (1,):

@@ -136,8 +136,6 @@ def _parsed(path: Path) -> list[CaseLine]:
             lines.append(_parsed_line(text, f"{path}, line {number}"))
     lines.sort(key=lambda line: line.at_s)
     for line in lines:
-        if line.control is not None and is_open is (line.control == "open"):
-            raise DocumentRefused(f"{path}: at {line.at_s} s the session is {line.control} already; remove the line")
         is_open = is_open if line.control is None else line.control == "open"
         if line.payload and not is_open:
             raise DocumentRefused(f"{path}: a frame comes at {line.at_s} s while no session is open")

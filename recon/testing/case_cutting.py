@@ -31,6 +31,14 @@ SILENCE_US: Final = 3_000_000
 #: What an account needs to open, each once.
 SNAPSHOTS: Final = (SYMBOLS_SNAPSHOT, ORDER_EXEC_REPORT_SNAPSHOT, BALANCE_SNAPSHOT, POSITION_SNAPSHOT)
 
+#: Events that a case does not have: they name log positions, or breaks by what they follow from.
+_LEFT_OUT: Final = frozenset(
+    {
+        *(events.RULES_PROPOSED, events.DECISION, events.FACT),
+        *(events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED, events.EVENT_REFUSED, events.CLOCK_JUMPED),
+    }
+)
+_SESSIONS: Final = frozenset({events.SESSION_FAILED})
 _tick: Final = events.payload_reader(Tick)
 _LINE_END: Final = re.compile(rb"[\r\n]")
 _SECOND_US: Final = 1_000_000
@@ -98,7 +106,7 @@ class _Cutter:
         elif event.kind == events.RULES:
             payload = msgspec.Raw(self._shown.rules(event.payload))
             self._line(us, CaseLine(Decimal(0), event=OwnEvent("rules", payload)))
-        elif event.account == self._account:
+        elif event.account in {self._account, None}:
             self._of_account(event, us)
         self._last_us = us
 
@@ -120,9 +128,9 @@ class _Cutter:
         if event.kind == events.FACT and event.readable:
             payload = msgspec.Raw(self._shown.fact(event.payload))
             self._line(us, CaseLine(Decimal(0), event=OwnEvent("fact", payload, self._shown.account)))
-        elif event.kind != event.kind.upper() and event.kind != events.FRAME:
+        elif event.kind in _LEFT_OUT:
             self._left_out[event.kind] += 1
-        elif self._is_open:
+        elif self._is_open and event.account is not None and event.kind not in _SESSIONS:
             if self._opened == 1:
                 self._kinds.add(event.kind)
             if event.kind == SERVER_INFO:

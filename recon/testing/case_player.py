@@ -72,11 +72,8 @@ class _Player:
         """Play one line."""
         if line.silence is not None:
             self._is_silent = line.silence
-        elif line.control == "open":
-            yield from self.open(line.at_us)
-        elif line.control == "close":
-            self._is_open = False
-            yield self._recorder.closed(self._time(line.at_us))
+        elif line.control is not None:
+            yield from self._control(line.control, line.at_us)
         elif line.event is not None:
             own = line.event
             yield NewEvent(own.kind, bytes(own.payload), self._time(line.at_us), own.account)
@@ -98,6 +95,14 @@ class _Player:
             yield from self._heartbeats(self._next_us)
             yield self._recorder.tick(self._time(self._next_us))
             self._next_us += _SECOND_US
+
+    def _control(self, control: str, at_us: int) -> Iterator[NewEvent]:
+        """Open or close the session; what is so already changes nothing."""
+        if control == "open" and not self._is_open:
+            yield from self.open(at_us)
+        elif control == "close" and self._is_open:
+            self._is_open = False
+            yield self._recorder.closed(self._time(at_us))
 
     def _frame(self, payload: bytes, at_us: int) -> Iterator[NewEvent]:
         head = envelope(payload)

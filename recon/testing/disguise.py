@@ -19,6 +19,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from recon.exact import bounded
+from recon.ledger.facts.external_fact import MANUAL
 from recon.ledger.rules import AccountRules, Rules, Tolerance, UnitRules
 
 #: Digits enough for any bounded amount times a factor.
@@ -86,7 +87,9 @@ class Disguise:
         return self._accounts[name]
 
     def id(self, text: str) -> str:
-        """Return the id that stands for an id."""
+        """Return the id that stands for an id; what marks the id of a manual fact stays."""
+        if text.startswith(MANUAL):
+            return MANUAL + self.id(text.removeprefix(MANUAL))
         if text not in self._ids:
             other = next((each for each in self._candidates(text) if each not in self._taken), "")
             self._taken.add(other)
@@ -151,7 +154,7 @@ class Disguise:
         kept: dict[str, Json] = {}
         for name, value in members.items():
             if name in _KEPT:
-                kept[name] = value
+                kept[name] = _without_members(value)
             elif name in _NESTED:
                 kept[name] = self._nested(value)
             elif name in _ACCOUNTS:
@@ -195,6 +198,13 @@ def _each(value: Json, replaced: Callable[[str], str]) -> Json:
     if isinstance(value, str):
         return replaced(value) if value else value
     return value if isinstance(value, bool) or value is None else None
+
+
+def _without_members(value: Json) -> Json:
+    """Return a value that stays; objects in it hold nothing that recon reads."""
+    if isinstance(value, list):
+        return [_without_members(item) for item in value]
+    return None if isinstance(value, dict) else value
 
 
 def _text(value: Json) -> str:

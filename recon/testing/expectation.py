@@ -16,11 +16,11 @@ from recon.testing.outcome import BreakOutcome, OrderOutcome, Outcome, UnitOutco
 
 
 class ExpectedUnit(msgspec.Struct, frozen=True):
-    """What is expected of a unit: only what is given is compared; several verdicts are allowed by a list."""
+    """What is expected of a unit: only what is given is compared; null: not known; a list allows several verdicts."""
 
-    opening: Decimal | msgspec.UnsetType = msgspec.UNSET
-    booked: Decimal | msgspec.UnsetType = msgspec.UNSET
-    reported: Decimal | msgspec.UnsetType = msgspec.UNSET
+    opening: Decimal | msgspec.UnsetType | None = msgspec.UNSET
+    booked: Decimal | msgspec.UnsetType | None = msgspec.UNSET
+    reported: Decimal | msgspec.UnsetType | None = msgspec.UNSET
     verdict: str | list[str] | msgspec.UnsetType = msgspec.UNSET
     #: True if the books need not have the unit.
     absent_ok: bool = False
@@ -38,6 +38,7 @@ class ExpectedOrder(msgspec.Struct, frozen=True):
     """What is expected of an order: only what is given is compared."""
 
     status: str | msgspec.UnsetType = msgspec.UNSET
+    amount_filled: Decimal | msgspec.UnsetType = msgspec.UNSET
     unaccounted: bool | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -46,6 +47,8 @@ class Expectation(msgspec.Struct, frozen=True):
 
     units: dict[str, ExpectedUnit] = {}
     breaks: list[ExpectedBreak] | None = None
+    #: Groups of units whose open breaks are one case.
+    cases: list[list[str]] = []
     orders: dict[str, ExpectedOrder] = {}
     findings_absent: list[str] = []
     findings_present: list[str] = []
@@ -145,6 +148,10 @@ def _break_differences(expected: Expectation, outcome: Outcome) -> Iterator[str]
                 yield f"{_named(same[0])} has the cause {same[0].cause}, expected {' or '.join(wanted.causes)}"
         for each in found:
             yield f"{_named(each)} is open ({each.cause}, {each.certainty}), and not expected"
+    for units in expected.cases:
+        cases = {each.case for each in outcome.open_breaks if each.unit in units}
+        if len(cases) != 1:
+            yield f"the open breaks of {', '.join(units)} are of {len(cases)} cases, expected one"
     if expected.alerts_at_most is not None and outcome.alerts > expected.alerts_at_most:
         yield f"breaks that opened on the way: {outcome.alerts}, expected at most {expected.alerts_at_most}"
 
@@ -158,6 +165,9 @@ def _order_differences(expected: Expectation, outcome: Outcome) -> Iterator[str]
             continue
         if wanted.status is not msgspec.UNSET and order.status != wanted.status:
             yield f"order {key}: the status is {order.status}, expected {wanted.status}"
+        if wanted.amount_filled is not msgspec.UNSET and order.amount_filled != wanted.amount_filled:
+            filled, want = plain(order.amount_filled), plain(wanted.amount_filled)
+            yield f"order {key}: amount_filled is {filled}, expected {want}"
         if wanted.unaccounted is not msgspec.UNSET and order.unaccounted is not wanted.unaccounted:
             yield f"order {key} is {'' if order.unaccounted else 'not '}unaccounted for, expected the opposite"
 

@@ -20,6 +20,10 @@ pytestmark = pytest.mark.postgres
 
 OWN = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glob("*/frames.jsonl"))
 
+#: Events of a small step, and how many steps there may be.
+LEAST_STEP = 4
+MOST_STEPS = 40
+
 UNITS = """
     SELECT account || '|asset|' || asset, opening, balance, reported, verdict, reason
     FROM recon.balances WHERE gateway = %(gateway)s
@@ -71,17 +75,14 @@ def fold_anew(engine: Engine, gateway: str, *, limit: int) -> None:
                 return
 
 
-@pytest.mark.parametrize("limit", [None, 3], ids=["at once", "in small steps"])
 @pytest.mark.parametrize("directory", [*OWN, *PUBLISHED], ids=lambda each: each.name)
-def test_the_views_show_what_replay_says(
-    database: TestDatabase, engine: Engine, directory: Path, limit: int | None
-) -> None:
+def test_the_views_show_what_replay_says(database: TestDatabase, engine: Engine, directory: Path) -> None:
     case = load_case(directory)
-    write_events(database.service_url, "venue", case_events(case))
-    if limit is None:
-        fold(database.service_url, "venue")
-    else:
-        fold_anew(engine, "venue", limit=limit)
-    outcome = replay(case, gateway="venue").outcome
-    for one, other in zip(shown(database, "venue"), said(outcome), strict=True):
-        assert one == other
+    log = list(case_events(case))
+    for gateway in ("venue", "again"):
+        write_events(database.service_url, gateway, log)
+    fold(database.service_url, "venue")
+    fold_anew(engine, "again", limit=max(LEAST_STEP, len(log) // MOST_STEPS))
+    for gateway in ("venue", "again"):
+        for one, other in zip(shown(database, gateway), said(replay(case, gateway=gateway).outcome), strict=True):
+            assert one == other

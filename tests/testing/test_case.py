@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from recon.log import events
 from recon.reconciliation.model.shown_verdict import SILENT_SECONDS
 from recon.testing import START, as_stored, case_events, differences, load_case, load_expectation, replay
 from recon.testing.case import Case
+from recon.testing.expectation import Expectation, ExpectedOrder
 from recon.times import microseconds
 
 D = Decimal
@@ -30,6 +33,7 @@ BALANCES = (
 POSITIONS = '{"at_s": 0.4, "frame": {"type": "POSITION_SNAPSHOT", "exchange_id": "KRAKEN", "data": []}}'
 START_LINES = (SYMBOLS, ORDERS, BALANCES, POSITIONS)
 UNIT = "KRAKEN|asset|XBT"
+LOST_FILL = Path(__file__).parents[1] / "cases" / "lost-fill"
 
 
 def balance(at_s: str, amount: str) -> str:
@@ -120,8 +124,6 @@ def test_lines_are_played_in_the_order_of_their_times(tmp_path: Path) -> None:
         ('{"at_s": 1e30, "silence": true}', "at_s must be from 0"),
         ('{"at_s": "NaN", "silence": true}', "at_s must be from 0"),
         ('{"at_s": 1, "control": "pause"}', "line 1"),
-        ('{"at_s": 1, "control": "open"}', "the session is open already"),
-        ('{"at_s": 1, "control": "close"}\n{"at_s": 2, "control": "close"}', "the session is close"),
         ('{"at_s": 1, "control": "close"}\n{"at_s": 2, "frame": {}}', "while no session is open"),
     ],
 )
@@ -191,6 +193,11 @@ def test_an_outcome_that_is_expected_has_no_difference(tmp_path: Path, text: str
         (f'{{"units": {{"{UNIT}": {{"verdict": "agreed"}}}}}}', f"unit {UNIT}: the verdict is break, expected agreed"),
         ('{"units": {"K|asset|X": {}}}', "unit K|asset|X is not in the books"),
         ('{"orders": {"KRAKEN|c:1": {"status": "FILLED"}}}', "order KRAKEN|c:1 is not in the books"),
+        (f'{{"units": {{"{UNIT}": {{"opening": null}}}}}}', f"unit {UNIT}: opening is 2.50, expected not known"),
+        (
+            f'{{"cases": [["{UNIT}", "K|asset|X"], ["K|asset|X"]]}}',
+            "the open breaks of K|asset|X are of 0 cases, expected one",
+        ),
         ('{"findings_present": ["overfill"]}', "there is no finding overfill, and one was expected"),
     ],
 )
@@ -212,3 +219,41 @@ def test_keys_that_nothing_compares_are_named(tmp_path: Path) -> None:
     expected = load_expectation(tmp_path)
     assert expected is not None
     assert expected.unread == ["brakes", "breaks.cause", "orders.stat", "units.bokked"]
+
+
+def test_a_control_that_changes_nothing_does_nothing(tmp_path: Path) -> None:
+    lines = [*START_LINES, '{"at_s": 5, "control": "open"}', balance("20", "2.50")]
+    log = replay(case_of(tmp_path, *lines)).log
+    assert [event.kind for event in log].count(events.SESSION_OPENED) == 1
+    closed = [*lines, '{"at_s": 30, "control": "close"}', '{"at_s": 31, "control": "close"}']
+    log = replay(case_of(tmp_path, *closed)).log
+    assert [event.kind for event in log].count(events.SESSION_CLOSED) == 1
+
+
+def test_what_an_order_filled_is_compared(tmp_path: Path) -> None:
+    outcome = replay(load_case(LOST_FILL)).outcome
+    assert not differences(Expectation(orders={"BITSTAMP|c:w-1": ExpectedOrder(amount_filled=D(1))}), outcome)
+    (found,) = differences(Expectation(orders={"BITSTAMP|c:w-1": ExpectedOrder(amount_filled=D(3))}), outcome)
+    assert found == "order BITSTAMP|c:w-1: amount_filled is 1, expected 3"
+    assert not differences(Expectation(cases=[["BITSTAMP|asset|SOL", "BITSTAMP|asset|EUR"]]), outcome)
+
+
+def test_an_event_of_recon_s_own_is_one_of_the_log(tmp_path: Path) -> None:
+    fact = {
+        "fact": "deposit",
+        "account": "KRAKEN",
+        "external_id": "st-1",
+        "occurred_at": "2026-01-05T09:00:30Z",
+        "unit": "XBT",
+        "amount": "0.05",
+    }
+    own = {"at_s": 60, "event": {"kind": "fact", "account": "KRAKEN", "payload": fact}}
+    rated = balance("20", '2.50, "rate_usd": 30000')
+    lines = [*START_LINES, rated, balance("40", "2.55"), json.dumps(own), balance("70", "2.55")]
+    (unit,) = replay(case_of(tmp_path, *lines)).outcome.units
+    assert (unit.verdict, unit.booked) == ("agreed", D("2.55"))
+
+
+def test_second_zero_may_be_another_time(tmp_path: Path) -> None:
+    case = case_of(tmp_path, balance("1", "1"), expected='{"begins_at": "2025-03-01T23:30:00+02:00"}')
+    assert replay(case).log[0].recorded_at == datetime(2025, 3, 1, 21, 30, tzinfo=UTC)

@@ -102,6 +102,7 @@ def test_ids_stay_different_and_the_same_id_stays_the_same() -> None:
     assert len(set(replaced)) == len(ids)
     assert [disguise.id(each) for each in ids] == replaced
     assert all(len(other) == len(each) for other, each in zip(replaced, ids, strict=True))
+    assert disguise.id("told:1a").startswith("told:")
     assert Disguise(b"another", D(1)).id("x-ab-12") != disguise.id("x-ab-12")
 
 
