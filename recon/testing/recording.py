@@ -14,7 +14,6 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from recon.exact import ONE
 from recon.ledger.rules import RecoveryRules, Rules, parse_rules
 from recon.log.events import Event
 from recon.testing.case import EXPECTED, FRAMES, RULES, Case
@@ -23,8 +22,8 @@ from recon.testing.case_player import replay
 from recon.testing.disguise import Disguise
 from recon.testing.outcome import Outcome
 
-#: How far apart two figures may be relative to their size: a division is rounded (semantics 1.1).
-_ROUNDED: Final = Decimal("1e-20")
+#: How far apart two figures may be relative to their size: what recon infers, it rounds at digits of its own choice.
+_ROUNDED: Final = Decimal("1e-6")
 _RECOVERY: Final = "recovery is off: a case has no answers over REST"
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -116,7 +115,7 @@ def _code(unit: str) -> str:
 def _scaled(mine: Sequence[Decimal | None], theirs: Sequence[Decimal | None], factor: Decimal) -> bool:
     return all(
         one is other is None
-        or (one is not None and other is not None and abs(one * factor - other) <= _ROUNDED * max(abs(other), ONE))
+        or (one is not None and other is not None and abs(one * factor - other) <= _ROUNDED * abs(other))
         for one, other in zip(mine, theirs, strict=True)
     )
 

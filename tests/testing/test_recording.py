@@ -13,7 +13,8 @@ import pytest
 from recon.ledger.rules import parse_rules
 from recon.log import events
 from recon.log.events import Event
-from recon.testing import load_case, replay
+from recon.simulator.scenarios import demo_plan
+from recon.testing import load_case, outcome_of, play, replay
 from recon.testing.case import PLAIN_RULES, Case
 from recon.testing.case_player import ReplayedCase
 from recon.testing.disguise import Disguise
@@ -201,3 +202,25 @@ def test_frames_that_are_no_json_on_one_line_keep_their_bytes(tmp_path: Path) ->
         b"not \xff JSON",
         b"",
     ]
+
+
+def test_every_account_of_a_simulated_day_is_cut_and_disguised_without_a_difference() -> None:
+    """Derivatives too, of a venue that rounds: there only a power of ten leaves everything as it was."""
+    for day in play(demo_plan(7, 60.0)):
+        rules = day.log[0].payload
+        for account in sorted(day.fold.ledger.accounts):
+            cut_alone = replay(as_it_is(day.log[1:], account, rules).case("cut")).outcome
+            whole = outcome_of(day.fold)
+            assert [(each.unit, each.opening, each.reported, each.verdict) for each in cut_alone.units] == [
+                (each.unit, each.opening, each.reported, each.verdict)
+                for each in whole.units
+                if each.unit.startswith(f"{account}|")
+            ]
+            assert {(each.unit, each.amount, each.cause, each.state) for each in cut_alone.breaks} == {
+                (each.unit, each.amount, each.cause, each.state)
+                for each in whole.breaks
+                if each.unit.startswith(f"{account}|")
+            }
+            chosen = disguised(day.log[1:], account, rules, key=SECRET, factors=[D(7), D("1E+1")])
+            assert chosen is not None
+            assert chosen.factor == (D("1E+1") if account in {"BITMEX", "COINBASE/DESK", "DERIBIT"} else D(7))
