@@ -24,6 +24,8 @@ from recon.testing.outcome import Outcome
 
 #: How far apart two figures may be relative to their size: what recon infers, it rounds at digits of its own choice.
 _ROUNDED: Final = Decimal("1e-6")
+#: Findings about texts, which a disguise leaves out.
+_OF_TEXTS: Final = frozenset({"long_text"})
 _RECOVERY: Final = "recovery is off: a case has no answers over REST"
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -103,7 +105,8 @@ def _figures(outcome: Outcome) -> list[list[_Figures]]:
         ((_code(each.unit), each.cause, each.certainty, each.state), (each.amount,)) for each in outcome.breaks
     ]
     fills: list[_Figures] = [((each.symbol, each.side, each.price), (each.amount, each.cash)) for each in outcome.fills]
-    findings: list[_Figures] = [((each.kind,), ()) for each in outcome.findings]
+    kinds = {each.kind for each in outcome.findings} - _OF_TEXTS
+    findings: list[_Figures] = [((kind,), ()) for kind in sorted(kinds)]
     alerts: list[_Figures] = [((outcome.alerts,), ())]
     return [units, breaks, fills, findings, alerts]
 

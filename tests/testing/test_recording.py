@@ -61,6 +61,16 @@ def test_a_log_that_is_cut_comes_to_what_it_came_to(directory: Path, tmp_path: P
     ]
 
 
+@pytest.mark.parametrize("directory", OWN, ids=lambda each: each.name)
+def test_every_case_can_be_disguised(directory: Path) -> None:
+    first, account = played(directory)
+    factors = [D(7), D("1E+1")]
+    recording = disguised(first.log[1:], account, first.case.rules, key=SECRET, factors=factors)
+    assert recording is not None
+    if directory.name == "cash-in-cents":
+        assert recording.factor == D("1E+1"), "cents times seven are no cents"
+
+
 @pytest.mark.parametrize("factor", ["7", "0.03", "10"])
 def test_a_disguise_changes_names_and_sizes_and_nothing_else(factor: str, tmp_path: Path) -> None:
     first, account = played(LOST_FILL)
