@@ -7,7 +7,7 @@ from decimal import Decimal
 from recon.ledger.ledger import Ledger, LedgerClock
 from recon.ledger.rules import Rules
 from recon.reconciliation.reconciler import Reconciler
-from recon.reconciliation.trellis.account_trellis import MAX_QUEUE
+from recon.reconciliation.trellis.costs import FLOOD
 from recon.testing import START
 from recon.times import LogTime, microseconds
 from tests.support.trading_account import late_order, trading, verdict
@@ -53,7 +53,7 @@ def test_semantics_9_1__log_time_never_goes_back() -> None:
 
 def test_observations_that_wait_are_bounded_and_the_latest_takes_the_place_of_the_one_before() -> None:
     driver = trading()
-    for number in range(MAX_QUEUE + 50):
+    for number in range(FLOOD + 50):
         driver.balance("BTC", D("10.5") + number, after=0.0)
     driver.reconciler.store()
     few = len(driver.comparison("BTC").trellis)

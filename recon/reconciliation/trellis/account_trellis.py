@@ -32,8 +32,6 @@ from recon.reconciliation.trellis.shadows import find_assumed
 from recon.reconciliation.trellis.steps import Figures, Told
 from recon.reconciliation.trellis.unit import QueuedReport, UnitTrellis
 
-#: Most reports of a unit that wait for their window; of more, the latest replaces the one before.
-MAX_QUEUE = 512
 
 
 class AccountTrellis:
@@ -105,9 +103,7 @@ class AccountTrellis:
         unit.last_report_at, unit.last_value = report.us, values[0]
         if changed and unit.is_asset and key[2] not in parts.shadows.traded and not parts.rates.table.told:
             parts.assume_fees_in(unit, report.us, self._told)
-        if len(unit.queue) >= MAX_QUEUE:
-            unit.queue.pop()
-        unit.queue.append(QueuedReport(report.us, report.seq, values))
+        unit.queue_report(QueuedReport(report.us, report.seq, values))
         parts.wake(unit, unit.queue[0].at + unit.window)
 
     def set_window(self, window_us: int, now_us: int) -> None:

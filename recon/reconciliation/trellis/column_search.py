@@ -31,7 +31,7 @@ from recon.reconciliation.trellis.costs import (
     SURE,
     WIDE,
 )
-from recon.reconciliation.trellis.crowds import crowded_cuts, first_fit, without_alike
+from recon.reconciliation.trellis.crowds import crowded_cuts, first_fit, in_flood, without_alike
 from recon.reconciliation.trellis.cuts import EntrySet, added, candidates, has_same_stamps, lag, wide_sets
 from recon.reconciliation.trellis.edges import edge_between
 from recon.reconciliation.trellis.unit import UnitTrellis
@@ -54,7 +54,10 @@ def search_column(unit: UnitTrellis, index: int) -> None:
     if column.rise < WIDE or not index:
         return
     first = index
-    if unit.blind or has_same_stamps(unit, column.at):
+    if in_flood(unit, column, index):
+        if column.rise < NOVEL:
+            return
+    elif unit.blind or has_same_stamps(unit, column.at):
         blur = unit.window // 2 if unit.blind else unit.grain if unit.grain > 1 else 0
         reach = column.at - unit.window - 2 * blur
         while first > 0 and unit.columns[first - 1].at > reach and not unit.columns[first - 1].frozen:
@@ -167,7 +170,7 @@ def _single_fit(
 def _opening(unit: UnitTrellis, column: Column) -> dict[StateKey, StateValue]:
     """Return the states of the first report: all its sets and readings."""
     states: dict[StateKey, StateValue] = {}
-    targets = _targets(unit, column, 0)
+    targets = _targets(unit, 0, 0)
     for reading, value in enumerate(column.values):
         for cut, later_in, cost, totals in targets:
             states[cut, later_in, HOLDS, reading] = cost + READING * reading, None, "opening", 0, value - totals[0]
@@ -187,13 +190,13 @@ def _reopened(unit: UnitTrellis, column: Column) -> dict[StateKey, StateValue]:
 
 
 def _targets(
-    unit: UnitTrellis, column: Column, floor: int, states: dict[StateKey, StateValue] | None = None
+    unit: UnitTrellis, index: int, floor: int, states: dict[StateKey, StateValue] | None = None
 ) -> list[EntrySet]:
     """Return the sets that a column may have, with the cost of each, and keep the sums of those that are no cuts.
 
     `floor` is the fewest entries that the report before may have, `states` are its states, if there is one.
     """
-    entries = unit.entries
+    entries, column = unit.entries, unit.columns[index]
     low, high = candidates(unit, column.at)
     low, high = max(low, floor), max(high, floor)
     cuts: Iterable[int] = range(low, high + 1)
@@ -201,7 +204,7 @@ def _targets(
         cuts = crowded_cuts(unit, column, states, low, high)
     targets = [(cut, 0, lag(entries, cut, column.at), entries.totals(cut)) for cut in cuts]
     column.sets = {}
-    if column.wide:
+    if column.wide and not in_flood(unit, column, index):
         for cut, later_in, cost, totals in wide_sets(entries, low, high):
             targets.append((cut, later_in, cost + lag(entries, cut, column.at), totals))
             column.sets[cut, later_in] = totals
@@ -214,7 +217,7 @@ def _full_search(unit: UnitTrellis, index: int) -> dict[StateKey, StateValue]:
         (_Prior(value[0], key, value[4], unit.totals(before, key)) for key, value in before.states.items()),
         key=lambda each: (each[0], -each[1][0], each[1]),
     )
-    targets = _targets(unit, column, min(key[0] for key in before.states), before.states)
+    targets = _targets(unit, index, min(key[0] for key in before.states), before.states)
     soon = column.at - before.at <= HOLD * unit.window
     surcharge = 0 if soon else JUMP  # nothing followed the report that was passed over: it was right
     at_opening = index == 1 and soon and not unit.trimmed and unit.opened == before.at

@@ -73,6 +73,9 @@ MAX_CUTS_AFTER: Final = 64
 MAX_SETS: Final = 160
 #: Where more entries than this may be in a report, a quarter of these sets is tried, for the time that it takes.
 CROWD: Final = 16
+#: Where more reports of a unit than this come within a window, only the last one of each so-manieth part of a window is
+#: compared, and no other order of entries is tried: time and what is stored stay bounded.
+FLOOD: Final = 64
 #: Lead from which on two exact steps in a row settle what was before them.
 SURE: Final = 45
 #: Rise of cost from which on more is tried: other orders of entries, a report passed over.

@@ -3,6 +3,7 @@
 1. Cuts that leave the same over from what came before differ in nothing but how many entries are in. The one with the
    fewest allows all that the others allow, so it stands for them.
 2. A cut that fits nothing that came before is a jump wherever it lies: a few near the report in time are tried.
+3. In a flood of reports only the order by stamps is tried.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from recon.reconciliation.trellis.column import HOLDS, Column, StateKey, StateValue
-from recon.reconciliation.trellis.costs import ALIKE, NEAR_CUTS, NEAR_FIT
+from recon.reconciliation.trellis.costs import ALIKE, FLOOD, NEAR_CUTS, NEAR_FIT
 from recon.reconciliation.trellis.unit import UnitTrellis
 
 
@@ -65,6 +66,11 @@ def crowded_cuts(
     near = range(max(here - NEAR_CUTS + 1, low), min(here + 1, high) + 1)
     floors = {key[0] for key in states if low <= key[0] <= high}
     return sorted({*earliest.values(), *near, *floors, low})
+
+
+def in_flood(unit: UnitTrellis, column: Column, index: int) -> bool:
+    """True if so many reports came within a window that other orders of entries are not tried, for the time it takes."""
+    return index >= FLOOD and unit.columns[index - FLOOD].at > column.at - unit.window
 
 
 def without_alike(unit: UnitTrellis, kept: list[tuple[StateKey, StateValue]]) -> list[tuple[StateKey, StateValue]]:

@@ -13,7 +13,7 @@ from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.units import UnitKey
 from recon.reconciliation.model.step import StepKind
 from recon.reconciliation.trellis.column import Column, OddEdge, StateKey, Totals
-from recon.reconciliation.trellis.costs import HOLD
+from recon.reconciliation.trellis.costs import FLOOD, HOLD
 from recon.reconciliation.trellis.entries import Entries
 from recon.reconciliation.trellis.learning import ChargedLeg
 from recon.reconciliation.trellis.rate_view import RateView
@@ -204,6 +204,13 @@ class UnitTrellis:
         self.entries.quantum = self.quantum * self.rounding
         self.entries.rebuild()
         self.redo(0)
+
+    def queue_report(self, report: QueuedReport) -> None:
+        """Have a report wait for its window; in a flood only the last one of each slice of a window is compared."""
+        queue = self.queue
+        if len(queue) >= FLOOD and queue[-1].at * FLOOD // self.window == report.at * FLOOD // self.window:
+            queue.pop()
+        queue.append(report)
 
     def totals(self, column: Column, state: StateKey) -> Totals:
         """Return the sums over the entries that a state has in its report."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
-from recon.reconciliation.trellis.costs import MAX_SETS, MAX_STATES
+from recon.reconciliation.trellis.costs import FLOOD, MAX_SETS, MAX_STATES
 from recon.reconciliation.trellis.cuts import candidates, wide_sets
 from tests.reconciliation.trellis.synthetic_day import (
     BASE,
@@ -50,3 +50,21 @@ def test_the_search_of_a_report_is_bounded() -> None:
             crowded += high - low > 16 and len(sets) <= MAX_SETS // 4
             assert all(len(column.states) <= MAX_STATES for column in unit.columns)
     assert crowded > 100
+
+
+def test_of_a_flood_of_reports_a_bounded_number_is_compared_and_a_loss_is_told() -> None:
+    habits = Habits(seconds=4, fills_per_second=400, resolution_us=1_000, losses=(Loss(BASE, 2 * SECOND, Decimal(37)),))
+    trellis = AccountTrellis("desk", told_rates(habits), WINDOW)
+    told, reported, most = [], 0, 0
+    for at, key, event in make_day(3, habits).events:
+        feed(trellis, at, key, event)
+        told += trellis.advance(at)
+        unit = trellis._parts.units.get(BASE)
+        reported = max(reported, len(unit.queue) if unit else 0)
+        most = max(most, len(unit.columns) if unit else 0)
+    told += trellis.advance(START + 60 * SECOND)
+    assert 0 < reported <= 3 * FLOOD
+    assert FLOOD < most <= 6 * 2 * FLOOD
+    (step,) = opened(told)
+    assert step.unit == BASE
+    assert abs(step.amount + 37) < 1, "which of the fills at one instant a report held, nobody can tell"
