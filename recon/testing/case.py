@@ -11,7 +11,7 @@ from binascii import a2b_base64
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -30,10 +30,14 @@ MAX_SECONDS: Final = 7 * 86_400
 PLAIN_RULES: Final = b'{"defaults": {"settlement_window_us": 1000000}}'
 
 
+#: Kinds of recon's own events that a case may have.
+OwnKind: TypeAlias = Literal["rules", "fact"]
+
+
 class OwnEvent(msgspec.Struct, frozen=True):
     """An event that recon itself records: rules that come into force, or a fact from outside."""
 
-    kind: Literal["rules", "fact"]
+    kind: OwnKind
     payload: msgspec.Raw
     account: str | None = None
 

@@ -19,11 +19,12 @@ from recon.ems.protocol.messages import (
     SERVER_INFO,
     SYMBOLS_SNAPSHOT,
 )
+from recon.errors import DocumentRefused
 from recon.ledger.apply.sessions import Tick
 from recon.ledger.rules import HOLE_US
 from recon.log import events
 from recon.log.events import Event
-from recon.testing.case import CaseLine, OwnEvent
+from recon.testing.case import CaseLine, OwnEvent, OwnKind
 from recon.times import microseconds
 
 #: A heartbeat comes each second; a pause longer than this is a silence, in microseconds.
@@ -34,7 +35,7 @@ SNAPSHOTS: Final = (SYMBOLS_SNAPSHOT, ORDER_EXEC_REPORT_SNAPSHOT, BALANCE_SNAPSH
 #: Events that a case does not have: they name log positions, or breaks by what they follow from.
 _LEFT_OUT: Final = frozenset(
     {
-        *(events.RULES_PROPOSED, events.DECISION, events.FACT),
+        *(events.RULES_PROPOSED, events.DECISION),
         *(events.CATCH_UP_BEGUN, events.REST_ANSWER, events.CATCH_UP_ENDED, events.EVENT_REFUSED, events.CLOCK_JUMPED),
     }
 )
@@ -104,8 +105,7 @@ class _Cutter:
         elif event.kind == events.TICK:
             self._heartbeats(event)
         elif event.kind == events.RULES:
-            payload = msgspec.Raw(self._shown.rules(event.payload))
-            self._line(us, CaseLine(Decimal(0), event=OwnEvent("rules", payload)))
+            self._own(event, us, "rules", self._shown.rules, None)
         elif event.account in {self._account, None}:
             self._of_account(event, us)
         self._last_us = us
@@ -125,9 +125,8 @@ class _Cutter:
         return told
 
     def _of_account(self, event: Event, us: int) -> None:
-        if event.kind == events.FACT and event.readable:
-            payload = msgspec.Raw(self._shown.fact(event.payload))
-            self._line(us, CaseLine(Decimal(0), event=OwnEvent("fact", payload, self._shown.account)))
+        if event.kind == events.FACT:
+            self._own(event, us, "fact", self._shown.fact, self._shown.account)
         elif event.kind in _LEFT_OUT:
             self._left_out[event.kind] += 1
         elif self._is_open and event.account is not None and event.kind not in _SESSIONS:
@@ -136,6 +135,17 @@ class _Cutter:
             if event.kind == SERVER_INFO:
                 self._beat(us, us)
             self._line(us, _framed(self._shown.frame(event.payload)))
+
+    def _own(self, event: Event, us: int, kind: OwnKind, shown: Callable[[bytes], bytes], account: str | None) -> None:
+        """Write an event of recon's own; one that cannot be read changed nothing, and is left out."""
+        try:
+            payload = shown(event.payload)
+        except DocumentRefused:
+            payload = b""
+        if _is_line_of_json(payload):
+            self._line(us, CaseLine(Decimal(0), event=OwnEvent(kind, msgspec.Raw(payload), account)))
+        else:
+            self._left_out[event.kind] += 1
 
     def _open(self, us: int) -> None:
         if self._is_open:
@@ -156,7 +166,10 @@ class _Cutter:
 
     def _heartbeats(self, tick: Event) -> None:
         """Read the heartbeats that a tick counted: the last one, and how many there were."""
-        beat = _tick(tick.payload).heartbeats.get(self._account)
+        try:
+            beat = _tick(tick.payload).heartbeats.get(self._account)
+        except msgspec.DecodeError:
+            return
         if beat is not None and self._is_open:
             self._beat(beat.last_us - max(beat.count - 1, 0) * _SECOND_US, beat.last_us)
 
@@ -174,13 +187,18 @@ class _Cutter:
 
 def _framed(payload: bytes) -> CaseLine:
     """Return a frame byte for byte: as JSON where it is JSON on one line, else in base64."""
-    try:
-        whole = bytes(msgspec.json.decode(b'{"frame":' + payload + b"}", type=_Embedded).frame) == payload
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        whole = False
-    if whole and _LINE_END.search(payload) is None:
+    if _is_line_of_json(payload):
         return CaseLine(Decimal(0), frame=msgspec.Raw(payload))
     return CaseLine(Decimal(0), base64=base64.b64encode(payload).decode())
+
+
+def _is_line_of_json(payload: bytes) -> bool:
+    """True if a line can hold the bytes as a value of JSON, and gives them back."""
+    try:
+        embedded = msgspec.json.decode(b'{"frame":' + payload + b"}", type=_Embedded)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return bytes(embedded.frame) == payload and _LINE_END.search(payload) is None
 
 
 class _Embedded(msgspec.Struct):

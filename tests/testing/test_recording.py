@@ -200,6 +200,24 @@ def test_what_a_case_lacks_is_said() -> None:
     assert as_it_is(decided, account, PLAIN_RULES).lacks == ["1 events of the kind decision are left out"]
 
 
+def test_own_events_that_cannot_be_read_are_left_out() -> None:
+    first, account = played(LOST_FILL)
+    at = first.log[20].recorded_at
+    broken = [
+        Event(0, at, at, events.FACT, account, None, readable=True, payload=b"["),
+        Event(0, at, at, events.RULES, None, None, readable=True, payload=b'{"defaults": 1}'),
+        Event(0, at, at, events.TICK, None, None, readable=True, payload=b"[]"),
+    ]
+    log = [*first.log[1:20], *broken, *first.log[20:]]
+    for recording in (
+        as_it_is(log, account, PLAIN_RULES),
+        disguised(log, account, PLAIN_RULES, key=SECRET, factors=[D(7)]),
+    ):
+        assert recording is not None
+        assert recording.lacks == ["1 events of the kind fact are left out", "1 events of the kind rules are left out"]
+        assert all(line.event is None for line in recording.cut.lines)
+
+
 def test_frames_that_are_no_json_on_one_line_keep_their_bytes(tmp_path: Path) -> None:
     first, account = played(LOST_FILL)
     log = [*first.log[1:]]

@@ -33,7 +33,6 @@ from recon.reconciliation.trellis.steps import Figures, Told
 from recon.reconciliation.trellis.unit import QueuedReport, UnitTrellis
 
 
-
 class AccountTrellis:
     """The comparison of one account; see the module."""
 
