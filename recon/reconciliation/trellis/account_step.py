@@ -30,7 +30,7 @@ def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
         changed += _restamp_late(parts, now, told)
     sampling = [unit for unit in due if unit.wake is not None and unit.wake <= now]
     _note_odd(parts, (*due, *changed))
-    if (changed or sampling) and not parts.cash.contracts:
+    if changed or sampling:
         _learn(parts, now, told, changed)
     touched = {unit.key: unit for unit in (*due, *changed)}
     if parts.resolving:
@@ -44,7 +44,7 @@ def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
             parts.changed.add(unit.key)
     opened = len(told)
     for unit in parts.over(units):
-        if unit.key in parts.odd and not (parts.cash.contracts and unit.is_asset):
+        if unit.key in parts.odd:
             judge(unit, now, _surroundings(parts, unit, now), told)
     if len(told) > opened:
         parts.wake_odd(now + 1)  # a break explains fees elsewhere

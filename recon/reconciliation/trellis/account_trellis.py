@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 from recon.ledger.fees.fee_key import BASE, QUOTE, RATES
@@ -82,7 +82,7 @@ class AccountTrellis:
         if leg.fee_key is not None and leg.fee_key.role not in {BASE, QUOTE} and not leg.amount:
             self._add_shadow(unit, entry, now_us)
         else:
-            absorb = unit.is_asset and (bool(parts.cash.contracts) or unit.opened == now_us)
+            absorb = unit.is_asset and unit.opened == now_us
             place_entry(unit, entry, now_us, self._told, absorb=absorb)
             if unit.is_asset:
                 self._note_fill(unit, leg, entry, now_us)
@@ -115,25 +115,6 @@ class AccountTrellis:
         """Read the rates anew, after a schedule was told; call `advance` for that time before telling it."""
         self._parts.rates_changed(now_us)
 
-    def wait_for_cash(self, contracts: Iterable[str], now_us: int) -> None:
-        """Say of which contracts the cash cannot be worked out yet; assets are not judged while there are any.
-
-        Assets open anew once cash is worked out more than a window late: that is when their balance is known.
-        """
-        parts = self._parts
-        if not parts.cash.contracts and not contracts:
-            return
-        self._catch_up(now_us)
-        since = parts.cash.wait_for(contracts, now_us)
-        if since is None:
-            return
-        for unit in parts.units.values():
-            if unit.is_asset:
-                if now_us - since > parts.window:
-                    unit.opened = unit.samples_from = now_us
-                    unit.sure = False
-                parts.wake(unit, now_us)
-
     def open_at(self, key: UnitKey, seq: int, us: int, level: Decimal) -> None:
         """Begin a unit anew with a level that is known, as of a log position and a log time in microseconds."""
         self.forget(key)
@@ -159,21 +140,6 @@ class AccountTrellis:
     def forget(self, key: UnitKey) -> None:
         """Forget all that is known of a unit."""
         self._parts.forget(key)
-
-    def reopen(self, key: UnitKey, now_us: int) -> None:
-        """Open a unit anew: what differs from here on within the opening is no break."""
-        self._catch_up(now_us)
-        unit = self._parts.unit(key)
-        unit.opened = unit.samples_from = now_us
-        unit.sure = False
-        self._parts.wake(unit, now_us)
-
-    def forget_break(self, key: UnitKey, seq: int) -> None:
-        """Forget the break of a report: somebody explained or closed it, and it neither moves nor clears any more."""
-        unit = self._parts.unit(key)
-        unit.breaks = [known for known in unit.breaks if known.seq != seq]
-        unit.closed.add(seq)
-        self._parts.changed.add(key)
 
     def note_told(self, step: Step) -> None:
         """Note that a step is told before it is decided: it opens no more, and moves and clears as breaks do."""
@@ -205,11 +171,6 @@ class AccountTrellis:
         """True if time alone may decide something soon: a report waits, or a step that is not told."""
         parts = self._parts
         return any(parts.units[key].queue or key in parts.odd for key in parts.wakes)
-
-    def next_due(self) -> int | None:
-        """Return the log time of the next step that has something to do; None if there is none."""
-        at = self._parts.next_step()
-        return None if at >= 1 << 62 else at
 
     def _catch_up(self, now_us: int) -> None:
         parts = self._parts
@@ -252,7 +213,6 @@ class AccountTrellis:
         if unit is None or not unit.columns:
             return None
         column, entries = unit.columns[-1], unit.entries
-        final = unit.columns[unit.final].seq if unit.final >= 0 else 0
         cut = cut_of_newest(unit)
         if cut is not None:
             newest = unit.queue[-1]
@@ -264,7 +224,7 @@ class AccountTrellis:
             seq, at, value = column.seq, column.at, column.value_of(state)
             amount, booked = sums[0], sums[7]
         after, booked_after = entries.amount[-1] - amount, entries.booked[-1] - booked
-        return Figures(seq, at, to_decimal(value), to_decimal(after), to_decimal(booked_after), final)
+        return Figures(seq, at, to_decimal(value), to_decimal(after), to_decimal(booked_after))
 
     def most_fees(self, key: UnitKey) -> Decimal:
         """Return what fees and rounding of the kept entries of a unit may come to at most."""

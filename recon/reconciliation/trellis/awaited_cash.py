@@ -1,12 +1,10 @@
 """Fills whose cash is still to come: until then nothing is judged that it may explain. Pure (semantics 2.4).
 
-A spot fill whose cash was not told is waited for until its suspense is over. Contracts whose fills have no cash yet
-hold back all assets of the account, as long as the books say so.
+A spot fill whose cash was not told is waited for until its suspense is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -22,8 +20,6 @@ class AwaitedCash(msgspec.Struct):
 
     #: Stamps of fills without cash, by order.
     fills: dict[str, list[int]] = {}
-    #: Contracts without cash, and since when.
-    contracts: dict[str, int] = {}
 
     def quantity(self, order: str, stamp_us: int) -> None:
         """Note a fill's quantity; its cash follows at once or later."""
@@ -34,13 +30,6 @@ class AwaitedCash(msgspec.Struct):
     def cash(self, order: str) -> None:
         """Note that the cash of an order's fills came."""
         self.fills.pop(order, None)
-
-    def wait_for(self, contracts: Iterable[str], now: int) -> int | None:
-        """Note which contracts have no cash now; return since when the longest waited of those that now have it."""
-        without = sorted(set(contracts))
-        came = [since for code, since in self.contracts.items() if code not in without]
-        self.contracts = {code: self.contracts.get(code, now) for code in without}
-        return min(came, default=None)
 
     def times(self, now: int, window: int) -> list[int]:
         """Return the stamps of fills whose cash is to come; those that waited too long are forgotten."""

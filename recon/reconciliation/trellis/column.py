@@ -90,9 +90,8 @@ class OddEdge(NamedTuple):
     """An edge of the best path that needs something; `alternatives` are other amounts it may have."""
 
     column: Column
-    #: The report before: received at, and its log position.
+    #: When the report before was received.
     before_at: int
-    before_seq: int
     kind: EdgeKind
     left: int
     source: StateKey

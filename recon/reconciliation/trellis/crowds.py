@@ -69,7 +69,7 @@ def crowded_cuts(
 
 
 def in_flood(unit: UnitTrellis, column: Column, index: int) -> bool:
-    """True if so many reports came within a window that other orders of entries are not tried, for the time it takes."""
+    """True if so many reports came within a window that trying other orders of entries takes too long."""
     return index >= FLOOD and unit.columns[index - FLOOD].at > column.at - unit.window
 
 

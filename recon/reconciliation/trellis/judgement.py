@@ -74,22 +74,16 @@ def _step_of_break(unit: UnitTrellis, known: ToldBreak) -> Step:
 def pending_steps(unit: UnitTrellis) -> list[Step]:
     """Return the steps of the best path that are not told: they may still be breaks."""
     odd = unit.odd()
-    parked = [
-        _step_of_break(unit, break_of(unit, edge))
-        for edge in unit.parked
-        if not edge.told and edge.seq not in unit.closed
-    ]
+    parked = [_step_of_break(unit, break_of(unit, edge)) for edge in unit.parked if not edge.told]
     if not odd:
         return parked
     racing = races(unit, odd)
     told = {known.seq for known in unit.breaks if known.open}
-    told |= unit.closed
     return parked + [
         step_of(unit, each)
         for each in odd
         if each.kind in {"jump", "novel"}
         and each.column.seq not in told
-        and each.column.seq not in unit.closed
         and each.column.seq not in racing
         and not in_opening(unit, each.column)
     ]
@@ -152,7 +146,7 @@ def _candidates(
     racing = races(unit, odd)
     window = unit.window
     for each in odd:
-        if each.kind not in {"jump", "novel"} or each.column.seq in racing or each.column.seq in unit.closed:
+        if each.kind not in {"jump", "novel"} or each.column.seq in racing:
             continue
         at, before = each.column.at, each.before_at
         if any(before - window <= when <= at + window for when in around.awaited):

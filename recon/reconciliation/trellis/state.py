@@ -106,7 +106,6 @@ def encode_unit(unit: UnitTrellis, due: int | None) -> bytes:
         parked,
         tuple(sorted(unit.told_openings)),
         tuple(sorted(unit.unsuspended)),
-        tuple(sorted(unit.closed)),
         tuple(sorted(unit.sampled.items())),
     )
     return _ENCODER.encode(stored)
@@ -235,7 +234,7 @@ def decode_unit(key: UnitKey, rates: RateView, window: int, data: bytes) -> tupl
     ]
     unit.parked = [_restore_parked(each, stored.keys) for each in stored.parked]
     unit.told_openings, unit.unsuspended = set(stored.told_openings), set(stored.unsuspended)
-    unit.closed, unit.sampled = set(stored.closed), dict(stored.sampled)
+    unit.sampled = dict(stored.sampled)
     _restore_odd(unit, stored)
     return unit, stored.due
 

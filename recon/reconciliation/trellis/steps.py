@@ -133,5 +133,3 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
     #: Sum of the entries that are not in the report, and of the fees booked with them.
     amount_after: Decimal
     booked_fees_after: Decimal
-    #: Log position of the last report that is final; 0 if none is.
-    final_seq: int

@@ -151,5 +151,4 @@ class StoredUnit(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_de
     parked: tuple[StoredParked, ...] = ()
     told_openings: tuple[int, ...] = ()
     unsuspended: tuple[int, ...] = ()
-    closed: tuple[int, ...] = ()
     sampled: tuple[tuple[int, int], ...] = ()

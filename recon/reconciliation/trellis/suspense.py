@@ -150,12 +150,11 @@ def tell_parked(unit: UnitTrellis, now: int) -> list[ToldBreak]:
         if drop or now - edge.at > MAX_PARKED * unit.window:
             unit.parked.remove(edge)
         aged = now - edge.at >= SUSPENSE * unit.window
-        if not aged or edge.told or edge.seq in unit.closed or may_be_cut(unit, edge):
+        if not aged or edge.told or may_be_cut(unit, edge):
             continue
         if drop or not suspended(unit, edge, now):
             edge.told = True
-            if edge.seq not in unit.closed:
-                found.append(break_of(unit, edge))
+            found.append(break_of(unit, edge))
     return found
 
 

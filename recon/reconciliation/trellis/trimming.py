@@ -82,7 +82,7 @@ def _park(unit: UnitTrellis, drop: int) -> None:
             continue
         edge = parked_edge(unit, odd)
         watch(unit, edge)
-        edge.told = seq in unit.closed or any(each.at == edge.at for each in unit.breaks)
+        edge.told = any(each.at == edge.at for each in unit.breaks)
         unit.parked.append(edge)
     unit.odd_final = [odd for odd in unit.odd_final if id(odd.column) not in gone]
 
@@ -96,7 +96,6 @@ def _make_first(unit: UnitTrellis) -> None:
     seqs = {column.seq for column in unit.columns}
     unit.unsuspended &= seqs
     unit.told_openings &= seqs
-    unit.closed &= seqs | {edge.seq for edge in unit.parked}
     unit.breaks = [each for each in unit.breaks if each.open or each.at > first.at]
 
 

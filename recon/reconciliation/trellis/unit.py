@@ -78,7 +78,6 @@ class UnitTrellis:
         "best",
         "blind",
         "breaks",
-        "closed",
         "columns",
         "earlier",
         "entries",
@@ -140,8 +139,6 @@ class UnitTrellis:
         self.best: StateKey | None = None
         self.redo_from: int | None = None
         self.breaks: list[ToldBreak] = []
-        #: Reports whose break was closed by somebody.
-        self.closed: set[int] = set()
         #: Since when it is judged, and since when it gives samples of rates.
         self.opened: int | None = None
         self.samples_from = 0
@@ -192,7 +189,7 @@ class UnitTrellis:
         if value[2] == "exact" or source is None:
             return None
         before = self.columns[index - 1]
-        return OddEdge(column, before.at, before.seq, value[2], value[3], source, state)
+        return OddEdge(column, before.at, value[2], value[3], source, state)
 
     def redo(self, column: int) -> None:
         """Have the columns from an index on worked out anew."""

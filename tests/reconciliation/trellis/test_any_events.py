@@ -39,9 +39,8 @@ _LEG = st.tuples(
 _FILL = st.tuples(
     st.just("fill"), st.just(BASE), st.sampled_from([-2, -1, 1, 2]), st.sampled_from([10, 300, 2_000]), st.just(1)
 )
-_WAIT = st.tuples(st.just("wait"), st.just(BASE), st.integers(0, 1), st.just(0), st.just(0))
 _PAUSE = st.sampled_from([1, 50, 400, 400, 1_000, 1_000, 1_000, 4_000, 60_000, 400_000])
-_EVENT = st.tuples(_PAUSE, st.one_of(*[_REPORT] * 8, _FILL, _FILL, _LOSS, _FOUND, _LEG, _WAIT))
+_EVENT = st.tuples(_PAUSE, st.one_of(*[_REPORT] * 8, _FILL, _FILL, _LOSS, _FOUND, _LEG))
 _EVENTS = st.lists(_EVENT, min_size=20, max_size=120)
 
 _What = tuple[str, UnitKey, int, int, int]
@@ -80,8 +79,6 @@ class _Player:
             self._leg(key, amount * self.one, late, resolution)
         elif kind == "fill":
             self._fill(amount, late)
-        elif kind == "wait":
-            self.trellis.wait_for_cash(["BTC-PERP"] if amount else [], self.now)
 
     def _report(self, *, readings: int) -> None:
         for key, value in self.held.items():

@@ -88,15 +88,6 @@ def test_a_movement_that_reports_show_late_is_no_break() -> None:
     assert steps(desk.told) == []
 
 
-def test_a_break_that_somebody_closed_neither_clears_nor_opens_again() -> None:
-    desk = _desk_with_jump(60)
-    desk.trellis.forget_break(BASE, 21)
-    desk.reports(range(61, 100), BASE, "12")
-    desk.leg(19.8, BASE, "2", arrived=100)
-    desk.reports(range(101, 130), BASE, "12")
-    assert steps(desk.advance(130)) == []
-
-
 def test_a_report_that_is_wrong_for_a_moment_is_no_break() -> None:
     desk = Desk()
     desk.reports(range(20), BASE, "10")
@@ -134,15 +125,6 @@ def test_another_reading_of_a_report_is_no_break() -> None:
     assert steps(desk.told) == []
 
 
-def test_an_account_opens_anew() -> None:
-    desk = Desk()
-    desk.reports(range(20), BASE, "10")
-    desk.trellis.reopen(BASE, 1_800_000_019_500_000)
-    desk.reports(range(20, 40), BASE, "12")
-    desk.advance(40)
-    assert steps(desk.told) == [("OpeningUncertain", BITCOIN, Decimal(2))]
-
-
 def test_figures_are_those_of_the_last_report() -> None:
     desk = Desk()
     desk.reports(range(20), BASE, "10")
@@ -152,4 +134,3 @@ def test_figures_are_those_of_the_last_report() -> None:
     assert figures is not None
     assert (figures.seq, figures.value, figures.amount_after) == (20, Decimal(10), Decimal(2))
     assert figures.booked_fees_after == Decimal("0.1")
-    assert figures.final_seq == 17

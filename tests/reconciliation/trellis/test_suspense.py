@@ -11,7 +11,7 @@ from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.rules import FeeRule
 from recon.reconciliation.trellis.steps import Opened
-from tests.reconciliation.trellis.desk import CONTRACT, Desk, steps
+from tests.reconciliation.trellis.desk import Desk, steps
 from tests.reconciliation.trellis.synthetic_day import BASE, MARKET, QUOTE, SECOND, START
 
 COIN = ("desk", "asset", "BNB")
@@ -133,21 +133,6 @@ def test_nothing_is_judged_while_cash_is_awaited() -> None:
     desk.reports(range(40, 120), QUOTE, "900")
     desk.advance(120)
     assert steps(desk.told) == [("Opened", "USDT", Decimal(-100))]
-
-
-def test_assets_are_not_judged_while_a_contract_has_no_cash_and_open_anew_then() -> None:
-    desk = Desk(_told_table())
-    desk.reports(range(10), QUOTE, "1000")
-    desk.leg(10, CONTRACT, "1", order="o")
-    desk.trellis.wait_for_cash(["BTC-PERP"], START + 10 * SECOND)
-    desk.reports(range(11, 40), QUOTE, "970")
-    desk.advance(40)
-    assert steps(desk.told) == []
-    desk.leg(10, QUOTE, "-30", arrived=40, order="o", role="quote")
-    desk.trellis.wait_for_cash([], START + 40 * SECOND)
-    desk.reports(range(41, 80), QUOTE, "970")
-    desk.advance(80)
-    assert steps(desk.told) == []
 
 
 def test_a_schedule_that_is_told_later_explains_fees() -> None:

@@ -204,6 +204,7 @@ class Day:
         self.trellis = AccountTrellis("A", rates, int(WINDOW * 1_000_000))
         self.told: list[tuple[int, Told]] = []
         self.paths: list[list[str]] = []
+        self.next_step: int | None = None
 
     def play(self, events: list[Event], until: str) -> None:
         with exact():
@@ -216,7 +217,9 @@ class Day:
             self.advance(time_us(until))
 
     def advance(self, until: int) -> None:
-        while (due := self.trellis.next_due()) is not None and due <= until:
+        first = -(-until // costs.STEP_US) * costs.STEP_US if self.next_step is None else self.next_step
+        for due in range(first, until + 1, costs.STEP_US):
+            self.next_step = due
             for each in self.trellis.advance(due):
                 self.told.append((due, each))
                 if isinstance(each, Opened):
