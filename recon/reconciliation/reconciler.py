@@ -36,6 +36,8 @@ from recon.reconciliation.trellis.steps import Moved, Opened, OpeningUncertain, 
 from recon.reconciliation.trellises import Trellises
 from recon.times import LogTime
 
+#: What is decided so many microseconds ahead waits for the slow ticks of a quiet log, one each ten seconds (9.2).
+SOON_US: Final = 10_000_000
 #: The reason for withholding `agreed` from a unit that recon failed on.
 SET_ASIDE: Final = "recon failed to compare it"
 
@@ -307,9 +309,10 @@ class Reconciler:
 
     @property
     def pending(self) -> bool:
-        """True if time alone may decide something soon, in an account that is judged."""
+        """True if time alone may decide something within `SOON_US`, in an account that is judged."""
+        soon = self.ledger.clock.last_us + SOON_US
         return any(
-            trellis.undecided and not self.ledger.accounts[account].coverage.backfilling
+            trellis.decides_by(soon) and not self.ledger.accounts[account].coverage.backfilling
             for account, trellis in self.trellises.items()
         )
 

@@ -73,3 +73,14 @@ def test_an_engine_asks_nothing_of_units_that_rest() -> None:
     engine.advance(LogTime(1, 10_000_000, 10_000_000))
     assert engine.transitions == []
     assert not engine.pending
+
+
+def test_an_open_break_makes_the_log_tick_no_faster() -> None:
+    """What is kept for it is forgotten only minutes later: nothing is due soon."""
+    driver = trading()
+    driver.balance("BTC", "8", after=1.0)
+    assert driver.reconciler.pending, "the report waits for its window"
+    driver.poll("BTC", "8", 60)
+    driver.wait(30)
+    assert verdict(driver, "BTC") == "break"
+    assert not driver.reconciler.pending

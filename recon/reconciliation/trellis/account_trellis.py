@@ -166,11 +166,10 @@ class AccountTrellis:
         """True if there is something to tell, or a step to play by a log time."""
         return bool(self._told or self.failures or self._parts.judged) or self._parts.next_step() <= now_us
 
-    @property
-    def undecided(self) -> bool:
-        """True if time alone may decide something soon: a report waits, or a step that is not told."""
+    def decides_by(self, us: int) -> bool:
+        """True if time alone may decide something by a log time: a report waits, or a step that is not told."""
         parts = self._parts
-        return any(parts.units[key].queue or key in parts.odd for key in parts.wakes)
+        return any(at <= us and (parts.units[key].queue or key in parts.odd) for key, at in parts.wakes.items())
 
     def _catch_up(self, now_us: int) -> None:
         parts = self._parts
