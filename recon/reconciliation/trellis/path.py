@@ -65,7 +65,10 @@ def exact_steps(unit: UnitTrellis) -> list[ExactStep]:
 
 
 def steps_that_paid(unit: UnitTrellis, key: FeeKey, rate: int, since: int) -> int:
-    """Count the exact steps after a time over fills of one key alone that paid its rate."""
+    """Count the exact steps after a time over fills of one key alone that paid its rate; a step of one fill is two.
+
+    Over several fills, sizes and rates may add up to the rate by accident.
+    """
     count = 0
     if not unit.columns or unit.columns[-1].at <= since:
         return 0
@@ -77,7 +80,8 @@ def steps_that_paid(unit: UnitTrellis, key: FeeKey, rate: int, since: int) -> in
         own = [items[index] for index in added(source, state)]
         if all(entry.stamp_us > since for entry in own):
             fees = [abs(rate * entry.turnover // RATES) for entry in own if entry.turnover and entry.key == key]
-            count += bool(fees) and (rate == 0 or max(fees) > 2 * unit.quantum)
+            if fees and (rate == 0 or max(fees) > 2 * unit.quantum):
+                count += 2 if len(own) == 1 else 1
     return count
 
 
