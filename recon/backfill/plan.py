@@ -17,12 +17,12 @@ import msgspec
 from recon.backfill.view import AccountView, BackfillView
 from recon.backoff import delay_after
 from recon.ems.protocol.rest_requests import RestRequest
-from recon.ledger.gaps import MARGIN_US
+from recon.ledger.gaps import HISTORY_WRITTEN_US, MARGIN_US
 
 #: Accounts return one after the other: how long the first one waits for the others.
 GATHER_US: Final = 1_000_000
-#: How long after a gap the order log is read at the earliest: the EMS logs a change a little later.
-HISTORY_SETTLES_US: Final = 5_000_000
+#: How long after a gap the order log is read at the earliest: a second after the EMS has written it.
+HISTORY_SETTLES_US: Final = HISTORY_WRITTEN_US + 1_000_000
 #: Pauses between two runs for the same open questions, doubled from the first to the last.
 RETRY_FIRST_US: Final = 60_000_000
 RETRY_LAST_US: Final = 3_600_000_000

@@ -25,6 +25,8 @@ from recon.times import LogTime
 
 #: Margin of reading the order log around a gap, in microseconds: clocks differ, and the log is written late.
 MARGIN_US: Final = 60_000_000
+#: The EMS writes a change into its order log within so many microseconds.
+HISTORY_WRITTEN_US: Final = 4_000_000
 #: The longest duration of a backfill in log time, in microseconds; then the account is compared anyway.
 BACKFILL_TIMEOUT_US: Final = 300_000_000
 #: Backfills with open questions kept for a person to settle; the oldest are dropped.
@@ -115,11 +117,15 @@ def reassess(ledger: Ledger, account: Account, at: LogTime) -> None:
         _conclude(ledger, account, backfill, at, "")
 
 
-def note_history_read(ledger: Ledger, account: Account, from_us: int, until_us: int) -> None:
-    """Note that the order log was read over an interval; the interval counts if it continues the part read before."""
+def note_history_read(ledger: Ledger, account: Account, from_us: int, until_us: int, written_us: int) -> None:
+    """Note that the order log was read over an interval; the interval counts if it continues the part read before.
+
+    It counts up to `written_us`: a later change may not have been in the log yet.
+    """
     coverage = account.coverage
-    if from_us <= coverage.history_read_until_us < until_us:
-        coverage.note_history_read(until_us)
+    read_us = min(until_us, written_us)
+    if from_us <= coverage.history_read_until_us < read_us:
+        coverage.note_history_read(read_us)
         ledger.mark_changed(account)
     second_us = coverage.second_history_read_us
     if second_us is not None and until_us >= second_us + MARGIN_US:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import msgspec
 
+from recon.backfill.plan import HISTORY_SETTLES_US
 from recon.ledger.backfills import Backfill
 from recon.ledger.rules import RecoveryRules, Rules
 from recon.log import events
@@ -22,6 +23,9 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class BackfillRun:
     """One backfill run for an account after a gap."""
 
+    #: When the gap ended; the order log is read some time after it.
+    closed_us: int = 0
+
     def __init__(self, driver: GatewayDriver, name: str = "run-1") -> None:
         self.driver = driver
         self.name = name
@@ -29,6 +33,7 @@ class BackfillRun:
         assert lost is not None
         assert lost.until_seq is not None
         self.until = {driver.account: lost.until_seq}
+        self.closed_us = lost.until_us or 0
 
     def begin(self, *, lists: bool = True) -> None:
         """Begin; by default REST lists no open orders and no positions."""
@@ -74,9 +79,18 @@ class BackfillRun:
         self.answer(ask, body, status=status, problem=problem)
 
     def history(
-        self, *rows: Row, begin: float = -600, end: float = 600, status: int | None = 200, problem: str | None = None
+        self,
+        *rows: Row,
+        begin: float = -600,
+        end: float = 600,
+        status: int | None = 200,
+        problem: str | None = None,
+        settled: bool = True,
     ) -> None:
-        """Record an answer of the order log between two seconds of the day."""
+        """Record an answer of the order log between two seconds of the day; by default once it has settled."""
+        if settled:
+            ready_us = self.closed_us + HISTORY_SETTLES_US
+            self.driver.wait(max(ready_us - microseconds(self.driver.now), 0) / 1_000_000)
         body: Json = rows if status == 200 else {"message": "history is not configured"}
         ask: Row = {
             "what": "history",

@@ -95,7 +95,8 @@ def _note_success(ledger: Ledger, request: RestRequest, accounts: list[Account],
             # The EMS's clock dates the order log: by our clock the part read is shorter by the skew.
             from_us = request.from_us + max(account.liveness.skew_us, 0)
             until_us = request.until_us - max(-account.liveness.skew_us, 0)
-            gaps.note_history_read(ledger, account, from_us, min(until_us, at.us))
+            written_us = at.us - ledger.event.answer_age_us - gaps.HISTORY_WRITTEN_US
+            gaps.note_history_read(ledger, account, from_us, until_us, written_us)
         elif request.kind in gaps.LISTS:
             gaps.note_list_read(ledger, account, request.kind, None)
         elif request.kind == "status":
