@@ -109,13 +109,11 @@ def fill_of(entry: Entry) -> FillRef | None:
 class PendingTrade(msgspec.Struct, frozen=True):
     """A derivative fill whose cash waits until the opening of its contract is known.
 
-    `number` is the fill's entry in the contract, `clock` the log time at which the fill counts as booked. `price` is
-    the fill's, or else the last one that is known.
+    `clock` is the log time at which the fill counts as booked. `price` is the fill's, or else the last one that is known.
     """
 
     quantity: Decimal
     cash: Decimal | None
-    number: int
     clock: int
     fill: FillRef
     origin: LegOrigin
@@ -229,8 +227,12 @@ class ContractState(msgspec.Struct, gc=False):
 
     def take_trades(self) -> list[PendingTrade]:
         """Remove and return the pending fills, the oldest first."""
-        trades, self.pending_trades = sorted(self.pending_trades, key=lambda trade: trade.fill.occurred_us), []
+        trades, self.pending_trades = self.trades_in_order(), []
         return trades
+
+    def trades_in_order(self) -> list[PendingTrade]:
+        """Return the pending fills, the oldest first."""
+        return sorted(self.pending_trades, key=lambda trade: trade.fill.occurred_us)
 
 
 class UnitFees(msgspec.Struct, gc=False):

@@ -29,11 +29,11 @@ PRICE_SHARE: Final = Decimal("1e-6")
 
 
 class ReportedPosition(msgspec.Struct, frozen=True):
-    """A reported position: quantity, average entry price, and the number of the last entry included."""
+    """A reported position: quantity, average entry price, and how many of the pending fills it holds, oldest first."""
 
     quantity: Decimal
     price: Decimal | None
-    number: int
+    held: int
 
 
 def open_unit(
@@ -58,9 +58,8 @@ def bears_out(ledger: Ledger, unit: Unit, first: ReportedPosition, later: Report
     """True if the fills between two reported positions lead from the first average entry price to the later."""
     terms = ledger.rules_of(unit.account).contracts.get(unit.code)
     basis = basis_of(first.quantity, first.price, terms)
-    for fill in unit.contract.pending_trades:
-        if first.number < fill.number <= later.number:
-            add_trade(basis, fill.quantity, fill.cash, terms)
+    for fill in unit.contract.trades_in_order()[first.held : later.held]:
+        add_trade(basis, fill.quantity, fill.cash, terms)
     expected = average_price(basis, terms)
     if expected is None or not later.price:
         return True
@@ -73,10 +72,9 @@ def _open_basis(ledger: Ledger, state: UnitState, seen: ReportedPosition | None,
         unit.contract.set_cost_basis(CostBasis([]), unit.contract.pending_trades)
     else:
         terms = ledger.rules_of(unit.account).contracts.get(unit.code)
-        earlier = [trade for trade in unit.contract.pending_trades if trade.number <= seen.number]
-        later = [trade for trade in unit.contract.pending_trades if trade.number > seen.number]
-        unit.contract.set_cost_basis(basis_of(seen.quantity, seen.price, terms), later)
-        for trade in earlier:
+        trades = unit.contract.trades_in_order()
+        unit.contract.set_cost_basis(basis_of(seen.quantity, seen.price, terms), trades[seen.held :])
+        for trade in trades[: seen.held]:
             _note_unknown_cash(ledger, state, terms, trade)
     realise_trades(ledger, ledger.accounts[unit.account], state, at)
 
@@ -91,10 +89,10 @@ def post_contract(ledger: Ledger, account: Account, item: FillToPost, at: LogTim
     if not untold:
         return  # the cost basis has the fill already, at the price that the statement tells
     cash = fill.cash if untold == fill.amount or fill.cash is None else divide(fill.cash * untold, fill.amount)
-    entry, clock = state.unit.balance.entry_count, ledger.clock_of_fill(account.name, fill.occurred_us, at)
+    clock = ledger.clock_of_fill(account.name, fill.occurred_us, at)
     reported = item.order.reported
     price = fill.price or reported.price or account.evidence.prices.get(instrument.symbol)
-    state.unit.contract.add_trade(PendingTrade(item.sign * untold, cash, entry, clock, ref, item.origin, price=price))
+    state.unit.contract.add_trade(PendingTrade(item.sign * untold, cash, clock, ref, item.origin, price=price))
     realise_trades(ledger, account, state, at)
 
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import accumulate
 from typing import Final
 
 from recon.exact import plain
@@ -29,7 +30,7 @@ def note_first_report(context: ComparisonContext, observation: Observation) -> N
     """Remember a report of a contract that is not open yet, for its average entry price."""
     unit, comparison = context.unit, context.comparison
     if unit.kind == "contract" and unit.balance.opening is None:
-        seen = FirstReport(observation.seq, observation.values[0], observation.price)
+        seen = FirstReport(observation.seq, observation.us, observation.values[0], observation.price)
         kept = comparison.first_reports
         comparison.first_reports = [*kept[: MAX_FIRST_REPORTS - 1], seen]
 
@@ -62,13 +63,16 @@ def _seen(context: ComparisonContext, opening: Decimal) -> ReportedPosition | No
 
 
 def _position(context: ComparisonContext, seen: FirstReport, opening: Decimal) -> ReportedPosition:
-    """Return a report as a position, with the last entry that it holds."""
-    timeline = context.timeline
-    wanted = seen.value - opening
-    fitting = [place for place in range(timeline.first() - 1, timeline.last() + 1) if timeline.totals[place] == wanted]
-    before = [place for place in fitting if timeline.seqs[place] <= seen.seq]
-    place = before[-1] if before else fitting[0] if fitting else timeline.last()
-    return ReportedPosition(seen.value, seen.price, timeline.numbers[place])
+    """Return a report as a position, with the fills that it holds: those before it by the venue's time that fit it.
+
+    Of fills that cancel out the quantity cannot tell. What a gap hid is booked later than what came after it.
+    """
+    trades = context.unit.contract.trades_in_order()
+    totals = accumulate((trade.quantity for trade in trades), initial=opening)
+    fitting = [held for held, total in enumerate(totals) if total == seen.value]
+    before = [held for held in fitting if not held or trades[held - 1].origin.stamp.us <= seen.us]
+    held = before[-1] if before else fitting[0] if fitting else len(trades)
+    return ReportedPosition(seen.value, seen.price, held)
 
 
 def doubt_opening(context: ComparisonContext, step: Step) -> bool:

@@ -199,7 +199,6 @@ def _realise(
     pending = PendingTrade(
         quantity,
         trade.cash,
-        balance.entry_count,
         at.clock,
         FillRef(trade.order, 0, fact.occurred_us),
         LegOrigin(told_stamp(context, fact.occurred_us), at.us, trade.order, market=market),

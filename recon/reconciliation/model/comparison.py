@@ -23,9 +23,10 @@ MAX_ENDED: Final = 64
 
 
 class FirstReport(msgspec.Struct, frozen=True, gc=False):
-    """A report of a contract that is not open yet: the quantity, and the average entry price."""
+    """A report of a contract that is not open yet: when it came, the quantity, and the average entry price."""
 
     seq: int
+    us: int
     value: Decimal
     price: Decimal | None
 
