@@ -157,6 +157,11 @@ class Effects(msgspec.Struct):
         """True if the event has effects to compare."""
         return bool(self.posted or self.legs or self.observed or self.contradictions)
 
+    def take_legs(self) -> list[tuple[UnitState, Leg]]:
+        """Return what was moved, and forget it."""
+        legs, self.legs = self.legs, []
+        return legs
+
 
 class Ledger:
     """The working set of a gateway."""

@@ -109,7 +109,7 @@ def fill_of(entry: Entry) -> FillRef | None:
 class PendingTrade(msgspec.Struct, frozen=True):
     """A derivative fill whose cash waits until the opening of its contract is known.
 
-    `clock` is the log time at which the fill counts as booked. `price` is the fill's, or else the last one that is known.
+    `clock` is the log time at which the fill counts as booked. `price` is the fill's, or else the last known one.
     """
 
     quantity: Decimal

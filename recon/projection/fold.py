@@ -257,8 +257,7 @@ class Fold:
         """Compare what the event changed or reported."""
         effects, reconciler = self.ledger.effects, self.reconciler
         # Legs first: an observation in the same event was made after what it reports.
-        legs, effects.legs = effects.legs, []
-        reconciler.on_legs(legs, at)
+        reconciler.on_legs(effects.take_legs(), at)
         observed, effects.observed = effects.observed, []
         for state, observation in observed:
             reconciler.on_observation(state, observation, at)

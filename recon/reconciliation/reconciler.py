@@ -162,10 +162,13 @@ class Reconciler:
         self.finish(at)
 
     def finish(self, at: LogTime) -> None:
-        """Write down what an event had trellises decide: nothing waits in memory for the next event."""
+        """Write down what an event had trellises decide: nothing waits in memory for the next event, no cash either."""
         for trellis in self.trellises.take_touched():
             if trellis.due(at.us):
                 self._advance(trellis, at)
+                while legs := self.ledger.effects.take_legs():  # as the cash of a contract that opened
+                    self.on_legs(legs, at)
+                    self._advance(trellis, at)
             self.trellises.mark_changed_rates(trellis)
 
     def _await_cash(self, account: str, trellis: AccountTrellis) -> None:

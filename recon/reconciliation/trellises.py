@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recon.ledger.gaps import BACKFILL_TIMEOUT_US
 from recon.ledger.ledger import Ledger
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UnitKey, UnitState
@@ -34,10 +35,18 @@ class Trellises(dict[str, AccountTrellis]):
         return found
 
     def _pause(self, trellis: AccountTrellis) -> None:
-        """Pause a trellis while the books may lack what a gap or a hole of log time hid: nothing is decided then."""
-        coverage, clock = self._ledger.accounts[trellis.account].coverage, self._ledger.clock
-        in_hole = clock.last_us < clock.hole_end_us + CHAIN_WINDOWS * trellis.window_of()
-        trellis.paused = coverage.backfilling or coverage.state == "gap" or in_hole
+        """Pause a trellis while the books may lack what a gap or a hole of log time hid: nothing is decided then.
+
+        The event that ends it is part of the pause: what it posts comes before the steps that waited.
+        """
+        ledger, coverage = self._ledger, self._ledger.accounts[trellis.account].coverage
+        now_us, at = ledger.clock.last_us, ledger.event.at
+        in_hole = now_us < ledger.clock.hole_end_us + CHAIN_WINDOWS * trellis.window_of()
+        in_gap = coverage.backfilling or coverage.state == "gap"
+        if coverage.gap_seq is not None and not in_gap:
+            awaited = coverage.state == "catching_up" and now_us < coverage.since_us + BACKFILL_TIMEOUT_US
+            in_gap = awaited or (at is not None and coverage.since_seq == at.seq)
+        trellis.paused = in_gap or in_hole
 
     def take_touched(self) -> list[AccountTrellis]:
         """Return the trellises that were used since the last call, in the order of their accounts' names."""

@@ -11,7 +11,6 @@ from collections import Counter
 
 import msgspec
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from recon.backfill import plan
 from recon.exact import exact
@@ -26,21 +25,12 @@ SEEDS = range(1, 421)
 SEEDS_WITHOUT = range(1001, 1101)
 FAST = (1, 2, 4, 9, 12, 63, 101)
 FAST_WITHOUT = (1001, 1002, 1003)
-#: Parts with a day on which the comparison after a gap is not right yet: a break opens that is none, or a rest waits
-#: for the next report. The days known are 62, 186, 190, 268 and 387.
-NOT_RIGHT_YET = (61, 181, 261, 341, 381)
 #: Days of the slow proof that run as one test.
 AT_ONCE = 20
 
 
 def parts(seeds: range) -> list[range]:
     return [seeds[start : start + AT_ONCE] for start in range(0, len(seeds), AT_ONCE)]
-
-
-def marked(all_parts: list[range]) -> list[ParameterSet | range]:
-    """Return the parts, those that hold a day that is not right yet marked."""
-    mark = pytest.mark.xfail(raises=AssertionError, reason="see NOT_RIGHT_YET")
-    return [pytest.param(part, marks=mark) if part.start in NOT_RIGHT_YET else part for part in all_parts]
 
 
 def check(seed: int, *, history: bool) -> None:
@@ -86,7 +76,7 @@ def test_without_an_order_history_each_lost_order_lies_in_a_stretch_that_says_so
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", marked(parts(SEEDS)), ids=str)
+@pytest.mark.parametrize("seeds", parts(SEEDS), ids=str)
 def test_many_days_with_order_history(seeds: range) -> None:
     for seed in seeds:
         check(seed, history=True)
