@@ -1,7 +1,8 @@
 """An account without its units, in parts with a single writer. Pure.
 
 1. Only the module that declares a part assigns its fields; other modules call the part's methods.
-2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence`, `approvals`, `told`, `rates` and `stamps`.
+2. The parts are `liveness`, `snapshots`, `mappings`, `coverage`, `evidence`, `approvals`, `told`, `rates`, `stamps` and
+   `told_ahead`.
 3. A method that takes one row changes its map in place: a copy of the map for each row would be quadratic.
 """
 
@@ -30,6 +31,7 @@ from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.lookups import RowsByCoinapi
 from recon.ledger.orders import Order
 from recon.ledger.stamps import Stamps
+from recon.ledger.told_ahead import ToldAhead
 
 #: A heartbeat lag from this on is clock skew, in microseconds; a smaller lag may be transmission time.
 SKEW_FROM_US: Final = 2_000_000
@@ -298,6 +300,8 @@ class Account(msgspec.Struct, gc=False):
     rates: RateTable = msgspec.field(default_factory=RateTable)
     #: What is known of the venue's times.
     stamps: Stamps = msgspec.field(default_factory=Stamps)
+    #: Trades that statements told before any report (semantics 10.3).
+    told_ahead: ToldAhead = msgspec.field(default_factory=ToldAhead)
 
 
 def skew_of(lag_us: int | None) -> int:

@@ -107,6 +107,32 @@ class SpotSymbols:
         return min((symbols[0] for symbols in found if symbols), default=None)
 
 
+class Spellings:
+    """The symbols of an account by their letters and digits alone: `BTC-USDT`, `btc/usdt` and `BTCUSDT` are one."""
+
+    __slots__ = ("_symbols",)
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._symbols: dict[tuple[str, str], set[str]] = {}
+
+    def add(self, account: str, instrument: Instrument) -> None:
+        """Add an instrument of an account."""
+        for symbol in (instrument.symbol, instrument.symbol_coinapi):
+            if symbol:
+                self._symbols.setdefault((account, spelled(symbol)), set()).add(instrument.symbol)
+
+    def only(self, account: str, symbol: str) -> str | None:
+        """Return the only symbol that is spelled so; None where there is none, or several."""
+        found = self._symbols.get((account, spelled(symbol)), set())
+        return next(iter(found)) if len(found) == 1 else None
+
+
+def spelled(symbol: str) -> str:
+    """Return the letters and digits of a symbol, in lower case."""
+    return "".join(sign for sign in symbol.casefold() if sign.isalnum())
+
+
 def _legs(account: str, instrument: Instrument) -> list[tuple[str, _Asset, _Asset]]:
     if not instrument.spot:
         return []

@@ -84,10 +84,11 @@ class FillShare(NamedTuple):
     origin: LegOrigin
 
 
-def cash_legs(cash: Decimal, fills: Sequence[FillShare], *, error: Decimal, role: str = QUOTE) -> list[Leg]:
+def cash_legs(cash: Decimal, fills: Sequence[FillShare], *, error: Decimal, role: str | None = QUOTE) -> list[Leg]:
     """Return the legs of signed cash, which the fills share by quantity; the last takes what is left by rounding.
 
-    `error` bounds the error of the cash. Prices of the fills differ, so a share is known less well than the whole.
+    Without a `role`, no fee is a share of them. `error` bounds the error of the cash. Prices of the fills differ, so a
+    share is known less well than the whole.
     """
     whole, left, legs = sum((fill.quantity for fill in fills), ZERO), cash, list[Leg]()
     if len(fills) > 1:

@@ -18,6 +18,7 @@ from recon.ems.protocol.messages import FillRow, OrderReport
 from recon.exact import ZERO, resolution, scale
 from recon.ledger.fees.fee_key import OrderClass, order_class_of
 from recon.ledger.legs import FillShare
+from recon.ledger.told import ByStatement
 from recon.times import LogTime
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
@@ -79,8 +80,8 @@ class OrderBooked(msgspec.Struct, gc=False):
     fill_count: int = 0
     #: True while the quantity is booked and the cash unknown (semantics 2.4).
     cash_pending: bool = False
-    #: Quantity that facts reported, and the part booked before any execution report came (semantics 10.3).
-    from_facts: Decimal = ZERO
+    #: What statements told of the order, and the quantity booked before any execution report came (semantics 10.3).
+    told: ByStatement = {}
     early: Decimal = ZERO
     early_cash: Decimal = ZERO
     #: Fills whose cash is not known yet: it gets their stamps.
@@ -114,9 +115,9 @@ class OrderBooked(msgspec.Struct, gc=False):
         """Count late cash as booked."""
         self.cash, self.cash_pending = cash, False
 
-    def add_fact(self, quantity: Decimal) -> None:
-        """Count a quantity that a fact reported."""
-        self.from_facts += quantity
+    def set_told(self, told: ByStatement) -> None:
+        """Set what statements told of the order."""
+        self.told = told
 
     def add_early(self, quantity: Decimal, cash: Decimal) -> None:
         """Add to the quantity and cash booked before a report came; negative values reverse."""

@@ -77,13 +77,18 @@ class Statement(msgspec.Struct, frozen=True):
         return sum(row.outcome == "left_out" for row in self.without_fact)
 
 
-def read_statement(path: Path, mapping: Import, account: str | None, asset: str | None = None) -> Statement:
-    """Read a file. Errors: ConfigError where the file as a whole cannot be read, or no account is given."""
+def read_statement(
+    path: Path, mapping: Import, account: str | None, asset: str | None = None, *, name: str = ""
+) -> Statement:
+    """Read a file; `name` is the mapping's.
+
+    Errors: ConfigError where the file as a whole cannot be read, or no account is given.
+    """
     account = account or mapping.account
     if account is None and mapping.columns.account is None:
         raise ConfigError("no account: give --account, or set account or columns.account in the mapping")
     given = Given(account, asset or mapping.asset, UTC, path.name, net=mapping.amounts == "net")
-    reading = _Reading(path, mapping, given)
+    reading = _Reading(path, mapping, given, mapping.format or name)
     with exact():
         reading.read()
     return reading.statement()
@@ -92,7 +97,8 @@ def read_statement(path: Path, mapping: Import, account: str | None, asset: str 
 class _Reading:
     """A file that is being read."""
 
-    def __init__(self, path: Path, mapping: Import, given: Given) -> None:
+    def __init__(self, path: Path, mapping: Import, given: Given, name: str) -> None:
+        self._name = name
         self._table = StatementTable(path, mapping)
         self._mapping = mapping
         self._given = given
@@ -200,7 +206,8 @@ class _Reading:
 
     def _told_with_each(self) -> dict[str, int | str]:
         """Return what the file as a whole says of each of its trades."""
-        return {"step_us": MINUTE_US} if self._only_minutes([payload for _, payload in self._payloads]) else {}
+        told: dict[str, int | str] = {"statement": self._name} if self._name else {}
+        return told | ({"step_us": MINUTE_US} if self._only_minutes([each for _, each in self._payloads]) else {})
 
     def _only_minutes(self, payloads: Sequence[Payload]) -> bool:
         """True if the times of the file tell no seconds."""

@@ -173,3 +173,69 @@ def test_fees_read_from_a_statement_long_after_take_the_place_of_the_inferred_on
     assert inferred == 0
     assert replaced, "some were booked with their fills"
     assert rebuild(database.service_url, gateway).digest == first
+
+
+def told_by_statements(seed: int) -> GatewayDriver:
+    """Orders that statements tell before and after their reports, in parts and sums, by id and by time alone."""
+    dice, driver, steps = random.Random(seed), trading(), 30
+    for step in range(steps):
+        fills = [(str(dice.choice([1, 1, 2])), str(dice.choice([100, 101]))) for _ in range(dice.choice([1, 2, 3]))]
+        script = OrderScript(
+            f"o{step}",
+            fills,
+            placed_at=driver.now - timedelta(seconds=4),
+            price_digits=dice.choice([0, 1, 12]),
+            lists_fills=dice.random() < 0.5,
+        )
+        for statement in dice.sample(["", "ledger", "trades"], 2):
+            for what in dice.sample(["tell", "report"], dice.choice([1, 2])):
+                if what == "tell":
+                    tell(dice, driver, script, statement)
+                else:
+                    driver.report(script.report(len(fills)))
+        driver.balance("USDT", driver.value("USDT") or D(0))
+        driver.wait(dice.choice([0.1, 2, 30]))
+    driver.wait(60)
+    return driver
+
+
+def tell(dice: random.Random, driver: GatewayDriver, script: OrderScript, statement: str) -> None:
+    """Tell an order by a statement: whole, by its fills, or in halves."""
+    whole = str(sum(D(amount) for amount, _ in script.fills))
+    halves = [str(D(amount) / 2) for amount, _ in script.fills for _ in range(2)]
+    rows = dice.choice([[whole], [amount for amount, _ in script.fills], halves])
+    named, coarse = dice.random() < 0.4, dice.random() < 0.3
+    for number, row in enumerate(rows):
+        record_trade(
+            driver,
+            f"{statement}-{script.key}-{number}-{len(rows)}",
+            row,
+            "100",
+            order_id=f"X-{script.key}" if named else None,
+            fee=dice.choice([None, "0.1"]),
+            fee_asset="USDT",
+            ago=dice.choice([0, 0.5, 59 if coarse else 1]),
+            step_us=60_000_000 if coarse else 0,
+            statement=statement,
+            trade_id=dice.choice([None, f"{script.key}-{number}"]),
+            cash=dice.choice([None, str(D(row) * 100)]),
+        )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_what_several_statements_tell_is_folded_alike_however_the_log_is_cut(
+    database: TestDatabase, engine: Engine, seed: int
+) -> None:
+    driver = told_by_statements(seed)
+    gateway = driver.ledger.gateway
+    write(database, gateway, driver.log)
+    fold_all(engine, gateway, random.Random(seed), forget=0.5)
+    with engine.connect() as connection:
+        first = digest_of(connection, gateway, 1)
+        rows = connection.execute(text("SELECT external_id, effect FROM recon.facts")).all()
+        values = {row.unit: row.value for row in connection.execute(text("SELECT unit, value FROM recon_store.units"))}
+    assert {row.external_id: row.effect for row in rows} == fact_effects(driver)
+    assert {row.effect for row in rows} >= {"matched", "booked"}
+    assert {code: driver.value(code) for code in ("BTC", "USDT")} == {code: values[code] for code in ("BTC", "USDT")}
+    result = rebuild(database.service_url, gateway)
+    assert (result.digest, result.same, result.switched) == (first, True, True)

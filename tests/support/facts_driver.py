@@ -81,8 +81,9 @@ def record_trade(
     fee_asset: str | None = None,
     symbol: str = BTC_USDT.exchange,
     approved: bool = True,
+    **more: object,
 ) -> None:
-    """Record an execution from a venue's export; a second person approves it if it waits."""
+    """Record an execution from a venue's export; a second person approves it if it waits. `more`: further keys."""
     payload = fact_document(
         "trade",
         external_id,
@@ -96,7 +97,7 @@ def record_trade(
         fee=fee,
         fee_asset=fee_asset,
     )
-    driver.event(events.FACT, msgspec.json.encode(payload), account=driver.account)
+    driver.event(events.FACT, msgspec.json.encode(payload | more), account=driver.account)
     if approved:
         approve_waiting(driver)
 

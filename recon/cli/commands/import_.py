@@ -71,7 +71,7 @@ def import_(
     second person approves it (`recon facts`).
     """
     settings = settings_of(config)
-    statement = read_statement(file, _mapping(settings, mapping, ready), account, asset)
+    statement = read_statement(file, _mapping(settings, mapping, ready), account, asset, name=mapping or "")
     _refuse_bad(file, statement.bad_rows, skip_bad=skip_bad, dry_run=dry_run)
     with operator_connection(settings, "import") as connection:
         where = one_gateway(connection, gateway)

@@ -23,8 +23,8 @@ from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
 from recon.ledger.posting.fill_entries import FillToPost, market_of_fill
 from recon.ledger.posting.pre_opening import exclude_pre_opening_fills
-from recon.ledger.posting.reversal import reverse_early_booking
 from recon.ledger.posting.spot import post_late_cash, post_spot, take_cashless
+from recon.ledger.posting.told_fills import claim_fills, reverse_early_booking
 from recon.ledger.stamps import MAX_AHEAD_US
 from recon.ledger.withholding import instrument_of, withhold
 from recon.times import LogTime
@@ -67,7 +67,7 @@ def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, a
         ledger.note_open(order)
     else:
         ledger.add_order(order)
-    ledger.fact_index.fills.take_back(account.name, order.key)
+    ledger.fact_index.take_back(account.name, order.key)
     ledger.changes.orders[account.name, order.key] = order
     account.evidence.note_order(order)
     ledger.mark_changed(account)
@@ -192,6 +192,7 @@ def _post_fills(
     order_class, market = order.class_of_fill(order.booked.amount), market_of_fill(ledger, account.name, instrument)
     fills = book_fills(order, rows, recorded_us=at.us)
     booked = _dated(ledger, account, fills, at)
+    claim_fills(ledger, account, order, instrument, [fill for fill, _ in booked])
     told = order.booked.early
     for fill, stamp in booked[:-1]:
         origin = LegOrigin(stamp, at.us, order.key, order_class, market)

@@ -48,8 +48,8 @@ MANUAL: Final = "told:"
 MAX_ID: Final = MAX_ID_CHARS
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 Side = Literal["BUY", "SELL"]
-#: The coarsest step of a statement's times, in microseconds: a day.
-MAX_STEP_US: Final = 86_400_000_000
+#: The coarsest step of a statement's times, in microseconds: an hour.
+MAX_STEP_US: Final = 3_600_000_000
 #: A fact's certainty: what one person tells is inferred; only a statement's row that two people vouch for is exact.
 TOLD: Final = "inferred"
 CONFIRMED: Final = "exact"
@@ -93,6 +93,8 @@ class ExternalFact(msgspec.Struct, frozen=True):
     #: The two assets, where the statement names them; the symbol may then be one that the account does not have.
     base: Identifier | None = None
     quote: Identifier | None = None
+    #: The format or mapping that it was read by: one statement tells each trade once, several tell the same ones.
+    statement: Identifier = ""
     #: How much later than told it may have happened, in microseconds: a minute where a file tells no seconds.
     step_us: Annotated[int, msgspec.Meta(ge=0, le=MAX_STEP_US)] = 0
     order_id: Identifier | None = None

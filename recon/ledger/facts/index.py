@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from recon.ledger.facts.external_fact import is_manual
 from recon.ledger.facts.matchable_fills import MatchableFills
-from recon.ledger.facts.matching import is_replaceable
+from recon.ledger.facts.matching import MatchableFill, is_replaceable
 from recon.ledger.facts.replaceable import ReplaceableEntries
 from recon.ledger.facts.waiting import WAITING, WaitingFact
 from recon.ledger.units import Entry, UnitKey
@@ -13,19 +15,45 @@ from recon.ledger.units import Entry, UnitKey
 class FactIndex:
     """Recorded and waiting facts, replaceable entries and booked fills that the facts of a batch may match."""
 
-    __slots__ = ("_entries", "_waiting_ids", "facts", "fills", "indexed", "waiting")
+    __slots__ = ("_by_statement", "_entries", "_fills", "_waiting_ids", "facts", "indexed", "waiting")
 
     def __init__(self) -> None:
         """Start empty; the store adds the rows that a batch's facts may match."""
         #: (account, external id) to the digest of the content.
         self.facts: dict[tuple[str, str], str] = {}
         self._entries: dict[UnitKey, ReplaceableEntries] = {}
-        self.fills = MatchableFills()
+        self._fills: list[MatchableFill] = []
+        #: What the trades of each statement may still match: several statements tell the same fills.
+        self._by_statement: dict[str, MatchableFills] = {}
         #: How many of the batch's own fills were added.
         self.indexed = 0
         #: Facts that wait for a second person, or once did, by log position.
         self.waiting: dict[int, WaitingFact] = {}
         self._waiting_ids: set[tuple[str, str, str]] = set()
+
+    @property
+    def fills(self) -> Sequence[MatchableFill]:
+        """Return the fills that trades may match."""
+        return self._fills
+
+    def add_fill(self, fill: MatchableFill) -> None:
+        """Add a fill that trades may match."""
+        self._fills.append(fill)
+        for fills in self._by_statement.values():
+            fills.add(fill)
+
+    def take_back(self, account: str, order: str) -> None:
+        """Count the fills of an order in again: a report may have made room for more trades."""
+        for fills in self._by_statement.values():
+            fills.take_back(account, order)
+
+    def fills_of(self, statement: str) -> MatchableFills:
+        """Return the fills that the trades of a statement may match."""
+        if statement not in self._by_statement:
+            fills = self._by_statement[statement] = MatchableFills()
+            for fill in self._fills:
+                fills.add(fill)
+        return self._by_statement[statement]
 
     def set_waiting(self, waiting: WaitingFact) -> None:
         """Add a fact that waits, or replace it after a decision."""

@@ -8,12 +8,13 @@ from decimal import Decimal
 from heapq import merge
 
 from recon.ledger.facts.external_fact import ExternalFact
-from recon.ledger.facts.matching import TRADED_WITHIN_US, MatchableFill
+from recon.ledger.facts.matching import MatchableFill
+from recon.ledger.told_ahead import TRADED_WITHIN_US
 
-#: What a fill and its trade have in common: account, symbol, side and amount.
+#: What a fill and its trade have in common: account, symbol and side; and the amount, where it is equal.
 _Content = tuple[str, str | None, str | None, Decimal | None]
-#: A fill's time, order and ordinal: fills of one content are sorted by them.
-_Place = tuple[int, str, int]
+#: A fill's time, order, ordinal and amount: fills of one content are sorted by them.
+_Place = tuple[int, str, int, Decimal]
 
 
 class MatchableFills:
@@ -23,23 +24,27 @@ class MatchableFills:
 
     def __init__(self) -> None:
         """Begin without any."""
+        #: By account, symbol, side and amount; and under the amount None all of account, symbol and side.
         self._places: dict[_Content, list[_Place]] = {}
         self._aside: dict[tuple[str, str], list[MatchableFill]] = {}
 
     def __iter__(self) -> Iterator[MatchableFill]:
         """Return the fills that are not put aside."""
         for (account, symbol, side, amount), places in self._places.items():
-            for us, order, ordinal in places:
-                yield MatchableFill(account, order, ordinal, symbol, side, amount or Decimal(0), us)
+            if amount is None:
+                for us, order, ordinal, of_fill in places:
+                    yield MatchableFill(account, order, ordinal, symbol, side, of_fill, us)
 
     def add(self, fill: MatchableFill) -> None:
         """Add a fill that a trade may match."""
-        insort(self._places.setdefault(_content(fill), []), _place(fill))
+        for content in _contents(fill):
+            insort(self._places.setdefault(content, []), _place(fill))
 
     def put_aside(self, fill: MatchableFill) -> None:
         """Leave a fill out until its order is reported again."""
-        places = self._places[_content(fill)]
-        del places[bisect_left(places, _place(fill))]
+        for content in _contents(fill):
+            places = self._places[content]
+            del places[bisect_left(places, _place(fill))]
         self._aside.setdefault((fill.account, fill.order), []).append(fill)
 
     def take_back(self, account: str, order: str) -> None:
@@ -49,34 +54,45 @@ class MatchableFills:
 
     def like(self, fact: ExternalFact) -> Iterator[MatchableFill]:
         """Yield the fills with the content of a trade and near its time, the nearest first."""
-        us, quantity = fact.occurred_us, fact.quantity or Decimal(0)
-        places = self._places.get((fact.account, fact.symbol, fact.side, fact.quantity), [])
+        return self._near(fact, fact.quantity)
+
+    def near(self, fact: ExternalFact) -> Iterator[MatchableFill]:
+        """Yield the fills of any amount that are near a trade in time, the nearest first."""
+        return self._near(fact, None)
+
+    def _near(self, fact: ExternalFact, amount: Decimal | None) -> Iterator[MatchableFill]:
+        """Yield fills near the time of a trade; a time without seconds is anywhere in its minute."""
+        us = fact.occurred_us
+        places = self._places.get((fact.account, fact.symbol, fact.side, amount), [])
         middle = bisect_left(places, (us, "", 0))
-        for distance, order, ordinal, at in merge(_after(places, middle, us), _before(places, middle, us)):
+        for distance, order, ordinal, at, of_fill in merge(
+            _after(places, middle, us, fact.step_us), _before(places, middle, us)
+        ):
             if distance > TRADED_WITHIN_US:
                 return
-            yield MatchableFill(fact.account, order, ordinal, fact.symbol, fact.side, quantity, at)
+            yield MatchableFill(fact.account, order, ordinal, fact.symbol, fact.side, of_fill, at)
 
 
-def _after(places: list[_Place], middle: int, us: int) -> Iterator[tuple[int, str, int, int]]:
+def _after(places: list[_Place], middle: int, us: int, step_us: int) -> Iterator[tuple[int, str, int, int, Decimal]]:
     for index in range(middle, len(places)):
-        at, order, ordinal = places[index]
-        yield at - us, order, ordinal, at
+        at, order, ordinal, amount = places[index]
+        yield max(at - us - step_us, 0), order, ordinal, at, amount
 
 
-def _before(places: list[_Place], middle: int, us: int) -> Iterator[tuple[int, str, int, int]]:
+def _before(places: list[_Place], middle: int, us: int) -> Iterator[tuple[int, str, int, int, Decimal]]:
     """Yield what is earlier, the latest first; of one time, the first order first."""
     while middle:
         first = bisect_left(places, (places[middle - 1][0], "", 0))
         for index in range(first, middle):
-            at, order, ordinal = places[index]
-            yield us - at, order, ordinal, at
+            at, order, ordinal, amount = places[index]
+            yield us - at, order, ordinal, at, amount
         middle = first
 
 
-def _content(fill: MatchableFill) -> _Content:
-    return fill.account, fill.symbol, fill.side, fill.amount
+def _contents(fill: MatchableFill) -> tuple[_Content, _Content]:
+    key = fill.account, fill.symbol, fill.side
+    return (*key, fill.amount), (*key, None)
 
 
 def _place(fill: MatchableFill) -> _Place:
-    return fill.occurred_us, fill.order, fill.ordinal
+    return fill.occurred_us, fill.order, fill.ordinal, fill.amount

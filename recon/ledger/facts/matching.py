@@ -24,8 +24,6 @@ REPLACED_WITHIN_US: Final = 3_600_000_000
 FEE_WITHIN_US: Final = 5_000_000
 #: The largest difference of an inferred entry, as a share of the fact's amount; the unit's tolerance may be less.
 REPLACED_SHARE: Final = Decimal("0.01")
-#: How far the times of the same execution may be apart in two sources, where no order id decides.
-TRADED_WITHIN_US: Final = 5_000_000
 #: Kinds that different sources may use for the same movement: a fact of a kind may replace entries of its family.
 _FAMILIES: Final[tuple[frozenset[str], ...]] = (
     frozenset({"deposit", "withdrawal", "transfer"}),

@@ -41,6 +41,12 @@ class FillToPost(NamedTuple):
         return -1 if self.order.identity.side == "SELL" else 1
 
     @property
+    def fee_told(self) -> bool:
+        """True if a statement told the fill and its fee before its report: no fee is expected beside that."""
+        told = self.order.booked.told.values()
+        return self.told == self.fill.amount and any(fee for each in told for fee in each.fees.values())
+
+    @property
     def ref(self) -> FillRef:
         """Return the reference that its entries bear."""
         return FillRef(self.order.key, self.fill.ordinal, self.fill.occurred_us)

@@ -33,15 +33,17 @@ def post_spot(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -
         account.mappings.add_pair(instrument.symbol, base.unit.code, quote.unit.code)
         ledger.mark_changed(account)
     rule = rule_of(ledger.rules_of(account.name).fees, instrument.symbol, instrument.type)
-    role = role_of(rule, BASE, base.unit.code)
+    role = None if item.fee_told else role_of(rule, BASE, base.unit.code)
     _post(ledger, item, base, [leg_of(item.origin, item.sign * fill.amount, role=role)], at)
     share = FillShare(fill.amount, item.origin)
     if fill.cash is None:
         item.order.booked.await_cash(share)
         return quote.unit.code
-    role, shares = role_of(rule, QUOTE, quote.unit.code), [*item.earlier, share]
+    role, shares = None if item.fee_told else role_of(rule, QUOTE, quote.unit.code), [*item.earlier, share]
     legs = cash_legs(-item.sign * fill.cash, shares, error=item.price_error, role=role)
     _post(ledger, item, quote, legs, at)
+    if item.fee_told:
+        return quote.unit.code
     moved = {base.unit.code, quote.unit.code}
     for leg, each in zip(legs, shares, strict=True):
         source = FeeSource(ref, each.origin, abs(leg.amount), quote)

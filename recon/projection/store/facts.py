@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 from recon.db.raw import cursor_of
 from recon.exact import ONE, ZERO, exact
 from recon.ledger.facts.external_fact import MANUAL, TRADE, ExternalFact, amounts_of, is_manual, movements_of
-from recon.ledger.facts.matching import MANUAL_WITHIN_US, REPLACED_SHARE, TRADED_WITHIN_US, MatchableFill, time_bound_of
+from recon.ledger.facts.matching import MANUAL_WITHIN_US, REPLACED_SHARE, MatchableFill, time_bound_of
 from recon.ledger.ledger import Ledger
+from recon.ledger.told_ahead import TRADED_WITHIN_US
 from recon.ledger.units import Entry
 from recon.projection.store.entry_search import EntrySearch, joined
 from recon.projection.store.folded_table import EditionKey
@@ -77,6 +78,7 @@ CROSS JOIN LATERAL (
 
 # One pass over the fills of the time that the trades span, for all trades together. `IS TRUE` keeps the test from
 # becoming a join: a hash is looked up for each fill, with statistics and without. Times count in steps of the bound.
+# Symbols and amounts are left out: statements spell symbols their own way, and tell parts and sums of fills.
 _FILLS: Final = """
 SELECT t.account, t.order_key, t.ordinal, t.symbol, t.side, t.amount::text, t.us, o.client_order_id, o.exchange_order_id
 FROM (
@@ -89,10 +91,10 @@ FROM (
     SELECT p.client_order_id, p.exchange_order_id FROM recon_store.orders AS p
     WHERE (p.gateway, p.edition, p.account, p.order_key) = (t.gateway, t.edition, t.account, t.order_key) OFFSET 0
 ) AS o
-WHERE ((t.account, t.symbol, t.side, t.amount, t.us / %(within)s) IN (
-    SELECT k.account, k.symbol, k.side, k.amount, k.us / %(within)s + near.step
-    FROM unnest(%(accounts)s::text[], %(symbols)s::text[], %(sides)s::text[], %(amounts)s::numeric[],
-                %(times)s::bigint[]) AS k(account, symbol, side, amount, us), (VALUES (-1), (0), (1)) AS near(step)
+WHERE ((t.account, t.us / %(within)s) IN (
+    SELECT k.account, k.us / %(within)s + near.step
+    FROM unnest(%(accounts)s::text[], %(times)s::bigint[], %(steps)s::bigint[]) AS k(account, us, step),
+         generate_series(-1, k.step / %(within)s + 1) AS near(step)
 )) IS TRUE
 """
 
@@ -185,19 +187,17 @@ def _load_fills_of(
         "gateway": key.gateway,
         "edition": key.edition,
         "first": min(times),
-        "last": max(times),
+        "last": max(trade.occurred_us + trade.step_us for trade in trades),
         "within": TRADED_WITHIN_US,
         "accounts": [trade.account for trade in trades],
-        "symbols": [trade.symbol for trade in trades],
-        "sides": [trade.side for trade in trades],
-        "amounts": [str(trade.quantity) for trade in trades],
         "times": times,
+        "steps": [trade.step_us for trade in trades],
     }
     with cursor_of(connection) as cursor:
         cursor.execute(_FILLS, arguments)
         for account, order, ordinal, symbol, side, amount, us, client, exchange in cursor:
             fill = MatchableFill(account, order, ordinal, symbol, side, Decimal(amount), us)
-            ledger.fact_index.fills.add(fill)
+            ledger.fact_index.add_fill(fill)
             order_ids.add(account, client, exchange)
 
 

@@ -1,17 +1,19 @@
-"""Effects of a trade in a statement: its fee, and the part that no report contained. Pure (semantics 10.3).
+"""Effects of a trade in a statement: its fee, and the part that nothing contained yet. Pure (semantics 10.3).
 
-1. A trade is matched with an order by its id, else with a fill of the same symbol, side, quantity and time.
-2. The reported fills of an order cover its trades up to their quantity; the rest is a missed fill, posted exactly.
-3. If a report of the missed fill comes later, `recon.ledger.posting.reversal` reverses the early posting.
+1. A trade is covered by the fills of orders, and by what other statements told (`trade_cover`); the rest is a missed
+   fill, posted exactly.
+2. What is posted so is remembered until a report of it comes (`recon.ledger.posting.told_fills`).
+3. Of fees, only what no other statement told of the same order is posted.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import islice
 from typing import Final, NamedTuple
 
-from recon.exact import ZERO
+import msgspec
+
+from recon.exact import ZERO, plain
 from recon.ledger.account import Account
 from recon.ledger.apply.missing_orders import resolve_missing_order
 from recon.ledger.facts.external_fact import (
@@ -23,8 +25,6 @@ from recon.ledger.facts.external_fact import (
     fee_of,
     signed_quantity,
 )
-from recon.ledger.facts.matching import MatchableFill
-from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import LegOrigin
@@ -32,9 +32,13 @@ from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import contract_of, realise_trades
 from recon.ledger.posting.fill_entries import market_of_fill
 from recon.ledger.posting.openings import asset_unit
+from recon.ledger.posting.told_fills import claim_by_id
+from recon.ledger.told import told_most, with_cash, with_fee, with_quantity
+from recon.ledger.told_ahead import ToldTrade
 from recon.ledger.units import FillRef, PendingTrade, UnitKind
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.apply_fact import (
+    BEFORE_OPENING,
     EXPLAINED,
     ContextOf,
     book_movement,
@@ -43,6 +47,9 @@ from recon.reconciliation.facts.apply_fact import (
     record_fact,
     told_stamp,
 )
+from recon.reconciliation.facts.exact_price import correct_cash
+from recon.reconciliation.facts.trade_cover import Cover, Part, cover_of
+from recon.reconciliation.facts.traded_instrument import traded_of
 from recon.times import LogTime
 
 MATCHED: Final = "matched"
@@ -56,102 +63,126 @@ def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Con
         return
     if not is_new(ledger, account.name, fact, digest, at):
         return
-    instrument = ledger.instrument(account.name, fact.symbol or "")
-    if instrument is None or not (instrument.spot or instrument.derivative):
+    traded = traded_of(ledger, account, fact)
+    if traded is None:
         message = f"the instrument of {fact.symbol} is not known; import the trade again after a SYMBOLS_SNAPSHOT"
         ledger.note_finding(account.name, at, "fact_without_instrument", fact.external_id, message)
         return
-    order, ordinal = matching_order(ledger, account, fact)
-    # An order that was never reported has no key, so the id of the trade stands for it.
-    key = f"t:{fact.external_id}" if order is None else order.key
-    missing = _count_trade(ledger, account, order, fact, at)
-    effect = MATCHED
-    if missing:
-        cash = cash_of(fact, missing)
-        if order is not None:
-            order.booked.add_early(missing, cash or ZERO)
-        effect = _book_missing(ledger, account, fact, _Unreported(instrument, missing, cash, key), at, context_of)
-    fee = fee_of(fact)
-    if fee is not None:
-        state = asset_unit(ledger, account, fee.unit, fee.unit, at)
-        book_movement(context_of(state), fee, fact, fill=FillRef(key, ordinal, fact.occurred_us))
+    fact, instrument = traded
+    cover = cover_of(ledger, account, fact)
+    if cover.order is not None:
+        cover = _with_own_claims(ledger, account, cover, instrument, fact)
+    _count(ledger, account, cover, fact, at)
+    key, effect = cover.key or f"t:{fact.external_id}", MATCHED
+    if cover.missing:
+        cash = cash_of(fact, cover.missing)
+        trade = _Unreported(instrument, cover.missing, cash, key)
+        effect = _book_missing(ledger, account, fact, trade, at, context_of)
+        if effect != BEFORE_OPENING:
+            _remember(ledger, account, cover, trade, fact, at)
+    correct_cash(ledger, account, cover, instrument, fact, at, context_of)
+    _book_fee(ledger, account, cover, fact, key, at, context_of)
     quantity = signed_quantity(fact)
     kind: UnitKind = "contract" if instrument.derivative else "asset"
     movement = Movement(account=account.name, kind=kind, unit=instrument.symbol, amount=quantity, cause=MISSED_FILL)
-    record_fact(ledger, at, fact, movement, digest, effect, order=None if order is None else order.key)
+    record_fact(ledger, at, fact, movement, digest, effect, order=None if cover.order is None else cover.order.key)
 
 
-def matching_order(ledger: Ledger, account: Account, fact: ExternalFact) -> tuple[Order | None, int | None]:
-    """Return the order of a trade, and its fill if that was found by symbol, side, quantity and time."""
-    if fact.order_id is not None:
-        numbered = ledger.by_exchange.get((account.name, fact.order_id))
-        if numbered:
-            latest = islice(reversed(numbered), MAX_COMPARED)
-            return max(latest, key=lambda order: _agrees(order, fact)), None
-        generations = ledger.by_client.get((account.name, fact.order_id), NONE_KNOWN)
-        return next((order for order in reversed(generations) if order.identity.side == fact.side), None), None
-    _index_new_fills(ledger)
-    fills, used_up, found = ledger.fact_index.fills, [], None
-    for fill in fills.like(fact):
-        order = ledger.orders.get((fill.account, fill.order))
-        if order is not None and order.booked.from_facts + (fact.quantity or ZERO) <= order.reported.amount_filled:
-            found = order, fill.ordinal
-            break
-        used_up.append(fill)
-    for fill in used_up:
-        fills.put_aside(fill)
-    return found or (None, None)
+def _with_own_claims(
+    ledger: Ledger, account: Account, cover: Cover, instrument: Instrument, fact: ExternalFact
+) -> Cover:
+    """Give an order what was told of it under its ids before any report of it came, and cover the trade again."""
+    if cover.order is None or not claim_by_id(ledger, account, cover.order, instrument, fact.trade_id):
+        return cover
+    return cover_of(ledger, account, fact)
 
 
-def _agrees(order: Order, fact: ExternalFact) -> tuple[bool, bool]:
-    """Return whether symbol and side of an order are those of a trade: several orders may have one number."""
-    identity = order.identity
-    return fact.symbol in {identity.symbol, identity.symbol_coinapi}, fact.side == identity.side
+def _count(ledger: Ledger, account: Account, cover: Cover, fact: ExternalFact, at: LogTime) -> None:
+    """Count a trade as told of what covers it; a missing order is resolved once trades reach the ordered quantity."""
+    for part in _counted(cover):
+        if isinstance(part.of, ToldTrade):
+            told = with_quantity(part.of.told, fact.statement, part.quantity)
+            account.told_ahead.replace(msgspec.structs.replace(part.of, told=told))
+            ledger.mark_changed(account)
+            continue
+        order = part.of
+        order.booked.set_told(with_quantity(order.booked.told, fact.statement, part.quantity))
+        ledger.changes.orders[order.account, order.key] = order
+        ordered = order.reported.amount_order
+        if order.flags.missing and ordered is not None and told_most(order.booked.told) >= ordered:
+            order.settle_by_person(on=True)
+            resolve_missing_order(ledger, account, order, at)
 
 
-def _index_new_fills(ledger: Ledger) -> None:
-    """Index the fills of this batch; those before the last trade are indexed already."""
-    index, fills = ledger.fact_index, ledger.changes.fills
-    for booked in fills[index.indexed :]:
-        order, fill = booked.order, booked.fill
-        index.fills.add(
-            MatchableFill(
-                account=order.account,
-                order=order.key,
-                ordinal=fill.ordinal,
-                symbol=booked.symbol,
-                side=booked.side,
-                amount=fill.amount,
-                occurred_us=fill.occurred_us,
-            )
+def _counted(cover: Cover) -> list[Part]:
+    """Return the parts of a trade with what each counts; an order counts all of its own trades."""
+    if cover.order is None:
+        return cover.parts
+    covered = sum((part.quantity for part in cover.parts), ZERO)
+    return [Part(cover.order, covered + cover.missing)]
+
+
+def _remember(
+    ledger: Ledger, account: Account, cover: Cover, trade: _Unreported, fact: ExternalFact, at: LogTime
+) -> None:
+    """Remember what was booked ahead of a report, so that the report does not book it again."""
+    if cover.order is not None:
+        cover.order.booked.add_early(trade.quantity, trade.cash or ZERO)
+        return
+    told = ToldTrade(
+        f"t:{fact.external_id}",
+        trade.instrument.symbol,
+        fact.side or "",
+        trade.quantity,
+        trade.cash or ZERO,
+        fact.occurred_us,
+        fact.step_us,
+        at.us,
+        order_id=fact.order_id,
+        trade_id=fact.trade_id,
+        told=with_cash(with_quantity({}, fact.statement, trade.quantity), fact.statement, None),
+    )
+    dropped = account.told_ahead.add(told)
+    ledger.mark_changed(account)
+    if dropped is not None:
+        message = (
+            f"{plain(dropped.quantity)} {dropped.symbol} told as {dropped.key[2:]} is no longer awaited: a report of it"
+            " would be booked beside it"
         )
-    index.indexed = len(fills)
+        ledger.note_finding(account.name, at, "told_ahead_forgotten", dropped.key[2:], message)
 
 
-def _count_trade(ledger: Ledger, account: Account, order: Order | None, fact: ExternalFact, at: LogTime) -> Decimal:
-    """Add a trade to those of its order; return the quantity that no report contained.
+def _book_fee(
+    ledger: Ledger, account: Account, cover: Cover, fact: ExternalFact, key: str, at: LogTime, context_of: ContextOf
+) -> None:
+    """Post the fee of a trade, as far as no other statement told it of the same order."""
+    fee = fee_of(fact)
+    if fee is None:
+        return
+    state = asset_unit(ledger, account, fee.unit, fee.unit, at)
+    holder = _holder(account, cover, key)
+    if holder is not None:
+        before = holder.told if isinstance(holder, ToldTrade) else holder.booked.told
+        told, new = with_fee(before, fact.statement, state.unit.code, -fee.amount)
+        if isinstance(holder, ToldTrade):
+            account.told_ahead.replace(msgspec.structs.replace(holder, told=told))
+            ledger.mark_changed(account)
+        else:
+            holder.booked.set_told(told)
+            ledger.changes.orders[holder.account, holder.key] = holder
+        fee = msgspec.structs.replace(fee, amount=-new)
+    if fee.amount:
+        ref = FillRef(key, cover.ordinal, fact.occurred_us)
+        book_movement(context_of(state), fee, fact, fill=ref)
 
-    A missing order is resolved once its trades reach the ordered quantity.
-    """
-    quantity = fact.quantity or ZERO
-    if order is None:
-        return quantity
-    missing = unreported(order, fact)
-    order.booked.add_fact(quantity)
-    ledger.changes.orders[order.account, order.key] = order
-    ordered = order.reported.amount_order
-    if order.flags.missing and ordered is not None and order.booked.from_facts >= ordered:
-        order.settle_by_person(on=True)
-        resolve_missing_order(ledger, account, order, at)
-    return missing
 
-
-def unreported(order: Order | None, fact: ExternalFact) -> Decimal:
-    """Return the quantity of a trade that no report of its order contained, beyond the order's earlier trades."""
-    quantity = fact.quantity or ZERO
-    if order is None:
-        return quantity
-    return quantity - max(min(quantity, order.reported.amount_filled - order.booked.from_facts), ZERO)
+def _holder(account: Account, cover: Cover, key: str) -> Order | ToldTrade | None:
+    """Return what the fees of a trade are summed up by: its order, or the trade as it was told first."""
+    if cover.order is not None:
+        return cover.order
+    if cover.parts and not isinstance(cover.parts[0].of, ToldTrade):
+        return cover.parts[0].of
+    return next((trade for trade in account.told_ahead.trades if trade.key == key), None)
 
 
 class _Unreported(NamedTuple):

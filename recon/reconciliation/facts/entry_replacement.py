@@ -138,7 +138,7 @@ def attribute_fee(
     A fee of a known fill is in them if fees were posted in sum; any other fee if the sum is large enough.
     """
     unit, amount, us = context.unit, movement.amount, fact.occurred_us
-    if not ((fill is not None and unit.fees.estimated) or _covers(unit.fees.unattributed, amount, bound)):
+    if not ((fill is not None and unit.fees.estimated) or covers(unit.fees.unattributed, amount, bound)):
         return False
     inferred = Posting(-amount, FEE, us, "inferred", replaces=0, fact=fact.external_id, cut_shift=ZERO)
     post_adjustment(context, inferred)
@@ -163,5 +163,6 @@ def _note_reversal(context: ComparisonContext, entry: Entry) -> None:
     context.ledger.effects.legs.append((context.state, Leg(-entry.amount, Stamp(us), us)))
 
 
-def _covers(whole: Decimal, part: Decimal, bound: Decimal) -> bool:
+def covers(whole: Decimal, part: Decimal, bound: Decimal) -> bool:
+    """True if a part may be in a sum of one sign."""
     return bool(whole) and (whole > 0) == (part > 0) and abs(part) <= abs(whole) + bound

@@ -18,11 +18,11 @@ from recon.ledger.facts.external_fact import TRADE, ExternalFact, Movement, cash
 from recon.ledger.facts.matching import replaced_by
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
-from recon.ledger.orders import Order
 from recon.ledger.posting.openings import is_untouched
 from recon.ledger.units import Unit, UnitState
 from recon.reconciliation.causes.registry import replaceable_causes
-from recon.reconciliation.facts.apply_trade import matching_order, unreported
+from recon.reconciliation.facts.trade_cover import Cover, cover_of
+from recon.reconciliation.facts.traded_instrument import traded_of
 from recon.reconciliation.model.snapshot import amount_usd
 
 
@@ -53,17 +53,17 @@ def _changes_of_trade(ledger: Ledger, fact: ExternalFact) -> Iterator[tuple[Acco
     account = ledger.accounts.get(fact.account)
     if account is None or (account.name, fact.external_id) in ledger.fact_index.facts:
         return
-    instrument = ledger.instrument(account.name, fact.symbol or "")
-    if instrument is None or not (instrument.spot or instrument.derivative):
+    traded = traded_of(ledger, account, fact)
+    if traded is None:
         return
-    order, ordinal = matching_order(ledger, account, fact)
-    missing = unreported(order, fact)
-    if missing:
-        yield from _missing_legs(ledger, account, instrument, missing, cash_of(fact, missing))
+    fact, instrument = traded
+    cover = cover_of(ledger, account, fact)
+    if cover.missing:
+        yield from _missing_legs(ledger, account, instrument, cover.missing, cash_of(fact, cover.missing))
     fee = fee_of(fact)
     if fee is not None:
         unit = _known_asset(ledger, account, fee.unit, fee.unit)
-        yield account, unit, _larger_fee(ledger, unit, fee, fact, order, ordinal)
+        yield account, unit, _larger_fee(ledger, unit, fee, fact, cover)
 
 
 def _missing_legs(
@@ -78,11 +78,9 @@ def _missing_legs(
         yield account, _known_asset(ledger, account, instrument.quote or "", instrument.quote_coinapi), cash
 
 
-def _larger_fee(
-    ledger: Ledger, unit: Unit | None, fee: Movement, fact: ExternalFact, order: Order | None, ordinal: int | None
-) -> Decimal:
+def _larger_fee(ledger: Ledger, unit: Unit | None, fee: Movement, fact: ExternalFact, cover: Cover) -> Decimal:
     """Return the amount of a fee, or of the inferred fee of the same fill if that is larger."""
-    if unit is None or order is None:
+    if unit is None or cover.key is None:
         return fee.amount
     inferred = replaced_by(
         fee,
@@ -90,8 +88,8 @@ def _larger_fee(
         replaceable_causes(fee.cause),
         occurred_us=fact.occurred_us,
         tolerance=ZERO,
-        order=order.key,
-        ordinal=ordinal,
+        order=cover.key,
+        ordinal=cover.ordinal,
     )
     return fee.amount if inferred is None else max(fee.amount, inferred.amount, key=abs)
 

@@ -1,0 +1,111 @@
+"""Trades that a statement told before any report did, until a report of the same fills comes. Pure (semantics 10.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import msgspec
+
+from recon.exact import ZERO, divide
+from recon.ledger.told import ByStatement, Told, joined, told_most
+
+#: How far the times of the same execution may be apart in two sources, where no id decides.
+TRADED_WITHIN_US: Final = 5_000_000
+#: Most trades of an account that are remembered, and how long, in microseconds.
+MAX_TOLD_AHEAD: Final = 256
+REMEMBERED_US: Final = 7 * 86_400_000_000
+
+
+class ToldTrade(msgspec.Struct, gc=False):
+    """A trade of a statement that no report contained; its entries bear the key in the place of an order's."""
+
+    key: str
+    symbol: str
+    side: str
+    #: What no report contained yet of it, and the cash of that.
+    quantity: Decimal
+    cash: Decimal
+    occurred_us: int
+    step_us: int
+    told_us: int
+    order_id: str | None = None
+    trade_id: str | None = None
+    told: ByStatement = {}
+
+    def is_near(self, us: int, step_us: int = 0) -> bool:
+        """True if something of a time, known within a step, may be the same execution."""
+        return self.occurred_us - step_us - TRADED_WITHIN_US <= us <= self.occurred_us + self.step_us + TRADED_WITHIN_US
+
+    def room_of(self, statement: str) -> Decimal:
+        """Return the quantity that other statements told and this one did not."""
+        own = self.told[statement].quantity if statement in self.told else ZERO
+        return max(told_most(self.told, but=statement) - own, ZERO)
+
+
+class Claimed(NamedTuple):
+    """A part of told trades that turned out to be an order's: quantity, cash, and who told it."""
+
+    quantity: Decimal
+    cash: Decimal
+    told: ByStatement
+
+
+class ToldAhead(msgspec.Struct, gc=False):
+    """The trades of an account that statements told and no report did, the oldest first."""
+
+    trades: list[ToldTrade] = []
+
+    def add(self, trade: ToldTrade) -> ToldTrade | None:
+        """Remember a trade; return the one that is remembered no longer because there are too many, if any."""
+        kept = [each for each in self.trades if each.told_us >= trade.told_us - REMEMBERED_US]
+        dropped = kept.pop(0) if len(kept) >= MAX_TOLD_AHEAD else None
+        self.trades = [*kept, trade]
+        return dropped
+
+    def replace(self, trade: ToldTrade) -> None:
+        """Put a trade in the place of that of its key."""
+        self.trades = [trade if each.key == trade.key else each for each in self.trades]
+
+    def remove(self, key: str) -> None:
+        """Forget a trade: an order has it."""
+        self.trades = [each for each in self.trades if each.key != key]
+
+    def like(self, symbol: str, side: str, us: int, step_us: int, trade_id: str | None) -> Iterator[ToldTrade]:
+        """Yield the trades that a trade of a statement may be one with: those of its id, then the nearest in time."""
+        same = [each for each in self.trades if (each.symbol, each.side) == (symbol, side)]
+        by_id = [each for each in same if trade_id is not None and each.trade_id == trade_id]
+        near = [each for each in same if each not in by_id and each.is_near(us, step_us)]
+        either = [each for each in near if trade_id is None or each.trade_id is None]
+        yield from by_id
+        yield from sorted(either, key=lambda each: (abs(each.occurred_us - us), each.key))
+
+    def claim(self, ids: frozenset[str], symbol: str, side: str, quantity: Decimal, us: int | None) -> Claimed | None:
+        """Take what an order's fills are of what was told: by the order's ids, or without one by time.
+
+        `us` is the time of a fill; without it, ids alone decide. None: nothing was told of it.
+        """
+        left, cash, sums = quantity, ZERO, ByStatement()
+        for trade in sorted(self.trades, key=lambda each: (each.quantity != quantity, each.occurred_us, each.key)):
+            by_id = trade.order_id in ids if trade.order_id is not None else us is not None and trade.is_near(us)
+            if not left or not by_id or (trade.symbol, trade.side) != (symbol, side):
+                continue
+            taken, rest = _split(trade, min(left, trade.quantity))
+            left, cash, sums = left - taken.quantity, cash + taken.cash, joined(sums, taken.told)
+            if rest is None:
+                self.remove(trade.key)
+            else:
+                self.replace(rest)
+        return None if left == quantity else Claimed(quantity - left, cash, sums)
+
+
+def _split(trade: ToldTrade, part: Decimal) -> tuple[ToldTrade, ToldTrade | None]:
+    """Return a part of a trade, with all that was told of fees, and the rest; None where nothing is left."""
+    if part == trade.quantity:
+        return trade, None
+    cash = divide(trade.cash * part, trade.quantity)
+    of_part = {name: Told(min(each.quantity, part), None, each.fees) for name, each in trade.told.items()}
+    of_rest = {name: Told(each.quantity - min(each.quantity, part), None) for name, each in trade.told.items()}
+    taken = msgspec.structs.replace(trade, quantity=part, cash=cash, told=of_part)
+    return taken, msgspec.structs.replace(trade, quantity=trade.quantity - part, cash=trade.cash - cash, told=of_rest)
