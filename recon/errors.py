@@ -20,7 +20,8 @@
     ├── DeliveryError               7   an alert could not be delivered
     ├── SimulationError             8   the simulator, or a demo's expectation, failed
     ├── ServiceError                9   the service did not stop cleanly within its bound
-    └── DecisionRefused             10  a decision is not allowed, or needs a second person
+    ├── DecisionRefused             10  a decision is not allowed, or needs a second person
+    └── NotCurrent                  11  what is shown is not current: recon does not see every gateway
 
 A message says what happened, to what, and what to do. Discrepancies in data are values, never errors. The command
 line exits with the error's status; 1 is reserved for a negative answer (a demo that missed a fault) and 130 for an
@@ -142,3 +143,9 @@ class DecisionRefused(ReconError):
     """The lifecycle of the break does not allow the decision, or it needs another login (semantics 10)."""
 
     exit_status = 10
+
+
+class NotCurrent(ReconError):
+    """What a command has shown is not current: a gateway is not recorded, not connected, or not folded."""
+
+    exit_status = 11

@@ -11,6 +11,7 @@ import pytest
 from recon.db.embedded.cluster import read_pid_file
 from recon.db.embedded.server import socket_url
 from recon.db.roles import SERVICE
+from recon.errors import NotCurrent
 from recon.log.verify import Head
 from tests.conftest import TestDatabase
 from tests.support.processes import GATEWAY, Flood, LogReader, Service, check_books, flooding, running, until
@@ -116,3 +117,20 @@ def test_a_second_instance_stands_by_and_takes_over_when_the_first_is_killed(
                 opened = "SELECT count(DISTINCT writer) FROM recon_store.log_batches"
                 assert witness.ask(opened) == [(2,)]
                 assert second.stop() == 0
+
+
+def test_after_a_kill_no_command_says_that_all_is_well(database: TestDatabase, tmp_path: Path) -> None:
+    witness = LogReader(database.service_url)
+    with flooding(100) as (flood, url):
+        settings: dict[str, object] = {
+            "database": {"url": database.service_url},
+            "gateways": {GATEWAY: {"urls": [url]}},
+        }
+        with running(Service(tmp_path, settings)) as service:
+            until(lambda: flood.over and witness.folded() == witness.head() > 100)
+            service.command("breaks")
+            service.kill()
+            for command in ("breaks", "status"):
+                said = service.command(command, status=NotCurrent.exit_status)
+                assert f"gateway {GATEWAY}: nothing has been seen since" in said
+                assert "no service records it" in said

@@ -299,7 +299,7 @@ def test_status_names_the_accounts_that_are_not_whole(recon: Recon, story: Cover
         )
     )
     assert recon("status", "--json").json()["not_whole"] == []
-    assert "all accounts complete" in recon("status").err
+    assert "no incomplete accounts known" in recon("status").err
 
 
 def test_a_break_across_a_gap_says_so(recon: Recon, story: CoverageLog) -> None:

@@ -127,8 +127,8 @@ class Service:
     def output(self) -> str:
         return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
 
-    def command(self, *arguments: str) -> str:
-        """Run a command with the same settings; return all that it says."""
+    def command(self, *arguments: str, status: int = 0) -> str:
+        """Run a command with the same settings, which must end with `status`; return all that it says."""
         done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "recon.cli", *arguments],
             env=self.environment(),
@@ -137,7 +137,7 @@ class Service:
             timeout=PATIENCE,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == status, done.stderr
         return done.stdout + done.stderr
 
     def kill(self) -> None:

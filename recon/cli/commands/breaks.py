@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from recon.cli.connection import reader_connection
+from recon.cli.currency import empty_text, not_current, require_current
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, columns
 from recon.cli.queries import select_view
@@ -30,8 +31,12 @@ def breaks(
     """Show open breaks, or all breaks.
 
     A break is drift (reported minus expected) that neither timing nor a later report explains.
+    Exit status 11: the breaks are shown, but recon does not see every gateway now.
     """
     view = "breaks" if every else "open_breaks"
-    with reader_connection(settings_of(config), "breaks") as connection:
+    settings = settings_of(config)
+    with reader_connection(settings, "breaks") as connection:
+        stale = not_current(connection, settings.gateways, gateway)
         rows = select_view(connection, view, "opened_at, gateway, id", {"gateway": gateway, "account": account})
-    print_rows(rows, BREAKS, as_json=json, empty="no breaks" if every else "no open breaks")
+    print_rows(rows, BREAKS, as_json=json, empty=empty_text("no breaks" if every else "no open breaks", stale))
+    require_current(stale)

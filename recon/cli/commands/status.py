@@ -8,6 +8,7 @@ from typing import Final
 
 from recon.cli.commands.breaks import BREAKS
 from recon.cli.connection import connect_reader, existing_database
+from recon.cli.currency import empty_text, not_current, require_current
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, print_json
 from recon.cli.queries import Source, gateway_names, query_rows, refused_events, select_view, service_parts
@@ -51,32 +52,40 @@ _INCOMPLETE: Final = """
 
 
 def status(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
-    """Show the service, gateways, accounts, verdicts and breaks."""
+    """Show the service, gateways, accounts, verdicts and breaks.
+
+    Exit status 11: the state is shown, but recon does not see every gateway now.
+    """
+    settings = settings_of(config)
     with (
-        existing_database(settings_of(config)) as handle,
+        existing_database(settings) as handle,
         connect_reader(handle.service_url, "status") as connection,
     ):
         if gateway is not None:
             gateway_names(connection, gateway)
-        document = status_document(connection, gateway)
+        stale = not_current(connection, settings.gateways, gateway)
+        document = {**status_document(connection, gateway), "not_current": stale}
     if json:
         print_json(document)
     else:
         _print({name: [_without_empty(row) for row in rows] for name, rows in document.items()})
+    require_current(stale)
 
 
 def _print(document: Mapping[str, Sequence[Row]]) -> None:
+    stale = document["not_current"]
     running = [part for part in document["service"] if part["state"] not in {"gone", "stopped"}]
     print_table(running, PARTS, title="service", empty="no service is running, or this login may not see it")
     print_table(document["gateways"], GATEWAYS, title="gateways", empty="no gateway has a log yet")
     if not document["gateways"]:
         return
     print_table(document["accounts"], ACCOUNTS, title="accounts", empty="no accounts yet")
-    print_table(document["not_whole"], INCOMPLETE, title="incomplete accounts", empty="all accounts complete")
+    complete = empty_text("no incomplete accounts" if stale else "all accounts complete", stale)
+    print_table(document["not_whole"], INCOMPLETE, title="incomplete accounts", empty=complete)
     print_table(document["verdicts"], VERDICTS, title="verdicts", empty="no units yet")
     if document["refused"]:
         print_table(document["refused"], REFUSED, title="refused events")
-    print_table(document["open_breaks"], BREAKS[2:10], title="open breaks", empty="no open breaks")
+    print_table(document["open_breaks"], BREAKS[2:10], title="open breaks", empty=empty_text("no open breaks", stale))
     if document["waiting_facts"]:
         waiting = [{**row, "look": approval_command(str(row["digest"]))} for row in document["waiting_facts"]]
         print_table(waiting, WAITING_FACTS, title="facts that wait for a second person")
