@@ -36,6 +36,15 @@ EXACT: Final = Context(prec=1000, rounding=ROUND_HALF_EVEN, traps=[Inexact, Inva
 _QUANTISING: Final = Context(prec=300, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 DIVISION: Final = Context(prec=50, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
+#: Digits that every double keeps, and how many a double's text may have (semantics 1.2).
+_KEPT_DIGITS: Final = 15
+_TEXT_DIGITS: Final = 17
+#: A number of at most so many digits, with noise behind it, was meant; zeros or nines stand between.
+_MEANT_DIGITS: Final = 12
+_KEPT: Final = Context(prec=_KEPT_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+#: How many resolutions a sum of doubles may be off by and still be the same amount.
+_NOISE: Final = 64
+
 #: A double resolves this share of its magnitude (semantics 1.2): 2**-52, exactly.
 DOUBLE_RESOLUTION: Final = Decimal("2.220446049250313080847263336181640625e-16")
 
@@ -69,6 +78,25 @@ def bounded(value: Decimal) -> bool:
 def resolution(value: Decimal) -> Decimal:
     """Return what a double of this magnitude cannot tell apart."""
     return abs(value) * DOUBLE_RESOLUTION
+
+
+def same_amount(one: Decimal, other: Decimal) -> bool:
+    """True if two amounts differ by no more than sums of doubles may."""
+    return one == other or abs(one - other) <= max(resolution(one), resolution(other)) * _NOISE
+
+
+def without_noise(value: Decimal) -> Decimal:
+    """Return the short number that was meant where a double's text shows one with noise behind it (semantics 1.2).
+
+    57.638000000000005 was meant as 57.638, and 0.29999999999999999 as 0.3. All other numbers stay as written.
+    """
+    if not _KEPT_DIGITS < len(value.as_tuple().digits) <= _TEXT_DIGITS:
+        return value
+    meant = _KEPT.normalize(value)
+    _, digits, exponent = meant.as_tuple()
+    if len(digits) > _MEANT_DIGITS:
+        return value
+    return meant if isinstance(exponent, int) and exponent <= 0 else meant.quantize(ONE)
 
 
 def scale(value: Decimal) -> int:

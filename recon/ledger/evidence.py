@@ -68,7 +68,7 @@ def note_open_order(orders: dict[str, OpenOrder], order: Order) -> None:
     if order.terminal:
         return
     amount_open = order.reported.amount_open
-    if amount_open is None and order.reported.amount_order is not None:
+    if amount_open is None and order.reported.amount_order:
         amount_open = order.reported.amount_order - order.reported.amount_filled
     latest = OpenOrder(
         order.identity.symbol or order.identity.symbol_coinapi or "",

@@ -14,7 +14,7 @@ import msgspec
 
 from recon.ems.protocol.messages import FillRow
 from recon.ems.protocol.timestamps import parse_time
-from recon.exact import ZERO, divide, scale
+from recon.exact import ZERO, divide, same_amount, scale
 from recon.ledger.orders import Order
 from recon.times import microseconds
 
@@ -61,7 +61,7 @@ def late_cash(order: Order, rows: Sequence[FillRow]) -> Decimal | None:
     if not order.booked.cash_pending or order.reported.cash_total is None or order.booked.cash is None:
         return None
     total = order.reported.cash_total
-    if order.reported.amount_filled != order.booked.amount:
+    if not same_amount(order.reported.amount_filled, order.booked.amount):
         amount = cash = ZERO
         for row in rows:
             if amount == order.booked.amount or row.amount is None or not row.price:

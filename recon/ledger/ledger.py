@@ -146,6 +146,8 @@ class Effects(msgspec.Struct):
     posted: dict[UnitKey, UnitState] = {}
     #: What was moved in which unit, in the order of posting.
     legs: list[tuple[UnitState, Leg]] = []
+    #: Orders of spot fills whose cash is not known, by the unit that they are paid in.
+    cash_to_come: list[tuple[UnitState, str]] = []
     observed: list[tuple[UnitState, Observation]] = []
     #: Reports that contradict themselves or an earlier report, for a break of their own kind (semantics 2.6).
     contradictions: list[Contradiction] = []

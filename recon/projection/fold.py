@@ -144,6 +144,7 @@ class Fold:
         for name in resumed:
             self.reconciler.resume_account(name, at)
         ledger.effects.legs.clear()
+        ledger.effects.cash_to_come.clear()
         self.reconciler.finish(at)
 
     def _apply(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
@@ -258,6 +259,8 @@ class Fold:
         effects, reconciler = self.ledger.effects, self.reconciler
         # Legs first: an observation in the same event was made after what it reports.
         reconciler.on_legs(effects.take_legs(), at)
+        awaited, effects.cash_to_come = effects.cash_to_come, []
+        reconciler.on_cash_to_come(awaited, at)
         observed, effects.observed = effects.observed, []
         for state, observation in observed:
             reconciler.on_observation(state, observation, at)

@@ -104,6 +104,15 @@ class Reconciler:
     def _on_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
         self.trellises.begun(state).add_leg(state.key, leg, at.us)
 
+    def on_cash_to_come(self, awaited: Iterable[tuple[UnitState, str]], at: LogTime) -> None:
+        """Take which orders' fills are booked without their cash."""
+        for state, order in awaited:
+            if state.unit.unmodelled is None:
+                self._contain(state, at, partial(self._on_cash_to_come, state, order))
+
+    def _on_cash_to_come(self, state: UnitState, order: str) -> None:
+        self.trellises.begun(state).await_cash(state.key, order)
+
     def on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
         """Take one observation of a unit; it is compared when its window is over."""
         self._contain(state, at, partial(self._on_observation, state, observation, at))

@@ -215,14 +215,15 @@ def test_cash_that_comes_with_a_further_fill_is_shared_with_it() -> None:
     assert [leg.stamp for leg in legs.of("USDT")] == [leg.stamp for leg in legs.of("BTC")]
 
 
-def test_cash_that_comes_after_sixty_windows_is_stamped_when_it_comes() -> None:
+def test_cash_that_comes_after_sixty_windows_keeps_the_stamps_of_its_fills() -> None:
     driver, legs = day(AccountRules(settlement_window_us=1_000_000))
     order = placed(driver, "a", ("2", "100"), ("1", "100"), lists_fills=False)
     driver.report(without_cash(order, 1))
+    (base,) = legs.of("BTC")
     driver.wait(61)
     driver.report(order.report(1))
     (quote,) = legs.of("USDT")
-    assert quote.stamp == Stamp(microseconds(driver.now))
+    assert quote.stamp == base.stamp
     assert not driver.order("c:a").booked.cashless
 
 

@@ -204,3 +204,48 @@ def test_semantics_2_2__terminal_beats_open_and_the_longer_history_beats_the_sho
         assert reported(reports).order("c:a").reported.status == "CANCELED"
     for reports in ([script.report(1), pending], [pending, script.report(1)]):
         assert reported(reports).order("c:a").reported.status == "PENDING_CANCEL"
+
+
+def _ended(script: OrderScript) -> Row:
+    return script.report(0) | {"status": "CANCELED", "status_history": [["CANCELED", "2026-01-05T09:09:00Z"]]}
+
+
+def test_semantics_2_2__an_end_that_tells_a_smaller_amount_ends_the_order_in_any_order() -> None:
+    """2 are filled, and the cancel tells 0: the order is canceled, with 2 filled, whichever report comes first."""
+    script = OrderScript("a", [("2", "100")], amount="5")
+    for reports in ([script.report(1), _ended(script)], [_ended(script), script.report(1)]):
+        driver = reported(reports)
+        order = driver.order("c:a")
+        assert (order.reported.status, order.reported.amount_filled) == ("CANCELED", D(2))
+        assert (order.booked.amount, order.booked.cash) == (D(2), D(200))
+
+
+def test_semantics_2_6__an_older_report_does_not_clear_what_the_end_contradicted() -> None:
+    script = OrderScript("a", [("2", "100")], amount="5")
+    driver = reported([script.report(1), _ended(script), script.report(1)])
+    assert [known.cause for known in driver.breaks("BTC")] == ["amount_regression"]
+    driver.report(script.report(1) | {"status": "CANCELED", "status_history": [["CANCELED", "2026-01-05T09:09:00Z"]]})
+    assert not driver.breaks("BTC")
+
+
+def test_semantics_1_4__an_end_that_leaves_out_amount_and_price_takes_nothing_back() -> None:
+    script = OrderScript("a", [("2", "100")], amount="5")
+    driver = reported([script.report(1), _ended(script) | {"amount_filled": None, "avg_px": None, "fills": []}])
+    order = driver.order("c:a")
+    assert (order.reported.status, order.reported.avg_px, order.reported.cash_total) == ("CANCELED", D(100), D(200))
+    assert not driver.findings()
+    assert not driver.breaks("BTC")
+
+
+def test_semantics_2_4__an_earlier_report_that_comes_late_may_bring_the_cash() -> None:
+    script = OrderScript("a", [("2", "100")], lists_fills=False)
+    silent = script.report(1, avg_px=0)
+    driver = reported([silent, script.report(1) | {"status_history": []}])
+    assert driver.value("USDT") == D(1000000 - 200)
+    assert driver.order("c:a").reported.status == "FILLED"
+
+
+def test_semantics_1_4__an_ordered_amount_of_zero_is_not_known() -> None:
+    driver = reported([OrderScript("a", [("2", "100")]).report(1, amount_order=0)])
+    assert not driver.findings("overfill")
+    assert not driver.breaks("BTC")

@@ -13,15 +13,10 @@ from tests.support.shared_cases import DIRECTORIES
 #: The cases that come to another outcome today, and why. Whoever mends one removes its line.
 WRONG_TODAY = {
     "asset-never-held-comes-in": "the first row of an asset is taken for its opening",
-    "cancel-that-forgets-the-fills": "a cancel with a smaller amount does not end the order",
     "coin-listed-after-connect": "a fill that waited for its instrument counts twice",
-    "double-noise-in-one-balance": "one noisy balance sets the asset's smallest step",
     "dust-swept-into-one-asset": "what the dust became is called a deposit",
     "empty-balances-during-an-outage": "breaks stay open after everything came back",
-    "filled-sum-in-floating-point": "the noise of a double is taken for a regression",
     "hedge-mode-flat-leg-without-side": "a flat leg without a side closes the long one",
-    "last-report-without-a-price": "cash that is not known becomes a withdrawal",
-    "market-buy-by-cash-amount": "an ordered amount of 0 is taken for a bound",
     "old-order-told-of-in-mid-session": "a fill from before the opening is booked",
     "position-never-held-comes-in": "the first row of a position is taken for its opening",
     "replaced-order-carries-its-fills": "the fills of a replaced order are booked twice",

@@ -21,7 +21,7 @@ from recon.ems.protocol.bounds import (
 )
 from recon.ems.protocol.messages import FillRow, Finding, StatusStep
 from recon.ems.protocol.timestamps import parse_time
-from recon.exact import bounded
+from recon.exact import bounded, without_noise
 
 #: The errors of reading hostile JSON: malformed text, invalid UTF-8, wrong types; nesting that is too deep.
 UNREADABLE: Final = (ValueError, RecursionError)
@@ -106,7 +106,7 @@ def array_elements(text: bytes) -> list[msgspec.Raw] | None:
 
 
 def number(text: bytes, field: Field) -> Decimal | None:
-    """Return a JSON number, or a string that holds one, exactly (semantics 1.1 and 1.3)."""
+    """Return a JSON number, or a string that holds one, exactly but for a double's noise (semantics 1.1 to 1.3)."""
     if text == b"null":
         return None
     try:
@@ -117,7 +117,7 @@ def number(text: bytes, field: Field) -> Decimal | None:
     if not bounded(value):
         field.note("number", "is not finite, or beyond the bounds for numbers", text)
         return None
-    return value
+    return without_noise(value)
 
 
 def identifier(text: str, field: Field) -> str:

@@ -25,10 +25,12 @@ from recon.ems.protocol.messages import (
     StatusStep,
     SymbolRow,
 )
-from recon.exact import bounded
+from recon.exact import bounded, without_noise
 
 #: A number whose plain text is at most this long needs no closer look.
 SHORT_NUMBER: Final = 38
+#: A number whose plain text is shorter than this has no noise of a double behind it (semantics 1.2).
+NOISY_NUMBER: Final = 16
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -53,11 +55,13 @@ _ANYTHING: Final = frozenset({"error_message", "message", "rejected_message"})
 
 
 def are_sound(*values: Decimal | None) -> bool:
-    """True if numbers are finite and within bounds; `bounded` itself costs six times as much."""
+    """True if numbers are finite, within bounds and without noise; `bounded` itself costs six times as much."""
     for value in values:
         if value is not None:
             text = str(value)
             if (len(text) > SHORT_NUMBER or "E" in text or text[-1] > "9") and not bounded(value):
+                return False
+            if len(text) >= NOISY_NUMBER and without_noise(value) is not value:
                 return False
     return True
 

@@ -23,7 +23,7 @@ from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
 from recon.ledger.posting.fill_entries import FillToPost, market_of_fill
 from recon.ledger.posting.pre_opening import exclude_pre_opening_fills
-from recon.ledger.posting.spot import post_late_cash, post_spot, take_cashless
+from recon.ledger.posting.spot import post_late_cash, post_spot
 from recon.ledger.posting.told_fills import claim_fills, reverse_early_booking
 from recon.ledger.stamps import MAX_AHEAD_US
 from recon.ledger.withholding import instrument_of, withhold
@@ -58,11 +58,18 @@ def apply_report(
         first = first or (ledger.event.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
         if not (first and exclude_pre_opening_fills(ledger, account, order, report, at, initial=initial)):
             _book_report(ledger, account, order, report, at)
+    elif o.is_end(order, report):
+        o.end(order, report, at)
+        _note_joined(ledger, account, order)
     return order
 
 
 def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
     o.join(order, report, at, digits=_price_scale(ledger, account, report))
+    _note_joined(ledger, account, order)
+
+
+def _note_joined(ledger: Ledger, account: Account, order: Order) -> None:
     if (account.name, order.key) in ledger.orders:
         ledger.note_open(order)
     else:
@@ -133,13 +140,13 @@ def _is_generation(order: Order, report: OrderReport) -> bool:
 
 def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at: LogTime) -> None:
     """Note a report that contradicts itself or an earlier report; only a decision reverses fills (semantics 2.6)."""
-    filled = report.amount_filled or ZERO
+    filled = order.reported.amount_filled if report.amount_filled is None else report.amount_filled
     if o.is_regression(order, report):
         if not order.flags.regressed:
             message = f"amount_filled fell from {order.reported.amount_filled} to {filled}; nothing is unbooked"
             _contradict(ledger, order, "amount_regression", filled - order.reported.amount_filled, message, at)
         order.mark_regressed(on=True)
-    elif order.flags.regressed and filled >= order.reported.amount_filled:
+    elif order.flags.regressed and filled >= order.reported.amount_filled and not o.is_older(order, report):
         order.mark_regressed(on=False)
         ledger.effects.contradictions.append(Contradiction(order, "amount_regression", ZERO, resolved=True))
         ledger.changes.orders[order.account, order.key] = order
@@ -205,7 +212,7 @@ def _post_fills(
     last, stamp = booked[-1]
     origin = LegOrigin(stamp, at.us, order.key, order_class, market)
     # What the cash of all is not known exactly by, and the cash of earlier fills, is in the last fill's cash.
-    earlier = take_cashless(ledger, order, at) if last.cash is not None else ()
+    earlier = order.booked.take_cashless() if last.cash is not None else ()
     error, of_fill = order.reported.cash_resolution, min(told, last.amount)
     item = FillToPost(order, instrument, last, origin, error, earlier, told=of_fill)
     _post_fill(ledger, account, item, at)

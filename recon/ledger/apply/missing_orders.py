@@ -26,6 +26,7 @@ def match_missing_order(
     """
     behind = report.amount_filled is not None and report.amount_filled < order.reported.amount_filled
     further = o.is_further(order, report) and (not ledger.event.from_rest or report.status in o.TERMINAL)
+    further = further or o.is_end(order, report)
     if listed or further or not (ledger.event.from_rest or behind):
         resolve_missing_order(ledger, account, order, at)
         return

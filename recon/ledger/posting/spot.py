@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
 
 from recon.exact import ONE, ZERO
 from recon.ledger.account import Account
@@ -19,9 +18,6 @@ from recon.ledger.posting.openings import asset_unit
 from recon.ledger.posting.third_assets import FeeSource, post_third_asset_fees
 from recon.ledger.units import FillRef, UnitState
 from recon.times import LogTime
-
-#: So many settlement windows long, cash that comes late gets the stamps of its fills.
-AWAITED_WINDOWS: Final = 60
 
 
 def post_spot(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -> str:
@@ -38,6 +34,7 @@ def post_spot(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -
     share = FillShare(fill.amount, item.origin)
     if fill.cash is None:
         item.order.booked.await_cash(share)
+        ledger.effects.cash_to_come.append((quote, item.order.key))
         return quote.unit.code
     role, shares = None if item.fee_told else role_of(rule, QUOTE, quote.unit.code), [*item.earlier, share]
     legs = cash_legs(-item.sign * fill.cash, shares, error=item.price_error, role=role)
@@ -64,7 +61,7 @@ def post_late_cash(
     quote = asset_unit(ledger, account, instrument.quote or "", instrument.quote_coinapi, at)
     amount = cash if order.identity.side == "SELL" else -cash
     fill, error = FillRef(order.key, None, at.us), order.reported.cash_resolution
-    fills = take_cashless(ledger, order, at)
+    fills = order.booked.take_cashless()
     if not fills:
         market = market_of_fill(ledger, account.name, instrument)
         fills = [FillShare(ONE, LegOrigin(Stamp(at.us), at.us, order.key, order.reported.order_class, market))]
@@ -76,9 +73,3 @@ def post_late_cash(
     for leg, each in zip(legs, fills, strict=True):
         source = FeeSource(fill, each.origin, abs(leg.amount), quote)
         post_third_asset_fees(ledger, account, rule, moved, source, at)
-
-
-def take_cashless(ledger: Ledger, order: Order, at: LogTime) -> list[FillShare]:
-    """Take the fills of an order whose cash was awaited, but for those from too long ago."""
-    window_us = ledger.rules_of(order.account).settlement_window_us
-    return order.booked.take_cashless(at.us - AWAITED_WINDOWS * window_us)

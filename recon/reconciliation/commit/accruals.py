@@ -112,6 +112,8 @@ def take_unowned(context: ComparisonContext) -> Decimal:
     """Return what jumps leave that no break owns long after the last of them: a break owns it now; else 0."""
     comparison = context.comparison
     accrual = comparison.accrual
+    if context.trellis.awaits_cash(context.unit.key):
+        return ZERO  # it may explain them
     if not accrual.jumps or comparison.pending or context.at.us < accrual.race_us + RACE_WINDOWS * context.window:
         return ZERO
     comparison.accrual = msgspec.structs.replace(accrual, jumps=ZERO, race=ZERO, race_fees=ZERO)

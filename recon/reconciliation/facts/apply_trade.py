@@ -109,7 +109,7 @@ def _count(ledger: Ledger, account: Account, cover: Cover, fact: ExternalFact, a
         order.booked.set_told(with_quantity(order.booked.told, fact.statement, part.quantity))
         ledger.changes.orders[order.account, order.key] = order
         ordered = order.reported.amount_order
-        if order.flags.missing and ordered is not None and told_most(order.booked.told) >= ordered:
+        if order.flags.missing and ordered and told_most(order.booked.told) >= ordered:
             order.settle_by_person(on=True)
             resolve_missing_order(ledger, account, order, at)
 

@@ -40,7 +40,8 @@ def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
     _note_odd(parts, units)
     long = _keeps_long(parts, now)
     for unit in parts.over(units):
-        if trim(unit, now, long=long):
+        awaited = parts.cash.times(unit.key[2], now, parts.window) if unit.is_asset else ()
+        if trim(unit, now, long=long, awaited=awaited):
             parts.changed.add(unit.key)
     opened = len(told)
     for unit in parts.over(units):
@@ -154,7 +155,7 @@ def _still_paid(parts: AccountParts, key: FeeKey, rate: int, since: int) -> int:
 def _surroundings(parts: AccountParts, unit: UnitTrellis, now: int) -> Surroundings:
     if not unit.is_asset:
         return Surroundings()
-    return Surroundings(_charges(parts, unit), parts.cash.times(now, parts.window))
+    return Surroundings(_charges(parts, unit), parts.cash.times(unit.key[2], now, parts.window))
 
 
 def _charges(parts: AccountParts, unit: UnitTrellis) -> list[Charge]:

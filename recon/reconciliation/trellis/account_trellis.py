@@ -115,6 +115,14 @@ class AccountTrellis:
         """Read the rates anew, after a schedule was told; call `advance` for that time before telling it."""
         self._parts.rates_changed(now_us)
 
+    def await_cash(self, key: UnitKey, order: str) -> None:
+        """Say that the cash of an order's fills is to come in a unit: it may explain what changes there until then."""
+        self._parts.cash.without_cash(order, key[2])
+
+    def awaits_cash(self, key: UnitKey) -> bool:
+        """True if the cash of a spot fill is to come in a unit."""
+        return key[1] == "asset" and self._parts.cash.is_paid_in(key[2])
+
     def open_at(self, key: UnitKey, seq: int, us: int, level: Decimal) -> None:
         """Begin a unit anew with a level that is known, as of a log position and a log time in microseconds."""
         self.forget(key)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from recon.reconciliation.model.step import Step, StepKind
 from recon.reconciliation.trellis.amounts import to_decimal, to_int
+from recon.reconciliation.trellis.awaited_cash import may_explain
 from recon.reconciliation.trellis.column import OddEdge
 from recon.reconciliation.trellis.costs import HOLD, MAX_GAP, MAX_PARKED, MAX_SUSPENSE, NEAR_NOVEL, SUSPENSE
 from recon.reconciliation.trellis.path import in_opening, races
@@ -144,12 +145,11 @@ def _candidates(
 ) -> Iterator[_Candidate]:
     """Yield the steps that may be breaks, and whether they are due; tell those of the opening."""
     racing = races(unit, odd)
-    window = unit.window
     for each in odd:
         if each.kind not in {"jump", "novel"} or each.column.seq in racing:
             continue
         at, before = each.column.at, each.before_at
-        if any(before - window <= when <= at + window for when in around.awaited):
+        if may_explain(around.awaited, before, at, unit.window):
             continue  # the books do not know yet what was paid
         due = _jump_is_due(unit, each, odd, now) if each.kind == "jump" else _novel_is_due(unit, each, now, around)
         if not in_opening(unit, each.column):

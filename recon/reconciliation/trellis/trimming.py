@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
+from recon.reconciliation.trellis.awaited_cash import may_explain
 from recon.reconciliation.trellis.costs import KEEP_HOLDS, KEEP_US, MIN_DROP
 from recon.reconciliation.trellis.path import races
-from recon.reconciliation.trellis.suspense import parked_edge, watch
-from recon.reconciliation.trellis.unit import UnitTrellis
+from recon.reconciliation.trellis.suspense import after_seq, parked_edge, watch
+from recon.reconciliation.trellis.unit import ToldBreak, UnitTrellis
 
 #: Odd edges of these kinds have the account keep more.
 KEEPING = frozenset({"unknown", "novel", "jump", "other_rate", "tier"})
@@ -29,8 +31,11 @@ def short_keep(unit: UnitTrellis) -> int:
     return KEEP_HOLDS * unit.hold()
 
 
-def trim(unit: UnitTrellis, now: int, *, long: bool) -> bool:
-    """Forget what is older than is kept; return False if nothing was."""
+def trim(unit: UnitTrellis, now: int, *, long: bool, awaited: Sequence[int] = ()) -> bool:
+    """Forget what is older than is kept; return False if nothing was.
+
+    `awaited` are the stamps of fills whose cash is to come.
+    """
     border = now - (KEEP_US if long else short_keep(unit))
     columns, final = unit.columns, unit.final
     quiet = bool(columns) and not unit.queue and columns[-1].at < border
@@ -41,13 +46,13 @@ def trim(unit: UnitTrellis, now: int, *, long: bool) -> bool:
     while drop < most and columns[drop + 1].at < border:
         drop += 1
     if quiet:
-        return _forget_columns(unit, drop) if drop or unit.entries.items else False
+        return _forget_columns(unit, drop, awaited) if drop or unit.entries.items else False
     if drop < least:
         return False
-    return _forget_columns(unit, drop)
+    return _forget_columns(unit, drop, awaited)
 
 
-def _forget_columns(unit: UnitTrellis, drop: int) -> bool:
+def _forget_columns(unit: UnitTrellis, drop: int, awaited: Sequence[int]) -> bool:
     if unit.redo_from is not None or unit.final < drop:
         return False
     for edge in unit.parked:
@@ -55,6 +60,7 @@ def _forget_columns(unit: UnitTrellis, drop: int) -> bool:
             watch(unit, edge)
     columns = unit.columns
     if drop:
+        _keep_awaited(unit, drop, awaited)
         _park(unit, drop)
         for column in columns[: drop + 1]:
             if column.at <= columns[drop].at - unit.window:
@@ -67,6 +73,18 @@ def _forget_columns(unit: UnitTrellis, drop: int) -> bool:
     forgot = _forget_entries(unit) if unit.trimmed else 0
     unit.version += 1
     return bool(drop or forgot)
+
+
+def _keep_awaited(unit: UnitTrellis, drop: int, awaited: Sequence[int]) -> None:
+    """Remember the jumps to the first columns that cash to come may explain: they are no breaks, and it clears them."""
+    gone = {id(column) for column in unit.columns[: drop + 1]}
+    told = {known.seq for known in unit.breaks}
+    for odd in unit.odd_final if awaited else ():
+        at, seq = odd.column.at, odd.column.seq
+        fresh = odd.kind == "jump" and id(odd.column) in gone and seq not in told
+        if fresh and may_explain(awaited, odd.before_at, at, unit.window):
+            after = odd.before_at - unit.window
+            unit.breaks.append(ToldBreak(at, seq, odd.left, after, after_seq(unit, after), "jump"))
 
 
 def _park(unit: UnitTrellis, drop: int) -> None:

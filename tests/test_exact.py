@@ -1,0 +1,51 @@
+"""Numbers as doubles show them: the noise is left out, and nothing else is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recon.exact import exact, same_amount, without_noise
+
+D = Decimal
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("57.638000000000005", "57.638"),
+        ("10000.000000000002", "10000"),
+        ("0.30000000000000004", "0.3"),
+        ("-0.29999999999999999", "-0.3"),
+        ("8.9999999999999998e-8", "9E-8"),
+        ("99999.999999999985", "100000"),
+        ("98765432109.87654", "98765432109.87654"),
+        ("0.1234567890123456", "0.1234567890123456"),
+        ("1.000000000000000001", "1.000000000000000001"),
+        ("100000.00000000", "100000.00000000"),
+        ("5.551115123125783E-17", "5.551115123125783E-17"),
+    ],
+)
+def test_a_short_number_with_noise_behind_it_is_meant(text: str, meant: str) -> None:
+    value = without_noise(D(text))
+    assert value == D(meant)
+    assert value.as_tuple() == D(meant).as_tuple(), "the scale is that of the meaning"
+
+
+@given(st.lists(st.integers(1, 10**7).map(lambda ticks: D(ticks).scaleb(-4)), min_size=1, max_size=40))
+def test_a_sum_of_doubles_is_the_amount_that_was_meant(parts: list[D]) -> None:
+    total = 0.0
+    for part in parts:
+        total += float(part)
+    with exact():
+        assert same_amount(without_noise(D(repr(total))), sum(parts, D(0)))
+
+
+@given(st.decimals("0.0001", "1000000", places=4))
+def test_amounts_a_tick_apart_are_two(amount: D) -> None:
+    with exact():
+        assert not same_amount(amount, amount + D("0.0001"))
+        assert same_amount(amount, amount)
