@@ -110,6 +110,11 @@ class Snapshots(msgspec.Struct, dict=True):
     #: Balance rows seen, as two maps: code to CoinAPI code, and code to the last amount.
     balance_rows: dict[str, str | None] = {}
     balance_row_amounts: dict[str, str] = {}
+    #: CoinAPI code to the row that its legs go to, once a second row came or a fill was booked there (semantics 3.3).
+    home_rows: dict[str, str] = {}
+    #: Since when the list of balances is empty though several are held, in microseconds, and whether that is believed.
+    emptied_us: int | None = None
+    emptied_believed: bool = False
 
     def note_orders(self, session: str | None) -> None:
         """Note that the order snapshot of a session came."""
@@ -124,6 +129,14 @@ class Snapshots(msgspec.Struct, dict=True):
         """Note that a complete snapshot of positions came."""
         self.positions_complete = True
 
+    def note_emptied(self, us: int | None) -> None:
+        """Note since when the list of balances is empty though several are held; None: it is not."""
+        self.emptied_us, self.emptied_believed = us, False
+
+    def believe_emptied(self) -> None:
+        """Note that the empty list is taken at its word."""
+        self.emptied_believed = True
+
     def forget_session(self) -> None:
         """Await all snapshots again, because another process reports the account."""
         self.orders_session = self.balances_session = None
@@ -133,8 +146,22 @@ class Snapshots(msgspec.Struct, dict=True):
         before = self.balance_rows.get(asset)
         if asset in self.balance_rows and (not coinapi or before == coinapi):
             return False
+        self._keep_home(asset, coinapi)
         self.rows_by_coinapi.note(asset, before, coinapi or before)
         self.balance_rows[asset] = coinapi or before
+        return True
+
+    def _keep_home(self, asset: str, coinapi: str | None) -> None:
+        """Let the one row of an asset stay its home where a complete snapshot had no other one."""
+        alone = list(self.rows_by_coinapi.of(coinapi))
+        if coinapi and self.balances_complete and len(alone) == 1 and alone != [asset]:
+            self.home_rows.setdefault(coinapi, alone[0])
+
+    def note_home(self, coinapi: str | None, asset: str) -> bool:
+        """Note the only row of an asset, because a fill is booked there; return True if that is new."""
+        if not coinapi or coinapi in self.home_rows:
+            return False
+        self.home_rows[coinapi] = asset
         return True
 
     @cached_property

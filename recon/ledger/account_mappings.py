@@ -25,6 +25,8 @@ class Mappings(msgspec.Struct, dict=True):
     traded_pairs: dict[str, tuple[str, str]] = {}
     #: Assets whose cash does not follow from fills: contract to (asset codes, CoinAPI codes, why).
     unmodelled: dict[str, Unmodelled] = {}
+    #: Leveraged spot positions that are closed, and since when, in microseconds: their balances are modelled soon.
+    closing: dict[str, int] = {}
     #: Contracts without an opening, and the asset of their pending cash: the asset is not compared.
     cash_pending_contracts: dict[str, str] = {}
     #: Finest scale of avg_px seen per symbol: in reports that list fills, and in those that list none.
@@ -98,6 +100,17 @@ class Mappings(msgspec.Struct, dict=True):
         fresh = self.unmodelled_assets.add(touched)
         self.unmodelled[contract] = touched
         return fresh
+
+    def note_closing(self, contract: str, us: int) -> bool:
+        """Note since when a leveraged spot position is closed; return True if that is new."""
+        if contract in self.closing:
+            return False
+        self.closing[contract] = us
+        return True
+
+    def end_closing(self, contract: str) -> None:
+        """Note that a leveraged spot position is open, or that its balances are modelled again."""
+        self.closing.pop(contract, None)
 
     def await_cash(self, contract: str, asset: str) -> None:
         """Let the cash of a contract's fills wait for its opening."""

@@ -1,6 +1,6 @@
 """The balance row that an asset's entries belong to. Pure (semantics 3.3).
 
-1. Order: configured alias; equal code; the only row with the same CoinAPI code; else unmapped.
+1. Order: configured alias; equal code; the home row, or the only row, with the same CoinAPI code; else unmapped.
 2. Two rows of the same asset are never merged by guessing: the asset is unmapped, with a reason.
 3. A pool is reconciled as the sum of its members, under the code of the first member.
 """
@@ -36,6 +36,9 @@ def resolve_asset(asset: str, asset_coinapi: str | None, seen: Snapshots, rules:
         return AssetMapping(rules.pool_of(alias), mapped=True)
     if asset in seen.balance_rows:
         return AssetMapping(rules.pool_of(asset), mapped=True)
+    home = seen.home_rows.get(asset_coinapi or "")
+    if home is not None:
+        return AssetMapping(rules.pool_of(home), mapped=True)
     matching = rows_of_coinapi(asset_coinapi, seen, rules)
     if len(matching) == 1:
         return AssetMapping(matching[0], mapped=True)

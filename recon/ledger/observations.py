@@ -32,6 +32,8 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     inferred: bool = False
     #: Contracts: the average entry price in the same report.
     price: Decimal | None = None
+    #: True if a list of balances stayed empty and was taken at its word.
+    emptied: bool = False
 
 
 def is_authoritative(last_updated_by: str | None, *, trust_balance_manager: bool) -> bool:

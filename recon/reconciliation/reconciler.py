@@ -207,6 +207,7 @@ class Reconciler:
             if context is None:
                 context = touched[key] = self._context(self.ledger.units[key], at)
             self._contain(context.state, at, partial(commit, context, value))
+            self.comparisons.refresh(context.unit)  # what opens next is to see it
         for context in touched.values():
             self._contain(context.state, at, partial(self._end_of_advance, context))
         for key in trellis.take_judged():
@@ -380,6 +381,7 @@ class Reconciler:
 
     def _reclassify_breaks(self, state: UnitState, at: LogTime) -> None:
         if classification.reclassify(self._context(state, at)):
+            self.comparisons.refresh(state.unit)
             self.changed[state.key] = state
 
     def _mark_changed(self, context: ComparisonContext) -> None:

@@ -36,6 +36,8 @@ def note_observation(comparison: ComparisonState, observation: Observation, book
     if comparison.observed_seq is not None and passed > 0:
         before = comparison.gap
         comparison.gap = (_BEFORE * before + passed) // (_BEFORE + 1) if before else passed
+    if observation.emptied:
+        comparison.emptied_seq = observation.seq
     comparison.latest = observation
     comparison.reported = booked if booked in observation.values else observation.values[0]
     comparison.inferred = observation.inferred

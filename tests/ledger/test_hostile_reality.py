@@ -294,7 +294,7 @@ def test_updates_before_snapshots_are_neither_lost_nor_booked_twice(
             case _:
                 driver.balance("USDT", "900" if filled else "1000")
     driver.balances(*BOUGHT)
-    driver.wait(90)
+    driver.wait(200)  # until an opening that the reports leave open is decided
     assert driver.coverage() == ("covered", None)
     assert not driver.opened_breaks()
     assert driver.order("c:a").booked.amount == D(1)

@@ -78,7 +78,7 @@ def test_semantics_4_2__fills_race_with_the_first_balance(polled_before_the_fill
         driver.wait(1)
         driver.balance("BTC", "12")
         driver.balance("USDT", "800")
-    driver.wait(40)
+    driver.wait(200)
     assert [amount for amount, _ in openings(driver, "BTC")] == [D(10)]
     assert [amount for amount, _ in openings(driver, "USDT")] == [D(1000)]
     assert not driver.opened_breaks()

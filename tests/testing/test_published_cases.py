@@ -12,16 +12,9 @@ from tests.support.shared_cases import DIRECTORIES
 
 #: The cases that come to another outcome today, and why. Whoever mends one removes its line.
 WRONG_TODAY = {
-    "asset-never-held-comes-in": "the first row of an asset is taken for its opening",
-    "coin-listed-after-connect": "a fill that waited for its instrument counts twice",
-    "dust-swept-into-one-asset": "what the dust became is called a deposit",
-    "empty-balances-during-an-outage": "breaks stay open after everything came back",
     "hedge-mode-flat-leg-without-side": "a flat leg without a side closes the long one",
     "old-order-told-of-in-mid-session": "a fill from before the opening is booked",
-    "position-never-held-comes-in": "the first row of a position is taken for its opening",
     "replaced-order-carries-its-fills": "the fills of a replaced order are booked twice",
-    "second-row-of-one-coin-appears": "a second row of a coin takes over from the first",
-    "spot-margin-trade-makes-a-position": "the first row of a position is taken for its opening",
     "symbol-in-two-spellings": "a contract in two spellings is two units",
     "trade-taken-back-by-the-venue": "balances that follow a regression are called deposit and withdrawal",
 }

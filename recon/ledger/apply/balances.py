@@ -3,8 +3,9 @@
 1. Only authoritative rows are observations; all rows are shown (semantics 4.1).
 2. A complete snapshot covers every asset: absence is zero, inferred (semantics 4.3). A snapshot without any list
    (null or missing `data`) counts as received, but proves no zero.
-3. When a balance row appears, entries kept under the asset's own code are re-homed, visibly (semantics 3.3).
-4. After a gap, `agreed` is withheld from a non-zero unit until the unit is reported again.
+3. What a complete snapshot lacked opened at zero: its first row is an observation, no opening.
+4. When a balance row appears, entries kept under the asset's own code are re-homed, visibly (semantics 3.3).
+5. After a gap, `agreed` is withheld from a non-zero unit until the unit is reported again.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from decimal import Decimal
 from recon.ems.protocol.messages import BalanceRow, Balances
 from recon.exact import ZERO, scale
 from recon.ledger.account import Account
+from recon.ledger.apply.empty_lists import doubt_empty_list, end_empty_list
 from recon.ledger.apply.observe import observe, reassess_after_snapshot
 from recon.ledger.asset_mapping import resolve_asset, rows_of_coinapi
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.observations import is_authoritative
+from recon.ledger.posting.openings import open_if_absent
 from recon.ledger.rules import AccountRules
 from recon.ledger.units import REHOMED, Posting, post
 from recon.times import LogTime
@@ -35,9 +38,14 @@ def apply_balances(ledger: Ledger, message: Balances, account: Account, at: LogT
     if message.nothing:
         account.snapshots.note_balances(ledger.clock.session, complete=False)
         reassess_after_snapshot(ledger, account, at)
+    if message.rows and account.snapshots.emptied_us is not None:
+        end_empty_list(ledger, account, complete=message.complete)
     if not message.complete:
         return
     account.snapshots.note_balances(ledger.clock.session, complete=True)
+    if not message.rows and doubt_empty_list(ledger, account, at):
+        reassess_after_snapshot(ledger, account, at)
+        return
     for state in ledger.units_of(account.name):
         if state.unit.kind == "asset" and state.unit.code not in present:
             _clear_members(account, ledger.rules_of(account.name).members_of(state.unit.code))
@@ -54,10 +62,11 @@ def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTim
     rules = ledger.rules_of(account.name)
     code = rules.pool_of(row.asset)
     before = account.snapshots.balance_rows.get(row.asset)
+    state = ledger.unit(account.name, "asset", code, row.asset_coinapi)
+    open_if_absent(ledger, account, state, at)
     if account.snapshots.add_row(row.asset, row.asset_coinapi):
         ledger.mark_changed(account)
         rehome(ledger, account, _mappable(account, rules, row.asset, {before, row.asset_coinapi}), at)
-    state = ledger.unit(account.name, "asset", code, row.asset_coinapi)
     unit = state.unit
     unit.reported.note_balance(row, seq=at.seq, us=at.us)
     ledger.changes.units[state.key] = state

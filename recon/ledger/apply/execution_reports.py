@@ -168,13 +168,14 @@ def book_order(ledger: Ledger, account: Account, order: Order, rows: tuple[FillR
     if instrument is None:
         _await_instrument(ledger, account, order, at)
         return
+    waited = order.flags.awaiting_instrument
     order.await_instrument(on=False)
     ledger.changes.orders[account.name, order.key] = order
     was_pending = order.booked.cash_pending
     late = late_cash(order, rows)
     if late and instrument.spot:
         post_late_cash(ledger, account, order, instrument, late, at)
-    _post_fills(ledger, account, order, instrument, rows, at)
+    _post_fills(ledger, account, order, instrument, rows, at, waited=waited)
     if instrument.spot and order.booked.cash_pending != was_pending:
         rules = ledger.rules_of(account.name)
         quote = resolve_asset(instrument.quote or "", instrument.quote_coinapi, account.snapshots, rules)
@@ -194,7 +195,14 @@ def _await_instrument(ledger: Ledger, account: Account, order: Order, at: LogTim
 
 
 def _post_fills(
-    ledger: Ledger, account: Account, order: Order, instrument: Instrument, rows: tuple[FillRow, ...], at: LogTime
+    ledger: Ledger,
+    account: Account,
+    order: Order,
+    instrument: Instrument,
+    rows: tuple[FillRow, ...],
+    at: LogTime,
+    *,
+    waited: bool,
 ) -> None:
     order_class, market = order.class_of_fill(order.booked.amount), market_of_fill(ledger, account.name, instrument)
     fills = book_fills(order, rows, recorded_us=at.us)
@@ -205,7 +213,7 @@ def _post_fills(
         origin = LegOrigin(stamp, at.us, order.key, order_class, market)
         of_fill = min(told, fill.amount)
         told -= of_fill
-        _post_fill(ledger, account, FillToPost(order, instrument, fill, origin, told=of_fill), at)
+        _post_fill(ledger, account, FillToPost(order, instrument, fill, origin, told=of_fill, waited=waited), at)
     if not booked:
         return
     _learn_clock(ledger, account, order, fills[-1], at)
@@ -214,7 +222,7 @@ def _post_fills(
     # What the cash of all is not known exactly by, and the cash of earlier fills, is in the last fill's cash.
     earlier = order.booked.take_cashless() if last.cash is not None else ()
     error, of_fill = order.reported.cash_resolution, min(told, last.amount)
-    item = FillToPost(order, instrument, last, origin, error, earlier, told=of_fill)
+    item = FillToPost(order, instrument, last, origin, error, earlier, told=of_fill, waited=waited)
     _post_fill(ledger, account, item, at)
     if order.booked.early:
         quantity = sum((fill.amount for fill, _ in booked), ZERO)

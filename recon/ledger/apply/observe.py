@@ -16,6 +16,8 @@ from recon.times import LogTime
 
 #: The reason for withholding `agreed` from a unit not reported since a gap; kept beside the keys of orders.
 NOT_REPORTED: Final = "not reported since the gap"
+#: The same for a unit that an empty list of balances lacked.
+EMPTY_LIST: Final = "not reported since a list of balances that was empty"
 
 
 def observe(
@@ -26,12 +28,17 @@ def observe(
     *,
     inferred: bool,
     price: Decimal | None = None,
+    emptied: bool = False,
 ) -> None:
-    """Observe a reported amount of a unit; `values` are the readings that the report allows, the likelier first."""
-    if NOT_REPORTED in state.unit.withheld:
-        withhold(ledger, state, NOT_REPORTED, on=False)
+    """Observe a reported amount of a unit; `values` are the readings that the report allows, the likelier first.
+
+    `emptied`: a list that stayed empty is taken at its word.
+    """
+    for reason in (NOT_REPORTED, EMPTY_LIST):
+        if reason in state.unit.withheld:
+            withhold(ledger, state, reason, on=False)
     ledger.changes.units[state.key] = state
-    ledger.effects.observed.append((state, Observation(at.seq, at.clock, at.us, values, inferred, price)))
+    ledger.effects.observed.append((state, Observation(at.seq, at.clock, at.us, values, inferred, price, emptied)))
 
 
 def withhold_until_reported(ledger: Ledger, account: Account) -> None:

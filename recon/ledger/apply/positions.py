@@ -11,7 +11,7 @@ from recon.ledger.account import Account
 from recon.ledger.apply.observe import observe
 from recon.ledger.ledger import Ledger
 from recon.ledger.observations import read_position, read_positions
-from recon.ledger.posting.derivatives import mark_unmodelled, realise_trades
+from recon.ledger.posting.derivatives import contract_of, mark_unmodelled, note_closing, realise_trades
 from recon.ledger.units import UnitState
 from recon.times import LogTime
 
@@ -44,6 +44,7 @@ def _observe_absent(ledger: Ledger, account: Account, rows: Collection[str], at:
     for state in ledger.units_of(account.name):
         if state.unit.kind == "contract" and state.unit.code not in rows:
             state.unit.contract.set_sides({})
+            note_closing(ledger, account, state, at)
             observe(ledger, state, (ZERO,), at, inferred=True)
 
 
@@ -52,7 +53,7 @@ def _position_unit(ledger: Ledger, account: Account, row: PositionRow, at: LogTi
     if symbol is None:
         ledger.note_finding(account.name, at, "row_without_symbol", "", "a position row names no symbol")
         return None
-    return ledger.unit(account.name, "contract", symbol, row.symbol_coinapi)
+    return contract_of(ledger, account, symbol, row.symbol_coinapi, at)
 
 
 def _observe_position(
@@ -73,6 +74,8 @@ def _observe_position(
         terms = ledger.rules_of(account.name).contracts.get(unit.code)
         if terms is None or not terms.modelled:
             mark_unmodelled(ledger, account, state, terms)
+    else:
+        note_closing(ledger, account, state, at)
     if unit.contract.cost_basis is None:
         realise_trades(ledger, account, state, at)
     observe(ledger, state, values, at, inferred=False, price=unit.reported.avg_entry_price)

@@ -15,9 +15,11 @@ from recon.ems.protocol.messages import ServerInfo
 from recon.ems.protocol.timestamps import parse_time
 from recon.ledger import coverage, gaps
 from recon.ledger.account import Account
+from recon.ledger.apply.empty_lists import believe_empty_list
 from recon.ledger.apply.observe import withhold_until_reported
 from recon.ledger.coverage import reassess
 from recon.ledger.ledger import Ledger
+from recon.ledger.posting.derivatives import model_closed
 from recon.ledger.rules import HEARTBEAT_BOUND_US
 from recon.times import LogTime, microseconds
 
@@ -152,6 +154,8 @@ def apply_tick(ledger: Ledger, note: Tick, at: LogTime) -> None:
             # The gap begins at the last sign of life, even where nothing ran at that time to notice the silence.
             _open_gap(ledger, account, "no heartbeat", LogTime(at.seq, max(last, account.coverage.since_us), at.clock))
         gaps.expire_backfill(ledger, account, at)
+        believe_empty_list(ledger, account, at)
+        model_closed(ledger, account, at)
 
 
 def _apply_heartbeat(ledger: Ledger, account: Account, heartbeat: HeartbeatSummary, at: LogTime) -> None:

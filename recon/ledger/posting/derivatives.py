@@ -27,6 +27,9 @@ from recon.times import LogTime
 #: Average entry prices within this share of each other are equal: venues round them.
 PRICE_SHARE: Final = Decimal("1e-6")
 
+#: Settlement windows that a leveraged spot position is closed for until its balances are modelled again.
+CLOSED_WINDOWS: Final = 4
+
 
 class ReportedPosition(msgspec.Struct, frozen=True):
     """A reported position: quantity, average entry price, and how many of the pending fills it holds, oldest first."""
@@ -197,11 +200,15 @@ def _turnover(trade: PendingTrade, terms: ContractTerms) -> Decimal:
 
 
 def mark_unmodelled(ledger: Ledger, account: Account, state: UnitState, terms: ContractTerms | None) -> None:
-    """Mark the balances that a contract without complete terms touches as unmodelled."""
+    """Mark the balances that a contract without complete terms, or a leveraged spot position, touches as unmodelled."""
     unit = state.unit
+    account.mappings.end_closing(unit.code)
     if unit.code in account.mappings.unmodelled:
         return
-    why = f"contract {unit.code} has no complete terms in the settings"
+    if is_leveraged_spot(ledger, state):
+        why = f"a leveraged position in {unit.code} is open: its fills move no balance until it is closed"
+    else:
+        why = f"contract {unit.code} has no complete terms in the settings"
     if terms is not None and terms.settlement_asset is not None:
         _unmodel(ledger, account, unit.code, [terms.settlement_asset], [], why)
         return
@@ -209,6 +216,34 @@ def mark_unmodelled(ledger: Ledger, account: Account, state: UnitState, terms: C
     codes = [] if instrument is None else [code for code in (instrument.base, instrument.quote) if code]
     coinapis = [] if instrument is None else [c for c in (instrument.base_coinapi, instrument.quote_coinapi) if c]
     _unmodel(ledger, account, unit.code, codes, coinapis or underlying(unit.coinapi), why)
+
+
+def is_leveraged_spot(ledger: Ledger, state: UnitState) -> bool:
+    """True if a position is one in a spot market: leveraged orders made it, and their fills moved no balance."""
+    instrument = ledger.instrument(state.unit.account, state.unit.code)
+    return instrument is not None and instrument.spot
+
+
+def note_closing(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> None:
+    """Note that a leveraged spot position is closed; its balances are modelled again once its last fills have come."""
+    unmodelled = state.unit.code in account.mappings.unmodelled
+    if unmodelled and is_leveraged_spot(ledger, state) and account.mappings.note_closing(state.unit.code, at.us):
+        ledger.mark_changed(account)
+
+
+def model_closed(ledger: Ledger, account: Account, at: LogTime) -> None:
+    """Model the balances of the leveraged spot positions that have been closed for CLOSED_WINDOWS."""
+    mappings = account.mappings
+    before = at.us - CLOSED_WINDOWS * ledger.rules_of(account.name).settlement_window_us
+    closed = [code for code, us in mappings.closing.items() if us <= before]
+    if not closed:
+        return
+    for code in closed:
+        mappings.end_closing(code)
+    mappings.set_unmodelled({code: why for code, why in mappings.unmodelled.items() if code not in closed})
+    ledger.mark_changed(account)
+    for state in ledger.units_of(account.name):
+        update_modelling(ledger, account, state)
 
 
 def _unmodel(ledger: Ledger, account: Account, symbol: str, codes: list[str], coinapis: list[str], why: str) -> None:

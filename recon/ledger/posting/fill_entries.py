@@ -24,7 +24,8 @@ class FillToPost(NamedTuple):
     """A fill with all that its postings need.
 
     `price_error` bounds the error of its cash, because the average price is rounded. `earlier` are fills of the order
-    whose cash its cash contains. `told` is the part of its amount that a statement told before its report.
+    whose cash its cash contains. `told` is the part of its amount that a statement told before its report. `waited`:
+    it was told of before its instrument was known.
     """
 
     order: Order
@@ -34,6 +35,7 @@ class FillToPost(NamedTuple):
     price_error: Decimal = ZERO
     earlier: Sequence[FillShare] = ()
     told: Decimal = ZERO
+    waited: bool = False
 
     @property
     def sign(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from recon.exact import ONE, ZERO
+from recon.exact import ONE, ZERO, plain
 from recon.ledger.account import Account
 from recon.ledger.fees.fee_key import BASE, QUOTE, role_of
 from recon.ledger.fees.schedule import rule_of
@@ -49,7 +49,18 @@ def post_spot(ledger: Ledger, account: Account, item: FillToPost, at: LogTime) -
 
 
 def _post(ledger: Ledger, item: FillToPost, state: UnitState, legs: Sequence[Leg], at: LogTime) -> None:
-    """Post an amount of a fill in one unit, with its fee there."""
+    """Post an amount of a fill in one unit, with its fee there, unless the unit's opening contains it."""
+    opened_us = state.unit.balance.opening_us
+    if item.waited and state.unit.balance.opening is not None:
+        # While it waited, the first report of the unit opened it, and had seen the fill.
+        kept = [leg for leg in legs if leg.stamp.us > opened_us]
+        if len(kept) < len(legs):
+            inside = plain(sum((leg.amount for leg in legs if leg.stamp.us <= opened_us), ZERO))
+            message = f"{inside} of order {item.order.key} was in the first report of {state.unit.code} already"
+            ledger.note_finding(item.order.account, at, "fill_before_opening", state.unit.code, message)
+            legs = kept
+    if not legs:
+        return
     amount = sum((leg.amount for leg in legs), ZERO)
     post_legs(ledger, state, legs, fill_posting(amount, item.ref), at)
 

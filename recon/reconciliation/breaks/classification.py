@@ -8,12 +8,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Final
+
 from recon.reconciliation.breaks.gather import break_context
 from recon.reconciliation.breaks.related import active_break
 from recon.reconciliation.causes.evaluation import Evaluation, evaluate
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.lifecycle import ACTIVE
+
+#: From so many supporting breaks on, a case is one of several assets.
+_SEVERAL: Final = 2
 
 
 def classify(context: ComparisonContext, break_: Break) -> str | None:
@@ -28,7 +34,12 @@ def classify(context: ComparisonContext, break_: Break) -> str | None:
     related = [active_break(context, summary) for summary in (*facts.related_breaks, *facts.same_asset_other_accounts)]
     others = {other[1].id: other for other in related if other is not None and other[1].id != break_.id}
     context.reclassify = sorted({state.key for state, _ in others.values()})
-    return next((others[id_][1].case_id for id_ in evaluation.supporting_breaks if id_ in others), None)
+    supporting = [others[id_][1] for id_ in evaluation.supporting_breaks if id_ in others]
+    return min(supporting, key=_age).case_id if supporting else None
+
+
+def _age(break_: Break) -> tuple[int, str]:
+    return break_.opened_us, break_.id
 
 
 def reclassify(context: ComparisonContext) -> bool:
@@ -38,7 +49,8 @@ def reclassify(context: ComparisonContext) -> bool:
         evaluation = evaluate(break_context(context, break_))
         equal = evaluation.strength == break_.strength
         if evaluation.strength < break_.strength or (equal and evaluation.supporting_breaks):
-            changed |= _replace(context, break_, evaluation)
+            joined = _join_case(context, break_, evaluation)
+            changed |= _replace(context, break_, evaluation, joined=joined)
     return changed
 
 
@@ -75,11 +87,32 @@ def _is_booked_late(context: ComparisonContext, break_: Break) -> bool:
     return any(occurred_us <= break_.seen_us + context.window for occurred_us in timeline.occurred[first:])
 
 
-def _replace(context: ComparisonContext, break_: Break, evaluation: Evaluation) -> bool:
-    """Give an open break another classification; return False if it is the same one."""
+def _join_case(context: ComparisonContext, break_: Break, evaluation: Evaluation) -> bool:
+    """Let a break that several others support join the case of the eldest; return True if its case is another now.
+
+    Several assets that become one open one after the other, and each began a case of its own.
+    """
+    if len(evaluation.supporting_breaks) < _SEVERAL or break_.state != "open":
+        return False
+    eldest = min((break_, *_active_breaks(context, evaluation.supporting_breaks)), key=_age)
+    joined = eldest.case_id != break_.case_id
+    break_.case_id = eldest.case_id
+    return joined
+
+
+def _active_breaks(context: ComparisonContext, ids: Iterable[str]) -> Iterator[Break]:
+    """Yield the active breaks with these ids, in any unit."""
+    for id_ in ids:
+        key = context.comparisons.unit_of(id_)
+        if key is not None:
+            yield from (known for known in context.comparisons[key].breaks if known.id == id_)
+
+
+def _replace(context: ComparisonContext, break_: Break, evaluation: Evaluation, *, joined: bool = False) -> bool:
+    """Give an open break another classification; return False if it is the same one, in the same case."""
     cause, fitting = break_.cause, [tried.cause for tried in break_.tried if tried.fits]
     same = (evaluation.cause, evaluation.certainty, evaluation.fitting) == (cause, break_.certainty, fitting)
-    if same and evaluation.supporting_order == break_.order:
+    if same and not joined and evaluation.supporting_order == break_.order:
         return False
     _apply(break_, evaluation)
     context.emit(break_, "caused", break_.note if break_.cause == cause else f"not {cause}: {break_.note}")

@@ -2,8 +2,8 @@
 
 1. A transfer is the same asset that leaves one account and reaches another one of the gateway within TRANSFER_US; the
    difference is the network fee.
-2. A conversion is two assets of one account that change places for the same value. If the two are traded against each
-   other, a conversion looks like a trade made outside the EMS.
+2. A conversion is assets of one account that change places for the same value: one against one, or several remainders
+   against one. If two are traded against each other, a conversion looks like a trade made outside the EMS.
 3. An amount that was locked just before it moved is a withdrawal or a deposit. Otherwise only the sign of a single
    asset supports them, and another cause of the same size may fit as well.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from recon.exact import divide, plain
+from recon.exact import ZERO, divide, plain
 from recon.reconciliation.causes import advice, trades
 from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_match
 from recon.reconciliation.causes.context import MAX_PRICE_DISTANCE, BreakContext, BreakSummary
@@ -27,6 +27,11 @@ TRANSFER_US: Final = 3_600_000_000
 MAX_NETWORK_FEE_SHARE: Final = Decimal("0.02")
 #: The largest difference in value of the two sides of a conversion: spread, fee and the age of rates.
 MAX_CONVERSION_DISTANCE: Final = Decimal("0.02")
+#: The same where several assets become one: the venue takes a charge of two percent or so as well.
+MAX_SWEEP_DISTANCE: Final = Decimal("0.05")
+#: So many assets that become one are several, and so many are named.
+_SEVERAL: Final = 2
+_MAX_NAMED: Final = 4
 #: Orders lock in lots: an amount of so many lots or fewer may be locked by orders.
 _ORDERS_AT_ONCE: Final = 4
 #: A number with so many significant digits or fewer is round: people choose such amounts.
@@ -69,23 +74,58 @@ def _conversion(context: BreakContext) -> CauseMatch:
 
 
 def _conversion_by_value(context: BreakContext) -> CauseMatch:
-    """Match two assets that are in no traded pair, by their value in USD."""
-    break_ = context.break_
+    """Match assets that are in no traded pair: one against one, by amount or value, or several against one."""
     refused = "no other asset moved the other way"
-    for leg in context.related_breaks:
-        if leg.kind != "asset" or (leg.amount > 0) == (break_.amount > 0):
-            continue
-        if break_.usd is None or leg.usd is None or not leg.usd:
-            refused = f"the rate of {break_.code} or {leg.code} is not known"
-            continue
+    for leg in _assets(context, opposite=True):
+        match = _one_for_one(context, leg)
+        if isinstance(match, CauseMatch):
+            return match
+        refused = match
+    return _several_for_one(context) or no_match(refused)
+
+
+def _assets(context: BreakContext, *, opposite: bool) -> list[BreakSummary]:
+    """Return the related breaks of assets that moved the other way, or the same way."""
+    up = context.break_.amount > 0
+    return [leg for leg in context.related_breaks if leg.kind == "asset" and ((leg.amount > 0) != up) == opposite]
+
+
+def _one_for_one(context: BreakContext, leg: BreakSummary) -> CauseMatch | str:
+    """Match one other asset of the same value; without rates, of the same amount but for a power of ten."""
+    break_ = context.break_
+    amounts = f"{plain(break_.amount)} {break_.code} and {plain(leg.amount)} {leg.code}"
+    if break_.usd is not None and leg.usd:
         distance = abs(1 - abs(divide(break_.usd, leg.usd)))
-        amounts = f"{plain(break_.amount)} {break_.code} and {plain(leg.amount)} {leg.code}"
         why = f"{amounts} are {percent_text(distance)} apart in USD"
         if distance > MAX_CONVERSION_DISTANCE:
-            refused = why
-            continue
+            return why
         return CauseMatch(Strength.LIKELY, why, (Evidence(why, leg.until_seq, leg.amount),), (leg.break_id,))
-    return no_match(refused)
+    if break_.amount.normalize().as_tuple().digits != leg.amount.normalize().as_tuple().digits:
+        return f"the rate of {break_.code} or {leg.code} is not known"
+    telling = significant_digits(break_.amount) > _ROUND_DIGITS
+    why = f"{amounts} have the same digits: one may be the other's new name, or its receipt"
+    evidence = (Evidence(why, leg.until_seq, leg.amount),)
+    return CauseMatch(Strength.LIKELY if telling else Strength.POSSIBLE, why, evidence, (leg.break_id,))
+
+
+def _several_for_one(context: BreakContext) -> CauseMatch | None:
+    """Match several assets that became one by their values in USD, or one that became several."""
+    break_ = context.break_
+    others, beside = _assets(context, opposite=True), _assets(context, opposite=False)
+    for one, many in ((break_, others), *((other, [break_, *beside]) for other in others)):
+        values = [leg.usd for leg in many if leg.usd is not None]
+        total = abs(sum(values, ZERO))
+        if len(many) < _SEVERAL or len(values) < len(many) or not one.usd or not total:
+            continue
+        distance = abs(1 - divide(abs(one.usd), total))
+        if distance > MAX_SWEEP_DISTANCE:
+            continue
+        named = ", ".join(f"{plain(leg.amount)} {leg.code}" for leg in many[:_MAX_NAMED])
+        more = f" and {len(many) - _MAX_NAMED} more" if len(many) > _MAX_NAMED else ""
+        why = f"{named}{more} against {plain(one.amount)} {one.code} are {percent_text(distance)} apart in USD"
+        breaks = tuple(leg.break_id for leg in (one, *many) if leg is not break_)
+        return CauseMatch(Strength.LIKELY, why, (Evidence(why, one.until_seq, one.amount),), breaks)
+    return None
 
 
 def _deposit(context: BreakContext) -> CauseMatch:

@@ -41,15 +41,25 @@ def _open(context: ComparisonContext, fresh: Break) -> None:
     opposite = next(
         (known for known in comparison.breaks if known.owns_residual and known.amount == -fresh.amount), None
     )
+    if opposite is not None and opposite.step_seq and opposite.step_seq == comparison.emptied_seq:
+        _end_emptied(context, opposite)
+        return
     if opposite is not None:
         opposite.offset_by, fresh.offset_by = fresh.id, opposite.id
         fresh.case_id = opposite.case_id
         context.emit(opposite, "offset", f"break {fresh.id} is an equal step the other way")
     else:
         fresh = _recurring(context, fresh, related)
+        if fresh.step_seq and fresh.step_seq == comparison.emptied_seq:
+            fresh.case_id = case_of(f"{unit.account}\x1f{fresh.step_seq}")
     fresh.state, fresh.opened_us, fresh.entries = "open", us, unit.balance.entry_count
     comparison.breaks = [*comparison.breaks, fresh]
     context.emit(fresh, "opened", fresh.note)
+
+
+def _end_emptied(context: ComparisonContext, known: Break) -> None:
+    """Clear the break that an empty list made: the balance is back, so the list was an outage after all."""
+    clear(context, known, "the list of balances was empty, and this balance is back as it was")
 
 
 def _take_back(context: ComparisonContext, step: Step, known: Break | None) -> None:

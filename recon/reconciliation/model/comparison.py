@@ -97,6 +97,8 @@ class ComparisonState(msgspec.Struct, gc=False):
     inferred: bool = False
     observed_us: int | None = None
     observed_seq: int | None = None
+    #: Log position of the latest report of zero that was an empty list, taken at its word; 0: none was.
+    emptied_seq: int = 0
     #: How long after each other observations come, as a running mean: a polled unit is not silent between polls.
     gap: int = 0
     #: True if the latest report waits for its window and is not just what is booked.
