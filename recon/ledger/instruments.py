@@ -84,29 +84,6 @@ def underlying(symbol_coinapi: str | None) -> list[str]:
     return [term for term in terms[2:4] if term] if from_report("", symbol_coinapi) is not None else []
 
 
-class SpotSymbols:
-    """The spot symbols between two assets of an account, whether their codes or their CoinAPI codes are known."""
-
-    __slots__ = ("_symbols",)
-
-    def __init__(self) -> None:
-        """Begin without any."""
-        self._symbols: dict[tuple[str, _Asset, _Asset], list[str]] = {}
-
-    def replace(self, account: str, before: Instrument | None, after: Instrument) -> None:
-        """Put an instrument of an account in the place of an earlier one."""
-        for key in () if before is None else _legs(account, before):
-            symbols = self._symbols[key]
-            del symbols[bisect_left(symbols, before.symbol if before is not None else "")]
-        for key in _legs(account, after):
-            insort(self._symbols.setdefault(key, []), after.symbol)
-
-    def first_between(self, account: str, base: _Codes, quote: _Codes) -> str | None:
-        """Return the first symbol in alphabetical order; an asset is a code and a CoinAPI code, if known."""
-        found = (self._symbols.get((account, *legs)) for legs in product(enumerate(base), enumerate(quote)))
-        return min((symbols[0] for symbols in found if symbols), default=None)
-
-
 class Spellings:
     """The symbols of an account by their letters and digits alone: `BTC-USDT`, `btc/usdt` and `BTCUSDT` are one."""
 
@@ -131,6 +108,32 @@ class Spellings:
 def spelled(symbol: str) -> str:
     """Return the letters and digits of a symbol, in lower case."""
     return "".join(sign for sign in symbol.casefold() if sign.isalnum())
+
+
+class SpotSymbols:
+    """The spot symbols between two assets of an account, whether their codes or their CoinAPI codes are known."""
+
+    __slots__ = ("_symbols", "spellings")
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._symbols: dict[tuple[str, _Asset, _Asset], list[str]] = {}
+        #: How all symbols are spelled, those of contracts too.
+        self.spellings = Spellings()
+
+    def replace(self, account: str, before: Instrument | None, after: Instrument) -> None:
+        """Put an instrument of an account in the place of an earlier one."""
+        self.spellings.add(account, after)
+        for key in () if before is None else _legs(account, before):
+            symbols = self._symbols[key]
+            del symbols[bisect_left(symbols, before.symbol if before is not None else "")]
+        for key in _legs(account, after):
+            insort(self._symbols.setdefault(key, []), after.symbol)
+
+    def first_between(self, account: str, base: _Codes, quote: _Codes) -> str | None:
+        """Return the first symbol in alphabetical order; an asset is a code and a CoinAPI code, if known."""
+        found = (self._symbols.get((account, *legs)) for legs in product(enumerate(base), enumerate(quote)))
+        return min((symbols[0] for symbols in found if symbols), default=None)
 
 
 def _legs(account: str, instrument: Instrument) -> list[tuple[str, _Asset, _Asset]]:

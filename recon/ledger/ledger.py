@@ -25,7 +25,7 @@ from recon.ledger.facts.index import FactIndex
 from recon.ledger.facts.waiting import WaitingFact
 from recon.ledger.fills import Fill
 from recon.ledger.generations import Generations
-from recon.ledger.instruments import Instrument, Spellings, SpotSymbols
+from recon.ledger.instruments import Instrument, SpotSymbols
 from recon.ledger.legs import Leg
 from recon.ledger.observations import Observation
 from recon.ledger.open_orders import OpenOrders
@@ -182,7 +182,6 @@ class Ledger:
         #: The codes of an account's contracts, in alphabetical order.
         self.contracts: dict[str, list[str]] = {}
         self.spot_symbols = SpotSymbols()
-        self.spellings = Spellings()
         self._by_coinapi: dict[tuple[str, str], list[UnitState]] = {}
         self.instruments: dict[tuple[str, str], Instrument] = {}
         #: Accounts whose fills wait for an instrument, by the account and symbol that would describe it.
@@ -261,7 +260,6 @@ class Ledger:
         """Add a stored or new instrument to the working set, in the place of an earlier one."""
         self.spot_symbols.replace(account, self.instruments.get((account, symbol)), instrument)
         self.instruments[account, symbol] = instrument
-        self.spellings.add(account, instrument)
 
     def unit(self, account: str, kind: UnitKind, code: str, coinapi: str | None = None) -> UnitState:
         """Return a unit; create the unit when first named."""

@@ -58,7 +58,7 @@ def prefetch_entries(
 
     An id that an order gets within the batch counts too, so every order that the batch names is asked for.
     """
-    if any(fact.fact == TRADE for fact in facts):
+    if any(fact.fact == TRADE or fact.of_trade for fact in facts):
         orders = {(order.account, order.key) for order in _named(ledger, facts, reads)}
         facts_store.load_entries_of_orders(connection, ledger, edition, orders)
 

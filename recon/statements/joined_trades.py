@@ -52,7 +52,7 @@ def joined_payloads(external_id: str, rows: Sequence[Row]) -> list[Payload]:
     if not legs:
         return [_fee(common, external_id, asset, cost) for asset, cost in fees.items() if cost]
     base, quote = _pair(first, legs)
-    payload = {
+    payload: Payload = {
         "fact": "trade",
         **common,
         "symbol": _symbol(first) or f"{base}/{quote}",

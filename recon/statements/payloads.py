@@ -12,7 +12,7 @@ from recon.exact import ZERO, plain
 from recon.ledger.facts.external_fact import SIGNS
 from recon.statements.row import Row
 
-Payload = dict[str, str]
+Payload = dict[str, str | bool]
 
 
 def payloads_of(row: Row) -> list[Payload]:
@@ -39,14 +39,14 @@ def _movements(row: Row, kind: str, common: Payload) -> list[Payload]:
         fact = "fee" if cost > 0 else "rebate"
         fee_id = f"{common['external_id']}/fee"
         of_fee = common | {"external_id": fee_id, "fact": fact, "unit": fee_asset or asset, "amount": plain(-cost)}
-        payloads.append(of_fee)
+        payloads.append(of_fee | ({"of_trade": True} if kind == "only_fee" else {}))
     return payloads
 
 
 def _trade(row: Row, common: Payload) -> Payload:
     pair = _pair_of(row)
     quantity = row.number("quantity", pair.bases)
-    payload = {
+    payload: Payload = {
         "fact": "trade",
         **common,
         "symbol": pair.symbol,
@@ -111,7 +111,7 @@ def fee_keys(row: Row, pair: Pair) -> Payload:
     cost, asset = row.fee
     place = {"base": pair.base, "quote": pair.quote}.get(row.mapping.fee_in or "", "")
     asset = asset or (row.code(place) if place else "")
-    keys = {"fee": plain(cost)}
+    keys: Payload = {"fee": plain(cost)}
     if asset or row.given.asset:
         return keys | {"fee_asset": asset or row.code(row.given.asset or "")}
     if row.mapping.fee_in is not None:

@@ -156,9 +156,9 @@ class Row:
         """Return what the rows of one trade have in common."""
         return (self.account, *(self.cell(f"={name}") for name in self.mapping.group))
 
-    def common(self, external_id: str) -> dict[str, str]:
+    def common(self, external_id: str) -> dict[str, str | bool]:
         """Return the keys that every fact of the row has."""
-        keys = {
+        keys: dict[str, str | bool] = {
             "account": self.account,
             "external_id": external_id,
             "occurred_at": self.at.isoformat(),

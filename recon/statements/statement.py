@@ -197,7 +197,7 @@ class _Reading:
         """Yield the facts that can be read; note the others."""
         more = self._told_with_each()
         for line, payload in self._payloads:
-            of_trade = more if payload["fact"] == "trade" else {}
+            of_trade = more if payload["fact"] == "trade" or "of_trade" in payload else {}
             encoded = msgspec.json.encode(payload | of_trade)
             try:
                 yield line, StatementFact(line, encoded, parse_fact(encoded))
@@ -215,4 +215,4 @@ class _Reading:
         if all("%" in form and not any(mark in form for mark in ("%S", "%T", "%c", "%X", "%s")) for form in forms):
             return True
         times = {payload["occurred_at"] for payload in payloads}
-        return len(times) >= _WHOLE_MINUTES and all(":00+00:00" in time for time in times)
+        return len(times) >= _WHOLE_MINUTES and all(":00+00:00" in str(time) for time in times)

@@ -201,6 +201,9 @@ def told_by_statements(seed: int) -> GatewayDriver:
 
 def tell(dice: random.Random, driver: GatewayDriver, script: OrderScript, statement: str) -> None:
     """Tell an order by a statement: whole, by its fills, or in halves."""
+    if dice.random() < 0.2:
+        name, ago = f"{statement}-{script.key}-fee", dice.choice([0, 1])
+        record_fact(driver, "fee", "USDT", "-0.1", name, ago=ago, statement=f"{statement}-fees", of_trade=True)
     whole = str(sum(D(amount) for amount, _ in script.fills))
     halves = [str(D(amount) / 2) for amount, _ in script.fills for _ in range(2)]
     rows = dice.choice([[whole], [amount for amount, _ in script.fills], halves])

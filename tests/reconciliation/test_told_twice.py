@@ -10,7 +10,7 @@ from itertools import permutations
 import pytest
 
 from recon.exact import plain
-from recon.ledger.rules import AccountRules, Rules
+from recon.ledger.rules import AccountRules, FeeRule, Rules
 from recon.testing import BTC_USDT, PERPETUAL, GatewayDriver, OrderScript, balance_row
 from tests.reconciliation.test_late_facts import perpetual
 from tests.support.facts_driver import fact_effects, record_fact, record_trade
@@ -316,3 +316,61 @@ def test_the_price_of_a_contracts_fill_is_not_corrected_and_a_finding_says_so() 
     record_trade(driver, "T-1", "10", "100.5", order_id="X-a", symbol=PERPETUAL.exchange)
     (found,) = driver.findings("price_differs")
     assert "keeps theirs" in found.message
+
+
+# --- fees that a ledger tells apart from their trades
+
+
+def ledger_fee(driver: GatewayDriver, amount: str, external_id: str, *, ago: float) -> None:
+    record_fact(driver, "fee", "USDT", amount, external_id, ago=ago, statement="ledger", of_trade=True)
+
+
+@pytest.mark.parametrize("ledger_first", [True, False])
+@pytest.mark.parametrize("learnt", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+def test_the_fee_of_a_ledger_is_that_of_the_trades(ledger_first: bool, learnt: bool, named: bool) -> None:
+    rules = AccountRules(fees=[FeeRule(maker=D("0.001"), taker=D("0.001"))]) if learnt else AccountRules()
+    driver = GatewayDriver(Rules(defaults=rules))
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"), quiet=30)
+    for key, price in (("a", "100"), ("b", "200")):
+        report_bought(driver, key, price=price)
+        driver.wait(10)
+    for what in ("ledger", "trades") if ledger_first else ("trades", "ledger"):
+        for key, price, ago in (("a", "100", 16.3), ("b", "200", 6.3)):
+            fee = str(D(price) / 1000)
+            if what == "ledger":
+                ledger_fee(driver, f"-{fee}", f"L-{key}", ago=ago)
+            else:
+                order = f"X-{key}" if named else None
+                record_trade(
+                    driver,
+                    f"T-{key}",
+                    "1",
+                    price,
+                    fee=fee,
+                    fee_asset="USDT",
+                    order_id=order,
+                    statement="trades",
+                    ago=ago,
+                )
+    assert held(driver) == "12 99699.7"
+    assert fees(driver) == D("-0.3")
+
+
+def test_a_fee_that_may_be_several_orders_is_booked_by_itself() -> None:
+    driver = trading()
+    for key in ("a", "b"):
+        report_bought(driver, key)
+    driver.wait(4)
+    ledger_fee(driver, "-0.1", "L-1", ago=0.1)
+    assert fact_effects(driver) == {"L-1": "booked"}
+    assert driver.entries("USDT")[-1].order is None
+
+
+def test_a_fee_of_no_trade_is_never_an_orders() -> None:
+    driver = trading()
+    report_bought(driver, "a")
+    driver.wait(4)
+    record_trade(driver, "T-1", "1", "100", fee="0.1", fee_asset="USDT", order_id="X-a", statement="trades")
+    record_fact(driver, "fee", "USDT", "-0.1", "W-1/fee", statement="ledger")
+    assert fees(driver) == D("-0.2")

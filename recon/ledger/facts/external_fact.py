@@ -99,6 +99,8 @@ class ExternalFact(msgspec.Struct, frozen=True):
     step_us: Annotated[int, msgspec.Meta(ge=0, le=MAX_STEP_US)] = 0
     order_id: Identifier | None = None
     trade_id: Identifier | None = None
+    #: Fees: the fee of a trade that the statement tells elsewhere, or not at all.
+    of_trade: bool = False
     file: StatementFile | None = None
 
     @property

@@ -24,14 +24,14 @@ class MatchableFills:
 
     def __init__(self) -> None:
         """Begin without any."""
-        #: By account, symbol, side and amount; and under the amount None all of account, symbol and side.
+        #: By account, symbol, side and amount; without the amount; and by the account alone.
         self._places: dict[_Content, list[_Place]] = {}
         self._aside: dict[tuple[str, str], list[MatchableFill]] = {}
 
     def __iter__(self) -> Iterator[MatchableFill]:
         """Return the fills that are not put aside."""
         for (account, symbol, side, amount), places in self._places.items():
-            if amount is None:
+            if amount is None and side is not None:
                 for us, order, ordinal, of_fill in places:
                     yield MatchableFill(account, order, ordinal, symbol, side, of_fill, us)
 
@@ -54,16 +54,20 @@ class MatchableFills:
 
     def like(self, fact: ExternalFact) -> Iterator[MatchableFill]:
         """Yield the fills with the content of a trade and near its time, the nearest first."""
-        return self._near(fact, fact.quantity)
+        return self._near(fact, (fact.account, fact.symbol, fact.side, fact.quantity))
 
     def near(self, fact: ExternalFact) -> Iterator[MatchableFill]:
         """Yield the fills of any amount that are near a trade in time, the nearest first."""
-        return self._near(fact, None)
+        return self._near(fact, (fact.account, fact.symbol, fact.side, None))
 
-    def _near(self, fact: ExternalFact, amount: Decimal | None) -> Iterator[MatchableFill]:
-        """Yield fills near the time of a trade; a time without seconds is anywhere in its minute."""
+    def of_account(self, fact: ExternalFact) -> Iterator[MatchableFill]:
+        """Yield all fills of an account that are near a fact in time, the nearest first."""
+        return self._near(fact, (fact.account, None, None, None))
+
+    def _near(self, fact: ExternalFact, content: _Content) -> Iterator[MatchableFill]:
+        """Yield fills near the time of a fact; a time without seconds is anywhere in its minute."""
         us = fact.occurred_us
-        places = self._places.get((fact.account, fact.symbol, fact.side, amount), [])
+        places = self._places.get(content, [])
         middle = bisect_left(places, (us, "", 0))
         for distance, order, ordinal, at, of_fill in merge(
             _after(places, middle, us, fact.step_us), _before(places, middle, us)
@@ -89,9 +93,10 @@ def _before(places: list[_Place], middle: int, us: int) -> Iterator[tuple[int, s
         middle = first
 
 
-def _contents(fill: MatchableFill) -> tuple[_Content, _Content]:
+def _contents(fill: MatchableFill) -> list[_Content]:
     key = fill.account, fill.symbol, fill.side
-    return (*key, fill.amount), (*key, None)
+    contents: list[_Content] = [(*key, fill.amount), (fill.account, None, None, None)]
+    return contents if fill.side is None else [*contents, (*key, None)]
 
 
 def _place(fill: MatchableFill) -> _Place:

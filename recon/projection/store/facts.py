@@ -148,7 +148,8 @@ def load(connection: Connection, ledger: Ledger, edition: int, facts: Sequence[E
     trades = [fact for fact in facts if fact.fact == TRADE]
     order_ids = OrderIds(set(), set())
     _load_orders_of(connection, key, [trade for trade in trades if trade.order_id is not None], order_ids)
-    _load_fills_of(connection, ledger, key, [trade for trade in trades if trade.order_id is None], order_ids)
+    loose = [fact for fact in facts if fact.of_trade or (fact.fact == TRADE and fact.order_id is None)]
+    _load_fills_of(connection, ledger, key, loose, order_ids)
     return order_ids
 
 
@@ -179,7 +180,7 @@ def _load_orders_of(
 def _load_fills_of(
     connection: Connection, ledger: Ledger, key: EditionKey, trades: Sequence[ExternalFact], order_ids: OrderIds
 ) -> None:
-    """Load the fills that trades without an order id may match, and add the ids of their orders."""
+    """Load the fills that trades without an order id, and fees, may belong to; add the ids of their orders."""
     if not trades:
         return
     times = [trade.occurred_us for trade in trades]

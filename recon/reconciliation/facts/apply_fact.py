@@ -37,6 +37,7 @@ from recon.reconciliation.facts.break_explanation import (
     explain_by_fact,
 )
 from recon.reconciliation.facts.entry_replacement import attribute_fee, is_fee, replace_entry, replaceable_entry
+from recon.reconciliation.facts.trade_fee import fee_of_trade
 from recon.times import LogTime
 
 #: The effects of a fact.
@@ -44,6 +45,8 @@ REPLACED: Final = "replaced"
 EXPLAINED: Final = "explained"
 BOOKED: Final = "booked"
 BEFORE_OPENING: Final = "before_opening"
+#: Reports or another statement contained it already.
+MATCHED: Final = "matched"
 
 #: Returns the comparison of a unit, marked as changed.
 ContextOf = Callable[[UnitState], ComparisonContext]
@@ -58,7 +61,11 @@ def apply_fact(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Cont
                 note_unknown_account(ledger, fact, at)
             continue
         if is_new(ledger, account, fact, digest, at):
-            effect = book_movement(context_of(_unit_of(ledger, movement, at)), movement, fact)
+            context = context_of(_unit_of(ledger, movement, at))
+            untold, fill = fee_of_trade(context, movement, fact)
+            effect = (
+                book_movement(context, untold, fact, fill=fill) if untold.amount or not movement.amount else MATCHED
+            )
             record_fact(ledger, at, fact, movement, digest, effect)
 
 

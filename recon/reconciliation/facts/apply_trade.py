@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -40,6 +40,7 @@ from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.apply_fact import (
     BEFORE_OPENING,
     EXPLAINED,
+    MATCHED,
     ContextOf,
     book_movement,
     is_new,
@@ -51,8 +52,6 @@ from recon.reconciliation.facts.exact_price import correct_cash
 from recon.reconciliation.facts.trade_cover import Cover, Part, cover_of
 from recon.reconciliation.facts.traded_instrument import traded_of
 from recon.times import LogTime
-
-MATCHED: Final = "matched"
 
 
 def apply_trade(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: ContextOf) -> None:

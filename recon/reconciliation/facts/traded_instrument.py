@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import NamedTuple
 
 import msgspec
@@ -81,18 +82,24 @@ def _names(account: Account) -> Iterator[str]:
 
 def _between(ledger: Ledger, account: Account, base: str, quote: str) -> Instrument | None:
     """Return the spot instrument between two assets by their codes in rows, in symbols or at CoinAPI."""
-    rows = account.snapshots.balance_rows
     for name in _names(account):
-        codes = [(code, rows.get(code) or code) for code in (base, quote)]
-        symbol = ledger.spot_symbols.first_between(name, codes[0], codes[1])
-        if symbol is not None:
-            return ledger.instruments.get((name, symbol))
+        for one, other in product(_codes(ledger, account, base), _codes(ledger, account, quote)):
+            symbol = ledger.spot_symbols.first_between(name, one, other)
+            if symbol is not None:
+                return ledger.instruments.get((name, symbol))
     return None
+
+
+def _codes(ledger: Ledger, account: Account, code: str) -> list[tuple[str, str]]:
+    """Return the codes of an asset, each with its CoinAPI code: its own, then those that the settings map to it."""
+    rows = account.snapshots.balance_rows
+    aliases = sorted(name for name, row in ledger.rules_of(account.name).assets.items() if row == code)
+    return [(code, rows.get(code) or code), *((alias, alias) for alias in aliases)]
 
 
 def _spelled(ledger: Ledger, account: Account, symbol: str) -> Instrument | None:
     for name in _names(account):
-        found = ledger.spellings.only(name, symbol)
+        found = ledger.spot_symbols.spellings.only(name, symbol)
         if found is not None:
             return ledger.instruments.get((name, found))
     return None
