@@ -4,7 +4,15 @@
 secrets, `secrets_of` returns the secrets for whoever keeps them out of what recon says.
 """
 
-from recon.config.accounts import AccountRules, ContractTerms, FeeRule, Funding, Tolerance, UnitRules
+from recon.config.accounts import (
+    AccountRules,
+    ContractTerms,
+    FeeRule,
+    Funding,
+    OffExchangeSettlement,
+    Tolerance,
+    UnitRules,
+)
 from recon.config.auth import Auth
 from recon.config.describe import describe
 from recon.config.load import known_variables, load_settings
@@ -25,6 +33,7 @@ __all__ = [
     "Limits",
     "Log",
     "Managed",
+    "OffExchangeSettlement",
     "Recovery",
     "Service",
     "Settings",

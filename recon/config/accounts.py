@@ -12,7 +12,7 @@ from recon.config.values import Amount, Duration, Name, PositiveAmount, Rate, Ti
 
 #: Longest settlement window that still means anything.
 MAX_SETTLEMENT_WINDOW: Final = timedelta(hours=1)
-#: Funding is paid on a grid that starts again each day.
+#: Funding and settlements come on a grid that starts again each day.
 _DAY: Final = timedelta(days=1)
 
 
@@ -62,10 +62,10 @@ class FeeRule(Table):
         return self
 
 
-class Funding(Table):
-    """When a venue pays funding: its interval from midnight UTC, and how late it may come. Inherited as a whole."""
+class Grid(Table):
+    """Times of a day: an interval from midnight UTC, and how late what happens then may come. Inherited as a whole."""
 
-    every: Duration = timedelta(hours=8)
+    every: Duration
     within: Duration = timedelta(minutes=15)
 
     @model_validator(mode="after")
@@ -75,6 +75,16 @@ class Funding(Table):
         if not timedelta() < self.within < self.every:
             raise ValueError("within must be more than nothing and less than every")
         return self
+
+
+class Funding(Grid):
+    """When a venue pays funding."""
+
+    every: Duration = timedelta(hours=8)
+
+
+class OffExchangeSettlement(Grid):
+    """When a custodian settles with the venue what was traded with assets that it holds."""
 
 
 Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -94,6 +104,7 @@ class AccountRules(Table):
     fees: list[FeeRule] | None = None
     learn_fees_up_to: Annotated[Amount, Field(le=1)] | None = None
     funding: Funding | None = None
+    off_exchange_settlement: OffExchangeSettlement | None = None
     material_usd: Amount | None = None
     cutoff: TimeOfDay | None = None
     business_days: Annotated[list[Weekday], Field(min_length=1)] | None = None

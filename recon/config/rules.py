@@ -47,9 +47,9 @@ DEFAULTS: Final = AccountRules(
 def rules_document(settings: Settings, gateway_name: str) -> dict[str, JSON]:
     """Return the rules of one gateway, with every default filled in.
 
-    Amounts are plain decimal strings, durations integers of microseconds, and every key is always there. The
-    same settings give the same document; written with sorted keys, the same bytes. Raise ConfigError if
-    there is no such gateway.
+    Amounts are plain decimal strings, durations integers of microseconds, and every key is always there, but for
+    `off_exchange_settlement`, which most accounts have not. The same settings give the same document; written with
+    sorted keys, the same bytes. Raise ConfigError if there is no such gateway.
     """
     gateway = settings.gateways.get(gateway_name)
     if gateway is None:
@@ -84,7 +84,10 @@ def _account(rules: AccountRules) -> dict[str, JSON]:
         code: unit.model_copy(update={"tolerance": unit.tolerance and _merge(unit.tolerance, rules.tolerance)})
         for code, unit in rules.units.items()
     }
-    return _table(rules.model_copy(update={"units": units}))
+    document = dict(_table(rules.model_copy(update={"units": units})))
+    if rules.off_exchange_settlement is None:
+        del document["off_exchange_settlement"]  # settings without one give the document that they gave before
+    return document
 
 
 def _table(table: BaseModel) -> dict[str, JSON]:

@@ -72,6 +72,8 @@ def _margins(before: AccountRules, after: AccountRules) -> Iterator[str]:
     rarer = after.funding.every_us % before.funding.every_us == 0
     if not rarer or after.funding.within_us > before.funding.within_us:
         yield "when funding is expected"
+    if after.off_exchange_settlement not in {None, before.off_exchange_settlement}:
+        yield "when an off-exchange settlement is expected"
     if not set(before.business_days) <= set(after.business_days):
         yield "fewer business days, so that breaks age more slowly"
     if after.trust_balance_manager and not before.trust_balance_manager:

@@ -94,6 +94,13 @@ class Funding(msgspec.Struct, frozen=True):
     within_us: int = 900_000_000
 
 
+class OffExchangeSettlement(msgspec.Struct, frozen=True):
+    """Times of settlement with a custodian: every `every_us` from midnight UTC on, at most `within_us` late."""
+
+    every_us: Annotated[int, msgspec.Meta(gt=0)]
+    within_us: int = 900_000_000
+
+
 class AccountRules(msgspec.Struct, frozen=True):
     """The rules of an account."""
 
@@ -110,6 +117,8 @@ class AccountRules(msgspec.Struct, frozen=True):
     #: A residual up to this share of turnover may be a fee: learned without an alert, until there is a sample.
     learn_fees_up_to: Decimal = DEFAULT_LEARNED_FEE
     funding: Funding = Funding()
+    #: None: the account's assets are held by the venue itself.
+    off_exchange_settlement: OffExchangeSettlement | None = None
     #: A case, or an account's day, above this amount in USD needs a second person (semantics 10.2).
     material_usd: Decimal = DEFAULT_MATERIAL_USD
     #: The end of the business day, minutes after midnight UTC, and the business days (Monday is 0), for ageing.

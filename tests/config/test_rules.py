@@ -104,7 +104,9 @@ def test_the_same_settings_give_the_same_bytes_for_ever(example: dict[str, Any])
 
 def keys_of(document: object) -> object:
     if isinstance(document, dict):
-        return {key: keys_of(value) for key, value in document.items()}
+        # Who has no off-exchange settlement has no key for it either.
+        kept = {key: value for key, value in document.items() if key != "off_exchange_settlement" or value}
+        return {key: keys_of(value) for key, value in kept.items()}
     return [keys_of(element) for element in document] if isinstance(document, list) else None
 
 
@@ -192,6 +194,17 @@ def test_recovery_and_the_venue_s_own_name_of_an_account(tmp_path: Path) -> None
     assert found["recovery"] == {"enabled": False, "history": False}
     assert found["defaults"]["venue_account"] is None
     assert books.parse_rules(json.dumps(found).encode()).of("KRAKEN/JOHN").venue_account == "U-4711"
+
+
+def test_an_off_exchange_settlement_stands_in_the_document_only_where_it_is_set(tmp_path: Path) -> None:
+    text = f"{PEOPLE}\n[gateways.g.accounts.CUSTODY]\noff_exchange_settlement = {{ every = '4h' }}\n"
+    found = json.loads(document(text, tmp_path))
+    own = {"every_us": 14_400_000_000, "within_us": 900_000_000}
+    assert found["accounts"]["CUSTODY"] == found["defaults"] | {"off_exchange_settlement": own}
+    assert "off_exchange_settlement" not in found["defaults"]
+    rules = books.parse_rules(json.dumps(found).encode())
+    assert rules.of("CUSTODY").off_exchange_settlement == books.OffExchangeSettlement(14_400_000_000, 900_000_000)
+    assert rules.of("OWN").off_exchange_settlement is None
 
 
 def test_fees_funding_materiality_and_business_days(tmp_path: Path) -> None:

@@ -318,6 +318,11 @@ def test_describe_tells_the_rest(tmp_path: Path) -> None:
         ),
         ('[accounts]\nlearn_fees_up_to = "-0.1"\n', "accounts.learn_fees_up_to: must not be negative"),
         ('[accounts]\nfunding = { every = "7h" }\n', "accounts.funding: every must divide a day evenly"),
+        (
+            '[accounts]\noff_exchange_settlement = { every = "5h" }\n',
+            "accounts.off_exchange_settlement: every must divide a day evenly",
+        ),
+        ("[accounts]\noff_exchange_settlement = {}\n", "accounts.off_exchange_settlement.every"),
         ('[accounts]\nfunding = { every = "2d" }\n', "accounts.funding: every must divide a day evenly"),
         ('[accounts]\nfunding = { every = "1h", within = "1h" }\n', "accounts.funding: within must be more than"),
         ('[accounts]\nmaterial_usd = "lots"\n', "accounts.material_usd: must be a decimal number"),

@@ -8,7 +8,16 @@ import msgspec
 import pytest
 
 from recon.ledger.rule_changes import relaxations, relaxes, rules_digest
-from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Funding, Rules, Tolerance, UnitRules
+from recon.ledger.rules import (
+    AccountRules,
+    ContractTerms,
+    FeeRule,
+    Funding,
+    OffExchangeSettlement,
+    Rules,
+    Tolerance,
+    UnitRules,
+)
 from recon.log import events
 from tests.support.decisions_driver import ALICE, SERVICE, record_decision, refusals, report
 from tests.support.trading_account import trading
@@ -28,6 +37,9 @@ LOOSER: dict[str, AccountRules] = {
     "material_usd from 10000 to 10001": msgspec.structs.replace(BEFORE, material_usd=D(10001)),
     "learn_fees_up_to from 0.006 to 0.01": msgspec.structs.replace(BEFORE, learn_fees_up_to=D("0.01")),
     "the fee schedule": msgspec.structs.replace(BEFORE, fees=[FeeRule(taker=D("0.003"))]),
+    "when an off-exchange settlement is expected": msgspec.structs.replace(
+        BEFORE, off_exchange_settlement=OffExchangeSettlement(every_us=14_400_000_000)
+    ),
     "when funding is expected": msgspec.structs.replace(BEFORE, funding=Funding(every_us=3_600_000_000)),
     "fewer business days, so that breaks age more slowly": msgspec.structs.replace(BEFORE, business_days=(0, 1)),
     "trust_balance_manager": msgspec.structs.replace(BEFORE, trust_balance_manager=True),

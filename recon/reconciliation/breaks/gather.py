@@ -76,6 +76,7 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         is_fee_asset=any(rule.asset == unit.code for rule in rules.fees),
         max_fee_rate=rules.learn_fees_up_to,
         funding=rules.funding,
+        settlement=rules.off_exchange_settlement,
         window_us=context.window,
         unmapped_reason=_unmapped_reason(account, unit),
         awaiting_instrument=tuple(account.mappings.awaited_symbols[:MAX_AWAITED]),

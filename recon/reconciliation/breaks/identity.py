@@ -8,11 +8,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 from recon.ledger.units import Unit
+from recon.reconciliation.causes.periodic import OFF_EXCHANGE_SETTLEMENT
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import MAX_CLOSED, ComparisonState
+
+#: Breaks of the account that are looked at for the settlement that another one is part of.
+_MOST_NEAR: Final = 256
 
 
 def identity(gateway: str, unit: Unit, origin_seq: int, kind: str = "residual") -> str:
@@ -47,6 +52,18 @@ def remember_closed(comparison: ComparisonState, break_: Break) -> None:
     """Keep the latest MAX_CLOSED closed breaks, each with the causes that matched, so that a recurrence reopens one."""
     break_.tried = [tried for tried in break_.tried if tried.fits]
     comparison.closed = [*comparison.closed, break_][-MAX_CLOSED:]
+
+
+def settled_case(context: ComparisonContext, fresh: Break) -> str | None:
+    """Return the case of the settlement that a fresh break is part of: its assets may move one after the other."""
+    grid = context.rules.off_exchange_settlement
+    if grid is None or fresh.cause != OFF_EXCHANGE_SETTLEMENT.code:
+        return None
+    within_us = grid.within_us + context.window
+    near = context.comparisons.near([("account", context.unit.account)], fresh.until_seq, _MOST_NEAR)
+    known = [each for _, key, _ in near for each in context.comparisons[key].breaks if each.cause == fresh.cause]
+    same = [each for each in known if abs(each.seen_us - fresh.seen_us) <= within_us]
+    return min(same, key=lambda each: (each.opened_us, each.id)).case_id if same else None
 
 
 def partner_case(context: ComparisonContext, fresh: Break) -> str | None:

@@ -14,7 +14,7 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.evidence import Disagreement, Gap, LockChange
-from recon.ledger.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding
+from recon.ledger.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding, OffExchangeSettlement
 from recon.ledger.units import UnitKind
 
 #: The largest distance of a trade's price from the last known price, as a share of it: fees, and markets move.
@@ -142,6 +142,7 @@ class BreakContext(msgspec.Struct, frozen=True):
     is_fee_asset: bool = False
     max_fee_rate: Decimal = DEFAULT_LEARNED_FEE
     funding: Funding = Funding()
+    settlement: OffExchangeSettlement | None = None
     window_us: int = DEFAULT_WINDOW_US
     #: Why the ledger may lack legs of this asset.
     unmapped_reason: str | None = None

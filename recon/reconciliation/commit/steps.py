@@ -13,7 +13,7 @@ from decimal import Decimal
 from recon.exact import plain
 from recon.reconciliation.breaks import classification
 from recon.reconciliation.breaks.ended_steps import change_ended, clear, close_break, note_ended
-from recon.reconciliation.breaks.identity import case_of, identity, partner_case, recurrence
+from recon.reconciliation.breaks.identity import case_of, identity, partner_case, recurrence, settled_case
 from recon.reconciliation.causes.untested import IN_FLIGHT
 from recon.reconciliation.commit.accruals import RACE_WINDOWS, own, take_intolerable, take_unowned
 from recon.reconciliation.context import ComparisonContext
@@ -121,7 +121,7 @@ def _recurring(context: ComparisonContext, fresh: Break, related: str | None) ->
     """
     earlier = recurrence(context.comparison, fresh)
     if earlier is None:
-        partner = partner_case(context, fresh)
+        partner = settled_case(context, fresh) or partner_case(context, fresh)
         fresh.case_id = partner or related or fresh.case_id
         return fresh
     earlier.occurrences += 1

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from recon.ledger.evidence import Disagreement, Gap, LockChange
+from recon.ledger.rules import OffExchangeSettlement
 from recon.reconciliation.causes.context import BreakContext, BreakSummary, OwnOrder
 from recon.reconciliation.causes.evaluation import MAX_EVIDENCE
 from recon.reconciliation.causes.registry import CAUSES
 from tests.support.break_cases import AT, BTC_USDT, HOUR, SECOND, D, bought, broke, contract, evaluated, flow, of, order
 
 TESTED = {code for code, cause in CAUSES.items() if cause.test is not None}
+#: FUNDED is a whole hour.
+SETTLED = OffExchangeSettlement(every_us=HOUR)
 GAP = Gap(105, 115, "disconnected")
 FUNDED = AT - HOUR
 #: A position of two, gone without a report.
@@ -68,6 +72,23 @@ ALONE: dict[str, tuple[BreakContext, str, str]] = {
             broke("USDT", "-12", held="500", seen_us=FUNDED + SECOND, after_us=FUNDED - SECOND), contracts=(contract(),)
         ),
         "funding",
+        "inferred",
+    ),
+    "two assets that move at a time of settlement": (
+        of(
+            broke("USDT", "-6120.35", held="90000", seen_us=FUNDED + SECOND, after_us=FUNDED - SECOND),
+            broke("BTC", "0.0815", seen_us=FUNDED + SECOND, after_us=FUNDED - SECOND),
+            settlement=SETTLED,
+        ),
+        "off_exchange_settlement",
+        "inferred",
+    ),
+    "one asset that moves at a time of settlement": (
+        of(
+            broke("USDT", "-6120.35", held="90000", seen_us=FUNDED + SECOND, after_us=FUNDED - SECOND),
+            settlement=SETTLED,
+        ),
+        "off_exchange_settlement",
         "inferred",
     ),
     "two assets of equal value that are never traded": (
@@ -342,6 +363,35 @@ def test_funding_needs_a_time_on_the_grid_a_position_and_a_small_share() -> None
         of(_paid("USDC", "-12"), contracts=(contract(),)),
     ):
         assert "funding" not in evaluated(context).fitting
+
+
+def test_a_settlement_needs_the_setting_a_time_on_its_grid_and_no_order_of_ours() -> None:
+    assert "off_exchange_settlement" in evaluated(of(_paid("USDT", "-900"), settlement=SETTLED)).fitting
+    for context in (
+        of(_paid("USDT", "-900")),
+        of(_paid("USDT", "-900", FUNDED + HOUR // 2), settlement=SETTLED),
+        of(
+            _paid("USDT", "-30000"),
+            _paid("BTC", "0.5"),
+            settlement=SETTLED,
+            pairs=(BTC_USDT,),
+            orders=(msgspec.structs.replace(order(), updated_us=FUNDED),),
+        ),
+    ):
+        assert "off_exchange_settlement" not in evaluated(context).fitting
+
+
+def test_what_may_be_a_trade_at_a_time_of_settlement_is_either() -> None:
+    both = of(_paid("USDT", "-30000"), _paid("BTC", "0.5"), settlement=SETTLED, pairs=(BTC_USDT,))
+    assert (evaluated(both).cause, evaluated(both).certainty) == ("external_order", "candidate")
+    assert "off_exchange_settlement" in evaluated(both).fitting
+
+
+def test_what_moves_late_after_a_time_of_settlement_is_less_surely_one() -> None:
+    late = broke("USDT", "-5000", held="90000", seen_us=FUNDED + 300 * SECOND, after_us=FUNDED + 290 * SECOND)
+    evaluation = evaluated(of(late, settlement=SETTLED))
+    assert (evaluation.cause, evaluation.certainty) == ("off_exchange_settlement", "candidate")
+    assert "withdrawal" in evaluation.fitting
 
 
 def test_a_third_asset_beside_a_missed_fill_is_its_fee() -> None:
