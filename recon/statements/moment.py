@@ -20,7 +20,7 @@ MINUTE_US: Final = 60_000_000
 def read_moment(written: str, formats: tuple[str, ...], zone: tzinfo) -> datetime:
     """Return a time in UTC by the first format that fits. Raise ValueError; OverflowError beyond year 9999."""
     text = written.strip()
-    if any(sign.isdigit() and not sign.isascii() for sign in text):
+    if not text.isascii() and any(sign.isdigit() and not sign.isascii() for sign in text):
         raise ValueError("digits of another script")
     for form in formats[:-1]:
         try:

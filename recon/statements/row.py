@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -34,7 +34,7 @@ class Given(NamedTuple):
 class Row:
     """The cells of a row by their meaning; `id` is its own, else one made from its content."""
 
-    __slots__ = ("_cells", "_headings", "given", "line", "mapping", "own_id")
+    __slots__ = ("_at", "_cells", "_headings", "_numbers", "given", "line", "mapping", "own_id")
 
     def __init__(
         self,
@@ -52,6 +52,8 @@ class Row:
         self.own_id = own_id
         self._cells = cells
         self._headings = headings
+        self._at: datetime | None = None
+        self._numbers: dict[tuple[str, tuple[str, ...]], Written] = {}
 
     def cell(self, key: str) -> str:
         """Return a cell as it is written; empty where the mapping has no such column."""
@@ -63,8 +65,14 @@ class Row:
         written = self.cell(key)
         return "" if written in self.mapping.nothing else written
 
-    def number(self, key: str, codes: Iterable[str] = ()) -> Written:
+    def number(self, key: str, codes: tuple[str, ...] = ()) -> Written:
         """Return the number of a cell and the unit that it carries. Raise ValueError, naming the column."""
+        found = self._numbers.get((key, codes))
+        if found is None:
+            found = self._numbers[key, codes] = self._read_number(key, codes)
+        return found
+
+    def _read_number(self, key: str, codes: tuple[str, ...]) -> Written:
         written = self.text(key)
         try:
             found = read_number(written, style_of(self.mapping), codes)
@@ -131,6 +139,11 @@ class Row:
     @property
     def at(self) -> datetime:
         """Return the time of the row in UTC. Raise ValueError, naming the column."""
+        if self._at is None:
+            self._at = self._read_time()
+        return self._at
+
+    def _read_time(self) -> datetime:
         written, forms = self.cell("time"), self.mapping.time_format
         problem = f"{self._headings['time']}: {_short(written)} is not a time of the form {' or '.join(forms)}"
         try:
