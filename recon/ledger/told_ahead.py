@@ -13,6 +13,10 @@ from recon.ledger.told import ByStatement, Told, joined, told_most
 
 #: How far the times of the same execution may be apart in two sources, where no id decides.
 TRADED_WITHIN_US: Final = 5_000_000
+#: How far prices of the same execution may be apart in two sources, as a share: reports tell averages.
+PRICE_WITHIN: Final = Decimal("0.002")
+#: How much later than it was told an execution may seem to have happened, by the difference of clocks.
+CLOCKS_WITHIN_US: Final = 500_000
 #: Most trades of an account that are remembered, and how long, in microseconds.
 MAX_TOLD_AHEAD: Final = 256
 REMEMBERED_US: Final = 7 * 86_400_000_000
@@ -42,6 +46,20 @@ class ToldTrade(msgspec.Struct, gc=False):
         """Return the quantity that other statements told and this one did not."""
         own = self.told[statement].quantity if statement in self.told else ZERO
         return max(told_most(self.told, but=statement) - own, ZERO)
+
+
+class ClaimingFill(NamedTuple):
+    """A fill that may have been told ahead: the quantity that was not, its price if known, and its time."""
+
+    quantity: Decimal
+    price: Decimal | None
+    us: int
+
+    def may_be(self, trade: ToldTrade) -> bool:
+        """True if a trade may be this fill by time and price; what was told had happened before."""
+        if not trade.is_near(self.us) or self.us > trade.told_us + CLOCKS_WITHIN_US:
+            return False
+        return not self.price or prices_agree(trade.cash, trade.quantity, self.price, Decimal(1))
 
 
 class Claimed(NamedTuple):
@@ -81,15 +99,15 @@ class ToldAhead(msgspec.Struct, gc=False):
         yield from by_id
         yield from sorted(either, key=lambda each: (abs(each.occurred_us - us), each.key))
 
-    def claim(self, ids: frozenset[str], symbol: str, side: str, quantity: Decimal, us: int | None) -> Claimed | None:
-        """Take what an order's fills are of what was told: by the order's ids, or without one by time.
+    def claim(self, ids: frozenset[str], symbol: str, side: str, fill: ClaimingFill) -> Claimed | None:
+        """Take what a fill of an order is of what was told: by the order's ids, or without one by time and price.
 
-        `us` is the time of a fill; without it, ids alone decide. None: nothing was told of it.
+        None: nothing was told of it.
         """
-        left, cash, sums = quantity, ZERO, ByStatement()
-        for trade in sorted(self.trades, key=lambda each: (each.quantity != quantity, each.occurred_us, each.key)):
-            by_id = trade.order_id in ids if trade.order_id is not None else us is not None and trade.is_near(us)
-            if not left or not by_id or (trade.symbol, trade.side) != (symbol, side):
+        left, cash, sums = fill.quantity, ZERO, ByStatement()
+        for trade in sorted(self.trades, key=lambda each: (each.quantity != left, each.occurred_us, each.key)):
+            mine = trade.order_id in ids if trade.order_id is not None else fill.may_be(trade)
+            if not left or not mine or (trade.symbol, trade.side) != (symbol, side):
                 continue
             taken, rest = _split(trade, min(left, trade.quantity))
             left, cash, sums = left - taken.quantity, cash + taken.cash, joined(sums, taken.told)
@@ -97,7 +115,15 @@ class ToldAhead(msgspec.Struct, gc=False):
                 self.remove(trade.key)
             else:
                 self.replace(rest)
-        return None if left == quantity else Claimed(quantity - left, cash, sums)
+        return None if left == fill.quantity else Claimed(fill.quantity - left, cash, sums)
+
+
+def prices_agree(cash: Decimal | None, quantity: Decimal, other_cash: Decimal | None, other: Decimal) -> bool:
+    """True if two quantities may be of one execution by their cash, or if the cash of one is not known."""
+    if not cash or not other_cash:
+        return True
+    expected = other_cash * quantity
+    return abs(cash * other - expected) <= expected * PRICE_WITHIN
 
 
 def _split(trade: ToldTrade, part: Decimal) -> tuple[ToldTrade, ToldTrade | None]:

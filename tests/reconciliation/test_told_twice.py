@@ -172,12 +172,12 @@ def test_a_statement_that_tells_more_of_an_order_than_another_adds_the_rest() ->
 @pytest.mark.parametrize("parts", [("2",), ("0.5", "1.5")])
 def test_a_trade_told_before_its_order_is_known_counts_once(ordered: bool, parts: tuple[str, ...]) -> None:
     driver = trading()
-    order = "X-a" if ordered else None
+    order, placed = "X-a" if ordered else None, driver.now - AGO
     for number, part in enumerate(parts):
         record_trade(driver, f"T-{number}", part, "100", fee="0.1", fee_asset="USDT", order_id=order)
     assert set(fact_effects(driver).values()) == {"booked"}
     driver.wait(2)
-    driver.report(OrderScript("a", [("2", "100")], placed_at=driver.now - AGO).report(1))
+    driver.report(OrderScript("a", [("2", "100")], placed_at=placed).report(1))
     paid = D("0.1") * len(parts)
     assert held(driver) == f"12 {D(99800) - paid}"
     assert driver.findings("told_ahead")
@@ -192,10 +192,28 @@ def test_another_order_of_that_time_is_not_the_trade_told_with_an_order_id() -> 
     assert driver.value("BTC") == 12
 
 
+@pytest.mark.parametrize(("price", "later"), [("100", 1), ("101", 0)])
+def test_a_fill_of_another_price_or_after_what_was_told_is_another(price: str, later: int) -> None:
+    driver = trading()
+    record_trade(driver, "T-1", "1", "100")
+    placed = driver.now - AGO + timedelta(seconds=later)
+    driver.wait(2)
+    driver.report(OrderScript("a", [("1", price)], placed_at=placed).report(1))
+    assert driver.value("BTC") == 12
+
+
+def test_a_row_of_another_price_is_no_part_of_a_fill() -> None:
+    driver = trading()
+    report_bought(driver, "a", "3")
+    record_trade(driver, "T-1", "1", "103")
+    assert fact_effects(driver) == {"T-1": "booked"}
+
+
 def test_another_statement_finds_the_order_that_took_a_trade_over() -> None:
     driver = trading()
+    placed = driver.now - AGO
     record_trade(driver, "L-1", "1", "100", statement=LEDGER, trade_id="T", fee="0.1", fee_asset="USDT")
-    report_bought(driver, "a")
+    driver.report(OrderScript("a", [("1", "100")], placed_at=placed).report(1))
     record_trade(driver, "T-1", "1", "100", statement=TRADES, order_id="X-a", fee="0.1", fee_asset="USDT")
     assert held(driver) == "11 99899.9"
 

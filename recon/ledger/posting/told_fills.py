@@ -22,7 +22,7 @@ from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_legs
 from recon.ledger.posting.openings import asset_unit
 from recon.ledger.told import joined
-from recon.ledger.told_ahead import Claimed
+from recon.ledger.told_ahead import Claimed, ClaimingFill
 from recon.ledger.units import FillRef, UnitState
 from recon.times import LogTime
 
@@ -36,9 +36,8 @@ def claim_fills(ledger: Ledger, account: Account, order: Order, instrument: Inst
         known = min(early, fill.amount)
         early -= known
         if fill.amount > known:
-            claimed = account.told_ahead.claim(
-                _ids(order), instrument.symbol, side, fill.amount - known, fill.occurred_us
-            )
+            untold = ClaimingFill(fill.amount - known, fill.price, fill.occurred_us)
+            claimed = account.told_ahead.claim(_ids(order), instrument.symbol, side, untold)
             _take(ledger, account, order, claimed)
 
 

@@ -2,7 +2,7 @@
 
 1. By its order id a trade belongs to that order. Else the nearest fill of its symbol, side and quantity is its, else
    the order whose near fills come to its quantity, else as much of the near fills as it takes: statements are coarser
-   than the EMS or finer, and quantities come out right.
+   than the EMS or finer, and quantities come out right. Prices must agree, but for one fill of equal quantity.
 2. An order covers the trades of one statement up to what was reported or told of it. Several statements tell the same
    trades, so each counts for itself.
 3. What remains is missing: no report and no other statement contained it.
@@ -17,14 +17,14 @@ from typing import Final, NamedTuple
 
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.facts.external_fact import ExternalFact
+from recon.ledger.facts.external_fact import ExternalFact, cash_of
 from recon.ledger.facts.matchable_fills import MatchableFills
 from recon.ledger.facts.matching import MatchableFill
 from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
 from recon.ledger.told import told_by, told_most
-from recon.ledger.told_ahead import ToldTrade
+from recon.ledger.told_ahead import ToldTrade, prices_agree
 
 #: Most fills near a trade that are added up to find the order that the trade is.
 MAX_ADDED: Final = 64
@@ -118,7 +118,7 @@ def _parts(ledger: Ledger, account: Account, fact: ExternalFact) -> Iterator[Par
             quantity -= part_of_fill.quantity
             yield part_of_fill
     for trade in told:
-        if quantity and trade is not same:
+        if quantity and trade is not same and _price_agrees(fact, trade.cash, trade.quantity):
             part = min(quantity, trade.room_of(fact.statement))
             quantity -= part
             yield Part(trade, part)
@@ -129,7 +129,8 @@ def _equal_fill(ledger: Ledger, fills: MatchableFills, fact: ExternalFact) -> Pa
     found, used_up, quantity = None, list[MatchableFill](), fact.quantity or ZERO
     for fill in fills.like(fact):
         order = ledger.orders.get((fill.account, fill.order))
-        if order is not None and room_of(order, fact.statement) >= quantity:
+        coarse = order is not None and fact.step_us and not _agrees_in_price(order, fact)
+        if order is not None and not coarse and room_of(order, fact.statement) >= quantity:
             found = Part(order, quantity, fill.ordinal)
             break
         if order is None or not room_of(order, fact.statement):
@@ -146,8 +147,9 @@ def _whole_order(ledger: Ledger, fills: MatchableFills, fact: ExternalFact) -> P
         sums[fill.order] = sums.get(fill.order, ZERO) + fill.amount
     for key, amount in sums.items():
         order = ledger.orders.get((fact.account, key))
-        whole = order is not None and fact.quantity in {amount, order.reported.amount_filled}
-        if order is not None and whole and room_of(order, fact.statement) >= (fact.quantity or ZERO):
+        if order is None or fact.quantity not in {amount, order.reported.amount_filled}:
+            continue
+        if _agrees_in_price(order, fact) and room_of(order, fact.statement) >= (fact.quantity or ZERO):
             return Part(order, fact.quantity or ZERO)
     return None
 
@@ -166,6 +168,8 @@ def _near_fills(ledger: Ledger, fills: MatchableFills, fact: ExternalFact, quant
         if order is None or not room:
             used_up.append(fill)
             continue
+        if not _agrees_in_price(order, fact):
+            continue
         taken[fill.order] = taken.get(fill.order, ZERO) + part
         quantity -= part
         parts.append(Part(order, part, fill.ordinal))
@@ -173,6 +177,16 @@ def _near_fills(ledger: Ledger, fills: MatchableFills, fact: ExternalFact, quant
         if fill.order not in taken:
             fills.put_aside(fill)
     return parts
+
+
+def _agrees_in_price(order: Order, fact: ExternalFact) -> bool:
+    """True if a trade may be a part of an order by its price, or if either price is not known."""
+    return _price_agrees(fact, order.reported.cash_total, order.reported.amount_filled)
+
+
+def _price_agrees(fact: ExternalFact, cash: Decimal | None, quantity: Decimal) -> bool:
+    own = fact.quantity or ZERO
+    return prices_agree(cash_of(fact, own), own, cash, quantity)
 
 
 def index_new_fills(ledger: Ledger) -> None:
