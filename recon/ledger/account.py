@@ -18,6 +18,7 @@ import msgspec
 from recon.exact import ZERO
 from recon.ledger.account_mappings import Mappings
 from recon.ledger.backfills import Backfill, MissingOrder
+from recon.ledger.carried_fills import PartlyFilledOrders
 from recon.ledger.evidence import (
     Disagreement,
     Gap,
@@ -325,6 +326,8 @@ class Account(msgspec.Struct, gc=False):
     told: ApprovalTotal = msgspec.field(default_factory=ApprovalTotal)
     #: The fee rates of the account, told and learnt (semantics 8.5).
     rates: RateTable = msgspec.field(default_factory=RateTable)
+    #: Orders that another one may continue (semantics 2.9).
+    partly_filled: PartlyFilledOrders = msgspec.field(default_factory=PartlyFilledOrders)
     #: What is known of the venue's times.
     stamps: Stamps = msgspec.field(default_factory=Stamps)
     #: Trades that statements told before any report (semantics 10.3).

@@ -17,7 +17,7 @@ from recon.ems.protocol.bounds import MAX_TEXT_CHARS, cut
 from recon.ems.protocol.symbols import split_account
 from recon.exact import ONE, ZERO
 from recon.ledger import coverage
-from recon.ledger.account import REFUSED_EVENT, Account, ApprovalTotal, Liveness
+from recon.ledger.account import REFUSED_EVENT, Account, Liveness
 from recon.ledger.backfills import Backfill
 from recon.ledger.coverage import CoverageInterval
 from recon.ledger.facts.external_fact import RecordedFact
@@ -26,12 +26,13 @@ from recon.ledger.facts.waiting import WaitingFact
 from recon.ledger.fills import Fill
 from recon.ledger.generations import Generations
 from recon.ledger.instruments import Instrument, SpotSymbols
+from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.legs import Leg
 from recon.ledger.observations import Observation
 from recon.ledger.open_orders import OpenOrders
 from recon.ledger.orders import Order
 from recon.ledger.rule_changes import ProposedRules
-from recon.ledger.rules import HOLE_US, AccountRules, Rules
+from recon.ledger.rules import AccountRules, Rules
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Entry, Unit, UnitKey, UnitKind, UnitState
 from recon.times import LogTime
@@ -73,41 +74,6 @@ class Contradiction(msgspec.Struct, frozen=True):
     kind: str
     amount: Decimal
     resolved: bool
-
-
-class LedgerClock(msgspec.Struct):
-    """The stored log time of a gateway, and the log positions of its rules."""
-
-    clock: int = 0
-    last_us: int = 0
-    #: Log time of the first event after the last hole; 0 without a hole.
-    hole_end_us: int = 0
-    session: str | None = None
-    #: The latest run of REST requests, and the number of its answers folded.
-    backfill_run: str | None = None
-    backfill_answers: int = 0
-    #: Log positions of the rules in force and of the proposed rules; 0: none.
-    rules_seq: int = 0
-    proposed_rules_seq: int = 0
-    #: By login, the USD value of the day's facts that took effect by its word alone (semantics 10.7).
-    told: dict[str, ApprovalTotal] = {}
-
-    def add_told(self, login: str, day: int, usd: Decimal) -> None:
-        """Add a fact to what a login told on a day; earlier days are forgotten."""
-        today = {name: total for name, total in self.told.items() if total.day >= day}
-        total = today.setdefault(login, ApprovalTotal())
-        total.add(day, usd)
-        self.told = today
-
-    def advance_to(self, us: int) -> int:
-        """Advance to an event's log time, leaving out holes; return the clock."""
-        passed = us - self.last_us if self.last_us else 0
-        if 0 < passed <= HOLE_US:
-            self.clock += passed
-        elif passed > HOLE_US:
-            self.hole_end_us = us
-        self.last_us = max(us, self.last_us)
-        return self.clock
 
 
 class LedgerChanges(msgspec.Struct):
@@ -183,6 +149,8 @@ class Ledger:
         self.contracts: dict[str, list[str]] = {}
         self.spot_symbols = SpotSymbols()
         self._by_coinapi: dict[tuple[str, str], list[UnitState]] = {}
+        #: Contracts by account and what else than its code a contract is called.
+        self._called: dict[tuple[str, str], UnitState] = {}
         self.instruments: dict[tuple[str, str], Instrument] = {}
         #: Accounts whose fills wait for an instrument, by the account and symbol that would describe it.
         self.awaited_instruments: dict[tuple[str, str], dict[str, Account]] = {}
@@ -251,8 +219,13 @@ class Ledger:
             insort(self.contracts.setdefault(state.unit.account, []), state.unit.code)
 
     def _note_coinapi(self, state: UnitState) -> None:
-        """Note the CoinAPI code of an asset; a unit learns its code once."""
+        """Note the CoinAPI code of a unit, which learns it once, and all that a contract is called."""
         unit = state.unit
+        if unit.kind == "contract":
+            for name in unit.names[1:]:
+                known = self._called.get((unit.account, name))
+                if known is None or unit.code < known.unit.code:
+                    self._called[unit.account, name] = state
         if unit.kind == "asset" and unit.coinapi is not None:
             self._by_coinapi.setdefault((unit.account, unit.coinapi), []).append(state)
 
@@ -277,6 +250,28 @@ class Ledger:
             self._note_coinapi(state)
             self.changes.units[key] = state
             update_modelling(self, self.accounts[account], state)
+        return state
+
+    def known_contract(self, account: str, symbol: str, coinapi: str | None = None) -> UnitState | None:
+        """Return the contract that a symbol names in any spelling; CoinAPI's id says which are one (semantics 3.1)."""
+        state = self.units.get((account, "contract", symbol)) or self._called.get((account, symbol))
+        return state if state is not None or coinapi is None else self._called.get((account, coinapi))
+
+    def contract(self, account: str, symbol: str, coinapi: str | None, at: LogTime) -> UnitState:
+        """Return a contract's unit, created when first named; another spelling of its symbol is a finding."""
+        known = self.known_contract(account, symbol, coinapi)
+        if known is not None:
+            code = known.unit.code
+        else:
+            listed = self.instrument(account, coinapi or symbol)
+            code = symbol if listed is None else listed.symbol
+        state = self.unit(account, "contract", code, coinapi)
+        if symbol not in state.unit.names:
+            state.unit.contract.note_spelling(symbol)
+            self._note_coinapi(state)
+            self.changes.units[state.key] = state
+            message = f"{symbol} is {code}, because both are {coinapi}; it is kept under {code}"
+            self.note_finding(account, at, "symbol_spelled", code, message)
         return state
 
     def units_of(self, account: str) -> list[UnitState]:

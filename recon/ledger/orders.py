@@ -8,16 +8,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from recon.ems.protocol.messages import FillRow, OrderReport
-from recon.exact import ZERO, same_amount, scale
+from recon.ems.protocol.messages import OrderReport
+from recon.exact import ZERO, same_amount
 from recon.ledger.fees.fee_key import OrderClass, order_class_of
 from recon.ledger.legs import FillShare
+from recon.ledger.order_cash import total_cash
 from recon.ledger.told import ByStatement
 from recon.times import LogTime
 
@@ -26,7 +26,6 @@ TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 WORKING: Final = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
 #: Fills of an order whose stamps are kept until their cash is known; further ones are added to the last.
 MAX_CASHLESS: Final = 32
-_HALF: Final = Decimal("0.5")
 
 
 class OrderIdentity(msgspec.Struct, gc=False):
@@ -103,6 +102,10 @@ class OrderBooked(msgspec.Struct, gc=False):
         """Exclude the amount and cash filled before the ledger opened."""
         self.pre_opening, self.amount, self.cash = amount, amount, cash
 
+    def carry(self, amount: Decimal, cash: Decimal) -> None:
+        """Take over what is booked under the order that this one replaces."""
+        self.amount, self.cash = amount, cash
+
     def add(self, amount: Decimal, count: int, cash_total: Decimal | None, *, cash_known: bool) -> None:
         """Count fills as booked; `cash_known`: the cash of all fills is `cash_total`."""
         self.amount += amount
@@ -137,6 +140,8 @@ class OrderFlags(msgspec.Struct, gc=False):
     overfilled: bool = False
     #: A person settled the order while it was missing; a further report ends that.
     settled_by_person: bool = False
+    #: Another order continues it (semantics 2.9).
+    replaced: bool = False
     #: True if the store has a row of the order.
     stored: bool = False
 
@@ -161,8 +166,8 @@ class Order(msgspec.Struct, gc=False):
 
     @property
     def finished(self) -> bool:
-        """True if the order is terminal, or a person has settled it."""
-        return self.flags.settled_by_person or self.terminal
+        """True if the order is terminal, another one continues it, or a person has settled it."""
+        return self.flags.settled_by_person or self.flags.replaced or self.terminal
 
     def class_of_fill(self, before: Decimal) -> OrderClass:
         """Return the class of the order at a fill; `before` is the amount filled before it.
@@ -191,6 +196,10 @@ class Order(msgspec.Struct, gc=False):
     def settle_by_person(self, *, on: bool) -> None:
         """Set whether a person has settled the order; a further report ends that."""
         self.flags.settled_by_person = on
+
+    def mark_replaced(self) -> None:
+        """Note that another order continues this one."""
+        self.flags.replaced = True
 
     def mark_stored(self) -> bool:
         """Note that the store has a row of the order; return True the first time."""
@@ -380,43 +389,3 @@ def _take_life(reported: OrderReported, report: OrderReport) -> None:
     reported.status = report.status or reported.status
     reported.history_length = len(report.history)
     reported.last_time = report.history[-1].time if report.history else reported.last_time
-
-
-def total_cash(
-    filled: Decimal, avg_px: Decimal | None, fills: Sequence[FillRow], digits: int
-) -> tuple[Decimal | None, Decimal]:
-    """Return the cash of all fills, None where unknown (semantics 2.4), and the error bound (semantics 2.3).
-
-    The list of fills counts if it sums to the amount and agrees with the average price's resolution.
-    Otherwise the average price counts, with an error bound by `digits`, the finest scale seen of such prices.
-    """
-    if not filled:
-        return ZERO, ZERO
-    listed = _listed_cash(filled, fills)
-    if not avg_px:
-        return (None, ZERO) if listed is None else (listed, ZERO)
-    average = avg_px * filled
-    if listed is not None and abs(listed - average) <= filled * _HALF.scaleb(-scale(avg_px)):
-        return listed, ZERO
-    return average, filled * _HALF.scaleb(-digits)
-
-
-def list_disagrees(filled: Decimal, avg_px: Decimal | None, fills: Sequence[FillRow]) -> bool:
-    """True if the list of fills sums to the amount but not to the cash of the average price (semantics 2.3)."""
-    if not filled or not avg_px or not fills:
-        return False
-    listed = _listed_cash(filled, fills)
-    resolution_of_price = filled * _HALF.scaleb(-scale(avg_px))
-    return listed is not None and abs(listed - avg_px * filled) > resolution_of_price
-
-
-def _listed_cash(filled: Decimal, fills: Sequence[FillRow]) -> Decimal | None:
-    if not fills:
-        return None
-    amount = cash = ZERO
-    for row in fills:
-        if row.amount is None or not row.price:
-            return None
-        amount += row.amount
-        cash += row.amount * row.price
-    return cash if same_amount(amount, filled) else None

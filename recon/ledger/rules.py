@@ -6,6 +6,7 @@ Changed rules enter the log as an event of kind `rules`, so a rebuild decides as
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
@@ -131,6 +132,10 @@ class AccountRules(msgspec.Struct, frozen=True):
         """Return the unit's own tolerance, or the account's."""
         rules = self.units.get(unit)
         return self.tolerance if rules is None or rules.tolerance is None else rules.tolerance
+
+    def terms_of(self, names: Iterable[str]) -> ContractTerms | None:
+        """Return the terms of a contract by the first of its names that has any."""
+        return next((self.contracts[name] for name in names if name in self.contracts), None)
 
     def quantum_of(self, unit: str) -> Decimal | None:
         """Return the configured smallest step of a balance, if any."""

@@ -30,6 +30,8 @@ REHOMED: Final = "rehomed"
 ROUNDING: Final = "rounding"
 UNMODELLED: Final = "unmodelled"
 FEE: Final = "fee"
+#: Other spellings that are kept of a contract's symbol; of more, the oldest is forgotten.
+MAX_SPELLINGS: Final = 8
 #: Average entry prices that are kept of a contract.
 MAX_AVERAGES: Final = 3
 #: Causes of entries that follow from our own orders; all other causes explain drift.
@@ -200,14 +202,22 @@ class ContractState(msgspec.Struct, gc=False):
     #: Quantities by side, and the venue's position mode (semantics 3.4).
     sides: dict[str, Decimal] = {}
     position_mode: Literal["hedge", "one_way"] | None = None
+    #: True while a side is known to be flat and not which: a row told no side.
+    flat_side_unknown: bool = False
     #: Log time of the first row that fits hedge mode only, while the mode is undecided.
     hedge_since: int | None = None
     cost_basis: CostBasis | None = None
     pending_trades: list[PendingTrade] = []
+    #: How else the venue spells its symbol, in the order of their coming; at most MAX_SPELLINGS.
+    spellings: list[str] = []
 
-    def set_sides(self, sides: dict[str, Decimal]) -> None:
-        """Replace the quantities by side."""
-        self.sides = sides
+    def note_spelling(self, symbol: str) -> None:
+        """Note another spelling of the symbol."""
+        self.spellings = [*self.spellings, symbol][-MAX_SPELLINGS:]
+
+    def set_sides(self, sides: dict[str, Decimal], *, flat_side_unknown: bool = False) -> None:
+        """Replace the quantities by side; one of them may be flat and not known to be."""
+        self.sides, self.flat_side_unknown = sides, flat_side_unknown
 
     def set_position_mode(self, mode: Literal["hedge", "one_way"]) -> None:
         """Decide the position mode."""
@@ -295,6 +305,12 @@ class Unit(msgspec.Struct, gc=False):
     def key(self) -> UnitKey:
         """Return the unit's key within its gateway."""
         return (self.account, self.kind, self.code)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what the unit is called: its code first, then other spellings, then CoinAPI's id."""
+        own = (self.code, *self.contract.spellings)
+        return own if self.coinapi is None else (*own, self.coinapi)
 
     @property
     def value(self) -> Decimal | None:

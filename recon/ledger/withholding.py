@@ -34,12 +34,12 @@ def touched_units(ledger: Ledger, account: Account, order: Order) -> list[UnitSt
     if instrument is None:
         return []
     if instrument.derivative:
-        keys = [(account.name, "contract", instrument.symbol)]
-    else:
-        rules = ledger.rules_of(account.name)
-        legs = ((instrument.base, instrument.base_coinapi), (instrument.quote, instrument.quote_coinapi))
-        keys = [
-            (account.name, "asset", resolve_asset(asset or "", coinapi, account.snapshots, rules).unit)
-            for asset, coinapi in legs
-        ]
+        state = ledger.known_contract(account.name, instrument.symbol, instrument.symbol_coinapi)
+        return [] if state is None else [state]
+    rules = ledger.rules_of(account.name)
+    legs = ((instrument.base, instrument.base_coinapi), (instrument.quote, instrument.quote_coinapi))
+    keys = [
+        (account.name, "asset", resolve_asset(asset or "", coinapi, account.snapshots, rules).unit)
+        for asset, coinapi in legs
+    ]
     return [ledger.units[key] for key in keys if key in ledger.units]

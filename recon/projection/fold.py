@@ -272,8 +272,6 @@ class Fold:
     def _contradict(self, contradiction: Contradiction, at: LogTime) -> None:
         order = contradiction.order
         for state in touched_units(self.ledger, self.ledger.accounts[order.account], order)[:1]:
-            if contradiction.resolved:
-                self.reconciler.clear_contradiction(state, contradiction.kind, order.key, at)
-                continue
             signed: Decimal = -contradiction.amount if order.identity.side == "SELL" else contradiction.amount
-            self.reconciler.open_contradiction(state, contradiction.kind, order.key, signed, at)
+            amount = None if contradiction.resolved else signed
+            self.reconciler.contradict(state, contradiction.kind, order.key, amount, at)

@@ -13,7 +13,8 @@ from recon.ems.protocol.messages import OrderReports, Symbols
 from recon.exact import exact
 from recon.ledger import rules as rules_
 from recon.ledger.facts.index import FactIndex
-from recon.ledger.ledger import Ledger, LedgerChanges, LedgerClock
+from recon.ledger.ledger import Ledger, LedgerChanges
+from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.rules import Rules
 from recon.log import events

@@ -108,10 +108,7 @@ class Reconciler:
         """Take which orders' fills are booked without their cash."""
         for state, order in awaited:
             if state.unit.unmodelled is None:
-                self._contain(state, at, partial(self._on_cash_to_come, state, order))
-
-    def _on_cash_to_come(self, state: UnitState, order: str) -> None:
-        self.trellises.begun(state).await_cash(state.key, order)
+                self._contain(state, at, partial(self.trellises.await_cash, state, order))
 
     def on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
         """Take one observation of a unit; it is compared when its window is over."""
@@ -261,16 +258,10 @@ class Reconciler:
         comparison.rebase = state.unit.unmodelled is None and state.unit.balance.opening is not None
         self._mark_changed(context)
 
-    def open_contradiction(self, state: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
-        """Open a break for a report that contradicts itself or an earlier one."""
+    def contradict(self, state: UnitState, kind: str, order: str, amount: Decimal | None, at: LogTime) -> None:
+        """Open a break for a report that contradicts itself or an earlier one; None: a later report resolved it."""
         context = self._context(state, at)
-        contradictions.contradict(context, kind, order, amount)
-        self._mark_changed(context)
-
-    def clear_contradiction(self, state: UnitState, kind: str, order: str, at: LogTime) -> None:
-        """Clear a contradiction that a later report resolved."""
-        context = self._context(state, at)
-        contradictions.mend(context, kind, order)
+        contradictions.note_contradiction(context, kind, order, amount)
         self._mark_changed(context)
 
     def decide(self, decision: Decision, at: LogTime) -> None:

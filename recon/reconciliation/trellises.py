@@ -68,6 +68,10 @@ class Trellises(dict[str, AccountTrellis]):
             trellis.open_at(state.key, 0, balance.opening_us, balance.opening)
         return trellis
 
+    def await_cash(self, state: UnitState, order: str) -> None:
+        """Say that the cash of an order's fills is to come in a unit."""
+        self.begun(state).await_cash(state.key, order)
+
     def restore(self, comparisons: Mapping[UnitKey, ComparisonState], shared: Mapping[str, bytes]) -> None:
         """Go on from the stored forms of all units, and of what the units of each account share."""
         units: dict[str, dict[UnitKey, bytes]] = {}

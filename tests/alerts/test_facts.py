@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from recon.exact import ZERO, exact
-from recon.ledger.ledger import Ledger, LedgerClock
+from recon.ledger.ledger import Ledger
+from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.observations import Observation
 from recon.ledger.rules import Rules
@@ -99,7 +100,7 @@ def test_what_was_never_observed_is_not_known() -> None:
     desk.account.coverage.state, desk.account.coverage.reason = "gap", "disconnected"
     with exact():
         desk.fill("-5")
-        desk.engine.open_contradiction(desk.held, "overfill", "o1", Decimal(5), desk.pass_(1))
+        desk.engine.contradict(desk.held, "overfill", "o1", Decimal(5), desk.pass_(1))
     facts = desk.last("opened").snapshot
     known = (facts.reported, facts.expected, facts.drift, facts.unexplained, facts.opening, facts.cut_seq)
     assert known == (None,) * 6
@@ -113,7 +114,7 @@ def test_long_numbers_stay_exact() -> None:
         desk.report("98765432109.876543210987654321", times=10)
         desk.report("98765432109.876543210987654320", times=5)
         desk.held.unit.reported.rate_usd = Decimal("1.000000000000000000000000000001")
-        desk.engine.open_contradiction(desk.held, "overfill", "o1", amount, desk.pass_(1))
+        desk.engine.contradict(desk.held, "overfill", "o1", amount, desk.pass_(1))
     facts = desk.last("opened").snapshot
     assert facts.expected == Decimal("98765432109.876543210987654321")
     assert facts.drift == Decimal("-0.000000000000000001")

@@ -36,10 +36,10 @@ class BooksAlone(Reconciler):
     def on_modelling_changed(self, held: UnitState) -> None:
         pass
 
-    def open_contradiction(self, held: UnitState, kind: str, order: str, amount: Decimal, at: LogTime) -> None:
+    def contradict(self, held: UnitState, kind: str, order: str, amount: Decimal | None, at: LogTime) -> None:
         pass
 
-    def clear_contradiction(self, held: UnitState, kind: str, order: str, at: LogTime) -> None:
+    def on_cash_to_come(self, awaited: Iterable[tuple[UnitState, str]], at: LogTime) -> None:
         pass
 
 

@@ -10,7 +10,8 @@ import pytest
 from recon.db.engine import create_engine
 from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.fees.rate_table import Evidence
-from recon.ledger.ledger import Ledger, LedgerClock
+from recon.ledger.ledger import Ledger
+from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rules import FeeRule, Rules
 from recon.projection.step import current_edition
 from recon.projection.store import ledger

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, RowMapping, text
 from recon.db.engine import create_engine
 from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.fees.rate_table import Evidence
-from recon.ledger.ledger import Ledger, LedgerClock
+from recon.ledger.ledger import Ledger
+from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rules import FeeRule, Rules
 from recon.projection.editions import delete_edition
 from recon.projection.step import current_edition

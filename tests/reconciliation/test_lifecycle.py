@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recon.exact import exact
-from recon.ledger.ledger import Ledger, LedgerClock
+from recon.ledger.ledger import Ledger
+from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rules import Rules
 from recon.ledger.units import OF_FILLS, UnitKey
 from recon.projection.fold import Fold, decode_event

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.ledger.ledger import Ledger, LedgerClock
+from recon.ledger.ledger import Ledger
+from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rules import Rules
 from recon.reconciliation.reconciler import Reconciler
 from recon.reconciliation.trellis.costs import FLOOD

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import trio
 
 from recon.backfill.view import BackfillView, backfill_view
-from recon.ledger.ledger import Ledger, LedgerClock
+from recon.ledger.ledger import Ledger
+from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rules import Rules
 from recon.log.events import Event, NewEvent
 from recon.projection.fold import Fold, decode_event

@@ -12,10 +12,6 @@ from tests.support.shared_cases import DIRECTORIES
 
 #: The cases that come to another outcome today, and why. Whoever mends one removes its line.
 WRONG_TODAY = {
-    "hedge-mode-flat-leg-without-side": "a flat leg without a side closes the long one",
-    "old-order-told-of-in-mid-session": "a fill from before the opening is booked",
-    "replaced-order-carries-its-fills": "the fills of a replaced order are booked twice",
-    "symbol-in-two-spellings": "a contract in two spellings is two units",
     "trade-taken-back-by-the-venue": "balances that follow a regression are called deposit and withdrawal",
 }
 

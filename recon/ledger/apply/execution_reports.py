@@ -19,6 +19,7 @@ from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Contradiction, Ledger, booked_fill
 from recon.ledger.legs import LegOrigin, Stamp
+from recon.ledger.order_cash import list_disagrees
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
 from recon.ledger.posting.fill_entries import FillToPost, market_of_fill
@@ -56,12 +57,34 @@ def apply_report(
         _join(ledger, account, order, report, at)
         # The order log reports a new order step by step, all steps in the same answer.
         first = first or (ledger.event.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
-        if not (first and exclude_pre_opening_fills(ledger, account, order, report, at, initial=initial)):
+        if not order.booked.amount:
+            _carry_fills(ledger, account, order, report, at)
+        if not exclude_pre_opening_fills(ledger, account, order, report, at, first=first, initial=initial):
             _book_report(ledger, account, order, report, at)
+        account.partly_filled.note(order, report, at.us)
     elif o.is_end(order, report):
         o.end(order, report, at)
         _note_joined(ledger, account, order)
+        account.partly_filled.note(order, report, at.us)
     return order
+
+
+def _carry_fills(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
+    """Book nothing twice that an order carries over from the order that it replaces (semantics 2.9)."""
+    if not order.reported.amount_filled or not account.partly_filled.orders:
+        return
+    window_us = ledger.rules_of(account.name).settlement_window_us
+    carried = account.partly_filled.carried_by(order, report, at.us, window_us)
+    if carried is None:
+        return
+    order.booked.carry(carried.amount, carried.cash)
+    before = ledger.orders.get((account.name, carried.order))
+    if before is not None and not before.finished:
+        before.mark_replaced()
+        ledger.note_open(before)
+        ledger.changes.orders[account.name, before.key] = before
+    message = f"it continues order {carried.order}: {carried.amount} of its fills are booked under that one"
+    ledger.note_finding(account.name, at, "order_continues", order.key, message)
 
 
 def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
@@ -93,7 +116,7 @@ def _price_scale(ledger: Ledger, account: Account, report: OrderReport) -> int:
 
 def _book_report(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
     filled, avg_px = order.reported.amount_filled, order.reported.avg_px
-    if report.fills and o.list_disagrees(filled, avg_px, report.fills):
+    if report.fills and list_disagrees(filled, avg_px, report.fills):
         message = f"the list of fills sums to {filled}, its cash does not agree with avg_px {avg_px}"
         ledger.note_finding(account.name, at, "fills_disagree", order.key, message)
         _note_disagreement(account, order, report.fills, at)

@@ -60,7 +60,8 @@ def refresh_modelling(ledger: Ledger, account: Account) -> None:
     rules = ledger.rules_of(account.name)
     kept = {}
     for symbol, touched in account.mappings.unmodelled.items():
-        terms = rules.contracts.get(symbol)
+        state = ledger.known_contract(account.name, symbol)
+        terms = rules.terms_of((symbol,) if state is None else state.unit.names)
         if terms is None or not terms.modelled:
             kept[symbol] = touched
     account.mappings.set_unmodelled(kept)

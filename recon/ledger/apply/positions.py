@@ -71,7 +71,7 @@ def _observe_position(
     if not values:
         return
     if any(values):
-        terms = ledger.rules_of(account.name).contracts.get(unit.code)
+        terms = ledger.rules_of(account.name).terms_of(unit.names)
         if terms is None or not terms.modelled:
             mark_unmodelled(ledger, account, state, terms)
     else:

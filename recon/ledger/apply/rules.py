@@ -52,11 +52,11 @@ def apply_rules(ledger: Ledger, rules: Rules) -> None:
     """Put rules in force from here on; new contract terms start a cost basis at this point (semantics 3.5)."""
     ledger.rules = rules
     for account in ledger.accounts.values():
-        terms = rules.of(account.name).contracts
+        terms = rules.of(account.name)
         for state in ledger.units_of(account.name):
             unit = state.unit
             if unit.kind == "contract" and unit.code in account.mappings.unmodelled and unit.value is not None:
-                new_terms = terms.get(unit.code)
+                new_terms = terms.terms_of(unit.names)
                 if new_terms is not None and new_terms.modelled:
                     unit.contract.set_cost_basis(basis_of(unit.value, unit.reported.avg_entry_price, new_terms), [])
         own = rules.of(account.name)

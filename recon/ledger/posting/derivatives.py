@@ -59,7 +59,7 @@ def open_unit(
 
 def bears_out(ledger: Ledger, unit: Unit, first: ReportedPosition, later: ReportedPosition) -> bool:
     """True if the fills between two reported positions lead from the first average entry price to the later."""
-    terms = ledger.rules_of(unit.account).contracts.get(unit.code)
+    terms = ledger.rules_of(unit.account).terms_of(unit.names)
     basis = basis_of(first.quantity, first.price, terms)
     for fill in unit.contract.trades_in_order()[first.held : later.held]:
         add_trade(basis, fill.quantity, fill.cash, terms)
@@ -74,7 +74,7 @@ def _open_basis(ledger: Ledger, state: UnitState, seen: ReportedPosition | None,
     if seen is None:
         unit.contract.set_cost_basis(CostBasis([]), unit.contract.pending_trades)
     else:
-        terms = ledger.rules_of(unit.account).contracts.get(unit.code)
+        terms = ledger.rules_of(unit.account).terms_of(unit.names)
         trades = unit.contract.trades_in_order()
         unit.contract.set_cost_basis(basis_of(seen.quantity, seen.price, terms), trades[seen.held :])
         for trade in trades[: seen.held]:
@@ -101,7 +101,7 @@ def post_contract(ledger: Ledger, account: Account, item: FillToPost, at: LogTim
 
 def contract_of(ledger: Ledger, account: Account, symbol: str, coinapi: str | None, at: LogTime) -> UnitState:
     """Return a contract's unit; open the unit at zero if a complete snapshot lacked the contract (semantics 4.3)."""
-    state = ledger.unit(account.name, "contract", symbol, coinapi)
+    state = ledger.contract(account.name, symbol, coinapi, at)
     if open_if_absent(ledger, account, state, at):
         _open_basis(ledger, state, None, at)
     return state
@@ -110,7 +110,7 @@ def contract_of(ledger: Ledger, account: Account, symbol: str, coinapi: str | No
 def realise_trades(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> None:
     """Realise the cash of a contract's pending fills, once opening and terms are known (semantics 3.5)."""
     unit, contract, mappings = state.unit, state.unit.contract, account.mappings
-    terms = ledger.rules_of(account.name).contracts.get(unit.code)
+    terms = ledger.rules_of(account.name).terms_of(unit.names)
     modelled = terms is not None and terms.modelled
     if not modelled and (contract.pending_trades or unit.value):
         mark_unmodelled(ledger, account, state, terms)

@@ -13,7 +13,7 @@ from typing import Final
 
 from recon.ems.protocol.messages import OrderReport
 from recon.ems.protocol.timestamps import parse_time
-from recon.exact import ZERO
+from recon.exact import ZERO, same_amount
 from recon.ledger.account import Account
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
@@ -21,18 +21,29 @@ from recon.times import LogTime, microseconds
 
 #: Statuses whose time is that of a fill.
 FILLING: Final = frozenset({"PARTIALLY_FILLED", "FILLED"})
+#: Statuses of an order on its way through the EMS.
+ROUTING: Final = frozenset({"RECEIVED", "ROUTING", "ROUTED"})
 
 
 def exclude_pre_opening_fills(
-    ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime, *, initial: bool
+    ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime, *, first: bool, initial: bool
 ) -> bool:
-    """Exclude a new order's fills from before the ledger opened; return True if no fills are left.
+    """Exclude an order's fills from before the ledger opened; return True if no fills are left.
 
     An order that began before the opening may fill after it and be reported only then. The times of its fills, or of
-    its history, decide in that case. `initial`: the report came in the first order snapshot.
+    its history, decide in that case. `first`: the report is the order's first. `initial`: it came in the first order
+    snapshot.
     """
     opened_us = account.started_us - _skew_us(ledger, account)
     began_us = _us(report.history[0].time) if report.history else None
+    if not (first and initial) and not _is_placed_here(report):
+        # Nothing tells when it was placed, so its fills decide, whichever report tells them.
+        before, cash = _dated_before(order, report, opened_us)
+        if before > order.booked.amount:
+            order.booked.exclude(before, cash)
+            return same_amount(before, order.reported.amount_filled)
+    if not first:
+        return False
     late = at.us - account.started_us > ledger.rules_of(account.name).settlement_window_us
     if initial and (began_us is None or not late or account.liveness.lag_us is None):
         before, cash = order.reported.amount_filled, order.reported.cash_total
@@ -47,7 +58,7 @@ def exclude_pre_opening_fills(
 def _filled_before(order: Order, report: OrderReport, opened_us: int) -> tuple[Decimal, Decimal | None]:
     """Return the amount filled before a time by the EMS's clock, and the cash of the amount."""
     dated = [(_us(row.time), row.amount or ZERO, row.price) for row in report.fills]
-    if sum((amount for _, amount, _ in dated), ZERO) == order.reported.amount_filled:
+    if same_amount(sum((amount for _, amount, _ in dated), ZERO), order.reported.amount_filled):
         early = [(amount, price) for us, amount, price in dated if us is None or us < opened_us]
         if len(early) < len(dated) and all(price for _, price in early):
             cash = sum((amount * (price or ZERO) for amount, price in early), ZERO)
@@ -57,6 +68,25 @@ def _filled_before(order: Order, report: OrderReport, opened_us: int) -> tuple[D
     if filled_us is None or filled_us < opened_us:
         return order.reported.amount_filled, order.reported.cash_total
     return ZERO, ZERO
+
+
+def _is_placed_here(report: OrderReport) -> bool:
+    """True if a report's history tells that the order went through the EMS: none of its fills is older than that."""
+    return any(step.status in ROUTING for step in report.history)
+
+
+def _dated_before(order: Order, report: OrderReport, opened_us: int) -> tuple[Decimal, Decimal | None]:
+    """Return what the first fills of a report's list filled before a time, and its cash; zero where none is dated."""
+    amount = cash = ZERO
+    listed = sum((row.amount or ZERO for row in report.fills), ZERO)
+    if not same_amount(listed, order.reported.amount_filled):
+        return ZERO, ZERO
+    for row in report.fills:
+        us = _us(row.time)
+        if us is None or us >= opened_us or not row.price:
+            break
+        amount, cash = amount + (row.amount or ZERO), cash + (row.amount or ZERO) * row.price
+    return amount, cash
 
 
 def _skew_us(ledger: Ledger, account: Account) -> int:

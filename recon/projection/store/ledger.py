@@ -87,7 +87,7 @@ def _unit_row(ledger: Ledger, state: UnitState) -> UnitRow:
         return UnitRow(unit)
     long = short = average = None
     if unit.contract.cost_basis is not None:
-        average = average_price(unit.contract.cost_basis, ledger.rules_of(unit.account).contracts.get(unit.code))
+        average = average_price(unit.contract.cost_basis, ledger.rules_of(unit.account).terms_of(unit.names))
     if unit.contract.sides:
         long = sum((quantity for quantity in unit.contract.sides.values() if quantity > 0), ZERO)
         short = sum((quantity for quantity in unit.contract.sides.values() if quantity < 0), ZERO)

@@ -178,7 +178,7 @@ def _contracts(context: ComparisonContext, related: Iterable[BreakSummary]) -> l
 
 def _contract(context: ComparisonContext, unit: Unit) -> AccountContract:
     account, rules = context.account, context.rules
-    terms = rules.contracts.get(unit.code)
+    terms = rules.terms_of(unit.names)
     settles_in = None
     if terms is not None and terms.settlement_asset is not None:
         settles_in = resolve_asset(terms.settlement_asset, None, account.snapshots, rules).unit

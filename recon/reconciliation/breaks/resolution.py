@@ -130,7 +130,7 @@ def post_adjustment(context: ComparisonContext, posting: Posting) -> None:
     context.ledger.record_entry(post(context.state, posting, context.at), context.state)
     if unit.contract.cost_basis is not None and unit.value is not None:
         # No own fill has a price for the adjustment, so the cost basis follows the venue's average price.
-        terms = context.rules.contracts.get(unit.code)
+        terms = context.rules.terms_of(unit.names)
         basis = basis_of(unit.value, unit.reported.avg_entry_price, terms)
         unit.contract.set_cost_basis(basis, unit.contract.pending_trades)
 

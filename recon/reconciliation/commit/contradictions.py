@@ -16,8 +16,15 @@ from recon.reconciliation.model.break_ import Break, Evidence
 MAX_CONTRADICTIONS: Final = 256
 
 
-def contradict(context: ComparisonContext, kind: str, order: str, amount: Decimal) -> None:
-    """Open a break of its own kind for a report that contradicts itself or its past (semantics 2.6)."""
+def note_contradiction(context: ComparisonContext, kind: str, order: str, amount: Decimal | None) -> None:
+    """Open a break of its own kind for a report that contradicts itself or its past; None: a later one agrees again."""
+    if amount is None:
+        _mend(context, kind, order)
+    else:
+        _contradict(context, kind, order, amount)
+
+
+def _contradict(context: ComparisonContext, kind: str, order: str, amount: Decimal) -> None:
     at, comparison = context.at, context.comparison
     if sum(not known.owns_residual for known in comparison.breaks) >= MAX_CONTRADICTIONS:
         message = f"{kind} of order {order} opens no break: {MAX_CONTRADICTIONS} contradictions are open in the unit"
@@ -46,7 +53,7 @@ def contradict(context: ComparisonContext, kind: str, order: str, amount: Decima
     context.emit(fresh, "opened", fresh.note)
 
 
-def mend(context: ComparisonContext, kind: str, order: str) -> None:
+def _mend(context: ComparisonContext, kind: str, order: str) -> None:
     """Clear a contradiction: a later report agrees with what is booked."""
     for known in list(context.comparison.breaks):
         if not known.owns_residual and known.note == f"{kind} of order {order}":

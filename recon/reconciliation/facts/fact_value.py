@@ -101,7 +101,7 @@ def _known_asset(ledger: Ledger, account: Account, asset: str, coinapi: str | No
 
 
 def _known_contract(ledger: Ledger, account: Account, symbol: str) -> Unit | None:
-    return _known(ledger.units.get((account.name, "contract", symbol)))
+    return _known(ledger.known_contract(account.name, symbol))
 
 
 def _known(state: UnitState | None) -> Unit | None:
