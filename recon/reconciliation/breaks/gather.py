@@ -16,7 +16,6 @@ from typing import Final
 
 from recon.ems.protocol.symbols import expiry
 from recon.exact import ZERO, resolution
-from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.cost_basis import average_price
 from recon.ledger.evidence import MAX_OPEN_ORDERS
@@ -78,8 +77,8 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         funding=rules.funding,
         settlement=rules.off_exchange_settlement,
         window_us=context.window,
-        unmapped_reason=_unmapped_reason(account, unit),
-        awaiting_instrument=tuple(account.mappings.awaited_symbols[:MAX_AWAITED]),
+        unmapped_reason=_unmapped_reason(context, summary),
+        awaiting_instrument=tuple(_awaited_symbols(context)),
     )
 
 
@@ -236,9 +235,34 @@ def _fee_assets(rule: FeeRule, pair: SpotPair) -> set[str]:
     return by_side.get(rule.asset, {rule.asset})
 
 
-def _unmapped_reason(account: Account, unit: Unit) -> str | None:
+def _awaited_symbols(context: ComparisonContext) -> Iterator[str]:
+    """Yield symbols without an instrument whose fills may move the unit: their text names it, or none of the account's.
+
+    Only the text of a symbol survives a restart; what the fills move is not known while they wait.
+    """
+    account = context.account
+    for symbol in account.mappings.awaited_symbols[:MAX_AWAITED]:
+        named = _is_named(context.unit, symbol)
+        if named or not any(_is_named(state.unit, symbol) for state in context.ledger.units_of(account.name)):
+            yield symbol
+
+
+def _is_named(unit: Unit, symbol: str) -> bool:
+    text = symbol.upper()
+    return unit.kind == "asset" and any(code.upper() in text for code in (unit.code, unit.coinapi) if code)
+
+
+def _unmapped_reason(context: ComparisonContext, break_: BreakSummary) -> str | None:
+    """Return why legs of an asset may be the break's, where they come to about its amount or more; None else."""
+    account, unit = context.account, context.unit
     if unit.kind != "asset":
         return None
     unmapped = account.mappings.unmapped_assets
     first = unmapped.in_order((unit.code, *islice(unmapped.of(unit.coinapi), 1)))[:1]
-    return f"legs of {first[0]} have no balance row that is known to be theirs" if first else None
+    if not first:
+        return None
+    legs = _asset(context, first[0])
+    kept = ZERO if legs is None else legs.unit.balance.fills
+    if first[0] != unit.code and kept and ((kept > 0) != (break_.amount > 0) or abs(break_.amount) > 2 * abs(kept)):
+        return None  # another movement than that of the legs
+    return f"legs of {first[0]} have no balance row that is known to be theirs"
