@@ -29,6 +29,8 @@ class Given(NamedTuple):
     net: bool = False
     #: The zone was looked for.
     zoned: bool = False
+    #: Cells may hold times themselves, as those of workbooks do.
+    times: bool = False
 
 
 class Row:
@@ -147,7 +149,7 @@ class Row:
         written, forms = self.cell("time"), self.mapping.time_format
         problem = f"{self._headings['time']}: {_short(written)} is not a time of the form {' or '.join(forms)}"
         try:
-            return read_moment(written, forms, self.given.zone)
+            return read_moment(written, (*forms, "iso") if self.given.times else forms, self.given.zone)
         except OverflowError:
             raise ValueError(f"{problem} within the years 1 to 9999 in UTC") from None
         except ValueError:

@@ -50,12 +50,17 @@ class Sheet:
         self._mapping = mapping
         self._line = 0
 
+    @property
+    def is_workbook(self) -> bool:
+        """True if the file is a workbook, whose cells have types."""
+        return self.path.suffix.lower() in _WORKBOOKS
+
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         """Yield line and cells of each row that is not blank, the headings first. Errors: ConfigError."""
         path = self.path
         try:
             _check_file(path)
-            rows = self._workbook if path.suffix.lower() in _WORKBOOKS else self._csv
+            rows = self._workbook if self.is_workbook else self._csv
             yield from self._bounded(rows)
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror or 'unknown reason'}") from error

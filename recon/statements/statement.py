@@ -146,7 +146,8 @@ class _Reading:
         """Find the zone of times without one: the lines above the headings may tell it."""
         above = self._table.sheet.above if self._mapping.zone_above else []
         told = next((zone for line in above if (zone := zone_within(line)) is not None), None)
-        self._given = self._given._replace(zone=told or zone_of(self._mapping.zone), zoned=True)
+        zone, times = told or zone_of(self._mapping.zone), self._table.sheet.is_workbook
+        self._given = self._given._replace(zone=zone, zoned=True, times=times)
 
     def _check_balances(self, rows: Sequence[Row]) -> None:
         """Check the running balances, and learn from them whether amounts contain the fee."""

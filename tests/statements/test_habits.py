@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from recon.errors import ConfigError
 from recon.exact import ZERO, plain
 from recon.statements import sheet
 from recon.statements.statement import Statement, read_statement
-from tests.support.workbooks import write_workbook
+from tests.support.workbooks import Cell, write_workbook
 
 MOVEMENTS = {"id": "id", "time": "time", "asset": "asset", "amount": "amount"}
 HEADER = "id,time,asset,amount\n"
@@ -311,14 +312,14 @@ def test_the_balances_say_whether_amounts_contain_the_fee(tmp_path: Path) -> Non
 # --- workbooks
 
 
-def book(path: Path, rows: list[list[str | float]], **keys: object) -> Statement:
+def book(path: Path, rows: list[list[Cell]], **keys: object) -> Statement:
     file = write_workbook(path / "statement.xlsx", {"Cover": [["nothing here"]], "History": rows})
     mapping = {"kind": "transfer", "account": "K", "columns": MOVEMENTS, "sheet": "History"}
     return read_statement(file, Import.model_validate(mapping | keys), None)
 
 
 def test_a_workbook_is_read_like_a_text_file(tmp_path: Path) -> None:
-    rows: list[list[str | float]] = [
+    rows: list[list[Cell]] = [
         ["Account:", "K-1"],
         ["id", "time", "asset", "amount"],
         [1.0, "2026-01-05 09:00:00", "BTC", 0.1],
@@ -336,6 +337,15 @@ def test_a_workbook_is_read_like_a_text_file(tmp_path: Path) -> None:
     ]
     assert [each.fact.external_id for each in statement.facts] == ["1", "2", "3", "4"]
     assert problems(statement) == [(7, "amount: 'x' is not a number such as -1234.56")]
+
+
+def test_a_cell_of_a_workbook_may_be_a_time_itself(tmp_path: Path) -> None:
+    at = datetime(2026, 1, 5, 9, 30)  # noqa: DTZ001 - workbooks know no zone
+    rows: list[list[Cell]] = [["id", "time", "asset", "amount"], ["1", at, "BTC", 2.0], ["2", "05.01.2026", "BTC", 3.0]]
+    statement = book(tmp_path, rows, time_format="%d.%m.%Y", zone="UTC+1")
+    assert statement.bad_rows == []
+    times = {each.fact.external_id: each.fact.occurred_at.isoformat() for each in statement.facts}
+    assert times == {"1": "2026-01-05T08:30:00+00:00", "2": "2026-01-04T23:00:00+00:00"}
 
 
 def test_a_sheet_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
