@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from sqlalchemy import Connection
@@ -23,6 +23,7 @@ from recon.alerts.message import MAX_MESSAGE_ENTRIES, Entry, Message, compose, f
 from recon.alerts.policy import Alert, notice
 from recon.alerts.refused import RefusedAlert
 from recon.alerts.retry import MAX_ATTEMPTS
+from recon.alerts.watch.alert import WatchAlert
 from recon.db.raw import cursor_of
 from recon.times import to_datetime
 
@@ -109,9 +110,11 @@ class ChannelSummary(msgspec.Struct, frozen=True):
     last_error: str | None
 
 
-def enqueue(
-    connection: Connection, gateway: str, alerts: Sequence[Alert | RefusedAlert], channels: Iterable[str]
-) -> int:
+#: What the outbox stores: about a break, about an event, or about recon itself.
+Queued: TypeAlias = Alert | RefusedAlert | WatchAlert
+
+
+def enqueue(connection: Connection, gateway: str, alerts: Sequence[Queued], channels: Iterable[str]) -> int:
     """Queue new alerts on every channel and notify listeners at commit; return how many were new."""
     if not alerts:
         return 0
@@ -123,15 +126,13 @@ def enqueue(
         others = sorted(set(channels) - {NOTIFY})
         cursor.execute(_SPREAD, (others, gateway, NOTIFY, sorted(new)))
         notices = {
-            alert.id: alert.notice if isinstance(alert, RefusedAlert) else notice(alert)
-            for alert in alerts
-            if alert.id in new
+            alert.id: notice(alert) if isinstance(alert, Alert) else alert.notice for alert in alerts if alert.id in new
         }
         cursor.execute(_NOTIFY, (NOTIFY_CHANNEL, list(notices.values())))
     return len(new)
 
 
-def _columns(alerts: Sequence[Alert | RefusedAlert]) -> list[list[object]]:
+def _columns(alerts: Sequence[Queued]) -> list[list[object]]:
     rows = ((a.id, a.event, a.break_id, a.case_id, a.seq, to_datetime(a.us), a.document.decode()) for a in alerts)
     return [list(column) for column in zip(*rows, strict=True)]
 

@@ -1,10 +1,10 @@
-"""The outbox as the code reads it; the migrations create it."""
+"""The outbox, and what is watched, as the code reads them; the migrations create it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Integer, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Integer, Table, Text
 
 from recon.db.metadata import metadata
 
@@ -34,4 +34,20 @@ outbox_turns: Final = Table(
     metadata,
     Column("gateway", Text, primary_key=True),
     Column("channel", Text, primary_key=True),
+)
+
+watch: Final = Table(
+    "watch",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("about", Text, primary_key=True),
+    Column("began_at", DateTime(timezone=True)),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("present", Boolean, nullable=False),
+    Column("told_at", DateTime(timezone=True)),
+    Column("told", Boolean, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("since", DateTime(timezone=True)),
 )

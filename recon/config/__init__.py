@@ -13,6 +13,7 @@ from recon.config.accounts import (
     Tolerance,
     UnitRules,
 )
+from recon.config.alerts import Alerts
 from recon.config.auth import Auth
 from recon.config.describe import describe
 from recon.config.load import known_variables, load_settings
@@ -24,6 +25,7 @@ from recon.config.tables import Database, Gateway, Limits, Log, Recovery, Servic
 __all__ = [
     "JSON",
     "AccountRules",
+    "Alerts",
     "Auth",
     "ContractTerms",
     "Database",

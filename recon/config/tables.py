@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from recon.config.accounts import AccountRules, DefaultRules
+from recon.config.alerts import Alerts
 from recon.config.auth import Auth
 from recon.config.base import SecretTable, Table
 from recon.config.imports import Import
@@ -123,6 +124,8 @@ class Webhook(SecretTable):
     url: HttpUrl
     secret: SecretStr
     secret_file: Path | None = None
+    #: How often a message says that recon runs and what it sees; 0s: never.
+    watchdog: Duration = timedelta(minutes=5)
 
     @field_validator("secret")
     @classmethod
@@ -179,6 +182,7 @@ class Settings(BaseSettings):
     gateways: dict[Name, Gateway] = Field(default_factory=dict)
     accounts: DefaultRules = AccountRules()
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
+    alerts: Alerts = Alerts()
     imports: dict[Name, Import] = Field(default_factory=dict)
     log: Log = Log()
     service: Service = Service()

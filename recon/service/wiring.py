@@ -35,6 +35,7 @@ from recon.service.pipeline import GatewayPipeline
 from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import publish, publish_once
 from recon.service.supervisor import supervise
+from recon.service.watcher import plan_of, watch
 from recon.times import microseconds
 
 #: Connections of the whole service beside the recorders', which have one each; further transactions take turns.
@@ -121,7 +122,7 @@ class _Service:
         self._now = now
         self._instance = new_instance()
         channels = configured_channels(settings)
-        parts = len(settings.require_gateways()) + len(channels) + 2
+        parts = len(settings.require_gateways()) + len(channels) + 3
         connections = min(MAX_CONNECTIONS, max(POOL_CONNECTIONS, parts))
         self._engine = create_engine(handle.service_url, "recon service", pool_size=connections)
         self._database = ThreadedDatabase(self._engine, connections)
@@ -144,7 +145,7 @@ class _Service:
     async def run(self, task_status: trio.TaskStatus[StatusBoard]) -> None:
         """Run every part under supervision until cancelled."""
         async with open_senders(self._settings, self._now) as senders, trio.open_nursery() as nursery:
-            dispatchers = _dispatchers(senders, self._database, sorted(self._pipelines), self._now)
+            dispatchers = _dispatchers(senders, self._database, [SERVICE, *sorted(self._pipelines)], self._now)
             for part, work in self._shared_parts(dispatchers).items():
                 nursery.start_soon(supervise, self._board, SERVICE, part, work)
             for pipeline in self._pipelines.values():
@@ -155,6 +156,14 @@ class _Service:
         parts: dict[str, Callable[[], Awaitable[object]]] = {
             "listener": _listener(self._handle.service_url, self._pipelines, dispatchers),
             "board": partial(publish, self._board, self._database, self._instance),
+            "watcher": partial(
+                watch,
+                self._database,
+                plan_of(self._settings),
+                now=self._now,
+                status=self._board.reporter(SERVICE, "watch"),
+                on_queued=lambda: _wake(dispatchers),
+            ),
         }
         if self._handle.embedded is not None:
             parts["postgres"] = partial(keep_embedded, self._handle.embedded, self._board)
@@ -173,6 +182,11 @@ class _Service:
         self._engine.dispose()
 
 
+def _wake(dispatchers: Mapping[str, Dispatcher]) -> None:
+    for dispatcher in dispatchers.values():
+        dispatcher.wake()
+
+
 def _dispatchers(
     senders: Mapping[str, Sender], database: Database, gateways: Sequence[str], now: Callable[[], datetime]
 ) -> dict[str, Dispatcher]:
@@ -189,15 +203,13 @@ def _listener(
 
     def on_notify(channel: str, payload: str) -> None:
         if channel == outbox.NOTIFY_CHANNEL:
-            for dispatcher in dispatchers.values():
-                dispatcher.wake()
+            _wake(dispatchers)
         elif payload in pipelines:
             pipelines[payload].projector.hint()
 
     def on_established() -> None:
         for pipeline in pipelines.values():
             pipeline.projector.hint()
-        for dispatcher in dispatchers.values():
-            dispatcher.wake()
+        _wake(dispatchers)
 
     return partial(listen, url, [LOG_CHANNEL, outbox.NOTIFY_CHANNEL], on_notify, on_established)

@@ -24,7 +24,7 @@ ALERT = {
     "amount": "0.1",
     "cause": "unexplained",
 }
-BODY = msgspec.json.encode({"type": "break.opened", "data": {"alerts": [ALERT, ALERT | {"unit": "USD"}]}})
+BODY = msgspec.json.encode({"type": "break.opened", "data": {"count": 2, "alerts": [ALERT, ALERT | {"unit": "USD"}]}})
 
 
 def _headers(secret: str, body: bytes, message_id: str = "msg_1") -> dict[str, str]:

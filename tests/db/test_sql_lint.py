@@ -26,8 +26,8 @@ TABLE = re.compile(
     r"\b(INTO|(?:FROM|JOIN|UPDATE)(?!\s+[\w.]+\())\s+(recon_store\.\w+|FILLED\.FILLED|FILLED)\b"
     r"(?:\s+(?:AS\s+)?([a-z]\w*))?"
 )
-#: Small tables that are not spread by gateway: the schema's version, and what the services' parts do.
-WHOLE = {"recon_store.alembic_version", "recon_store.service_parts"}
+#: Small tables that are not spread by gateway: the schema's version, what the services' parts do, what is watched.
+WHOLE = {"recon_store.alembic_version", "recon_store.service_parts", "recon_store.watch"}
 #: Stands in SQL for whatever Python fills in.
 FILLED = "FILLED"
 

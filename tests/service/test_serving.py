@@ -115,7 +115,7 @@ async def test_a_deposit_becomes_a_break_and_an_alert_that_is_delivered(database
         document = {
             "gateways": {"g": {"urls": [server.url]}},
             "accounts": {"settlement_window": "200ms"},
-            "webhooks": {"ops": {"url": webhook.url, "secret": "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29r"}},
+            "webhooks": {"ops": {"url": webhook.url, "secret": "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29r", "watchdog": "0s"}},
         }
         async with serving(Settings.model_validate(document), database):
             await until(lambda: webhook.received)

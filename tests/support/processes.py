@@ -77,9 +77,9 @@ class Flood:
 
 
 @contextmanager
-def flooding(orders: int) -> Iterator[tuple[Flood, str]]:
+def flooding(orders: int, port: int = 0) -> Iterator[tuple[Flood, str]]:
     flood = Flood(orders)
-    with served(flood.script) as server:
+    with served(flood.script, port=port) as server:
         yield flood, server.url
 
 
@@ -98,7 +98,7 @@ class Service:
     def environment(self) -> dict[str, str]:
         """Return the variables that hold its settings, and those of this process."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RECON_")}
-        for section in ("gateways", "webhooks"):
+        for section in ("gateways", "webhooks", "alerts"):
             if section in self._settings:
                 environment[f"RECON_{section.upper()}"] = json.dumps(self._settings[section])
         database = self._settings["database"]

@@ -50,8 +50,9 @@ def gateway(
     *,
     context: ssl.SSLContext | None = None,
     refuse: Callable[[Request], HTTPStatus | None] = lambda _request: None,
+    port: int = 0,
 ) -> Iterator[Gateway]:
-    """Serve `script` to each session, on its own port."""
+    """Serve `script` to each session, on a port of its own unless one is named."""
     made: list[Gateway] = []
 
     def process(connection: ServerConnection, request: Request) -> Response | None:
@@ -72,7 +73,7 @@ def gateway(
     server = serve(
         handle,
         "localhost",
-        0,
+        port,
         ssl=context,
         process_request=process,
         logger=quiet,

@@ -25,14 +25,14 @@ SELECT
 FROM recon_store.outbox AS o;
 
 COMMENT ON VIEW recon.alerts IS 'Every alert on every channel, and how far its delivery is';
-COMMENT ON COLUMN recon.alerts.gateway IS 'The gateway';
+COMMENT ON COLUMN recon.alerts.gateway IS 'The gateway; empty: the service as a whole';
 COMMENT ON COLUMN recon.alerts.id IS 'The alert''s identity, the same on every channel and after every rebuild';
 COMMENT ON COLUMN recon.alerts.channel IS 'The webhook''s name in the settings; notify: NOTIFY on channel recon_breaks';
 COMMENT ON COLUMN recon.alerts.event IS
-    'break.opened, break.cleared, break.explained, break.resolved, break.reopened, break.acceptance_expired or '
-    'event.refused';
-COMMENT ON COLUMN recon.alerts.break_id IS 'The break, as in breaks; event-SEQ: a refused event';
-COMMENT ON COLUMN recon.alerts.case_id IS 'The case, as in breaks; event-SEQ: a refused event';
+    'break.opened, break.cleared, break.explained, break.resolved, break.reopened, break.acceptance_expired, '
+    'event.refused, recon.watchdog, or in what way recon does not see, such as gateway.down; .over: it sees again';
+COMMENT ON COLUMN recon.alerts.break_id IS 'The break, as in breaks; event-SEQ: a refused event; KIND/SUBJECT: what recon does not see';
+COMMENT ON COLUMN recon.alerts.case_id IS 'The case, as in breaks; event-SEQ: a refused event; KIND: in what way recon does not see';
 COMMENT ON COLUMN recon.alerts.seq IS 'Log position of the step that is told of';
 COMMENT ON COLUMN recon.alerts.occurred_at IS 'Log time of that step';
 COMMENT ON COLUMN recon.alerts.created_at IS 'When it was queued, by the database''s clock';

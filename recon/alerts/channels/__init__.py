@@ -2,7 +2,8 @@
 
 To add a channel, edit three files:
 
-1. `recon/config/tables.py`: the table of one receiver, and its section of `Settings` (a dict by name).
+1. `recon/config/tables.py`: the table of one receiver, and its section of `Settings` (a dict by name). Its key
+   `watchdog` says how often the receiver is told that recon runs.
 2. `recon/alerts/channels/KIND.py`: a function with `@channel("KIND", Table)` that opens the senders of the receivers.
 3. This file: import the new module, so that it registers itself.
 
@@ -10,6 +11,6 @@ The outbox, the retries and the status board need no change: they know a receive
 """
 
 from recon.alerts.channels import webhook
-from recon.alerts.channels.registry import Sender, configured_channels, open_senders
+from recon.alerts.channels.registry import Sender, configured_channels, open_senders, watchdogs
 
-__all__ = ["Sender", "configured_channels", "open_senders", "webhook"]
+__all__ = ["Sender", "configured_channels", "open_senders", "watchdogs", "webhook"]

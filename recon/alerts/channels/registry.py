@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -59,6 +59,15 @@ def configured_channels(settings: Settings) -> list[str]:
     return sorted(
         f"{registered.kind}:{name}" for registered, receivers in _receivers(settings) for name in sorted(receivers)
     )
+
+
+def watchdogs(settings: Settings) -> dict[str, timedelta]:
+    """Return how often each receiver is told that recon runs, by its outbox name; zero: never."""
+    return {
+        f"{registered.kind}:{name}": getattr(table, "watchdog", timedelta())
+        for registered, receivers in _receivers(settings)
+        for name, table in receivers.items()
+    }
 
 
 @asynccontextmanager

@@ -136,7 +136,7 @@ async def _play(options: Options, place: Path, handle: DatabaseHandle, receiver:
         stage.say("starting the simulator")
         await nursery.start(partial(simulation.run, seed=options.seed, duration=options.duration))
         document = plan_settings(plan, simulation.urls) | {
-            "webhooks": {WEBHOOK: {"url": receiver.url, "secret": receiver.secret}},
+            "webhooks": {WEBHOOK: {"url": receiver.url, "secret": receiver.secret, "watchdog": "0s"}},
             "service": {"shutdown_seconds": SHUTDOWN_SECONDS},
         }
         await nursery.start(partial(serve, Settings.model_validate(document), handle))

@@ -1,0 +1,131 @@
+"""The alert that recon does not see, or sees again, as its receivers read it. Pure.
+
+Its id is a hash of gateway, kind, subject, the time at which its beginning was told, and whether it is over. All of
+these are stored, so a restart or another instance makes the same id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from shlex import quote
+from typing import Final
+
+import msgspec
+
+from recon.alerts.policy import LogPosition
+from recon.alerts.watch.decide import Notice, Watched
+from recon.alerts.watch.facts import SERVICE
+from recon.times import microseconds
+
+#: The version of the document's shape; keys may be added within it.
+DOCUMENT_VERSION: Final = 1
+#: Ends the type of the message that a condition is over.
+OVER: Final = ".over"
+#: Longest name of an account or part, and longest detail, in characters: a notification has a bound.
+MAX_NAME: Final = 200
+MAX_DETAIL: Final = 500
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class WatchAlert(msgspec.Struct, frozen=True):
+    """One alert about recon itself. `document` is JSON; `us` is the service's time in microseconds.
+
+    `break_id` stands for the subject, whose alerts arrive in order; `case_id` for the kind, so that what begins at once
+    is one message. `seq` is the log position known then, and grows from one alert of a subject to the next.
+    """
+
+    id: str
+    event: str
+    gateway: str
+    break_id: str
+    case_id: str
+    seq: int
+    us: int
+    document: bytes
+    notice: str
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The alert as its receivers read it; null means unknown.
+
+    `began_at` is when recon first saw it, `since` what the log tells of its beginning; `times` how often it came.
+    """
+
+    type: str
+    id: str
+    version: int
+    gateway: str | None
+    kind: str
+    about: str | None
+    over: bool
+    detail: str
+    began_at: datetime | None
+    since: datetime | None
+    told_at: datetime
+    over_since: datetime | None
+    times: int
+    log: LogPosition
+    look: list[str]
+
+
+def watch_alert(notice: Notice, seq: int) -> WatchAlert:
+    """Return the alert of a notice; `seq` is its log position."""
+    watched = notice.watched
+    event = watched.kind + (OVER if notice.over else "")
+    id_ = alert_id(watched, over=notice.over)
+    detail = watched.detail[:MAX_DETAIL]
+    document = Document(
+        type=event,
+        id=id_,
+        version=DOCUMENT_VERSION,
+        gateway=watched.gateway or None,
+        kind=watched.kind,
+        about=watched.about[:MAX_NAME] or None,
+        over=notice.over,
+        detail=detail,
+        began_at=watched.began_at,
+        since=watched.since,
+        told_at=notice.at,
+        over_since=watched.seen_at if notice.over else None,
+        times=watched.times,
+        log=LogPosition(seq, notice.at),
+        look=_look(watched),
+    )
+    short = {
+        "type": event,
+        "id": id_,
+        "gateway": watched.gateway[:MAX_NAME],
+        "about": watched.about[:MAX_NAME],
+        "seq": seq,
+        "detail": detail,
+    }
+    return WatchAlert(
+        id=id_,
+        event=event,
+        gateway=watched.gateway,
+        break_id=f"{watched.kind}/{watched.about}",
+        case_id=watched.kind,
+        seq=seq,
+        us=microseconds(notice.at),
+        document=_encode(document),
+        notice=_encode(short).decode(),
+    )
+
+
+def alert_id(watched: Watched, *, over: bool) -> str:
+    """Return the id of the alert that a subject's condition began, or that it is over."""
+    told = "" if watched.told_at is None else str(microseconds(watched.told_at))
+    text = "\x1f".join((watched.gateway, watched.kind, watched.about, told, OVER if over else ""))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _look(watched: Watched) -> list[str]:
+    """Return the commands that show what recon sees."""
+    if watched.gateway == SERVICE:
+        return ["recon status"]
+    gateway = f"--gateway {quote(watched.gateway)}"
+    if watched.kind.startswith("account."):
+        return [f"recon coverage {gateway} --account {quote(watched.about)}", f"recon status {gateway}"]
+    return [f"recon rules show {gateway}"] if watched.kind.startswith("rules.") else [f"recon status {gateway}"]

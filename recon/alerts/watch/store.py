@@ -1,0 +1,219 @@
+"""What is watched in the database: the facts, what was told, and the queueing of what is to be told.
+
+All of it happens in one transaction under one lock, so of several instances one at a time looks, and an alert is queued
+if and only if it is remembered as told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.alerts import outbox
+from recon.alerts.watch.alert import WatchAlert, alert_id, watch_alert
+from recon.alerts.watch.conditions import away, conditions
+from recon.alerts.watch.decide import Key, Notice, Waits, Watched, decide
+from recon.alerts.watch.facts import SERVICE, AccountFact, Facts, GatewayFact, PartFact
+from recon.alerts.watch.watchdog import WATCHDOG, due, watchdog
+from recon.db.raw import cursor_of
+
+#: The row that is locked by whoever looks, and that says when somebody last did.
+LOOK: Final = "look"
+#: A part that has said nothing for this long does not run.
+SIGN_OF_LIFE: Final = timedelta(seconds=30)
+#: Watchdog messages are kept for this long.
+KEEP_WATCHDOGS: Final = timedelta(days=1)
+#: The last ends of sessions among which an overrun is looked for.
+LAST_SESSIONS: Final = 5
+
+_FIRST_LOOK: Final = """
+    INSERT INTO recon_store.watch (gateway, kind, about, seen_at, present, told, times, detail)
+    VALUES ('', 'look', '', %s, false, false, 0, '') ON CONFLICT DO NOTHING
+"""
+_LOCK: Final = (
+    "SELECT seen_at FROM recon_store.watch WHERE gateway = '' AND kind = 'look' AND about = '' FOR NO KEY UPDATE"
+)
+_REMEMBERED: Final = """
+    SELECT gateway, kind, about, began_at, seen_at, present, told_at, told, times, detail, since
+    FROM recon_store.watch WHERE kind <> 'look'
+"""
+_FORGET: Final = """
+    DELETE FROM recon_store.watch AS w USING unnest(%s::text[], %s::text[], %s::text[]) AS u(gateway, kind, about)
+    WHERE w.gateway = u.gateway AND w.kind = u.kind AND w.about = u.about
+"""
+_REMEMBER: Final = """
+    INSERT INTO recon_store.watch
+        (gateway, kind, about, began_at, seen_at, present, told_at, told, times, detail, since)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (gateway, kind, about) DO UPDATE SET began_at = EXCLUDED.began_at, seen_at = EXCLUDED.seen_at,
+        present = EXCLUDED.present, told_at = EXCLUDED.told_at, told = EXCLUDED.told, times = EXCLUDED.times,
+        detail = EXCLUDED.detail, since = EXCLUDED.since
+"""
+_GATEWAYS: Final = """
+    SELECT g.name, g.state, g.changed_at, g.connected_at, g.reason, g.detail, g.recorder, g.head_seq, g.last_event_at,
+           g.projected_seq, g.lag_events, n.recorded_at, o.recorded_at, w.recorded_at, coalesce(c.cases, 0)
+    FROM recon.gateways AS g
+    LEFT JOIN recon_store.log_events AS n
+        ON g.lag_events > 0 AND n.gateway = g.name AND n.seq = g.projected_seq + 1
+    LEFT JOIN LATERAL (
+        SELECT max(s.recorded_at) AS recorded_at FROM (
+            SELECT x.recorded_at, x.kind, CASE WHEN x.readable THEN convert_from(x.payload, 'UTF8')::json END AS note
+            FROM recon_store.log_events AS x
+            WHERE x.gateway = g.name AND x.kind IN ('session.opened', 'session.closed', 'session.failed')
+            ORDER BY x.seq DESC LIMIT %s
+        ) AS s WHERE s.kind = 'session.closed' AND s.note ->> 'reason' = 'overrun'
+    ) AS o ON true
+    LEFT JOIN LATERAL (
+        SELECT x.seq, x.kind, x.recorded_at FROM recon_store.log_events AS x
+        WHERE x.gateway = g.name AND x.kind IN ('rules', 'rules.proposed') ORDER BY x.seq DESC LIMIT 1
+    ) AS p ON true
+    LEFT JOIN LATERAL (
+        SELECT p.recorded_at FROM (
+            SELECT f.kind FROM recon_store.findings AS f
+            WHERE f.gateway = g.name AND f.edition = g.edition AND f.seq >= p.seq
+              AND f.kind IN ('rules_wait', 'rules_approved', 'rules_rejected')
+            ORDER BY f.seq DESC, f.number DESC LIMIT 1
+        ) AS l WHERE p.kind = 'rules.proposed' AND l.kind = 'rules_wait'
+    ) AS w ON true
+    LEFT JOIN LATERAL (
+        SELECT count(DISTINCT b.case_id) AS cases FROM recon_store.breaks AS b
+        WHERE b.gateway = g.name AND b.edition = g.edition
+          AND b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted')
+    ) AS c ON true
+    WHERE g.name = ANY(%s::text[]) ORDER BY g.name
+"""
+_ACCOUNTS: Final = """
+    SELECT a.gateway, a.account, a.state, a.reason, a.last_alive_at FROM recon_store.accounts AS a
+    JOIN recon_store.editions AS e ON e.gateway = a.gateway AND e.edition = a.edition AND e.state = 'current'
+    WHERE a.gateway = ANY(%s::text[]) ORDER BY a.gateway, a.account
+"""
+_PARTS: Final = """
+    SELECT gateway, instance, part, state, detail, since, coalesce((figures ->> 'failures')::integer, 0)
+    FROM recon_store.service_parts WHERE updated_at > clock_timestamp() - %s ORDER BY gateway, part, since
+"""
+_LAST_SEQ: Final = (
+    "SELECT coalesce(max(seq), -1) FROM recon_store.outbox WHERE gateway = %s AND channel = %s AND break_id = %s"
+)
+#: Who was told of a beginning, or still will be, is told of its end.
+_TOLD_CHANNELS: Final = (
+    "SELECT channel FROM recon_store.outbox WHERE gateway = %s AND id = %s AND failed_at IS NULL AND channel <> %s"
+)
+_LAST_WATCHDOGS: Final = """
+    SELECT substr(break_id, length(event) + 2), max(occurred_at) FROM recon_store.outbox
+    WHERE gateway = '' AND channel = %s AND event = %s GROUP BY break_id, event
+"""
+_SUPERSEDE: Final = """
+    UPDATE recon_store.outbox SET failed_at = %s, next_attempt_at = NULL, last_error = 'a newer one took its place'
+    WHERE gateway = '' AND channel = %s AND event = %s AND delivered_at IS NULL AND failed_at IS NULL
+"""
+_PRUNE: Final = "DELETE FROM recon_store.outbox WHERE gateway = '' AND event = %s AND occurred_at < %s"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is watched, and who is told: the gateways, the channels, each channel's watchdog interval, the waits."""
+
+    gateways: tuple[str, ...]
+    watchdogs: Mapping[str, timedelta]
+    waits: Waits
+    away: timedelta
+
+
+def look(connection: Connection, plan: Plan, now: datetime) -> int:
+    """Look once, in the caller's transaction: queue what is to be told, and remember it; return how many are new.
+
+    Whoever looks at the same time waits for us, and finds then what we told.
+    """
+    looked_at = _take_turn(connection, now)
+    if looked_at is not None and looked_at >= now:
+        return 0
+    facts = read_facts(connection, plan.gateways, now)
+    former = remembered(connection)
+    notices, later = decide(former, conditions(facts), now, plan.waits)
+    missed = away(looked_at, now, plan.away)
+    if missed is not None:
+        told = Watched(*missed.key, looked_at, now, True, now, False, 1, missed.detail, missed.since)
+        notices.append(Notice(told, over=False, at=now))
+    queued = sum(_tell(connection, notice, facts, plan) for notice in notices)
+    _remember(connection, former, later)
+    return queued + _send_watchdogs(connection, plan, facts, later)
+
+
+def _take_turn(connection: Connection, now: datetime) -> datetime | None:
+    """Lock the row of whoever looks, and set it to now; return when somebody last looked, None if nobody did."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(_LOCK)
+        row = cursor.fetchone()
+        if row is None:
+            cursor.execute(_FIRST_LOOK, (now,))
+            return None
+        looked_at: datetime = row[0]
+        cursor.execute(
+            "UPDATE recon_store.watch SET seen_at = greatest(seen_at, %s) WHERE gateway = '' AND kind = %s", (now, LOOK)
+        )
+    return looked_at
+
+
+def read_facts(connection: Connection, gateways: Sequence[str], now: datetime) -> Facts:
+    """Return what is stored about these gateways; one without a log was never connected."""
+    names = list(gateways)
+    with cursor_of(connection) as cursor:
+        cursor.execute(_GATEWAYS, (LAST_SESSIONS, names))
+        known = {row[0]: GatewayFact(*row) for row in cursor.fetchall()}
+        cursor.execute(_ACCOUNTS, (names,))
+        accounts = [AccountFact(*row) for row in cursor.fetchall()]
+        cursor.execute(_PARTS, (SIGN_OF_LIFE,))
+        parts = [PartFact(*row) for row in cursor.fetchall()]
+    return Facts(now, [known.get(name, GatewayFact(name)) for name in sorted(names)], accounts, parts)
+
+
+def remembered(connection: Connection) -> dict[Key, Watched]:
+    """Return what is remembered of each subject."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(_REMEMBERED)
+        return {(watched := Watched(*row)).key: watched for row in cursor.fetchall()}
+
+
+def _remember(connection: Connection, former: Mapping[Key, Watched], later: Mapping[Key, Watched]) -> None:
+    gone = [key for key in former if key not in later]
+    changed = [msgspec.structs.astuple(watched) for key, watched in later.items() if former.get(key) != watched]
+    with cursor_of(connection) as cursor:
+        if gone:
+            cursor.execute(_FORGET, tuple(list(column) for column in zip(*gone, strict=True)))
+        if changed:
+            cursor.executemany(_REMEMBER, changed)
+
+
+def _tell(connection: Connection, notice: Notice, facts: Facts, plan: Plan) -> int:
+    """Queue one notice: its beginning on every channel, its end where the beginning was not given up."""
+    watched = notice.watched
+    heads = {gateway.name: gateway.head_seq for gateway in facts.gateways}
+    with cursor_of(connection) as cursor:
+        cursor.execute(_LAST_SEQ, (watched.gateway, outbox.NOTIFY, f"{watched.kind}/{watched.about}"))
+        row = cursor.fetchone()
+        last = -1 if row is None else int(row[0])
+        channels: Iterable[str] = plan.watchdogs
+        if notice.over:
+            cursor.execute(_TOLD_CHANNELS, (watched.gateway, alert_id(watched, over=False), outbox.NOTIFY))
+            channels = [name for (name,) in cursor.fetchall()]
+    alert = watch_alert(notice, max(heads.get(watched.gateway, 0), last + 1))
+    return outbox.enqueue(connection, watched.gateway, [alert], channels)
+
+
+def _send_watchdogs(connection: Connection, plan: Plan, facts: Facts, watched: Mapping[Key, Watched]) -> int:
+    """Queue the watchdog of each channel for which it is due; one that is still undelivered gives way to it."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(_LAST_WATCHDOGS, (outbox.NOTIFY, WATCHDOG))
+        channels = due(dict(cursor.fetchall()), plan.watchdogs, facts.now)
+        for channel in channels:
+            cursor.execute(_SUPERSEDE, (facts.now, channel, WATCHDOG))
+        if channels:
+            cursor.execute(_PRUNE, (WATCHDOG, facts.now - max(KEEP_WATCHDOGS, 2 * max(plan.watchdogs.values()))))
+    queued = 0
+    for channel in channels:
+        alert: WatchAlert = watchdog(channel, plan.watchdogs[channel], facts, watched)
+        queued += outbox.enqueue(connection, SERVICE, [alert], [channel])
+    return queued

@@ -1,0 +1,230 @@
+"""What recon does not see, on a real Postgres: told once whoever looks, in order, and nothing forgotten by a crash."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, text
+
+from recon.alerts import outbox
+from recon.alerts.message import Message
+from recon.alerts.watch.store import Plan, look, remembered
+from recon.config import Settings
+from recon.db.engine import create_engine
+from recon.log.events import SESSION_CLOSED, SESSION_FAILED, SESSION_OPENED, NewEvent
+from recon.log.lease import Lease
+from recon.service.watcher import plan_of
+from tests.conftest import TestDatabase
+from tests.support.database_days import fold
+
+pytestmark = pytest.mark.postgres
+
+GATEWAY = "g"
+OPS, DESK = "webhook:ops", "webhook:desk"
+SECRET = "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29r"
+
+
+def plan(watchdog: str = "0s") -> Plan:
+    hook = {"url": "http://127.0.0.1:1/", "secret": SECRET, "watchdog": watchdog}
+    gateways = {GATEWAY: {"urls": ["ws://127.0.0.1:1/"]}}
+    return plan_of(Settings.model_validate({"gateways": gateways, "webhooks": {"ops": hook, "desk": hook}}))
+
+
+@pytest.fixture
+def engine(database: TestDatabase) -> Iterator[Engine]:
+    made = create_engine(database.service_url, "test")
+    yield made
+    made.dispose()
+
+
+class Story:
+    """A gateway's log, and looks at it at given seconds."""
+
+    def __init__(self, engine: Engine, url: str) -> None:
+        self.engine, self._url = engine, url
+        self.start = datetime.now(UTC)
+        self._lease = Lease(url, GATEWAY, uuid4(), "test")
+        assert self._lease.try_acquire()
+        self._batch = 0
+
+    def session(self, kind: str, reason: str = "refused") -> None:
+        self._batch += 1
+        now = datetime.now(UTC)
+        payload = json.dumps({"url": "ws://x/", "reason": reason}).encode()
+        self._lease.append(batch=self._batch, now=now, events=[NewEvent(kind, payload, now, None, "s", redacted=False)])
+        fold(self._url, GATEWAY)
+
+    def look(self, *seconds: float, planned: Plan | None = None) -> int:
+        queued = 0
+        for second in seconds:
+            with self.engine.begin() as connection:
+                queued += look(connection, planned or plan(), self.start + timedelta(seconds=second))
+        return queued
+
+    def claim(self, channel: str = OPS, gateway: str = GATEWAY, second: float = 0) -> Message | None:
+        with self.engine.begin() as connection:
+            return outbox.claim(
+                connection, gateway=gateway, channel=channel, now=datetime.now(UTC) + timedelta(seconds=second)
+            )
+
+    def taken(self, channel: str = OPS, gateway: str = GATEWAY) -> Message:
+        message = self.claim(channel, gateway)
+        assert message is not None
+        with self.engine.begin() as connection:
+            outbox.mark_delivered(connection, message, now=datetime.now(UTC))
+        return message
+
+    def rows(self) -> list[tuple[str, str]]:
+        with self.engine.connect() as connection:
+            found = connection.execute(text("SELECT channel, event FROM recon_store.outbox ORDER BY 1, seq, 2"))
+            return [(channel, event) for channel, event in found]
+
+    def close(self) -> None:
+        self._lease.close()
+
+
+@pytest.fixture
+def story(engine: Engine, database: TestDatabase) -> Iterator[Story]:
+    made = Story(engine, database.service_url)
+    yield made
+    made.close()
+
+
+def alert_of(message: Message) -> dict[str, object]:
+    (alert,) = json.loads(message.body)["data"]["alerts"]
+    assert isinstance(alert, dict)
+    return alert
+
+
+def test_a_gateway_that_fails_is_told_on_every_channel_once_and_its_end_after_it(story: Story) -> None:
+    story.session(SESSION_FAILED)
+    assert story.look(0, 5, 10) == 0
+    assert story.look(15, 20, 25) == 1
+    assert story.rows() == [(channel, "gateway.down") for channel in ("notify", DESK, OPS)]
+    story.session(SESSION_OPENED)
+    assert story.look(*range(30, 85, 5)) == 1, "the session is open, and stalled: no account was named"
+    assert story.look(85, 90) == 1
+    events = ["gateway.down", "gateway.down.over", "gateway.stalled"]
+    assert sorted(story.rows()) == [(channel, event) for channel in ("notify", DESK, OPS) for event in events]
+    down = story.claim()
+    assert down is not None
+    stalled = story.taken()
+    assert story.claim() is None, "the end waits for the beginning"
+    assert [down.event, stalled.event] == ["gateway.down", "gateway.stalled"]
+    with story.engine.begin() as connection:
+        outbox.mark_delivered(connection, down, now=datetime.now(UTC))
+    over = story.taken()
+    assert over.event == "gateway.down.over"
+    assert (alert_of(down)["detail"], alert_of(over)["over"]) == ("failing: refused", True)
+    assert alert_of(down)["look"] == ["recon status --gateway g"]
+
+
+def test_a_crash_before_the_commit_forgets_nothing_and_one_after_it_repeats_nothing(story: Story) -> None:
+    story.session(SESSION_FAILED)
+    story.look(0)
+    with story.engine.connect() as connection:
+        assert look(connection, plan(), story.start + timedelta(seconds=15)) == 1
+        connection.rollback()
+    assert story.rows() == []
+    assert story.look(20) == 1
+    assert story.look(*range(25, 1200, 25)) == 0, "a new process knows what the former told"
+
+
+def test_what_is_long_over_is_forgotten(story: Story) -> None:
+    story.session(SESSION_FAILED)
+    story.look(*range(0, 20, 5))
+    with story.engine.begin() as connection:
+        connection.execute(text("UPDATE recon_store.watch SET gateway = 'removed' WHERE kind = 'gateway.down'"))
+        assert [gateway for gateway, *_ in remembered(connection)] == ["removed"]
+    assert story.look(*range(20, 100, 5)) == 2, "the gateway anew, and the end of what was told of the removed one"
+    story.look(*range(100, 640, 20))
+    with story.engine.begin() as connection:
+        assert [gateway for gateway, *_ in remembered(connection)] == [GATEWAY]
+
+
+def test_two_instances_that_look_at_once_tell_once(story: Story) -> None:
+    story.session(SESSION_FAILED)
+    story.look(0)
+    told: list[int] = []
+    threads = [threading.Thread(target=lambda: told.append(story.look(15))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == [0, 0, 0, 1]
+
+
+def test_the_end_is_told_only_where_the_beginning_was(story: Story) -> None:
+    story.session(SESSION_FAILED)
+    story.look(0, 15)
+    story.taken(OPS)
+    given_up = story.claim(DESK)
+    assert given_up is not None
+    with story.engine.begin() as connection:
+        outbox.mark_failed(connection, given_up, now=datetime.now(UTC), next_attempt_at=None, error="answered 404")
+    story.session(SESSION_OPENED)
+    assert story.look(*range(20, 80, 5)) == 2, "stalled, and down no more"
+    assert (OPS, "gateway.down.over") in story.rows()
+    assert (DESK, "gateway.down.over") not in story.rows()
+
+
+def test_a_burst_of_accounts_is_one_message(story: Story) -> None:
+    story.session(SESSION_OPENED)
+    with story.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO recon_store.accounts (gateway, edition, account, state, reason, data)"
+                " SELECT 'g', 1, 'A' || n, CASE n WHEN 0 THEN 'covered' ELSE 'gap' END, 'no heartbeat', ''"
+                " FROM generate_series(0, 60) AS n"
+            )
+        )
+    assert story.look(0, 30) == 60
+    message = story.taken()
+    assert (message.event, len(message.entries)) == ("account.not_covered", 60)
+    assert story.claim() is None
+
+
+def test_an_overrun_is_told_at_once(story: Story) -> None:
+    story.session(SESSION_OPENED)
+    story.session(SESSION_CLOSED, "overrun")
+    story.session(SESSION_OPENED)
+    assert story.look(0) == 1
+    assert alert_of(story.taken())["kind"] == "buffer.overrun"
+
+
+def test_that_nobody_looked_is_told_at_the_next_look(story: Story) -> None:
+    story.session(SESSION_FAILED)
+    assert story.look(0, 15) == 1
+    assert story.look(300) == 1
+    message = story.taken(gateway="")
+    assert message.event == "service.away"
+    since = str(alert_of(message)["since"])
+    assert datetime.fromisoformat(since) == story.start + timedelta(seconds=15)
+
+
+def test_the_watchdog_says_what_recon_sees_and_a_newer_one_takes_the_place_of_an_undelivered_one(story: Story) -> None:
+    story.session(SESSION_FAILED)
+    often = plan("1m")
+    assert story.look(0, planned=often) == 2, "one for each channel, at once"
+    assert story.look(5, 10, 59, planned=often) == 1, "the gateway"
+    first = story.claim(gateway="")
+    assert story.look(60, planned=often) == 2
+    assert first is not None
+    second = story.taken(gateway="")
+    assert first.id != second.id
+    assert story.claim(gateway="", second=3600) is None
+    seen = alert_of(second)
+    assert (seen["type"], seen["every_seconds"], seen["conditions_told"]) == ("recon.watchdog", 60, 1)
+    gateway = json.loads(second.body)["data"]["alerts"][0]["gateways"][0]
+    assert isinstance(gateway, dict)
+    assert (gateway["gateway"], gateway["state"], gateway["log_seq"], gateway["accounts"]) == (GATEWAY, "failing", 1, 0)
+    assert (gateway["open_cases"], gateway["age_seconds"] > 50) == (0, True)
+    assert story.look(3 * 86_400, planned=often) >= 2
+    with story.engine.connect() as connection:
+        kept = "SELECT count(*) FROM recon_store.outbox WHERE event = 'recon.watchdog' AND channel = 'notify'"
+        assert connection.scalar(text(kept)) == 2, "old ones are removed"
