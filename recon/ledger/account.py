@@ -23,9 +23,11 @@ from recon.ledger.evidence import (
     Disagreement,
     Gap,
     OpenOrder,
+    Regression,
     note_open_order,
     with_disagreement,
     with_gap,
+    with_regression,
     without_gap,
 )
 from recon.ledger.fees.rate_table import RateTable
@@ -274,6 +276,7 @@ class AccountEvidence(msgspec.Struct, gc=False):
     prices: dict[str, Decimal] = {}
     gaps: list[Gap] = []
     disagreements: list[Disagreement] = []
+    regressions: list[Regression] = []
 
     def note_order(self, order: Order) -> None:
         """Note the latest report of an order."""
@@ -286,6 +289,10 @@ class AccountEvidence(msgspec.Struct, gc=False):
     def note_disagreement(self, latest: Disagreement) -> None:
         """Note a report that contradicts itself."""
         self.disagreements = with_disagreement(self.disagreements, latest)
+
+    def note_regression(self, latest: Regression) -> None:
+        """Note a report that takes back a filled amount."""
+        self.regressions = with_regression(self.regressions, latest)
 
     def open_gap(self, seq: int, reason: str) -> None:
         """Note that the account is not observed from a log position on."""

@@ -19,7 +19,7 @@ MAX_OPEN_ORDERS: Final = 64
 MAX_GAPS: Final = 8
 #: Changes of `locked` kept per unit.
 MAX_LOCKS: Final = 8
-#: Contradictory reports kept per account.
+#: Contradictory reports kept per account, of each kind.
 MAX_DISAGREEMENTS: Final = 8
 
 
@@ -60,6 +60,17 @@ class Disagreement(msgspec.Struct, frozen=True, gc=False):
     order: str
     symbol: str
     amount: Decimal
+
+
+class Regression(msgspec.Struct, frozen=True, gc=False):
+    """A report that takes back a filled amount: the change of base or contract, and of cash (None: not known)."""
+
+    seq: int
+    us: int
+    order: str
+    symbol: str
+    amount: Decimal
+    cash: Decimal | None
 
 
 def note_open_order(orders: dict[str, OpenOrder], order: Order) -> None:
@@ -109,3 +120,8 @@ def with_lock(
 def with_disagreement(disagreements: list[Disagreement], latest: Disagreement) -> list[Disagreement]:
     """Return the contradictory reports with the latest."""
     return [*disagreements, latest][-MAX_DISAGREEMENTS:]
+
+
+def with_regression(regressions: list[Regression], latest: Regression) -> list[Regression]:
+    """Return the reports that take something back, with the latest."""
+    return [*regressions, latest][-MAX_DISAGREEMENTS:]

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from recon.ems.protocol.symbols import InstrumentType
 from recon.exact import ZERO
 from recon.ledger.fees.fee_key import order_class_of
 from recon.ledger.fees.schedule import rule_of
@@ -39,6 +40,23 @@ def test_the_first_line_that_matches_and_names_a_rate_holds() -> None:
     assert rule_of(rules, "BTCUSDT", "SPOT") == rules[1]
     assert rule_of(rules, "ETHUSDT", "SPOT") == rules[2]
     assert rule_of(rules[:2], "ETHUSDT", "SPOT") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "types"),
+    [
+        ("SPOT", ["SPOT"]),
+        ("PERPETUAL", ["PERP", "DPERP"]),
+        ("FUTURES", ["FTS", "FTSCMB"]),
+        ("OPTION", ["OPT", "OPTCMB"]),
+    ],
+)
+def test_a_line_s_instrument_selects_the_types_of_coinapi_s_ids(line: str, types: list[str]) -> None:
+    """The settings say PERPETUAL, and the ids say PERP."""
+    rules = [FeeRule(instrument=line, maker=MAKER), FeeRule(taker=TAKER)]
+    for instrument in InstrumentType:
+        assert rule_of(rules, "X", instrument) == rules[0 if instrument.value in types else 1]
+    assert rule_of(rules, "X", None) == rules[1]
 
 
 # -- how they are booked ---------------------------------------------------------------------------------------------

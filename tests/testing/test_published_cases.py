@@ -11,9 +11,7 @@ from recon.testing import differences, load_case, load_expectation, replay
 from tests.support.shared_cases import DIRECTORIES
 
 #: The cases that come to another outcome today, and why. Whoever mends one removes its line.
-WRONG_TODAY = {
-    "trade-taken-back-by-the-venue": "balances that follow a regression are called deposit and withdrawal",
-}
+WRONG_TODAY: dict[str, str] = {}
 
 
 def _marked(directory: Path) -> ParameterSet:

@@ -13,13 +13,13 @@ from recon.ledger.account import Account
 from recon.ledger.apply.missing_orders import mark_order_missing, match_missing_order
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.coverage import reassess
-from recon.ledger.evidence import Disagreement
+from recon.ledger.evidence import Disagreement, Regression
 from recon.ledger.fills import Fill, book_fills, late_cash
 from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Contradiction, Ledger, booked_fill
 from recon.ledger.legs import LegOrigin, Stamp
-from recon.ledger.order_cash import list_disagrees
+from recon.ledger.order_cash import list_disagrees, total_cash
 from recon.ledger.orders import Order
 from recon.ledger.posting.derivatives import post_contract
 from recon.ledger.posting.fill_entries import FillToPost, market_of_fill
@@ -167,6 +167,7 @@ def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at:
     if o.is_regression(order, report):
         if not order.flags.regressed:
             message = f"amount_filled fell from {order.reported.amount_filled} to {filled}; nothing is unbooked"
+            _note_regression(ledger, order, report, at)
             _contradict(ledger, order, "amount_regression", filled - order.reported.amount_filled, message, at)
         order.mark_regressed(on=True)
     elif order.flags.regressed and filled >= order.reported.amount_filled and not o.is_older(order, report):
@@ -177,6 +178,19 @@ def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at:
         order.mark_overfilled()
         message = f"amount_filled {filled} is above amount_order {report.amount_order}"
         _contradict(ledger, order, "overfill", filled - (report.amount_order or ZERO), message, at)
+
+
+def _note_regression(ledger: Ledger, order: Order, report: OrderReport, at: LogTime) -> None:
+    """Keep what a report takes back: evidence for a later break, if the balances follow."""
+    account, reported, filled = ledger.accounts[order.account], order.reported, report.amount_filled or ZERO
+    sign = -1 if order.identity.side == "SELL" else 1
+    cash, _ = total_cash(filled, report.avg_px, report.fills, 0)
+    known = None if cash is None or reported.cash_total is None else -sign * (cash - reported.cash_total)
+    instrument = instrument_of(ledger, account, order)
+    symbol = order.identity.symbol if instrument is None else instrument.symbol
+    latest = Regression(at.seq, at.us, order.key, symbol or "", sign * (filled - reported.amount_filled), known)
+    account.evidence.note_regression(latest)
+    ledger.mark_changed(account)
 
 
 def _contradict(ledger: Ledger, order: Order, kind: str, amount: Decimal, message: str, at: LogTime) -> None:

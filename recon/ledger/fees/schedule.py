@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from recon.ledger.rules import FeeRule
 
+#: What a line's `instrument` selects: types of CoinAPI's ids.
+TYPES_OF: Final = {
+    "SPOT": frozenset({"SPOT"}),
+    "PERPETUAL": frozenset({"PERP", "DPERP"}),
+    "FUTURES": frozenset({"FTS", "FTSCMB"}),
+    "OPTION": frozenset({"OPT", "OPTCMB"}),
+}
+
 
 def rule_of(rules: Sequence[FeeRule], symbol: str | None, instrument: str | None) -> FeeRule | None:
-    """Return the first line of a schedule that matches a fill; None where no line matches."""
+    """Return the first line of a schedule that matches a fill; None where no line matches.
+
+    `instrument` is the type in the symbol's CoinAPI id, as in PERP.
+    """
     for rule in rules:
         if rule.symbol is not None and rule.symbol != symbol:
             continue
-        if rule.instrument is not None and rule.instrument != instrument:
+        if rule.instrument is not None and instrument not in TYPES_OF.get(rule.instrument, {rule.instrument}):
             continue
         if rule.maker is not None or rule.taker is not None:
             return rule

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from recon.ems.protocol.symbols import instrument_type
 from recon.exact import ZERO, divide
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
@@ -162,7 +163,8 @@ def _realise(
 def _rule_of(ledger: Ledger, state: UnitState) -> FeeRule | None:
     unit = state.unit
     instrument = ledger.instrument(unit.account, unit.code)
-    return rule_of(ledger.rules_of(unit.account).fees, unit.code, None if instrument is None else instrument.type)
+    kind = instrument_type(unit.coinapi) if instrument is None else instrument.type
+    return rule_of(ledger.rules_of(unit.account).fees, unit.code, kind)
 
 
 def _note_unknown_cash(ledger: Ledger, state: UnitState, terms: ContractTerms | None, trade: PendingTrade) -> None:

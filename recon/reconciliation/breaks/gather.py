@@ -69,6 +69,7 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         gaps=tuple(account.evidence.gaps),
         locks=tuple(unit.reported.lock_changes),
         disagreements=tuple(account.evidence.disagreements),
+        regressions=tuple(account.evidence.regressions),
         scheduled_rates=_scheduled_rates(rules, unit, pairs),
         fees_booked=account.rates.is_known or _is_charged_elsewhere(rules, unit, pairs),
         was_fee_candidate=break_.was_fee_candidate,

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from recon.exact import ZERO
-from recon.ledger.evidence import Disagreement, Gap, LockChange
+from recon.ledger.evidence import Disagreement, Gap, LockChange, Regression
 from recon.ledger.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding, OffExchangeSettlement
 from recon.ledger.units import UnitKind
 
@@ -132,6 +132,7 @@ class BreakContext(msgspec.Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()
     locks: tuple[LockChange, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
+    regressions: tuple[Regression, ...] = ()
     #: Fee rates of the schedule that apply to the unit's fills.
     scheduled_rates: tuple[Decimal, ...] = ()
     #: True if the unit's fills are booked with their fee.

@@ -11,6 +11,8 @@ from recon.reconciliation.causes.cause import Cause, CauseMatch, Strength, no_ma
 from recon.reconciliation.causes.context import BreakContext
 from recon.reconciliation.model.break_ import Evidence
 
+#: How many windows a report that takes a fill back and the balances that follow may be apart.
+MAX_WINDOWS_APART: Final = 3600
 #: How far the amount may be from the report's own contradiction, as a share of it: it may contain other fills' fees.
 _MAX_DISTANCE: Final = Decimal("0.5")
 _STRENGTHS: Final = (
@@ -37,6 +39,24 @@ def _inconsistent_report(context: BreakContext) -> CauseMatch:
     return no_match("no report contradicts itself by this amount")
 
 
+def _amount_regression(context: BreakContext) -> CauseMatch:
+    """Match what a report took back, once the venue's books follow: the quantity, or the cash with its fee."""
+    break_ = context.break_
+    legs = {pair.symbol: (pair.base, pair.quote) for pair in context.pairs}
+    for report in reversed(context.regressions):
+        base, quote = legs.get(report.symbol, (report.symbol, ""))
+        amount = report.amount if break_.code == base else report.cash if break_.code == quote else None
+        far = abs(break_.seen_us - report.us) > MAX_WINDOWS_APART * context.window_us
+        if not amount or far or (amount > 0) != (break_.amount > 0):
+            continue
+        distance, share = abs(amount - break_.amount), context.max_fee_rate * abs(amount)
+        if distance <= context.tolerance + share:
+            strength = Strength.EXACT if distance <= context.tolerance else Strength.STRONG
+            why = f"order {report.order} took back a fill that moved {plain(-amount)} here"
+            return CauseMatch(strength, why, (Evidence(why, report.seq, amount),))
+    return no_match("no report took back a fill of this amount")
+
+
 INCONSISTENT_REPORT: Final = Cause(
     "inconsistent_report",
     meaning="a report contradicts itself, and its wrong part was booked",
@@ -50,6 +70,7 @@ AMOUNT_REGRESSION: Final = Cause(
     meaning="a report takes back a filled amount that an earlier one contained",
     floor="medium",
     advice=advice.OPERATOR,
+    test=_amount_regression,
 )
 OVERFILL: Final = Cause(
     "overfill",

@@ -16,6 +16,7 @@ from recon.reconciliation.breaks.ended_steps import change_ended, clear, close_b
 from recon.reconciliation.breaks.identity import case_of, identity, partner_case, recurrence, settled_case
 from recon.reconciliation.causes.untested import IN_FLIGHT
 from recon.reconciliation.commit.accruals import RACE_WINDOWS, own, take_intolerable, take_unowned
+from recon.reconciliation.commit.contradictions import adopt
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.path_evidence import PathEvidence
@@ -38,6 +39,8 @@ def open_step(context: ComparisonContext, step: Step, path: PathEvidence | None)
 def _open(context: ComparisonContext, fresh: Break) -> None:
     comparison, unit, us = context.comparison, context.unit, context.at.us
     related = classification.classify(context, fresh)
+    if adopt(context, fresh):
+        return
     opposite = next(
         (known for known in comparison.breaks if known.owns_residual and known.amount == -fresh.amount), None
     )

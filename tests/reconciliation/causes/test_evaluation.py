@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from recon.ledger.evidence import Disagreement, Gap, LockChange
+from recon.ledger.evidence import Disagreement, Gap, LockChange, Regression
 from recon.ledger.rules import OffExchangeSettlement
 from recon.reconciliation.causes.context import BreakContext, BreakSummary, OwnOrder
 from recon.reconciliation.causes.evaluation import MAX_EVIDENCE
@@ -15,6 +15,7 @@ from tests.support.break_cases import AT, BTC_USDT, HOUR, SECOND, D, bought, bro
 TESTED = {code for code, cause in CAUSES.items() if cause.test is not None}
 #: FUNDED is a whole hour.
 SETTLED = OffExchangeSettlement(every_us=HOUR)
+TAKEN_BACK = Regression(110, AT, "c:1", "BTCUSDT", D("-0.5"), D(25000))
 GAP = Gap(105, 115, "disconnected")
 FUNDED = AT - HOUR
 #: A position of two, gone without a report.
@@ -45,6 +46,16 @@ ALONE: dict[str, tuple[BreakContext, str, str]] = {
     "the missing cash of a contradictory report": (
         of(broke("USDT", "120"), pairs=(BTC_USDT,), disagreements=(Disagreement(110, "c:1", "BTCUSDT", D(120)),)),
         "inconsistent_report",
+        "exact",
+    ),
+    "the quantity that a report took back": (
+        of(broke("BTC", "-0.5"), pairs=(BTC_USDT,), regressions=(TAKEN_BACK,)),
+        "amount_regression",
+        "exact",
+    ),
+    "the cash that a report took back": (
+        of(broke("USDT", "25000"), pairs=(BTC_USDT,), regressions=(TAKEN_BACK,)),
+        "amount_regression",
         "exact",
     ),
     "a scheduled fee of one fill": (
