@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -55,14 +55,19 @@ class Dispatcher:
         sender: Sender,
         now: Callable[[], datetime],
         draw: Callable[[], float],
+        gather: timedelta = timedelta(),
     ) -> None:
-        """Prepare; nothing happens before `run`. `draw` is uniform in [0, 1), for the jitter of retries."""
+        """Prepare; nothing happens before `run`. `draw` is uniform in [0, 1), for the jitter of retries.
+
+        `gather` is how long an alert waits for the other legs of its case.
+        """
         self._database = database
         self._gateways = tuple(gateways)
         self._channel = channel
         self._sender = sender
         self._now = now
         self._draw = draw
+        self._gather = gather
         self._woken = trio.Event()
         self._log = _log.bind(channel=channel)
 
@@ -75,6 +80,7 @@ class Dispatcher:
 
         Wait for a database that is away for a moment; raise DatabaseError if it refuses us.
         """
+        wait = POLL_SECONDS
         while True:
             # Reset before looking, so that a wake-up in the meantime is not missed.
             self._woken = trio.Event()
@@ -84,15 +90,20 @@ class Dispatcher:
                 if not error.transient:
                     raise
                 self._log.warning("alerts wait for the database", reason=str(error))
-            with trio.move_on_after(POLL_SECONDS):
+            with trio.move_on_after(wait):
                 await self._woken.wait()
+            # What woke us may wait for the other legs of its case: look again when it has.
+            gathering = self._woken.is_set() and self._gather > timedelta()
+            wait = min(POLL_SECONDS, self._gather.total_seconds()) if gathering else POLL_SECONDS
 
     async def _deliver_due(self) -> None:
         """Deliver until nothing is due; gateways take turns, so that none waits for another's backlog."""
         waiting = list(self._gateways)
         while waiting:
             for gateway in list(waiting):
-                claim = partial(outbox.claim, gateway=gateway, channel=self._channel, now=self._now())
+                claim = partial(
+                    outbox.claim, gateway=gateway, channel=self._channel, now=self._now(), gather=self._gather
+                )
                 message = await self._database.run(claim, deadline=TRANSACTION_SECONDS)
                 if message is None:
                     waiting.remove(gateway)

@@ -5,7 +5,9 @@
 2. The commit itself delivers the row of channel `notify` (NOTIFY on `recon_breaks`); this row marks the alert as known.
 3. `claim` returns one message at a time and reserves it for LEASE. An attempt without an outcome (a crash) is repeated
    after that, with the same entries, id and body. Each claim counts as an attempt.
-4. A later entry of a break waits until an earlier one is delivered or given up: `opened` comes before `cleared`.
+4. An entry about a break waits a moment for the other legs of its case, so that one missed fill is one message. Both
+   times are the database's, and one in the future counts as over: no clock holds an alert back.
+5. A later entry of a break waits until an earlier one is delivered or given up: `opened` comes before `cleared`.
 
 All functions run inside the caller's transaction, on one gateway's rows (on its node, if gateways are distributed).
 """
@@ -70,6 +72,8 @@ _NEXT: Final = f"""
             SELECT FROM recon_store.outbox AS e
             WHERE e.gateway = o.gateway AND e.channel = o.channel AND e.break_id = o.break_id AND e.seq < o.seq
                 AND e.delivered_at IS NULL AND e.failed_at IS NULL)
+        AND NOT (o.message_id IS NULL AND starts_with(o.event, 'break.')
+            AND o.created_at > clock_timestamp() - %s AND o.created_at <= clock_timestamp())
     ORDER BY o.seq, o.id LIMIT 1
 """  # noqa: S608
 _ENTRIES_OF_MESSAGE: Final = f"""
@@ -137,9 +141,12 @@ def _columns(alerts: Sequence[Queued]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) -> Message | None:
+def claim(
+    connection: Connection, *, gateway: str, channel: str, now: datetime, gather: timedelta = timedelta()
+) -> Message | None:
     """Reserve the next message that is due, for LEASE; return None if there is none.
 
+    What was queued about a break less than `gather` ago waits for the other legs of its case.
     Claims on one channel wait for each other, so two services never send the same message at once.
     """
     with cursor_of(connection) as cursor:
@@ -148,7 +155,7 @@ def claim(connection: Connection, *, gateway: str, channel: str, now: datetime) 
             cursor.execute(_FIRST_TURN, (gateway, channel))
             cursor.execute(_TURN, (gateway, channel))
         cursor.execute(_GIVE_UP_LOST, (now, gateway, channel, MAX_ATTEMPTS, now))
-        cursor.execute(_NEXT, (gateway, channel, now))
+        cursor.execute(_NEXT, (gateway, channel, now, gather))
         row = cursor.fetchone()
         if row is None:
             return None

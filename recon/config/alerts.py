@@ -1,4 +1,4 @@
-"""`[alerts]`: how long recon does not see before it is told (operator 7.2)."""
+"""`[alerts]`: how long a case is gathered, and how long recon does not see before it is told (operator 7)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from recon.config.values import Duration
 
 
 class Alerts(Table):
-    """How long each way not to see lasts before it is told, and the intervals that keep messages few."""
+    """How long legs are gathered, how long each way not to see lasts before it is told, and what keeps messages few."""
 
+    #: An alert about a break waits so long for the other legs of its case; 0s: each leg may go alone.
+    gather: Duration = timedelta(seconds=1)
     #: No session is open, or no instance records the gateway.
     gateway_down: Duration = timedelta(seconds=15)
     #: A session is open, but none of the accounts shows a sign of life.

@@ -6,7 +6,7 @@ import os
 import random  # noqa: TID251  # backoff jitter
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import uuid4
@@ -145,7 +145,9 @@ class _Service:
     async def run(self, task_status: trio.TaskStatus[StatusBoard]) -> None:
         """Run every part under supervision until cancelled."""
         async with open_senders(self._settings, self._now) as senders, trio.open_nursery() as nursery:
-            dispatchers = _dispatchers(senders, self._database, [SERVICE, *sorted(self._pipelines)], self._now)
+            dispatchers = _dispatchers(
+                senders, self._database, [SERVICE, *sorted(self._pipelines)], self._settings.alerts.gather, self._now
+            )
             for part, work in self._shared_parts(dispatchers).items():
                 nursery.start_soon(supervise, self._board, SERVICE, part, work)
             for pipeline in self._pipelines.values():
@@ -188,10 +190,16 @@ def _wake(dispatchers: Mapping[str, Dispatcher]) -> None:
 
 
 def _dispatchers(
-    senders: Mapping[str, Sender], database: Database, gateways: Sequence[str], now: Callable[[], datetime]
+    senders: Mapping[str, Sender],
+    database: Database,
+    gateways: Sequence[str],
+    gather: timedelta,
+    now: Callable[[], datetime],
 ) -> dict[str, Dispatcher]:
     return {
-        channel: Dispatcher(database, gateways=gateways, channel=channel, sender=sender, now=now, draw=random.random)
+        channel: Dispatcher(
+            database, gateways=gateways, channel=channel, sender=sender, now=now, draw=random.random, gather=gather
+        )
         for channel, sender in senders.items()
     }
 

@@ -95,6 +95,33 @@ async def test_what_waits_is_delivered_at_the_start_and_what_comes_when_woken(
 
 
 @pytest.mark.trio
+async def test_the_legs_of_a_case_that_open_moments_apart_are_one_message(engine: Engine) -> None:
+    sender = MemorySender()
+    dispatcher = Dispatcher(
+        InlineDatabase(engine),
+        gateways=[GATEWAY],
+        channel=OPS,
+        sender=sender,
+        now=now,
+        draw=lambda: 1.0,
+        gather=timedelta(seconds=1),
+    )
+    taken = trio.Event()
+    sender.on_taken = taken.set
+    async with running(dispatcher):
+        await trio.sleep(0.1)
+        for seq, leg in ((491, "b1"), (494, "b2")):
+            queue(engine, Step(break_id=leg, seq=seq))
+            dispatcher.wake()
+            await trio.sleep(0.2)
+        assert sender.taken == []
+        with trio.fail_after(SOON):
+            await taken.wait()
+        await trio.sleep(POLL_SECONDS)
+    assert [len(message.entries) for message in sender.taken] == [2]
+
+
+@pytest.mark.trio
 async def test_woken_while_it_delivers_it_looks_again(engine: Engine, autojump_clock: MockClock) -> None:
     sender = MemorySender([Reaction(seconds=1)])
     dispatcher = make(InlineDatabase(engine), sender)

@@ -125,6 +125,28 @@ def test_alerts_of_one_case_and_event_go_together(engine: Engine) -> None:
     assert {one["unit"]: one["amount"] for one in body["data"]["alerts"]} == {"ZUSD": "-10.50", "XXBT": "0.001"}
 
 
+def test_an_alert_waits_a_moment_for_the_other_legs_of_its_case(engine: Engine) -> None:
+    def gathered(gather: timedelta) -> Message | None:
+        with engine.begin() as connection:
+            return outbox.claim(connection, gateway=GATEWAY, channel=OPS, now=T0, gather=gather)
+
+    enqueue(engine, Step(break_id="b1", seq=120).alert())
+    assert gathered(timedelta(hours=1)) is None
+    enqueue(engine, Step(break_id="b2", unit="XXBT", seq=123).alert())
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE recon_store.outbox SET created_at = now() - interval '1 hour' WHERE seq = 120"))
+    message = gathered(timedelta(minutes=1))
+    assert message is not None
+    assert len(message.entries) == 2, "the leg that came last goes with the first, however young it is"
+
+
+def test_what_a_clock_set_back_put_into_the_future_does_not_wait(engine: Engine) -> None:
+    enqueue(engine, Step().alert())
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE recon_store.outbox SET created_at = now() + interval '3 days'"))
+        assert outbox.claim(connection, gateway=GATEWAY, channel=OPS, now=T0, gather=timedelta(hours=1)) is not None
+
+
 def test_a_backlog_is_cut_into_bounded_messages_each_entry_in_one(engine: Engine) -> None:
     alerts = [Step(break_id=f"b{n}", seq=n).alert() for n in range(1, 2 * MAX_MESSAGE_ENTRIES + 2)]
     enqueue(engine, *alerts)
