@@ -27,7 +27,7 @@ from recon.ledger.fills import Fill
 from recon.ledger.generations import Generations
 from recon.ledger.instruments import Instrument, SpotSymbols
 from recon.ledger.ledger_clock import LedgerClock
-from recon.ledger.legs import Leg
+from recon.ledger.legs import FillPart, Leg
 from recon.ledger.observations import Observation
 from recon.ledger.open_orders import OpenOrders
 from recon.ledger.orders import Order
@@ -114,6 +114,8 @@ class Effects(msgspec.Struct):
     legs: list[tuple[UnitState, Leg]] = []
     #: Orders of spot fills whose cash is not known, by the unit that they are paid in.
     cash_to_come: list[tuple[UnitState, str]] = []
+    #: Parts of booked fills that an overtaken report told of.
+    parts: list[FillPart] = []
     observed: list[tuple[UnitState, Observation]] = []
     #: Reports that contradict themselves or an earlier report, for a break of their own kind (semantics 2.6).
     contradictions: list[Contradiction] = []
@@ -123,7 +125,7 @@ class Effects(msgspec.Struct):
     @property
     def to_compare(self) -> bool:
         """True if the event has effects to compare."""
-        return bool(self.posted or self.legs or self.observed or self.contradictions)
+        return bool(self.posted or self.legs or self.parts or self.observed or self.contradictions)
 
     def take_legs(self) -> list[tuple[UnitState, Leg]]:
         """Return what was moved, and forget it."""

@@ -68,6 +68,19 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
     booked_fee: Decimal = ZERO
 
 
+class FillPart(NamedTuple):
+    """A part of a fill that is booked in one, as a report tells it that a later one overtook.
+
+    `left` is what is booked of the order beyond the part: in its base unit and in its quote unit, signed.
+    """
+
+    account: str
+    order: str
+    stamp: Stamp
+    units: tuple[str, str]
+    left: tuple[Decimal, Decimal]
+
+
 def leg_of(
     origin: LegOrigin, amount: Decimal, *, role: str | None = None, error: Decimal = ZERO, rounded: bool = False
 ) -> Leg:

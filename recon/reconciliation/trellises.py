@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from recon.ledger.gaps import BACKFILL_TIMEOUT_US
 from recon.ledger.ledger import Ledger
+from recon.ledger.legs import FillPart
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UnitKey, UnitState
 from recon.reconciliation.model.comparison import ComparisonState
@@ -71,6 +72,11 @@ class Trellises(dict[str, AccountTrellis]):
     def await_cash(self, state: UnitState, order: str) -> None:
         """Say that the cash of an order's fills is to come in a unit."""
         self.begun(state).await_cash(state.key, order)
+
+    def split_fills(self, parts: Iterable[FillPart], now_us: int) -> None:
+        """Take parts of fills that were told in one, at a log time in microseconds."""
+        for part in parts:
+            self.of(part.account).split_fill(part, now_us)
 
     def restore(self, comparisons: Mapping[UnitKey, ComparisonState], shared: Mapping[str, bytes]) -> None:
         """Go on from the stored forms of all units, and of what the units of each account share."""

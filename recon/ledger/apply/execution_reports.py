@@ -10,6 +10,7 @@ from recon.ems.protocol.messages import FillRow, OrderReport, OrderReports
 from recon.exact import ZERO, scale
 from recon.ledger import orders as o
 from recon.ledger.account import Account
+from recon.ledger.apply.late_parts import note_late_part
 from recon.ledger.apply.missing_orders import mark_order_missing, match_missing_order
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.coverage import reassess
@@ -66,6 +67,8 @@ def apply_report(
         o.end(order, report, at)
         _note_joined(ledger, account, order)
         account.partly_filled.note(order, report, at.us)
+    else:
+        note_late_part(ledger, account, order, report, at)
     return order
 
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from recon.ledger.fees.fee_key import BASE, QUOTE, RATES
 from recon.ledger.fees.rate_table import RateTable
-from recon.ledger.legs import Leg, Stamp
+from recon.ledger.legs import FillPart, Leg, Stamp
 from recon.ledger.units import UnitKey
 from recon.reconciliation.model.path_evidence import PathEvidence
 from recon.reconciliation.model.step import Step
@@ -29,6 +29,7 @@ from recon.reconciliation.trellis.parts import AccountParts
 from recon.reconciliation.trellis.path import best_state
 from recon.reconciliation.trellis.process import begin_at, cut_of_newest, judged_at
 from recon.reconciliation.trellis.shadows import find_assumed
+from recon.reconciliation.trellis.splitting import split_fill
 from recon.reconciliation.trellis.steps import Figures, Told
 from recon.reconciliation.trellis.unit import QueuedReport, UnitTrellis
 
@@ -87,6 +88,11 @@ class AccountTrellis:
             if unit.is_asset:
                 self._note_fill(unit, leg, entry, now_us)
         parts.touch_for_entry(unit, now_us)
+
+    def split_fill(self, part: FillPart, now_us: int) -> None:
+        """Take a part of a fill that was told in one."""
+        self._catch_up(now_us)
+        split_fill(self._parts, part, now_us, self._told)
 
     def report(self, key: UnitKey, report: Report) -> None:
         """Take what a venue says a unit holds."""
