@@ -16,8 +16,9 @@ from recon.alerts.message import Message
 from recon.alerts.watch.store import Plan, look, remembered
 from recon.config import Settings
 from recon.db.engine import create_engine
-from recon.log.events import SESSION_CLOSED, SESSION_FAILED, SESSION_OPENED, NewEvent
+from recon.log.events import RULES, RULES_PROPOSED, SESSION_CLOSED, SESSION_FAILED, SESSION_OPENED, NewEvent
 from recon.log.lease import Lease
+from recon.service.pipeline import rules_payload
 from recon.service.watcher import plan_of
 from tests.conftest import TestDatabase
 from tests.support.database_days import fold
@@ -53,11 +54,19 @@ class Story:
         self._batch = 0
 
     def session(self, kind: str, reason: str = "refused") -> None:
+        self._append(kind, json.dumps({"url": "ws://x/", "reason": reason}).encode())
+
+    def _append(self, kind: str, payload: bytes) -> None:
         self._batch += 1
         now = datetime.now(UTC)
-        payload = json.dumps({"url": "ws://x/", "reason": reason}).encode()
         self._lease.append(batch=self._batch, now=now, events=[NewEvent(kind, payload, now, None, "s", redacted=False)])
         fold(self._url, GATEWAY)
+
+    def rules(self, kind: str, settlement_window: str) -> None:
+        gateways = {GATEWAY: {"urls": ["ws://127.0.0.1:1/"]}}
+        accounts = {"settlement_window": settlement_window}
+        settings = Settings.model_validate({"gateways": gateways, "accounts": accounts})
+        self._append(kind, rules_payload(settings, GATEWAY))
 
     def look(self, *seconds: float, planned: Plan | None = None) -> int:
         queued = 0
@@ -197,6 +206,18 @@ def test_an_overrun_is_told_at_once(story: Story) -> None:
     assert alert_of(story.taken())["kind"] == "buffer.overrun"
 
 
+def test_rules_that_wait_for_a_second_person_are_told_until_stricter_ones_take_their_place(story: Story) -> None:
+    story.rules(RULES, "5s")
+    story.session(SESSION_FAILED)
+    assert story.look(*range(0, 70, 5)) == 1, "the gateway alone"
+    story.rules(RULES_PROPOSED, "50s")
+    assert story.look(*range(70, 140, 5)) == 1
+    assert [event for channel, event in story.rows() if channel == OPS] == ["gateway.down", "rules.waiting"]
+    story.rules(RULES, "4s")
+    assert story.look(*range(140, 210, 5)) == 1
+    assert [event for channel, event in story.rows() if channel == OPS][-1] == "rules.waiting.over"
+
+
 def test_that_nobody_looked_is_told_at_the_next_look(story: Story) -> None:
     story.session(SESSION_FAILED)
     assert story.look(0, 15) == 1
@@ -218,6 +239,9 @@ def test_the_watchdog_says_what_recon_sees_and_a_newer_one_takes_the_place_of_an
     second = story.taken(gateway="")
     assert first.id != second.id
     assert story.claim(gateway="", second=3600) is None
+    with story.engine.begin() as connection:
+        outbox.mark_failed(connection, first, now=datetime.now(UTC), next_attempt_at=None, error="answered 503")
+        assert {each.failed for each in outbox.summary(connection)} == {0}, "no alert counts as lost"
     seen = alert_of(second)
     assert (seen["type"], seen["every_seconds"], seen["conditions_told"]) == ("recon.watchdog", 60, 1)
     gateway = json.loads(second.body)["data"]["alerts"][0]["gateways"][0]

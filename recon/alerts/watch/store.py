@@ -106,8 +106,9 @@ _LAST_WATCHDOGS: Final = """
     SELECT substr(break_id, length(event) + 2), max(occurred_at) FROM recon_store.outbox
     WHERE gateway = '' AND channel = %s AND event = %s GROUP BY break_id, event
 """
+#: Removed, not given up: that an old one was not delivered is nobody's concern once a newer one is under way.
 _SUPERSEDE: Final = """
-    UPDATE recon_store.outbox SET failed_at = %s, next_attempt_at = NULL, last_error = 'a newer one took its place'
+    DELETE FROM recon_store.outbox
     WHERE gateway = '' AND channel = %s AND event = %s AND delivered_at IS NULL AND failed_at IS NULL
 """
 _PRUNE: Final = "DELETE FROM recon_store.outbox WHERE gateway = '' AND event = %s AND occurred_at < %s"
@@ -209,7 +210,7 @@ def _send_watchdogs(connection: Connection, plan: Plan, facts: Facts, watched: M
         cursor.execute(_LAST_WATCHDOGS, (outbox.NOTIFY, WATCHDOG))
         channels = due(dict(cursor.fetchall()), plan.watchdogs, facts.now)
         for channel in channels:
-            cursor.execute(_SUPERSEDE, (facts.now, channel, WATCHDOG))
+            cursor.execute(_SUPERSEDE, (channel, WATCHDOG))
         if channels:
             cursor.execute(_PRUNE, (WATCHDOG, facts.now - max(KEEP_WATCHDOGS, 2 * max(plan.watchdogs.values()))))
     queued = 0
