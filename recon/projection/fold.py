@@ -260,7 +260,7 @@ class Fold:
         # Legs first: an observation in the same event was made after what it reports.
         reconciler.on_legs(effects.take_legs(), at)
         parts, effects.parts = effects.parts, []
-        reconciler.trellises.split_fills(parts, at.us)
+        reconciler.on_parts(parts, at)
         awaited, effects.cash_to_come = effects.cash_to_come, []
         reconciler.on_cash_to_come(awaited, at)
         observed, effects.observed = effects.observed, []

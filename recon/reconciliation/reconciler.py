@@ -16,7 +16,7 @@ import msgspec
 
 from recon.ledger.facts.external_fact import TRADE, ExternalFact
 from recon.ledger.ledger import Ledger
-from recon.ledger.legs import Leg
+from recon.ledger.legs import FillPart, Leg
 from recon.ledger.observations import Observation
 from recon.ledger.units import UnitKey, UnitState
 from recon.ledger.withholding import withhold
@@ -99,10 +99,14 @@ class Reconciler:
         for state, leg in legs:
             self.changed[state.key] = state
             if state.unit.unmodelled is None:
-                self._contain(state, at, partial(self._on_leg, state, leg, at))
+                self._contain(state, at, partial(self.trellises.add_leg, state, leg, at.us))
 
-    def _on_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
-        self.trellises.begun(state).add_leg(state.key, leg, at.us)
+    def on_parts(self, parts: Iterable[FillPart], at: LogTime) -> None:
+        """Take parts of fills that were told in one; a defect in one concerns its base unit."""
+        for part in parts:
+            state = self.ledger.units.get((part.account, "asset", part.units[0]))
+            if state is not None:
+                self._contain(state, at, partial(self.trellises.split_fill, part, at.us))
 
     def on_cash_to_come(self, awaited: Iterable[tuple[UnitState, str]], at: LogTime) -> None:
         """Take which orders' fills are booked without their cash."""
@@ -314,11 +318,7 @@ class Reconciler:
     @property
     def pending(self) -> bool:
         """True if time alone may decide something within `SOON_US`, in an account that is judged."""
-        soon = self.ledger.clock.last_us + SOON_US
-        return any(
-            trellis.decides_by(soon) and not self.ledger.accounts[account].coverage.backfilling
-            for account, trellis in self.trellises.items()
-        )
+        return self.trellises.decide_by(self.ledger.clock.last_us + SOON_US)
 
     def _contain(self, state: UnitState, at: LogTime, work: Callable[[], None]) -> None:
         """Do a unit's own work; a defect of recon that shows in it stops no other unit (architecture 2.12).

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from recon.ledger.gaps import BACKFILL_TIMEOUT_US
 from recon.ledger.ledger import Ledger
-from recon.ledger.legs import FillPart
+from recon.ledger.legs import FillPart, Leg
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UnitKey, UnitState
 from recon.reconciliation.model.comparison import ComparisonState
@@ -73,10 +73,18 @@ class Trellises(dict[str, AccountTrellis]):
         """Say that the cash of an order's fills is to come in a unit."""
         self.begun(state).await_cash(state.key, order)
 
-    def split_fills(self, parts: Iterable[FillPart], now_us: int) -> None:
-        """Take parts of fills that were told in one, at a log time in microseconds."""
-        for part in parts:
-            self.of(part.account).split_fill(part, now_us)
+    def add_leg(self, state: UnitState, leg: Leg, now_us: int) -> None:
+        """Take what a posting moved in a unit, at a log time in microseconds."""
+        self.begun(state).add_leg(state.key, leg, now_us)
+
+    def split_fill(self, part: FillPart, now_us: int) -> None:
+        """Take a part of a fill that was told in one, at a log time in microseconds."""
+        self.of(part.account).split_fill(part, now_us)
+
+    def decide_by(self, us: int) -> bool:
+        """True if time alone may decide something by a log time, in an account that is judged."""
+        accounts = self._ledger.accounts
+        return any(each.decides_by(us) and not accounts[name].coverage.backfilling for name, each in self.items())
 
     def restore(self, comparisons: Mapping[UnitKey, ComparisonState], shared: Mapping[str, bytes]) -> None:
         """Go on from the stored forms of all units, and of what the units of each account share."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from recon.reconciliation import reconciler
 from recon.reconciliation.context import ComparisonContext
-from recon.reconciliation.trellis import account_step
+from recon.reconciliation.trellis import account_step, account_trellis
 from recon.reconciliation.trellis.unit import UnitTrellis
-from recon.testing import GatewayDriver, balance_row
+from recon.testing import GatewayDriver, balance_row, load_case, replay
 
 BROKEN = "ETH"
+CASES = Path(__file__).parents[1] / "cases"
 #: Where a defect may show: taking a report, comparing it, judging what it shows, forgetting it, writing down.
 PLACES = {
     "report_of": reconciler,
@@ -68,3 +70,15 @@ def test_a_unit_set_aside_keeps_its_breaks_and_waits_for_nothing(monkeypatch: py
     assert driver.comparison(BROKEN).set_aside
     assert [each.id for each in driver.breaks(BROKEN)] == [break_.id]
     assert not driver.reconciler.pending, "no time is waited for in vain"
+
+
+def test_a_fill_that_cannot_be_split_sets_its_base_unit_aside_and_the_ledger_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def defective(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(account_trellis, "split_fill", defective)
+    outcome = replay(load_case(CASES / "last-report-overtakes-a-part")).outcome
+    assert [each.about for each in outcome.findings if each.kind == "comparison_failed"] == ["AVAX"]
+    assert {order.status for order in outcome.orders} == {"FILLED"}
