@@ -43,7 +43,7 @@ _TEXT_DIGITS: Final = 17
 _MEANT_DIGITS: Final = 12
 _KEPT: Final = Context(prec=_KEPT_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 #: How many resolutions a sum of doubles may be off by and still be the same amount.
-_NOISE: Final = 64
+_NOISE: Final = 32
 
 #: A double resolves this share of its magnitude (semantics 1.2): 2**-52, exactly.
 DOUBLE_RESOLUTION: Final = Decimal("2.220446049250313080847263336181640625e-16")
@@ -80,9 +80,14 @@ def resolution(value: Decimal) -> Decimal:
     return abs(value) * DOUBLE_RESOLUTION
 
 
+def noise(value: Decimal) -> Decimal:
+    """Return how far a sum of doubles of this magnitude may be off."""
+    return resolution(value) * _NOISE
+
+
 def same_amount(one: Decimal, other: Decimal) -> bool:
     """True if two amounts differ by no more than sums of doubles may."""
-    return one == other or abs(one - other) <= max(resolution(one), resolution(other)) * _NOISE
+    return one == other or abs(one - other) <= max(noise(one), noise(other))
 
 
 def without_noise(value: Decimal) -> Decimal:
@@ -97,6 +102,19 @@ def without_noise(value: Decimal) -> Decimal:
     if len(digits) > _MEANT_DIGITS:
         return value
     return meant if isinstance(exponent, int) and exponent <= 0 else meant.quantize(ONE)
+
+
+def meant_scale(value: Decimal) -> int:
+    """Return the digits after the point that were meant: those of the noise of a sum of doubles do not count.
+
+    Such noise may be larger than one number's own, which `without_noise` leaves out: 9973.980000000125 has 2 digits.
+    """
+    if len(value.as_tuple().digits) > _KEPT_DIGITS:
+        for kept in range(_KEPT_DIGITS, _MEANT_DIGITS - 1, -1):
+            meant = Context(prec=kept, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation]).normalize(value)
+            if len(meant.as_tuple().digits) <= kept - (_KEPT_DIGITS - _MEANT_DIGITS):
+                return scale(meant)
+    return scale(value)
 
 
 def scale(value: Decimal) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.exact import exact, same_amount, without_noise
+from recon.exact import exact, meant_scale, same_amount, without_noise
 
 D = Decimal
 
@@ -49,3 +49,18 @@ def test_amounts_a_tick_apart_are_two(amount: D) -> None:
     with exact():
         assert not same_amount(amount, amount + D("0.0001"))
         assert same_amount(amount, amount)
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("9135.020000000125", 2),
+        ("15075.920000000000273", 2),
+        ("10000.000000000002", 0),
+        ("50000.00", 2),
+        ("0.1234567890123456", 16),
+        ("9135.02000000125", 11),
+    ],
+)
+def test_digits_of_noise_are_not_meant(text: str, digits: int) -> None:
+    assert meant_scale(D(text)) == digits

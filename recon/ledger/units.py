@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from recon.ems.protocol.messages import BalanceRow, PositionRow
-from recon.exact import ZERO
+from recon.exact import ZERO, meant_scale, noise
 from recon.ledger.cost_basis import CostBasis
 from recon.ledger.evidence import LockChange, with_lock
 from recon.ledger.legs import LegOrigin
@@ -167,6 +167,8 @@ class ReportedUnit(msgspec.Struct, gc=False):
 
     #: Finest scale seen in the unit's reports (semantics 6).
     scale: int | None = None
+    #: The largest amount reported, by its size: what is left of it has its noise (semantics 1.2).
+    largest: Decimal = ZERO
     available: Decimal | None = None
     locked: Decimal | None = None
     rate_usd: Decimal | None = None
@@ -184,9 +186,16 @@ class ReportedUnit(msgspec.Struct, gc=False):
         self.available, self.locked = row.available, row.locked
         self.rate_usd = row.rate_usd if row.rate_usd is not None else self.rate_usd
 
-    def note_scale(self, digits: int) -> None:
-        """Note the scale of a reported amount."""
-        self.scale = digits if self.scale is None else max(self.scale, digits)
+    def note_amount(self, amount: Decimal) -> None:
+        """Note the scale of a reported amount, unless it is the noise that larger ones left."""
+        if not amount or abs(amount) > noise(self.largest):
+            digits = meant_scale(amount)
+            self.scale = digits if self.scale is None else max(self.scale, digits)
+        self.note_size(amount)
+
+    def note_size(self, amount: Decimal) -> None:
+        """Note the size of a reported amount."""
+        self.largest = max(self.largest, abs(amount))
 
     def note_position(self, row: PositionRow) -> None:
         """Note the prices of a position row."""

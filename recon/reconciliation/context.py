@@ -145,7 +145,12 @@ class ComparisonContext:
         self.ledger.record_entry(post(self.state, posting, self.at), self.state)
 
     def tolerance_of(self, amount: Decimal, slack: Decimal = ZERO) -> Decimal:
-        """Return how far an amount may be from another one that is the same, in the unit's own measure."""
+        """Return how far an amount may be from another one that is the same, in the unit's own measure.
+
+        A small amount may be left of large ones, and has their noise.
+        """
+        reported = self.unit.reported
+        magnitude = max(abs(amount), reported.largest)
         return total_tolerance(
-            self.tolerance, reported=amount, expected=amount, slack=slack, rate_usd=self.unit.reported.rate_usd
+            self.tolerance, reported=magnitude, expected=amount, slack=slack, rate_usd=reported.rate_usd
         )

@@ -52,7 +52,7 @@ def test_total_is_the_largest_of_computed_absolute_relative_and_usd(
             slack=slack,
             rate_usd=rate,
         )
-    own = Fraction(abs(reported)) / 2**52 + Fraction(slack)
+    own = 32 * Fraction(abs(reported)) / 2**52 + Fraction(slack)
     others = [own, Fraction(absolute), Fraction(relative) * abs(Fraction(expected))]
     if rate is not None:
         others.append(Fraction(usd) / Fraction(rate))
@@ -67,7 +67,7 @@ def test_a_rate_of_zero_is_no_rate() -> None:
 
 def test_negative_slack_takes_nothing_away() -> None:
     with exact():
-        assert computed_tolerance(D(1), D(-5)) == computed_tolerance(D(1), D(0)) == D(1) / 2**52
+        assert computed_tolerance(D(1), D(-5)) == computed_tolerance(D(1), D(0)) == D(32) / 2**52
 
 
 def trading(account: AccountRules | None = None, usdt: str = "100000.00") -> GatewayDriver:

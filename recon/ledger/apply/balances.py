@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from recon.ems.protocol.messages import BalanceRow, Balances
-from recon.exact import ZERO, scale
+from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.apply.empty_lists import doubt_empty_list, end_empty_list
 from recon.ledger.apply.observe import observe, reassess_after_snapshot
@@ -72,7 +72,7 @@ def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTim
     ledger.changes.units[state.key] = state
     if row.balance is None:
         return code
-    unit.reported.note_scale(scale(row.balance))
+    unit.reported.note_amount(row.balance)
     if not is_authoritative(row.last_updated_by, trust_balance_manager=rules.trust_balance_manager):
         return code
     members = rules.members_of(code)

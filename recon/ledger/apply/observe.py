@@ -37,6 +37,7 @@ def observe(
     for reason in (NOT_REPORTED, EMPTY_LIST):
         if reason in state.unit.withheld:
             withhold(ledger, state, reason, on=False)
+    state.unit.reported.note_size(values[0])
     ledger.changes.units[state.key] = state
     ledger.effects.observed.append((state, Observation(at.seq, at.clock, at.us, values, inferred, price, emptied)))
 

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final
 
 from recon.ems.protocol.symbols import expiry
-from recon.exact import ZERO, resolution
+from recon.exact import ZERO, noise
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.cost_basis import average_price
 from recon.ledger.evidence import MAX_OPEN_ORDERS
@@ -56,7 +56,7 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         break_=summary,
         related_breaks=related,
         same_asset_other_accounts=tuple(same_asset_other_accounts(context, summary)),
-        tolerance=max(quantum_of(context.ledger, unit), resolution(summary.reported or ZERO)),
+        tolerance=max(quantum_of(context.ledger, unit), noise(unit.reported.largest)),
         quantum=quantum_of(context.ledger, unit),
         orders=tuple(_orders(context)),
         orders_complete=len(account.evidence.open_orders) < MAX_OPEN_ORDERS,

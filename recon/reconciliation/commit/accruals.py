@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO, resolution
+from recon.exact import ZERO, noise
 from recon.ledger.ledger import quantum_of
 from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY
 from recon.ledger.units import FEE, ROUNDING, UNMODELLED
@@ -77,7 +77,7 @@ def post_accrual(context: ComparisonContext) -> None:
         context.post_explanation(fees, FEE)
     if accrual.unmodelled:
         context.post_explanation(accrual.unmodelled, UNMODELLED)
-    least = max(quantum_of(context.ledger, context.unit) * _HALF, resolution(comparison.reported or ZERO))
+    least = max(quantum_of(context.ledger, context.unit) * _HALF, noise(comparison.reported or ZERO))
     if rounding and abs(rounding) > least and _within_budget(context, rounding):
         context.post_explanation(rounding, ROUNDING)
         rounding = ZERO

@@ -1,20 +1,21 @@
 """The tolerance: how far a report may be from the ledger and still agree. Pure (semantics 6).
 
 1. Total = max(computed, absolute, relative x |expected|, usd / rate); with no rate `usd` counts as 0.
-2. Computed = what a double cannot tell apart, plus what cash entries since the last agreement may have rounded away.
+2. Computed = what a sum of doubles may be off by, plus what rounding may have taken from cash entries since the last
+   agreement.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from recon.exact import ZERO, divide, resolution
+from recon.exact import ZERO, divide, noise
 from recon.ledger.rules import Tolerance
 
 
 def computed_tolerance(reported: Decimal, slack: Decimal) -> Decimal:
     """Return the tolerance that follows from the numbers themselves."""
-    return resolution(reported) + max(slack, ZERO)
+    return noise(reported) + max(slack, ZERO)
 
 
 def total_tolerance(
