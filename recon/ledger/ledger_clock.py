@@ -24,6 +24,9 @@ class LedgerClock(msgspec.Struct):
     #: Log positions of the rules in force and of the proposed rules; 0: none.
     rules_seq: int = 0
     proposed_rules_seq: int = 0
+    #: Since when the rules are in force, in microseconds, and whether what they do not match was told.
+    rules_us: int = 0
+    rules_checked: bool = True
     #: By login, the USD value of the day's facts that took effect by its word alone (semantics 10.7).
     told: dict[str, ApprovalTotal] = {}
 

@@ -15,6 +15,7 @@ def put_in_force(ledger: Ledger, rules: Rules, seq: int) -> None:
     """Put the rules of an event in force; earlier proposed rules lapse."""
     apply_rules(ledger, rules)
     ledger.clock.rules_seq, ledger.clock.proposed_rules_seq, ledger.proposed_rules = seq, 0, None
+    ledger.clock.rules_us, ledger.clock.rules_checked = ledger.clock.last_us, False
 
 
 def propose_rules(ledger: Ledger, proposed: ProposedRules, at: LogTime) -> None:

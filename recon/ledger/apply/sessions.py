@@ -17,6 +17,7 @@ from recon.ledger import coverage, gaps
 from recon.ledger.account import Account
 from recon.ledger.apply.empty_lists import believe_empty_list
 from recon.ledger.apply.observe import withhold_until_reported
+from recon.ledger.apply.unmatched_settings import tell_unmatched_settings
 from recon.ledger.coverage import reassess
 from recon.ledger.ledger import Ledger
 from recon.ledger.posting.derivatives import model_closed
@@ -156,6 +157,7 @@ def apply_tick(ledger: Ledger, note: Tick, at: LogTime) -> None:
         gaps.expire_backfill(ledger, account, at)
         believe_empty_list(ledger, account, at)
         model_closed(ledger, account, at)
+    tell_unmatched_settings(ledger, at)
 
 
 def _apply_heartbeat(ledger: Ledger, account: Account, heartbeat: HeartbeatSummary, at: LogTime) -> None:

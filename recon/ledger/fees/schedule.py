@@ -22,10 +22,15 @@ def rule_of(rules: Sequence[FeeRule], symbol: str | None, instrument: str | None
     `instrument` is the type in the symbol's CoinAPI id, as in PERP.
     """
     for rule in rules:
-        if rule.symbol is not None and rule.symbol != symbol:
-            continue
-        if rule.instrument is not None and instrument not in TYPES_OF.get(rule.instrument, {rule.instrument}):
+        if not selects(rule, symbol, instrument):
             continue
         if rule.maker is not None or rule.taker is not None:
             return rule
     return None
+
+
+def selects(rule: FeeRule, symbol: str | None, instrument: str | None) -> bool:
+    """True if a line of a schedule is for a symbol and its type, whatever rates it names."""
+    if rule.symbol is not None and rule.symbol != symbol:
+        return False
+    return rule.instrument is None or instrument in TYPES_OF.get(rule.instrument, {rule.instrument})
