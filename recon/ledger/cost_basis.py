@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from recon.exact import ZERO, divide
+from recon.exact import ONE, ZERO, divide
 from recon.ledger.rules import ContractTerms
 
 CASH_DIGITS: Final = 12
@@ -56,8 +56,12 @@ def average_price(basis: CostBasis, terms: ContractTerms | None) -> Decimal | No
     quantity, value = basis.quantity(), basis.value()
     if not quantity or not value:
         return None
-    inverse = terms is not None and terms.kind == "inverse"
-    return divide(quantity, value, CASH_DIGITS) if inverse else divide(value, quantity, CASH_DIGITS)
+    if terms is None or terms.kind != "inverse":
+        return divide(value, quantity, CASH_DIGITS)
+    # The value of a small position has few digits, and so has its price.
+    price = divide(quantity, value, CASH_DIGITS)
+    unsure = divide(price * CASH_QUANTUM, abs(value), 2 * CASH_DIGITS)
+    return divide(price, ONE, max(min(CASH_DIGITS, -unsure.adjusted() - 1), 0))
 
 
 def entry_value(quantity: Decimal, price_cash: Decimal, terms: ContractTerms | None) -> Decimal:

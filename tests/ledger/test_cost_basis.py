@@ -166,3 +166,16 @@ def test_semantics_3_5__the_cash_of_closing_goes_to_the_settlement_asset(kind: s
     causes = {entry.cause for entry in driver.entries("USDT") if entry.cause != "opening"}
     assert causes == {"fill" if kind == "premium" else "realised"}
     assert driver.unit("USDT").unmodelled is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price"), [("1", "60000"), ("1", "60000.5"), ("-3", "61234.5"), ("100000", "60000.5")]
+)
+def test_the_average_price_of_a_small_inverse_position_is_told_as_well_as_it_is_known(
+    quantity: str, price: str
+) -> None:
+    """One dollar at 60,000 is 0.000016666667 bitcoin, which is not 59999.9988."""
+    terms = terms_of("inverse", "average")
+    with exact():
+        basis = basis_of(D(quantity), D(price), terms)
+        assert average_price(basis, terms) == D(price)
