@@ -60,6 +60,19 @@ class PartlyFilledOrders(msgspec.Struct):
     """The partly filled orders of an account that another order may continue."""
 
     orders: dict[str, PartlyFilled] = {}
+    #: Orders that another one continues: no snapshot has to list them; the latest MAX_ORDERS.
+    replaced: dict[str, None] = {}
+
+    def note_replaced(self, key: str) -> None:
+        """Note that another order continues this one."""
+        self.replaced.pop(key, None)
+        if len(self.replaced) >= MAX_ORDERS:
+            del self.replaced[next(iter(self.replaced))]
+        self.replaced[key] = None
+
+    def is_replaced(self, key: str) -> bool:
+        """True if another order continues this one."""
+        return key in self.replaced
 
     def note(self, order: Order, report: OrderReport, us: int) -> None:
         """Note the latest report of an order; one that is filled to its end is continued by none."""

@@ -81,11 +81,7 @@ def _carry_fills(ledger: Ledger, account: Account, order: Order, report: OrderRe
     if carried is None:
         return
     order.booked.carry(carried.amount, carried.cash)
-    before = ledger.orders.get((account.name, carried.order))
-    if before is not None and not before.finished:
-        before.mark_replaced()
-        ledger.note_open(before)
-        ledger.changes.orders[account.name, before.key] = before
+    account.partly_filled.note_replaced(carried.order)
     message = f"it continues order {carried.order}: {carried.amount} of its fills are booked under that one"
     ledger.note_finding(account.name, at, "order_continues", order.key, message)
 
@@ -325,6 +321,9 @@ def apply_reports(ledger: Ledger, message: OrderReports, account: Account, at: L
     for order in ledger.open_orders_of(account.name).quiet_since(before, account.coverage.gap_seq):
         if order.key in seen:
             ledger.note_open(order)
+        elif account.partly_filled.is_replaced(order.key):
+            order.mark_replaced()
+            ledger.changes.orders[account.name, order.key] = order
         else:
             mark_order_missing(ledger, account, order)
     account.snapshots.note_orders(ledger.clock.session)
