@@ -117,6 +117,8 @@ def _several_for_one(context: BreakContext) -> CauseMatch | None:
         total = abs(sum(values, ZERO))
         if len(many) < _SEVERAL or len(values) < len(many) or not one.usd or not total:
             continue
+        if any(abs(1 - abs(divide(one.usd, usd))) <= MAX_CONVERSION_DISTANCE for usd in values if usd):
+            continue  # two that are a conversion of their own take no third
         distance = abs(1 - divide(abs(one.usd), total))
         if distance > MAX_SWEEP_DISTANCE:
             continue
