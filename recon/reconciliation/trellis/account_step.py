@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from recon.ledger.fees.fee_key import RATES, FeeKey, third
 from recon.reconciliation.trellis.judgement import Charge, Surroundings, judge
 from recon.reconciliation.trellis.late_entries import find_late, restamp
-from recon.reconciliation.trellis.learning import SAMPLE_AGE_US, learn, mix_habits
+from recon.reconciliation.trellis.learning import SAMPLE_AGE_US, Paid, learn, mix_habits
 from recon.reconciliation.trellis.parts import AccountParts
-from recon.reconciliation.trellis.path import steps_that_paid
+from recon.reconciliation.trellis.path import stamps_before_tier, steps_that_paid
 from recon.reconciliation.trellis.process import process
 from recon.reconciliation.trellis.sampling import count_mixing, notice_cutting, sample
 from recon.reconciliation.trellis.steps import RateLearnt, Told
@@ -116,7 +117,8 @@ def _learn(parts: AccountParts, now: int, told: list[Told], changed: list[UnitTr
             return
         parts.samples.forget_before(now - SAMPLE_AGE_US)
         table = parts.rates.table
-        adopted = learn(table, parts.samples, lambda *args: _still_paid(parts, *args), table.most)
+        paid = Paid(partial(_still_paid, parts), partial(_tier_began, parts))
+        adopted = learn(table, parts.samples, paid, table.most)
         told += [RateLearnt(each.key, each.rate, each.since_us, each.kind) for each in adopted]
         parts.learnt_from = parts.samples.revision
         if not adopted:
@@ -147,6 +149,16 @@ def _work_out_anew(parts: AccountParts, now: int, told: list[Told]) -> None:
 def _still_paid(parts: AccountParts, key: FeeKey, rate: int, since: int) -> int:
     """Count the exact steps of the account since a time that paid a rate of a key."""
     return sum(steps_that_paid(unit, key, rate, since) for unit in parts.units.values() if unit.is_asset)
+
+
+def _tier_began(parts: AccountParts, key: FeeKey, since: int) -> int:
+    """Return since when a key may have paid a new rate: the first fill after the last one that paid the old rate.
+
+    It must be on an edge that fits no known rate; else the new rate begins where it was seen first.
+    """
+    found = [stamps_before_tier(unit, key, since) for unit in parts.units.values() if unit.is_asset]
+    last = max(last for last, _ in found)
+    return min((stamp for _, novel in found for stamp in novel if stamp > last), default=since)
 
 
 # -- what bears on a unit's steps -------------------------------------------------------------------------------------

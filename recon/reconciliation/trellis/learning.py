@@ -45,8 +45,14 @@ THIRD_ASSET_PART: Final = 50
 #: Edges that need another rate of a key before the key is known to mix rates.
 MIXED_AFTER: Final = 3
 
-#: Counts exact steps after a stamp that paid a rate of a key: (key, rate, stamp in microseconds).
-StillPaid = Callable[[FeeKey, int, int], int]
+
+class Paid(NamedTuple):
+    """What the steps of an account say of rates; stamps are in microseconds."""
+
+    #: Counts the exact steps after a stamp that paid a rate of a key.
+    still: Callable[[FeeKey, int, int], int]
+    #: Returns since when a key may have paid a rate that was seen first at a stamp.
+    began: Callable[[FeeKey, int], int]
 
 
 class Edge(NamedTuple):
@@ -95,6 +101,9 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     choice: int = 0
 
 
+AdoptedAs = Literal["first", "tier", "mixed"]
+
+
 class Adoption(NamedTuple):
     """A rate that was adopted since a stamp: the key's first, a new tier, or one beside the others."""
 
@@ -102,7 +111,7 @@ class Adoption(NamedTuple):
     rate: int
     since_us: int
     evidence: Evidence
-    kind: Literal["first", "tier", "mixed"]
+    kind: AdoptedAs
 
 
 class Samples(msgspec.Struct):
@@ -217,17 +226,17 @@ class _Best(NamedTuple):
     sure: bool
 
 
-def learn(table: RateTable, samples: Samples, still: StillPaid, most: int = MAX_RATE) -> list[Adoption]:
+def learn(table: RateTable, samples: Samples, paid: Paid, most: int = MAX_RATE) -> list[Adoption]:
     """Adopt the rates that samples agree on; return what was adopted.
 
-    `still` counts the exact steps since then that paid a key's old rate: with `REFUTED_PAID`, both hold from now on.
+    If `REFUTED_PAID` exact steps since then paid a key's old rate, both hold from now on.
     """
     adopted = []
     for key in sorted(samples.by_key):
         best = _best(table, key, samples.by_key[key], most)
-        kind = None if best is None else _adopt(table, key, best, still)
-        if best is not None and kind is not None:
-            adopted.append(Adoption(key, best.rate, best.since_us, best.evidence, kind))
+        adoption = None if best is None else _adopt(table, key, best, paid)
+        if adoption is not None:
+            adopted.append(adoption)
             samples.forget_explained(table, key)
     return adopted
 
@@ -244,19 +253,26 @@ def mix_habits(table: RateTable, edges: Mapping[FeeKey, int], now_us: int) -> li
     ]
 
 
-def _adopt(table: RateTable, key: FeeKey, best: _Best, still: StillPaid) -> Literal["first", "tier", "mixed"] | None:
-    """Adopt a rate; return as what, None if it is nothing new."""
-    latest = table.latest(key)
+def _adopt(table: RateTable, key: FeeKey, best: _Best, paid: Paid) -> Adoption | None:
+    """Adopt a rate; return it, None if it is nothing new."""
+    latest, rate, since = table.latest(key), best.rate, best.since_us
     if latest is None:
-        return "first" if table.adopt(key, best.rate, best.since_us, best.evidence) else None
-    if latest.rate == best.rate or any(each.rate == best.rate for each in table.mixed.get(key, ())):
+        kind: AdoptedAs = "first"
+    elif latest.rate == rate or any(each.rate == rate for each in table.mixed.get(key, ())):
         return None
-    if not certain(key):
-        if best.rate in table.told_rates(key):
-            return None  # makers and takers beside each other are no new tier
-        if still(key, latest.rate, best.since_us) >= REFUTED_PAID:
-            return "mixed" if table.mix(key, best.rate, best.since_us, best.evidence) else None
-    return "tier" if table.adopt(key, best.rate, best.since_us, best.evidence, sure=best.sure) else None
+    elif certain(key):
+        kind = "tier"
+    elif rate in table.told_rates(key):
+        return None  # makers and takers beside each other are no new tier
+    else:
+        kind = "mixed" if paid.still(key, latest.rate, since) >= REFUTED_PAID else "tier"
+    if kind == "tier":
+        since = paid.began(key, since)
+    if kind == "mixed":
+        is_new = table.mix(key, rate, since, best.evidence)
+    else:
+        is_new = table.adopt(key, rate, since, best.evidence, sure=best.sure)
+    return Adoption(key, rate, since, best.evidence, kind) if is_new else None
 
 
 def _best(table: RateTable, key: FeeKey, group: Sequence[Sample], most: int) -> _Best | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from recon.ledger.fees.fee_key import RATES, FeeKey
 from recon.reconciliation.trellis.column import PASSED, Column, OddEdge, StateKey
-from recon.reconciliation.trellis.costs import CONFIRMED, HOLD, JUMP, NEVER, THIRD_SHARE
+from recon.reconciliation.trellis.costs import CONFIRMED, HOLD, JUMP, LONG_AGO, NEVER, THIRD_SHARE
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.unit import ExactStep, UnitTrellis
 
@@ -83,6 +83,29 @@ def steps_that_paid(unit: UnitTrellis, key: FeeKey, rate: int, since: int) -> in
             if fees and (rate == 0 or max(fees) > 2 * unit.quantum):
                 count += 2 if len(own) == 1 else 1
     return count
+
+
+def stamps_before_tier(unit: UnitTrellis, key: FeeKey, since: int) -> tuple[int, list[int]]:
+    """Return the stamp of the last fill of a key that an exact step shows to have paid as expected, before a stamp.
+
+    And the stamps before it of the key's fills on edges that fit no known rate.
+    """
+    last, novel = LONG_AGO, []
+    items, rates = unit.entries.items, unit.entries.rates
+    for column, state in zip(unit.columns, path_of(unit), strict=True):
+        source = column.states[state][1]
+        kind = column.states[state][2]
+        if source is None or kind not in {"exact", "novel"}:
+            continue
+        for index in added(source, state):
+            entry = items[index]
+            if entry.key != key or not entry.turnover or entry.stamp_us >= since:
+                continue
+            if kind == "novel":
+                novel.append(entry.stamp_us)
+            elif abs((rates.expected(key, entry.stamp_us) or 0) * entry.turnover // RATES) > 2 * unit.quantum:
+                last = max(last, entry.stamp_us)
+    return last, novel
 
 
 def confirming_steps(unit: UnitTrellis, until: Column) -> int:

@@ -20,6 +20,7 @@ from recon.reconciliation.trellis.learning import (
     ChargedLeg,
     Edge,
     OddEdge,
+    Paid,
     Sample,
     Samples,
     fee_of,
@@ -62,14 +63,9 @@ def of(*samples: Sample) -> Samples:
     return found
 
 
-def never(key: FeeKey, rate: int, since_us: int) -> int:
-    """No fill pays an old rate any more."""
-    return 0
-
-
-def always(key: FeeKey, rate: int, since_us: int) -> int:
-    """Fills go on paying old rates."""
-    return 3
+#: No fill pays an old rate any more, or fills go on paying old rates; a tier begins where it was seen first.
+NEVER = Paid(lambda _key, _rate, _since: 0, lambda _key, since: since)
+ALWAYS = Paid(lambda _key, _rate, _since: 3, lambda _key, since: since)
 
 
 def told(*, adopted: dict[FeeKey, int] | None = None, schedule: bool = True) -> RateTable:
@@ -179,22 +175,22 @@ def test_samples_are_bounded_by_keys_and_by_age() -> None:
 def test_two_exact_samples_that_agree_adopt_a_new_rate_since_the_first_of_them() -> None:
     table = RateTable()
     samples = of(exact(MAKER, 7_500, 3), exact(MAKER, 7_500, 2))
-    (adopted,) = learn(table, samples, never)
+    (adopted,) = learn(table, samples, NEVER)
     assert (adopted.key, adopted.rate, adopted.since_us, adopted.kind) == (MAKER, 7_500, 1_999_995, "first")
     assert adopted.evidence.edges == 2
     assert adopted.evidence.hundredth_bits >= ENOUGH
     assert table.expected(MAKER, 1_999_995) == 7_500
     assert table.known[MAKER][0].edges == 2
     assert samples.by_key == {}
-    assert learn(table, samples, never) == []
+    assert learn(table, samples, NEVER) == []
 
 
 def test_one_sample_adopts_only_a_rate_that_its_class_pays() -> None:
     other = MAKER._replace(market="OPTION")
-    assert learn(RateTable(), of(exact(MAKER, 7_500, 2)), never) == []
+    assert learn(RateTable(), of(exact(MAKER, 7_500, 2)), NEVER) == []
     for key, rates in ((TAKER, []), (other, [7_500])):
         table = told(adopted={key: 7_500}, schedule=False)
-        assert [each.rate for each in learn(table, of(exact(MAKER, 7_500, 2)), never)] == rates
+        assert [each.rate for each in learn(table, of(exact(MAKER, 7_500, 2)), NEVER)] == rates
 
 
 def test_samples_that_are_too_wide_add_up() -> None:
@@ -202,7 +198,7 @@ def test_samples_that_are_too_wide_add_up() -> None:
     samples = Samples()
     for number in range(1, 12):
         samples.replace(edge(number), [wide(MAKER, 7_500, number, by=3_000)])
-        if learn(table, samples, never):
+        if learn(table, samples, NEVER):
             break
     assert table.expected(MAKER, 10**9) in range(4_500, 10_501)
     assert number > 3
@@ -211,33 +207,33 @@ def test_samples_that_are_too_wide_add_up() -> None:
 def test_of_one_edge_many_samples_count_once() -> None:
     samples = Samples()
     samples.replace(edge(1), [exact(MAKER, 7_500, 1)] * 5)
-    assert learn(RateTable(), samples, never) == []
+    assert learn(RateTable(), samples, NEVER) == []
 
 
 def test_the_choice_of_fills_weakens_a_sample() -> None:
     def chosen(choice: int) -> Samples:
         return of(*(msgspec.structs.replace(wide(MAKER, 7_100, number, by=200), choice=choice) for number in (1, 2)))
 
-    assert learn(RateTable(), chosen(0), never) == []
-    assert learn(told(adopted={TAKER: 7_000}, schedule=False), chosen(0), never)
-    assert learn(told(adopted={TAKER: 7_000}, schedule=False), chosen(200), never) == []
+    assert learn(RateTable(), chosen(0), NEVER) == []
+    assert learn(told(adopted={TAKER: 7_000}, schedule=False), chosen(0), NEVER)
+    assert learn(told(adopted={TAKER: 7_000}, schedule=False), chosen(200), NEVER) == []
 
 
 def test_a_longer_rate_takes_more_evidence() -> None:
     def pair(rate: int) -> Samples:
         return of(*(wide(MAKER, rate, number, by=20) for number in (1, 2)))
 
-    assert [each.rate for each in learn(RateTable(), pair(7_000), never)] == [7_000]
+    assert [each.rate for each in learn(RateTable(), pair(7_000), NEVER)] == [7_000]
     # Six decimals take two samples as narrow as there are, seven take many more.
-    assert learn(RateTable(), of(*(wide(MAKER, 7_340, number, by=4) for number in (1, 2))), never) == []
-    assert [each.rate for each in learn(RateTable(), of(*(exact(MAKER, 7_340, n) for n in (1, 2))), never)] == [7_340]
-    assert learn(RateTable(), of(*(exact(MAKER, 7_341, number) for number in range(8))), never) == []
-    assert learn(RateTable(), of(*(exact(MAKER, 7_341, number) for number in range(9))), never)
+    assert learn(RateTable(), of(*(wide(MAKER, 7_340, number, by=4) for number in (1, 2))), NEVER) == []
+    assert [each.rate for each in learn(RateTable(), of(*(exact(MAKER, 7_340, n) for n in (1, 2))), NEVER)] == [7_340]
+    assert learn(RateTable(), of(*(exact(MAKER, 7_341, number) for number in range(8))), NEVER) == []
+    assert learn(RateTable(), of(*(exact(MAKER, 7_341, number) for number in range(9))), NEVER)
 
 
 def test_a_new_tier_follows_a_known_rate_and_counts_as_a_change() -> None:
     table = told()
-    adopted = learn(table, of(exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)), never)
+    adopted = learn(table, of(exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)), NEVER)
     assert [each.kind for each in adopted] == ["tier"]
     assert table.expected(MAKER, 0) == 2_000
     assert table.expected(MAKER, 6_000_000) == 1_500
@@ -247,31 +243,31 @@ def test_a_new_tier_follows_a_known_rate_and_counts_as_a_change() -> None:
 def test_a_class_that_goes_on_paying_its_old_rate_mixes_both() -> None:
     table = told()
     samples = [exact(RESTED, 1_500, 5), exact(RESTED, 1_500, 6)]
-    (adopted,) = learn(table, of(*samples), always)
+    (adopted,) = learn(table, of(*samples), ALWAYS)
     assert adopted.kind == "mixed"
     assert table.alternatives(RESTED)[1_500] == "mixed"
     assert table.expected(RESTED, 10**9) == 2_000
-    assert learn(table, of(*samples), always) == []
+    assert learn(table, of(*samples), ALWAYS) == []
 
 
 def test_a_class_that_only_makes_never_mixes() -> None:
     table = told()
-    (adopted,) = learn(table, of(exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)), always)
+    (adopted,) = learn(table, of(exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)), ALWAYS)
     assert adopted.kind == "tier"
 
 
 def test_takers_beside_makers_are_no_new_tier() -> None:
     table = told()
-    assert learn(table, of(exact(RESTED, 10_000, 5), exact(RESTED, 10_000, 6)), never) == []
+    assert learn(table, of(exact(RESTED, 10_000, 5), exact(RESTED, 10_000, 6)), NEVER) == []
     assert table.expected(RESTED, 10**9) == 2_000
 
 
 def test_once_another_rate_changed_a_short_rate_in_range_is_adopted_on_less() -> None:
     weak = [wide(TAKER, 9_000, number, by=400) for number in (5, 6)]
-    assert learn(told(), of(*weak), never) == []
+    assert learn(told(), of(*weak), NEVER) == []
     table = told()
     table.adopt(MAKER, 1_500, 4_000_000, SURE)
-    assert [each.rate for each in learn(table, of(*weak), never)] == [9_000]
+    assert [each.rate for each in learn(table, of(*weak), NEVER)] == [9_000]
     assert TAKER not in table.changed  # so little evidence is no sign for others
 
 
@@ -279,12 +275,12 @@ def test_a_change_of_long_ago_says_nothing_of_today() -> None:
     table = told()
     table.adopt(MAKER, 1_500, 4_000_000, SURE)
     later = 2 * DAY // 1_000_000
-    assert learn(table, of(*(wide(TAKER, 9_000, later + number, by=400) for number in (5, 6))), never) == []
+    assert learn(table, of(*(wide(TAKER, 9_000, later + number, by=400) for number in (5, 6))), NEVER) == []
 
 
 def test_samples_that_an_adopted_rate_does_not_explain_stay() -> None:
     samples = of(exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6), exact(MAKER, 3_000, 7))
-    learn(told(), samples, never)
+    learn(told(), samples, NEVER)
     assert samples.by_key == {MAKER: [exact(MAKER, 3_000, 7)]}
 
 
@@ -339,8 +335,8 @@ def test_what_is_adopted_depends_on_no_order_and_survives_a_restart(samples: lis
     shuffled = sorted(samples, key=lambda each: (each.edge.seq * 7919) % 41)
     one, other = told(schedule=schedule), told(schedule=schedule)
     stored = msgspec.msgpack.decode(msgspec.msgpack.encode(of(*shuffled)), type=Samples)
-    first: list[Adoption] = learn(one, of(*samples), never)
-    second: list[Adoption] = learn(other, stored, never)
+    first: list[Adoption] = learn(one, of(*samples), NEVER)
+    second: list[Adoption] = learn(other, stored, NEVER)
     assert first == second
     assert one == other
 
@@ -348,7 +344,7 @@ def test_what_is_adopted_depends_on_no_order_and_survives_a_restart(samples: lis
 @given(sampled(), st.booleans())
 def test_an_adopted_rate_explains_samples_of_as_many_edges_as_it_says(samples: list[Sample], schedule: bool) -> None:
     table = told(schedule=schedule)
-    for each in learn(table, of(*samples), never):
+    for each in learn(table, of(*samples), NEVER):
         own = [sample for sample in samples if sample.key == each.key and sample.lowest <= each.rate <= sample.highest]
         assert len(own) == each.evidence.edges
         assert each.since_us == min(sample.stamp_us for sample in own)
@@ -360,7 +356,18 @@ def test_learning_ends(rate: int) -> None:
     """Asked again with the same samples, a table learns nothing more, however often it learnt before."""
     table = RateTable()
     for _ in range(6):
-        if not learn(table, of(*(exact(MAKER, rate, number) for number in range(1, 5))), never):
+        if not learn(table, of(*(exact(MAKER, rate, number) for number in range(1, 5))), NEVER):
             break
-    assert learn(table, of(*(exact(MAKER, rate, number) for number in range(1, 5))), never) == []
+    assert learn(table, of(*(exact(MAKER, rate, number) for number in range(1, 5))), NEVER) == []
     assert table.expected(MAKER, 10**9) == rate
+
+
+def test_a_tier_begins_with_the_first_fill_that_fitted_no_known_rate() -> None:
+    table = told(adopted={MAKER: 2_000}, schedule=False)
+    began = Paid(NEVER.still, lambda key, since: since - 7 if key == MAKER else since)
+    (adopted,) = learn(table, of(exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)), began)
+    assert adopted.kind == "tier"
+    first = min(each.stamp_us for each in (exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)))
+    assert adopted.since_us == first - 7
+    assert table.expected(MAKER, first - 7) == 1_500
+    assert table.expected(MAKER, first - 8) == 2_000

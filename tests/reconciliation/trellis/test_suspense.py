@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from recon.ledger.fees.fee_key import FeeKey, third
+from recon.ledger.fees.fee_key import FeeKey, OrderClass, third
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.rules import FeeRule
@@ -58,6 +58,28 @@ def test_a_new_tier_is_learnt_before_its_first_fee_is_a_break() -> None:
         trader.buy(20 + 3 * number, f"{1_000 + 37 * number}.17", "0.0002" if number < 15 else "0.00016")
     trader.desk.advance(4_000)
     assert [each.rate for each in table.rates(PAID)] == [2_000, 1_600]
+    assert steps(trader.desk.told) == []
+
+
+def test_a_new_tier_begins_where_the_old_rate_ended_though_its_first_reports_hold_many_fills() -> None:
+    """The rates are learnt from later reports of one fill each; the first ones hold ten fills of two classes."""
+    table = _told_table()
+    trader = _Trader(table)
+    for number in range(15):
+        trader.buy(20 + 3 * number, f"{1_000 + 37 * number}.17", "0.0002")
+    for number in range(3):
+        for fill in range(10):
+            spent = Decimal(f"{1_000 + 41 * fill + 7 * number}.13")
+            second, taken = 70 + 3 * number + fill / 10, fill % 2
+            of: OrderClass = "immediate" if taken else "post_only"
+            trader.desk.leg(second, QUOTE, str(-spent), order=f"m{number}.{fill}", role="quote", order_class=of)
+            fee = (spent * Decimal("0.0004" if taken else "0.00016")).quantize(Decimal("0.00000001"))
+            trader.cash -= spent + fee
+        trader.desk.report(72 + 3 * number, QUOTE, str(trader.cash))
+    for number in range(15):
+        trader.buy(90 + 3 * number, f"{1_000 + 37 * number}.17", "0.00016")
+    trader.desk.advance(4_000)
+    assert table.expected(PAID, START + 70 * SECOND) == 1_600
     assert steps(trader.desk.told) == []
 
 
