@@ -54,6 +54,6 @@ def test_refused_events_are_listed_and_counted(recon: Recon, day: TestDatabase) 
     (stale,) = {
         row["verdict"]
         for row in recon("balances", "--account", "KRAKEN/JOHN", "--gateway", "prod-eu", "--json").json()
-        if row["opening"] is not None
+        if row["reported"] is not None
     }
     assert stale == "stale"
