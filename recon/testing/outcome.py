@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -11,8 +12,10 @@ from recon.ledger.orders import Order
 from recon.ledger.units import UnitState
 from recon.projection.fold import Fold
 from recon.reconciliation.model.lifecycle import ACTIVE
+from recon.reconciliation.model.path_evidence import PathItem, path_item
 from recon.reconciliation.model.shown_verdict import shown_verdict
 from recon.reconciliation.model.snapshot import Transition
+from recon.times import to_datetime
 
 
 class OrderOutcome(msgspec.Struct, frozen=True):
@@ -53,7 +56,10 @@ class UnitOutcome(msgspec.Struct, frozen=True):
 
 
 class BreakOutcome(msgspec.Struct, frozen=True):
-    """A break as its last step leaves it; `case` names the breaks of one common cause."""
+    """A break as its last step leaves it; `case` names the breaks of one common cause.
+
+    What broke lies between `after`, None for the opening, and `until`. `path` is why it opened, where reports say it.
+    """
 
     unit: str
     amount: Decimal
@@ -62,6 +68,10 @@ class BreakOutcome(msgspec.Struct, frozen=True):
     state: str
     case: str
     id: str
+    opened_at: datetime
+    after: datetime | None
+    until: datetime
+    path: PathItem | None
 
     @property
     def is_open(self) -> bool:
@@ -167,4 +177,8 @@ def _break(step: Transition) -> BreakOutcome:
         state=step.break_.state,
         case=step.break_.case_id,
         id=step.break_.id,
+        opened_at=to_datetime(step.break_.opened_us),
+        after=to_datetime(step.break_.after_us) if step.break_.after_us else None,
+        until=to_datetime(step.break_.seen_us),
+        path=None if step.break_.path is None else path_item(step.break_.path),
     )

@@ -28,7 +28,13 @@ def test_it_shows_orders_fills_units_breaks_and_findings(recon: Recon) -> None:
     shown = recon("replay", str(LOST_FILL))
     assert shown.status == 0
     parts = dict(part.split("\n", 1) for part in shown.out.split("# ")[1:])
-    assert list(parts) == ["orders", "fills", "units", "breaks", "findings: none"]
+    why = ["why BITSTAMP|asset|SOL broke by 2", "why BITSTAMP|asset|EUR broke by -220"]
+    assert list(parts) == ["orders", "fills", "units", "breaks", *why, "findings: none"]
+    opened, before, after, *rest = parts[why[0]].splitlines()
+    assert opened == "opened 09:00:44.000; it arose after 09:00:34.000, up to 09:00:40.000"
+    assert before.endswith("2026-01-05 09:00:35.000: 13.5 SOL reported")
+    assert after.endswith("2026-01-05 09:00:40.000: 15.5 SOL reported")
+    assert "   30.1 bits  taken: something moved that no posting explains: a break" in rest
     assert parts["orders"].splitlines()[1].split()[:4] == ["BITSTAMP|c:w-1", "SOLEUR", "BUY", "PARTIALLY_FILLED"]
     assert parts["fills"].splitlines()[1].split()[-3:] == ["1", "110", "-110"]
     assert "BITSTAMP|asset|SOL     12.5    13.5      15.5  break" in parts["units"]
@@ -44,6 +50,8 @@ def test_json_is_one_document_with_amounts_as_strings(recon: Recon) -> None:
     assert first == second
     assert first["case"] == "lost-fill"
     assert first["alerts"] == 2
+    assert first["breaks"][0]["opened_at"] == "2026-01-05T09:00:44Z"
+    assert first["breaks"][0]["path"]["path"]["after"]["value"] == "15.5"
     assert {row["unit"]: (row["booked"], row["reported"]) for row in first["units"]} == {
         "BITSTAMP|asset|EUR": ("3890", "3670"),
         "BITSTAMP|asset|SOL": ("13.5", "15.5"),

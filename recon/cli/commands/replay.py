@@ -8,16 +8,18 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 import typer
 
+from recon.cli.break_path import path_lines
 from recon.cli.options import Json
 from recon.cli.output import Column, Row, columns, note, print_json, safe, write
 from recon.cli.table import print_table
 from recon.config.rule_files import load_rules
 from recon.errors import DocumentRefused
+from recon.exact import plain
 from recon.testing.case import EXPECTED, FRAMES, Case, check_rules, load_case
 from recon.testing.case_player import GATEWAY
 from recon.testing.case_player import replay as play
 from recon.testing.expectation import Expectation, differences, load_expectation
-from recon.testing.outcome import Outcome
+from recon.testing.outcome import BreakOutcome, Outcome
 
 _TABLES: Final = {
     "orders": columns("key", "symbol", "side", "status", "amount_order", "amount_filled", "avg_px", "unaccounted"),
@@ -133,4 +135,20 @@ def _print(answer: _Answer) -> None:
             print_table(rows[title], shown, title=title)
         else:
             write(f"# {title}: none\n")
+        if title == "breaks":
+            _print_paths(answer.outcome.open_breaks)
     write("\n")
+
+
+def _print_paths(breaks: list[BreakOutcome]) -> None:
+    """Print why each open break opened, as `recon break show` does (comparison 8)."""
+    for each in breaks:
+        if each.path is None:
+            continue
+        code = each.unit.rpartition("|")[2]
+        since = "the opening" if each.after is None else f"{each.after:%H:%M:%S.%f}"[:-3]
+        write(f"# why {safe(each.unit)} broke by {plain(each.amount)}\n")
+        write(f"opened {each.opened_at:%H:%M:%S.%f}"[:-3] + f"; it arose after {since}, up to ")
+        write(f"{each.until:%H:%M:%S.%f}"[:-3] + "\n")
+        evidence = [msgspec.to_builtins(each.path)]
+        write("".join(f"{line}\n" for line in path_lines({"evidence": evidence, "unit": code})))
