@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from recon.ledger import generations, lookups
+from recon.ledger import carried_fills, generations, lookups
 from recon.reconciliation.breaks import related
 from recon.reconciliation.commit import contradictions
 from tests.bench.growth_loads import LOADS
@@ -27,7 +27,12 @@ ROWS, TIMES = 32, 4
 #: The larger run may take this many times the steps of the smaller one for each row: what is bounded fills up.
 MOST_GROWTH = 1.5
 #: Bounds that the rows would reach only at the end: they are lower here.
-BOUNDS = ((generations, "MAX_COMPARED"), (contradictions, "MAX_CONTRADICTIONS"), (related, "MAX_COMPARED"))
+BOUNDS = (
+    (carried_fills, "MAX_ORDERS"),
+    (generations, "MAX_COMPARED"),
+    (contradictions, "MAX_CONTRADICTIONS"),
+    (related, "MAX_COMPARED"),
+)
 #: Rebuilding a whole list or map to add to it: allowed where a bound in the same line keeps it short, or for these.
 COPIES_ALLOWED = {
     "recon/ledger/gaps.py": "at most 64 backfills",

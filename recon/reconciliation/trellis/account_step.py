@@ -151,12 +151,12 @@ def _still_paid(parts: AccountParts, key: FeeKey, rate: int, since: int) -> int:
     return sum(steps_that_paid(unit, key, rate, since) for unit in parts.units.values() if unit.is_asset)
 
 
-def _tier_began(parts: AccountParts, key: FeeKey, since: int) -> int:
+def _tier_began(parts: AccountParts, key: FeeKey, since: int, *, cheaper: bool) -> int:
     """Return since when a key may have paid a new rate: the first fill after the last one that paid the old rate.
 
     It must be on an edge that fits no known rate; else the new rate begins where it was seen first.
     """
-    found = [stamps_before_tier(unit, key, since) for unit in parts.units.values() if unit.is_asset]
+    found = [stamps_before_tier(unit, key, since, cheaper=cheaper) for unit in parts.units.values() if unit.is_asset]
     last = max(last for last, _ in found)
     return min((stamp for _, novel in found for stamp in novel if stamp > last), default=since)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -46,13 +46,20 @@ THIRD_ASSET_PART: Final = 50
 MIXED_AFTER: Final = 3
 
 
+class TierBegan(Protocol):
+    """Finds where a tier began."""
+
+    def __call__(self, key: FeeKey, since: int, *, cheaper: bool) -> int:
+        """Return a stamp."""
+
+
 class Paid(NamedTuple):
     """What the steps of an account say of rates; stamps are in microseconds."""
 
     #: Counts the exact steps after a stamp that paid a rate of a key.
     still: Callable[[FeeKey, int, int], int]
-    #: Returns since when a key may have paid a rate that was seen first at a stamp.
-    began: Callable[[FeeKey, int], int]
+    #: Returns since when a key may have paid a rate that was seen first at a stamp; `cheaper` than the one before.
+    began: TierBegan
 
 
 class Edge(NamedTuple):
@@ -266,8 +273,8 @@ def _adopt(table: RateTable, key: FeeKey, best: _Best, paid: Paid) -> Adoption |
         return None  # makers and takers beside each other are no new tier
     else:
         kind = "mixed" if paid.still(key, latest.rate, since) >= REFUTED_PAID else "tier"
-    if kind == "tier":
-        since = paid.began(key, since)
+    if kind == "tier" and latest is not None:
+        since = paid.began(key, since, cheaper=rate < latest.rate)
     if kind == "mixed":
         is_new = table.mix(key, rate, since, best.evidence)
     else:

@@ -85,10 +85,10 @@ def steps_that_paid(unit: UnitTrellis, key: FeeKey, rate: int, since: int) -> in
     return count
 
 
-def stamps_before_tier(unit: UnitTrellis, key: FeeKey, since: int) -> tuple[int, list[int]]:
-    """Return the stamp of the last fill of a key that an exact step shows to have paid as expected, before a stamp.
+def stamps_before_tier(unit: UnitTrellis, key: FeeKey, since: int, *, cheaper: bool) -> tuple[int, list[int]]:
+    """Return the stamp of the last fill of a key, before a stamp, that did not pay a cheaper or a dearer rate.
 
-    And the stamps before it of the key's fills on edges that fit no known rate.
+    And the stamps before it of the key's fills on edges that fit no known rate, and may have paid such a one.
     """
     last, novel = LONG_AGO, []
     items, rates = unit.entries.items, unit.entries.rates
@@ -101,9 +101,12 @@ def stamps_before_tier(unit: UnitTrellis, key: FeeKey, since: int) -> tuple[int,
             entry = items[index]
             if entry.key != key or not entry.turnover or entry.stamp_us >= since:
                 continue
-            if kind == "novel":
+            if kind == "novel" and (column.states[state][3] > 0) == cheaper:
                 novel.append(entry.stamp_us)
-            elif abs((rates.expected(key, entry.stamp_us) or 0) * entry.turnover // RATES) > 2 * unit.quantum:
+            elif (
+                kind == "novel"
+                or abs((rates.expected(key, entry.stamp_us) or 0) * entry.turnover // RATES) > 2 * unit.quantum
+            ):
                 last = max(last, entry.stamp_us)
     return last, novel
 

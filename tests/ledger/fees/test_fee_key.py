@@ -17,7 +17,7 @@ REST = FeeRule(maker=D("0.001"), asset="BNB")
 
 def test_a_market_is_the_first_line_that_matches_or_else_the_type_of_the_instrument() -> None:
     schedule = [PERPETUALS, BITCOIN, REST]
-    assert market_of(schedule, "BTCUSDT", "PERPETUAL") == "PERPETUAL"
+    assert market_of(schedule, "BTCUSDT", "PERP") == "PERPETUAL"
     assert market_of(schedule, "BTC/USDT", "SPOT") == "SPOT BTC/USDT"
     assert market_of(schedule, "ETH/USDT", "SPOT") == "any"
     assert market_of([PERPETUALS], "ETH/USDT", "SPOT") == "SPOT"

@@ -63,9 +63,13 @@ def of(*samples: Sample) -> Samples:
     return found
 
 
+def at_once(key: FeeKey, since: int, *, cheaper: bool) -> int:
+    return since
+
+
 #: No fill pays an old rate any more, or fills go on paying old rates; a tier begins where it was seen first.
-NEVER = Paid(lambda _key, _rate, _since: 0, lambda _key, since: since)
-ALWAYS = Paid(lambda _key, _rate, _since: 3, lambda _key, since: since)
+NEVER = Paid(lambda _key, _rate, _since: 0, at_once)
+ALWAYS = Paid(lambda _key, _rate, _since: 3, at_once)
 
 
 def told(*, adopted: dict[FeeKey, int] | None = None, schedule: bool = True) -> RateTable:
@@ -364,8 +368,11 @@ def test_learning_ends(rate: int) -> None:
 
 def test_a_tier_begins_with_the_first_fill_that_fitted_no_known_rate() -> None:
     table = told(adopted={MAKER: 2_000}, schedule=False)
-    began = Paid(NEVER.still, lambda key, since: since - 7 if key == MAKER else since)
-    (adopted,) = learn(table, of(exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)), began)
+
+    def earlier(key: FeeKey, since: int, *, cheaper: bool) -> int:
+        return since - 7 if cheaper and key == MAKER else since
+
+    (adopted,) = learn(table, of(exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)), Paid(NEVER.still, earlier))
     assert adopted.kind == "tier"
     first = min(each.stamp_us for each in (exact(MAKER, 1_500, 5), exact(MAKER, 1_500, 6)))
     assert adopted.since_us == first - 7
