@@ -43,6 +43,10 @@ class LegOrigin(msgspec.Struct, frozen=True, gc=False):
     order_class: OrderClass = "other"
     market: str = ""
 
+    def is_late(self, window_us: int) -> bool:
+        """True if the fill was told a window late, as after a gap."""
+        return self.arrived_us - self.stamp.us > window_us
+
     def key(self, role: str, side: int) -> FeeKey:
         """Return the key of the fee of a leg; `side`: 1 received, -1 paid, 0 in a third asset."""
         return FeeKey(role, side, self.order_class, self.market)

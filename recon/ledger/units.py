@@ -111,7 +111,8 @@ def fill_of(entry: Entry) -> FillRef | None:
 class PendingTrade(msgspec.Struct, frozen=True):
     """A derivative fill whose cash waits until the opening of its contract is known.
 
-    `clock` is the log time at which the fill counts as booked. `price` is the fill's, or else the last known one.
+    `clock` is the log time at which the fill counts as booked, `seq` the log position that told it. `price` is the
+    fill's, or else the last known one.
     """
 
     quantity: Decimal
@@ -121,6 +122,7 @@ class PendingTrade(msgspec.Struct, frozen=True):
     origin: LegOrigin
     certainty: str = "exact"
     price: Decimal | None = None
+    seq: int = 0
 
 
 class UnitBalance(msgspec.Struct, gc=False):
@@ -246,12 +248,8 @@ class ContractState(msgspec.Struct, gc=False):
 
     def take_trades(self) -> list[PendingTrade]:
         """Remove and return the pending fills, the oldest first."""
-        trades, self.pending_trades = self.trades_in_order(), []
+        trades, self.pending_trades = sorted(self.pending_trades, key=lambda trade: trade.fill.occurred_us), []
         return trades
-
-    def trades_in_order(self) -> list[PendingTrade]:
-        """Return the pending fills, the oldest first."""
-        return sorted(self.pending_trades, key=lambda trade: trade.fill.occurred_us)
 
 
 class UnitFees(msgspec.Struct, gc=False):

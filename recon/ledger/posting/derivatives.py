@@ -22,7 +22,7 @@ from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_leg
 from recon.ledger.posting.openings import asset_unit, open_if_absent, post_opening
 from recon.ledger.posting.third_assets import FeeSource, post_third_asset_fees
 from recon.ledger.rules import ContractTerms, FeeRule
-from recon.ledger.units import FILL, REALISED, PendingTrade, Unit, UnitState
+from recon.ledger.units import FILL, REALISED, ContractState, PendingTrade, Unit, UnitState
 from recon.times import LogTime
 
 #: Average entry prices within this share of each other are equal: venues round them.
@@ -58,11 +58,26 @@ def open_unit(
         _open_basis(ledger, state, seen, at)
 
 
+def trades_as_told(contract: ContractState, window_us: int) -> list[PendingTrade]:
+    """Return the pending fills in the order told; one told a window late, as after a gap, by the venue's time."""
+
+    def known_us(trade: PendingTrade) -> int:
+        return trade.origin.stamp.us if trade.origin.is_late(window_us) else trade.origin.arrived_us
+
+    return sorted(contract.pending_trades, key=known_us)
+
+
+def came_before(trade: PendingTrade, seq: int, us: int, window_us: int) -> bool:
+    """True if a fill was told before a report; one told a window late, if it is older by the venue's time."""
+    return trade.origin.stamp.us <= us if trade.origin.is_late(window_us) else trade.seq <= seq
+
+
 def bears_out(ledger: Ledger, unit: Unit, first: ReportedPosition, later: ReportedPosition) -> bool:
     """True if the fills between two reported positions lead from the first average entry price to the later."""
-    terms = ledger.rules_of(unit.account).terms_of(unit.names)
+    rules = ledger.rules_of(unit.account)
+    terms = rules.terms_of(unit.names)
     basis = basis_of(first.quantity, first.price, terms)
-    for fill in unit.contract.trades_in_order()[first.held : later.held]:
+    for fill in trades_as_told(unit.contract, rules.settlement_window_us)[first.held : later.held]:
         add_trade(basis, fill.quantity, fill.cash, terms)
     expected = average_price(basis, terms)
     if expected is None or not later.price:
@@ -75,8 +90,8 @@ def _open_basis(ledger: Ledger, state: UnitState, seen: ReportedPosition | None,
     if seen is None:
         unit.contract.set_cost_basis(CostBasis([]), unit.contract.pending_trades)
     else:
-        terms = ledger.rules_of(unit.account).terms_of(unit.names)
-        trades = unit.contract.trades_in_order()
+        rules = ledger.rules_of(unit.account)
+        terms, trades = rules.terms_of(unit.names), trades_as_told(unit.contract, rules.settlement_window_us)
         unit.contract.set_cost_basis(basis_of(seen.quantity, seen.price, terms), trades[seen.held :])
         for trade in trades[: seen.held]:
             _note_unknown_cash(ledger, state, terms, trade)
@@ -96,7 +111,9 @@ def post_contract(ledger: Ledger, account: Account, item: FillToPost, at: LogTim
     clock = ledger.clock_of_fill(account.name, fill.occurred_us, at)
     reported = item.order.reported
     price = fill.price or reported.price or account.evidence.prices.get(instrument.symbol)
-    state.unit.contract.add_trade(PendingTrade(item.sign * untold, cash, clock, ref, item.origin, price=price))
+    state.unit.contract.add_trade(
+        PendingTrade(item.sign * untold, cash, clock, ref, item.origin, price=price, seq=at.seq)
+    )
     realise_trades(ledger, account, state, at)
 
 

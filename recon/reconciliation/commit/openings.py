@@ -13,7 +13,7 @@ from typing import Final
 
 from recon.exact import plain
 from recon.ledger.observations import Observation
-from recon.ledger.posting.derivatives import ReportedPosition, bears_out, open_unit
+from recon.ledger.posting.derivatives import ReportedPosition, bears_out, came_before, open_unit, trades_as_told
 from recon.ledger.units import UNMODELLED
 from recon.reconciliation.commit.accruals import own
 from recon.reconciliation.context import ComparisonContext
@@ -63,14 +63,15 @@ def _seen(context: ComparisonContext, opening: Decimal) -> ReportedPosition | No
 
 
 def _position(context: ComparisonContext, seen: FirstReport, opening: Decimal) -> ReportedPosition:
-    """Return a report as a position, with the fills that it holds: those before it by the venue's time that fit it.
+    """Return a report as a position, with the fills that it holds: the last ones that fit it and came before it.
 
     Of fills that cancel out the quantity cannot tell. What a gap hid is booked later than what came after it.
     """
-    trades = context.unit.contract.trades_in_order()
+    window_us = context.ledger.rules_of(context.unit.account).settlement_window_us
+    trades = trades_as_told(context.unit.contract, window_us)
     totals = accumulate((trade.quantity for trade in trades), initial=opening)
     fitting = [held for held, total in enumerate(totals) if total == seen.value]
-    before = [held for held in fitting if not held or trades[held - 1].origin.stamp.us <= seen.us]
+    before = [held for held in fitting if not held or came_before(trades[held - 1], seen.seq, seen.us, window_us)]
     held = before[-1] if before else fitting[0] if fitting else len(trades)
     return ReportedPosition(seen.value, seen.price, held)
 

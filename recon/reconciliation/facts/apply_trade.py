@@ -233,6 +233,7 @@ def _realise(
         FillRef(trade.order, 0, fact.occurred_us),
         LegOrigin(told_stamp(context, fact.occurred_us), at.us, trade.order, market=market),
         certainty=fact.certainty,
+        seq=at.seq,
     )
     context.unit.contract.add_trade(pending)
     realise_trades(ledger, account, context.state, at)
