@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 from recon.db.engine import libpq_url
 from recon.projection.step import step
 from recon.testing import Outcome, case_events, load_case, replay
+from recon.testing.outcome import BreakOutcome
 from tests.conftest import TestDatabase
 from tests.support.database_days import fold, write_events
 from tests.support.shared_cases import DIRECTORIES as PUBLISHED
@@ -33,7 +35,9 @@ UNITS = """
     ORDER BY 1
 """
 BREAKS = """
-    SELECT account || '|' || unit_kind || '|' || unit, amount, cause, certainty, state, case_id, id
+    SELECT account || '|' || unit_kind || '|' || unit, amount, cause, certainty, state, case_id, id,
+           opened_at, origin_at,
+           (SELECT item -> 'path' FROM jsonb_array_elements(evidence) AS item WHERE jsonb_exists(item, 'path'))
     FROM recon.breaks WHERE gateway = %(gateway)s ORDER BY id
 """
 ORDERS = """
@@ -60,11 +64,18 @@ def shown(database: TestDatabase, gateway: str) -> list[list[TupleRow]]:
 
 def said(outcome: Outcome) -> list[list[TupleRow]]:
     units = sorted(outcome.units, key=lambda each: each.unit)
-    breaks = sorted(outcome.breaks, key=lambda each: each.id)
     fills = sorted(outcome.fills, key=lambda each: (*each.order.split("|"), each.ordinal))
-    groups = (units, breaks, outcome.orders, fills, outcome.findings)
+    breaks = [_shown_break(each) for each in sorted(outcome.breaks, key=lambda each: each.id)]
+    groups = (units, outcome.orders, fills, outcome.findings)
     rows = [[tuple(getattr(row, name) for name in row.__struct_fields__) for row in group] for group in groups]
-    return [*rows, [(outcome.alerts,)]]
+    return [rows[0], breaks, *rows[1:], [(outcome.alerts,)]]
+
+
+def _shown_break(each: BreakOutcome) -> TupleRow:
+    """Return a break as its view shows it; the view has a log position where a replay has the time before."""
+    path = None if each.path is None else msgspec.json.decode(msgspec.json.encode(each.path.path))
+    what = (each.unit, each.amount, each.cause, each.certainty, each.state, each.case, each.id)
+    return (*what, each.opened_at, each.until, path)
 
 
 def fold_anew(engine: Engine, gateway: str, *, limit: int) -> None:
