@@ -5,29 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from recon.testing import differences, load_case, load_expectation, replay
 from recon.testing.case import FRAMES
 
-#: The cases that come to another outcome today, and why. Whoever mends one removes its line.
-WRONG_TODAY: dict[str, str] = {}
 CASES = Path(__file__).parents[1] / "cases"
 DIRECTORIES = sorted(path.parent for path in CASES.glob(f"*/{FRAMES}"))
 
 
 def test_there_are_cases() -> None:
-    assert {each.name for each in DIRECTORIES} >= {"lost-fill", *WRONG_TODAY}
+    assert {each.name for each in DIRECTORIES} >= {"lost-fill"}
     assert sorted(CASES.iterdir()) == DIRECTORIES, "each has its frames"
 
 
-def _marked(directory: Path) -> ParameterSet:
-    reason = WRONG_TODAY.get(directory.name)
-    marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError)]
-    return pytest.param(directory, id=directory.name, marks=marks)
-
-
-@pytest.mark.parametrize("directory", [_marked(each) for each in DIRECTORIES])
+@pytest.mark.parametrize("directory", DIRECTORIES, ids=lambda each: each.name)
 def test_a_case_comes_to_what_is_expected(directory: Path) -> None:
     expected = load_expectation(directory)
     assert expected is not None
