@@ -19,7 +19,7 @@ from recon.db.embedded.passwords import stored_password
 from recon.db.embedded.server import socket_url
 from recon.db.roles import ANALYST, OWNER, SERVICE
 from recon.redaction import Redactor
-from tests.support.processes import GATEWAY, LogReader, Service, running, until
+from tests.support.processes import GATEWAY, LogReader, Service, running, told_by, until
 from tests.support.wire_messages import encoded
 from tests.support.ws_servers import Gateway as Server
 from tests.support.ws_servers import gateway as served
@@ -83,8 +83,7 @@ def processes(service: Service, data_dir: Path) -> str:
     """Return the titles of the processes, and the server's environment; the service's own holds the settings."""
     assert service.process is not None
     told = [Path(f"/proc/{service.process.pid}/cmdline").read_bytes()]
-    for pid in residents(data_dir / "postgres") or []:
-        told += [Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ")]
+    told += told_by(residents(data_dir / "postgres") or [])
     return b"\n".join(told).decode("latin-1")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from recon.db.engine import create_engine, libpq_url
 from recon.db.roles import ANALYST, OPERATOR, OWNER, SERVICE
 from recon.errors import EmbeddedPostgresError
 from tests.conftest import TestDatabase
+from tests.support.processes import told_by
 
 pytestmark = pytest.mark.postgres
 
@@ -63,8 +67,7 @@ def test_no_password_is_where_others_look(server: EmbeddedPostgres) -> None:
     with server:
         secrets = [password_file(server.data_dir, role).read_bytes().strip().rpartition(b":")[2] for role in LOGINS]
         told = [server.url(role).encode() for role in LOGINS]
-        for pid in residents(server.cluster) or []:
-            told += [(Path("/proc") / str(pid) / file).read_bytes() for file in ("cmdline", "environ")]
+        told += told_by(residents(server.cluster) or [])
         files = [path for path in server.data_dir.rglob("*") if path.is_file() and path.parent.name != PASSWORDS]
         told += [path.read_bytes() for path in files]
         assert len(told) > 100
@@ -72,6 +75,13 @@ def test_no_password_is_where_others_look(server: EmbeddedPostgres) -> None:
         for path in server.data_dir.rglob("*"):
             programs = path.relative_to(server.data_dir).parts[0].startswith("postgres-")
             assert programs or path.is_socket() or not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+
+
+def test_a_process_that_ended_while_it_was_looked_at_hides_no_other() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert told_by([ended.pid]) == []
+    assert any(sys.executable.encode() in told for told in told_by([ended.pid, os.getpid()]))
 
 
 def test_a_cluster_that_trusted_everyone_asks_for_passwords_from_the_next_start_on(server: EmbeddedPostgres) -> None:

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -38,6 +38,15 @@ def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"
         threading.Event().wait(0.05)
+
+
+def told_by(pids: Iterable[int]) -> list[bytes]:
+    """Return what the system shows of processes: their command lines and environments; nothing of one that ended."""
+    told = []
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            told += [Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ")]
+    return told
 
 
 class Flood:
