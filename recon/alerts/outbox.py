@@ -21,8 +21,8 @@ from typing import Final, TypeAlias
 import msgspec
 from sqlalchemy import Connection
 
+from recon.alerts.break_alert import Alert, notice
 from recon.alerts.message import MAX_MESSAGE_ENTRIES, Entry, Message, compose, fitting, message_id
-from recon.alerts.policy import Alert, notice
 from recon.alerts.refused import RefusedAlert
 from recon.alerts.retry import MAX_ATTEMPTS
 from recon.alerts.watch.alert import WatchAlert

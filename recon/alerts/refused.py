@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from recon.alerts.policy import LogPosition
+from recon.alerts.break_alert import LogPosition
 from recon.times import to_datetime
 
 REFUSED: Final = "event.refused"

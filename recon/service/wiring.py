@@ -16,9 +16,9 @@ import trio
 from sqlalchemy import Connection
 
 from recon.alerts import outbox
+from recon.alerts.break_alert import Alert, alerts_of
 from recon.alerts.channels import Sender, configured_channels, open_senders
 from recon.alerts.dispatcher import Dispatcher
-from recon.alerts.policy import Alert, alerts_of
 from recon.alerts.refused import RefusedAlert, refused_alert
 from recon.clock import utc_now
 from recon.config import Settings

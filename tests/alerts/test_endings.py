@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
+from recon.alerts.break_alert import Alert, alerts_of
 from recon.alerts.outbox import claim, enqueue, mark_delivered
-from recon.alerts.policy import Alert, alerts_of
 from recon.db.engine import create_engine
 from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver

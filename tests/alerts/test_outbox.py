@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
 from recon.alerts import outbox, schema
+from recon.alerts.break_alert import Alert
 from recon.alerts.message import MAX_MESSAGE_ENTRIES, Message
-from recon.alerts.policy import Alert
 from recon.alerts.retry import MAX_ATTEMPTS
 from recon.db.engine import create_engine, libpq_url
 from tests.conftest import TestDatabase

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from recon.alerts import outbox
-from recon.alerts.policy import MAX_NOTICE_BYTES
+from recon.alerts.break_alert import MAX_NOTICE_BYTES
 from recon.alerts.refused import RefusedAlert, refused_alert
 from recon.db.engine import create_engine
 from tests.conftest import TestDatabase

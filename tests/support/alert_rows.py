@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, text
 
-from recon.alerts.policy import Alert, alerts_of
+from recon.alerts.break_alert import Alert, alerts_of
 from recon.reconciliation.model.break_ import Break, CauseTried, Evidence
 from recon.reconciliation.model.snapshot import BreakSnapshot, Transition
 from recon.times import microseconds

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from recon.alerts.policy import LogPosition
+from recon.alerts.break_alert import LogPosition
 from recon.alerts.watch.decide import Notice, Watched
 from recon.alerts.watch.facts import SERVICE
 from recon.times import microseconds

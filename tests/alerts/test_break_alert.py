@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from recon.alerts.policy import (
+from recon.alerts.break_alert import (
     ALERTED,
     MAX_EVIDENCE,
     MAX_NOTICE_BYTES,
