@@ -10,11 +10,21 @@ import msgspec
 
 #: What a signal says of its subject: `again`: it fires once more; `taken_up`: somebody has it; `given_back`: nobody.
 SignalKind: TypeAlias = Literal["fires", "again", "moves", "taken_up", "given_back", "wants_approval", "ends", "tells"]
-#: Why a message is sent.
+#: Why a message is sent. `summary` tells what was held, limited or silenced; `digest` what was no page.
 MessageKind: TypeAlias = Literal["firing", "moved", "reminder", "escalation", "recovery", "summary", "digest", "notice"]
 #: What the policy did with a case on a channel, or on all of them (channel "").
 StepKind: TypeAlias = Literal[
-    "grouped", "silenced", "held", "limited", "sent", "digested", "not_routed", "acknowledged", "given_back", "ended"
+    "grouped",
+    "silenced",
+    "held",
+    "limited",
+    "sent",
+    "digested",
+    "not_routed",
+    "not_material",
+    "acknowledged",
+    "given_back",
+    "ended",
 ]
 
 
@@ -46,7 +56,10 @@ class Signal(msgspec.Struct, frozen=True):
 
 
 class Silence(msgspec.Struct, frozen=True):
-    """What a person asked not to be told of until a time; each null matches everything."""
+    """What a person asked not to be told of until a time; each null matches everything.
+
+    A silence that somebody ends early keeps its place: `until` is then the time at which it was ended.
+    """
 
     id: str
     since: datetime
@@ -75,7 +88,8 @@ class Step(msgspec.Struct, frozen=True):
 class Outgoing(msgspec.Struct, frozen=True):
     """A message for one channel; its id is a hash of channel, kind, and what it tells.
 
-    `signals` are the ids of what it tells, `cases` (gateway, case) the cases; `held` how many messages it sums up.
+    `signals` are the ids of what it tells, `cases` (gateway, case) the cases; `held` how many alerts waited for it.
+    A `notice` of the policy itself, such as a page budget that is used up, has neither: its reason says all.
     """
 
     id: str
