@@ -125,6 +125,8 @@ class DeliveryError(ReconError):
     slow = False
     #: The delay that the receiver requests, in seconds.
     retry_after: float | None = None
+    #: True if the receiver says that it is gone for good: nothing is sent to it any more until a person acts.
+    gone = False
 
 
 class SimulationError(ReconError):

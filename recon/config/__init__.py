@@ -15,27 +15,34 @@ from recon.config.accounts import (
 )
 from recon.config.alerts import Alerts
 from recon.config.auth import Auth
+from recon.config.channels import AlertLog, Alertmanager, Apprise, Command, HttpReceiver, PagerDuty, Webhook
 from recon.config.describe import describe
 from recon.config.load import known_variables, load_settings
 from recon.config.managed import Managed
 from recon.config.rules import JSON, rules_document
 from recon.config.secrets import secrets_of
-from recon.config.tables import Database, Gateway, Limits, Log, Recovery, Service, Settings, Webhook
+from recon.config.tables import Database, Gateway, Limits, Log, Recovery, Service, Settings
 
 __all__ = [
     "JSON",
     "AccountRules",
+    "AlertLog",
+    "Alertmanager",
     "Alerts",
+    "Apprise",
     "Auth",
+    "Command",
     "ContractTerms",
     "Database",
     "FeeRule",
     "Funding",
     "Gateway",
+    "HttpReceiver",
     "Limits",
     "Log",
     "Managed",
     "OffExchangeSettlement",
+    "PagerDuty",
     "Recovery",
     "Service",
     "Settings",

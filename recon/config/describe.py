@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from recon.config.channels import HttpReceiver
 from recon.config.rules import JSON
 from recon.config.tables import Settings
 
@@ -15,8 +17,8 @@ HIDDEN = "********"
 def describe(settings: Settings) -> dict[str, JSON]:
     """Return the settings for `recon check-config` as JSON, without missing keys and without any secret."""
     shown: dict[str, JSON] = settings.model_dump(mode="json", exclude_none=True)
-    for name, webhook in settings.webhooks.items():
-        _table(shown, "webhooks", name)["url"] = _host(webhook.url)
+    for section, name, receiver in http_receivers(settings):
+        _table(shown, section, name)["url"] = _host(receiver.url)
     for name, gateway in settings.gateways.items():
         table = _table(shown, "gateways", name)
         if gateway.urls:
@@ -38,6 +40,13 @@ def describe(settings: Settings) -> dict[str, JSON]:
         if value is not None
     }
     return shown
+
+
+def http_receivers(settings: Settings) -> Iterator[tuple[str, str, HttpReceiver]]:
+    """Yield section, name and table of every receiver over HTTP, whose path and query often are a secret."""
+    for section, tables in settings:
+        if isinstance(tables, dict):
+            yield from ((section, name, table) for name, table in tables.items() if isinstance(table, HttpReceiver))
 
 
 def _table(shown: dict[str, JSON], section: str, name: str) -> dict[str, JSON]:

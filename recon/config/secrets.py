@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from recon.config.describe import http_receivers
+from recon.config.signing import PRIVATE_PREFIX, SHARED_PREFIX
 from recon.config.tables import Settings
 
 #: Shorter words of a path, such as `hooks` and `services`, are no tokens.
 MIN_TOKEN_CHARS: Final = 12
 
-_SIGNING_PREFIX: Final = "whsec_"
+#: Shorter parts of an address of Apprise are words, such as `bot`; what is longer may be a password or a token.
+MIN_PART_CHARS: Final = 6
+
+_POSTGRES: Final = ("postgresql://", "postgres://")
+_BETWEEN: Final = re.compile(r"[/?&=:@,]+")
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """Return the secrets in the settings: keys, passwords, and the paths and queries of webhooks."""
+    """Return the secrets in the settings: keys, passwords, and the paths and queries of receivers."""
     found = [part for secret in _secrets_in(settings) for part in _parts_of(secret)]
-    for webhook in settings.webhooks.values():
-        found += _hidden_in_url(webhook.url)
+    for _, _, receiver in http_receivers(settings):
+        found += _hidden_in_url(receiver.url)
     return tuple(dict.fromkeys(found))
 
 
@@ -42,12 +49,25 @@ def _secrets_in(value: object) -> Iterator[str]:
 def _parts_of(secret: str) -> list[str]:
     """Return what of a secret must not be told: of a URL the password alone."""
     if "://" not in secret:
-        return [secret, secret.removeprefix(_SIGNING_PREFIX)]
+        return [part for word in secret.split() for part in (word, _without_prefix(word))]
+    if not secret.startswith(_POSTGRES):
+        return [secret, *_tokens_in(secret)]
     parts = _split(secret)
     if parts is None:
         return [secret]
     query = [value for name, value in parse_qsl(parts[1]) if name == "password"]
     return [value for value in (parts[0], unquote(parts[0]), *query) if value]
+
+
+def _without_prefix(word: str) -> str:
+    return word.removeprefix(SHARED_PREFIX).removeprefix(PRIVATE_PREFIX)
+
+
+def _tokens_in(url: str) -> list[str]:
+    """Return each part of an address of Apprise: any of them may be the password or a token."""
+    rest = url.partition("://")[2]
+    parts = {part for part in _BETWEEN.split(rest) if len(part) >= MIN_PART_CHARS}
+    return sorted({rest} | parts | {unquote(part) for part in parts})
 
 
 def _hidden_in_url(url: str) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +22,7 @@ from recon.config.accounts import AccountRules, DefaultRules
 from recon.config.alerts import Alerts
 from recon.config.auth import Auth
 from recon.config.base import SecretTable, Table
+from recon.config.channels import AlertLog, Alertmanager, Apprise, Command, PagerDuty, Webhook
 from recon.config.imports import Import
 from recon.config.managed import MANAGED, Managed, list_or_managed
 from recon.config.values import Duration, HttpUrl, Name, WebSocketUrl
@@ -116,30 +115,6 @@ class Gateway(Table):
         return self
 
 
-class Webhook(SecretTable):
-    """A receiver of signed alerts (the Standard Webhooks scheme)."""
-
-    secret_keys: ClassVar[tuple[str, ...]] = ("secret",)
-
-    url: HttpUrl
-    secret: SecretStr
-    secret_file: Path | None = None
-    #: How often a message says that recon runs and what it sees; 0s: never.
-    watchdog: Duration = timedelta(minutes=5)
-
-    @field_validator("secret")
-    @classmethod
-    def _can_sign(cls, secret: SecretStr) -> SecretStr:
-        encoded = secret.get_secret_value().removeprefix("whsec_")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if not key:
-            raise ValueError('must be base64, after "whsec_"')
-        return secret
-
-
 class Log(Table):
     """How the service writes about itself (not the event log)."""
 
@@ -182,6 +157,11 @@ class Settings(BaseSettings):
     gateways: dict[Name, Gateway] = Field(default_factory=dict)
     accounts: DefaultRules = AccountRules()
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
+    commands: dict[Name, Command] = Field(default_factory=dict)
+    apprise: dict[Name, Apprise] = Field(default_factory=dict)
+    alert_logs: dict[Name, AlertLog] = Field(default_factory=dict)
+    alertmanager: dict[Name, Alertmanager] = Field(default_factory=dict)
+    pagerduty: dict[Name, PagerDuty] = Field(default_factory=dict)
     alerts: Alerts = Alerts()
     imports: dict[Name, Import] = Field(default_factory=dict)
     log: Log = Log()

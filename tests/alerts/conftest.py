@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from recon.alerts.channels.webhook import open_client
+from recon.alerts.channels.http import open_client
 from tests.support.webhook_receiver import Receiver, receiver
 
 

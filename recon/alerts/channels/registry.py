@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -20,6 +20,9 @@ class Sender(Protocol):
         """Return when the receiver has taken the message. Raise DeliveryError if it has not."""
         ...
 
+
+#: The event of a message that only tries whether a receiver can be reached.
+TEST: Final = "recon.test"
 
 Clock = Callable[[], datetime]
 Senders = Mapping[str, Sender]

@@ -1,0 +1,95 @@
+"""A message in words, for channels whose receivers are people. Pure.
+
+Everything else stands in the message itself; the words name what happened, where, and which command shows the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from recon.alerts.message import Message
+
+#: Most alerts that are put into words; the rest is counted.
+MAX_ALERTS: Final = 10
+#: Longest line, in characters.
+MAX_LINE: Final = 400
+
+#: How a message is to be taken.
+Tone: TypeAlias = Literal["good", "bad", "neutral"]
+
+_GOOD: Final = ("break.cleared", "break.explained", "break.resolved")
+_NEUTRAL: Final = ("recon.watchdog", "recon.test")
+
+
+class Words(msgspec.Struct, frozen=True):
+    """A line that says what happened, the text below it, and how it is to be taken."""
+
+    title: str
+    text: str
+    tone: Tone
+
+
+class _Alert(msgspec.Struct, frozen=True):
+    """What the words need of an alert of whatever kind."""
+
+    account: str | None = None
+    unit: str | None = None
+    amount: str | None = None
+    amount_usd: str | None = None
+    cause: str | None = None
+    certainty: str | None = None
+    severity: str | None = None
+    kind: str | None = None
+    about: str | None = None
+    detail: str | None = None
+    reason: str | None = None
+    note: str | None = None
+    break_id: str | None = None
+    look: list[str] = []
+    conditions_told: int | None = None
+
+
+class _Data(msgspec.Struct, frozen=True):
+    count: int = 0
+    alerts: list[_Alert] = []
+
+
+class _Body(msgspec.Struct, frozen=True):
+    data: _Data = _Data()
+
+
+def words_of(message: Message) -> Words:
+    """Return a message in words; what is not known of its kind is left out."""
+    data = msgspec.json.decode(message.body, type=_Body).data
+    where = f" on {message.gateway}" if message.gateway else ""
+    lines = [_line(alert) for alert in data.alerts[:MAX_ALERTS]]
+    more = max(data.count, len(data.alerts)) - len(lines)
+    lines += [f"and {more} more"] if more > 0 else []
+    looks = [look for alert in data.alerts[:1] for look in alert.look]
+    return Words(f"recon: {message.event}{where}", "\n".join([*filter(None, lines), *looks]), _tone(message.event))
+
+
+def _tone(event: str) -> Tone:
+    if event in _GOOD or event.endswith(".over"):
+        return "good"
+    return "neutral" if event in _NEUTRAL else "bad"
+
+
+def _line(alert: _Alert) -> str:
+    if alert.conditions_told is not None:
+        return f"{alert.conditions_told} things are told and not over"
+    parts = [alert.account, alert.about if alert.about != alert.account else None, _amount(alert)]
+    judged = ", ".join(filter(None, (alert.cause, alert.certainty, alert.severity)))
+    what = " ".join(filter(None, parts))
+    why = alert.detail or alert.reason or alert.note or ""
+    line = ": ".join(filter(None, (what, judged, why)))
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 1]}…"
+
+
+def _amount(alert: _Alert) -> str:
+    if alert.amount is None:
+        return ""
+    worth = f" ({alert.amount_usd} USD)" if alert.amount_usd is not None else ""
+    return f"{alert.amount} {alert.unit or ''}{worth}"
