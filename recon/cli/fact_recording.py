@@ -22,6 +22,7 @@ from recon.ledger.facts.external_fact import ExternalFact, fee_of, movements_of
 from recon.log import submit
 from recon.log.append import MAX_BATCH_EVENTS
 from recon.log.events import FACT
+from recon.log.hints import hint as hint_to_look
 
 #: Most external ids in one query.
 _IDS: Final = 10_000
@@ -93,6 +94,7 @@ def append_facts(
                 accounts=[account for account, _ in batch],
                 name=name or account_name(),
             )
+        hint_to_look(driver_connection(connection), [gateway])
         recorded.append(Recorded(gateway, appended.first_seq, appended.last_seq))
         if progress is not None:
             progress(start + len(batch), len(facts))

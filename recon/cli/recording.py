@@ -32,6 +32,7 @@ from recon.errors import ConfigError, DecisionRefused, DocumentRefused
 from recon.ledger.actor import Actor
 from recon.log import submit
 from recon.log.events import DECISION
+from recon.log.hints import hint
 from recon.reconciliation.breaks.decisions import parse_decision
 
 #: Longest wait of a command until its events are folded, in seconds.
@@ -125,6 +126,7 @@ def record(connection: Connection, decisions: Sequence[Decision], name: str | No
     except psycopg.errors.InsufficientPrivilege as error:
         raise DecisionRefused(error.diag.message_primary or "this login may not decide that") from error
     connection.commit()
+    hint(raw, (each.gateway for each in recorded))
     note_shared_login(connection, recorded)
     return recorded
 

@@ -27,6 +27,7 @@ from recon.db.engine import POOL_CONNECTIONS, create_engine
 from recon.db.resolve import DatabaseHandle
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.db.wakeup import listen
+from recon.log.hints import LOG_CHANNEL
 from recon.projection.fold import DecodedEvent
 from recon.projection.step import OnTransitions
 from recon.projection.working_set import WorkingSet
@@ -46,8 +47,6 @@ FOLD_SHARE: Final = 0.15
 EMBEDDED_SECONDS: Final = 0.5
 #: Longest last write of the board, in seconds.
 LAST_WRITE_SECONDS: Final = 1.0
-#: The channel on which every append names its gateway.
-LOG_CHANNEL: Final = "recon_log"
 
 _log = structlog.get_logger(__name__)
 
@@ -210,6 +209,7 @@ def _listener(
     """Return the one listener of the service, which wakes the dispatchers or a gateway's projector."""
 
     def on_notify(channel: str, payload: str) -> None:
+        # Any login can send one: it says where to look, never what is there.
         if channel == outbox.NOTIFY_CHANNEL:
             _wake(dispatchers)
         elif payload in pipelines:

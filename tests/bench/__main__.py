@@ -1,6 +1,7 @@
 """`python -m tests.bench [PART …]`: measures recon on this machine and prints figures, ratios and targets.
 
-Parts: `receive` (the bare WebSocket library), `append`, `offered` (latencies at 2,000 and 5,000 frames a second),
+Parts: `receive` (the bare WebSocket library), `append`, `committing` (many committers, with and without NOTIFY),
+`offered` (latencies at 2,000 and 5,000 frames a second),
 `saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `comparing` (what comparing
 and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how
 the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres). Without any, all are
@@ -20,12 +21,14 @@ from typing import Final
 import structlog
 from rich.console import Console
 
-from tests.bench import appending, comparing, folding, linear, load, receiving, stored, streaming
+from tests.bench import appending, committing, comparing, folding, linear, load, receiving, stored, streaming
 from tests.bench.figures import Figures, console, targets
 from tests.bench.sizes import TINY, Sizes
 from tests.bench.stage import Stage, machine, stage
 
-PARTS: Final = ("receive", "append", "offered", "saturated", "projection", "comparing", "peers", "linear", "stored")
+PARTS: Final = (
+    "receive", "append", "committing", "offered", "saturated", "projection", "comparing", "peers", "linear", "stored",
+)  # fmt: skip
 
 
 def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
@@ -34,6 +37,8 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
         receiving.measure(figures, load.write_frames(on.place / "bare.frames", sizes.load), sizes.repeats)
     if "append" in chosen:
         appending.measure(on, figures, sizes)
+    if "committing" in chosen:
+        committing.measure(on, figures, sizes)
     if "offered" in chosen:
         for rate, frames in sizes.offered.items():
             streaming.offered(figures, on, load.write_frames(on.place / "offered.frames", frames), rate)

@@ -18,6 +18,9 @@ class Sizes(msgspec.Struct, frozen=True):
     offered: dict[int, int] = msgspec.field(default_factory=lambda: {2000: 20_000, 5000: 50_000})
     #: Events appended, by events a commit.
     appended: dict[int, int] = msgspec.field(default_factory=lambda: {1000: 50_000, 100: 30_000, 1: 1_000})
+    #: Connections that commit at once, and how often each commits.
+    committers: tuple[int, ...] = (16, 64)
+    commits: int = 100
     #: Messages that the peers write in batches, one by one, and follow.
     peers_batched: int = 30_000
     peers_single: int = 1_000
@@ -36,6 +39,8 @@ TINY: Final = Sizes(
     load=600,
     offered={400: 800},
     appended={1000: 200, 100: 200, 1: 20},
+    committers=(2,),
+    commits=5,
     peers_batched=200,
     peers_single=20,
     peers_followed=50,

@@ -17,8 +17,9 @@ from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import create_engine
 from recon.db.migrate import migrate
 from recon.db.roles import ANALYST, OWNER, SERVICE
+from recon.log.hints import LOG_CHANNEL, hint
 from recon.times import microseconds
-from tests.conftest import UNSAFE_BUT_FAST
+from tests.conftest import UNSAFE_BUT_FAST, TestDatabase
 from tests.log.test_lease import T0, put
 from tests.support.recorder_probe import GATEWAY, connected, frames_of
 
@@ -28,6 +29,8 @@ pytestmark = pytest.mark.postgres
 QUEUE_PAGES = 64
 #: The first version of Postgres whose queue can be bounded.
 QUEUE_SINCE = 17
+#: Longest wait for a notification, in seconds.
+PATIENCE = 20.0
 #: The longest text of a notification, in bytes.
 LONGEST = 7999
 
@@ -52,11 +55,31 @@ def test_a_full_queue_of_notifications_stops_neither_append_nor_alert(server: Em
             _flood(flooder)
         with connected(server.url(SERVICE)) as raw:
             assert put(raw, 1, "a", writer=uuid4()).last_seq == 1
+            hint(raw, [GATEWAY])
         engine = create_engine(server.url(SERVICE), "test", pooled=False)
         alert = refused_alert(GATEWAY, None, "frame", "a reason", 6, 1, microseconds(T0))
         with engine.begin() as connection:
             assert enqueue(connection, GATEWAY, [alert], []) == 1
     assert frames_of(server.url(SERVICE)) == ["a"]
+
+
+def test_only_a_hint_notifies_and_after_its_commit(database: TestDatabase) -> None:
+    with connected(database.analyst_url) as listener, connected(database.service_url) as raw:
+        listener.execute(f"LISTEN {LOG_CHANNEL}")
+        put(raw, 1, "a", writer=uuid4())
+        hint(raw, ["another", GATEWAY, GATEWAY])
+        heard = [told.payload for told in listener.notifies(timeout=PATIENCE, stop_after=2)]
+    assert sorted(heard) == sorted(["another", GATEWAY]), "the append itself told nobody"
+
+
+def test_a_hint_that_fails_is_forgotten(database: TestDatabase) -> None:
+    with connected(database.service_url) as raw:
+        raw.execute("SET statement_timeout = '1ms'")
+        hint(raw, ["x" * (LONGEST + 1)])
+        raw.execute("SET statement_timeout = 0")
+        assert put(raw, 1, "a", writer=uuid4()).last_seq == 1
+        raw.close()
+        hint(raw, [GATEWAY])
 
 
 def _bounds_queue(binaries: Path) -> bool:

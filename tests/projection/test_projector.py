@@ -16,6 +16,7 @@ from recon.db.engine import create_engine
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.errors import DatabaseError, ProjectionError
+from recon.log.hints import LOG_CHANNEL, hint
 from recon.projection import projector as projectors
 from recon.projection.projector import Projector
 from recon.projection.step import Step
@@ -218,11 +219,14 @@ async def test_it_is_woken_by_a_notification(
 
     writer, events = Writer(database.service_url), new_events(5)
     async with running(watched), trio.open_nursery() as nursery:
-        nursery.start_soon(partial(listen, database.service_url, ["recon_log"], on_notify, established.set))
+        nursery.start_soon(partial(listen, database.service_url, [LOG_CHANNEL], on_notify, established.set))
         with trio.fail_after(PATIENCE):
             await established.wait()
         await watched.until(lambda: watched.statuses)
-        await watched.until_folded(await trio.to_thread.run_sync(writer.append, events))
+        head = await trio.to_thread.run_sync(writer.append, events)
+        with connected(database.service_url) as raw:
+            hint(raw, [GATEWAY])
+        await watched.until_folded(head)
         nursery.cancel_scope.cancel()
     assert heard == [GATEWAY]
 

@@ -16,6 +16,7 @@ from websockets.sync.server import ServerConnection
 from recon.config import Settings
 from recon.db.resolve import DatabaseHandle
 from recon.errors import ConfigError
+from recon.projection import projector
 from recon.service.status import StatusBoard
 from recon.service.wiring import serve
 from recon.simulator.plan import Plan
@@ -96,6 +97,16 @@ async def test_a_clean_day_ends_in_agreement_and_a_dead_gateway_harms_nobody(dat
     with connected(database.service_url) as raw:
         stored = raw.execute("SELECT DISTINCT state FROM recon_store.service_parts").fetchall()
     assert stored == [("stopped",)]
+
+
+async def test_the_recorder_wakes_its_projector_without_a_notification(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "POLL_SECONDS", 3600.0)
+    plan = clean_plan(7, duration=2.0, fills_per_second=0.7)
+    async with simulated(plan) as urls, serving(Settings.model_validate(plan_settings(plan, urls)), database):
+        behind = "SELECT FROM recon.gateways WHERE head_seq < 20 OR lag_events > 0"
+        await until(lambda: ask(database, "SELECT FROM recon.fills") and not ask(database, behind))
 
 
 def deposited(server: Server, session: ServerConnection) -> None:

@@ -111,10 +111,6 @@ BEGIN
     repeated := false;
     INSERT INTO recon_store.log_batches (gateway, writer, batch, first_seq, last_seq)
         VALUES (p_gateway, p_writer, p_batch, first_seq, last_seq);
-    -- It is a hint. Any login can fill the server's queue, and a commit that notifies into a full one fails.
-    IF pg_notification_queue_usage() < 0.5 THEN
-        PERFORM pg_notify('recon_log', p_gateway);
-    END IF;
 END $$;
 
 COMMENT ON FUNCTION recon_store.append_any IS 'What append and decide have in common; for nobody else';
