@@ -21,11 +21,11 @@
     ├── SimulationError             8   the simulator, or a demo's expectation, failed
     ├── ServiceError                9   the service did not stop cleanly within its bound
     ├── DecisionRefused             10  a decision is not allowed, or needs a second person
-    └── NotCurrent                  11  what is shown is not current: recon does not see every gateway
+    └── NotCurrent                  3   what had to be current is not: recon does not see everything now
 
 A message says what happened, to what, and what to do. Discrepancies in data are values, never errors. The command
-line exits with the error's status; 1 is reserved for a negative answer (a demo that missed a fault) and 130 for an
-interrupt.
+line exits with the error's status; 1 is reserved for a negative answer (a demo that missed a fault), 11 for state that
+was shown and is not current, and 130 for an interrupt.
 """
 
 
@@ -148,6 +148,6 @@ class DecisionRefused(ReconError):
 
 
 class NotCurrent(ReconError):
-    """What a command has shown is not current: a gateway is not recorded, not connected, or not folded."""
+    """What had to be current is not: a gateway is not recorded, connected or folded, or an account not covered."""
 
-    exit_status = 11
+    exit_status = 3

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from recon.cli.currency import SHOWN_NOT_CURRENT
 from recon.db.embedded.cluster import read_pid_file
 from recon.db.embedded.server import socket_url
 from recon.db.roles import SERVICE
-from recon.errors import NotCurrent
 from recon.log.verify import Head
 from tests.conftest import TestDatabase
 from tests.support.processes import GATEWAY, Flood, LogReader, Service, check_books, flooding, running, until
@@ -131,6 +131,6 @@ def test_after_a_kill_no_command_says_that_all_is_well(database: TestDatabase, t
             service.command("breaks")
             service.kill()
             for command in ("breaks", "status"):
-                said = service.command(command, status=NotCurrent.exit_status)
+                said = service.command(command, status=SHOWN_NOT_CURRENT)
                 assert f"gateway {GATEWAY}: nothing has been seen since" in said
                 assert "no service records it" in said

@@ -130,7 +130,7 @@ def test_a_stored_break_without_a_path_is_read() -> None:
 
 @pytest.mark.postgres
 def test_a_break_shows_its_path_and_others_show_none(recon: Recon, day: TestDatabase) -> None:
-    shown = recon("breaks", "--json").json()
+    shown = recon("breaks", "--json").json()["breaks"]
     row, other = shown[0], shown[1]
     path = example(27, Alternative("nothing", None, ""))
     give_path(day, row["id"], path)

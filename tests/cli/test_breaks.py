@@ -58,7 +58,7 @@ def fold_all(day: TestDatabase) -> None:
 
 
 def breaks(recon: Recon, *arguments: str) -> Rows:
-    found: Rows = recon("breaks", "--json", *arguments).json()
+    found: Rows = recon("breaks", "--json", *arguments).json()["breaks"]
     return found
 
 

@@ -101,7 +101,7 @@ def facts(day: TestDatabase) -> list[dict[str, Any]]:
 
 
 def held(recon: Recon, asset: str) -> Decimal:
-    rows = recon("balances", "--gateway", GATEWAY, "--account", ACCOUNT, "--json").json()
+    rows = recon("balances", "--gateway", GATEWAY, "--account", ACCOUNT, "--json").json()["balances"]
     return Decimal(next(row["balance"] for row in rows if row["asset"] == asset))
 
 

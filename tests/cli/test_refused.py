@@ -53,7 +53,7 @@ def test_refused_events_are_listed_and_counted(recon: Recon, day: TestDatabase) 
     assert recon("events", "--refused", "--kind", "tick").status == 2
     (stale,) = {
         row["verdict"]
-        for row in recon("balances", "--account", "KRAKEN/JOHN", "--gateway", "prod-eu", "--json").json()
+        for row in recon("balances", "--account", "KRAKEN/JOHN", "--gateway", "prod-eu", "--json").json()["balances"]
         if row["reported"] is not None
     }
     assert stale == "stale"

@@ -16,11 +16,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from recon.cli.currency import SHOWN_NOT_CURRENT
 from recon.db.embedded.cluster import pause
 from recon.db.embedded.server import connection_url_if_running
 from recon.db.engine import create_engine
 from recon.db.roles import SERVICE
-from recon.errors import NotCurrent
 
 ROOT = Path(__file__).parents[2]
 #: Longest wait for something that must happen, in seconds.
@@ -59,7 +59,7 @@ def _recon(*arguments: str) -> Any:
         timeout=PATIENCE,
         check=False,
     )
-    return json.loads(done.stdout) if done.returncode in {0, NotCurrent.exit_status} else None
+    return json.loads(done.stdout) if done.returncode in {0, SHOWN_NOT_CURRENT} else None
 
 
 def _until(check: Callable[[], Any]) -> Any:

@@ -54,11 +54,12 @@ class CoverageLog:
         *,
         lag_us: int | None = None,
         missing: str = "",
+        alive: int | None = None,
         stamps: Stamps | None = None,
     ) -> Account:
-        """Return an account; `missing` are orders without a known final state."""
+        """Return an account; `missing` are orders without a known final state, `alive` its last sign of life."""
         unaccounted = {order: MissingOrder(order, 1) for order in missing.split()}
-        last_us = self.us(self.seconds)
+        last_us = self.us(self.seconds if alive is None else alive)
         return Account(
             name,
             self.us(1),

@@ -18,6 +18,7 @@ from recon.cli.break_actions import BreakRequest, Payload, decide_proposal, take
 from recon.cli.break_details import read_details
 from recon.cli.break_selection import STATES, BreakFilter, SelectedBreak
 from recon.cli.connection import reader_connection
+from recon.cli.currency import say_currency
 from recon.cli.known_names import check_cause
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of, with_options
 from recon.cli.output import print_json, write
@@ -89,12 +90,16 @@ def show(
 
     What happened, since when, where in the log, the arithmetic, the cause and its evidence, and the next steps.
     """
-    with reader_connection(settings_of(config), "break show") as connection:
+    settings = settings_of(config)
+    with reader_connection(settings, "break show") as connection:
         now, breaks = utc_now(), break_selection.break_or_case(connection, which)
+        accounts = {each.account for each in breaks}
+        account = accounts.pop() if len(accounts) == 1 else None
+        currency = say_currency(connection, settings, gateway=breaks[0].gateway, account=account)
         rules = {name: rules_in_force(connection, name) for name in dict.fromkeys(each.gateway for each in breaks)}
         details = [read_details(connection, each, now, rules[each.gateway].of(each.account)) for each in breaks]
     if json:
-        print_json([break_report.document(each) for each in details])
+        print_json([{**currency.document(), **break_report.document(each)} for each in details])
     else:
         write("\n".join(break_report.text(each) for each in details))
 

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from recon.cli import gap_report
 from recon.cli.connection import operator_connection, reader_connection
 from recon.cli.coverage_report import read_coverage
+from recon.cli.currency import Currency, RequireCurrent, say_currency
 from recon.cli.fact_recording import check_accounts, one_gateway
 from recon.cli.gap_report import HISTORY, short
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of, with_options
 from recon.cli.output import Column, Row, columns, note, print_json, text_of
-from recon.cli.queries import SIGN_OF_LIFE, check_account, gateway_names, select_view
+from recon.cli.queries import check_account, gateway_names, select_view
 from recon.cli.recording import Decision, DecisionOptions, decide_one, decision_options
 from recon.cli.table import print_table
 from recon.clock import utc_now
@@ -74,6 +75,7 @@ def coverage(
     every: Annotated[
         bool, typer.Option("--all", help="Every stretch of time, also covered ones, instead of one row a gap.")
     ] = False,
+    require_current: RequireCurrent = False,
     json: Json = False,
 ) -> None:
     """Show how much was covered, the gaps, and what is open.
@@ -88,28 +90,29 @@ def coverage(
     start = parse_time(since, now)
     if start is None or start > now:
         raise typer.BadParameter("must be a time in the past (2026-01-05T09:00:00Z) or an age (2h, 7d)")
-    with reader_connection(settings_of(config), "coverage") as connection:
+    settings = settings_of(config)
+    with reader_connection(settings, "coverage") as connection:
         if gateway is not None:
             gateway_names(connection, gateway)
         if account is not None:
             check_account(connection, gateway, account)
+        currency = say_currency(connection, settings, gateway=gateway, account=account, required=require_current)
         document = read_coverage(connection, gateway=gateway, account=account, since=start, now=now, every=every)
     if json:
-        print_json(document)
+        print_json({**currency.document(), **document})
     else:
-        _print(document, since=start, now=now, every=every)
+        _print(document, currency, since=start, every=every)
 
 
-def _print(document: Mapping[str, Sequence[Row]], *, since: datetime, now: datetime, every: bool) -> None:
+def _print(document: Mapping[str, Sequence[Row]], currency: Currency, *, since: datetime, every: bool) -> None:
     accounts, shown = document["accounts"], text_of(since)
-    _print_silent(document["gateways"], now)
     if not accounts:
         note("no accounts yet")
         return
     rows = [{**row, "clock_skew": _signed(row["clock_skew"])} for row in accounts]
     print_table(rows, ACCOUNTS, title=f"accounts, in % of the time since {shown}")
     throughout = all(row["covered_throughout"] for row in accounts)
-    no_gaps = "all accounts covered" if throughout else "no gap; see covered %"
+    no_gaps = "all accounts covered" if throughout and currency.current else "no gap; see covered %"
     if every:
         print_table(document["stretches"], STRETCHES, title=f"all stretches since {shown}", empty="no stretches")
     else:
@@ -117,17 +120,6 @@ def _print(document: Mapping[str, Sequence[Row]], *, since: datetime, now: datet
         title = f"gaps since {shown}, and older ones with open questions"
         print_table(rows, GAPS, title=title, empty=f"{no_gaps} since {shown}")
     _print_questions(document["open_questions"])
-
-
-def _print_silent(gateways: Sequence[Row], now: datetime) -> None:
-    """Warn about gateways that are not being recorded: their rows are as old as their last events."""
-    for row in gateways:
-        last = row["last_event_at"]
-        if not isinstance(last, datetime):
-            note(f"nothing is recorded of {row['name']} yet; is the service running?")
-        elif now - last > SIGN_OF_LIFE:
-            ago = text_of(now - last)
-            note(f"nothing is recorded of {row['name']} since {text_of(last)} ({ago} ago); is the service running?")
 
 
 def _print_questions(questions: Sequence[Row]) -> None:

@@ -5,20 +5,31 @@ from __future__ import annotations
 from typing import Final
 
 from recon.cli.connection import reader_connection
+from recon.cli.currency import RequireCurrent, say_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
-from recon.cli.output import FIGURES, columns
+from recon.cli.output import FIGURES, columns, print_json
 from recon.cli.queries import select_view
-from recon.cli.table import print_rows
+from recon.cli.table import print_table
 
 POSITIONS: Final = columns("gateway", "account", "symbol", "quantity", *FIGURES, "verdict", "observed_at")
 
 
 def positions(
-    *, config: Config = None, gateway: GatewayFilter = None, account: AccountFilter = None, json: Json = False
+    *,
+    config: Config = None,
+    gateway: GatewayFilter = None,
+    account: AccountFilter = None,
+    require_current: RequireCurrent = False,
+    json: Json = False,
 ) -> None:
     """Show positions: expected, reported, and whether they agree."""
-    with reader_connection(settings_of(config), "positions") as connection:
+    settings = settings_of(config)
+    with reader_connection(settings, "positions") as connection:
+        currency = say_currency(connection, settings, gateway=gateway, account=account, required=require_current)
         rows = select_view(
             connection, "positions", "gateway, account, symbol", {"gateway": gateway, "account": account}
         )
-    print_rows(rows, POSITIONS, as_json=json, empty="no positions")
+    if json:
+        print_json({**currency.document(), "positions": rows})
+    else:
+        print_table(rows, POSITIONS, empty=currency.empty("no positions"))

@@ -8,7 +8,7 @@ from typing import Final
 
 from recon.cli.commands.breaks import BREAKS
 from recon.cli.connection import connect_reader, existing_database
-from recon.cli.currency import empty_text, not_current, require_current
+from recon.cli.currency import Currency, RequireCurrent, say_currency
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, print_json
 from recon.cli.queries import Source, gateway_names, query_rows, refused_events, select_view, service_parts
@@ -51,10 +51,12 @@ _INCOMPLETE: Final = """
 """
 
 
-def status(config: Config = None, gateway: GatewayFilter = None, json: Json = False) -> None:
+def status(
+    *, config: Config = None, gateway: GatewayFilter = None, require_current: RequireCurrent = False, json: Json = False
+) -> None:
     """Show the service, gateways, accounts, verdicts and breaks.
 
-    Exit status 11: the state is shown, but recon does not see every gateway now.
+    Exit status 11: the state is shown, but recon does not see everything now.
     """
     settings = settings_of(config)
     with (
@@ -63,29 +65,28 @@ def status(config: Config = None, gateway: GatewayFilter = None, json: Json = Fa
     ):
         if gateway is not None:
             gateway_names(connection, gateway)
-        stale = not_current(connection, settings.gateways, gateway)
-        document = {**status_document(connection, gateway), "not_current": stale}
+        currency = say_currency(connection, settings, gateway=gateway, required=require_current)
+        document = status_document(connection, gateway)
     if json:
-        print_json(document)
+        print_json({**currency.document(), **document})
     else:
-        _print({name: [_without_empty(row) for row in rows] for name, rows in document.items()})
-    require_current(stale)
+        _print({name: [_without_empty(row) for row in rows] for name, rows in document.items()}, currency)
+    currency.end()
 
 
-def _print(document: Mapping[str, Sequence[Row]]) -> None:
-    stale = document["not_current"]
+def _print(document: Mapping[str, Sequence[Row]], currency: Currency) -> None:
     running = [part for part in document["service"] if part["state"] not in {"gone", "stopped"}]
     print_table(running, PARTS, title="service", empty="no service is running, or this login may not see it")
     print_table(document["gateways"], GATEWAYS, title="gateways", empty="no gateway has a log yet")
     if not document["gateways"]:
         return
     print_table(document["accounts"], ACCOUNTS, title="accounts", empty="no accounts yet")
-    complete = empty_text("no incomplete accounts" if stale else "all accounts complete", stale)
+    complete = currency.empty("all accounts complete" if currency.current else "no incomplete accounts")
     print_table(document["not_whole"], INCOMPLETE, title="incomplete accounts", empty=complete)
     print_table(document["verdicts"], VERDICTS, title="verdicts", empty="no units yet")
     if document["refused"]:
         print_table(document["refused"], REFUSED, title="refused events")
-    print_table(document["open_breaks"], BREAKS[2:10], title="open breaks", empty=empty_text("no open breaks", stale))
+    print_table(document["open_breaks"], BREAKS[2:10], title="open breaks", empty=currency.empty("no open breaks"))
     if document["waiting_facts"]:
         waiting = [{**row, "look": approval_command(str(row["digest"]))} for row in document["waiting_facts"]]
         print_table(waiting, WAITING_FACTS, title="facts that wait for a second person")
