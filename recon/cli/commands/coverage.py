@@ -112,13 +112,14 @@ def _print(document: Mapping[str, Sequence[Row]], currency: Currency, *, since: 
     rows = [{**row, "clock_skew": _signed(row["clock_skew"])} for row in accounts]
     print_table(rows, ACCOUNTS, title=f"accounts, in % of the time since {shown}")
     throughout = all(row["covered_throughout"] for row in accounts)
-    no_gaps = "all accounts covered" if throughout and currency.current else "no gap; see covered %"
+    no_gaps = "all accounts covered" if throughout else "no gap; see covered %"
+    so_far = "" if currency.current else ", as far as was seen"
     if every:
         print_table(document["stretches"], STRETCHES, title=f"all stretches since {shown}", empty="no stretches")
     else:
         rows = [{**row, "complete": row["open"] or row["whole_at"]} for row in document["gaps"]]
         title = f"gaps since {shown}, and older ones with open questions"
-        print_table(rows, GAPS, title=title, empty=f"{no_gaps} since {shown}")
+        print_table(rows, GAPS, title=title, empty=f"{no_gaps} since {shown}{so_far}")
     _print_questions(document["open_questions"])
 
 
