@@ -5,6 +5,8 @@
 2. The fills are the same if amount, cash and time are. Equal lots fill at equal times too, so the order must also have
    begun after them, and the order before must have ended, or have told them a settlement window earlier.
 3. Under one client order id, the same beginning of the history is enough, or the same amount where no fills are listed.
+4. An order that lists fills from before it began continues another one, whichever of the two is told first.
+5. Of orders that continue each other, either may tell a fill first; the other one tells it again.
 """
 
 from __future__ import annotations
@@ -49,26 +51,30 @@ class PartlyFilled(msgspec.Struct, frozen=True, gc=False):
 
 
 class Carried(msgspec.Struct, frozen=True):
-    """What an order carries over: the key of the order before, amount and cash."""
+    """What of an order's fills is booked under another one: its key, amount and cash.
+
+    `continued`: the other one is the later order, which continues this one.
+    """
 
     order: str
     amount: Decimal
     cash: Decimal
+    continued: bool = False
 
 
 class PartlyFilledOrders(msgspec.Struct):
     """The partly filled orders of an account that another order may continue."""
 
     orders: dict[str, PartlyFilled] = {}
-    #: Orders that another one continues: no snapshot has to list them; the latest MAX_ORDERS.
-    replaced: dict[str, None] = {}
+    #: Orders that another one continues, with its key: no snapshot has to list them; the latest MAX_ORDERS.
+    replaced: dict[str, str] = {}
 
-    def note_replaced(self, key: str) -> None:
+    def note_replaced(self, key: str, successor: str) -> None:
         """Note that another order continues this one."""
         self.replaced.pop(key, None)
         if len(self.replaced) >= MAX_ORDERS:
             del self.replaced[next(iter(self.replaced))]
-        self.replaced[key] = None
+        self.replaced[key] = successor
 
     def is_replaced(self, key: str) -> bool:
         """True if another order continues this one."""
@@ -78,12 +84,14 @@ class PartlyFilledOrders(msgspec.Struct):
         """Note the latest report of an order; one that is filled to its end is continued by none."""
         known = self.orders.pop(order.key, None)
         reported, identity = order.reported, order.identity
-        if not reported.amount_filled or reported.status == _FILLED:
+        if not reported.amount_filled:
+            return
+        if reported.status == _FILLED and not (self._is_linked(order.key) or _lists_earlier(order, report)):
             return
         points = () if known is None else known.points
-        fresh = _point_of(order, report, us)
-        if fresh is not None and not any(same_amount(fresh.amount, each.amount) for each in points):
-            points = (*points, fresh)[-MAX_POINTS:]
+        for fresh in _points_of(order, report, us):
+            if not any(same_amount(fresh.amount, each.amount) for each in points):
+                points = (*points, fresh)[-MAX_POINTS:]
         if len(self.orders) >= MAX_ORDERS:
             del self.orders[next(iter(self.orders))]
         self.orders[order.key] = PartlyFilled(
@@ -105,16 +113,81 @@ class PartlyFilledOrders(msgspec.Struct):
             shared = [point for point in known.points if _shares(known, point, order, report, us - window_us)]
             if shared:
                 most = max(shared, key=lambda point: point.amount)
-                return Carried(key, most.amount, most.cash)
+                return Carried(key, most.amount, most.cash, continued=_is_later(known, order))
         return None
 
+    def told_by_family(self, order: Order, report: OrderReport) -> Carried | None:
+        """Return what an order adds by its report that is booked under one that it continues, or that continues it."""
+        booked, filled = order.booked.amount, order.reported.amount_filled
+        for key in self._family(order.key):
+            known = self.orders.get(key)
+            points = () if known is None else known.points
+            shared = [each for each in points if booked < each.amount <= filled and _tells(order, report, each)]
+            if shared:
+                most = max(shared, key=lambda point: point.amount)
+                return Carried(key, most.amount, most.cash, continued=key in self._after(order.key))
+            cash = order.reported.cash_total
+            told = not report.fills and cash is not None and key in self._after(order.key)
+            if told and cash is not None and any(point.amount >= filled for point in points):
+                return Carried(key, filled, cash, continued=True)
+        return None
 
-def _point_of(order: Order, report: OrderReport, us: int) -> FillPoint | None:
+    def _is_linked(self, key: str) -> bool:
+        return key in self.replaced or key in self.replaced.values()
+
+    def _after(self, key: str) -> list[str]:
+        """Return the orders that continue one, the nearest first."""
+        found: list[str] = []
+        while (after := self.replaced.get(key)) is not None and after not in found:
+            found.append(after)
+            key = after
+        return found
+
+    def _family(self, key: str) -> list[str]:
+        """Return the orders that continue one, and those that it continues."""
+        found = self._after(key)
+        before = [key]
+        while before:
+            before = [old for old, new in self.replaced.items() if new in before and old != key and old not in found]
+            found += before
+        return found
+
+
+def _points_of(order: Order, report: OrderReport, us: int) -> Iterator[FillPoint]:
+    """Yield what an order had filled at each fill that its report lists, and as a whole."""
     reported = order.reported
     if reported.cash_total is None:
-        return None
+        return
+    for amount, cash, time in _sums(report):
+        if amount < reported.amount_filled and not same_amount(amount, reported.amount_filled):
+            yield FillPoint(amount, cash, time, us)
     filled_at = report.fills[-1].time if report.fills else None
-    return FillPoint(reported.amount_filled, reported.cash_total, filled_at, us)
+    yield FillPoint(reported.amount_filled, reported.cash_total, filled_at, us)
+
+
+def _lists_earlier(order: Order, report: OrderReport) -> bool:
+    """True if a report lists a fill from before its order began: it is another order's."""
+    began, first = order.reported.first_time, report.fills[0].time if report.fills else None
+    return began is not None and first is not None and first < began
+
+
+def _is_later(known: PartlyFilled, order: Order) -> bool:
+    """True if a known order began after another one."""
+    began = order.reported.first_time
+    return began is not None and known.began is not None and known.began > began
+
+
+def _began_after(known: PartlyFilled, point: FillPoint) -> bool:
+    """True if an order began after a fill that it tells: the fill is another order's."""
+    return known.began is not None and point.filled_at is not None and known.began > point.filled_at
+
+
+def _tells(order: Order, report: OrderReport, point: FillPoint) -> bool:
+    """True if a report tells the fills up to a point: it lists them, or lists none and comes to the same."""
+    if report.fills:
+        return _lists(report, point)
+    cash = order.reported.cash_total
+    return same_amount(order.reported.amount_filled, point.amount) and cash is not None and same_amount(cash, point.cash)
 
 
 def _same_instrument(known: PartlyFilled, order: Order) -> bool:
@@ -136,9 +209,12 @@ def _shares(known: PartlyFilled, point: FillPoint, order: Order, report: OrderRe
         cash = order.reported.cash_total
         whole = same_amount(order.reported.amount_filled, point.amount) and cash is not None
         return whole and cash is not None and same_amount(cash, point.cash)
-    if not same_fills or point.filled_at is None or not (known.canceled or same_client or point.told_us < before_us):
+    if not same_fills or point.filled_at is None:
         return False
-    return began is None or began > point.filled_at
+    if _began_after(known, point):
+        return True
+    told_before = known.canceled or same_client or point.told_us < before_us
+    return told_before and (began is None or began > point.filled_at)
 
 
 def _covers(order: Order, point: FillPoint) -> bool:

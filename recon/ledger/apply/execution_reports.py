@@ -58,8 +58,7 @@ def apply_report(
         _join(ledger, account, order, report, at)
         # The order log reports a new order step by step, all steps in the same answer.
         first = first or (ledger.event.from_rest and order.reported.first_seq == at.seq and not order.booked.fill_count)
-        if not order.booked.amount:
-            _carry_fills(ledger, account, order, report, at)
+        _carry_fills(ledger, account, order, report, at)
         if not exclude_pre_opening_fills(ledger, account, order, report, at, first=first, initial=initial):
             _book_report(ledger, account, order, report, at)
         account.partly_filled.note(order, report, at.us)
@@ -73,16 +72,23 @@ def apply_report(
 
 
 def _carry_fills(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
-    """Book nothing twice that an order carries over from the order that it replaces (semantics 2.9)."""
-    if not order.reported.amount_filled or not account.partly_filled.orders:
+    """Book nothing twice that is booked under an order that this one replaces, or that replaces it (semantics 2.9)."""
+    known, booked = account.partly_filled, order.booked.amount
+    if not known.orders or order.reported.amount_filled <= booked or order.booked.cash_pending:
         return
     window_us = ledger.rules_of(account.name).settlement_window_us
-    carried = account.partly_filled.carried_by(order, report, at.us, window_us)
+    carried = known.told_by_family(order, report) if booked else known.carried_by(order, report, at.us, window_us)
     if carried is None:
         return
     order.booked.carry(carried.amount, carried.cash)
-    account.partly_filled.note_replaced(carried.order)
-    message = f"it continues order {carried.order}: {carried.amount} of its fills are booked under that one"
+    if carried.continued:
+        if not known.is_replaced(order.key):
+            known.note_replaced(order.key, carried.order)
+        words = f"order {carried.order} continues it"
+    else:
+        known.note_replaced(carried.order, order.key)
+        words = f"it continues order {carried.order}"
+    message = f"{words}: {carried.amount} of its fills are booked under that one"
     ledger.note_finding(account.name, at, "order_continues", order.key, message)
 
 
