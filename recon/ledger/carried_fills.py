@@ -186,8 +186,8 @@ def _tells(order: Order, report: OrderReport, point: FillPoint) -> bool:
     """True if a report tells the fills up to a point: it lists them, or lists none and comes to the same."""
     if report.fills:
         return _lists(report, point)
-    cash = order.reported.cash_total
-    return same_amount(order.reported.amount_filled, point.amount) and cash is not None and same_amount(cash, point.cash)
+    cash, amount = order.reported.cash_total, order.reported.amount_filled
+    return cash is not None and same_amount(amount, point.amount) and same_amount(cash, point.cash)
 
 
 def _same_instrument(known: PartlyFilled, order: Order) -> bool:

@@ -1,8 +1,7 @@
 """Orders: their identity, and the furthest report of an order. Pure.
 
 1. Folding reports is a join: the furthest report wins, in any order and however often (semantics 2.2).
-2. The furthest report has the largest (amount filled, terminal, length of history, last time, average price); equal
-   reports cannot differ in booked amounts. What ends an order ends it, whatever amount that report tells.
+2. Equal reports cannot differ in booked amounts.
 3. Total cash is a function of the furthest report alone, so the path to it cannot change totals (architecture 2.5).
 """
 
@@ -14,12 +13,10 @@ from typing import Final
 import msgspec
 
 from recon.ems.protocol.messages import OrderReport
-from recon.exact import ZERO, same_amount
+from recon.exact import ZERO
 from recon.ledger.fees.fee_key import OrderClass, order_class_of
 from recon.ledger.legs import FillShare
-from recon.ledger.order_cash import total_cash
 from recon.ledger.told import ByStatement
-from recon.times import LogTime
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 #: Statuses of an order that is in the venue's order book.
@@ -297,95 +294,3 @@ def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
         order_class=order_class_of(report.time_in_force, report.exec_inst, report.order_type),
     )
     return Order(account=account, key=key, identity=identity, reported=reported)
-
-
-def is_further(order: Order, report: OrderReport) -> bool:
-    """True if a report is further than the order's furthest report (invariant 2), or the first to tell its cash."""
-    reported = order.reported
-    filled = _filled(order, report)
-    if not same_amount(filled, reported.amount_filled):
-        return filled > reported.amount_filled
-    tells_cash = reported.cash_total is None and total_cash(filled, report.avg_px, report.fills, 0)[0] is not None
-    return tells_cash or _rank_of(report) > _rank(reported)
-
-
-def _filled(order: Order, report: OrderReport) -> Decimal:
-    """Return the amount filled that a report tells; one that is not told is as it was."""
-    return report.amount_filled if report.amount_filled is not None else order.reported.amount_filled
-
-
-def _rank(reported: OrderReported) -> tuple[bool, int, str, Decimal, str]:
-    return (
-        reported.status in TERMINAL,
-        reported.history_length,
-        reported.last_time or "",
-        reported.avg_px or ZERO,
-        reported.status,
-    )
-
-
-def _rank_of(report: OrderReport) -> tuple[bool, int, str, Decimal, str]:
-    status, last_time = report.status or "", report.history[-1].time if report.history else None
-    return (status in TERMINAL, len(report.history), last_time or "", report.avg_px or ZERO, status)
-
-
-def is_end(order: Order, report: OrderReport) -> bool:
-    """True if a report with a smaller amount ends an order that has not ended."""
-    return report.status in TERMINAL and not order.terminal and not is_further(order, report)
-
-
-def end(order: Order, report: OrderReport, at: LogTime) -> None:
-    """End an order; the amount that is filled stays (semantics 2.6)."""
-    _take_life(order.reported, report)
-    order.reported.last_seq, order.reported.updated_us, order.reported.updated_clock = at.seq, at.us, at.clock
-
-
-def is_older(order: Order, report: OrderReport) -> bool:
-    """True if a report is from before what is known of the order's life."""
-    return _rank_of(report)[:3] < _rank(order.reported)[:3]
-
-
-def is_regression(order: Order, report: OrderReport) -> bool:
-    """True if a later report has a smaller filled amount (semantics 2.6)."""
-    reported, filled = order.reported, _filled(order, report)
-    if filled >= reported.amount_filled or same_amount(filled, reported.amount_filled) or reported.history_length < 0:
-        return False
-    last_time = report.history[-1].time if report.history else None
-    later = last_time is not None and reported.last_time is not None and last_time > reported.last_time
-    return later or len(report.history) > reported.history_length or is_end(order, report)
-
-
-def is_overfill(report: OrderReport) -> bool:
-    """True if more is filled than ordered, beyond the noise of doubles (semantics 1.2).
-
-    An ordered amount of zero is not known: an order by the cash to spend has none (semantics 2.6).
-    """
-    filled, ordered = report.amount_filled, report.amount_order
-    if not filled or not ordered:
-        return False
-    return filled > ordered and not same_amount(filled, ordered)
-
-
-def join(order: Order, report: OrderReport, at: LogTime, *, digits: int) -> None:
-    """Join a further report's state to its order; `digits` is the finest scale seen of the symbol's avg_px."""
-    reported, filled = order.reported, _filled(order, report)
-    grown = filled > reported.amount_filled and not same_amount(filled, reported.amount_filled)
-    if grown and reported.status in WORKING:
-        reported.rested_amount = reported.amount_filled
-    reported.price = report.price if report.price is not None else reported.price
-    reported.amount_order = report.amount_order if report.amount_order is not None else reported.amount_order
-    reported.amount_open = report.amount_open if report.amount_open is not None else reported.amount_open
-    if reported.nothing_yet or (grown and not order.terminal) or _rank_of(report) > _rank(reported):
-        _take_life(reported, report)
-    reported.last_seq, reported.updated_us, reported.updated_clock = at.seq, at.us, at.clock
-    if grown:
-        reported.amount_filled = filled
-    cash, cash_resolution = total_cash(reported.amount_filled, report.avg_px, report.fills, digits)
-    if grown or cash is not None or reported.cash_total is None:
-        reported.avg_px, reported.cash_total, reported.cash_resolution = report.avg_px, cash, cash_resolution
-
-
-def _take_life(reported: OrderReported, report: OrderReport) -> None:
-    reported.status = report.status or reported.status
-    reported.history_length = len(report.history)
-    reported.last_time = report.history[-1].time if report.history else reported.last_time

@@ -8,6 +8,7 @@ import msgspec
 
 from recon.ems.protocol.messages import FillRow, OrderReport, OrderReports
 from recon.exact import ZERO, scale
+from recon.ledger import order_life as life
 from recon.ledger import orders as o
 from recon.ledger.account import Account
 from recon.ledger.apply.late_parts import note_late_part
@@ -49,7 +50,7 @@ def apply_report(
     if o.learn_identity(order, report):
         ledger.add_order(order)
         ledger.changes.orders[account.name, order.key] = order
-    further = o.is_further(order, report)
+    further = life.is_further(order, report)
     if order.flags.settled_by_person and (listed or not ledger.event.from_rest or further):
         order.settle_by_person(on=False)
         ledger.note_open(order)
@@ -62,8 +63,8 @@ def apply_report(
         if not exclude_pre_opening_fills(ledger, account, order, report, at, first=first, initial=initial):
             _book_report(ledger, account, order, report, at)
         account.partly_filled.note(order, report, at.us)
-    elif o.is_end(order, report):
-        o.end(order, report, at)
+    elif life.is_end(order, report):
+        life.take_life(order, report, at)
         _note_joined(ledger, account, order)
         account.partly_filled.note(order, report, at.us)
     else:
@@ -93,7 +94,7 @@ def _carry_fills(ledger: Ledger, account: Account, order: Order, report: OrderRe
 
 
 def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
-    o.join(order, report, at, digits=_price_scale(ledger, account, report))
+    life.join(order, report, at, digits=_price_scale(ledger, account, report))
     _note_joined(ledger, account, order)
 
 
@@ -169,17 +170,17 @@ def _is_generation(order: Order, report: OrderReport) -> bool:
 def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at: LogTime) -> None:
     """Note a report that contradicts itself or an earlier report; only a decision reverses fills (semantics 2.6)."""
     filled = order.reported.amount_filled if report.amount_filled is None else report.amount_filled
-    if o.is_regression(order, report):
+    if life.is_regression(order, report):
         if not order.flags.regressed:
             message = f"amount_filled fell from {order.reported.amount_filled} to {filled}; nothing is unbooked"
             _note_regression(ledger, order, report, at)
             _contradict(ledger, order, "amount_regression", filled - order.reported.amount_filled, message, at)
         order.mark_regressed(on=True)
-    elif order.flags.regressed and filled >= order.reported.amount_filled and not o.is_older(order, report):
+    elif order.flags.regressed and filled >= order.reported.amount_filled and not life.is_older(order, report):
         order.mark_regressed(on=False)
         ledger.effects.contradictions.append(Contradiction(order, "amount_regression", ZERO, resolved=True))
         ledger.changes.orders[order.account, order.key] = order
-    if o.is_overfill(report) and not order.flags.overfilled:
+    if life.is_overfill(report) and not order.flags.overfilled:
         order.mark_overfilled()
         message = f"amount_filled {filled} is above amount_order {report.amount_order}"
         _contradict(ledger, order, "overfill", filled - (report.amount_order or ZERO), message, at)

@@ -6,6 +6,7 @@ import msgspec
 
 from recon.ems.protocol.messages import OrderReport
 from recon.ledger import gaps
+from recon.ledger import order_life as life
 from recon.ledger import orders as o
 from recon.ledger.account import Account
 from recon.ledger.backfills import MissingOrder
@@ -25,8 +26,8 @@ def match_missing_order(
     old reports: a repeated report of an order that is not open only shows that the EMS has lost the order too.
     """
     behind = report.amount_filled is not None and report.amount_filled < order.reported.amount_filled
-    further = o.is_further(order, report) and (not ledger.event.from_rest or report.status in o.TERMINAL)
-    further = further or o.is_end(order, report)
+    further = life.is_further(order, report) and (not ledger.event.from_rest or report.status in o.TERMINAL)
+    further = further or life.is_end(order, report)
     if listed or further or not (ledger.event.from_rest or behind):
         resolve_missing_order(ledger, account, order, at)
         return
