@@ -101,6 +101,17 @@ class Liveness(msgspec.Struct, gc=False):
         return restarted
 
 
+#: The kind of units that a list is of.
+ListKind = Literal["asset", "contract"]
+
+
+class EmptyList(msgspec.Struct, frozen=True):
+    """A list that is empty though several of its kind are held; `since_us` in microseconds."""
+
+    since_us: int
+    believed: bool = False
+
+
 class Snapshots(msgspec.Struct, dict=True):
     """Snapshots received in a session, and the balance rows seen in snapshots."""
 
@@ -115,9 +126,8 @@ class Snapshots(msgspec.Struct, dict=True):
     balance_row_amounts: dict[str, str] = {}
     #: CoinAPI code to the row that its legs go to, once a second row came or a fill was booked there (semantics 3.3).
     home_rows: dict[str, str] = {}
-    #: Since when the list of balances is empty though several are held, in microseconds, and whether that is believed.
-    emptied_us: int | None = None
-    emptied_believed: bool = False
+    #: Lists that are empty though several are held, by the kind of the units that they list.
+    emptied: dict[ListKind, EmptyList] = {}
 
     def note_orders(self, session: str | None) -> None:
         """Note that the order snapshot of a session came."""
@@ -132,13 +142,17 @@ class Snapshots(msgspec.Struct, dict=True):
         """Note that a complete snapshot of positions came."""
         self.positions_complete = True
 
-    def note_emptied(self, us: int | None) -> None:
-        """Note since when the list of balances is empty though several are held; None: it is not."""
-        self.emptied_us, self.emptied_believed = us, False
+    def note_emptied(self, kind: ListKind, us: int) -> None:
+        """Note since when a list is empty though several of its kind are held."""
+        self.emptied[kind] = EmptyList(us)
 
-    def believe_emptied(self) -> None:
-        """Note that the empty list is taken at its word."""
-        self.emptied_believed = True
+    def end_emptied(self, kind: ListKind) -> None:
+        """Note that a list is empty no more."""
+        self.emptied.pop(kind, None)
+
+    def believe_emptied(self, kind: ListKind) -> None:
+        """Note that an empty list is taken at its word."""
+        self.emptied[kind] = EmptyList(self.emptied[kind].since_us, believed=True)
 
     def forget_session(self) -> None:
         """Await all snapshots again, because another process reports the account."""

@@ -36,7 +36,7 @@ def note_observation(comparison: ComparisonState, observation: Observation, book
     if comparison.observed_seq is not None and passed > 0:
         before = comparison.gap
         comparison.gap = (_BEFORE * before + passed) // (_BEFORE + 1) if before else passed
-    if observation.emptied:
+    if observation.emptied and not (comparison.latest is not None and comparison.latest.emptied):
         comparison.emptied_seq = observation.seq
     comparison.latest = observation
     comparison.reported = booked if booked in observation.values else observation.values[0]

@@ -30,6 +30,11 @@ from recon.times import LogTime
 
 def apply_balances(ledger: Ledger, message: Balances, account: Account, at: LogTime) -> None:
     """Apply balance rows."""
+    empty = message.complete and not message.nothing and _is_empty(message)
+    if empty and doubt_empty_list(ledger, account, "asset", at):
+        account.snapshots.note_balances(ledger.clock.session, complete=True)
+        reassess_after_snapshot(ledger, account, at)
+        return
     present: set[str] = set()
     for row in message.rows:
         unit = _apply_balance(ledger, account, row, at)
@@ -38,19 +43,21 @@ def apply_balances(ledger: Ledger, message: Balances, account: Account, at: LogT
     if message.nothing:
         account.snapshots.note_balances(ledger.clock.session, complete=False)
         reassess_after_snapshot(ledger, account, at)
-    if message.rows and account.snapshots.emptied_us is not None:
-        end_empty_list(ledger, account, complete=message.complete)
+    if not empty and message.rows:
+        end_empty_list(ledger, account, "asset", complete=message.complete)
     if not message.complete:
         return
     account.snapshots.note_balances(ledger.clock.session, complete=True)
-    if not message.rows and doubt_empty_list(ledger, account, at):
-        reassess_after_snapshot(ledger, account, at)
-        return
     for state in ledger.units_of(account.name):
         if state.unit.kind == "asset" and state.unit.code not in present:
             _clear_members(account, ledger.rules_of(account.name).members_of(state.unit.code))
-            observe(ledger, state, (ZERO,), at, inferred=True)
+            observe(ledger, state, (ZERO,), at, inferred=True, emptied=empty)
     reassess_after_snapshot(ledger, account, at)
+
+
+def _is_empty(message: Balances) -> bool:
+    """True if a list has no row, or zeros only."""
+    return all(row.balance is not None and not row.balance for row in message.rows)
 
 
 def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTime) -> str | None:

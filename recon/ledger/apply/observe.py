@@ -10,14 +10,17 @@ from recon.ledger.account import Account
 from recon.ledger.coverage import reassess
 from recon.ledger.ledger import Ledger, update_modelling
 from recon.ledger.observations import Observation
-from recon.ledger.units import UnitState
+from recon.ledger.units import UnitKind, UnitState
 from recon.ledger.withholding import withhold
 from recon.times import LogTime
 
 #: The reason for withholding `agreed` from a unit not reported since a gap; kept beside the keys of orders.
 NOT_REPORTED: Final = "not reported since the gap"
-#: The same for a unit that an empty list of balances lacked.
-EMPTY_LIST: Final = "not reported since a list of balances that was empty"
+#: The same for a unit that an empty list lacked, by the kind of unit.
+EMPTY_LISTS: Final[dict[UnitKind, str]] = {
+    "asset": "not reported since a list of balances that was empty",
+    "contract": "not reported since a list of positions that was empty",
+}
 
 
 def observe(
@@ -32,9 +35,9 @@ def observe(
 ) -> None:
     """Observe a reported amount of a unit; `values` are the readings that the report allows, the likelier first.
 
-    `emptied`: a list that stayed empty is taken at its word.
+    `emptied`: an empty list is taken at its word.
     """
-    for reason in (NOT_REPORTED, EMPTY_LIST):
+    for reason in (NOT_REPORTED, EMPTY_LISTS[state.unit.kind]):
         if reason in state.unit.withheld:
             withhold(ledger, state, reason, on=False)
     state.unit.reported.note_size(values[0])

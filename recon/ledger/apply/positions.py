@@ -8,6 +8,7 @@ from decimal import Decimal
 from recon.ems.protocol.messages import PositionRow, Positions
 from recon.exact import ZERO
 from recon.ledger.account import Account
+from recon.ledger.apply.empty_lists import doubt_empty_list, end_empty_list
 from recon.ledger.apply.observe import observe
 from recon.ledger.ledger import Ledger
 from recon.ledger.observations import read_position, read_positions
@@ -24,6 +25,12 @@ def apply_positions(ledger: Ledger, message: Positions, account: Account, at: Lo
             state = _position_unit(ledger, account, row, at)
             if state is not None:
                 _observe_position(ledger, account, state, read_position(state.unit, row, mode), [row], at)
+        end_empty_list(ledger, account, "contract", complete=False)
+        return
+    empty = message.complete and all(row.quantity is not None and not row.quantity for row in message.rows)
+    if empty and doubt_empty_list(ledger, account, "contract", at):
+        account.snapshots.note_positions()
+        ledger.mark_changed(account)
         return
     rows: dict[str, list[PositionRow]] = {}
     for row in message.rows:
@@ -33,19 +40,21 @@ def apply_positions(ledger: Ledger, message: Positions, account: Account, at: Lo
     for code, contract_rows in rows.items():
         state = ledger.unit(account.name, "contract", code)
         _observe_position(ledger, account, state, read_positions(state.unit, contract_rows, mode), contract_rows, at)
+    if not empty and message.rows:
+        end_empty_list(ledger, account, "contract", complete=message.complete)
     if message.complete:
-        _observe_absent(ledger, account, rows, at)
+        _observe_absent(ledger, account, rows, at, empty=empty)
 
 
-def _observe_absent(ledger: Ledger, account: Account, rows: Collection[str], at: LogTime) -> None:
-    """Observe zero of every contract that a complete snapshot lacks."""
+def _observe_absent(ledger: Ledger, account: Account, rows: Collection[str], at: LogTime, *, empty: bool) -> None:
+    """Observe zero of every contract that a complete snapshot lacks; `empty`: it lacks all."""
     account.snapshots.note_positions()
     ledger.mark_changed(account)
     for state in ledger.units_of(account.name):
         if state.unit.kind == "contract" and state.unit.code not in rows:
             state.unit.contract.set_sides({})
             note_closing(ledger, account, state, at)
-            observe(ledger, state, (ZERO,), at, inferred=True)
+            observe(ledger, state, (ZERO,), at, inferred=True, emptied=empty)
 
 
 def _position_unit(ledger: Ledger, account: Account, row: PositionRow, at: LogTime) -> UnitState | None:

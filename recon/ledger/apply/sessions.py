@@ -15,7 +15,7 @@ from recon.ems.protocol.messages import ServerInfo
 from recon.ems.protocol.timestamps import parse_time
 from recon.ledger import coverage, gaps
 from recon.ledger.account import Account
-from recon.ledger.apply.empty_lists import believe_empty_list
+from recon.ledger.apply.empty_lists import believe_empty_lists
 from recon.ledger.apply.observe import withhold_until_reported
 from recon.ledger.apply.unmatched_settings import tell_unmatched_settings
 from recon.ledger.coverage import reassess
@@ -155,7 +155,7 @@ def apply_tick(ledger: Ledger, note: Tick, at: LogTime) -> None:
             # The gap begins at the last sign of life, even where nothing ran at that time to notice the silence.
             _open_gap(ledger, account, "no heartbeat", LogTime(at.seq, max(last, account.coverage.since_us), at.clock))
         gaps.expire_backfill(ledger, account, at)
-        believe_empty_list(ledger, account, at)
+        believe_empty_lists(ledger, account, at)
         model_closed(ledger, account, at)
     tell_unmatched_settings(ledger, at)
 
