@@ -13,10 +13,12 @@ from typing import Final
 import msgspec
 
 from recon.ems.protocol.messages import OrderReport
-from recon.exact import ZERO
+from recon.exact import ZERO, same_amount
 from recon.ledger.fees.fee_key import OrderClass, order_class_of
 from recon.ledger.legs import FillShare
+from recon.ledger.order_cash import total_cash
 from recon.ledger.told import ByStatement
+from recon.times import LogTime
 
 TERMINAL: Final = frozenset({"FILLED", "CANCELED", "REJECTED"})
 #: Statuses of an order that is in the venue's order book.
@@ -294,3 +296,56 @@ def new_order(account: str, key: str, report: OrderReport, seq: int) -> Order:
         order_class=order_class_of(report.time_in_force, report.exec_inst, report.order_type),
     )
     return Order(account=account, key=key, identity=identity, reported=reported)
+
+
+def filled_by(order: Order, report: OrderReport) -> Decimal:
+    """Return the amount filled that a report tells; one that is not told is as it was."""
+    return report.amount_filled if report.amount_filled is not None else order.reported.amount_filled
+
+
+def rank(reported: OrderReported) -> tuple[bool, int, str, Decimal, str]:
+    """Return how far an order is at one filled amount (semantics 2.2)."""
+    return (
+        reported.status in TERMINAL,
+        reported.history_length,
+        reported.last_time or "",
+        reported.avg_px or ZERO,
+        reported.status,
+    )
+
+
+def rank_of(report: OrderReport) -> tuple[bool, int, str, Decimal, str]:
+    """Return how far a report is at one filled amount."""
+    status, last_time = report.status or "", report.history[-1].time if report.history else None
+    return (status in TERMINAL, len(report.history), last_time or "", report.avg_px or ZERO, status)
+
+
+def take_life(order: Order, report: OrderReport, at: LogTime) -> None:
+    """Take what became of an order; the amount that is filled stays (semantics 2.6)."""
+    _take_life(order.reported, report)
+    order.reported.last_seq, order.reported.updated_us, order.reported.updated_clock = at.seq, at.us, at.clock
+
+
+def join(order: Order, report: OrderReport, at: LogTime, *, digits: int) -> None:
+    """Join a further report's state to its order; `digits` is the finest scale seen of the symbol's avg_px."""
+    reported, filled = order.reported, filled_by(order, report)
+    grown = filled > reported.amount_filled and not same_amount(filled, reported.amount_filled)
+    if grown and reported.status in WORKING:
+        reported.rested_amount = reported.amount_filled
+    reported.price = report.price if report.price is not None else reported.price
+    reported.amount_order = report.amount_order if report.amount_order is not None else reported.amount_order
+    reported.amount_open = report.amount_open if report.amount_open is not None else reported.amount_open
+    if reported.nothing_yet or (grown and not order.terminal) or rank_of(report) > rank(reported):
+        _take_life(reported, report)
+    reported.last_seq, reported.updated_us, reported.updated_clock = at.seq, at.us, at.clock
+    if grown:
+        reported.amount_filled = filled
+    cash, cash_resolution = total_cash(reported.amount_filled, report.avg_px, report.fills, digits)
+    if grown or cash is not None or reported.cash_total is None:
+        reported.avg_px, reported.cash_total, reported.cash_resolution = report.avg_px, cash, cash_resolution
+
+
+def _take_life(reported: OrderReported, report: OrderReport) -> None:
+    reported.status = report.status or reported.status
+    reported.history_length = len(report.history)
+    reported.last_time = report.history[-1].time if report.history else reported.last_time

@@ -64,7 +64,7 @@ def apply_report(
             _book_report(ledger, account, order, report, at)
         account.partly_filled.note(order, report, at.us)
     elif life.is_end(order, report):
-        life.take_life(order, report, at)
+        o.take_life(order, report, at)
         _note_joined(ledger, account, order)
         account.partly_filled.note(order, report, at.us)
     else:
@@ -94,7 +94,7 @@ def _carry_fills(ledger: Ledger, account: Account, order: Order, report: OrderRe
 
 
 def _join(ledger: Ledger, account: Account, order: Order, report: OrderReport, at: LogTime) -> None:
-    life.join(order, report, at, digits=_price_scale(ledger, account, report))
+    o.join(order, report, at, digits=_price_scale(ledger, account, report))
     _note_joined(ledger, account, order)
 
 
