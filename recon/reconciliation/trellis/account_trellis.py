@@ -143,8 +143,8 @@ class AccountTrellis:
         unit.queue.clear()
         if not unit.trimmed and not unit.sure and (not unit.columns or unit.columns[0].committed is None):
             unit.columns.clear()
-            unit.final, unit.opened, unit.odd_tail, unit.redo_from = -1, None, None, None
-            unit.odd_final.clear()
+            unit.unfix(-1)
+            unit.opened, unit.stale, unit.redo_from = None, True, None
         self._parts.changed.add(key)
 
     def knows(self, key: UnitKey) -> bool:

@@ -74,7 +74,7 @@ def search_column(unit: UnitTrellis, index: int) -> None:
 def _search(unit: UnitTrellis, index: int) -> None:
     column = unit.columns[index]
     column.frozen = False
-    unit.plain_to = min(unit.plain_to, index - 1)
+    del unit.tail[max(index - unit.final - 1, 0) :]
     settled = index > 0 and column.at > (unit.opened or 0) + HOLD * unit.window
     if settled and not column.wide and take_quick_path(unit, index):
         return

@@ -12,7 +12,7 @@ from recon.reconciliation.trellis.amounts import to_decimal
 from recon.reconciliation.trellis.column import PASSED, Column, CommittedEdge, StateKey
 from recon.reconciliation.trellis.costs import DISPUTED_HOLDS, LONG_AGO, NOVEL, OPENING_HOLDS, SURE
 from recon.reconciliation.trellis.cuts import added
-from recon.reconciliation.trellis.path import best_state, in_opening
+from recon.reconciliation.trellis.path import best_state, in_opening, keep_path
 from recon.reconciliation.trellis.steps import Committed, CommittedKind, OpeningFound, Read, Told
 from recon.reconciliation.trellis.unit import UnitTrellis
 
@@ -25,36 +25,42 @@ def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
     border = now - unit.hold()
     if now < opening_ends(unit):
         border = LONG_AGO
-    columns = unit.columns
-    if _is_plain(unit):
-        _freeze_plain(unit, border, told)
+    keep_path(unit, best_state(unit, now))
+    columns, before_final = unit.columns, unit.final
+    last = before_final
+    while last + 1 < len(columns) and columns[last + 1].at <= border:
+        last += 1
+        _fix(unit, last)
+    if last == before_final:
         return
-    unit.odd_tail = []
-    alive: set[StateKey] | None = None
-    costs: dict[StateKey, int] | None = None
-    before_final = unit.final
-    for index, state in _path_after_final(unit, now):
-        column = columns[index]
-        value = column.states[state]
-        odd = unit.odd_edge(index, state)
-        if column.at <= border:
-            if odd is not None and len(column.states) > 1 and odd.kind in {"jump", "novel"}:
-                costs = _costs_through(unit, index)
-                odd = odd._replace(alternatives=_alternatives(column, state, costs))
-            column.states = {state: value}
-            column.frozen = True
-            unit.final = index
-            alive = {state}
-            if odd is not None:
-                unit.odd_final.append(odd)
-            continue
-        if alive is not None:
-            column.states = {key: each for key, each in column.states.items() if each[1] in alive}
-            alive = set(column.states)
-        if odd is not None:
-            unit.odd_tail.append(odd)
-    for index in range(before_final + 1, unit.final + 1):
+    del unit.tail[: last - before_final]
+    unit.final = last
+    _drop_strays(unit)
+    for index in range(before_final + 1, last + 1):
         commit_edge(unit, index, told)
+
+
+def _fix(unit: UnitTrellis, index: int) -> None:
+    """Leave a column the state on the best path alone; note its edge if it needs something."""
+    column = unit.columns[index]
+    state = unit.tail[index - unit.final - 1]
+    if unit.odd_tail and unit.odd_tail[0].column is column:
+        odd = unit.odd_tail.pop(0)
+        if len(column.states) > 1 and odd.kind in {"jump", "novel"}:
+            odd = odd._replace(alternatives=_alternatives(column, state, _costs_through(unit, index)))
+        unit.odd_final.append(odd)
+    column.states = {state: column.states[state]}
+    column.frozen = True
+
+
+def _drop_strays(unit: UnitTrellis) -> None:
+    """Drop the states after the final columns that do not descend from the path."""
+    alive = set(unit.columns[unit.final].states)
+    for column in unit.columns[unit.final + 1 :]:
+        kept = {key: each for key, each in column.states.items() if each[1] in alive}
+        if len(kept) == len(column.states):
+            return  # what comes later descends from these
+        column.states, alive = kept, set(kept)
 
 
 def opening_ends(unit: UnitTrellis) -> int:
@@ -79,50 +85,6 @@ def _is_disputed(unit: UnitTrellis) -> bool:
             levels.append(value[4] + sums[1])
             slack = max(slack, sums[4] + unit.entries.rates.table.most * sums[3] // RATES)
     return max(levels) - min(levels) > slack + unit.tolerance
-
-
-def _is_plain(unit: UnitTrellis) -> bool:
-    """True if all columns after the final ones have one state, reached exactly: then the path needs no search."""
-    columns = unit.columns
-    index = max(unit.plain_to, unit.final, 0)
-    if len(columns[index].states) > 1:
-        return False
-    state = next(iter(columns[index].states))
-    while index + 1 < len(columns):
-        after = columns[index + 1].states
-        if len(after) > 1:
-            break
-        ((key, value),) = after.items()
-        if value[1] != state or value[2] != "exact":
-            break
-        state, index = key, index + 1
-    unit.plain_to = index
-    return unit.final >= 0 and index == len(columns) - 1
-
-
-def _freeze_plain(unit: UnitTrellis, border: int, told: list[Told]) -> None:
-    """Let columns become final that have one state each."""
-    columns = unit.columns
-    unit.best, unit.odd_tail = next(iter(columns[-1].states)), []
-    while unit.final + 1 < len(columns) and columns[unit.final + 1].at <= border:
-        unit.final += 1
-        columns[unit.final].frozen = True
-        commit_edge(unit, unit.final, told)
-
-
-def _path_after_final(unit: UnitTrellis, now: int) -> list[tuple[int, StateKey]]:
-    """Return the columns that are not final and their states on the best path, the oldest first."""
-    columns = unit.columns
-    unit.best = best_state(unit, now)
-    state: StateKey | None = unit.best
-    path: list[tuple[int, StateKey]] = []
-    index = len(columns) - 1
-    while index > unit.final and state is not None:
-        path.append((index, state))
-        state = columns[index].states[state][1]
-        index -= 1
-    path.reverse()
-    return path
 
 
 def _costs_through(unit: UnitTrellis, index: int) -> dict[StateKey, int]:

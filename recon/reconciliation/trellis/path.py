@@ -21,6 +21,30 @@ def best_state(unit: UnitTrellis, now: int) -> StateKey:
     return min(states, key=lambda each: (states[each][0] + (late if each[2] == PASSED else 0), each[2], -each[0], each))
 
 
+def keep_path(unit: UnitTrellis, best: StateKey) -> None:
+    """Keep the path to a state of the last report: traced back until it meets the path that is kept, or is final."""
+    columns, tail, first = unit.columns, unit.tail, unit.final + 1
+    state: StateKey | None = best
+    found: list[StateKey] = []
+    index = len(columns) - 1
+    while index >= first and state is not None:
+        if index - first < len(tail) and tail[index - first] == state:
+            break
+        found.append(state)
+        state = columns[index].states[state][1]
+        index -= 1
+    del tail[index + 1 - first :]
+    odd_tail, met = unit.odd_tail, columns[index].seq if index >= 0 else -1
+    while odd_tail and odd_tail[-1].column.seq > met:
+        odd_tail.pop()
+    while found:
+        index += 1
+        tail.append(found.pop())
+        odd = unit.odd_edge(index, tail[-1])
+        if odd is not None:
+            odd_tail.append(odd)
+
+
 def path_of(unit: UnitTrellis, now: int = NEVER) -> list[StateKey]:
     """Return the states of the best path, the oldest first."""
     state: StateKey | None = best_state(unit, now)

@@ -39,7 +39,7 @@ def begin_at(unit: UnitTrellis, seq: int, at: int, level: int) -> None:
     column.committed = CommittedEdge("opening", 0, 0, 0, level)
     unit.columns, unit.final, unit.trimmed = [column], 0, True
     unit.opened = at - 4 * unit.hold()
-    unit.odd_tail = []
+    unit.stale = False
 
 
 def cut_of_newest(unit: UnitTrellis) -> int | None:
@@ -79,10 +79,11 @@ def process(unit: UnitTrellis, now: int, told: list[Told]) -> bool:
         at = judged_at(unit)
         changed = at is not None and at <= now
     if changed or _falls_silent(unit, now):
-        unit.odd_tail = None
+        unit.stale = True
         unit.version += 1
-    if unit.columns and unit.odd_tail is None:
+    if unit.columns and unit.stale:
         freeze(unit, now, told)
+        unit.stale = False
     if unit.columns:
         find_opening(unit, now, told)
     return changed
@@ -95,9 +96,7 @@ def _redo(unit: UnitTrellis) -> bool:
         return False
     unit.redo_from = None
     if first <= unit.final:
-        unit.final = first - 1
-        kept = {id(column) for column in unit.columns[:first]}
-        unit.odd_final = [each for each in unit.odd_final if id(each.column) in kept]
+        unit.unfix(first - 1)
     for index in range(first, len(unit.columns)):
         search_column(unit, index)
     return True

@@ -18,6 +18,7 @@ from recon.reconciliation.trellis.column import HOLDS, Column, CommittedEdge, Ed
 from recon.reconciliation.trellis.cuts import added
 from recon.reconciliation.trellis.entries import Entry
 from recon.reconciliation.trellis.learning import ChargedLeg
+from recon.reconciliation.trellis.path import keep_path
 from recon.reconciliation.trellis.rate_view import RateView
 from recon.reconciliation.trellis.steps import CommittedKind
 from recon.reconciliation.trellis.stored_unit import (
@@ -89,7 +90,7 @@ def encode_unit(unit: UnitTrellis, due: int | None) -> bytes:
         pack(unit.entries.amount[0]),
         pack(unit.entries.booked[0]),
         unit.final,
-        _index_of(unit.columns[-1], unit.best) if unit.columns and unit.odd_tail is not None else -1,
+        _index_of_best(unit),
         unit.opened,
         unit.last_report_at,
         None if unit.last_value is None else pack(unit.last_value),
@@ -179,8 +180,11 @@ def _store_state(key: StateKey, value: StateValue, before: dict[StateKey, int]) 
     return first_out, pack(later_in), kind, reading, cost, index, _EDGES.index(edge), pack(left), pack(level)
 
 
-def _index_of(column: Column, state: StateKey | None) -> int:
-    return -1 if state is None else list(column.states).index(state)
+def _index_of_best(unit: UnitTrellis) -> int:
+    """Return which state of the last column the best path ends in; -1 where that is to be looked at anew."""
+    if not unit.columns or unit.stale:
+        return -1
+    return list(unit.columns[-1].states).index(unit.tail[-1]) if unit.tail else 0
 
 
 def _store_break(known: ToldBreak) -> StoredBreak:
@@ -338,12 +342,5 @@ def _restore_odd(unit: UnitTrellis, stored: StoredUnit) -> None:
             unit.odd_final.append(odd._replace(alternatives=others))
     if stored.best < 0:
         return
-    state_before: StateKey | None = list(columns[-1].states)[stored.best]
-    unit.best, tail = state_before, []
-    for index in range(len(columns) - 1, unit.final, -1):
-        if state_before is None:
-            break
-        odd = unit.odd_edge(index, state_before)
-        tail += [] if odd is None else [odd]
-        state_before = columns[index].states[state_before][1]
-    unit.odd_tail = tail[::-1]
+    keep_path(unit, list(columns[-1].states)[stored.best])
+    unit.stale = False

@@ -67,7 +67,6 @@ def _forget_columns(unit: UnitTrellis, drop: int, awaited: Sequence[int]) -> boo
                 unit.earlier = column.at, column.seq
         del columns[:drop]
         unit.final -= drop
-        unit.plain_to = max(unit.plain_to - drop, -1)
         unit.trimmed = True
         _make_first(unit)
     forgot = _forget_entries(unit) if unit.trimmed else 0

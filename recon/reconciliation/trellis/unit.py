@@ -75,7 +75,6 @@ class UnitTrellis:
     """What is known of one unit; amounts are in units of 1e-40, times in microseconds."""
 
     __slots__ = (
-        "best",
         "blind",
         "breaks",
         "columns",
@@ -93,14 +92,15 @@ class UnitTrellis:
         "odd_tail",
         "opened",
         "parked",
-        "plain_to",
         "quantum",
         "queue",
         "redo_from",
         "rounding",
         "sampled",
         "samples_from",
+        "stale",
         "sure",
+        "tail",
         "told_openings",
         "tolerance",
         "trimmed",
@@ -132,11 +132,11 @@ class UnitTrellis:
         #: A report before the first column and its window: received at, log position.
         self.earlier: tuple[int, int] = (0, 0)
         self.odd_final: list[OddEdge] = []
-        self.odd_tail: list[OddEdge] | None = None
-        #: From the final columns to this index, each has one state, reached exactly from that of the column before.
-        self.plain_to = -1
-        #: The last column's state on the best path.
-        self.best: StateKey | None = None
+        #: The states of the best path after the final columns, and its edges there that need something.
+        self.tail: list[StateKey] = []
+        self.odd_tail: list[OddEdge] = []
+        #: True if the best path has to be looked at anew.
+        self.stale = True
         self.redo_from: int | None = None
         self.breaks: list[ToldBreak] = []
         #: Since when it is judged, and since when it gives samples of rates.
@@ -191,6 +191,14 @@ class UnitTrellis:
         before = self.columns[index - 1]
         return OddEdge(column, before.at, value[2], value[3], source, state)
 
+    def unfix(self, final: int) -> None:
+        """Have the columns after an index be final no more."""
+        kept = {id(column) for column in self.columns[: final + 1]}
+        self.odd_final = [odd for odd in self.odd_final if id(odd.column) in kept]
+        self.final = final
+        self.tail.clear()
+        self.odd_tail.clear()
+
     def redo(self, column: int) -> None:
         """Have the columns from an index on worked out anew."""
         if column < len(self.columns):
@@ -228,10 +236,9 @@ class UnitTrellis:
                 for key, value in column.states.items()
             }
             column.sets = {(first_out + count, inside): sums for (first_out, inside), sums in column.sets.items()}
-        self.best = None if self.best is None else moved(self.best)
         self.odd_final = [odd._replace(source=moved(odd.source), target=moved(odd.target)) for odd in self.odd_final]
-        if self.odd_tail is not None:
-            self.odd_tail = [odd._replace(source=moved(odd.source), target=moved(odd.target)) for odd in self.odd_tail]
+        self.tail = [moved(key) for key in self.tail]
+        self.odd_tail = [odd._replace(source=moved(odd.source), target=moved(odd.target)) for odd in self.odd_tail]
 
     def shift_levels(self, amount: int, booked: int) -> None:
         """Take an entry from before all that are kept: each level is lower by its amount."""
