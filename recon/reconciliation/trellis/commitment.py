@@ -131,7 +131,7 @@ def commit_edge(unit: UnitTrellis, index: int, told: list[Told]) -> None:
     left = value[3]
     jump = left if value[2] == "jump" else 0
     came_to = value[4] - before.states[source][4] + last[7] - first[7] - jump
-    rounding = left if kind == "exact" and not _bears_shadows(unit, source, state) else 0
+    rounding = left if left and kind == "exact" and not _bears_shadows(unit, source, state) else 0
     beyond = max(abs(rounding) - (last[4] - first[4]), 0) if unit.tolerance else 0
     tolerated = beyond if rounding > 0 else -beyond
     now = CommittedEdge(kind, jump, rounding, came_to - rounding, value[4], tolerated)

@@ -97,8 +97,7 @@ class Entries:
         index = bisect_right(sort, place)
         sort.insert(index, place)
         self.items.insert(index, entry)
-        self._cut(index)
-        self._extend(index)
+        self._put_in(index)
         return index
 
     def shift(self, amount: int, booked: int) -> None:
@@ -161,9 +160,13 @@ class Entries:
                 sums[place] += after - before
         return (sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7])
 
-    def _lists(self) -> tuple[list[int], ...]:
-        ints = (self.stamp, self.low, self.high, self.amount, self.booked, self.fee, self.unknown, self.turnover)
-        return (*ints, self.slack, self.unmodelled, self.spread, self.later, self.alternatives)  # type: ignore[return-value]
+    def _running(self) -> tuple[list[int], ...]:
+        """Return the running totals, in the order of `Totals`."""
+        first = (self.amount, self.fee, self.unknown, self.turnover)
+        return (*first, self.slack, self.unmodelled, self.spread, self.booked)
+
+    def _lists(self) -> tuple[list[int] | list[tuple[tuple[int, int], ...]], ...]:
+        return (*self._running(), self.stamp, self.low, self.high, self.later, self.alternatives)
 
     def _cut(self, index: int) -> None:
         for each in self._lists():
@@ -171,27 +174,40 @@ class Entries:
 
     def _extend(self, start: int) -> None:
         """Make the totals from an index on."""
-        items = self.items
-        for index in range(start, len(items)):
-            entry = items[index]
-            slack = entry.slack + (self.quantum // 2 if entry.rounded else 0)
-            fee = unknown = later = 0
-            others: tuple[tuple[int, int], ...] = ()
-            turnover = abs(entry.turnover)
-            if turnover and entry.key is not None:
-                fee, unknown, more, others, later = self._fee(entry, entry.key, turnover)
-                slack += more
-            self._bound(entry)
-            self.amount.append(self.amount[-1] + entry.amount)
-            self.booked.append(self.booked[-1] + entry.booked_fee)
-            self.fee.append(self.fee[-1] + fee)
-            self.unknown.append(self.unknown[-1] + unknown)
-            self.turnover.append(self.turnover[-1] + (turnover if entry.key is not None else 0))
-            self.slack.append(self.slack[-1] + slack)
-            self.unmodelled.append(self.unmodelled[-1] + entry.unmodelled)
-            self.spread.append(self.spread[-1] + 4 * slack * slack)
+        totals = self._running()
+        for entry in self.items[start:]:
+            moved, others, later = self._moved(entry)
+            self._bound(entry, len(self.stamp))
+            for each, more in zip(totals, moved, strict=True):
+                each.append(each[-1] + more)
             self.alternatives.append(others)
             self.later.append(later)
+
+    def _put_in(self, index: int) -> None:
+        """Take an entry that was put before others into the totals."""
+        entry, place = self.items[index], index + 1
+        moved, others, later = self._moved(entry)
+        self._bound(entry, place)
+        for each, more in zip(self._running(), moved, strict=True):
+            if more:
+                each[place:] = [each[index] + more, *(total + more for total in each[place:])]
+            else:
+                each.insert(place, each[index])
+        self.alternatives.insert(place, others)
+        self.later.insert(place, later)
+
+    def _moved(self, entry: Entry) -> tuple[Totals, tuple[tuple[int, int], ...], int]:
+        """Return what an entry adds to the totals, what other rates make, and what the tier that came later makes."""
+        slack = entry.slack + (self.quantum // 2 if entry.rounded else 0)
+        fee = unknown = later = turnover = 0
+        others: tuple[tuple[int, int], ...] = ()
+        if entry.turnover and entry.key is not None:
+            turnover = abs(entry.turnover)
+            fee, unknown, more, others, later = self._fee(entry, entry.key, turnover)
+            slack += more
+        spread = 4 * slack * slack
+        moved = entry.amount, fee, unknown, turnover, slack, entry.unmodelled, spread, entry.booked_fee
+        return moved, others, later
 
     def _fee(self, entry: Entry, key: FeeKey, turnover: int) -> tuple[int, int, int, tuple[tuple[int, int], ...], int]:
         """Return the expected fee, the turnover at an unknown rate, slack, other rates' differences, a later tier's."""
@@ -209,8 +225,8 @@ class Entries:
         others = tuple((other * turnover // RATES - fee, cost) for other, cost in may_pay if other != rate)
         return fee, 0, slack + self.quantum // 2 + 1, others, later
 
-    def _bound(self, entry: Entry) -> None:
-        """Note when an entry may have happened."""
+    def _bound(self, entry: Entry, place: int) -> None:
+        """Note when an entry may have happened, at a place of the lists."""
         stamp = low = high = entry.stamp_us
         if entry.resolution_us == 0:
             low = stamp - self.window // 2
@@ -218,6 +234,6 @@ class Entries:
             high = stamp + entry.resolution_us
             if stamp <= entry.arrived_us < high:
                 high = entry.arrived_us
-        self.stamp.append(stamp)
-        self.low.append(low)
-        self.high.append(high)
+        self.stamp.insert(place, stamp)
+        self.low.insert(place, low)
+        self.high.insert(place, high)

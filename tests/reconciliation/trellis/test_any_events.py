@@ -18,6 +18,7 @@ from recon.ledger.units import UnitKey
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
 from recon.reconciliation.trellis.column import Report
 from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, Told
+from recon.reconciliation.trellis.unit import UnitTrellis
 from tests.reconciliation.trellis.desk import CONTRACT
 from tests.reconciliation.trellis.synthetic_day import BASE, MARKET, QUANTUM, QUOTE, SECOND, START, WINDOW
 
@@ -184,3 +185,27 @@ def _check_breaks(unit: UnitKey, told: Iterable[Told]) -> None:
             open_.add(each.step.seq)
         elif isinstance(each, Cleared) and each.unit == unit:
             open_.remove(each.seq)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_EVENTS, st.booleans())
+def test_the_path_that_is_kept_is_the_one_that_the_columns_tell(events: list[tuple[int, _What]], told: bool) -> None:
+    player = _Player(told=told, huge=False)
+    for event in events:
+        player.play(*event)
+        player.ask()
+        for unit in player.trellis._parts.units.values():
+            if unit.columns and unit.redo_from is None and not unit.stale:
+                _check_path(unit)
+
+
+def _check_path(unit: UnitTrellis) -> None:
+    """The path goes back from the last report to the final ones, and has its odd edges; all states descend from it."""
+    columns, first = unit.columns, unit.final + 1
+    assert len(unit.tail) == len(columns) - first
+    path = [next(iter(column.states)) for column in columns[:first]] + unit.tail
+    for index in range(1, len(columns)):
+        assert columns[index].states[path[index]][1] == path[index - 1]
+        assert all(value[1] in columns[index - 1].states for value in columns[index].states.values())
+    odd = [unit.odd_edge(index, path[index]) for index in range(first, len(columns))]
+    assert unit.odd_tail == [edge for edge in odd if edge is not None]

@@ -1,0 +1,63 @@
+"""The entries of a unit: their totals do not depend on the order in which they come."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recon.ledger.fees.fee_key import FeeKey
+from recon.ledger.fees.rate_table import RateTable
+from recon.ledger.rules import FeeRule
+from recon.reconciliation.trellis.amounts import ONE
+from recon.reconciliation.trellis.entries import Entries, Entry
+from recon.reconciliation.trellis.rate_view import RateView
+
+WINDOW = 1_000_000
+KEYS = (FeeKey("quote", -1, "post_only", "any"), FeeKey("base", 1, "immediate", "any"), None)
+
+_ENTRY = st.tuples(
+    st.integers(0, 5) | st.integers(0, 10**7),
+    st.integers(-3, 3),
+    st.sampled_from(KEYS),
+    st.booleans(),
+    st.sampled_from([0, 0, ONE]),
+    st.sampled_from([0, 1, 1_000]),
+)
+
+
+def _entries(*, told: bool) -> Entries:
+    table = RateTable()
+    if told:
+        table.tell([FeeRule(maker=Decimal("0.0002"), taker=Decimal("0.0005"))])
+    entries = Entries(RateView(table), WINDOW)
+    entries.quantum = 10**10
+    return entries
+
+
+def _lists(entries: Entries) -> list[object]:
+    return [getattr(entries, name) for name in Entries.__slots__ if name not in {"items", "rates", "window"}]
+
+
+@given(st.lists(_ENTRY, max_size=25), st.booleans(), st.integers(0, 4))
+def test_entries_that_come_late_leave_the_totals_of_those_that_came_in_order(
+    given_entries: list[tuple[int, int, FeeKey | None, bool, int, int]], told: bool, forgotten: int
+) -> None:
+    each_alone, at_once = _entries(told=told), _entries(told=told)
+    made = []
+    for number, (stamp, amount, key, rounded, extra, resolution) in enumerate(given_entries):
+        entry = Entry(stamp, stamp + 5, resolution, number, None, amount * ONE, rounded=rounded)
+        entry.turnover, entry.key, entry.unmodelled, entry.booked_fee = amount * ONE, key, extra, extra // 7
+        made.append(entry)
+        index = each_alone.insert(entry)
+        assert each_alone.items[index] is entry
+    at_once.replace(made)
+    assert _lists(each_alone) == _lists(at_once)
+    assert all(len(total) == len(made) + 1 for total in each_alone._lists())
+
+    count = min(forgotten, len(made))
+    for entries in (each_alone, at_once):
+        entries.forget(count)
+    each_alone.rebuild()
+    assert _lists(each_alone) == _lists(at_once)
