@@ -1,7 +1,9 @@
 """Alerts: who is told of breaks, and of recon not seeing.
 
-1. `break_alert` writes them, `policy` decides who is told, `outbox` stores them, `dispatcher` delivers over `channels`.
-2. An alert is stored in the transaction that derived its transition, once per channel.
-3. It is delivered at least once, under one id; the receiver drops repetitions.
-4. `retry` decides when a failed message is sent again, `message` what one message carries.
+1. A *signal* is stored in the transaction that derived it (`signal_store`): of a break (`break_alert`), of an event
+   that the fold refused (`refused`), of a finding (`finding`), or of recon's own sight (`watch`).
+2. The `router` has the `policy` take what was stored, and queues its messages in the same transaction (`route`).
+3. A `dispatcher` for each channel delivers them (`delivery_store`, `channels`): at least once, under one id; the
+   receiver drops repetitions. `retry` decides when a failed message is sent again, `message` what it carries.
+4. Whom the policy told and why is derived again from what was stored (`history`), and `prune` removes what is old.
 """

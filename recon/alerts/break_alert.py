@@ -1,17 +1,17 @@
-"""Which transitions of breaks raise alerts, and what an alert says. Pure.
+"""Which transitions of breaks are signals, and what receivers are told of them. Pure.
 
-1. A break that opens or opens again raises an alert. So does its end: by data, by a fact, or by an approval; and the
-   end of an acceptance. No other transition does, nor does the end of a break that never was open.
-2. An acceptance that ends at the same log position as its break raises no alert of its own.
-3. An alert's id is a hash of (gateway, break, event, occurrence, log position), equal on every rebuild
-   (architecture 2.4).
+1. A break that opens or opens again is a signal. So is its end: by data, by a fact, or by an approval; the end of an
+   acceptance; what changes its amount or cause; and each step by which somebody takes it up. A comment is none, nor is
+   any step of a break that never was open.
+2. An acceptance that ends at the same log position as its break is no signal of its own.
+3. A signal's id is a hash of (gateway, break, event, occurrence, log position), equal on every rebuild
+   (architecture 2.4). Of several changes at one position the last stands for all.
 4. The document contains everything needed to act on the alert. Decimals are plain strings, times are UTC, null means
    unknown.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,8 @@ from typing import Final
 
 import msgspec
 
+from recon.alerts.policy.model import Signal, SignalKind
+from recon.alerts.signal import NewSignal, signal_id
 from recon.exact import plain
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.snapshot import BreakSnapshot, Transition
@@ -31,15 +33,24 @@ EXPLAINED: Final = "break.explained"
 RESOLVED: Final = "break.resolved"
 REOPENED: Final = "break.reopened"
 EXPIRED: Final = "break.acceptance_expired"
-#: The transitions that raise alerts, and the events of the alerts.
-ALERTED: Final = {
-    "opened": OPENED,
-    "cleared": CLEARED,
-    "explained": EXPLAINED,
-    "approve": RESOLVED,
-    "reopen": REOPENED,
-    "expired": EXPIRED,
+#: The transitions that are signals: the events that receivers are told, and what each says of the break.
+SIGNALLED: Final[dict[str, tuple[tuple[str, SignalKind], ...]]] = {
+    "opened": ((OPENED, "fires"),),
+    "cleared": ((CLEARED, "ends"),),
+    "explained": ((EXPLAINED, "ends"),),
+    "approve": ((RESOLVED, "ends"),),
+    "reopen": ((REOPENED, "again"),),
+    "expired": ((EXPIRED, "again"),),
+    "caused": (("break.changed", "moves"),),
+    "reduced": (("break.reduced", "moves"),),
+    "assign": (("break.assigned", "taken_up"),),
+    "investigate": (("break.investigated", "taken_up"),),
+    "propose": (("break.proposed", "taken_up"), ("break.approval_wanted", "wants_approval")),
+    "reject": (("break.rejected", "taken_up"),),
+    "accept": (("break.accepted", "taken_up"),),
 }
+#: The events that go out as NOTIFY too.
+NOTIFIED: Final = frozenset({OPENED, CLEARED, EXPLAINED, RESOLVED, REOPENED, EXPIRED})
 
 #: The version of the document's shape; keys may be added within it.
 DOCUMENT_VERSION: Final = 1
@@ -55,24 +66,6 @@ MAX_NOTICE_BYTES: Final = 7900
 _NOTICE_CLIPS: Final = (500, 80)
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class Alert(msgspec.Struct, frozen=True):
-    """One alert, sent once per channel. `document` is JSON; `us` is the transition's log time in microseconds."""
-
-    id: str
-    event: str
-    gateway: str
-    account: str
-    unit_kind: str
-    unit: str
-    amount: Decimal
-    cause: str
-    break_id: str
-    case_id: str
-    seq: int
-    us: int
-    document: bytes
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -170,16 +163,19 @@ class Document(msgspec.Struct, frozen=True):
     look: list[str]
 
 
-def alerts_of(gateway: str, transitions: Sequence[Transition]) -> list[Alert]:
-    """Return the alerts of these transitions, in their order."""
-    alerted = [transition for transition in transitions if transition.event in ALERTED and _was_open(transition.break_)]
-    last = {(transition.break_.id, transition.seq): transition for transition in alerted}
+def signals_of(gateway: str, transitions: Sequence[Transition]) -> list[NewSignal]:
+    """Return the signals of these transitions, in their order."""
+    told = [transition for transition in transitions if transition.event in SIGNALLED and _was_open(transition.break_)]
+    last = {(transition.break_.id, transition.seq): transition for transition in told}
     # The end of an acceptance adds nothing to the end of its break, and could arrive after it.
-    return [
-        _alert(gateway, transition)
-        for transition in alerted
+    made = [
+        _signal(gateway, transition, event, kind)
+        for transition in told
+        for event, kind in SIGNALLED[transition.event]
         if transition.event != "expired" or transition is last[transition.break_.id, transition.seq]
     ]
+    # A later one takes the place of an earlier one of the same id.
+    return list({each.id: each for each in made}.values())
 
 
 def _was_open(break_: Break) -> bool:
@@ -188,59 +184,63 @@ def _was_open(break_: Break) -> bool:
 
 
 def alert_id(gateway: str, break_id: str, event: str, occurrence: int, seq: int) -> str:
-    """Return the id of a transition's alert."""
-    text = "\x1f".join((gateway, break_id, event, str(occurrence), str(seq)))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    """Return the id of a transition's signal."""
+    return signal_id(gateway, break_id, event, str(occurrence), str(seq))
 
 
-def notice(alert: Alert) -> str:
+def notice(signal: Signal) -> str:
     """Return the compact JSON for NOTIFY, below Postgres's bound; long names are cut, and `clipped` is set."""
-    encoded = _notice(alert, None)
+    encoded = _notice(signal, None)
     for longest in _NOTICE_CLIPS:
         if len(encoded) <= MAX_NOTICE_BYTES:
             break
-        encoded = _notice(alert, longest)
+        encoded = _notice(signal, longest)
     return encoded.decode()
 
 
-def _notice(alert: Alert, longest: int | None) -> bytes:
+def _notice(signal: Signal, longest: int | None) -> bytes:
     names = {
-        "gateway": alert.gateway,
-        "account": alert.account,
-        "unit_kind": alert.unit_kind,
-        "unit": alert.unit,
-        "cause": alert.cause,
+        "gateway": signal.gateway,
+        "account": signal.account,
+        "unit_kind": signal.unit_kind,
+        "unit": signal.unit,
+        "cause": signal.cause,
     }
-    ids: dict[str, str | int | bool] = {
-        "type": alert.event,
-        "id": alert.id,
-        "break_id": alert.break_id,
-        "case_id": alert.case_id,
-        "seq": alert.seq,
-        "amount": plain(alert.amount),
+    ids: dict[str, str | int | bool | None] = {
+        "type": signal.event,
+        "id": signal.id,
+        "break_id": signal.subject,
+        "case_id": signal.case_id,
+        "seq": signal.seq,
+        "amount": _plain(signal.amount),
     }
     clipped = {key: value if longest is None else _clip(value, longest) for key, value in names.items()}
     return _encode(ids | clipped | ({} if longest is None else {"clipped": True}))
 
 
-def _alert(gateway: str, transition: Transition) -> Alert:
-    break_, event = transition.break_, ALERTED[transition.event]
-    id_ = alert_id(gateway, break_.id, event, break_.occurrences, transition.seq)
-    return Alert(
-        id=id_,
+def _signal(gateway: str, transition: Transition, event: str, kind: SignalKind) -> NewSignal:
+    break_ = transition.break_
+    signal = Signal(
+        id=alert_id(gateway, break_.id, event, break_.occurrences, transition.seq),
+        kind="again" if kind == "fires" and break_.occurrences > 1 else kind,
         event=event,
         gateway=gateway,
+        subject=break_.id,
+        case_id=break_.case_id,
+        seq=transition.seq,
+        at=to_datetime(transition.us),
         account=transition.account,
         unit_kind=transition.kind,
         unit=transition.unit,
         amount=break_.amount,
+        amount_usd=transition.snapshot.amount_usd,
         cause=break_.cause,
-        break_id=break_.id,
-        case_id=break_.case_id,
-        seq=transition.seq,
-        us=transition.us,
-        document=_encode(_document(id_, event, gateway, transition)),
+        certainty=break_.certainty,
+        severity=transition.snapshot.severity,
+        actor=transition.actor or "",
     )
+    document = _encode(_document(signal.id, event, gateway, transition))
+    return NewSignal(signal, document, notice(signal) if event in NOTIFIED else None)
 
 
 def _document(id_: str, event: str, gateway: str, transition: Transition) -> Document:

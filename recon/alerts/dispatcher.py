@@ -1,14 +1,14 @@
-"""The Trio task that delivers the alerts of one channel from the outbox (architecture 2.10, 2.11).
+"""The Trio task that delivers the messages of one channel (architecture 2.10, 2.11).
 
-1. It sends one message at a time, in the order of the log. It looks for due messages when woken, and by a timer.
-2. Everything that must survive a crash is in the outbox: attempts, the time of the next one, the message's entries.
+1. It sends one message at a time, in order. It looks for due messages when woken, when one is due, and by a timer.
+2. Everything that must survive a crash is stored: attempts, the time of the next one, how the receiver fares.
 3. At shutdown a running attempt gets GRACE_SECONDS; a cancelled attempt is due again at the next start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -17,20 +17,21 @@ import structlog
 import trio
 from sqlalchemy import Connection
 
-from recon.alerts import outbox
+from recon.alerts import delivery_store
 from recon.alerts.channels import Sender
+from recon.alerts.delivery_store import Claim, Failure
 from recon.alerts.message import Message
 from recon.alerts.retry import MAX_ATTEMPTS, pause
 from recon.db.transactions import Database
 from recon.errors import DatabaseError, DeliveryError
 
-#: Seconds between two looks into the outbox without a wake-up.
+#: Seconds between two looks into the deliveries without a wake-up.
 POLL_SECONDS: Final = 2.0
 #: Longest attempt, in seconds.
 SEND_SECONDS: Final = 15.0
 #: Longest rest of a running attempt after the service was told to stop, in seconds.
 GRACE_SECONDS: Final = 5.0
-#: Longest transaction on the outbox, in seconds.
+#: Longest transaction on the deliveries, in seconds.
 TRANSACTION_SECONDS: Final = 5.0
 #: How long to retry recording an outcome while the database is away, and the pause between, in seconds.
 OUTCOME_SECONDS: Final = 10.0
@@ -44,35 +45,28 @@ class _StoppedError(DeliveryError):
 
 
 class Dispatcher:
-    """Delivers the alerts of some gateways on one channel."""
+    """Delivers the messages of one channel."""
 
     def __init__(
         self,
         database: Database,
         *,
-        gateways: Sequence[str],
         channel: str,
         sender: Sender,
         now: Callable[[], datetime],
         draw: Callable[[], float],
-        gather: timedelta = timedelta(),
     ) -> None:
-        """Prepare; nothing happens before `run`. `draw` is uniform in [0, 1), for the jitter of retries.
-
-        `gather` is how long an alert waits for the other legs of its case.
-        """
+        """Prepare; nothing happens before `run`. `draw` is uniform in [0, 1), for the jitter of retries."""
         self._database = database
-        self._gateways = tuple(gateways)
         self._channel = channel
         self._sender = sender
         self._now = now
         self._draw = draw
-        self._gather = gather
         self._woken = trio.Event()
         self._log = _log.bind(channel=channel)
 
     def wake(self) -> None:
-        """Look into the outbox at once. Call it in the Trio thread, after the commit."""
+        """Look for messages at once. Call it in the Trio thread, after the commit."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -80,35 +74,33 @@ class Dispatcher:
 
         Wait for a database that is away for a moment; raise DatabaseError if it refuses us.
         """
-        wait = POLL_SECONDS
         while True:
             # Reset before looking, so that a wake-up in the meantime is not missed.
             self._woken = trio.Event()
+            wait = POLL_SECONDS
             try:
-                await self._deliver_due()
+                wait = self._wait(await self._deliver_due())
             except DatabaseError as error:
                 if not error.transient:
                     raise
                 self._log.warning("alerts wait for the database", reason=str(error))
             with trio.move_on_after(wait):
                 await self._woken.wait()
-            # What woke us may wait for the other legs of its case: look again when it has.
-            gathering = self._woken.is_set() and self._gather > timedelta()
-            wait = min(POLL_SECONDS, self._gather.total_seconds()) if gathering else POLL_SECONDS
 
-    async def _deliver_due(self) -> None:
-        """Deliver until nothing is due; gateways take turns, so that none waits for another's backlog."""
-        waiting = list(self._gateways)
-        while waiting:
-            for gateway in list(waiting):
-                claim = partial(
-                    outbox.claim, gateway=gateway, channel=self._channel, now=self._now(), gather=self._gather
-                )
-                message = await self._database.run(claim, deadline=TRANSACTION_SECONDS)
-                if message is None:
-                    waiting.remove(gateway)
-                else:
-                    await self._attempt(message)
+    def _wait(self, again_at: datetime | None) -> float:
+        """Return how long to wait for a wake-up, in seconds: until the next message is due, and no longer than POLL."""
+        if again_at is None:
+            return POLL_SECONDS
+        return min(POLL_SECONDS, max(0.0, (again_at - self._now()).total_seconds()))
+
+    async def _deliver_due(self) -> datetime | None:
+        """Deliver until nothing is due; return when something may be."""
+        while True:
+            claim = partial(delivery_store.claim, channel=self._channel, now=self._now())
+            claimed: Claim = await self._database.run(claim, deadline=TRANSACTION_SECONDS)
+            if claimed.message is None:
+                return claimed.again_at
+            await self._attempt(claimed.message)
 
     async def _attempt(self, message: Message) -> None:
         """Make one attempt and record its outcome; after a cancellation complete both within their bounds."""
@@ -127,23 +119,32 @@ class Dispatcher:
     async def _complete_attempt(self, message: Message, watch: _Watch) -> None:
         error = await self._send(message, watch)
         now = self._now()
-        log = self._log.bind(message=message.id, gateway=message.gateway, alerts=len(message.entries))
+        log = self._log.bind(message=message.id, gateway=message.gateway, signals=len(message.entries))
         if error is None:
-            await self._record_outcome(partial(outbox.mark_delivered, message=message, now=now), message)
-            log.info("alerts delivered", event_type=message.event, attempt=message.attempt)
+            await self._record_outcome(partial(delivery_store.mark_delivered, message=message, now=now), message)
+            log.info("alerts delivered", event_type=message.event, kind=message.kind, attempt=message.attempt)
             return
-        again = self._next_attempt(message, error, now)
-        failed = partial(outbox.mark_failed, message=message, now=now, next_attempt_at=again, error=str(error))
+        failure = self._failure(message, error, now)
+        failed = partial(delivery_store.mark_failed, message=message, failure=failure, now=now, draw=self._draw)
         await self._record_outcome(failed, message)
+        again = failure.next_attempt_at
         if again is None:
             log.error("alerts given up", attempts=message.attempt, reason=str(error))
+        elif failure.gone:
+            log.error("the receiver is gone for good; nothing is sent to it until a person acts", reason=str(error))
         else:
             log.warning("alerts not delivered", attempt=message.attempt, reason=str(error), again_at=again.isoformat())
 
-    def _next_attempt(self, message: Message, error: DeliveryError, now: datetime) -> datetime | None:
-        if message.attempt >= MAX_ATTEMPTS:
-            return None
-        return now if isinstance(error, _StoppedError) else now + pause(message.attempt, error, self._draw)
+    def _failure(self, message: Message, error: DeliveryError, now: datetime) -> Failure:
+        stopped = isinstance(error, _StoppedError)
+        again = now if stopped else now + pause(message.attempt, error, self._draw)
+        return Failure(
+            error=str(error),
+            next_attempt_at=None if message.attempt >= MAX_ATTEMPTS else again,
+            requested=error.retry_after,
+            gone=error.gone,
+            counts=not stopped,
+        )
 
     async def _send(self, message: Message, watch: _Watch) -> DeliveryError | None:
         """Send within the attempt's bound, or the grace after a stop; return why the message was not taken, if so."""

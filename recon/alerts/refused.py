@@ -1,17 +1,18 @@
-"""The alert of an event that the fold refused (architecture 2.12). Pure.
+"""The signal of an event that the fold refused (architecture 2.12). Pure.
 
 Its id is a hash of (gateway, log position, version of the fold), so a restart or another service repeats nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 from shlex import quote
 from typing import Final
 
 import msgspec
 
 from recon.alerts.break_alert import LogPosition
+from recon.alerts.policy.model import Signal
+from recon.alerts.signal import NewSignal, signal_id
 from recon.times import to_datetime
 
 REFUSED: Final = "event.refused"
@@ -39,33 +40,11 @@ class Document(msgspec.Struct, frozen=True):
     look: list[str]
 
 
-class RefusedAlert(msgspec.Struct, frozen=True):
-    """One refused event, told once per channel. `document` is JSON; `us` is the event's log time in microseconds."""
-
-    id: str
-    event: str
-    gateway: str
-    seq: int
-    us: int
-    document: bytes
-    notice: str
-
-    @property
-    def break_id(self) -> str:
-        """Return what stands in the place of a break: the event itself, so that it waits for no other alert."""
-        return f"event-{self.seq}"
-
-    @property
-    def case_id(self) -> str:
-        """Return what stands in the place of a case: the event itself, so that each has a message of its own."""
-        return self.break_id
-
-
-def refused_alert(
+def refused_signal(
     gateway: str, account: str | None, kind: str, reason: str, fold_version: int, seq: int, us: int
-) -> RefusedAlert:
-    """Return the alert of a refused event."""
-    id_ = hashlib.sha256("\x1f".join((gateway, REFUSED, str(seq), str(fold_version))).encode()).hexdigest()[:32]
+) -> NewSignal:
+    """Return the signal of a refused event; it is a case of its own, so it waits for no other."""
+    id_ = signal_id(gateway, REFUSED, str(seq), str(fold_version))
     account = None if account is None else account[:MAX_NAME]
     kind = kind[:MAX_NAME]
     around = f"recon events --gateway {quote(gateway)}"
@@ -90,4 +69,16 @@ def refused_alert(
         "seq": seq,
         "reason": reason,
     }
-    return RefusedAlert(id_, REFUSED, gateway, seq, us, _encode(document), _encode(notice).decode())
+    subject = f"event-{seq}"
+    signal = Signal(
+        id=id_,
+        kind="tells",
+        event=REFUSED,
+        gateway=gateway,
+        subject=subject,
+        case_id=subject,
+        seq=seq,
+        at=to_datetime(us),
+        account=account or "",
+    )
+    return NewSignal(signal, _encode(document), _encode(notice).decode())

@@ -1,7 +1,7 @@
 """When a message is sent again after a failure. Pure (architecture 2.11).
 
 Every failure is retried, after any answer: an alert is worth more than the noise. A failure that
-only a person can repair (a wrong address, a refused signature, 410 Gone) is retried slowly from the start, so that
+only a person can repair (a wrong address, a refused signature) is retried slowly from the start, so that
 delivery resumes by itself after the repair. The next attempt's time is stored with the entries and survives a crash.
 """
 
@@ -22,6 +22,10 @@ FIRST_PAUSE: Final = timedelta(seconds=2)
 FIRST_SLOW_PAUSE: Final = timedelta(minutes=5)
 #: The longest delay, and the longest that a receiver may request.
 LAST_PAUSE: Final = timedelta(hours=1)
+#: So many failures in a row, of any messages, let the channel rest; first for so long, doubling up to the last.
+CIRCUIT_FAILURES: Final = 3
+FIRST_REST: Final = timedelta(seconds=2)
+LAST_REST: Final = timedelta(minutes=1)
 
 
 def pause(attempt: int, error: DeliveryError, draw: Callable[[], float]) -> timedelta:
@@ -35,3 +39,16 @@ def pause(attempt: int, error: DeliveryError, draw: Callable[[], float]) -> time
     delay = delay_after(attempt, first=first.total_seconds(), longest=longest, draw=draw, jitter=0.5)
     requested = min(longest, error.retry_after or 0.0)
     return timedelta(seconds=max(delay, requested))
+
+
+def rest(failures: int, requested: float | None, draw: Callable[[], float]) -> timedelta:
+    """Return how long a channel rests after so many failures in a row; zero: not at all.
+
+    A receiver that requests a delay means all of its messages, and gets it within the bound.
+    """
+    asked = timedelta(seconds=min(LAST_PAUSE.total_seconds(), requested or 0.0))
+    if failures < CIRCUIT_FAILURES:
+        return asked
+    first, longest = FIRST_REST.total_seconds(), LAST_REST.total_seconds()
+    own = delay_after(failures - CIRCUIT_FAILURES + 1, first=first, longest=longest, draw=draw, jitter=0.5)
+    return max(asked, timedelta(seconds=own))

@@ -21,8 +21,9 @@ from recon.reconciliation.model.snapshot import Transition
 
 #: How often a step looks for the current edition while a rebuild switches it.
 LOCK_ATTEMPTS: Final = 3
-#: Called with the transitions and the refused events of a step, within its transaction.
-OnTransitions = Callable[[Connection, WorkingSet, list[Transition], list[DecodedEvent]], None]
+#: Called with the transitions and the refused events of a step, within its transaction; the working set has what else
+#: was found. Returns how many alerts it stored.
+OnTransitions = Callable[[Connection, WorkingSet, list[Transition], list[DecodedEvent]], int]
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ _log = structlog.get_logger(__name__)
 class Step(msgspec.Struct, frozen=True):
     """The result of one step: events folded, the log position, and whether time alone may decide something.
 
-    `refused` counts the refused events among the folded ones.
+    `refused` counts the refused events among the folded ones, `told` the alerts that were stored.
     """
 
     working_set: WorkingSet
@@ -39,6 +40,7 @@ class Step(msgspec.Struct, frozen=True):
     seq: int
     last_us: int
     pending: bool
+    told: int = 0
 
 
 def current_edition(connection: Connection, gateway: str) -> int:
@@ -98,13 +100,14 @@ def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who he
     rows = page(connection, gateway, checkpoint.seq, count) if count > 0 else []
     watch.note_page(checkpoint.seq, len(rows))
     folded: list[DecodedEvent] = []
+    told = 0
     if rows:
         working_set.refusals.learn(refusals(connection, gateway, working_set.refusals.seen_seq))
         folded, transitions = _fold(connection, working_set, rows, reading, watch)
         refused = [item for item in folded if item.refusal is not None]
-        if (transitions or refused) and on_transitions is not None:
-            _commit_lazily(connection, on=False)
-            on_transitions(connection, working_set, transitions, refused)
+        if (transitions or refused or working_set.findings) and on_transitions is not None:
+            told = on_transitions(connection, working_set, transitions, refused)
+            _commit_lazily(connection, on=not told)
     return Step(
         working_set=working_set,
         folded=len(folded),
@@ -112,6 +115,7 @@ def step(  # noqa: PLR0913 - what is folded, how far, how it is read, and who he
         seq=working_set.seq,
         last_us=working_set.ledger.clock.last_us,
         pending=working_set.reconciler.pending,
+        told=told,
     )
 
 

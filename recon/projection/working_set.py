@@ -13,7 +13,7 @@ from recon.ems.protocol.messages import OrderReports, Symbols
 from recon.exact import exact
 from recon.ledger import rules as rules_
 from recon.ledger.facts.index import FactIndex
-from recon.ledger.ledger import Ledger, LedgerChanges
+from recon.ledger.ledger import Finding, Ledger, LedgerChanges
 from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.rules import Rules
@@ -50,6 +50,8 @@ class WorkingSet:
         self.refusals = Refusals(VERSION, seq)
         #: True if every order of the edition is in memory: then no order needs to be loaded.
         self.complete = seq == 0
+        #: What the last save found in the data.
+        self.findings: list[Finding] = []
 
     @property
     def ledger(self) -> Ledger:
@@ -94,6 +96,7 @@ class WorkingSet:
         """Write the changes up to a log position, and return the transitions among them."""
         book, engine = self.ledger, self.reconciler
         changes, book.changes, book.fact_index = book.changes, LedgerChanges(), FactIndex()
+        self.findings = changes.findings
         shared = engine.store()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []

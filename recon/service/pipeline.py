@@ -14,7 +14,7 @@ from recon.backfill.view import backfill_view
 from recon.config import Settings, rules_document
 from recon.db.transactions import Database
 from recon.projection.projector import Projector
-from recon.projection.step import OnTransitions
+from recon.projection.step import OnTransitions, Step
 from recon.service.endpoints import endpoint_of
 from recon.service.gateway import GatewayPart
 from recon.service.status import StatusBoard
@@ -43,17 +43,19 @@ class GatewayPipeline:
         database: Database,
         board: StatusBoard,
         on_transitions: OnTransitions,
+        on_told: Callable[[], None],
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
     ) -> None:
-        """Build both parts; nothing happens before `start`."""
+        """Build both parts; nothing happens before `start`. `on_told` is called after a commit that stored alerts."""
         self._board = board
+        self._on_told = on_told
         self.name = name
         self.projector = Projector(
             database,
             name,
             on_transitions=on_transitions,
-            on_step=lambda done: self.gateway.update_view(backfill_view(done.working_set.ledger, done.seq)),
+            on_step=self._note_step,
             status=board.reporter(name, "projector"),
             is_first=lambda: self.gateway.recording,
         )
@@ -74,6 +76,11 @@ class GatewayPipeline:
             rest_url=settings.gateways[name].rest_url,
             cross_check=settings.gateways[name].recovery.cross_check,
         )
+
+    def _note_step(self, done: Step) -> None:
+        if done.told:
+            self._on_told()
+        self.gateway.update_view(backfill_view(done.working_set.ledger, done.seq))
 
     def start(self, nursery: trio.Nursery) -> None:
         """Run both parts under supervision."""

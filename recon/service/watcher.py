@@ -43,6 +43,7 @@ def plan_of(settings: Settings) -> Plan:
                 "part.failing": alerts.part_failing,
                 "buffer.overrun": alerts.buffer_overrun,
                 "rules.waiting": alerts.rules_waiting,
+                "facts.waiting": alerts.rules_waiting,
             },
             settled=alerts.settled,
             repeat=alerts.repeat,
@@ -59,7 +60,7 @@ async def watch(
     status: StatusReporter,
     on_queued: Callable[[], None],
 ) -> Never:
-    """Look every LOOK_SECONDS until cancelled; `on_queued` is called after a commit that queued something.
+    """Look every LOOK_SECONDS until cancelled; `on_queued` is called after a commit that stored something.
 
     While the database is away nothing can be told: the watchdog stays away then. Raise DatabaseError if it refuses us.
     """

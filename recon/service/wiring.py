@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import os
-import random  # noqa: TID251  # backoff jitter
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Final
 from uuid import uuid4
 
 import structlog
 import trio
-from sqlalchemy import Connection
 
-from recon.alerts import outbox
-from recon.alerts.break_alert import Alert, alerts_of
-from recon.alerts.channels import Sender, configured_channels, open_senders
-from recon.alerts.dispatcher import Dispatcher
-from recon.alerts.refused import RefusedAlert, refused_alert
+from recon.alerts.channels import configured_channels, open_senders
+from recon.alerts.signal_store import NOTIFY_CHANNEL
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import POOL_CONNECTIONS, create_engine
 from recon.db.resolve import DatabaseHandle
-from recon.db.transactions import Database, ThreadedDatabase
+from recon.db.transactions import ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.log.hints import LOG_CHANNEL
-from recon.projection.fold import DecodedEvent
-from recon.projection.step import OnTransitions
-from recon.projection.working_set import WorkingSet
-from recon.reconciliation.model.snapshot import Transition
+from recon.service.alerting import ROUTER, AlertParts, desk_of, tell
 from recon.service.pipeline import GatewayPipeline
 from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import publish, publish_once
 from recon.service.supervisor import supervise
 from recon.service.watcher import plan_of, watch
-from recon.times import microseconds
 
 #: Connections of the whole service beside the recorders', which have one each; further transactions take turns.
 MAX_CONNECTIONS: Final = 32
@@ -49,27 +40,6 @@ EMBEDDED_SECONDS: Final = 0.5
 LAST_WRITE_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
-
-
-def alerting(channels: Sequence[str]) -> OnTransitions:
-    """Return a hook that queues the alerts of a step, inside its transaction (architecture 2.10)."""
-
-    def on_transitions(
-        connection: Connection, working: WorkingSet, transitions: list[Transition], refused: list[DecodedEvent]
-    ) -> None:
-        gateway = working.ledger.gateway
-        alerts: list[Alert | RefusedAlert] = [*alerts_of(gateway, transitions), *_refused_alerts(gateway, refused)]
-        outbox.enqueue(connection, gateway, alerts, channels)
-
-    return on_transitions
-
-
-def _refused_alerts(gateway: str, refused: list[DecodedEvent]) -> Iterator[RefusedAlert]:
-    for item in refused:
-        event, refusal = item.event, item.refusal
-        if refusal is not None:
-            us = microseconds(event.recorded_at)
-            yield refused_alert(gateway, event.account, event.kind, refusal.reason, refusal.fold_version, event.seq, us)
 
 
 def new_instance() -> str:
@@ -121,14 +91,15 @@ class _Service:
         self._now = now
         self._instance = new_instance()
         channels = configured_channels(settings)
-        parts = len(settings.require_gateways()) + len(channels) + 3
+        parts = len(settings.require_gateways()) + len(channels) + 4
         connections = min(MAX_CONNECTIONS, max(POOL_CONNECTIONS, parts))
         self._engine = create_engine(handle.service_url, "recon service", pool_size=connections)
         self._database = ThreadedDatabase(self._engine, connections)
-        on_transitions = alerting(channels)
-        self._pipelines = {name: self._pipeline(name, on_transitions) for name in sorted(settings.gateways)}
+        self._desk = desk_of(settings)
+        self._alerts: AlertParts | None = None
+        self._pipelines = {name: self._pipeline(name) for name in sorted(settings.gateways)}
 
-    def _pipeline(self, name: str, on_transitions: OnTransitions) -> GatewayPipeline:
+    def _pipeline(self, name: str) -> GatewayPipeline:
         return GatewayPipeline(
             self._settings,
             name,
@@ -136,7 +107,8 @@ class _Service:
             instance=self._instance,
             database=self._database,
             board=self._board,
-            on_transitions=on_transitions,
+            on_transitions=tell,
+            on_told=self._note_told,
             now=self._now,
             new_id=uuid4,
         )
@@ -144,18 +116,21 @@ class _Service:
     async def run(self, task_status: trio.TaskStatus[StatusBoard]) -> None:
         """Run every part under supervision until cancelled."""
         async with open_senders(self._settings, self._now) as senders, trio.open_nursery() as nursery:
-            dispatchers = _dispatchers(
-                senders, self._database, [SERVICE, *sorted(self._pipelines)], self._settings.alerts.gather, self._now
-            )
-            for part, work in self._shared_parts(dispatchers).items():
+            status = self._board.reporter(SERVICE, ROUTER)
+            self._alerts = AlertParts(self._database, self._desk, senders, self._now, status)
+            for part, work in self._shared_parts(self._alerts).items():
                 nursery.start_soon(supervise, self._board, SERVICE, part, work)
             for pipeline in self._pipelines.values():
                 pipeline.start(nursery)
             task_status.started(self._board)
 
-    def _shared_parts(self, dispatchers: Mapping[str, Dispatcher]) -> dict[str, Callable[[], Awaitable[object]]]:
+    def _note_told(self) -> None:
+        if self._alerts is not None:
+            self._alerts.wake_router()
+
+    def _shared_parts(self, alerts: AlertParts) -> dict[str, Callable[[], Awaitable[object]]]:
         parts: dict[str, Callable[[], Awaitable[object]]] = {
-            "listener": _listener(self._handle.service_url, self._pipelines, dispatchers),
+            "listener": _listener(self._handle.service_url, self._pipelines, alerts),
             "board": partial(publish, self._board, self._database, self._instance),
             "watcher": partial(
                 watch,
@@ -163,12 +138,12 @@ class _Service:
                 plan_of(self._settings),
                 now=self._now,
                 status=self._board.reporter(SERVICE, "watch"),
-                on_queued=lambda: _wake(dispatchers),
+                on_queued=alerts.wake,
             ),
         }
         if self._handle.embedded is not None:
             parts["postgres"] = partial(keep_embedded, self._handle.embedded, self._board)
-        return parts | {channel: dispatcher.run for channel, dispatcher in dispatchers.items()}
+        return parts | alerts.parts()
 
     async def stop(self) -> None:
         """Fold what was appended last, and publish that every part has stopped."""
@@ -183,41 +158,19 @@ class _Service:
         self._engine.dispose()
 
 
-def _wake(dispatchers: Mapping[str, Dispatcher]) -> None:
-    for dispatcher in dispatchers.values():
-        dispatcher.wake()
-
-
-def _dispatchers(
-    senders: Mapping[str, Sender],
-    database: Database,
-    gateways: Sequence[str],
-    gather: timedelta,
-    now: Callable[[], datetime],
-) -> dict[str, Dispatcher]:
-    return {
-        channel: Dispatcher(
-            database, gateways=gateways, channel=channel, sender=sender, now=now, draw=random.random, gather=gather
-        )
-        for channel, sender in senders.items()
-    }
-
-
-def _listener(
-    url: str, pipelines: Mapping[str, GatewayPipeline], dispatchers: Mapping[str, Dispatcher]
-) -> Callable[[], Awaitable[None]]:
-    """Return the one listener of the service, which wakes the dispatchers or a gateway's projector."""
+def _listener(url: str, pipelines: Mapping[str, GatewayPipeline], alerts: AlertParts) -> Callable[[], Awaitable[None]]:
+    """Return the one listener of the service, which wakes the router or a gateway's projector."""
 
     def on_notify(channel: str, payload: str) -> None:
         # Any login can send one: it says where to look, never what is there.
-        if channel == outbox.NOTIFY_CHANNEL:
-            _wake(dispatchers)
+        if channel == NOTIFY_CHANNEL:
+            alerts.wake()
         elif payload in pipelines:
             pipelines[payload].projector.hint()
 
     def on_established() -> None:
         for pipeline in pipelines.values():
             pipeline.projector.hint()
-        _wake(dispatchers)
+        alerts.wake()
 
-    return partial(listen, url, [LOG_CHANNEL, outbox.NOTIFY_CHANNEL], on_notify, on_established)
+    return partial(listen, url, [LOG_CHANNEL, NOTIFY_CHANNEL], on_notify, on_established)

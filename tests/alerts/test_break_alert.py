@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from recon.alerts.break_alert import (
-    ALERTED,
     MAX_EVIDENCE,
     MAX_NOTICE_BYTES,
     MAX_TEXT,
     MAX_TRIED,
     MAX_WHY,
-    alerts_of,
+    SIGNALLED,
     notice,
+    signals_of,
 )
 from recon.reconciliation.model.break_ import CauseTried, Evidence
 from recon.reconciliation.model.lifecycle import OVER, TRANSITIONS
@@ -24,12 +24,20 @@ from tests.support.alert_rows import FACTS, GATEWAY, T0, Step
 
 
 def document(step: Step) -> dict[str, object]:
-    decoded: dict[str, object] = json.loads(step.alert().document)
+    decoded: dict[str, object] = json.loads(step.signal().document)
     return decoded
 
 
 def events_of(*steps: Step) -> list[str]:
-    return [alert.event for alert in alerts_of(GATEWAY, [step.transition() for step in steps])]
+    """The events that go out as NOTIFY too."""
+    signals = signals_of(GATEWAY, [step.transition() for step in steps])
+    return [each.signal.event for each in signals if each.notice is not None]
+
+
+def kinds_of(*steps: Step) -> list[tuple[str, str]]:
+    return [
+        (each.signal.event, each.signal.kind) for each in signals_of(GATEWAY, [step.transition() for step in steps])
+    ]
 
 
 def test_what_opens_and_what_ends_alerts_and_keeps_its_order() -> None:
@@ -50,10 +58,36 @@ def test_what_opens_and_what_ends_alerts_and_keeps_its_order() -> None:
     ]  # fmt: skip
 
 
+def test_what_people_do_and_what_moves_are_signals_for_the_policy() -> None:
+    life = ["opened", "caused", "offset", "assign", "comment", "investigate", "propose", "reject", "accept", "reduced"]
+    assert kinds_of(*(Step(event=event, seq=121 + number) for number, event in enumerate(life))) == [
+        ("break.opened", "fires"),
+        ("break.changed", "moves"),
+        ("break.assigned", "taken_up"),
+        ("break.investigated", "taken_up"),
+        ("break.proposed", "taken_up"),
+        ("break.approval_wanted", "wants_approval"),
+        ("break.rejected", "taken_up"),
+        ("break.accepted", "taken_up"),
+        ("break.reduced", "moves"),
+    ]
+    assert kinds_of(Step(occurrences=2), Step(event="reopen"), Step(event="expired", seq=130)) == [
+        ("break.opened", "again"),
+        ("break.reopened", "again"),
+        ("break.acceptance_expired", "again"),
+    ]
+
+
+def test_of_two_changes_at_one_position_the_last_one_stands() -> None:
+    steps = [Step(event="caused", amount="-1"), Step(event="caused", amount="-2")]
+    (only,) = signals_of(GATEWAY, [step.transition() for step in steps])
+    assert str(only.signal.amount) == "-2"
+
+
 def test_the_steps_that_alert_are_steps_of_the_table() -> None:
-    assert ALERTED.keys() <= {step for step, _, _ in TRANSITIONS}
+    assert SIGNALLED.keys() <= {step for step, _, _ in TRANSITIONS}
     ends = {step for step, _, state in TRANSITIONS if state in OVER}
-    assert ends <= ALERTED.keys(), "however a break ends, its receivers hear of it"
+    assert ends <= SIGNALLED.keys(), "however a break ends, its receivers hear of it"
 
 
 def test_what_a_fact_explains_before_it_was_open_alerts_nobody() -> None:
@@ -74,7 +108,7 @@ def test_who_decided_is_told() -> None:
 
 
 def test_the_document_holds_everything_to_act_on() -> None:
-    alert = Step(event="cleared").alert()
+    alert = Step(event="cleared").signal()
     assert json.loads(alert.document) == {
         "type": "break.cleared",
         "id": alert.id,
@@ -144,7 +178,7 @@ def test_what_is_not_known_is_null_and_never_zero() -> None:
         observed_us=None,
         cut_seq=None,
     )
-    (alert,) = alerts_of(GATEWAY, [msgspec.structs.replace(Step().transition(), snapshot=unknown)])
+    (alert,) = signals_of(GATEWAY, [msgspec.structs.replace(Step().transition(), snapshot=unknown)])
     said = json.loads(alert.document)
     assert (said["amount_usd"], said["rate_usd"], said["closed_at"]) == (None, None, None)
     books = said["books"]
@@ -158,7 +192,7 @@ def test_evidence_and_what_was_tried_are_bounded() -> None:
         evidence=[Evidence("x" * (MAX_WHY + 1))] * (MAX_EVIDENCE + 1),
         tried=[CauseTried("deposit", fits=False, why="y" * (MAX_WHY + 1))] * (MAX_TRIED + 1),
     )
-    (alert,) = alerts_of(GATEWAY, [msgspec.structs.replace(step, break_=many)])
+    (alert,) = signals_of(GATEWAY, [msgspec.structs.replace(step, break_=many)])
     said = json.loads(alert.document)
     assert (len(said["evidence"]), len(said["tried"])) == (MAX_EVIDENCE, MAX_TRIED)
     assert {len(each["text"]) for each in said["evidence"]} == {len(each["why"]) for each in said["tried"]} == {MAX_WHY}
@@ -186,19 +220,19 @@ def test_long_texts_are_clipped() -> None:
     ],
 )
 def test_an_id_is_of_what_it_is_about(other: Step) -> None:
-    assert Step().alert().id != other.alert().id
-    assert Step().alert().id != Step().alert("other-gateway").id
+    assert Step().signal().id != other.signal().id
+    assert Step().signal().id != Step().signal("other-gateway").id
 
 
 def test_an_id_does_not_depend_on_what_is_merely_said() -> None:
-    assert Step().alert().id == Step(note="another insight", amount="-11", case_id="c2").alert().id
-    assert Step().alert().id == "9fe805a46d8b4de5c7e2aaa67d0e88b1", "ids must outlive releases"
+    assert Step().signal().id == Step(note="another insight", amount="-11", case_id="c2").signal().id
+    assert Step().signal().id == "9fe805a46d8b4de5c7e2aaa67d0e88b1", "ids must outlive releases"
 
 
 def test_a_notice_is_compact_and_complete() -> None:
-    assert json.loads(notice(Step().alert())) == {
+    assert json.loads(notice(Step().signal().signal)) == {
         "type": "break.opened",
-        "id": Step().alert().id,
+        "id": Step().signal().id,
         "break_id": "b1",
         "case_id": "c1",
         "seq": 120,
@@ -214,7 +248,7 @@ def test_a_notice_is_compact_and_complete() -> None:
 @pytest.mark.parametrize("filler", ["x", "\x01", '"', "€", "\U0001d518"])
 @pytest.mark.parametrize("length", [700, 2_000, 100_000])
 def test_a_notice_stays_below_the_bound_whatever_the_names(filler: str, length: int) -> None:
-    said = notice(Step(account=filler * length, unit=filler * length).alert())
+    said = notice(Step(account=filler * length, unit=filler * length).signal().signal)
     assert len(said.encode()) <= MAX_NOTICE_BYTES
     decoded = json.loads(said)
     assert decoded["amount"] == "-10.50"

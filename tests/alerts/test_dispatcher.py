@@ -1,4 +1,4 @@
-"""The dispatcher under a virtual clock, on a real outbox: retries, crashes, shutdown; and once for real, end to end."""
+"""The dispatcher under a virtual clock, on real deliveries: retries, crashes, shutdown; and once for real."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Engine, text
 from standardwebhooks import Webhook
 from trio.testing import MockClock
 
+from recon.alerts import delivery_store, signal_store
 from recon.alerts import dispatcher as module
-from recon.alerts import outbox
 from recon.alerts.channels import Sender
 from recon.alerts.channels.webhook import WebhookSender, WebhookTarget
 from recon.alerts.dispatcher import GRACE_SECONDS, POLL_SECONDS, SEND_SECONDS, Dispatcher
@@ -54,7 +54,8 @@ def now() -> datetime:
 
 def queue(engine: Engine, *steps: Step, gateway: str = GATEWAY) -> None:
     with engine.begin() as connection:
-        outbox.enqueue(connection, gateway, [step.alert(gateway) for step in steps], [OPS])
+        signal_store.append(connection, [step.signal(gateway) for step in steps])
+        delivery_store.enqueue(connection, [step.delivery(OPS, gateway) for step in steps])
 
 
 def state(engine: Engine) -> list[Row]:
@@ -62,8 +63,8 @@ def state(engine: Engine) -> list[Row]:
         return rows(connection, OPS)
 
 
-def make(database: Database, sender: Sender, *gateways: str, draw: float = 1.0) -> Dispatcher:
-    return Dispatcher(database, gateways=gateways or (GATEWAY,), channel=OPS, sender=sender, now=now, draw=lambda: draw)
+def make(database: Database, sender: Sender, draw: float = 1.0) -> Dispatcher:
+    return Dispatcher(database, channel=OPS, sender=sender, now=now, draw=lambda: draw)
 
 
 @asynccontextmanager
@@ -92,33 +93,6 @@ async def test_what_waits_is_delivered_at_the_start_and_what_comes_when_woken(
     assert [at for at, _ in sender.seen] == [0.0, POLL_SECONDS * 1.5, pytest.approx(POLL_SECONDS * 2.5 + 0)]
     assert [message.event for message in sender.taken] == ["break.opened", "break.cleared", "break.opened"]
     assert all(row.delivered_at is not None for row in state(engine))
-
-
-@pytest.mark.trio
-async def test_the_legs_of_a_case_that_open_moments_apart_are_one_message(engine: Engine) -> None:
-    sender = MemorySender()
-    dispatcher = Dispatcher(
-        InlineDatabase(engine),
-        gateways=[GATEWAY],
-        channel=OPS,
-        sender=sender,
-        now=now,
-        draw=lambda: 1.0,
-        gather=timedelta(seconds=1),
-    )
-    taken = trio.Event()
-    sender.on_taken = taken.set
-    async with running(dispatcher):
-        await trio.sleep(0.1)
-        for seq, leg in ((491, "b1"), (494, "b2")):
-            queue(engine, Step(break_id=leg, seq=seq))
-            dispatcher.wake()
-            await trio.sleep(0.2)
-        assert sender.taken == []
-        with trio.fail_after(SOON):
-            await taken.wait()
-        await trio.sleep(POLL_SECONDS)
-    assert [len(message.entries) for message in sender.taken] == [2]
 
 
 @pytest.mark.trio
@@ -185,7 +159,7 @@ async def test_the_last_attempt_gives_up_and_shows_it(
     sender = MemorySender([Reaction(error=refusal())])
     queue(engine, Step(), Step(event="cleared", seq=150))
     with engine.begin() as connection:
-        connection.execute(text("UPDATE recon_store.outbox SET attempts = :n"), {"n": MAX_ATTEMPTS - 1})
+        connection.execute(text("UPDATE recon_store.deliveries SET attempts = :n"), {"n": MAX_ATTEMPTS - 1})
     async with running(make(InlineDatabase(engine), sender)):
         await trio.sleep(3 * LAST_PAUSE.total_seconds() / 60)
     gone, cleared = state(engine)
@@ -233,16 +207,16 @@ async def test_a_crash_between_sending_and_noting_sends_the_same_message_again(
 ) -> None:
     sender = MemorySender()
     queue(engine, Step())
-    crashing = FailingDatabase(InlineDatabase(engine), outbox.mark_delivered, [RuntimeError("power cut")])
+    crashing = FailingDatabase(InlineDatabase(engine), delivery_store.mark_delivered, [RuntimeError("power cut")])
     with pytest.raises(RuntimeError, match="power cut"):
         await make(crashing, sender).run()
-    queue(engine, Step(break_id="b2", seq=130))
+    queue(engine, Step(break_id="b2", case_id="c2", seq=130))
     async with running(make(InlineDatabase(engine), sender)):
-        await trio.sleep(outbox.LEASE.total_seconds() + 2 * POLL_SECONDS)
+        await trio.sleep(delivery_store.LEASE.total_seconds() + 2 * POLL_SECONDS)
     first, other, again = sender.taken
     assert (again.id, again.body) == (first.id, first.body)
-    assert other.entries == (Step(break_id="b2", seq=130).alert().id,)
-    delivered = [row.message_id for row in state(engine) if row.delivered_at is not None]
+    assert other.entries == (Step(break_id="b2", case_id="c2", seq=130).signal().id,)
+    delivered = [row.id for row in state(engine) if row.delivered_at is not None]
     assert delivered == [first.id, other.id]
 
 
@@ -252,9 +226,9 @@ async def test_an_outcome_waits_for_a_database_that_is_away_and_nothing_is_sent_
 ) -> None:
     sender = MemorySender()
     queue(engine, Step())
-    failing = FailingDatabase(InlineDatabase(engine), outbox.mark_delivered, [away(), away()])
+    failing = FailingDatabase(InlineDatabase(engine), delivery_store.mark_delivered, [away(), away()])
     async with running(make(failing, sender)):
-        await trio.sleep(outbox.LEASE.total_seconds() * 2)
+        await trio.sleep(delivery_store.LEASE.total_seconds() * 2)
     assert len(sender.taken) == 1
     assert state(engine)[0].delivered_at == T0
 
@@ -265,11 +239,11 @@ async def test_a_database_that_is_away_is_waited_for_and_one_that_refuses_ends_t
 ) -> None:
     sender = MemorySender()
     queue(engine, Step())
-    failing = FailingDatabase(InlineDatabase(engine), outbox.claim, [away(), away()])
+    failing = FailingDatabase(InlineDatabase(engine), delivery_store.claim, [away(), away()])
     async with running(make(failing, sender)):
         await trio.sleep(2.5 * POLL_SECONDS)
     assert [at for at, _ in sender.seen] == [2 * POLL_SECONDS]
-    refusing = FailingDatabase(InlineDatabase(engine), outbox.claim, [DatabaseError("permission denied")])
+    refusing = FailingDatabase(InlineDatabase(engine), delivery_store.claim, [DatabaseError("permission denied")])
     with pytest.raises(DatabaseError, match="permission denied"):
         await make(refusing, sender).run()
 
@@ -297,16 +271,6 @@ async def test_an_attempt_that_does_not_end_is_cut_off_and_due_at_the_next_start
     async with running(make(InlineDatabase(engine), sender)):
         await trio.sleep(0.1)
     assert [message.id for message in sender.taken] == [sender.seen[0][1].id]
-
-
-@pytest.mark.trio
-async def test_gateways_take_turns(engine: Engine, autojump_clock: MockClock) -> None:
-    sender = MemorySender()
-    for gateway in ("a", "b"):
-        queue(engine, *[Step(break_id=f"b{n}", case_id=f"c{n}", seq=n) for n in range(1, 4)], gateway=gateway)
-    async with running(make(InlineDatabase(engine), sender, "a", "b")):
-        await trio.sleep(0.1)
-    assert [message.gateway for message in sender.taken] == ["a", "b"] * 3
 
 
 @pytest.mark.trio
@@ -351,7 +315,6 @@ async def test_for_real_signed_retried_notified_and_silent_about_secrets(
     sender = WebhookSender(target, client, real_now)
     dispatcher = Dispatcher(
         ThreadedDatabase(engine),
-        gateways=[GATEWAY],
         channel=OPS,
         sender=sender,
         now=real_now,
@@ -367,7 +330,7 @@ async def test_for_real_signed_retried_notified_and_silent_about_secrets(
     with trio.fail_after(SOON):
         async with trio.open_nursery() as nursery:
             stands = trio.Event()
-            nursery.start_soon(partial(listen, database.service_url, [outbox.NOTIFY_CHANNEL], told, stands.set))
+            nursery.start_soon(partial(listen, database.service_url, [signal_store.NOTIFY_CHANNEL], told, stands.set))
             nursery.start_soon(dispatcher.run)
             await stands.wait()
             await trio.to_thread.run_sync(partial(queue, engine, Step()))
@@ -378,9 +341,9 @@ async def test_for_real_signed_retried_notified_and_silent_about_secrets(
     first, second = there.received
     for received in (first, second):
         body = Webhook(secret).verify(received.body, received.headers)
-        assert body["data"]["alerts"][0]["id"] == Step().alert().id
-    assert first.headers["webhook-id"] == second.headers["webhook-id"] == found[0].message_id
-    assert [json.loads(one)["id"] for one in heard] == [Step().alert().id]
+        assert body["data"]["alerts"][0]["id"] == Step().signal().id
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == found[0].id
+    assert [json.loads(one)["id"] for one in heard] == [Step().signal().id]
     said = caplog.text + capsys.readouterr().out + (found[0].last_error or "")
     assert "503 Service Unavailable" in said
     for hidden in ("T0KEN", secret, secret.removeprefix("whsec_"), "v1,"):
@@ -389,5 +352,5 @@ async def test_for_real_signed_retried_notified_and_silent_about_secrets(
 
 def test_the_lease_outlasts_an_attempt_and_its_settling() -> None:
     longest = SEND_SECONDS + module.OUTCOME_SECONDS + 3 * module.TRANSACTION_SECONDS
-    assert longest < outbox.LEASE.total_seconds()
+    assert longest < delivery_store.LEASE.total_seconds()
     assert issubclass(module._StoppedError, DeliveryError)

@@ -9,10 +9,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from recon.alerts.break_alert import Alert, alerts_of
-from recon.alerts.outbox import claim, enqueue, mark_delivered
+from recon.alerts import delivery_store, signal_store
+from recon.alerts.break_alert import NOTIFIED, signals_of
+from recon.alerts.policy.fold import decide
+from recon.alerts.policy.rules import Policy, Route
+from recon.alerts.route import Desk, route
+from recon.alerts.signal import NewSignal
 from recon.db.engine import create_engine
 from recon.reconciliation.model.break_ import Break
+from recon.service.alerting import measured
 from recon.testing import GatewayDriver
 from tests.conftest import TestDatabase
 from tests.support.alert_rows import GATEWAY
@@ -20,18 +25,20 @@ from tests.support.decisions_driver import BOB, driver_with_break, record_decisi
 from tests.support.facts_driver import record_fact
 from tests.support.trading_account import trading
 
-CHANNELS = ("webhook:ops",)
+OPS = "webhook:ops"
 
 
-def alerts(driver: GatewayDriver) -> list[Alert]:
-    return alerts_of(GATEWAY, driver.reconciler.transitions)
+def alerts(driver: GatewayDriver) -> list[NewSignal]:
+    """What is told of breaks; what people do with them is for the policy."""
+    signals = signals_of(GATEWAY, driver.reconciler.transitions)
+    return [each for each in signals if each.signal.event in NOTIFIED]
 
 
 def events(driver: GatewayDriver) -> list[str]:
-    return [alert.event for alert in alerts(driver)]
+    return [each.signal.event for each in alerts(driver)]
 
 
-def said(alert: Alert) -> dict[str, object]:
+def said(alert: NewSignal) -> dict[str, object]:
     decoded: dict[str, object] = json.loads(alert.document)
     return decoded
 
@@ -87,8 +94,8 @@ def test_an_acceptance_that_ends_is_told_of_with_its_reason() -> None:
 
 
 def delivered(connection: Connection, driver: GatewayDriver) -> Iterator[str]:
-    while (message := claim(connection, gateway=GATEWAY, channel=CHANNELS[0], now=driver.now)) is not None:
-        mark_delivered(connection, message, now=driver.now)
+    while (message := delivery_store.claim(connection, channel=OPS, now=driver.now).message) is not None:
+        delivery_store.mark_delivered(connection, message, now=driver.now)
         yield message.event
 
 
@@ -100,8 +107,15 @@ def test_receivers_hear_a_life_in_its_order_and_each_step_once(database: TestDat
     resolved(driver, known)
     ids = [alert.id for alert in alerts(driver)]
     assert len(set(ids)) == len(ids) == 4
+    signals = signals_of(GATEWAY, driver.reconciler.transitions)
+    everything = Route("everything", (), send="page")
+    desk = Desk(decide, Policy((OPS,), (everything,), group_wait=timedelta()), measured)
     with create_engine(database.service_url, "test", pooled=False).begin() as connection:
-        assert enqueue(connection, GATEWAY, alerts(driver), CHANNELS) == 4
-        told = list(delivered(connection, driver))
-        assert told == ["break.opened", "break.resolved", "break.reopened", "break.resolved"]
-        assert enqueue(connection, GATEWAY, alerts(driver), CHANNELS) == 0
+        told = []
+        for signal in signals:
+            assert signal_store.append(connection, [signal]) == 1
+            route(connection, desk, driver.now)
+            told += list(delivered(connection, driver))
+        lasting = [event for event in told if event != "break.approval_wanted"]
+        assert lasting == ["break.opened", "break.resolved", "break.reopened", "break.resolved"]
+        assert signal_store.append(connection, signals) == 0

@@ -1,4 +1,4 @@
-"""Grouping, ids and bodies of messages; pauses between attempts."""
+"""Ids and bodies of messages; pauses between attempts, and rests of a channel."""
 
 from __future__ import annotations
 
@@ -7,43 +7,111 @@ from datetime import timedelta
 
 import pytest
 
-from recon.alerts.message import MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES, Entry, compose, fitting, message_id
-from recon.alerts.retry import FIRST_PAUSE, FIRST_SLOW_PAUSE, LAST_PAUSE, MAX_ATTEMPTS, pause
+from recon.alerts.message import MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES, CaseNumber, Told, compose, message_id
+from recon.alerts.policy.model import Outgoing
+from recon.alerts.retry import (
+    CIRCUIT_FAILURES,
+    FIRST_PAUSE,
+    FIRST_REST,
+    FIRST_SLOW_PAUSE,
+    LAST_PAUSE,
+    LAST_REST,
+    MAX_ATTEMPTS,
+    pause,
+    rest,
+)
 from recon.errors import DeliveryError
-from tests.support.alert_rows import T0
+from tests.support.alert_rows import T0, Step
+
+CASE = CaseNumber("g", "c1", 3)
 
 
-def entries(count: int, size: int = 2) -> list[Entry]:
-    return [Entry(f"a{n}", T0 + timedelta(seconds=n), json.dumps("x" * (size - 2))) for n in range(count)]
+def outgoing(signals: int, *cases: tuple[str, str]) -> Outgoing:
+    ids = tuple(f"a{number}" for number in range(signals))
+    return Outgoing("m1", "webhook:ops", "firing", T0, ids, cases or (("g", "c1"),), "route default")
 
 
-def test_the_same_entries_make_the_same_message() -> None:
-    made = [
-        compose(chosen, gateway="g", channel="webhook:ops", event="break.opened", case_id="c1", attempt=attempt)
-        for attempt, chosen in enumerate((entries(3), entries(3)), 1)
-    ]
-    assert made[0].id == made[1].id == message_id(["a2", "a0", "a1"])
-    assert made[0].body == made[1].body
-    assert made[0].id != message_id(["a0", "a1"])
+def told(*documents: str | None) -> list[Told]:
+    return [Told(f"a{n}", "break.opened", T0 + timedelta(seconds=n), text) for n, text in enumerate(documents)]
+
+
+def test_an_id_is_of_the_entries_whatever_their_order() -> None:
+    assert message_id(["a2", "a0", "a1"]) == message_id(["a0", "a1", "a2"]) != message_id(["a0", "a1"])
 
 
 def test_the_body_carries_the_documents_as_they_were_written() -> None:
     document = '{ "amount" : "-10.50",  "b":1 }'
-    body = compose(
-        [Entry("a", T0, document)], gateway="g", channel="c", event="break.opened", case_id="c1", attempt=1
-    ).body
-    assert document in body
+    event, body = compose(outgoing(1), told(document), [CASE], {"missed_fill": "right 200 times of 200"})
+    assert (event, document in body) == ("break.opened", True)
     assert json.loads(body) == {
         "type": "break.opened",
         "timestamp": "2026-01-05T09:30:00Z",
-        "data": {"gateway": "g", "case_id": "c1", "count": 1, "alerts": [{"amount": "-10.50", "b": 1}]},
+        "data": {
+            "kind": "firing",
+            "gateway": "g",
+            "case_id": "c1",
+            "case_seq": 3,
+            "cases": [],
+            "case_count": 1,
+            "reason": "route default",
+            "held": 0,
+            "precision": {"missed_fill": "right 200 times of 200"},
+            "count": 1,
+            "alerts": [{"amount": "-10.50", "b": 1}],
+            "more": None,
+        },
     }
 
 
-def test_a_message_is_bounded_in_entries_and_bytes() -> None:
-    assert len(fitting(entries(MAX_MESSAGE_ENTRIES + 1))) == MAX_MESSAGE_ENTRIES
-    assert len(fitting(entries(10, MAX_MESSAGE_BYTES // 4))) == 4
-    assert len(fitting(entries(2, MAX_MESSAGE_BYTES * 2))) == 1, "one that is too large goes alone, not never"
+def test_a_message_of_several_cases_names_each_with_its_number() -> None:
+    cases = [CASE, CaseNumber("h", "c2", 1)]
+    _, body = compose(outgoing(2, ("g", "c1"), ("h", "c2")), told("{}", "{}"), cases, {})
+    data = json.loads(body)["data"]
+    assert (data["gateway"], data["case_id"], data["case_seq"], data["case_count"]) == (None, None, None, 2)
+    assert data["cases"] == [
+        {"gateway": "g", "case_id": "c1", "case_seq": 3},
+        {"gateway": "h", "case_id": "c2", "case_seq": 1},
+    ]
+
+
+def test_what_the_policy_says_of_itself_tells_of_no_signal() -> None:
+    notice = Outgoing("m1", "webhook:ops", "notice", T0, (), (), "the page budget is used up")
+    event, body = compose(notice, [], [], {})
+    said = json.loads(body)
+    assert (event, said["timestamp"], said["data"]["count"]) == ("policy.notice", "2026-01-05T09:30:00Z", 0)
+    assert said["data"]["reason"] == "the page budget is used up"
+
+
+def test_what_was_removed_since_is_counted_and_said_to_be_missing() -> None:
+    data = json.loads(compose(outgoing(2), told("{}", None), [CASE], {})[1])["data"]
+    assert (data["count"], data["alerts"], data["more"]) == (2, [{}], "recon alerts show m1")
+
+
+@pytest.mark.parametrize("filler", ["x", "\x01", '"', "€", "\U0001d518"])
+@pytest.mark.parametrize("count", [1, 7, 150])
+@pytest.mark.parametrize("length", [10, 800, 100_000])
+def test_a_message_stays_below_the_bound_whatever_it_tells(filler: str, count: int, length: int) -> None:
+    long = filler * length
+    documents = [Step(note=long, account=long, unit=long, seq=n).signal().document.decode() for n in range(count)]
+    cases = [(long, f"{long}{n}") for n in range(count)]
+    message = Outgoing("m" * 40, "webhook:ops", "digest", T0, (), tuple(cases), long)
+    numbers = [CaseNumber(*case, 10**9) for case in cases[:40]]
+    _, body = compose(message, told(*documents), numbers, {f"cause_{n}": "right 200 times of 200" for n in range(30)})
+    assert len(body.encode()) < MAX_MESSAGE_BYTES
+    data = json.loads(body)["data"]
+    assert data["count"] == count
+    assert len(data["alerts"]) <= MAX_MESSAGE_ENTRIES
+    if count == 1:
+        (alert,) = data["alerts"]
+        assert (alert["amount"], alert["break_id"]) == ("-10.50", "b1"), "names alone, but never nothing"
+
+
+def test_a_channel_rests_after_some_failures_in_a_row_longer_and_longer() -> None:
+    rests = [rest(failures, None, lambda: 1.0) for failures in range(1, 20)]
+    assert rests[: CIRCUIT_FAILURES - 1] == [timedelta()] * (CIRCUIT_FAILURES - 1)
+    assert (rests[CIRCUIT_FAILURES - 1], rests[-1]) == (FIRST_REST, LAST_REST)
+    assert rest(1, 30.0, lambda: 0.0) == timedelta(seconds=30)
+    assert rest(1, 1e12, lambda: 0.0) == LAST_PAUSE
 
 
 @pytest.mark.parametrize("slow", [False, True])

@@ -11,13 +11,18 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, text
 
-from recon.alerts import outbox
+from recon.alerts import delivery_store
+from recon.alerts.delivery_store import Failure
 from recon.alerts.message import Message
+from recon.alerts.policy.fold import decide
+from recon.alerts.policy.rules import Policy
+from recon.alerts.route import Desk, route
 from recon.alerts.watch.store import Plan, look, remembered
 from recon.config import Settings
 from recon.db.engine import create_engine
 from recon.log.events import RULES, RULES_PROPOSED, SESSION_CLOSED, SESSION_FAILED, SESSION_OPENED, NewEvent
 from recon.log.lease import Lease
+from recon.service.alerting import measured
 from recon.service.pipeline import rules_payload
 from recon.service.watcher import plan_of
 from tests.conftest import TestDatabase
@@ -28,6 +33,9 @@ pytestmark = pytest.mark.postgres
 GATEWAY = "g"
 OPS, DESK = "webhook:ops", "webhook:desk"
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29r"
+
+
+QUICK = Desk(decide, Policy((DESK, OPS), group_wait=timedelta()), measured)
 
 
 def plan(watchdog: str = "0s") -> Plan:
@@ -75,23 +83,26 @@ class Story:
                 queued += look(connection, planned or plan(), self.start + timedelta(seconds=second))
         return queued
 
-    def claim(self, channel: str = OPS, gateway: str = GATEWAY, second: float = 0) -> Message | None:
+    def claim(self, channel: str = OPS, second: float = 0) -> Message | None:
+        """Have the policy take what was told, and claim the next message."""
         with self.engine.begin() as connection:
-            return outbox.claim(
-                connection, gateway=gateway, channel=channel, now=datetime.now(UTC) + timedelta(seconds=second)
-            )
+            route(connection, QUICK, datetime.now(UTC))
+            now = datetime.now(UTC) + timedelta(seconds=second)
+            return delivery_store.claim(connection, channel=channel, now=now).message
 
-    def taken(self, channel: str = OPS, gateway: str = GATEWAY) -> Message:
-        message = self.claim(channel, gateway)
+    def taken(self, channel: str = OPS) -> Message:
+        message = self.claim(channel)
         assert message is not None
-        with self.engine.begin() as connection:
-            outbox.mark_delivered(connection, message, now=datetime.now(UTC))
+        self.deliver(message)
         return message
 
-    def rows(self) -> list[tuple[str, str]]:
+    def deliver(self, message: Message) -> None:
+        with self.engine.begin() as connection:
+            delivery_store.mark_delivered(connection, message, now=datetime.now(UTC))
+
+    def events(self) -> list[str]:
         with self.engine.connect() as connection:
-            found = connection.execute(text("SELECT channel, event FROM recon_store.outbox ORDER BY 1, seq, 2"))
-            return [(channel, event) for channel, event in found]
+            return list(connection.scalars(text("SELECT event FROM recon_store.signals ORDER BY number")))
 
     def close(self) -> None:
         self._lease.close()
@@ -114,21 +125,20 @@ def test_a_gateway_that_fails_is_told_on_every_channel_once_and_its_end_after_it
     story.session(SESSION_FAILED)
     assert story.look(0, 5, 10) == 0
     assert story.look(15, 20, 25) == 1
-    assert story.rows() == [(channel, "gateway.down") for channel in ("notify", DESK, OPS)]
+    down = story.claim()
+    assert down is not None
+    desk = story.taken(DESK)
+    assert (down.event, desk.event) == ("gateway.down", "gateway.down")
     story.session(SESSION_OPENED)
     assert story.look(*range(30, 85, 5)) == 1, "the session is open, and stalled: no account was named"
     assert story.look(85, 90) == 1
-    events = ["gateway.down", "gateway.down.over", "gateway.stalled"]
-    assert sorted(story.rows()) == [(channel, event) for channel in ("notify", DESK, OPS) for event in events]
-    down = story.claim()
-    assert down is not None
+    assert sorted(story.events()) == ["gateway.down", "gateway.down.over", "gateway.stalled"]
     stalled = story.taken()
     assert story.claim() is None, "the end waits for the beginning"
-    assert [down.event, stalled.event] == ["gateway.down", "gateway.stalled"]
-    with story.engine.begin() as connection:
-        outbox.mark_delivered(connection, down, now=datetime.now(UTC))
+    assert stalled.event == "gateway.stalled"
+    story.deliver(down)
     over = story.taken()
-    assert over.event == "gateway.down.over"
+    assert (over.event, over.kind) == ("gateway.down.over", "recovery")
     assert (alert_of(down)["detail"], alert_of(over)["over"]) == ("failing: refused", True)
     assert alert_of(down)["look"] == ["recon status --gateway g"]
 
@@ -139,7 +149,7 @@ def test_a_crash_before_the_commit_forgets_nothing_and_one_after_it_repeats_noth
     with story.engine.connect() as connection:
         assert look(connection, plan(), story.start + timedelta(seconds=15)) == 1
         connection.rollback()
-    assert story.rows() == []
+    assert story.events() == []
     assert story.look(20) == 1
     assert story.look(*range(25, 1200, 25)) == 0, "a new process knows what the former told"
 
@@ -166,20 +176,6 @@ def test_two_instances_that_look_at_once_tell_once(story: Story) -> None:
     for thread in threads:
         thread.join()
     assert sorted(told) == [0, 0, 0, 1]
-
-
-def test_the_end_is_told_only_where_the_beginning_was(story: Story) -> None:
-    story.session(SESSION_FAILED)
-    story.look(0, 15)
-    story.taken(OPS)
-    given_up = story.claim(DESK)
-    assert given_up is not None
-    with story.engine.begin() as connection:
-        outbox.mark_failed(connection, given_up, now=datetime.now(UTC), next_attempt_at=None, error="answered 404")
-    story.session(SESSION_OPENED)
-    assert story.look(*range(20, 80, 5)) == 2, "stalled, and down no more"
-    assert (OPS, "gateway.down.over") in story.rows()
-    assert (DESK, "gateway.down.over") not in story.rows()
 
 
 def test_a_burst_of_accounts_is_one_message(story: Story) -> None:
@@ -212,17 +208,34 @@ def test_rules_that_wait_for_a_second_person_are_told_until_stricter_ones_take_t
     assert story.look(*range(0, 70, 5)) == 1, "the gateway alone"
     story.rules(RULES_PROPOSED, "50s")
     assert story.look(*range(70, 140, 5)) == 1
-    assert [event for channel, event in story.rows() if channel == OPS] == ["gateway.down", "rules.waiting"]
+    assert story.events() == ["gateway.down", "rules.waiting"]
     story.rules(RULES, "4s")
     assert story.look(*range(140, 210, 5)) == 1
-    assert [event for channel, event in story.rows() if channel == OPS][-1] == "rules.waiting.over"
+    assert story.events()[-1] == "rules.waiting.over"
+
+
+def test_material_facts_that_wait_are_told_until_somebody_decides(story: Story) -> None:
+    story.session(SESSION_FAILED)
+    story.look(*range(0, 70, 5))
+    waits = text(
+        "INSERT INTO recon_store.waiting_facts (gateway, edition, seq, account, external_id, digest, reason, state)"
+        " VALUES ('g', 1, 1, 'A', 'L-1', 'd', 'it is material', 'waiting')"
+    )
+    with story.engine.begin() as connection:
+        connection.execute(waits)
+    assert story.look(*range(70, 140, 5)) == 1
+    assert story.events() == ["gateway.down", "facts.waiting"]
+    with story.engine.begin() as connection:
+        connection.execute(text("UPDATE recon_store.waiting_facts SET state = 'approved'"))
+    assert story.look(*range(140, 210, 5)) == 1
+    assert story.events()[-1] == "facts.waiting.over"
 
 
 def test_that_nobody_looked_is_told_at_the_next_look(story: Story) -> None:
     story.session(SESSION_FAILED)
     assert story.look(0, 15) == 1
     assert story.look(300) == 1
-    message = story.taken(gateway="")
+    message = story.taken()
     assert message.event == "service.away"
     since = str(alert_of(message)["since"])
     assert datetime.fromisoformat(since) == story.start + timedelta(seconds=15)
@@ -233,15 +246,18 @@ def test_the_watchdog_says_what_recon_sees_and_a_newer_one_takes_the_place_of_an
     often = plan("1m")
     assert story.look(0, planned=often) == 2, "one for each channel, at once"
     assert story.look(5, 10, 59, planned=often) == 1, "the gateway"
-    first = story.claim(gateway="")
+    first = story.claim()
     assert story.look(60, planned=often) == 2
     assert first is not None
-    second = story.taken(gateway="")
+    assert (first.event, story.taken().event) == ("recon.watchdog", "gateway.down")
+    second = story.taken()
     assert first.id != second.id
-    assert story.claim(gateway="", second=3600) is None
+    assert story.claim(second=3600) is None
     with story.engine.begin() as connection:
-        outbox.mark_failed(connection, first, now=datetime.now(UTC), next_attempt_at=None, error="answered 503")
-        assert {each.failed for each in outbox.summary(connection)} == {0}, "no alert counts as lost"
+        lost = Failure("answered 503", None)
+        delivery_store.mark_failed(connection, first, lost, now=datetime.now(UTC), draw=lambda: 0.0)
+        failed = "SELECT count(*) FROM recon.deliveries WHERE state = 'failed'"
+        assert connection.scalar(text(failed)) == 0, "no alert counts as lost"
     seen = alert_of(second)
     assert (seen["type"], seen["every_seconds"], seen["conditions_told"]) == ("recon.watchdog", 60, 1)
     gateway = json.loads(second.body)["data"]["alerts"][0]["gateways"][0]
@@ -250,5 +266,5 @@ def test_the_watchdog_says_what_recon_sees_and_a_newer_one_takes_the_place_of_an
     assert (gateway["open_cases"], gateway["age_seconds"] > 50) == (0, True)
     assert story.look(3 * 86_400, planned=often) >= 2
     with story.engine.connect() as connection:
-        kept = "SELECT count(*) FROM recon_store.outbox WHERE event = 'recon.watchdog' AND channel = 'notify'"
-        assert connection.scalar(text(kept)) == 2, "old ones are removed"
+        kept = "SELECT count(*) FROM recon_store.deliveries WHERE event = 'recon.watchdog' AND channel = :channel"
+        assert connection.scalar(text(kept), {"channel": OPS}) == 1, "old ones are removed"

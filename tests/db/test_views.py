@@ -269,7 +269,7 @@ def test_only_the_current_edition_is_shown(database: TestDatabase, analyst: Conn
 
 
 def test_an_analyst_reads_views_and_nothing_else(database: TestDatabase, analyst: Connection) -> None:
-    for table in ("log_events", "units", "outbox", "breaks"):
+    for table in ("log_events", "units", "signals", "breaks"):
         with pytest.raises(ProgrammingError, match="permission denied"):
             analyst.execute(text(f"SELECT * FROM recon_store.{table}"))  # noqa: S608
         analyst.rollback()

@@ -50,7 +50,7 @@ FORBIDDEN = {
     "write leases": "UPDATE recon_store.leases SET pid = pg_backend_pid()",
     "read writers": "SELECT writer FROM recon_store.log_batches",
     "lock the log": "SELECT FROM recon_store.log_gateways FOR UPDATE",
-    "lock a channel": "SELECT FROM recon_store.outbox_turns FOR UPDATE",
+    "lock a channel": "SELECT FROM recon_store.channels FOR UPDATE",
     "lock the version": "LOCK TABLE recon_store.alembic_version IN SHARE UPDATE EXCLUSIVE MODE",
 }
 #: Keys by which recon's parts once excluded each other.

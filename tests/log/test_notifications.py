@@ -11,8 +11,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from recon.alerts.outbox import enqueue
-from recon.alerts.refused import refused_alert
+from recon.alerts.refused import refused_signal
+from recon.alerts.signal_store import append
 from recon.db.embedded.server import EmbeddedPostgres
 from recon.db.engine import create_engine
 from recon.db.migrate import migrate
@@ -57,9 +57,9 @@ def test_a_full_queue_of_notifications_stops_neither_append_nor_alert(server: Em
             assert put(raw, 1, "a", writer=uuid4()).last_seq == 1
             hint(raw, [GATEWAY])
         engine = create_engine(server.url(SERVICE), "test", pooled=False)
-        alert = refused_alert(GATEWAY, None, "frame", "a reason", 6, 1, microseconds(T0))
+        alert = refused_signal(GATEWAY, None, "frame", "a reason", 6, 1, microseconds(T0))
         with engine.begin() as connection:
-            assert enqueue(connection, GATEWAY, [alert], []) == 1
+            assert append(connection, [alert]) == 1
     assert frames_of(server.url(SERVICE)) == ["a"]
 
 

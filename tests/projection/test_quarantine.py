@@ -38,7 +38,7 @@ from recon.reconciliation import reconciler
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.reports import report_of
 from recon.reconciliation.trellis.column import Report
-from recon.service.wiring import alerting
+from recon.service.alerting import tell
 from recon.simulator.scenarios import demo_plan
 from recon.status import Status, StatusReporter
 from recon.testing import play
@@ -126,7 +126,7 @@ class Projection:
         self.projector = Projector(
             database,
             gateway,
-            on_transitions=alerting(["ops"]),
+            on_transitions=tell,
             on_step=lambda _: self._changed.set(),
             status=StatusReporter(lambda: datetime.now(UTC), self._note),
             draw=lambda: 0.0,
@@ -183,15 +183,14 @@ def assert_gone_on(engine: Engine, database: TestDatabase, day: Day, poisoned: S
     assert [seq for (seq,) in found] == list(poisoned)
     opened = rows(engine, OPENED, account=OTHER)
     assert set(opened) == day.other_breaks
-    told = "SELECT seq FROM recon.alerts WHERE event = 'event.refused' AND channel = :channel ORDER BY seq"
-    for channel in ("notify", "ops"):
-        assert [seq for (seq,) in rows(engine, told, channel=channel)] == list(poisoned)
+    told = "SELECT seq FROM recon.alerts WHERE event = 'event.refused' ORDER BY seq"
+    assert [seq for (seq,) in rows(engine, told)] == list(poisoned)
     with engine.connect() as connection:
         verify(connection, day.name)
-    alerts = rows(engine, "SELECT id FROM recon.alerts ORDER BY id, channel")
+    alerts = rows(engine, "SELECT id FROM recon.alerts ORDER BY id")
     result = rebuild(database.service_url, day.name)
     assert (result.same, result.switched, result.events) == (True, True, head(engine))
-    assert rows(engine, "SELECT id FROM recon.alerts ORDER BY id, channel") == alerts
+    assert rows(engine, "SELECT id FROM recon.alerts ORDER BY id") == alerts
     assert refused_positions(engine) == list(poisoned)
 
 

@@ -116,7 +116,7 @@ def test_the_answer_is_what_such_rules_come_to_and_nothing_is_touched(
         assert digest_of(connection, name, 1) == before
         assert connection.execute(text("SELECT seq, encode(clock, 'hex') FROM recon_store.editions")).all() == edition
         assert connection.scalar(text("SELECT count(DISTINCT edition) FROM recon_store.entries")) == 1
-        assert connection.scalar(text("SELECT count(*) FROM recon_store.outbox")) == 0
+        assert connection.scalar(text("SELECT count(*) FROM recon_store.signals")) == 0
 
 
 @pytest.mark.postgres

@@ -1,7 +1,8 @@
-"""Transitions, facts and alerts for the alert tests."""
+"""Transitions, facts, signals and messages for the alert tests."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +11,11 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, text
 
-from recon.alerts.break_alert import Alert, alerts_of
+from recon.alerts.break_alert import signals_of
+from recon.alerts.delivery_store import Delivery
+from recon.alerts.message import Message, Told, compose
+from recon.alerts.policy.model import MessageKind, Outgoing
+from recon.alerts.signal import NewSignal
 from recon.reconciliation.model.break_ import Break, CauseTried, Evidence
 from recon.reconciliation.model.snapshot import BreakSnapshot, Transition
 from recon.times import microseconds
@@ -73,9 +78,12 @@ class Step:
             actor=self.actor,
         )
 
-    def alert(self, gateway: str = GATEWAY) -> Alert:
-        (made,) = alerts_of(gateway, [self.transition()])
-        return made
+    def signal(self, gateway: str = GATEWAY) -> NewSignal:
+        """The first of its signals: a proposal has two."""
+        return signals_of(gateway, [self.transition()])[0]
+
+    def delivery(self, channel: str, gateway: str = GATEWAY) -> Delivery:
+        return delivery_of([self.signal(gateway)], channel)
 
     def but(self, **changes: object) -> Step:
         return replace(self, **changes)  # type: ignore[arg-type]
@@ -105,12 +113,36 @@ FACTS: Final = BreakSnapshot(
 )
 
 
+def delivery_of(signals: Sequence[NewSignal], channel: str, kind: MessageKind = "firing") -> Delivery:
+    """A message of these signals, as a routing would queue it."""
+    cases = tuple(dict.fromkeys((each.signal.gateway, each.signal.case_id) for each in signals))
+    ids = tuple(each.id for each in signals)
+    outgoing = Outgoing(f"msg_{'_'.join(ids)}", channel, kind, T0, ids, cases, "route default")
+    told = [Told(each.id, each.signal.event, each.signal.at, each.document.decode()) for each in signals]
+    event, body = compose(outgoing, told, [], {})
+    one = cases[0] if len(cases) == 1 else ("", None)
+    return Delivery(
+        gateway=one[0],
+        channel=channel,
+        id=outgoing.id,
+        kind=kind,
+        event=event,
+        case_id=one[1],
+        case_seq=None,
+        cases=["/".join(case) for case in cases],
+        signals=list(ids),
+        held=0,
+        reason=outgoing.reason,
+        at=T0,
+        body=body,
+    )
+
+
 class Row(msgspec.Struct):
-    """The columns of an outbox row that the tests examine."""
+    """The columns of a delivery that the tests examine."""
 
     id: str
     channel: str
-    message_id: str | None
     attempts: int
     next_attempt_at: datetime | None
     delivered_at: datetime | None
@@ -121,9 +153,25 @@ class Row(msgspec.Struct):
 def rows(connection: Connection, channel: str) -> list[Row]:
     found = connection.execute(
         text(
-            "SELECT id, channel, message_id, attempts, next_attempt_at, delivered_at, failed_at, last_error"
-            " FROM recon_store.outbox WHERE channel = :channel ORDER BY gateway, seq, id"
+            "SELECT id, channel, attempts, next_attempt_at, delivered_at, failed_at, last_error"
+            " FROM recon_store.deliveries WHERE channel = :channel ORDER BY number"
         ),
         {"channel": channel},
     )
     return [Row(*row) for row in found]
+
+
+def message_of(delivery: Delivery, attempt: int = 1) -> Message:
+    """The message of a delivery, as a claim returns it."""
+    return Message(
+        delivery.id,
+        delivery.gateway,
+        delivery.channel,
+        delivery.event,
+        delivery.case_id or "",
+        tuple(delivery.signals),
+        delivery.at,
+        attempt,
+        delivery.body,
+        delivery.kind,
+    )

@@ -1,4 +1,4 @@
-"""The alert that recon does not see, or sees again, as its receivers read it. Pure.
+"""The signal that recon does not see, or sees again, as its receivers read it. Pure.
 
 Its id is a hash of gateway, kind, subject, the time at which its beginning was told, and whether it is over. All of
 these are stored, so a restart or another instance makes the same id.
@@ -6,7 +6,6 @@ these are stored, so a restart or another instance makes the same id.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from shlex import quote
 from typing import Final
@@ -14,6 +13,9 @@ from typing import Final
 import msgspec
 
 from recon.alerts.break_alert import LogPosition
+from recon.alerts.policy.model import Signal
+from recon.alerts.signal import NewSignal, signal_id
+from recon.alerts.watch.conditions import AWAY, FACTS_WAITING, RULES_WAITING
 from recon.alerts.watch.decide import Notice, Watched
 from recon.alerts.watch.facts import SERVICE
 from recon.times import microseconds
@@ -27,24 +29,6 @@ MAX_NAME: Final = 200
 MAX_DETAIL: Final = 500
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class WatchAlert(msgspec.Struct, frozen=True):
-    """One alert about recon itself. `document` is JSON; `us` is the service's time in microseconds.
-
-    `break_id` stands for the subject, whose alerts arrive in order; `case_id` for the kind, so that what begins at once
-    is one message. `seq` is the log position known then, and grows from one alert of a subject to the next.
-    """
-
-    id: str
-    event: str
-    gateway: str
-    break_id: str
-    case_id: str
-    seq: int
-    us: int
-    document: bytes
-    notice: str
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -70,8 +54,11 @@ class Document(msgspec.Struct, frozen=True):
     look: list[str]
 
 
-def watch_alert(notice: Notice, seq: int) -> WatchAlert:
-    """Return the alert of a notice; `seq` is its log position."""
+def watch_signal(notice: Notice, seq: int) -> NewSignal:
+    """Return the signal of a notice; `seq` is the log position known then, which grows with each of a subject.
+
+    Its case is the kind, so that what begins at once is one message.
+    """
     watched = notice.watched
     event = watched.kind + (OVER if notice.over else "")
     id_ = alert_id(watched, over=notice.over)
@@ -101,24 +88,24 @@ def watch_alert(notice: Notice, seq: int) -> WatchAlert:
         "seq": seq,
         "detail": detail,
     }
-    return WatchAlert(
+    signal = Signal(
         id=id_,
+        kind="ends" if notice.over else "tells" if watched.kind == AWAY else "fires",
         event=event,
         gateway=watched.gateway,
-        break_id=f"{watched.kind}/{watched.about}",
+        subject=f"{watched.kind}/{watched.about}",
         case_id=watched.kind,
         seq=seq,
-        us=microseconds(notice.at),
-        document=_encode(document),
-        notice=_encode(short).decode(),
+        at=notice.at,
+        account=watched.about if watched.kind.startswith("account.") else "",
     )
+    return NewSignal(signal, _encode(document), _encode(short).decode())
 
 
 def alert_id(watched: Watched, *, over: bool) -> str:
-    """Return the id of the alert that a subject's condition began, or that it is over."""
+    """Return the id of the signal that a subject's condition began, or that it is over."""
     told = "" if watched.told_at is None else str(microseconds(watched.told_at))
-    text = "\x1f".join((watched.gateway, watched.kind, watched.about, told, OVER if over else ""))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return signal_id(watched.gateway, watched.kind, watched.about, told, OVER if over else "")
 
 
 def _look(watched: Watched) -> list[str]:
@@ -128,4 +115,5 @@ def _look(watched: Watched) -> list[str]:
     gateway = f"--gateway {quote(watched.gateway)}"
     if watched.kind.startswith("account."):
         return [f"recon coverage {gateway} --account {quote(watched.about)}", f"recon status {gateway}"]
-    return [f"recon rules show {gateway}"] if watched.kind.startswith("rules.") else [f"recon status {gateway}"]
+    waiting = {RULES_WAITING: "recon rules show", FACTS_WAITING: "recon facts show"}
+    return [f"{waiting.get(watched.kind, 'recon status')} {gateway}"]

@@ -24,8 +24,12 @@ BEHIND: Final = "projection.behind"
 PART_FAILING: Final = "part.failing"
 OVERRUN: Final = "buffer.overrun"
 RULES_WAITING: Final = "rules.waiting"
+FACTS_WAITING: Final = "facts.waiting"
+#: It has no end: whoever looks runs again.
+AWAY: Final = "service.away"
 KINDS: Final = (
     GATEWAY_DOWN, GATEWAY_STALLED, NOT_COVERED, CATCHING_UP, UNRESOLVED, BEHIND, PART_FAILING, OVERRUN, RULES_WAITING,
+    FACTS_WAITING,
 )  # fmt: skip
 
 #: A session may be this young without any account being observed.
@@ -87,6 +91,9 @@ def _of_gateway(gateway: GatewayFact, accounts: list[AccountFact], now: datetime
     if gateway.rules_wait_since is not None:
         detail = "the rules of the settings are more permissive; a second person puts them in force"
         yield Condition(gateway.name, RULES_WAITING, "", detail, gateway.rules_wait_since)
+    if gateway.facts_wait_since is not None:
+        detail = "material facts that one person told wait for a second person"
+        yield Condition(gateway.name, FACTS_WAITING, "", detail, gateway.facts_wait_since)
     hidden = down is not None or behind is not None or stalled is not None
     for account in accounts:
         yield from _of_account(account, hidden=hidden)
@@ -135,4 +142,4 @@ def away(looked_at: datetime | None, now: datetime, wait: timedelta) -> Conditio
     """Return that nobody looked for longer than the wait; None before the first look, or if somebody did."""
     if looked_at is None or now - looked_at < wait:
         return None
-    return Condition(SERVICE, "service.away", "", "the service did not run, or could not use its database", looked_at)
+    return Condition(SERVICE, AWAY, "", "the service did not run, or could not use its database", looked_at)

@@ -27,6 +27,7 @@ class GatewayFact(msgspec.Struct, frozen=True):
     unfolded_at: datetime | None = None
     overrun_at: datetime | None = None
     rules_wait_since: datetime | None = None
+    facts_wait_since: datetime | None = None
     open_cases: int = 0
 
 

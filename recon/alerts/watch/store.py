@@ -1,20 +1,25 @@
-"""What is watched in the database: the facts, what was told, and the queueing of what is to be told.
+"""What is watched in the database: the facts, what was told, and the signals of what is to be told.
 
-All of it happens in one transaction under one lock, so of several instances one at a time looks, and an alert is queued
-if and only if it is remembered as told.
+1. All of it happens in one transaction under one lock, so of several instances one at a time looks, and a signal is
+   stored if and only if it is remembered as told. Whom it reaches, the policy decides.
+2. The watchdog's messages pass the policy by: no rule may keep them from their channel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
 
-from recon.alerts import outbox
-from recon.alerts.watch.alert import WatchAlert, alert_id, watch_alert
+from recon.alerts import delivery_store, signal_store
+from recon.alerts.delivery_store import Delivery
+from recon.alerts.message import Told, compose, message_id
+from recon.alerts.policy.model import Outgoing
+from recon.alerts.signal import NewSignal
+from recon.alerts.watch.alert import watch_signal
 from recon.alerts.watch.conditions import away, conditions
 from recon.alerts.watch.decide import Key, Notice, Waits, Watched, decide
 from recon.alerts.watch.facts import SERVICE, AccountFact, Facts, GatewayFact, PartFact
@@ -55,7 +60,8 @@ _REMEMBER: Final = """
 """
 _GATEWAYS: Final = """
     SELECT g.name, g.state, g.changed_at, g.connected_at, g.reason, g.detail, g.recorder, g.head_seq, g.last_event_at,
-           g.projected_seq, g.lag_events, n.recorded_at, o.recorded_at, w.recorded_at, coalesce(c.cases, 0)
+           g.projected_seq, g.lag_events, n.recorded_at, o.recorded_at, w.recorded_at, f.recorded_at,
+           coalesce(c.cases, 0)
     FROM recon.gateways AS g
     LEFT JOIN recon_store.log_events AS n
         ON g.lag_events > 0 AND n.gateway = g.name AND n.seq = g.projected_seq + 1
@@ -80,6 +86,11 @@ _GATEWAYS: Final = """
         ) AS l WHERE p.kind = 'rules.proposed' AND l.kind = 'rules_wait'
     ) AS w ON true
     LEFT JOIN LATERAL (
+        SELECT min(e.recorded_at) AS recorded_at FROM recon_store.waiting_facts AS a
+        JOIN recon_store.log_events AS e ON e.gateway = a.gateway AND e.seq = a.seq
+        WHERE a.gateway = g.name AND a.edition = g.edition AND a.state = 'waiting'
+    ) AS f ON true
+    LEFT JOIN LATERAL (
         SELECT count(DISTINCT b.case_id) AS cases FROM recon_store.breaks AS b
         WHERE b.gateway = g.name AND b.edition = g.edition
           AND b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted')
@@ -95,23 +106,18 @@ _PARTS: Final = """
     SELECT gateway, instance, part, state, detail, since, coalesce((figures ->> 'failures')::integer, 0)
     FROM recon_store.service_parts WHERE updated_at > clock_timestamp() - %s ORDER BY gateway, part, since
 """
-_LAST_SEQ: Final = (
-    "SELECT coalesce(max(seq), -1) FROM recon_store.outbox WHERE gateway = %s AND channel = %s AND break_id = %s"
-)
-#: Who was told of a beginning, or still will be, is told of its end.
-_TOLD_CHANNELS: Final = (
-    "SELECT channel FROM recon_store.outbox WHERE gateway = %s AND id = %s AND failed_at IS NULL AND channel <> %s"
-)
 _LAST_WATCHDOGS: Final = """
-    SELECT substr(break_id, length(event) + 2), max(occurred_at) FROM recon_store.outbox
-    WHERE gateway = '' AND channel = %s AND event = %s GROUP BY break_id, event
+    SELECT d.channel, max(d.at) FROM recon_store.deliveries AS d
+    WHERE d.gateway = '' AND d.event = %s GROUP BY d.channel
 """
 #: Removed, not given up: that an old one was not delivered is nobody's concern once a newer one is under way.
 _SUPERSEDE: Final = """
-    DELETE FROM recon_store.outbox
-    WHERE gateway = '' AND channel = %s AND event = %s AND delivered_at IS NULL AND failed_at IS NULL
+    DELETE FROM recon_store.deliveries
+    WHERE gateway = '' AND channel = %s AND event = %s AND delivered_at IS NULL
 """
-_PRUNE: Final = "DELETE FROM recon_store.outbox WHERE gateway = '' AND event = %s AND occurred_at < %s"
+_PRUNE: Final = "DELETE FROM recon_store.deliveries WHERE gateway = '' AND event = %s AND at < %s"
+#: Why a watchdog is sent.
+_EVERY: Final = "every {seconds} s, whatever the policy says"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -124,7 +130,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def look(connection: Connection, plan: Plan, now: datetime) -> int:
-    """Look once, in the caller's transaction: queue what is to be told, and remember it; return how many are new.
+    """Look once, in the caller's transaction: store what is to be told, and remember it; return how many are new.
 
     Whoever looks at the same time waits for us, and finds then what we told.
     """
@@ -138,7 +144,7 @@ def look(connection: Connection, plan: Plan, now: datetime) -> int:
     if missed is not None:
         told = Watched(*missed.key, looked_at, now, True, now, False, 1, missed.detail, missed.since)
         notices.append(Notice(told, over=False, at=now))
-    queued = sum(_tell(connection, notice, facts, plan) for notice in notices)
+    queued = sum(_tell(connection, notice, facts) for notice in notices)
     _remember(connection, former, later)
     return queued + _send_watchdogs(connection, plan, facts, later)
 
@@ -188,33 +194,45 @@ def _remember(connection: Connection, former: Mapping[Key, Watched], later: Mapp
             cursor.executemany(_REMEMBER, changed)
 
 
-def _tell(connection: Connection, notice: Notice, facts: Facts, plan: Plan) -> int:
-    """Queue one notice: its beginning on every channel, its end where the beginning was not given up."""
+def _tell(connection: Connection, notice: Notice, facts: Facts) -> int:
+    """Store the signal of one notice; return whether it is new."""
     watched = notice.watched
     heads = {gateway.name: gateway.head_seq for gateway in facts.gateways}
-    with cursor_of(connection) as cursor:
-        cursor.execute(_LAST_SEQ, (watched.gateway, outbox.NOTIFY, f"{watched.kind}/{watched.about}"))
-        row = cursor.fetchone()
-        last = -1 if row is None else int(row[0])
-        channels: Iterable[str] = plan.watchdogs
-        if notice.over:
-            cursor.execute(_TOLD_CHANNELS, (watched.gateway, alert_id(watched, over=False), outbox.NOTIFY))
-            channels = [name for (name,) in cursor.fetchall()]
-    alert = watch_alert(notice, max(heads.get(watched.gateway, 0), last + 1))
-    return outbox.enqueue(connection, watched.gateway, [alert], channels)
+    last = signal_store.last_seq(connection, watched.gateway, f"{watched.kind}/{watched.about}")
+    return signal_store.append(connection, [watch_signal(notice, max(heads.get(watched.gateway, 0), last + 1))])
 
 
 def _send_watchdogs(connection: Connection, plan: Plan, facts: Facts, watched: Mapping[Key, Watched]) -> int:
     """Queue the watchdog of each channel for which it is due; one that is still undelivered gives way to it."""
     with cursor_of(connection) as cursor:
-        cursor.execute(_LAST_WATCHDOGS, (outbox.NOTIFY, WATCHDOG))
+        cursor.execute(_LAST_WATCHDOGS, (WATCHDOG,))
         channels = due(dict(cursor.fetchall()), plan.watchdogs, facts.now)
         for channel in channels:
             cursor.execute(_SUPERSEDE, (channel, WATCHDOG))
         if channels:
             cursor.execute(_PRUNE, (WATCHDOG, facts.now - max(KEEP_WATCHDOGS, 2 * max(plan.watchdogs.values()))))
-    queued = 0
-    for channel in channels:
-        alert: WatchAlert = watchdog(channel, plan.watchdogs[channel], facts, watched)
-        queued += outbox.enqueue(connection, SERVICE, [alert], [channel])
-    return queued
+    made = [_delivery(watchdog(name, plan.watchdogs[name], facts, watched), name, plan) for name in channels]
+    delivery_store.enqueue(connection, made)
+    return len(made)
+
+
+def _delivery(signal: NewSignal, channel: str, plan: Plan) -> Delivery:
+    """Return the watchdog's message of one channel; it is of no case, so it waits for nothing."""
+    told, reason = signal.signal, _EVERY.format(seconds=int(plan.watchdogs[channel].total_seconds()))
+    outgoing = Outgoing(message_id([told.id]), channel, "notice", told.at, (told.id,), (), reason)
+    event, body = compose(outgoing, [Told(told.id, told.event, told.at, signal.document.decode())], [], {})
+    return Delivery(
+        gateway=SERVICE,
+        channel=channel,
+        id=outgoing.id,
+        kind=outgoing.kind,
+        event=event,
+        case_id=None,
+        case_seq=None,
+        cases=[],
+        signals=[told.id],
+        held=0,
+        reason=reason,
+        at=told.at,
+        body=body,
+    )

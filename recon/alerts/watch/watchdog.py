@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from recon.alerts.watch.alert import WatchAlert
+from recon.alerts.policy.model import Signal
+from recon.alerts.signal import NewSignal, signal_id
 from recon.alerts.watch.decide import Key, Watched
 from recon.alerts.watch.facts import SERVICE, Facts, GatewayFact
 from recon.times import microseconds
@@ -71,10 +71,10 @@ def due(last: Mapping[str, datetime], every: Mapping[str, timedelta], now: datet
     ]
 
 
-def watchdog(channel: str, every: timedelta, facts: Facts, watched: Mapping[Key, Watched]) -> WatchAlert:
+def watchdog(channel: str, every: timedelta, facts: Facts, watched: Mapping[Key, Watched]) -> NewSignal:
     """Return the watchdog message of one channel."""
     us = microseconds(facts.now)
-    id_ = hashlib.sha256("\x1f".join((WATCHDOG, channel, str(us))).encode()).hexdigest()[:32]
+    id_ = signal_id(WATCHDOG, channel, str(us))
     told = [each for _, each in sorted(watched.items()) if each.told]
     document = Document(
         type=WATCHDOG,
@@ -86,18 +86,8 @@ def watchdog(channel: str, every: timedelta, facts: Facts, watched: Mapping[Key,
         conditions_told=len(told),
         conditions=[_told(each) for each in told[:MAX_CONDITIONS]],
     )
-    notice = {"type": WATCHDOG, "id": id_, "gateways": len(facts.gateways), "conditions_told": len(told)}
-    return WatchAlert(
-        id=id_,
-        event=WATCHDOG,
-        gateway=SERVICE,
-        break_id=f"{WATCHDOG}/{channel}",
-        case_id=WATCHDOG,
-        seq=us,
-        us=us,
-        document=_encode(document),
-        notice=_encode(notice).decode(),
-    )
+    signal = Signal(id_, "tells", WATCHDOG, SERVICE, f"{WATCHDOG}/{channel}", WATCHDOG, us, facts.now)
+    return NewSignal(signal, _encode(document))
 
 
 def _seen(facts: Facts) -> list[Seen]:

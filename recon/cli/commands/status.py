@@ -28,7 +28,7 @@ WAITING_FACTS: Final = [
     Column("look", "what a second person runs"),
 ]
 REFUSED: Final = [*columns("gateway", "refused", "first_seq", "last_seq"), Column("look", "what to do")]
-ALERTS: Final = [*columns("gateway", "channel", "state", "alerts"), Column("last_error")]
+ALERTS: Final = [*columns("gateway", "channel", "state", "messages"), Column("last_error")]
 
 _VERDICTS: Final = """
     SELECT gateway, verdict, count(*) AS units FROM (
@@ -36,7 +36,7 @@ _VERDICTS: Final = """
     ) AS u{where} GROUP BY gateway, verdict ORDER BY gateway, verdict
 """
 _ALERTS: Final = """
-    SELECT gateway, channel, state, count(*) AS alerts, max(last_error) AS last_error FROM recon.alerts{where}
+    SELECT gateway, channel, state, count(*) AS messages, max(last_error) AS last_error FROM recon.deliveries{where}
     GROUP BY gateway, channel, state ORDER BY gateway, channel, state
 """
 _INCOMPLETE: Final = """

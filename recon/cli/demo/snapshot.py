@@ -34,9 +34,10 @@ _STEPS: Final = """
     WHERE h.event IN ('opened', 'cleared') ORDER BY h.at DESC, b.id LIMIT :limit
 """
 _ALERTS: Final = """
-    SELECT count(*) FILTER (WHERE state = 'delivered') AS delivered,
-           count(*) FILTER (WHERE state <> 'delivered') AS waiting
-    FROM recon.alerts WHERE channel <> 'notify'
+    SELECT coalesce(sum(cardinality(signals)) FILTER (WHERE state = 'delivered'), 0)::bigint AS delivered,
+           coalesce(sum(cardinality(signals)) FILTER (WHERE state <> 'delivered'), 0)::bigint
+               + (SELECT count(*) FROM recon.alerts WHERE routed_at IS NULL) AS waiting
+    FROM recon.deliveries
 """
 
 

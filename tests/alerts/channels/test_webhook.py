@@ -15,10 +15,10 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from recon.alerts.channels.webhook import WebhookSender, WebhookTarget, targets
-from recon.alerts.message import Entry, Message, compose
+from recon.alerts.message import Message
 from recon.config import Webhook as Settings
 from recon.errors import ConfigError, DeliveryError
-from tests.support.alert_rows import T0, Step
+from tests.support.alert_rows import T0, Step, message_of
 from tests.support.webhook_receiver import Answer, Receiver
 
 KEY = b"a key that nobody may ever read in a log"
@@ -37,11 +37,7 @@ def target(there: Receiver, path: str = f"{PATH}?{QUERY}") -> WebhookTarget:
 
 
 def message(attempt: int = 1) -> Message:
-    alert = Step().alert()
-    entry = Entry(alert.id, T0, alert.document.decode())
-    return compose(
-        [entry], gateway="prod-eu", channel="webhook:ops", event=alert.event, case_id=alert.case_id, attempt=attempt
-    )
+    return message_of(Step().delivery("webhook:ops"))
 
 
 async def refused(sender: WebhookSender) -> DeliveryError:
