@@ -17,8 +17,8 @@ import msgspec
 
 from recon.alerts.policy.model import Outgoing
 
-#: Most bytes of one message, which the Standard Webhooks specification asks for.
-MAX_MESSAGE_BYTES: Final = 20_000
+#: Most bytes of one message: the Standard Webhooks specification asks for 20 kB, and an envelope needs some of it.
+MAX_MESSAGE_BYTES: Final = 16_000
 #: Most bytes of the list of its cases.
 CASES_BYTES: Final = 5_000
 #: Most alerts in one message, and most cases that it lists.

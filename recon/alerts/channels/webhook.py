@@ -3,8 +3,8 @@
 1. Headers `webhook-id` (the message's, the same at every attempt), `webhook-timestamp` (this attempt's) and
    `webhook-signature`: of id, timestamp and body, one signature for each key of the secret, separated by spaces. The
    receiver drops an id it has seen.
-2. A receiver that answers 410 Gone is asked no more: each message fails at once, until a test message (`TEST`) is
-   taken or the service starts anew. The messages wait in the outbox meanwhile.
+2. A receiver that answers 410 Gone is asked no more: the failure says so (`gone`), and the messages wait until a
+   person acts (`recon alerts retry`, `recon alerts test`).
 3. Messages, reprs and log lines never contain the secret, and only the host of the address; see `http`.
 """
 
@@ -17,19 +17,16 @@ from datetime import datetime
 from typing import Final, Literal
 
 import httpx
-import structlog
 
 from recon.alerts.channels.body import cloud_event, standard_body
 from recon.alerts.channels.http import Address, open_client, post
-from recon.alerts.channels.registry import TEST, Sender, channel
+from recon.alerts.channels.registry import Sender, channel
 from recon.alerts.channels.signing import Signatures
 from recon.alerts.message import Message
 from recon.config import Webhook as WebhookSettings
-from recon.errors import ConfigError, DeliveryError
+from recon.errors import ConfigError
 
 _CONTENT_TYPES: Final = {"standard": "application/json", "cloudevents": "application/cloudevents+json"}
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -74,7 +71,6 @@ class WebhookSender:
         self._envelope = target.envelope
         self._client = client
         self._now = now
-        self._gone = False
         try:
             self._signatures = Signatures(target.secret)
         except ValueError as error:
@@ -86,8 +82,6 @@ class WebhookSender:
         Raise DeliveryError, with the reason, whether only a person can repair it, and the delay that the receiver
         requests.
         """
-        if self._gone and message.event != TEST:
-            raise self._disabled()
         body = standard_body(message) if self._envelope == "standard" else cloud_event(message)
         timestamp = self._now()
         headers = {
@@ -96,20 +90,4 @@ class WebhookSender:
             "webhook-timestamp": str(int(timestamp.timestamp())),
             "webhook-signature": self._signatures.sign(message.id, timestamp, body),
         }
-        try:
-            await post(self._client, self._address, body.encode(), headers, timestamp)
-        except DeliveryError as error:
-            if error.gone and not self._gone:
-                self._gone = True
-                _log.error("a webhook is disabled", webhook=self._address.label, reason=str(error))
-            raise
-        if self._gone:
-            self._gone = False
-            _log.info("a webhook is enabled again", webhook=self._address.label)
-
-    def _disabled(self) -> DeliveryError:
-        failed = DeliveryError(
-            f"{self._address.label} is disabled since it answered 410 Gone; check its url, then start recon anew"
-        )
-        failed.slow = failed.gone = True
-        return failed
+        await post(self._client, self._address, body.encode(), headers, timestamp)

@@ -16,10 +16,10 @@ import trio
 from recon.alerts.channels import registry
 from recon.alerts.channels.apprise import open_apprise
 from recon.alerts.channels.webhook import WebhookSender, WebhookTarget
-from recon.alerts.message import Entry, Message, compose
+from recon.alerts.message import Message
 from recon.config import Apprise
 from recon.errors import DeliveryError
-from tests.support.alert_rows import T0, Step
+from tests.support.alert_rows import T0, Step, delivery_of, message_of
 from tests.support.senders import (
     LATER,
     SLOW,
@@ -61,9 +61,7 @@ async def harness(
 
 
 def message(attempt: int = 1) -> Message:
-    alert = Step().alert()
-    entry = Entry(alert.id, T0, alert.document.decode())
-    return compose([entry], gateway="g", channel="c", event=alert.event, case_id="c1", attempt=attempt)
+    return message_of(delivery_of([Step().signal()], "c"), attempt)
 
 
 def expected(harness: Harness, times: int = 1) -> list[tuple[str, str]]:

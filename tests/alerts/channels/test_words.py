@@ -10,25 +10,21 @@ import structlog
 from recon.alerts.channels.alert_log import AlertLogSender
 from recon.alerts.channels.apprise import open_apprise
 from recon.alerts.channels.wording import MAX_ALERTS, words_of
-from recon.alerts.message import Entry, Message, compose
-from recon.alerts.watch.alert import watch_alert
+from recon.alerts.message import Message
+from recon.alerts.watch.alert import watch_signal
 from recon.alerts.watch.decide import Notice, Watched
 from recon.config import AlertLog, Apprise
 from recon.errors import ConfigError
-from tests.support.alert_rows import T0, Step
+from tests.support.alert_rows import T0, Step, delivery_of, message_of
 
 
 def of(steps: list[Step]) -> Message:
-    made = [step.alert() for step in steps]
-    entries = [Entry(alert.id, T0, alert.document.decode()) for alert in made]
-    return compose(entries, gateway="prod-eu", channel="c", event=made[0].event, case_id="c1", attempt=1)
+    return message_of(delivery_of([step.signal() for step in steps], "c"))
 
 
 def down(*, over: bool) -> Message:
     watched = Watched("prod-eu", "gateway.down", "", T0, T0, True, T0, True, 1, "retrying: connection refused", None)
-    alert = watch_alert(Notice(watched, over=over, at=T0), 7)
-    entry = Entry(alert.id, T0, alert.document.decode())
-    return compose([entry], gateway="prod-eu", channel="c", event=alert.event, case_id=alert.case_id, attempt=1)
+    return message_of(delivery_of([watch_signal(Notice(watched, over=over, at=T0), 7)], "c"))
 
 
 def test_a_break_in_words() -> None:
