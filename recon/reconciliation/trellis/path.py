@@ -23,18 +23,10 @@ def best_state(unit: UnitTrellis, now: int) -> StateKey:
 
 def keep_path(unit: UnitTrellis, best: StateKey) -> None:
     """Keep the path to a state of the last report: traced back until it meets the path that is kept, or is final."""
-    columns, tail, first = unit.columns, unit.tail, unit.final + 1
-    state: StateKey | None = best
-    found: list[StateKey] = []
-    index = len(columns) - 1
-    while index >= first and state is not None:
-        if index - first < len(tail) and tail[index - first] == state:
-            break
-        found.append(state)
-        state = columns[index].states[state][1]
-        index -= 1
-    del tail[index + 1 - first :]
-    odd_tail, met = unit.odd_tail, columns[index].seq if index >= 0 else -1
+    index, found = _back_to_kept(unit, best)
+    columns, tail, odd_tail = unit.columns, unit.tail, unit.odd_tail
+    del tail[index - unit.final :]
+    met = columns[index].seq if index >= 0 else -1
     while odd_tail and odd_tail[-1].column.seq > met:
         odd_tail.pop()
     while found:
@@ -47,15 +39,27 @@ def keep_path(unit: UnitTrellis, best: StateKey) -> None:
 
 def path_of(unit: UnitTrellis, now: int = NEVER) -> list[StateKey]:
     """Return the states of the best path, the oldest first."""
-    state: StateKey | None = best_state(unit, now)
+    index, found = _back_to_kept(unit, best_state(unit, now))
+    final = [next(iter(column.states)) for column in unit.columns[: unit.final + 1]]
+    return final + unit.tail[: index - unit.final] + found[::-1]
+
+
+def _back_to_kept(unit: UnitTrellis, best: StateKey) -> tuple[int, list[StateKey]]:
+    """Return where the path to a state of the last report meets the one that is kept, and its states after that.
+
+    The youngest state is the first one.
+    """
+    columns, tail, first = unit.columns, unit.tail, unit.final + 1
+    state: StateKey | None = best
     found: list[StateKey] = []
-    for column in reversed(unit.columns):
-        if state is None:
+    index = len(columns) - 1
+    while index >= first and state is not None:
+        if index - first < len(tail) and tail[index - first] == state:
             break
         found.append(state)
-        state = column.states[state][1]
-    found.reverse()
-    return found
+        state = columns[index].states[state][1]
+        index -= 1
+    return index, found
 
 
 def is_exact_step(column: Column, state: StateKey) -> bool:
