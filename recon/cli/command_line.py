@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "migrate": Entry("migrate:migrate", "Bring the database to this version's schema."),
     "check-config": Entry("check_config:check_config", "Check the settings and show the effective ones."),
     "status": Entry("status:status", "Show the service, gateways, accounts, verdicts and breaks."),
+    "check": Entry("check:check", "Probe whether recon sees everything now."),
     "positions": Entry("positions:positions", "Show positions: expected, reported, and whether they agree."),
     "balances": Entry("balances:balances", "Show balances: expected, reported, and whether they agree."),
     "firm": Entry("firm:firm", "Show the firm's totals over all gateways and accounts."),

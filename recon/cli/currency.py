@@ -123,12 +123,19 @@ def say_currency(
     required: bool = False,
 ) -> Currency:
     """Say on stderr what is not current, before anything is shown. Errors: NotCurrent where it is `required`."""
-    currency = Currency(_stale(connection, settings.gateways, gateway, account))
+    currency = read_currency(connection, settings, gateway, account)
     if required and not currency.current:
         raise NotCurrent("\n".join(currency.lines))
     for line in currency.lines:
         note(f"not current: {line}")
     return currency
+
+
+def read_currency(
+    connection: Source, settings: Settings, gateway: str | None = None, account: str | None = None
+) -> Currency:
+    """Return what is not current."""
+    return Currency(_stale(connection, settings.gateways, gateway, account))
 
 
 def _stale(connection: Source, configured: Collection[str], gateway: str | None, account: str | None) -> list[Stale]:

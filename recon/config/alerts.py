@@ -18,8 +18,8 @@ class Alerts(Table):
     gather: Duration = timedelta(seconds=1)
     #: No session is open, or no instance records the gateway.
     gateway_down: Duration = timedelta(seconds=15)
-    #: A session is open, but none of the accounts shows a sign of life.
-    gateway_stalled: Duration = timedelta(seconds=15)
+    #: A session is open, but none of the accounts shows a sign of life: each is missed for 10 s already.
+    gateway_stalled: Duration = timedelta()
     #: One account is in a gap.
     account_not_covered: Duration = timedelta(seconds=30)
     #: What a gap hid is still asked for.

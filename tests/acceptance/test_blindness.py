@@ -8,8 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
+from recon.cli.commands.check import CRITICAL
+from recon.db.engine import libpq_url
 from tests.conftest import TestDatabase
 from tests.support.processes import GATEWAY, Service, flooding, running, until
 from tests.support.webhook_receiver import Receiver, receiver
@@ -79,3 +82,28 @@ def test_a_killed_service_falls_silent_and_says_so_at_its_next_start(database: T
         service.start()
         until(lambda: arrived(webhook, "service.away"))
         assert service.stop() == 0
+
+
+def test_a_probe_tells_each_way_to_be_blind_of_the_real_process(database: TestDatabase, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        with flooding(100) as (flood, url):
+            chosen: dict[str, object] = {
+                "database": {"url": database.service_url},
+                "gateways": {GATEWAY: {"urls": [url]}},
+            }
+            service = stack.enter_context(running(Service(tmp_path, chosen)))
+            until(lambda: flood.over and service.says("check", 0))
+            flood.mute()
+            until(lambda: service.says("check", CRITICAL, "nothing has been seen since"))
+            flood.mute(muted=False)
+            # Nobody answers over REST, so what the gap hid stays open: a warning, as all is heard again.
+            until(lambda: not service.says("check", CRITICAL))
+            with psycopg.connect(libpq_url(database.superuser_url)) as blocker:
+                blocker.execute("SELECT FROM recon_store.editions FOR UPDATE")
+                until(lambda: service.says("check", CRITICAL, "events behind the log"))
+            until(lambda: not service.says("check", CRITICAL))
+        until(lambda: service.says("check", CRITICAL, f"gateway {GATEWAY}", "it is"))
+        service.kill()
+        said = service.command("check", status=CRITICAL)
+        assert "no service records it" in said
+        assert "OK" not in said

@@ -59,6 +59,11 @@ class Flood:
         self._next = self._snapshots
         self._guard = threading.Lock()
         self.sessions = 0
+        self._muted = False
+
+    def mute(self, *, muted: bool = True) -> None:
+        """Send no more heartbeats, with the session open, or send them again."""
+        self._muted = muted
 
     @property
     def sent(self) -> int:
@@ -81,7 +86,7 @@ class Flood:
         # The same instance_guid throughout: another one would make the service reconnect.
         beats = [json.loads(frame) | {"server_name": "END"} for frame in self.frames if '"SERVER_INFO"' in frame]
         while not server.over.wait(0.5):
-            for beat in beats:
+            for beat in [] if self._muted else beats:
                 session.send(encoded(beat).decode())
 
 
@@ -138,7 +143,17 @@ class Service:
 
     def command(self, *arguments: str, status: int = 0) -> str:
         """Run a command with the same settings, which must end with `status`; return all that it says."""
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = self._run(*arguments)
+        assert done.returncode == status, done.stderr
+        return done.stdout + done.stderr
+
+    def says(self, command: str, status: int, *texts: str) -> bool:
+        """True if a command ends with `status` now, and says all these texts."""
+        done = self._run(command)
+        return done.returncode == status and all(text in done.stdout + done.stderr for text in texts)
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "recon.cli", *arguments],
             env=self.environment(),
             capture_output=True,
@@ -146,8 +161,6 @@ class Service:
             timeout=PATIENCE,
             check=False,
         )
-        assert done.returncode == status, done.stderr
-        return done.stdout + done.stderr
 
     def kill(self) -> None:
         assert self.process is not None
