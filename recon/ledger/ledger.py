@@ -11,24 +11,16 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
-import msgspec
-
 from recon.ems.protocol.bounds import MAX_TEXT_CHARS, cut
 from recon.ems.protocol.symbols import split_account
 from recon.exact import ONE, ZERO
 from recon.ledger import coverage
 from recon.ledger.account import REFUSED_EVENT, Account, Liveness
-from recon.ledger.backfills import Backfill
-from recon.ledger.coverage import CoverageInterval
-from recon.ledger.facts.external_fact import RecordedFact
+from recon.ledger.changes import CurrentEvent, Effects, Finding, LedgerChanges
 from recon.ledger.facts.index import FactIndex
-from recon.ledger.facts.waiting import WaitingFact
-from recon.ledger.fills import Fill
 from recon.ledger.generations import Generations
 from recon.ledger.instruments import Instrument, SpotSymbols
 from recon.ledger.ledger_clock import LedgerClock
-from recon.ledger.legs import FillPart, Leg
-from recon.ledger.observations import Observation
 from recon.ledger.open_orders import OpenOrders
 from recon.ledger.orders import Order
 from recon.ledger.rule_changes import ProposedRules
@@ -36,101 +28,6 @@ from recon.ledger.rules import AccountRules, Rules
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Entry, Unit, UnitKey, UnitKind, UnitState
 from recon.times import LogTime
-
-
-class Finding(msgspec.Struct, frozen=True, gc=False):
-    """A discrepancy in the data: a value, never an exception."""
-
-    account: str | None
-    seq: int
-    kind: str
-    about: str
-    message: str
-
-
-class BookedFill(msgspec.Struct, frozen=True, gc=False):
-    """A fill with its order, as the fills view shows the fill.
-
-    Symbol and side are those at the booking: later reports of a batch may add what is not known yet.
-    """
-
-    order: Order
-    fill: Fill
-    symbol: str | None
-    side: str | None
-    cash_asset: str | None
-    seq: int
-
-
-def booked_fill(order: Order, fill: Fill, cash_asset: str | None, seq: int) -> BookedFill:
-    """Return a fill with its order as that is known now."""
-    return BookedFill(order, fill, order.identity.symbol, order.identity.side, cash_asset, seq)
-
-
-class Contradiction(msgspec.Struct, frozen=True):
-    """A report with a fallen or an excessive filled amount; `resolved` when a later report agrees again."""
-
-    order: Order
-    kind: str
-    amount: Decimal
-    resolved: bool
-
-
-class LedgerChanges(msgspec.Struct):
-    """The rows changed by a batch, to be written."""
-
-    orders: dict[tuple[str, str], Order] = {}
-    units: dict[UnitKey, UnitState] = {}
-    accounts: dict[str, Account] = {}
-    #: Accounts whose fee rates changed.
-    rates: dict[str, Account] = {}
-    instruments: dict[tuple[str, str], Instrument] = {}
-    fills: list[BookedFill] = []
-    entries: list[Entry] = []
-    findings: list[Finding] = []
-    intervals: list[CoverageInterval] = []
-    backfills: list[Backfill] = []
-    facts: list[RecordedFact] = []
-    waiting_facts: dict[int, WaitingFact] = {}
-
-
-class CurrentEvent(msgspec.Struct, frozen=True, gc=False):
-    """The event being folded: the log time (None before the first event), and whether REST brought the event.
-
-    `answer_age_us` is how old an answer over REST may be beyond the way of a message, in microseconds.
-    """
-
-    at: LogTime | None = None
-    from_rest: bool = False
-    answer_age_us: int = 0
-
-
-class Effects(msgspec.Struct):
-    """The effects of an event on the ledger, for the comparison to act on and then to empty."""
-
-    #: Units that got entries.
-    posted: dict[UnitKey, UnitState] = {}
-    #: What was moved in which unit, in the order of posting.
-    legs: list[tuple[UnitState, Leg]] = []
-    #: Orders of spot fills whose cash is not known, by the unit that they are paid in.
-    cash_to_come: list[tuple[UnitState, str]] = []
-    #: Parts of booked fills that an overtaken report told of.
-    parts: list[FillPart] = []
-    observed: list[tuple[UnitState, Observation]] = []
-    #: Reports that contradict themselves or an earlier report, for a break of their own kind (semantics 2.6).
-    contradictions: list[Contradiction] = []
-    #: Accounts whose backfill ended: they are compared again.
-    resumed: list[str] = []
-
-    @property
-    def to_compare(self) -> bool:
-        """True if the event has effects to compare."""
-        return bool(self.posted or self.legs or self.parts or self.observed or self.contradictions)
-
-    def take_legs(self) -> list[tuple[UnitState, Leg]]:
-        """Return what was moved, and forget it."""
-        legs, self.legs = self.legs, []
-        return legs
 
 
 class Ledger:
@@ -223,7 +120,7 @@ class Ledger:
     def _note_coinapi(self, state: UnitState) -> None:
         """Note the CoinAPI code of a unit, which learns it once, and all that a contract is called."""
         unit = state.unit
-        if unit.kind == "contract":
+        if unit.kind == "contract" and unit.contract.same_as is None:
             for name in unit.names[1:]:
                 known = self._called.get((unit.account, name))
                 if known is None or unit.code < known.unit.code:
@@ -256,16 +153,26 @@ class Ledger:
 
     def known_contract(self, account: str, symbol: str, coinapi: str | None = None) -> UnitState | None:
         """Return the contract that a symbol names in any spelling; CoinAPI's id says which are one (semantics 3.1)."""
-        state = self.units.get((account, "contract", symbol)) or self._called.get((account, symbol))
-        return state if state is not None or coinapi is None else self._called.get((account, coinapi))
+        own = self.units.get((account, "contract", symbol))
+        if own is not None and own.unit.contract.same_as is None:
+            return own
+        found = self._called.get((account, symbol))
+        return found if found is not None or coinapi is None else self._called.get((account, coinapi))
+
+    def call(self, state: UnitState, names: Iterable[str]) -> None:
+        """Let names stand for a contract: those of another one that it turned out to be."""
+        for name in names:
+            if name not in state.unit.names:
+                state.unit.contract.note_spelling(name)
+            self._called[state.unit.account, name] = state
 
     def contract(self, account: str, symbol: str, coinapi: str | None, at: LogTime) -> UnitState:
         """Return a contract's unit, created when first named; another spelling of its symbol is a finding."""
         known = self.known_contract(account, symbol, coinapi)
+        listed = self.instrument(account, coinapi or symbol)
         if known is not None:
-            code = known.unit.code
+            code, coinapi = known.unit.code, coinapi or (None if listed is None else listed.symbol_coinapi)
         else:
-            listed = self.instrument(account, coinapi or symbol)
             code = symbol if listed is None else listed.symbol
         state = self.unit(account, "contract", code, coinapi)
         if symbol not in state.unit.names:

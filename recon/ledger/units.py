@@ -17,6 +17,7 @@ from recon.exact import ZERO, meant_scale, noise
 from recon.ledger.cost_basis import CostBasis
 from recon.ledger.evidence import LockChange, with_lock
 from recon.ledger.legs import LegOrigin
+from recon.ledger.rounding_budget import RoundingBudget
 from recon.ledger.timeline import Timeline
 from recon.times import LogTime
 
@@ -221,6 +222,12 @@ class ContractState(msgspec.Struct, gc=False):
     pending_trades: list[PendingTrade] = []
     #: How else the venue spells its symbol, in the order of their coming; at most MAX_SPELLINGS.
     spellings: list[str] = []
+    #: The code of the contract that it turned out to be, which has its books; None: it is one of its own.
+    same_as: str | None = None
+
+    def become(self, code: str) -> None:
+        """Note which contract it turned out to be; nothing is left of its own position."""
+        self.same_as, self.sides, self.cost_basis, self.pending_trades = code, {}, None, []
 
     def note_spelling(self, symbol: str) -> None:
         """Note another spelling of the symbol."""
@@ -264,28 +271,6 @@ class UnitFees(msgspec.Struct, gc=False):
         if posting.cause == FEE and posting.fill is None and posting.certainty == "inferred" and not posting.told:
             self.unattributed += posting.amount
             self.estimated = self.estimated or posting.fact is None
-
-
-class RoundingBudget(msgspec.Struct, gc=False):
-    """Rounding posted on the latest day (days since the epoch), and whether the limit was reported."""
-
-    day: int = 0
-    used: Decimal = ZERO
-    reported: bool = False
-
-    def used_on(self, day: int) -> Decimal:
-        """Return the rounding posted on a day."""
-        return self.used if self.day == day else ZERO
-
-    def use(self, day: int, amount: Decimal) -> None:
-        """Add rounding on a day."""
-        self.day, self.used, self.reported = day, self.used_on(day) + amount, False
-
-    def report(self, day: int) -> bool:
-        """Note that a day's limit is reached; return True the first time."""
-        first = not (self.day == day and self.reported)
-        self.day, self.used, self.reported = day, self.used_on(day), True
-        return first
 
 
 class Unit(msgspec.Struct, gc=False):

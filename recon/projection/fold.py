@@ -27,8 +27,9 @@ from recon.ledger.apply.decisions import settle_gap, settle_order
 from recon.ledger.apply.execution_reports import apply_reports
 from recon.ledger.apply.instruments import apply_instruments
 from recon.ledger.apply.positions import apply_positions
+from recon.ledger.changes import Contradiction, CurrentEvent
 from recon.ledger.facts.external_fact import parse_fact
-from recon.ledger.ledger import Contradiction, CurrentEvent, Ledger
+from recon.ledger.ledger import Ledger
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.withholding import touched_units
 from recon.log import events

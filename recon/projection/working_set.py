@@ -12,8 +12,9 @@ from recon.db.raw import cursor_of
 from recon.ems.protocol.messages import OrderReports, Symbols
 from recon.exact import exact
 from recon.ledger import rules as rules_
+from recon.ledger.changes import Finding, LedgerChanges
 from recon.ledger.facts.index import FactIndex
-from recon.ledger.ledger import Finding, Ledger, LedgerChanges
+from recon.ledger.ledger import Ledger
 from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rule_changes import parse_proposed
 from recon.ledger.rules import Rules

@@ -257,9 +257,7 @@ class Reconciler:
     def _open_anew(self, state: UnitState, at: LogTime) -> None:
         context = self._context(state, at)
         self.trellises.of(state.unit.account).forget(state.key)
-        comparison = context.comparison
-        comparison.pending, comparison.doubt, comparison.trellis = [], None, b""
-        comparison.rebase = state.unit.unmodelled is None and state.unit.balance.opening is not None
+        openings.open_anew(context)
         self._mark_changed(context)
 
     def contradict(self, state: UnitState, kind: str, order: str, amount: Decimal | None, at: LogTime) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from recon.exact import exact
-from recon.ledger.ledger import Finding
+from recon.ledger.changes import Finding
 from recon.ledger.orders import Order
 from recon.ledger.rules import Rules
 from recon.ledger.units import Entry, Unit, UnitState

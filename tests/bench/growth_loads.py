@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
+from recon.ledger.changes import LedgerChanges
 from recon.ledger.facts.index import FactIndex
-from recon.ledger.ledger import LedgerChanges
 from recon.ledger.rules import AccountRules, ContractTerms, Rules
 from recon.log import events
 from recon.log.events import Event

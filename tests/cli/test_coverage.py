@@ -13,7 +13,7 @@ from sqlalchemy import text
 from recon.cli.output import text_of
 from recon.db.engine import create_engine
 from recon.errors import ConfigError
-from recon.ledger.ledger import LedgerChanges
+from recon.ledger.changes import LedgerChanges
 from recon.log.events import NewEvent
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase

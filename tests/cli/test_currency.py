@@ -11,7 +11,7 @@ import pytest
 
 from recon.cli.currency import SHOWN_NOT_CURRENT
 from recon.errors import NotCurrent
-from recon.ledger.ledger import LedgerChanges
+from recon.ledger.changes import LedgerChanges
 from recon.log.events import SESSION_FAILED, SESSION_OPENED, NewEvent
 from recon.log.lease import Lease
 from tests.cli.conftest import Recon

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from recon.db.engine import create_engine
 from recon.ledger.backfills import BackfillState, History
-from recon.ledger.ledger import LedgerChanges
+from recon.ledger.changes import LedgerChanges
 from recon.ledger.stamps import Stamps
 from recon.log.events import RULES, NewEvent
 from recon.projection.editions import delete_edition

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from recon.ledger.ledger import Finding, LedgerChanges
+from recon.ledger.changes import Finding, LedgerChanges
 from recon.ledger.units import Entry
 from recon.log.events import Event
 from recon.projection.fold import decode_event

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table
 
 from recon.db import bulk
 from recon.db.bulk import Cell
-from recon.ledger.ledger import LedgerChanges
+from recon.ledger.changes import LedgerChanges
 from recon.projection.fold import Fold
 from recon.projection.store import comparisons, ledger
 from tests.fuzz.streams import is_calm

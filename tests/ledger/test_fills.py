@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recon.ledger.ledger import BookedFill
+from recon.ledger.changes import BookedFill
 from recon.testing import START, GatewayDriver, OrderScript, Row, balance_row
 from tests.support.properties import steady
 

@@ -13,8 +13,9 @@ from sqlalchemy import insert
 from recon.db.engine import create_engine
 from recon.ledger.account import Account, Coverage, Liveness, State
 from recon.ledger.backfills import Backfill, BackfillState, History, MissingOrder
+from recon.ledger.changes import LedgerChanges
 from recon.ledger.coverage import CoverageInterval
-from recon.ledger.ledger import Ledger, LedgerChanges
+from recon.ledger.ledger import Ledger
 from recon.ledger.ledger_clock import LedgerClock
 from recon.ledger.rules import AccountRules, Rules
 from recon.ledger.stamps import Stamps

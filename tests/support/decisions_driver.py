@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from recon.ledger.ledger import Finding
+from recon.ledger.changes import Finding
 from recon.log import events
 from recon.reconciliation.model.break_ import Break
 from recon.testing import GatewayDriver

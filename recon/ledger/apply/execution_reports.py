@@ -14,12 +14,13 @@ from recon.ledger.account import Account
 from recon.ledger.apply.late_parts import note_late_part
 from recon.ledger.apply.missing_orders import mark_order_missing, match_missing_order
 from recon.ledger.asset_mapping import resolve_asset
+from recon.ledger.changes import Contradiction, booked_fill
 from recon.ledger.coverage import reassess
 from recon.ledger.evidence import Disagreement, Regression
 from recon.ledger.fills import Fill, book_fills, late_cash
 from recon.ledger.generations import MAX_COMPARED, NONE_KNOWN
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Contradiction, Ledger, booked_fill
+from recon.ledger.ledger import Ledger
 from recon.ledger.legs import LegOrigin, Stamp
 from recon.ledger.order_cash import list_disagrees, total_cash
 from recon.ledger.orders import Order

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from recon.ems.protocol.messages import Symbols
+from recon.ems.protocol.symbols import split_account
 from recon.ledger.account import Account
 from recon.ledger.apply.execution_reports import book_order
-from recon.ledger.instruments import from_row
+from recon.ledger.instruments import Instrument, from_row
 from recon.ledger.ledger import Ledger
+from recon.ledger.posting.derivatives import join_contracts
 from recon.times import LogTime
 
 
@@ -23,8 +25,17 @@ def apply_instruments(ledger: Ledger, message: Symbols, account: Account, at: Lo
                 ledger.changes.instruments[account.name, symbol] = instrument
                 for name in ledger.awaited_instruments.pop((account.name, symbol), ()):
                     described.setdefault(name, set()).add(symbol)
+        if instrument.derivative:
+            _join_contracts(ledger, account, instrument, at)
     for name in sorted(described):
         _book_waiting_fills(ledger, ledger.accounts[name], described[name], at)
+
+
+def _join_contracts(ledger: Ledger, account: Account, instrument: Instrument, at: LogTime) -> None:
+    """Join contracts that the list of symbols tells to be one, in all accounts that it is the list of."""
+    for name in list(ledger.accounts):
+        if name == account.name or split_account(name) == account.name:
+            join_contracts(ledger, ledger.accounts[name], instrument.symbol, instrument.symbol_coinapi, at)
 
 
 def _book_waiting_fills(ledger: Ledger, account: Account, described: set[str], at: LogTime) -> None:

@@ -37,8 +37,8 @@ def apply_positions(ledger: Ledger, message: Positions, account: Account, at: Lo
         state = _position_unit(ledger, account, row, at)
         if state is not None:
             rows.setdefault(state.unit.code, []).append(row)
-    for code, contract_rows in rows.items():
-        state = ledger.unit(account.name, "contract", code)
+    for code, listed in rows.items():
+        state, contract_rows = ledger.unit(account.name, "contract", code), _of_one_spelling(listed, code)
         _observe_position(ledger, account, state, read_positions(state.unit, contract_rows, mode), contract_rows, at)
     if not empty and message.rows:
         end_empty_list(ledger, account, "contract", complete=message.complete)
@@ -46,12 +46,21 @@ def apply_positions(ledger: Ledger, message: Positions, account: Account, at: Lo
         _observe_absent(ledger, account, rows, at, empty=empty)
 
 
+def _of_one_spelling(rows: list[PositionRow], code: str) -> list[PositionRow]:
+    """Return the rows of a contract under one spelling of its symbol: a list that has two tells one position twice."""
+    spellings = list(dict.fromkeys(row.symbol or row.symbol_coinapi for row in rows))
+    if len(spellings) == 1:
+        return rows
+    told = code if code in spellings else spellings[0]
+    return [row for row in rows if (row.symbol or row.symbol_coinapi) == told]
+
+
 def _observe_absent(ledger: Ledger, account: Account, rows: Collection[str], at: LogTime, *, empty: bool) -> None:
     """Observe zero of every contract that a complete snapshot lacks; `empty`: it lacks all."""
     account.snapshots.note_positions()
     ledger.mark_changed(account)
     for state in ledger.units_of(account.name):
-        if state.unit.kind == "contract" and state.unit.code not in rows:
+        if state.unit.kind == "contract" and state.unit.code not in rows and state.unit.contract.same_as is None:
             state.unit.contract.set_sides({})
             note_closing(ledger, account, state, at)
             observe(ledger, state, (ZERO,), at, inferred=True, emptied=empty)

@@ -19,6 +19,7 @@ from recon.ledger.instruments import underlying
 from recon.ledger.ledger import Ledger, update_modelling
 from recon.ledger.legs import Leg, leg_of
 from recon.ledger.posting.fill_entries import FillToPost, fill_posting, post_legs
+from recon.ledger.posting.one_contract import join_if_one
 from recon.ledger.posting.openings import asset_unit, open_if_absent, post_opening
 from recon.ledger.posting.third_assets import FeeSource, post_third_asset_fees
 from recon.ledger.rules import ContractTerms, FeeRule
@@ -119,10 +120,20 @@ def post_contract(ledger: Ledger, account: Account, item: FillToPost, at: LogTim
 
 def contract_of(ledger: Ledger, account: Account, symbol: str, coinapi: str | None, at: LogTime) -> UnitState:
     """Return a contract's unit; open the unit at zero if a complete snapshot lacked the contract (semantics 4.3)."""
+    join_contracts(ledger, account, symbol, coinapi, at)
     state = ledger.contract(account.name, symbol, coinapi, at)
     if open_if_absent(ledger, account, state, at):
         _open_basis(ledger, state, None, at)
     return state
+
+
+def join_contracts(ledger: Ledger, account: Account, symbol: str, coinapi: str | None, at: LogTime) -> None:
+    """Join a contract with the one that it turns out to be, if it does."""
+    joined = join_if_one(ledger, account, symbol, coinapi, at)
+    if joined is not None:
+        realise_trades(ledger, account, joined, at)
+        for state in ledger.units_of(account.name):
+            update_modelling(ledger, account, state)
 
 
 def realise_trades(ledger: Ledger, account: Account, state: UnitState, at: LogTime) -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 from recon.db.raw import cursor_of
 from recon.exact import ZERO, exact
 from recon.ledger.account import Account
+from recon.ledger.changes import Finding, LedgerChanges
 from recon.ledger.cost_basis import average_price
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Finding, Ledger, LedgerChanges
+from recon.ledger.ledger import Ledger
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Unit, UnitState
 from recon.projection.store import coverage_schema, ledger_schema, order_schema

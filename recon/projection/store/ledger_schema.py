@@ -9,11 +9,11 @@ from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from recon.ledger.account import Account
+from recon.ledger.changes import Finding
 from recon.ledger.facts.external_fact import RecordedFact
 from recon.ledger.facts.waiting import WaitingFact
 from recon.ledger.fees.shown_rate import shown_rates
 from recon.ledger.instruments import Instrument
-from recon.ledger.ledger import Finding
 from recon.ledger.rules import AccountRules
 from recon.ledger.units import Entry, Unit
 from recon.projection.store.folded_table import FoldedTable, Moment, as_json, column, key, nullable, packed

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Numeric, Text
 
-from recon.ledger.ledger import BookedFill
+from recon.ledger.changes import BookedFill
 from recon.ledger.orders import Order
 from recon.projection.store.folded_table import FoldedTable, Moment, column, key, nullable, packed
 

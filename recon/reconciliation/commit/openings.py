@@ -15,6 +15,7 @@ from recon.exact import plain
 from recon.ledger.observations import Observation
 from recon.ledger.posting.derivatives import ReportedPosition, bears_out, came_before, open_unit, trades_as_told
 from recon.ledger.units import UNMODELLED
+from recon.reconciliation.breaks.ended_steps import clear
 from recon.reconciliation.commit.accruals import own
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.comparison import Accrual, FirstReport, OpeningDoubt
@@ -101,6 +102,19 @@ def note_uncertain(context: ComparisonContext, step: Step) -> None:
         f" {to_datetime(step.after_us)} and {to_datetime(step.at_us)}{values}; the later one is taken for the opening"
     )
     context.ledger.note_finding(unit.account, context.at, "opening_uncertain", unit.code, message)
+
+
+def open_anew(context: ComparisonContext) -> None:
+    """Begin a unit anew that stopped or started being modelled: its next report opens it.
+
+    The breaks of a contract that turned out to be another one are none: that one has the books.
+    """
+    comparison, unit = context.comparison, context.unit
+    comparison.pending, comparison.doubt, comparison.trellis = [], None, b""
+    comparison.rebase = unit.unmodelled is None and unit.balance.opening is not None
+    if unit.contract.same_as is not None:
+        for known in tuple(comparison.breaks):
+            clear(context, known, f"{unit.code} is contract {unit.contract.same_as}")
 
 
 def rebase(context: ComparisonContext, observation: Observation) -> None:
