@@ -42,6 +42,21 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class RateStep(msgspec.Struct, frozen=True, gc=False):
+    """A rate in USD that moved at once by half of itself or more: what it was, and when, in microseconds."""
+
+    before: Decimal
+    after: Decimal
+    us: int
+
+
+def rate_step(before: Decimal | None, after: Decimal | None, us: int) -> RateStep | None:
+    """Return the step from one rate to the next, None where it moved as prices do."""
+    if not before or not after or before < 0 or after < 0 or 2 * max(before, after) < 3 * min(before, after):
+        return None
+    return RateStep(before, after, us)
+
+
 class LockChange(msgspec.Struct, frozen=True, gc=False):
     """A change of an asset's locked amount."""
 

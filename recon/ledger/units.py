@@ -15,7 +15,7 @@ import msgspec
 from recon.ems.protocol.messages import BalanceRow, PositionRow
 from recon.exact import ZERO, meant_scale, noise
 from recon.ledger.cost_basis import CostBasis
-from recon.ledger.evidence import LockChange, with_lock
+from recon.ledger.evidence import LockChange, RateStep, rate_step, with_lock
 from recon.ledger.legs import LegOrigin
 from recon.ledger.rounding_budget import RoundingBudget
 from recon.ledger.timeline import Timeline
@@ -175,6 +175,8 @@ class ReportedUnit(msgspec.Struct, gc=False):
     available: Decimal | None = None
     locked: Decimal | None = None
     rate_usd: Decimal | None = None
+    #: The last step of the rate, which may go with a step of the amount.
+    rate_step: RateStep | None = None
     #: Contracts: the average entry price, and the last liquidation price.
     avg_entry_price: Decimal | None = None
     liquidation_price: Decimal | None = None
@@ -187,6 +189,7 @@ class ReportedUnit(msgspec.Struct, gc=False):
         """Note a balance row at a log position."""
         self.lock_changes = with_lock(self.lock_changes, self.locked, row.locked, seq, us)
         self.available, self.locked = row.available, row.locked
+        self.rate_step = rate_step(self.rate_usd, row.rate_usd, us) or self.rate_step
         self.rate_usd = row.rate_usd if row.rate_usd is not None else self.rate_usd
 
     def note_amount(self, amount: Decimal) -> None:

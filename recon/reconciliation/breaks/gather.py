@@ -70,6 +70,7 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         locks=tuple(unit.reported.lock_changes),
         disagreements=tuple(account.evidence.disagreements),
         regressions=tuple(account.evidence.regressions),
+        rate_step=unit.reported.rate_step,
         scheduled_rates=_scheduled_rates(rules, unit, pairs),
         fees_booked=account.rates.is_known or _is_charged_elsewhere(rules, unit, pairs),
         was_fee_candidate=break_.was_fee_candidate,

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from recon.exact import ZERO
-from recon.ledger.evidence import Disagreement, Gap, LockChange, Regression
+from recon.ledger.evidence import Disagreement, Gap, LockChange, RateStep, Regression
 from recon.ledger.rules import DEFAULT_LEARNED_FEE, DEFAULT_WINDOW_US, Funding, OffExchangeSettlement
 from recon.ledger.units import UnitKind
 
@@ -133,6 +133,8 @@ class BreakContext(msgspec.Struct, frozen=True):
     locks: tuple[LockChange, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
     regressions: tuple[Regression, ...] = ()
+    #: The last step of the unit's rate.
+    rate_step: RateStep | None = None
     #: Fee rates of the schedule that apply to the unit's fills.
     scheduled_rates: tuple[Decimal, ...] = ()
     #: True if the unit's fills are booked with their fee.

@@ -2,7 +2,8 @@
 
 1. The reported quantity is the expected one times a power of ten or the contract's multiplier, or has the other sign;
    or one fill was booked with such a factor.
-2. Equal numbers of few digits are often a coincidence: equal lots are common. A position that turns to the other side
+2. Where the price moved the other way with it, any factor is one: the coin was split, or counted anew.
+3. Equal numbers of few digits are often a coincidence: equal lots are common. A position that turns to the other side
    is never one.
 """
 
@@ -22,14 +23,36 @@ from recon.reconciliation.model.break_ import Evidence
 MAX_POWER: Final = 8
 #: Fills that are tried, the latest.
 MAX_FLOWS: Final = 16
+#: A quantity that is counted anew is worth as much as before, within this share.
+SAME_VALUE: Final = Decimal("0.05")
+_FACTOR_DIGITS: Final = 6
 #: Significant digits from which an equal number is no coincidence: of the whole holding, and of one of many fills.
 _TELLING_TOTAL_DIGITS: Final = 2
 _TELLING_FLOW_DIGITS: Final = 3
 
 
 def _unit_or_side(context: BreakContext) -> CauseMatch:
-    match = _holding_misread(context) or _fill_misread(context)
+    match = _counted_anew(context) or _holding_misread(context) or _fill_misread(context)
     return match or no_match("neither a power of ten, a multiplier nor the other side of what is held, or of a fill")
+
+
+def _counted_anew(context: BreakContext) -> CauseMatch | None:
+    """Match a quantity that was multiplied while its price was divided by as much."""
+    break_, moved = context.break_, context.rate_step
+    expected, reported = break_.expected, break_.reported
+    if moved is None or not expected or not reported or (expected > 0) != (reported > 0):
+        return None
+    if moved.us < break_.after_us - context.window_us:
+        return None
+    before, after = abs(expected) * moved.before, abs(reported) * moved.after
+    if abs(before - after) > SAME_VALUE * before:
+        return None
+    factor = divide(reported, expected, _FACTOR_DIGITS)
+    why = (
+        f"{plain(reported)} is {number_text(factor)} times the {plain(expected)} that the books hold, and its price"
+        f" went from {plain(moved.before)} to {plain(moved.after)} USD"
+    )
+    return CauseMatch(Strength.STRONG, why, (Evidence(why, break_.until_seq, reported),))
 
 
 def _holding_misread(context: BreakContext) -> CauseMatch | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from recon.ledger.evidence import Disagreement, Gap, LockChange, Regression
+from recon.ledger.evidence import Disagreement, Gap, LockChange, RateStep, Regression
 from recon.ledger.rules import OffExchangeSettlement
 from recon.reconciliation.causes.context import BreakContext, BreakSummary, OwnOrder
 from recon.reconciliation.causes.evaluation import MAX_EVIDENCE
@@ -144,6 +144,21 @@ ALONE: dict[str, tuple[BreakContext, str, str]] = {
         "inferred",
     ),
     "a holding times a thousand": (of(broke("ETH", "1248.75", held="1.25")), "unit_or_side", "inferred"),
+    "a holding that is four times as much at a quarter of the price": (
+        of(broke("GALA", "75", held="25", after_us=AT - HOUR), rate_step=RateStep(D(40), D("10.1"), AT)),
+        "unit_or_side",
+        "inferred",
+    ),
+    "a holding that is four times as much while its price fell by half": (
+        of(broke("GALA", "75", held="25", after_us=AT - HOUR), rate_step=RateStep(D(40), D(20), AT)),
+        "deposit",
+        "inferred",
+    ),
+    "a price that moved long before the amount did": (
+        of(broke("GALA", "75", held="25", after_us=AT), rate_step=RateStep(D(40), D(10), AT - HOUR)),
+        "deposit",
+        "inferred",
+    ),
     "a position times the contract's multiplier": (
         of(broke("PERP", "-21.6", held="24", kind="contract"), contracts=(contract("24", multiplier=D("0.1")),)),
         "unit_or_side",
