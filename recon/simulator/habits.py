@@ -62,6 +62,8 @@ class Habits:
     stamp_digits          digits after the point of a time stamp, cut, not rounded; None: the venue tells no times
     coarse_last           the last report of a spot order overtakes the earlier ones, lists no fills, and has its
                           average price in whole price steps
+    merged_last           the last report of a spot order overtakes the earlier ones, and lists its last two fills as
+                          one, at their average price
     digit_order_ids       exchange order ids are all digits
     reused_client_ids     client ids repeat from 1 to n; None: each is new
     hedge                 two position rows for one symbol
@@ -90,6 +92,7 @@ class Habits:
     stale_every: float | None = None
     stamp_digits: int | None = STAMP_DIGITS
     coarse_last: bool = False
+    merged_last: bool = False
     digit_order_ids: bool = False
     reused_client_ids: int | None = None
     hedge: bool = False
@@ -101,6 +104,11 @@ class Habits:
     pnl_spelling: str = "unrealised_pnl"
     row_ids: bool = True
     liquidation_prices: bool = False
+
+    @property
+    def last_overtakes(self) -> bool:
+        """True if the last report of a spot order overtakes the earlier ones."""
+        return self.coarse_last or self.merged_last
 
 
 #: Messages cross each other by the longest delays that users of the protocol have reported.

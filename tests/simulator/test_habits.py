@@ -316,6 +316,19 @@ def test_the_last_report_of_an_order_may_be_coarse_and_overtake() -> None:
     assert finest > 2
 
 
+def test_the_last_report_may_list_two_fills_as_one_and_overtake() -> None:
+    day = day_of(replace(CROSSING, merged_last=True), duration=60.0)
+    assert _overtaken(day) > 2
+    merged = 0
+    for _, row in reports(day, "KRAKEN/JOHN"):
+        filled = sum(status in {"PARTIALLY_FILLED", "FILLED"} for status, _ in row["status_history"])
+        last = row["status"] in {"FILLED", "CANCELED"}
+        assert len(row["fills"]) == (filled - 1 if last and filled > 1 else filled)
+        assert sum(fill["amount"] for fill in row["fills"]) == row["amount_filled"]
+        merged += last and filled > 1
+    assert merged > 2
+
+
 def _overtaken(day: Played) -> int:
     """Count the reports that came after a later one of their order."""
     steps: dict[str, int] = {}

@@ -205,7 +205,7 @@ class Account:
         lane = f"contract/{order.instrument.symbol}" if order.instrument.is_contract else f"order/{order.exchange_id}"
         if step.delay is not None:
             arrives = now + step.delay
-        elif report.is_final and self._habits.coarse_last and not order.instrument.is_contract:
+        elif report.is_final and self._habits.last_overtakes and not order.instrument.is_contract:
             arrives = now + ticks(MIN_DELAY_SECONDS)  # it overtakes what is still on its way in the order's lane
         else:
             arrives = self._lanes.arrival(lane, now, self._delay(self._habits.report_delay))

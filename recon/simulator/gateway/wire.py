@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -14,7 +14,7 @@ from recon.simulator.habits import Empty, Habits, Numbers
 from recon.simulator.instruments import Asset, Instrument, Kind, Side
 from recon.simulator.ticks import coarse_text, text
 from recon.simulator.venue.ledger import quantised
-from recon.simulator.venue.orders import Report
+from recon.simulator.venue.orders import Fill, Report
 
 Row = dict[str, object]
 
@@ -22,6 +22,8 @@ _encode: Final = msgspec.json.Encoder().encode
 #: Digits of `avg_entry_price`, enough that realised profit does not depend on its rounding.
 _ENTRY_PRICE_DIGITS: Final = 16
 _LEVERAGE: Final = Decimal(10)
+#: Fills that a last report may list as one.
+_MERGED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +205,30 @@ class Writer:
                 "price": self._number(fill.price, prices),
                 "amount": self._number(fill.amount, size),
             }
-            for fill in report.fills
+            for fill in self._listed(report)
         ]
+
+    def _listed(self, report: Report) -> Sequence[Fill]:
+        """Return the fills as they are listed: of a last report perhaps the last two as one."""
+        merges = self._habits.merged_last and report.is_final and not report.order.instrument.is_contract
+        if not merges or len(report.fills) < _MERGED:
+            return report.fills
+        *before, one, two = report.fills
+        amount, cash = one.amount + two.amount, one.amount * one.price + two.amount * two.price
+        return [*before, Fill(two.at, self._rounded(cash, amount), amount)]
 
     def _average(self, report: Report) -> Decimal:
         if not report.filled:
             return ZERO
-        average = divide(report.cash, report.filled).normalize()
         digits = self._habits.average_price_digits
         if self._is_coarse(report):
             digits = min(digits, scale(report.order.instrument.price_step))
+        return self._rounded(report.cash, report.filled, digits)
+
+    def _rounded(self, cash: Decimal, amount: Decimal, digits: int | None = None) -> Decimal:
+        """Return an average price, with at most so many digits after the point; else with those of the habit."""
+        digits = self._habits.average_price_digits if digits is None else digits
+        average = divide(cash, amount).normalize()
         return average if scale(average) <= digits else quantised(average, Decimal(1).scaleb(-digits))
 
     def _unprice(self, row: Row) -> None:
