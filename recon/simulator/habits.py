@@ -14,6 +14,8 @@ from typing import Final
 MAX_CROSSING_SECONDS: Final = 0.3
 #: Shortest delay between venue and client, in seconds.
 MIN_DELAY_SECONDS: Final = 0.002
+#: How much later than others a report comes that the last one overtakes, in seconds.
+OVERTAKEN_SECONDS: Final = 1.2
 #: Digits after the point of a time stamp: its resolution is 100 ns (protocol 15).
 STAMP_DIGITS: Final = 7
 
@@ -62,8 +64,8 @@ class Habits:
     stamp_digits          digits after the point of a time stamp, cut, not rounded; None: the venue tells no times
     coarse_last           the last report of a spot order overtakes the earlier ones, lists no fills, and has its
                           average price in whole price steps
-    merged_last           the last report of a spot order overtakes the earlier ones, and lists its last two fills as
-                          one, at their average price
+    merged_last           the last report of a spot order overtakes those of its other fills, which come
+                          OVERTAKEN_SECONDS late, and lists its last two fills as one, at their average price
     digit_order_ids       exchange order ids are all digits
     reused_client_ids     client ids repeat from 1 to n; None: each is new
     hedge                 two position rows for one symbol

@@ -21,6 +21,8 @@ SEEDS: Final = range(1, 41)
 #: Window and fills a second of the days with coarse reports, and their seeds.
 COARSE: Final = [(1.0, 2.0), (5.0, 0.7)]
 COARSE_SEEDS: Final = range(1, 17)
+#: Seeds of days that open breaks where a part that was overtaken is not looked at.
+TELLING_SEEDS: Final = (5, 6, 8)
 BURST: Final = Burst(after=20.0, lasting=4.0, fills_per_second=7.0)
 FLOWS: Final = [*flows(5.0), *flows(1.0)]
 
@@ -58,12 +60,12 @@ def coarse_alarms(window: float, rate: float, seed: int, *, bursts: tuple[Burst,
 
 @pytest.mark.parametrize(("window", "rate"), COARSE)
 def test_a_last_report_that_lists_one_fill_for_two_opens_nothing(window: float, rate: float) -> None:
-    found = [line for seed in (1, 2, 3) for line in coarse_alarms(window, rate, seed)]
+    found = [line for seed in TELLING_SEEDS for line in coarse_alarms(window, rate, seed)]
     assert not found, "\n".join(found)
 
 
 def test_a_burst_of_seven_fills_a_second_in_coarse_reports_opens_nothing() -> None:
-    found = [line for seed in (1, 2, 3) for line in coarse_alarms(1.0, 0.7, seed, bursts=(BURST,))]
+    found = [line for seed in TELLING_SEEDS for line in coarse_alarms(1.0, 0.7, seed, bursts=(BURST,))]
     assert not found, "\n".join(found)
 
 

@@ -19,7 +19,7 @@ from recon.simulator.gateway.gateway_context import GatewayContext
 from recon.simulator.gateway.order_log import OrderLog
 from recon.simulator.gateway.stale_balances import StaleBalances
 from recon.simulator.gateway.wire import PositionRow, Row, Writer
-from recon.simulator.habits import MIN_DELAY_SECONDS, AveragePrice
+from recon.simulator.habits import MIN_DELAY_SECONDS, OVERTAKEN_SECONDS, AveragePrice
 from recon.simulator.instruments import Side
 from recon.simulator.rng import Dice, stream
 from recon.simulator.ticks import ticks
@@ -208,7 +208,9 @@ class Account:
         elif report.is_final and self._habits.last_overtakes and not order.instrument.is_contract:
             arrives = now + ticks(MIN_DELAY_SECONDS)  # it overtakes what is still on its way in the order's lane
         else:
-            arrives = self._lanes.arrival(lane, now, self._delay(self._habits.report_delay))
+            behind = self._habits.merged_last and bool(report.filled) and not order.instrument.is_contract
+            longest = OVERTAKEN_SECONDS if behind else 0.0
+            arrives = self._lanes.arrival(lane, now, ticks(longest) + self._delay(self._habits.report_delay))
         if report.is_final and not order.instrument.is_contract:
             self._lanes.close(lane)
         self._queue.at(arrives, partial(self._learn_report, report))
