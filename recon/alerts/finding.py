@@ -16,7 +16,7 @@ import msgspec
 from recon.alerts.break_alert import LogPosition
 from recon.alerts.policy.model import Signal
 from recon.alerts.signal import NewSignal, signal_id
-from recon.ledger.ledger import Finding
+from recon.ledger.changes import Finding
 
 #: The kinds that are told: recon failed at a unit, or sources contradict each other.
 TOLD: Final = frozenset({"comparison_failed", "contradictions_many", "fact_conflict", "fills_disagree"})

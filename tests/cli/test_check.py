@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from recon.db.engine import create_engine
-from recon.ledger.ledger import LedgerChanges
+from recon.ledger.changes import LedgerChanges
 from recon.log.events import SESSION_FAILED, SESSION_OPENED, TICK, NewEvent
 from recon.log.lease import Lease
 from recon.service.status import PartStatus
