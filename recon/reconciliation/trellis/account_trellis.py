@@ -286,8 +286,7 @@ class AccountTrellis:
             place_entry(unit, entry, now_us, self._told)
             return
         assumed.shadow = TOLD_SHADOW
-        assumed.booked_fee += entry.booked_fee
-        unit.entries.rebuild()
+        unit.entries.book(assumed, entry.booked_fee)
 
     def _note_fill(self, unit: UnitTrellis, leg: Leg, entry: Entry, now_us: int) -> None:
         parts, key = self._parts, leg.fee_key

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 import msgspec
@@ -99,6 +99,12 @@ class Entries:
         self.items.insert(index, entry)
         self._put_in(index)
         return index
+
+    def book(self, entry: Entry, fee: int) -> None:
+        """Note a fee that was booked with a kept entry."""
+        entry.booked_fee += fee
+        after = bisect_left(self.sort, (entry.stamp_us, entry.number)) + 1
+        self.booked[after:] = [each + fee for each in self.booked[after:]]
 
     def shift(self, amount: int, booked: int) -> None:
         """Take an entry from before all that are kept."""

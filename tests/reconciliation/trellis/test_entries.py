@@ -56,6 +56,11 @@ def test_entries_that_come_late_leave_the_totals_of_those_that_came_in_order(
     assert _lists(each_alone) == _lists(at_once)
     assert all(len(total) == len(made) + 1 for total in each_alone._lists())
 
+    if made:
+        each_alone.book(made[forgotten % len(made)], 9)
+        at_once.rebuild()
+        assert _lists(each_alone) == _lists(at_once)
+
     count = min(forgotten, len(made))
     for entries in (each_alone, at_once):
         entries.forget(count)
