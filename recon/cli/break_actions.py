@@ -5,39 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 import typer
 from sqlalchemy import Connection
 
-from recon.cli import break_selection
-from recon.cli.break_selection import SHORT, BreakFilter, SelectedBreak
 from recon.cli.connection import operator_connection
 from recon.cli.output import Column, Row, note, print_json, write
-from recon.cli.queries import query_rows
-from recon.cli.recording import (
-    NOT_FOLDED,
-    Decision,
-    DecisionOptions,
-    Recorded,
-    check_digest,
-    findings_at,
-    raise_refusals,
-    record,
-    refusals,
-    wait_until_folded,
-)
+from recon.cli.recording import DecisionOptions, check_digest, record, wait_until_folded
 from recon.cli.table import print_table
+from recon.db.source import query_rows
+from recon.deciding import selection
+from recon.deciding.recording import Decision, Recorded, findings_at, raise_refusals, refusals
+from recon.deciding.selection import SHORT, BreakFilter, SelectedBreak
+from recon.deciding.steps import Payload, decisions_of, outcomes, without_none
 from recon.ems.diagnostics.report import counted
 from recon.errors import ConfigError
 from recon.exact import plain
 from recon.reconciliation.breaks.decisions import joint_digest
 from recon.reconciliation.model.lifecycle import PersonStep
-
-#: The keys of a decision beside its action and its breaks.
-Payload: TypeAlias = Mapping[str, object]
 
 _OUTCOME: Final = [
     Column(key) for key in ("gateway", "id", "account", "unit", "amount", "step", "was", "state", "seq", "outcome")
@@ -63,11 +50,6 @@ class BreakRequest(msgspec.Struct, frozen=True):
     yes: bool
 
 
-def without_none(**keys: str | None) -> dict[str, object]:
-    """Return the keys that have a value."""
-    return {key: value for key, value in keys.items() if value is not None}
-
-
 def take_step(
     request: BreakRequest, step: PersonStep, payload: Payload | Callable[[Sequence[SelectedBreak]], Payload]
 ) -> None:
@@ -76,11 +58,11 @@ def take_step(
     Errors: ConfigError, DecisionRefused, AppendRefused, DatabaseError.
     """
     with operator_connection(request.options.settings, f"break {step}") as connection:
-        selected = break_selection.select_breaks(connection, request.filter, step)
+        selected = selection.select_breaks(connection, request.filter, step)
         if request.filter.filtered and not request.yes:
             connection.rollback()  # no transaction waits for a person
             _confirm(step, selected)
-        _finish(connection, request.options, step, selected, _decisions(step, payload, selected))
+        _finish(connection, request.options, step, selected, decisions_of(step, payload, selected))
 
 
 def _confirm(step: str, selected: Sequence[SelectedBreak]) -> None:
@@ -109,27 +91,13 @@ def confirm(action: str) -> None:
         raise typer.Exit(1)
 
 
-def _decisions(
-    step: PersonStep, payload: Payload | Callable[[Sequence[SelectedBreak]], Payload], selected: Sequence[SelectedBreak]
-) -> list[Decision]:
-    """Return the decisions: one for each gateway."""
-    decisions: list[Decision] = []
-    for gateway, group in groupby(selected, key=lambda break_: break_.gateway):
-        ours = list(group)
-        accounts = {break_.account for break_ in ours}
-        keys = payload(ours) if callable(payload) else payload
-        event = {"action": step, "breaks": [break_.id for break_ in ours], **keys}
-        decisions.append(Decision(gateway, event, accounts.pop() if len(accounts) == 1 else None))
-    return decisions
-
-
 def decide_proposal(options: DecisionOptions, step: PersonStep, start: str, text: str | None) -> None:
     """Approve or reject the one proposal whose digest starts so. Errors: as `take_step`."""
     with operator_connection(options.settings, f"break {step}") as connection:
         digest, ids = _proposal(connection, start)
-        selected = break_selection.those_allowing(break_selection.by_ids(connection, ids), step, "of the proposal")
+        selected = selection.those_allowing(selection.by_ids(connection, ids), step, "of the proposal")
         payload = {"digest": digest, **without_none(text=text)}
-        _finish(connection, options, step, selected, _decisions(step, payload, selected))
+        _finish(connection, options, step, selected, decisions_of(step, payload, selected))
 
 
 def _proposal(connection: Connection, start: str) -> tuple[str, list[str]]:
@@ -175,7 +143,7 @@ def _finish(
     recorded = record(connection, decisions, options.name)
     passed = wait_until_folded(connection, recorded, wait=options.wait)
     refused = refusals(findings_at(connection, recorded)) if passed else []
-    rows = _outcomes(connection, step, selected, recorded, refused, passed=passed)
+    rows = outcomes(connection, step, selected, recorded, refused, folded=passed)
     digests = list(dict.fromkeys(str(each.payload["digest"]) for each in decisions if "digest" in each.payload))
     if step == "accept" and passed:
         digests = _awaiting_approval(connection, recorded)
@@ -201,44 +169,3 @@ def _awaiting_approval(connection: Connection, recorded: Sequence[Recorded]) -> 
         if rows:
             digests.append(joint_digest([str(row["digest"]) for row in rows]))
     return digests
-
-
-def _outcomes(
-    connection: Connection,
-    step: str,
-    selected: Sequence[SelectedBreak],
-    recorded: Sequence[Recorded],
-    refused: Sequence[Row],
-    *,
-    passed: bool,
-) -> list[Row]:
-    """Return the outcome for each break: its state before and now, and the reason in its history."""
-    states = {
-        break_.id: break_.state for break_ in break_selection.by_ids(connection, [break_.id for break_ in selected])
-    }
-    reasons: dict[str, str] = {}
-    for each in recorded:
-        for row in query_rows(
-            connection,
-            "SELECT id, reason FROM recon.break_history WHERE gateway = :gateway AND seq BETWEEN :first AND :last"
-            " ORDER BY seq, number",
-            {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
-        ):
-            reasons[str(row["id"])] = str(row["reason"])
-    reasons |= {str(row["about"]): f"refused: {row['message']}" for row in refused}
-    places = {each.gateway: each.last_seq for each in recorded}
-    return [
-        {
-            "gateway": break_.gateway,
-            "id": break_.id,
-            "account": break_.account,
-            "unit": break_.unit,
-            "amount": break_.amount,
-            "step": step,
-            "was": break_.state,
-            "state": states.get(break_.id) if passed else None,
-            "seq": places[break_.gateway],
-            "outcome": reasons.get(break_.id) if passed else NOT_FOLDED,
-        }
-        for break_ in selected
-    ]

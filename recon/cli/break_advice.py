@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from recon.cli.break_details import BreakDetails
-from recon.cli.break_selection import SHORT
 from recon.cli.output import Row, text_of
 from recon.cli.queries import MAX_EVENTS
+from recon.deciding.selection import SHORT
 from recon.exact import plain
 from recon.reconciliation.causes.registry import CAUSES
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 
-from recon.cli.break_selection import SelectedBreak, person_steps
 from recon.cli.output import Row, span
-from recon.cli.queries import Source, query_rows
+from recon.db.source import Source, query_rows
+from recon.deciding.selection import SelectedBreak, person_steps
 from recon.ledger.rules import AccountRules
 from recon.reconciliation.model.ageing import business_us
 from recon.reconciliation.model.lifecycle import ACTIVE

@@ -13,8 +13,8 @@ from typing import Final
 from recon.cli.break_advice import advice_on, events_command, step_command
 from recon.cli.break_details import MAX_COUNTED, BreakDetails
 from recon.cli.break_path import has_path, path_lines, path_of
-from recon.cli.break_selection import SHORT
 from recon.cli.output import Row, text_of
+from recon.deciding.selection import SHORT
 from recon.exact import plain
 from recon.reconciliation.model.lifecycle import ACTIVE
 from recon.times import to_datetime

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from recon.cli.output import note
-from recon.cli.queries import Source, query_rows
+from recon.db.source import Source, query_rows
 from recon.errors import ConfigError
 from recon.log.events import RULES, SESSION_CLOSED, SESSION_OPENED, Event
 from recon.testing.case import FRAMES, MAX_SECONDS, PLAIN_RULES

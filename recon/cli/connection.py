@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from recon.cli.queries import Source, query_rows, schema_version
+from recon.cli.queries import schema_version
 from recon.config import Log, Settings
 from recon.db.reader import Reader, open_reader
 from recon.db.resolve import DatabaseHandle, resolve_database
+from recon.db.source import Source, query_rows
 from recon.db.version import check_version
 from recon.errors import NotMigrated
 

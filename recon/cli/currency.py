@@ -15,8 +15,9 @@ import msgspec
 import typer
 
 from recon.cli.output import Row, note, text_of
-from recon.cli.queries import SIGN_OF_LIFE, Source, query_rows
+from recon.cli.queries import SIGN_OF_LIFE
 from recon.config import Settings
+from recon.db.source import Source, query_rows
 from recon.errors import NotCurrent
 
 #: Books whose next event has waited for this long are behind.

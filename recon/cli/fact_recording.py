@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 
 from recon.cli.known_names import hint
 from recon.cli.output import Row
-from recon.cli.queries import gateway_names, query_rows, select_view
-from recon.cli.recording import Recorded, account_name
+from recon.cli.queries import gateway_names, select_view
+from recon.cli.recording import account_name
 from recon.clock import utc_now
 from recon.db.raw import driver_connection
+from recon.db.source import query_rows
+from recon.deciding.recording import Recorded
 from recon.errors import ConfigError
 from recon.exact import ZERO, exact, plain
 from recon.ledger.facts.external_fact import ExternalFact, fee_of, movements_of

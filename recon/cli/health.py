@@ -14,7 +14,8 @@ import msgspec
 
 from recon.cli.currency import Currency
 from recon.cli.output import Row, text_of
-from recon.cli.queries import Source, query_rows, sees_service, service_parts
+from recon.cli.queries import sees_service, service_parts
+from recon.db.source import Source, query_rows
 from recon.ems.diagnostics.report import counted
 
 Severity = Literal["warning", "critical"]

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
-from recon.cli.queries import query_rows
 from recon.cli.rules_in_force import aliases_in_force
+from recon.db.source import query_rows
 from recon.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final
 
 from recon.cli.output import Row
-from recon.db.reader import Reader
+from recon.db.source import Source, query_rows
 from recon.db.version import SELECT_VERSION, VERSION_READABLE
 from recon.errors import ConfigError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-#: What a query runs on: the connection of a command that reads, or of one that also writes.
-Source: TypeAlias = "Reader | Connection"
 
 #: Most events that `recon events` prints.
 MAX_EVENTS: Final = 100_000
@@ -102,15 +96,6 @@ def service_parts(connection: Source) -> list[Row]:
     if not sees_service(connection):
         return []
     return query_rows(connection, _SERVICE_PARTS, {"sign_of_life": SIGN_OF_LIFE})
-
-
-def query_rows(connection: Source, statement: str, parameters: Mapping[str, object]) -> list[Row]:
-    """Return the rows of a query, each as a mapping."""
-    if isinstance(connection, Reader):
-        return list(connection.rows(statement, parameters))
-    from sqlalchemy import text  # noqa: PLC0415 - a command that only reads starts without it
-
-    return [dict(row) for row in connection.execute(text(statement), dict(parameters)).mappings()]
 
 
 def _scalar(connection: Source, statement: str) -> object:

@@ -1,48 +1,33 @@
 """Recording decisions of people, and reading their outcome.
 
-1. All events of one command are one transaction: every gateway's log has them, or none has.
-2. An event holds the decision; its effect is derived by the fold. So the outcome is read from the books once they have
-   folded the event: a new state, or the finding that refused it.
-3. Without a running service the decision is recorded too, and takes effect when the log is folded.
+Without a running service a decision is recorded too, and takes effect when the log is folded.
 """
 
 from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Annotated, Final
-from uuid import uuid4
 
 import msgspec
-import psycopg
 import typer
 from sqlalchemy import Connection
 
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import Column, Row, note, print_json, safe
-from recon.cli.queries import query_rows, sees_service, service_parts
+from recon.cli.queries import sees_service, service_parts
 from recon.cli.table import print_table
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.embedded.cluster import pause
-from recon.db.raw import driver_connection
-from recon.errors import ConfigError, DecisionRefused, DocumentRefused
-from recon.ledger.actor import Actor
-from recon.log import submit
-from recon.log.events import DECISION
-from recon.log.hints import hint
-from recon.reconciliation.breaks.decisions import parse_decision
+from recon.db.source import query_rows
+from recon.deciding.recording import Decision, Recorded, append_decisions, are_folded, findings_at, raise_refusals
+from recon.deciding.steps import NOT_FOLDED
+from recon.errors import ConfigError
 
 #: Longest wait of a command until its events are folded, in seconds.
 WAIT_SECONDS: Final = 10.0
-
-#: Prefix of the kinds of findings that refuse a decision.
-_REFUSING: Final = "decision_"
-
-#: The outcome of an event that is recorded while no service folds the log.
-NOT_FOLDED: Final = "recorded, not folded yet"
 #: Fewest characters that identify a digest: a decision binds to what the digest covers.
 MIN_DIGEST: Final = 8
 
@@ -81,52 +66,9 @@ def check_digest(digest: str) -> str:
     return digest.lower()
 
 
-class Decision(msgspec.Struct, frozen=True):
-    """One decision for a gateway's log; the database adds the login."""
-
-    gateway: str
-    payload: Mapping[str, object]
-    account: str | None = None
-
-
-class Recorded(msgspec.Struct, frozen=True):
-    """Log positions of the events recorded in one gateway's log."""
-
-    gateway: str
-    first_seq: int
-    last_seq: int
-
-
 def record(connection: Connection, decisions: Sequence[Decision], name: str | None) -> list[Recorded]:
-    """Append decisions and commit.
-
-    Errors: ConfigError where the ledger could not take it, DecisionRefused where this login may not decide it,
-    AppendRefused.
-    """
-    if not connection.in_transaction():
-        connection.begin()
-    raw, recorded = driver_connection(connection), []
-    # Sorted by gateway, so that two people who decide at once cannot wait for each other in a circle.
-    ordered = sorted(decisions, key=lambda decision: decision.gateway)
-    try:
-        for gateway, group in groupby(ordered, key=lambda decision: decision.gateway):
-            ours = list(group)
-            appended = submit.submit_decision(
-                raw,
-                gateway=gateway,
-                writer=uuid4(),
-                batch=1,
-                now=utc_now(),
-                kind=DECISION,
-                payloads=[_payload_of(decision) for decision in ours],
-                accounts=[decision.account for decision in ours],
-                name=name or account_name(),
-            )
-            recorded.append(Recorded(gateway, appended.first_seq, appended.last_seq))
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise DecisionRefused(error.diag.message_primary or "this login may not decide that") from error
-    connection.commit()
-    hint(raw, (each.gateway for each in recorded))
+    """Append decisions, commit, and say where nobody was authenticated. Errors: as `append_decisions`."""
+    recorded = append_decisions(connection, decisions, name or account_name(), utc_now())
     note_shared_login(connection, recorded)
     return recorded
 
@@ -150,15 +92,6 @@ def note_shared_login(connection: Connection, recorded: Sequence[Recorded]) -> N
         )
 
 
-def _payload_of(decision: Decision) -> bytes:
-    """Return the payload to append, which the ledger can take. Errors: ConfigError."""
-    try:
-        parse_decision(msgspec.json.encode({**decision.payload, "by": Actor("", authenticated=False)}))
-    except DocumentRefused as error:
-        raise ConfigError(f"this decision cannot be recorded: {error}") from None
-    return msgspec.json.encode(decision.payload)
-
-
 def account_name() -> str | None:
     """Return the account of this machine; under a shared database login it is the only name there is."""
     try:
@@ -171,7 +104,7 @@ def wait_until_folded(connection: Connection, recorded: Sequence[Recorded], *, w
     """Wait until the events are folded; False, with a note on stderr, where they are not."""
     where = ", ".join(f"event {each.last_seq} of {each.gateway}" for each in recorded)
     until = time.monotonic() + (WAIT_SECONDS if wait else 0.0)
-    while not _has_folded(connection, recorded):
+    while not are_folded(connection, recorded):
         if wait and not _service_runs(connection):
             note(f"recorded as {where}; no service is running, so it takes effect when one starts")
             return False
@@ -183,44 +116,11 @@ def wait_until_folded(connection: Connection, recorded: Sequence[Recorded], *, w
     return True
 
 
-def _has_folded(connection: Connection, recorded: Sequence[Recorded]) -> bool:
-    connection.rollback()  # begin a new transaction: the last one read older books
-    rows = query_rows(connection, "SELECT name, projected_seq FROM recon.gateways", {})
-    heads = {row["name"]: int(str(row["projected_seq"])) for row in rows}
-    return all(heads.get(each.gateway, 0) >= each.last_seq for each in recorded)
-
-
 def _service_runs(connection: Connection) -> bool:
     """True if a service runs, or this login may not read whether one does."""
     return not sees_service(connection) or any(
         part["state"] not in {"gone", "stopped"} for part in service_parts(connection)
     )
-
-
-def findings_at(connection: Connection, recorded: Sequence[Recorded]) -> list[Row]:
-    """Return the findings at the recorded events, in their order: gateway, seq, kind, about, message."""
-    return [
-        row
-        for each in recorded
-        for row in query_rows(
-            connection,
-            "SELECT gateway, seq, kind, about, message FROM recon.findings"
-            " WHERE gateway = :gateway AND seq BETWEEN :first AND :last ORDER BY seq, number",
-            {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
-        )
-    ]
-
-
-def refusals(findings: Sequence[Row]) -> list[Row]:
-    """Return the findings by which the fold refused a decision."""
-    return [row for row in findings if str(row["kind"]).startswith(_REFUSING)]
-
-
-def raise_refusals(findings: Sequence[Row]) -> None:
-    """Raise DecisionRefused with each reason once, where the fold refused a decision."""
-    refused = refusals(findings)
-    if refused:
-        raise DecisionRefused("\n".join(dict.fromkeys(str(row["message"]) for row in refused)))
 
 
 def decide_one(

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from recon.cli.output import Row, note
-from recon.cli.queries import Source, gateway_names, select_view
+from recon.cli.queries import gateway_names, select_view
+from recon.db.source import Source
 from recon.errors import ConfigError
 from recon.exact import ZERO
 

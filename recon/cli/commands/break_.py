@@ -13,10 +13,9 @@ from typing import Annotated
 
 import typer
 
-from recon.cli import break_report, break_selection
-from recon.cli.break_actions import BreakRequest, Payload, decide_proposal, take_step, without_none
+from recon.cli import break_report
+from recon.cli.break_actions import BreakRequest, decide_proposal, take_step
 from recon.cli.break_details import read_details
-from recon.cli.break_selection import STATES, BreakFilter, SelectedBreak
 from recon.cli.connection import reader_connection
 from recon.cli.currency import say_currency
 from recon.cli.known_names import check_cause
@@ -26,6 +25,9 @@ from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decis
 from recon.cli.rules_in_force import rules_in_force
 from recon.clock import utc_now
 from recon.config.values import parse_decimal
+from recon.deciding import selection
+from recon.deciding.selection import STATES, BreakFilter, SelectedBreak
+from recon.deciding.steps import Payload, without_none
 from recon.errors import ConfigError
 from recon.exact import plain
 from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
@@ -92,7 +94,7 @@ def show(
     """
     settings = settings_of(config)
     with reader_connection(settings, "break show") as connection:
-        now, breaks = utc_now(), break_selection.break_or_case(connection, which)
+        now, breaks = utc_now(), selection.break_or_case(connection, which)
         accounts = {each.account for each in breaks}
         account = accounts.pop() if len(accounts) == 1 else None
         currency = say_currency(connection, settings, gateway=breaks[0].gateway, account=account)

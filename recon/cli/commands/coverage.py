@@ -18,9 +18,10 @@ from recon.cli.gap_report import HISTORY, short
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of, with_options
 from recon.cli.output import Column, Row, columns, note, print_json, text_of
 from recon.cli.queries import check_account, gateway_names, select_view
-from recon.cli.recording import Decision, DecisionOptions, decide_one, decision_options
+from recon.cli.recording import DecisionOptions, decide_one, decision_options
 from recon.cli.table import print_table
 from recon.clock import utc_now
+from recon.deciding.recording import Decision
 from recon.errors import ConfigError, DecisionRefused
 
 app = typer.Typer(invoke_without_command=True)

@@ -9,21 +9,11 @@ import typer
 from recon.cli.connection import operator_connection, reader_connection
 from recon.cli.options import Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Column, columns, note, print_json
-from recon.cli.recording import (
-    NOT_FOLDED,
-    Decision,
-    DecisionOptions,
-    Reason,
-    Text,
-    check_digest,
-    decision_options,
-    findings_at,
-    raise_refusals,
-    record,
-    wait_until_folded,
-)
+from recon.cli.recording import DecisionOptions, Reason, Text, check_digest, decision_options, record, wait_until_folded
 from recon.cli.table import print_table
 from recon.cli.waiting_facts import MAX_DECIDED, WaitingGroup, approval_command, chosen_group, waiting_groups
+from recon.deciding.recording import Decision, findings_at, raise_refusals
+from recon.deciding.steps import NOT_FOLDED
 from recon.ledger.facts.waiting import facts_digest
 
 app = typer.Typer(no_args_is_help=True, help="Show material facts that wait, and decide on them.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from recon.cli.connection import connect, log_warnings_only
 from recon.cli.options import Config, settings_of
 from recon.cli.output import note, write
-from recon.cli.queries import query_rows
 from recon.db.migrate import migrate as migrate_database
 from recon.db.resolve import resolve_database
+from recon.db.source import query_rows
 from recon.db.version import newest_version
 
 

@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 from recon.cli.connection import operator_connection
 from recon.cli.options import GatewayFilter, with_options
 from recon.cli.output import Row, columns
-from recon.cli.queries import check_account, gateway_names, query_rows
-from recon.cli.recording import Decision, DecisionOptions, decide_one, decision_options
+from recon.cli.queries import check_account, gateway_names
+from recon.cli.recording import DecisionOptions, decide_one, decision_options
+from recon.db.source import query_rows
+from recon.deciding.recording import Decision
 from recon.errors import ConfigError, DecisionRefused
 
 app = typer.Typer(no_args_is_help=True, help="Decide on orders that are not accounted for.")

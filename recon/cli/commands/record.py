@@ -17,13 +17,13 @@ from recon.cli.fact_recording import append_facts, assets_of, check_accounts, on
 from recon.cli.known_names import check_assets
 from recon.cli.options import Config, Json, NewAssets, parse_time, settings_of
 from recon.cli.output import Column, Row, note, print_json
-from recon.cli.queries import query_rows
 from recon.cli.recording import Name, Wait, note_shared_login, wait_until_folded
 from recon.cli.table import print_table
 from recon.cli.waiting_facts import note_waiting
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.config.values import parse_decimal
+from recon.db.source import query_rows
 from recon.errors import ConfigError, DocumentRefused
 from recon.exact import plain
 from recon.ledger.facts.external_fact import MANUAL, SIGNS, ExternalFact, parse_fact

@@ -8,14 +8,15 @@ import msgspec
 import typer
 from sqlalchemy import Connection
 
-from recon.cli.break_selection import SHORT
 from recon.cli.connection import operator_connection, reader_connection
 from recon.cli.options import Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Column, Row, columns, note, print_json
 from recon.cli.queries import gateway_names
-from recon.cli.recording import Decision, DecisionOptions, Reason, Text, check_digest, decide_one, decision_options
+from recon.cli.recording import DecisionOptions, Reason, Text, check_digest, decide_one, decision_options
 from recon.cli.rules_in_force import WAITING, document_of, rules_of
 from recon.cli.table import print_table
+from recon.deciding.recording import Decision
+from recon.deciding.selection import SHORT
 from recon.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Show the rules in force, and decide on proposed ones.")

@@ -11,9 +11,10 @@ from recon.cli.connection import connect_reader, existing_database
 from recon.cli.currency import Currency, RequireCurrent, say_currency
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, print_json
-from recon.cli.queries import Source, gateway_names, query_rows, refused_events, select_view, service_parts
+from recon.cli.queries import gateway_names, refused_events, select_view, service_parts
 from recon.cli.table import print_table
 from recon.cli.waiting_facts import approval_command, waiting_groups
+from recon.db.source import Source, query_rows
 
 GATEWAYS: Final = [
     *columns("name", "state", "connected_at", "last_event_at", "head_seq", "projected_seq", "lag_events", "recorder"),

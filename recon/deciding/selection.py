@@ -15,7 +15,7 @@ from typing import Final, get_args
 
 import msgspec
 
-from recon.cli.queries import Source, query_rows
+from recon.db.source import Source, query_rows
 from recon.errors import ConfigError, DecisionRefused
 from recon.exact import ZERO
 from recon.reconciliation.model.break_ import BreakState
