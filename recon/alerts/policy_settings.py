@@ -2,15 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Final
 
+from recon.alerts.policy import rules
 from recon.alerts.policy.rules import Policy
-from recon.config import Alerts
+from recon.config import Alerts, alert_policy
+from recon.config.accounts import Weekday
+from recon.config.alert_policy import nearest
+from recon.config.rules import WEEKDAYS
+from recon.errors import ConfigError
+from recon.exact import plain
+from recon.reconciliation.causes.registry import CAUSES
+
+#: What is told where the settings have no route: all channels, by the gate.
+DEFAULT_ROUTE: Final = rules.Route("default", ())
 
 
 def policy_of(alerts: Alerts, channels: Sequence[str]) -> Policy:
     """Return the policy of the settings; `channels` are those that there are. Equal settings give an equal policy.
 
-    Raise ConfigError with a line for each mistake: a channel, cause or severity that there is not.
+    Raise ConfigError with a line for each mistake: a channel or a cause that there is not.
     """
-    return Policy(channels=tuple(sorted(set(channels))), group_wait=alerts.gather)
+    known = tuple(sorted(set(channels)))
+    problems = [*_unknown_channels(alerts, known), *_unknown_causes(alerts)]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return Policy(
+        channels=known,
+        routes=(*(_route(route) for route in alerts.routes), DEFAULT_ROUTE),
+        gate=rules.Gate(tuple(sorted(set(alerts.gate.certainty))), alerts.gate.severity),
+        move=_move(alerts.again),
+        reminders=rules.Reminders(tuple(sorted(set(alerts.remind.after))), alerts.remind.every),
+        escalations=tuple(
+            rules.Escalation(each.after, each.to, each.severity or "")
+            for each in sorted(alerts.escalate, key=lambda each: each.after)
+        ),
+        quiet=tuple(_quiet(each, known) for each in alerts.quiet_hours),
+        maintenance=tuple(
+            rules.Maintenance(
+                each.name, each.since.astimezone(UTC), each.until.astimezone(UTC), each.gateway, each.account
+            )
+            for each in alerts.maintenance
+        ),
+        limits=tuple(rules.Limit(_named(each.channels, known), each.messages, each.every) for each in alerts.limits),
+        budgets=tuple(rules.Budget(_named(each.channels, known), each.pages) for each in alerts.budgets),
+        digest=rules.Digest(_minutes(alerts.digest.at), alerts.digest.zone, _days(alerts.digest.days)),
+        group_wait=alerts.gather,
+        burst=alerts.burst,
+    )
+
+
+def _route(route: alert_policy.Route) -> rules.Route:
+    return rules.Route(
+        name=route.name,
+        channels=route.channels or (),
+        send=route.send,
+        goes_on=route.goes_on,
+        severity=route.severity or "",
+        causes=route.cause,
+        certainties=route.certainty,
+        gateways=route.gateway,
+        accounts=route.account,
+        units=route.unit,
+        events=route.event,
+    )
+
+
+def _move(again: alert_policy.Again) -> rules.Move:
+    units = tuple((glob, _shortest(amount)) for glob, amount in again.units.items())
+    share = None if again.share is None else _shortest(again.share)
+    return rules.Move(units, share, None if again.usd is None else _shortest(again.usd))
+
+
+def _quiet(hours: alert_policy.QuietHours, known: tuple[str, ...]) -> rules.QuietHours:
+    return rules.QuietHours(
+        channels=_named(hours.channels, known),
+        start=_minutes([hours.start])[0],
+        end=_minutes([hours.end])[0],
+        zone=hours.zone,
+        days=_days(hours.days),
+        passes=hours.passes or "",
+    )
+
+
+def _named(names: Sequence[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    return known if names is None else tuple(sorted(set(names)))
+
+
+def _minutes(times: Iterable[str]) -> tuple[int, ...]:
+    return tuple(sorted({60 * int(time[:2]) + int(time[3:]) for time in times}))
+
+
+def _days(days: Iterable[Weekday]) -> tuple[int, ...]:
+    return tuple(sorted({WEEKDAYS.index(day) for day in days}))
+
+
+def _shortest(amount: Decimal) -> Decimal:
+    """Return an amount without zeros at its end, so that 0.50 and 0.5 make one policy."""
+    text = plain(amount)
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _unknown_channels(alerts: Alerts, known: tuple[str, ...]) -> Iterator[str]:
+    for where, names in _channels_named(alerts):
+        for name in names:
+            if name not in known:
+                there = f"there are {', '.join(known)}" if known else "there is none"
+                yield f"alerts.{where}: there is no channel {name}; {there}{nearest(name, known)}"
+
+
+def _channels_named(alerts: Alerts) -> Iterator[tuple[str, Sequence[str]]]:
+    for route in alerts.routes:
+        yield f"routes.{route.name}.channels", route.channels or ()
+    for escalation in alerts.escalate:
+        yield "escalate.to", escalation.to
+    for key in ("quiet_hours", "limits", "budgets"):
+        for table in getattr(alerts, key):
+            yield f"{key}.channels", table.channels or ()
+
+
+def _unknown_causes(alerts: Alerts) -> Iterator[str]:
+    known = tuple(CAUSES)
+    for route in alerts.routes:
+        for glob in route.cause:
+            if not any(fnmatchcase(cause, glob) for cause in known):
+                yield f"alerts.routes.{route.name}.cause: there is no cause {glob}{nearest(glob, known)}"

@@ -1,21 +1,48 @@
-"""`[alerts]`: how long a case is gathered, and how long recon does not see before it is told (operator 7)."""
+"""`[alerts]`: who is told what and when, and how long recon does not see before it is told (operator 7)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from recon.config.alert_policy import (
+    Again,
+    ChannelLimit,
+    Digest,
+    Escalate,
+    Gate,
+    Gather,
+    Maintenance,
+    PageBudget,
+    QuietHours,
+    Remind,
+    Route,
+)
 from recon.config.base import Table
 from recon.config.values import Duration
 
 
 class Alerts(Table):
-    """How long legs are gathered, how long each way not to see lasts before it is told, and what keeps messages few."""
+    """Who is told what and when, how long each way not to see lasts before it is told, and what keeps messages few."""
 
-    #: An alert about a break waits so long for the other legs of its case; 0s: each leg may go alone.
-    gather: Duration = timedelta(seconds=1)
+    #: An alert waits so long for the other legs of its case, and for the rest of a burst; 0s: each may go alone.
+    gather: Gather = timedelta(seconds=1)
+    #: If more cases of a gateway come within `gather`, they are one message.
+    burst: int = Field(default=5, ge=1, le=1000)
+    #: In this order; what none of them takes goes to all channels, by the gate.
+    routes: tuple[Route, ...] = ()
+    gate: Gate = Gate()
+    again: Again = Again()
+    remind: Remind = Remind()
+    escalate: tuple[Escalate, ...] = ()
+    quiet_hours: tuple[QuietHours, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
+    #: The first one that names a channel holds for it.
+    limits: tuple[ChannelLimit, ...] = (ChannelLimit(messages=60, every=timedelta(minutes=10)),)
+    budgets: tuple[PageBudget, ...] = ()
+    digest: Digest = Digest()
     #: No session is open, or no instance records the gateway.
     gateway_down: Duration = timedelta(seconds=15)
     #: A session is open, but none of the accounts shows a sign of life: each is missed for 10 s already.
@@ -45,4 +72,10 @@ class Alerts(Table):
     def _keeps_messages_few(self) -> Self:
         if self.repeat < self.settled:
             raise ValueError("repeat must not be shorter than settled")
+        names = [route.name for route in self.routes]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(
+                f"routes: two are named {twice}; the steps of the policy name routes, so give each its own"
+            )
         return self

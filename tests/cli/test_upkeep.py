@@ -68,6 +68,29 @@ def test_check_config_shows_of_a_webhook_the_host_alone(recon: Recon, config: Pa
     assert document["gateways"]["prod-eu"]["urls"] == ["wss://ems.example.com/ws?********"]
 
 
+def test_check_config_says_which_routes_of_alerts_are_wrong(recon: Recon, config: Path) -> None:
+    routes = """
+[[alerts.routes]]
+name = "all"
+[[alerts.routes]]
+name = "fills"
+channels = ["webhook:ops"]
+[[alerts.routes]]
+name = "elsewhere"
+gateway = ["prod-us"]
+"""
+    config.write_text(CONFIG + WEBHOOK + routes, encoding="utf-8")
+    shown = recon("check-config", "--config", str(config))
+    assert shown.status == 0
+    assert "alerts.routes.fills never matches: route all stands before it and takes all that it could" in shown.err
+    assert "alerts.routes.elsewhere never matches: no gateway is named prod-us" in shown.err
+    assert "alerts.routes[1].channels = webhook:ops" in shown.out
+    config.write_text(CONFIG + WEBHOOK + routes.replace("webhook:ops", "webhook:opps"), encoding="utf-8")
+    wrong = recon("check-config", "--config", str(config))
+    assert wrong.status == 2
+    assert "there is no channel webhook:opps; there are webhook:ops; did you mean webhook:ops?" in wrong.err
+
+
 def test_check_config_shows_fee_schedules_line_by_line(recon: Recon, config: Path) -> None:
     config.write_text(
         CONFIG + 'fees = [{ symbol = "XBT/USD", taker = "26E-4" }, { maker = "-0.0001" }]\nmaterial_usd = "2500"\n',

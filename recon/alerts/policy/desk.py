@@ -6,6 +6,7 @@ Its methods keep three indexes right: what is due, where each case waits, and ho
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -33,11 +34,11 @@ class Desk:
         self._entries = state.entries
         self._where: dict[str, dict[str, int]] = {}
         self._due: list[tuple[datetime, int, str]] = []
-        for batch in self.batches.values():
+        for name, batch in self.batches.items():
             if batch.why == "silence":
                 batch.due = self._silence_ends(batch, now)
-            for entry in batch.entries:
-                self._count(entry, batch.key, 1)
+            for key, entries in Counter(entry.key for entry in batch.entries).items():
+                self._where.setdefault(key, {})[name] = entries
         self._find_dues()
 
     def adopt(self, policy: Policy) -> None:
@@ -166,7 +167,7 @@ class Desk:
         return found.due if isinstance(found, Batch) else case_due(self.policy, found, self.policy_since)
 
     def _find_dues(self) -> None:
-        cases = ((case_due(self.policy, case, self.policy_since), case.key) for case in self.cases.values())
+        cases = ((case_due(self.policy, case, self.policy_since), key) for key, case in self.cases.items())
         self._due = [(due, 0, key) for due, key in cases if due is not None]
         self._due += [(batch.due, 1, key) for key, batch in self.batches.items()]
         heapq.heapify(self._due)

@@ -15,8 +15,11 @@ def case_due(policy: Policy, case: Case, not_before: datetime) -> datetime | Non
     """
     if not case.subjects or case.taken_by or not case.pages:
         return None
-    dues = [due for due in (reminder_due(policy, case), escalation_due(policy, case)) if due is not None]
-    return max(min(dues), not_before) if dues else None
+    reminder, escalation = reminder_due(policy, case), escalation_due(policy, case)
+    if reminder is None or escalation is None:
+        due = reminder if escalation is None else escalation
+        return None if due is None else max(due, not_before)
+    return max(min(reminder, escalation), not_before)
 
 
 def reminder_due(policy: Policy, case: Case) -> datetime | None:

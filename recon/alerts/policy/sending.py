@@ -119,7 +119,8 @@ def _drafts(desk: Desk, batch: Batch, entries: Sequence[Entry]) -> list[Draft]:
         return []
     if batch.why != "group":
         kind: MessageKind = "digest" if batch.why == "digest" else "summary"
-        return [Draft(batch.channel, kind, list(entries), batch.reason, len(entries))]
+        notices = [entry.reason for entry in entries if not entry.case_id]
+        return [Draft(batch.channel, kind, list(entries), "; ".join([batch.reason, *notices]), len(entries))]
     cases = {entry.key for entry in entries}
     is_burst = len(cases) > desk.policy.burst
     drafts: list[Draft] = []
@@ -180,22 +181,46 @@ def _emit(desk: Desk, draft: Draft, at: datetime, *, counts: bool) -> None:
     def is_overtaken(batch: Batch, entry: Entry) -> bool:
         return batch.why == "silence" and entry.number < subjects.get((entry.key, entry.subject), 0)
 
-    older = desk.remove(draft.channel, newest, goes_along)
+    removed = desk.remove(draft.channel, newest, goes_along)
     desk.remove(draft.channel, newest, is_overtaken)
-    entries = sorted([*older, *draft.entries], key=lambda entry: entry.number)
+    older = [entry for entry in removed if _stands(desk, "group", entry)]
+    entries = _begun(desk, draft.channel, sorted([*older, *draft.entries], key=lambda entry: entry.number), at)
+    if not entries:
+        return
     signals = tuple(dict.fromkeys(entry.signal for entry in entries if entry.signal))
     cases = dict.fromkeys(entry.key for entry in entries if entry.case_id)
-    id_ = message_id(draft.channel, draft.kind, signals, at, text="" if signals else draft.reason)
+    kind = _kind(desk, draft)
+    id_ = message_id(draft.channel, kind, signals, at, text="" if signals else draft.reason)
     pairs = {entry.key: (entry.gateway, entry.case_id) for entry in entries if entry.case_id}
     held = draft.held + (len(older) if draft.held else 0)
     desk.messages.append(
-        Outgoing(id_, draft.channel, draft.kind, at, signals, tuple(pairs[key] for key in cases), draft.reason, held)
+        Outgoing(id_, draft.channel, kind, at, signals, tuple(pairs[key] for key in cases), draft.reason, held)
     )
     _write_down(desk, draft, entries, at, counts=counts)
     for entry in {entry.key: entry for entry in entries}.values():
         desk.step(entry, at, "sent", draft.channel, draft.reason)
         if entry.case_id:
             desk.steps[-1] = msgspec.structs.replace(desk.steps[-1], message=id_)
+
+
+def _begun(desk: Desk, channel: str, entries: Sequence[Entry], at: datetime) -> list[Entry]:
+    """Return the entries without the ends of what the channel was not told of: it was silenced, or void."""
+    told = {entry.key for entry in entries if entry.kind != "recovery"}
+    begun: list[Entry] = []
+    for entry in entries:
+        case = desk.cases.get(entry.key)
+        if entry.key in told or (case is not None and (channel in case.told or channel in case.digested)):
+            begun.append(entry)
+        else:
+            desk.step(entry, at, "not_routed", channel, "the channel was not told that it began")
+    return begun
+
+
+def _kind(desk: Desk, draft: Draft) -> MessageKind:
+    """Return the kind of a message: a move of what the channel was never told is news to it."""
+    cases = (desk.cases.get(entry.key) for entry in draft.entries)
+    is_known = any(case is not None and draft.channel in case.told for case in cases)
+    return "firing" if draft.kind == "moved" and not is_known else draft.kind
 
 
 def message_id(channel: str, kind: MessageKind, signals: Sequence[str], at: datetime, text: str = "") -> str:

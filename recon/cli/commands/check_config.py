@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from recon.alerts.channels import configured_channels
+from recon.alerts.policy.shadowed import never_taken
+from recon.alerts.policy_settings import policy_of
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import note, print_json, text_of, write
 from recon.config import describe, rules_document
@@ -18,6 +21,9 @@ def check_config(config: Config = None, json: Json = False) -> None:
     settings.require_gateways()
     for name in settings.gateways:
         rules_document(settings, name)
+    policy = policy_of(settings.alerts, configured_channels(settings))
+    for route, why in never_taken(policy, list(settings.gateways)):
+        note(f"alerts.routes.{route} never matches: {why}")
     shown = describe(settings)
     if json:
         print_json(shown)
