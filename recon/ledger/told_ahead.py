@@ -1,4 +1,4 @@
-"""Trades that a statement told before any report did, until a report of the same fills comes. Pure (semantics 10.3)."""
+"""What a statement told before any report did: trades, and fees of trades that nobody told. Pure (semantics 10.3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from recon.exact import ZERO, divide
-from recon.ledger.told import ByStatement, Told, joined, told_most
+from recon.ledger.told import ByStatement, Told, joined, told_most, with_fee
 
 #: How far the times of the same execution may be apart in two sources, where no id decides.
 TRADED_WITHIN_US: Final = 5_000_000
@@ -70,10 +70,52 @@ class Claimed(NamedTuple):
     told: ByStatement
 
 
+class LooseFee(msgspec.Struct, frozen=True, gc=False):
+    """A fee of a trade that neither a report nor a statement told: of which asset, when, and who told it."""
+
+    asset: str
+    occurred_us: int
+    step_us: int
+    told_us: int
+    trade_id: str | None
+    told: ByStatement
+
+    def may_be(self, asset: str, us: int, step_us: int, trade_id: str | None) -> bool:
+        """True if a fee may be this one, by the id of its trade or by its time."""
+        if asset != self.asset:
+            return False
+        if trade_id is not None and self.trade_id is not None:
+            return trade_id == self.trade_id
+        return self.occurred_us - step_us <= us + TRADED_WITHIN_US and us <= (
+            self.occurred_us + self.step_us + TRADED_WITHIN_US
+        )
+
+
 class ToldAhead(msgspec.Struct, gc=False):
-    """The trades of an account that statements told and no report did, the oldest first."""
+    """What statements told of an account and no report did, the oldest first."""
 
     trades: list[ToldTrade] = []
+    #: Fees of trades that nobody told; at most MAX_TOLD_AHEAD.
+    fees: list[LooseFee] = []
+
+    def add_fee(self, fee: LooseFee) -> None:
+        """Remember a fee that belongs to no trade that is known."""
+        kept = [each for each in self.fees if each.told_us >= fee.told_us - REMEMBERED_US]
+        self.fees = [*kept, fee][-MAX_TOLD_AHEAD:]
+
+    def fee_like(self, fee: LooseFee, statement: str, amount: Decimal) -> LooseFee | None:
+        """Return the fee that another statement told: of the same trade, or else of the same amount and time."""
+        near = [each for each in self.fees if each.may_be(fee.asset, fee.occurred_us, fee.step_us, fee.trade_id)]
+        others = [each for each in near if statement not in each.told]
+        by_id = [each for each in others if fee.trade_id is not None and each.trade_id == fee.trade_id]
+        equal = (each for each in others if not with_fee(each.told, statement, fee.asset, amount)[1])
+        return by_id[0] if by_id else next(equal, None)
+
+    def replace_fee(self, fee: LooseFee, told: ByStatement | None) -> None:
+        """Note what is told of a fee now; None: it is a known trade's, and is loose no more."""
+        new = [] if told is None else [msgspec.structs.replace(fee, told=told)]
+        at = next(index for index, each in enumerate(self.fees) if each is fee)
+        self.fees = [*self.fees[:at], *new, *self.fees[at + 1 :]]
 
     def add(self, trade: ToldTrade) -> ToldTrade | None:
         """Remember a trade; return the one that is remembered no longer because there are too many, if any."""

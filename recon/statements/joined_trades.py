@@ -50,7 +50,9 @@ def joined_payloads(external_id: str, rows: Sequence[Row]) -> list[Payload]:
     first = min(rows, key=lambda row: row.at)
     common = first.common(external_id)
     if not legs:
-        return [_fee(common, external_id, asset, cost) for asset, cost in fees.items() if cost]
+        told = {text for row in rows if (text := row.text("trade_id"))}
+        of_trade: Payload = {"of_trade": True} | ({"trade_id": told.pop()} if len(told) == 1 else {})
+        return [_fee(common, external_id, asset, cost) | of_trade for asset, cost in fees.items() if cost]
     base, quote = _pair(first, legs)
     payload: Payload = {
         "fact": "trade",

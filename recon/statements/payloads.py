@@ -39,8 +39,14 @@ def _movements(row: Row, kind: str, common: Payload) -> list[Payload]:
         fact = "fee" if cost > 0 else "rebate"
         fee_id = f"{common['external_id']}/fee"
         of_fee = common | {"external_id": fee_id, "fact": fact, "unit": fee_asset or asset, "amount": plain(-cost)}
-        payloads.append(of_fee | ({"of_trade": True} if kind == "only_fee" else {}))
+        payloads.append(of_fee | (_of_trade(row) if kind == "only_fee" else {}))
     return payloads
+
+
+def _of_trade(row: Row) -> Payload:
+    """Return the keys of a fee whose trade another row or statement tells, or nobody."""
+    trade_id = row.text("trade_id")
+    return {"of_trade": True} | ({"trade_id": trade_id} if trade_id else {})
 
 
 def _trade(row: Row, common: Payload) -> Payload:

@@ -392,3 +392,57 @@ def test_a_fee_of_no_trade_is_never_an_orders() -> None:
     record_trade(driver, "T-1", "1", "100", fee="0.1", fee_asset="USDT", order_id="X-a", statement="trades")
     record_fact(driver, "fee", "USDT", "-0.1", "W-1/fee", statement="ledger")
     assert fees(driver) == D("-0.2")
+
+
+# --- fees of trades that nobody told
+
+
+def record_loose_fee(
+    driver: GatewayDriver, statement: str, amount: str = "-0.4", *, ago: float = 60, trade: str = ""
+) -> None:
+    number = len(fact_effects(driver))
+    told: dict[str, object] = {"trade_id": trade} if trade else {}
+    name = f"{statement}-{number}"
+    record_fact(driver, "fee", "USDT", amount, name, ago=ago, statement=statement, of_trade=True, **told)
+
+
+def settled_account() -> GatewayDriver:
+    driver = trading()
+    quiet(driver, "10", "100000", 80)
+    return driver
+
+
+@pytest.mark.parametrize("first", [LEDGER, TRADES])
+def test_a_fee_of_an_unknown_trade_that_two_statements_tell_counts_once(first: str) -> None:
+    driver = settled_account()
+    second = TRADES if first == LEDGER else LEDGER
+    for statement in (first, first, second, second):
+        record_loose_fee(driver, statement)
+    assert fees(driver) == D("-0.8"), "each tells the same two"
+    record_loose_fee(driver, second)
+    assert fees(driver) == D("-1.2"), "a third one is another trade's"
+
+
+def test_the_id_of_its_trade_joins_a_fee_that_is_told_at_another_time_and_rounded() -> None:
+    driver = settled_account()
+    record_loose_fee(driver, LEDGER, "-0.4", trade="T9")
+    record_loose_fee(driver, TRADES, "-0.401", ago=30, trade="T9")
+    assert fees(driver) == D("-0.4")
+    record_loose_fee(driver, TRADES, "-0.4", trade="T10")
+    assert fees(driver) == D("-0.8"), "another id is another trade"
+
+
+def test_fees_of_equal_amount_at_other_times_are_two() -> None:
+    driver = settled_account()
+    record_loose_fee(driver, LEDGER, ago=60)
+    record_loose_fee(driver, TRADES, ago=30)
+    assert fees(driver) == D("-0.8")
+
+
+def test_a_trade_that_is_told_later_has_its_fee_already() -> None:
+    driver = settled_account()
+    record_loose_fee(driver, LEDGER, trade="T9")
+    record_trade(driver, "trade", "1", "100", fee="0.4", fee_asset="USDT", ago=60, trade_id="T9", statement=TRADES)
+    assert fees(driver) == D("-0.4")
+    record_loose_fee(driver, "third", trade="T9")
+    assert fees(driver) == D("-0.4")

@@ -50,6 +50,7 @@ from recon.reconciliation.facts.apply_fact import (
 )
 from recon.reconciliation.facts.exact_price import correct_cash
 from recon.reconciliation.facts.trade_cover import Cover, Part, cover_of
+from recon.reconciliation.facts.trade_fee import loose_fee, with_loose
 from recon.reconciliation.facts.traded_instrument import traded_of
 from recon.times import LogTime
 
@@ -162,6 +163,7 @@ def _book_fee(
     holder = _holder(account, cover, key)
     if holder is not None:
         before = holder.told if isinstance(holder, ToldTrade) else holder.booked.told
+        before = with_loose(account, before, loose_fee(context_of(state), fact, -fee.amount))
         told, new = with_fee(before, fact.statement, state.unit.code, -fee.amount)
         if isinstance(holder, ToldTrade):
             account.told_ahead.replace(msgspec.structs.replace(holder, told=told))

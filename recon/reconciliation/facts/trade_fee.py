@@ -2,12 +2,15 @@
 
 1. It is the order's near it of which another statement told this fee; else that of an inferred fee of equal amount;
    else the only order near it that trades the asset.
-2. Where several orders may be meant, it is nobody's, and is booked by itself.
+2. Where several orders may be meant, or none is known, it is nobody's, and is booked by itself. Another statement may
+   tell the same fee: by the id of its trade, or by amount and time, it is one.
+3. Once a trade is told that it is the fee of, it is that one's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import islice
 
 import msgspec
@@ -18,8 +21,8 @@ from recon.ledger.facts.external_fact import ExternalFact, Movement
 from recon.ledger.facts.matching import replaced_by
 from recon.ledger.ledger import Ledger
 from recon.ledger.orders import Order
-from recon.ledger.told import with_fee
-from recon.ledger.told_ahead import ToldTrade
+from recon.ledger.told import ByStatement, joined, with_fee
+from recon.ledger.told_ahead import LooseFee, ToldTrade
 from recon.ledger.units import FillRef
 from recon.reconciliation.causes.registry import replaceable_causes
 from recon.reconciliation.context import ComparisonContext
@@ -34,9 +37,11 @@ def fee_of_trade(context: ComparisonContext, movement: Movement, fact: ExternalF
         return movement, None
     ledger, account, code = context.ledger, context.account, context.unit.code
     owner = _owner(context, movement, fact)
+    loose = loose_fee(context, fact, -movement.amount)
     if owner is None:
-        return movement, None
+        return _count_loose(context, movement, fact, loose), None
     before = owner.told if isinstance(owner, ToldTrade) else owner.booked.told
+    before = with_loose(account, before, loose)
     told, new = with_fee(before, fact.statement, code, -movement.amount)
     if isinstance(owner, ToldTrade):
         account.told_ahead.replace(msgspec.structs.replace(owner, told=told))
@@ -45,6 +50,40 @@ def fee_of_trade(context: ComparisonContext, movement: Movement, fact: ExternalF
         owner.booked.set_told(told)
         ledger.changes.orders[owner.account, owner.key] = owner
     return msgspec.structs.replace(movement, amount=-new), FillRef(owner.key, None, fact.occurred_us)
+
+
+def loose_fee(context: ComparisonContext, fact: ExternalFact, amount: Decimal) -> LooseFee | None:
+    """Return the fee, told by another statement without its trade, that a fee of an asset is."""
+    fee = _as_loose(context, fact, {})
+    return context.account.told_ahead.fee_like(fee, fact.statement, amount)
+
+
+def with_loose(account: Account, told: ByStatement, loose: LooseFee | None) -> ByStatement:
+    """Return what was told with a fee that turned out to be of it."""
+    if loose is None:
+        return told
+    account.told_ahead.replace_fee(loose, None)
+    return joined(told, loose.told)
+
+
+def _as_loose(context: ComparisonContext, fact: ExternalFact, told: ByStatement) -> LooseFee:
+    code, us = context.unit.code, fact.occurred_us
+    return LooseFee(code, us, fact.step_us, context.at.us, fact.trade_id, told)
+
+
+def _count_loose(
+    context: ComparisonContext, movement: Movement, fact: ExternalFact, loose: LooseFee | None
+) -> Movement:
+    """Count a fee of no known trade; return what of it nobody told yet."""
+    account, code = context.account, context.unit.code
+    context.ledger.mark_changed(account)
+    before = {} if loose is None else loose.told
+    told, new = with_fee(before, fact.statement, code, -movement.amount)
+    if loose is None:
+        account.told_ahead.add_fee(_as_loose(context, fact, told))
+    else:
+        account.told_ahead.replace_fee(loose, told)
+    return msgspec.structs.replace(movement, amount=-new)
 
 
 def _owner(context: ComparisonContext, movement: Movement, fact: ExternalFact) -> Order | ToldTrade | None:
