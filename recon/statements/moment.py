@@ -7,10 +7,14 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
+from recon.config.zones import zone_of
+
 #: Seconds or milliseconds since 1970. An exponent has lost digits, or is a number that no time is.
 _UNIX: Final = re.compile(r"[+-]?[0-9]{1,17}(?:\.[0-9]{1,9})?")
 #: A fraction of a second behind a time of day: versions of one export write it or not.
 _FRACTION: Final = re.compile(r"(?P<time>:[0-9]{2})[.,](?P<digits>[0-9]{1,12})")
+#: A zone behind a time: `2026-01-05 09:00:00 UTC`, or `UTC+3`.
+_ZONE: Final = re.compile(r"\s*(?P<zone>(?:UTC|GMT)(?:\s*[+-][0-9]{1,2}(?::?[0-9]{2})?)?)$")
 #: What some venues write for the ninth month, and strptime does not know.
 _SEPTEMBER: Final = re.compile(r"\bSept\b")
 #: A minute in microseconds: the step of formats without seconds.
@@ -38,6 +42,9 @@ def read_moment(written: str, formats: tuple[str, ...], zone: tzinfo) -> datetim
 def _read(text: str, form: str, zone: tzinfo) -> datetime:
     if form in {"unix", "unix_ms"}:
         return _unix(text, form)
+    told = _ZONE.search(text)
+    if told is not None and not any(mark in form for mark in ("%Z", "%z")):
+        text, zone = text[: told.start()], zone_of(told["zone"])
     micros = 0
     if form != "iso" and "%f" not in form and (fraction := _FRACTION.search(text)) is not None:
         micros = int(fraction["digits"][:6].ljust(6, "0"))

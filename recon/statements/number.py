@@ -14,8 +14,8 @@ from recon.exact import ZERO
 
 #: A code of an asset that follows a number; a code that begins with a digit is known only from the pair.
 _UNIT: Final = r"[A-Za-z][A-Za-z0-9._-]{0,39}"
-#: Spaces that files use between groups of digits.
-_SPACES: Final = str.maketrans({"\N{NO-BREAK SPACE}": " ", "\N{NARROW NO-BREAK SPACE}": " "})
+#: Spaces that files use between groups of digits, and the minus that texts are set with.
+_SIGNS: Final = str.maketrans({"\N{NO-BREAK SPACE}": " ", "\N{NARROW NO-BREAK SPACE}": " ", "\N{MINUS SIGN}": "-"})
 
 
 class Style(NamedTuple):
@@ -40,7 +40,7 @@ def style_of(mapping: Import) -> Style:
 
 def read_number(written: str, style: Style, codes: Iterable[str] = ()) -> Written:
     """Return a number and its unit; `codes` are units that it may carry. Raise ValueError if it is no number."""
-    text = written.strip().translate(_SPACES)
+    text = written.strip().translate(_SIGNS)
     negative = text.startswith("(") and text.endswith(")")
     text = text[1:-1].strip() if negative else text
     for code in codes if style.units else ():

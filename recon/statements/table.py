@@ -101,10 +101,11 @@ def digest_of(parts: Iterator[str]) -> str:
 
 
 def _numbered(header: list[str]) -> list[str]:
-    """Return the headings; from the second of equal ones on, each with its number."""
+    """Return the headings; from the second of equal ones on, each with its number. Spaces around one do not count."""
     seen: Counter[str] = Counter()
     numbered = []
-    for heading in header:
+    for written in header:
+        heading = written.strip()
         seen[heading] += 1
         numbered.append(heading if seen[heading] == 1 or not heading else f"{heading}#{seen[heading]}")
     return numbered

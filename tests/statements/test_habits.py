@@ -67,6 +67,9 @@ def test_a_zone_that_there_is_not_is_refused(zone: str) -> None:
         ("2026-01-05 09:00:00.1234", "2026-01-05T09:00:00.123400+00:00"),
         ("2026-01-05 09:00:00,1234567", "2026-01-05T09:00:00.123456+00:00"),
         ("05/01/2026 09:00", "2026-01-05T09:00:00+00:00"),
+        ("05/01/2026 09:00 UTC", "2026-01-05T09:00:00+00:00"),
+        ("2026-01-05 09:00:00.25 UTC+3", "2026-01-05T06:00:00.250000+00:00"),
+        ("2026-01-05 09:00:00 GMT-03:30", "2026-01-05T12:30:00+00:00"),
     ],
 )
 def test_times_of_one_file_may_be_of_several_forms_and_fractions(tmp_path: Path, written: str, at: str) -> None:
@@ -362,3 +365,19 @@ def test_what_is_no_workbook_or_too_large_is_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr(sheet, "MAX_STATEMENT_BYTES", 2000)
     with pytest.raises(ConfigError, match="once unpacked"):
         book(tmp_path, [["id", "time", "asset", "amount"], ["1", "2026-01-05", "BTC" * 2000, 1.0]])
+
+
+def test_an_iso_time_may_name_its_zone_behind_it(tmp_path: Path) -> None:
+    (told,) = read(tmp_path, HEADER + "1,2026-01-05 09:00:00 UTC+8,BTC,2\n").facts
+    assert told.fact.occurred_at.isoformat() == "2026-01-05T01:00:00+00:00"
+    assert problems(read(tmp_path, HEADER + "1,2026-01-05 09:00:00 UTC+19,BTC,2\n"))
+
+
+def test_the_minus_of_set_text_is_a_minus(tmp_path: Path) -> None:
+    assert amounts(read(tmp_path, HEADER + "1,2026-01-05,BTC,\N{MINUS SIGN}2.5\n")) == ["-2.5 BTC"]
+
+
+def test_headings_that_differ_by_spaces_around_them_are_equal(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="several columns amount"):
+        read(tmp_path, "id,time,asset,amount, amount \n1,2026-01-05,BTC,2,3\n")
+    assert amounts(read(tmp_path, " id,time ,asset, amount\n1,2026-01-05,BTC,2\n")) == ["2 BTC"]
