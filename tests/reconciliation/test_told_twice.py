@@ -401,9 +401,8 @@ def record_loose_fee(
     driver: GatewayDriver, statement: str, amount: str = "-0.4", *, ago: float = 60, trade: str = ""
 ) -> None:
     number = len(fact_effects(driver))
-    told: dict[str, object] = {"trade_id": trade} if trade else {}
-    name = f"{statement}-{number}"
-    record_fact(driver, "fee", "USDT", amount, name, ago=ago, statement=statement, of_trade=True, **told)
+    name, told = f"{statement}-{number}", trade or None
+    record_fact(driver, "fee", "USDT", amount, name, ago=ago, statement=statement, of_trade=True, trade_id=told)
 
 
 def settled_account() -> GatewayDriver:
