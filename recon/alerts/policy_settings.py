@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Final
 
 from recon.alerts.policy import rules
+from recon.alerts.policy.hours import is_never_loud
 from recon.alerts.policy.rules import Policy
 from recon.config import Alerts, alert_policy
 from recon.config.accounts import Weekday
@@ -20,6 +21,8 @@ from recon.reconciliation.causes.registry import CAUSES
 
 #: What is told where the settings have no route: all channels, by the gate.
 DEFAULT_ROUTE: Final = rules.Route("default", ())
+#: Moments with the clocks of winter and of summer, on either half of the Earth.
+_SEASONS: Final = (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 7, 6, tzinfo=UTC))
 
 
 def policy_of(alerts: Alerts, channels: Sequence[str]) -> Policy:
@@ -31,6 +34,13 @@ def policy_of(alerts: Alerts, channels: Sequence[str]) -> Policy:
     problems = [*_unknown_channels(alerts, known), *_unknown_causes(alerts)]
     if problems:
         raise ConfigError("\n".join(problems))
+    policy = _policy(alerts, known)
+    for channel in _never_loud(policy):
+        raise ConfigError(f"alerts.quiet_hours: {channel} is quiet all week; what is held there would never be told")
+    return policy
+
+
+def _policy(alerts: Alerts, known: tuple[str, ...]) -> Policy:
     return Policy(
         channels=known,
         routes=(*(_route(route) for route in alerts.routes), DEFAULT_ROUTE),
@@ -105,6 +115,14 @@ def _shortest(amount: Decimal) -> Decimal:
     """Return an amount without zeros at its end, so that 0.50 and 0.5 make one policy."""
     text = plain(amount)
     return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _never_loud(policy: Policy) -> Iterator[str]:
+    """Yield the channels whose quiet hours never end, in winter or in summer."""
+    for channel in policy.channels:
+        hours = [each for each in policy.quiet if channel in each.channels]
+        if any(is_never_loud(hours, moment) for moment in _SEASONS):
+            yield channel
 
 
 def _unknown_channels(alerts: Alerts, known: tuple[str, ...]) -> Iterator[str]:

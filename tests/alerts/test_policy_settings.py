@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from recon.alerts.policy import rules
 from recon.alerts.policy.rules import Policy, policy_hash
+from recon.alerts.policy.shadowed import never_taken
 from recon.alerts.policy_settings import DEFAULT_ROUTE, policy_of
 from recon.config import load_settings
 from recon.config.alert_policy import SEVERITIES
 from recon.errors import ConfigError
 
+EXAMPLE: Final = Path(__file__).parents[2] / "config" / "recon.example.toml"
 CHANNELS = ["webhook:desk", "webhook:duty"]
 BOTH = tuple(CHANNELS)
 WHOLE = """
@@ -193,6 +197,31 @@ every = "1m"
 )
 def test_what_makes_no_sense_is_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
     assert said in refused(f"[alerts]\n{text}", tmp_path)
+
+
+def test_a_channel_that_is_never_loud_is_refused(tmp_path: Path) -> None:
+    hours = '{ channels = ["webhook:duty"], start = "20:00", end = "08:00" }'
+    day = '{ start = "07:00", end = "20:00", days = ["mon", "tue", "wed", "thu", "fri", "sat"] }'
+    assert policy(f"[alerts]\nquiet_hours = [{hours}, {day}]", tmp_path).quiet, "Sunday's day is left"
+    whole = day.replace('"sat"', '"sat", "sun"').replace("days", 'passes = "high", days')
+    wrong = refused(f"[alerts]\nquiet_hours = [{hours}, {whole}]", tmp_path)
+    assert wrong == "alerts.quiet_hours: webhook:duty is quiet all week; what is held there would never be told"
+
+
+def test_the_policy_of_the_documents_is_one(tmp_path: Path) -> None:
+    page = (files("recon") / "docs" / "operator.md").read_text(encoding="utf-8")
+    section = page.partition("**7.7 ")[2].partition("**7.8 ")[0]
+    text = section.partition("```toml\n")[2].partition("```")[0]
+    shown = policy(text, tmp_path)
+    assert [route.name for route in shown.routes] == ["blind", "fills", "tests", "default"]
+    # Whoever copies it finds every kind of rule in it.
+    assert all((shown.escalations, shown.quiet, shown.maintenance, shown.limits, shown.budgets, shown.reminders.after))
+    assert never_taken(shown, ["prod-eu", "test-eu"]) == []
+
+
+def test_the_example_file_shows_the_policy_that_holds_without_it(tmp_path: Path) -> None:
+    example = load_settings(EXAMPLE, {}).alerts
+    assert policy_of(example, CHANNELS) == policy("", tmp_path)
 
 
 def test_the_environment_may_give_the_tables(tmp_path: Path) -> None:

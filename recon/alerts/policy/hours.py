@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from recon.alerts.policy.rules import Digest, QuietHours
 
 _DAY = timedelta(days=1)
+_WEEK = timedelta(days=7)
 
 
 def quiet_until(hours: QuietHours, at: datetime) -> datetime | None:
@@ -25,6 +26,17 @@ def quiet_until(hours: QuietHours, at: datetime) -> datetime | None:
         if begin <= at < end:
             return end
     return None
+
+
+def is_never_loud(rules: Sequence[QuietHours], at: datetime) -> bool:
+    """True if quiet hours of one channel follow each other for a week and more without a pause."""
+    end = at
+    while end <= at + _WEEK:
+        ends = [until for hours in rules if (until := quiet_until(hours, end)) is not None]
+        if not ends:
+            return False
+        end = max(ends)
+    return True
 
 
 def next_digest(digest: Digest, after: datetime) -> datetime:

@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from recon.alerts.policy.fold import decide
+from recon.alerts.policy.hours import is_never_loud
 from recon.alerts.policy.model import Outgoing, Signal, SignalKind, Silence, Step
 from recon.alerts.policy.rules import (
     Budget,
@@ -146,6 +147,15 @@ policies = st.builds(
     digest=st.builds(Digest, minutes=st.just((480,)) | st.just((60, 1200)), zone=_zones, days=_days),
     group_wait=st.sampled_from((timedelta(), timedelta(seconds=1), timedelta(minutes=5))),
     burst=st.integers(1, 3),
+).filter(
+    # The settings refuse a channel that is quiet all week.
+    lambda policy: (
+        not any(
+            is_never_loud([hours for hours in policy.quiet if channel in hours.channels], moment)
+            for channel in CHANNELS
+            for moment in (T0 - timedelta(days=7), T0, T0 + timedelta(days=7))
+        )
+    )
 )
 silences = st.lists(
     st.builds(

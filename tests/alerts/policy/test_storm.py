@@ -41,10 +41,8 @@ def test_a_storm_of_breaks_keeps_within_the_limit_and_every_break_is_told() -> N
 
 def batched(looks: Sequence[Look], size: int) -> list[Look]:
     """Return looks that come less often, with the signals of several each."""
-    parts = [looks[begin : begin + size] for begin in range(0, len(looks) - 2, size)]
-    grouped = [Look(part[-1].at, tuple(each for look in part for each in look.signals)) for part in parts[:-1]]
-    rest = parts[-1]
-    return [*grouped, *(look for look in rest if look.at < after(hours=1)), *looks[-2:]]
+    parts = [looks[begin : min(begin + size, len(looks) - 2)] for begin in range(0, len(looks) - 2, size)]
+    return [*(Look(part[-1].at, tuple(each for look in part for each in look.signals)) for part in parts), *looks[-2:]]
 
 
 def test_five_thousand_breaks_at_once_are_one_message_each_time() -> None:
