@@ -271,7 +271,16 @@ DROP TABLE recon_store.signals;
 """
 
 #: Views and functions of this revision; the former text of `alerts` lies in `0007/`.
-NEW: tuple[str, ...] = ("deliveries", "silences", "silence", "unsilence", "retry_deliveries")
+NEW: tuple[str, ...] = (
+    "signals",
+    "deliveries",
+    "silences",
+    "policies",
+    "policy_states",
+    "silence",
+    "unsilence",
+    "retry_deliveries",
+)
 
 
 def upgrade() -> None:

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "break": Entry("break_:app", "Explain breaks, and decide on them."),
     "order": Entry("order:app", "Decide on orders that are not accounted for."),
     "rules": Entry("rules:app", "Show the rules in force, and decide on proposed ones."),
+    "alerts": Entry("alerts:app", "Show who was told of what and why; silence, retry, test."),
     "events": Entry("events:events", "Show events of the log, oldest first."),
     "record": Entry("record:record", "Record an event the EMS does not report."),
     "import": Entry("import_:import_", "Import a statement: deposits, fees, funding, trades."),

@@ -1,0 +1,101 @@
+"""What people do with alerts: silence them, end a silence, send again, and try a receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import psycopg
+
+from recon.cli.recording import account_name
+from recon.clock import utc_now
+from recon.config import Settings
+from recon.db.raw import cursor_of
+from recon.errors import ConfigError, DecisionRefused, DeliveryError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from recon.alerts.message import Message
+
+#: Longest a receiver may take for a test message, in seconds.
+TEST_SECONDS: Final = 15.0
+
+_SILENCE: Final = "SELECT recon_store.silence(%s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+def ask_for_silence(
+    connection: Connection, until: datetime, reason: str, name: str | None, of: Mapping[str, str | None]
+) -> str:
+    """Store a silence under the login of the connection, and commit; return its id.
+
+    Errors: ConfigError where it is not one that can be stored.
+    """
+    named = [of[key] for key in ("gateway", "account", "unit", "case", "cause")]
+    return str(_called(connection, _SILENCE, (until, reason, name or account_name(), *named)))
+
+
+def end_silence(connection: Connection, id_: str) -> None:
+    """End a silence, and commit. Errors: ConfigError where none of this id holds."""
+    if not _called(connection, "SELECT recon_store.unsilence(%s)", (id_,)):
+        raise ConfigError(f"no silence {id_!r} holds; see `recon alerts pending`")
+
+
+def send_again(connection: Connection, channel: str | None, id_: str | None) -> int:
+    """Have messages that were given up sent again, and commit; return how many.
+
+    Errors: ConfigError where a message or channel is named that there is not.
+    """
+    count = int(str(_called(connection, "SELECT recon_store.retry_deliveries(%s, %s)", (channel, id_))))
+    if not count and id_ is not None:
+        raise ConfigError(f"no message {id_!r} was given up; see `recon alerts pending`")
+    return count
+
+
+def _called(connection: Connection, statement: str, given: tuple[object, ...]) -> object:
+    """Call a function of the database, and commit; return what it returned."""
+    try:
+        with cursor_of(connection) as cursor:
+            cursor.execute(statement, given)
+            row = cursor.fetchone()
+    except (psycopg.errors.InvalidParameterValue, psycopg.errors.ProgramLimitExceeded) as error:
+        raise ConfigError(error.diag.message_primary or "the database refused it") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DecisionRefused(error.diag.message_primary or "this login may not do that") from error
+    connection.commit()
+    return None if row is None else row[0]
+
+
+def try_channel(settings: Settings, channel: str) -> None:
+    """Send a test message to a receiver of the settings. Errors: ConfigError, DeliveryError."""
+    import trio  # noqa: PLC0415 - other commands start without it
+
+    from recon.alerts.channels import open_senders  # noqa: PLC0415
+
+    async def send() -> None:
+        async with open_senders(settings, utc_now) as senders:
+            if channel not in senders:
+                there = f"there are {', '.join(sorted(senders))}" if senders else "there is none that takes messages"
+                raise ConfigError(f"the settings have no channel {channel!r}; {there}")
+            with trio.move_on_after(TEST_SECONDS) as waiting:
+                await senders[channel].send(_test_message(channel))
+        if waiting.cancelled_caught:
+            raise DeliveryError(f"{channel} did not take the test message within {TEST_SECONDS:g} s")
+
+    trio.run(send)
+
+
+def _test_message(channel: str) -> Message:
+    """Return a message that only tries whether a receiver can be reached; it is of no case."""
+    from recon.alerts.channels import TEST  # noqa: PLC0415
+    from recon.alerts.message import CaseNumber, Message, Told, compose  # noqa: PLC0415
+    from recon.alerts.policy.model import Outgoing  # noqa: PLC0415
+
+    now, id_ = utc_now(), uuid4().hex
+    outgoing = Outgoing(f"msg_{id_}", channel, "notice", now, (id_,), (), "somebody tries whether it can be reached")
+    cases: list[CaseNumber] = []
+    document = f'{{"type":"{TEST}","id":"{id_}","version":1}}'
+    event, body = compose(outgoing, [Told(id_, TEST, now, document)], cases, {})
+    return Message(outgoing.id, "", channel, event, TEST, (id_,), now, 1, body)

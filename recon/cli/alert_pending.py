@@ -1,0 +1,50 @@
+"""`recon alerts pending`: what is not delivered, what the policy holds and until when, and the silences."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from recon.alerts.policy.state import Batch, decode_state
+from recon.cli.output import Row
+from recon.cli.queries import Source, query_rows
+
+_MESSAGES: Final = """
+    SELECT channel, state, count(*) AS messages, min(created_at) AS oldest, min(next_attempt_at) AS next_attempt_at,
+           max(last_error) AS last_error
+    FROM recon.deliveries WHERE state <> 'delivered' GROUP BY channel, state ORDER BY channel, state
+"""
+_UNROUTED: Final = "SELECT count(*) AS unrouted FROM recon.signals WHERE routed_at IS NULL"
+_STATE: Final = "SELECT state FROM recon.policy_states WHERE latest"
+_SILENCES: Final = """
+    SELECT id, created_at, until, gateway, account, unit, case_id, cause, login AS by, name, authenticated, reason
+    FROM recon.silences WHERE active ORDER BY until, id
+"""
+#: What a silence may name.
+_NAMED: Final = ("gateway", "account", "unit", "case_id", "cause")
+
+
+def pending_document(connection: Source) -> Row:
+    """Return what is not delivered, what the policy holds, and the silences that hold."""
+    (unrouted,) = query_rows(connection, _UNROUTED, {})
+    texts = [str(row["state"]) for row in query_rows(connection, _STATE, {})]
+    batches = [batch for text in texts if text for batch in decode_state(text.encode()).batches.values()]
+    return {
+        "unrouted": unrouted["unrouted"],
+        "messages": query_rows(connection, _MESSAGES, {}),
+        "held": [_held(batch) for batch in sorted(batches, key=lambda batch: (batch.due, batch.channel))],
+        "silences": [{**row, "of": _of(row)} for row in query_rows(connection, _SILENCES, {})],
+    }
+
+
+def _held(batch: Batch) -> Row:
+    return {
+        "channel": batch.channel,
+        "waits_for": batch.reason,
+        "due": batch.due,
+        "alerts": len(batch.entries),
+        "cases": len({entry.key for entry in batch.entries}),
+    }
+
+
+def _of(row: Row) -> str:
+    return ", ".join(f"{key.removesuffix('_id')} {row[key]}" for key in _NAMED if row[key] is not None)

@@ -1,0 +1,256 @@
+"""`recon alerts`: who was told of what, and why; what waits; silences; sending again and trying a receiver."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from recon.cli.alert_actions import ask_for_silence, end_silence, send_again, try_channel
+from recon.cli.alert_pending import pending_document
+from recon.cli.alert_why import case_named, why_document, why_text
+from recon.cli.connection import operator_connection, reader_connection
+from recon.cli.options import Config, GatewayFilter, Json, parse_time, settings_of
+from recon.cli.output import Column, Row, columns, note, print_json, write
+from recon.cli.queries import Source, query_rows
+from recon.cli.recording import Name
+from recon.cli.table import print_rows, print_table
+from recon.clock import utc_now
+from recon.errors import ConfigError
+
+app = typer.Typer(no_args_is_help=True, help="Show who was told of what and why; silence, retry, test.")
+
+#: Most rows that `list` prints unless asked for more.
+SHOWN: Final = 50
+MAX_SHOWN: Final = 10_000
+
+_LIST: Final = [
+    *columns("at", "event", "gateway"),
+    Column("what", cut=True),
+    *columns("state", "channels", "case_id"),
+]
+_SIGNALS: Final = """
+    SELECT occurred_at AS at, kind, event, gateway, concat_ws(' ', account, unit, amount::text, cause) AS what, state,
+           array_to_string(channels, ', ') AS channels, case_id, case_seq, id
+    FROM recon.alerts
+    WHERE (CAST(:gateway AS text) IS NULL OR gateway = :gateway) AND occurred_at >= :since
+      AND (CAST(:quiet AS boolean) OR kind NOT IN ('taken_up', 'given_back'))
+    ORDER BY occurred_at DESC, seq DESC, id LIMIT :limit
+"""
+_ONE_SIGNAL: Final = "SELECT * FROM recon.alerts WHERE starts_with(id, :id) ORDER BY id, gateway LIMIT 2"
+_MESSAGES: Final = "SELECT * FROM recon.deliveries WHERE starts_with(id, :id) ORDER BY id, channel LIMIT 50"
+_MESSAGES_OF: Final = "SELECT * FROM recon.deliveries WHERE signals @> ARRAY[:id] ORDER BY at, channel"
+_DELIVERY: Final = columns("channel", "kind", "state", "attempts", "at", "delivered_at", "id", "last_error")
+_PENDING: Final = columns("channel", "state", "messages", "oldest", "next_attempt_at", "last_error")
+_HELD: Final = columns("channel", "waits_for", "due", "alerts", "cases")
+_SILENCES: Final = [*columns("id", "until", "of", "by"), Column("reason", cut=True)]
+_WHAT_IF: Final = columns("day", "channel", "kind", "sent", "would_be")
+
+Since = Annotated[str, typer.Option("--since", metavar="TIME", help="A time, or a span before now (1h, 30d).")]
+Channel = Annotated[
+    str | None, typer.Option("--channel", metavar="CHANNEL", help="Only this channel, as `recon status` names it.")
+]
+
+
+def _since(text: str, now: datetime) -> datetime:
+    at = parse_time(text, now)
+    if at is None:
+        raise ConfigError(f"--since {text!r} is neither a time nor a span such as 1h or 30d")
+    return at
+
+
+@app.command("list")
+def list_alerts(
+    *,
+    since: Since = "7d",
+    every: Annotated[bool, typer.Option("--all", help="Also that somebody took a break up.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_SHOWN, help="Most rows.")] = SHOWN,
+    gateway: GatewayFilter = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Show what happened to cases and to recon's sight, the newest first."""
+    asked = {"gateway": gateway, "since": _since(since, utc_now()), "quiet": every, "limit": limit}
+    with reader_connection(settings_of(config), "alerts list") as connection:
+        rows = query_rows(connection, _SIGNALS, asked)
+    print_rows(rows, _LIST, as_json=json, empty=f"nothing was signalled since {since}")
+
+
+@app.command("show")
+def show_alert(
+    start: Annotated[str, typer.Argument(metavar="ID", help="A signal or message, or its id's first characters.")],
+    *,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Show a signal with its messages, or a message with what it told."""
+    with reader_connection(settings_of(config), "alerts show") as connection:
+        document = _shown(connection, start)
+    if json:
+        print_json(document)
+        return
+    messages = document["messages"]
+    print_json({key: value for key, value in document.items() if key != "messages"})
+    print_table(messages if isinstance(messages, list) else [], _DELIVERY, title="messages", empty="no message")
+
+
+def _shown(connection: Source, start: str) -> Row:
+    """Return a signal or a message with its deliveries. Errors: ConfigError where nothing, or several, begin so."""
+    signals = query_rows(connection, _ONE_SIGNAL, {"id": start})
+    if len(signals) == 1:
+        return {"signal": signals[0], "messages": query_rows(connection, _MESSAGES_OF, {"id": signals[0]["id"]})}
+    messages = query_rows(connection, _MESSAGES, {"id": start})
+    ids = {row["id"] for row in messages}
+    if len(signals) + len(ids) > 1:
+        raise ConfigError(f"several signals or messages begin with {start!r}; give more of the id")
+    if not messages:
+        raise ConfigError(f"no signal or message begins with {start!r}; see `recon alerts list`")
+    return {"message": messages[0]["body"], "messages": messages}
+
+
+@app.command("why")
+def why_alert(
+    start: Annotated[
+        str, typer.Argument(metavar="BREAK", help="A break, case, condition or signal, or its id's first characters.")
+    ],
+    *,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Show who was told of a case, step by step, and which rule decided."""
+    with reader_connection(settings_of(config), "alerts why") as connection:
+        document = why_document(connection, *case_named(connection, start), utc_now())
+    if json:
+        print_json(document)
+    else:
+        write(why_text(document))
+
+
+@app.command("pending")
+def show_pending(*, config: Config = None, json: Json = False) -> None:
+    """Show what is not delivered yet, what the policy holds, and the silences."""
+    with reader_connection(settings_of(config), "alerts pending") as connection:
+        document = pending_document(connection)
+    if json:
+        print_json(document)
+        return
+    if document["unrouted"]:
+        note(f"{document['unrouted']} signals wait for the policy: is the service running?")
+    for key, shown, empty in (
+        ("messages", _PENDING, "every message is delivered"),
+        ("held", _HELD, "the policy holds nothing"),
+        ("silences", _SILENCES, "no silence holds"),
+    ):
+        rows = document[key]
+        print_table(rows if isinstance(rows, list) else [], shown, title=key, empty=empty)
+
+
+@app.command("retry")
+def retry_alerts(
+    start: Annotated[str | None, typer.Argument(metavar="ID", help="One message, by its whole id.")] = None,
+    *,
+    channel: Channel = None,
+    every: Annotated[bool, typer.Option("--all", help="All that were given up, on every channel.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Send again what was given up, and ask receivers that are gone or rest."""
+    if (start is not None) + (channel is not None) + every != 1:
+        raise ConfigError("name one message by its id, or a channel by --channel, or give --all: exactly one of these")
+    with operator_connection(settings_of(config), "alerts retry") as connection:
+        count = send_again(connection, channel, start)
+    if json:
+        print_json({"sent_again": count})
+    else:
+        note(f"{count} messages that were given up are sent again, under their ids")
+
+
+@app.command("test")
+def send_test(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel, such as webhook:ops.")],
+    *,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Send a test message to a receiver of the settings.
+
+    Exit status 7: the receiver did not take it.
+    """
+    try_channel(settings_of(config), channel)
+    if json:
+        print_json({"channel": channel, "delivered": True})
+    else:
+        note(f"{channel} has taken the test message")
+
+
+@app.command("silence")
+def silence_alerts(
+    *,
+    until: Annotated[str, typer.Option(metavar="TIME", help="A time, or a span from now (30m, 2h, 1d).")],
+    text: Annotated[str, typer.Option("--text", metavar="TEXT", help="The reason, kept with the silence.")],
+    gateway: GatewayFilter = None,
+    account: Annotated[str | None, typer.Option("--account", "-a", metavar="ID", help="Only this account.")] = None,
+    unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Only this asset or contract.")] = None,
+    case: Annotated[str | None, typer.Option(metavar="BREAK", help="Only this case, by it or a break of it.")] = None,
+    cause: Annotated[str | None, typer.Option(metavar="CAUSE", help="Only this cause.")] = None,
+    name: Name = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Hold what would be told, until a time; then it is summed up."""
+    at = parse_time(until, utc_now(), ahead=True)
+    if at is None:
+        raise ConfigError(f"--until {until!r} is neither a time nor a span such as 30m or 2h")
+    of: dict[str, str | None] = {"gateway": gateway, "account": account, "unit": unit, "case": case, "cause": cause}
+    with operator_connection(settings_of(config), "alerts silence") as connection:
+        if case is not None:
+            of["gateway"], of["case"] = case_named(connection, case)
+        id_ = ask_for_silence(connection, at, text, name, of)
+    if json:
+        print_json({"id": id_, "until": at, **of})
+    else:
+        note(f"silence {id_} holds until {at:%Y-%m-%d %H:%M:%S} UTC; to end it: recon alerts unsilence {id_}")
+
+
+@app.command("unsilence")
+def unsilence_alerts(
+    start: Annotated[str, typer.Argument(metavar="ID", help="The silence, by its whole id.")],
+    *,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """End a silence; what it held is told."""
+    with operator_connection(settings_of(config), "alerts unsilence") as connection:
+        end_silence(connection, start)
+    if json:
+        print_json({"id": start, "ended": True})
+    else:
+        note(f"silence {start} is over")
+
+
+@app.command("what-if")
+def what_if_alerts(
+    *,
+    rules: Annotated[
+        Path, typer.Option("--rules", "-r", metavar="FILE", help="The other policy (TOML): [alerts] of the settings.")
+    ],
+    since: Since = "30d",
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Compare messages under another policy.
+
+    The policy is replayed over what happened; nothing is sent, and the service may run.
+    """
+    from recon.cli.alert_what_if import compared, other_policy  # noqa: PLC0415 - other commands start without it
+
+    settings, now = settings_of(config), utc_now()
+    policy = other_policy(rules, settings)
+    with reader_connection(settings, "alerts what-if") as connection:
+        rows = compared(connection, policy, _since(since, now), now)
+    print_rows(rows, _WHAT_IF, as_json=json, empty=f"nothing was signalled since {since}")
+    if not json:
+        sent, would = (sum(int(str(row[key])) for row in rows) for key in ("sent", "would_be"))
+        note(f"{sent} messages under the policies in force, {would} under the other one")
