@@ -6,7 +6,7 @@ from typing import Final
 
 from recon.alerts.policy.state import Batch, decode_state
 from recon.cli.output import Row
-from recon.cli.queries import Source, query_rows
+from recon.db.source import Source, query_rows
 
 _MESSAGES: Final = """
     SELECT channel, state, count(*) AS messages, min(created_at) AS oldest, min(next_attempt_at) AS next_attempt_at,

@@ -14,9 +14,9 @@ from recon.alerts.policy.rules import Policy
 from recon.alerts.policy_settings import policy_of
 from recon.cli.alert_history import Given, given_since
 from recon.cli.output import Row
-from recon.cli.queries import Source
 from recon.config import Alerts, Settings
 from recon.config.load import describe_problem, read_file
+from recon.db.source import Source
 from recon.errors import ConfigError
 
 

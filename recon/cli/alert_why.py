@@ -11,7 +11,7 @@ from recon.alerts.policy.history import replay
 from recon.alerts.policy.model import Step
 from recon.cli.alert_history import given_since, signals_of_case
 from recon.cli.output import Row, text_of
-from recon.cli.queries import Source, query_rows
+from recon.db.source import Source, query_rows
 from recon.errors import ConfigError
 
 #: Width of a line, and of the indentation of what explains a step, in characters.
