@@ -22,6 +22,7 @@ MAX_WORD: Final = 4096
 #: Longest run of a command: an attempt as a whole takes at most 15 s.
 MAX_COMMAND: Final = timedelta(seconds=14)
 
+Severity = Literal["info", "low", "medium", "high", "critical"]
 Word = Annotated[str, StringConstraints(max_length=MAX_WORD, pattern="^[^\0]*$")]
 
 
@@ -125,6 +126,10 @@ class Alertmanager(HttpReceiver):
     token_file: Path | None = None
     #: How often what is open is told again; without that it counts as over after four intervals.
     every: Duration = timedelta(minutes=1)
+    #: What is below this severity is not told.
+    severity: Severity = "info"
+    #: Whether an alert `recon.watchdog` fires as long as recon sees, so that its absence can be told.
+    watchdog: bool = True
 
     @field_validator("every")
     @classmethod
@@ -142,8 +147,8 @@ class PagerDuty(HttpReceiver):
     url: HttpUrl = "https://events.pagerduty.com/v2/enqueue"
     routing_key: SecretStr
     routing_key_file: Path | None = None
-    #: Cases below this severity page nobody; what recon does not see always does.
-    severity: Literal["info", "low", "medium", "high", "critical"] = "info"
+    #: What is below this severity pages nobody.
+    severity: Severity = "info"
     #: Whether cases whose cause is only a candidate page; the severities high and critical always do.
     candidates: bool = False
     #: How often what is open is told again: it comes back if somebody resolved it there, and it is still open.

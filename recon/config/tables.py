@@ -22,7 +22,7 @@ from recon.config.accounts import AccountRules, DefaultRules
 from recon.config.alerts import Alerts
 from recon.config.auth import Auth
 from recon.config.base import SecretTable, Table
-from recon.config.channels import AlertLog, Apprise, Command, Webhook
+from recon.config.channels import AlertLog, Alertmanager, Apprise, Command, PagerDuty, Webhook
 from recon.config.imports import Import
 from recon.config.managed import MANAGED, Managed, list_or_managed
 from recon.config.values import Duration, HttpUrl, Name, WebSocketUrl
@@ -160,6 +160,8 @@ class Settings(BaseSettings):
     commands: dict[Name, Command] = Field(default_factory=dict)
     apprise: dict[Name, Apprise] = Field(default_factory=dict)
     alert_logs: dict[Name, AlertLog] = Field(default_factory=dict)
+    alertmanager: dict[Name, Alertmanager] = Field(default_factory=dict)
+    pagerduty: dict[Name, PagerDuty] = Field(default_factory=dict)
     alerts: Alerts = Alerts()
     imports: dict[Name, Import] = Field(default_factory=dict)
     log: Log = Log()

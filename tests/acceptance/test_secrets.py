@@ -30,6 +30,11 @@ KEY = "7d1c3a90-58b2-4c1f-9a0e-KEYKEYKEY"
 SIGNING = base64.b64encode(b"a signing key that nobody may ever read").decode()
 TOKEN = "T0KENT0KENT0KENT0KEN"
 PASSWORD = "pass/w0rd-of-a-person"
+#: Secrets of the receivers of alerts.
+PRIVATE = base64.b64encode(bytes(range(100, 132))).decode()
+BEARER = "B34RERB34RERB34RERB3"
+ROUTING = "R0UT1NGR0UT1NGR0UT1NG"
+CHAT = "CH4TT0KENCH4TT0KEN"
 #: How a server may spell what it was given.
 ECHOES = (
     KEY,
@@ -108,9 +113,14 @@ def settings(url: str, data_dir: Path) -> dict[str, object]:
         "webhooks": {
             "ops": {
                 "url": f"http://127.0.0.1:1/services/T1/{TOKEN}?token={TOKEN}",
-                "secret": f"whsec_{SIGNING}",
+                "secret": f"whsec_{SIGNING} whsk_{PRIVATE}",
             }
         },
+        "commands": {"page": {"command": ["/bin/sh", "-c", f"echo cannot use {BEARER} >&2; exit 4"]}},
+        "apprise": {"chat": {"url": f"json://someone:{CHAT}@127.0.0.1:1/{CHAT}", "watchdog": "1s"}},
+        "alert_logs": {"all": {"watchdog": "1s"}},
+        "alertmanager": {"main": {"url": "http://127.0.0.1:1/", "token": BEARER}},
+        "pagerduty": {"trading": {"url": "http://127.0.0.1:1/", "routing_key": ROUTING}},
     }
 
 
@@ -126,9 +136,18 @@ def test_no_planted_secret_is_in_any_output_of_a_run(
             witness = LogReader(superuser)
             closed = "SELECT count(*) FROM recon_store.log_events WHERE kind = 'session.closed'"
             frames = "SELECT count(*) FROM recon_store.log_events WHERE redacted AND kind <> 'session.closed'"
+            attempts = (
+                "SELECT count(DISTINCT channel) FROM recon_store.outbox"
+                " WHERE last_error IS NOT NULL AND split_part(channel, ':', 1) IN ('webhook', 'command', 'apprise')"
+            )
+            retrying = (
+                "SELECT count(*) FROM recon_store.service_parts WHERE part = 'alertmanager:main' AND state = 'retrying'"
+            )
             until(lambda: witness.ask(closed) == [(1,)] and echo.sessions == 2)
             until(lambda: witness.ask(frames) == [(2 * (3 * len(ECHOES) + 1),)])
             until(lambda: witness.folded() == witness.head())
+            until(lambda: witness.ask(attempts) == [(3,)])
+            until(lambda: witness.ask(retrying) == [(1,)])
             outputs = {
                 "tables": tables(superuser),
                 "processes": processes(service, server_dir),
@@ -141,6 +160,7 @@ def test_no_planted_secret_is_in_any_output_of_a_run(
         outputs |= {"log": service.output(), "files": files(server_dir)}
     assert server.requests[0].headers["X-CoinAPI-Key"] == KEY, "it was sent"
     secrets = [KEY, SIGNING, f"whsec_{SIGNING}", TOKEN, PASSWORD, quote(PASSWORD, safe="")]
+    secrets += [PRIVATE, f"whsk_{PRIVATE}", BEARER, ROUTING, CHAT]
     secrets += [stored_password(server_dir, role) or "" for role in ROLES]
     assert all(secrets)
     redactor = Redactor(secrets)
@@ -152,3 +172,5 @@ def test_no_planted_secret_is_in_any_output_of_a_run(
     assert "bad key [redacted]" in outputs["tables"]
     assert mark in outputs["log"]
     assert json.loads(outputs["status"])
+    for said in ("ended with status 4", "apprise 'chat' was not taken", "webhook 'ops' at 127.0.0.1"):
+        assert said in outputs["tables"], "each receiver was tried"

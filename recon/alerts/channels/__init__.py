@@ -4,23 +4,36 @@ To add a channel, edit three files:
 
 1. `recon/config/channels.py`: the table of one receiver, and in `tables.py` its section of `Settings` (a dict by name).
    Its key `watchdog` says how often the receiver is told that recon runs.
-2. `recon/alerts/channels/KIND.py`: a function with `@channel("KIND", Table)` that opens the senders of the receivers.
+2. `recon/alerts/channels/KIND.py`: a function with `@channel("KIND", Table)` that opens the senders of the receivers,
+   or with `@level_channel` for receivers that are told again and again what is open.
 3. This file: import the new module, so that it registers itself.
 
 The outbox, the retries and the status board need no change: they know a receiver as `KIND:NAME`.
 """
 
-from recon.alerts.channels import alert_log, apprise, command, webhook
-from recon.alerts.channels.registry import TEST, Sender, configured_channels, open_senders, watchdogs
+from recon.alerts.channels import alert_log, alertmanager, apprise, command, pagerduty, webhook
+from recon.alerts.channels.registry import (
+    TEST,
+    LevelSender,
+    Sender,
+    configured_channels,
+    open_level_senders,
+    open_senders,
+    watchdogs,
+)
 
 __all__ = [
     "TEST",
+    "LevelSender",
     "Sender",
     "alert_log",
+    "alertmanager",
     "apprise",
     "command",
     "configured_channels",
+    "open_level_senders",
     "open_senders",
+    "pagerduty",
     "watchdogs",
     "webhook",
 ]

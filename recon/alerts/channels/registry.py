@@ -1,14 +1,19 @@
-"""Which channel serves which table of the settings, and the senders of all that are configured."""
+"""Which channel serves which table of the settings, and the senders of all that are configured.
+
+An edge channel (`channel`) delivers each message of the outbox once. A level channel (`level_channel`) is told again
+and again what is open; the outbox knows nothing of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from recon.alerts.channels.level import Habits, OpenAlert, Post
 from recon.alerts.message import Message
 from recon.config import Settings
 
@@ -21,11 +26,30 @@ class Sender(Protocol):
         ...
 
 
+class LevelSender(Protocol):
+    """Tells one receiver what is open and what is over; telling it again changes nothing."""
+
+    habits: Habits
+
+    def identity(self, alert: OpenAlert) -> str | None:
+        """Return what the receiver knows an alert by; None if it is not told of it."""
+        ...
+
+    def standing(self, now: datetime) -> Sequence[OpenAlert]:
+        """Return what is to be told as open as long as recon sees at all."""
+        ...
+
+    async def tell(self, posts: Sequence[Post]) -> int:
+        """Tell the first of these; return how many. Raise DeliveryError if not even the first was taken."""
+        ...
+
+
 #: The event of a message that only tries whether a receiver can be reached.
 TEST: Final = "recon.test"
 
 Clock = Callable[[], datetime]
 Senders = Mapping[str, Sender]
+LevelSenders = Mapping[str, LevelSender]
 S = TypeVar("S")
 
 
@@ -34,7 +58,13 @@ class _Channel(msgspec.Struct, frozen=True):
     open_senders: Callable[..., AbstractAsyncContextManager[Senders]]
 
 
+class _LevelChannel(msgspec.Struct, frozen=True):
+    kind: str
+    open_senders: Callable[..., AbstractAsyncContextManager[LevelSenders]]
+
+
 _channels: dict[type, _Channel] = {}
+_level_channels: dict[type, _LevelChannel] = {}
 
 
 def channel(
@@ -52,6 +82,23 @@ def channel(
         open_senders: Callable[[Mapping[str, S], Clock], AbstractAsyncContextManager[Senders]],
     ) -> Callable[[Mapping[str, S], Clock], AbstractAsyncContextManager[Senders]]:
         _channels[settings] = _Channel(kind, open_senders)
+        return open_senders
+
+    return register
+
+
+def level_channel(
+    kind: str, settings: type[S]
+) -> Callable[
+    [Callable[[Mapping[str, S], Clock], AbstractAsyncContextManager[LevelSenders]]],
+    Callable[[Mapping[str, S], Clock], AbstractAsyncContextManager[LevelSenders]],
+]:
+    """Register a function that opens the level senders of all receivers whose settings are of one type."""
+
+    def register(
+        open_senders: Callable[[Mapping[str, S], Clock], AbstractAsyncContextManager[LevelSenders]],
+    ) -> Callable[[Mapping[str, S], Clock], AbstractAsyncContextManager[LevelSenders]]:
+        _level_channels[settings] = _LevelChannel(kind, open_senders)
         return open_senders
 
     return register
@@ -84,17 +131,30 @@ async def open_senders(settings: Settings, now: Clock) -> AsyncIterator[dict[str
         yield senders
 
 
+@asynccontextmanager
+async def open_level_senders(settings: Settings, now: Clock) -> AsyncIterator[dict[str, LevelSender]]:
+    """Open the level senders of all receivers in the settings, as `KIND:NAME`. Raise ConfigError."""
+    senders: dict[str, LevelSender] = {}
+    async with AsyncExitStack() as stack:
+        for table_type, registered in _level_channels.items():
+            if receivers := _tables(settings, table_type):
+                opened = await stack.enter_async_context(registered.open_senders(receivers, now))
+                senders |= {f"{registered.kind}:{name}": sender for name, sender in opened.items()}
+        yield senders
+
+
 def _receivers(settings: Settings) -> list[tuple[_Channel, dict[str, object]]]:
-    """Return each channel with its receivers, recognised by the type of their tables in the settings."""
-    channels: list[tuple[_Channel, dict[str, object]]] = []
-    for table_type, registered in _channels.items():
-        receivers = {
-            name: table
-            for _, section in settings
-            if isinstance(section, dict)
-            for name, table in section.items()
-            if type(table) is table_type
-        }
-        if receivers:
-            channels.append((registered, receivers))
-    return channels
+    """Return each channel with its receivers."""
+    found = ((registered, _tables(settings, table_type)) for table_type, registered in _channels.items())
+    return [(registered, receivers) for registered, receivers in found if receivers]
+
+
+def _tables(settings: Settings, table_type: type) -> dict[str, object]:
+    """Return the receivers of a channel, recognised by the type of their tables in the settings."""
+    return {
+        name: table
+        for _, section in settings
+        if isinstance(section, dict)
+        for name, table in section.items()
+        if type(table) is table_type
+    }

@@ -1,0 +1,161 @@
+"""The open set, read from the database: the cases that are open, and the conditions that were told and are not over.
+
+Nothing else is remembered of it, so it is the same after a crash, and on every instance of the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Final, TypeAlias
+
+import msgspec
+from sqlalchemy import Connection
+
+from recon.alerts.channels.level import MAX_TEXT, SEVERITIES, OpenAlert
+from recon.alerts.watch.facts import SERVICE
+from recon.db.raw import cursor_of
+from recon.exact import plain
+from recon.times import to_datetime
+
+#: Most breaks, and most ends, that are read at once.
+MAX_BREAKS: Final = 20_000
+MAX_ENDS: Final = 1_000
+#: Most breaks of a case that are put into words.
+MAX_LEGS: Final = 5
+
+#: How serious it is that recon does not see, by kind; others are medium.
+SEVERITY_OF: Final = {
+    "gateway.down": "high",
+    "gateway.stalled": "high",
+    "projection.behind": "high",
+    "account.not_covered": "high",
+    "rules.waiting": "low",
+}
+#: Somebody works on a break in these states; one that is accepted is told to nobody.
+_TAKEN_UP: Final = frozenset({"assigned", "investigating", "proposed"})
+_ACCEPTED: Final = "accepted"
+_OPEN: Final = frozenset({"open", *_TAKEN_UP})
+
+_BREAKS: Final = """
+    SELECT b.gateway, b.case_id, b.id, b.account, b.unit, b.amount, b.amount_usd, b.cause, b.certainty, b.state,
+           b.severity, b.opened_at, b.closed_at, b.assignee
+    FROM recon.breaks AS b
+    WHERE b.gateway = ANY(%s::text[])
+      AND (b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted') OR b.closed_at >= %s)
+    ORDER BY b.gateway, b.case_id, b.opened_at, b.id LIMIT %s
+"""
+_CONDITIONS: Final = """
+    SELECT w.gateway, w.kind, w.about, w.detail, w.told_at, NULL FROM recon_store.watch AS w
+    WHERE w.told AND w.kind <> 'look' AND w.gateway = ANY(%s::text[]) ORDER BY w.gateway, w.kind, w.about
+"""
+_ENDED_CONDITIONS: Final = """
+    SELECT s.gateway, s.document ->> 'kind', s.document ->> 'about', s.document ->> 'detail',
+           (s.document ->> 'began_at')::timestamptz, s.occurred_at
+    FROM recon_store.signals AS s
+    WHERE s.gateway = ANY(%s::text[]) AND s.event LIKE '%%.over' AND s.occurred_at >= %s
+    ORDER BY s.occurred_at DESC LIMIT %s
+"""
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One break of a case, as the views show it."""
+
+    gateway: str
+    case_id: str
+    break_id: str
+    account: str
+    unit: str
+    amount: Decimal
+    amount_usd: Decimal | None
+    cause: str
+    certainty: str
+    state: str
+    severity: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+    assignee: str | None
+
+
+_Condition: TypeAlias = tuple[str, str, str | None, str | None, datetime | None, datetime | None]
+
+
+def read_open_set(
+    connection: Connection, gateways: Sequence[str], now: datetime, ended_since: datetime | None = None
+) -> list[OpenAlert]:
+    """Return what is open of these gateways and of the service itself, and what ended since then, if that is given."""
+    names = [SERVICE, *gateways]
+    with cursor_of(connection) as cursor:
+        cursor.execute(_BREAKS, (names, ended_since, MAX_BREAKS))
+        legs = [Leg(*row) for row in cursor.fetchall()]
+        cursor.execute(_CONDITIONS, (names,))
+        conditions: list[_Condition] = list(cursor.fetchall())
+        ends: list[_Condition] = []
+        if ended_since is not None:
+            cursor.execute(_ENDED_CONDITIONS, (names, ended_since, MAX_ENDS))
+            ends = list(cursor.fetchall())
+    found = {alert.key: alert for alert in [*map(_condition, ends), *map(_condition, conditions), *cases_of(legs, now)]}
+    return [alert for alert in found.values() if ended_since is not None or alert.ended_at is None]
+
+
+def cases_of(legs: Iterable[Leg], now: datetime) -> list[OpenAlert]:
+    """Return the cases of breaks, which come ordered by gateway and case; a case that is accepted counts as over."""
+    return [_case(list(group), now) for _, group in groupby(legs, key=lambda leg: (leg.gateway, leg.case_id))]
+
+
+def _case(legs: Sequence[Leg], now: datetime) -> OpenAlert:
+    open_ = [leg for leg in legs if leg.state in _OPEN]
+    shown = open_ or legs
+    first = shown[0]
+    accounts = ", ".join(dict.fromkeys(leg.account for leg in shown))
+    words = ", ".join(f"{plain(leg.amount)} {leg.unit}" for leg in shown[:MAX_LEGS])
+    more = f" and {len(shown) - MAX_LEGS} more" if len(shown) > MAX_LEGS else ""
+    worth = [abs(leg.amount_usd) for leg in shown if leg.amount_usd is not None]
+    details = {
+        "case": first.case_id,
+        "breaks": ", ".join(leg.break_id for leg in shown[:MAX_LEGS]),
+        "amounts": words + more,
+        "amount_usd": plain(sum(worth, Decimal())) if len(worth) == len(shown) else "",
+        "assignee": next((leg.assignee for leg in shown if leg.assignee), ""),
+        "look": f"recon break show {first.case_id}",
+    }
+    ended = None
+    if not open_:
+        accepted = any(leg.state == _ACCEPTED for leg in legs)
+        ended = now if accepted else max((leg.closed_at or now for leg in legs), default=now)
+    return OpenAlert(
+        key=f"case/{first.gateway}/{first.case_id}",
+        kind="case",
+        gateway=first.gateway,
+        about=accounts[:MAX_TEXT],
+        summary=f"{accounts} on {first.gateway}: {first.cause}, {first.certainty}: {words}{more}"[:MAX_TEXT],
+        began_at=min(leg.opened_at for leg in shown),
+        severity=max((leg.severity or "" for leg in shown), key=_rank),
+        cause=first.cause,
+        certainty=first.certainty,
+        taken_up=any(leg.state in _TAKEN_UP for leg in open_),
+        details={key: text[:MAX_TEXT] for key, text in details.items() if text},
+        ended_at=ended,
+    )
+
+
+def _rank(severity: str) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else -1
+
+
+def _condition(row: _Condition) -> OpenAlert:
+    gateway, kind, about, detail, began_at, ended_at = row
+    subject = " ".join(part for part in (gateway or "recon", about or "") if part)
+    return OpenAlert(
+        key=f"{kind}/{gateway}/{about or ''}",
+        kind=kind,
+        gateway=gateway,
+        about=about or "",
+        summary=f"{kind}: {subject}{f': {detail}' if detail else ''}"[:MAX_TEXT],
+        began_at=began_at or ended_at or to_datetime(0),
+        severity=SEVERITY_OF.get(kind, "medium"),
+        details={"detail": (detail or "")[:MAX_TEXT], "look": "recon status"},
+        ended_at=ended_at,
+    )

@@ -1,0 +1,40 @@
+"""The parts of the service that tell receivers of the level kind what is open."""
+
+from __future__ import annotations
+
+import random  # noqa: TID251  # backoff jitter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+from recon.alerts.channels import LevelSender
+from recon.alerts.channels.asserting import Assertion
+from recon.config import Settings
+from recon.db.transactions import Database
+from recon.service.status import SERVICE, StatusBoard
+
+
+def level_channels(settings: Settings) -> int:
+    """Return how many receivers of the level kind there are."""
+    return len(settings.alertmanager) + len(settings.pagerduty)
+
+
+def assertions(
+    senders: Mapping[str, LevelSender],
+    database: Database,
+    gateways: Sequence[str],
+    now: Callable[[], datetime],
+    board: StatusBoard,
+) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Return a part for each receiver, by the name of its channel."""
+    return {
+        channel: Assertion(
+            database,
+            sender,
+            gateways=gateways,
+            channel=channel,
+            now=now,
+            draw=random.random,
+            status=board.reporter(SERVICE, channel),
+        ).run
+        for channel, sender in senders.items()
+    }
