@@ -19,6 +19,9 @@ def describe(settings: Settings) -> dict[str, JSON]:
     shown: dict[str, JSON] = settings.model_dump(mode="json", exclude_none=True)
     for section, name, receiver in http_receivers(settings):
         _table(shown, section, name)["url"] = _host(receiver.url)
+    for name, command in settings.commands.items():
+        # Somebody may have put a token among the words.
+        _table(shown, "commands", name)["command"] = [command.command[0], *([HIDDEN] if command.command[1:] else [])]
     for name, gateway in settings.gateways.items():
         table = _table(shown, "gateways", name)
         if gateway.urls:

@@ -52,8 +52,8 @@ _CONDITIONS: Final = """
     WHERE w.told AND w.kind <> 'look' AND w.gateway = ANY(%s::text[]) ORDER BY w.gateway, w.kind, w.about
 """
 _ENDED_CONDITIONS: Final = """
-    SELECT s.gateway, s.document ->> 'kind', s.document ->> 'about', s.document ->> 'detail',
-           (s.document ->> 'began_at')::timestamptz, s.occurred_at
+    SELECT s.gateway, s.document ->> 'kind', substr(s.subject, length(s.document ->> 'kind') + 2),
+           s.document ->> 'detail', (s.document ->> 'began_at')::timestamptz, s.occurred_at
     FROM recon_store.signals AS s
     WHERE s.gateway = ANY(%s::text[]) AND s.event LIKE '%%.over' AND s.occurred_at >= %s
     ORDER BY s.occurred_at DESC LIMIT %s

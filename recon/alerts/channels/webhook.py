@@ -18,7 +18,7 @@ from typing import Final, Literal
 
 import httpx
 
-from recon.alerts.channels.body import cloud_event, standard_body
+from recon.alerts.channels.cloud_event import cloud_event
 from recon.alerts.channels.http import Address, open_client, post
 from recon.alerts.channels.registry import Sender, channel
 from recon.alerts.channels.signing import Signatures
@@ -82,7 +82,7 @@ class WebhookSender:
         Raise DeliveryError, with the reason, whether only a person can repair it, and the delay that the receiver
         requests.
         """
-        body = standard_body(message) if self._envelope == "standard" else cloud_event(message)
+        body = message.body if self._envelope == "standard" else cloud_event(message)
         timestamp = self._now()
         headers = {
             "content-type": _CONTENT_TYPES[self._envelope],

@@ -19,6 +19,8 @@ MAX_LINE: Final = 400
 #: How a message is to be taken.
 Tone: TypeAlias = Literal["good", "bad", "neutral"]
 
+#: Kinds of messages that the title names: they tell of what was told before, or of much at once.
+_NAMED_KINDS: Final = ("moved", "reminder", "escalation", "recovery", "summary", "digest")
 _GOOD: Final = ("break.cleared", "break.explained", "break.resolved")
 _NEUTRAL: Final = ("recon.watchdog", "recon.test")
 
@@ -52,8 +54,12 @@ class _Alert(msgspec.Struct, frozen=True):
 
 
 class _Data(msgspec.Struct, frozen=True):
+    kind: str = ""
+    reason: str = ""
+    case_count: int = 0
     count: int = 0
     alerts: list[_Alert] = []
+    more: str | None = None
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -64,11 +70,16 @@ def words_of(message: Message) -> Words:
     """Return a message in words; what is not known of its kind is left out."""
     data = msgspec.json.decode(message.body, type=_Body).data
     where = f" on {message.gateway}" if message.gateway else ""
+    again = f" ({data.kind})" if data.kind in _NAMED_KINDS else ""
+    many = f", {data.case_count} cases" if data.case_count > 1 else ""
     lines = [_line(alert) for alert in data.alerts[:MAX_ALERTS]]
     more = max(data.count, len(data.alerts)) - len(lines)
     lines += [f"and {more} more"] if more > 0 else []
+    lines += [data.reason] if not data.alerts else []
     looks = [look for alert in data.alerts[:1] for look in alert.look]
-    return Words(f"recon: {message.event}{where}", "\n".join([*filter(None, lines), *looks]), _tone(message.event))
+    looks += [data.more] if data.more else []
+    text = "\n".join([*filter(None, lines), *looks])
+    return Words(f"recon: {message.event}{where}{many}{again}", text, _tone(message.event))
 
 
 def _tone(event: str) -> Tone:
