@@ -13,6 +13,7 @@ The outbox, the retries and the status board need no change: they know a receive
 
 from recon.alerts.channels import alert_log, alertmanager, apprise, command, pagerduty, webhook
 from recon.alerts.channels.registry import (
+    TEST,
     LevelSender,
     Sender,
     configured_channels,
@@ -22,6 +23,7 @@ from recon.alerts.channels.registry import (
 )
 
 __all__ = [
+    "TEST",
     "LevelSender",
     "Sender",
     "alert_log",

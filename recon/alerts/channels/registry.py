@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -43,6 +43,9 @@ class LevelSender(Protocol):
         """Tell the first of these; return how many. Raise DeliveryError if not even the first was taken."""
         ...
 
+
+#: The event of a message that only tries whether a receiver can be reached.
+TEST: Final = "recon.test"
 
 Clock = Callable[[], datetime]
 Senders = Mapping[str, Sender]
