@@ -86,9 +86,17 @@ gateway = ["prod-us"]
     assert "alerts.routes.elsewhere never matches: no gateway is named prod-us" in shown.err
     assert "alerts.routes[1].channels = webhook:ops" in shown.out
     config.write_text(CONFIG + WEBHOOK + routes.replace("webhook:ops", "webhook:opps"), encoding="utf-8")
+    assert "nobody is told" not in shown.err
     wrong = recon("check-config", "--config", str(config))
     assert wrong.status == 2
     assert "there is no channel webhook:opps; there are webhook:ops; did you mean webhook:ops?" in wrong.err
+
+
+def test_check_config_says_that_nobody_is_told(recon: Recon, config: Path) -> None:
+    assert (
+        "there is no channel, so nobody is told; add [webhooks.NAME]"
+        in recon("check-config", "--config", str(config)).err
+    )
 
 
 def test_check_config_shows_fee_schedules_line_by_line(recon: Recon, config: Path) -> None:

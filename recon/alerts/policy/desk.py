@@ -111,9 +111,9 @@ class Desk:
         return batch_key(channel, why, about) in self._where.get(key, ())
 
     def channels_of(self, case: Case) -> list[str]:
-        """Return the channels that were told of a case, or are to be."""
+        """Return the channels that were told of a case, or are to be; those that are gone are not."""
         waiting = {self.batches[batch].channel for batch in self._where.get(case.key, ())}
-        return sorted({*case.told, *case.digested, *waiting})
+        return sorted({*case.told, *case.digested, *waiting}.intersection(self.policy.channels))
 
     def remove(self, channel: str, keys: Iterable[str], fits: Callable[[Batch, Entry], bool]) -> list[Entry]:
         """Take the entries of some cases that fit out of a channel's batches, and return them."""

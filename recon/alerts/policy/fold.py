@@ -61,7 +61,7 @@ def _prompt(desk: Desk, case: Case) -> None:
     if reminder is not None and (escalation is None or reminder <= escalation):
         age = spoken(reminder - case.since)
         changed = msgspec.structs.replace(case, reminded=case.reminded + 1)
-        channels = [channel for channel in case.told if not desk.waits(case.key, channel)]
+        channels = [name for name in desk.channels_of(case) if name in case.told and not desk.waits(case.key, name)]
         _prompts(desk, case, "reminder", channels, f"reminder {changed.reminded}: nobody took it up in {age}")
     else:
         rule = desk.policy.escalations[case.escalated]
@@ -80,9 +80,9 @@ def _prompts(desk: Desk, case: Case, kind: MessageKind, channels: Sequence[str],
 
 
 def _fires(desk: Desk, signal: Signal) -> None:
-    """Tell that a subject fires. Firing once more undoes that somebody has it."""
+    """Tell that a subject fires. Firing once more undoes that somebody has it, and so does firing after its end."""
     case = _case_of(desk, signal)
-    if signal.kind == "again":
+    if signal.kind == "again" or not case.subjects:
         case = msgspec.structs.replace(case, taken_by="", since=desk.at, reminded=0, escalated=0)
     case = _with_subject(case, signal, told=signal)
     _tell(desk, case, signal, "firing")
@@ -205,7 +205,7 @@ def _with_subject(case: Case, signal: Signal, *, told: Signal) -> Case:
 
 def _gather(desk: Desk, entry: Entry, channel: str) -> None:
     """Let what is to be sent wait for the rest of its burst."""
-    if desk.waits_in(entry.key, channel, "group", entry.gateway):
+    if entry.base is None and desk.waits_in(entry.key, channel, "group", entry.gateway):
         desk.step(entry, desk.at, "grouped", channel, "another part of the case: one message")
     due = desk.at + desk.policy.group_wait
     desk.put(entry, Batch(channel, "group", entry.gateway, due, f"gateway {entry.gateway}", []))

@@ -22,6 +22,8 @@ def check_config(config: Config = None, json: Json = False) -> None:
     for name in settings.gateways:
         rules_document(settings, name)
     policy = policy_of(settings.alerts, configured_channels(settings))
+    if not policy.channels:
+        note("alerts: there is no channel, so nobody is told; add [webhooks.NAME] or another receiver (operator 7.4)")
     for route, why in never_taken(policy, list(settings.gateways)):
         note(f"alerts.routes.{route} never matches: {why}")
     shown = describe(settings)

@@ -186,6 +186,18 @@ def test_firing_once_more_undoes_that_somebody_has_it() -> None:
     assert run(REMINDING, looks).kinds("desk") == ["firing", "firing", "reminder"]
 
 
+def test_what_fires_after_its_end_is_nobodys_though_its_end_still_waits_to_be_told() -> None:
+    looks = [
+        Look(T0, (signal(1), signal(2, "taken_up"))),
+        Look(after(hours=5), (signal(3, "ends"),)),
+        Look(after(hours=5, seconds=0.5), (signal(4),)),
+        Look(after(hours=5, minutes=31)),
+    ]
+    done = run(REMINDING, looks)
+    assert done.kinds("desk") == ["firing", "recovery", "firing", "reminder"]
+    assert done.messages[-1].at == after(hours=5, minutes=30, seconds=1.5)
+
+
 def test_a_reminder_that_waits_for_its_burst_is_void_when_somebody_takes_the_case_up() -> None:
     looks = [Look(T0, (signal(1),)), Look(after(minutes=30, seconds=0.5), (signal(2, "taken_up"),)), LATER]
     assert run(REMINDING, looks).kinds("desk") == ["firing"]
@@ -195,6 +207,7 @@ def test_a_reminder_tells_every_leg_as_it_is_now() -> None:
     looks = [Look(T0, (signal(1), signal(2, subject="t"))), Look(after(minutes=1), (signal(3, "moves"),))]
     done = run(REMINDING, [*looks, Look(after(minutes=31))])
     assert done.of("desk")[-1].signals == ("n3", "n2")
+    assert done.said("desk").count("grouped") == 1, "the legs of the firing, and not those of the reminder"
 
 
 def test_nobody_is_reminded_of_what_went_to_the_digest_or_is_over() -> None:
@@ -393,6 +406,10 @@ def test_a_channel_that_is_gone_gets_nothing_and_the_others_go_on() -> None:
     changed = run([(T0, both), (after(seconds=0.5), one)], [Look(T0, (signal(1),)), Look(after(seconds=0.5)), LATER])
     assert [message.channel for message in changed.messages] == ["desk"]
     assert [step.reason for step in changed.steps if step.channel == "duty"] == ["the channel is no longer configured"]
+    reminding = msgspec.structs.replace(one, reminders=Reminders((timedelta(hours=2),)))
+    looks = [Look(T0, (signal(1),)), Look(after(hours=1)), Look(after(hours=3), (signal(2, "ends"),)), LATER]
+    later = run([(T0, both), (after(hours=1), reminding)], looks)
+    assert (later.kinds("desk"), later.kinds("duty")) == (["firing", "reminder", "recovery"], ["firing"])
 
 
 def test_a_new_policy_reminds_from_now_on_and_not_of_the_past() -> None:
