@@ -83,6 +83,8 @@ def _signal(gateway: str, finding: Finding, at: datetime) -> NewSignal:
         seq=finding.seq,
         at=at,
         account=account,
+        # Books may be wrong until somebody looks.
+        severity="high",
     )
     notice = {
         "type": document.type,

@@ -80,5 +80,7 @@ def refused_signal(
         seq=seq,
         at=to_datetime(us),
         account=account or "",
+        # Books may be wrong until somebody looks.
+        severity="high",
     )
     return NewSignal(signal, _encode(document), _encode(notice).decode())

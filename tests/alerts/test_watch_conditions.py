@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from recon.alerts.watch.conditions import KINDS, away, conditions
+from recon.alerts.watch.alert import watch_signal
+from recon.alerts.watch.conditions import AWAY, KINDS, SEVERITY, away, conditions
+from recon.alerts.watch.decide import Notice, Watched
 from recon.alerts.watch.facts import AccountFact, Facts, GatewayFact, PartFact
 from recon.config import Settings
 from recon.service.watcher import plan_of
@@ -102,3 +104,10 @@ def test_every_kind_has_a_wait_of_its_own_in_the_settings() -> None:
     plan = plan_of(Settings.model_validate({"alerts": {"gateway_down": "7s"}}))
     assert set(plan.waits.by_kind) == set(KINDS)
     assert plan.waits.by_kind["gateway.down"] == timedelta(seconds=7)
+
+
+def test_every_kind_has_a_severity_and_its_signal_carries_it() -> None:
+    assert set(SEVERITY) == {*KINDS, AWAY}
+    watched = Watched("g", "gateway.down", "", NOW, NOW, True, NOW, True, 1, "refused", None)
+    for over in (False, True):
+        assert watch_signal(Notice(watched, over=over, at=NOW), 1).signal.severity == "critical"

@@ -15,7 +15,7 @@ import msgspec
 from recon.alerts.break_alert import LogPosition
 from recon.alerts.policy.model import Signal
 from recon.alerts.signal import NewSignal, signal_id
-from recon.alerts.watch.conditions import AWAY, FACTS_WAITING, RULES_WAITING
+from recon.alerts.watch.conditions import AWAY, FACTS_WAITING, RULES_WAITING, SEVERITY
 from recon.alerts.watch.decide import Notice, Watched
 from recon.alerts.watch.facts import SERVICE
 from recon.times import microseconds
@@ -98,6 +98,7 @@ def watch_signal(notice: Notice, seq: int) -> NewSignal:
         seq=seq,
         at=notice.at,
         account=watched.about if watched.kind.startswith("account.") else "",
+        severity=SEVERITY.get(watched.kind, "high"),
     )
     return NewSignal(signal, _encode(document), _encode(short).decode())
 

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from recon.alerts.watch.facts import SERVICE, AccountFact, Facts, GatewayFact, PartFact
+from recon.reconciliation.model.severity import Severity
 
 GATEWAY_DOWN: Final = "gateway.down"
 GATEWAY_STALLED: Final = "gateway.stalled"
@@ -31,6 +32,21 @@ KINDS: Final = (
     GATEWAY_DOWN, GATEWAY_STALLED, NOT_COVERED, CATCHING_UP, UNRESOLVED, BEHIND, PART_FAILING, OVERRUN, RULES_WAITING,
     FACTS_WAITING,
 )  # fmt: skip
+
+#: How much each matters to routes, quiet hours and escalations: whoever sees nothing at all is woken.
+SEVERITY: Final[dict[str, Severity]] = {
+    GATEWAY_DOWN: "critical",
+    GATEWAY_STALLED: "critical",
+    BEHIND: "critical",
+    AWAY: "critical",
+    NOT_COVERED: "high",
+    UNRESOLVED: "high",
+    PART_FAILING: "high",
+    CATCHING_UP: "medium",
+    OVERRUN: "medium",
+    RULES_WAITING: "low",
+    FACTS_WAITING: "low",
+}
 
 #: A session may be this young without any account being observed.
 YOUNG_SESSION: Final = timedelta(seconds=10)

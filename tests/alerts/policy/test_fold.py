@@ -256,6 +256,12 @@ def test_the_end_is_not_told_where_an_escalation_was_void_before_it_could_be_sen
     assert done.said("duty", "c2")[-1] == "not_routed"
 
 
+def test_what_a_silence_held_is_not_told_after_what_is_newer() -> None:
+    looks = [Look(T0, (signal(1),)), Look(after(hours=1), (signal(2, "moves", cause="transfer"),)), LATER]
+    done = run(ONE, looks, [silence(cause="deposit")])
+    assert [(message.kind, message.signals) for message in done.messages] == [("firing", ("n2",))]
+
+
 def test_the_end_is_not_told_of_what_was_silenced_under_another_cause() -> None:
     hushed = silence(cause="deposit")
     looks = [Look(T0, (signal(1),)), Look(after(hours=1), (signal(2, "ends", cause="transfer"),)), LATER]
