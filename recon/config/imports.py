@@ -25,6 +25,7 @@ RowKind = Literal[
     "reward",
     "conversion",
     "adjustment",
+    "opening",
     "trade",
     "only_fee",
     "trade_leg",

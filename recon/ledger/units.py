@@ -132,6 +132,8 @@ class UnitBalance(msgspec.Struct, gc=False):
     opening: Decimal | None = None
     #: Time from which on a fact is not part of the opening; 0 without an opening.
     opening_us: int = 0
+    #: What the first reports differ by, as long as nobody has decided which of them held the opening.
+    uncertain: Decimal = ZERO
     fills: Decimal = ZERO
     explained: Decimal = ZERO
     entry_count: int = 0
@@ -148,6 +150,10 @@ class UnitBalance(msgspec.Struct, gc=False):
     def open_since(self, us: int) -> None:
         """Count facts from a time on, because the unit was zero since."""
         self.opening_us = us
+
+    def leave_uncertain(self, amount: Decimal) -> None:
+        """Note what the first reports differ by; zero once that is decided."""
+        self.uncertain = amount
 
     def _add(self, posting: Posting, seq: int, clock: int) -> None:
         self.entry_count += 1

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from recon.ledger.facts.external_fact import TRADE, ExternalFact
+from recon.ledger.facts.external_fact import OPENING_HELD, TRADE, ExternalFact
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import FillPart, Leg
 from recon.ledger.observations import Observation
@@ -27,6 +27,7 @@ from recon.reconciliation.commit.decided import commit
 from recon.reconciliation.context import ComparisonContext, show_cut
 from recon.reconciliation.facts import apply_fact, second_person
 from recon.reconciliation.facts.apply_trade import apply_trade
+from recon.reconciliation.facts.uncertain_opening import decided_by_fill, tell_opening
 from recon.reconciliation.model.comparison import ADVANCE_US, ComparisonState
 from recon.reconciliation.model.comparisons import Comparisons, FirstEnd
 from recon.reconciliation.model.snapshot import Transition
@@ -99,7 +100,11 @@ class Reconciler:
         for state, leg in legs:
             self.changed[state.key] = state
             if state.unit.unmodelled is None:
-                self._contain(state, at, partial(self.trellises.add_leg, state, leg, at.us))
+                self._contain(state, at, partial(self._add_leg, state, leg, at))
+
+    def _add_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
+        if self.comparison_of(state).uncertain is None or not decided_by_fill(self._context(state, at), leg):
+            self.trellises.add_leg(state, leg, at.us)
 
     def on_parts(self, parts: Iterable[FillPart], at: LogTime) -> None:
         """Take parts of fills that were told in one; a defect in one concerns its base unit."""
@@ -166,7 +171,7 @@ class Reconciler:
             return
         self.advanced_to = asked
         for _, state in sorted(self.deferred.items()):
-            self._contain(state, at, partial(self._resume_deferred, state, at))
+            self._contain(state, at, partial(self._resume, self._context(state, at)))
         for name in self.trellises:
             self._await_cash(name, self.trellises.of(name))
         self.finish(at)
@@ -226,9 +231,6 @@ class Reconciler:
         """Note the steps of a unit that are not decided, where they are others now."""
         if context.comparison.pending != context.trellis.pending(context.state.key):
             self._end_of_advance(context)
-
-    def _resume_deferred(self, state: UnitState, at: LogTime) -> None:
-        self._resume(self._context(state, at))
 
     def resume_account(self, account: str, at: LogTime) -> None:
         """Resume comparison of an account after a backfill, using the last report of each unit.
@@ -309,7 +311,8 @@ class Reconciler:
         def context_of(state: UnitState) -> ComparisonContext:
             return touched.setdefault(state.key, self._context(state, at))
 
-        (apply_trade if fact.fact == TRADE else apply_fact.apply_fact)(self.ledger, fact, at, context_of)
+        apply = {TRADE: apply_trade, OPENING_HELD: tell_opening}.get(fact.fact, apply_fact.apply_fact)
+        apply(self.ledger, fact, at, context_of)
         for context in touched.values():
             self._mark_changed(context)
 

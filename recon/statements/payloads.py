@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from recon.exact import ZERO, plain
-from recon.ledger.facts.external_fact import SIGNS
+from recon.ledger.facts.external_fact import OPENING_HELD, SIGNS
 from recon.statements.row import Row
 
 Payload = dict[str, str | bool]
@@ -32,7 +32,7 @@ def _movements(row: Row, kind: str, common: Payload) -> list[Payload]:
         amount = _signed(row, kind, row.number("amount").number)
         if row.given.net and (fee_asset or asset) == asset:
             amount += cost
-        if amount:
+        if amount or kind == OPENING_HELD:
             other = {"counter_account": row.counter_account} if row.counter_account else {}
             payloads.append({"fact": kind, **common, "unit": asset, "amount": plain(amount), **other})
     if cost:

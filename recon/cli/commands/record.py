@@ -42,6 +42,7 @@ class Kind(StrEnum):
     REWARD = "reward"
     CONVERSION = "conversion"
     ADJUSTMENT = "adjustment"
+    OPENING = "opening"
 
 
 _PLURALS: Final = {"deposit": "deposits", "rebate": "rebates", "reward": "rewards"}
@@ -99,6 +100,7 @@ def record(
 
     It replaces an inferred entry, or explains the break that it caused. Otherwise it is booked with its own time, as
     a correction of history. A material fact waits until a second person approves it (`recon facts`).
+    An `opening` tells what was held at the start, where the first reports leave that uncertain.
     """
     if (asset is None) == (symbol is None):
         raise ConfigError("give one of --asset and --symbol")
@@ -183,7 +185,7 @@ def _signed(kind: str, text: str) -> Decimal:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--amount") from None
     sign = SIGNS.get(kind)
-    if not amount:
+    if not amount and kind != Kind.OPENING:
         raise typer.BadParameter("must not be zero", param_hint="--amount")
     if sign is None:
         return amount

@@ -33,7 +33,10 @@ MovementKind = Literal[
     "reward",
     "conversion",
     "adjustment",
+    "opening",
 ]
+#: What was held when the unit's reports began; it decides an opening that they leave uncertain.
+OPENING_HELD: Final = "opening"
 #: An execution in the venue's own export; matched with booked fills first.
 TRADE: Final = "trade"
 FactKind = Literal[MovementKind, "trade"]

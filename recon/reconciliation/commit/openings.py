@@ -11,7 +11,9 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Final
 
-from recon.exact import plain
+import msgspec
+
+from recon.exact import ZERO, plain
 from recon.ledger.observations import Observation
 from recon.ledger.posting.derivatives import ReportedPosition, bears_out, came_before, open_unit, trades_as_told
 from recon.ledger.units import UNMODELLED
@@ -46,7 +48,16 @@ def post_opening(context: ComparisonContext, found: OpeningFound) -> None:
         seen = _seen(context, level) if unit.kind == "contract" else None
         open_unit(context.ledger, context.state, level, certainty, context.at, seen=seen)
         unit.balance.open_since(found.at_us if doubt is None else doubt.until_us)
+        if doubt is not None:
+            note_doubt(context, msgspec.structs.replace(doubt, entry=unit.balance.entry_count))
     comparison.first_reports, comparison.doubt = [], None
+
+
+def note_doubt(context: ComparisonContext, doubt: OpeningDoubt | None) -> None:
+    """Note what of a unit's opening is uncertain; None once it is decided."""
+    context.comparison.uncertain = doubt
+    context.unit.balance.leave_uncertain(ZERO if doubt is None else doubt.amount)
+    context.ledger.changes.units[context.state.key] = context.state
 
 
 def _seen(context: ComparisonContext, opening: Decimal) -> ReportedPosition | None:
@@ -87,7 +98,8 @@ def doubt_opening(context: ComparisonContext, step: Step) -> bool:
         return False
     own(context, step.seq, step.amount, is_fee=False)
     known = comparison.doubt
-    comparison.doubt = OpeningDoubt(step.amount if known is None else known.amount + step.amount, step.at_us, step.seq)
+    amount, after_us = (ZERO, step.after_us) if known is None else (known.amount, known.after_us)
+    comparison.doubt = OpeningDoubt(amount + step.amount, step.at_us, step.seq, after_us)
     note_uncertain(context, step)
     return True
 
@@ -99,7 +111,8 @@ def note_uncertain(context: ComparisonContext, step: Step) -> None:
     values = "" if path is None else f": {plain(path.before.value)}, then {plain(path.after.value)}"
     message = (
         f"the first reports of {unit.code} differ by {plain(step.amount)} without a fill, between"
-        f" {to_datetime(step.after_us)} and {to_datetime(step.at_us)}{values}; the later one is taken for the opening"
+        f" {to_datetime(step.after_us)} and {to_datetime(step.at_us)}{values}; the later one is taken for the opening;"
+        " `recon record opening` decides it"
     )
     context.ledger.note_finding(unit.account, context.at, "opening_uncertain", unit.code, message)
 
@@ -111,6 +124,7 @@ def open_anew(context: ComparisonContext) -> None:
     """
     comparison, unit = context.comparison, context.unit
     comparison.pending, comparison.doubt, comparison.trellis = [], None, b""
+    note_doubt(context, None)
     comparison.rebase = unit.unmodelled is None and unit.balance.opening is not None
     if unit.contract.same_as is not None:
         for known in tuple(comparison.breaks):

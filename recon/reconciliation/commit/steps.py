@@ -19,6 +19,7 @@ from recon.reconciliation.commit.accruals import RACE_WINDOWS, own, take_intoler
 from recon.reconciliation.commit.contradictions import adopt
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.comparison import OpeningDoubt
 from recon.reconciliation.model.path_evidence import PathEvidence
 from recon.reconciliation.model.step import Step
 
@@ -93,6 +94,14 @@ def _open_sum(context: ComparisonContext, amount: Decimal, kind: str, *, windows
         fresh.id, fresh.step_seq = identity(context.ledger.gateway, context.unit, at.seq, kind), 0
         fresh.case_id = case_of(fresh.id)
         _open(context, fresh)
+
+
+def open_doubted(context: ComparisonContext, doubt: OpeningDoubt) -> None:
+    """Open a break for what the first reports differ by: somebody told that the earlier one held the opening."""
+    step = Step(context.unit.key, doubt.seq, doubt.until_us, doubt.after_us, 0, doubt.amount)
+    fresh = new_break(context, step)
+    fresh.step_seq = 0  # the comparison has no jump there: it began with the later report
+    _open(context, fresh)
 
 
 def new_break(context: ComparisonContext, step: Step) -> Break:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Final
 
 from recon.ledger.asset_mapping import resolve_asset
@@ -30,6 +31,7 @@ from recon.ledger.posting.derivatives import contract_of
 from recon.ledger.posting.openings import open_if_absent
 from recon.ledger.stamps import resolution_of
 from recon.ledger.units import FillRef, UnitState, post
+from recon.reconciliation.commit.openings import note_doubt
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.break_explanation import (
     description_of,
@@ -61,7 +63,7 @@ def apply_fact(ledger: Ledger, fact: ExternalFact, at: LogTime, context_of: Cont
                 note_unknown_account(ledger, fact, at)
             continue
         if is_new(ledger, account, fact, digest, at):
-            context = context_of(_unit_of(ledger, movement, at))
+            context = context_of(unit_of(ledger, movement, at))
             untold, fill = fee_of_trade(context, movement, fact)
             effect = (
                 book_movement(context, untold, fact, fill=fill) if untold.amount or not movement.amount else MATCHED
@@ -114,7 +116,7 @@ def record_fact(
     )
 
 
-def _unit_of(ledger: Ledger, movement: Movement, at: LogTime) -> UnitState:
+def unit_of(ledger: Ledger, movement: Movement, at: LogTime) -> UnitState:
     """Return the unit of a source's code; a unit that no complete snapshot contained opens at zero (semantics 4.3)."""
     account = ledger.accounts[movement.account]
     if movement.kind == "contract":
@@ -142,6 +144,7 @@ def book_movement(
     if unit.balance.opening is None or us < unit.balance.opening_us:
         message = f"{description_of(movement, fact)} happened before {unit.code} was opened, and is part of its opening"
         context.ledger.note_finding(unit.account, context.at, "fact_before_opening", fact.external_id, message)
+        _decide_doubt(context, amount, us)
         return BEFORE_OPENING
     if not amount:
         return BOOKED
@@ -158,6 +161,14 @@ def book_movement(
         return REPLACED
     _post_late(context, movement, fact, fill)
     return BOOKED
+
+
+def _decide_doubt(context: ComparisonContext, amount: Decimal, us: int) -> None:
+    """Note that an uncertain opening is decided if a movement of its time explains what the first reports differ by."""
+    doubt = context.comparison.uncertain
+    of_that_time = doubt is not None and doubt.after_us < us <= doubt.until_us
+    if doubt is not None and of_that_time and abs(amount - doubt.amount) <= context.tolerance_of(amount):
+        note_doubt(context, None)
 
 
 def _post_late(context: ComparisonContext, movement: Movement, fact: ExternalFact, fill: FillRef | None) -> None:

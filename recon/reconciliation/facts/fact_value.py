@@ -14,7 +14,7 @@ from decimal import Decimal
 from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
-from recon.ledger.facts.external_fact import TRADE, ExternalFact, Movement, cash_of, fee_of, movements_of
+from recon.ledger.facts.external_fact import OPENING_HELD, TRADE, ExternalFact, Movement, cash_of, fee_of, movements_of
 from recon.ledger.facts.matching import replaced_by
 from recon.ledger.instruments import Instrument
 from recon.ledger.ledger import Ledger
@@ -31,7 +31,8 @@ def value_by_account(ledger: Ledger, fact: ExternalFact) -> dict[str, Decimal | 
     changes = _changes_of_trade(ledger, fact) if fact.fact == TRADE else _changes_of_movements(ledger, fact)
     values: dict[str, Decimal | None] = {}
     for account, unit, amount in changes:
-        if not amount or (unit is not None and _before_opening(unit, fact.occurred_us)):
+        early = fact.fact != OPENING_HELD and unit is not None and _before_opening(unit, fact.occurred_us)
+        if not amount or early:
             continue
         usd, sum_usd = None if unit is None else amount_usd(unit, amount), values.get(account.name, ZERO)
         values[account.name] = None if usd is None or sum_usd is None else sum_usd + abs(usd)
@@ -44,9 +45,12 @@ def _changes_of_movements(ledger: Ledger, fact: ExternalFact) -> Iterator[tuple[
         if account is None or (account.name, fact.external_id) in ledger.fact_index.facts:
             continue
         if movement.kind == "contract":
-            yield account, _known_contract(ledger, account, movement.unit), movement.amount
+            unit = _known_contract(ledger, account, movement.unit)
         else:
-            yield account, _known_asset(ledger, account, movement.unit, movement.unit), movement.amount
+            unit = _known_asset(ledger, account, movement.unit, movement.unit)
+        # Who tells an opening decides what the first reports differ by, either way.
+        decides = fact.fact == OPENING_HELD and unit is not None
+        yield account, unit, unit.balance.uncertain if decides and unit is not None else movement.amount
 
 
 def _changes_of_trade(ledger: Ledger, fact: ExternalFact) -> Iterator[tuple[Account, Unit | None, Decimal]]:

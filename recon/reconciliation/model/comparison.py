@@ -38,6 +38,10 @@ class OpeningDoubt(msgspec.Struct, frozen=True, gc=False):
     until_us: int
     #: Log position of the report that shows it.
     seq: int
+    #: From when on it may have come about, in microseconds: a window before the report that does not show it.
+    after_us: int = 0
+    #: Number of the opening's entry, once the unit is open.
+    entry: int = 0
 
 
 class Accrual(msgspec.Struct, frozen=True, gc=False):
@@ -79,6 +83,8 @@ class ComparisonState(msgspec.Struct, gc=False):
     #: What known rates leave over of fees in suspense, by the log position of the report: it is not posted yet.
     suspended: dict[int, Decimal] = {}
     doubt: OpeningDoubt | None = None
+    #: The doubt that the unit opened with: nobody has decided it yet.
+    uncertain: OpeningDoubt | None = None
     #: Steps whose breaks were explained, by the log position of the report that shows them.
     ended: dict[int, EndedStep] = {}
     #: Reports of a contract, until it is open.
