@@ -15,6 +15,9 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.alerts.channels.level import MAX_TEXT, SEVERITIES, OpenAlert
+from recon.alerts.policy.model import Silence
+from recon.alerts.policy.routing import is_silenced
+from recon.alerts.silence_store import silences_at
 from recon.alerts.watch.facts import SERVICE
 from recon.db.raw import cursor_of
 from recon.exact import plain
@@ -34,9 +37,9 @@ SEVERITY_OF: Final = {
     "account.not_covered": "high",
     "rules.waiting": "low",
 }
-#: Somebody works on a break in these states; one that is accepted is told to nobody.
+#: Somebody works on a break in these states; one that is accepted or silenced is told to nobody.
 _TAKEN_UP: Final = frozenset({"assigned", "investigating", "proposed"})
-_ACCEPTED: Final = "accepted"
+_SILENCED: Final = "silenced"
 _OPEN: Final = frozenset({"open", *_TAKEN_UP})
 
 _BREAKS: Final = """
@@ -96,12 +99,34 @@ def read_open_set(
         if ended_since is not None:
             cursor.execute(_ENDED_CONDITIONS, (names, ended_since, MAX_ENDS))
             ends = list(cursor.fetchall())
-    found = {alert.key: alert for alert in [*map(_condition, ends), *map(_condition, conditions), *cases_of(legs, now)]}
+    silences = [each for each in silences_at(connection, now) if each.since <= now < each.until]
+    cases = cases_of([_as_heard(leg, silences) for leg in legs], now)
+    blind = [_condition(row if not _hushed(row, silences) else (*row[:5], now)) for row in conditions]
+    found = {alert.key: alert for alert in [*map(_condition, ends), *blind, *cases]}
     return [alert for alert in found.values() if ended_since is not None or alert.ended_at is None]
 
 
+def _as_heard(leg: Leg, silences: Sequence[Silence]) -> Leg:
+    """Return a break as its receivers hear of it: one that is silenced is told to nobody."""
+    hushed = any(
+        is_silenced(
+            silence, gateway=leg.gateway, account=leg.account, unit=leg.unit, case_id=leg.case_id, cause=leg.cause
+        )
+        for silence in silences
+    )
+    return msgspec.structs.replace(leg, state=_SILENCED) if hushed and leg.state in _OPEN else leg
+
+
+def _hushed(row: _Condition, silences: Sequence[Silence]) -> bool:
+    gateway, kind, about = row[0], row[1], row[2] or ""
+    account = about if kind.startswith("account.") else ""
+    return any(
+        is_silenced(silence, gateway=gateway, account=account, unit="", case_id=kind, cause="") for silence in silences
+    )
+
+
 def cases_of(legs: Iterable[Leg], now: datetime) -> list[OpenAlert]:
-    """Return the cases of breaks, which come ordered by gateway and case; a case that is accepted counts as over."""
+    """Return the cases of breaks, which come ordered by gateway and case; what nobody is told of counts as over."""
     return [_case(list(group), now) for _, group in groupby(legs, key=lambda leg: (leg.gateway, leg.case_id))]
 
 
@@ -123,8 +148,7 @@ def _case(legs: Sequence[Leg], now: datetime) -> OpenAlert:
     }
     ended = None
     if not open_:
-        accepted = any(leg.state == _ACCEPTED for leg in legs)
-        ended = now if accepted else max((leg.closed_at or now for leg in legs), default=now)
+        ended = max((leg.closed_at or now for leg in legs), default=now)
     return OpenAlert(
         key=f"case/{first.gateway}/{first.case_id}",
         kind="case",

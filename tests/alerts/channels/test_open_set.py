@@ -59,6 +59,36 @@ def story(engine: Engine, database: TestDatabase) -> Iterator[Story]:
     made.close()
 
 
+def silence(owner_url: str, case_id: str, since: datetime, until: datetime) -> None:
+    owner = create_engine(owner_url, "test", pooled=False)
+    with owner.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO recon_store.silences (id, in_force_at, until, login, name, authenticated, reason, case_id)"
+                " VALUES ('s', :since, :until, 'alice', 'alice', true, 'known', :case)"
+            ),
+            {"since": since, "until": until, "case": case_id},
+        )
+    owner.dispose()
+
+
+@pytest.mark.postgres
+def test_what_is_silenced_is_over_as_long_as_the_silence_lasts(database: TestDatabase, engine: Engine) -> None:
+    gateways = [gateway.plan.name for gateway in write_day(database.service_url, demo_plan(7, 60.0))]
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        before = read_open_set(connection, gateways, now)
+        silenced = next(alert for alert in before if alert.kind == "case")
+    silence(database.owner_url, silenced.details["case"], now, now + timedelta(hours=1))
+    with engine.begin() as connection:
+        during = read_open_set(connection, gateways, now)
+        told_to_a_start = {alert.key: alert for alert in read_open_set(connection, gateways, now, now)}
+        later = read_open_set(connection, gateways, now + timedelta(hours=1))
+    assert {alert.key for alert in before} - {alert.key for alert in during} == {silenced.key}
+    assert told_to_a_start[silenced.key].ended_at == now
+    assert {alert.key for alert in later} == {alert.key for alert in before}
+
+
 @pytest.mark.postgres
 def test_a_condition_is_open_once_it_was_told_and_its_end_is_told_to_a_start(engine: Engine, story: Story) -> None:
     story.session(SESSION_FAILED)
