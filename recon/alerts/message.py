@@ -80,7 +80,9 @@ class CaseNumber(msgspec.Struct, frozen=True):
     case_seq: int
 
 
-class _Data(msgspec.Struct, frozen=True):
+class Data(msgspec.Struct, frozen=True):
+    """What a message tells, and why it was sent; each of `alerts` is the document of a signal."""
+
     kind: str
     gateway: str | None
     case_id: str | None
@@ -95,10 +97,12 @@ class _Data(msgspec.Struct, frozen=True):
     more: str | None
 
 
-class _Body(msgspec.Struct, frozen=True):
+class Body(msgspec.Struct, frozen=True):
+    """A message as its receivers read it."""
+
     type: str
     timestamp: datetime
-    data: _Data
+    data: Data
 
 
 def message_id(entries: Iterable[str]) -> str:
@@ -121,10 +125,10 @@ def compose(
     listed = _listed(cases)
     one = listed[0] if len(outgoing.cases) == 1 and listed else None
     event = event_of(told)
-    frame = _Body(
+    frame = Body(
         event[:MAX_NAME],
         max((each.at for each in told), default=outgoing.at),
-        _Data(
+        Data(
             kind=outgoing.kind,
             gateway=None if one is None else one.gateway,
             case_id=None if one is None else one.case_id,

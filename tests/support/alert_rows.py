@@ -80,7 +80,10 @@ class Step:
 
     def signal(self, gateway: str = GATEWAY) -> NewSignal:
         """The first of its signals: a proposal has two."""
-        return signals_of(gateway, [self.transition()])[0]
+        return self.signals(gateway)[0]
+
+    def signals(self, gateway: str = GATEWAY) -> list[NewSignal]:
+        return signals_of(gateway, [self.transition()])
 
     def delivery(self, channel: str, gateway: str = GATEWAY) -> Delivery:
         return delivery_of([self.signal(gateway)], channel)

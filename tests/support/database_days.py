@@ -11,7 +11,7 @@ from recon.db.engine import create_engine
 from recon.db.raw import driver_connection
 from recon.log import append as appending
 from recon.log.events import NewEvent
-from recon.projection.step import step
+from recon.projection.step import OnTransitions, step
 from recon.simulator.day import Gateway
 from recon.simulator.plan import Plan
 from recon.testing import recorded_events, without_rest
@@ -22,7 +22,9 @@ BATCH_US = 50_000
 QUIET = 15.0
 
 
-def write_day(service_url: str, plan: Plan, *, ends_at: datetime | None = None) -> list[Gateway]:
+def write_day(
+    service_url: str, plan: Plan, *, ends_at: datetime | None = None, on_transitions: OnTransitions | None = None
+) -> list[Gateway]:
     """Append and fold a plan that ends about now (or at `ends_at`); return its gateways."""
     end = ends_at or datetime.now(UTC)
     start = end - timedelta(seconds=plan.duration + QUIET)
@@ -30,7 +32,7 @@ def write_day(service_url: str, plan: Plan, *, ends_at: datetime | None = None) 
     for gateway_plan in plan.gateways:
         gateway = Gateway(gateway_plan, start)
         write_events(service_url, gateway_plan.name, recorded_events(plan, gateway, until=end, start=start))
-        fold(service_url, gateway_plan.name)
+        fold(service_url, gateway_plan.name, on_transitions)
         gateways.append(gateway)
     return gateways
 
@@ -51,13 +53,13 @@ def write_events(service_url: str, gateway: str, events: Iterable[NewEvent]) -> 
             )
 
 
-def fold(service_url: str, gateway: str) -> None:
+def fold(service_url: str, gateway: str, on_transitions: OnTransitions | None = None) -> None:
     """Fold a gateway's log to its end."""
     engine = create_engine(service_url, "tests", pooled=False)
     working = None
     while True:
         with engine.begin() as connection:
-            done = step(connection, gateway, working)
+            done = step(connection, gateway, working, on_transitions=on_transitions)
         working = done.working_set
         if not done.folded:
             return
