@@ -1,7 +1,7 @@
 """`python -m tests.bench [PART …]`: measures recon on this machine and prints figures, ratios and targets.
 
 Parts: `receive` (the bare WebSocket library), `append`, `committing` (many committers, with and without NOTIFY),
-`offered` (latencies at 2,000 and 5,000 frames a second),
+`offered` (latencies at 2,000 and 5,000 frames a second), `telling` (from a break to the request of its webhook),
 `saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `comparing` (what comparing
 and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how
 the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres). Without any, all are
@@ -21,14 +21,26 @@ from typing import Final
 import structlog
 from rich.console import Console
 
-from tests.bench import appending, committing, comparing, folding, linear, load, receiving, stored, streaming
+from tests.bench import appending, committing, comparing, folding, linear, load, receiving, stored, streaming, telling
 from tests.bench.figures import Figures, console, targets
 from tests.bench.sizes import TINY, Sizes
 from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = (
-    "receive", "append", "committing", "offered", "saturated", "projection", "comparing", "peers", "linear", "stored",
+    "receive", "append", "committing", "offered", "telling", "saturated", "projection", "comparing", "peers", "linear",
+    "stored",
 )  # fmt: skip
+
+
+def _stream(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
+    """Measure what needs a gateway that streams frames."""
+    if "offered" in chosen:
+        for rate, frames in sizes.offered.items():
+            streaming.offered(figures, on, load.write_frames(on.place / "offered.frames", frames), rate)
+    if "telling" in chosen:
+        telling.measure(figures, on, sizes)
+    if "saturated" in chosen:
+        streaming.saturated(on, figures, load.write_frames(on.place / "saturated.frames", sizes.saturated))
 
 
 def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
@@ -39,11 +51,7 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
         appending.measure(on, figures, sizes)
     if "committing" in chosen:
         committing.measure(on, figures, sizes)
-    if "offered" in chosen:
-        for rate, frames in sizes.offered.items():
-            streaming.offered(figures, on, load.write_frames(on.place / "offered.frames", frames), rate)
-    if "saturated" in chosen:
-        streaming.saturated(on, figures, load.write_frames(on.place / "saturated.frames", sizes.saturated))
+    _stream(chosen, sizes, on, figures)
     if "projection" in chosen:
         folding.measure(on, figures, min(sizes.saturated, sizes.load), sizes.repeats)
     if "comparing" in chosen:

@@ -78,6 +78,7 @@ TARGETS: Final = (
     Target("end to end, saturated", _at("saturated"), "/s", at_least=10_000),
     Target("end to end / bare receive", _of("of_bare", "saturated", "bare"), "x", at_least=0.2),
     Target("projected p99 at 5,000 offered", _at("projected_p99_5000"), "ms", at_most=60),
+    Target("told, from the break's signal, p99", _at("told_p99"), "ms", at_most=250),
     Target("append / eventsourcing, batched", _of("append_vs", "append_1000", "es_1000"), "x", at_least=2),
     Target("projection / eventsourcing's runner", _of("project_vs", "projection", "es_runner"), "x", at_least=20),
     Target("comparing and classifying, of end to end", _at("stream_share"), "x", at_most=0.25),

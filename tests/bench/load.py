@@ -79,12 +79,18 @@ def ends_of(path: Path) -> Path:
     return path.with_suffix(path.suffix + ".ends")
 
 
-def write_frames(path: Path, frames: int) -> FrameFile:
-    """Render about so many frames into a file, as unmasked WebSocket text frames (RFC 6455, 5.2)."""
+def write_frames(path: Path, frames: int, *, lost_every: int = 0) -> FrameFile:
+    """Render about so many frames into a file, as unmasked WebSocket text frames (RFC 6455, 5.2).
+
+    Of one order in `lost_every` all reports are lost: its balances tell more than the orders do.
+    """
     ends = array("Q")
     position = payloads = 0
     with path.open("wb") as file:
-        for payload in _frames(frames, datetime.now(UTC), STREAMED_ORDER_US):
+        for number, payload in enumerate(_frames(frames, datetime.now(UTC), STREAMED_ORDER_US)):
+            is_lost = lost_every and not number // FRAMES_PER_ORDER % lost_every
+            if is_lost and envelope(payload).type == _REPORT:
+                continue
             position += file.write(_header(len(payload)) + payload)
             payloads += len(payload)
             ends.append(position)

@@ -16,6 +16,9 @@ class Sizes(msgspec.Struct, frozen=True):
     load: int = 100_000
     #: Frames offered, by frames a second.
     offered: dict[int, int] = msgspec.field(default_factory=lambda: {2000: 20_000, 5000: 50_000})
+    #: Frames of the run that tells of breaks, and how many are offered a second.
+    told: int = 12_000
+    told_rate: int = 1_000
     #: Events appended, by events a commit.
     appended: dict[int, int] = msgspec.field(default_factory=lambda: {1000: 50_000, 100: 30_000, 1: 1_000})
     #: Connections that commit at once, and how often each commits.
@@ -38,6 +41,8 @@ TINY: Final = Sizes(
     saturated=600,
     load=600,
     offered={400: 800},
+    told=4_000,
+    told_rate=400,
     appended={1000: 200, 100: 200, 1: 20},
     committers=(2,),
     commits=5,

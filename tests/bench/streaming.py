@@ -102,8 +102,8 @@ class Run(msgspec.Struct, frozen=True):
         return sorted(result)
 
 
-def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[str] = ()) -> Run:
-    """Send a load through the service, saturating it or at an offered rate; `options` are the service's.
+def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[str] = (), settings: str = "") -> Run:
+    """Send a load through the service, saturating it or at an offered rate; `options` and `settings` are the service's.
 
     Errors: RuntimeError where a frame was lost.
     """
@@ -112,7 +112,7 @@ def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[s
     stamps = stage.place / f"{gateway}.stamps"
     with process("tests.bench.blaster", str(load.path), "--rate", str(rate)) as blaster:
         config = stage.place / f"{gateway}.toml"
-        config.write_text(_CONFIG.format(url=stage.service_url, gateway=gateway, port=line_of(blaster)))
+        config.write_text(_CONFIG.format(url=stage.service_url, gateway=gateway, port=line_of(blaster)) + settings)
         with process("tests.bench.service", "--config", str(config), "--stamps", str(stamps), *options) as service:
             memory = _watch(stage, gateway, load, rate, blaster, service)
             service.send_signal(signal.SIGTERM)
