@@ -21,6 +21,7 @@
     ├── SimulationError             8   the simulator, or a demo's expectation, failed
     ├── ServiceError                9   the service did not stop cleanly within its bound
     ├── DecisionRefused             10  a decision is not allowed, or needs a second person
+    ├── LoginRefused                10  who asks over HTTP is not known, or is no person
     └── NotCurrent                  3   what had to be current is not: recon does not see everything now
 
 A message says what happened, to what, and what to do. Discrepancies in data are values, never errors. The command
@@ -143,6 +144,12 @@ class ServiceError(ReconError):
 
 class DecisionRefused(ReconError):
     """The lifecycle of the break does not allow the decision, or it needs another login (semantics 10)."""
+
+    exit_status = 10
+
+
+class LoginRefused(ReconError):
+    """Who asks over HTTP is not known by this login and password or token, or the login is not a person's own."""
 
     exit_status = 10
 

@@ -22,7 +22,7 @@ from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.embedded.cluster import pause
 from recon.db.source import query_rows
-from recon.deciding.recording import Decision, Recorded, append_decisions, are_folded, findings_at, raise_refusals
+from recon.deciding.recording import Decision, Recorded, append_decisions, are_folded, findings_at, raise_refusals, wake
 from recon.deciding.steps import NOT_FOLDED
 from recon.errors import ConfigError
 
@@ -68,7 +68,11 @@ def check_digest(digest: str) -> str:
 
 def record(connection: Connection, decisions: Sequence[Decision], name: str | None) -> list[Recorded]:
     """Append decisions, commit, and say where nobody was authenticated. Errors: as `append_decisions`."""
+    if not connection.in_transaction():
+        connection.begin()
     recorded = append_decisions(connection, decisions, name or account_name(), utc_now())
+    connection.commit()
+    wake(connection, recorded)
     note_shared_login(connection, recorded)
     return recorded
 
@@ -104,7 +108,7 @@ def wait_until_folded(connection: Connection, recorded: Sequence[Recorded], *, w
     """Wait until the events are folded; False, with a note on stderr, where they are not."""
     where = ", ".join(f"event {each.last_seq} of {each.gateway}" for each in recorded)
     until = time.monotonic() + (WAIT_SECONDS if wait else 0.0)
-    while not are_folded(connection, recorded):
+    while not _are_folded_now(connection, recorded):
         if wait and not _service_runs(connection):
             note(f"recorded as {where}; no service is running, so it takes effect when one starts")
             return False
@@ -114,6 +118,11 @@ def wait_until_folded(connection: Connection, recorded: Sequence[Recorded], *, w
             return False
         pause()
     return True
+
+
+def _are_folded_now(connection: Connection, recorded: Sequence[Recorded]) -> bool:
+    connection.rollback()  # begin a new transaction: the last one read older books
+    return are_folded(connection, recorded)
 
 
 def _service_runs(connection: Connection) -> bool:

@@ -26,6 +26,7 @@ from recon.config.channels import AlertLog, Alertmanager, Apprise, Command, Page
 from recon.config.imports import Import
 from recon.config.managed import MANAGED, Managed, list_or_managed
 from recon.config.values import Duration, HttpUrl, Name, WebSocketUrl
+from recon.config.web import Web
 from recon.errors import ConfigError
 
 MEBIBYTE: Final = 1 << 20
@@ -167,6 +168,7 @@ class Settings(BaseSettings):
     log: Log = Log()
     service: Service = Service()
     limits: Limits = Limits()
+    web: Web = Web()
 
     @classmethod
     def settings_customise_sources(

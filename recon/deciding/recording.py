@@ -51,13 +51,11 @@ class Recorded(msgspec.Struct, frozen=True):
 def append_decisions(
     connection: Connection, decisions: Sequence[Decision], name: str | None, now: datetime
 ) -> list[Recorded]:
-    """Append decisions, commit, and wake whoever folds them.
+    """Append decisions in the caller's transaction; after its commit, `wake` whoever folds them.
 
     Errors: ConfigError where the ledger could not take it, DecisionRefused where this login may not decide it,
     AppendRefused.
     """
-    if not connection.in_transaction():
-        connection.begin()
     raw, recorded = driver_connection(connection), []
     # Sorted by gateway, so that two people who decide at once cannot wait for each other in a circle.
     ordered = sorted(decisions, key=lambda decision: decision.gateway)
@@ -78,9 +76,12 @@ def append_decisions(
             recorded.append(Recorded(gateway, appended.first_seq, appended.last_seq))
     except psycopg.errors.InsufficientPrivilege as error:
         raise DecisionRefused(error.diag.message_primary or "this login may not decide that") from error
-    connection.commit()
-    hint(raw, (each.gateway for each in recorded))
     return recorded
+
+
+def wake(connection: Connection, recorded: Sequence[Recorded]) -> None:
+    """Wake whoever folds the logs of what was recorded and committed."""
+    hint(driver_connection(connection), (each.gateway for each in recorded))
 
 
 def _payload_of(decision: Decision) -> bytes:
@@ -92,9 +93,8 @@ def _payload_of(decision: Decision) -> bytes:
     return msgspec.json.encode(decision.payload)
 
 
-def are_folded(connection: Connection, recorded: Sequence[Recorded]) -> bool:
+def are_folded(connection: Source, recorded: Sequence[Recorded]) -> bool:
     """Return whether the books hold what was recorded."""
-    connection.rollback()  # begin a new transaction: the last one read older books
     rows = query_rows(connection, "SELECT name, projected_seq FROM recon.gateways", {})
     heads = {row["name"]: int(str(row["projected_seq"])) for row in rows}
     return all(heads.get(each.gateway, 0) >= each.last_seq for each in recorded)

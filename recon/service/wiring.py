@@ -147,9 +147,20 @@ class _Service:
                 on_queued=alerts.wake,
             ),
         }
+        if self._settings.web.listen is not None:
+            parts["web"] = self._web
         if self._handle.embedded is not None:
             parts["postgres"] = partial(keep_embedded, self._handle.embedded, self._board)
         return parts | alerts.parts()
+
+    async def _web(self) -> None:
+        """Serve HTTP; its library is imported by those alone who want it."""
+        from recon.web.app import Acting, app  # noqa: PLC0415
+        from recon.web.server import serve_web  # noqa: PLC0415
+
+        web = self._settings.web
+        acting = Acting(self._database, self._handle.service_url, web.tokens, self._now)
+        await serve_web(app(acting), web)
 
     async def stop(self) -> None:
         """Fold what was appended last, and publish that every part has stopped."""

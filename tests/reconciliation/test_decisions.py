@@ -60,6 +60,17 @@ def test_a_break_is_worked_on_and_stays_a_break_until_it_is_over() -> None:
     assert refusals(driver) == []
 
 
+@pytest.mark.parametrize(("step", "taken"), [("assign", "assigned"), ("investigate", "investigating")])
+def test_what_was_taken_up_is_given_back_by_reopening(step: str, taken: str) -> None:
+    driver, known = driver_with_break()
+    record_decision(driver, step, known, **({"assignee": "carol"} if step == "assign" else {}))
+    record_decision(driver, "reopen", known, by=BOB, text="carol is ill")
+    assert history(driver, known)[1:] == [(step, taken, "alice"), ("reopen", "open", "bob")]
+    assert known.assignee is None
+    assert verdict(driver, "BTC") == "break"
+    assert refusals(driver) == []
+
+
 def test_an_approval_books_an_exact_entry_and_what_was_owned_is_explained() -> None:
     driver, known = driver_with_break()
     record_decision(driver, "approve", known, by=BOB, digest=proposed(driver, known))

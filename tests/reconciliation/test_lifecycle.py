@@ -51,6 +51,13 @@ def test_what_is_over_is_only_commented_on_or_reopened(state: BreakState, step: 
     assert next_state(step, state) is None
 
 
+@pytest.mark.parametrize("step", ["assign", "investigate"])
+def test_what_is_taken_up_is_given_back_by_reopening(step: str) -> None:
+    taken = next_state(step, "open")
+    assert taken in {"assigned", "investigating"}
+    assert next_state("reopen", taken) == "open"
+
+
 def test_a_person_never_ends_a_break_alone_but_by_an_approved_proposal() -> None:
     ends = {name for name in PERSON_STEPS for state in ACTIVE if next_state(name, state) in OVER}
     assert ends == {"approve"}

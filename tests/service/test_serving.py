@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
+import httpx
 import pytest
 import trio
 from websockets.sync.server import ServerConnection
@@ -23,6 +25,7 @@ from recon.simulator.plan import Plan
 from recon.simulator.scenarios import clean_plan, plan_settings
 from recon.simulator.server import listen, urls_of
 from recon.simulator.server import serve as simulate
+from recon.web.app import ACT
 from tests.conftest import TestDatabase
 from tests.support.recorder_probe import connected
 from tests.support.webhook_receiver import receiver
@@ -183,6 +186,24 @@ async def test_hostile_frames_are_all_in_the_log_and_every_view_can_be_selected_
     for (view,) in views:
         # As text: the client's own JSON reader may refuse a number that Postgres takes.
         ask(database, f"SELECT v::text FROM recon.{view} AS v")  # noqa: S608 - a view of our own
+
+
+async def test_it_takes_requests_over_http_where_it_is_wanted_and_stops_with_them(database: TestDatabase) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    gateways = {"dead": {"urls": ["ws://127.0.0.1:1/"]}}
+    settings = Settings.model_validate({"gateways": gateways, "web": {"listen": f"127.0.0.1:{port}"}})
+
+    def answered() -> bool:
+        try:
+            return httpx.post(f"http://127.0.0.1:{port}{ACT}", json={}).status_code == 401
+        except httpx.TransportError:
+            return False
+
+    async with serving(settings, database) as board:
+        await until(answered)
+        assert {part.state for part in board.parts() if part.part == "web"} == {"running"}
+    assert not answered()
 
 
 async def test_settings_without_a_gateway_are_refused(database: TestDatabase) -> None:

@@ -219,7 +219,7 @@ def accept(
 @app.command()
 @with_options(_targets)
 def reopen(request: BreakRequest, *, text: Reason) -> None:
-    """Reopen breaks that were explained, resolved or accepted.
+    """Reopen breaks that were taken up, accepted, explained or resolved.
 
     An entry that was booked for a break is reversed; nothing is erased.
     """

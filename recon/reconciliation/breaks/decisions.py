@@ -316,6 +316,9 @@ def _reopen(decision: Decision, target: Target) -> str | None:
     context, break_ = target
     if break_.state == "accepted":
         _take_step(decision, target, "accepts it no longer")
+    elif break_.state in {"assigned", "investigating"}:
+        break_.assignee = None
+        _take_step(decision, target, "gives it back")
     else:
         reopen(context, break_, _reason(decision, "opens it again"), decision.by.label)
     return None

@@ -43,7 +43,8 @@ TRANSITIONS: Final[tuple[tuple[Step, frozenset[BreakState], BreakState | None], 
     ("approve", frozenset({"proposed"}), "resolved"),
     ("reject", frozenset({"proposed"}), "investigating"),
     ("accept", frozenset({"open", "assigned", "investigating", "proposed"}), "accepted"),
-    ("reopen", frozenset({"accepted", "explained", "resolved"}), "open"),
+    # What a person took up, and gives back, is open as before.
+    ("reopen", frozenset({"assigned", "investigating", "accepted", "explained", "resolved"}), "open"),
 )
 
 

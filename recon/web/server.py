@@ -1,0 +1,98 @@
+"""The HTTP server on Trio: it listens until it is cancelled, and then ends within a bound."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Final, cast
+
+import structlog
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+from hypercorn.typing import Framework
+from starlette.applications import Starlette
+
+from recon.config.web import Web, host_and_port
+from recon.errors import ConfigError
+
+#: After a cancellation requests may go on for this long, and then the server ends, in seconds.
+GRACE_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 3.0
+#: Longest wait for the next bytes of a request, and for another request on the same connection, in seconds.
+READ_SECONDS: Final = 15
+KEEP_ALIVE_SECONDS: Final = 5
+#: Largest head of a request, in bytes.
+MAX_HEAD: Final = 16 * 1024
+#: Connections that wait to be accepted.
+BACKLOG: Final = 32
+
+_log = structlog.get_logger(__name__)
+
+
+async def serve_web(
+    app: Starlette, web: Web, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve until cancelled; the addresses are told once it listens. Raise ConfigError if it cannot listen."""
+    stopping = trio.Event()
+    shield = trio.CancelScope()
+    config = _config(web)
+
+    async def run(task_status: trio.TaskStatus[list[str]]) -> None:
+        with shield:
+            await serve(
+                cast("Framework", app),
+                config,
+                shutdown_trigger=stopping.wait,
+                task_status=task_status,
+                mode="asgi",
+            )
+
+    async with trio.open_nursery() as nursery:
+        addresses: list[str] = await nursery.start(run)
+        # Its own shutdown ends open requests in order; a cancellation would cut them off wherever they are.
+        shield.shield = True
+        _log.info("serving http", addresses=addresses)
+        task_status.started(addresses)
+        try:
+            await trio.sleep_forever()
+        finally:
+            stopping.set()
+            shield.deadline = trio.current_time() + STOP_SECONDS
+
+
+def _check_certificate(certificate: str, key: str) -> None:
+    """Raise ConfigError where a server cannot use the files."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:
+        what = f"[web] certificate_file {certificate} with private_key_file {key}"
+        raise ConfigError(f"{what} cannot be used: {error.strerror or error}") from None
+
+
+def _listening(web: Web) -> socket.socket:
+    """Return a socket that listens. Raise ConfigError."""
+    host, port = host_and_port(web.listen or "")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigError(f"[web] listen: {web.listen} cannot be listened at: {error.strerror or error}") from None
+
+
+def _config(web: Web) -> Config:
+    config = Config()
+    if web.certificate_file is not None and web.private_key_file is not None:
+        config.certfile, config.keyfile = str(web.certificate_file), str(web.private_key_file)
+        _check_certificate(config.certfile, config.keyfile)
+    # It takes the socket over, and closes it at its end.
+    config.bind = [f"fd://{_listening(web).detach()}"]
+    config.alpn_protocols = ["http/1.1"]
+    config.accesslog = config.errorlog = None
+    config.include_server_header = False
+    config.graceful_timeout = GRACE_SECONDS
+    config.read_timeout = READ_SECONDS
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.h11_max_incomplete_size = MAX_HEAD
+    config.backlog = BACKLOG
+    return config
