@@ -11,12 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer of the receiver; `stall` delays it until the receiver closes."""
+    """One answer of the receiver; `stall` delays it until the receiver closes, `drop` closes the connection."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b"ok"
     stall: bool = False
+    drop: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ def receiver() -> Iterator[Receiver]:
             answer = state.answers.pop(0) if state.answers else Answer()
             if answer.stall:
                 state.closing.wait()
+                self.close_connection = True
+                return
+            if answer.drop:
                 self.close_connection = True
                 return
             self.send_response(answer.status)
