@@ -72,15 +72,19 @@ def try_channel(settings: Settings, channel: str) -> None:
     """Send a test message to a receiver of the settings. Errors: ConfigError, DeliveryError."""
     import trio  # noqa: PLC0415 - other commands start without it
 
-    from recon.alerts.channels import open_senders  # noqa: PLC0415
+    from recon.alerts.channels import open_level_senders, open_senders, try_level  # noqa: PLC0415
 
     async def send() -> None:
-        async with open_senders(settings, utc_now) as senders:
-            if channel not in senders:
-                there = f"there are {', '.join(sorted(senders))}" if senders else "there is none that takes messages"
+        async with open_senders(settings, utc_now) as senders, open_level_senders(settings, utc_now) as levels:
+            if channel not in {*senders, *levels}:
+                known = sorted({*senders, *levels})
+                there = f"there are {', '.join(known)}" if known else "there is none that takes messages"
                 raise ConfigError(f"the settings have no channel {channel!r}; {there}")
             with trio.move_on_after(TEST_SECONDS) as waiting:
-                await senders[channel].send(_test_message(channel))
+                if channel in levels:
+                    await try_level(levels[channel], utc_now())
+                else:
+                    await senders[channel].send(_test_message(channel))
         if waiting.cancelled_caught:
             raise DeliveryError(f"{channel} did not take the test message within {TEST_SECONDS:g} s")
 

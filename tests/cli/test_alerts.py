@@ -179,5 +179,11 @@ def test_a_receiver_is_tried(recon: Recon, story: Story, tmp_path: Path) -> None
         there.answer(Answer(410))
         gone = recon("alerts", "test", OPS)
         assert (gone.status, "410 Gone" in gone.err) == (7, True)
+        shown = f'[alertmanager.main]\nurl = "{there.url}"\n[pagerduty.desk]\nurl = "{there.url}"\nrouting_key = "k"\n'
+        (tmp_path / "recon.toml").write_text(config + shown, encoding="utf-8")
+        there.received.clear()
+        assert recon("alerts", "test", "alertmanager:main").status == 0
+        assert recon("alerts", "test", "pagerduty:desk").status == 0
+        assert [received.path for received in there.received] == ["/api/v2/alerts"] * 2 + ["/"] * 2
     unknown = recon("alerts", "test", "webhook:none")
     assert (unknown.status, OPS in unknown.err) == (2, True)

@@ -125,14 +125,16 @@ def deposited(server: Server, session: ServerConnection) -> None:
 
 
 async def test_a_deposit_becomes_a_break_and_an_alert_that_is_delivered(database: TestDatabase) -> None:
-    with served(deposited) as server, receiver() as webhook:
+    with served(deposited) as server, receiver() as webhook, receiver() as shown:
         document = {
             "gateways": {"g": {"urls": [server.url]}},
             "accounts": {"settlement_window": "200ms"},
             "webhooks": {"ops": {"url": webhook.url, "secret": "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29r", "watchdog": "0s"}},
+            "alertmanager": {"main": {"url": shown.url}},
         }
         async with serving(Settings.model_validate(document), database):
             await until(lambda: webhook.received)
+            await until(lambda: [each for each in shown.received if "recon.case" in each.body])
             opened = ask(database, "SELECT account, unit, amount FROM recon.open_breaks")
     assert opened == [("KRAKEN/JOHN", "XXBT", Decimal(3))]
     assert [json.loads(each.body)["type"] for each in webhook.received] == ["break.opened"]

@@ -19,6 +19,7 @@ from recon.alerts.channels.registry import (
     configured_channels,
     open_level_senders,
     open_senders,
+    try_level,
     watchdogs,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "open_level_senders",
     "open_senders",
     "pagerduty",
+    "try_level",
     "watchdogs",
     "webhook",
 ]

@@ -143,6 +143,15 @@ async def open_level_senders(settings: Settings, now: Clock) -> AsyncIterator[di
         yield senders
 
 
+async def try_level(sender: LevelSender, now: datetime) -> None:
+    """Tell a receiver of a test alert, and that it is over. Raise DeliveryError."""
+    alert = OpenAlert(TEST, TEST, "", "", "somebody tries whether this receiver can be reached", now, "critical")
+    identity = sender.identity(alert) or TEST
+    over = msgspec.structs.replace(alert, ended_at=now)
+    await sender.tell([Post("fire", identity, alert)])
+    await sender.tell([Post("resolve", identity, over)])
+
+
 def _receivers(settings: Settings) -> list[tuple[_Channel, dict[str, object]]]:
     """Return each channel with its receivers."""
     found = ((registered, _tables(settings, table_type)) for table_type, registered in _channels.items())

@@ -318,3 +318,16 @@ async def test_the_settings_open_their_senders_and_the_outbox_knows_none_of_them
     async with registry.open_level_senders(settings, now) as senders:
         assert sorted(senders) == ["alertmanager:main", "pagerduty:trading"]
     assert registry.configured_channels(settings) == ["webhook:ops"]
+
+
+@pytest.mark.trio
+async def test_a_trial_begins_and_ends_whatever_the_least_severity_is(
+    there: Receiver, client: httpx.AsyncClient
+) -> None:
+    await registry.try_level(pagerduty(there, client, severity="critical"), NOW)
+    assert [event["event_action"] for event in received_events(there)] == ["trigger", "resolve"]
+    there.received.clear()
+    await registry.try_level(alertmanager(there, client, severity="critical"), NOW)
+    (first,), (last,) = received_alerts(there)
+    assert first["labels"] == last["labels"]
+    assert first["endsAt"] > last["endsAt"]
