@@ -126,6 +126,8 @@ class Snapshots(msgspec.Struct, dict=True):
     balance_row_amounts: dict[str, str] = {}
     #: CoinAPI code to the row that its legs go to, once a second row came or a fill was booked there (semantics 3.3).
     home_rows: dict[str, str] = {}
+    #: Other spellings of the codes of rows, with the code that each row is kept under.
+    spellings: dict[str, str] = {}
     #: Lists that are empty though several are held, by the kind of the units that they list.
     emptied: dict[ListKind, EmptyList] = {}
 
@@ -173,6 +175,16 @@ class Snapshots(msgspec.Struct, dict=True):
         alone = list(self.rows_by_coinapi.of(coinapi))
         if coinapi and self.balances_complete and len(alone) == 1 and alone != [asset]:
             self.home_rows.setdefault(coinapi, alone[0])
+
+    def spelled_like(self, asset: str, coinapi: str | None) -> str | None:
+        """Return the only row of an asset whose code differs by capitals alone; None where there is none."""
+        rows = self.rows_by_coinapi.of(coinapi) if coinapi else ()
+        like = [row for row in rows if row.casefold() == asset.casefold() and row != asset]
+        return like[0] if len(like) == 1 else None
+
+    def note_spelling(self, asset: str, row: str) -> None:
+        """Note that a code is another spelling of a row's."""
+        self.spellings[asset] = row
 
     def note_home(self, coinapi: str | None, asset: str) -> bool:
         """Note the only row of an asset, because a fill is booked there; return True if that is new."""

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 
+import msgspec
+
 from recon.ems.protocol.messages import BalanceRow, Balances
 from recon.exact import ZERO
 from recon.ledger.account import Account
@@ -36,8 +38,9 @@ def apply_balances(ledger: Ledger, message: Balances, account: Account, at: LogT
         reassess_after_snapshot(ledger, account, at)
         return
     present: set[str] = set()
+    listed = {row.asset for row in message.rows}
     for row in message.rows:
-        unit = _apply_balance(ledger, account, row, at)
+        unit = _apply_balance(ledger, account, _as_known(ledger, account, row, listed, at), at)
         if unit is not None:
             present.add(unit)
     if message.nothing:
@@ -58,6 +61,27 @@ def apply_balances(ledger: Ledger, message: Balances, account: Account, at: LogT
 def _is_empty(message: Balances) -> bool:
     """True if a list has no row, or zeros only."""
     return all(row.balance is not None and not row.balance for row in message.rows)
+
+
+def _as_known(
+    ledger: Ledger, account: Account, row: BalanceRow, listed: Collection[str | None], at: LogTime
+) -> BalanceRow:
+    """Return a row under the code that it is known by: a venue's capitals that change make no second asset.
+
+    A list that has both spellings tells two assets.
+    """
+    asset, snapshots = row.asset, account.snapshots
+    if asset is None or asset in snapshots.balance_rows:
+        return row
+    known = snapshots.spellings.get(asset) or snapshots.spelled_like(asset, row.asset_coinapi)
+    if known is None or known in listed:
+        return row
+    if asset not in snapshots.spellings:
+        snapshots.note_spelling(asset, known)
+        ledger.mark_changed(account)
+        message = f"{asset} is {known}, because both are {row.asset_coinapi}; it is kept under {known}"
+        ledger.note_finding(account.name, at, "asset_spelled", known, message)
+    return msgspec.structs.replace(row, asset=known)
 
 
 def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTime) -> str | None:
