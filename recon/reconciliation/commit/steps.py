@@ -17,6 +17,7 @@ from recon.reconciliation.breaks.identity import case_of, identity, partner_case
 from recon.reconciliation.causes.untested import IN_FLIGHT
 from recon.reconciliation.commit.accruals import RACE_WINDOWS, own, take_intolerable, take_unowned
 from recon.reconciliation.commit.contradictions import adopt
+from recon.reconciliation.commit.emptied import case_of_emptied, emptied_with_all
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import OpeningDoubt
@@ -42,6 +43,8 @@ def _open(context: ComparisonContext, fresh: Break) -> None:
     related = classification.classify(context, fresh)
     if adopt(context, fresh):
         return
+    if fresh.step_seq and emptied_with_all(context, fresh):
+        comparison.emptied_seq = fresh.step_seq
     opposite = next(
         (known for known in comparison.breaks if known.owns_residual and known.amount == -fresh.amount), None
     )
@@ -55,7 +58,7 @@ def _open(context: ComparisonContext, fresh: Break) -> None:
     else:
         fresh = _recurring(context, fresh, related)
         if fresh.step_seq and fresh.step_seq == comparison.emptied_seq:
-            fresh.case_id = case_of(f"{unit.account}\x1f{fresh.step_seq}")
+            fresh.case_id = case_of_emptied(context, fresh) or case_of(f"{unit.account}\x1f{fresh.step_seq}")
     fresh.state, fresh.opened_us, fresh.entries = "open", us, unit.balance.entry_count
     comparison.breaks = [*comparison.breaks, fresh]
     context.emit(fresh, "opened", fresh.note)
