@@ -111,8 +111,7 @@ def note_uncertain(context: ComparisonContext, step: Step) -> None:
     values = "" if path is None else f": {plain(path.before.value)}, then {plain(path.after.value)}"
     message = (
         f"the first reports of {unit.code} differ by {plain(step.amount)} without a fill, between"
-        f" {to_datetime(step.after_us)} and {to_datetime(step.at_us)}{values}; the later one is taken for the opening;"
-        " `recon record opening` decides it"
+        f" {to_datetime(step.after_us)} and {to_datetime(step.at_us)}{values}; the later one is taken for the opening"
     )
     context.ledger.note_finding(unit.account, context.at, "opening_uncertain", unit.code, message)
 
