@@ -299,6 +299,33 @@ def test_what_is_severe_passes_quiet_hours_with_what_was_held_of_its_case() -> N
     assert (message.kind, message.signals, message.at) == ("firing", ("n1", "n2"), after(hours=6, seconds=1))
 
 
+def test_a_reminder_that_was_held_does_not_go_along_once_somebody_has_the_case() -> None:
+    policy = Policy(("desk",), quiet=(NIGHT,), reminders=Reminders((timedelta(hours=5),)))
+    looks = [
+        Look(T0, (signal(1),)),
+        Look(after(hours=5.5), (signal(2, "taken_up"),)),
+        Look(after(hours=6), (signal(3, "moves", severity="critical"),)),
+        LATER,
+    ]
+    done = run(policy, looks)
+    assert "held" in done.said("desk"), "the reminder was"
+    assert [(message.kind, message.signals) for message in done.messages] == [("firing", ("n1",)), ("moved", ("n3",))]
+
+
+def test_a_reminder_that_was_held_is_void_once_the_case_was_taken_up_and_given_back() -> None:
+    policy = Policy(("desk",), quiet=(NIGHT,), reminders=Reminders((timedelta(hours=5),)))
+    looks = [
+        Look(T0, (signal(1),)),
+        Look(after(hours=7), (signal(2, "taken_up"),)),
+        Look(after(hours=8), (signal(3, "given_back"),)),
+        Look(after(hours=14)),
+    ]
+    done = run(policy, looks)
+    assert [(message.kind, message.at) for message in done.messages] == [
+        ("firing", after(seconds=1)), ("reminder", after(hours=13, seconds=1)),
+    ]  # fmt: skip
+
+
 def test_quiet_hours_disturb_no_other_channel() -> None:
     done = run(Policy(("desk", "duty"), quiet=(NIGHT,)), [Look(after(hours=5), (signal(1),)), LATER])
     assert (done.kinds("desk"), done.kinds("duty")) == (["summary"], ["firing"])
@@ -352,6 +379,13 @@ def test_a_limit_holds_what_is_too_much_and_sums_it_up_when_there_is_room() -> N
     assert (summary.at, summary.signals, summary.held) == (after(minutes=10, seconds=1), ("n2", "n3", "n4", "n5"), 4)
     assert summary.reason == "held by the limit of 2 messages in 10m"
     assert done.said("desk", "c5") == ["limited", "sent"]
+
+
+def test_what_comes_when_there_is_room_again_does_not_overtake_what_was_held() -> None:
+    looks = [Look(after(minutes=each), (signal(each, case=f"c{each}"),)) for each in (0, 1, 2, 10)]
+    done = run(LIMITED, [*looks, LATER])
+    assert [message.signals for message in done.messages] == [("n0",), ("n1",), ("n2", "n10")]
+    assert done.messages[-1].at == after(minutes=10, seconds=1)
 
 
 def test_the_page_budget_is_told_once_a_week_with_the_share_that_somebody_acted_on() -> None:

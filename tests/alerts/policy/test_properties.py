@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recon.alerts.policy.history import History, replay
-from recon.alerts.policy.model import Outgoing, Signal, Silence
+from recon.alerts.policy.model import Outgoing, Signal, Silence, Step
 from recon.alerts.policy.routing import ways_of
 from recon.alerts.policy.rules import Policy, decode_policy, encode_policy, policy_hash
 from tests.alerts.policy.scripts import CHANNELS, Look, Run, days, ended, policies, run, silences
@@ -62,6 +62,27 @@ def test_replay_says_what_was_done_also_across_a_change_of_the_policy(
     decisions = list(replay(history, whole[-1].at))
     assert [step for decision in decisions for step in decision.steps] == live.steps
     assert [message for decision in decisions for message in decision.messages] == live.messages
+
+
+@_SETTINGS
+@given(policies, days(), silences, st.integers(0, 15))
+def test_replay_with_the_silences_as_they_ended_says_what_was_done_while_nobody_knew(
+    policy: Policy, looks: list[Look], hushed: list[Silence], lift: int
+) -> None:
+    whole = ended(looks)
+    lifted_at = whole[min(lift, len(whole) - 1)].at
+    lifted = [msgspec.structs.replace(each, until=max(each.since, min(each.until, lifted_at))) for each in hushed]
+    live = Run(run(policy, []).state, [], [])
+    for look in whole:
+        extend(live, run(policy, [look], hushed if look.at < lifted_at else lifted, state=live.state))
+    replayed = run(policy, whole, lifted)
+    assert replayed.messages == live.messages
+    # A step tells when its silence ends, as far as was known.
+    assert [unsaid(step) for step in replayed.steps] == [unsaid(step) for step in live.steps]
+
+
+def unsaid(step: Step) -> Step:
+    return msgspec.structs.replace(step, reason="")
 
 
 @_SETTINGS
