@@ -57,6 +57,17 @@ def test_a_burst_of_one_gateway_is_one_message_and_a_few_cases_are_not() -> None
     assert len(other.messages) == 5, "the burst of another gateway is another message"
 
 
+def test_what_ends_and_fires_again_within_the_wait_is_told_in_order() -> None:
+    looks = [Look(T0, (signal(1), signal(2, "ends"), signal(3), signal(4, subject="t"))), LATER]
+    assert [(message.kind, message.signals) for message in run(ONE, looks).messages] == [
+        ("firing", ("n1",)), ("recovery", ("n2",)), ("firing", ("n3", "n4")),
+    ]  # fmt: skip
+    burst = [Look(T0, (signal(1), signal(2, "ends"), signal(3, case="d"), signal(4))), LATER]
+    assert [(message.kind, message.signals) for message in run(Policy(("desk",), burst=1), burst).messages] == [
+        ("firing", ("n1", "n3")), ("recovery", ("n2",)), ("firing", ("n4",)),
+    ]  # fmt: skip
+
+
 def test_without_a_wait_each_look_is_told_at_once() -> None:
     done = run(Policy(("desk",), group_wait=timedelta()), [Look(T0, (signal(1), signal(2, subject="t")))])
     assert [(message.at, message.signals) for message in done.messages] == [(T0, ("n1", "n2"))]
@@ -388,6 +399,24 @@ def test_what_comes_when_there_is_room_again_does_not_overtake_what_was_held() -
     assert done.messages[-1].at == after(minutes=10, seconds=1)
 
 
+def test_what_a_limit_held_has_one_step_though_a_new_policy_holds_it_longer() -> None:
+    tighter = msgspec.structs.replace(LIMITED, limits=(Limit(("desk",), 1, timedelta(hours=1)),))
+    looks = [Look(after(minutes=each), (signal(each, case=f"c{each}"),)) for each in (0, 1, 2)]
+    done = run([(T0, LIMITED), (after(minutes=5), tighter)], [*looks, Look(after(minutes=5)), LATER])
+    assert done.said("desk", "c2") == ["limited", "sent"]
+    assert done.messages[-1].at == after(hours=1, minutes=1, seconds=1)
+
+
+def test_a_case_counts_once_a_week_however_often_it_is_told_and_taken_up() -> None:
+    looks = [
+        Look(T0, (signal(1),)),
+        Look(after(hours=1), (signal(2, subject="t"), signal(3, "taken_up"), signal(4, "taken_up"))),
+        Look(after(hours=2)),
+    ]
+    (week,) = acted_share(run(ONE, looks).state)
+    assert (week.pages, week.cases, week.acted) == (2, 1, 1)
+
+
 def test_the_page_budget_is_told_once_a_week_with_the_share_that_somebody_acted_on() -> None:
     policy = Policy(("desk",), budgets=(Budget(("desk",), 2),), digest=Digest())
     looks = [
@@ -405,6 +434,13 @@ def test_the_page_budget_is_told_once_a_week_with_the_share_that_somebody_acted_
     assert (week.pages, week.cases, week.acted) == (4, 3, 1), "the notice is a page as well"
     next_week = run(policy, [Look(after(days=3), (signal(7, case="c7"),)), Look(after(days=4))], state=done.state)
     assert next_week.kinds("desk") == ["firing"]
+
+
+def test_a_silence_of_everything_does_not_cover_what_the_policy_says_of_itself() -> None:
+    policy = Policy(("desk",), budgets=(Budget(("desk",), 1),))
+    hushed = Silence("s1", after(seconds=1.5), after(days=1), "ann", "all")
+    done = run(policy, [Look(T0, (signal(1),)), Look(after(hours=1))], [hushed])
+    assert done.kinds("desk") == ["firing", "notice"]
 
 
 def test_the_end_is_told_only_where_the_beginning_was() -> None:
