@@ -353,6 +353,15 @@ def test_a_maintenance_window_holds_its_accounts_and_no_others() -> None:
     assert done.messages[1].reason == "held by maintenance upgrade, until 2026-03-28 21:00 UTC"
 
 
+def test_of_several_windows_the_one_that_lasts_longest_holds() -> None:
+    windows = (Maintenance("short", T0, after(hours=1)), Maintenance("long", T0, after(hours=2)))
+    evenings = tuple(QuietHours(("desk",), 18 * 60, end * 60) for end in (19, 20))
+    for policy in (Policy(("desk",), maintenance=windows), Policy(("desk",), quiet=evenings)):
+        done = run(policy, [Look(T0, (signal(1),)), LATER])
+        assert done.said("desk") == ["held", "sent"]
+        assert [message.at for message in done.messages] == [after(hours=2)]
+
+
 def silence(until: float = 2, **facts: str) -> Silence:
     return Silence("s1", T0, after(hours=until), "ann", "known", **facts)
 
