@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, StringConstraints, field_validator, model
 
 from recon.config.base import SecretTable, Table
 from recon.config.signing import signing_keys
-from recon.config.values import Duration, HttpUrl
+from recon.config.values import MAX_NAME, Duration, HttpUrl, Name
 
 #: How often a receiver is told that recon runs, unless its table says otherwise.
 WATCHDOG: Final = timedelta(minutes=5)
@@ -22,6 +22,10 @@ MAX_WORD: Final = 4096
 #: Longest run of a command: an attempt as a whole takes at most 15 s.
 MAX_COMMAND: Final = timedelta(seconds=14)
 
+#: The labels of an alert at an Alertmanager that recon sets itself.
+OWN_LABELS: Final = frozenset({"alertname", "service", "gateway", "account", "about", "case", "severity"})
+
+LabelName = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern="^[a-zA-Z_][a-zA-Z0-9_]*$")]
 Severity = Literal["info", "low", "medium", "high", "critical"]
 Word = Annotated[str, StringConstraints(max_length=MAX_WORD, pattern="^[^\0]*$")]
 
@@ -128,8 +132,17 @@ class Alertmanager(HttpReceiver):
     every: Duration = timedelta(minutes=1)
     #: What is below this severity is not told.
     severity: Severity = "info"
+    #: Further labels of every alert, such as an environment; two recons with one Alertmanager need them.
+    labels: dict[LabelName, Name] = Field(default_factory=dict)
     #: Whether an alert `recon.watchdog` fires as long as recon sees, so that its absence can be told.
     watchdog: bool = True
+
+    @field_validator("labels")
+    @classmethod
+    def _are_further(cls, labels: dict[str, str]) -> dict[str, str]:
+        if own := sorted(OWN_LABELS & set(labels)):
+            raise ValueError(f"{', '.join(own)}: recon sets this label itself")
+        return labels
 
     @field_validator("every")
     @classmethod

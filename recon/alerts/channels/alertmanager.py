@@ -86,7 +86,7 @@ class AlertmanagerSender:
         """Tell as many of the first posts as fit into one request; return how many. Raise DeliveryError."""
         batch = _of_different_alerts(posts[:MAX_BATCH])
         now = self._now()
-        body = _encode([alert_of(each, now, self._settings.every) for each in batch])
+        body = _encode([alert_of(each, now, self._settings.every, self._settings.labels) for each in batch])
         await post(self._client, self._address, body, self._headers, now)
         return len(batch)
 
@@ -114,8 +114,8 @@ def labels_of(alert: OpenAlert) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def alert_of(told: Post, now: datetime, every: timedelta) -> Alert:
-    """Return what is told of an alert: open until four intervals from now, or over."""
+def alert_of(told: Post, now: datetime, every: timedelta, further: Mapping[str, str]) -> Alert:
+    """Return what is told of an alert: open until four intervals from now, or over; with the further labels."""
     alert = told.alert
     annotations = {"summary": alert.summary, "cause": alert.cause, "certainty": alert.certainty, **alert.details}
     annotations["taken_up"] = "yes" if alert.taken_up else ""
@@ -123,7 +123,7 @@ def alert_of(told: Post, now: datetime, every: timedelta) -> Alert:
     if told.kind == "resolve":
         ends_at = min(now, alert.ended_at or now)
     return Alert(
-        labels=labels_of(alert),
+        labels=labels_of(alert) | dict(further),
         annotations={name: value for name, value in annotations.items() if value},
         starts_at=min(alert.began_at, ends_at),
         ends_at=ends_at,

@@ -201,6 +201,15 @@ async def test_alertmanager_is_told_ends_and_intervals(there: Receiver, client: 
 
 
 @pytest.mark.trio
+async def test_further_labels_tell_two_recons_apart(there: Receiver, client: httpx.AsyncClient) -> None:
+    ops = alertmanager(there, client, labels={"env": "prod"})
+    await told(ops, [post_of(ops, alert) for alert in [case("a"), *ops.standing(NOW)]])
+    ((first, alive),) = received_alerts(there)
+    assert (first["labels"]["env"], alive["labels"]["env"]) == ("prod", "prod")
+    assert alive["labels"] == {"alertname": WATCHDOG, "service": "recon", "env": "prod"}
+
+
+@pytest.mark.trio
 async def test_no_request_to_alertmanager_is_large(there: Receiver, client: httpx.AsyncClient) -> None:
     ops = alertmanager(there, client)
     await told(ops, [post_of(ops, case(f"{number}")) for number in range(MAX_BATCH + 1)])
@@ -293,6 +302,8 @@ async def test_whom_pagerduty_pages(
     [
         ({"url": "http://alertmanager.example.com"}, Alertmanager, "https://"),
         ({"url": "https://a.example.com", "every": "1s"}, Alertmanager, "between 5s and 15m"),
+        ({"url": "https://a.example.com", "labels": {"case": "x"}}, Alertmanager, "recon sets this label itself"),
+        ({"url": "https://a.example.com", "labels": {"a-b": "x"}}, Alertmanager, "pattern"),
         ({"routing_key": "k", "every": "5s"}, PagerDuty, "between 1m and 7d"),
         ({}, PagerDuty, "routing_key"),
     ],

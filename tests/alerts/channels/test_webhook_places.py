@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from recon.alerts.channels.addresses import is_loopback, is_public
 from recon.alerts.channels.cloud_event import cloud_event
+from recon.alerts.channels.http import open_client
 from recon.alerts.channels.webhook import WebhookSender, WebhookTarget
 from recon.alerts.message import Message
 from recon.config import Webhook as Settings
@@ -69,6 +70,16 @@ async def test_a_connection_that_was_allowed_for_one_is_not_there_for_another(
     finally:
         trio.socket.set_custom_hostname_resolver(former)
     assert len(there.received) == 1
+
+
+@pytest.mark.trio
+async def test_behind_a_proxy_the_proxy_looks_up_and_connects(there: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", there.url)
+    target = WebhookTarget("ops", f"http://{NAME}/hook", SECRET)
+    async with open_client() as client:
+        await WebhookSender(target, client, real_now).send(message())
+    (received,) = there.received
+    assert (received.path, received.headers["host"]) == (f"http://{NAME}/hook", NAME)
 
 
 @pytest.mark.trio
