@@ -1,5 +1,8 @@
 """From the break to the webhook's request: how long it takes until a receiver is told, while frames stream in.
 
+Two ways are measured. From the commit of the event that decides: the message names its log position, and the recorder
+notes when it has the acknowledgement of that append. And of that way the part after the fold, from the signal on.
+
 A signal is stored in the transaction that derives it, and its time is the database's clock at that moment: its commit
 follows within milliseconds, and counts. A request counts as made when its receiver has read it. The policy sends each
 case at once (`gather = "0s"`), without a limit. All clocks are this machine's.
@@ -7,8 +10,10 @@ case at once (`gather = "0s"`), without a limit. All clocks are this machine's.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +27,7 @@ from tests.bench import load
 from tests.bench.figures import Figures
 from tests.bench.sizes import Sizes
 from tests.bench.stage import Stage
-from tests.bench.streaming import run
+from tests.bench.streaming import Run, run
 
 #: Of one order in so many the reports are lost.
 LOST_EVERY: Final = 60
@@ -54,6 +59,7 @@ class Arrivals:
 
     url: str = ""
     first: dict[str, int] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
 
 
 @contextmanager
@@ -65,8 +71,9 @@ def arriving() -> Iterator[Arrivals]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            arrivals.first.setdefault(self.headers["webhook-id"], time.time_ns())
+            at, name = time.time_ns(), self.headers["webhook-id"]
+            arrivals.bodies.setdefault(name, self.rfile.read(int(self.headers["content-length"])))
+            arrivals.first.setdefault(name, at)
             self.send_response(204)
             self.end_headers()
 
@@ -89,14 +96,36 @@ def measure(figures: Figures, stage: Stage, sizes: Sizes) -> None:
     """Measure how long it takes from a signal of a break to the request that tells of it."""
     frames = load.write_frames(stage.place / "telling.frames", sizes.told, lost_every=LOST_EVERY)
     with arriving() as arrivals:
-        run(stage, frames, float(sizes.told_rate), settings=SETTINGS.format(url=arrivals.url))
+        done = run(stage, frames, float(sizes.told_rate), settings=SETTINGS.format(url=arrivals.url))
     with psycopg.connect(libpq_url(stage.service_url)) as connection:
         stored: dict[str, int] = dict(connection.execute(_STORED).fetchall())
     times = sorted((arrivals.first[id_] - at) / 1e6 for id_, at in stored.items() if id_ in arrivals.first)
+    note = f"{len(times)} messages at {sizes.told_rate:,} frames a second, from the signal to the request"
+    _add(figures, "told", "told", times, note)
+    decided = _since_the_commit(done, arrivals)
+    note = f"{len(decided)} breaks at {sizes.told_rate:,} frames a second, from the commit that decides to the request"
+    _add(figures, "told_commit", "told since the commit", decided, note)
+
+
+def _since_the_commit(done: Run, arrivals: Arrivals) -> list[float]:
+    """Return, sorted, the milliseconds from the commit of the event that opens a break to the request."""
+    positions = [seq for seq, _ in done.stamps.committed]
+    seen: set[str] = set()
+    found: list[float] = []
+    for name, at in sorted(arrivals.first.items(), key=lambda item: item[1]):
+        for alert in json.loads(arrivals.bodies[name])["data"]["alerts"]:
+            if alert["type"] != "break.opened" or alert["id"] in seen:
+                continue
+            seen.add(alert["id"])
+            batch = bisect_left(positions, alert["log"]["seq"])
+            if batch < len(positions):
+                found.append((at - done.stamps.committed[batch][1]) / 1e6)
+    return sorted(found)
+
+
+def _add(figures: Figures, key: str, name: str, times: list[float], note: str) -> None:
     if not times:
         raise RuntimeError("no break was told: nothing can be measured")
-    note = f"{len(times)} messages at {sizes.told_rate:,} frames a second, from the signal to the request"
     for percent in (50, 99):
-        figures.add(
-            f"told_p{percent}", f"told, p{percent}", times[min(len(times) - 1, len(times) * percent // 100)], "ms", note
-        )
+        value = times[min(len(times) - 1, len(times) * percent // 100)]
+        figures.add(f"{key}_p{percent}", f"{name}, p{percent}", value, "ms", note)

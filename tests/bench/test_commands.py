@@ -16,7 +16,7 @@ FIGURES = {
     "append": ["append, 1,000 a commit", "append, 100 a commit, snapshot open", "append, 1 a commit"],
     "committing": ["2 committers, no NOTIFY", "2 committers, NOTIFY in the transaction", "NOTIFY after the commit"],
     "offered": ["committed, p99", "projected, p99"],
-    "telling": ["told, p50", "told, p99"],
+    "telling": ["told, p50", "told, p99", "told since the commit, p50", "told since the commit, p99"],
     "saturated": ["end to end, saturated", "service's peak memory"],
     "projection": ["projection, catching up", "rebuild"],
     "comparing": ["fold: comparing and classifying", "end to end: comparing and classifying"],
