@@ -73,7 +73,7 @@ class People:
     def decide(self, action: str, break_id: str, **more: object) -> None:
         engine = create_engine(self._url, "alice", pooled=False)
         payload = {"action": action, "breaks": [break_id], **more}
-        with engine.connect() as connection:
+        with engine.begin() as connection:
             append_decisions(connection, [Decision(GATEWAY, payload)], "Alice", utc_now())
 
     def take_and_give_back(self, break_id: str) -> None:
