@@ -15,12 +15,17 @@ RULES = Rules(
         assets={"XBT": "BTC", "XDG": "DOGE"},
         pools=[["BTC", "BTC.F"]],
         units={"USDT": UnitRules(), "USTD": UnitRules()},
-        contracts={PERPETUAL.exchange: ContractTerms(), "BTCPERP": ContractTerms()},
+        contracts={
+            PERPETUAL.exchange: ContractTerms(settlement_asset="USDT"),
+            "BTCPERP": ContractTerms(settlement_asset="USTD"),
+        },
         fees=[
             FeeRule(symbol="BTCUSDT", maker=D(0)),
             FeeRule(instrument="PERPETUAL", maker=D(0)),
             FeeRule(instrument="OPTION", maker=D(0)),
             FeeRule(symbol="BTCUSTD", maker=D(0)),
+            FeeRule(symbol="BTCUSDT", maker=D(0), asset="BNX"),
+            FeeRule(symbol="BTCUSDT", maker=D(0), asset="received"),
         ],
     ),
     accounts={"KRAKEM": AccountRules()},
@@ -41,7 +46,9 @@ def test_a_setting_that_matches_nothing_is_told_once_after_a_day() -> None:
         "pool member BTC.F",
         "unit USTD",
         "contract BTCPERP",
+        "settlement asset USTD",
         "fee line OPTION any",
         "fee line any BTCUSTD",
+        "fee asset BNX",
         "account KRAKEM",
     ]

@@ -18,6 +18,8 @@ from recon.times import LogTime
 
 #: How long rules are in force before what they do not match is told, in microseconds.
 PATIENCE_US: Final = 86_400_000_000
+#: Assets of fee lines that a fill moves.
+_OF_FILLS: Final = frozenset({"quote", "base", "received"})
 #: Most settings that are named at once; the last finding counts the others.
 MAX_NAMED: Final = 100
 
@@ -67,9 +69,14 @@ def _of(ledger: Ledger, rules: AccountRules, accounts: Sequence[Account], of: st
         held = any(ledger.known_contract(name, symbol) is not None for name in sorted(names))
         if symbol not in spelled and not held:
             yield f"contract {symbol}{of}", "there is no such symbol"
+    settled = {terms.settlement_asset for terms in rules.contracts.values() if terms.settlement_asset is not None}
+    for code in sorted(settled - rows - set(rules.assets)):
+        yield f"settlement asset {code}{of}", "there is no such balance row"
     for line in rules.fees:
         if not any(selects(line, each.symbol, each.type) for each in listed):
             yield f"fee line {line.instrument or 'any'} {line.symbol or 'any'}{of}", "no symbol is selected by it"
+    for code in sorted({line.asset for line in rules.fees} - _OF_FILLS - rows - set(rules.assets)):
+        yield f"fee asset {code}{of}", "there is no such balance row"
 
 
 def _instruments(ledger: Ledger, names: set[str]) -> list[Instrument]:
