@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 
 from recon.exact import plain
-from recon.ledger.rules import AccountRules, Rules
-from recon.testing import GatewayDriver, OrderScript, balance_row
+from recon.ledger.rules import AccountRules, RecoveryRules, Rules
+from recon.testing import GatewayDriver, OrderScript, balance_row, stamp
 from tests.support.facts_driver import approve_waiting, fact_effects, record_fact, waiting_facts
+from tests.support.rest_driver import BackfillRun, history_row
 
 D = Decimal
 
@@ -21,9 +22,10 @@ def state(driver: GatewayDriver) -> str:
     return " ".join([plain(driver.value(code) or D(0)).removesuffix(".0") for code in ("BTC", "USDT")] + broken)
 
 
-def doubtful(*, rate: str = "20000") -> GatewayDriver:
+def doubtful(*, rate: str = "20000", recovery: RecoveryRules | None = None) -> GatewayDriver:
     """Return an account whose first two reports differ by one bitcoin and 20,000 USDT, without a fill."""
-    driver = GatewayDriver(Rules(defaults=AccountRules(settlement_window_us=1_000_000)))
+    rules = AccountRules(settlement_window_us=1_000_000)
+    driver = GatewayDriver(Rules(defaults=rules, recovery=recovery or RecoveryRules()))
     driver.start(balance_row("BTC", "10", rate_usd=D(rate)), balance_row("USDT", "100000", rate_usd=D(1)), quiet=2)
     driver.balances(balance_row("BTC", "11", rate_usd=D(rate)), balance_row("USDT", "80000", rate_usd=D(1)))
     quiet(driver, 60, rate=rate)
@@ -47,6 +49,24 @@ def told_late(driver: GatewayDriver, *fills: tuple[str, str]) -> None:
 def test_a_fill_that_is_told_late_is_what_the_first_reports_differ_by() -> None:
     driver = doubtful()
     told_late(driver, ("1", "20000"))
+    quiet(driver, 20)
+    assert state(driver) == "11 80000"
+    assert len(driver.findings("opening_settled")) == 2
+
+
+def test_an_answer_over_rest_that_brings_the_fill_decides_it() -> None:
+    driver = doubtful(recovery=RecoveryRules(enabled=True, history=True))
+    script = OrderScript("a", [("1", "20000")], placed_at=driver.now - timedelta(seconds=66))
+    driver.close_session()
+    driver.open_session("s2", after=2)
+    driver.server_info()
+    driver.orders()
+    driver.balances(balance_row("BTC", "11", rate_usd=D(20000)), balance_row("USDT", "80000", rate_usd=D(1)))
+    driver.positions()
+    run = BackfillRun(driver)
+    run.begin()
+    run.history(history_row(script.report(1), created=stamp(script.placed_at)))
+    run.end()
     quiet(driver, 20)
     assert state(driver) == "11 80000"
     assert len(driver.findings("opening_settled")) == 2

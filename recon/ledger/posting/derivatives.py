@@ -29,6 +29,8 @@ from recon.times import LogTime
 #: Average entry prices within this share of each other are equal: venues round them.
 PRICE_SHARE: Final = Decimal("1e-6")
 
+#: How the reason begins for which a leveraged position leaves balances unmodelled.
+LEVERAGED: Final = "a leveraged position in"
 #: Settlement windows that a leveraged spot position is closed for until its balances are modelled again.
 CLOSED_WINDOWS: Final = 4
 
@@ -236,7 +238,7 @@ def mark_unmodelled(ledger: Ledger, account: Account, state: UnitState, terms: C
     if unit.code in account.mappings.unmodelled:
         return
     if is_leveraged_spot(ledger, state):
-        why = f"a leveraged position in {unit.code} is open: its fills move no balance until it is closed"
+        why = f"{LEVERAGED} {unit.code} is open: its fills move no balance until it is closed"
     else:
         why = f"contract {unit.code} has no complete terms in the settings"
     if terms is not None and terms.settlement_asset is not None:

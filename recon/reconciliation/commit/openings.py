@@ -15,7 +15,14 @@ import msgspec
 
 from recon.exact import ZERO, plain
 from recon.ledger.observations import Observation
-from recon.ledger.posting.derivatives import ReportedPosition, bears_out, came_before, open_unit, trades_as_told
+from recon.ledger.posting.derivatives import (
+    LEVERAGED,
+    ReportedPosition,
+    bears_out,
+    came_before,
+    open_unit,
+    trades_as_told,
+)
 from recon.ledger.units import UNMODELLED
 from recon.reconciliation.breaks.ended_steps import clear
 from recon.reconciliation.commit.accruals import own
@@ -128,6 +135,20 @@ def open_anew(context: ComparisonContext) -> None:
     if unit.contract.same_as is not None:
         for known in tuple(comparison.breaks):
             clear(context, known, f"{unit.code} is contract {unit.contract.same_as}")
+    if unit.unmodelled is not None and unit.unmodelled.startswith(LEVERAGED):
+        _clear_leveraged(context)
+
+
+def _clear_leveraged(context: ComparisonContext) -> None:
+    """Clear the breaks that are what fills moved in the books and not at the venue: they made a leveraged position."""
+    timeline = context.timeline
+    for known in tuple(context.comparison.breaks):
+        since_us, moved = known.after_us - context.window, ZERO
+        for position in range(timeline.first(), timeline.last() + 1):
+            if since_us <= timeline.occurred[position] <= known.seen_us:
+                moved += timeline.totals[position] - timeline.totals[position - 1]
+        if known.owns_residual and moved and known.amount == -moved:
+            clear(context, known, "its fills made a leveraged position, and moved no balance")
 
 
 def rebase(context: ComparisonContext, observation: Observation) -> None:
