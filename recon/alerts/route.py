@@ -4,6 +4,7 @@
 2. Signals are marked, messages queued and the state stored together: a crash repeats all of it, or nothing.
 3. The moment of a routing is later than that of the former one, and is stored with what was given to the policy then:
    signals, the policy itself, silences. So each step can be derived again (`history`).
+4. What the policy remembers may be at hand from the former routing (`Memory`): it counts if nobody routed since.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from recon.alerts.delivery_store import Delivery
 from recon.alerts.message import MAX_LISTED_CASES, CaseNumber, Told, compose
 from recon.alerts.policy.model import Outgoing, Signal
 from recon.alerts.policy.rules import Policy, encode_policy
-from recon.alerts.take import Decide, Look, Taken, take
+from recon.alerts.policy.state import State
+from recon.alerts.take import Decide, Look, Taken, take, take_quickly
 from recon.db.raw import cursor_of
 
 #: Most signals of one routing; more are taken by the next ones.
@@ -29,14 +31,16 @@ MAX_SIGNALS: Final = 1000
 #: The least time between two routings.
 TICK: Final = timedelta(microseconds=1)
 
-_LOCK: Final = "SELECT r.routed_at, r.due_at, r.state FROM recon_store.router AS r WHERE r.one FOR NO KEY UPDATE"
+_LOCK: Final = "SELECT r.routed_at, r.due_at FROM recon_store.router AS r WHERE r.one FOR NO KEY UPDATE"
+_STATE: Final = "SELECT r.state FROM recon_store.router AS r WHERE r.one"
 _STORE: Final = "UPDATE recon_store.router SET routed_at = %s, due_at = %s, state = %s WHERE one"
 _LAST_POLICY: Final = "SELECT p.document::text FROM recon_store.policies AS p ORDER BY p.since DESC LIMIT 1"
 _NEW_POLICY: Final = "INSERT INTO recon_store.policies (since, document) VALUES (%s, %s::json)"
 #: Where steps can be derived from again: what was remembered before the first routing of a day.
 _KEEP_STATE: Final = """
     INSERT INTO recon_store.router_states (routed_at, state)
-    SELECT %s, %s WHERE NOT EXISTS (SELECT FROM recon_store.router_states AS k WHERE k.routed_at >= %s)
+    SELECT %s, r.state FROM recon_store.router AS r
+    WHERE NOT EXISTS (SELECT FROM recon_store.router_states AS k WHERE k.routed_at >= %s)
 """
 
 _log = structlog.get_logger(__name__)
@@ -62,32 +66,66 @@ class Desk(msgspec.Struct, frozen=True):
     precision: PrecisionOf
 
 
-def route(connection: Connection, desk: Desk, now: datetime) -> Routed:
+class Memory:
+    """What the policy remembers after our last routing, so that it need not be read again."""
+
+    def __init__(self) -> None:
+        """Remember nothing."""
+        self._kept: tuple[datetime, State] | None = None
+        self._made: tuple[datetime, State] | None = None
+
+    def take_out(self, routed_at: datetime | None) -> State | None:
+        """Return the state if nobody routed since ours; it is kept no longer, since the policy may change it."""
+        kept, self._kept, self._made = self._kept, None, None
+        return kept[1] if kept is not None and kept[0] == routed_at else None
+
+    def note(self, routed_at: datetime, state: State | None) -> None:
+        """Note what a routing made, before its commit."""
+        self._made = None if state is None else (routed_at, state)
+
+    def keep(self) -> None:
+        """Keep what the last routing made: its commit succeeded."""
+        self._kept, self._made = self._made or self._kept, None
+
+
+def route(connection: Connection, desk: Desk, now: datetime, memory: Memory | None = None) -> Routed:
     """Take what waits and what is due, in the caller's transaction."""
-    routed_at, due_at, state = _lock(connection)
+    memory = Memory() if memory is None else memory
+    routed_at, due_at = _lock(connection)
     now = now if routed_at is None else max(now, routed_at + TICK)
     signals = signal_store.unrouted(connection, MAX_SIGNALS)
     changed = _note_policy(connection, desk.policy, now)
     silences, heard = silence_store.take_silences(connection, now)
     if not (signals or changed or heard or (due_at is not None and due_at <= now)):
         return Routed(0, 0, due_at, more=False)
-    taken = take(desk.decide, state, signals, Look(desk.policy, tuple(silences), now))
+    look, state = Look(desk.policy, tuple(silences), now), memory.take_out(routed_at)
+    quickly = None if state is None else take_quickly(desk.decide, state, signals, look)
+    taken = quickly or take(desk.decide, _state(connection), signals, look)
     for failure in taken.failures:
         _log.error("the policy failed at a signal; please report this", reason=failure)
-    _keep_state(connection, state, now)
+    _keep_state(connection, now)
     _queue(connection, desk, taken)
     signal_store.mark_routed(connection, signals, now)
     with cursor_of(connection) as cursor:
         cursor.execute(_STORE, (now, taken.next_due, taken.state))
+    memory.note(now, taken.memory)
     return Routed(len(signals), len(taken.messages), taken.next_due, more=len(signals) == MAX_SIGNALS)
 
 
-def _lock(connection: Connection) -> tuple[datetime | None, datetime | None, bytes]:
-    """Lock the router's row; return when it last routed, what is due next, and what the policy remembers."""
-    with cursor_of(connection, binary=True) as cursor:
+def _lock(connection: Connection) -> tuple[datetime | None, datetime | None]:
+    """Lock the router's row; return when it last routed, and what is due next."""
+    with cursor_of(connection) as cursor:
         cursor.execute(_LOCK)
         row = cursor.fetchone()
-    return (None, None, b"") if row is None else (row[0], row[1], bytes(row[2]))
+    return (None, None) if row is None else (row[0], row[1])
+
+
+def _state(connection: Connection) -> bytes:
+    """Return what the policy remembers, as it is stored."""
+    with cursor_of(connection, binary=True) as cursor:
+        cursor.execute(_STATE)
+        row = cursor.fetchone()
+    return b"" if row is None else bytes(row[0])
 
 
 def _note_policy(connection: Connection, policy: Policy, now: datetime) -> bool:
@@ -102,10 +140,10 @@ def _note_policy(connection: Connection, policy: Policy, now: datetime) -> bool:
     return True
 
 
-def _keep_state(connection: Connection, state: bytes, now: datetime) -> None:
+def _keep_state(connection: Connection, now: datetime) -> None:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     with cursor_of(connection) as cursor:
-        cursor.execute(_KEEP_STATE, (now, state, midnight))
+        cursor.execute(_KEEP_STATE, (now, midnight))
 
 
 def _queue(connection: Connection, desk: Desk, taken: Taken) -> None:

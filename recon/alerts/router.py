@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from recon.alerts.prune import prune
-from recon.alerts.route import Desk, Routed, route
+from recon.alerts.route import Desk, Memory, Routed, route
 from recon.db.transactions import Database
 from recon.errors import DatabaseError
 from recon.status import StatusReporter
@@ -51,6 +51,7 @@ class Router:
         self._status = status
         self._woken = trio.Event()
         self._prune_at = 0.0
+        self._memory = Memory()
 
     def wake(self) -> None:
         """Route at once. Call it in the Trio thread, after the commit."""
@@ -76,8 +77,9 @@ class Router:
     async def _route(self) -> datetime | None:
         """Route until nothing waits; return when time has something due."""
         while True:
-            work = partial(route, desk=self._desk, now=self._now())
+            work = partial(route, desk=self._desk, now=self._now(), memory=self._memory)
             done: Routed = await self._database.run(work, deadline=TRANSACTION_SECONDS)
+            self._memory.keep()
             self._status.set("routing")
             if done.messages:
                 self._on_queued()

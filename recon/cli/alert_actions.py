@@ -56,6 +56,8 @@ def send_again(connection: Connection, channel: str | None, id_: str | None) -> 
 
 def _called(connection: Connection, statement: str, given: tuple[object, ...]) -> object:
     """Call a function of the database, and commit; return what it returned."""
+    if not connection.in_transaction():
+        connection.begin()
     try:
         with cursor_of(connection) as cursor:
             cursor.execute(statement, given)

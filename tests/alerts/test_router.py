@@ -19,7 +19,7 @@ from recon.alerts.policy.model import Signal, Silence
 from recon.alerts.policy.rules import Limit, Policy, Reminders, Route
 from recon.alerts.policy.state import Decision, State
 from recon.alerts.prune import KEEP, MAX_ROWS, prune
-from recon.alerts.route import MAX_SIGNALS, Desk, Routed, route
+from recon.alerts.route import MAX_SIGNALS, Desk, Memory, Routed, route
 from recon.alerts.router import Router
 from recon.alerts.take import UNTAKEN, Look, take
 from recon.db.engine import create_engine
@@ -92,6 +92,35 @@ def test_instances_that_route_at_once_route_once(engine: Engine) -> None:
     for thread in threads:
         thread.join()
     assert sorted(each.signals for each in done) == [0, 0, 0, 20]
+
+
+def routed_by(engine: Engine, memory: Memory, at: datetime, by: Desk | None = None, *, commit: bool = True) -> Routed:
+    with engine.connect() as connection, connection.begin() as transaction:
+        done = route(connection, by or desk(), at, memory)
+        if commit:
+            transaction.commit()
+            memory.keep()
+        else:
+            transaction.rollback()
+    return done
+
+
+@pytest.mark.postgres
+def test_what_is_at_hand_counts_only_if_nobody_else_routed_since(engine: Engine) -> None:
+    memory = Memory()
+    tell(engine, Step())
+    assert routed_by(engine, memory, T0).messages == 1
+    tell(engine, Step(event="cleared", seq=150))
+    assert routed(engine, LATER).messages == 1, "another instance tells of the end"
+    tell(engine, Step(occurrences=2, seq=160))
+    assert routed_by(engine, memory, LATER, commit=False).messages == 1
+    assert routed_by(engine, memory, LATER).messages == 1, "what was rolled back left nothing at hand"
+    tell(engine, Step(event="cleared", occurrences=2, seq=170), Step(break_id="b2", case_id="c2", seq=180))
+    broken = Desk(faulty, AT_ONCE, measured)
+    assert routed_by(engine, memory, LATER, broken).messages == 2
+    found = query(engine, "SELECT case_id, kind, case_seq FROM recon.deliveries ORDER BY case_id, case_seq")
+    kinds = ["firing", "recovery", "firing", "recovery"]
+    assert found == [*(("c1", kind, number) for number, kind in enumerate(kinds, 1)), ("c2", "notice", 1)]
 
 
 @pytest.mark.postgres
