@@ -20,7 +20,9 @@ MIN_TOKEN_CHARS: Final = 12
 MIN_PART_CHARS: Final = 6
 
 _POSTGRES: Final = ("postgresql://", "postgres://")
-_BETWEEN: Final = re.compile(r"[/?&=:@,]+")
+_BETWEEN: Final = re.compile(r"[/:@,]+")
+#: A host or an address of e-mail is no token, and stands in other texts too.
+_HOST: Final = re.compile(r"(?:[a-z0-9._+-]+@)?[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
@@ -66,8 +68,10 @@ def _without_prefix(word: str) -> str:
 def _tokens_in(url: str) -> list[str]:
     """Return each part of an address of Apprise: any of them may be the password or a token."""
     rest = url.partition("://")[2]
-    parts = {part for part in _BETWEEN.split(rest) if len(part) >= MIN_PART_CHARS}
-    return sorted({rest} | parts | {unquote(part) for part in parts})
+    path, _, query = rest.partition("?")
+    parts = {*_BETWEEN.split(path), *(value for _, value in parse_qsl(query))}
+    parts |= {unquote(part) for part in parts}
+    return [rest, *sorted(part for part in parts if len(part) >= MIN_PART_CHARS and not _HOST.fullmatch(part))]
 
 
 def _hidden_in_url(url: str) -> list[str]:

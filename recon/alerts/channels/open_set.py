@@ -23,7 +23,7 @@ from recon.db.raw import cursor_of
 from recon.exact import plain
 from recon.times import to_datetime
 
-#: Most breaks, and most ends, that are read at once.
+#: Most breaks, and most ends, that are read at once: the oldest, so that what was told already is not missing.
 MAX_BREAKS: Final = 20_000
 MAX_ENDS: Final = 1_000
 #: Most breaks of a case that are put into words.
@@ -48,7 +48,7 @@ _BREAKS: Final = """
     FROM recon.breaks AS b
     WHERE b.gateway = ANY(%s::text[])
       AND (b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted') OR b.closed_at >= %s)
-    ORDER BY b.gateway, b.case_id, b.opened_at, b.id LIMIT %s
+    ORDER BY b.closed_at IS NOT NULL, b.opened_at, b.gateway, b.case_id, b.id LIMIT %s
 """
 _CONDITIONS: Final = """
     SELECT w.gateway, w.kind, w.about, w.detail, w.told_at, NULL FROM recon_store.watch AS w
@@ -126,8 +126,9 @@ def _hushed(row: _Condition, silences: Sequence[Silence]) -> bool:
 
 
 def cases_of(legs: Iterable[Leg], now: datetime) -> list[OpenAlert]:
-    """Return the cases of breaks, which come ordered by gateway and case; what nobody is told of counts as over."""
-    return [_case(list(group), now) for _, group in groupby(legs, key=lambda leg: (leg.gateway, leg.case_id))]
+    """Return the cases of breaks; what nobody is told of counts as over."""
+    ordered = sorted(legs, key=lambda leg: (leg.gateway, leg.case_id, leg.opened_at, leg.break_id))
+    return [_case(list(group), now) for _, group in groupby(ordered, key=lambda leg: (leg.gateway, leg.case_id))]
 
 
 def _case(legs: Sequence[Leg], now: datetime) -> OpenAlert:

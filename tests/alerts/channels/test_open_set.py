@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
+from recon.alerts.channels import open_set
 from recon.alerts.channels.alertmanager import labels_of
 from recon.alerts.channels.open_set import Leg, cases_of, read_open_set
 from recon.alerts.watch.conditions import GATEWAY_DOWN
@@ -57,6 +58,21 @@ def story(engine: Engine, database: TestDatabase) -> Iterator[Story]:
     made = Story(engine, database.service_url)
     yield made
     made.close()
+
+
+@pytest.mark.postgres
+def test_beyond_the_bound_the_newest_are_missing(
+    database: TestDatabase, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateways = [gateway.plan.name for gateway in write_day(database.service_url, demo_plan(7, 60.0))]
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        whole = read_open_set(connection, gateways, now)
+        oldest = connection.scalars(text("SELECT case_id FROM recon.open_breaks ORDER BY opened_at, id LIMIT 2")).all()
+        monkeypatch.setattr(open_set, "MAX_BREAKS", 2)
+        cut = read_open_set(connection, gateways, now, now - LONG_AGO)
+    assert len(cut) < len(whole)
+    assert {alert.details["case"] for alert in cut} == set(oldest)
 
 
 def silence(owner_url: str, case_id: str, since: datetime, until: datetime) -> None:
