@@ -23,7 +23,6 @@ class Desk:
 
     def __init__(self, state: State, policy: Policy, silences: Sequence[Silence], now: datetime) -> None:
         self.policy = policy if state.policy is None else state.policy
-        self.policy_since = now if state.policy_since is None else state.policy_since
         self.at = now if state.at is None else state.at
         self.silences = {silence.id: silence for silence in silences}
         self.cases = dict(state.cases)
@@ -45,7 +44,7 @@ class Desk:
         """Put a policy in force from now on; what waits on a channel that is gone is dropped, with a step."""
         if policy == self.policy:
             return
-        self.policy, self.policy_since = policy, self.at
+        self.policy = policy
         for batch in [batch for batch in self.batches.values() if batch.channel not in policy.channels]:
             for entry in self.take_out(batch):
                 self.step(entry, self.at, "not_routed", batch.channel, "the channel is no longer configured")
@@ -71,7 +70,7 @@ class Desk:
     def keep(self, case: Case) -> None:
         """Keep a case as it is now."""
         self.cases[case.key] = case
-        due = case_due(self.policy, case, self.policy_since)
+        due = case_due(self.policy, case)
         if due is not None:
             heapq.heappush(self._due, (due, 0, case.key))
 
@@ -148,7 +147,6 @@ class Desk:
         state = State(
             at=self.at,
             policy=self.policy,
-            policy_since=self.policy_since,
             cases=self.cases,
             batches=self.batches,
             books=self.books,
@@ -164,10 +162,10 @@ class Desk:
             del self.batches[batch.key]
 
     def _due_of(self, found: Case | Batch) -> datetime | None:
-        return found.due if isinstance(found, Batch) else case_due(self.policy, found, self.policy_since)
+        return found.due if isinstance(found, Batch) else case_due(self.policy, found)
 
     def _find_dues(self) -> None:
-        cases = ((case_due(self.policy, case, self.policy_since), key) for key, case in self.cases.items())
+        cases = ((case_due(self.policy, case), key) for key, case in self.cases.items())
         self._due = [(due, 0, key) for due, key in cases if due is not None]
         self._due += [(batch.due, 1, key) for key, batch in self.batches.items()]
         heapq.heapify(self._due)

@@ -8,18 +8,17 @@ from recon.alerts.policy.rules import Policy
 from recon.alerts.policy.state import Case
 
 
-def case_due(policy: Policy, case: Case, not_before: datetime) -> datetime | None:
+def case_due(policy: Policy, case: Case) -> datetime | None:
     """Return when something is due of a case; None while somebody has it, or if nothing is.
 
-    What a new policy would have done before it came into force is due at its beginning, `not_before`.
+    What a new policy would have done before it came into force is due in the past, so it is done at once.
     """
     if not case.subjects or case.taken_by or not case.pages:
         return None
     reminder, escalation = reminder_due(policy, case), escalation_due(policy, case)
     if reminder is None or escalation is None:
-        due = reminder if escalation is None else escalation
-        return None if due is None else max(due, not_before)
-    return max(min(reminder, escalation), not_before)
+        return reminder if escalation is None else escalation
+    return min(reminder, escalation)
 
 
 def reminder_due(policy: Policy, case: Case) -> datetime | None:

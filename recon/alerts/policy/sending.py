@@ -48,7 +48,10 @@ def flush(desk: Desk, batch: Batch, at: datetime) -> None:
         entries = _not_maintained(desk, batch.channel, entries, at)
         entries = _not_quiet(desk, batch.channel, entries, at)
     for draft in _drafts(desk, batch, entries):
-        _send(desk, draft, at, limited=batch.why == "limit" or is_full)
+        if is_full:
+            _emit(desk, draft, at)
+        else:
+            _send(desk, draft, at, limited=batch.why == "limit")
     for key in {entry.key for entry in taken}:
         desk.forget(key)
 
@@ -150,12 +153,12 @@ def _named(draft: Draft, wait: timedelta) -> Draft:
 
 def _send(desk: Desk, draft: Draft, at: datetime, *, limited: bool) -> None:
     """Send a message, or let its entries wait until the limit has room; `limited`: they have waited for that."""
-    limit = next((each for each in desk.policy.limits if draft.channel in each.channels), None)
+    limit = _limit(desk, draft.channel)
     book = desk.book(draft.channel)
     free_at = None if limit is None else _free_at(book, limit, at)
     waits = any(batch.channel == draft.channel and batch.why == "limit" for batch in desk.batches.values())
     if limit is None or (limited and free_at is None) or (free_at is None and not waits):
-        _emit(desk, draft, at, counts=limit is not None)
+        _emit(desk, draft, at)
         return
     text = f"limit of {limit.messages} messages in {spoken(limit.interval)}"
     due = at if free_at is None else free_at
@@ -165,13 +168,17 @@ def _send(desk: Desk, draft: Draft, at: datetime, *, limited: bool) -> None:
         desk.put(entry, Batch(draft.channel, "limit", "", due, f"held by the {text}", []))
 
 
+def _limit(desk: Desk, channel: str) -> Limit | None:
+    return next((each for each in desk.policy.limits if channel in each.channels), None)
+
+
 def _free_at(book: Book, limit: Limit, at: datetime) -> datetime | None:
     """Return when a channel may be sent the next message; None if now."""
     book.sent = [sent for sent in book.sent if sent > at - limit.interval]
     return None if len(book.sent) < limit.messages else book.sent[-limit.messages] + limit.interval
 
 
-def _emit(desk: Desk, draft: Draft, at: datetime, *, counts: bool) -> None:
+def _emit(desk: Desk, draft: Draft, at: datetime) -> None:
     newest = {entry.key: entry.number for entry in draft.entries}
     subjects = {(entry.key, entry.subject): entry.number for entry in draft.entries}
 
@@ -196,7 +203,7 @@ def _emit(desk: Desk, draft: Draft, at: datetime, *, counts: bool) -> None:
     desk.messages.append(
         Outgoing(id_, draft.channel, kind, at, signals, tuple(pairs[key] for key in cases), draft.reason, held)
     )
-    _write_down(desk, draft, entries, at, counts=counts)
+    _write_down(desk, draft, entries, at)
     for entry in {entry.key: entry for entry in entries}.values():
         desk.step(entry, at, "sent", draft.channel, draft.reason)
         if entry.case_id:
@@ -230,12 +237,12 @@ def message_id(channel: str, kind: MessageKind, signals: Sequence[str], at: date
     return hashlib.sha256(joined.encode()).hexdigest()[:32]
 
 
-def _write_down(desk: Desk, draft: Draft, entries: Sequence[Entry], at: datetime, *, counts: bool) -> None:
+def _write_down(desk: Desk, draft: Draft, entries: Sequence[Entry], at: datetime) -> None:
     """Write down what the channel was sent, and which cases it was told of."""
     book, week = desk.book(draft.channel), week_of(at)
     if book.week != week:
         book.week, book.pages, book.cases, book.acted, book.used_up = week, 0, 0, 0, False
-    if counts:
+    if _limit(desk, draft.channel) is not None:
         book.sent.append(at)
     for entry in {entry.key: entry for entry in entries if entry.kind != "recovery"}.values():
         case = desk.cases.get(entry.key)

@@ -114,7 +114,6 @@ class State(msgspec.Struct):
 
     at: datetime | None = None
     policy: Policy | None = None
-    policy_since: datetime | None = None
     cases: dict[str, Case] = {}
     batches: dict[str, Batch] = {}
     books: dict[str, Book] = {}

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import FrameType
 
+import msgspec
+import pytest
+
 from recon.alerts.policy.model import Signal
 from recon.alerts.policy.rules import Limit, Policy, QuietHours, Reminders
-from recon.alerts.policy.state import Batch, batch_key, encode_state
+from recon.alerts.policy.state import Batch, Why, encode_state
 from tests.alerts.policy.scripts import T0, Look, after, run, signal
 
 BREAKS = 5000
@@ -81,27 +84,23 @@ def calls(job: Callable[[], object]) -> int:
     return count
 
 
-def test_a_batch_that_is_full_is_sent_whatever_holds_it() -> None:
-    policy = Policy(
-        ("duty",), quiet=(QuietHours(("duty",), 0, 23 * 60),), limits=(Limit(("duty",), 1, timedelta(days=1)),)
-    )
-    state = run(policy, [Look(T0, (signal(0, case="c0"),)), Look(after(minutes=1))]).state
-    (batch,) = state.batches.values()
-    full = fill(batch, 19_999)
-    state.batches[batch_key("duty", "quiet", batch.about)] = full
-    done = run(policy, [Look(after(minutes=2), (signal(-1, case="last"),)), Look(after(minutes=3))], state=state)
+@pytest.mark.parametrize("why", ["quiet", "limit"])
+def test_a_batch_that_is_full_is_sent_whatever_holds_it(why: Why) -> None:
+    quiet = (QuietHours(("duty",), 19 * 60, 18 * 60),) if why == "quiet" else ()
+    policy = Policy(("duty",), quiet=quiet, limits=(Limit(("duty",), 1, timedelta(days=1)),))
+    looks = [Look(after(minutes=each), (signal(each, case=f"c{each}"),)) for each in (0, 90, 120, 150)]
+    (first, *_), last = looks, looks[-1]
+    state = run(policy, looks[:3]).state
+    (batch,) = (batch for batch in state.batches.values() if batch.why == why)
+    state.batches[batch.key] = fill(batch, 19_998)
+    done = run(policy, [last, Look(after(minutes=160))], state=state)
     (message,) = done.messages
-    assert (message.kind, message.held) == ("summary", 20_000)
+    assert (message.kind, message.held) == ("summary", 20_000), "those of both looks, too"
+    assert first.at < message.at < batch.due
 
 
 def fill(batch: Batch, entries: int) -> Batch:
     """Return a batch with so many entries, each of another case."""
     (one,) = batch.entries
-    full = [
-        type(one)(
-            **{name: getattr(one, name) for name in one.__struct_fields__}
-            | {"case_id": f"c{each}", "signal": f"n{each}"}
-        )
-        for each in range(entries)
-    ]
+    full = [msgspec.structs.replace(one, case_id=f"c{each}", signal=f"n{each}") for each in range(entries)]
     return Batch(batch.channel, batch.why, batch.about, batch.due, batch.reason, full)
