@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from recon.alerts.policy.rules import Policy
 from recon.alerts.policy.state import Case
+
+#: Most reminders of one case; then whoever was to hear them has not.
+MAX_REMINDERS: Final = 500
 
 
 def case_due(policy: Policy, case: Case) -> datetime | None:
@@ -26,7 +30,7 @@ def reminder_due(policy: Policy, case: Case) -> datetime | None:
     after, every = policy.reminders.after, policy.reminders.every
     if case.reminded < len(after):
         return case.since + after[case.reminded]
-    if every is None:
+    if every is None or case.reminded >= MAX_REMINDERS:
         return None
     last = after[-1] if after else every * 0
     return case.since + last + every * (case.reminded - len(after) + 1)

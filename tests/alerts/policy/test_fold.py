@@ -177,6 +177,13 @@ def test_reminders_come_by_age_then_again_and_again_until_somebody_has_it() -> N
     assert done.steps[-1].reason == "ann took it up: nobody is reminded"
 
 
+def test_reminders_end_some_time() -> None:
+    policy = Policy(("desk",), reminders=Reminders((), timedelta(hours=1)))
+    done = run(policy, [Look(T0, (signal(1),)), Look(after(days=40))])
+    assert done.kinds("desk").count("reminder") == 500
+    assert done.next_due is None
+
+
 def test_a_case_that_is_given_back_ages_anew() -> None:
     looks = [
         Look(T0, (signal(1),)),
@@ -499,8 +506,9 @@ def test_a_channel_that_is_gone_gets_nothing_and_the_others_go_on() -> None:
 
 def test_a_new_policy_reminds_from_now_on_and_not_of_the_past() -> None:
     looks = [Look(T0, (signal(1),)), Look(after(hours=3)), Look(after(hours=3, minutes=1))]
-    done = run([(T0, Policy(("desk",))), (after(hours=3), REMINDING)], looks)
-    assert [message.at for message in done.messages[1:]] == [after(hours=3, seconds=1)]
+    policies = [(T0, Policy(("desk",))), (after(hours=3), REMINDING)]
+    assert run(policies, looks[:2]).next_due == after(hours=3, seconds=1)
+    assert [message.at for message in run(policies, looks).messages[1:]] == [after(hours=3, seconds=1)]
 
 
 def test_time_never_goes_back() -> None:
