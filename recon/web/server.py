@@ -52,7 +52,7 @@ async def serve_web(
         addresses: list[str] = await nursery.start(run)
         # Its own shutdown ends open requests in order; a cancellation would cut them off wherever they are.
         shield.shield = True
-        _log.info("serving http", addresses=addresses)
+        _log.info("listening for http", addresses=addresses)
         task_status.started(addresses)
         try:
             await trio.sleep_forever()

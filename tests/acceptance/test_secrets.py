@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import stat
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import psycopg
 import pytest
 from psycopg import sql
@@ -19,6 +21,7 @@ from recon.db.embedded.passwords import stored_password
 from recon.db.embedded.server import socket_url
 from recon.db.roles import ANALYST, OWNER, SERVICE
 from recon.redaction import Redactor
+from recon.web.app import ACT
 from tests.support.processes import GATEWAY, LogReader, Service, running, told_by, until
 from tests.support.wire_messages import encoded
 from tests.support.ws_servers import Gateway as Server
@@ -35,6 +38,9 @@ PRIVATE = base64.b64encode(bytes(range(100, 132))).decode()
 BEARER = "B34RERB34RERB34RERB3"
 ROUTING = "R0UT1NGR0UT1NGR0UT1NG"
 CHAT = "CH4TT0KENCH4TT0KEN"
+#: A person's token over HTTP, and a password that somebody tries there.
+WEB_TOKEN = "W3BT0KENW3BT0KENW3BT0KENW3BT0KEN"
+GUESS = "GU3SSGU3SSGU3SS"
 #: How a server may spell what it was given.
 ECHOES = (
     KEY,
@@ -105,7 +111,27 @@ def files(data_dir: Path) -> str:
     return b"\n".join(told).decode("latin-1")
 
 
-def settings(url: str, data_dir: Path) -> dict[str, object]:
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def asked(port: int) -> list[int]:
+    """Ask the service over HTTP with secrets of several kinds; return the statuses of its answers."""
+    url, body = f"http://127.0.0.1:{port}{ACT}", {"action": "acknowledge", "breaks": ["ab"]}
+    try:
+        return [
+            httpx.post(url, json=body, auth=("alice", GUESS)).status_code,
+            httpx.post(url, json=body, headers={"Authorization": f"Bearer {GUESS}"}).status_code,
+            httpx.post(url, json=body, headers={"Authorization": f"Bearer {WEB_TOKEN}"}, timeout=60.0).status_code,
+            httpx.post(url, json={"action": GUESS}, auth=("alice", GUESS)).status_code,
+        ]
+    except httpx.TransportError:
+        return []
+
+
+def settings(url: str, data_dir: Path, port: int) -> dict[str, object]:
     person = f"postgresql://alice:{quote(PASSWORD, safe='')}@db.example.com/recon"
     page = data_dir.parent / "page"
     page.write_text(f"echo cannot use {BEARER} >&2; exit 4", encoding="utf-8")
@@ -123,6 +149,10 @@ def settings(url: str, data_dir: Path) -> dict[str, object]:
         "alert_logs": {"all": {"watchdog": "1s"}},
         "alertmanager": {"main": {"url": "http://127.0.0.1:1/", "token": BEARER}},
         "pagerduty": {"trading": {"url": "http://127.0.0.1:1/", "routing_key": ROUTING}},
+        "web": {
+            "listen": f"127.0.0.1:{port}",
+            "tokens": {"alice": {"token": WEB_TOKEN, "url": person.replace("db.example.com", "127.0.0.1:1")}},
+        },
     }
 
 
@@ -130,9 +160,9 @@ def settings(url: str, data_dir: Path) -> dict[str, object]:
 def test_no_planted_secret_is_in_any_output_of_a_run(
     server_dir: Path, tmp_path: Path, log_format: str, mark: str
 ) -> None:
-    echo = Echo()
+    echo, port = Echo(), free_port()
     with served(echo.script) as server:
-        service = Service(tmp_path, settings(server.url, server_dir), log_format=log_format)
+        service = Service(tmp_path, settings(server.url, server_dir, port), log_format=log_format)
         with running(service):
             superuser = socket_url(server_dir, server_dir / "socket", SUPERUSER)
             witness = LogReader(superuser)
@@ -150,6 +180,7 @@ def test_no_planted_secret_is_in_any_output_of_a_run(
             until(lambda: witness.folded() == witness.head())
             until(lambda: witness.ask(attempts) == [(3,)])
             until(lambda: witness.ask(retrying) == [(1,)])
+            until(lambda: asked(port) == [401, 401, 401, 400])
             shown = service._run("status", "--json")  # whether it is current is another test's concern
             outputs = {
                 "tables": tables(superuser),
@@ -163,7 +194,7 @@ def test_no_planted_secret_is_in_any_output_of_a_run(
         outputs |= {"log": service.output(), "files": files(server_dir)}
     assert server.requests[0].headers["X-CoinAPI-Key"] == KEY, "it was sent"
     secrets = [KEY, SIGNING, f"whsec_{SIGNING}", TOKEN, PASSWORD, quote(PASSWORD, safe="")]
-    secrets += [PRIVATE, f"whsk_{PRIVATE}", BEARER, ROUTING, CHAT]
+    secrets += [WEB_TOKEN, GUESS, PRIVATE, f"whsk_{PRIVATE}", BEARER, ROUTING, CHAT]
     secrets += [stored_password(server_dir, role) or "" for role in ROLES]
     assert all(secrets)
     redactor = Redactor(secrets)

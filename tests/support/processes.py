@@ -112,7 +112,7 @@ class Service:
     def environment(self) -> dict[str, str]:
         """Return the variables that hold its settings, and those of this process."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RECON_")}
-        sections = ("webhooks", "commands", "apprise", "alert_logs", "alertmanager", "pagerduty")
+        sections = ("webhooks", "commands", "apprise", "alert_logs", "alertmanager", "pagerduty", "web")
         for section in ("gateways", "accounts", "alerts", *sections):
             if section in self._settings:
                 environment[f"RECON_{section.upper()}"] = json.dumps(self._settings[section])
