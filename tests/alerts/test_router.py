@@ -108,19 +108,24 @@ def routed_by(engine: Engine, memory: Memory, at: datetime, by: Desk | None = No
 @pytest.mark.postgres
 def test_what_is_at_hand_counts_only_if_nobody_else_routed_since(engine: Engine) -> None:
     memory = Memory()
+    other = Step(break_id="b2", case_id="c2", seq=130)
     tell(engine, Step())
     assert routed_by(engine, memory, T0).messages == 1
+    tell(engine, other)
+    assert routed(engine, LATER).messages == 1, "another instance tells of another case"
+    tell(engine, other.but(event="cleared", seq=140))
+    assert routed_by(engine, memory, LATER).messages == 1, "that it began is known, though we did not tell it"
     tell(engine, Step(event="cleared", seq=150))
-    assert routed(engine, LATER).messages == 1, "another instance tells of the end"
-    tell(engine, Step(occurrences=2, seq=160))
-    assert routed_by(engine, memory, LATER, commit=False).messages == 1
-    assert routed_by(engine, memory, LATER).messages == 1, "what was rolled back left nothing at hand"
-    tell(engine, Step(event="cleared", occurrences=2, seq=170), Step(break_id="b2", case_id="c2", seq=180))
-    broken = Desk(faulty, AT_ONCE, measured)
-    assert routed_by(engine, memory, LATER, broken).messages == 2
+    for commit in (False, True):
+        done = routed_by(engine, memory, LATER, commit=commit)
+        assert done.messages == 1, "what was rolled back left nothing at hand"
+    tell(engine, Step(occurrences=2, seq=160), other.but(break_id="b2", occurrences=2, seq=170))
+    assert routed_by(engine, memory, LATER, Desk(faulty, AT_ONCE, measured)).messages == 2
     found = query(engine, "SELECT case_id, kind, case_seq FROM recon.deliveries ORDER BY case_id, case_seq")
-    kinds = ["firing", "recovery", "firing", "recovery"]
-    assert found == [*(("c1", kind, number) for number, kind in enumerate(kinds, 1)), ("c2", "notice", 1)]
+    assert found == [
+        ("c1", "firing", 1), ("c1", "recovery", 2), ("c1", "firing", 3),
+        ("c2", "firing", 1), ("c2", "recovery", 2), ("c2", "notice", 3),
+    ]  # fmt: skip
 
 
 @pytest.mark.postgres

@@ -48,7 +48,7 @@ class Killed(Exception):
 
 
 class MortalDatabase:
-    """A database whose caller dies before or after a transaction, or does not hear of its commit."""
+    """A database that is away, or goes away before or after a commit; or whose caller dies before or after it."""
 
     def __init__(self, engine: Engine, rng: random.Random, share: float) -> None:
         self._inner = InlineDatabase(engine)
@@ -63,12 +63,23 @@ class MortalDatabase:
             self._die()
         if fate < 2:
             raise away()
+        if fate < 2.5:
+            await self._roll_back(work, deadline)
         result = await self._inner.run(work, deadline=deadline)
-        if fate < 3:
+        if fate < 3.5:
             self._die()
-        if fate < 4:
+        if fate < 4.5:
             raise away()
         return result
+
+    async def _roll_back(self, work: Callable[[Connection], T], deadline: float) -> None:
+        """Do the work, and lose it: the server went away before the commit."""
+
+        def undone(connection: Connection) -> None:
+            work(connection)
+            raise away()
+
+        await self._inner.run(undone, deadline=deadline)
 
     def _die(self) -> None:
         self._dead = True
