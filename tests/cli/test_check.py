@@ -184,9 +184,17 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_alerts_that_do_not_arrive_are_a_warning(
-    recon: Recon, service: Running, engine: Engine, webhook: None, columns: dict[str, object], told: str
+    recon: Recon,
+    service: Running,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    webhook: None,
+    columns: dict[str, object],
+    told: str,
 ) -> None:
     service.accounts(A="covered")
+    monkeypatch.setenv("RECON_ALERTMANAGER", json.dumps({"main": {"url": "http://127.0.0.1:1/"}}))
+    assert recon("check").out == "OK: recon sees 1 gateway with 1 account, and 2 channels of alerts\n"
     delivery(engine, delivered="1 s")
     delivery(engine, age="1 s")
     assert recon("check").status == OK, "one is delivered, and one has only just begun"

@@ -52,11 +52,12 @@ def _look(settings: Settings) -> tuple[list[Problem], str]:
     from recon.alerts.channels import watchdogs  # noqa: PLC0415 - slow to import
 
     every = watchdogs(settings)
+    channels = len(every) + len(settings.alertmanager) + len(settings.pagerduty)
     with existing_database(settings) as handle, connect_reader(handle.service_url, "check") as connection:
         query_rows(connection, f"SELECT set_config('statement_timeout', '{QUESTION_MS}', false)", {})
         currency = read_currency(connection, settings)
         found = problems(connection, currency, list(settings.gateways), every)
-        return found, summary(connection, len(every))
+        return found, summary(connection, channels)
 
 
 def _end(found: Sequence[Problem], *, json: bool, well: str = "", unknown: str = "") -> NoReturn:
