@@ -113,7 +113,7 @@ def _tell(desk: Desk, case: Case, signal: Signal, kind: MessageKind, why: str = 
     for way in found.ways:
         is_known = way.channel in case.told or desk.waits(case.key, way.channel, _SENT_TO)
         # A leg of a case that is sent goes the way of its case.
-        is_page = way.page or way.channel in case.pages or is_known
+        is_page = way.page or is_known
         kind_here: MessageKind = kind if kind != "moved" or is_known else "firing"
         reason = f"{way.reason}; {why}" if why else way.reason
         entry = _entry(desk, kind_here, signal, reason)
@@ -143,7 +143,7 @@ def _taken_up(desk: Desk, signal: Signal) -> None:
     case = desk.cases.get(case_key(signal.gateway, signal.case_id))
     who = signal.actor or _SOMEBODY
     desk.step(_case_of(desk, signal), desk.at, "acknowledged", "", f"{who} took it up: nobody is reminded")
-    if case is None or case.taken_by:
+    if case is None:
         return
     for channel, week in ({} if case.acted else case.told).items():
         book = desk.book(channel)

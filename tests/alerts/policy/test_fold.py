@@ -330,6 +330,13 @@ def test_a_reminder_that_was_held_does_not_go_along_once_somebody_has_the_case()
     assert [(message.kind, message.signals) for message in done.messages] == [("firing", ("n1",)), ("moved", ("n3",))]
 
 
+def test_quiet_hours_hold_one_reminder_of_a_case_and_not_one_an_hour() -> None:
+    policy = Policy(("desk",), quiet=(NIGHT,), reminders=Reminders((), timedelta(hours=1)))
+    done = run(policy, [Look(T0, (signal(1),)), Look(after(hours=12, seconds=2))])
+    assert done.kinds("desk") == ["firing", "reminder", "reminder", "reminder", "summary"]
+    assert done.messages[-1].held == 1
+
+
 def test_a_reminder_that_was_held_is_void_once_the_case_was_taken_up_and_given_back() -> None:
     policy = Policy(("desk",), quiet=(NIGHT,), reminders=Reminders((timedelta(hours=5),)))
     looks = [
