@@ -70,6 +70,8 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
     rounded: bool = False
     unmodelled: Decimal = ZERO
     booked_fee: Decimal = ZERO
+    #: True if it takes back what a statement told, because reports have it now.
+    takes_back: bool = False
 
 
 class FillPart(NamedTuple):

@@ -25,9 +25,9 @@ from recon.reconciliation.breaks.decisions import Decision, Target
 from recon.reconciliation.commit import accruals, contradictions, fee_rates, openings, steps
 from recon.reconciliation.commit.decided import commit
 from recon.reconciliation.context import ComparisonContext, show_cut
-from recon.reconciliation.facts import apply_fact, second_person
+from recon.reconciliation.facts import apply_fact, second_person, taken_back
 from recon.reconciliation.facts.apply_trade import apply_trade
-from recon.reconciliation.facts.uncertain_opening import decided_by_fill, tell_opening
+from recon.reconciliation.facts.uncertain_opening import tell_opening
 from recon.reconciliation.model.comparison import ADVANCE_US, ComparisonState
 from recon.reconciliation.model.comparisons import Comparisons, FirstEnd
 from recon.reconciliation.model.snapshot import Transition
@@ -103,7 +103,7 @@ class Reconciler:
                 self._contain(state, at, partial(self._add_leg, state, leg, at))
 
     def _add_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
-        if self.comparison_of(state).uncertain is None or not decided_by_fill(self._context(state, at), leg):
+        if not taken_back.is_taken(self._context(state, at), leg):
             self.trellises.add_leg(state, leg, at.us)
 
     def on_parts(self, parts: Iterable[FillPart], at: LogTime) -> None:

@@ -445,3 +445,38 @@ def test_a_trade_that_is_told_later_has_its_fee_already() -> None:
     assert fees(driver) == D("-0.4")
     record_loose_fee(driver, "third", trade="T9")
     assert fees(driver) == D("-0.4")
+
+
+# --- a trade that explained a break, and is reported later
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_trade_that_explained_a_break_and_is_reported_later_leaves_no_break(steps: int) -> None:
+    driver = trading()
+    placed = driver.now - AGO
+    quiet(driver, "13", "99700", 60)
+    assert [(known.amount, known.state) for known in driver.breaks("BTC")] == [(D(3), "open")]
+    for statement in (TRADES, LEDGER):
+        record_trade(driver, f"{statement}-1", "3", "100", ago=60, order_id="X-a", trade_id="T", statement=statement)
+    assert not driver.breaks("BTC")
+    assert not driver.breaks("USDT")
+    script = OrderScript("a", [("1", "100"), ("2", "100")], placed_at=placed)
+    for count in range(3 - steps, 3):
+        driver.report(script.report(count))
+        quiet(driver, "13", "99700", 30)
+    assert held(driver) == "13 99700"
+    assert not driver.breaks("BTC")
+    assert not driver.breaks("USDT")
+
+
+def test_what_is_left_of_a_break_beyond_the_trade_stays_once_it_is_reported() -> None:
+    driver = trading()
+    placed = driver.now - AGO
+    quiet(driver, "14", "99700", 60)
+    record_trade(driver, "T-1", "3", "100", ago=60, order_id="X-a", statement=TRADES)
+    assert [known.amount for known in driver.breaks("BTC")] == [D(1)]
+    driver.report(OrderScript("a", [("1", "100"), ("2", "100")], placed_at=placed).report(2))
+    quiet(driver, "14", "99700", 40)
+    assert held(driver) == "13 99700"
+    assert [known.amount for known in driver.breaks("BTC")] == [D(1)]
+    assert not driver.breaks("USDT")

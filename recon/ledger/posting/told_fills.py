@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
+
 from recon.exact import divide
 from recon.ledger.account import Account
 from recon.ledger.facts.external_fact import MISSED_FILL
@@ -99,4 +101,5 @@ def _take(ledger: Ledger, account: Account, order: Order, claimed: Claimed | Non
 
 
 def _reverse(ledger: Ledger, state: UnitState, origin: LegOrigin, amount: Decimal, ref: FillRef, at: LogTime) -> None:
-    post_legs(ledger, state, [leg_of(origin, amount)], fill_posting(amount, ref, cause=MISSED_FILL), at)
+    leg = msgspec.structs.replace(leg_of(origin, amount), takes_back=True)
+    post_legs(ledger, state, [leg], fill_posting(amount, ref, cause=MISSED_FILL), at)

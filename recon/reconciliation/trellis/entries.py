@@ -219,17 +219,19 @@ class Entries:
         """Return the expected fee, the turnover at an unknown rate, slack, other rates' differences, a later tier's."""
         rates = self.rates.of(key)
         rate = rates.at(entry.stamp_us)
+        # A fee is rounded by no more than itself: an asset told in whole numbers alone need have no such step.
+        rounded = min(self.quantum // 2, self.rates.table.most * turnover // RATES) + 1
         if rate is None:
-            return 0, turnover, self.quantum // 2 + 1, (), 0
+            return 0, turnover, rounded, (), 0
         fee = rate * turnover // RATES
         slack = abs(fee) // THIRD_SHARE if entry.shadow else 0
         since, last = rates.latest_first[0]
         later = last * turnover // RATES - fee if since > entry.stamp_us else 0
         may_pay = rates.alternatives
         if len(may_pay) < 2:
-            return fee, 0, slack + (self.quantum // 2 + 1 if rate else 0), (), later
+            return fee, 0, slack + (rounded if rate else 0), (), later
         others = tuple((other * turnover // RATES - fee, cost) for other, cost in may_pay if other != rate)
-        return fee, 0, slack + self.quantum // 2 + 1, others, later
+        return fee, 0, slack + rounded, others, later
 
     def _bound(self, entry: Entry, place: int) -> None:
         """Note when an entry may have happened, at a place of the lists."""
