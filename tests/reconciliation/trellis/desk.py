@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from recon.ledger.fees.fee_key import FeeKey, OrderClass
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg, Stamp
@@ -56,7 +58,8 @@ class Desk:
         came = _us(second + 0.1 if arrived is None else arrived)
         fee_key = None if role is None else FeeKey(role, 1 if moved > 0 else -1, order_class, MARKET)
         turnover = Decimal(0) if role is None else moved
-        leg = Leg(moved, Stamp(_us(second), 1), came, order, turnover, fee_key, rounded=role == "quote", **more)
+        leg = Leg(moved, Stamp(_us(second), 1), came, order, turnover, fee_key, rounded=role == "quote")
+        leg = msgspec.structs.replace(leg, **more)
         self.trellis.add_leg(key, leg, came)
 
     def fill(self, second: float, quantity: str, cash: str, order: str, *, arrived: float | None = None) -> None:
