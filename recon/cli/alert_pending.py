@@ -1,10 +1,11 @@
-"""`recon alerts pending`: what is not delivered, what the policy holds and until when, and the silences."""
+"""`recon alerts pending`: what is not delivered, what the policy holds, the silences, and each channel's week."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
-from recon.alerts.policy.state import Batch, decode_state
+from recon.alerts.policy.state import Acted, Batch, State, acted_share, decode_state
 from recon.cli.output import Row
 from recon.db.source import Source, query_rows
 
@@ -24,15 +25,17 @@ _NAMED: Final = ("gateway", "account", "unit", "case_id", "cause")
 
 
 def pending_document(connection: Source) -> Row:
-    """Return what is not delivered, what the policy holds, and the silences that hold."""
+    """Return what is not delivered, what the policy holds, the silences that hold, and the week of each channel."""
     (unrouted,) = query_rows(connection, _UNROUTED, {})
     texts = [str(row["state"]) for row in query_rows(connection, _STATE, {})]
-    batches = [batch for text in texts if text for batch in decode_state(text.encode()).batches.values()]
+    states: list[State] = [decode_state(text.encode()) for text in texts if text]
+    batches = [batch for state in states for batch in state.batches.values()]
     return {
         "unrouted": unrouted["unrouted"],
         "messages": query_rows(connection, _MESSAGES, {}),
         "held": [_held(batch) for batch in sorted(batches, key=lambda batch: (batch.due, batch.channel))],
         "silences": [{**row, "of": _of(row)} for row in query_rows(connection, _SILENCES, {})],
+        "weeks": [_week(book) for state in states for book in acted_share(state)],
     }
 
 
@@ -43,6 +46,18 @@ def _held(batch: Batch) -> Row:
         "due": batch.due,
         "alerts": len(batch.entries),
         "cases": len({entry.key for entry in batch.entries}),
+    }
+
+
+def _week(book: Acted) -> Row:
+    share = Decimal(book.acted) / book.cases if book.cases else None
+    return {
+        "channel": book.channel,
+        "week": book.week,
+        "pages": book.pages,
+        "cases": book.cases,
+        "acted_on": book.acted,
+        "share": None if share is None else f"{share:.2f}",
     }
 
 

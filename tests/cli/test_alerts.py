@@ -101,6 +101,8 @@ def test_why_says_each_step_in_its_order(recon: Recon, story: Story) -> None:
     for words in ("Sent on webhook:ops (firing)", message, "alice took it up", "Derived"):
         assert words in out
     assert recon("alerts", "why", "c1").out == out, "derived again, it is the same"
+    (week,) = recon("alerts", "pending", "--json").json()["weeks"]
+    assert (week["channel"], week["pages"], week["cases"], week["acted_on"], week["share"]) == (OPS, 1, 1, 1, "1.00")
 
 
 def test_a_signal_and_a_message_are_shown_by_the_beginning_of_their_ids(recon: Recon, story: Story) -> None:

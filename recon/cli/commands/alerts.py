@@ -45,6 +45,7 @@ _MESSAGES_OF: Final = "SELECT * FROM recon.deliveries WHERE signals @> ARRAY[:id
 _DELIVERY: Final = columns("channel", "kind", "state", "attempts", "at", "delivered_at", "id", "last_error")
 _PENDING: Final = columns("channel", "state", "messages", "oldest", "next_attempt_at", "last_error")
 _HELD: Final = columns("channel", "waits_for", "due", "alerts", "cases")
+_WEEKS: Final = columns("channel", "week", "pages", "cases", "acted_on", "share")
 _SILENCES: Final = [*columns("id", "until", "of", "by"), Column("reason", cut=True)]
 _WHAT_IF: Final = columns("day", "channel", "kind", "sent", "would_be")
 
@@ -130,7 +131,7 @@ def why_alert(
 
 @app.command("pending")
 def show_pending(*, config: Config = None, json: Json = False) -> None:
-    """Show what is not delivered yet, what the policy holds, and the silences."""
+    """Show what is not delivered yet, what the policy holds, the silences, and how many pages people acted on."""
     with reader_connection(settings_of(config), "alerts pending") as connection:
         document = pending_document(connection)
     if json:
@@ -142,6 +143,7 @@ def show_pending(*, config: Config = None, json: Json = False) -> None:
         ("messages", _PENDING, "every message is delivered"),
         ("held", _HELD, "the policy holds nothing"),
         ("silences", _SILENCES, "no silence holds"),
+        ("weeks", _WEEKS, "no channel was sent anything"),
     ):
         rows = document[key]
         print_table(rows if isinstance(rows, list) else [], shown, title=key, empty=empty)
