@@ -17,6 +17,8 @@ from recon.errors import DeadlineExceeded
 
 #: A step begins no further event after computing for this long, in seconds; what is folded then is written.
 ENOUGH_SECONDS: Final = 5.0
+#: Events that follow each other sooner share a reading of the thread's time, in seconds.
+FINE_SECONDS: Final = 0.001
 
 T = TypeVar("T")
 #: Called before each event with its log position; returns whether there is time for it.
@@ -54,6 +56,7 @@ class StepWatch:
         self._began = 0.0
         self._event_since = 0.0
         self._event_computed = 0.0
+        self._read_at = 0.0
         #: The log position after which the step reads, and how many events it has read.
         self.after_seq = 0
         self.count = 0
@@ -97,7 +100,11 @@ class StepWatch:
                 _raise_in_thread(ctypes.c_ulong(self._thread), ctypes.py_object(_Interruption))
 
     def _begin(self, seq: int) -> bool:
-        self.at_seq, self._event_since, self._event_computed = seq, self._now(), self._computed()
+        now = self._now()
+        self.at_seq, self._event_since = seq, now
+        if now - self._read_at >= FINE_SECONDS:
+            # Asked of the system, which costs more than many an event.
+            self._read_at, self._event_computed = now, self._computed()
         return self._event_computed - self._began < ENOUGH_SECONDS
 
     def _enter(self) -> None:
@@ -105,7 +112,7 @@ class StepWatch:
             if self._interrupted:
                 raise _Interruption
             self._began = self._event_computed = self._computed()
-            self._event_since = self._now()
+            self._event_since = self._read_at = self._now()
             self._thread = threading.get_ident()
 
     def _leave(self) -> None:
