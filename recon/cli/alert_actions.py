@@ -44,13 +44,13 @@ def end_silence(connection: Connection, id_: str) -> None:
 
 
 def send_again(connection: Connection, channel: str | None, id_: str | None) -> int:
-    """Have messages that were given up sent again, and commit; return how many.
+    """Have messages that were given up, or wait for a later attempt, sent now, and commit; return how many.
 
     Errors: ConfigError where a message or channel is named that there is not.
     """
     count = int(str(_called(connection, "SELECT recon_store.retry_deliveries(%s, %s)", (channel, id_))))
     if not count and id_ is not None:
-        raise ConfigError(f"no message {id_!r} was given up; see `recon alerts pending`")
+        raise ConfigError(f"no message {id_!r} was given up or waits for a later attempt; see `recon alerts pending`")
     return count
 
 

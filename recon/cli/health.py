@@ -37,9 +37,10 @@ _NAMELESS: Final = """
 """
 _CHANNELS: Final = """
     SELECT channel, count(*) FILTER (WHERE state <> 'failed') AS late, count(*) FILTER (WHERE state = 'failed') AS lost,
-           min(created_at) AS since, max(last_error) AS error
+           min(created_at) AS since, max(last_error) AS error, bool_or(state = 'channel_gone') AS gone
     FROM recon.deliveries
     WHERE state NOT IN ('delivered', 'failed') AND coalesce(next_attempt_at, created_at) < now() - :late
+       OR state = 'channel_gone'
        OR state = 'retrying' AND created_at < now() - :late
        OR state = 'failed' AND failed_at > now() - :given_up
     GROUP BY channel ORDER BY channel
@@ -134,7 +135,11 @@ def _undelivered(row: Row) -> str:
     late, lost = (int(str(row[key])) for key in ("late", "lost"))
     parts = [f"{number} {what}" for number, what in ((late, "not delivered in time"), (lost, "given up")) if number]
     reason = "" if row["error"] is None else f": {row['error']}"
-    return f"messages: {', '.join(parts)}, the first of {text_of(row['since'])}{reason}"
+    text = f"messages: {', '.join(parts)}, the first of {text_of(row['since'])}{reason}"
+    if not row["gone"]:
+        return text
+    again = f"`recon alerts test {row['channel']}`, then `recon alerts retry --channel {row['channel']}`"
+    return f"it answered 410 Gone and is left alone; check its url, {again}; {text}"
 
 
 def _older(at: object, now: object, bound: timedelta) -> bool:

@@ -202,11 +202,11 @@ def test_a_receiver_that_is_gone_is_sent_nothing_until_a_person_acts(engine: Eng
     failed(engine, claimed(engine), again(LATER, gone=True))
     assert claim(engine, T0 + timedelta(days=2)) == Claim(None)
     with engine.connect() as connection:
-        states = connection.scalars(text("SELECT DISTINCT state FROM recon.deliveries")).all()
-    assert states == ["channel_gone"]
+        shown = connection.execute(text("SELECT DISTINCT state, next_attempt_at, last_error FROM recon.deliveries"))
+    assert [tuple(row) for row in shown] == [("channel_gone", None, "answered 503")]
     with engine.begin() as connection:
-        assert connection.scalar(text("SELECT recon_store.retry_deliveries('webhook:ops', NULL)")) == 0
-    assert claimed(engine, T0 + timedelta(days=2)).attempt == 2
+        assert connection.scalar(text("SELECT recon_store.retry_deliveries('webhook:ops', NULL)")) == 1
+    assert claimed(engine, T0 + timedelta(seconds=1)).attempt == 2, "at once, and not when it was put off to"
 
 
 def test_what_was_given_up_is_kept_and_sent_again_under_its_id(engine: Engine) -> None:

@@ -163,6 +163,11 @@ DELIVERY = """
 """
 
 
+GONE = """
+    INSERT INTO recon_store.channels (channel, failures, gone_at, last_error) VALUES ('webhook:ops', 1, now(), 'x')
+"""
+
+
 def delivery(engine: Engine, **columns: object) -> None:
     values = {"id": uuid4().hex, "event": "break.opened", "age": "5 min", "delivered": None, "lost": False}
     with engine.begin() as connection:
@@ -203,6 +208,18 @@ def test_alerts_that_do_not_arrive_are_a_warning(
     assert result.status == WARNING
     assert problem(result).startswith("WARNING channel webhook:ops: ")
     assert told in problem(result)
+
+
+def test_a_receiver_that_is_gone_is_named_with_what_to_do(
+    recon: Recon, service: Running, engine: Engine, webhook: None
+) -> None:
+    service.accounts(A="covered")
+    delivery(engine, age="1 s")
+    with engine.begin() as connection:
+        connection.execute(text(GONE))
+    told = problem(recon("check"))
+    for words in ("answered 410 Gone", "check its url", "recon alerts retry --channel webhook:ops", "1 not delivered"):
+        assert words in told
 
 
 def test_settings_that_cannot_be_used_are_unknown(recon: Recon, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_count bigint;
 BEGIN
-    UPDATE recon_store.deliveries AS d SET failed_at = NULL, attempts = 0, next_attempt_at = NULL
-        WHERE d.failed_at IS NOT NULL AND d.delivered_at IS NULL
+    -- What was given up begins anew; what waits for a later attempt is due now.
+    UPDATE recon_store.deliveries AS d
+        SET failed_at = NULL, attempts = CASE WHEN d.failed_at IS NULL THEN d.attempts ELSE 0 END, next_attempt_at = NULL
+        WHERE d.delivered_at IS NULL AND (d.failed_at IS NOT NULL OR d.next_attempt_at IS NOT NULL)
             AND (p_channel IS NULL OR d.channel = p_channel) AND (p_id IS NULL OR d.id = p_id);
     GET DIAGNOSTICS v_count = ROW_COUNT;
     -- The person has repaired the receiver, or thinks so: it rests no more.
@@ -16,7 +18,7 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION recon_store.retry_deliveries IS
-    'Has messages that were given up sent again, under their ids: those of a channel, or one, or all';
+    'Has messages that were given up, or wait for a later attempt, sent now: those of a channel, or one, or all';
 
 REVOKE ALL ON FUNCTION recon_store.retry_deliveries FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION recon_store.retry_deliveries TO recon_service, recon_operator;

@@ -22,11 +22,14 @@ SELECT
     END AS state,
     d.attempts,
     CASE
-        WHEN d.delivered_at IS NULL AND d.failed_at IS NULL THEN greatest(d.next_attempt_at, c.open_until)
+        WHEN d.delivered_at IS NULL AND d.failed_at IS NULL AND c.gone_at IS NULL THEN greatest(d.next_attempt_at, c.open_until)
     END AS next_attempt_at,
     d.delivered_at,
     d.failed_at,
-    d.last_error,
+    CASE
+        WHEN d.delivered_at IS NULL AND d.failed_at IS NULL AND c.gone_at IS NOT NULL THEN c.last_error
+        ELSE d.last_error
+    END AS last_error,
     d.body
 FROM recon_store.deliveries AS d
 LEFT JOIN recon_store.channels AS c ON c.channel = d.channel;

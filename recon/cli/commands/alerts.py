@@ -18,6 +18,7 @@ from recon.cli.recording import Name
 from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.db.source import Source, query_rows
+from recon.ems.diagnostics.report import counted
 from recon.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Show who was told of what and why; silence, retry, test.")
@@ -158,7 +159,7 @@ def retry_alerts(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Send again what was given up, and ask receivers that are gone or rest."""
+    """Send now what was given up or waits for a later attempt, and ask receivers that are gone or rest."""
     if (start is not None) + (channel is not None) + every != 1:
         raise ConfigError("name one message by its id, or a channel by --channel, or give --all: exactly one of these")
     with operator_connection(settings_of(config), "alerts retry") as connection:
@@ -166,7 +167,7 @@ def retry_alerts(
     if json:
         print_json({"sent_again": count})
     else:
-        note(f"{count} messages that were given up are sent again, under their ids")
+        note(f"{counted(count, 'message')} that failed before: sent now, under the same ids")
 
 
 @app.command("test")
