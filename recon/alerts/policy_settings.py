@@ -11,6 +11,7 @@ from typing import Final
 from recon.alerts.policy import rules
 from recon.alerts.policy.hours import is_never_loud
 from recon.alerts.policy.rules import Policy
+from recon.alerts.published import DOCUMENTS
 from recon.config import Alerts, alert_policy
 from recon.config.accounts import Weekday
 from recon.config.alert_policy import nearest
@@ -21,6 +22,8 @@ from recon.reconciliation.causes.registry import CAUSES
 
 #: What is told where the settings have no route: all channels, by the gate.
 DEFAULT_ROUTE: Final = rules.Route("default", ())
+#: The types of event that a route may name.
+EVENTS: Final = tuple(dict.fromkeys(event for published in DOCUMENTS for event in published.types))
 #: Moments with the clocks of winter and of summer, on either half of the Earth.
 _SEASONS: Final = (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 7, 6, tzinfo=UTC))
 
@@ -28,10 +31,10 @@ _SEASONS: Final = (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 7, 6, tzinfo
 def policy_of(alerts: Alerts, channels: Sequence[str]) -> Policy:
     """Return the policy of the settings; `channels` are those that there are. Equal settings give an equal policy.
 
-    Raise ConfigError with a line for each mistake: a channel or a cause that there is not.
+    Raise ConfigError with a line for each mistake: a channel, a cause or an event that there is not.
     """
     known = tuple(sorted(set(channels)))
-    problems = [*_unknown_channels(alerts, known), *_unknown_causes(alerts)]
+    problems = [*_unknown_channels(alerts, known), *_unknown_names(alerts)]
     if problems:
         raise ConfigError("\n".join(problems))
     policy = _policy(alerts, known)
@@ -143,9 +146,10 @@ def _channels_named(alerts: Alerts) -> Iterator[tuple[str, Sequence[str]]]:
             yield f"{key}.channels", table.channels or ()
 
 
-def _unknown_causes(alerts: Alerts) -> Iterator[str]:
-    known = tuple(CAUSES)
+def _unknown_names(alerts: Alerts) -> Iterator[str]:
+    """Yield the causes and events of routes that no signal ever has."""
     for route in alerts.routes:
-        for glob in route.cause:
-            if not any(fnmatchcase(cause, glob) for cause in known):
-                yield f"alerts.routes.{route.name}.cause: there is no cause {glob}{nearest(glob, known)}"
+        for key, globs, known in (("cause", route.cause, tuple(CAUSES)), ("event", route.event, EVENTS)):
+            for glob in globs:
+                if not any(fnmatchcase(name, glob) for name in known):
+                    yield f"alerts.routes.{route.name}.{key}: there is no {key} {glob}{nearest(glob, known)}"

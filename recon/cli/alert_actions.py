@@ -9,10 +9,12 @@ from uuid import uuid4
 
 import psycopg
 
+from recon.cli.known_names import hint
 from recon.cli.recording import account_name
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.raw import cursor_of
+from recon.db.source import query_rows
 from recon.errors import ConfigError, DecisionRefused, DeliveryError
 
 if TYPE_CHECKING:
@@ -41,6 +43,16 @@ def end_silence(connection: Connection, id_: str) -> None:
     """End a silence, and commit. Errors: ConfigError where none of this id holds."""
     if not _called(connection, "SELECT recon_store.unsilence(%s)", (id_,)):
         raise ConfigError(f"no silence {id_!r} holds; see `recon alerts pending`")
+
+
+def check_channel(connection: Connection, channel: str, settings: Settings) -> None:
+    """Refuse a channel that no settings name and no message went to. Errors: ConfigError."""
+    from recon.alerts.channels import configured_channels  # noqa: PLC0415 - other commands start without it
+
+    sent = query_rows(connection, "SELECT DISTINCT channel FROM recon.deliveries", {})
+    known = {str(row["channel"]) for row in sent} | set(configured_channels(settings))
+    if channel not in known:
+        raise ConfigError(f"there is no channel {channel!r}; {hint(channel, known)}")
 
 
 def send_again(connection: Connection, channel: str | None, id_: str | None) -> int:

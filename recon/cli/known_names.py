@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from recon.cli.rules_in_force import aliases_in_force
-from recon.db.source import query_rows
+from recon.db.source import Source, query_rows
 from recon.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 
 #: Most names that a message lists.
 _LISTED: Final = 20
+#: The names that there are, by what they are of; null: of every gateway, or account.
+_SCOPES: Final = {
+    "gateway": "SELECT g.name FROM recon.gateways AS g",
+    "account": """
+        SELECT a.account AS name FROM recon.accounts AS a
+        WHERE (CAST(:gateway AS text) IS NULL OR a.gateway = :gateway)
+    """,
+    "unit": """
+        SELECT u.name FROM (
+            SELECT b.gateway, b.account, b.asset AS name FROM recon.balances AS b
+            UNION SELECT p.gateway, p.account, p.symbol FROM recon.positions AS p
+        ) AS u
+        WHERE (CAST(:gateway AS text) IS NULL OR u.gateway = :gateway)
+          AND (CAST(:account AS text) IS NULL OR u.account = :account)
+    """,
+}
 #: How alike two names must be, as a share, for one to be meant by the other.
 _ALIKE: Final = 0.6
 
@@ -39,6 +55,25 @@ def check_cause(name: str) -> None:
 
     if name not in CAUSES:
         raise ConfigError(f"there is no cause {name!r}; {hint(name, CAUSES)}")
+
+
+def check_scope(connection: Source, of: Mapping[str, str | None], gateways: Collection[str]) -> None:
+    """Refuse a gateway, account, unit or cause that nothing has: what names it would never match. Errors: ConfigError.
+
+    `of` maps these words to names; null: any. `gateways` are those of the settings, which may have no log yet.
+    """
+    asked = {key: of.get(key) for key in ("gateway", "account")}
+    for key, query in _SCOPES.items():
+        name = of.get(key)
+        if name is None:
+            continue
+        known = {str(row["name"]) for row in query_rows(connection, query, asked)}
+        known |= set(gateways) if key == "gateway" else set()
+        if name not in known:
+            raise ConfigError(f"there is no {key} {name!r}; {hint(name, known)}")
+    cause = of.get("cause")
+    if cause is not None:
+        check_cause(cause)
 
 
 def check_assets(

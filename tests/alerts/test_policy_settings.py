@@ -150,12 +150,13 @@ def test_words_of_the_settings_are_those_of_the_policy() -> None:
     assert SEVERITIES == rules.SEVERITIES
 
 
-def test_a_channel_or_cause_that_there_is_not_is_named_with_the_nearest(tmp_path: Path) -> None:
+def test_a_channel_cause_or_event_that_there_is_not_is_named_with_the_nearest(tmp_path: Path) -> None:
     text = """
 [[alerts.routes]]
 name = "fills"
 channels = ["webhook:dest"]
 cause = ["missed_fil", "fund*", "zzz*"]
+event = ["gatewy.down", "break.*"]
 [[alerts.escalate]]
 after = "1h"
 to = ["pager"]
@@ -171,6 +172,7 @@ every = "1m"
         f"alerts.limits.channels: there is no channel webhook:duti; {there}; did you mean webhook:duty?",
         "alerts.routes.fills.cause: there is no cause missed_fil; did you mean missed_fill?",
         "alerts.routes.fills.cause: there is no cause zzz*",
+        "alerts.routes.fills.event: there is no event gatewy.down; did you mean gateway.down?",
     ]
 
 

@@ -126,6 +126,10 @@ def test_what_was_given_up_is_shown_and_sent_again(recon: Recon, story: Story, d
     assert "given up" in recon("alerts", "why", "b1").out
     assert recon("alerts", "retry").status == 2
     assert recon("alerts", "retry", "another").status == 2
+    refused = recon("alerts", "retry", "--channel", "webhook:oops")
+    assert (refused.status, "there is no channel 'webhook:oops'; did you mean webhook:ops?" in refused.err) == (2, True)
+    refused = recon("alerts", "list", "--gateway", "nix")
+    assert (refused.status, "there is no gateway 'nix'" in refused.err) == (2, True)
     with login_of(database, "carol", OPERATOR) as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECON_DATABASE__OPERATOR_URL", url)
         assert recon("alerts", "retry", message, "--json").json() == {"sent_again": 1}
@@ -137,6 +141,9 @@ def test_a_silence_holds_what_would_be_told_and_ends_early(recon: Recon, story: 
         patch.setenv("RECON_DATABASE__OPERATOR_URL", url)
         refused = recon("alerts", "silence", "--until", "2h", "--text", "quiet")
         assert (refused.status, "names a gateway" in refused.err) == (2, True)
+        for option, name in (("--gateway", "nix"), ("--account", "NIX"), ("--unit", "ETHX"), ("--cause", "missed_fil")):
+            asked = recon("alerts", "silence", "--until", "1d", "--text", "we know", option, name)
+            assert (asked.status, f"there is no {option[2:]} {name!r}" in asked.err) == (2, True)
         made = recon("alerts", "silence", "--until", "1d", "--text", "we know", "--gateway", GATEWAY, "--json").json()
         story.tell(0, Step())
         (silence,) = recon("alerts", "pending", "--json").json()["silences"]

@@ -8,10 +8,11 @@ from typing import Annotated, Final
 
 import typer
 
-from recon.cli.alert_actions import ask_for_silence, end_silence, send_again, try_channel
+from recon.cli.alert_actions import ask_for_silence, check_channel, end_silence, send_again, try_channel
 from recon.cli.alert_pending import pending_document
 from recon.cli.alert_why import case_named, why_document, why_text
 from recon.cli.connection import operator_connection, reader_connection
+from recon.cli.known_names import check_scope
 from recon.cli.options import Config, GatewayFilter, Json, parse_time, settings_of
 from recon.cli.output import Column, Row, columns, note, print_json, write
 from recon.cli.recording import Name
@@ -74,8 +75,10 @@ def list_alerts(
     json: Json = False,
 ) -> None:
     """Show what happened to cases and to recon's sight, the newest first."""
+    settings = settings_of(config)
     asked = {"gateway": gateway, "since": _since(since, utc_now()), "quiet": every, "limit": limit}
-    with reader_connection(settings_of(config), "alerts list") as connection:
+    with reader_connection(settings, "alerts list") as connection:
+        check_scope(connection, {"gateway": gateway}, settings.gateways)
         rows = query_rows(connection, _SIGNALS, asked)
     print_rows(rows, _LIST, as_json=json, empty=f"nothing was signalled since {since}")
 
@@ -162,7 +165,10 @@ def retry_alerts(
     """Send now what was given up or waits for a later attempt, and ask receivers that are gone or rest."""
     if (start is not None) + (channel is not None) + every != 1:
         raise ConfigError("name one message by its id, or a channel by --channel, or give --all: exactly one of these")
-    with operator_connection(settings_of(config), "alerts retry") as connection:
+    settings = settings_of(config)
+    with operator_connection(settings, "alerts retry") as connection:
+        if channel is not None:
+            check_channel(connection, channel, settings)
         count = send_again(connection, channel, start)
     if json:
         print_json({"sent_again": count})
@@ -207,7 +213,9 @@ def silence_alerts(
     if at is None:
         raise ConfigError(f"--until {until!r} is neither a time nor a span such as 30m or 2h")
     of: dict[str, str | None] = {"gateway": gateway, "account": account, "unit": unit, "case": case, "cause": cause}
-    with operator_connection(settings_of(config), "alerts silence") as connection:
+    settings = settings_of(config)
+    with operator_connection(settings, "alerts silence") as connection:
+        check_scope(connection, of, settings.gateways)
         if case is not None:
             of["gateway"], of["case"] = case_named(connection, case)
         id_ = ask_for_silence(connection, at, text, name, of)
