@@ -31,7 +31,10 @@ RequireCurrent = Annotated[
 
 #: A lease ends with its holder's connection, so a killed service is noticed at once.
 _GATEWAYS: Final = """
-    SELECT g.name AS gateway, g.state, g.last_event_at AS seen_until,
+    SELECT g.name AS gateway, g.state,
+           -- Events of our own, such as decisions, are no sign of the gateway.
+           coalesce((SELECT max(a.last_alive_at) FROM recon.accounts AS a WHERE a.gateway = g.name), g.last_event_at)
+               AS seen_until,
            CASE WHEN g.recorder IS NULL THEN 'no service records it; start `recon run`'
                 WHEN g.state IN ('disconnected', 'failing')
                     THEN concat_ws(': ', 'it is ' || g.state, coalesce(g.reason, ''), nullif(g.detail, ''))

@@ -18,6 +18,7 @@ from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
 from tests.support.coverage_rows import CoverageLog
 from tests.support.database_days import fold
+from tests.support.wire_messages import encoded
 
 pytestmark = pytest.mark.postgres
 
@@ -86,6 +87,19 @@ def test_a_gateway_that_cannot_be_reached_and_books_behind_are_not_current(
     assert "it is failing: refused" in recon("breaks").err
     lease.append(batch=2, now=now, events=[opened(now)])
     assert recon("breaks").status == 0, "an event that was just appended is folded in a moment"
+    lease.close()
+
+
+def test_events_of_recon_s_own_are_no_sign_of_a_gateway(recon: Recon, lease: Lease, url: str) -> None:
+    now = datetime.now(UTC)
+    before = now - timedelta(minutes=2)
+    alive = encoded({"type": "SERVER_INFO", "exchange_id": "A", "server_name": "S"})
+    heard = NewEvent("SERVER_INFO", alive, before, "A", "s", redacted=False)
+    lease.append(batch=1, now=before, events=[opened(before), heard])
+    lease.append(batch=2, now=now, events=[failed(now)])
+    fold(url, GATEWAY)
+    seen = before.strftime("%Y-%m-%d %H:%M:%S")
+    assert f"gateway {GATEWAY}: nothing has been seen since {seen}" in recon("breaks").err
     lease.close()
 
 
