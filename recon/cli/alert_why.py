@@ -22,7 +22,8 @@ MAX_NAMED: Final = 5
 
 _CASES: Final = """
     SELECT DISTINCT gateway, case_id FROM recon.signals
-    WHERE starts_with(subject, :id) OR starts_with(case_id, :id) OR starts_with(id, :id)
+    WHERE (starts_with(subject, :id) OR starts_with(case_id, :id) OR starts_with(id, :id))
+      AND (CAST(:gateway AS text) IS NULL OR gateway = :gateway)
     ORDER BY gateway, case_id LIMIT :limit
 """
 _PENDING: Final = """
@@ -58,15 +59,16 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 
 
-def case_named(connection: Source, start: str) -> tuple[str, str]:
-    """Return gateway and case of the break, case, condition or signal that begins so.
+def case_named(connection: Source, start: str, gateway: str | None = None) -> tuple[str, str]:
+    """Return gateway and case of the break, case, condition or signal that begins so, of one gateway or of any.
 
     Errors: ConfigError where there is none, or several.
     """
-    found = query_rows(connection, _CASES, {"id": start, "limit": MAX_NAMED + 1})
+    found = query_rows(connection, _CASES, {"id": start, "gateway": gateway, "limit": MAX_NAMED + 1})
     if len(found) > 1:
         named = ", ".join(f"{row['case_id']} of {row['gateway']}" for row in found[:MAX_NAMED])
-        raise ConfigError(f"{start!r} fits several cases: {named}{', …' if len(found) > MAX_NAMED else ''}")
+        more = ", …" if len(found) > MAX_NAMED else ""
+        raise ConfigError(f"{start!r} fits several cases: {named}{more}; give more of the id, or --gateway")
     if found:
         return str(found[0]["gateway"]), str(found[0]["case_id"])
     if query_rows(connection, _PENDING, {"id": start}):

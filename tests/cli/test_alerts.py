@@ -105,6 +105,15 @@ def test_why_says_each_step_in_its_order(recon: Recon, story: Story) -> None:
     assert (week["channel"], week["pages"], week["cases"], week["acted_on"], week["share"]) == (OPS, 1, 1, 1, "1.00")
 
 
+def test_a_case_of_two_gateways_is_named_with_its_gateway(recon: Recon, story: Story) -> None:
+    with story.engine.begin() as connection:
+        signal_store.append(connection, [Step().signal(), Step().signal("other")])
+    refused = recon("alerts", "why", "c1")
+    assert (refused.status, "give more of the id, or --gateway" in refused.err) == (2, True)
+    assert recon("alerts", "why", "c1", "--gateway", "other", "--json").json()["gateway"] == "other"
+    assert recon("alerts", "why", "c1", "--gateway", "nix").status == 2
+
+
 def test_a_signal_and_a_message_are_shown_by_the_beginning_of_their_ids(recon: Recon, story: Story) -> None:
     story.tell(0, Step())
     (row,) = recon("alerts", "list", "--since", "999d", "--json").json()

@@ -121,12 +121,13 @@ def why_alert(
         str, typer.Argument(metavar="BREAK", help="A break, case, condition or signal, or its id's first characters.")
     ],
     *,
+    gateway: GatewayFilter = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Show who was told of a case, step by step, and which rule decided."""
     with reader_connection(settings_of(config), "alerts why") as connection:
-        document = why_document(connection, *case_named(connection, start), utc_now())
+        document = why_document(connection, *case_named(connection, start, gateway), utc_now())
     if json:
         print_json(document)
     else:
@@ -217,7 +218,7 @@ def silence_alerts(
     with operator_connection(settings, "alerts silence") as connection:
         check_scope(connection, of, settings.gateways)
         if case is not None:
-            of["gateway"], of["case"] = case_named(connection, case)
+            of["gateway"], of["case"] = case_named(connection, case, gateway)
         id_ = ask_for_silence(connection, at, text, name, of)
     if json:
         print_json({"id": id_, "until": at, **of})
