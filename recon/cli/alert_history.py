@@ -77,7 +77,9 @@ def signals_of_case(connection: Source, gateway: str, case_id: str) -> list[Row]
     """Return the signals of a case, in order."""
     return query_rows(
         connection,
-        "SELECT * FROM recon.signals WHERE gateway = :gateway AND case_id = :case_id ORDER BY number",
+        "SELECT s.*, a.document ->> 'detail' AS detail"
+        " FROM recon.signals AS s JOIN recon.alerts AS a USING (gateway, id)"
+        " WHERE s.gateway = :gateway AND s.case_id = :case_id ORDER BY s.number",
         {"gateway": gateway, "case_id": case_id},
     )
 

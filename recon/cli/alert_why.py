@@ -111,7 +111,7 @@ def _signal_row(row: Row) -> dict[str, object]:
         "step": "signal",
         "kind": row["kind"],
         "channel": "",
-        "text": f"{row['event']}: {where or row['subject']}{cause}{who}",
+        "text": f"{row['event']}: {where or row['detail'] or row['subject']}{cause}{who}",
         "seq": row["seq"],
         "occurred_at": row["occurred_at"],
         "message": None,

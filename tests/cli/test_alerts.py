@@ -14,6 +14,8 @@ from recon.alerts.delivery_store import Failure
 from recon.alerts.policy.fold import decide
 from recon.alerts.policy.rules import Policy, Route
 from recon.alerts.route import Desk, route
+from recon.alerts.watch.alert import watch_signal
+from recon.alerts.watch.decide import Notice, Watched
 from recon.db.engine import create_engine
 from recon.db.roles import OPERATOR
 from recon.service.alerting import measured
@@ -103,6 +105,17 @@ def test_why_says_each_step_in_its_order(recon: Recon, story: Story) -> None:
     assert recon("alerts", "why", "c1").out == out, "derived again, it is the same"
     (week,) = recon("alerts", "pending", "--json").json()["weeks"]
     assert (week["channel"], week["pages"], week["cases"], week["acted_on"], week["share"]) == (OPS, 1, 1, 1, "1.00")
+
+
+def test_what_recon_does_not_see_is_told_in_words(recon: Recon, story: Story) -> None:
+    at = datetime.now(UTC)
+    detail = "failing: refused: the port is closed"
+    down = Watched(GATEWAY, "gateway.down", "", at, at, True, at, True, 1, detail, None)
+    with story.engine.begin() as connection:
+        signal_store.append(connection, [watch_signal(Notice(down, over=False, at=at), 1)])
+    (row,) = recon("alerts", "list", "--json").json()
+    assert (row["event"], row["what"]) == ("gateway.down", detail)
+    assert "refused: the port is closed" in recon("alerts", "why", "gateway.down").out
 
 
 def test_a_case_of_two_gateways_is_named_with_its_gateway(recon: Recon, story: Story) -> None:

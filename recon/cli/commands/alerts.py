@@ -34,7 +34,9 @@ _LIST: Final = [
     *columns("state", "channels", "case_id"),
 ]
 _SIGNALS: Final = """
-    SELECT occurred_at AS at, kind, event, gateway, concat_ws(' ', account, unit, amount::text, cause) AS what, state,
+    SELECT occurred_at AS at, kind, event, nullif(gateway, '') AS gateway,
+           coalesce(nullif(concat_ws(' ', account, unit, amount::text, cause), ''), document ->> 'detail', break_id)
+               AS what, state,
            array_to_string(channels, ', ') AS channels, case_id, case_seq, id
     FROM recon.alerts
     WHERE (CAST(:gateway AS text) IS NULL OR gateway = :gateway) AND occurred_at >= :since
