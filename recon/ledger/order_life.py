@@ -44,9 +44,16 @@ def _ends_later(order: Order, report: OrderReport) -> bool:
 def is_older(order: Order, report: OrderReport) -> bool:
     """True if a report is from before what is known of the order's life."""
     told, known = report.history[-1].time if report.history else None, order.reported.last_time
-    if order.flags.regressed and told is not None and known is not None and told != known:
+    if order.flags.regressed and not _ends_first(order, report) and told and known and told != known:
         return told < known  # the venue took a fill back, and went on with an order that had ended
     return rank_of(report)[:3] < rank(order.reported)[:3]
+
+
+def _ends_first(order: Order, report: OrderReport) -> bool:
+    """True if a report ends an order that has not ended, and was not filled to its end before."""
+    ordered, filled = order.reported.amount_order, order.reported.amount_filled
+    was_filled = ordered is not None and ordered > 0 and filled >= ordered
+    return report.status in TERMINAL and not order.terminal and not was_filled
 
 
 def is_regression(order: Order, report: OrderReport) -> bool:

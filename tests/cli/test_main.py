@@ -110,7 +110,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def test_data_for_a_reader_that_goes_away_ends_as_a_shell_expects(tmp_path: Path) -> None:
     config = tmp_path / "recon.toml"
-    config.write_text('[gateways.eu]\nurls = ["wss://ems.example.com/"]\n', encoding="utf-8")
+    config.write_text('[gateways.eu]\nurls = ["wss://ems.example.com/"]\n[alert_logs.ops]\n', encoding="utf-8")
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "recon.cli", "check-config", "--config", str(config)],
         stdout=subprocess.PIPE,
