@@ -28,13 +28,14 @@ EVENTS: Final = tuple(dict.fromkeys(event for published in DOCUMENTS for event i
 _SEASONS: Final = (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 7, 6, tzinfo=UTC))
 
 
-def policy_of(alerts: Alerts, channels: Sequence[str]) -> Policy:
+def policy_of(alerts: Alerts, channels: Sequence[str], level: Sequence[str] = ()) -> Policy:
     """Return the policy of the settings; `channels` are those that there are. Equal settings give an equal policy.
 
+    `level` are the receivers of what is open: routes may name them, all else may not.
     Raise ConfigError with a line for each mistake: a channel, a cause or an event that there is not.
     """
     known = tuple(sorted(set(channels)))
-    problems = [*_unknown_channels(alerts, known), *_unknown_names(alerts)]
+    problems = [*_unknown_channels(alerts, known, tuple(level)), *_unknown_names(alerts)]
     if problems:
         raise ConfigError("\n".join(problems))
     policy = _policy(alerts, known)
@@ -128,12 +129,17 @@ def _never_loud(policy: Policy) -> Iterator[str]:
             yield channel
 
 
-def _unknown_channels(alerts: Alerts, known: tuple[str, ...]) -> Iterator[str]:
+def _unknown_channels(alerts: Alerts, known: tuple[str, ...], level: tuple[str, ...]) -> Iterator[str]:
     for where, names in _channels_named(alerts):
+        may_be = (*known, *level) if where.startswith("routes.") else known
         for name in names:
-            if name not in known:
-                there = f"there are {', '.join(known)}" if known else "there is none"
-                yield f"alerts.{where}: there is no channel {name}; {there}{nearest(name, known)}"
+            if name in may_be:
+                continue
+            if name in level:
+                yield f"alerts.{where}: {name} is told what is open, and gets no messages; only a route may name it"
+                continue
+            there = f"there are {', '.join(may_be)}" if may_be else "there is none"
+            yield f"alerts.{where}: there is no channel {name}; {there}{nearest(name, may_be)}"
 
 
 def _channels_named(alerts: Alerts) -> Iterator[tuple[str, Sequence[str]]]:

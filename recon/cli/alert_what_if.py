@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from recon.alerts.channels import configured_channels
+from recon.alerts.channels import configured_channels, level_names
 from recon.alerts.policy.history import History, Sent, replay, what_if
 from recon.alerts.policy.rules import Policy
 from recon.alerts.policy_settings import policy_of
@@ -33,7 +33,7 @@ def other_policy(path: Path, settings: Settings) -> Policy:
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         raise ConfigError("\n".join(describe_problem(detail, {}, path) for detail in details)) from None
-    return policy_of(alerts, configured_channels(settings))
+    return policy_of(alerts, configured_channels(settings), level_names(settings))
 
 
 def compared(connection: Source, policy: Policy, since: datetime, now: datetime) -> list[Row]:

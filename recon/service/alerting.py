@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from recon.alerts import signal_store
 from recon.alerts.break_alert import signals_of
-from recon.alerts.channels import Sender, configured_channels
+from recon.alerts.channels import Sender, configured_channels, level_names
 from recon.alerts.dispatcher import Dispatcher
 from recon.alerts.finding import finding_signals
 from recon.alerts.policy.fold import decide
@@ -56,7 +56,7 @@ def _refused_signals(gateway: str, refused: list[DecodedEvent]) -> Iterator[NewS
 
 def desk_of(settings: Settings) -> Desk:
     """Return who decides what is told, by the settings. Raise ConfigError."""
-    return Desk(decide, policy_of(settings.alerts, configured_channels(settings)), measured)
+    return Desk(decide, policy_of(settings.alerts, configured_channels(settings), level_names(settings)), measured)
 
 
 def measured(causes: Iterable[str]) -> dict[str, str]:

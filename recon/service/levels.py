@@ -8,14 +8,10 @@ from datetime import datetime
 
 from recon.alerts.channels import LevelSender
 from recon.alerts.channels.asserting import Assertion
-from recon.config import Settings
+from recon.alerts.channels.hearing import Hearing
+from recon.alerts.policy.rules import Policy
 from recon.db.transactions import Database
 from recon.service.status import SERVICE, StatusBoard
-
-
-def level_channels(settings: Settings) -> int:
-    """Return how many receivers of the level kind there are."""
-    return len(settings.alertmanager) + len(settings.pagerduty)
 
 
 def assertions(
@@ -24,6 +20,7 @@ def assertions(
     gateways: Sequence[str],
     now: Callable[[], datetime],
     board: StatusBoard,
+    policy: Policy,
 ) -> dict[str, Callable[[], Awaitable[object]]]:
     """Return a part for each receiver, by the name of its channel."""
     return {
@@ -31,7 +28,7 @@ def assertions(
             database,
             sender,
             gateways=gateways,
-            channel=channel,
+            hearing=Hearing(channel, policy),
             now=now,
             draw=random.random,
             status=board.reporter(SERVICE, channel),

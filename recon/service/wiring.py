@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 import trio
 
-from recon.alerts.channels import configured_channels, open_level_senders, open_senders
+from recon.alerts.channels import configured_channels, level_names, open_level_senders, open_senders
 from recon.alerts.signal_store import NOTIFY_CHANNEL
 from recon.clock import utc_now
 from recon.config import Settings
@@ -24,7 +24,7 @@ from recon.db.transactions import ThreadedDatabase
 from recon.db.wakeup import listen
 from recon.log.hints import LOG_CHANNEL
 from recon.service.alerting import ROUTER, AlertParts, desk_of, tell
-from recon.service.levels import assertions, level_channels
+from recon.service.levels import assertions
 from recon.service.pipeline import GatewayPipeline
 from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import publish, publish_once
@@ -92,7 +92,7 @@ class _Service:
         self._now = now
         self._instance = new_instance()
         channels = configured_channels(settings)
-        parts = len(settings.require_gateways()) + len(channels) + level_channels(settings) + 4
+        parts = len(settings.require_gateways()) + len(channels) + len(level_names(settings)) + 4
         connections = min(MAX_CONNECTIONS, max(POOL_CONNECTIONS, parts))
         self._engine = create_engine(handle.service_url, "recon service", pool_size=connections)
         self._database = ThreadedDatabase(self._engine, connections)
@@ -123,7 +123,9 @@ class _Service:
         ):
             status = self._board.reporter(SERVICE, ROUTER)
             self._alerts = AlertParts(self._database, self._desk, senders, self._now, status)
-            levelling = assertions(levels, self._database, sorted(self._pipelines), self._now, self._board)
+            levelling = assertions(
+                levels, self._database, sorted(self._pipelines), self._now, self._board, self._desk.policy
+            )
             for part, work in (self._shared_parts(self._alerts) | levelling).items():
                 nursery.start_soon(supervise, self._board, SERVICE, part, work)
             for pipeline in self._pipelines.values():

@@ -232,3 +232,13 @@ def test_the_environment_may_give_the_tables(tmp_path: Path) -> None:
     environ = {"RECON_ALERTS__ROUTES": '[{"name": "a", "channels": ["webhook:duty"]}]', "RECON_ALERTS__BURST": "9"}
     made = policy_of(load_settings(path, environ).alerts, CHANNELS)
     assert (made.routes[0].channels, made.burst) == (("webhook:duty",), 9)
+
+
+def test_routes_alone_may_name_receivers_of_what_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "recon.toml"
+    path.write_text('[[alerts.routes]]\nname = "board"\nchannels = ["alertmanager:ops"]\n')
+    made = policy_of(load_settings(path, {}).alerts, CHANNELS, ["alertmanager:ops"])
+    assert (made.channels, made.routes[0].channels) == (BOTH, ("alertmanager:ops",))
+    path.write_text('[[alerts.limits]]\nchannels = ["alertmanager:ops"]\nmessages = 5\nevery = "10m"\n')
+    with pytest.raises(ConfigError, match="alertmanager:ops is told what is open, and gets no messages; only a route"):
+        policy_of(load_settings(path, {}).alerts, CHANNELS, ["alertmanager:ops"])

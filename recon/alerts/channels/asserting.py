@@ -17,6 +17,7 @@ from typing import Final, Never
 import structlog
 import trio
 
+from recon.alerts.channels.hearing import Hearing
 from recon.alerts.channels.level import OpenAlert, Post, Told, after, bounded, posts
 from recon.alerts.channels.open_set import read_open_set
 from recon.alerts.channels.registry import LevelSender
@@ -47,7 +48,7 @@ class Assertion:
         sender: LevelSender,
         *,
         gateways: Sequence[str],
-        channel: str,
+        hearing: Hearing,
         now: Callable[[], datetime],
         draw: Callable[[], float],
         status: StatusReporter,
@@ -59,7 +60,8 @@ class Assertion:
         self._now = now
         self._status = status
         self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
-        self._log = _log.bind(channel=channel)
+        self._hearing = hearing
+        self._log = _log.bind(channel=hearing.channel)
         self._memory: dict[str, Told] = {}
         self._standing: Mapping[str, OpenAlert] = {}
         #: What stands for recon seeing at all, by its identity.
@@ -87,7 +89,7 @@ class Assertion:
         """Read the open set; return whether the database told it. Before our first look, also what ended since."""
         now = self._now()
         since = None if self._looked else now - self._sender.habits.within
-        read = partial(read_open_set, gateways=self._gateways, now=now, ended_since=since)
+        read = partial(read_open_set, gateways=self._gateways, now=now, ended_since=since, hearing=self._hearing)
         try:
             found = await self._database.run(read, deadline=TRANSACTION_SECONDS)
         except DatabaseError as error:

@@ -14,8 +14,10 @@ from typing import Final, TypeAlias
 import msgspec
 from sqlalchemy import Connection
 
+from recon.alerts.break_alert import OPENED
+from recon.alerts.channels.hearing import Hearing
 from recon.alerts.channels.level import MAX_TEXT, SEVERITIES, OpenAlert
-from recon.alerts.policy.model import Silence
+from recon.alerts.policy.model import Signal, Silence
 from recon.alerts.policy.routing import is_silenced
 from recon.alerts.silence_store import silences_at
 from recon.alerts.watch.facts import SERVICE
@@ -29,7 +31,8 @@ MAX_ENDS: Final = 1_000
 #: Most breaks of a case that are put into words.
 MAX_LEGS: Final = 5
 
-#: How serious it is that recon does not see, by kind; others are medium.
+#: How serious it is that recon does not see, by kind, and of every other kind.
+OTHER_SEVERITY: Final = "medium"
 SEVERITY_OF: Final = {
     "gateway.down": "high",
     "gateway.stalled": "high",
@@ -86,9 +89,16 @@ _Condition: TypeAlias = tuple[str, str, str | None, str | None, datetime | None,
 
 
 def read_open_set(
-    connection: Connection, gateways: Sequence[str], now: datetime, ended_since: datetime | None = None
+    connection: Connection,
+    gateways: Sequence[str],
+    now: datetime,
+    ended_since: datetime | None = None,
+    hearing: Hearing | None = None,
 ) -> list[OpenAlert]:
-    """Return what is open of these gateways and of the service itself, and what ended since then, if that is given."""
+    """Return what is open of these gateways and of the service itself, and what ended since then, if that is given.
+
+    What the receiver of `hearing` is not told of counts as over; without one, everything is told.
+    """
     names = [SERVICE, *gateways]
     with cursor_of(connection) as cursor:
         cursor.execute(_BREAKS, (names, ended_since, MAX_BREAKS))
@@ -100,15 +110,45 @@ def read_open_set(
             cursor.execute(_ENDED_CONDITIONS, (names, ended_since, MAX_ENDS))
             ends = list(cursor.fetchall())
     silences = [each for each in silences_at(connection, now) if each.since <= now < each.until]
-    cases = cases_of([_as_heard(leg, silences) for leg in legs], now)
-    blind = [_condition(row if not _hushed(row, silences) else (*row[:5], now)) for row in conditions]
+    heard = _heard_cases(legs, hearing, now)
+    cases = cases_of([_as_heard(leg, silences, heard) for leg in legs], now)
+    blind = [_condition(row if _is_heard(row, silences, hearing, now) else (*row[:5], now)) for row in conditions]
     found = {alert.key: alert for alert in [*map(_condition, ends), *blind, *cases]}
     return [alert for alert in found.values() if ended_since is not None or alert.ended_at is None]
 
 
-def _as_heard(leg: Leg, silences: Sequence[Silence]) -> Leg:
-    """Return a break as its receivers hear of it: one that is silenced is told to nobody."""
-    hushed = any(
+def _heard_cases(legs: Iterable[Leg], hearing: Hearing | None, now: datetime) -> frozenset[tuple[str, str]]:
+    """Return the cases, by gateway and id, that are heard of: by one of their open breaks, and then as a whole."""
+    return frozenset(
+        (leg.gateway, leg.case_id)
+        for leg in legs
+        if leg.state in _OPEN and (hearing is None or hearing.hears(_signal_of(leg), now))
+    )
+
+
+def _signal_of(leg: Leg) -> Signal:
+    return Signal(
+        id=leg.break_id,
+        kind="fires",
+        event=OPENED,
+        gateway=leg.gateway,
+        subject=leg.break_id,
+        case_id=leg.case_id,
+        seq=0,
+        at=leg.opened_at,
+        account=leg.account,
+        unit=leg.unit,
+        amount=leg.amount,
+        amount_usd=leg.amount_usd,
+        cause=leg.cause,
+        certainty=leg.certainty,
+        severity=leg.severity or "",
+    )
+
+
+def _as_heard(leg: Leg, silences: Sequence[Silence], heard: frozenset[tuple[str, str]]) -> Leg:
+    """Return a break as its receivers hear of it: one that is silenced, or not heard of, is told to nobody."""
+    hushed = (leg.gateway, leg.case_id) not in heard or any(
         is_silenced(
             silence, gateway=leg.gateway, account=leg.account, unit=leg.unit, case_id=leg.case_id, cause=leg.cause
         )
@@ -117,10 +157,22 @@ def _as_heard(leg: Leg, silences: Sequence[Silence]) -> Leg:
     return msgspec.structs.replace(leg, state=_SILENCED) if hushed and leg.state in _OPEN else leg
 
 
-def _hushed(row: _Condition, silences: Sequence[Silence]) -> bool:
-    gateway, kind, about = row[0], row[1], row[2] or ""
-    account = about if kind.startswith("account.") else ""
-    return any(
+def _is_heard(row: _Condition, silences: Sequence[Silence], hearing: Hearing | None, now: datetime) -> bool:
+    gateway, kind, about, _, began_at, _ = row
+    account = (about or "") if kind.startswith("account.") else ""
+    signal = Signal(
+        id=kind,
+        kind="fires",
+        event=kind,
+        gateway=gateway,
+        subject=f"{kind}/{about or ''}",
+        case_id=kind,
+        seq=0,
+        at=began_at or now,
+        account=account,
+        severity=SEVERITY_OF.get(kind, OTHER_SEVERITY),
+    )
+    return (hearing is None or hearing.hears(signal, now)) and not any(
         is_silenced(silence, gateway=gateway, account=account, unit="", case_id=kind, cause="") for silence in silences
     )
 
@@ -180,7 +232,7 @@ def _condition(row: _Condition) -> OpenAlert:
         about=about or "",
         summary=f"{kind}: {subject}{f': {detail}' if detail else ''}"[:MAX_TEXT],
         began_at=began_at or ended_at or to_datetime(0),
-        severity=SEVERITY_OF.get(kind, "medium"),
+        severity=SEVERITY_OF.get(kind, OTHER_SEVERITY),
         details={"detail": (detail or "")[:MAX_TEXT], "look": "recon status"},
         ended_at=ended_at,
     )

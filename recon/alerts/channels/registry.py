@@ -111,6 +111,15 @@ def configured_channels(settings: Settings) -> list[str]:
     )
 
 
+def level_names(settings: Settings) -> list[str]:
+    """Return the names of all receivers of what is open, as `KIND:NAME`, in order."""
+    return sorted(
+        f"{registered.kind}:{name}"
+        for table_type, registered in _level_channels.items()
+        for name in _tables(settings, table_type)
+    )
+
+
 def watchdogs(settings: Settings) -> dict[str, timedelta]:
     """Return how often each receiver is told that recon runs, by its outbox name; zero: never."""
     return {

@@ -58,7 +58,9 @@ def _ways(policy: Policy, route: Route, signal: Signal) -> Iterator[Way]:
         return
     page, why = _sent_at_once(policy.gate, route, signal)
     for channel in route.channels or policy.channels:
-        yield Way(channel, page, f"route {route.name}{why}")
+        # A route may also name receivers of what is open: they get no messages (`Hearing`).
+        if channel in policy.channels:
+            yield Way(channel, page, f"route {route.name}{why}")
 
 
 def _sent_at_once(gate: Gate, route: Route, signal: Signal) -> tuple[bool, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recon.alerts.channels import configured_channels
+from recon.alerts.channels import configured_channels, level_names
 from recon.alerts.policy.shadowed import never_taken
 from recon.alerts.policy_settings import policy_of
 from recon.cli.options import Config, Json, settings_of
@@ -21,8 +21,8 @@ def check_config(config: Config = None, json: Json = False) -> None:
     settings.require_gateways()
     for name in settings.gateways:
         rules_document(settings, name)
-    policy = policy_of(settings.alerts, configured_channels(settings))
-    if not policy.channels:
+    policy = policy_of(settings.alerts, configured_channels(settings), level_names(settings))
+    if not (policy.channels or level_names(settings)):
         note("alerts: there is no channel, so nobody is told; add [webhooks.NAME] or another receiver (operator 7.4)")
     for route, why in never_taken(policy, list(settings.gateways)):
         note(f"alerts.routes.{route} never matches: {why}")

@@ -12,6 +12,8 @@ import trio
 from trio.testing import MockClock
 
 from recon.alerts.channels.asserting import LAST_PAUSE_SECONDS, LOOK_SECONDS, SEND_SECONDS, Assertion
+from recon.alerts.channels.hearing import Hearing
+from recon.alerts.policy.rules import Policy, Route
 from recon.errors import DatabaseError, DeliveryError
 from recon.status import StatusReporter
 from tests.support.level_receivers import LASTING, T0, MemoryLevel, OpenSet, case, virtual_now
@@ -30,7 +32,7 @@ class Part:
             self.database,
             self.receiver,
             gateways=["prod-eu"],
-            channel="memory:ops",
+            hearing=Hearing("memory:ops", Policy((), (Route("all", ()),))),
             now=virtual_now,
             draw=lambda: 1.0,
             status=self.status,

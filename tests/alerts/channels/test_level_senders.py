@@ -34,7 +34,7 @@ TOKEN = "T0KENT0KENT0KEN"
 KINDS = ("alertmanager", "pagerduty")
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 
-#: What an Alertmanager takes (`postableAlerts` of its API v2), and the names that it takes for labels.
+#: What an Alertmanager takes (`postableAlerts` in its api/v2/openapi.yaml), and the names that it takes for labels.
 ALERTS: Final[dict[str, object]] = {
     "type": "array",
     "items": {

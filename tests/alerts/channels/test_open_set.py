@@ -12,7 +12,9 @@ from sqlalchemy import Engine, text
 
 from recon.alerts.channels import open_set
 from recon.alerts.channels.alertmanager import labels_of
+from recon.alerts.channels.hearing import Hearing
 from recon.alerts.channels.open_set import Leg, cases_of, read_open_set
+from recon.alerts.policy.rules import Policy, Route
 from recon.alerts.watch.conditions import GATEWAY_DOWN
 from recon.db.engine import create_engine
 from recon.log.events import SESSION_FAILED, SESSION_OPENED
@@ -103,6 +105,40 @@ def test_what_is_silenced_is_over_as_long_as_the_silence_lasts(database: TestDat
     assert {alert.key for alert in before} - {alert.key for alert in during} == {silenced.key}
     assert told_to_a_start[silenced.key].ended_at == now
     assert {alert.key for alert in later} == {alert.key for alert in before}
+
+
+@pytest.mark.postgres
+def test_what_the_routes_send_elsewhere_is_over_and_a_case_goes_as_a_whole(
+    database: TestDatabase, engine: Engine
+) -> None:
+    gateways = [gateway.plan.name for gateway in write_day(database.service_url, demo_plan(7, 60.0))]
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        everything = read_open_set(connection, gateways, now)
+        units = connection.execute(text("SELECT case_id, array_agg(unit) FROM recon.open_breaks GROUP BY 1")).all()
+        unit = next(each[0] for _, each in units if len(each) > 1)
+        only = Hearing("pagerduty:duty", Policy((), (Route("one", ("pagerduty:duty",), units=(unit,)),)))
+        heard = read_open_set(connection, gateways, now, now, only)
+    wanted = {case_id for case_id, each in units if unit in each}
+    still = {alert.details["case"]: alert for alert in heard if alert.kind == "case" and alert.ended_at is None}
+    assert set(still) == wanted
+    assert len(wanted) < len([alert for alert in everything if alert.kind == "case"])
+    assert all(
+        len(still[case_id].details["breaks"].split(", ")) == len(each) for case_id, each in units if unit in each
+    )
+    assert all(alert.ended_at == now for alert in heard if alert.details.get("case", "") not in {"", *wanted})
+
+
+@pytest.mark.postgres
+def test_a_condition_is_told_only_where_the_routes_send_it(engine: Engine, story: Story) -> None:
+    story.session(SESSION_FAILED)
+    story.look(0, 10, 15)
+    assert len(conditions(engine, story.start)) == 1
+    for event, heard in ((GATEWAY_DOWN, True), ("break.*", False)):
+        hearing = Hearing("alertmanager:ops", Policy((), (Route("r", (), events=(event,)),)))
+        with engine.begin() as connection:
+            found = read_open_set(connection, [GATEWAY], story.start, hearing=hearing)
+        assert bool(found) is heard
 
 
 @pytest.mark.postgres

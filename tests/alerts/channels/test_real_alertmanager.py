@@ -18,7 +18,9 @@ import trio
 from recon.alerts.channels import asserting, level
 from recon.alerts.channels.alertmanager import AlertmanagerSender
 from recon.alerts.channels.asserting import Assertion
+from recon.alerts.channels.hearing import Hearing
 from recon.alerts.channels.level import OpenAlert
+from recon.alerts.policy.rules import Policy, Route
 from recon.config import Alertmanager as Settings
 from recon.status import StatusReporter
 from tests.support.level_receivers import OpenSet, case
@@ -103,7 +105,7 @@ async def telling(there: Alertmanager, database: OpenSet, client: httpx.AsyncCli
         database,
         AlertmanagerSender("ops", table, client, real_now),
         gateways=["prod-eu"],
-        channel="alertmanager:ops",
+        hearing=Hearing("alertmanager:ops", Policy((), (Route("all", ()),))),
         now=real_now,
         draw=lambda: 1.0,
         status=StatusReporter(real_now),
