@@ -105,7 +105,7 @@ class Body(msgspec.Struct, frozen=True):
     data: Data
 
 
-def message_id(entries: Iterable[str]) -> str:
+def id_of(entries: Iterable[str]) -> str:
     """Return the id of the message of these entries; their order does not matter."""
     return "msg_" + hashlib.sha256("\x1f".join(sorted(entries)).encode()).hexdigest()[:32]
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from recon.alerts.message import MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES, CaseNumber, Told, compose, message_id
+from recon.alerts.message import MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES, CaseNumber, Told, compose, id_of
 from recon.alerts.policy.model import Outgoing
 from recon.alerts.retry import (
     CIRCUIT_FAILURES,
@@ -36,7 +36,7 @@ def told(*documents: str | None) -> list[Told]:
 
 
 def test_an_id_is_of_the_entries_whatever_their_order() -> None:
-    assert message_id(["a2", "a0", "a1"]) == message_id(["a0", "a1", "a2"]) != message_id(["a0", "a1"])
+    assert id_of(["a2", "a0", "a1"]) == id_of(["a0", "a1", "a2"]) != id_of(["a0", "a1"])
 
 
 def test_the_body_carries_the_documents_as_they_were_written() -> None:

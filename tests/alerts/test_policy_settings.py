@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from recon.alerts.policy import rules
-from recon.alerts.policy.rules import Policy, policy_hash
+from recon.alerts.policy.rules import Policy, encode_policy
 from recon.alerts.policy.shadowed import never_taken
 from recon.alerts.policy_settings import DEFAULT_ROUTE, policy_of
 from recon.config import load_settings
@@ -140,8 +140,8 @@ def test_equal_settings_give_an_equal_policy_however_they_are_written(tmp_path: 
         .replace('["fri", "mon"]', '["mon", "fri"]')
     )
     assert other != WHOLE
-    assert policy_hash(policy(other, tmp_path)) == policy_hash(policy(WHOLE, tmp_path))
-    assert policy_hash(policy(WHOLE.replace("burst = 3", "burst = 4"), tmp_path)) != policy_hash(
+    assert encode_policy(policy(other, tmp_path)) == encode_policy(policy(WHOLE, tmp_path))
+    assert encode_policy(policy(WHOLE.replace("burst = 3", "burst = 4"), tmp_path)) != encode_policy(
         policy(WHOLE, tmp_path)
     )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,18 +14,16 @@ from trio.testing import MockClock
 from recon.alerts import delivery_store, router, signal_store
 from recon.alerts.message import MAX_MESSAGE_BYTES
 from recon.alerts.policy.fold import decide
-from recon.alerts.policy.model import Signal, Silence
 from recon.alerts.policy.rules import Limit, Policy, Reminders, Route
-from recon.alerts.policy.state import Decision, State
 from recon.alerts.prune import KEEP, MAX_ROWS, prune
 from recon.alerts.route import MAX_SIGNALS, Desk, Memory, Routed, route
 from recon.alerts.router import Router
-from recon.alerts.take import UNTAKEN, Look, take
 from recon.db.engine import create_engine
 from recon.db.transactions import Database, InlineDatabase
 from recon.errors import DatabaseError
 from recon.service.alerting import measured
 from recon.status import StatusReporter
+from tests.alerts.test_take import faulty
 from tests.conftest import TestDatabase
 from tests.support.alert_rows import GATEWAY, T0, Step
 
@@ -279,33 +276,3 @@ def test_a_pass_removes_a_bounded_number(engine: Engine) -> None:
         with engine.begin() as connection:
             assert prune(connection, T0 + 3 * KEEP) is (left > 0)
         assert query(engine, "SELECT count(*) FROM recon.signals") == [(left,)]
-
-
-def faulty(
-    state: State, policy: Policy, signals: Sequence[Signal], silences: Sequence[Silence], now: datetime
-) -> Decision:
-    """A policy with a defect: it fails at one break, after it has changed its memory."""
-    if any(signal.subject == "b2" for signal in signals):
-        state.cases.clear()
-        raise ZeroDivisionError("a defect")
-    return decide(state, policy, signals, silences, now)
-
-
-def test_what_the_policy_cannot_take_is_told_plainly_and_the_rest_as_ever() -> None:
-    signals = [Step(break_id=f"b{n}", case_id=f"c{n}", seq=n).signal().signal for n in (1, 2, 3)]
-    taken = take(faulty, b"", signals, Look(AT_ONCE, (), T0))
-    assert [(message.cases[0][1], message.kind) for message in taken.messages] == [
-        ("c1", "firing"), ("c2", "notice"), ("c3", "firing"),
-    ]  # fmt: skip
-    assert taken.messages[1].reason == UNTAKEN
-    assert taken.failures == (f"{signals[1].id}: ZeroDivisionError: a defect",)
-    assert sorted(json.loads(taken.state)["cases"]) == [f"{GATEWAY}\x1fc1", f"{GATEWAY}\x1fc3"]
-    assert take(faulty, b"", signals, Look(AT_ONCE, (), T0)) == taken
-
-
-def test_a_policy_that_fails_at_the_time_alone_says_so() -> None:
-    def late(*given: object) -> Decision:
-        raise ZeroDivisionError("a defect")
-
-    with pytest.raises(ZeroDivisionError):
-        take(late, b"", [], Look(AT_ONCE, (), T0))

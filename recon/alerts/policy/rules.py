@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
@@ -149,8 +148,3 @@ def encode_policy(policy: Policy) -> bytes:
 def decode_policy(document: bytes) -> Policy:
     """Return the policy of its JSON. Raise msgspec.ValidationError."""
     return _decoder.decode(document)
-
-
-def policy_hash(policy: Policy) -> str:
-    """Return a hash that names the policy: 32 hexadecimal digits."""
-    return hashlib.sha256(encode_policy(policy)).hexdigest()[:32]

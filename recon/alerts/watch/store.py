@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from recon.alerts import delivery_store, signal_store
 from recon.alerts.delivery_store import Delivery
-from recon.alerts.message import Told, compose, message_id
+from recon.alerts.message import Told, compose, id_of
 from recon.alerts.policy.model import Outgoing
 from recon.alerts.signal import NewSignal
 from recon.alerts.watch.alert import watch_signal
@@ -219,7 +219,7 @@ def _send_watchdogs(connection: Connection, plan: Plan, facts: Facts, watched: M
 def _delivery(signal: NewSignal, channel: str, plan: Plan) -> Delivery:
     """Return the watchdog's message of one channel; it is of no case, so it waits for nothing."""
     told, reason = signal.signal, _EVERY.format(seconds=int(plan.watchdogs[channel].total_seconds()))
-    outgoing = Outgoing(message_id([told.id]), channel, "notice", told.at, (told.id,), (), reason)
+    outgoing = Outgoing(id_of([told.id]), channel, "notice", told.at, (told.id,), (), reason)
     event, body = compose(outgoing, [Told(told.id, told.event, told.at, signal.document.decode())], [], {})
     return Delivery(
         gateway=SERVICE,
