@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: Longest a receiver may take for a test message, in seconds.
 TEST_SECONDS: Final = 15.0
 
+_HOLDING: Final = "SELECT id FROM recon.silences WHERE active AND starts_with(id, :start) LIMIT 9"
 _SILENCE: Final = "SELECT recon_store.silence(%s, %s, %s, %s, %s, %s, %s, %s)"
 
 
@@ -39,10 +40,18 @@ def ask_for_silence(
     return str(_called(connection, _SILENCE, (until, reason, name or account_name(), *named)))
 
 
-def end_silence(connection: Connection, id_: str) -> None:
-    """End a silence, and commit. Errors: ConfigError where none of this id holds."""
+def end_silence(connection: Connection, start: str) -> str:
+    """End the silence whose id begins so, and commit; return its id.
+
+    Errors: ConfigError where none holds, or several do.
+    """
+    found = query_rows(connection, _HOLDING, {"start": start})
+    if len(found) > 1:
+        raise ConfigError(f"{len(found)} silences begin with {start!r}; give more of its id")
+    id_ = str(found[0]["id"]) if found else start
     if not _called(connection, "SELECT recon_store.unsilence(%s)", (id_,)):
-        raise ConfigError(f"no silence {id_!r} holds; see `recon alerts pending`")
+        raise ConfigError(f"no silence {start!r} holds; see `recon alerts pending`")
+    return id_
 
 
 def check_channel(connection: Connection, channel: str, settings: Settings) -> None:

@@ -37,7 +37,8 @@ _GATEWAYS: Final = """
                AS seen_until,
            CASE WHEN g.recorder IS NULL THEN 'no service records it; start `recon run`'
                 WHEN g.state IN ('disconnected', 'failing')
-                    THEN concat_ws(': ', 'it is ' || g.state, coalesce(g.reason, ''), nullif(g.detail, ''))
+                    THEN concat_ws(
+                        ': ', 'it is ' || g.state, nullif(nullif(g.reason, ''), g.state), nullif(g.detail, ''))
                 WHEN g.state <> 'connected' THEN 'it is ' || g.state
                 WHEN n.recorded_at < now() - :behind
                     THEN format('the books are %s events behind the log', g.lag_events)

@@ -174,7 +174,7 @@ def test_a_silence_holds_what_would_be_told_and_ends_early(recon: Recon, story: 
         (held,) = recon("alerts", "pending", "--json").json()["held"]
         assert (held["channel"], held["alerts"]) == (OPS, 1)
         assert "Silenced on webhook:ops" in recon("alerts", "why", "b1").out
-        assert recon("alerts", "unsilence", made["id"]).status == 0
+        assert recon("alerts", "unsilence", made["id"][:8]).status == 0, "the beginning of an id will do"
         assert recon("alerts", "unsilence", made["id"]).status == 2, "once is once"
     story.tell(5)
     story.tell(6)

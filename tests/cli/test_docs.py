@@ -23,7 +23,16 @@ def test_a_document_is_rendered_for_a_terminal_within_its_width(recon: Recon, to
     shown = recon("docs", topic)
     assert shown.status == 0
     assert "**" not in shown.out, "emphasis is rendered"
-    assert max(map(len, shown.out.splitlines())) <= 80
+    code = _code_of(read_documents()[topic])
+    lines = [line.strip() for line in shown.out.splitlines()]
+    assert [line for line in code if line not in lines] == [], "code can be pasted as it is shown"
+    assert [line for line in lines if len(line) > 80 and line not in code] == []
+
+
+def _code_of(text: str) -> list[str]:
+    """Return the lines of all code in a document."""
+    blocks = text.split("```")[1::2]
+    return [line.strip() for block in blocks for line in block.split("\n")[1:] if line.strip()]
 
 
 @pytest.mark.parametrize("topic", TOPICS)

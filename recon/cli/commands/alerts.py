@@ -230,18 +230,18 @@ def silence_alerts(
 
 @app.command("unsilence")
 def unsilence_alerts(
-    start: Annotated[str, typer.Argument(metavar="ID", help="The silence, by its whole id.")],
+    start: Annotated[str, typer.Argument(metavar="ID", help="The silence, by the beginning of its id.")],
     *,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """End a silence; what it held is told."""
     with operator_connection(settings_of(config), "alerts unsilence") as connection:
-        end_silence(connection, start)
+        id_ = end_silence(connection, start)
     if json:
-        print_json({"id": start, "ended": True})
+        print_json({"id": id_, "ended": True})
     else:
-        note(f"silence {start} is over")
+        note(f"silence {id_} is over")
 
 
 @app.command("what-if")

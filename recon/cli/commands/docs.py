@@ -6,14 +6,17 @@ from importlib.resources import files
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import CodeBlock, Markdown
+from rich.text import Text
 
 from recon.cli.output import Column, write
 from recon.cli.table import print_table
 from recon.errors import ConfigError
 
 _SUFFIX: Final = ".md"
+#: Longest line of code in a document, in characters.
+_LONGEST_LINE: Final = 1000
 _TOPICS: Final = [Column("topic"), Column("about")]
 
 
@@ -43,8 +46,20 @@ def summary_of(text: str) -> str:
     return text.split("\n", 1)[0].partition(": ")[2]
 
 
+class _Pasteable(CodeBlock):
+    """Code as it stands in the file: a line that is longer than the terminal stays one line."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = Text(str(self.text).rstrip(), style="markdown.code_block", no_wrap=True, overflow="ignore")
+        yield from console.render(code, console.options.update(width=_LONGEST_LINE))
+
+
+class _Document(Markdown):
+    elements = Markdown.elements | {"fence": _Pasteable, "code_block": _Pasteable}
+
+
 def _rendered(text: str) -> str:
     console = Console()
     with console.capture() as captured:
-        console.print(Markdown(text))
+        console.print(_Document(text), soft_wrap=False, crop=False)
     return captured.get()
