@@ -14,10 +14,10 @@ from recon.alerts.policy.rules import Policy
 from recon.alerts.published import DOCUMENTS
 from recon.config import Alerts, alert_policy
 from recon.config.accounts import Weekday
-from recon.config.alert_policy import nearest
 from recon.config.rules import WEEKDAYS
 from recon.errors import ConfigError
 from recon.exact import plain
+from recon.nearest import did_you_mean
 from recon.reconciliation.causes.registry import CAUSES
 
 #: What is told where the settings have no route: all channels, by the gate.
@@ -139,7 +139,7 @@ def _unknown_channels(alerts: Alerts, known: tuple[str, ...], level: tuple[str, 
                 yield f"alerts.{where}: {name} is told what is open, and gets no messages; only a route may name it"
                 continue
             there = f"there are {', '.join(may_be)}" if may_be else "there is none"
-            yield f"alerts.{where}: there is no channel {name}; {there}{nearest(name, may_be)}"
+            yield f"alerts.{where}: there is no channel {name}; {there}{did_you_mean(name, may_be)}"
 
 
 def _channels_named(alerts: Alerts) -> Iterator[tuple[str, Sequence[str]]]:
@@ -158,4 +158,4 @@ def _unknown_names(alerts: Alerts) -> Iterator[str]:
         for key, globs, known in (("cause", route.cause, tuple(CAUSES)), ("event", route.event, EVENTS)):
             for glob in globs:
                 if not any(fnmatchcase(name, glob) for name in known):
-                    yield f"alerts.routes.{route.name}.{key}: there is no {key} {glob}{nearest(glob, known)}"
+                    yield f"alerts.routes.{route.name}.{key}: there is no {key} {glob}{did_you_mean(glob, known)}"

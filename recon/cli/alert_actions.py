@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import psycopg
 
-from recon.cli.known_names import hint
 from recon.cli.recording import account_name
 from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.raw import cursor_of
 from recon.db.source import query_rows
 from recon.errors import ConfigError, DecisionRefused, DeliveryError
+from recon.nearest import hint
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

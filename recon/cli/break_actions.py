@@ -20,7 +20,7 @@ from recon.deciding import selection
 from recon.deciding.recording import Decision, Recorded, findings_at, raise_refusals, refusals
 from recon.deciding.selection import SHORT, BreakFilter, SelectedBreak
 from recon.deciding.steps import Payload, decisions_of, outcomes, without_none
-from recon.ems.diagnostics.report import counted
+from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.exact import plain
 from recon.reconciliation.breaks.decisions import joint_digest

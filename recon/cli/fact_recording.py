@@ -10,7 +10,6 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import Connection
 
-from recon.cli.known_names import hint
 from recon.cli.output import Row
 from recon.cli.queries import gateway_names, select_view
 from recon.cli.recording import account_name
@@ -25,6 +24,7 @@ from recon.log import submit
 from recon.log.append import MAX_BATCH_EVENTS
 from recon.log.events import FACT
 from recon.log.hints import hint as hint_to_look
+from recon.nearest import hint
 
 #: Most external ids in one query.
 _IDS: Final = 10_000

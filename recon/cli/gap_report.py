@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from recon.cli.output import Row, text_of
-from recon.ems.diagnostics.report import counted
+from recon.display.words import counted
 
 #: Uncovered time shorter than this, without a gap, is the start of a session: there is nothing to do about it.
 LEAST: Final = timedelta(seconds=1)

@@ -16,7 +16,7 @@ from recon.cli.currency import Currency
 from recon.cli.output import Row, text_of
 from recon.cli.queries import sees_service, service_parts
 from recon.db.source import Source, query_rows
-from recon.ems.diagnostics.report import counted
+from recon.display.words import counted
 
 Severity = Literal["warning", "critical"]
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Concatenate, Final, ParamSpec, TypeVar
 
@@ -20,9 +18,6 @@ CONFIG_VARIABLE: Final = "RECON_CONFIG"
 
 _Shared = TypeVar("_Shared")
 _Own = ParamSpec("_Own")
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_SPAN: Final = re.compile(r"(\d{1,6})([smhd])")
 
 Config = Annotated[
     Path | None,
@@ -54,21 +49,6 @@ def settings_of(config: Path | None) -> Settings:
     settings = load_settings(config, {name: value for name, value in os.environ.items() if name != CONFIG_VARIABLE})
     LAST_NET.know(secrets_of(settings))
     return settings
-
-
-def parse_time(text: str, now: datetime, *, ahead: bool = False) -> datetime | None:
-    """Read a time, or a span (30s, 5m, 2h, 1d) before now, or after now with `ahead`; None where it is neither.
-
-    A time without a zone is in UTC, and what UTC has no year for is none.
-    """
-    try:
-        if (span := _SPAN.fullmatch(text)) is not None:
-            length = timedelta(**{_UNITS[span[2]]: int(span[1])})
-            return now + length if ahead else now - length
-        at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def with_options(

@@ -17,6 +17,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 import typer
 
+from recon.display.words import safe
 from recon.exact import plain
 
 Value: TypeAlias = object
@@ -77,15 +78,6 @@ def span(length: timedelta) -> str:
     parts = [(seconds // 86_400, "d"), (seconds // 3_600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
     first = next(index for index, (count, _) in enumerate(parts) if count)
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2])
-
-
-def safe(text: str) -> str:
-    """Escape characters that do not print: control characters, line ends, direction marks."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def jsonable(value: Value) -> Value:

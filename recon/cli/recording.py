@@ -15,7 +15,7 @@ import typer
 from sqlalchemy import Connection
 
 from recon.cli.options import Config, Json, settings_of
-from recon.cli.output import Column, Row, note, print_json, safe
+from recon.cli.output import Column, Row, note, print_json
 from recon.cli.queries import sees_service, service_parts
 from recon.cli.table import print_table
 from recon.clock import utc_now
@@ -24,6 +24,7 @@ from recon.db.embedded.cluster import pause
 from recon.db.source import query_rows
 from recon.deciding.recording import Decision, Recorded, append_decisions, are_folded, findings_at, raise_refusals, wake
 from recon.deciding.steps import NOT_FOLDED
+from recon.display.words import safe
 from recon.errors import ConfigError
 
 #: Longest wait of a command until its events are folded, in seconds.

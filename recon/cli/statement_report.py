@@ -12,7 +12,7 @@ from recon.cli.fact_recording import BookedFact
 from recon.cli.output import Column, Row, note, print_json
 from recon.cli.table import print_table
 from recon.deciding.recording import Recorded
-from recon.ems.diagnostics.report import counted
+from recon.display.words import counted
 from recon.ledger.facts.external_fact import digest_of, movements_of
 from recon.statements.statement import Statement, StatementFact
 

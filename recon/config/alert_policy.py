@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, model_val
 from recon.config.accounts import Weekday
 from recon.config.base import Table
 from recon.config.values import Amount, Duration, Name, PositiveAmount, TimeOfDay
+from recon.nearest import did_you_mean
 
 #: As `recon.alerts.policy.rules` has them; a test compares.
 SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
@@ -24,21 +23,15 @@ SHORTEST: Final = timedelta(minutes=1)
 LONGEST_GATHER: Final = timedelta(minutes=10)
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Return a hint at the known word that is nearest to another; "" if none is near."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
 def _severity(word: str) -> str:
     if word not in SEVERITIES:
-        raise ValueError(f"must be one of {', '.join(SEVERITIES)}{nearest(word, SEVERITIES)}")
+        raise ValueError(f"must be one of {', '.join(SEVERITIES)}{did_you_mean(word, SEVERITIES)}")
     return word
 
 
 def _certainty(word: str) -> str:
     if word not in CERTAINTIES:
-        raise ValueError(f"must be one of {', '.join(CERTAINTIES)}{nearest(word, CERTAINTIES)}")
+        raise ValueError(f"must be one of {', '.join(CERTAINTIES)}{did_you_mean(word, CERTAINTIES)}")
     return word
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from recon.config.tables import Settings
 from recon.errors import ConfigError
+from recon.nearest import did_you_mean
 
 PREFIX: Final = "RECON_"
 #: Names below these are data, so one variable with JSON sets the whole section.
@@ -135,8 +135,7 @@ def _unknown_variable(name: str) -> str | None:
     if section.lower() in DATA_SECTIONS:
         names_are_data = f"names below {section.lower()} are data, so set {PREFIX}{section} to JSON"
         return f"{name}: unknown variable; {names_are_data}"
-    close = difflib.get_close_matches(name.upper(), names, n=1)
-    return f"{name}: unknown variable{f'; did you mean {close[0]}?' if close else ''}"
+    return f"{name}: unknown variable{did_you_mean(name, names)}"
 
 
 def _merge(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:

@@ -14,8 +14,9 @@ from recon.cli.demo.receiver import Delivery, ReceivedAlert
 from recon.cli.demo.screen import ScreenState, draw, short
 from recon.cli.demo.snapshot import Snapshot
 from recon.cli.demo.summary import planted_columns
-from recon.cli.output import Column, Row, jsonable, safe, text_of
+from recon.cli.output import Column, Row, jsonable, text_of
 from recon.cli.table import print_table
+from recon.display.words import safe
 
 NOW = datetime(2026, 1, 5, 9, 0, 12, 345678, tzinfo=UTC)
 

@@ -12,15 +12,16 @@ from recon.cli.alert_actions import ask_for_silence, check_channel, end_silence,
 from recon.cli.alert_pending import pending_document
 from recon.cli.alert_why import case_named, why_document, why_text
 from recon.cli.connection import operator_connection, reader_connection
-from recon.cli.known_names import check_scope
-from recon.cli.options import Config, GatewayFilter, Json, parse_time, settings_of
+from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, note, print_json, write
 from recon.cli.recording import Name
 from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.db.source import Source, query_rows
-from recon.ems.diagnostics.report import counted
+from recon.display.words import counted
 from recon.errors import ConfigError
+from recon.reads.known_names import check_scope
+from recon.times import parse_time
 
 app = typer.Typer(no_args_is_help=True, help="Show who was told of what and why; silence, retry, test.")
 

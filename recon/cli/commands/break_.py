@@ -18,8 +18,7 @@ from recon.cli.break_actions import BreakRequest, decide_proposal, take_step
 from recon.cli.break_details import read_details
 from recon.cli.connection import reader_connection
 from recon.cli.currency import say_currency
-from recon.cli.known_names import check_cause
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of, with_options
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import print_json, write
 from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
 from recon.cli.rules_in_force import rules_in_force
@@ -30,7 +29,9 @@ from recon.deciding.selection import STATES, BreakFilter, SelectedBreak
 from recon.deciding.steps import Payload, without_none
 from recon.errors import ConfigError
 from recon.exact import plain
+from recon.reads.known_names import check_cause
 from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
+from recon.times import parse_time
 
 app = typer.Typer(no_args_is_help=True, help="Explain breaks, and decide on them.")
 

@@ -13,10 +13,11 @@ from recon.cli.connection import connect_reader, existing_database
 from recon.cli.currency import read_currency
 from recon.cli.health import Problem, problems, summary
 from recon.cli.options import Config, Json, settings_of
-from recon.cli.output import print_json, safe, write
+from recon.cli.output import print_json, write
 from recon.config import Settings
 from recon.db.errors import database_error
 from recon.db.source import query_rows
+from recon.display.words import safe
 from recon.errors import ConfigError, DatabaseError
 from recon.redaction import LAST_NET
 

@@ -15,7 +15,7 @@ from recon.cli.coverage_report import read_coverage
 from recon.cli.currency import Currency, RequireCurrent, say_currency
 from recon.cli.fact_recording import check_accounts, one_gateway
 from recon.cli.gap_report import HISTORY, short
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of, with_options
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Column, Row, columns, note, print_json, text_of
 from recon.cli.queries import check_account, gateway_names, select_view
 from recon.cli.recording import DecisionOptions, decide_one, decision_options
@@ -23,6 +23,7 @@ from recon.cli.table import print_table
 from recon.clock import utc_now
 from recon.deciding.recording import Decision
 from recon.errors import ConfigError, DecisionRefused
+from recon.times import parse_time
 
 app = typer.Typer(invoke_without_command=True)
 

@@ -16,13 +16,14 @@ from recon.cli.output import Column, Row, note, print_json
 from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.config import Gateway, Settings
+from recon.display.words import counted
 from recon.ems.cloud.address import FixedSites, SiteSource
 from recon.ems.cloud.certificates import ClientCertificate, certificate_path, load_certificate, read_certificate
 from recon.ems.cloud.endpoint_list import Location, site_urls
 from recon.ems.cloud.management import open_management
 from recon.ems.diagnostics.check_gateway import GatewayCheck, check_site
 from recon.ems.diagnostics.check_rest import DEFAULT_REQUESTS
-from recon.ems.diagnostics.report import Step, counted
+from recon.ems.diagnostics.report import Step
 from recon.ems.diagnostics.session_report import AccountActivity
 from recon.ems.protocol.rest_requests import RequestKind
 from recon.ems.urls import rest_url_of, safe_url, websocket_url

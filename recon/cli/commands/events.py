@@ -11,13 +11,14 @@ import msgspec
 import typer
 
 from recon.cli.connection import reader_connection
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, parse_time, settings_of
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, note, print_json
 from recon.cli.queries import MAX_EVENTS, gateway_names, refused_events
 from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.db.source import Source, query_rows
 from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
+from recon.times import parse_time
 
 #: Beyond any log position.
 MAX_POSITION: Final = 2**62

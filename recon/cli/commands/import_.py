@@ -19,7 +19,7 @@ from recon.cli.fact_recording import (
     usd_of_file,
     with_file,
 )
-from recon.cli.known_names import check_assets, hint, unknown_assets
+from recon.cli.known_assets import check_assets, unknown_assets
 from recon.cli.options import Config, Json, NewAssets, settings_of
 from recon.cli.output import note, print_json
 from recon.cli.progress import progress_bar
@@ -30,6 +30,7 @@ from recon.config import Settings
 from recon.config.imports import Import
 from recon.config.ready_formats import ready_formats
 from recon.errors import ConfigError
+from recon.nearest import hint
 from recon.statements.statement import BadRow, Statement, read_statement
 
 #: Most unreadable rows that are named; the rest is counted.

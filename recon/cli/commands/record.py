@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from recon.cli.connection import operator_connection
 from recon.cli.fact_recording import append_facts, assets_of, check_accounts, one_gateway
-from recon.cli.known_names import check_assets
-from recon.cli.options import Config, Json, NewAssets, parse_time, settings_of
+from recon.cli.known_assets import check_assets
+from recon.cli.options import Config, Json, NewAssets, settings_of
 from recon.cli.output import Column, Row, note, print_json
 from recon.cli.recording import Name, Wait, note_shared_login, wait_until_folded
 from recon.cli.table import print_table
@@ -27,6 +27,7 @@ from recon.db.source import query_rows
 from recon.errors import ConfigError, DocumentRefused
 from recon.exact import plain
 from recon.ledger.facts.external_fact import MANUAL, SIGNS, ExternalFact, parse_fact
+from recon.times import parse_time
 
 
 class Kind(StrEnum):

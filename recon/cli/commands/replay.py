@@ -10,9 +10,10 @@ import typer
 
 from recon.cli.break_path import path_lines
 from recon.cli.options import Json
-from recon.cli.output import Column, Row, columns, note, print_json, safe, write
+from recon.cli.output import Column, Row, columns, note, print_json, write
 from recon.cli.table import print_table
 from recon.config.rule_files import load_rules
+from recon.display.words import safe
 from recon.errors import DocumentRefused
 from recon.exact import plain
 from recon.testing.case import EXPECTED, FRAMES, Case, check_rules, load_case

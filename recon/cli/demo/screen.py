@@ -16,8 +16,9 @@ from rich.text import Text
 
 from recon.cli.demo.receiver import Delivery
 from recon.cli.demo.snapshot import Snapshot
-from recon.cli.output import Row, safe, text_of
+from recon.cli.output import Row, text_of
 from recon.cli.terminal_table import styled
+from recon.display.words import safe
 from recon.exact import plain
 
 #: Most digits after the point; a longer number ends in an ellipsis.

@@ -14,10 +14,11 @@ from typing import Final
 import msgspec
 import trio
 
+from recon.display.words import counted
 from recon.ems.close_reasons import CloseReason, advice_for, close_reason_of
 from recon.ems.credentials import Credentials, silence_libraries
 from recon.ems.diagnostics.check_rest import DEFAULT_REQUESTS, NO_METHOD, check_health, check_rest
-from recon.ems.diagnostics.report import STEP_SECONDS, State, Step, counted
+from recon.ems.diagnostics.report import STEP_SECONDS, State, Step
 from recon.ems.diagnostics.session_report import AccountActivity, SessionReport
 from recon.ems.diagnostics.tls_probe import PlainPort, handshake
 from recon.ems.protocol.rest_requests import RequestKind

@@ -15,8 +15,9 @@ from typing import Final
 import httpx
 import msgspec
 
+from recon.display.words import counted
 from recon.ems.credentials import Credentials
-from recon.ems.diagnostics.report import STEP_SECONDS, StepResult, counted
+from recon.ems.diagnostics.report import STEP_SECONDS, StepResult
 from recon.ems.protocol.rest_paths import PATHS
 from recon.ems.protocol.rest_requests import (
     DecodedResponse,

@@ -21,8 +21,3 @@ class Step(msgspec.Struct, frozen=True):
     step: str
     state: State
     detail: str
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the singular or plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from recon.ems.diagnostics.report import StepResult, counted
+from recon.display.words import counted
+from recon.ems.diagnostics.report import StepResult
 from recon.ems.protocol.decode import decode
 from recon.ems.protocol.messages import Balances, OrderReports, Positions, ServerInfo, Symbols
 from recon.ems.protocol.timestamps import parse_time

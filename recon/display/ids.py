@@ -1,0 +1,39 @@
+"""Short ids: the first characters of an id, as many as make it unique. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+#: Fewest characters of an id; commands take any unique beginning of so many.
+SHORT: Final = 8
+#: Characters of a digest in a command.
+DIGEST: Final = 10
+
+
+def short_ids(shown: Iterable[str], known: Iterable[str] = ()) -> dict[str, str]:
+    """Return for each id its shortest beginning that is of no other one, shown or known; 8 characters at least."""
+    wanted = dict.fromkeys(shown)
+    ordered = sorted({*wanted, *known})
+    beginnings: dict[str, str] = {}
+    for index, each in enumerate(ordered):
+        # Of all others, a neighbour in the order shares the longest beginning.
+        neighbours = [*ordered[max(index - 1, 0) : index], *ordered[index + 1 : index + 2]]
+        least = max((_shared(each, other) + 1 for other in neighbours), default=0)
+        beginnings[each] = each[: max(least, SHORT)]
+    return {each: beginnings[each] for each in wanted}
+
+
+def short_id(full: str) -> str:
+    """Return the first characters of one id."""
+    return full[:SHORT]
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many first characters two ids share."""
+    length = 0
+    for first, second in zip(one, other, strict=False):
+        if first != second:
+            break
+        length += 1
+    return length

@@ -1,0 +1,17 @@
+"""Texts from outside, made harmless: characters that do not print are written out. Pure."""
+
+from __future__ import annotations
+
+
+def safe(text: str) -> str:
+    """Escape characters that do not print: control characters, line ends, direction marks."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return how many of something: `1 case`, `4 cases`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
