@@ -41,7 +41,7 @@ from recon.reconciliation.reconciler import Reconciler
 from recon.times import LogTime, microseconds
 
 #: The version of the fold: a change of its results or of what it stores is a new version (architecture 3, editions).
-VERSION: Final = 10
+VERSION: Final = 11
 
 _SESSION_KINDS: Final = frozenset(
     {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.CLOCK_JUMPED}
@@ -147,6 +147,7 @@ class Fold:
         ledger.effects.legs.clear()
         ledger.effects.cash_to_come.clear()
         self.reconciler.finish(at)
+        self.reconciler.keep_judged(at)
 
     def _apply(self, item: DecodedEvent, at: LogTime, previous_us: int) -> None:
         """Apply one event to the ledger; new rules also classify all breaks again."""

@@ -101,11 +101,12 @@ class WorkingSet:
         shared = engine.store()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []
+        judged, engine.judged = engine.judged, []
         for key, state in changes.units.items():
             changed.setdefault(key, state)
         with exact():
             ledger_store.save(connection, book, self.edition, changes)
-            comparison_store.save(connection, engine, self.edition, changed.values(), transitions, shared)
+            comparison_store.save(connection, engine, self.edition, changed.values(), transitions, shared, judged)
         with cursor_of(connection) as cursor:
             cursor.execute(
                 "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",

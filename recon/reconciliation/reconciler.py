@@ -20,6 +20,7 @@ from recon.ledger.legs import FillPart, Leg
 from recon.ledger.observations import Observation
 from recon.ledger.units import UnitKey, UnitState
 from recon.ledger.withholding import withhold
+from recon.reconciliation import histories
 from recon.reconciliation.breaks import classification, decisions
 from recon.reconciliation.breaks.decisions import Decision, Target
 from recon.reconciliation.commit import accruals, contradictions, fee_rates, openings, steps
@@ -28,8 +29,10 @@ from recon.reconciliation.context import ComparisonContext, show_cut
 from recon.reconciliation.facts import apply_fact, second_person, taken_back
 from recon.reconciliation.facts.apply_trade import apply_trade
 from recon.reconciliation.facts.uncertain_opening import tell_opening
+from recon.reconciliation.model.acceptances import Acceptances
 from recon.reconciliation.model.comparison import ADVANCE_US, ComparisonState
-from recon.reconciliation.model.comparisons import Comparisons, FirstEnd
+from recon.reconciliation.model.comparisons import Comparisons
+from recon.reconciliation.model.history import JudgedObservation
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reports import differs_in_quiet, note_observation, report_of
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
@@ -52,15 +55,15 @@ class Reconciler:
         self.comparisons = Comparisons()
         self.changed: dict[UnitKey, UnitState] = {}
         self.transitions: list[Transition] = []
+        #: New rows of the units' histories, and the units that the event touched.
+        self.judged: list[JudgedObservation] = []
+        self._touched: dict[UnitKey, UnitState] = {}
         #: Units that were set aside since the last step, each with what was raised.
         self.failures: list[tuple[UnitKey, Exception]] = []
         self.trellises = Trellises(ledger)
         #: Units whose last report is deferred until they are judged.
         self.deferred: dict[UnitKey, UnitState] = {}
-        #: Units with an accepted break, and when the first acceptance ends.
-        self.accepted: dict[UnitKey, UnitState] = {}
-        self.accepted_until: int | None = None
-        self._ends = FirstEnd()
+        self.accepted = Acceptances()
         #: Log time, in steps of ADVANCE_US, that comparisons were last advanced to.
         self.advanced_to = ledger.clock.last_us // ADVANCE_US
         ledger.on_modelling_changed = self.on_modelling_changed
@@ -82,7 +85,7 @@ class Reconciler:
             self.comparisons.note_closed(state.unit)
             if comparison.deferred is not None:
                 self.deferred[key] = state
-            self._track_acceptances(state, comparison)
+            self.accepted.track(state, comparison)
         self.trellises.restore(comparisons, shared)
 
     def store(self) -> dict[str, bytes]:
@@ -161,11 +164,8 @@ class Reconciler:
 
     def advance(self, at: LogTime) -> None:
         """Decide what log time decides, at most once in ADVANCE_US."""
-        if self.accepted_until is not None and at.us >= self.accepted_until:
-            for key in self._ends.due(at.us):
-                state = self.accepted[key]
-                self._contain(state, at, partial(self._mark_changed, self._context(state, at)))
-            self.accepted_until = self._ends.first()
+        for state in self.accepted.take_due(at.us):
+            self._contain(state, at, partial(self._mark_changed, self._context(state, at)))
         asked = at.us // ADVANCE_US
         if asked == self.advanced_to:
             return
@@ -185,6 +185,20 @@ class Reconciler:
                     self.on_legs(legs, at)
                     self._advance(trellis, at)
             self.trellises.mark_changed_rates(trellis)
+
+    def keep_judged(self, at: LogTime) -> None:
+        """Keep, at the end of an event, what it changed of how units are judged (semantics 7.7)."""
+        while self._touched:  # a defect that shows here sets its unit aside, which is kept too
+            key, state = self._touched.popitem()
+            keep = partial(self._keep, state, at)
+            keep() if self.comparisons[key].set_aside else self._contain(state, at, keep)
+
+    def _keep(self, state: UnitState, at: LogTime) -> None:
+        unit, name = state.unit, state.unit.account
+        found = histories.keep(unit, self.comparisons[state.key], self.ledger.accounts[name], self.trellises[name], at)
+        if found is not None:
+            self.judged.append(found)
+            self.changed[state.key] = state
 
     def _await_cash(self, account: str, trellis: AccountTrellis) -> None:
         """Defer the reports of assets whose cash waits for the opening of a contract."""
@@ -341,24 +355,17 @@ class Reconciler:
         comparison.set_aside, comparison.pending, comparison.deferred, comparison.trellis = True, [], None, b""
         self.trellises.of(unit.account).forget(state.key)
         self.deferred.pop(state.key, None)
-        self._track_acceptances(state, comparison)
+        self.accepted.track(state, comparison)
         self.comparisons.refresh(unit)
-        self.changed[state.key] = state
+        self.changed[state.key] = self._touched[state.key] = state
         withhold(self.ledger, state, SET_ASIDE, on=True)
         message = f"{SET_ASIDE} ({type(error).__name__}): it is compared again after a rebuild by a later version"
         self.ledger.note_finding(unit.account, at, "comparison_failed", unit.code, message)
         self.failures.append((state.key, error))
 
     def _context(self, state: UnitState, at: LogTime) -> ComparisonContext:
-        return ComparisonContext(
-            self.ledger,
-            state,
-            self.comparison_of(state),
-            at,
-            self.transitions.append,
-            self.comparisons,
-            self.trellises.of(state.unit.account),
-        )
+        comparison, trellis = self.comparison_of(state), self.trellises.of(state.unit.account)
+        return ComparisonContext(self.ledger, state, comparison, at, self.transitions.append, self.comparisons, trellis)
 
     def on_rules(self, at: LogTime) -> None:
         """Compare by new rules from here on, and classify all active breaks again."""
@@ -383,18 +390,7 @@ class Reconciler:
         if context.comparison.breaks:
             classification.reclassify_reported_orders(context)
         key = context.state.key
-        self.changed[key] = context.state
+        self.changed[key] = self._touched[key] = context.state
         if context.comparison.breaks or key in self.accepted:
             decisions.expire(context)
-            self._track_acceptances(context.state, context.comparison)
-
-    def _track_acceptances(self, state: UnitState, comparison: ComparisonState) -> None:
-        """Track when the next acceptance ends; one of a unit that is set aside stays as it is."""
-        breaks = [] if comparison.set_aside else comparison.breaks
-        ends = [break_.acceptance.until_us for break_ in breaks if break_.acceptance is not None]
-        if ends:
-            self.accepted[state.key] = state
-        else:
-            self.accepted.pop(state.key, None)
-        self._ends.set(state.key, min(ends, default=None))
-        self.accepted_until = self._ends.first()
+            self.accepted.track(context.state, context.comparison)

@@ -249,6 +249,7 @@ def test_only_the_current_edition_is_shown(database: TestDatabase, analyst: Conn
             "entries",
             "coverage",
             "catch_ups",
+            "observations",
         ):
             columns = list(
                 connection.scalars(

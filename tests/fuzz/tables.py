@@ -47,11 +47,12 @@ class MemoryTables:
         shared = engine.store()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []
+        judged, engine.judged = engine.judged, []
         for key, state in changes.units.items():
             changed.setdefault(key, state)
         with self._written():
             ledger.save(_NO_CONNECTION, book, _EDITION, changes)
-            comparisons.save(_NO_CONNECTION, engine, _EDITION, changed.values(), transitions, shared)
+            comparisons.save(_NO_CONNECTION, engine, _EDITION, changed.values(), transitions, shared, judged)
 
     def calm_books(self) -> dict[str, Rows]:
         """Return the rows of the calm account."""

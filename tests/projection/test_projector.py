@@ -126,7 +126,7 @@ async def folded_undisturbed(database: TestDatabase, engine: Engine) -> tuple[in
     books = folded(database.service_url)
     assert len(books["fills"]) == 2 * ORDERS
     with connected(database.owner_url) as raw:
-        for table in (*books, "editions", "instruments", "break_history", "account_comparisons"):
+        for table in (*books, "editions", "instruments", "break_history", "account_comparisons", "observations"):
             raw.execute(f"TRUNCATE recon_store.{table}")
     return head, books
 

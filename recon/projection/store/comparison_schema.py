@@ -12,6 +12,7 @@ from recon.projection.store.folded_table import FoldedTable, Moment, as_json, co
 from recon.reconciliation import causes
 from recon.reconciliation.model.break_ import Break, Evidence
 from recon.reconciliation.model.comparison import ComparisonState
+from recon.reconciliation.model.history import JudgedObservation
 from recon.reconciliation.model.path_evidence import PathItem, path_item
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.model.verdict import verdict_of
@@ -97,6 +98,22 @@ breaks: Final = FoldedTable[Transition](
     ),
     nullable("severity", Text, lambda step: step.snapshot.severity),
     column("explained_amount", Numeric, lambda step: step.break_.explained_amount),
+)
+
+
+observations: Final = FoldedTable[JudgedObservation](
+    "observations",
+    key("account", Text, lambda row: row.account),
+    key("unit_kind", Text, lambda row: row.kind),
+    key("unit", Text, lambda row: row.unit),
+    key("at", Moment, lambda row: row.us),
+    key("judged_seq", BigInteger, lambda row: row.judged_seq),
+    column("judged_at", Moment, lambda row: row.judged_us),
+    column("seq", BigInteger, lambda row: row.seq),
+    column("reported", Numeric, lambda row: row.reported),
+    nullable("expected", Numeric, lambda row: row.expected),
+    column("explained", Numeric, lambda row: row.explained),
+    column("verdict", Text, lambda row: row.verdict),
 )
 
 

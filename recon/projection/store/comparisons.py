@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ from recon.projection.store import comparison_schema
 from recon.projection.store.comparison_schema import AccountComparisonRow, ComparisonRow, HistoryRow
 from recon.projection.store.folded_table import EditionKey
 from recon.reconciliation.model.comparison import ComparisonState
+from recon.reconciliation.model.history import JudgedObservation
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Reconciler
 
@@ -45,6 +46,7 @@ def save(
     changed: Iterable[UnitState],
     transitions: list[Transition],
     shared: Mapping[str, bytes],
+    judged: Sequence[JudgedObservation],
 ) -> None:
     """Write what a batch changed. A break is written as its last transition leaves it."""
     key = EditionKey(reconciler.ledger.gateway, edition)
@@ -55,6 +57,7 @@ def save(
     latest = {transition.break_.id: transition for transition in transitions}
     comparison_schema.breaks.replace(connection, key, latest.values())
     comparison_schema.break_history.replace(connection, key, _numbered(transitions))
+    comparison_schema.observations.add(connection, key, judged)
 
 
 def _numbered(transitions: list[Transition]) -> list[HistoryRow]:

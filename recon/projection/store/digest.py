@@ -32,9 +32,10 @@ TABLES: Final = (
     comparison_schema.breaks.table,
     comparison_schema.break_history.table,
     ledger_schema.fee_rates.table,
+    comparison_schema.observations.table,
 )
 #: Tables that came later.
-LATER: Final = frozenset({ledger_schema.fee_rates.table})
+LATER: Final = frozenset({ledger_schema.fee_rates.table, comparison_schema.observations.table})
 
 
 def digest_of(connection: Connection, gateway: str, edition: int) -> str:

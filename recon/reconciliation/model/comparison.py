@@ -72,6 +72,14 @@ class EndedStep(msgspec.Struct, frozen=True, gc=False):
     left_over: str | None = None
 
 
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """What the latest row of a unit's history says: verdict, what breaks and undecided steps own, and since when."""
+
+    verdict: str
+    owned: Decimal
+    us: int
+
+
 class ComparisonState(msgspec.Struct, gc=False):
     """The state of one unit's comparison, and the last result of it."""
 
@@ -112,6 +120,8 @@ class ComparisonState(msgspec.Struct, gc=False):
     cut_seq: int = 0
     cut_total: Decimal = ZERO
     cut_explained: Decimal = ZERO
+    #: The latest row of the unit's history; None before the first.
+    kept: Kept | None = None
 
     def silence(self, window: int) -> int:
         """Return how long a unit must not be spoken of to be quiet; a polled one is not silent between polls."""

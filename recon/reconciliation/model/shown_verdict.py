@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from recon.ledger.account import Account
 from recon.ledger.units import Unit
 from recon.reconciliation.model.comparison import ComparisonState
-from recon.reconciliation.model.verdict import verdict_of
+from recon.reconciliation.model.verdict import settled_verdict_of, verdict_of
 
 #: Seconds without a sign of life after which a unit is stale.
 SILENT_SECONDS: Final = 30
@@ -37,6 +37,20 @@ def shown_verdict(unit: Unit, comparison: ComparisonState, account: Account | No
         return ShownVerdict("unmodelled", unit.unmodelled)
     stale = _stale(unit, account, us)
     return ShownVerdict(judgement, None) if stale is None else ShownVerdict("stale", stale)
+
+
+def covered_verdict(unit: Unit, comparison: ComparisonState, account: Account) -> str:
+    """Return the verdict of the latest observation that was compared, as the log alone decides it.
+
+    A later one that waits for its window, and the silence of an account, change nothing of it.
+    """
+    if comparison.reported is None:
+        return "unobserved"
+    if unit.unmodelled is not None:
+        return "unmodelled"
+    if account.coverage.state not in _COVERED or unit.withheld:
+        return "stale"
+    return settled_verdict_of(unit, comparison)
 
 
 def _stale(unit: Unit, account: Account | None, us: int) -> str | None:

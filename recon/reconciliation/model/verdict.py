@@ -16,10 +16,17 @@ Verdict = Literal["unobserved", "break", "pending", "agreed"]
 
 def verdict_of(unit: Unit, comparison: ComparisonState) -> Verdict:
     """Return the first verdict that applies."""
+    settled = settled_verdict_of(unit, comparison)
+    return "pending" if settled == "agreed" and comparison.undecided else settled
+
+
+def settled_verdict_of(unit: Unit, comparison: ComparisonState) -> Verdict:
+    """Return the verdict, whether or not a later report waits for its window."""
     if comparison.reported is None:
         return "unobserved"
     if comparison.breaks:
         return "break"
-    if comparison.undecided or comparison.rebase or (unit.balance.opening is None and unit.unmodelled is None):
+    undecided = not comparison.set_aside and bool(comparison.pending or comparison.doubt is not None)
+    if undecided or comparison.rebase or (unit.balance.opening is None and unit.unmodelled is None):
         return "pending"
     return "agreed"

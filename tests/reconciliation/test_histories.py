@@ -1,0 +1,109 @@
+"""The history of a unit: each change of how it is judged, and else one row a minute (semantics 7.7)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from recon.reconciliation import histories
+from recon.reconciliation.model.history import JudgedObservation
+from recon.simulator.scenarios import demo_plan
+from recon.testing import GatewayDriver, OrderScript, balance_row, play
+
+D = Decimal
+
+
+def _rows(driver: GatewayDriver, unit: str) -> list[JudgedObservation]:
+    return [row for row in driver.reconciler.judged if row.unit == unit]
+
+
+def _unexplained(row: JudgedObservation) -> Decimal | None:
+    return None if row.expected is None else row.reported - row.expected - row.explained
+
+
+def _started() -> GatewayDriver:
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "100000"))
+    return driver
+
+
+def test_a_unit_that_agrees_costs_one_row_a_minute_however_often_it_is_reported() -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 600, every=0.5)
+    agreed = [row for row in _rows(driver, "BTC") if row.verdict == "agreed"]
+    assert 10 <= len(agreed) <= 11
+    assert all(after.judged_us - before.judged_us >= histories.KEEP_US for before, after in pairwise(agreed))
+    assert {_unexplained(row) for row in agreed} == {D(0)}
+
+
+def test_a_break_is_pending_then_break_and_the_drift_stands_in_each_row() -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 30)
+    driver.poll("BTC", "9", 30)
+    verdicts = [row.verdict for row in _rows(driver, "BTC")]
+    assert verdicts[-3:] == ["agreed", "pending", "break"]
+    first, last = _rows(driver, "BTC")[-2:]
+    assert (_unexplained(first), _unexplained(last), last.reported) == (D(-1), D(-1), D(9))
+    (opened,) = driver.transitions("opened")
+    assert (last.judged_seq, last.judged_us) == (opened.seq, opened.us)
+
+
+def test_drift_that_ends_is_a_row_at_once() -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 30)
+    driver.poll("BTC", "9", 30)
+    driver.poll("BTC", "10", 30)
+    assert [(row.verdict, _unexplained(row)) for row in _rows(driver, "BTC")][-1] == ("agreed", D(0))
+
+
+def test_a_race_makes_no_row_while_it_waits() -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 30)
+    before = len(_rows(driver, "BTC"))
+    driver.balance("BTC", "11", after=0.3)  # the venue's balance comes before the report of the fill
+    order = OrderScript("o1", [("1", "100")], placed_at=driver.now - timedelta(seconds=4))
+    driver.report(order.report(1), after=0.3)
+    driver.poll("BTC", "11", 20)
+    assert len(_rows(driver, "BTC")) == before
+
+
+def test_a_unit_that_is_not_judged_expects_nothing() -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 30)
+    driver.close_session()
+    driver.open_session("s2")
+    driver.server_info()
+    driver.balance("BTC", "10", after=1)
+    known = _rows(driver, "BTC")
+    assert all(row.expected is not None for row in known if row.verdict in {"agreed", "break"})
+    assert all(row.reported == D(10) for row in known)
+
+
+def test_a_unit_that_recon_failed_on_is_no_longer_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 30)
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("recon.reconciliation.reconciler.report_of", fails)
+    driver.balance("BTC", "10", after=1)
+    last = _rows(driver, "BTC")[-1]
+    assert (last.verdict, last.expected) == ("stale", None)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_rows_are_in_the_order_of_the_log_and_one_for_each_event(seed: int) -> None:
+    for day in play(demo_plan(seed, 60.0)):
+        rows = day.fold.reconciler.judged
+        assert rows
+        places = [(row.account, row.kind, row.unit, row.judged_seq) for row in rows]
+        assert len(set(places)) == len(places)
+        assert [row.judged_seq for row in rows] == sorted(row.judged_seq for row in rows)
+        for key in {place[:3] for place in places}:
+            mine = [row for row in rows if (row.account, row.kind, row.unit) == key]
+            assert all(before.us <= after.us for before, after in pairwise(mine))
+            assert all(row.seq <= row.judged_seq and row.us <= row.judged_us for row in mine)
