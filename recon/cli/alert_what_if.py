@@ -15,9 +15,11 @@ from recon.alerts.policy_settings import policy_of
 from recon.cli.alert_history import Given, given_since
 from recon.cli.output import Row
 from recon.config import Alerts, Settings
-from recon.config.load import describe_problem, read_file
+from recon.config.load import read_file
+from recon.config.problems import problems_of
 from recon.db.source import Source
 from recon.errors import ConfigError
+from recon.nearest import did_you_mean
 
 
 def other_policy(path: Path, settings: Settings) -> Policy:
@@ -26,13 +28,14 @@ def other_policy(path: Path, settings: Settings) -> Policy:
     Errors: ConfigError with a line for each problem, without any value.
     """
     document = read_file(path)
-    if set(document) - {"alerts"}:
-        raise ConfigError(f"{path}: only [alerts] can be asked about")
+    unknown = [key for key in document if key not in Settings.model_fields]
+    if unknown:
+        known = Settings.model_fields
+        raise ConfigError("\n".join(f"{path}: {key}: unknown key{did_you_mean(key, known)}" for key in unknown))
     try:
         alerts = Alerts.model_validate(document.get("alerts", {}))
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        raise ConfigError("\n".join(describe_problem(detail, {}, path) for detail in details)) from None
+        raise ConfigError("\n".join(problems_of(error, Alerts, path))) from None
     return policy_of(alerts, configured_channels(settings), level_names(settings))
 
 

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from recon.cli.help_words import say_plainly
 from recon.cli.interrupt import end_in_order
 
 if TYPE_CHECKING:  # typer's copy of click is private, and is not imported by that name
@@ -79,9 +80,9 @@ def command_line() -> Command:
         cls=LazyGroup,
         name="recon",
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         epilog=_EXITS,
     )
     app.callback()(_options)
@@ -103,7 +104,7 @@ def imported(name: str) -> Command:
     group = get_command(app)
     if not isinstance(group, TyperGroup):  # pragma: no cover - typer makes a group where there is a callback
         raise TypeError(f"{name} is no command")
-    return group.commands[name]
+    return say_plainly(group.commands[name])
 
 
 def _not_imported() -> None:

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from typing import Final
 
 import psycopg
+import typer
 from sqlalchemy.exc import SQLAlchemyError
 
+from recon.cli import usage
 from recon.cli.interrupt import INTERRUPTED
 from recon.cli.output import note
 from recon.db.errors import database_error
 from recon.errors import ReconError
+from recon.library_words import in_our_words
 from recon.redaction import LAST_NET
 
 #: A defect of recon (EX_SOFTWARE of sysexits).
@@ -24,6 +27,13 @@ def report(error: BaseException, *, with_traceback: bool) -> int:
     """Write what failed to stderr and return the exit status."""
     if with_traceback:
         sys.stderr.write(LAST_NET.clean("".join(traceback.format_exception(error))))
+    if isinstance(error, typer.Abort):
+        # typer takes Ctrl-C at a question for the end of the input.
+        return INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else _unanswered()
+    if isinstance(error, usage.ClickException):
+        for line in usage.misuse(error):
+            note(LAST_NET.clean(line))
+        return usage.MISUSED
     errors: list[ReconError] = []
     for leaf in _leaves(error):
         if isinstance(leaf, ReconError):
@@ -37,8 +47,13 @@ def report(error: BaseException, *, with_traceback: bool) -> int:
     if not errors:
         return INTERRUPTED
     for line in dict.fromkeys(line for each in errors for line in str(each).splitlines()):
-        note(f"recon: {LAST_NET.clean(line)}")
+        note(f"recon: {in_our_words(LAST_NET.clean(line))}")
     return errors[0].exit_status
+
+
+def _unanswered() -> int:
+    note("recon: nothing was answered, so nothing was done")
+    return 1
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

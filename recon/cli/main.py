@@ -36,14 +36,15 @@ def _status(arguments: Sequence[str]) -> int:
     from recon.cli.command_line import command_line  # noqa: PLC0415 - after the handler for Ctrl-C stands
 
     try:
-        command_line().main(args=list(arguments), prog_name="recon")
+        # A command ends by returning, or by typer.Exit, whose status is returned.
+        status = command_line().main(args=list(arguments), prog_name="recon", standalone_mode=False)
+        return status if isinstance(status, int) else 0
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the last stop
         from recon.cli.failure import report  # noqa: PLC0415 - imports the database driver
 
         return report(error, with_traceback=TRACEBACK in arguments)
-    return 0
 
 
 def main() -> NoReturn:

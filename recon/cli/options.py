@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import inspect
 import os
+import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Concatenate, Final, ParamSpec, TypeVar
 
 import typer
 
+from recon.cli.output import note
 from recon.config import Settings, load_settings, secrets_of
+from recon.errors import ConfigError
 from recon.redaction import LAST_NET
 
 #: The settings file where --config is not given; not a setting itself.
 CONFIG_VARIABLE: Final = "RECON_CONFIG"
+
+#: The settings file where nothing names one.
+CONFIG_BESIDE: Final = Path("recon.toml")
 
 _Shared = TypeVar("_Shared")
 _Own = ParamSpec("_Own")
@@ -26,7 +33,7 @@ Config = Annotated[
         "-c",
         envvar=CONFIG_VARIABLE,
         metavar="FILE",
-        help="Settings file (TOML). Without one, all settings come from RECON_ variables.",
+        help="Settings file (TOML). [default: ./recon.toml if there is one; RECON_ variables override it]",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document: decimals as strings, times in UTC.")]
@@ -45,10 +52,30 @@ AccountFilter = Annotated[
 
 
 def settings_of(config: Path | None) -> Settings:
-    """Read the settings of a command. Errors: ConfigError."""
-    settings = load_settings(config, {name: value for name, value in os.environ.items() if name != CONFIG_VARIABLE})
+    """Read the settings of a command, and say to a person which file is used. Errors: ConfigError."""
+    found = config or _beside()
+    named = found is not None and (config is None or os.environ.get(CONFIG_VARIABLE) == str(config))
+    if named and sys.stderr.isatty():
+        note(f"settings: {found}")
+    settings = load_settings(found, {name: value for name, value in os.environ.items() if name != CONFIG_VARIABLE})
     LAST_NET.know(secrets_of(settings))
     return settings
+
+
+def _beside() -> Path | None:
+    """Return the settings file in the working directory, if there is one that nobody else may have put there.
+
+    A settings file names commands that recon runs. Errors: ConfigError where it is of somebody else.
+    """
+    try:
+        status = CONFIG_BESIDE.stat()
+    except OSError:
+        return None
+    if status.st_uid in {0, os.geteuid()} and not status.st_mode & stat.S_IWOTH:
+        return CONFIG_BESIDE
+    raise ConfigError(
+        f"{CONFIG_BESIDE} is of another account, or anybody may write to it; name it by --config if you trust it"
+    )
 
 
 def with_options(

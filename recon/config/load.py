@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, get_args, get_origin
+from typing import Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from recon.config.problems import DATA_SECTIONS, PREFIX, problems_of
 from recon.config.tables import Settings
 from recon.errors import ConfigError
+from recon.library_words import toml_problem
 from recon.nearest import did_you_mean
 
-PREFIX: Final = "RECON_"
-#: Names below these are data, so one variable with JSON sets the whole section.
-DATA_SECTIONS: Final = (
-    "accounts",
-    *(name for name, field in Settings.model_fields.items() if get_origin(field.annotation) is dict),
-)
 #: Sections whose keys are data, so that a key such as `x_file` names no file.
 SECTIONS_WITHOUT_PATHS: Final = ("accounts", "imports")
 #: Largest settings file, in bytes.
@@ -49,8 +45,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        problems += [describe_problem(detail, overrides, path) for detail in details]
+        problems += problems_of(error, Settings, path, overrides)
     else:
         if not problems:
             return settings
@@ -71,7 +66,7 @@ def read_file(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, ArithmeticError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        raise ConfigError(f"{path}: {toml_problem(str(error))}") from None
 
 
 class _Environment(EnvSettingsSource):
@@ -96,14 +91,21 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, object]:
     try:
         return dict(_Environment(environ)())
     except SettingsError as error:
-        raise ConfigError(f"the {PREFIX} variables cannot be read: {error}") from None
+        raise ConfigError(_unreadable(environ, str(error))) from None
+
+
+def _unreadable(environ: Mapping[str, str], message: str) -> str:
+    """Return which variable cannot be read: what it sets is a table or a list, so it must be JSON."""
+    key = re.findall(r'"([^"]*)"', message)[:1]
+    names = [name for name in environ if key and name.lower().removeprefix(PREFIX.lower()).startswith(key[0])]
+    return f"{', '.join(names) or f'a {PREFIX} variable'}: must be JSON, for it sets a table or a list"
 
 
 def _check_json(name: str, value: str) -> None:
     try:
         document = json.loads(value, parse_float=Decimal)
     except ValueError as error:
-        where = f" at character {error.pos + 1}: {error.msg}" if isinstance(error, json.JSONDecodeError) else ""
+        where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
         raise ConfigError(f"{name}: not valid JSON{where}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{name}: must be a JSON object")
@@ -166,38 +168,3 @@ def _anchored(table: Mapping[str, object], base: Path) -> dict[str, object]:
         else:
             anchored[key] = value
     return anchored
-
-
-def describe_problem(detail: ErrorDetails, overrides: Mapping[str, object], path: Path | None) -> str:
-    """Return one of pydantic's findings as a line: the file or variable, the key, the problem."""
-    location = detail["loc"]
-    if detail["type"] == "extra_forbidden":
-        what = "unknown key"
-    elif detail["type"] == "missing":
-        what = "must be given"
-    else:
-        what = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    key = ".".join(_written(part) for part in location if part != "[key]")
-    return f"{_origin(location, overrides, path)}: {key}: {what}"
-
-
-def _written(part: str | int) -> str:
-    text = str(part)
-    return text if text.replace("-", "").replace("_", "").isalnum() else f'"{text}"'
-
-
-def _origin(location: tuple[str | int, ...], overrides: Mapping[str, object], path: Path | None) -> str:
-    """Return the variable or file that contains the problem."""
-    value: object = overrides
-    depth = 0
-    for part in location:
-        if not isinstance(value, Mapping) or part not in value:
-            break
-        value, depth = value[part], depth + 1
-    section = str(location[0]).upper() if location else ""
-    if depth == len(location) and depth > 0:
-        nested = depth > 1 and section.lower() not in DATA_SECTIONS
-        return f"{PREFIX}{section}{f'__{str(location[1]).upper()}' if nested else ''}"
-    if path is not None:
-        return str(path)
-    return f"{PREFIX}{section}"

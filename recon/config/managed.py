@@ -25,6 +25,8 @@ _CERTIFICATE_KEYS: Final = ("certificate", "certificate_dir", "renew_before")
 
 def list_or_managed(given: object, check: ValidatorFunctionWrapHandler) -> list[str]:
     """Return no addresses for `urls = "managed"`, and the checked list for any other value."""
+    if isinstance(given, str) and given != MANAGED:
+        raise ValueError(f'must be a list of addresses, or "{MANAGED}"')
     urls: list[str] = [] if given == MANAGED else check(given)
     return urls
 

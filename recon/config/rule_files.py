@@ -1,7 +1,12 @@
-"""A file of rules alone, to try them: the tables `[accounts]` and `[gateways.X.accounts…]` of the settings."""
+"""Other rules, to try them: the tables `[accounts]` and `[gateways.X.accounts…]` of a file of settings.
+
+The file may be a whole settings file. What else is in it must be known keys, and is left alone: nothing connects, and
+no file that it names is opened.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +14,8 @@ from pydantic import Field, ValidationError
 
 from recon.config.accounts import AccountRules, DefaultRules
 from recon.config.base import Table
-from recon.config.load import describe_problem, read_file
+from recon.config.load import read_file
+from recon.config.problems import problems_of
 from recon.config.rules import JSON, rules_document
 from recon.config.tables import Gateway, Settings
 from recon.config.values import Name
@@ -17,6 +23,8 @@ from recon.errors import ConfigError
 
 #: An address for settings that need one; nothing connects to it.
 _NOWHERE: Final = "wss://nowhere.invalid/"
+#: The tables of the settings that hold rules.
+_RULES: Final = ("accounts", "gateways")
 
 
 class _GatewayRules(Table):
@@ -39,12 +47,26 @@ class RulesFile(Table):
 
 
 def load_rules(path: Path) -> RulesFile:
-    """Return a file of rules. Raise ConfigError with a line for each problem, without any value."""
+    """Return the rules of a file. Raise ConfigError with a line for each problem, without any value."""
     document = read_file(path)
+    if not document.keys() & {*_RULES} and document.keys() <= Settings.model_fields.keys():
+        raise ConfigError(f"{path} holds no rules: neither [accounts] nor [gateways.NAME.accounts.…]")
     try:
-        return RulesFile.model_validate(document)
+        return RulesFile.model_validate(_rules_alone(document))
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        lines = [describe_problem(detail, {}, path) for detail in details]
-        lines.append(f"{path}: only [accounts] and [gateways.NAME.accounts.…] can be asked about")
-        raise ConfigError("\n".join(lines)) from None
+        raise ConfigError("\n".join(problems_of(error, Settings, path))) from None
+
+
+def _rules_alone(document: Mapping[str, object]) -> dict[str, object]:
+    """Return a document without the other tables of the settings, also of its gateways."""
+    rules = {key: value for key, value in document.items() if key in _RULES or key not in Settings.model_fields}
+    gateways = document.get("gateways")
+    if isinstance(gateways, Mapping):
+        rules["gateways"] = {name: _accounts_alone(table) for name, table in gateways.items()}
+    return rules
+
+
+def _accounts_alone(gateway: object) -> object:
+    if not isinstance(gateway, Mapping):
+        return gateway
+    return {key: value for key, value in gateway.items() if key == "accounts" or key not in Gateway.model_fields}

@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from recon.errors import ReconError, SimulationError
+from recon.network_errors import system_text
 from recon.simulator.run import run_simulator
 from recon.simulator.scenarios import PLANS
 
@@ -33,8 +34,10 @@ def _run(arguments: argparse.Namespace) -> None:
     try:
         ports = [int(port) for port in str(arguments.ports).split(",")]
         api_key = None if key_file is None else key_file.read_text(encoding="utf-8").strip()
-    except (ValueError, OSError) as error:
-        raise SimulationError(f"The arguments cannot be used: {error}.") from error
+    except ValueError as error:
+        raise SimulationError("--ports takes numbers, separated by commas") from error
+    except OSError as error:
+        raise SimulationError(f"{key_file}: the API key cannot be read: {system_text(error)}") from error
     trio.run(
         partial(
             run_simulator,

@@ -6,6 +6,7 @@ REST answers 503. Each client has its own bounded queue, and a client that falls
 
 from __future__ import annotations
 
+import errno
 import hmac
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from wsproto.utilities import LocalProtocolError
 
 from recon.errors import SimulationError
+from recon.network_errors import system_text
 from recon.simulator.day import Gateway
 from recon.simulator.faults.truth import TruthFile
 from recon.simulator.gateway.outgoing import Control, ControlKind, Outgoing
@@ -274,8 +276,14 @@ async def listen(plan: Plan, host: str, ports: Sequence[int]) -> dict[str, list[
             for listeners in opened.values():
                 for listener in listeners:
                     await trio.aclose_forcefully(listener)
-            raise SimulationError(f"Port {port} on {host} cannot be opened: {error}.") from error
+            raise SimulationError(f"port {port} on {host} cannot be opened: {_why(error)}") from error
     return opened
+
+
+def _why(error: OSError | ValueError) -> str:
+    if not isinstance(error, OSError):
+        return "it is no port"
+    return "another program has taken it" if error.errno == errno.EADDRINUSE else system_text(error)
 
 
 def urls_of(listening: Mapping[str, Sequence[trio.SocketListener]]) -> dict[str, str]:

@@ -109,8 +109,8 @@ class Sheet:
             with CalamineWorkbook.from_path(self.path) as book:
                 name = self._sheet_name(book.sheet_names)
                 rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        except (CalamineError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{self.path}: is no workbook that can be read: {error}") from None
+        except (CalamineError, zipfile.BadZipFile):
+            raise ConfigError(f"{self.path}: is no workbook that can be read; save it as .xlsx or as CSV") from None
         skip = self._mapping.skip_lines
         self.above += [" ".join(filter(None, map(_text_of, row))) for row in rows[:skip]]
         for number, row in enumerate(rows[skip:], skip + 1):

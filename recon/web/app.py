@@ -34,6 +34,7 @@ from recon.errors import (
     ReconError,
 )
 from recon.exact import plain
+from recon.library_words import in_our_words
 from recon.redaction import LAST_NET
 from recon.web.acting import act
 from recon.web.failed_logins import FailedLogins
@@ -149,7 +150,7 @@ def app(acting: Acting) -> Starlette:
 
 def _refused(error: ReconError) -> Response:
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
-    return _error(status, LAST_NET.clean(str(error)), **_MORE_HEADERS.get(status, {}))
+    return _error(status, in_our_words(LAST_NET.clean(str(error))), **_MORE_HEADERS.get(status, {}))
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from recon.errors import DocumentRefused
+from recon.library_words import in_our_words
 
 #: Most breaks of one request, and characters of an id, a name and a text.
 MAX_BREAKS: Final = 1000
@@ -52,12 +53,20 @@ Action: TypeAlias = Acknowledge | Assign | Silence
 _decode: Final = msgspec.json.Decoder(Action).decode
 
 
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "the body cannot be read: it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "the body cannot be read: it is not UTF-8 text"
+    return f"the body cannot be read: {in_our_words(str(error))}"
+
+
 def action_of(body: bytes) -> Action:
     """Return what a body asks. Errors: DocumentRefused, with the key that is wrong."""
     try:
         action: Action = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DocumentRefused(f"the body cannot be read: {error}") from None
+        raise DocumentRefused(_unreadable(error)) from None
     if bool(action.breaks) == (action.case is not None):
         raise DocumentRefused("the body names either breaks, or a case")
     return action

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from typing import Final, cast
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 
 from recon.config.web import Web, host_and_port
 from recon.errors import ConfigError
+from recon.network_errors import system_text
 
 #: After a cancellation requests may go on for this long, and then the server ends, in seconds.
 GRACE_SECONDS: Final = 1.0
@@ -26,6 +28,7 @@ KEEP_ALIVE_SECONDS: Final = 5
 MAX_HEAD: Final = 16 * 1024
 #: Connections that wait to be accepted.
 BACKLOG: Final = 32
+MAX_PORT: Final = 65_535
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +70,7 @@ def _check_certificate(certificate: str, key: str) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except OSError as error:
         what = f"[web] certificate_file {certificate} with private_key_file {key}"
-        raise ConfigError(f"{what} cannot be used: {error.strerror or error}") from None
+        raise ConfigError(f"{what} cannot be used: {system_text(error)}") from None
 
 
 def _listening(web: Web) -> socket.socket:
@@ -77,7 +80,14 @@ def _listening(web: Web) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise ConfigError(f"[web] listen: {web.listen} cannot be listened at: {error.strerror or error}") from None
+        raise ConfigError(_not_listening(web.listen or "", port, error)) from None
+
+
+def _not_listening(listen: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        other = listen.removesuffix(str(port)) + str(port % MAX_PORT + 1)
+        return f"[web] listen: port {port} is taken by another program; choose another, such as {other}"
+    return f"[web] listen: {listen} cannot be listened at: {system_text(error)}"
 
 
 def _config(web: Web) -> Config:

@@ -90,16 +90,30 @@ def test_rules_alone_give_the_document_of_a_gateway(tmp_path: Path) -> None:
     assert parse_rules(json.dumps(rules.document("prod-us")).encode()).of("any").settlement_window_us == 9_000_000
 
 
+def test_the_rules_of_a_whole_settings_file_are_read_and_no_file_that_it_names_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "recon.toml"
+    path.write_text(
+        '[database]\nurl_file = "nowhere"\n[accounts]\nsettlement_window = "9s"\n'
+        '[gateways.prod-eu]\nurls = ["wss://x/"]\nauth = { method = "header", api_key_file = "nowhere" }\n'
+        '[webhooks.ops]\nurl = "https://h/"\nsecret_file = "nowhere"\n',
+        encoding="utf-8",
+    )
+    rules = parse_rules(json.dumps(load_rules(path).document("prod-eu")).encode())
+    assert rules.of("any").settlement_window_us == 9_000_000
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ('[database]\nurl = "postgresql://x:hunter2@y/z"\n', "database: unknown key"),
-        ('[gateways.prod-eu]\nurls = ["wss://x/"]\n', "gateways.prod-eu.urls: unknown key"),
+        ('[databse]\nurl = "postgresql://x:hunter2@y/z"\n', "databse: unknown key; did you mean database?"),
+        ('[gateways.prod-eu]\nurl = ["wss://x/"]\n', "gateways.prod-eu.url: unknown key; did you mean urls?"),
+        ("[acounts]\n", "acounts: unknown key; did you mean accounts?"),
+        ('[gateways.prod-eu.accounts.A]\nsettlement_windw = "5s"\n', "did you mean settlement_window?"),
         ('[accounts]\nsettlement_window = "never"\n', "settlement_window"),
         ("[accounts", "not valid TOML"),
     ],
 )
-def test_a_file_of_rules_holds_nothing_else(tmp_path: Path, given: str, words: str) -> None:
+def test_slips_in_a_file_of_rules_are_named(tmp_path: Path, given: str, words: str) -> None:
     path = tmp_path / "other.toml"
     path.write_text(given, encoding="utf-8")
     with pytest.raises(ConfigError) as refused:

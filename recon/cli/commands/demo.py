@@ -16,7 +16,7 @@ from recon.cli.output import write
 
 def demo(
     *,
-    duration: Annotated[float, typer.Option(help="Seconds of trading.", max=86_400)] = 60.0,
+    duration: Annotated[float, typer.Option(metavar="SECONDS", help="Seconds of trading.", max=86_400)] = 60.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,
     headless: Annotated[
         bool, typer.Option("--headless", help="No live screen: short lines and a summary, for scripts and pipes.")

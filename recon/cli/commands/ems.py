@@ -207,7 +207,8 @@ def check(
     config: Config = None,
     gateway: GatewayFilter = None,
     seconds: Annotated[
-        float, typer.Option(min=1, max=600, help="How long to wait for the first messages of a site.")
+        float,
+        typer.Option(metavar="SECONDS", min=1, max=600, help="How long to wait for the first messages of a site."),
     ] = LISTEN_SECONDS,
     json: Json = False,
 ) -> None:

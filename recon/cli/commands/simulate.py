@@ -12,6 +12,7 @@ import typer
 from recon.cli.connection import log_warnings_only
 from recon.cli.output import write
 from recon.errors import ConfigError
+from recon.network_errors import system_text
 from recon.simulator.run import run_simulator
 from recon.simulator.scenarios import PLANS
 
@@ -20,14 +21,18 @@ def simulate(
     *,
     plan: Annotated[
         str,
-        typer.Option(help="The day: demo (with faults), clean, or catch_up (gaps whose orders REST reports)."),
+        typer.Option(
+            metavar="NAME", help="The day: demo (with faults), clean, or catch_up (gaps whose orders REST reports)."
+        ),
     ] = "demo",
     seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds of trading.")] = 60.0,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    duration: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Seconds of trading.")] = 60.0,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         list[int] | None,
-        typer.Option(min=0, max=65535, help="Port of a gateway, once for each, in order. [default: any free one]"),
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Port of a gateway, once for each, in order. [default: any free one]"
+        ),
     ] = None,
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the planted faults to this file.")] = None,
     ready: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the addresses to this file.")] = None,
@@ -48,8 +53,10 @@ def simulate(
         raise typer.BadParameter(f"{counts}; give one port for each, in this order: {usage}", param_hint="--port")
     try:
         api_key = None if api_key_file is None else api_key_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{api_key_file}: the API key cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{api_key_file}: the API key cannot be read: {system_text(error)}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{api_key_file}: the API key cannot be read: it is not UTF-8 text") from error
     log_warnings_only()
     trio.run(
         partial(

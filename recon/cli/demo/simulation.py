@@ -14,6 +14,8 @@ import trio
 
 from recon.cli.demo.scoring import Fault
 from recon.errors import SimulationError
+from recon.library_words import in_our_words
+from recon.network_errors import system_text
 
 #: Longest wait until the simulator listens, in seconds.
 READY_SECONDS: Final = 30.0
@@ -61,7 +63,8 @@ class Simulation:
         try:
             return msgspec.json.decode(self._truth.read_bytes(), type=Truth)
         except (OSError, msgspec.DecodeError) as error:
-            raise SimulationError(f"the simulator's truth file cannot be read: {error}") from error
+            why = system_text(error) if isinstance(error, OSError) else in_our_words(str(error))
+            raise SimulationError(f"the simulator's truth file cannot be read: {why}") from error
 
     async def run(
         self, *, seed: int, duration: float, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

@@ -34,6 +34,7 @@ from recon.db.embedded.rights import adjust_rights
 from recon.db.engine import create_engine
 from recon.db.roles import ANALYST, OWNER, ROLES, SERVICE, ensure_roles
 from recon.errors import EmbeddedPostgresError
+from recon.network_errors import system_text
 
 #: The database inside the embedded server.
 DATABASE: Final = "recon"
@@ -190,7 +191,8 @@ class EmbeddedPostgres:
                     f"{self.data_dir / PASSWORDS} belong to another cluster, remove them: the next start makes new ones"
                 ) from error
             if isinstance(error, OSError):
-                raise EmbeddedPostgresError(f"the embedded server in {self.data_dir} cannot start: {error}") from error
+                why = system_text(error)
+                raise EmbeddedPostgresError(f"the embedded server in {self.data_dir} cannot start: {why}") from error
             raise
         _log.info("embedded postgres started", data_dir=str(self.data_dir), version=version, pid=self.pid)
 
