@@ -92,8 +92,11 @@ def test_a_key_file_guards_it(tmp_path: Path) -> None:
     [
         (("--plan", "demo", "--duration", "5"), "too short"),
         (("--plan", "clean", "--ports", "0,0"), "1 gateways, but 2 ports"),
-        (("--plan", "clean", "--ports", "x"), "arguments cannot be used"),
-        (("--plan", "clean", "--ports", "0", "--api-key-file", "/nonexistent"), "arguments cannot be used"),
+        (("--plan", "clean", "--ports", "x"), "--ports takes numbers"),
+        (
+            ("--plan", "clean", "--ports", "0", "--api-key-file", "/nonexistent"),
+            "/nonexistent: the API key cannot be read: No such file",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_one_line_and_status_8(options: tuple[str, ...], message: str) -> None:
@@ -120,5 +123,5 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == 8
-    assert f"Port {port}" in done.stderr
+    assert f"port {port} on 127.0.0.1 cannot be opened: another program has taken it" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -268,9 +268,13 @@ async def test_ports_that_do_not_fit_are_refused() -> None:
 async def test_a_port_in_use_is_one_clear_error() -> None:
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listener.socket.getsockname()[1]
-    with pytest.raises(SimulationError, match=f"Port {port}"):
+    with pytest.raises(
+        SimulationError, match=f"port {port} on 127.0.0.1 cannot be opened: another program has taken it"
+    ):
         await listen(plan_with(), "127.0.0.1", [port])
-    with pytest.raises(SimulationError, match=f"Port {port}"):  # and what it had opened is closed again
+    with pytest.raises(
+        SimulationError, match=f"port {port} on 127.0.0.1 cannot be opened: another program has taken it"
+    ):  # and what it had opened is closed again
         await listen(demo_plan(1, 60), "127.0.0.1", [0, port])
     await listener.aclose()
 
