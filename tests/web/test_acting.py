@@ -331,8 +331,6 @@ async def test_an_address_that_is_taken_is_told(database: TestDatabase, engine: 
     async with acting_on(database, engine) as client:
         port = client.http.base_url.port
         made = app.app(Acting(ThreadedDatabase(engine, 1), database.service_url, {}, utc_now))
-        with pytest.raises(
         told = f"port {port} is taken by another program; choose another, such as 127.0.0.1:"
         with pytest.raises(ConfigError, match=told):
-        ):
             await serve_web(made, Web(listen=f"127.0.0.1:{port}"))
