@@ -15,8 +15,9 @@ from typing import Final
 from recon.cli import gap_report
 from recon.cli.gap_report import CoverageRows
 from recon.cli.output import Row
-from recon.cli.queries import SIGN_OF_LIFE, select_view
+from recon.cli.queries import select_view
 from recon.db.source import Source, query_rows
+from recon.reads.currency import SIGN_OF_LIFE
 
 # The part of each stretch that lies in the time asked for; a log that is no longer written covers nothing more.
 _STRETCHES: Final = """

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Final
 
 from recon.cli.output import Row
 from recon.db.source import Source, query_rows
 from recon.db.version import SELECT_VERSION, VERSION_READABLE
 from recon.errors import ConfigError
+from recon.reads.currency import SIGN_OF_LIFE
 
 #: Most events that `recon events` prints.
 MAX_EVENTS: Final = 100_000
-#: A service that has said nothing for this long does not run.
-SIGN_OF_LIFE: Final = timedelta(seconds=30)
 
 _SERVICE_PARTS: Final = """
     SELECT instance, gateway, part, CASE WHEN updated_at < now() - :sign_of_life THEN 'gone' ELSE state END AS state,

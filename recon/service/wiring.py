@@ -157,12 +157,12 @@ class _Service:
 
     async def _web(self) -> None:
         """Serve HTTP; its library is imported by those alone who want it."""
-        from recon.web.app import Acting, app  # noqa: PLC0415
-        from recon.web.server import serve_web  # noqa: PLC0415
+        from recon.web.serving import WebSetup, serve_people  # noqa: PLC0415
 
-        web = self._settings.web
-        acting = Acting(self._database, self._handle.service_url, web.tokens, self._now)
-        await serve_web(app(acting), web)
+        setup = WebSetup(
+            self._database, self._handle.service_url, self._settings.web, tuple(sorted(self._pipelines)), self._now
+        )
+        await serve_people(setup)
 
     async def stop(self) -> None:
         """Fold what was appended last, and publish that every part has stopped."""

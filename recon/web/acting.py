@@ -21,8 +21,6 @@ from sqlalchemy.exc import DBAPIError
 
 from recon.db.engine import create_engine
 from recon.db.parameters import CONNECT_TIMEOUT
-from recon.db.raw import driver_connection
-from recon.db.roles import ROLES
 from recon.db.source import Row, query_rows
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.deciding.recording import Recorded, append_decisions, are_folded, findings_at, refusals, wake
@@ -31,6 +29,7 @@ from recon.deciding.steps import decisions_of, outcomes, without_none
 from recon.errors import DatabaseError, DecisionRefused, LoginRefused
 from recon.web.identity import Identity
 from recon.web.messages import Acknowledge, Action, Assign, Silence
+from recon.web.person_connection import person_of, ping
 
 #: Longest of each: to log in, to decide, and one question whether it is folded, in seconds.
 ENTER_SECONDS: Final = 8.0
@@ -40,12 +39,6 @@ ASK_SECONDS: Final = 5.0
 FOLD_SECONDS: Final = 5.0
 ASK_AGAIN_SECONDS: Final = 0.1
 
-#: A superuser is a member of every role, so it counts as shared too.
-_WHO: Final = """
-    SELECT session_user::text AS login, pg_has_role(session_user, 'recon_operator', 'MEMBER') AS operator,
-           session_user::text = ANY(:roles) OR pg_has_role(session_user, 'recon_service', 'MEMBER')
-               OR pg_has_role(session_user, 'recon_owner', 'MEMBER') AS shared
-"""
 _SILENCE: Final = """
     SELECT recon_store.silence(:until, CAST(:reason AS text), NULL, CAST(:gateway AS text), NULL, NULL,
                                CAST(:case AS text), NULL) AS id
@@ -87,26 +80,20 @@ async def act(
 async def _enter(database: Database, identity: Identity, service: Database) -> str:
     """Return the login that the database knows. Errors: LoginRefused, DatabaseError."""
     try:
-        return await database.run(partial(_who, by_password=identity.by_password), deadline=ENTER_SECONDS)
+        return await database.run(partial(_enter_as, by_password=identity.by_password), deadline=ENTER_SECONDS)
     except DatabaseError:
         # A server that answers the service, and not this login, has refused it.
-        await service.run(_ping, deadline=ASK_SECONDS)
+        await service.run(ping, deadline=ASK_SECONDS)
         raise LoginRefused("the database does not know this login and password") from None
 
 
-def _ping(connection: Connection) -> None:
-    query_rows(connection, "SELECT 1 AS one", {})
-
-
-def _who(connection: Connection, *, by_password: bool) -> str:
-    if by_password and not driver_connection(connection).pgconn.used_password:
-        raise LoginRefused("the database asks this login for no password, so it proves nothing; use a token")
-    (row,) = query_rows(connection, _WHO, {"roles": list(ROLES)})
-    login = str(row["login"])
-    if row["shared"] or not row["operator"]:
-        why = "is shared" if row["shared"] else "is no member of recon_operator"
-        raise LoginRefused(f"login {login} {why}; a person acts by a login of their own (operator 9.1)")
-    return login
+def _enter_as(connection: Connection, *, by_password: bool) -> str:
+    person = person_of(connection, by_password=by_password)
+    if not person.acts:
+        raise LoginRefused(
+            f"login {person.login} is no member of recon_operator; a person acts by a login of their own (operator 9.1)"
+        )
+    return person.login
 
 
 async def _decide(database: Database, action: Acknowledge | Assign, login: str, at: datetime) -> Mapping[str, object]:

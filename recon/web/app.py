@@ -1,4 +1,4 @@
-"""The requests that recon answers: one POST that acts on breaks. A GET never changes anything.
+"""The requests that recon answers: one POST by which programs act on breaks, and the page. A GET changes nothing.
 
 1. The body is JSON by its header, which no form of another site can send without asking first.
 2. Who fails to log in too often waits. The bound is for each address and for each login.
@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -40,12 +39,13 @@ from recon.web.acting import act
 from recon.web.failed_logins import FailedLogins
 from recon.web.identity import counted_name, identity_of
 from recon.web.messages import action_of
+from recon.web.page import Page
+from recon.web.reading_bodies import BODY_SECONDS, body_of
 
 #: Where a person acts.
 ACT: Final = "/v1/act"
-#: Largest body, in bytes, and longest time to send it, in seconds.
+#: Largest body, in bytes.
 MAX_BODY: Final = 128 * 1024
-BODY_SECONDS: Final = 10.0
 #: Requests that are worked on at once; each has a connection to the database.
 AT_ONCE: Final = 4
 #: Most requests that wait for their turn.
@@ -76,14 +76,22 @@ class Acting:
     """The endpoint by which people act; its state is who failed to log in lately."""
 
     def __init__(
-        self, service: Database, service_url: str, tokens: Mapping[str, Token], now: Callable[[], datetime]
+        self,
+        service: Database,
+        service_url: str,
+        tokens: Mapping[str, Token],
+        now: Callable[[], datetime],
+        failed: FailedLogins | None = None,
     ) -> None:
-        """Prepare. `service` is the service's own database, and `service_url` the address that people log in at."""
+        """Prepare. `service` is the service's own database, and `service_url` the address that people log in at.
+
+        `failed` counts failed logins; the page shares it, so that the bound holds over both.
+        """
         self._service = service
         self._service_url = service_url
         self._tokens = tokens
         self._now = now
-        self._failed = FailedLogins()
+        self._failed = FailedLogins() if failed is None else failed
         self._turns = trio.CapacityLimiter(AT_ONCE)
 
     async def __call__(self, request: Request) -> Response:
@@ -106,7 +114,7 @@ class Acting:
             return _error(429, "too many logins failed; wait", **{"Retry-After": str(int(wait) + 1)})
         if self._turns.statistics().tasks_waiting >= MAX_WAITING:
             return _error(503, "too many requests wait; ask again later", **_MORE_HEADERS[503])
-        body = await _body_of(request)
+        body = await body_of(request, MAX_BODY, BODY_SECONDS)
         if body is None:
             return _error(413, f"the body is larger than {MAX_BODY} bytes")
         self._failed.begin(keys, trio.current_time())
@@ -126,24 +134,11 @@ class Acting:
             return _json(200, await act(identity, action, self._service, self._now))
 
 
-async def _body_of(request: Request) -> bytes | None:
-    """Return the body; None if it is too large. Errors: DocumentRefused where it does not come in time."""
-    body = bytearray()
-    with trio.move_on_after(BODY_SECONDS) as waiting:
-        async with aclosing(request.stream()) as chunks:
-            async for chunk in chunks:
-                body += chunk
-                if len(body) > MAX_BODY:
-                    return None
-    if waiting.cancelled_caught:
-        raise DocumentRefused(f"the body did not come within {BODY_SECONDS:g} s")
-    return bytes(body)
-
-
-def app(acting: Acting) -> Starlette:
-    """Return the application."""
+def app(acting: Acting, page: Page | None = None) -> Starlette:
+    """Return the application: the endpoint for programs, and the page for people if there is one."""
+    routes = [Route(ACT, acting.__call__, methods=["POST"])]
     return Starlette(
-        routes=[Route(ACT, acting.__call__, methods=["POST"])],
+        routes=routes if page is None else [*routes, *page.routes()],
         exception_handlers={HTTPException: _http_error, Exception: _defect},
     )
 

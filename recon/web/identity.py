@@ -51,7 +51,14 @@ def _by_login(given: str, service_url: str) -> Identity:
         login, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise LoginRefused(_UNKNOWN) from None
-    proper = colon and 0 < len(login) <= MAX_LOGIN and 0 < len(password) <= MAX_PASSWORD
+    if not colon:
+        raise LoginRefused(_UNKNOWN)
+    return login_identity(login, password, service_url)
+
+
+def login_identity(login: str, password: str, service_url: str) -> Identity:
+    """Return who a login and a password say to be. Errors: LoginRefused, which repeats neither."""
+    proper = 0 < len(login) <= MAX_LOGIN and 0 < len(password) <= MAX_PASSWORD
     if not proper or not login.isprintable() or "\0" in password:
         raise LoginRefused(_UNKNOWN)
     url = psycopg_url(service_url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Final, cast
 
 import structlog
@@ -34,9 +35,16 @@ _log = structlog.get_logger(__name__)
 
 
 async def serve_web(
-    app: Starlette, web: Web, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED
+    app: Starlette,
+    web: Web,
+    *,
+    on_stop: Callable[[], None] = lambda: None,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; the addresses are told once it listens. Raise ConfigError if it cannot listen."""
+    """Serve until cancelled; the addresses are told once it listens. Raise ConfigError if it cannot listen.
+
+    `on_stop` is called before the server waits for open requests: whoever streams ends then.
+    """
     stopping = trio.Event()
     shield = trio.CancelScope()
     config = _config(web)
@@ -60,6 +68,7 @@ async def serve_web(
         try:
             await trio.sleep_forever()
         finally:
+            on_stop()
             stopping.set()
             shield.deadline = trio.current_time() + STOP_SECONDS
 

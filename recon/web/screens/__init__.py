@@ -1,0 +1,14 @@
+"""The screens of the page, one file each; a new one is imported and listed here.
+
+The order is that of the top bar, and of the routes: a fixed path stands before one with parts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from recon.web.screen import Deed, Screen
+from recon.web.screens import overview
+
+SCREENS: Final[tuple[Screen, ...]] = (overview.SCREEN,)
+DEEDS: Final[tuple[Deed, ...]] = ()

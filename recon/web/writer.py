@@ -1,0 +1,131 @@
+"""Writes screens as HTML: the frame that all share, with the strip of truth, the menu and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from recon.web.headers import PAGE
+from recon.web.keys import KEYS, Key
+from recon.web.rendering import environment
+from recon.web.screen import NOTHING, Screen, View
+from recon.web.sessions import Note
+from recon.web.static_files import StaticFiles
+from recon.web.truth import Truth
+from recon.web.viewers import Viewer
+
+#: The cookie of a person's choice of light or dark.
+THEME: Final = "recon_theme"
+THEMES: Final = ("light", "dark")
+#: What a message of an error is shown as.
+_STRIP: Final = "strip.html"
+
+
+class MenuItem(msgspec.Struct, frozen=True):
+    """A screen in the top bar."""
+
+    word: str
+    path: str
+    here: bool
+    count: int | None
+
+
+class Writer:
+    """Writes every answer that people read."""
+
+    def __init__(self, screens: Sequence[Screen]) -> None:
+        """Read templates and files."""
+        self.static = StaticFiles()
+        self._templates = environment(self.static.address)
+        self._screens = screens
+        letters = [Key(f"g {each.key}", each.title.lower(), "open", each.path) for each in screens if each.key]
+        self.keys: Sequence[Key] = (*KEYS, *letters)
+
+    def strip(self, truth: Truth) -> str:
+        """Return the strip of truth."""
+        return self._templates.get_template(_STRIP).render(truth=truth)
+
+    def screen(
+        self, request: Request, viewer: Viewer, screen: Screen, truth: Truth, view: View, notes: Sequence[Note]
+    ) -> str:
+        """Return a screen with its frame."""
+        frame = self._frame(request, viewer, truth, screen.under or screen.name)
+        return self._templates.get_template(screen.template).render(
+            **frame,
+            title=view.title or screen.title,
+            question=screen.question,
+            sql=view.sql,
+            count=view.count,
+            notes=notes,
+            changes_with=screen.changes_with,
+            why_not=viewer.why_not,
+            **view.values,
+        )
+
+    def message(
+        self, request: Request, viewer: Viewer | None, title: str, notes: Sequence[Note], status: int
+    ) -> Response:
+        """Return a screen that says only what happened."""
+        body = self._templates.get_template("message.html").render(
+            **self._frame(request, viewer, None, ""),
+            title=title,
+            question="",
+            sql="",
+            count=None,
+            notes=notes,
+            changes_with=NOTHING,
+        )
+        return answer(body, status)
+
+    def login(self, request: Request, secret: str, message: str | None, target: str, *, reads: bool) -> str:
+        """Return the screen of the login."""
+        return self._templates.get_template("login.html").render(
+            title="Log in",
+            theme=theme_of(request),
+            csrf=secret,
+            message=message,
+            next=target,
+            login=request.query_params.get("login", ""),
+            reads=reads,
+        )
+
+    def again(self) -> str:
+        """Return a page that asks for itself again, as one of our own: a browser sends its cookie then."""
+        return self._templates.get_template("again.html").render()
+
+    def _frame(self, request: Request, viewer: Viewer | None, truth: Truth | None, here: str) -> Mapping[str, object]:
+        session = None if viewer is None else viewer.session
+        query = request.url.query
+        return {
+            "theme": theme_of(request),
+            "viewer": None if viewer is None else viewer.name,
+            "csrf": None if session is None else session.csrf,
+            "truth": truth,
+            "strip": None if truth is None else self.strip(truth),
+            "menu": [
+                MenuItem(each.menu, each.path, each.name == here, None if truth is None else _count(each, truth))
+                for each in self._screens
+                if each.menu
+            ],
+            "keys": self.keys,
+            "address": f"{request.url.path}?{query}" if query else request.url.path,
+        }
+
+
+def _count(screen: Screen, truth: Truth) -> int | None:
+    return truth.cases if screen.name == "breaks" else None
+
+
+def theme_of(request: Request) -> str | None:
+    """Return a person's choice of light or dark; None: the browser's."""
+    chosen = request.cookies.get(THEME)
+    return chosen if chosen in THEMES else None
+
+
+def answer(body: str, status: int = 200) -> Response:
+    """Return a page."""
+    return HTMLResponse(body, status, headers=PAGE)
