@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from recon.config.base import SecretTable, Table
+from recon.config.base import SecretTable
 from recon.config.channels import is_loopback
 from recon.config.values import Name
 

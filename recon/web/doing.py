@@ -48,7 +48,7 @@ class Doing:
             raise DecisionRefused(f"{session.login} is no member of recon_operator")
         database = session.connection.database
         wanted = Wanted(path, form, session.login, self._now())
-        done: Done = await database.run(partial(deed.do, wanted=wanted), deadline=DECIDE_SECONDS)
+        done: Done = await database.run(lambda connection: deed.do(connection, wanted), deadline=DECIDE_SECONDS)
         _log.info("acted on the page", login=session.login, deed=deed.name)
         session.notes.append(await self._note(database, done))
         return done.to

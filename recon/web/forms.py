@@ -22,15 +22,19 @@ Form: TypeAlias = Mapping[str, str]
 
 
 def form_of(body: bytes) -> Form:
-    """Return the fields of a form, without spaces around them. Errors: DocumentRefused."""
+    """Return the fields of a form. Errors: DocumentRefused."""
     try:
         pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS, strict_parsing=True
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
+            strict_parsing=True,
         )
     except ValueError:
         # The library's words may repeat what was sent.
         raise DocumentRefused("the form cannot be read") from None
-    form = {name: value.strip().replace("\r\n", "\n") for name, value in pairs}
+    form = {name: value.replace("\r\n", "\n") for name, value in pairs}
     for name, value in form.items():
         if len(value) > MAX_VALUE:
             raise DocumentRefused(f"{name[:40]!r} is longer than {MAX_VALUE} characters")
@@ -46,8 +50,8 @@ def check_secret(form: Form, secret: str) -> None:
 
 
 def field(form: Form, name: str, what: str) -> str:
-    """Return a field that must be filled in. Errors: DocumentRefused, which says `what` is missing."""
-    value = form.get(name, "")
+    """Return a field that must be filled in, without spaces around it. Errors: DocumentRefused: `what` is missing."""
+    value = form.get(name, "").strip()
     if not value:
         raise DocumentRefused(f"Nothing was written: {what} is missing")
     return value
@@ -55,4 +59,4 @@ def field(form: Form, name: str, what: str) -> str:
 
 def optional(form: Form, name: str) -> str | None:
     """Return a field, None where it is empty or not there."""
-    return form.get(name) or None
+    return form.get(name, "").strip() or None

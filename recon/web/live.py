@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from functools import partial
 from typing import Final
 
@@ -17,6 +17,8 @@ import msgspec
 import structlog
 import trio
 from sqlalchemy import Connection
+from starlette.responses import StreamingResponse
+from starlette.types import Send
 
 from recon.db.source import query_rows
 from recon.db.transactions import Database
@@ -57,7 +59,7 @@ _VERSIONS: Final[Mapping[str, str]] = {
     SIGNALS: """
         SELECT md5(concat_ws(
             ';',
-            (SELECT concat_ws(',', max(s.created_at), max(s.routed_at)) FROM recon.signals AS s),
+            (SELECT concat_ws(',', max(s.number), max(s.routed_at)) FROM recon.signals AS s),
             (SELECT concat_ws(',', count(*), max(d.delivered_at)) FROM recon.deliveries AS d)
         )) AS version
     """,
@@ -71,6 +73,19 @@ class Look(msgspec.Struct, frozen=True):
 
     truth: Truth
     versions: Mapping[str, str]
+
+
+class EventStream(StreamingResponse):
+    """An answer that goes on; its iterator is closed with it, however it ends."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send it."""
+        events = self.body_iterator
+        try:
+            await super().stream_response(send)
+        finally:
+            if isinstance(events, AsyncGenerator):
+                await events.aclose()
 
 
 class Live:
@@ -122,12 +137,13 @@ class Live:
         self._wanted.set()
         try:
             yield f"retry: {AGAIN_MS}\n\n".encode()
-            with trio.move_on_after(STREAM_SECONDS):
-                while not self._stopping.is_set():
+            end = trio.current_time() + STREAM_SECONDS
+            while not self._stopping.is_set():
+                with trio.move_on_at(end) as waiting:
                     await self._news.wait()
-                    if self._stopping.is_set():
-                        break
-                    yield self._event
+                if waiting.cancelled_caught or self._stopping.is_set():
+                    break
+                yield self._event
         finally:
             self._streams -= 1
 

@@ -111,5 +111,3 @@ def own_path(path: str) -> str:
     """Return a path of this page; the overview where it leads anywhere else."""
     proper = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) <= 2000
     return path if proper and not path.startswith((LOGIN, LOGOUT)) else "/"
-
-

@@ -17,7 +17,7 @@ import structlog
 import trio
 from sqlalchemy import Connection, text
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from recon.config.web import Web
@@ -29,7 +29,7 @@ from recon.web.failed_logins import FailedLogins
 from recon.web.forms import FORM_TYPE, MAX_FORM, Form, form_of
 from recon.web.guard import Guard, plain
 from recon.web.headers import ALWAYS, PAGE, is_own
-from recon.web.live import Live
+from recon.web.live import EventStream, Live
 from recon.web.login import LOGIN, LOGOUT, Login, own_path
 from recon.web.reading_bodies import body_of
 from recon.web.screen import Asked, Deed, NothingThere, Screen, View
@@ -196,8 +196,10 @@ class Page:
             return plain(415, f"Nothing was written: a form is sent as {FORM_TYPE}")
         try:
             body = await body_of(request, MAX_FORM)
-            return plain(413, f"Nothing was written: the form is larger than {MAX_FORM} bytes") if body is None else (
-                form_of(body)
+            return (
+                plain(413, f"Nothing was written: the form is larger than {MAX_FORM} bytes")
+                if body is None
+                else (form_of(body))
             )
         except DocumentRefused as error:
             return plain(400, f"Nothing was written: {error}")
@@ -229,8 +231,12 @@ class Page:
         """Say that the database did not answer; where a person's connection has ended, have them log in again."""
         if viewer.session is not None and viewer.session.connection.lost:
             self._sessions.close(request.cookies.get(self._viewers.cookie, ""))
-            return self._to_login(request) if request.method == "GET" else self._login_screen(
-                request, "Nothing was written: the connection of your session has ended.", "/", 401
+            return (
+                self._to_login(request)
+                if request.method == "GET"
+                else self._login_screen(
+                    request, "Nothing was written: the connection of your session has ended.", "/", 401
+                )
             )
         _log.warning("a screen could not be read", path=request.url.path, reason=str(error))
         note = Note("bad", "Nothing can be shown now:", "the database does not answer. Open the screen again.")
@@ -243,14 +249,14 @@ class Page:
         if self._viewers.find(request, trio.current_time(), used=False) is None:
             return plain(401, "Your session is over: log in again")
         if self._live.full:
-            return plain(503, "Too many screens are live; this one is as of when it was opened", **{"Retry-After": "10"})
+            return plain(
+                503, "Too many screens are live; this one is as of when it was opened", **{"Retry-After": "10"}
+            )
         headers = {**ALWAYS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._live.stream(), headers=headers, media_type="text/event-stream")
+        return EventStream(self._live.stream(), headers=headers, media_type="text/event-stream")
 
 
-def _look(
-    connection: Connection, *, screen: Screen, asked: Asked, gateways: Collection[str]
-) -> tuple[Truth, View]:
+def _look(connection: Connection, *, screen: Screen, asked: Asked, gateways: Collection[str]) -> tuple[Truth, View]:
     """Read a screen and the strip from one state of the database, without a way to write."""
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     return read_truth(connection, gateways), screen.read(connection, asked)

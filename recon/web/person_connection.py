@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import psycopg
 from psycopg.rows import TupleRow
-from sqlalchemy import Connection, Engine, QueuePool
+from sqlalchemy import URL, Connection, Engine, QueuePool
 from sqlalchemy import create_engine as sqlalchemy_engine
 
-from recon.db.engine import connection_arguments, libpq_url, psycopg_url
+from recon.db.engine import connection_arguments, psycopg_url
 from recon.db.parameters import CONNECT_TIMEOUT
 from recon.db.raw import driver_connection
 from recon.db.roles import ROLES
@@ -51,12 +51,10 @@ class Person(msgspec.Struct, frozen=True):
 class _Once:
     """Opens one connection; what knows the password is dropped with it."""
 
-    def __init__(self, url: str, arguments: dict[str, str]) -> None:
-        self._opener: Callable[[], psycopg.Connection[TupleRow]] | None = partial(
-            psycopg.connect,
-            libpq_url(url),
-            **arguments,  # type: ignore[arg-type]  # keywords of libpq, all of them text
-        )
+    def __init__(self, url: URL) -> None:
+        keywords: dict[str, Any] = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+        keywords |= connection_arguments(url, "recon page", STATEMENT_TIMEOUT, CONNECT_TIMEOUT)
+        self._opener: Callable[[], psycopg.Connection[TupleRow]] | None = partial(psycopg.connect, **keywords)
         self.lost = False
 
     def __call__(self) -> psycopg.Connection[TupleRow]:
@@ -91,9 +89,7 @@ async def open_connection(identity: Identity, service: Database) -> PersonConnec
 
     Errors: LoginRefused; DatabaseError where the service's database cannot be asked either: nobody is refused then.
     """
-    target = psycopg_url(identity.url.get_secret_value())
-    arguments = connection_arguments(target, "recon page", STATEMENT_TIMEOUT, CONNECT_TIMEOUT)
-    once = _Once(identity.url.get_secret_value(), arguments)
+    once = _Once(psycopg_url(identity.url.get_secret_value()))
     engine = _engine(once)
     database = ThreadedDatabase(engine, 1)
     try:
@@ -133,7 +129,7 @@ def person_of(connection: Connection, *, by_password: bool) -> Person:
     if row["shared"]:
         raise LoginRefused(f"login {login} is shared; a person acts by a login of their own (operator 9.1)")
     if not row["operator"] and not row["analyst"]:
-        raise LoginRefused(f"login {login} is no member of recon_operator, nor of recon_analyst, so it may read nothing")
+        raise LoginRefused(f"login {login} is no member of recon_operator, nor of recon_analyst: it reads nothing")
     return Person(login, bool(row["operator"]))
 
 

@@ -15,7 +15,7 @@ BODY_SECONDS: Final = 10.0
 
 
 async def body_of(request: Request, most: int, seconds: float = BODY_SECONDS) -> bytes | None:
-    """Return the body; None if it is larger than `most` bytes. Errors: DocumentRefused where it does not come in time."""
+    """Return the body; None if it is larger than `most` bytes. Errors: DocumentRefused where it is late."""
     body = bytearray()
     with trio.move_on_after(seconds) as waiting:
         async with aclosing(request.stream()) as chunks:

@@ -88,7 +88,7 @@ def room_of(figures: list[Figure]) -> int:
 def state(word: str, css: str | None = None) -> Markup:
     """Return a state as its word with its shape."""
     shape = css or shape_of(word).css
-    return Markup('<span class="st {}">{}</span>').format(shape, safe(word)) if shape else Markup(escape(safe(word)))
+    return Markup('<span class="st {}">{}</span>').format(shape, safe(word)) if shape else escape(safe(word))
 
 
 def when(at: datetime | None, now: datetime, how: str = "age") -> Markup:

@@ -95,7 +95,7 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 #: A page that has nothing to show: what a screen raises.
-class NothingThere(Exception):  # noqa: N818 - it says what happened
+class NothingThere(Exception):
     """Nothing is at the address; the text says what was asked for, and what is nearest."""
 
 

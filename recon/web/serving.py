@@ -26,9 +26,7 @@ class WebSetup(msgspec.Struct, frozen=True):
     now: Callable[[], datetime]
 
 
-async def serve_people(
-    setup: WebSetup, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED
-) -> None:
+async def serve_people(setup: WebSetup, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve until cancelled; the addresses are told once it listens. Raise ConfigError if it cannot listen."""
     failed = FailedLogins()
     acting = Acting(setup.service, setup.service_url, setup.web.tokens, setup.now, failed)

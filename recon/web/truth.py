@@ -85,7 +85,9 @@ def read_truth(source: Source, configured: Collection[str]) -> Truth:
         raise TypeError("the database's time is no time")
     return Truth(
         at=at,
-        gateways=[GatewayTruth(str(row["name"]), int(str(row["head_seq"])), int(str(row["lag_events"]))) for row in rows],
+        gateways=[
+            GatewayTruth(str(row["name"]), int(str(row["head_seq"])), int(str(row["lag_events"]))) for row in rows
+        ],
         accounts=int(str(accounts["accounts"])),
         covered=int(str(accounts["covered"])),
         cases=int(str(work["cases"])),

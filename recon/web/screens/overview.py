@@ -1,4 +1,4 @@
-"""The overview: what needs somebody now, and can the rest be believed?"""
+"""The overview: what needs somebody now, and whether the rest can be believed."""
 
 from __future__ import annotations
 
