@@ -17,7 +17,7 @@ from trio.testing import MockClock
 
 from recon.alerts import dispatcher, router
 from recon.alerts.policy.history import replay
-from recon.cli.alert_history import given_since
+from recon.reads.alert_history import given_since
 from recon.db.engine import create_engine
 from tests.conftest import TestDatabase
 from tests.support.alert_world import World, numbers_of
