@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from recon.config.accounts import AccountRules, DefaultRules
 from recon.config.alerts import Alerts
 from recon.config.auth import Auth
+from recon.config.backup import Backup
 from recon.config.base import SecretTable, Table
 from recon.config.channels import AlertLog, Alertmanager, Apprise, Command, PagerDuty, Webhook
 from recon.config.imports import Import
@@ -169,6 +170,7 @@ class Settings(BaseSettings):
     service: Service = Service()
     limits: Limits = Limits()
     web: Web = Web()
+    backup: Backup = Backup()
 
     @classmethod
     def settings_customise_sources(

@@ -45,6 +45,14 @@ _MARKED: Final = struct.pack(">i", -2)
 Shape = TypeVar("Shape")
 
 
+class Head(msgspec.Struct, frozen=True):
+    """The end of a log at one time: its last position, and the digest that covers all events up to it."""
+
+    gateway: str
+    seq: int
+    digest: str
+
+
 class NewEvent(msgspec.Struct, frozen=True, gc=False):
     """An event before it is appended. `received_at` is when we received it; the append sets the log time."""
 
