@@ -26,6 +26,7 @@ from recon.config.base import SecretTable, Table
 from recon.config.channels import AlertLog, Alertmanager, Apprise, Command, PagerDuty, Webhook
 from recon.config.imports import Import
 from recon.config.managed import MANAGED, Managed, list_or_managed
+from recon.config.monitoring import Monitoring, Tracing
 from recon.config.values import Duration, HttpUrl, Name, WebSocketUrl
 from recon.config.web import Web
 from recon.errors import ConfigError
@@ -171,6 +172,8 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     web: Web = Web()
     backup: Backup = Backup()
+    monitoring: Monitoring = Monitoring()
+    tracing: Tracing = Tracing()
 
     @classmethod
     def settings_customise_sources(

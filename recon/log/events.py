@@ -77,6 +77,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
+def is_frame(event: NewEvent) -> bool:
+    """Return whether an event is a frame: the kinds of what recon itself records have small letters."""
+    return event.kind == FRAME or event.kind.isupper()
+
+
 def payload_reader(type_: type[Shape]) -> Callable[[bytes], Shape]:
     """Return a reader of the payloads of one shape: whatever is wrong with a payload, it raises msgspec.DecodeError."""
     decode = msgspec.json.Decoder(type_).decode
