@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, StateKey, StateValue, Totals
+from recon.reconciliation.trellis.column import HOLDS, PASSED, Column, StateKey, StateValue
 from recon.reconciliation.trellis.costs import (
     BEAM,
     CLEAR_MOVE,
     CROWDED,
     CROWDED_STATES,
     HOLD,
-    JUMP,
     MANY_STATES,
     MAX_STATES,
     NEAR_FIT,
     NOVEL,
-    OPENING_JUMP,
     PASSED_FROM,
     PASSED_OVER,
     READING,
@@ -32,18 +29,12 @@ from recon.reconciliation.trellis.costs import (
     WIDE,
 )
 from recon.reconciliation.trellis.crowds import crowded_cuts, first_fit, in_flood, without_alike
-from recon.reconciliation.trellis.cuts import EntrySet, added, candidates, has_same_stamps, lag, wide_sets
-from recon.reconciliation.trellis.edges import edge_between
+from recon.reconciliation.trellis.cuts import added, candidates, has_same_stamps, lag, lags, wide_sets
+from recon.reconciliation.trellis.edge_search import EdgeSearch
 from recon.reconciliation.trellis.unit import UnitTrellis
 
-
-class _Prior(NamedTuple):
-    """A state of the report before: its cost, itself, its level, the sums over its set."""
-
-    cost: int
-    key: StateKey
-    level: int
-    totals: Totals
+#: A set: how many entries come first, which later ones, what it costs, what its entries moved.
+_Target = tuple[int, int, int, int]
 
 
 def search_column(unit: UnitTrellis, index: int) -> None:
@@ -85,7 +76,12 @@ def _search(unit: UnitTrellis, index: int) -> None:
     else:
         states = _opening(unit, column)
     least = min(value[0] for value in states.values())
-    kept = [(key, (value[0] - least, *value[1:])) for key, value in states.items() if value[0] <= least + BEAM]
+    kept = [
+        (key, (cost - least, source, kind, left, level) if least else value)
+        for key, value in states.items()
+        for cost, source, kind, left, level in (value,)
+        if cost <= least + BEAM
+    ]
     if len(kept) > CROWDED:
         kept = without_alike(unit, kept)
     most = CROWDED_STATES if len(states) > MANY_STATES else MAX_STATES
@@ -172,8 +168,8 @@ def _opening(unit: UnitTrellis, column: Column) -> dict[StateKey, StateValue]:
     states: dict[StateKey, StateValue] = {}
     targets = _targets(unit, 0, 0)
     for reading, value in enumerate(column.values):
-        for cut, later_in, cost, totals in targets:
-            states[cut, later_in, HOLDS, reading] = cost + READING * reading, None, "opening", 0, value - totals[0]
+        for cut, later_in, cost, amount in targets:
+            states[cut, later_in, HOLDS, reading] = cost + READING * reading, None, "opening", 0, value - amount
     return states
 
 
@@ -191,8 +187,8 @@ def _reopened(unit: UnitTrellis, column: Column) -> dict[StateKey, StateValue]:
 
 def _targets(
     unit: UnitTrellis, index: int, floor: int, states: dict[StateKey, StateValue] | None = None
-) -> list[EntrySet]:
-    """Return the sets that a column may have, with the cost of each, and keep the sums of those that are no cuts.
+) -> list[_Target]:
+    """Return the sets that a column may have, and keep the sums of those that are no cuts.
 
     `floor` is the fewest entries that the report before may have, `states` are its states, if there is one.
     """
@@ -202,87 +198,45 @@ def _targets(
     cuts: Iterable[int] = range(low, high + 1)
     if high - low > CROWDED and states is not None:
         cuts = crowded_cuts(unit, column, states, low, high)
-    targets = [(cut, 0, lag(entries, cut, column.at), entries.totals(cut)) for cut in cuts]
+    amount = entries.amount
+    targets = [(cut, 0, cost, amount[cut]) for cut, cost in lags(entries, cuts, column.at)]
     column.sets = {}
     if column.wide and not in_flood(unit, column, index):
         for cut, later_in, cost, totals in wide_sets(entries, low, high):
-            targets.append((cut, later_in, cost + lag(entries, cut, column.at), totals))
+            targets.append((cut, later_in, cost + lag(entries, cut, column.at), totals[0]))
             column.sets[cut, later_in] = totals
     return targets
 
 
 def _full_search(unit: UnitTrellis, index: int) -> dict[StateKey, StateValue]:
     before, column = unit.columns[index - 1], unit.columns[index]
-    priors = sorted(
-        (_Prior(value[0], key, value[4], unit.totals(before, key)) for key, value in before.states.items()),
-        key=lambda each: (each[0], -each[1][0], each[1]),
-    )
     targets = _targets(unit, index, min(key[0] for key in before.states), before.states)
-    soon = column.at - before.at <= HOLD * unit.window
-    surcharge = 0 if soon else JUMP  # nothing followed the report that was passed over: it was right
-    at_opening = index == 1 and soon and not unit.trimmed and unit.opened == before.at
-    discount = JUMP - OPENING_JUMP if at_opening else 0
+    edges = EdgeSearch(unit, index)
     states: dict[StateKey, StateValue] = {}
     for reading, value in enumerate(column.values):
-        for target in targets:
-            base = target[2] + READING * reading
-            level = value - target[3][0]
-            best = _best_edge(unit, priors, target, base, level, surcharge, discount)
+        for cut, later_in, cost, amount in targets:
+            best = edges.cheapest(cut, later_in, cost + READING * reading, value - amount)
             if best is not None:
-                states[target[0], target[1], HOLDS, reading] = best
+                states[cut, later_in, HOLDS, reading] = best
     if column.wide:
-        _pass_over(unit, index, priors, states, soon=soon)
+        _pass_over(unit, index, edges, states)
     return states
 
 
-def _best_edge(
-    unit: UnitTrellis,
-    priors: list[_Prior],
-    target: EntrySet,
-    base: int,
-    level: int,
-    surcharge: int,
-    discount: int,
-) -> StateValue | None:
-    """Return the cheapest way to a set with a level; None where no state before is within it."""
-    cut, later_in, _, totals = target
-    entries, tolerance = unit.entries, unit.tolerance
-    reached = cut, later_in, HOLDS, 0
-    best: StateValue | None = None
-    least = 0
-    for cost, key, level_before, sums in priors:
-        if best is not None and cost + base >= least:
-            break
-        first_out, inside = key[0], key[1]
-        if first_out > cut or (inside and (inside >> (cut - first_out)) & ~later_in):
-            continue
-        more, kind, left = edge_between(entries, (key, sums), (reached, totals), level - level_before, tolerance)
-        if key[2] == PASSED:
-            more += surcharge
-        if kind == "jump":
-            more -= discount
-        if best is None or cost + base + more < least:
-            least = cost + base + more
-            best = least, key, kind, left, level
-    return best
-
-
-def _pass_over(
-    unit: UnitTrellis, index: int, priors: list[_Prior], states: dict[StateKey, StateValue], *, soon: bool
-) -> None:
+def _pass_over(unit: UnitTrellis, index: int, edges: EdgeSearch, states: dict[StateKey, StateValue]) -> None:
     """Add the states in which the report is passed over: set and level stay those of the report before.
 
     Reports in a row are passed over for a hold at most: what goes on longer is no race.
     """
-    column = unit.columns[index]
-    for cost, key, level, totals in priors[:PASSED_FROM]:
-        if key[2] == PASSED and (not soon or column.at - _held_at(unit, index - 1, key) > HOLD * unit.window):
+    before, column = unit.columns[index - 1], unit.columns[index]
+    for cost, _, key, level, _, _ in edges.sources[:PASSED_FROM]:
+        if key[2] == PASSED and (not edges.soon or column.at - _held_at(unit, index - 1, key) > HOLD * unit.window):
             continue
         state = key[0], key[1], PASSED, key[3]
         if state not in states:
             states[state] = cost + PASSED_OVER, key, "passed_over", 0, level
             if key[1]:
-                column.sets[key[0], key[1]] = totals
+                column.sets[key[0], key[1]] = unit.totals(before, key)
 
 
 def _held_at(unit: UnitTrellis, index: int, key: StateKey) -> int:

@@ -7,7 +7,7 @@ window; never two fills of one order.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from recon.reconciliation.trellis.column import StateKey, Totals
 from recon.reconciliation.trellis.costs import (
@@ -38,15 +38,24 @@ def candidates(unit: UnitTrellis, at: int) -> tuple[int, int]:
     return low, max(min(high, here + MAX_CUTS_AFTER), low)
 
 
-def lag(entries: Entries, first_out: int, at: int) -> int:
-    """Return what it costs that the entry after a cut is not in a report, and that the last one before it is."""
-    cost, window = 0, entries.window
-    high = entries.high
-    if first_out + 1 < len(high) and high[first_out + 1] < at:
-        cost = LAG * min(at - high[first_out + 1], window) // window
-    if first_out and entries.low[first_out] > at:
-        cost += FUTURE + LAG * (entries.low[first_out] - at) // window
-    return cost
+def lags(entries: Entries, cuts: Iterable[int], at: int) -> list[tuple[int, int]]:
+    """Return cuts, each with what it costs that the next entry is not in a report, and that the last one is."""
+    window, low, high = entries.window, entries.low, entries.high
+    last = len(high) - 1
+    found = []
+    for cut in cuts:
+        cost = 0
+        if cut < last and high[cut + 1] < at:
+            cost = LAG * min(at - high[cut + 1], window) // window
+        if cut and low[cut] > at:
+            cost += FUTURE + LAG * (low[cut] - at) // window
+        found.append((cut, cost))
+    return found
+
+
+def lag(entries: Entries, cut: int, at: int) -> int:
+    """Return what a cut costs in a report, as `lags` does."""
+    return lags(entries, (cut,), at)[0][1]
 
 
 def swap(entries: Entries, out: int, inside: int) -> int | None:

@@ -55,6 +55,7 @@ class Entries:
         "high",
         "items",
         "later",
+        "limit",
         "low",
         "quantum",
         "rates",
@@ -84,6 +85,8 @@ class Entries:
         #: Differences that other rates make, each with its cost; and what the tier that came later makes.
         self.alternatives: list[tuple[tuple[int, int], ...]] = [()]
         self.later = [0]
+        #: What is left over on an edge, beyond the difference of these, nothing explains but a jump.
+        self.limit = [0]
 
     def insert(self, entry: Entry) -> int:
         """Take an entry; return its index."""
@@ -172,7 +175,7 @@ class Entries:
         return (*first, self.slack, self.unmodelled, self.spread, self.booked)
 
     def _lists(self) -> tuple[list[int] | list[tuple[tuple[int, int], ...]], ...]:
-        return (*self._running(), self.stamp, self.low, self.high, self.later, self.alternatives)
+        return (*self._running(), self.stamp, self.low, self.high, self.later, self.limit, self.alternatives)
 
     def _cut(self, index: int) -> None:
         for each in self._lists():
@@ -188,13 +191,15 @@ class Entries:
                 each.append(each[-1] + more)
             self.alternatives.append(others)
             self.later.append(later)
+            self.limit.append(self.limit[-1] + self._limit(moved, others, later))
 
     def _put_in(self, index: int) -> None:
         """Take an entry that was put before others into the totals."""
         entry, place = self.items[index], index + 1
         moved, others, later = self._moved(entry)
         self._bound(entry, place)
-        for each, more in zip(self._running(), moved, strict=True):
+        limit = self._limit(moved, others, later)
+        for each, more in zip((*self._running(), self.limit), (*moved, limit), strict=True):
             if more:
                 each[place:] = [each[index] + more, *(total + more for total in each[place:])]
             else:
@@ -214,6 +219,12 @@ class Entries:
         spread = 4 * slack * slack
         moved = entry.amount, fee, unknown, turnover, slack, entry.unmodelled, spread, entry.booked_fee
         return moved, others, later
+
+    def _limit(self, moved: Totals, others: tuple[tuple[int, int], ...], later: int) -> int:
+        """Return how much an entry may explain at most: rounding, any fee, other rates, and what is unmodelled."""
+        _, fee, _, turnover, slack, unmodelled, _, _ = moved
+        most = self.rates.table.most * turnover // RATES + 1 if turnover else 0
+        return slack + unmodelled + most + abs(fee) + abs(later) + max((abs(each) for each, _ in others), default=0)
 
     def _fee(self, entry: Entry, key: FeeKey, turnover: int) -> tuple[int, int, int, tuple[tuple[int, int], ...], int]:
         """Return the expected fee, the turnover at an unknown rate, slack, other rates' differences, a later tier's."""
