@@ -37,7 +37,12 @@ NEAR_EVENTS: Final = 2000
 #: Rows of an old edition deleted in one transaction.
 DELETE_ROWS: Final = 20_000
 #: Tables of an edition that its digest leaves out.
-_NOT_DIGESTED: Final = (ledger_schema.instruments.table, comparison_schema.account_comparisons.table)
+_NOT_DIGESTED: Final = (
+    ledger_schema.instruments.table,
+    comparison_schema.account_comparisons.table,
+    comparison_schema.unit_trellises.table,
+    comparison_schema.account_calls.table,
+)
 
 #: Why another edition is folded: to become current, or to be compared and deleted.
 Purpose = Literal["building", "what-if"]

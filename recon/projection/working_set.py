@@ -98,7 +98,7 @@ class WorkingSet:
         book, engine = self.ledger, self.reconciler
         changes, book.changes, book.fact_index = book.changes, LedgerChanges(), FactIndex()
         self.findings = changes.findings
-        shared = engine.store()
+        stored = engine.store()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []
         judged, engine.judged = engine.judged, []
@@ -106,7 +106,7 @@ class WorkingSet:
             changed.setdefault(key, state)
         with exact():
             ledger_store.save(connection, book, self.edition, changes)
-            comparison_store.save(connection, engine, self.edition, changed.values(), transitions, shared, judged)
+            comparison_store.save(connection, engine, self.edition, changed.values(), transitions, stored, judged)
         with cursor_of(connection) as cursor:
             cursor.execute(
                 "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",
@@ -157,7 +157,7 @@ def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock:
     comparisons = comparison_store.load(connection, gateway, edition)
     ledger_store.load(connection, ledger, edition)
     engine = Reconciler(ledger)
-    engine.restore(comparisons, comparison_store.load_accounts(connection, gateway, edition))
+    engine.restore(comparisons, comparison_store.load_trellises(connection, gateway, edition))
     return WorkingSet(edition, seq, Fold(ledger, engine))
 
 

@@ -37,7 +37,7 @@ from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reports import differs_in_quiet, note_observation, report_of
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
 from recon.reconciliation.trellis.steps import Moved, Opened, OpeningUncertain, RateLearnt
-from recon.reconciliation.trellises import Trellises
+from recon.reconciliation.trellises import StoredTrellises, Trellises
 from recon.times import LogTime
 
 #: What is decided so many microseconds ahead waits for the slow ticks of a quiet log, one each ten seconds (9.2).
@@ -76,8 +76,8 @@ class Reconciler:
             found = self.comparisons[key] = ComparisonState()
         return found
 
-    def restore(self, comparisons: Mapping[UnitKey, ComparisonState], shared: Mapping[str, bytes]) -> None:
-        """Add the stored comparisons to the working set; `shared` is what the units of each account share."""
+    def restore(self, comparisons: Mapping[UnitKey, ComparisonState], stored: StoredTrellises) -> None:
+        """Add the stored comparisons to the working set."""
         for key, comparison in comparisons.items():
             state = self.ledger.units[key]
             self.comparisons[key] = comparison
@@ -86,17 +86,16 @@ class Reconciler:
             if comparison.deferred is not None:
                 self.deferred[key] = state
             self.accepted.track(state, comparison)
-        self.trellises.restore(comparisons, shared)
+        self.trellises.restore(stored)
 
-    def store(self) -> dict[str, bytes]:
-        """Bring the stored form of all that changed up to date; return what the units of each changed account share."""
-        shared, units = self.trellises.store()
-        for key, stored in units.items():
-            state = self.changed[key] = self.ledger.units[key]
-            self.comparison_of(state).trellis = stored
+    def store(self) -> StoredTrellises:
+        """Show the cuts of the units that changed; return what there is to store of the trellises."""
+        stored, changed = self.trellises.store()
+        for key in changed:
+            self.changed[key] = self.ledger.units[key]
         for state in self.changed.values():
             show_cut(state.unit, self.comparison_of(state), self.trellises.of(state.unit.account))
-        return shared
+        return stored
 
     def on_legs(self, legs: Iterable[tuple[UnitState, Leg]], at: LogTime) -> None:
         """Take what was posted: the cuts of reports may hold it."""
@@ -352,7 +351,7 @@ class Reconciler:
     def _set_aside(self, state: UnitState, at: LogTime, error: Exception) -> None:
         """Compare a unit no more; its breaks stay as they are, and people go on deciding about them."""
         comparison, unit = self.comparison_of(state), state.unit
-        comparison.set_aside, comparison.pending, comparison.deferred, comparison.trellis = True, [], None, b""
+        comparison.set_aside, comparison.pending, comparison.deferred = True, [], None
         self.trellises.of(unit.account).forget(state.key)
         self.deferred.pop(state.key, None)
         self.accepted.track(state, comparison)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import msgspec
 
 from recon.ledger.gaps import BACKFILL_TIMEOUT_US
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import FillPart, Leg
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UnitKey, UnitState
-from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
+
+
+class StoredTrellises(msgspec.Struct):
+    """Stored forms of the comparison: by account what its units share, by unit, and the calls since, numbered."""
+
+    shared: dict[str, bytes] = {}
+    units: dict[UnitKey, bytes] = {}
+    calls: dict[tuple[str, int], bytes] = {}
+
+    def update(self, later: StoredTrellises) -> None:
+        """Take what was stored later."""
+        self.shared |= later.shared
+        self.units |= later.units
+        self.calls |= later.calls
 
 
 class Trellises(dict[str, AccountTrellis]):
@@ -86,25 +99,32 @@ class Trellises(dict[str, AccountTrellis]):
         accounts = self._ledger.accounts
         return any(each.decides_by(us) and not accounts[name].coverage.backfilling for name, each in self.items())
 
-    def restore(self, comparisons: Mapping[UnitKey, ComparisonState], shared: Mapping[str, bytes]) -> None:
-        """Go on from the stored forms of all units, and of what the units of each account share."""
+    def restore(self, stored: StoredTrellises) -> None:
+        """Go on from the stored forms of all accounts and units."""
         units: dict[str, dict[UnitKey, bytes]] = {}
-        for key, comparison in comparisons.items():
-            if comparison.trellis:
-                units.setdefault(key[0], {})[key] = comparison.trellis
-        for account, stored in shared.items():
+        for key, data in stored.units.items():
+            if data:
+                units.setdefault(key[0], {})[key] = data
+        calls: dict[str, list[bytes]] = {}
+        for (account, _), data in sorted(stored.calls.items()):
+            calls.setdefault(account, []).append(data)
+        for account, shared in stored.shared.items():
             rules, rates = self._ledger.rules_of(account), self._ledger.accounts[account].rates
             self[account] = AccountTrellis.restore(
-                account, rates, rules.settlement_window_us, stored, units.get(account, {})
+                account, rates, rules.settlement_window_us, shared, units.get(account, {}), calls.get(account, ())
             )
             self._revisions[account] = rates.revision
 
-    def store(self) -> tuple[dict[str, bytes], dict[UnitKey, bytes]]:
-        """Return the stored forms of what changed since the last call: by account what units share, and by unit."""
-        shared: dict[str, bytes] = {}
-        changed: dict[UnitKey, bytes] = {}
+    def store(self) -> tuple[StoredTrellises, list[UnitKey]]:
+        """Return what there is to store since the last call, and the units that changed since then."""
+        found, changed = StoredTrellises(), list[UnitKey]()
         for account, trellis in self.items():
             if trellis.has_changed:
-                shared[account], units = trellis.store()
-                changed.update(units)
-        return shared, changed
+                stored = trellis.store()
+                changed += stored.changed
+                if stored.shared is not None:
+                    found.shared[account] = stored.shared
+                    found.units |= stored.units
+                if stored.calls is not None:
+                    found.calls[account, stored.calls.number] = stored.calls.data
+        return found, changed

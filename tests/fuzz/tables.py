@@ -44,7 +44,7 @@ class MemoryTables:
         """Write what a batch changed, and forget the changes, as the projector does."""
         book, engine = fold.ledger, fold.reconciler
         changes, book.changes = book.changes, LedgerChanges()
-        shared = engine.store()
+        stored = engine.store()
         changed, engine.changed = engine.changed, {}
         transitions, engine.transitions = engine.transitions, []
         judged, engine.judged = engine.judged, []
@@ -52,7 +52,7 @@ class MemoryTables:
             changed.setdefault(key, state)
         with self._written():
             ledger.save(_NO_CONNECTION, book, _EDITION, changes)
-            comparisons.save(_NO_CONNECTION, engine, _EDITION, changed.values(), transitions, shared, judged)
+            comparisons.save(_NO_CONNECTION, engine, _EDITION, changed.values(), transitions, stored, judged)
 
     def calm_books(self) -> dict[str, Rows]:
         """Return the rows of the calm account."""

@@ -126,7 +126,8 @@ async def folded_undisturbed(database: TestDatabase, engine: Engine) -> tuple[in
     books = folded(database.service_url)
     assert len(books["fills"]) == 2 * ORDERS
     with connected(database.owner_url) as raw:
-        for table in (*books, "editions", "instruments", "break_history", "account_comparisons", "observations"):
+        trellises = ("account_comparisons", "unit_trellises", "account_calls")
+        for table in (*books, *trellises, "editions", "instruments", "break_history", "observations"):
             raw.execute(f"TRUNCATE recon_store.{table}")
     return head, books
 

@@ -6,6 +6,7 @@ import msgspec
 
 from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.reconciler import Reconciler
+from recon.reconciliation.trellises import StoredTrellises
 from recon.testing import GatewayDriver
 
 
@@ -14,16 +15,16 @@ class Restarts:
 
     def __init__(self, driver: GatewayDriver) -> None:
         self.driver = driver
-        #: The last stored form of what the units of each account share.
-        self.shared: dict[str, bytes] = {}
+        #: The stored forms of the trellises.
+        self.stored = StoredTrellises()
 
     def restart(self) -> None:
         """Store, and go on with a comparison that knows nothing but what is stored."""
         before = self.driver.reconciler
-        self.shared.update(before.store())
+        self.stored.update(before.store())
         stored = {key: msgspec.msgpack.encode(comparison) for key, comparison in before.comparisons.items()}
         again = Reconciler(self.driver.ledger)
         comparisons = {key: msgspec.msgpack.decode(each, type=ComparisonState) for key, each in stored.items()}
-        again.restore(comparisons, self.shared)
+        again.restore(comparisons, self.stored)
         again.transitions = before.transitions
         self.driver.fold.reconciler = self.driver.reconciler = again

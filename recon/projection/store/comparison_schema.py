@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from recon.ledger.units import Unit
+from recon.ledger.units import Unit, UnitKey
 from recon.projection.store.folded_table import FoldedTable, Moment, as_json, column, key, nullable, packed
 from recon.reconciliation import causes
 from recon.reconciliation.model.break_ import Break, Evidence
@@ -56,6 +56,38 @@ class AccountComparisonRow(NamedTuple):
 account_comparisons: Final = FoldedTable[AccountComparisonRow](
     "account_comparisons",
     key("account", Text, lambda row: row.account),
+    column("data", LargeBinary, lambda row: row.data),
+)
+
+
+class UnitTrellisRow(NamedTuple):
+    """A unit's trellis in its stored form; nothing of one that is forgotten."""
+
+    key: UnitKey
+    data: bytes
+
+
+unit_trellises: Final = FoldedTable[UnitTrellisRow](
+    "unit_trellises",
+    key("account", Text, lambda row: row.key[0]),
+    key("unit_kind", Text, lambda row: row.key[1]),
+    key("unit", Text, lambda row: row.key[2]),
+    column("data", LargeBinary, lambda row: row.data),
+)
+
+
+class AccountCallsRow(NamedTuple):
+    """What the comparison of an account was told since it was stored whole: one piece of it."""
+
+    account: str
+    number: int
+    data: bytes
+
+
+account_calls: Final = FoldedTable[AccountCallsRow](
+    "account_calls",
+    key("account", Text, lambda row: row.account),
+    key("number", Integer, lambda row: row.number),
     column("data", LargeBinary, lambda row: row.data),
 )
 

@@ -129,7 +129,7 @@ def open_anew(context: ComparisonContext) -> None:
     The breaks of a contract that turned out to be another one are none: that one has the books.
     """
     comparison, unit = context.comparison, context.unit
-    comparison.pending, comparison.doubt, comparison.trellis = [], None, b""
+    comparison.pending, comparison.doubt = [], None
     note_doubt(context, None)
     comparison.rebase = unit.unmodelled is None and unit.balance.opening is not None
     if unit.contract.same_as is not None:

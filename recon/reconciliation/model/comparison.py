@@ -73,18 +73,20 @@ class EndedStep(msgspec.Struct, frozen=True, gc=False):
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
-    """What the latest row of a unit's history says: verdict, what breaks and undecided steps own, and since when."""
+    """What the latest row of a unit's history says: verdict, what breaks and undecided steps own, and when.
+
+    `coverage_seq` is the log position since which the account's coverage had been what it was then.
+    """
 
     verdict: str
     owned: Decimal
     us: int
+    coverage_seq: int
 
 
 class ComparisonState(msgspec.Struct, gc=False):
-    """The state of one unit's comparison, and the last result of it."""
+    """The state of one unit's comparison, and the last result of it; the account has its trellis."""
 
-    #: The unit's trellis in its stored form; the live one is the account's.
-    trellis: bytes = b""
     #: Steps that are not decided yet, the earliest first.
     pending: list[Step] = []
     accrual: Accrual = Accrual()

@@ -24,6 +24,8 @@ class StoredAccount(msgspec.Struct, frozen=True, array_like=True):
     """What the units of an account share, as it is stored."""
 
     version: int
+    #: The number of this whole form; calls that are stored since then name it.
+    whole: int
     number: int
     resolution: int
     keep_until: int
@@ -43,12 +45,13 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(StoredAccount)
 
 
-def encode_account(parts: AccountParts) -> bytes:
-    """Return the stored form of what the units of an account share."""
+def encode_account(parts: AccountParts, whole: int) -> bytes:
+    """Return the stored form of what the units of an account share, with the number of the account's whole form."""
     shadows = parts.shadows
     return _ENCODER.encode(
         StoredAccount(
             VERSION,
+            whole,
             parts.number,
             parts.resolution,
             parts.keep_until,
@@ -79,20 +82,20 @@ def _store_fill(fill: ShadowedFill) -> _Fill:
     )
 
 
-def encode_changed(parts: AccountParts) -> dict[UnitKey, bytes]:
+def encode_unsaved(parts: AccountParts) -> dict[UnitKey, bytes]:
     """Return the stored forms of the units that changed since the last call; nothing of those that are forgotten."""
     found = {}
-    for key in sorted(parts.changed):
+    for key in sorted(parts.unsaved):
         unit = parts.units.get(key)
         found[key] = b"" if unit is None else encode_unit(unit, parts.wakes.get(key))
-    parts.changed.clear()
+    parts.unsaved.clear()
     return found
 
 
 def decode_account(
     account: str, table: RateTable, window: int, data: bytes, units: Mapping[UnitKey, bytes]
-) -> AccountParts:
-    """Return what the comparison of an account is made of, from its stored form and those of all its units.
+) -> tuple[AccountParts, int]:
+    """Return what the comparison of an account is made of, and the number of the form, from all stored forms.
 
     Raise `UnknownVersion` if another version stored it.
     """
@@ -118,4 +121,4 @@ def decode_account(
             parts.wake(unit, due)
         if unit.is_odd():
             parts.odd.add(key)
-    return parts
+    return parts, stored.whole

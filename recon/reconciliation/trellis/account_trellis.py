@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from recon.ledger.fees.fee_key import BASE, QUOTE, RATES
@@ -17,12 +17,25 @@ from recon.ledger.legs import FillPart, Leg, Stamp
 from recon.ledger.units import UnitKey
 from recon.reconciliation.model.path_evidence import PathEvidence
 from recon.reconciliation.model.step import Step
-from recon.reconciliation.trellis.account_state import decode_account, encode_account, encode_changed
+from recon.reconciliation.trellis.account_state import decode_account, encode_account, encode_unsaved
 from recon.reconciliation.trellis.account_step import play_step
 from recon.reconciliation.trellis.amounts import to_decimal, to_int
 from recon.reconciliation.trellis.column import Report
 from recon.reconciliation.trellis.entries import TOLD_SHADOW, Entry
 from recon.reconciliation.trellis.explanation import explain
+from recon.reconciliation.trellis.journal import (
+    CashCall,
+    Journal,
+    LegCall,
+    ReportCall,
+    StoredCalls,
+    StoredTrellis,
+    TimeCall,
+    calls_since,
+    leg_call,
+    leg_of_call,
+    report_call,
+)
 from recon.reconciliation.trellis.judgement import pending_steps, tell_step
 from recon.reconciliation.trellis.late_entries import place_entry
 from recon.reconciliation.trellis.parts import AccountParts
@@ -37,7 +50,7 @@ from recon.reconciliation.trellis.unit import QueuedReport, UnitTrellis
 class AccountTrellis:
     """The comparison of one account; see the module."""
 
-    __slots__ = ("_parts", "_told", "failures", "paused")
+    __slots__ = ("_journal", "_parts", "_paused", "_rates_revision", "_told", "failures")
 
     def __init__(self, account: str, rates: RateTable, window_us: int) -> None:
         """Take the account's name, its rates, and its settlement window in microseconds."""
@@ -45,27 +58,75 @@ class AccountTrellis:
         self._told: list[Told] = []
         #: Units that a defect of recon showed in, each with what was raised; they are forgotten.
         self.failures: list[tuple[UnitKey, Exception]] = []
-        #: While true no step is played: the books may lack what a gap hid. The steps are played later, in order.
-        self.paused = False
+        self._paused = False
+        self._journal = Journal()
+        #: The revision of the rates that the last whole form was stored with.
+        self._rates_revision = rates.revision
 
     @classmethod
     def restore(
-        cls, account: str, rates: RateTable, window_us: int, stored: bytes, units: Mapping[UnitKey, bytes]
+        cls,
+        account: str,
+        rates: RateTable,
+        window_us: int,
+        stored: bytes,
+        units: Mapping[UnitKey, bytes],
+        calls: Sequence[bytes] = (),
     ) -> AccountTrellis:
         """Return a comparison that goes on from its stored form and those of **all** its units.
 
-        Raise `UnknownVersion` if another version stored it.
+        `calls` are what was stored of it since then, in order. Raise `UnknownVersion` if another version stored it.
         """
         trellis = cls(account, rates, window_us)
-        trellis._parts = decode_account(account, rates, window_us, stored, units)
+        trellis._parts, whole = decode_account(account, rates, window_us, stored, units)
+        since = calls_since(whole, calls)
+        trellis._journal.go_on(whole, trellis._parts.kept(), since)
+        trellis._play_again(since)
         return trellis
 
-    def store(self) -> tuple[bytes, dict[UnitKey, bytes]]:
-        """Return the stored form of the account, and those of the units that changed since the last call.
+    def store(self) -> StoredTrellis:
+        """Return what there is to store since the last call.
 
         What was told and not taken is not stored: call `advance` before.
         """
-        return encode_account(self._parts), encode_changed(self._parts)
+        parts, journal = self._parts, self._journal
+        changed = parts.take_changed()
+        if self._rates_revision != parts.rates.table.revision:
+            journal.spoil()
+        if not journal.is_spoilt:
+            return StoredTrellis(changed, None, {}, journal.take(paused=self._paused))
+        self._rates_revision = parts.rates.table.revision
+        shared = encode_account(parts, journal.begin(parts.kept()))
+        return StoredTrellis(changed, shared, encode_unsaved(parts), None)
+
+    def _play_again(self, stored: Iterable[StoredCalls]) -> None:
+        """Play calls that were stored; what they tell was written down with them."""
+        for each in stored:
+            self._paused = each.paused
+            for call in each.calls:
+                match call:
+                    case LegCall():
+                        self._add_leg(call.key, leg_of_call(call), call.now_us)
+                    case ReportCall():
+                        self._report(call.key, Report(*call.report))
+                    case CashCall():
+                        self._parts.cash.without_cash(call.order, call.key[2])
+                    case TimeCall():
+                        self._catch_up(call.now_us)
+            self._told.clear()
+        self._parts.judged.clear()
+        self._parts.take_changed()
+
+    @property
+    def paused(self) -> bool:
+        """While true no step is played: the books may lack what a gap hid. The steps are played later, in order."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            self._journal.spoil()
 
     @property
     def account(self) -> str:
@@ -76,6 +137,10 @@ class AccountTrellis:
 
     def add_leg(self, key: UnitKey, leg: Leg, now_us: int) -> None:
         """Take what a fill or a told movement moved in a unit, booked at a log time in microseconds."""
+        self._journal.add(leg_call(key, leg, now_us))
+        self._add_leg(key, leg, now_us)
+
+    def _add_leg(self, key: UnitKey, leg: Leg, now_us: int) -> None:
         self._catch_up(now_us)
         parts = self._parts
         unit = parts.unit(key)
@@ -91,11 +156,16 @@ class AccountTrellis:
 
     def split_fill(self, part: FillPart, now_us: int) -> None:
         """Take a part of a fill that was told in one."""
+        self._journal.spoil()
         self._catch_up(now_us)
         split_fill(self._parts, part, now_us, self._told)
 
     def report(self, key: UnitKey, report: Report) -> None:
         """Take what a venue says a unit holds."""
+        self._journal.add(report_call(key, report))
+        self._report(key, report)
+
+    def _report(self, key: UnitKey, report: Report) -> None:
         self._catch_up(report.us)
         parts = self._parts
         unit = parts.unit(key)
@@ -114,15 +184,18 @@ class AccountTrellis:
     def set_window(self, window_us: int, now_us: int) -> None:
         """Change the settlement window, in microseconds."""
         if window_us != self._parts.window:
+            self._journal.spoil()
             self._catch_up(now_us)
             self._parts.set_window(window_us, now_us)
 
     def rates_changed(self, now_us: int) -> None:
         """Read the rates anew, after a schedule was told; call `advance` for that time before telling it."""
+        self._journal.spoil()
         self._parts.rates_changed(now_us)
 
     def await_cash(self, key: UnitKey, order: str) -> None:
         """Say that the cash of an order's fills is to come in a unit: it may explain what changes there until then."""
+        self._journal.add(CashCall(key, order))
         self._parts.cash.without_cash(order, key[2])
 
     def awaits_cash(self, key: UnitKey) -> bool:
@@ -140,6 +213,7 @@ class AccountTrellis:
         unit = self._parts.units.get(key)
         if unit is None or not (unit.queue or (unit.columns and not unit.sure and not unit.trimmed)):
             return
+        self._journal.spoil()
         unit.queue.clear()
         if not unit.trimmed and not unit.sure and (not unit.columns or unit.columns[0].committed is None):
             unit.columns.clear()
@@ -153,10 +227,12 @@ class AccountTrellis:
 
     def forget(self, key: UnitKey) -> None:
         """Forget all that is known of a unit."""
+        self._journal.spoil()
         self._parts.forget(key)
 
     def note_told(self, step: Step) -> None:
         """Note that a step is told before it is decided: it opens no more, and moves and clears as breaks do."""
+        self._journal.spoil()
         unit = self._parts.unit(step.unit)
         tell_step(unit, step)
         self._parts.odd.add(step.unit)
@@ -166,6 +242,8 @@ class AccountTrellis:
 
     def advance(self, now_us: int) -> list[Told]:
         """Play the steps up to a log time, in microseconds; return what there is to tell since the last call."""
+        if not self._paused and self._parts.next_step() <= now_us:
+            self._journal.add(TimeCall(now_us))
         self._catch_up(now_us)
         told, self._told = self._told, []
         return told
@@ -187,12 +265,13 @@ class AccountTrellis:
 
     def _catch_up(self, now_us: int) -> None:
         parts = self._parts
-        while not self.paused and (at := parts.next_step()) <= now_us:
+        while not self._paused and (at := parts.next_step()) <= now_us:
             try:
                 play_step(parts, at, self._told)
             except MemoryError:
                 raise  # the machine's doing, not a unit's
             except Exception as error:
+                self._journal.spoil()
                 failed = parts.fail(at)
                 if failed is None:
                     raise
@@ -202,8 +281,8 @@ class AccountTrellis:
 
     @property
     def has_changed(self) -> bool:
-        """True if a unit changed since the last call of `store`."""
-        return bool(self._parts.changed)
+        """True if there is something to store."""
+        return bool(self._parts.changed) or self._journal.has_calls
 
     def is_waiting(self, key: UnitKey) -> bool:
         """True if the latest report of a unit is not just what is booked, and waits: for its window, or for another."""

@@ -39,6 +39,7 @@ class AccountParts:
         "samples",
         "shadows",
         "units",
+        "unsaved",
         "wakes",
         "window",
         "working",
@@ -72,8 +73,9 @@ class AccountParts:
         #: The unit that is worked on, and those of the step that is played.
         self.working: UnitKey | None = None
         self.playing: list[UnitKey] = []
-        #: Units that changed since they were stored last.
+        #: Units that changed since the last call of `take_changed`; and since they were stored whole.
         self.changed: set[UnitKey] = set()
+        self.unsaved: set[UnitKey] = set()
 
     def unit(self, key: UnitKey) -> UnitTrellis:
         """Return a unit, a new one at its first use, to be changed."""
@@ -89,6 +91,17 @@ class AccountParts:
             self.changed.add(key)
         self.odd.discard(key)
         self.wakes.pop(key, None)
+
+    def take_changed(self) -> list[UnitKey]:
+        """Return the units that changed since the last call, by key."""
+        changed = sorted(self.changed)
+        self.unsaved |= self.changed
+        self.changed.clear()
+        return changed
+
+    def kept(self) -> int:
+        """Count the entries and reports that are kept."""
+        return sum(len(unit.entries.items) + len(unit.columns) for unit in self.units.values())
 
     def set_window(self, window: int, now: int) -> None:
         """Change the settlement window; what is kept is worked out anew."""

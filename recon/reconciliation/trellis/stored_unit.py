@@ -10,7 +10,7 @@ from recon.ledger.fees.fee_key import FeeKey
 from recon.reconciliation.model.step import StepKind
 
 #: Of the stored form; another one is not read.
-VERSION: Final = 1
+VERSION: Final = 2
 #: An amount in units of 1e-18; where it is finer or does not fit 64 bits, in units of 1e-40 as bytes, highest first.
 Amount = int | bytes
 _STORED_UNIT: Final = 10**22

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from recon.reconciliation.trellis.column import Report
 from recon.reconciliation.trellis.steps import Cleared, Moved, Opened, Told
 from recon.reconciliation.trellis.unit import UnitTrellis
 from tests.reconciliation.trellis.desk import CONTRACT
+from tests.reconciliation.trellis.kept import Kept
 from tests.reconciliation.trellis.synthetic_day import BASE, MARKET, QUANTUM, QUOTE, SECOND, START, WINDOW
 
 COIN: UnitKey = ("desk", "asset", "BNB")
@@ -121,15 +121,15 @@ class _Restarting(_Player):
 
     def __init__(self, *, told: bool, huge: bool) -> None:
         super().__init__(told=told, huge=huge)
-        self.units: dict[UnitKey, bytes] = {}
+        self.kept = Kept(self.table)
+        self.kept.save(self.trellis)
 
     def restart(self) -> None:
         """Store and restore everything."""
         self.ask()
-        account, changed = self.trellis.store()
-        self.units |= changed
-        self.table = msgspec.msgpack.decode(msgspec.msgpack.encode(self.table), type=RateTable)
-        self.trellis = AccountTrellis.restore("desk", self.table, WINDOW, account, self.units)
+        self.kept.save(self.trellis)
+        self.trellis = self.kept.load()
+        self.table = self.kept.table
 
 
 def _straight(events: Sequence[tuple[int, _What]], *, told: bool, huge: bool) -> list[Told]:

@@ -59,7 +59,7 @@ def test_a_unit_that_was_forgotten_is_stored_as_nothing() -> None:
     desk = Desk()
     desk.report(0, BASE, "10")
     desk.trellis.forget(BASE)
-    assert desk.trellis.store()[1] == {BASE: b""}
+    assert desk.trellis.store().units == {BASE: b""}
 
 
 def test_a_report_with_one_reading_may_be_passed_over_after_one_with_several() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -10,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recon.ledger.fees.rate_table import RateTable
-from recon.ledger.units import UnitKey
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
+from recon.reconciliation.trellis.column import Report
+from recon.reconciliation.trellis.journal import MIN_CALLS
 from recon.reconciliation.trellis.steps import Told
 from recon.reconciliation.trellis.stored_unit import UnknownVersion
+from tests.reconciliation.trellis.kept import Kept
 from tests.reconciliation.trellis.synthetic_day import (
     BASE,
     QUOTE,
@@ -41,25 +44,9 @@ DAYS = {
 }
 
 
-class _Stored:
-    """A comparison that lives in its stored form between events."""
-
-    def __init__(self, table: RateTable) -> None:
-        self.table = table
-        self.account, _ = AccountTrellis("desk", table, WINDOW).store()
-        self.units: dict[UnitKey, bytes] = {}
-
-    def load(self) -> AccountTrellis:
-        self.table = msgspec.msgpack.decode(msgspec.msgpack.encode(self.table), type=RateTable)
-        return AccountTrellis.restore("desk", self.table, WINDOW, self.account, self.units)
-
-    def save(self, trellis: AccountTrellis) -> None:
-        self.account, changed = trellis.store()
-        self.units |= changed
-
-
 def _play_stored(day: Day, table: RateTable, cuts: set[int]) -> list[Told]:
-    stored, told = _Stored(table), []
+    stored, told = Kept(table), list[Told]()
+    stored.save(AccountTrellis("desk", table, WINDOW))
     trellis = stored.load()
     for number, (at, key, event) in enumerate(day.events):
         feed(trellis, at, key, event)
@@ -105,10 +92,11 @@ def test_a_quiet_unit_takes_some_hundred_bytes() -> None:
     habits = Habits(fills_per_second=2)
     trellis = AccountTrellis("desk", told_rates(habits), WINDOW)
     play(trellis, make_day(1, habits))
-    account, units = trellis.store()
-    assert set(units) == {BASE, QUOTE}
-    assert max(map(len, units.values())) < 600
-    assert len(account) < 1_000
+    stored = trellis.store()
+    assert set(stored.units) == {BASE, QUOTE}
+    assert max(map(len, stored.units.values())) < 600
+    assert stored.shared is not None
+    assert len(stored.shared) < 1_000
 
 
 def test_only_units_that_changed_are_stored_again() -> None:
@@ -117,12 +105,68 @@ def test_only_units_that_changed_are_stored_again() -> None:
     trellis = AccountTrellis("desk", told_rates(habits), WINDOW)
     play(trellis, day)
     trellis.store()
-    assert trellis.store()[1] == {}
+    assert trellis.store() == ([], None, {}, None)
 
 
 def test_another_version_is_not_read() -> None:
     trellis = AccountTrellis("desk", RateTable(), WINDOW)
-    stored, _ = trellis.store()
+    stored = trellis.store().shared
+    assert stored is not None
     other = msgspec.msgpack.encode([99, *msgspec.msgpack.decode(stored)[1:]])
     with pytest.raises(UnknownVersion):
         AccountTrellis.restore("desk", RateTable(), WINDOW, other, {})
+
+
+def test_a_busy_account_is_stored_whole_now_and_then() -> None:
+    """Between that, only what it was told is stored, which is short whatever it keeps."""
+    habits = Habits(seconds=60, fills_per_second=3)
+    day, kept = make_day(1, habits), Kept(told_rates(habits))
+    trellis = AccountTrellis("desk", kept.table, WINDOW)
+    for at, key, event in day.events:
+        feed(trellis, at, key, event)
+        trellis.advance(at)
+        kept.save(trellis)
+    assert 2 <= kept.wholes <= 1 + len(day.events) // MIN_CALLS
+    assert kept.added >= len(day.events) - kept.wholes
+    assert max(map(len, kept.calls.values())) < 300
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda trellis, _: trellis.forget(BASE),
+        lambda trellis, at: trellis.set_window(2 * WINDOW, at),
+        lambda trellis, at: trellis.rates_changed(at),
+        lambda trellis, at: trellis.open_at(BASE, 1, at, Decimal(3)),
+        lambda trellis, _: trellis.drop_reports(BASE),
+        lambda trellis, _: setattr(trellis, "paused", True),
+    ],
+)
+def test_what_is_no_call_has_the_account_stored_whole(change: Callable[[AccountTrellis, int], None]) -> None:
+    habits = Habits(seconds=10)
+    day, trellis = make_day(1, habits), AccountTrellis("desk", told_rates(habits), WINDOW)
+    for at, key, event in day.events:
+        feed(trellis, at, key, event)
+    trellis.store()
+    change(trellis, at)
+    trellis.report(BASE, Report(10_000, at + 1, (Decimal(7),)))
+    assert trellis.store().shared is not None
+
+
+def test_calls_of_an_earlier_whole_form_are_over() -> None:
+    habits = Habits(seconds=10)
+    day, kept = make_day(1, habits), Kept(told_rates(habits))
+    trellis = AccountTrellis("desk", kept.table, WINDOW)
+    kept.save(trellis)
+    for at, key, event in day.events:
+        feed(trellis, at, key, event)
+        trellis.advance(at)
+        kept.save(trellis)
+    left_over = dict(kept.calls)
+    assert len(left_over) > 10
+    trellis.rates_changed(at)
+    trellis.advance(at)
+    kept.save(trellis)
+    again = kept.load()
+    assert kept.calls == left_over
+    assert again.advance(at + 60 * SECOND) == trellis.advance(at + 60 * SECOND)
