@@ -22,7 +22,8 @@
     ├── ServiceError                9   the service did not stop cleanly within its bound
     ├── DecisionRefused             10  a decision is not allowed, or needs a second person
     ├── LoginRefused                10  who asks over HTTP is not known, or is no person
-    └── NotCurrent                  3   what had to be current is not: recon does not see everything now
+    ├── NotCurrent                  3   what had to be current is not: recon does not see everything now
+    └── BackupError                 12  there is no backup, it is damaged, or it cannot be made
 
 A message says what happened, to what, and what to do. Discrepancies in data are values, never errors. The command
 line exits with the error's status; 1 is reserved for a negative answer (a demo that missed a fault), 11 for state that
@@ -158,3 +159,9 @@ class NotCurrent(ReconError):
     """What had to be current is not: a gateway is not recorded, connected or folded, or an account not covered."""
 
     exit_status = 3
+
+
+class BackupError(ReconError):
+    """There is no backup, it is damaged, or it cannot be made or restored."""
+
+    exit_status = 12

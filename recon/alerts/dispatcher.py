@@ -24,6 +24,8 @@ from recon.alerts.message import Message
 from recon.alerts.retry import MAX_ATTEMPTS, pause
 from recon.db.transactions import Database
 from recon.errors import DatabaseError, DeliveryError
+from recon.meters import DeliveryMeter
+from recon.tracing import DELIVER, OFF, Tracing
 
 #: Seconds between two looks into the deliveries without a wake-up.
 POLL_SECONDS: Final = 2.0
@@ -55,6 +57,7 @@ class Dispatcher:
         sender: Sender,
         now: Callable[[], datetime],
         draw: Callable[[], float],
+        tracing: Tracing = OFF,
     ) -> None:
         """Prepare; nothing happens before `run`. `draw` is uniform in [0, 1), for the jitter of retries."""
         self._database = database
@@ -64,6 +67,8 @@ class Dispatcher:
         self._draw = draw
         self._woken = trio.Event()
         self._log = _log.bind(channel=channel)
+        self._tracing = tracing
+        self.meter = DeliveryMeter()
 
     def wake(self) -> None:
         """Look for messages at once. Call it in the Trio thread, after the commit."""
@@ -117,14 +122,17 @@ class Dispatcher:
         result.unwrap()
 
     async def _complete_attempt(self, message: Message, watch: _Watch) -> None:
+        began = trio.current_time()
         error = await self._send(message, watch)
-        now = self._now()
+        seconds, now = trio.current_time() - began, self._now()
         log = self._log.bind(message=message.id, gateway=message.gateway, signals=len(message.entries))
         if error is None:
+            self._note(message, "delivered", seconds)
             await self._record_outcome(partial(delivery_store.mark_delivered, message=message, now=now), message)
             log.info("alerts delivered", event_type=message.event, kind=message.kind, attempt=message.attempt)
             return
         failure = self._failure(message, error, now)
+        self._note(message, "failed" if failure.next_attempt_at else "given_up", seconds, str(error))
         failed = partial(delivery_store.mark_failed, message=message, failure=failure, now=now, draw=self._draw)
         await self._record_outcome(failed, message)
         again = failure.next_attempt_at
@@ -134,6 +142,15 @@ class Dispatcher:
             log.error("the receiver is gone for good; nothing is sent to it until a person acts", reason=str(error))
         else:
             log.warning("alerts not delivered", attempt=message.attempt, reason=str(error), again_at=again.isoformat())
+
+    def _note(self, message: Message, what: str, seconds: float, error: str = "") -> None:
+        """Count an attempt, and tell its span."""
+        self.meter.note(what, seconds)
+        if self._tracing.on:
+            id_, attempt = message.id, message.attempt
+            self._tracing.tell(
+                DELIVER, seconds, error, channel=self._channel, message=id_, attempt=attempt, outcome=what
+            )
 
     def _failure(self, message: Message, error: DeliveryError, now: datetime) -> Failure:
         stopped = isinstance(error, _StoppedError)

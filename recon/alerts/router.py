@@ -18,7 +18,9 @@ from recon.alerts.prune import prune
 from recon.alerts.route import Desk, Memory, Routed, route
 from recon.db.transactions import Database
 from recon.errors import DatabaseError
+from recon.meters import RoutingMeter
 from recon.status import StatusReporter
+from recon.tracing import OFF, ROUTE, Tracing
 
 #: Seconds between two looks without a wake-up.
 POLL_SECONDS: Final = 1.0
@@ -42,6 +44,7 @@ class Router:
         now: Callable[[], datetime],
         on_queued: Callable[[], None],
         status: StatusReporter,
+        tracing: Tracing = OFF,
     ) -> None:
         """Prepare; nothing happens before `run`. `on_queued` is called after a commit that queued a message."""
         self._database = database
@@ -52,6 +55,8 @@ class Router:
         self._woken = trio.Event()
         self._prune_at = 0.0
         self._memory = Memory()
+        self._tracing = tracing
+        self.meter = RoutingMeter()
 
     def wake(self) -> None:
         """Route at once. Call it in the Trio thread, after the commit."""
@@ -77,14 +82,23 @@ class Router:
     async def _route(self) -> datetime | None:
         """Route until nothing waits; return when time has something due."""
         while True:
+            began = trio.current_time()
             work = partial(route, desk=self._desk, now=self._now(), memory=self._memory)
             done: Routed = await self._database.run(work, deadline=TRANSACTION_SECONDS)
             self._memory.keep()
             self._status.set("routing")
+            self._note(done, trio.current_time() - began)
             if done.messages:
                 self._on_queued()
             if not done.more:
                 return done.due_at
+
+    def _note(self, done: Routed, seconds: float) -> None:
+        """Count a routing that took or queued something, and tell its span."""
+        if done.signals or done.messages:
+            self.meter.note(done.signals, done.messages, seconds)
+            if self._tracing.on:
+                self._tracing.tell(ROUTE, seconds, signals=done.signals, messages=done.messages)
 
     def _wait(self, due_at: datetime | None) -> float:
         """Return how long to wait for a wake-up, in seconds."""

@@ -12,18 +12,17 @@ import typer
 from sqlalchemy import Connection
 
 from recon.cli.connection import operator_connection
-from recon.cli.output import Column, Row, note, print_json, write
+from recon.cli.output import Column, note, print_json, write
 from recon.cli.recording import DecisionOptions, check_digest, record, wait_until_folded
 from recon.cli.table import print_table
-from recon.db.source import query_rows
 from recon.deciding import selection
-from recon.deciding.recording import Decision, Recorded, findings_at, raise_refusals, refusals
+from recon.deciding.proposals import awaiting_approval, waiting_proposal
+from recon.deciding.recording import Decision, findings_at, raise_refusals, refusals
 from recon.deciding.selection import SHORT, BreakFilter, SelectedBreak
 from recon.deciding.steps import Payload, decisions_of, outcomes, without_none
 from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.exact import plain
-from recon.reconciliation.breaks.decisions import joint_digest
 from recon.reconciliation.model.lifecycle import PersonStep
 
 _OUTCOME: Final = [
@@ -94,42 +93,10 @@ def confirm(action: str) -> None:
 def decide_proposal(options: DecisionOptions, step: PersonStep, start: str, text: str | None) -> None:
     """Approve or reject the one proposal whose digest starts so. Errors: as `take_step`."""
     with operator_connection(options.settings, f"break {step}") as connection:
-        digest, ids = _proposal(connection, start)
+        digest, ids = waiting_proposal(connection, check_digest(start))
         selected = selection.those_allowing(selection.by_ids(connection, ids), step, "of the proposal")
         payload = {"digest": digest, **without_none(text=text)}
         _finish(connection, options, step, selected, decisions_of(step, payload, selected))
-
-
-def _proposal(connection: Connection, start: str) -> tuple[str, list[str]]:
-    """Return the full digest of a waiting proposal, and the ids of its breaks.
-
-    A proposal is that of one break, or all that one decision proposed and that still wait. Errors: ConfigError where
-    no waiting proposal has such a digest, or several have.
-    """
-    start = check_digest(start)
-    waiting = query_rows(
-        connection,
-        "SELECT gateway, id, proposal ->> 'digest' AS digest, proposal ->> 'seq' AS seq FROM recon.breaks"
-        " WHERE state = 'proposed' ORDER BY gateway, opened_at, id",
-        {},
-    )
-    proposals: dict[str, list[str]] = {}
-    for key in ("id", "seq"):
-        together: dict[tuple[str, str], list[Row]] = {}
-        for row in waiting:
-            together.setdefault((str(row["gateway"]), str(row[key])), []).append(row)
-        for rows in together.values():
-            digest = joint_digest([str(row["digest"]) for row in rows])
-            if digest.startswith(start):
-                proposals[digest] = [str(row["id"]) for row in rows]
-    if not proposals:
-        raise ConfigError(
-            f"no proposal that waits for approval has a digest that starts with {start!r}: it was decided, or one of"
-            " its breaks has changed and must be proposed again; see `recon break show`"
-        )
-    if len(proposals) > 1:
-        raise ConfigError(f"several digests start with {start!r}: {', '.join(sorted(proposals))}")
-    return proposals.popitem()
 
 
 def _finish(
@@ -146,7 +113,7 @@ def _finish(
     rows = outcomes(connection, step, selected, recorded, refused, folded=passed)
     digests = list(dict.fromkeys(str(each.payload["digest"]) for each in decisions if "digest" in each.payload))
     if step == "accept" and passed:
-        digests = _awaiting_approval(connection, recorded)
+        digests = awaiting_approval(connection, recorded)
     if options.json:
         print_json({"step": step, "folded": passed, "digests": digests, "breaks": rows})
     else:
@@ -154,18 +121,3 @@ def _finish(
         if step in {"propose", "accept"} and not refused:
             write("".join(f"digest {digest}: recon break approve {digest[:SHORT]}\n" for digest in digests))
     raise_refusals(refused)
-
-
-def _awaiting_approval(connection: Connection, recorded: Sequence[Recorded]) -> list[str]:
-    """Return the digests of acceptances that wait for a second person because they are material."""
-    waiting = "SELECT proposal ->> 'digest' AS digest FROM recon.breaks WHERE gateway = :gateway AND state = 'proposed'"
-    digests: list[str] = []
-    for each in recorded:
-        rows = query_rows(
-            connection,
-            f"{waiting} AND (proposal ->> 'seq')::bigint BETWEEN :first AND :last",
-            {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
-        )
-        if rows:
-            digests.append(joint_digest([str(row["digest"]) for row in rows]))
-    return digests

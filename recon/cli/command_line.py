@@ -52,6 +52,9 @@ COMMANDS: Final = {
     "what-if": Entry("what_if:what_if", "Compare breaks under different rules."),
     "replay": Entry("replay:replay", "Replay recordings without a database."),
     "verify": Entry("verify:verify", "Recompute every digest of the log."),
+    "backup": Entry("backup:backup", "Back up the embedded Postgres while it runs."),
+    "restore": Entry("restore:restore", "Make a data directory of a backup, beside the one in use."),
+    "drill": Entry("drill:drill", "Prove that the last backup can be restored."),
     "ems": Entry("ems:app", "Check gateways; list the managed cloud's sites."),
     "docs": Entry("docs:docs", "Show the documents that ship with recon."),
     "simulate": Entry("simulate:simulate", "Run the built-in EMS simulator alone, until Ctrl-C."),
@@ -60,8 +63,8 @@ COMMANDS: Final = {
 _EXITS: Final = """
 Exit status: 0 done; 1 the answer is no (a demo that missed a fault); 2 settings or arguments; 3 database; 4 log
 (a broken digest, a lease held by another); 5 gateway; 6 books; 7 alerts; 8 simulator; 9 the service did not stop
-cleanly; 10 a decision is refused; 11 what is shown is not current; 70 a defect of recon; 130 interrupted; 141 the
-reader of the output has gone.
+cleanly; 10 a decision is refused; 11 what is shown is not current; 12 a backup is missing or damaged, or failed;
+70 a defect of recon; 130 interrupted; 141 the reader of the output has gone.
 """
 
 

@@ -21,10 +21,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from recon.config.accounts import AccountRules, DefaultRules
 from recon.config.alerts import Alerts
 from recon.config.auth import Auth
+from recon.config.backup import Backup
 from recon.config.base import SecretTable, Table
 from recon.config.channels import AlertLog, Alertmanager, Apprise, Command, PagerDuty, Webhook
 from recon.config.imports import Import
 from recon.config.managed import MANAGED, Managed, list_or_managed
+from recon.config.monitoring import Monitoring, Tracing
 from recon.config.values import Duration, HttpUrl, Name, WebSocketUrl
 from recon.config.web import Web
 from recon.errors import ConfigError
@@ -169,6 +171,9 @@ class Settings(BaseSettings):
     service: Service = Service()
     limits: Limits = Limits()
     web: Web = Web()
+    backup: Backup = Backup()
+    monitoring: Monitoring = Monitoring()
+    tracing: Tracing = Tracing()
 
     @classmethod
     def settings_customise_sources(

@@ -63,6 +63,7 @@ def _of_postgres(url: SecretStr | None) -> SecretStr | None:
 class Web(SecretTable):
     """The HTTP server of the service; without `listen` there is none."""
 
+    section: ClassVar[str] = "web"
     secret_keys: ClassVar[tuple[str, ...]] = ("reader_url",)
 
     #: Host and port, such as 127.0.0.1:8080.

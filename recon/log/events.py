@@ -45,6 +45,14 @@ _MARKED: Final = struct.pack(">i", -2)
 Shape = TypeVar("Shape")
 
 
+class Head(msgspec.Struct, frozen=True):
+    """The end of a log at one time: its last position, and the digest that covers all events up to it."""
+
+    gateway: str
+    seq: int
+    digest: str
+
+
 class NewEvent(msgspec.Struct, frozen=True, gc=False):
     """An event before it is appended. `received_at` is when we received it; the append sets the log time."""
 
@@ -67,6 +75,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     session: str | None
     readable: bool
     payload: bytes
+
+
+def is_frame(event: NewEvent) -> bool:
+    """Return whether an event is a frame: the kinds of what recon itself records have small letters."""
+    return event.kind == FRAME or event.kind.isupper()
 
 
 def payload_reader(type_: type[Shape]) -> Callable[[bytes], Shape]:

@@ -30,10 +30,13 @@ from recon.errors import AppendRefused, DatabaseError, LeaseLost, ReconError
 from recon.log.append import Appended
 from recon.log.buffer import Buffer
 from recon.log.clock import LogClock, jump_payload
-from recon.log.events import CLOCK_JUMPED, RULES, RULES_PROPOSED, TICK, NewEvent
+from recon.log.events import CLOCK_JUMPED, RULES, RULES_PROPOSED, TICK, NewEvent, is_frame
 from recon.log.heartbeats import Heartbeat, tick_payload
 from recon.log.lease import Lease, LogState
+from recon.meters import AppendMeter, Pulse
 from recon.status import StatusReporter
+from recon.times import microseconds
+from recon.tracing import APPEND, OFF, Tracing
 
 #: Seconds between two ticks: at most, and while the comparison waits for time to pass.
 TICK_SECONDS: Final = 10.0
@@ -93,6 +96,9 @@ class Recorder:
         status: StatusReporter,
         pending: Callable[[], bool] = lambda: False,
         on_appended: Callable[[int], None] = _ignore,
+        meter: AppendMeter | None = None,
+        pulse: Pulse | None = None,
+        tracing: Tracing = OFF,
         drain_seconds: float = DRAIN_SECONDS,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -100,7 +106,8 @@ class Recorder:
 
         `rules` is the canonical rules document to record, if any. `relaxes` returns True if it is more permissive
         than the document in force, and so needs approval. `pending` returns True while the comparison waits for time
-        to pass. `on_appended` receives the log's last position after each batch.
+        to pass. `on_appended` receives the log's last position after each batch. `meter` and `pulse` outlive
+        a recorder.
         """
         self._lease = lease
         self._buffer = buffer
@@ -111,6 +118,9 @@ class Recorder:
         self._clock = clock
         self._pending = pending
         self._on_appended = on_appended
+        self._meter = AppendMeter() if meter is None else meter
+        self._pulse = Pulse() if pulse is None else pulse
+        self._tracing = tracing
         self._status = status
         self._head = 0
         status.measure = self.figures
@@ -122,6 +132,11 @@ class Recorder:
         self._finishing = trio.Event()
         self._drained_by = math.inf
         self._log = _log.bind(gateway=lease.gateway)
+
+    @property
+    def head(self) -> int:
+        """Return the last known position of the log."""
+        return self._head
 
     @property
     def waiting_events(self) -> int:
@@ -147,6 +162,7 @@ class Recorder:
             raise
         self._pending_batch = self._changed_rules(log)
         self._last_tick = trio.current_time()
+        self._meter.leases += 1
         self._log.info("lease acquired", head=log.head, rules=[event.kind for event in self._pending_batch])
         self._head = log.head
         self._status.set("recording")
@@ -206,6 +222,7 @@ class Recorder:
     async def _next_batch(self) -> bool:
         """Take the next batch from the buffer, with a tick when one is due; return False at the end."""
         while not self._pending_batch:
+            self._pulse.beat(trio.current_time())
             batch = self._buffer.take_nowait()
             if trio.current_time() >= self._last_tick + self._tick_pause():
                 self._last_tick = trio.current_time()
@@ -230,7 +247,7 @@ class Recorder:
         """Append the batch, retrying after every failure; return False once the drain's bound has passed."""
         at = self._clock.now()
         while True:
-            asked = self._clock.steady()
+            asked, began = self._clock.steady(), trio.current_time()
             try:
                 if not self._lease.held and not await self._call(self._lease.try_acquire):
                     what = f"recording gateway {self._lease.gateway!r}"
@@ -243,12 +260,13 @@ class Recorder:
                 self._failed("reconnecting" if error.transient else "refused", error)
             else:
                 self._clock.learn(appended.recorded_at, appended.clock, asked=asked)
-                self._appended(appended)
+                self._appended(appended, trio.current_time() - began)
                 return True
             if not await self._paused():
                 return False
 
-    def _appended(self, appended: Appended) -> None:
+    def _appended(self, appended: Appended, seconds: float) -> None:
+        self._note(appended, seconds)
         self._head = appended.last_seq
         self._batch_number += 1
         self._pending_batch = []
@@ -258,7 +276,17 @@ class Recorder:
         self._status.set("recording")
         self._on_appended(appended.last_seq)
 
+    def _note(self, appended: Appended, seconds: float) -> None:
+        """Count the batch, and tell its span."""
+        batch = self._pending_batch
+        frames, size = sum(map(is_frame, batch)), sum(len(event.payload) for event in batch)
+        self._meter.note(len(batch), frames, size, seconds, microseconds(appended.recorded_at))
+        if self._tracing.on:
+            gateway, first, last = self._lease.gateway, appended.first_seq, appended.last_seq
+            self._tracing.tell(APPEND, seconds, gateway=gateway, events=len(batch), first_seq=first, last_seq=last)
+
     def _failed(self, state: str, error: ReconError) -> None:
+        self._meter.failures += 1
         if (self._status.state, self._status.detail) != (state, str(error)):
             self._log.warning("a batch waits", state=state, reason=str(error), events=len(self._pending_batch))
         self._status.set(state, str(error))
@@ -274,6 +302,7 @@ class Recorder:
         return trio.current_time() < self._drained_by
 
     async def _call(self, work: Callable[[], T]) -> T:
+        self._pulse.beat(trio.current_time())
         return await self._run_blocking(work, self._lease, deadline=APPEND_SECONDS, sooner=self._drain_over)
 
     async def _drain_over(self) -> None:

@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-import msgspec
 from sqlalchemy import Connection
 
 from recon.db.raw import cursor_of
 from recon.errors import IntegrityError
-from recon.log.events import Marks, canonical, chain, former_leaf, genesis, leaf
+from recon.log.events import Head, Marks, canonical, chain, former_leaf, genesis, leaf
 from recon.log.readable import is_readable
 
 PAGE: Final = 1000
@@ -83,14 +82,6 @@ _ADVICE: Final = (
     "somebody changed the log in the database itself: find out who, and restore it from a backup;"
     " do not rebuild before, because the books would follow the change"
 )
-
-
-class Head(msgspec.Struct, frozen=True):
-    """The end of a log at one time: its last position, and the digest that covers all events up to it."""
-
-    gateway: str
-    seq: int
-    digest: str
 
 
 def logs(connection: Connection) -> list[str]:

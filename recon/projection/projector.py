@@ -25,11 +25,13 @@ from recon.db.raw import cursor_of
 from recon.db.transactions import Database
 from recon.errors import DatabaseError
 from recon.log.read import head
+from recon.meters import Pulse, StepMeter
 from recon.projection.quarantine import Quarantine
 from recon.projection.step import OnTransitions, Step, step
 from recon.projection.step_watch import StepWatch
 from recon.projection.working_set import WorkingSet
 from recon.status import StatusReporter
+from recon.tracing import OFF, STEP, Tracing
 
 #: How often the projector reads the log without a wake-up, in seconds.
 POLL_SECONDS: Final = 1.0
@@ -61,7 +63,7 @@ class Projector:
     (another instance comes first) or `retrying` (the database is away).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the projector's ways out, each replaced by a fake in its tests
         self,
         database: Database,
         gateway: str,
@@ -70,6 +72,8 @@ class Projector:
         on_step: Callable[[Step], None] = _ignore,
         status: StatusReporter,
         is_first: Callable[[], bool] = lambda: True,
+        meter: StepMeter | None = None,
+        tracing: Tracing = OFF,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """Prepare; work begins with `run`.
@@ -87,6 +91,10 @@ class Projector:
         self._pending = False
         status.measure = self._figures
         self._is_first = is_first
+        self._meter = StepMeter() if meter is None else meter
+        self._tracing = tracing
+        #: It beats before each transaction, and each time round.
+        self.pulse = Pulse()
         self._woken = trio.Event()
         self._working: WorkingSet | None = None
         self._quarantine = Quarantine(database, gateway, draw)
@@ -96,6 +104,11 @@ class Projector:
     def seq(self) -> int:
         """Return the last log position that this projector folded."""
         return self._seq
+
+    @property
+    def last_us(self) -> int:
+        """Return the log time of that event, in microseconds; 0 before the first step."""
+        return self._last_us
 
     @property
     def pending(self) -> bool:
@@ -118,6 +131,7 @@ class Projector:
             while True:
                 # Before looking, so that whoever hints while we look is not missed.
                 self._woken = trio.Event()
+                self.pulse.beat(trio.current_time())
                 try:
                     if self._is_first():
                         stood_at = -1
@@ -156,7 +170,8 @@ class Projector:
     async def _step(self) -> int:
         """Fold the next events; return how many the step has read."""
         working_set, self._working = self._working, None
-        watch = StepWatch()
+        watch, began = StepWatch(), trio.current_time()
+        self.pulse.beat(began)
         work = partial(
             _step,
             gateway=self._gateway,
@@ -169,6 +184,8 @@ class Projector:
             done = await self._run_watched(work, watch)
         except Exception as error:  # noqa: BLE001 - whatever fails is an event's doing, or is raised
             await trio.lowlevel.checkpoint_if_cancelled()
+            self._meter.failures += 1
+            self.pulse.beat(trio.current_time())
             await self._quarantine.recover(error, watch)
             self._status.set("retrying", "a step failed; it is repeated with fewer events, or without one")
             return watch.count
@@ -179,8 +196,15 @@ class Projector:
         self._backoff.reset()
         self._seq, self._last_us, self._pending = done.seq, done.last_us, done.pending
         if done.folded:
+            self._count(done, watch, trio.current_time() - began)
             self._on_step(done)
         return done.folded
+
+    def _count(self, done: Step, watch: StepWatch, seconds: float) -> None:
+        """Count a step that folded events, and tell its span."""
+        self._meter.note(done.folded, done.refused, seconds, watch.step_seconds)
+        if self._tracing.on:
+            self._tracing.tell(STEP, seconds, gateway=self._gateway, events=done.folded, last_seq=done.seq)
 
     async def _run_watched(self, work: Callable[[Connection], Step], watch: StepWatch) -> Step:
         """Run a step's transaction; end what it computes when it is late or we are cancelled, for it cannot itself."""
@@ -238,9 +262,10 @@ def _step(
     limit: int,
     watch: StepWatch,
 ) -> Step:
-    with cursor_of(connection) as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-    return step(connection, gateway, working_set, limit=limit, on_transitions=on_transitions, watch=watch)
+    with watch.step():
+        with cursor_of(connection) as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        return step(connection, gateway, working_set, limit=limit, on_transitions=on_transitions, watch=watch)
 
 
 def _positions(connection: Connection, *, gateway: str) -> tuple[int, int]:

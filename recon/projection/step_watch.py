@@ -10,7 +10,8 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from recon.errors import DeadlineExceeded
@@ -64,10 +65,21 @@ class StepWatch:
         self.at_seq: int | None = None
         #: How long decoding and folding that event has computed, in seconds, once the step has failed.
         self.event_seconds = 0.0
+        #: How long the step's thread has computed, in seconds, once it is over.
+        self.step_seconds = 0.0
 
     def note_page(self, after_seq: int, count: int) -> None:
         """Note how many events the step has read after a log position."""
         self.after_seq, self.count = after_seq, count
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Measure what the calling thread computes meanwhile."""
+        began = self._computed()
+        try:
+            yield
+        finally:
+            self.step_seconds = self._computed() - began
 
     def compute(self, work: Callable[[Begin], T]) -> T:
         """Run the decoding or folding of a step, which calls the given function before each event.

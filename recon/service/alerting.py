@@ -23,11 +23,13 @@ from recon.alerts.router import Router
 from recon.alerts.signal import NewSignal
 from recon.config import Settings
 from recon.db.transactions import Database
+from recon.meters import DeliveryMeter, RoutingMeter
 from recon.projection.fold import DecodedEvent
 from recon.projection.working_set import WorkingSet
 from recon.reconciliation.model.snapshot import Transition
 from recon.status import StatusReporter
 from recon.times import microseconds, to_datetime
+from recon.tracing import OFF, Tracing
 
 ROUTER: Final = "router"
 
@@ -75,18 +77,29 @@ class AlertParts:
         senders: Mapping[str, Sender],
         now: Callable[[], datetime],
         status: StatusReporter,
+        tracing: Tracing = OFF,
     ) -> None:
         """Build the parts; nothing happens before they run."""
         self._dispatchers = {
-            channel: Dispatcher(database, channel=channel, sender=sender, now=now, draw=random.random)
+            channel: Dispatcher(database, channel=channel, sender=sender, now=now, draw=random.random, tracing=tracing)
             for channel, sender in senders.items()
         }
-        self._router = Router(database, desk, now=now, on_queued=self.wake_dispatchers, status=status)
+        self._router = Router(database, desk, now=now, on_queued=self.wake_dispatchers, status=status, tracing=tracing)
 
     def parts(self) -> dict[str, Callable[[], Awaitable[object]]]:
         """Return what runs under supervision, by name."""
         dispatchers = {channel: dispatcher.run for channel, dispatcher in self._dispatchers.items()}
         return {ROUTER: self._router.run, **dispatchers}
+
+    @property
+    def routing(self) -> RoutingMeter:
+        """Return what the router has counted."""
+        return self._router.meter
+
+    @property
+    def deliveries(self) -> Mapping[str, DeliveryMeter]:
+        """Return what each channel has counted."""
+        return {channel: dispatcher.meter for channel, dispatcher in self._dispatchers.items()}
 
     def wake(self) -> None:
         """Route, and look for messages, at once: something was stored."""

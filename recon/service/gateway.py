@@ -25,8 +25,10 @@ from recon.log.clock import LogClock
 from recon.log.events import NewEvent
 from recon.log.lease import Lease
 from recon.log.recorder import Recorder
+from recon.meters import AppendMeter, Pulse
 from recon.service.status import StatusBoard
 from recon.service.supervisor import supervise
+from recon.tracing import Tracing
 
 CONSUMER: Final = "consumer"
 RECORDER: Final = "recorder"
@@ -58,6 +60,10 @@ class GatewayPart:
     #: The base address of REST; None: that of the WebSocket.
     rest_url: str | None
     cross_check: timedelta
+    tracing: Tracing
+    #: They outlive each recorder.
+    meter: AppendMeter = field(default_factory=AppendMeter, init=False)
+    pulse: Pulse = field(default_factory=Pulse, init=False)
     _recorder: Recorder | None = field(default=None, init=False)
     _backfill: BackfillAgent | None = field(default=None, init=False)
     _has_recorded: bool = field(default=False, init=False)
@@ -68,6 +74,11 @@ class GatewayPart:
     def recording(self) -> bool:
         """True if this instance is the one that records the gateway."""
         return self._recorder is not None
+
+    @property
+    def head_seq(self) -> int:
+        """Return the last known position of the log; 0 while this instance does not record."""
+        return 0 if self._recorder is None else self._recorder.head
 
     @property
     def has_recorded(self) -> bool:
@@ -118,6 +129,9 @@ class GatewayPart:
             clock=clock,
             pending=self.pending,
             on_appended=self.on_appended,
+            meter=self.meter,
+            pulse=self.pulse,
+            tracing=self.tracing,
             status=self.board.reporter(self.endpoint.name, RECORDER),
             drain_seconds=self.drain_seconds,
         )

@@ -13,12 +13,14 @@ import trio
 from recon.backfill.view import backfill_view
 from recon.config import Settings, rules_document
 from recon.db.transactions import Database
+from recon.meters import StepMeter
 from recon.projection.projector import Projector
 from recon.projection.step import OnTransitions, Step
 from recon.service.endpoints import endpoint_of
 from recon.service.gateway import GatewayPart
 from recon.service.status import StatusBoard
 from recon.service.supervisor import supervise
+from recon.tracing import OFF, Tracing
 
 #: The share of the shutdown's bound for draining the frames of a gateway.
 DRAIN_SHARE: Final = 0.6
@@ -46,11 +48,13 @@ class GatewayPipeline:
         on_told: Callable[[], None],
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
+        tracing: Tracing = OFF,
     ) -> None:
         """Build both parts; nothing happens before `start`. `on_told` is called after a commit that stored alerts."""
         self._board = board
         self._on_told = on_told
         self.name = name
+        self.steps = StepMeter()
         self.projector = Projector(
             database,
             name,
@@ -58,6 +62,8 @@ class GatewayPipeline:
             on_step=self._note_step,
             status=board.reporter(name, "projector"),
             is_first=lambda: self.gateway.recording,
+            meter=self.steps,
+            tracing=tracing,
         )
         self.gateway = GatewayPart(
             endpoint=endpoint_of(settings, name, settings.gateways[name]),
@@ -75,6 +81,7 @@ class GatewayPipeline:
             on_recording=self.projector.hint,
             rest_url=settings.gateways[name].rest_url,
             cross_check=settings.gateways[name].recovery.cross_check,
+            tracing=tracing,
         )
 
     def _note_step(self, done: Step) -> None:

@@ -25,11 +25,16 @@ from recon.db.wakeup import listen
 from recon.log.hints import LOG_CHANNEL
 from recon.service.alerting import ROUTER, AlertParts, desk_of, tell
 from recon.service.levels import assertions
+from recon.service.monitor import Monitor
+from recon.service.otel import open_tracing
 from recon.service.pipeline import GatewayPipeline
 from recon.service.status import SERVICE, StatusBoard
 from recon.service.status_store import publish, publish_once
+from recon.service.stored_figures import FiguresCache
 from recon.service.supervisor import supervise
+from recon.service.systemd import keep_told, notifier_of
 from recon.service.watcher import plan_of, watch
+from recon.tracing import Tracing
 
 #: Connections of the whole service beside the recorders', which have one each; further transactions take turns.
 MAX_CONNECTIONS: Final = 32
@@ -73,26 +78,36 @@ async def serve(
     `task_status` returns the board with their states. A part that fails is restarted. A cancellation appends and folds
     the received events, within the bound of the settings. Raise ConfigError if the settings cannot be used.
     """
-    service = _Service(settings, handle, StatusBoard(now) if board is None else board, now)
-    try:
-        await service.run(task_status)
-    finally:
-        await service.stop()
+    board = StatusBoard(now) if board is None else board
+    instance = new_instance()
+    with open_tracing(settings.tracing, instance, now) as tracing:
+        service = _Service(settings, handle, board, now, instance, tracing)
+        try:
+            await service.run(task_status)
+        finally:
+            await service.stop()
 
 
 class _Service:
     """All parts of the service."""
 
     def __init__(
-        self, settings: Settings, handle: DatabaseHandle, board: StatusBoard, now: Callable[[], datetime]
+        self,
+        settings: Settings,
+        handle: DatabaseHandle,
+        board: StatusBoard,
+        now: Callable[[], datetime],
+        instance: str,
+        tracing: Tracing,
     ) -> None:
         self._settings = settings
         self._handle = handle
         self._board = board
         self._now = now
-        self._instance = new_instance()
+        self._instance = instance
+        self._tracing = tracing
         channels = configured_channels(settings)
-        parts = len(settings.require_gateways()) + len(channels) + len(level_names(settings)) + 4
+        parts = len(settings.require_gateways()) + len(channels) + len(level_names(settings)) + 5
         connections = min(MAX_CONNECTIONS, max(POOL_CONNECTIONS, parts))
         self._engine = create_engine(handle.service_url, "recon service", pool_size=connections)
         self._database = ThreadedDatabase(self._engine, connections)
@@ -112,6 +127,7 @@ class _Service:
             on_told=self._note_told,
             now=self._now,
             new_id=uuid4,
+            tracing=self._tracing,
         )
 
     async def run(self, task_status: trio.TaskStatus[StatusBoard]) -> None:
@@ -122,7 +138,7 @@ class _Service:
             trio.open_nursery() as nursery,
         ):
             status = self._board.reporter(SERVICE, ROUTER)
-            self._alerts = AlertParts(self._database, self._desk, senders, self._now, status)
+            self._alerts = AlertParts(self._database, self._desk, senders, self._now, status, self._tracing)
             levelling = assertions(
                 levels, self._database, sorted(self._pipelines), self._now, self._board, self._desk.policy
             )
@@ -151,9 +167,20 @@ class _Service:
         }
         if self._settings.web.listen is not None:
             parts["web"] = self._web
+        monitor = self._monitor(alerts)
+        if self._settings.monitoring.listen is not None:
+            parts["monitoring"] = monitor.serve
+        if (notifier := notifier_of(os.environ, os.getpid())) is not None:
+            parts["systemd"] = partial(keep_told, notifier, lambda: monitor.liveness().alive, monitor.summary)
         if self._handle.embedded is not None:
             parts["postgres"] = partial(keep_embedded, self._handle.embedded, self._board)
         return parts | alerts.parts()
+
+    def _monitor(self, alerts: AlertParts) -> Monitor:
+        figures = FiguresCache(self._database, sorted(self._pipelines))
+        return Monitor(
+            self._settings, self._board, self._pipelines, figures, lambda: (alerts.routing, alerts.deliveries)
+        )
 
     async def _web(self) -> None:
         """Serve HTTP; its library is imported by those alone who want it."""

@@ -6,7 +6,8 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final, cast
+from pathlib import Path
+from typing import Final, Protocol, cast
 
 import structlog
 import trio
@@ -15,7 +16,7 @@ from hypercorn.trio import serve
 from hypercorn.typing import Framework
 from starlette.applications import Starlette
 
-from recon.config.web import Web, host_and_port
+from recon.config.web import host_and_port
 from recon.errors import ConfigError
 from recon.network_errors import system_text
 
@@ -34,9 +35,33 @@ MAX_PORT: Final = 65_535
 _log = structlog.get_logger(__name__)
 
 
+class Listener(Protocol):
+    """Where to listen, as a table of the settings says."""
+
+    @property
+    def section(self) -> str:
+        """Return the name of the table."""
+        ...
+
+    @property
+    def listen(self) -> str | None:
+        """Return host and port."""
+        ...
+
+    @property
+    def certificate_file(self) -> Path | None:
+        """Return the certificate to speak https with; None: http."""
+        ...
+
+    @property
+    def private_key_file(self) -> Path | None:
+        """Return the key of the certificate."""
+        ...
+
+
 async def serve_web(
     app: Starlette,
-    web: Web,
+    web: Listener,
     *,
     on_stop: Callable[[], None] = lambda: None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
@@ -73,37 +98,38 @@ async def serve_web(
             shield.deadline = trio.current_time() + STOP_SECONDS
 
 
-def _check_certificate(certificate: str, key: str) -> None:
+def _check_certificate(section: str, certificate: str, key: str) -> None:
     """Raise ConfigError where a server cannot use the files."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except OSError as error:
-        what = f"[web] certificate_file {certificate} with private_key_file {key}"
+        what = f"[{section}] certificate_file {certificate} with private_key_file {key}"
         raise ConfigError(f"{what} cannot be used: {system_text(error)}") from None
 
 
-def _listening(web: Web) -> socket.socket:
+def _listening(web: Listener) -> socket.socket:
     """Return a socket that listens. Raise ConfigError."""
     host, port = host_and_port(web.listen or "")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise ConfigError(_not_listening(web.listen or "", port, error)) from None
+        raise ConfigError(_not_listening(web, port, error)) from None
 
 
-def _not_listening(listen: str, port: int, error: OSError) -> str:
+def _not_listening(web: Listener, port: int, error: OSError) -> str:
+    listen = web.listen or ""
     if error.errno == errno.EADDRINUSE:
         other = listen.removesuffix(str(port)) + str(port % MAX_PORT + 1)
-        return f"[web] listen: port {port} is taken by another program; choose another, such as {other}"
-    return f"[web] listen: {listen} cannot be listened at: {system_text(error)}"
+        return f"[{web.section}] listen: port {port} is taken by another program; choose another, such as {other}"
+    return f"[{web.section}] listen: {listen} cannot be listened at: {system_text(error)}"
 
 
-def _config(web: Web) -> Config:
+def _config(web: Listener) -> Config:
     config = Config()
     if web.certificate_file is not None and web.private_key_file is not None:
         config.certfile, config.keyfile = str(web.certificate_file), str(web.private_key_file)
-        _check_certificate(config.certfile, config.keyfile)
+        _check_certificate(web.section, config.certfile, config.keyfile)
     # It takes the socket over, and closes it at its end.
     config.bind = [f"fd://{_listening(web).detach()}"]
     config.alpn_protocols = ["http/1.1"]

@@ -12,7 +12,7 @@ from recon.cli.currency import SHOWN_NOT_CURRENT
 from recon.db.embedded.cluster import read_pid_file
 from recon.db.embedded.server import socket_url
 from recon.db.roles import SERVICE
-from recon.log.verify import Head
+from recon.log.events import Head
 from tests.conftest import TestDatabase
 from tests.support.processes import GATEWAY, Flood, LogReader, Service, check_books, flooding, running, until
 

@@ -18,7 +18,8 @@ import psycopg
 from websockets.sync.server import ServerConnection
 
 from recon.db.engine import create_engine, libpq_url
-from recon.log.verify import Head, verify
+from recon.log.events import Head
+from recon.log.verify import verify
 from recon.simulator.load import rendered_load
 from tests.support.wire_messages import encoded
 from tests.support.ws_servers import Gateway as Server

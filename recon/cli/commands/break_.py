@@ -6,7 +6,6 @@ break may have changed in the meantime.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -21,16 +20,15 @@ from recon.cli.currency import say_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import print_json, write
 from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
+from recon.cli.rules_in_force import rules_in_force
 from recon.clock import utc_now
 from recon.config.values import parse_decimal
 from recon.deciding import selection
-from recon.deciding.selection import STATES, BreakFilter, SelectedBreak
-from recon.deciding.steps import Payload, without_none
-from recon.errors import ConfigError
+from recon.deciding.proposals import proposal_of
+from recon.deciding.selection import STATES, BreakFilter
+from recon.deciding.steps import without_none
 from recon.exact import plain
 from recon.reads.known_names import check_cause
-from recon.reads.rules_in_force import rules_in_force
-from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
 from recon.times import parse_time
 
 app = typer.Typer(no_args_is_help=True, help="Explain breaks, and decide on them.")
@@ -154,23 +152,7 @@ def propose(
     check_cause(cause)
     items, amount = evidence or [], None if entry is None else _decimal(entry, "--entry")
 
-    def proposal(selected: Sequence[SelectedBreak]) -> Payload:
-        if amount is not None and len(selected) > 1:
-            raise ConfigError(
-                f"--entry is for one break, not for {len(selected)}; without it, each break's own amount is proposed"
-            )
-        entries = [each.owned if amount is None else amount for each in selected]
-        digests = [proposal_digest(each.id, cause, own, items) for each, own in zip(selected, entries, strict=True)]
-        return {
-            "cause": cause,
-            # Several breaks share no entry: the fold takes each one's amount, and the digest shows if one changed.
-            "entry": plain(entries[0]) if len(entries) == 1 else None,
-            "evidence": items,
-            "digest": joint_digest(digests),
-            **without_none(text=text),
-        }
-
-    take_step(request, "propose", proposal)
+    take_step(request, "propose", lambda selected: proposal_of(selected, cause, amount, items, text))
 
 
 @app.command()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
-import msgspec
 import typer
 
 from recon.cli.connection import connect, existing_database
@@ -17,21 +15,11 @@ from recon.cli.progress import Advance, progress_bar
 from recon.cli.queries import gateway_names
 from recon.cli.table import print_table
 from recon.clock import utc_now
-from recon.errors import ConfigError, IntegrityError
+from recon.errors import IntegrityError
 from recon.log import verify as integrity
+from recon.log.events import Head
+from recon.log.heads import Heads, read_heads, write_heads
 from recon.log.read import head as head_of
-from recon.log.verify import Head
-from recon.private_files import write_private
-
-#: Largest file of exported heads, in bytes.
-MAX_HEADS_BYTES: Final = 16 << 20
-
-
-class Heads(msgspec.Struct, frozen=True):
-    """The heads of all logs at one time, as `recon verify --export-head` writes them."""
-
-    exported_at: datetime
-    heads: list[Head]
 
 
 def verify(
@@ -87,23 +75,3 @@ def verify(
 
 def _of(advance: Advance, total: int, done: int) -> None:
     advance(done, total)
-
-
-def read_heads(path: Path) -> Heads:
-    """Read exported heads. Errors: ConfigError."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_HEADS_BYTES + 1)
-        return msgspec.json.decode(content, type=Heads)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or 'unknown reason'}") from error
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: has no heads exported by `recon verify --export-head`") from error
-
-
-def write_heads(path: Path, heads: Heads) -> None:
-    """Write exported heads, the whole file or nothing. Errors: ConfigError."""
-    try:
-        write_private(path, msgspec.json.format(msgspec.json.encode(heads), indent=1) + b"\n")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror or 'unknown reason'}") from error

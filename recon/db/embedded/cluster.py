@@ -23,8 +23,10 @@ SUPERUSER: Final = "postgres"
 INITDB_SECONDS: Final = 120.0
 #: Longest run of a server without clients, in seconds; recovery after a crash is included.
 SINGLE_SECONDS: Final = 120.0
-#: Who may log in: over the socket, by password. There is no other way in, and none for replication.
-HBA: Final = "# Written by recon at each start.\nlocal all all scram-sha-256\n"
+#: Who may log in: over the socket, by password. There is no other way in; a backup is read by the superuser alone.
+HBA: Final = (
+    f"# Written by recon at each start.\nlocal all all scram-sha-256\nlocal replication {SUPERUSER} scram-sha-256\n"
+)
 #: The signals that end a server left by a killed recon, and how long each may take, in seconds.
 LEFTOVER_SECONDS: Final = (
     (signal.SIGINT, 15.0),

@@ -38,10 +38,10 @@ class ServerProcess:
         """True if the server lives; the guardian ends with it."""
         return self.guardian.poll() is None
 
-    def await_ready(self) -> None:
+    def await_ready(self, seconds: float = START_SECONDS) -> None:
         """Wait until the server accepts connections. Raise EmbeddedPostgresError if it does not in time."""
         server = int(_first_line(self.guardian.stdout) or 0)
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             pid_file = read_pid_file(self.cluster)
             if pid_file is not None and pid_file.pid == server and pid_file.ready:
@@ -49,7 +49,7 @@ class ServerProcess:
             if not self.running:
                 raise EmbeddedPostgresError(f"the embedded server did not start: {self._failure()}")
             pause()
-        raise EmbeddedPostgresError(f"the embedded server was not ready within {START_SECONDS:g} s: {self._failure()}")
+        raise EmbeddedPostgresError(f"the embedded server was not ready within {seconds:g} s: {self._failure()}")
 
     def stop(self) -> None:
         """Close the guardian's input, which asks for the shutdown, and wait for its end."""

@@ -48,7 +48,8 @@ PORT: Final = 5432
 RESERVED_CONNECTIONS: Final = 40
 RESERVING_VERSION: Final = 16
 
-_SOCKET_PREFIX: Final = "recon-postgres-"
+#: Begins the name of a socket directory elsewhere than in the data directory.
+SOCKET_PREFIX: Final = "recon-postgres-"
 _NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
 _log = structlog.get_logger(__name__)
 
@@ -201,7 +202,7 @@ class EmbeddedPostgres:
         if self._process is not None:
             self._process.stop()
             self._process = None
-        if self.socket_dir is not None and self.socket_dir.name.startswith(_SOCKET_PREFIX):
+        if self.socket_dir is not None and self.socket_dir.name.startswith(SOCKET_PREFIX):
             shutil.rmtree(self.socket_dir, ignore_errors=True)
         self.socket_dir = None
         self._lock.release()
@@ -212,7 +213,7 @@ class EmbeddedPostgres:
             return
         place = self.data_dir / "socket"
         if len(os.fsencode(place)) > MAX_SOCKET_DIRECTORY:
-            place = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir="/tmp"))
+            place = Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir="/tmp"))
         elif not place.exists():
             place.mkdir(mode=0o700)
         if account is not None:

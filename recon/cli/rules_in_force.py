@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from recon.db.source import Row, Source, query_rows
+from recon.cli.output import Row
+from recon.db.source import Source, query_rows
 from recon.errors import DocumentRefused
 from recon.ledger.rules import Rules, parse_rules
 

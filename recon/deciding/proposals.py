@@ -1,0 +1,84 @@
+"""Proposals: what a person proposes of breaks, and what waits for a second one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from recon.db.source import Row, Source, query_rows
+from recon.deciding.recording import Recorded
+from recon.deciding.selection import SelectedBreak
+from recon.deciding.steps import Payload, without_none
+from recon.errors import ConfigError
+from recon.exact import plain
+from recon.reconciliation.breaks.decisions import joint_digest, proposal_digest
+
+
+def proposal_of(
+    selected: Sequence[SelectedBreak], cause: str, amount: Decimal | None, evidence: Sequence[str], text: str | None
+) -> Payload:
+    """Return the payload that proposes a cause for breaks, with an amount for one, or each its own.
+
+    Errors: ConfigError where one amount is given for several breaks.
+    """
+    if amount is not None and len(selected) > 1:
+        raise ConfigError(
+            f"--entry is for one break, not for {len(selected)}; without it, each break's own amount is proposed"
+        )
+    items = list(evidence)
+    entries = [each.owned if amount is None else amount for each in selected]
+    digests = [proposal_digest(each.id, cause, own, items) for each, own in zip(selected, entries, strict=True)]
+    return {
+        "cause": cause,
+        # Several breaks share no entry: the fold takes each one's amount, and the digest shows if one changed.
+        "entry": plain(entries[0]) if len(entries) == 1 else None,
+        "evidence": items,
+        "digest": joint_digest(digests),
+        **without_none(text=text),
+    }
+
+
+def waiting_proposal(connection: Source, start: str) -> tuple[str, list[str]]:
+    """Return the full digest of a waiting proposal, and the ids of its breaks.
+
+    A proposal is that of one break, or all that one decision proposed and that still wait. Errors: ConfigError where
+    no waiting proposal has such a digest, or several have.
+    """
+    waiting = query_rows(
+        connection,
+        "SELECT gateway, id, proposal ->> 'digest' AS digest, proposal ->> 'seq' AS seq FROM recon.breaks"
+        " WHERE state = 'proposed' ORDER BY gateway, opened_at, id",
+        {},
+    )
+    proposals: dict[str, list[str]] = {}
+    for key in ("id", "seq"):
+        together: dict[tuple[str, str], list[Row]] = {}
+        for row in waiting:
+            together.setdefault((str(row["gateway"]), str(row[key])), []).append(row)
+        for rows in together.values():
+            digest = joint_digest([str(row["digest"]) for row in rows])
+            if digest.startswith(start):
+                proposals[digest] = [str(row["id"]) for row in rows]
+    if not proposals:
+        raise ConfigError(
+            f"no proposal that waits for approval has a digest that starts with {start!r}: it was decided, or one of"
+            " its breaks has changed and must be proposed again; see `recon break show`"
+        )
+    if len(proposals) > 1:
+        raise ConfigError(f"several digests start with {start!r}: {', '.join(sorted(proposals))}")
+    return proposals.popitem()
+
+
+def awaiting_approval(connection: Source, recorded: Sequence[Recorded]) -> list[str]:
+    """Return the digests of acceptances that wait for a second person because they are material."""
+    waiting = "SELECT proposal ->> 'digest' AS digest FROM recon.breaks WHERE gateway = :gateway AND state = 'proposed'"
+    digests: list[str] = []
+    for each in recorded:
+        rows = query_rows(
+            connection,
+            f"{waiting} AND (proposal ->> 'seq')::bigint BETWEEN :first AND :last",
+            {"gateway": each.gateway, "first": each.first_seq, "last": each.last_seq},
+        )
+        if rows:
+            digests.append(joint_digest([str(row["digest"]) for row in rows]))
+    return digests
