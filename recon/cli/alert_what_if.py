@@ -12,7 +12,6 @@ from recon.alerts.channels import configured_channels, level_names
 from recon.alerts.policy.history import History, Sent, replay, what_if
 from recon.alerts.policy.rules import Policy
 from recon.alerts.policy_settings import policy_of
-from recon.cli.alert_history import Given, given_since
 from recon.cli.output import Row
 from recon.config import Alerts, Settings
 from recon.config.load import read_file
@@ -20,6 +19,7 @@ from recon.config.problems import problems_of
 from recon.db.source import Source
 from recon.errors import ConfigError
 from recon.nearest import did_you_mean
+from recon.reads.alert_history import Given, given_since
 
 
 def other_policy(path: Path, settings: Settings) -> Policy:

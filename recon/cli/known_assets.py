@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from recon.cli.rules_in_force import aliases_in_force
 from recon.db.source import query_rows
 from recon.errors import ConfigError
 from recon.nearest import LISTED, hint
+from recon.reads.rules_in_force import aliases_in_force
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

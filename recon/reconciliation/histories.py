@@ -1,6 +1,6 @@
 """The histories of units: how their observations were judged, kept compact. Pure (semantics 7.7).
 
-1. A row is kept where the verdict changed, or what breaks and undecided steps own of the drift.
+1. A row is kept where the verdict changed, what breaks and undecided steps own of the drift, or the coverage.
 2. Else one row is kept a minute, while observations come. So a busy unit that agrees costs one row a minute.
 3. Nothing is rewritten: a row says what was known of the observation at one log position.
 4. A report that is not what is booked is no row while it waits: it may be a race.
@@ -35,7 +35,8 @@ def keep(
     verdict, owned = covered_verdict(unit, comparison, account), comparison.owned
     before = comparison.kept
     passed = KEEP_WAITING_US if before is None else at.us - before.us
-    changed = before is None or (verdict, owned) != (before.verdict, before.owned)
+    coverage_seq = account.coverage.since_seq
+    changed = before is None or (verdict, owned, coverage_seq) != (before.verdict, before.owned, before.coverage_seq)
     if not changed and passed < KEEP_US:
         return None
     waiting = trellis.is_waiting(unit.key)
@@ -45,9 +46,7 @@ def keep(
         if passed < KEEP_WAITING_US:
             return None
         verdict = "pending"
-        if before is not None and before.verdict == verdict and passed < KEEP_US:
-            return None
-    comparison.kept = Kept(verdict, owned, at.us)
+    comparison.kept = Kept(verdict, owned, at.us, coverage_seq)
     return _judged(unit, comparison, cut, verdict, at)
 
 

@@ -17,8 +17,8 @@ from trio.testing import MockClock
 
 from recon.alerts import dispatcher, router
 from recon.alerts.policy.history import replay
-from recon.cli.alert_history import given_since
 from recon.db.engine import create_engine
+from recon.reads.alert_history import given_since
 from tests.conftest import TestDatabase
 from tests.support.alert_world import World, numbers_of
 

@@ -33,6 +33,8 @@ class Stamps(msgspec.Struct):
     committed: list[tuple[int, int]] = []
     projected: list[tuple[int, int]] = []
     peak_bytes: int = 0
+    #: What the service has computed from the first commit to its last step, in seconds of processor time.
+    computed_seconds: float = 0.0
 
 
 class TimedProjector(Projector):
@@ -42,14 +44,19 @@ class TimedProjector(Projector):
         super().__init__(*given, **named, on_step=self._note)
         self._stamps = stamps
         self._on_noted = on_step
+        self._began: float | None = None
 
     def hint(self, seq: int | None = None) -> None:
         if seq is not None:
             self._stamps.committed.append((seq, time.time_ns()))
+            if self._began is None:
+                self._began = time.process_time()
         super().hint(seq)
 
     def _note(self, step: Step) -> None:
         self._stamps.projected.append((step.seq, time.time_ns()))
+        if self._began is not None:
+            self._stamps.computed_seconds = time.process_time() - self._began
         self._on_noted(step)
 
 

@@ -91,6 +91,7 @@ def machine(stage_: Stage) -> list[str]:
         f"{cores}; generator, service and Postgres share them",
         f"CPython {platform.python_version()}, {driver}, Postgres {version.split()[0]}",
         f"{durable}; shared_buffers {buffers}",
+        f"load average before the first measurement: {', '.join(f'{load:.1f}' for load in os.getloadavg())}",
     ]
 
 

@@ -28,6 +28,7 @@ import psycopg
 from recon.db.engine import libpq_url
 from tests.bench.figures import Figures
 from tests.bench.load import FrameFile
+from tests.bench.processor_time import family_seconds
 from tests.bench.service import Stamps
 from tests.bench.stage import Stage, line_of, process, tell
 
@@ -73,11 +74,15 @@ class Memory(msgspec.Struct):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What one run gave: times of receipt (seq, ns) of all frames, the service's stamps, its memory."""
+    """What one run gave: times of receipt (seq, ns) of all frames, the service's stamps, its memory.
+
+    `server_seconds` is what Postgres has computed meanwhile, for the service and for who watches.
+    """
 
     received: list[tuple[int, int]]
     stamps: Stamps
     memory: Memory
+    server_seconds: float
 
     @property
     def rate(self) -> float:
@@ -87,6 +92,12 @@ class Run(msgspec.Struct, frozen=True):
         if done is None:
             raise RuntimeError(f"the service never told of projecting position {last}, its load's last")
         return len(self.received) / ((done - first) / 1e9)
+
+    def add_cost(self, figures: Figures, key: str, name: str) -> None:
+        """Add the processor time of both parties a frame: of the service from the first commit to its last step."""
+        note = f"processor time while {len(self.received):,} frames came"
+        for who, seconds in (("service", self.stamps.computed_seconds), ("postgres", self.server_seconds)):
+            figures.add(f"{key}_{who}_cost", f"{name}: {who}", 1e6 * seconds / len(self.received), "µs a frame", note)
 
     def latencies(self, stamps: list[tuple[int, int]]) -> list[float]:
         """Return, sorted, the milliseconds from each frame's receipt until it was done, without the warming up."""
@@ -109,6 +120,7 @@ def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[s
     """
     gateway = stage.new_gateway()
     stage.settle()
+    server_began = family_seconds(stage.server.pid or 0)
     stamps = stage.place / f"{gateway}.stamps"
     with process("tests.bench.blaster", str(load.path), "--rate", str(rate)) as blaster:
         config = stage.place / f"{gateway}.toml"
@@ -118,6 +130,7 @@ def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[s
             service.send_signal(signal.SIGTERM)
             if service.wait() != 0:
                 raise RuntimeError(f"the service ended with status {service.returncode}")
+    server_seconds = family_seconds(stage.server.pid or 0) - server_began
     with _connected(stage) as connection:
         received = [(seq, 1000 * us) for seq, us in connection.execute(_RECEIVED, (gateway,), binary=True)]
         ended = [reason for (reason,) in connection.execute(_ENDED, (gateway,))]
@@ -125,7 +138,7 @@ def run(stage: Stage, load: FrameFile, rate: float = 0.0, *, options: Sequence[s
         raise RuntimeError(f"of {load.frames} frames {len(received)} are in the log; sessions ended by {ended}")
     measured = msgspec.json.decode(stamps.read_bytes(), type=Stamps)
     memory.peak = measured.peak_bytes
-    return Run(received, measured, memory)
+    return Run(received, measured, memory, server_seconds)
 
 
 def _watch(
@@ -198,6 +211,7 @@ def saturated(stage: Stage, figures: Figures, load: FrameFile) -> None:
     done = run(stage, load)
     note = f"{load.frames:,} frames, socket to projected and compared, generator {WINDOW_FRAMES:,} ahead"
     figures.add("saturated", "end to end, saturated", done.rate, "/s", note)
+    done.add_cost(figures, "saturated", "end to end, saturated")
     batches = len(done.stamps.committed)
     figures.add("batch", "mean batch of the recorder", load.frames / max(1, batches), "events")
     for part, size in sorted(done.memory.parts.items()):
@@ -219,3 +233,4 @@ def offered(figures: Figures, stage: Stage, load: FrameFile, rate: int) -> None:
         for percent in (50, 99):
             value = times[min(len(times) - 1, len(times) * percent // 100)]
             figures.add(f"{name}_p{percent}_{rate}", f"{rate:,}/s offered: {name}, p{percent}", value, "ms", note)
+    done.add_cost(figures, f"offered_{rate}", f"{rate:,}/s offered")

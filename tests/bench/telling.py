@@ -105,6 +105,7 @@ def measure(figures: Figures, stage: Stage, sizes: Sizes) -> None:
     decided = _since_the_commit(done, arrivals)
     note = f"{len(decided)} breaks at {sizes.told_rate:,} frames a second, from the commit that decides to the request"
     _add(figures, "told_commit", "told since the commit", decided, note)
+    done.add_cost(figures, "telling", f"telling at {sizes.told_rate:,}/s")
 
 
 def _since_the_commit(done: Run, arrivals: Arrivals) -> list[float]:

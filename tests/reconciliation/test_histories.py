@@ -107,3 +107,20 @@ def test_rows_are_in_the_order_of_the_log_and_one_for_each_event(seed: int) -> N
             mine = [row for row in rows if (row.account, row.kind, row.unit) == key]
             assert all(before.us <= after.us for before, after in pairwise(mine))
             assert all(row.seq <= row.judged_seq and row.us <= row.judged_us for row in mine)
+
+
+def test_the_first_observation_after_a_gap_is_a_row() -> None:
+    driver = _started()
+    driver.poll("BTC", "10", 62)
+    before = len(_rows(driver, "BTC"))
+    driver.close_session()
+    driver.wait(5)
+    driver.open_session("s2")
+    driver.server_info()
+    driver.orders()
+    driver.balances(balance_row("BTC", "10"), balance_row("USDT", "100000"))
+    driver.positions()
+    driver.poll("BTC", "10", 20)
+    after = _rows(driver, "BTC")[before:]
+    assert after[-1].verdict == "agreed"
+    assert after[-1].judged_us - after[0].judged_us < histories.KEEP_US

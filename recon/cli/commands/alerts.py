@@ -9,8 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from recon.cli.alert_actions import ask_for_silence, check_channel, end_silence, send_again, try_channel
-from recon.cli.alert_pending import pending_document
-from recon.cli.alert_why import case_named, why_document, why_text
+from recon.cli.alert_why import why_text
 from recon.cli.connection import operator_connection, reader_connection
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, note, print_json, write
@@ -20,6 +19,8 @@ from recon.clock import utc_now
 from recon.db.source import Source, query_rows
 from recon.display.words import counted
 from recon.errors import ConfigError
+from recon.reads.alert_pending import pending_document
+from recon.reads.alert_why import case_named, why_document
 from recon.reads.known_names import check_scope
 from recon.times import parse_time
 

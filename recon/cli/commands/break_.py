@@ -20,7 +20,6 @@ from recon.cli.currency import say_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import print_json, write
 from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
-from recon.cli.rules_in_force import rules_in_force
 from recon.clock import utc_now
 from recon.config.values import parse_decimal
 from recon.deciding import selection
@@ -29,6 +28,7 @@ from recon.deciding.selection import STATES, BreakFilter
 from recon.deciding.steps import without_none
 from recon.exact import plain
 from recon.reads.known_names import check_cause
+from recon.reads.rules_in_force import rules_in_force
 from recon.times import parse_time
 
 app = typer.Typer(no_args_is_help=True, help="Explain breaks, and decide on them.")

@@ -13,11 +13,11 @@ from recon.cli.options import Config, GatewayFilter, Json, settings_of, with_opt
 from recon.cli.output import Column, Row, columns, note, print_json
 from recon.cli.queries import gateway_names
 from recon.cli.recording import DecisionOptions, Reason, Text, check_digest, decide_one, decision_options
-from recon.cli.rules_in_force import WAITING, document_of, rules_of
 from recon.cli.table import print_table
 from recon.deciding.recording import Decision
 from recon.deciding.selection import SHORT
 from recon.errors import ConfigError
+from recon.reads.rules_in_force import WAITING, document_of, rules_of
 
 app = typer.Typer(no_args_is_help=True, help="Show the rules in force, and decide on proposed ones.")
 

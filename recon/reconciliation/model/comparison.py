@@ -73,11 +73,15 @@ class EndedStep(msgspec.Struct, frozen=True, gc=False):
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
-    """What the latest row of a unit's history says: verdict, what breaks and undecided steps own, and since when."""
+    """What the latest row of a unit's history says: verdict, what breaks and undecided steps own, and when.
+
+    `coverage_seq` is the log position since which the account's coverage had been what it was then.
+    """
 
     verdict: str
     owned: Decimal
     us: int
+    coverage_seq: int
 
 
 class ComparisonState(msgspec.Struct, gc=False):

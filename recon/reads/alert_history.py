@@ -17,8 +17,7 @@ from recon.alerts.policy.history import History
 from recon.alerts.policy.model import Signal, Silence
 from recon.alerts.policy.rules import Policy, decode_policy
 from recon.alerts.policy.state import State, decode_state
-from recon.cli.output import Row
-from recon.db.source import Source, query_rows
+from recon.db.source import Row, Source, query_rows
 
 #: Most signals that are replayed: more are of another question.
 MAX_SIGNALS: Final = 500_000

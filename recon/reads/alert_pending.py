@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from recon.alerts.policy.state import Acted, Batch, State, acted_share, decode_state
-from recon.cli.output import Row
-from recon.db.source import Source, query_rows
+from recon.db.source import Row, Source, query_rows
 
 _MESSAGES: Final = """
     SELECT channel, state, count(*) AS messages, min(created_at) AS oldest, min(next_attempt_at) AS next_attempt_at,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from recon.cli.output import Row
-from recon.db.source import Source, query_rows
+from recon.db.source import Row, Source, query_rows
 from recon.errors import DocumentRefused
 from recon.ledger.rules import Rules, parse_rules
 
