@@ -125,7 +125,7 @@ def test_no_path_of_a_machine_is_in_the_project() -> None:
             *SOURCES,
             ROOT / "README.md",
             ROOT / "pyproject.toml",
-            *(ROOT / "config").iterdir(),
+            *(path for path in (ROOT / "config").rglob("*") if path.is_file()),
             *(ROOT / "recon" / "docs").iterdir(),
         ]
         for match in machine.finditer(path.read_text(encoding="utf-8"))
