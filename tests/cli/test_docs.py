@@ -11,8 +11,6 @@ TOPICS = (
     "accuracy", "alerts", "analyst", "architecture", "benchmarks", "cases", "comparison", "operator", "production",
     "protocol", "semantics",
 )  # fmt: skip
-    "accuracy alerts analyst architecture benchmarks cases comparison operator production protocol semantics".split()
-)  # noqa: SIM905
 
 
 def test_without_a_topic_every_document_is_listed_with_a_line_of_its_own(recon: Recon) -> None:
