@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from recon.cli.queries import schema_version
@@ -79,6 +79,16 @@ def reader_connection(settings: Settings, command: str) -> Iterator[Reader]:
     """Give a connection that can read the views. Errors: NotMigrated, DatabaseError."""
     with existing_database(settings) as handle, connect_reader(handle.analyst_url, command) as reader:
         yield reader
+
+
+@contextmanager
+def readable_database(settings: Settings, command: str) -> Iterator[Callable[[], AbstractContextManager[Reader]]]:
+    """Give what connects to read the views, for commands that look again and again. Errors: NotMigrated, DatabaseError.
+
+    Each connection is one transaction, so a new look needs a new one.
+    """
+    with existing_database(settings) as handle:
+        yield lambda: connect_reader(handle.analyst_url, command)
 
 
 @contextmanager

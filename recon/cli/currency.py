@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -15,6 +16,7 @@ import typer
 from recon.cli.output import note
 from recon.config import Settings
 from recon.db.source import Source
+from recon.display.ages import time_of_day
 from recon.errors import NotCurrent
 from recon.reads.currency import Stale, read_stale
 
@@ -57,6 +59,11 @@ class Currency(msgspec.Struct, frozen=True):
         """End with a status of its own what was asked whether all is well. Call it after printing."""
         if self.stale:
             raise typer.Exit(SHOWN_NOT_CURRENT)
+
+
+def moment_of(currency: Currency, now: datetime) -> str:
+    """Return what stands at the right of a title: the time, and whether what is shown is current."""
+    return f"{time_of_day(now, now)} UTC  {'current' if currency.current else 'not current'}"
 
 
 def say_currency(

@@ -30,12 +30,28 @@ UNKNOWN: Final = "-"
 FIGURES: Final = ("reported", "expected", "drift", "explained", "unexplained", "in_flight")
 
 
+#: How the values of a column are shown; "" is by the first value's own type.
+Kind: TypeAlias = Literal[
+    "", "text", "state", "mark", "id", "figure", "signed", "worth", "signed_worth", "share", "count", "number",
+    "age", "duration", "skew", "time", "exact_time",
+]  # fmt: skip
+
+
 class Column(msgspec.Struct, frozen=True):
-    """A column of a table: the key of its values, its title, and `cut` where a terminal may shorten them."""
+    """A column of a table: the key of its values, its title on a terminal, and how it is shown there.
+
+    `prose` is broken between words where there is little room. Columns give way by `rank`, the highest first; those of
+    rank 0 never do. `wide` ones are shown only where all are asked for, and `blank` ones are empty where nothing is
+    known. A pipe gets every column, by its key.
+    """
 
     key: str
     title: str = ""
-    cut: bool = False
+    kind: Kind = ""
+    rank: int = 0
+    prose: bool = False
+    wide: bool = False
+    blank: bool = False
 
     @property
     def heading(self) -> str:

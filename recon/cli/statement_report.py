@@ -19,10 +19,10 @@ from recon.statements.statement import Statement, StatementFact
 _FACTS: Final = [
     *(Column(key) for key in ("line", "state", "account", "fact", "unit", "amount", "fee", "fee_asset", "occurred_at")),
     Column("external_id"),
-    Column("reason", cut=True),
+    Column("reason", prose=True),
 ]
 _EFFECTS: Final = [Column(key) for key in ("fact", "effect", "facts")]
-_FOUND: Final = [Column("kind"), Column("found"), Column("message", cut=True)]
+_FOUND: Final = [Column("kind"), Column("found"), Column("message", prose=True)]
 
 
 def summary_of(

@@ -58,6 +58,11 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
         """Return the names that ask for something, with their values."""
         return {name: values for name in NAMES if (values := getattr(self, name))}
 
+    def one(self, name: str) -> str | None:
+        """Return the value of a name that has just one; None where it has none, or alternatives."""
+        values = self.given.get(name, ())
+        return values[0] if len(values) == 1 else None
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return names and values, as an address has them; `of_pairs` reads them back."""
         return [(name, value) for name, values in self.given.items() for value in values]
@@ -71,7 +76,7 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
         more = [(name, value) for name, value in values.items() if value]
         return of_pairs([*self.pairs(), *more]) if more else self
 
-    def condition(self, columns: Mapping[str, str], now: datetime) -> Condition:
+    def condition(self, columns: Mapping[str, str], now: datetime, of: str = "this list") -> Condition:
         """Return the condition for a list with these columns; ages count back from `now`.
 
         A column's text is an expression, or a condition with `{values}` in it. Errors: ConfigError where the list has
@@ -82,7 +87,7 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
         for name, values in self.given.items():
             column = columns.get(name)
             if column is None:
-                raise ConfigError(f"this list cannot be narrowed by {name}; it can by {listed(sorted(columns))}")
+                raise ConfigError(f"{of} cannot be narrowed by {name}, only by {listed(sorted(columns))}")
             if name in _TIMES:
                 parts.append(f"{column} {_TIMES[name]} :{name}")
                 parameters[name] = _time(name, values, now)

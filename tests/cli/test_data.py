@@ -54,8 +54,11 @@ def test_filters_and_plain_columns(recon: Recon, day: TestDatabase) -> None:
     }
     shown = {cell for line in lines for cell in line.split()}
     assert exact <= shown, "values in a pipe are whole, whatever the width"
-    assert recon("balances", "--account", "NOBODY", "--json").json()["balances"] == []
-    nothing = recon("positions", "--account", "NOBODY")
+    for command in ("balances", "positions", "breaks"):
+        nobody = recon(command, "--account", "KRAKEN", "--json")
+        assert (nobody.status, nobody.out) == (2, "")
+        assert "there is no account 'KRAKEN'; did you mean KRAKEN/JOHN?" in nobody.err
+    nothing = recon("positions", "--account", "KRAKEN/JOHN")
     assert (nothing.status, nothing.out) == (0, "")
     assert nothing.err.endswith("\nno positions known, but this is not current\n"), "no service runs"
 

@@ -150,7 +150,7 @@ def test_a_table_on_a_terminal_and_in_a_pipe(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [{"account": "[bold]A[/bold]", "amount": Decimal("1.5"), "payload": "x" * 500}]
-    columns = [Column("account"), Column("amount"), Column("payload", cut=True)]
+    columns = [Column("account"), Column("amount"), Column("payload", prose=True)]
     print_table(rows, columns)
     assert "x" * 500 in capsys.readouterr().out
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
@@ -173,7 +173,7 @@ def test_the_faults_of_a_demonstration_fit_on_80_columns(
     print_table([row], planted_columns())
     shown = capsys.readouterr().out
     assert all(word in shown for word in words.values())
-    assert "-1200.006" in shown
+    assert "-1,200.006" in shown
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:

@@ -56,7 +56,7 @@ def test_what_is_no_filter_is_refused(words: list[str], message: str) -> None:
 
 
 def test_a_name_that_the_list_lacks_and_a_time_that_is_none_are_refused() -> None:
-    with pytest.raises(ConfigError, match="cannot be narrowed by cause; it can by account, gateway, since and state"):
+    with pytest.raises(ConfigError, match="cannot be narrowed by cause, only by account, gateway, since and state"):
         of_words(["cause=deposit"]).condition(COLUMNS, NOW)
     with pytest.raises(ConfigError, match="since=soon is no time: give one such as"):
         of_words(["since=soon"]).condition(COLUMNS, NOW)

@@ -32,7 +32,7 @@ MAX_SHOWN: Final = 10_000
 
 _LIST: Final = [
     *columns("at", "event", "gateway"),
-    Column("what", cut=True),
+    Column("what", prose=True),
     *columns("state", "channels", "case_id"),
 ]
 _SIGNALS: Final = """
@@ -52,7 +52,7 @@ _DELIVERY: Final = columns("channel", "kind", "state", "attempts", "at", "delive
 _PENDING: Final = columns("channel", "state", "messages", "oldest", "next_attempt_at", "last_error")
 _HELD: Final = columns("channel", "waits_for", "due", "alerts", "cases")
 _WEEKS: Final = columns("channel", "week", "pages", "cases", "acted_on", "share")
-_SILENCES: Final = [*columns("id", "until", "of", "by"), Column("reason", cut=True)]
+_SILENCES: Final = [*columns("id", "until", "of", "by"), Column("reason", prose=True)]
 _WHAT_IF: Final = columns("day", "channel", "kind", "sent", "would_be")
 
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="A time, or a span before now (1h, 30d).")]

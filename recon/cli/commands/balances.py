@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from recon.cli.connection import reader_connection
+from recon.cli.answer import Answer, answer
 from recon.cli.currency import RequireCurrent, say_currency
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
-from recon.cli.output import FIGURES, columns, print_json
-from recon.cli.queries import select_view
-from recon.cli.table import print_table
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
+from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.unit_list import BALANCES, units_screen
+from recon.clock import utc_now
+from recon.db.source import Source
+from recon.reads import units
+from recon.reads.known_names import check_filter
 
-BALANCES: Final = columns("gateway", "account", "asset", "balance", *FIGURES, "verdict", "observed_at")
 
-
+@with_options(table_options)
 def balances(
+    options: TableOptions,
     *,
     config: Config = None,
     gateway: GatewayFilter = None,
@@ -22,12 +23,24 @@ def balances(
     require_current: RequireCurrent = False,
     json: Json = False,
 ) -> None:
-    """Show balances: expected, reported, and whether they agree."""
+    """Show balances: expected, reported, and whether they agree.
+
+    Below a unit that is not judged stands why, and where that helps the lines to add to the settings. Filters are
+    gateway, account, unit, verdict, since and until.
+    """
     settings = settings_of(config)
-    with reader_connection(settings, "balances") as connection:
-        currency = say_currency(connection, settings, gateway=gateway, account=account, required=require_current)
-        rows = select_view(connection, "balances", "gateway, account, asset", {"gateway": gateway, "account": account})
-    if json:
-        print_json({**currency.document(), "balances": rows})
-    else:
-        print_table(rows, BALANCES, empty=currency.empty("no balances"))
+    asked = options.narrowed(gateway=gateway, account=account)
+
+    def read(connection: Source) -> Answer:
+        check_filter(connection, asked, settings.gateways)
+        place = {name: asked.one(name) for name in ("gateway", "account")}
+        currency, now = say_currency(connection, settings, **place, required=require_current), utc_now()
+        list_ = units.BALANCES if json else units.SHOWN_BALANCES
+        rows = list_.query(asked, now).rows(connection)
+        document = {**currency.document(), "balances": options.sorted(rows)}
+        screen = units_screen(
+            [] if json else rows, BALANCES, "asset", currency, now, empty=currency.empty("no balances")
+        )
+        return Answer(screen, document, currency)
+
+    answer(settings, "balances", options, read, json=json)

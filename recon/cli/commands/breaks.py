@@ -1,46 +1,76 @@
-"""`recon breaks`: open breaks, or all breaks."""
+"""`recon breaks`: open cases, or single breaks, or all of them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from recon.cli.connection import reader_connection
-from recon.cli.currency import RequireCurrent, say_currency
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, columns, print_json
-from recon.cli.queries import select_view
-from recon.cli.table import print_table
+from recon.cli.answer import Answer, answer
+from recon.cli.break_list import breaks_screen, cases_screen
+from recon.cli.currency import Currency, RequireCurrent, say_currency
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
+from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.tables.terminal import is_terminal
+from recon.clock import utc_now
+from recon.db.source import Source, query_rows
+from recon.display.words import counted
+from recon.reads.breaks import ALL_BREAKS, ALL_CASES, OPEN_BREAKS, OPEN_CASES
+from recon.reads.known_names import check_filter
 
-BREAKS: Final = [
-    *columns("id", "case_id", "gateway", "account", "unit", "state", "cause", "amount", "amount_usd", "opened_at"),
-    *columns("severity", "assignee", "closed_at", "after_seq", "until_seq"),
-    Column("note"),
-]
+_PROOF = """
+    SELECT (SELECT count(*) FROM recon.accounts) AS accounts, count(*) FILTER (WHERE u.verdict = 'agreed') AS agreed
+    FROM (SELECT verdict FROM recon.balances UNION ALL SELECT verdict FROM recon.positions) AS u
+"""
 
 
+@with_options(table_options)
 def breaks(
+    options: TableOptions,
     *,
     config: Config = None,
     gateway: GatewayFilter = None,
     account: AccountFilter = None,
     every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    legs: Annotated[bool, typer.Option("--legs", help="One row a break, as a pipe and --json always have.")] = False,
     require_current: RequireCurrent = False,
     json: Json = False,
 ) -> None:
     """Show open breaks, or all breaks.
 
-    A break is drift (reported minus expected) that neither timing nor a later report explains.
+    A break is drift (reported minus expected) that neither timing nor a later report explains. A terminal shows a row
+    for each case, which is the breaks of one cause. Filters are gateway, account, unit, cause, certainty, state,
+    severity, who, case, since and until.
     Exit status 11: the breaks are shown, but recon does not see everything now.
     """
-    view = "breaks" if every else "open_breaks"
     settings = settings_of(config)
-    with reader_connection(settings, "breaks") as connection:
-        currency = say_currency(connection, settings, gateway=gateway, account=account, required=require_current)
-        rows = select_view(connection, view, "opened_at, gateway, id", {"gateway": gateway, "account": account})
-    if json:
-        print_json({**currency.document(), "breaks": rows})
-    else:
-        print_table(rows, BREAKS, empty=currency.empty("no breaks" if every else "no open breaks"))
-    currency.end()
+    asked = options.narrowed(gateway=gateway, account=account)
+    single = legs or json or not is_terminal()
+
+    def read(connection: Source) -> Answer:
+        check_filter(connection, asked, settings.gateways)
+        place = {name: asked.one(name) for name in ("gateway", "account")}
+        currency, now = say_currency(connection, settings, **place, required=require_current), utc_now()
+        text = "no breaks" if every else "no open breaks"
+        empty = currency.empty(text if every or asked.given or not currency.current else _proven(connection, text))
+        if single:
+            rows = options.sorted((ALL_BREAKS if every else OPEN_BREAKS).query(asked, now).rows(connection))
+            screen = breaks_screen(rows, currency, now, empty)
+            return Answer(screen, {**currency.document(), "breaks": rows}, currency)
+        cases = (ALL_CASES if every else OPEN_CASES).query(asked, now).rows(connection)
+        return Answer(cases_screen(cases, currency, now, empty), [], currency)
+
+    end(answer(settings, "breaks", options, read, json=json))
+
+
+def end(currency: Currency | None) -> None:
+    """End with a status of its own where what was shown is not current."""
+    if currency is not None:
+        currency.end()
+
+
+def _proven(connection: Source, text: str) -> str:
+    """Return that there is none, with what that rests on."""
+    (row,) = query_rows(connection, _PROOF, {})
+    units, accounts = int(str(row["agreed"])), int(str(row["accounts"]))
+    return f"{text}: {counted(units, 'unit')} agreed, all {counted(accounts, 'account')} covered"

@@ -22,7 +22,7 @@ from recon.times import parse_time
 
 #: Beyond any log position.
 MAX_POSITION: Final = 2**62
-EVENTS: Final = [*columns("gateway", "seq", "recorded_at", "kind", "account"), Column("shown", "payload", cut=True)]
+EVENTS: Final = [*columns("gateway", "seq", "recorded_at", "kind", "account"), Column("shown", "payload", prose=True)]
 _EVENT_COLUMNS: Final = (
     "gateway, seq, recorded_at, received_at, kind, account, session, readable, payload::text AS payload,"
     " CASE WHEN NOT readable THEN encode(raw, 'base64') END AS raw_base64, redacted, digest"

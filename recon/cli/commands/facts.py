@@ -22,7 +22,7 @@ FactsDigest = Annotated[str, typer.Argument(metavar="DIGEST", help="The facts' d
 
 WAITING: Final = [
     *columns("gateway", "digest", "account", "facts", "what", "usd", "told_by", "told_at", "vouched_by"),
-    Column("reason", cut=True),
+    Column("reason", prose=True),
 ]
 _DECIDED: Final = columns("gateway", "facts", "digest", "seq", "outcome")
 

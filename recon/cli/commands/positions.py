@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from recon.cli.connection import reader_connection
+from recon.cli.answer import Answer, answer
 from recon.cli.currency import RequireCurrent, say_currency
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
-from recon.cli.output import FIGURES, columns, print_json
-from recon.cli.queries import select_view
-from recon.cli.table import print_table
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
+from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.unit_list import POSITIONS, units_screen
+from recon.clock import utc_now
+from recon.db.source import Source
+from recon.reads import units
+from recon.reads.known_names import check_filter
 
-POSITIONS: Final = columns("gateway", "account", "symbol", "quantity", *FIGURES, "verdict", "observed_at")
 
-
+@with_options(table_options)
 def positions(
+    options: TableOptions,
     *,
     config: Config = None,
     gateway: GatewayFilter = None,
@@ -22,14 +23,24 @@ def positions(
     require_current: RequireCurrent = False,
     json: Json = False,
 ) -> None:
-    """Show positions: expected, reported, and whether they agree."""
+    """Show positions: expected, reported, and whether they agree.
+
+    Below a unit that is not judged stands why, and where that helps the lines to add to the settings. Filters are
+    gateway, account, unit, verdict, since and until.
+    """
     settings = settings_of(config)
-    with reader_connection(settings, "positions") as connection:
-        currency = say_currency(connection, settings, gateway=gateway, account=account, required=require_current)
-        rows = select_view(
-            connection, "positions", "gateway, account, symbol", {"gateway": gateway, "account": account}
+    asked = options.narrowed(gateway=gateway, account=account)
+
+    def read(connection: Source) -> Answer:
+        check_filter(connection, asked, settings.gateways)
+        place = {name: asked.one(name) for name in ("gateway", "account")}
+        currency, now = say_currency(connection, settings, **place, required=require_current), utc_now()
+        list_ = units.POSITIONS if json else units.SHOWN_POSITIONS
+        rows = list_.query(asked, now).rows(connection)
+        document = {**currency.document(), "positions": options.sorted(rows)}
+        screen = units_screen(
+            [] if json else rows, POSITIONS, "symbol", currency, now, empty=currency.empty("no positions")
         )
-    if json:
-        print_json({**currency.document(), "positions": rows})
-    else:
-        print_table(rows, POSITIONS, empty=currency.empty("no positions"))
+        return Answer(screen, document, currency)
+
+    answer(settings, "positions", options, read, json=json)

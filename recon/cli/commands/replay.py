@@ -25,9 +25,9 @@ from recon.testing.outcome import BreakOutcome, Outcome
 _TABLES: Final = {
     "orders": columns("key", "symbol", "side", "status", "amount_order", "amount_filled", "avg_px", "unaccounted"),
     "fills": columns("order", "ordinal", "symbol", "side", "amount", "price", "cash"),
-    "units": [*columns("unit", "opening", "booked", "reported", "verdict"), Column("reason", cut=True)],
+    "units": [*columns("unit", "opening", "booked", "reported", "verdict"), Column("reason", prose=True)],
     "breaks": columns("unit", "amount", "cause", "certainty", "state", "case"),
-    "findings": [*columns("seq", "account", "kind", "about"), Column("message", cut=True)],
+    "findings": [*columns("seq", "account", "kind", "about"), Column("message", prose=True)],
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Final
 
-from recon.cli.commands.breaks import BREAKS
+from recon.cli.break_list import BREAKS
 from recon.cli.connection import connect_reader, existing_database
 from recon.cli.currency import Currency, RequireCurrent, say_currency
 from recon.cli.options import Config, GatewayFilter, Json, settings_of

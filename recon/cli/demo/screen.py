@@ -17,7 +17,7 @@ from rich.text import Text
 from recon.cli.demo.receiver import Delivery
 from recon.cli.demo.snapshot import Snapshot
 from recon.cli.output import Row, text_of
-from recon.cli.terminal_table import styled
+from recon.display.shapes import shape_of
 from recon.display.words import safe
 from recon.exact import plain
 
@@ -52,6 +52,12 @@ def short(value: object) -> str:
     if not point or not digits:
         return whole
     return f"{whole}.{digits}" if len(digits) <= MAX_DIGITS else f"{whole}.{digits[:MAX_DIGITS]}…"
+
+
+def styled(value: object) -> Text:
+    """Return a value in the style of its state."""
+    text = text_of(value)
+    return Text(text, style=shape_of(text).style)
 
 
 def draw(snapshot: Snapshot, state: ScreenState) -> RenderableType:

@@ -1,0 +1,153 @@
+"""The values of a column as text: each kind of value by its one format, figures aligned on their points. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from recon.cli.output import Column, Kind, Row, text_of
+from recon.cli.tables.look import Look
+from recon.cli.tables.text import least_width, width_of
+from recon.display.ages import age, duration, skew, time_of_day
+from recon.display.figures import UNKNOWN, Figure, aligned, count, figure, scale_of
+from recon.display.ids import short_ids
+from recon.display.shapes import shape_of
+from recon.display.words import safe
+from recon.display.worth import share, worth_figure
+
+#: Kinds that have a point, and are aligned on it.
+FIGURES: Final[frozenset[Kind]] = frozenset({"figure", "signed", "worth", "signed_worth"})
+_RIGHT: Final[frozenset[Kind]] = frozenset({"count", "number", "share", "age", "duration", "skew"})
+#: Least width of a column of prose, in characters.
+_LEAST_PROSE: Final = 20
+
+
+class Cells(msgspec.Struct, frozen=True):
+    """A column as text: for each row its lines and their style; `least` is the width that it cannot do without."""
+
+    column: Column
+    lines: Sequence[Sequence[str]]
+    styles: Sequence[str]
+    to_right: bool
+    natural: int
+    least: int
+
+    @property
+    def empty(self) -> bool:
+        """True if no row has anything to show."""
+        return not any(line.strip() for lines in self.lines for line in lines)
+
+
+def kind_of(column: Column, rows: Sequence[Row]) -> Kind:
+    """Return the kind of a column: its own, or else that of its first value."""
+    if column.kind:
+        return column.kind
+    value = next((each for row in rows for each in _stack(row.get(column.key)) if each is not None), None)
+    if isinstance(value, Decimal):
+        return "figure"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "count"
+    if isinstance(value, datetime):
+        return "time"
+    return "duration" if isinstance(value, timedelta) else "text"
+
+
+def cells_of(column: Column, rows: Sequence[Row], units: Sequence[Sequence[str]], look: Look) -> Cells:
+    """Return a column as text; `units` are the keys of figures that have one scale in each row."""
+    kind = kind_of(column, rows)
+    if kind in FIGURES:
+        lines = _figure_lines(column, kind, rows, units, look)
+    else:
+        shorts = _shorts(column, rows) if kind == "id" and not look.raw else {}
+        lines = [[_text(kind, each, shorts, look) for each in _stack(row.get(column.key))] for row in rows]
+    if column.blank:
+        lines = [["" if text.strip() == UNKNOWN else text for text in each] for each in lines]
+    widths = [width_of(text) for each in lines for text in each]
+    natural = max([width_of(column.heading), *widths])
+    least = natural
+    if column.prose:
+        numbers = [least_width(text) for each in lines for text in each]
+        least = min(natural, max([_LEAST_PROSE, width_of(column.heading), *numbers]))
+    styles = [_style(kind, row.get(column.key), row) for row in rows]
+    return Cells(column, lines, styles, kind in _RIGHT or kind in FIGURES, natural, least)
+
+
+def _stack(value: object) -> tuple[object, ...]:
+    """Return the lines of a cell: a tuple has one for each of its values, a list is one text."""
+    return value if isinstance(value, tuple) and value else (None,) if isinstance(value, tuple) else (value,)
+
+
+def _figure_lines(
+    column: Column, kind: Kind, rows: Sequence[Row], units: Sequence[Sequence[str]], look: Look
+) -> list[list[str]]:
+    group = next((keys for keys in units if column.key in keys), (column.key,))
+    figures: list[list[Figure]] = []
+    for row in rows:
+        values = row.get(column.key)
+        if isinstance(values, tuple):
+            figures.append([_figure(kind, each, None, look) for each in _stack(values)])
+        else:
+            scale = scale_of(_number(row.get(key)) for key in group)
+            figures.append([_figure(kind, values, scale, look)])
+    texts = iter(aligned([each for of_row in figures for each in of_row]))
+    return [[next(texts) for _ in of_row] for of_row in figures]
+
+
+def _figure(kind: Kind, value: object, scale: int | None, look: Look) -> Figure:
+    number = _number(value)
+    if kind in {"worth", "signed_worth"} and not look.raw:
+        return worth_figure(Decimal(number) if number is not None else None, signed=kind == "signed_worth")
+    return figure(number, scale, signed=kind in {"signed", "signed_worth"}, raw=look.raw)
+
+
+def _number(value: object) -> Decimal | int | None:
+    return value if isinstance(value, Decimal | int) else None
+
+
+def _shorts(column: Column, rows: Sequence[Row]) -> dict[str, str]:
+    return short_ids(str(each) for row in rows for each in _stack(row.get(column.key)) if each is not None)
+
+
+def _text(kind: Kind, value: object, shorts: Mapping[str, str], look: Look) -> str:
+    if value is None:
+        return UNKNOWN
+    text = _by_kind(kind, value, shorts, look)
+    return look.written(safe(text)) if text else ""
+
+
+def _by_kind(kind: Kind, value: object, shorts: Mapping[str, str], look: Look) -> str:
+    if kind == "id":
+        return shorts.get(str(value), str(value))
+    if kind in {"state", "mark"}:
+        shape = shape_of(str(value))
+        glyph = shape.glyph if look.glyphs else shape.ascii
+        return glyph if kind == "mark" else f"{glyph} {text_of(value)}".lstrip()
+    if isinstance(value, datetime):
+        return _time(kind, value, look)
+    if isinstance(value, timedelta) and not look.raw:
+        return age(value) if kind == "age" else skew(value) if kind == "skew" else duration(value)
+    if kind == "count" and isinstance(value, int) and not isinstance(value, bool) and not look.raw:
+        return count(value)
+    if kind == "share" and isinstance(value, Decimal) and not look.raw:
+        return share(value)
+    return text_of(value)
+
+
+def _time(kind: Kind, value: datetime, look: Look) -> str:
+    if look.raw:
+        return text_of(value)
+    return age(look.now - value) if kind == "age" else time_of_day(value, look.now, exact=kind == "exact_time")
+
+
+def _style(kind: Kind, value: object, row: Row) -> str:
+    if kind in {"state", "mark"}:
+        return shape_of(str(value)).style
+    if kind == "signed" and row.get("verdict") == "break":
+        return shape_of("break").style
+    if kind == "text" and value in {"high", "critical"}:
+        return "bold"
+    return ""

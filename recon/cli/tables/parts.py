@@ -1,0 +1,53 @@
+"""What stands between the rows of a table: the headings of groups, and the lines below a row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import groupby
+from typing import Final
+
+from recon.cli.output import Row, text_of
+from recon.cli.tables.look import Look
+from recon.cli.tables.table import Table
+from recon.cli.tables.text import left, width_of, wrapped
+from recon.display.words import safe
+
+#: Room between columns.
+BETWEEN: Final = "  "
+#: Least width of a note, in characters.
+LEAST_NOTE: Final = 20
+
+
+def group_lines(table: Table, look: Look, *, grouped: bool) -> list[tuple[list[int], list[str]]]:
+    """Return the numbers of the rows of each group, and the lines of its heading."""
+    numbers = list(range(len(table.rows)))
+    if not grouped:
+        return [(numbers, [])]
+    groups: list[tuple[list[int], list[str]]] = []
+    for names, members in groupby(numbers, key=lambda index: [text_of(table.rows[index].get(k)) for k in table.group]):
+        first, *others = [look.written(name) for name in names]
+        *before, last = wrapped("  ".join([first, *others]), look.width)
+        if before or not others:
+            lines = [look.painted(line, "bold") for line in (*before, last)]
+        else:
+            lines = [BETWEEN.join([look.painted(first, "bold"), *(look.painted(name, "dim") for name in others)])]
+        groups.append((list(members), lines))
+    return groups
+
+
+def note_lines(table: Table, row: Row, shown: Collection[str], look: Look, indent: int) -> list[str]:
+    """Return the lines below a row."""
+    if table.notes is None:
+        return []
+    notes = table.notes(row, shown)
+    room = max((width_of(note.label) + 2 for note in notes if note.label), default=0)
+    lines: list[str] = []
+    former = ""
+    for note in notes:
+        text = look.written(safe(note.text))
+        inner = [text] if note.verbatim else wrapped(text, max(look.width - indent - room, LEAST_NOTE))
+        for number, line in enumerate(inner):
+            label = note.label if not number and note.label != former else ""
+            lines.append(" " * indent + look.painted(left(label, room), "dim") + line)
+        former = note.label
+    return lines

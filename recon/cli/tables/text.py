@@ -1,0 +1,77 @@
+"""Text of a known width: measuring, padding, and breaking between words; a number is never broken. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from unicodedata import combining, east_asian_width
+
+#: A word that is a number, with or without separators, or a part of one; punctuation may follow.
+_NUMBER: Final = re.compile(r"[(\[]?[+-]?\d[\d,.:]*[)\],;:.%]*")
+
+
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
+
+
+def left(text: str, width: int) -> str:
+    """Return the text with room after it."""
+    return text + " " * (width - width_of(text))
+
+
+def right(text: str, width: int) -> str:
+    """Return the text with room before it."""
+    return " " * (width - width_of(text)) + text
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a text as lines of at most this width, broken between words; at least one line.
+
+    A word that is longer is broken, unless it is a number: that has a line of its own, however long.
+    """
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if width_of(joined) <= width:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        *whole, line = _broken(word, width)
+        lines += whole
+    return [*lines, line] if line or not lines else lines
+
+
+def least_width(text: str) -> int:
+    """Return the width below which a number of the text would be broken."""
+    return max((width_of(word) for word in text.split(" ") if _NUMBER.fullmatch(word)), default=1)
+
+
+def _broken(word: str, width: int) -> list[str]:
+    if width_of(word) <= width or _NUMBER.fullmatch(word):
+        return [word]
+    parts, part = [], ""
+    for each in word:
+        if part and width_of(part + each) > width:
+            parts.append(part)
+            part = ""
+        part += each
+    return [*parts, part]
+
+
+def command_lines(command: str, width: int, indent: str = "    ") -> list[str]:
+    """Return a command as lines that a shell reads as one: broken between words, with a backslash at the end."""
+    lines: list[str] = []
+    line = ""
+    for word in command.split(" "):
+        joined = f"{line} {word}" if line else word
+        if line.strip() and width_of(joined) > width - 2:
+            lines.append(f"{line} \\")
+            line = indent + word
+        else:
+            line = joined
+    return [*lines, line]

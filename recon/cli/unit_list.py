@@ -1,0 +1,90 @@
+"""Balances and positions as a person sees them: by account, with why a unit is not judged. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Final
+
+from recon.cli.currency import Currency, moment_of
+from recon.cli.output import FIGURES, Column, Row
+from recon.cli.tables.screen import Screen
+from recon.cli.tables.table import Note, Table
+from recon.display.words import counted
+from recon.reads.unit_advice import advise
+
+#: In which order verdicts are counted: what needs somebody first.
+_VERDICTS: Final = ("break", "pending", "stale", "agreed", "unmodelled", "unobserved")
+#: Figures of one unit, which have one scale.
+_ONE_UNIT: Final = (*FIGURES, "balance", "quantity", "opening", "fills")
+
+
+def _columns(unit: str, title: str, held: str, *more: Column) -> list[Column]:
+    return [
+        Column("gateway"),
+        Column("account"),
+        Column(unit, title),
+        Column(held, kind="figure", wide=True),
+        Column("reported", kind="figure"),
+        Column("expected", kind="figure", rank=3),
+        Column("drift", kind="signed"),
+        *more,
+        *(Column(key, kind="signed", wide=True) for key in ("explained", "unexplained", "in_flight")),
+        Column("verdict", kind="state"),
+        Column("observed_at", "seen", kind="age", rank=1),
+        Column("cases", "case", kind="id", rank=2, blank=True),
+        Column("reason", prose=True, wide=True, blank=True),
+    ]
+
+
+BALANCES: Final = _columns(
+    "asset", "asset", "balance", Column("drift_usd", "drift usd", kind="signed_worth", rank=4, blank=True)
+)
+POSITIONS: Final = _columns("symbol", "contract", "quantity")
+
+
+def units_screen(
+    rows: Sequence[Row], columns: Sequence[Column], unit: str, currency: Currency, now: datetime, *, empty: str
+) -> Screen:
+    """Return units as a screen; `unit` is the key of their codes."""
+    shown = [{**row, "cases": tuple(row["cases"]) if isinstance(row["cases"], list) else None} for row in rows]
+    table = Table(
+        columns=columns,
+        rows=shown,
+        group=("account", "gateway"),
+        units=[_ONE_UNIT],
+        notes=_notes(rows, unit),
+    )
+    return Screen(
+        tables=[table],
+        sums=[_sum(rows)],
+        moment=moment_of(currency, now),
+        legend=["seen: age of the last report   drift = reported - expected"],
+        empty=empty,
+    )
+
+
+def _sum(rows: Sequence[Row]) -> str:
+    verdicts = Counter(str(row["verdict"]) for row in rows)
+    parts = [f"{verdicts[verdict]} {verdict}" for verdict in _VERDICTS if verdicts[verdict]]
+    return f"{counted(len(rows), 'unit')}: {', '.join(parts)}"
+
+
+def _notes(rows: Sequence[Row], unit: str) -> Callable[[Row, Collection[str]], Sequence[Note]]:
+    """Return what says below a unit why it is not judged, and the lines of the settings that would change that."""
+    by_account: dict[tuple[object, object], list[Row]] = {}
+    for row in rows:
+        by_account.setdefault((row["gateway"], row["account"]), []).append(row)
+
+    def notes(row: Row, shown: Collection[str]) -> Sequence[Note]:
+        others = by_account[row["gateway"], row["account"]]
+        advice = advise(row, others, unit)
+        if advice is None or "reason" in shown:
+            return []
+        first = next(each for each in others if (each["verdict"], each["reason"]) == (row["verdict"], row["reason"]))
+        if row["verdict"] == "stale" and first[unit] != row[unit]:
+            return []  # what is true of the whole account is said once
+        return [Note("why", advice.why), *(Note("add", line, verbatim=True) for line in advice.add)]
+
+    return notes

@@ -1,0 +1,110 @@
+"""Why a unit is not judged, and the lines of the settings that would change that, ready to paste. Pure.
+
+Names in the lines are those that the gateway sent: nothing is guessed beyond the rows of the account itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from recon.db.source import Row
+
+#: How the books say that a contract lacks terms (`recon.ledger.posting.derivatives`); a test compares.
+_NO_TERMS: Final = re.compile(r"contract (.+) has no complete terms in the settings")
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class UnitAdvice(NamedTuple):
+    """Why a unit has its verdict, and lines of the settings; none where nothing can be added."""
+
+    why: str
+    add: Sequence[str] = ()
+
+
+def advise(row: Row, account_rows: Sequence[Row], unit: str = "asset") -> UnitAdvice | None:
+    """Return what to say of a unit that is not judged; None for one that is.
+
+    `account_rows` are the units of its kind in its account, `unit` the key of their codes.
+    """
+    verdict, reason = row["verdict"], str(row.get("reason") or "")
+    if verdict == "unmodelled":
+        return UnitAdvice(f"{reason}: shown, not judged" if reason else "shown, not judged", _terms(row, account_rows))
+    if verdict == "stale":
+        return UnitAdvice(reason) if reason else None
+    if verdict == "unobserved":
+        return _unobserved(row, account_rows, unit)
+    return None
+
+
+def _unobserved(row: Row, account_rows: Sequence[Row], unit: str) -> UnitAdvice:
+    code, what = str(row[unit]), "balance" if unit == "asset" else "position"
+    if unit != "asset":
+        return UnitAdvice(f"fills of {code} are booked, and no {what} row of it was ever reported")
+    rows = _same_asset(row, account_rows)
+    table = _account_table(row)
+    if len(rows) == 1:
+        why = f"no balance row is named {code}; the row {rows[0]} is of the same asset"
+        return UnitAdvice(why, [table, f"assets = {{ {_key(code)} = {_text(rows[0])} }}"])
+    if rows:
+        why = f"no balance row is named {code}; {len(rows)} rows are of the same asset: keep the line that is right"
+        return UnitAdvice(why, [table, *(f"assets = {{ {_key(code)} = {_text(each)} }}" for each in rows)])
+    others = [str(each[unit]) for each in account_rows if _reported(each)]
+    known = f"reported are {', '.join(others[:_LISTED])}" if others else "no balance of the account was reported yet"
+    return UnitAdvice(f"no balance row is known to be {code}; {known}")
+
+
+#: Most codes that are listed.
+_LISTED: Final = 12
+
+
+def _same_asset(row: Row, account_rows: Sequence[Row]) -> list[str]:
+    """Return the codes of the reported rows of the same asset: their CoinAPI code is the unit's, or its own code."""
+    names = {str(row["asset"]), *([str(row["asset_coinapi"])] if row.get("asset_coinapi") else [])}
+    return [
+        str(each["asset"])
+        for each in account_rows
+        if _reported(each) and each["asset"] != row["asset"] and str(each.get("asset_coinapi")) in names
+    ]
+
+
+def _reported(row: Row) -> bool:
+    return row.get("reported") is not None
+
+
+def _terms(row: Row, account_rows: Sequence[Row]) -> list[str]:
+    """Return the terms that a contract lacks, with what the books know of them: the assets that its cash may move in.
+
+    A contract that leaves several assets unmodelled is told once, below the first of them.
+    """
+    reason = row.get("reason")
+    found = _NO_TERMS.fullmatch(str(reason))
+    touched = [str(each["asset"]) for each in account_rows if each.get("reason") == reason and "asset" in each]
+    if found is None or not touched or touched[0] != row.get("asset"):
+        return []
+    one = len(touched) == 1
+    settlement = _text(touched[0]) if one else f'"…"  # {" or ".join(touched)}'
+    table = f"{_account_table(row)[:-1]}.contracts.{_key(found[1])}]"
+    return [
+        table,
+        'multiplier = "…"  # units of the asset that one contract is',
+        'kind = "linear"  # or inverse, or premium',
+        f"settlement_asset = {settlement}",
+        'realised = "close"',
+        'method = "average"  # or fifo',
+    ]
+
+
+def _account_table(row: Mapping[str, object]) -> str:
+    return f"[gateways.{_key(str(row['gateway']))}.accounts.{_key(str(row['account']))}]"
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else _text(name)
+
+
+def _text(value: str) -> str:
+    """Return a string of TOML."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
