@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from recon.cli.currency import Currency, moment_of
 from recon.cli.output import Column, Row
 from recon.cli.tables.screen import NextStep, Screen
 from recon.cli.tables.table import Note, Table
@@ -60,14 +58,14 @@ BREAKS: Final = [
 ]
 
 
-def cases_screen(cases: Sequence[Row], currency: Currency, now: datetime, empty: str) -> Screen:
+def cases_screen(cases: Sequence[Row], moment: str, empty: str) -> Screen:
     """Return cases as a screen: what needs somebody first."""
     rows = [_shown(row) for row in cases]
     table = Table(columns=CASES, rows=rows, notes=_state_of, notes_under="account")
     return Screen(
         tables=[table],
         sums=_sums(rows),
-        moment=moment_of(currency, now),
+        moment=moment,
         shapes=[need for need in NEEDS if any(row["need"] == need for row in rows)],
         legend=["~ inferred  ? candidate  = exact   usd: legs added   since: the first report"],
         steps=_steps(cases),
@@ -75,10 +73,10 @@ def cases_screen(cases: Sequence[Row], currency: Currency, now: datetime, empty:
     )
 
 
-def breaks_screen(breaks: Sequence[Row], currency: Currency, now: datetime, empty: str) -> Screen:
+def breaks_screen(breaks: Sequence[Row], moment: str, empty: str) -> Screen:
     """Return single breaks as a screen."""
     sums = [f"{counted(len(breaks), 'break')} of {counted(len({row['case_id'] for row in breaks}), 'case')}"]
-    return Screen(tables=[Table(columns=BREAKS, rows=breaks)], sums=sums, moment=moment_of(currency, now), empty=empty)
+    return Screen(tables=[Table(columns=BREAKS, rows=breaks)], sums=sums, moment=moment, empty=empty)
 
 
 def _shown(row: Row) -> Row:

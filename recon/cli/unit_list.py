@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from typing import Final
 
-from recon.cli.currency import Currency, moment_of
 from recon.cli.output import FIGURES, Column, Row
 from recon.cli.tables.screen import Screen
 from recon.cli.tables.table import Note, Table
@@ -44,9 +42,7 @@ BALANCES: Final = _columns(
 POSITIONS: Final = _columns("symbol", "contract", "quantity")
 
 
-def units_screen(
-    rows: Sequence[Row], columns: Sequence[Column], unit: str, currency: Currency, now: datetime, *, empty: str
-) -> Screen:
+def units_screen(rows: Sequence[Row], columns: Sequence[Column], unit: str, *, moment: str, empty: str) -> Screen:
     """Return units as a screen; `unit` is the key of their codes."""
     shown = [{**row, "cases": tuple(row["cases"]) if isinstance(row["cases"], list) else None} for row in rows]
     table = Table(
@@ -59,7 +55,7 @@ def units_screen(
     return Screen(
         tables=[table],
         sums=[_sum(rows)],
-        moment=moment_of(currency, now),
+        moment=moment,
         legend=["seen: age of the last report   drift = reported - expected"],
         empty=empty,
     )

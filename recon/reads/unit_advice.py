@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-from recon.db.source import Row
+#: A row of balances or positions.
+Row: TypeAlias = Mapping[str, object]
 
 #: How the books say that a contract lacks terms (`recon.ledger.posting.derivatives`); a test compares.
 _NO_TERMS: Final = re.compile(r"contract (.+) has no complete terms in the settings")

@@ -8,7 +8,7 @@ import typer
 
 from recon.cli.answer import Answer, answer
 from recon.cli.break_list import breaks_screen, cases_screen
-from recon.cli.currency import Currency, RequireCurrent, say_currency
+from recon.cli.currency import Currency, RequireCurrent, moment_of, say_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.tables.options import TableOptions, table_options
 from recon.cli.tables.terminal import is_terminal
@@ -55,10 +55,10 @@ def breaks(
         empty = currency.empty(text if every or asked.given or not currency.current else _proven(connection, text))
         if single:
             rows = options.sorted((ALL_BREAKS if every else OPEN_BREAKS).query(asked, now).rows(connection))
-            screen = breaks_screen(rows, currency, now, empty)
+            screen = breaks_screen(rows, moment_of(currency, now), empty)
             return Answer(screen, {**currency.document(), "breaks": rows}, currency)
         cases = (ALL_CASES if every else OPEN_CASES).query(asked, now).rows(connection)
-        return Answer(cases_screen(cases, currency, now, empty), [], currency)
+        return Answer(cases_screen(cases, moment_of(currency, now), empty), [], currency)
 
     end(answer(settings, "breaks", options, read, json=json))
 
