@@ -4,7 +4,8 @@
    committed is folded once.
 2. It is woken by hints (the recorder in this process, NOTIFY from any other), and by a timer, which is the truth.
 3. After a step that failed the working set at hand is worth nothing and is loaded anew.
-4. A projector that is not the gateway's first (its instance does not record) keeps out of the way, and steps only when
+4. Steps rest in between as `recon.projection.pace` says.
+5. A projector that is not the gateway's first (its instance does not record) keeps out of the way, and steps only when
    the checkpoint stands still although the log goes on.
 """
 
@@ -26,6 +27,7 @@ from recon.db.transactions import Database
 from recon.errors import DatabaseError
 from recon.log.read import head
 from recon.meters import Pulse, StepMeter
+from recon.projection.pace import Pace
 from recon.projection.quarantine import Quarantine
 from recon.projection.step import OnTransitions, Step, step
 from recon.projection.step_watch import StepWatch
@@ -96,6 +98,7 @@ class Projector:
         #: It beats before each transaction, and each time round.
         self.pulse = Pulse()
         self._woken = trio.Event()
+        self._pace = Pace()
         self._working: WorkingSet | None = None
         self._quarantine = Quarantine(database, gateway, draw)
         self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
@@ -116,7 +119,14 @@ class Projector:
         return self._pending
 
     def hint(self, seq: int | None = None) -> None:
-        """Read the log at once, unless it is folded up to `seq`; call this in the Trio thread."""
+        """Read the log soon, unless it is folded up to `seq`; call this in the Trio thread.
+
+        The recorder names the last log position that it has appended; others name none.
+        """
+        if seq is None:
+            self._pace.note_unsure()
+        else:
+            self._pace.note_head(seq)
         if self._is_first() and (seq is None or seq > self._seq):
             self._woken.set()
 
@@ -145,8 +155,10 @@ class Projector:
                         raise
                     await self._retry_later(error)
                     continue
-                with trio.move_on_after(wait):
+                with trio.move_on_after(wait) as waiting:
                     await self._woken.wait()
+                if waiting.cancelled_caught:
+                    self._pace.note_unsure()
         finally:
             self._working = None
 
@@ -155,6 +167,7 @@ class Projector:
 
         A database that is away is let be: what is in the log is folded at the next start.
         """
+        self._pace = Pace()
         try:
             await self._follow()
         except DatabaseError as error:
@@ -164,8 +177,15 @@ class Projector:
 
     async def _follow(self) -> None:
         """Step until the whole log is folded."""
-        while await self._step():
-            pass
+        unsure = self._pace.take_unsure()
+        try:
+            while True:
+                await trio.sleep_until(self._pace.rest_until(self._seq))
+                if not await self._step() or (self._pace.is_at_end(self._seq) and not unsure):
+                    return
+        except BaseException:
+            self._pace.note_unsure()
+            raise
 
     async def _step(self) -> int:
         """Fold the next events; return how many the step has read."""
@@ -198,6 +218,7 @@ class Projector:
         if done.folded:
             self._count(done, watch, trio.current_time() - began)
             self._on_step(done)
+            self._pace.note_step(began, trio.current_time())
         return done.folded
 
     def _count(self, done: Step, watch: StepWatch, seconds: float) -> None:

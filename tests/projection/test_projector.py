@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pytest
 import trio
+import trio.testing
 from sqlalchemy import Connection, Engine, text
 
 from recon.db.engine import create_engine
@@ -269,3 +270,48 @@ async def test_a_hint_about_what_is_folded_already_wakes_nobody(
         assert not watched.projector._woken.is_set()
         watched.projector.hint(head + 1)
         assert watched.projector._woken.is_set()
+
+
+class Counted:
+    """A database that counts transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.transactions = 0
+
+    async def run(self, work: Callable[[Connection], T], *, deadline: float) -> T:
+        self.transactions += 1
+        return await self._database.run(work, deadline=deadline)
+
+
+async def test_no_step_looks_for_more_than_the_recorder_has_told_of(
+    database: TestDatabase, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projectors, "POLL_SECONDS", NEVER)
+    writer, events = Writer(database.service_url), new_events(10)
+    counted = Counted(ThreadedDatabase(engine))
+    watched = Watched(counted)
+    async with running(watched):
+        await watched.until(lambda: watched.statuses)
+        assert counted.transactions == 1
+        for part in (events[:10], events[10:30], events[30:]):
+            head = await trio.to_thread.run_sync(writer.append, part)
+            watched.projector.hint(head)
+            await watched.until_folded(head)
+        await trio.testing.wait_all_tasks_blocked()
+    assert [counted.transactions, len(watched.steps)] == [4, 3]
+
+
+async def test_what_others_append_is_looked_for_until_nothing_is_left(
+    database: TestDatabase, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projectors, "POLL_SECONDS", NEVER)
+    writer, events = Writer(database.service_url), new_events(10)
+    watched = Watched(ThreadedDatabase(engine))
+    async with running(watched):
+        await watched.until(lambda: watched.statuses)
+        told = await trio.to_thread.run_sync(writer.append, events[:10])
+        head = await trio.to_thread.run_sync(writer.append, events[10:])
+        watched.projector.hint(told)
+        watched.projector.hint()
+        await watched.until_folded(head)
