@@ -21,6 +21,7 @@ import trio
 import typer
 
 from recon.cli.demo.display import Display
+from recon.cli.demo.page import DemoPage, prepare_page
 from recon.cli.demo.receiver import Receiver, receiving
 from recon.cli.demo.scoring import Score, score
 from recon.cli.demo.simulation import Simulation
@@ -58,6 +59,16 @@ class Options(msgspec.Struct, frozen=True):
     data_dir: Path | None
 
 
+class Scene(msgspec.Struct, frozen=True):
+    """What a day is played with."""
+
+    options: Options
+    place: Path
+    handle: DatabaseHandle
+    receiver: Receiver
+    page: DemoPage
+
+
 def run_demo(options: Options, display: Display) -> Summary:
     """Play one day from nothing and return what came of it.
 
@@ -72,8 +83,9 @@ def run_demo(options: Options, display: Display) -> Summary:
         handle = stack.enter_context(resolve_database(settings, attach=False))
         prepare(handle)
         _refuse_used(handle, options.data_dir)
+        scene = Scene(options, place, handle, receiver, prepare_page(handle))
         with display:
-            return trio.run(_until_signalled, options, place, handle, receiver, display)
+            return trio.run(_until_signalled, scene, display)
 
 
 @contextmanager
@@ -106,9 +118,7 @@ def _refuse_used(handle: DatabaseHandle, kept: Path | None) -> None:
             raise ConfigError(f"{kept} has the log of an earlier run; give --data-dir a new directory")
 
 
-async def _until_signalled(
-    options: Options, place: Path, handle: DatabaseHandle, receiver: Receiver, stage: Display
-) -> Summary:
+async def _until_signalled(scene: Scene, stage: Display) -> Summary:
     """Play the day; SIGINT or SIGTERM stops everything in order, and then gives its usual exit status."""
     caught: list[int] = []
     summaries: list[Summary] = []
@@ -121,16 +131,17 @@ async def _until_signalled(
                     nursery.cancel_scope.cancel()
 
             nursery.start_soon(listen)
-            summaries.append(await _play(options, place, handle, receiver, stage))
+            summaries.append(await _play(scene, stage))
             nursery.cancel_scope.cancel()
     if caught:
         raise typer.Exit(128 + caught[0])
     return summaries[0]
 
 
-async def _play(options: Options, place: Path, handle: DatabaseHandle, receiver: Receiver, stage: Display) -> Summary:
+async def _play(scene: Scene, stage: Display) -> Summary:
+    options, receiver, handle = scene.options, scene.receiver, scene.handle
     plan = demo_plan(options.seed, options.duration)
-    simulation = Simulation(place)
+    simulation = Simulation(scene.place)
     database = ThreadedDatabase(create_engine(handle.analyst_url, "recon demo", pool_size=1), 1)
     async with trio.open_nursery() as nursery:
         stage.say("starting the simulator")
@@ -138,16 +149,17 @@ async def _play(options: Options, place: Path, handle: DatabaseHandle, receiver:
         document = plan_settings(plan, simulation.urls) | {
             "webhooks": {WEBHOOK: {"url": receiver.url, "secret": receiver.secret, "watchdog": "0s"}},
             "service": {"shutdown_seconds": SHUTDOWN_SECONDS},
+            "web": {**scene.page.settings, "reader_url": handle.analyst_url},
         }
         await nursery.start(partial(serve, Settings.model_validate(document), handle))
-        stage.say("the service is running")
+        stage.say(f"the service is running; the page is at {scene.page.address}")
         began = trio.current_time()
         snapshot = await _watch(simulation, database, receiver, stage, began)
         opened = await database.run(read_openings, deadline=READ_DEADLINE)
         result: Score = score(simulation.truth().faults, opened)
         elapsed = trio.current_time() - began
         nursery.cancel_scope.cancel()
-    return Summary(result, snapshot, receiver.alerts, receiver.refused, elapsed)
+    return Summary(result, snapshot, receiver.alerts, receiver.refused, elapsed, scene.page)
 
 
 async def _watch(

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from recon.cli.demo.page import DemoPage
 from recon.cli.demo.scoring import Opening, Score, Verdict
 from recon.cli.demo.snapshot import Snapshot
 from recon.cli.output import Column, Row, print_json, write
@@ -32,6 +33,7 @@ class Summary(msgspec.Struct, frozen=True):
     alerts_received: int
     alerts_refused: int
     seconds: float
+    page: DemoPage
 
 
 def print_summary(summary: Summary, *, as_json: bool) -> None:
