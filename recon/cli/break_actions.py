@@ -20,16 +20,19 @@ from recon.deciding.proposals import awaiting_approval, waiting_proposal
 from recon.deciding.recording import Decision, findings_at, raise_refusals, refusals
 from recon.deciding.selection import SHORT, BreakFilter, SelectedBreak
 from recon.deciding.steps import Payload, decisions_of, outcomes, without_none
+from recon.display.ids import short_id
 from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.exact import plain
-from recon.reconciliation.model.lifecycle import PersonStep
+from recon.reconciliation.model.lifecycle import ACTIVE, PersonStep
 
 _OUTCOME: Final = [
     Column(key) for key in ("gateway", "id", "account", "unit", "amount", "step", "was", "state", "seq", "outcome")
 ]
 
 
+#: Who may approve what was proposed; the limit is that of the rules.
+_WHO: Final = "A second login approves it, or any where it is not material"
 _VERBS: Final[Mapping[str, str]] = {
     "assign": "Assign",
     "comment": "Comment on",
@@ -38,6 +41,10 @@ _VERBS: Final[Mapping[str, str]] = {
     "accept": "Accept",
     "reopen": "Reopen",
 }
+
+
+#: Steps that are meant for all breaks of a case.
+_WHOLE: Final = ("propose", "accept")
 
 
 class BreakRequest(msgspec.Struct, frozen=True):
@@ -58,10 +65,22 @@ def take_step(
     """
     with operator_connection(request.options.settings, f"break {step}") as connection:
         selected = selection.select_breaks(connection, request.filter, step)
+        if request.filter.ids and step in _WHOLE:
+            _note_other_legs(connection, selected)
         if request.filter.filtered and not request.yes:
             connection.rollback()  # no transaction waits for a person
             _confirm(step, selected)
         _finish(connection, request.options, step, selected, decisions_of(step, payload, selected))
+
+
+def _note_other_legs(connection: Connection, selected: Sequence[SelectedBreak]) -> None:
+    """Say where a step is for a part of a case: one leg alone books half of what happened."""
+    ids = {each.id for each in selected}
+    for case_id in dict.fromkeys(each.case_id for each in selected):
+        active = [each for each in selection.case(connection, case_id) if each.state in ACTIVE]
+        if any(each.id not in ids for each in active):
+            taken, short = sum(each.id in ids for each in active), short_id(case_id)
+            note(f"{taken} of {len(active)} breaks of case {short}: --case {short} takes all of it")
 
 
 def _confirm(step: str, selected: Sequence[SelectedBreak]) -> None:
@@ -119,5 +138,5 @@ def _finish(
     else:
         print_table(rows, _OUTCOME)
         if step in {"propose", "accept"} and not refused:
-            write("".join(f"digest {digest}: recon break approve {digest[:SHORT]}\n" for digest in digests))
+            write("".join(f"Proposed. {_WHO}: recon break approve {digest[:SHORT]}\n" for digest in digests))
     raise_refusals(refused)

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from recon.cli.break_path import WIDTH, path_lines
 from recon.db.engine import create_engine
 from recon.projection.store.folded_table import packed
+from recon.reads.case.path import WIDTH, path_lines
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.path_evidence import (
@@ -137,10 +137,10 @@ def test_a_break_shows_its_path_and_others_show_none(recon: Recon, day: TestData
     assert recon("break", "comment", row["id"], "--text", "asked the venue").status == 0
     fold(day.service_url, row["gateway"])
 
-    told = recon("break", "show", row["id"]).out
+    told = recon("break", "show", row["id"], "--leg", "--verbose").out
     assert "\npath\n  before  event 812, 2026-01-05 09:00:00.000: 99.8 " in told
     assert "    and 7 more\n" in told
-    section = told.partition("\npath\n")[2].partition("\narithmetic\n")[0]
+    section = told.partition("\npath\n")[2].partition("\ntried\n")[0]
     assert max(map(len, section.splitlines())) <= 80
     assert "the reports changed by" not in told, "a path is told once"
     (document,) = recon("break", "show", row["id"], "--json").json()
@@ -149,7 +149,7 @@ def test_a_break_shows_its_path_and_others_show_none(recon: Recon, day: TestData
     give_path(day, other["id"], None)
     assert recon("break", "comment", other["id"], "--text", "asked the venue").status == 0
     fold(day.service_url, other["gateway"])
-    assert "\npath\n" not in recon("break", "show", other["id"]).out
+    assert "\npath\n" not in recon("break", "show", other["id"], "--leg", "--verbose").out
     (document,) = recon("break", "show", other["id"], "--json").json()
     assert document["path"] is None
 

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 
-from recon.cli import break_details, recording
+from recon.cli import recording
 from recon.db.engine import create_engine
 from recon.db.roles import OPERATOR
 from recon.errors import DecisionRefused
 from recon.ledger.rules import AccountRules
 from recon.log.events import RULES_PROPOSED, NewEvent
+from recon.reads.case.document import age_words
+from recon.reads.case.leg import ages
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
 from tests.support.database_days import fold, write_events
@@ -95,18 +97,20 @@ def test_a_break_is_explained_with_its_arithmetic_and_where_to_look(recon: Recon
     for row in breaks(recon):
         shown = recon("break", "show", row["id"][:10])
         assert shown.status == 0, shown.err
-        titles = [line for line in shown.out.splitlines() if line and not line.startswith(" ")]
-        assert titles[0].startswith(f"break {row['id']}: {row['state']}")
-        assert [title for title in titles[1:] if title != "tried"] == [
-            "what", "since", "between", "path", "arithmetic", "cause", "so far", "next",
-        ]  # fmt: skip
+        head, place, *titles = [line for line in shown.out.splitlines() if line and not line.startswith(" ")]
+        assert head.startswith(f"case {row['case_id'][:8]}  {row['cause']}, {row['certainty']}")
+        assert head.endswith(row["state"])
+        assert place.startswith(f"{row['account']} on {row['gateway']}, ")
+        assert titles[:-1] == ["next", "what", "arithmetic", "evidence", "origin", "so far"]
+        assert titles[-1].startswith("tried  ")
         told = one(recon, row["id"])
         figures = {key: Decimal(told["figures"][key]) for key in ("reported", "opening", "fills", "explained")}
         unexplained = Decimal(told["figures"]["unexplained"])
         assert figures["reported"] == figures["opening"] + figures["fills"] + figures["explained"] + unexplained
-        assert f"reported {told['figures']['reported']} = opening {told['figures']['opening']}" in shown.out
-        assert row["account"] in shown.out
-        assert f"{row['cause']}, {row['certainty']}" in shown.out
+        sums = [line.split() for line in shown.out.splitlines() if line.startswith("  = expected")]
+        expected = [Decimal(figure.replace(",", "")) for line in sums for figure in line[2:]]
+        assert figures["opening"] + figures["fills"] in expected
+        assert told["origin"]["command"] in shown.out
 
         between = recon(*shlex.split(told["origin"]["command"])[1:], "--json").json()
         assert between[0]["seq"] == row["after_seq"]
@@ -130,25 +134,61 @@ def test_what_can_be_done_next_is_what_the_table_allows(recon: Recon, day: TestD
 @pytest.mark.parametrize(
     ("hours", "days", "age"),
     [
-        (0.5, range(7), "30 min 0 s"),
+        (0.5, range(7), "30 m"),
         (49, range(7), "2 d 1 h"),
-        (49, (0, 1, 2, 3, 4), "2 d 1 h, 1 h 0 min of it business time"),
-        (49, (5, 6), "2 d 1 h, 2 d 0 h of it business time"),
+        (49, (0, 1, 2, 3, 4), "2 d 1 h, 1 h of it business time"),
+        (49, (5, 6), "2 d 1 h, 2 d of it business time"),
     ],
 )
 def test_the_age_counts_business_days(hours: float, days: tuple[int, ...], age: str) -> None:
     monday = datetime(2026, 1, 5, 1, tzinfo=UTC)
     rules = AccountRules(business_days=tuple(days))
-    assert break_details._age(monday - timedelta(hours=hours), monday, rules) == age
+    assert age_words(*ages(monday - timedelta(hours=hours), monday, rules)) == age
 
 
 def test_a_case_shows_all_its_breaks(recon: Recon, day: TestDatabase) -> None:
     base, quote = pair(recon)
     shown = recon("break", "show", base["case_id"][:12])
-    assert shown.out.count("\nwhat\n") == 2
-    for row, other in ((base, quote), (quote, base)):
-        assert f"same case {base['case_id']}: {other['id']}" in shown.out
-        assert f"break {row['id']}: open" in shown.out
+    assert shown.out.count("\nwhat\n") == 1
+    assert "2 breaks" in shown.out
+    for row in (base, quote):
+        of_leg = recon("break", "show", row["id"]).out
+        assert (
+            of_leg.partition("\nwhat\n")[0].splitlines()[2:] == shown.out.partition("\nwhat\n")[0].splitlines()[2:]
+        ), "a leg shows its case"
+        alone = recon("break", "show", row["id"], "--leg").out
+        assert "1 break," in alone
+    propose = next(line.strip() for line in shown.out.splitlines() if " break propose " in line)
+    case = base["case_id"][:8]
+    assert propose == f"recon break propose --case {case} --cause missed_fill --evidence TEXT"
+    assert "propose the cause for both legs (up to 10,000 USD one login may approve)" in shown.out
+    assert one(recon, base["id"])["next"][3]["command"] == propose
+    # What is offered books the whole trade: both legs, and one digest.
+    assert recon(*shlex.split(propose)[1:]).status == 0
+    fold_all(day)
+    proposed = recon("break", "show", base["id"])
+    assert {one(recon, row["id"])["state"] for row in (base, quote)} == {"proposed"}
+    approve = next(line.strip() for line in proposed.out.splitlines() if " break approve " in line)
+    assert recon(*shlex.split(approve)[1:]).status == 0
+    fold_all(day)
+    assert {one(recon, row["id"])["state"] for row in (base, quote)} == {"resolved"}
+
+
+def test_what_failed_and_other_readings_are_shown_when_asked_for(recon: Recon, day: TestDatabase) -> None:
+    row = pair(recon)[0]
+    brief, whole = recon("break", "show", row["id"]).out, recon("break", "show", row["id"], "--verbose").out
+    assert "--verbose shows all" in brief
+    assert "\n  fails  " not in brief
+    assert f"\npath of {row['unit']}, break {row['id'][:8]}\n" in whole
+    assert "\n  fails  " in whole
+    assert whole.startswith(brief[: brief.index("\ntried")])
+    assert max(map(len, whole.splitlines())) <= 80, "but for commands, of which none is so long here"
+
+
+def test_a_step_on_one_leg_says_that_there_are_others(recon: Recon, day: TestDatabase) -> None:
+    base, _ = pair(recon)
+    told = recon("break", "propose", base["id"], "--cause", "missed_fill")
+    assert f"1 of 2 breaks of case {base['case_id'][:8]}: --case {base['case_id'][:8]} takes all of it" in told.err
 
 
 def test_an_id_that_is_none_or_means_several_is_refused(recon: Recon, day: TestDatabase) -> None:
@@ -185,10 +225,10 @@ def test_from_open_to_resolved_and_back_with_who_and_why(recon: Recon, day: Test
     assert [(row["state"], row["assignee"]) for row in told] == [("proposed", "Bo")] * 2
     assert [Decimal(row["proposal"]["entry"]) for row in told] == [Decimal(row["amount"]) for row in (base, quote)]
     shown = recon("break", "show", base["id"]).out
-    assert "assigned to Bo" in shown
-    assert "assign, now assigned: Ann (asserted, login recon_service) assigns Bo" in shown
+    assert shown.splitlines()[0].endswith("proposed, Bo")
+    assert "to Bo, by Ann" in shown
     assert "asked the venue" in shown
-    assert "- statement of May" in shown
+    assert "evidence: trade 17; statement of May" in " ".join(shown.split())
 
     again = recon("break", "propose", *case, "--cause", "missed_fill", "--json").json()
     (digest,) = again["digests"]
@@ -437,18 +477,19 @@ def test_to_accept_what_is_material_needs_two_logins(recon: Recon, day: TestData
     assert (outcome["was"], outcome["step"], outcome["state"]) == ("open", "accept", "proposed")
     assert "USD, above 10000" in outcome["outcome"]
     shown = recon("break", "show", row["id"]).out
-    assert "proposed by test_alice: accept until " in shown
+    assert "test_alice proposed to accept it for a while; a second login approves" in shown
+    assert "proposed by test_alice at event" in shown
     assert f"recon break approve {digest[:10]}" in shown
     before = heads(recon)
     own = recon("break", "approve", digest[:10])
     assert (own.status, "test_alice" in own.err, heads(recon)) == (REFUSED, True, before)
     with serving(day):
         again = recon("break", "accept", row["id"], "--until", "3d")
-    assert again.out.splitlines()[-1].startswith("digest ")
+    assert again.out.splitlines()[-1].startswith("Proposed. ")
 
     acting_as("test_bob")
     with serving(day):
-        assert recon("break", "approve", again.out.splitlines()[-1].split()[1][:-1]).status == 0
+        assert recon("break", "approve", again.out.splitlines()[-1].split()[-1]).status == 0
     told = one(recon, row["id"])
     assert (told["state"], told["proposal"]) == ("accepted", None)
     assert [(step["event"], step["actor"]) for step in told["history"]][-1] == ("accept", "test_bob")

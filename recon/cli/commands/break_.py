@@ -6,15 +6,14 @@ break may have changed in the meantime.
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
 import typer
 
-from recon.cli import break_report
 from recon.cli.break_actions import BreakRequest, decide_proposal, take_step
-from recon.cli.break_details import read_details
 from recon.cli.connection import reader_connection
 from recon.cli.currency import say_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
@@ -22,11 +21,13 @@ from recon.cli.output import print_json, write
 from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
 from recon.clock import utc_now
 from recon.config.values import parse_decimal
-from recon.deciding import selection
 from recon.deciding.proposals import proposal_of
 from recon.deciding.selection import STATES, BreakFilter
 from recon.deciding.steps import without_none
 from recon.exact import plain
+from recon.reads.case.document import document
+from recon.reads.case.read import case_of, read_case
+from recon.reads.case.text import case_text
 from recon.reads.known_names import check_cause
 from recon.reads.rules_in_force import rules_in_force
 from recon.times import parse_time
@@ -84,25 +85,31 @@ def _decimal(text: str, option: str) -> Decimal:
 def show(
     which: Annotated[str, typer.Argument(metavar="ID|CASE", help="A break or a case, by id or its first characters.")],
     *,
+    leg: Annotated[bool, typer.Option("--leg", help="Only this break, without the others of its case.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also how else it may be read, and the causes that do not fit.")
+    ] = False,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Explain a break, or all breaks of a case.
+    """Explain a case: the breaks of one cause, by the case or by one of its breaks.
 
-    What happened, since when, where in the log, the arithmetic, the cause and its evidence, and the next steps.
+    What can be done, what happened, the arithmetic, the evidence, where in the log it arose, and who did what so far.
     """
     settings = settings_of(config)
     with reader_connection(settings, "break show") as connection:
-        now, breaks = utc_now(), selection.break_or_case(connection, which)
+        now = utc_now()
+        breaks, named = case_of(connection, which)
         accounts = {each.account for each in breaks}
         account = accounts.pop() if len(accounts) == 1 else None
         currency = say_currency(connection, settings, gateway=breaks[0].gateway, account=account)
-        rules = {name: rules_in_force(connection, name) for name in dict.fromkeys(each.gateway for each in breaks)}
-        details = [read_details(connection, each, now, rules[each.gateway].of(each.account)) for each in breaks]
+        case = read_case(connection, named if leg else breaks, now, currency.stale)
     if json:
-        print_json([{**currency.document(), **break_report.document(each)} for each in details])
+        asked = {each.id for each in named}
+        legs = [each for each in case.legs if each.row["id"] in asked]
+        print_json([{**currency.document(), **document(case, each)} for each in legs])
     else:
-        write("\n".join(break_report.text(each) for each in details))
+        write(case_text(case, width=shutil.get_terminal_size().columns, verbose=verbose))
 
 
 @app.command()

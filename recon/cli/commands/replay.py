@@ -8,7 +8,6 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 import typer
 
-from recon.cli.break_path import path_lines
 from recon.cli.options import Json
 from recon.cli.output import Column, Row, columns, note, print_json, write
 from recon.cli.table import print_table
@@ -16,6 +15,7 @@ from recon.config.rule_files import load_rules
 from recon.display.words import safe
 from recon.errors import DocumentRefused
 from recon.exact import plain
+from recon.reads.case.path import path_lines
 from recon.testing.case import EXPECTED, FRAMES, Case, check_rules, load_case
 from recon.testing.case_player import GATEWAY
 from recon.testing.case_player import replay as play

@@ -13,12 +13,12 @@ from typing import Final
 import msgspec
 import pytest
 
-from recon.cli.break_path import path_lines
 from recon.exact import exact
 from recon.ledger.fees.fee_key import QUOTE, FeeKey
 from recon.ledger.fees.rate_table import RateTable
 from recon.ledger.legs import Leg, Stamp
 from recon.ledger.rules import FeeRule
+from recon.reads.case.path import path_lines
 from recon.reconciliation.model.path_evidence import path_item
 from recon.reconciliation.trellis import costs
 from recon.reconciliation.trellis.account_trellis import AccountTrellis

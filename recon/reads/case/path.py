@@ -8,12 +8,14 @@ from typing import Final
 
 import msgspec
 
-from recon.cli.output import Row, text_of
+from recon.display.ages import time_of_day
+from recon.display.words import safe
 from recon.exact import plain
+from recon.reads.case.model import Row
 from recon.reconciliation.model.path_evidence import READINGS, Alternative, LegBetween, PathEvidence, ReportSeen
 from recon.times import to_datetime
 
-#: Characters of a line; the report indents it by two more.
+#: Characters of a line; the text of a case indents it by two more.
 WIDTH: Final = 78
 #: Bits from which on odds are no longer counted: 2 ** 20 is a million.
 MANY_BITS: Final = 20
@@ -36,7 +38,7 @@ def path_lines(row: Row) -> Iterator[str]:
     stored = path_of(row)
     if stored is None:
         return
-    path, unit = msgspec.convert(stored, PathEvidence), text_of(row["unit"])
+    path, unit = msgspec.convert(stored, PathEvidence), safe(row["unit"])
     yield from _wrapped(f"before  {_report(path.before, unit)}", 8)
     yield from _wrapped(f"after   {_report(path.after, unit)}", 8)
     yield from _legs(path, unit)
@@ -61,7 +63,7 @@ def _legs(path: PathEvidence, unit: str) -> Iterator[str]:
 
 
 def _order(leg: LegBetween) -> str:
-    return "" if leg.order is None else f"  order {text_of(leg.order)}"
+    return "" if leg.order is None else f"  order {safe(leg.order)}"
 
 
 def _alternatives(alternatives: tuple[Alternative, ...]) -> Iterator[str]:
@@ -82,12 +84,12 @@ def _cost(alternative: Alternative) -> str:
 
 
 def _reading(alternative: Alternative) -> str:
-    return READINGS.get(alternative.what) or text_of(alternative.what)
+    return READINGS.get(alternative.what) or safe(alternative.what)
 
 
 def _why(alternative: Alternative) -> Iterator[str]:
     if alternative.why:
-        yield from _wrapped(f"{' ' * 13}{text_of(alternative.why)}", 13)
+        yield from _wrapped(f"{' ' * 13}{safe(alternative.why)}", 13)
 
 
 def _odds(taken: Alternative, other: Alternative) -> str:
@@ -107,7 +109,7 @@ def _odds(taken: Alternative, other: Alternative) -> str:
 
 
 def _time(us: int) -> str:
-    return text_of(to_datetime(us))
+    return time_of_day(to_datetime(us), exact=True)
 
 
 def _wrapped(line: str, indent: int) -> Iterator[str]:

@@ -1,17 +1,14 @@
-"""The details of a break, read for a report: its history, origin, figures, related breaks and possible steps."""
+"""Reading a break in full: its history, origin, figures, related breaks and possible steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
-
-from recon.cli.output import Row, span
-from recon.db.source import Source, query_rows
+from recon.db.source import Row, Source, query_rows
 from recon.deciding.selection import SelectedBreak, person_steps
 from recon.ledger.rules import AccountRules
+from recon.reads.case.model import Leg
 from recon.reconciliation.model.ageing import business_us
 from recon.reconciliation.model.lifecycle import ACTIVE
 from recon.times import microseconds
@@ -25,25 +22,8 @@ _FIGURES: Final = (
 )  # fmt: skip
 
 
-class BreakDetails(msgspec.Struct, frozen=True):
-    """What a report of one break is made of; rows are those of the views."""
-
-    row: Row
-    history: Sequence[Row]
-    #: The first and the last event of its origin, and the account's events between them, counted by kind.
-    ends: Sequence[Row]
-    kinds: Mapping[str, int]
-    #: The unit's figures at the cut of its latest observation.
-    figures: Row
-    #: The other active breaks of the unit, and the other breaks of the case.
-    same_unit: Sequence[Row]
-    same_case: Sequence[Row]
-    age: str
-    steps: Sequence[str]
-
-
-def read_details(connection: Source, selected: SelectedBreak, now: datetime, rules: AccountRules) -> BreakDetails:
-    """Read the details of a break; its age is counted to `now`, by the account's business days."""
+def read_leg(connection: Source, selected: SelectedBreak, now: datetime, rules: AccountRules) -> Leg:
+    """Read a break in full; its age is counted to `now`, by the account's business days."""
     key = {"gateway": selected.gateway, "id": selected.id}
     row = query_rows(connection, "SELECT * FROM recon.breaks WHERE gateway = :gateway AND id = :id", key)[0]
     unit = {name: row[name] for name in ("gateway", "account", "unit_kind", "unit")}
@@ -55,7 +35,8 @@ def read_details(connection: Source, selected: SelectedBreak, now: datetime, rul
         unit,
     )
     other = "SELECT id, account, unit, state, cause, amount FROM recon.breaks WHERE gateway = :gateway AND id <> :id"
-    return BreakDetails(
+    age, business_age = ages(row["origin_at"], now, rules)
+    return Leg(
         row=row,
         history=query_rows(
             connection,
@@ -72,25 +53,21 @@ def read_details(connection: Source, selected: SelectedBreak, now: datetime, rul
             unit | {"id": selected.id, "active": sorted(ACTIVE)},
         ),
         same_case=query_rows(connection, f"{other} AND case_id = :case ORDER BY id", key | {"case": row["case_id"]}),
-        age=_age(row["origin_at"], now, rules),
+        age=age,
+        business_age=business_age,
         steps=person_steps(selected.state),
     )
 
 
-def _age(origin: object, now: datetime, rules: AccountRules) -> str:
-    """Return an age in words, with its business time where that is less."""
+def ages(origin: object, now: datetime, rules: AccountRules) -> tuple[timedelta | None, timedelta | None]:
+    """Return the age since a time, and the business time in it."""
     if not isinstance(origin, datetime):
-        return "not known"
+        return None, None
     age = max(now - origin, timedelta())
-    business = timedelta(
-        microseconds=business_us(
-            microseconds(origin),
-            microseconds(now),
-            cutoff_minute=rules.cutoff_minute,
-            business_days=rules.business_days,
-        )
+    business = business_us(
+        microseconds(origin), microseconds(now), cutoff_minute=rules.cutoff_minute, business_days=rules.business_days
     )
-    return span(age) if business == age else f"{span(age)}, {span(business)} of it business time"
+    return age, timedelta(microseconds=business)
 
 
 def _ends(connection: Source, row: Row) -> list[Row]:
