@@ -29,7 +29,6 @@ from recon.reads.case.document import document
 from recon.reads.case.read import case_of, read_case
 from recon.reads.case.text import case_text
 from recon.reads.known_names import check_cause
-from recon.reads.rules_in_force import rules_in_force
 from recon.times import parse_time
 
 app = typer.Typer(no_args_is_help=True, help="Explain breaks, and decide on them.")
