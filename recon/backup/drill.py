@@ -31,7 +31,7 @@ from recon.db.engine import create_engine
 from recon.db.errors import database_error
 from recon.db.migrate import migrate, schema_version
 from recon.db.roles import OWNER, SERVICE
-from recon.errors import IntegrityError, ProjectionError, ReconError
+from recon.errors import BackupError, IntegrityError, ProjectionError, ReconError
 from recon.log.events import Head
 from recon.log.heads import LastEvent, last_events
 from recon.log.verify import verify
@@ -146,7 +146,7 @@ def drill(
                 progress=bars("copy"),
             )
         if restored.gap is not None:
-            steps.notes.append(restored.gap)
+            steps.errors.append(BackupError(f"{restored.gap}; run `recon backup` to begin anew"))
         with EmbeddedPostgres(data_dir, options.binaries, options=options.server_options) as server:
             with steps.phase("start and migrate"):
                 before, schema = _migrate(server, steps)

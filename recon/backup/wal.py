@@ -1,4 +1,4 @@
-"""What the server wrote since a backup: segments of WAL that the service copies along while it runs (operator 11.3).
+"""What the server wrote since a backup: segments of WAL that the service copies along while it runs (operator 11.6).
 
 `wal/SYSTEM/TIME/` holds one stretch without a gap; a new one begins where the server no longer had what came next.
 """

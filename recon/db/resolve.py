@@ -6,13 +6,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from recon.config import Settings
 from recon.errors import ConfigError, EmbeddedPostgresError
 
 if TYPE_CHECKING:
     from recon.db.embedded.server import EmbeddedPostgres
+
+
+#: What the embedded server keeps for the archive of its WAL.
+WAL_KEPT: Final = "1GB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,9 @@ def _embedded(settings: Settings, *, attach: bool, binaries: Path | None) -> Dat
     data_dir = (settings.database.data_dir or default_data_dir()).absolute()
     if attach and data_dir_in_use(data_dir):
         return _attached(data_dir)
-    server = EmbeddedPostgres(data_dir, binaries)
+    # The archive of what the server writes may be away for a while; this stretch is kept for it, and no more.
+    kept = {"wal_keep_size": WAL_KEPT} if settings.backup.backup_dir is not None and settings.backup.wal else {}
+    server = EmbeddedPostgres(data_dir, binaries, options=kept)
     server.start()
     return DatabaseHandle(server.url(SERVICE), server.url(ANALYST), server.url(OWNER), server)
 

@@ -33,6 +33,7 @@ from recon.service.status_store import publish, publish_once
 from recon.service.stored_figures import FiguresCache
 from recon.service.supervisor import supervise
 from recon.service.systemd import keep_told, notifier_of
+from recon.service.wal_archive import ARCHIVE, keep_archive
 from recon.service.watcher import plan_of, watch
 from recon.tracing import Tracing
 
@@ -174,6 +175,9 @@ class _Service:
             parts["systemd"] = partial(keep_told, notifier, lambda: monitor.liveness().alive, monitor.summary)
         if self._handle.embedded is not None:
             parts["postgres"] = partial(keep_embedded, self._handle.embedded, self._board)
+            if (backups := self._settings.backup.backup_dir) is not None and self._settings.backup.wal:
+                status = self._board.reporter(SERVICE, ARCHIVE)
+                parts[ARCHIVE] = partial(keep_archive, self._handle.embedded, backups, self._now, status)
         return parts | alerts.parts()
 
     def _monitor(self, alerts: AlertParts) -> Monitor:

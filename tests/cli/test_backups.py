@@ -31,7 +31,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_back_up_drill_and_restore(recon: Recon, embedded: Path) -> None:
+def test_back_up_drill_and_restore(recon: Recon, embedded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     none = recon("drill")
     assert (none.status, none.out) == (12, "")
     assert "there is no backup" in none.err
@@ -62,6 +62,12 @@ def test_back_up_drill_and_restore(recon: Recon, embedded: Path) -> None:
     assert done.status == 0, done.err
     assert (embedded / "restored" / "postgres" / "PG_VERSION").exists()
     assert f'data_dir = "{embedded / "restored"}"' in done.err
+    assert "WARNING backup" not in recon("check").out
+    monkeypatch.setenv("RECON_BACKUP__MAX_AGE", "1us")
+    assert "WARNING backup: the last backup is" in recon("check").out
+    monkeypatch.setenv("RECON_BACKUP__BACKUP_DIR", str(embedded / "others"))
+    assert "WARNING backup: there is no backup in" in recon("check").out
+    monkeypatch.setenv("RECON_BACKUP__BACKUP_DIR", str(embedded / "backups"))
     wal = next((path / "cluster" / "pg_wal").glob("0*"))
     os.truncate(wal, 4096)
     damaged = recon("drill", "--json")

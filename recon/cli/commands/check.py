@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
 import psycopg
@@ -14,6 +14,7 @@ from recon.cli.currency import read_currency
 from recon.cli.health import Problem, problems, summary
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import print_json, write
+from recon.clock import utc_now
 from recon.config import Settings
 from recon.db.errors import database_error
 from recon.db.source import query_rows
@@ -58,7 +59,16 @@ def _look(settings: Settings) -> tuple[list[Problem], str]:
         query_rows(connection, f"SELECT set_config('statement_timeout', '{QUESTION_MS}', false)", {})
         currency = read_currency(connection, settings)
         found = problems(connection, currency, list(settings.gateways), every)
-        return found, summary(connection, channels)
+        return [*found, *_of_backups(settings)], summary(connection, channels)
+
+
+def _of_backups(settings: Settings) -> Iterator[Problem]:
+    from recon.backup.last import last_backup  # noqa: PLC0415 - only where somebody wants backups
+
+    if settings.backup.backup_dir is not None:
+        last = last_backup(settings, utc_now())
+        if last is not None and last.problem is not None:
+            yield Problem("warning", "backup", last.problem)
 
 
 def _end(found: Sequence[Problem], *, json: bool, well: str = "", unknown: str = "") -> NoReturn:
