@@ -9,12 +9,9 @@ from typing import Annotated, Final
 import typer
 from sqlalchemy import Connection
 
-from recon.cli import gap_report
 from recon.cli.connection import operator_connection, reader_connection
-from recon.cli.coverage_report import read_coverage
 from recon.cli.currency import Currency, RequireCurrent, say_currency
 from recon.cli.fact_recording import check_accounts, one_gateway
-from recon.cli.gap_report import HISTORY, short
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Column, Row, columns, note, print_json, text_of
 from recon.cli.queries import check_account, gateway_names, select_view
@@ -23,6 +20,9 @@ from recon.cli.table import print_table
 from recon.clock import utc_now
 from recon.deciding.recording import Decision
 from recon.errors import ConfigError, DecisionRefused
+from recon.reads import gaps
+from recon.reads.coverage import read_coverage
+from recon.reads.gaps import HISTORY, short
 from recon.times import parse_time
 
 app = typer.Typer(invoke_without_command=True)
@@ -175,9 +175,9 @@ def _check_open(connection: Connection, gateway: str, account: str, from_seq: in
     wanted = {"gateway": gateway, "account": account}
     rows = select_view(connection, "catch_ups", "from_seq DESC", wanted)
     gap = next((row for row in rows if row["from_seq"] == from_seq), None)
-    if gap is not None and gap_report.is_open(gap):
+    if gap is not None and gaps.is_open(gap):
         return
-    open_gaps = [str(row["from_seq"]) for row in rows if gap_report.is_open(row)]
+    open_gaps = [str(row["from_seq"]) for row in rows if gaps.is_open(row)]
     more = f" and {len(open_gaps) - MAX_NAMED} more" if len(open_gaps) > MAX_NAMED else ""
     others = f"open gaps: {', '.join(open_gaps[:MAX_NAMED])}{more}" if open_gaps else "no gap is open"
     if gap is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from recon.web.screen import Deed, Screen
-from recon.web.screens import overview
+from recon.web.screens import overview, unit, units
 
-SCREENS: Final[tuple[Screen, ...]] = (overview.SCREEN,)
+SCREENS: Final[tuple[Screen, ...]] = (overview.SCREEN, units.SCREEN, unit.SCREEN)
 DEEDS: Final[tuple[Deed, ...]] = ()

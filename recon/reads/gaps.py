@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from recon.cli.output import Row, text_of
+from recon.db.source import Row
 from recon.display.words import counted
 
 #: Uncovered time shorter than this, without a gap, is the start of a session: there is nothing to do about it.
@@ -158,7 +158,7 @@ def _without_catch_up(run: Sequence[Row]) -> Row:
         "until_seq": last["until_seq"],
         "back_at": lost[-1]["until_time"] if lost else None,
         "whole_at": last["until_time"],
-        "open": text_of(last["state"]).replace("_", " ") if last["until_time"] is None else None,
+        "open": str(last["state"]).replace("_", " ") if last["until_time"] is None else None,
         "reasons": list(dict.fromkeys(str(row["reason"]) for row in run)),
         "lasted": sum(lengths, timedelta()),
         **dict.fromkeys(("history", "orders_settled", "orders_found", "fills_found", "requests")),
@@ -201,7 +201,7 @@ def _order_question(account: Row, order: str, catch_ups: Sequence[Row]) -> Row:
 
 
 def _settle_gap_command(account: Row, row: Row) -> str:
-    return _command(account, "coverage", "settle", "--from", text_of(row["from_seq"]))
+    return _command(account, "coverage", "settle", "--from", str(row["from_seq"]))
 
 
 def _command(account: Row, what: str, verb: str, option: str, value: str) -> str:

@@ -12,12 +12,10 @@ from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
-from recon.cli import gap_report
-from recon.cli.gap_report import CoverageRows
-from recon.cli.output import Row
-from recon.cli.queries import select_view
-from recon.db.source import Source, query_rows
+from recon.db.source import Row, Source, query_rows
+from recon.reads import gaps
 from recon.reads.currency import SIGN_OF_LIFE
+from recon.reads.gaps import CoverageRows
 
 # The part of each stretch that lies in the time asked for; a log that is no longer written covers nothing more.
 _STRETCHES: Final = """
@@ -38,6 +36,10 @@ _SHARES: Final = """
                WHERE s.state IN ('covered', 'unresolved'))), 0) AS observed
     FROM ({stretches}) AS s GROUP BY s.gateway, s.account
 """
+_GATEWAYS: Final = """
+    SELECT g.name, g.state, g.last_event_at FROM recon.gateways AS g
+    WHERE CAST(:gateway AS text) IS NULL OR g.name = :gateway ORDER BY g.name
+"""
 # Catch-ups that may have open questions, and the last of each account.
 _CATCH_UPS: Final = """
     SELECT k.* FROM (
@@ -57,9 +59,13 @@ def read_coverage(
     Without `every`, covered stretches are left out, and so are gaps too short to act on.
     """
     filters = {"gateway": gateway, "account": account}
-    accounts = select_view(connection, "accounts", "gateway, account", filters)
     parameters = {column: value for column, value in filters.items() if value is not None}
     where = " AND ".join(f"v.{column} = :{column}" for column in parameters) or "true"
+    accounts = query_rows(
+        connection,
+        f"SELECT v.* FROM recon.accounts AS v WHERE {where} ORDER BY v.gateway, v.account",  # noqa: S608 - our own
+        parameters,
+    )
     times = {"since": since, "now": now, "sign_of_life": SIGN_OF_LIFE}
     within = _STRETCHES.format(where=where)
     shares = query_rows(connection, _SHARES.format(stretches=within), {**parameters, **times})
@@ -74,13 +80,13 @@ def read_coverage(
     uncovered = [row for row in stretches if row["state"] != "covered"]
     catch_ups = query_rows(connection, _CATCH_UPS.format(where=where), {**parameters, "since": since})
     rows = CoverageRows(accounts, uncovered, catch_ups)
-    gateways = select_view(connection, "gateways", "name", {"name": gateway})
+    gateways = query_rows(connection, _GATEWAYS, {"gateway": gateway})
     return {
-        "gateways": [{key: row[key] for key in ("name", "state", "last_event_at")} for row in gateways],
+        "gateways": gateways,
         "accounts": [_with_shares(row, by_account.get((row["gateway"], row["account"]), {})) for row in accounts],
-        "gaps": gap_report.gaps(rows, since=since, now=now, every=every),
+        "gaps": gaps.gaps(rows, since=since, now=now, every=every),
         "stretches": stretches if every else uncovered,
-        "open_questions": gap_report.open_questions(rows),
+        "open_questions": gaps.open_questions(rows),
     }
 
 

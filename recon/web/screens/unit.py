@@ -1,0 +1,282 @@
+"""One unit: since when its balance differs, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Context, Decimal
+from typing import Final
+
+import msgspec
+from markupsafe import Markup
+
+from recon.db.source import Row, Source
+from recon.display.ages import duration
+from recon.display.charts.drift import BreakMark, DriftHistory, DriftPoint, drift_chart
+from recon.display.charts.strips import Stretch
+from recon.display.figures import Figure, figure, padded, scale_of
+from recon.display.worth import worth
+from recon.errors import ConfigError
+from recon.exact import EXACT
+from recon.nearest import hint
+from recon.reads.query import Query
+from recon.reads.unit_history import UnitHistory, find_units, read_history, window_of
+from recon.reads.unit_rows import UNITS
+from recon.times import microseconds, parse_time
+from recon.web.addresses import case_address, event_address, unit_address, with_query
+from recon.web.rendering import room_of
+from recon.web.screen import BOOKS, Asked, NothingThere, Screen, View
+
+#: How long the chart is, by name; the first is the default.
+SPANS: Final = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "1d": timedelta(days=1),
+    "7d": timedelta(days=7),
+}
+#: Most observations in the table; the chart has all.
+LISTED: Final = 60
+_NAMES: Final = f"SELECT u.account || '/' || u.unit AS place FROM ({UNITS}\n) AS u WHERE u.gateway = :gateway"  # noqa: S608
+
+
+class SpanLink(msgspec.Struct, frozen=True):
+    """A length of the chart, and where it is."""
+
+    name: str
+    address: str
+    here: bool
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """A row of the table of observations."""
+
+    at: datetime
+    seq: int
+    address: str
+    reported: Figure
+    expected: Figure
+    drift: Figure
+    unexplained: Figure
+    verdict: str
+
+
+def _read(source: Source, asked: Asked) -> View:
+    unit = _unit_at(source, asked)
+    span = _span(asked.query.get("span"))
+    until = _until(asked)
+    history = read_history(source, unit, until - SPANS[span], until, asked.now)
+    gateway, account, code = (str(unit[name]) for name in ("gateway", "account", "unit"))
+    here = unit_address(gateway, account, code)
+    scale = _scale(history)
+    rows = [_observed(gateway, row, scale) for row in reversed(history.observations[-LISTED:])]
+    return View(
+        title=f"{code}, {account}",
+        sql=history.query.sql(),
+        values={
+            "unit": unit,
+            "chart": Markup(drift_chart(_drift(history))),  # noqa: S704 - the chart escapes its texts
+            "tolerance": _rounded_up(history.tolerance),
+            "spans": [SpanLink(name, _at(here, name, asked.query.get("until")), name == span) for name in SPANS],
+            "earlier": _at(here, span, _iso(until - SPANS[span])),
+            "later": None if until >= asked.now else _at(here, span, _iso(until + SPANS[span])),
+            "rows": rows,
+            "total": len(history.observations),
+            "more": history.more,
+            "rooms": {name: room_of([getattr(row, name) for row in rows]) for name in _FIGURES},
+            "lines": _arithmetic(unit),
+            "drift_usd": _worth(unit),
+            "breaks": [_break(row, scale) for row in history.breaks],
+            "open_breaks": sum(row["closed_at"] is None for row in history.breaks),
+            "window": duration(window_of(history.rules)),
+            "fees": "by schedule" if history.rules.fees else "learned from each fill",
+            "ends_at": history.ends_at,
+            "units_address": with_query("/units", [("gateway", gateway), ("account", account)]),
+            "seen_address": None if unit["cut_seq"] is None else event_address(gateway, _int(unit["cut_seq"])),
+        },
+    )
+
+
+_FIGURES: Final = ("reported", "expected", "drift", "unexplained")
+
+
+def _unit_at(source: Source, asked: Asked) -> Row:
+    gateway, place = asked.path["gateway"], asked.path["place"]
+    found = find_units(source, gateway, place)
+    kind = asked.query.get("kind")
+    fitting = [row for row in found if kind in {None, row["unit_kind"]}]
+    if fitting:
+        return fitting[0]
+    known = [str(row["place"]) for row in Query(_NAMES, {"gateway": gateway}).rows(source)]
+    raise NothingThere(
+        f"No unit is at {gateway}/{place}. {hint(place, known).capitalize()}."
+        if known
+        else (f"Gateway {gateway} has no units.")
+    )
+
+
+def _span(text: str | None) -> str:
+    if text is None or text in SPANS:
+        return text or "15m"
+    raise ConfigError(f"a chart has no length {text!r}; it has {', '.join(SPANS)}")
+
+
+def _until(asked: Asked) -> datetime:
+    text = asked.query.get("until")
+    if not text:
+        return asked.now
+    at = parse_time(text, asked.now)
+    if at is None:
+        raise ConfigError(f"until={text} is no time: give one such as 2026-01-05T09:00:00Z")
+    return min(at, asked.now)
+
+
+def _at(here: str, span: str, until: str | None) -> str:
+    return with_query(here, [("span", None if span == "15m" else span), ("until", until)])
+
+
+def _iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _worth(unit: Row) -> str | None:
+    """Return what the unexplained drift is worth; None where there is none, or no rate."""
+    rate, drift = _decimal(unit["rate_usd"]), _decimal(unit["unexplained"])
+    return None if not drift or rate is None else f"worth {worth(EXACT.multiply(rate, drift), signed=True)}"
+
+
+def _rounded_up(tolerance: Decimal) -> str:
+    """Return a tolerance with two digits that matter; one that follows from doubles has fifty."""
+    digits = Context(prec=2, rounding=ROUND_CEILING)
+    return figure(digits.plus(tolerance)).text
+
+
+def _scale(history: UnitHistory) -> int:
+    columns = ("reported", "expected", "drift", "unexplained")
+    return scale_of(
+        value for row in history.observations for name in columns if isinstance(value := row[name], Decimal)
+    )
+
+
+def _observed(gateway: str, row: Row, scale: int) -> Observed:
+    seq = _int(row["seq"])
+    return Observed(
+        at=_time(row["at"]),
+        seq=seq,
+        address=event_address(gateway, seq),
+        reported=figure(_decimal(row["reported"]), scale),
+        expected=figure(_decimal(row["expected"]), scale),
+        drift=figure(_decimal(row["drift"]), scale, signed=True),
+        unexplained=figure(_decimal(row["unexplained"]), scale, signed=True),
+        verdict=str(row["verdict"]),
+    )
+
+
+def _drift(history: UnitHistory) -> DriftHistory:
+    """Return what the chart shows; after the end of a log that nobody records, nothing is known."""
+    until, since = microseconds(history.until), microseconds(history.since)
+    known = [_us(row["at"]) for row in history.observations[:1]] + [
+        _us(row["from_time"]) for row in history.coverage[:1]
+    ]
+    coverage = [
+        Stretch(str(row["state"]), _us(row["from_time"]), None if row["until_time"] is None else _us(row["until_time"]))
+        for row in history.coverage
+    ]
+    if history.ends_at is not None:
+        coverage = _ended(coverage, microseconds(history.ends_at))
+    return DriftHistory(
+        unit=str(history.unit["unit"]),
+        account=str(history.unit["account"]),
+        from_us=min(max(since, min(known, default=since)), until),
+        until_us=until,
+        points=[
+            DriftPoint(
+                _us(row["at"]),
+                _us(row["judged_at"]),
+                _int(row["seq"]),
+                _decimal(row["unexplained"]),
+                str(row["verdict"]),
+            )
+            for row in history.observations
+        ],
+        coverage=coverage,
+        breaks=[
+            BreakMark(
+                _us(row["origin_at"]),
+                _us(row["opened_at"]),
+                _int(row["until_seq"]),
+                _decimal(row["amount"]) or Decimal(0),
+                str(row["cause"]),
+            )
+            for row in history.breaks
+        ],
+        tolerance=history.tolerance,
+    )
+
+
+def _ended(coverage: Sequence[Stretch], end: int) -> list[Stretch]:
+    known = [each for each in coverage if each.from_us < end]
+    if known and known[-1].until_us is None:
+        last = known[-1]
+        known[-1] = Stretch(last.state, last.from_us, end)
+    return [*known, Stretch("not recorded", end, None)]
+
+
+def _arithmetic(unit: Row) -> list[tuple[str, Figure, bool]]:
+    """Return what the report is made of, so that it adds up: each line, its figure, and whether it is a sum."""
+    names = ("opening", "fills", "expected", "reported", "drift", "explained", "unexplained")
+    values = {name: _decimal(unit[name]) for name in names}
+    scale = scale_of(values.values())
+    shown = (
+        ("opening", "opening", False, False),
+        ("+ fills", "fills", True, False),
+        ("= expected", "expected", False, True),
+        ("reported", "reported", False, False),
+        ("reported - expected = drift", "drift", True, True),
+        ("- explained", "explained", True, False),
+        ("= unexplained", "unexplained", True, True),
+    )
+    return [(word, padded(values[name], scale, signed=signed), total) for word, name, signed, total in shown]
+
+
+def _break(row: Row, scale: int) -> dict[str, object]:
+    return {
+        "state": row["state"],
+        "amount": figure(_decimal(row["amount"]), scale, signed=True).text,
+        "cause": row["cause"],
+        "certainty": row["certainty"],
+        "who": row["assignee"] or "nobody assigned",
+        "since": row["origin_at"],
+        "closed_at": row["closed_at"],
+        "address": case_address(str(row["case_id"])),
+    }
+
+
+def _decimal(value: object) -> Decimal | None:
+    return value if isinstance(value, Decimal) else None
+
+
+def _int(value: object) -> int:
+    return int(str(value))
+
+
+def _time(value: object) -> datetime:
+    if not isinstance(value, datetime):
+        raise TypeError("an observation has no time")
+    return value
+
+
+def _us(value: object) -> int:
+    return microseconds(_time(value))
+
+
+SCREEN: Final = Screen(
+    name="unit",
+    path="/units/{gateway}/{place:path}",
+    title="Unit",
+    question="Since when does this balance differ, and by how much?",
+    template="unit.html",
+    read=_read,
+    under="units",
+    changes_with=BOOKS,
+)

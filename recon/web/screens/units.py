@@ -1,0 +1,158 @@
+"""All units: what is held, and whether it agrees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from recon.db.source import Row, Source
+from recon.display.figures import Figure, figure, scale_of
+from recon.display.worth import NO_RATE, worth_figure
+from recon.exact import EXACT
+from recon.reads.known_names import check_filter
+from recon.reads.query import Query
+from recon.reads.unit_rows import UNITS
+from recon.web.addresses import unit_address, with_query
+from recon.web.filter_fields import fields_of, filter_of
+from recon.web.rendering import room_of
+from recon.web.screen import BOOKS, Asked, Screen, View
+
+FILTERS: Final = ("gateway", "account", "unit", "verdict")
+VERDICTS: Final = ("break", "pending", "stale", "unmodelled", "unobserved", "agreed")
+#: Most rows of the screen; more are narrowed by a filter.
+MAX_ROWS: Final = 1000
+
+_COLUMNS: Final = {
+    "gateway": "u.gateway",
+    "account": "u.account",
+    "unit": "u.unit",
+    "verdict": "u.verdict",
+}
+_ACCOUNTS: Final = Query("SELECT a.gateway, a.account, a.state FROM recon.accounts AS a ORDER BY a.gateway, a.account")
+
+
+class UnitRow(msgspec.Struct, frozen=True):
+    """A unit as a row."""
+
+    key: str
+    unit: str
+    kind: str
+    address: str
+    drift: Figure
+    verdict: str
+    reported: Figure
+    expected: Figure
+    seen: datetime | None
+    worth: Figure
+    in_flight: Figure
+    rate: Figure
+    why: str
+    is_dust: bool
+
+
+class AccountUnits(msgspec.Struct, frozen=True):
+    """The units of an account, with how each is aligned."""
+
+    gateway: str
+    account: str
+    rows: Sequence[UnitRow]
+
+
+_FIGURES: Final = ("drift", "reported", "expected", "worth", "in_flight", "rate")
+
+
+def _read(source: Source, asked: Asked) -> View:
+    wanted = filter_of(asked.query, FILTERS)
+    wanted.check_words()
+    check_filter(source, wanted)
+    condition = wanted.condition(_COLUMNS, asked.now)
+    query = Query(
+        f"SELECT u.* FROM ({UNITS}\n) AS u\nWHERE {condition.text}\n"  # noqa: S608 - values are parameters
+        "ORDER BY u.gateway, u.account, u.unit_kind, u.unit\nLIMIT :limit",
+        {**condition.parameters, "limit": MAX_ROWS + 1},
+    )
+    found = query.rows(source)
+    accounts = _ACCOUNTS.rows(source)
+    shown = found[:MAX_ROWS]
+    groups = [
+        AccountUnits(str(gateway), str(account), [_row(row) for row in rows])
+        for (gateway, account), rows in groupby(shown, key=lambda row: (row["gateway"], row["account"]))
+    ]
+    rows = [row for group in groups for row in group.rows]
+    counts = Counter(row.verdict for row in rows)
+    here = [(name, asked.query.get(name)) for name in FILTERS if name != "verdict"]
+    choices = {
+        "gateway": sorted({str(row["gateway"]) for row in accounts}),
+        "account": sorted({str(row["account"]) for row in accounts}),
+        "verdict": VERDICTS,
+    }
+    return View(
+        sql=query.sql(),
+        values={
+            "groups": groups,
+            "rooms": {name: room_of([getattr(row, name) for row in rows]) for name in _FIGURES},
+            "counts": [
+                (verdict, counts[verdict], with_query("/units", [*here, ("verdict", verdict)]))
+                for verdict in VERDICTS
+                if counts[verdict]
+            ],
+            "total": len(rows),
+            "more": len(found) > MAX_ROWS,
+            "fields": fields_of(asked.query, FILTERS, choices),
+            "asked": " and ".join(wanted.words()),
+        },
+    )
+
+
+def _row(row: Row) -> UnitRow:
+    gateway, account, unit, kind = (str(row[name]) for name in ("gateway", "account", "unit", "unit_kind"))
+    reported, expected, drift = (_decimal(row[name]) for name in ("reported", "expected", "unexplained"))
+    scale = scale_of((reported, expected, drift))
+    rate = _decimal(row["rate_usd"])
+    address = unit_address(gateway, account, unit)
+    return UnitRow(
+        key=f"{gateway} {account} {kind} {unit}",
+        unit=unit,
+        kind=kind,
+        address=address if kind == "asset" else f"{address}?kind={kind}",
+        drift=figure(drift, scale, signed=True),
+        verdict=str(row["verdict"]),
+        reported=figure(reported, scale),
+        expected=figure(expected, scale),
+        seen=row["observed_at"] if isinstance(row["observed_at"], datetime) else None,
+        worth=_worth(drift, rate, str(row["verdict"])),
+        in_flight=figure(_decimal(row["in_flight"]), signed=True),
+        rate=worth_figure(rate) if rate is not None else Figure("-"),
+        why=str(row["reason"] or ""),
+        is_dust=bool(drift) and row["verdict"] == "agreed",
+    )
+
+
+def _worth(drift: Decimal | None, rate: Decimal | None, verdict: str) -> Figure:
+    """Return what a difference is worth; nothing of one within the tolerance."""
+    if not drift or verdict == "agreed":
+        return Figure("")
+    return Figure(NO_RATE) if rate is None else worth_figure(EXACT.multiply(drift, rate), signed=True)
+
+
+def _decimal(value: object) -> Decimal | None:
+    return value if isinstance(value, Decimal) else None
+
+
+SCREEN: Final = Screen(
+    name="units",
+    path="/units",
+    title="Units",
+    question="What is held, and does it agree?",
+    template="units.html",
+    read=_read,
+    menu="Units",
+    key="u",
+    changes_with=BOOKS,
+)
