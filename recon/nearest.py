@@ -45,6 +45,13 @@ def hint(name: str, known: Collection[str]) -> str:
     return f"there are {', '.join(names[:LISTED])}{f' and {more} more' if more > 0 else ''}"
 
 
+def sentence(name: str, known: Collection[str]) -> str:
+    """Return the hint as a sentence of its own."""
+    said = hint(name, known)
+    end = "" if said.endswith("?") else "."
+    return f"{said[0].upper()}{said[1:]}{end}"
+
+
 def listed(names: Collection[str], last: str = "and") -> str:
     """Return names as in a sentence: `a`, `a and b`, `a, b and c`."""
     *before, end = names

@@ -17,6 +17,10 @@ _ID: Final = 12
 _read: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
+#: A value that the message lacks.
+_NONE: Final = msgspec.Raw()
+
+
 class _Row(msgspec.Struct):
     """What a list tells of one row: numbers are texts as they came, so nothing is rounded."""
 
@@ -24,12 +28,12 @@ class _Row(msgspec.Struct):
     asset_id_coinapi: str | None = None
     symbol_id_exchange: str | None = None
     symbol_id_coinapi: str | None = None
-    balance: msgspec.Raw | None = None
-    quantity: msgspec.Raw | None = None
+    balance: msgspec.Raw = _NONE
+    quantity: msgspec.Raw = _NONE
     side: str | None = None
-    price: msgspec.Raw | None = None
-    amount_order: msgspec.Raw | None = None
-    amount_filled: msgspec.Raw | None = None
+    price: msgspec.Raw = _NONE
+    amount_order: msgspec.Raw = _NONE
+    amount_filled: msgspec.Raw = _NONE
     status: str | None = None
     client_order_id: str | None = None
     exchange_order_id: str | None = None
@@ -81,22 +85,23 @@ def _update(kind: str, payload: bytes) -> str | None:
         filled = f"filled {_text(row.amount_filled)} of {_text(row.amount_order)}"
         symbol = row.symbol_id_exchange or row.symbol_id_coinapi
         order = (row.client_order_id or row.exchange_order_id or "")[:_ID]
-        price = None if row.price is None else f"at {_text(row.price)}"
+        price = None if _text(row.price) == "-" else f"at {_text(row.price)}"
         return _joined(row.side, _text(row.amount_order), symbol, price, row.status, f"{filled};", f"order {order}")
     return None
 
 
 def _named(values: Mapping[str, msgspec.Raw]) -> str:
     known = [(name, values[name]) for name in ("action", "reason", "detail", "text") if name in values]
-    return ", ".join(f"{name} {_text(value)}" for name, value in known if bytes(value) != b"null")
+    return ", ".join(f"{name} {_text(value)}" for name, value in known if _text(value) != "-")
 
 
 def _joined(*parts: str | None) -> str | None:
     return " ".join(part for part in parts if part) or None
 
 
-def _text(value: msgspec.Raw | None) -> str:
-    return "-" if value is None else bytes(value).decode().strip('"')
+def _text(value: msgspec.Raw) -> str:
+    text = bytes(value).decode().strip('"')
+    return "-" if text in {"", "null"} else text
 
 
 def _short(text: str) -> str:

@@ -16,7 +16,7 @@ PAGE: Final = 100
 #: Most events that are looked through for one page.
 MAX_LOOKED_AT: Final = 50_000
 #: Longest beginning of a payload in a list, in characters.
-BEGINNING: Final = 400
+BEGINNING: Final = 4000
 
 _EVENTS: Final = """
 SELECT e.gateway, e.seq, e.recorded_at, e.kind, e.account, e.session, e.readable,

@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Final
 
 from recon.web.screen import Deed, Screen
-from recon.web.screens import overview, unit, units
+from recon.web.screens import coverage, log, overview, rules, unit, units
 
-SCREENS: Final[tuple[Screen, ...]] = (overview.SCREEN, units.SCREEN, unit.SCREEN)
+SCREENS: Final[tuple[Screen, ...]] = (
+    overview.SCREEN,
+    units.SCREEN,
+    unit.SCREEN,
+    coverage.SCREEN,
+    log.SCREEN,
+    log.EVENT,
+    rules.SCREEN,
+)
 DEEDS: Final[tuple[Deed, ...]] = ()

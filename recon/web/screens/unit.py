@@ -18,7 +18,7 @@ from recon.display.figures import Figure, figure, padded, scale_of
 from recon.display.worth import worth
 from recon.errors import ConfigError
 from recon.exact import EXACT
-from recon.nearest import hint
+from recon.nearest import sentence
 from recon.reads.query import Query
 from recon.reads.unit_history import UnitHistory, find_units, read_history, window_of
 from recon.reads.unit_rows import UNITS
@@ -109,7 +109,7 @@ def _unit_at(source: Source, asked: Asked) -> Row:
         return fitting[0]
     known = [str(row["place"]) for row in Query(_NAMES, {"gateway": gateway}).rows(source)]
     raise NothingThere(
-        f"No unit is at {gateway}/{place}. {hint(place, known).capitalize()}."
+        f"No unit is at {gateway}/{place}. {sentence(place, known)}"
         if known
         else (f"Gateway {gateway} has no units.")
     )
