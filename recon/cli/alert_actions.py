@@ -7,14 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-import psycopg
-
 from recon.cli.recording import account_name
 from recon.clock import utc_now
 from recon.config import Settings
-from recon.db.raw import cursor_of
 from recon.db.source import query_rows
-from recon.errors import ConfigError, DecisionRefused, DeliveryError
+from recon.deciding import silences
+from recon.errors import ConfigError, DeliveryError
 from recon.nearest import hint
 
 if TYPE_CHECKING:
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
 #: Longest a receiver may take for a test message, in seconds.
 TEST_SECONDS: Final = 15.0
 
-_HOLDING: Final = "SELECT id FROM recon.silences WHERE active AND starts_with(id, :start) LIMIT 9"
-_SILENCE: Final = "SELECT recon_store.silence(%s, %s, %s, %s, %s, %s, %s, %s)"
-
 
 def ask_for_silence(
     connection: Connection, until: datetime, reason: str, name: str | None, of: Mapping[str, str | None]
@@ -36,8 +31,9 @@ def ask_for_silence(
 
     Errors: ConfigError where it is not one that can be stored.
     """
-    named = [of[key] for key in ("gateway", "account", "unit", "case", "cause")]
-    return str(_called(connection, _SILENCE, (until, reason, name or account_name(), *named)))
+    id_ = silences.ask_for_silence(connection, until, reason, name or account_name(), of)
+    connection.commit()
+    return id_
 
 
 def end_silence(connection: Connection, start: str) -> str:
@@ -45,12 +41,8 @@ def end_silence(connection: Connection, start: str) -> str:
 
     Errors: ConfigError where none holds, or several do.
     """
-    found = query_rows(connection, _HOLDING, {"start": start})
-    if len(found) > 1:
-        raise ConfigError(f"{len(found)} silences begin with {start!r}; give more of its id")
-    id_ = str(found[0]["id"]) if found else start
-    if not _called(connection, "SELECT recon_store.unsilence(%s)", (id_,)):
-        raise ConfigError(f"no silence {start!r} holds; see `recon alerts pending`")
+    id_ = silences.end_silence(connection, start)
+    connection.commit()
     return id_
 
 
@@ -69,26 +61,11 @@ def send_again(connection: Connection, channel: str | None, id_: str | None) -> 
 
     Errors: ConfigError where a message or channel is named that there is not.
     """
-    count = int(str(_called(connection, "SELECT recon_store.retry_deliveries(%s, %s)", (channel, id_))))
+    count = int(str(silences.call(connection, "SELECT recon_store.retry_deliveries(%s, %s)", (channel, id_))))
+    connection.commit()
     if not count and id_ is not None:
         raise ConfigError(f"no message {id_!r} was given up or waits for a later attempt; see `recon alerts pending`")
     return count
-
-
-def _called(connection: Connection, statement: str, given: tuple[object, ...]) -> object:
-    """Call a function of the database, and commit; return what it returned."""
-    if not connection.in_transaction():
-        connection.begin()
-    try:
-        with cursor_of(connection) as cursor:
-            cursor.execute(statement, given)
-            row = cursor.fetchone()
-    except (psycopg.errors.InvalidParameterValue, psycopg.errors.ProgramLimitExceeded) as error:
-        raise ConfigError(error.diag.message_primary or "the database refused it") from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise DecisionRefused(error.diag.message_primary or "this login may not do that") from error
-    connection.commit()
-    return None if row is None else row[0]
 
 
 def try_channel(settings: Settings, channel: str) -> None:

@@ -108,6 +108,8 @@ def _drawing(history: DriftHistory, name: str, css: str, width: int) -> str:
 
 def _levels(history: DriftHistory) -> Iterator[_Level]:
     """Yield the drift as it stood, in order, cut where the account was not observed."""
+    if not history.points:
+        return
     holes = uncovered(clipped(history.coverage, history.from_us, history.until_us))
     nexts = [*(point.us for point in history.points[1:]), history.until_us]
     for point, following in zip(history.points, nexts, strict=True):
@@ -199,7 +201,7 @@ def _drift_at(history: DriftHistory, mark: BreakMark) -> Decimal:
 def _verdicts(history: DriftHistory) -> list[Stretch]:
     """Return the verdicts as they stood: each from when it was judged, and stale where the account was not covered."""
     times = [max(point.judged_us, history.from_us) for point in history.points]
-    ends = [*times[1:], history.until_us]
+    ends = [*times[1:], history.until_us][: len(times)]
     known = [
         Stretch(point.verdict, start, end)
         for point, start, end in zip(history.points, times, ends, strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from recon.web.screen import Deed, Screen
-from recon.web.screens import coverage, log, overview, rules, unit, units
+from recon.web.screens import alerts, alerts_why, coverage, log, overview, rules, search, unit, units
 
 SCREENS: Final[tuple[Screen, ...]] = (
     overview.SCREEN,
@@ -17,6 +17,9 @@ SCREENS: Final[tuple[Screen, ...]] = (
     coverage.SCREEN,
     log.SCREEN,
     log.EVENT,
+    alerts_why.SCREEN,
+    alerts.SCREEN,
     rules.SCREEN,
+    search.SCREEN,
 )
-DEEDS: Final[tuple[Deed, ...]] = ()
+DEEDS: Final[tuple[Deed, ...]] = alerts.DEEDS

@@ -109,9 +109,7 @@ def _unit_at(source: Source, asked: Asked) -> Row:
         return fitting[0]
     known = [str(row["place"]) for row in Query(_NAMES, {"gateway": gateway}).rows(source)]
     raise NothingThere(
-        f"No unit is at {gateway}/{place}. {sentence(place, known)}"
-        if known
-        else (f"Gateway {gateway} has no units.")
+        f"No unit is at {gateway}/{place}. {sentence(place, known)}" if known else (f"Gateway {gateway} has no units.")
     )
 
 

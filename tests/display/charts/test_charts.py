@@ -116,6 +116,12 @@ def test_where_nothing_was_expected_nothing_is_drawn() -> None:
     assert "nothing was judged" in (wide[0].text or "")
 
 
+def test_a_time_of_which_nothing_is_known_is_an_empty_chart() -> None:
+    wide, narrow = _drawings(drift_chart(_history(points=(), coverage=(), breaks=())))
+    assert not _of(wide, "step")
+    assert "nothing was judged" in (narrow[0].text or "")
+
+
 def test_a_thin_tolerance_is_drawn_as_four_pixels_around_zero() -> None:
     wide, _ = _drawings(drift_chart(_history()))
     (band,), (zero, *_) = _of(wide, "band"), _of(wide, "zero")
