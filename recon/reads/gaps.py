@@ -13,12 +13,14 @@ import shlex
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
-from recon.db.source import Row
 from recon.display.words import counted
+
+#: A row of a view, by its columns.
+Row: TypeAlias = Mapping[str, object]
 
 #: Uncovered time shorter than this, without a gap, is the start of a session: there is nothing to do about it.
 LEAST: Final = timedelta(seconds=1)
