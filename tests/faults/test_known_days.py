@@ -31,13 +31,15 @@ def test_the_same_is_said_however_the_day_is_cut(monkeypatch: pytest.MonkeyPatch
 
 
 #: Days that once alarmed falsely: a fill that comes late and pays its fee in a third asset; stale
-#: reports; cash cut to cents, also late and with fees in a third asset; coarse averages; fees that race their fills.
+#: reports; cash cut to cents, also late and with fees in a third asset; coarse averages; fees that race their fills;
+#: the first fills of a class at a new tier, whose sums fit a loss and the old rates.
 ONCE_ALARMED: Final = (
     "0.5/varied/fill/orders/untold/1/plain/130",
     "0.5/varied/fill/clean/untold/1/stale-snapshots/130",
     "0.5/varied/fill/clean/told/1/cut-cash/130",
     "0.5/varied/fill/money/told/1/coarse-last-reports/130",
     "2/varied/fill/clean/told/1/coarse-last-reports/130",
+    "2/equal/fill/clean/told/31/plain/130",
 )
 
 

@@ -143,6 +143,21 @@ class RateTable(msgspec.Struct, dict=True):
                 self._alternatives[key] = found
         return found
 
+    def moved_beside(self, key: FeeKey) -> KnownRate | None:
+        """Return the rate that another key of the role has changed to for sure, last of all, from the rate of a key.
+
+        None if there is no such key, or if this one has changed itself.
+        """
+        own = self.rates(key)
+        if not self.changed or len(own) != 1 or not own[0].rate:
+            return None
+        found = None
+        for other in self.changed:
+            rates = self.known[other]
+            if other.role == key.role and len(rates) > 1 and rates[-2].rate == own[0].rate:
+                found = rates[-1] if found is None else max(found, rates[-1])
+        return found
+
     def told_rates(self, key: FeeKey) -> tuple[int, ...]:
         """Return what the schedule tells of makers and takers of a key; nothing without a line."""
         line = self._line_of(key.market)

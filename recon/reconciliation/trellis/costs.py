@@ -30,6 +30,8 @@ OTHER_RATE: Final[dict[AlternativeKind, int]] = {"same_class": 50, "taker": 90, 
 MANY_WAYS: Final = 150
 #: The last fills of an edge paid the rate of the tier that begins after them.
 TIER: Final = 100
+#: A fee at no rate of its key, but at the one that a like key of the account has changed to: tiers change together.
+MOVED: Final = 100
 #: Roundings leave something over, as far as chance has them add up.
 ROUNDED: Final = 1
 #: Roundings add up to more than chance has them do.

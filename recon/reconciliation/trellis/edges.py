@@ -15,6 +15,7 @@ from recon.reconciliation.trellis.costs import (
     MAX_ALTERNATIVES,
     MAX_OTHER_RATES,
     MAX_SUMS,
+    MOVED,
     NOVEL,
     REBATE_PART,
     ROUNDED,
@@ -61,7 +62,8 @@ def edge_between(
         if found is not None:
             return found
     if -most_rate * turnover // _REBATE - slack <= -delta <= most_rate * turnover // RATES + slack:
-        return NOVEL, "novel", left
+        beside = sum(map(entries.beside, added(before[0], after[0])))
+        return (MOVED if beside and -slack <= left + beside <= slack else NOVEL), "novel", left
     return JUMP + digits_of(left), "jump", left
 
 

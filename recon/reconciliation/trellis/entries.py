@@ -169,6 +169,17 @@ class Entries:
                 sums[place] += after - before
         return (sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7])
 
+    def beside(self, index: int) -> int:
+        """Return the difference that the rate makes which like keys of the account have changed to; 0 without one."""
+        entry = self.items[index]
+        if not entry.turnover or entry.key is None:
+            return 0
+        rates = self.rates.of(entry.key)
+        if rates.beside is None or rates.beside[0] > entry.stamp_us:
+            return 0
+        turnover = abs(entry.turnover)
+        return rates.beside[1] * turnover // RATES - (rates.at(entry.stamp_us) or 0) * turnover // RATES
+
     def _running(self) -> tuple[list[int], ...]:
         """Return the running totals, in the order of `Totals`."""
         first = (self.amount, self.fee, self.unknown, self.turnover)

@@ -10,10 +10,14 @@ from recon.reconciliation.trellis.costs import OTHER_RATE
 
 
 class KeyRates(NamedTuple):
-    """The rates of a key: since when and which, the latest first; and all that it may pay, with the cost of each."""
+    """The rates of a key: since when and which, the latest first; and all that it may pay, with the cost of each.
+
+    `beside` is the rate that like keys have changed to, and since when.
+    """
 
     latest_first: tuple[tuple[int, int], ...]
     alternatives: tuple[tuple[int, int], ...]
+    beside: tuple[int, int] | None = None
 
     def at(self, stamp_us: int) -> int | None:
         """Return the rate at a stamp; None where none is known."""
@@ -55,8 +59,9 @@ class RateView:
         known = self.table.rates(key)
         if not known:
             return _NOTHING
-        others = self.table.alternatives(key)
+        others, beside = self.table.alternatives(key), self.table.moved_beside(key)
         return KeyRates(
             tuple((each.since_us, each.rate) for each in reversed(known)),
             tuple((rate, OTHER_RATE[kind]) for rate, kind in others.items()),
+            None if beside is None else (beside.since_us, beside.rate),
         )

@@ -11,7 +11,7 @@ from recon.ledger.fees.rate_table import Evidence, RateTable
 from recon.ledger.rules import FeeRule
 from recon.reconciliation.trellis.amounts import ONE, digits_of, to_decimal, to_int
 from recon.reconciliation.trellis.column import HOLDS
-from recon.reconciliation.trellis.costs import FAR, JUMP, MANY_WAYS, NOVEL, OTHER_RATE, TIER, UNKNOWN, UNMODELLED
+from recon.reconciliation.trellis.costs import FAR, JUMP, MANY_WAYS, MOVED, NOVEL, OTHER_RATE, TIER, UNKNOWN, UNMODELLED
 from recon.reconciliation.trellis.edges import Edge, cost_of_other_rates, edge_between
 from recon.reconciliation.trellis.entries import Entries, Entry
 from recon.reconciliation.trellis.rate_view import RateView
@@ -99,6 +99,26 @@ def test_a_fee_at_no_known_rate_is_novel() -> None:
     entries = _entries(_table(), _fill(1, 1_000 * ONE))
     assert _edge(entries, -ONE * 33 // 100)[:2] == (NOVEL, "novel")
     assert _edge(entries, -10 * ONE)[1] == "jump"
+
+
+def test_a_rate_that_a_like_key_changed_to_is_nearer_than_any_other_new_one() -> None:
+    table = _table()
+    post_only = FeeKey("quote", -1, "post_only", "any")
+    table.adopt(KEY, 1_000, 5_000, Evidence(4, 2_000))
+    entries = _entries(table, _fill(4, 1_000 * ONE, post_only), _fill(6, 500 * ONE, post_only))
+    assert _edge(entries, -ONE * 25 // 100)[:2] == (MOVED, "novel"), "0.2 of the first, 0.05 of the second"
+    assert _edge(entries, -ONE * 20 // 100)[:2] == (NOVEL, "novel"), "the first is from before the change"
+    taker = _entries(table, _fill(6, 500 * ONE, TAKER))
+    assert _edge(taker, -ONE * 5 // 100)[:2] == (NOVEL, "novel"), "takers paid another rate before"
+
+
+def test_a_key_that_changed_itself_follows_no_other() -> None:
+    table = _table()
+    post_only = FeeKey("quote", -1, "post_only", "any")
+    table.adopt(KEY, 1_000, 5_000, Evidence(4, 2_000))
+    table.adopt(post_only, 1_500, 5_000, Evidence(4, 2_000))
+    entries = _entries(table, _fill(6, 500 * ONE, post_only))
+    assert _edge(entries, -ONE * 5 // 100)[:2] == (NOVEL, "novel")
 
 
 def test_a_jump_of_more_digits_is_dearer() -> None:
