@@ -4,7 +4,7 @@
    the same as its whole form now, and much less to store (semantics 5.10).
 2. Only what comes all the time is a call here: legs, reports, cash to come, log time. Whatever else changes the
    comparison has it stored whole again.
-3. It is stored whole again after about half as many calls as it keeps entries and reports, so the cost of that for
+3. It is stored whole again after half as many calls as it keeps entries and states of reports, so the cost of that for
    each call does not grow with what is kept, and a restart plays a bounded number of calls.
 """
 
@@ -23,7 +23,7 @@ from recon.reconciliation.trellis.column import Report
 
 #: Calls that are kept at least before an account is stored whole again.
 MIN_CALLS: Final = 64
-#: One call for so many entries and reports that are kept.
+#: One call for so many entries and states that are kept.
 KEPT_PER_CALL: Final = 2
 
 #: Amount, stamp, resolution, lateness, order, turnover, key, error, rounded, unmodelled, booked fee, taken back.
@@ -169,7 +169,7 @@ class Journal:
         return bool(self._calls)
 
     def begin(self, kept: int) -> int:
-        """Begin anew after a whole form with so many entries and reports; return the number of that form."""
+        """Begin anew after a whole form with so many entries and states; return the number of that form."""
         self.whole += 1
         self._calls, self._count, self._number = [], 0, 0
         self._most = max(MIN_CALLS, kept // KEPT_PER_CALL)

@@ -100,8 +100,9 @@ class AccountParts:
         return changed
 
     def kept(self) -> int:
-        """Count the entries and reports that are kept."""
-        return sum(len(unit.entries.items) + len(unit.columns) for unit in self.units.values())
+        """Count the entries, and the states of reports, that are kept."""
+        states = sum(len(column.states) for unit in self.units.values() for column in unit.columns)
+        return states + sum(len(unit.entries.items) for unit in self.units.values())
 
     def set_window(self, window: int, now: int) -> None:
         """Change the settlement window; what is kept is worked out anew."""

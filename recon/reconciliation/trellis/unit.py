@@ -162,7 +162,8 @@ class UnitTrellis:
 
     def hold(self) -> int:
         """Return how long a column waits until it is final."""
-        return max(HOLD * self.window, self.window + 3 * (self.grain if self.grain > 1 else 0))
+        window, grain = self.window, self.grain
+        return HOLD * window if grain <= 1 or grain <= window else window + 3 * grain
 
     def early(self) -> int:
         """Return how much later than the report an entry that it holds may be stamped."""
