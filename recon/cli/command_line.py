@@ -32,7 +32,7 @@ COMMANDS: Final = {
     "demo": Entry("demo:demo", "Show recon at work on a simulated trading day."),
     "migrate": Entry("migrate:migrate", "Bring the database to this version's schema."),
     "check-config": Entry("check_config:check_config", "Check the settings and show the effective ones."),
-    "status": Entry("status:status", "Show the service, gateways, accounts, verdicts and breaks."),
+    "status": Entry("status:status", "Show what needs somebody, what is in work, and how things stand."),
     "check": Entry("check:check", "Probe whether recon sees everything now."),
     "positions": Entry("positions:positions", "Show positions: expected, reported, and whether they agree."),
     "balances": Entry("balances:balances", "Show balances: expected, reported, and whether they agree."),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recon.db.source import Row, Source, query_rows
 from recon.errors import DocumentRefused
-from recon.ledger.rules import Rules, parse_rules
+
+if TYPE_CHECKING:
+    from recon.ledger.rules import Rules
 
 IN_FORCE: Final = "in force"
 WAITING: Final = "waiting"
@@ -65,6 +67,8 @@ def document_of(connection: Source, row: Row) -> bytes:
 
 def rules_in_force(connection: Source, gateway: str) -> Rules:
     """Return the rules in force at the end of a gateway's log; the defaults where none were logged or can be read."""
+    from recon.ledger.rules import Rules, parse_rules  # noqa: PLC0415 - `recon status` starts without the ledger
+
     force = next((row for row in rules_of(connection, gateway) if row["state"] == IN_FORCE), None)
     if force is None:
         return Rules()

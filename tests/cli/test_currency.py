@@ -71,7 +71,7 @@ def test_once_the_recorder_has_gone_nothing_is_said_to_be_well(recon: Recon, lea
     seen = now.strftime("%Y-%m-%d %H:%M:%S")
     assert f"gateway {GATEWAY}: nothing has been seen since {seen}" in result.err
     assert "no service records it" in result.err
-    status = recon("status")
+    status = recon("status", "--all")
     assert status.status == SHOWN_NOT_CURRENT
     assert "no incomplete accounts known, but" in status.err
     ((told,),) = [recon("status", "--json").json()["not_current"]]

@@ -65,7 +65,7 @@ def test_a_material_fact_waits_is_shown_and_takes_effect_by_a_second_person(
     assert (row["facts"], row["what"], row["account"]) == (1, "withdrawal -630000 USDT", ACCOUNT)
     assert row["told_by"].startswith("alice")
     assert recon("status", "--json").json()["waiting_facts"] == [{key: row[key] for key in row if key != "seqs"}]
-    status = recon("status").out
+    status = recon("status", "--all").out
     assert "withdrawal -630000 USDT" in status
     assert f"recon facts approve {row['digest'][:10]}" in status
     assert f"recon facts approve {row['digest'][:10]}" in recon("facts", "show").err

@@ -45,7 +45,7 @@ def test_refused_events_are_listed_and_counted(recon: Recon, day: TestDatabase) 
     (count,) = recon("status", "--json").json()["refused"]
     assert (count["gateway"], count["refused"], count["first_seq"]) == ("prod-eu", 1, rows[0]["seq"])
     assert count["look"] == "recon events --gateway prod-eu --refused"
-    assert "refused events" in recon("status").out
+    assert "refused events" in recon("status", "--all").out
     told = recon("events", "--refused").err
     assert "report" in told
     assert "recon coverage" in told

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from shlex import quote
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
+import typer
 
 from recon.cli.break_list import BREAKS
 from recon.cli.connection import connect_reader, existing_database
-from recon.cli.currency import Currency, RequireCurrent, say_currency
+from recon.cli.currency import Currency, RequireCurrent, read_currency, say_currency
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, print_json
-from recon.cli.queries import gateway_names, refused_events, select_view, service_parts
+from recon.cli.queries import refused_events, sees_service, select_view, service_parts
+from recon.cli.status_screen import StatusView, status_lines
 from recon.cli.table import print_table
+from recon.cli.tables import terminal
+from recon.cli.tables.look import Look
+from recon.cli.tables.options import WATCH_SECONDS
+from recon.cli.tables.watch import watch as watching
 from recon.cli.waiting_facts import approval_command, waiting_groups
 from recon.db.source import Source, query_rows
+from recon.reads.filter import Filter
+from recon.reads.known_names import check_filter
+from recon.reads.needs import read_needs
+from recon.reads.standing import read_standing
+
+#: Width of the screen in a pipe, in characters.
+PIPE_WIDTH: Final = 120
 
 GATEWAYS: Final = [
     *columns("name", "state", "connected_at", "last_event_at", "head_seq", "projected_seq", "lag_events", "recorder"),
@@ -53,26 +68,83 @@ _INCOMPLETE: Final = """
 
 
 def status(
-    *, config: Config = None, gateway: GatewayFilter = None, require_current: RequireCurrent = False, json: Json = False
+    *,
+    config: Config = None,
+    gateway: GatewayFilter = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also the parts of the service, gateways, accounts, breaks and messages.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until q or Ctrl-C.")] = False,
+    require_current: RequireCurrent = False,
+    json: Json = False,
 ) -> None:
-    """Show the service, gateways, accounts, verdicts and breaks.
+    """Show what needs somebody, what is in work, and how things stand.
 
-    Exit status 11: the state is shown, but recon does not see everything now.
+    What stops recon from seeing is said first. Exit status 11: the state is shown, but recon does not see everything
+    now.
     """
     settings = settings_of(config)
-    with (
-        existing_database(settings) as handle,
-        connect_reader(handle.service_url, "status") as connection,
-    ):
-        if gateway is not None:
-            gateway_names(connection, gateway)
-        currency = say_currency(connection, settings, gateway=gateway, required=require_current)
-        document = status_document(connection, gateway)
-    if json:
-        print_json({**currency.document(), **document})
-    else:
-        _print({name: [_without_empty(row) for row in rows] for name, rows in document.items()}, currency)
-    currency.end()
+    last: list[Currency] = []
+    with existing_database(settings) as handle:
+
+        def read(look: Look) -> list[str]:
+            with connect_reader(handle.service_url, "status") as connection:
+                if gateway is not None:
+                    check_filter(connection, Filter(gateway=(gateway,)), settings.gateways)
+                # A screen says itself what is not current.
+                quiet = terminal.is_terminal() and not (json or every or require_current)
+                currency = (
+                    read_currency(connection, settings, gateway)
+                    if quiet
+                    else say_currency(connection, settings, gateway=gateway, required=require_current)
+                )
+                last[:] = [currency]
+                if json:
+                    print_json(
+                        {
+                            **currency.document(),
+                            **status_document(connection, gateway),
+                            **_needs(connection, currency, look, gateway),
+                        }
+                    )
+                    return []
+                view = _view(connection, currency, look, gateway)
+                if every:
+                    document = status_document(connection, gateway)
+                    _print({name: [_without_empty(row) for row in rows] for name, rows in document.items()}, currency)
+                    return []
+            return status_lines(view, look, whole=not terminal.is_terminal())
+
+        if watch:
+            watching(read, terminal.look, WATCH_SECONDS)
+        else:
+            look = terminal.look()
+            if not terminal.is_terminal():
+                look = Look(PIPE_WIDTH, look.height, colour=False, glyphs=False, now=look.now)
+            lines = read(look)
+            if lines:
+                terminal.write_lines(lines, look.height, paged=False)
+    last[0].end()
+
+
+def _view(connection: Source, currency: Currency, look: Look, gateway: str | None) -> StatusView:
+    parts = service_parts(connection)
+    running = any(part["state"] not in {"gone", "stopped"} for part in parts) if sees_service(connection) else None
+    return StatusView(
+        needs=read_needs(connection, look.now, currency.stale, gateway),
+        standing=read_standing(connection, look.now, gateway),
+        stale=currency.stale,
+        running=running,
+    )
+
+
+def _needs(connection: Source, currency: Currency, look: Look, gateway: str | None) -> dict[str, Sequence[Row]]:
+    """Return what needs somebody, for a program."""
+    found = read_needs(connection, look.now, currency.stale, gateway)
+    return {
+        "needs": [msgspec.structs.asdict(need) for need in found.needs],
+        "in_work": [msgspec.structs.asdict(need) for need in found.in_work],
+    }
 
 
 def _print(document: Mapping[str, Sequence[Row]], currency: Currency) -> None:

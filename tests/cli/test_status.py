@@ -1,0 +1,171 @@
+"""`recon status` on one screen: what needs somebody first, each with its command; stale is said first and looks so."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from recon.cli.command_line import COMMANDS
+from recon.cli.status_screen import MAX_NEEDS, StatusView, status_lines
+from recon.cli.tables.look import Look
+from recon.reads.currency import Stale
+from recon.reads.needs import Need, Needs
+from recon.reads.standing import Standing
+from tests.cli.conftest import Recon
+from tests.cli.test_breaks import fold_all
+from tests.conftest import TestDatabase
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+GATEWAY = {
+    "name": "prod-eu", "state": "connected", "connected_at": NOW - timedelta(hours=1), "changed_at": NOW,
+    "last_event_at": NOW, "head_seq": 1_234_567, "lag_events": 0, "recorder": "a",
+}  # fmt: skip
+COMMAND = "recon break assign --case 755136f7 --to WHO"
+
+
+def look(width: int = 80, *, glyphs: bool = True) -> Look:
+    return Look(width, 24, colour=False, glyphs=glyphs, now=NOW)
+
+
+def standing(**changes: Any) -> Standing:
+    of: dict[str, Any] = {
+        "gateways": [GATEWAY], "accounts": 6, "covered": 6, "unaccounted_orders": 0,
+        "units": {"agreed": 14, "break": 5, "unmodelled": 1}, "open_cases": 4, "open_breaks": 5,
+        "oldest": NOW - timedelta(seconds=31), "cleared_today": 1, "usd": Decimal("18523.08"), "sent": 6, "waiting": 0,
+        "failed": 0, "last_sent_at": NOW, "channels": 2, "rules": {"prod-eu": "5e5334af00"}, "rules_waiting": [],
+    }  # fmt: skip
+    return Standing(**of | changes)
+
+
+def view(*needs: Need, stale: tuple[Stale, ...] = (), **changes: Any) -> StatusView:
+    work = Need(kind="take up", what="+0.2 ETH missed_fill, BINANCE", usd=Decimal(600), priced=True, note="alice")
+    return StatusView(
+        needs=Needs(needs, [work] if needs else []), standing=standing(**changes), stale=stale, running=not stale
+    )
+
+
+TAKE_UP = Need(
+    kind="take up", what="+1,000 XBTUSD missed_fill, BITMEX", priced=True, since=NOW - timedelta(seconds=15),
+    command=COMMAND,
+)  # fmt: skip
+APPROVE = Need(
+    kind="to approve", what="+5.000 XETH deposit, KRAKEN/JOHN", usd=Decimal("15061.25"), priced=True,
+    since=NOW - timedelta(seconds=24), note="proposed by alice; a second login decides",
+    command="recon break approve 3d2feb0983",
+)  # fmt: skip
+
+
+def test_what_needs_somebody_is_first_with_worth_age_and_command() -> None:
+    lines = status_lines(view(APPROVE, TAKE_UP), look())
+    assert lines[0] == f"recon  current, nothing behind{' ' * 27}2026-01-05 09:00:00 UTC"
+    assert lines[2].startswith("NEEDS SOMEBODY")
+    assert lines[3].split()[:3] == ["1", "◐", "approve"]
+    assert lines[3].endswith("+5.000 XETH deposit, KRAKEN/JOHN                15,061.25 USD  24 s")
+    assert lines[4].strip() == "proposed by alice; a second login decides"
+    assert lines[5].strip() == "recon break approve 3d2feb0983"
+    assert "worth unknown" in lines[6]
+    text = "\n".join(lines)
+    assert "UNITS      ◆ 5 break   ✓ 14 agreed   □ 1 unmodelled" in text
+    assert "CASES      ◆ 4 open (5 breaks), oldest 31 s   ✓ 1 cleared today" in text
+    assert "  ✓ prod-eu  connected" in text
+    assert "1,234,567" in text
+
+
+def test_a_wide_screen_has_the_command_beside_it() -> None:
+    lines = status_lines(view(APPROVE, TAKE_UP), look(120))
+    assert any(line.startswith("2 ◆ take up") and line.endswith(COMMAND) for line in lines)
+
+
+@pytest.mark.parametrize("width", [70, 80, 120, 200])
+@pytest.mark.parametrize("stale", [(), (Stale("prod-eu", None, NOW - timedelta(seconds=34), "no service records it"),)])
+def test_no_line_is_wider_than_the_screen(width: int, stale: tuple[Stale, ...]) -> None:
+    long = Need(
+        kind="look at", what="123,456,789,012,345.678901234567 SHIB " * 4, since=NOW - timedelta(days=400),
+        usd=Decimal("123456789012.34"), priced=True, note="word " * 40, command="recon findings",
+    )  # fmt: skip
+    for line in status_lines(view(APPROVE, TAKE_UP, long, stale=stale), look(width)):
+        assert len(line) <= width, line
+
+
+def test_stale_is_said_first_and_nothing_looks_current() -> None:
+    gone = Stale("prod-eu", None, NOW - timedelta(seconds=34), "no service records it; start `recon run`")
+    lines = status_lines(view(APPROVE, stale=(gone,)), look())
+    text = "\n".join(lines)
+    assert lines[0].startswith("▒ STALE  the service does not run")
+    assert lines[1] == "  Figures are as of 08:59:26 UTC, 34 s ago. Breaks since then are not seen."
+    assert "start it: recon run" in lines[2]
+    assert "✓" not in text
+    assert "current" not in text
+    nothing = "\n".join(status_lines(view(stale=(gone,)), look()))
+    assert "NOTHING KNOWN NEEDS SOMEBODY, but this is not current" in nothing
+
+
+def test_nothing_to_do_is_said_with_its_proof() -> None:
+    text = "\n".join(status_lines(view(open_cases=0, open_breaks=0, units={"agreed": 20}), look()))
+    assert "NOTHING NEEDS SOMEBODY" in text
+    assert "20 units agree, all 6 accounts covered." in text
+    assert "CASES      ✓ none open" in text
+
+
+def test_more_than_a_screen_of_needs_is_counted() -> None:
+    text = "\n".join(status_lines(view(*[TAKE_UP] * (MAX_NEEDS + 3)), look()))
+    assert f"{MAX_NEEDS + 3} things" in text
+    assert "(3 more: recon status --json shows all)" in text
+
+
+def test_without_utf8_shapes_are_ascii() -> None:
+    text = "\n".join(status_lines(view(APPROVE, TAKE_UP), look(glyphs=False)))
+    assert text.isascii()
+
+
+# --- what needs somebody, in a database
+
+
+@pytest.mark.postgres
+def test_each_command_of_a_need_can_be_run(recon: Recon, day: TestDatabase) -> None:
+    shown = recon("status", "--json").json()
+    assert [need["kind"] for need in shown["needs"]].count("take up") > 0
+    kinds = [need["kind"] for need in shown["needs"]]
+    order = ["stale", "to approve", "take up", "not covered", "set up", "look at"]
+    assert kinds == sorted(kinds, key=order.index), "ordered by need"
+    assert {"gateways", "accounts", "open_breaks", "alerts", "verdicts", "service"} <= set(shown), "as before"
+    for need in shown["needs"]:
+        words = shlex.split(need["command"].replace("WHO", "Bo"))
+        assert words[0] == "recon"
+        if need["kind"] not in {"stale", "take up"} and words[1] in COMMANDS:
+            assert recon(*words[1:]).status in {0, 11}, need
+    take_up = next(need for need in shown["needs"] if need["kind"] == "take up")
+    assert recon(*shlex.split(take_up["command"].replace("WHO", "Bo"))[1:]).status == 0
+    fold_all(day)
+    after = recon("status", "--json").json()
+    assert take_up["case_id"] in {need["case_id"] for need in after["in_work"]}
+    assert take_up["case_id"] not in {need["case_id"] for need in after["needs"]}
+
+
+@pytest.mark.postgres
+def test_a_proposal_needs_somebody_first_with_its_digest(recon: Recon, day: TestDatabase) -> None:
+    row = max(recon("breaks", "--json").json()["breaks"], key=lambda each: Decimal(each["amount_usd"] or 0))
+    proposed = recon("break", "propose", row["id"], "--cause", "deposit", "--name", "alice", "--json").json()
+    fold_all(day)
+    needs = [need for need in recon("status", "--json").json()["needs"] if need["kind"] != "stale"]
+    assert needs[0]["kind"] == "to approve"
+    assert needs[0]["command"] == f"recon break approve {proposed['digests'][0][:10]}"
+    assert Decimal(needs[0]["usd"]) == abs(Decimal(row["amount_usd"]))
+
+
+@pytest.mark.postgres
+def test_a_pipe_gets_the_screen_without_colours_and_shapes(recon: Recon, day: TestDatabase) -> None:
+    shown = recon("status")
+    assert shown.status == 11
+    assert shown.out.startswith("~ STALE  ")
+    assert "\x1b" not in shown.out
+    assert shown.out.isascii()
+    assert "set up" in shown.out
+    assert json.loads(recon("status", "--json").out)["current"] is False
+    wrong = recon("status", "--gateway", "prod-eux")
+    assert (wrong.status, "did you mean prod-eu" in wrong.err) == (2, True)
