@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -37,6 +39,7 @@ from recon.library_words import in_our_words
 from recon.redaction import LAST_NET
 from recon.web.acting import act
 from recon.web.failed_logins import FailedLogins
+from recon.web.guard import plain as plain_text
 from recon.web.identity import counted_name, identity_of
 from recon.web.messages import action_of
 from recon.web.page import Page
@@ -139,7 +142,7 @@ def app(acting: Acting, page: Page | None = None) -> Starlette:
     routes = [Route(ACT, acting.__call__, methods=["POST"])]
     return Starlette(
         routes=routes if page is None else [*routes, *page.routes()],
-        exception_handlers={HTTPException: _http_error, Exception: _defect},
+        exception_handlers={HTTPException: partial(_http_error, page), Exception: _defect},
     )
 
 
@@ -148,15 +151,21 @@ def _refused(error: ReconError) -> Response:
     return _error(status, in_our_words(LAST_NET.clean(str(error))), **_MORE_HEADERS.get(status, {}))
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def _http_error(page: Page | None, request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if page is not None and status == 404 and "text/html" in request.headers.get("accept", ""):
+        return page.nothing_there(request)
     text = {404: f"there is nothing here; POST to {ACT}", 405: "only POST is answered here"}
     return _error(status, text.get(status, "the request cannot be answered"), **_MORE_HEADERS.get(status, {}))
 
 
-async def _defect(_: Request, error: Exception) -> Response:
-    _log.error("a request met a defect", exc_info=error)
-    return _error(500, "a defect of recon; the service's log shows it")
+async def _defect(request: Request, error: Exception) -> Response:
+    if "text/html" not in request.headers.get("accept", ""):
+        _log.error("a request met a defect", exc_info=error)
+        return _error(500, "a defect of recon; the service's log shows it")
+    reference = secrets.token_hex(4)
+    _log.error("a screen met a defect", path=request.url.path, reference=reference, exc_info=error)
+    return plain_text(500, f"This screen cannot be shown: a defect of recon. The service's log has it as {reference}.")
 
 
 def _error(status: int, text: str, **headers: str) -> Response:

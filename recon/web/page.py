@@ -115,6 +115,13 @@ class Page:
         """End the streams: the server waits for them."""
         self._live.stop()
 
+    def nothing_there(self, request: Request) -> Response:
+        """Say that an address leads to nothing."""
+        refusal = self._guard.refusal(request)
+        viewer = self._viewers.find(request, trio.current_time(), used=True)
+        note = Note("wait", "Nothing is at this address.", "It may be of another version of recon.")
+        return refusal or self._writer.message(request, viewer, "Nothing there", [note], 404)
+
     async def _show(self, screen: Screen, request: Request) -> Response:
         refusal = self._guard.refusal(request)
         if refusal is not None:

@@ -56,6 +56,21 @@ class Truth(msgspec.Struct, frozen=True):
         return "partly" if self.stale else "current"
 
     @property
+    def seen_until(self) -> datetime | None:
+        """Return until when everything that is not current was seen."""
+        return min((each.seen_until for each in self.stale if each.seen_until is not None), default=None)
+
+    @property
+    def stopped(self) -> list[str]:
+        """Return what is not seen at all, and why; gateways of one reason together."""
+        whole = [each for each in self.stale if each.account is None]
+        reasons = list(dict.fromkeys(each.reason for each in whole))
+        return [
+            f"{', '.join(each.gateway for each in whole if each.reason == reason)}: {reason.replace('`', '')}"
+            for reason in reasons
+        ]
+
+    @property
     def lag(self) -> int:
         """Return how many events the books are behind, over all gateways."""
         return sum(each.lag for each in self.gateways)

@@ -36,7 +36,7 @@ def evidence_lines(case: Case, room: int) -> Iterator[str]:
         notes = {leg.row["note"] for leg in case.legs}
         for item in items_of(leg.row):
             text = str(item["text"])
-            if _SELF.match(text) or text in notes:
+            if said_elsewhere(text, notes):
                 continue  # said under origin, and under what
             seq = item.get("seq")
             at = case.times.get((str(leg.row["gateway"]), seq)) if isinstance(seq, int) else None
@@ -106,12 +106,23 @@ def _step_line(
     together: Sequence[tuple[str, Row]], room: int, notes: Collection[object], *, today: datetime, several: bool
 ) -> Iterator[str]:
     step = together[0][1]
-    reason = "" if step["reason"] in notes else _CLAIM.sub("", _DIGEST.sub("", safe(str(step["reason"] or ""))))
-    reason = _ASSIGNS.sub(r"to \2, by \1", reason)
+    reason = reason_said(step["reason"], notes)
     told = "; ".join(part for part in (_units(together) if several else "", reason) if part)
     mark = f"{time_of_day(step['at'], today, exact=True)}  {step['seq']:>5}  {safe(str(step['event'])):<12} "
     indent = " " * len(mark)
     yield from wrap(told or str(step["state"]), room, initial_indent=mark, subsequent_indent=indent)
+
+
+def reason_said(reason: object, notes: Collection[object]) -> str:
+    """Return why a step was taken, without what stands elsewhere: the case's notes, and digests."""
+    if not reason or reason in notes:
+        return ""
+    return _ASSIGNS.sub(r"to \2, by \1", _CLAIM.sub("", _DIGEST.sub("", safe(str(reason)))))
+
+
+def said_elsewhere(text: str, notes: Collection[object]) -> bool:
+    """True if an item of evidence says what the origin or a note of the case says."""
+    return bool(_SELF.match(text)) or text in notes
 
 
 def _units(together: Sequence[tuple[str, Row]]) -> str:

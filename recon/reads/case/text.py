@@ -108,16 +108,16 @@ def _next(case: Case, room: int) -> Iterator[str]:
 
 
 def _what(case: Case, room: int) -> Iterator[str]:
-    yield from _wrapped(f"{_amounts(case)} reported than the books expect:", room)
+    yield from _wrapped(f"{amounts_said(case)} reported than the books expect:", room)
     for note in dict.fromkeys(safe(leg.row["note"]) for leg in case.legs if leg.row["note"]):
         yield from _wrapped(f"{note}.", room)
-    yield from _wrapped(_worth(case), room)
+    yield from _wrapped(worth_said(case), room)
     for leg in case.legs:
         for line in _circumstances(leg):
             yield from _wrapped(line, room)
 
 
-def _amounts(case: Case) -> str:
+def amounts_said(case: Case) -> str:
     """Return what is reported more and less, in one clause: `0.200 ETH more and 600.00800 USDT less is`."""
     accounts = {leg.row["account"] for leg in case.legs}
     parts = []
@@ -130,7 +130,8 @@ def _amounts(case: Case) -> str:
     return f"{', '.join(before)} and {last} is" if before else f"{last} is"
 
 
-def _worth(case: Case) -> str:
+def worth_said(case: Case) -> str:
+    """Return what a case is worth, and how old it is, as sentences."""
     since = ""
     if case.active:
         oldest = max(case.active, key=lambda leg: leg.age.total_seconds() if leg.age is not None else -1)

@@ -8,10 +8,25 @@ from __future__ import annotations
 from typing import Final
 
 from recon.web.screen import Deed, Screen
-from recon.web.screens import alerts, alerts_why, coverage, log, overview, rules, search, unit, units
+from recon.web.screens import (
+    alerts,
+    alerts_why,
+    breaks,
+    case,
+    case_deeds,
+    coverage,
+    log,
+    overview,
+    rules,
+    search,
+    unit,
+    units,
+)
 
 SCREENS: Final[tuple[Screen, ...]] = (
     overview.SCREEN,
+    breaks.SCREEN,
+    case.SCREEN,
     units.SCREEN,
     unit.SCREEN,
     coverage.SCREEN,
@@ -22,4 +37,4 @@ SCREENS: Final[tuple[Screen, ...]] = (
     rules.SCREEN,
     search.SCREEN,
 )
-DEEDS: Final[tuple[Deed, ...]] = alerts.DEEDS
+DEEDS: Final[tuple[Deed, ...]] = (*case_deeds.DEEDS, *alerts.DEEDS)

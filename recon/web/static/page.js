@@ -13,7 +13,7 @@
   let ahead = 0;
   const serverNow = () => Date.now() + ahead;
   const setClock = () => {
-    const at = document.querySelector("#strip time");
+    const at = document.querySelector("#strip time.vh") || document.querySelector("#strip time");
     if (at) ahead = Date.parse(at.dateTime) - Date.now();
   };
   const age = (ms) => {

@@ -1,0 +1,176 @@
+"""The log around the origin of a case: what was said of orders, and each unit as reported and as expected. Pure.
+
+1. Time runs over the origin with some room before and after, so that what changed stands in the middle.
+2. Reported is a solid step line with a point for each report, expected a dashed one; the origin is tinted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from recon.display.ages import time_of_day
+from recon.display.charts.axes import TimeAxis
+from recon.display.charts.strips import Stretch, verdict_strip
+from recon.display.charts.svg import Drawing, width_of
+from recon.display.figures import figure
+from recon.exact import divide, exact
+from recon.times import to_datetime
+
+WIDE: Final = 848
+NARROW: Final = 340
+_TOP: Final = 26
+_TICKS: Final = 18
+_LANE: Final = 78
+_GAP: Final = 26
+_STRIP: Final = 18
+#: Room between two labels of time, in pixels.
+_TIME_ROOM: Final = 92
+#: Most characters of a unit that a lane has room for beside it.
+_UNIT_CHARS: Final = 12
+
+
+class Said(msgspec.Struct, frozen=True):
+    """An event that names an order: when, its log position, and in words."""
+
+    us: int
+    seq: int
+    text: str
+
+
+class Level(msgspec.Struct, frozen=True):
+    """What an amount is from a time on, and the event that says so."""
+
+    us: int
+    seq: int
+    amount: Decimal
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """One unit of the case: its reports, what the books expected, and its origin."""
+
+    unit: str
+    amount: Decimal
+    reported: Sequence[Level]
+    expected: Sequence[Level]
+    after_us: int | None
+    until_us: int
+    after_seq: int
+    until_seq: int
+    verdicts: Sequence[Stretch]
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """What is drawn."""
+
+    account: str
+    from_us: int
+    until_us: int
+    orders: Sequence[Said]
+    lanes: Sequence[Lane]
+
+
+def span_of(origins: Sequence[tuple[int | None, int]], opened_us: int) -> tuple[int, int]:
+    """Return the time to draw: the origins with room around them, up to when the case opened or a little later."""
+    first = min(until if after is None else after for after, until in origins)
+    last = max(until for _, until in origins)
+    room = max(6_000_000, last - first)
+    return first - room, min(max(opened_us, last), last + 2 * room) + room // 4
+
+
+def timeline(drawn: Timeline, name: str = "timeline") -> str:
+    """Return both drawings, wide and for a telephone; the style sheet shows one."""
+    return _drawing(drawn, name, "wide", WIDE) + _drawing(drawn, name, "narrow", NARROW)
+
+
+def _drawing(drawn: Timeline, name: str, css: str, width: int) -> str:
+    wide = width == WIDE
+    left = 100 if wide else 8
+    top = _TOP + (_TICKS + 12 if drawn.orders else 0)
+    height = top + len(drawn.lanes) * (_LANE + _GAP + (_STRIP + 8)) + 4
+    amounts = [figure(each.amount, signed=True).text for each in drawn.lanes]
+    axis = TimeAxis(drawn.from_us, drawn.until_us, left, width - max(20, max(map(width_of, amounts)) + 14))
+    drawing = Drawing(width, height, css, name, finding(drawn))
+    for x, text in axis.labels(_TIME_ROOM):
+        drawing.line("grid", (x, 16), (x, height - 4))
+        drawing.text((x, 12), text, anchor="middle")
+    if drawn.orders:
+        if wide:
+            drawing.text((0, _TOP + 13), "Reports", "t-strong")
+        for each in drawn.orders:
+            x = axis.x(each.us)
+            drawing.rect("said", (x, _TOP + 4), (1, _TICKS - 6), f"event {each.seq:,}: {each.text}")
+    for number, lane in enumerate(drawn.lanes):
+        _lane(drawing, axis, lane, top + _GAP - 6 + number * (_LANE + _GAP + _STRIP + 8), wide=wide)
+    return drawing.text_of()
+
+
+def _lane(drawing: Drawing, axis: TimeAxis, lane: Lane, top: int, *, wide: bool) -> None:
+    bottom = top + _LANE - 10
+    start = axis.x(axis.from_us if lane.after_us is None else lane.after_us)
+    end = axis.x(lane.until_us)
+    drawing.rect("origin", (start, top), (end - start, bottom - top), _origin(lane))
+    drawing.text(
+        (start if wide else axis.left, top - 5), _origin(lane) if wide else lane.unit, "t-wait" if wide else ""
+    )
+    if wide:
+        drawing.text((0, top + 16), lane.unit[:_UNIT_CHARS], "t-strong")
+        drawing.text((0, top + 32), "reported,")
+        drawing.text((0, top + 46), "expected")
+    else:
+        drawing.text((axis.left, top - 5), lane.unit, "t-strong")
+    heights = _Heights([each.amount for each in (*lane.reported, *lane.expected)], top + 6, bottom - 6)
+    drawing.path("exp", _steps(lane.expected, axis, heights))
+    drawing.path("step", _steps(lane.reported, axis, heights))
+    for each in lane.reported:
+        if axis.has(each.us):
+            at = time_of_day(to_datetime(each.us), exact=True)
+            title = f"event {each.seq:,}, {at}: {figure(each.amount).text} {lane.unit}"
+            drawing.dot("dot", (axis.x(each.us), heights.y(each.amount)), title, 2)
+    if lane.reported:
+        text = figure(lane.amount, signed=True).text
+        drawing.text((axis.right + 6, heights.y(lane.reported[-1].amount) + 4), text, "t-bad")
+    verdict_strip(drawing, axis, lane.verdicts, bottom + 8, _STRIP)
+
+
+def _origin(lane: Lane) -> str:
+    return f"origin: after event {lane.after_seq:,}, by event {lane.until_seq:,}"
+
+
+class _Heights:
+    """Amounts of one lane from bottom to top; these do not begin at zero, since only changes matter here."""
+
+    def __init__(self, amounts: Sequence[Decimal], top: int, bottom: int) -> None:
+        self._low, self._high = (min(amounts), max(amounts)) if amounts else (Decimal(0), Decimal(0))
+        self._top, self._bottom = top, bottom
+
+    def y(self, amount: Decimal) -> int:
+        if self._high == self._low:
+            return (self._top + self._bottom) // 2
+        with exact():
+            way = (self._high - amount) * (self._bottom - self._top)
+            return self._top + int(divide(way, self._high - self._low, 0))
+
+
+def _steps(levels: Sequence[Level], axis: TimeAxis, heights: _Heights) -> list[str]:
+    commands: list[str] = []
+    for each in levels:
+        y = heights.y(each.amount)
+        commands.append(f"H{axis.x(each.us)}V{y}" if commands else f"M{axis.x(each.us)} {y}")
+    return [*commands, f"H{axis.right}"] if commands else []
+
+
+def finding(drawn: Timeline) -> str:
+    """Return what the drawing shows, in words."""
+    today = to_datetime(drawn.until_us)
+    parts = [
+        f"{each.unit} {figure(each.amount, signed=True).text} between event {each.after_seq:,} and event"
+        f" {each.until_seq:,}, reported {time_of_day(to_datetime(each.until_us), today)}"
+        for each in drawn.lanes
+    ]
+    length = timedelta(microseconds=drawn.until_us - drawn.from_us)
+    return f"The log of {drawn.account} around the origin, {int(length.total_seconds())} s: {'; '.join(parts)}"

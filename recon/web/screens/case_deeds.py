@@ -1,0 +1,141 @@
+"""What people do on the screen of a case: the steps of `recon break`, by their own login, on all its breaks or one.
+
+What was shown goes with each form. If the case changed since then, nothing is written, and the answer says both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from recon.config.values import parse_decimal
+from recon.db.source import query_rows
+from recon.deciding import selection
+from recon.deciding.proposals import proposal_of, waiting_proposal
+from recon.deciding.recording import append_decisions
+from recon.deciding.selection import SelectedBreak
+from recon.deciding.steps import Payload, decisions_of, without_none
+from recon.display.ids import short_id
+from recon.errors import DecisionRefused, DocumentRefused
+from recon.exact import plain
+from recon.reads.known_names import check_cause
+from recon.reconciliation.model.lifecycle import PersonStep
+from recon.times import parse_time
+from recon.web.case_forms import shown_of, words_of
+from recon.web.forms import Form, field, optional
+from recon.web.screen import Deed, Done, Wanted
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_BREAKS: Final = """
+    SELECT b.id, b.unit, b.state, b.cause, b.amount, b.assignee, b.accepted_until, b.proposal, b.until_seq
+    FROM recon.breaks AS b WHERE b.case_id = :case
+"""
+#: Makes the payload of a step from a form, when it is asked, and by whom.
+Make = Callable[[Form, datetime, list[SelectedBreak], str], Payload]
+
+
+def _assign(form: Form, _: datetime, __: list[SelectedBreak], login: str) -> Payload:
+    return {"assignee": optional(form, "to") or login, **without_none(text=optional(form, "text"))}
+
+
+def _text_needed(form: Form, _: datetime, __: list[SelectedBreak], ___: str) -> Payload:
+    return {"text": field(form, "text", "the reason")}
+
+
+def _text_allowed(form: Form, _: datetime, __: list[SelectedBreak], ___: str) -> Payload:
+    return without_none(text=optional(form, "text"))
+
+
+def _propose(form: Form, _: datetime, selected: list[SelectedBreak], __: str) -> Payload:
+    cause = optional(form, "other_cause") or field(form, "cause", "the cause")
+    check_cause(cause)
+    evidence = [line.strip() for line in field(form, "evidence", "the evidence").split("\n") if line.strip()]
+    return proposal_of(selected, cause, None, evidence, optional(form, "text"))
+
+
+def _accept(form: Form, now: datetime, _: list[SelectedBreak], __: str) -> Payload:
+    given = field(form, "until", "until when")
+    until = parse_time(given, now, ahead=True)
+    if until is None or until <= now:
+        raise DocumentRefused(f"Nothing was written: {given} is no time ahead; give one, or a span such as 3d")
+    amount = optional(form, "amount")
+    try:
+        most = None if amount is None else parse_decimal(amount.replace(",", ""))
+    except ValueError as error:
+        raise DocumentRefused(f"Nothing was written: the amount {error}") from None
+    if most is not None and most < 0:
+        raise DocumentRefused("Nothing was written: the amount must not be negative")
+    until_text = until.astimezone(UTC).isoformat()
+    return {
+        "until": until_text,
+        **without_none(amount=None if most is None else plain(most), text=optional(form, "text")),
+    }
+
+
+_MAKES: Final[Mapping[PersonStep, tuple[Make, str]]] = {
+    "assign": (_assign, "Assigned."),
+    "comment": (_text_needed, "Commented."),
+    "investigate": (_text_allowed, "Investigating."),
+    "propose": (_propose, "Proposed."),
+    "accept": (_accept, "Accepted; or proposed, where it is material."),
+    "reopen": (_text_needed, "Reopened."),
+}
+
+
+def _step(step: PersonStep) -> Callable[[Connection, Wanted], Done]:
+    make, said = _MAKES[step]
+
+    def do(connection: Connection, wanted: Wanted) -> Done:
+        case, rows = _shown(connection, wanted)
+        only = optional(wanted.form, "leg")
+        wished = [row["id"] for row in rows if only is None or row["id"] == only]
+        breaks = selection.by_ids(connection, [str(each) for each in wished])
+        selected = selection.those_allowing(breaks, step, f"of case {short_id(case)}")
+        decisions = decisions_of(step, lambda ours: make(wanted.form, wanted.now, list(ours), wanted.login), selected)
+        recorded = append_decisions(connection, decisions, None, wanted.now)
+        return Done(to=_address(case), said=said, recorded=recorded)
+
+    return do
+
+
+def _decide(step: PersonStep, said: str, make: Make) -> Callable[[Connection, Wanted], Done]:
+    def do(connection: Connection, wanted: Wanted) -> Done:
+        case, _ = _shown(connection, wanted)
+        digest, ids = waiting_proposal(connection, field(wanted.form, "digest", "the digest of the proposal"))
+        selected = selection.those_allowing(selection.by_ids(connection, ids), step, "of the proposal")
+        payload = {"digest": digest, **make(wanted.form, wanted.now, selected, wanted.login)}
+        recorded = append_decisions(connection, decisions_of(step, payload, selected), None, wanted.now)
+        return Done(to=_address(case), said=said, recorded=recorded)
+
+    return do
+
+
+def _shown(connection: Connection, wanted: Wanted) -> tuple[str, list[Mapping[str, Any]]]:
+    """Return the case and its breaks, as they were shown. Errors: DecisionRefused where they changed since then."""
+    breaks = selection.case(connection, wanted.path["id"])
+    rows = query_rows(connection, _BREAKS, {"case": breaks[0].case_id})
+    if shown_of(rows) != wanted.form.get("shown", ""):
+        was = wanted.form.get("was", "")[:500]
+        raise DecisionRefused(
+            f"the case changed since it was shown. It was {was or 'another'}; now it is {words_of(rows)}"
+        )
+    return breaks[0].case_id, list(rows)
+
+
+def _address(case: str) -> str:
+    return f"/cases/{quote(case)}"
+
+
+def _deed(step: str, do: Callable[[Connection, Wanted], Done]) -> Deed:
+    return Deed(name=f"case_{step}", path=f"/cases/{{id}}/{step}", screen="case", do=do)
+
+
+DEEDS: Final[tuple[Deed, ...]] = (
+    *(_deed(step, _step(step)) for step in _MAKES),
+    _deed("approve", _decide("approve", "Approved.", _text_allowed)),
+    _deed("reject", _decide("reject", "Rejected; the investigation goes on.", _text_needed)),
+)
