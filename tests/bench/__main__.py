@@ -4,8 +4,9 @@ Parts: `receive` (the bare WebSocket library), `append`, `committing` (many comm
 `offered` (latencies at 2,000 and 5,000 frames a second), `telling` (from a break to the request of its webhook),
 `saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `comparing` (what comparing
 and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how
-the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres). Without any, all are
-measured. Everything runs on one embedded Postgres with its durable settings, in a temporary directory (`--directory`
+the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres), `capacity` (what a
+rate of frames and a number of accounts need of processor, memory and disk). Without any, all are measured.
+Everything runs on one embedded Postgres with its durable settings, in a temporary directory (`--directory`
 chooses the disk). Ratios within a run carry over to other machines, absolute figures do not. The exit status is 0
 whatever the figures are.
 """
@@ -21,14 +22,26 @@ from typing import Final
 import structlog
 from rich.console import Console
 
-from tests.bench import appending, committing, comparing, folding, linear, load, receiving, stored, streaming, telling
+from tests.bench import (
+    appending,
+    capacity,
+    committing,
+    comparing,
+    folding,
+    linear,
+    load,
+    receiving,
+    stored,
+    streaming,
+    telling,
+)
 from tests.bench.figures import Figures, console, targets
 from tests.bench.sizes import TINY, Sizes
 from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = (
     "receive", "append", "committing", "offered", "telling", "saturated", "projection", "comparing", "peers", "linear",
-    "stored",
+    "stored", "capacity",
 )  # fmt: skip
 
 
@@ -64,6 +77,8 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
         linear.measure(figures, sizes.linear)
     if "stored" in chosen:
         stored.measure(on, figures, sizes.linear)
+    if "capacity" in chosen:
+        capacity.measure(on, figures, sizes.capacity)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -37,9 +37,9 @@ def orders_for(frames: int) -> int:
     return max(1, frames // FRAMES_PER_ORDER)
 
 
-def _frames(frames: int, start: datetime, order_us: int) -> Iterator[bytes]:
+def _frames(frames: int, start: datetime, order_us: int, accounts: int = ACCOUNTS) -> Iterator[bytes]:
     started_at, order_ticks = microseconds(start) * TICKS_PER_US, order_us * TICKS_PER_US
-    return load_frames(orders_for(frames), ACCOUNTS, SEED, started_at=started_at, order_ticks=order_ticks)
+    return load_frames(orders_for(frames), accounts, SEED, started_at=started_at, order_ticks=order_ticks)
 
 
 def new_events(frames: int, *, lost_every: int = 0, apart_us: int = 200) -> list[NewEvent]:
@@ -79,15 +79,18 @@ def ends_of(path: Path) -> Path:
     return path.with_suffix(path.suffix + ".ends")
 
 
-def write_frames(path: Path, frames: int, *, lost_every: int = 0) -> FrameFile:
+def write_frames(
+    path: Path, frames: int, *, lost_every: int = 0, accounts: int = ACCOUNTS, order_us: int = STREAMED_ORDER_US
+) -> FrameFile:
     """Render about so many frames into a file, as unmasked WebSocket text frames (RFC 6455, 5.2).
 
+    An order follows every `order_us` by the venue's times, in microseconds, one account after the other.
     Of one order in `lost_every` all reports are lost: its balances tell more than the orders do.
     """
     ends = array("Q")
     position = payloads = 0
     with path.open("wb") as file:
-        for number, payload in enumerate(_frames(frames, datetime.now(UTC), STREAMED_ORDER_US)):
+        for number, payload in enumerate(_frames(frames, datetime.now(UTC), order_us, accounts)):
             is_lost = lost_every and not number // FRAMES_PER_ORDER % lost_every
             if is_lost and envelope(payload).type == _REPORT:
                 continue

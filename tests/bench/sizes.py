@@ -32,6 +32,10 @@ class Sizes(msgspec.Struct, frozen=True):
     repeats: int = 3
     #: Turns of comparing with and without: in the first one comes first, in the second the other.
     turns: int = 5
+    #: Accounts, frames a second, and for how many seconds.
+    capacity: tuple[tuple[int, int, int], ...] = (
+        (8, 10, 60), (8, 100, 40), (50, 100, 40), (200, 100, 60), (8, 500, 40), (50, 500, 40),
+    )  # fmt: skip
     #: Rows of the hostile loads.
     linear: tuple[int, ...] = (1_000, 4_000, 16_000)
 
@@ -51,5 +55,6 @@ TINY: Final = Sizes(
     peers_followed=50,
     repeats=1,
     turns=1,
+    capacity=((2, 100, 4),),
     linear=(8, 32),
 )

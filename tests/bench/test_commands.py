@@ -29,6 +29,7 @@ FIGURES = {
     "comparing": ["fold: comparing and classifying", "end to end: comparing and classifying"],
     "linear": ["growth: positions without terms", "growth: breaks of many units"],
     "stored": ["stored, steps: orders listed", "stored, delete: facts and breaks"],
+    "capacity": ["2 accounts, 100/s: service", "2 accounts, 100/s: log", "2 accounts, 100/s: memory"],
     "peers": ["eventsourcing, ProjectionRunner", "SQLAlchemy ORM add_all, 1 a commit"],
 }
 
