@@ -22,6 +22,8 @@ from recon.db.embedded.server import socket_url
 from recon.db.roles import ANALYST, OWNER, SERVICE
 from recon.redaction import Redactor
 from recon.web.app import ACT
+from recon.web.health import LIVEZ, READYZ
+from recon.web.metrics import METRICS
 from tests.support.processes import GATEWAY, LogReader, Service, running, told_by, until
 from tests.support.wire_messages import encoded
 from tests.support.ws_servers import Gateway as Server
@@ -131,7 +133,13 @@ def asked(port: int) -> list[int]:
         return []
 
 
-def settings(url: str, data_dir: Path, port: int) -> dict[str, object]:
+def answers(port: int) -> str:
+    """Return what probes and Prometheus are told."""
+    paths = (LIVEZ, READYZ, METRICS)
+    return "\n".join(httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60.0).text for path in paths)
+
+
+def settings(url: str, data_dir: Path, port: int, probed: int) -> dict[str, object]:
     person = f"postgresql://alice:{quote(PASSWORD, safe='')}@db.example.com/recon"
     page = data_dir.parent / "page"
     page.write_text(f"echo cannot use {BEARER} >&2; exit 4", encoding="utf-8")
@@ -153,6 +161,7 @@ def settings(url: str, data_dir: Path, port: int) -> dict[str, object]:
             "listen": f"127.0.0.1:{port}",
             "tokens": {"alice": {"token": WEB_TOKEN, "url": person.replace("db.example.com", "127.0.0.1:1")}},
         },
+        "monitoring": {"listen": f"127.0.0.1:{probed}"},
     }
 
 
@@ -160,9 +169,9 @@ def settings(url: str, data_dir: Path, port: int) -> dict[str, object]:
 def test_no_planted_secret_is_in_any_output_of_a_run(
     server_dir: Path, tmp_path: Path, log_format: str, mark: str
 ) -> None:
-    echo, port = Echo(), free_port()
+    echo, port, probed = Echo(), free_port(), free_port()
     with served(echo.script) as server:
-        service = Service(tmp_path, settings(server.url, server_dir, port), log_format=log_format)
+        service = Service(tmp_path, settings(server.url, server_dir, port, probed), log_format=log_format)
         with running(service):
             superuser = socket_url(server_dir, server_dir / "socket", SUPERUSER)
             witness = LogReader(superuser)
@@ -189,6 +198,7 @@ def test_no_planted_secret_is_in_any_output_of_a_run(
                 "check-config": service.command("check-config"),
                 "check-config as JSON": service.command("check-config", "--json"),
                 "events": service.command("events", "--json"),
+                "probes and metrics": answers(probed),
             }
             assert service.stop() == 0
         outputs |= {"log": service.output(), "files": files(server_dir)}

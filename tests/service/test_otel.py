@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,8 +12,12 @@ import pytest
 from recon.config import Settings
 from recon.config.monitoring import Tracing as TracingSettings
 from recon.errors import ConfigError
+from recon.service import wiring
 from recon.service.otel import OtelTracing, open_tracing
-from recon.tracing import APPEND, DELIVER, OFF
+from recon.tracing import APPEND, DELIVER, OFF, ROUTE, STEP
+from tests.conftest import TestDatabase
+from tests.service.test_serving import serving, until
+from tests.support.webhook_receiver import receiver
 
 pytest.importorskip("opentelemetry.sdk")
 
@@ -49,6 +54,30 @@ def test_a_failed_delivery_is_an_error_with_its_reason(told: tuple[OtelTracing, 
     (span,) = exporter.get_finished_spans()
     assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "the receiver answered 500")
     assert span.kind is SpanKind.CLIENT
+
+
+@pytest.mark.postgres
+@pytest.mark.trio
+async def test_the_service_tells_a_span_of_each_append_step_routing_and_delivery(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch, told: tuple[OtelTracing, InMemorySpanExporter]
+) -> None:
+    tracing, exporter = told
+    monkeypatch.setattr(wiring, "open_tracing", lambda *_: nullcontext(tracing))
+    with receiver() as webhook:
+        secret = "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29r"
+        document = {
+            "gateways": {"dead": {"urls": ["ws://127.0.0.1:1/"]}},
+            "alerts": {"gateway_down": "0s"},
+            "webhooks": {"ops": {"url": webhook.url, "secret": secret, "watchdog": "0s"}},
+        }
+        async with serving(Settings.model_validate(document), database):
+            await until(lambda: {span.name for span in exporter.get_finished_spans()} >= {APPEND, STEP, ROUTE, DELIVER})
+    spans = {span.name: dict(span.attributes or {}) for span in reversed(exporter.get_finished_spans())}
+    assert spans[APPEND] == {"recon.gateway": "dead", "recon.events": 1, "recon.first_seq": 1, "recon.last_seq": 1}
+    assert spans[STEP]["recon.gateway"] == "dead"
+    assert spans[ROUTE]["recon.signals"] == 1
+    assert spans[DELIVER]["recon.channel"] == "webhook:ops"
+    assert (spans[DELIVER]["recon.attempt"], spans[DELIVER]["recon.outcome"]) == (1, "delivered")
 
 
 def test_without_an_endpoint_nothing_is_imported_and_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ class Service:
     def environment(self) -> dict[str, str]:
         """Return the variables that hold its settings, and those of this process."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RECON_")}
-        sections = ("webhooks", "commands", "apprise", "alert_logs", "alertmanager", "pagerduty", "web")
+        sections = ("webhooks", "commands", "apprise", "alert_logs", "alertmanager", "pagerduty", "web", "monitoring")
         for section in ("gateways", "accounts", "alerts", *sections):
             if section in self._settings:
                 environment[f"RECON_{section.upper()}"] = json.dumps(self._settings[section])
