@@ -24,6 +24,7 @@ from recon.config.web import Web
 from recon.db.engine import create_engine
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.errors import ConfigError, DatabaseError, DocumentRefused, ReconError
+from recon.web.api.reading import Access, ReadApi
 from recon.web.doing import Doing
 from recon.web.failed_logins import FailedLogins
 from recon.web.forms import FORM_TYPE, MAX_FORM, Form, form_of
@@ -86,6 +87,8 @@ class Page:
         self._login = Login(setup.service, setup.service_url, self._sessions, self._viewers, setup.failed)
         self._live = Live(setup.service, setup.gateways, self._writer.strip)
         self._doing = Doing(setup.now)
+        access = Access(setup.service, setup.service_url, setup.web.tokens, setup.failed, setup.now)
+        self._api = ReadApi(access, self._viewers, self._guard)
 
     def routes(self) -> list[Route]:
         """Return every address of the page."""
@@ -93,6 +96,7 @@ class Page:
             Route(LOGIN, self._show_login, methods=["GET"]),
             *(Route(path, self._post, methods=["POST"]) for path in (LOGIN, LOGOUT)),
             Route(LIVE, self._stream, methods=["GET"]),
+            *self._api.routes(),
             Route(STATIC + "{name}", self._writer.static.serve, methods=["GET"]),
             *(Route(each.path, partial(self._show, each), methods=["GET"], name=each.name) for each in self._screens),
             *(Route(each.path, partial(self._do, each), methods=["POST"], name=each.name) for each in self._deeds),

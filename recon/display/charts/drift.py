@@ -34,6 +34,8 @@ _STRIP_HEIGHT: Final = 16
 _BAND: Final = 4
 #: Room between two labels of time, in pixels.
 _TIME_ROOM: Final = 84
+#: Shortest stretch whose length is written over it, in microseconds.
+_SHORTEST_US: Final = 100_000
 #: Most levels that a title tells one by one.
 _TOLD_LEVELS: Final = 3
 
@@ -116,12 +118,16 @@ def _levels(history: DriftHistory) -> Iterator[_Level]:
         start, end = max(point.us, history.from_us), min(following, history.until_us)
         for hole in holes:
             hole_end = history.until_us if hole.until_us is None else hole.until_us
-            if hole.from_us < end and hole_end > start:
-                # After a gap nothing is known until the next observation.
-                if hole.from_us > start:
-                    yield _Level(point.drift, start, hole.from_us)
-                start = end
-                break
+            if hole.from_us >= end or hole_end <= start:
+                continue
+            if hole.from_us <= start and point.judged_us >= hole_end:
+                start = min(hole_end, end)  # it was judged once the hole was over
+                continue
+            # After a gap nothing is known until the next observation.
+            if hole.from_us > start:
+                yield _Level(point.drift, start, hole.from_us)
+            start = end
+            break
         if end > start or (end == start == history.until_us):
             yield _Level(point.drift, start, end)
 
@@ -166,7 +172,7 @@ def _gaps(drawing: Drawing, axis: TimeAxis, history: DriftHistory) -> None:
         said = f"{each.state} {duration(timedelta(microseconds=end - each.from_us))}"
         css = "hatch" if each.state == "gap" else "hatch2"
         drawing.rect(css, (left, _TOP), (right - left, _BOTTOM - _TOP), said)
-        if left >= free and left + width_of(said) <= drawing.width:
+        if end - each.from_us >= _SHORTEST_US and left >= free and left + width_of(said) <= drawing.width:
             drawing.text((left, _TOP - 6), said, "t-stale")
             free = left + width_of(said) + 8
 

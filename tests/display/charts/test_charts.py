@@ -116,6 +116,14 @@ def test_where_nothing_was_expected_nothing_is_drawn() -> None:
     assert "nothing was judged" in (wide[0].text or "")
 
 
+def test_an_observation_of_a_gap_that_was_judged_after_it_begins_the_line_at_its_end() -> None:
+    points = (DriftPoint(_at(25), _at(28), 390, D(0), "agreed"),)
+    wide, _ = _drawings(drift_chart(_history(points=points, breaks=())))
+    (step,), (catching_up, *_) = _of(wide, "step"), _of(wide, "hatch2")
+    ((begin, _), *_) = _segments(step.get("d", ""))[0]
+    assert begin == int(catching_up.get("x", "")) + int(catching_up.get("width", ""))
+
+
 def test_a_time_of_which_nothing_is_known_is_an_empty_chart() -> None:
     wide, narrow = _drawings(drift_chart(_history(points=(), coverage=(), breaks=())))
     assert not _of(wide, "step")
