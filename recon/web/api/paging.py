@@ -58,9 +58,10 @@ def query_of(resource: Resource, page: Page, now: datetime) -> Query:
         f"r.{name}::text AS {name}" if column.kind == "json" else f"r.{name}"
         for name, column in resource.columns.items()
     )
-    where = f"\nWHERE {' AND '.join(parts)}" if parts else ""
     order = ", ".join(f"r.{column}" for column in resource.key)
-    text = f"SELECT {columns}\nFROM {resource.source} AS r{where}\nORDER BY {order}\nLIMIT :limit"
+    where = [f"WHERE {' AND '.join(parts)}"] if parts else []
+    lines = [f"SELECT {columns}", f"FROM {resource.source} AS r", *where, f"ORDER BY {order}", "LIMIT :limit"]
+    text = "\n".join(lines)
     return Query(text, parameters)
 
 
