@@ -1,4 +1,4 @@
-"""Pages by key: a cursor is the key of the last row, so each page costs the same, and no row is lost. Pure."""
+"""Pages by key: a cursor is the key of the last row, so each page costs the same, and no row is lost."""
 
 from __future__ import annotations
 
