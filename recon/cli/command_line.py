@@ -30,6 +30,8 @@ class Entry(NamedTuple):
 COMMANDS: Final = {
     "run": Entry("run:run", "Run the service until SIGTERM or Ctrl-C."),
     "demo": Entry("demo:demo", "Show recon at work on a simulated trading day."),
+    "init": Entry("init:init", "Write a commented settings file, by asking or by options."),
+    "doctor": Entry("doctor:doctor", "Look at everything that recon needs, and say what to do."),
     "migrate": Entry("migrate:migrate", "Bring the database to this version's schema."),
     "check-config": Entry("check_config:check_config", "Check the settings and show the effective ones."),
     "status": Entry("status:status", "Show what needs somebody, what is in work, and how things stand."),

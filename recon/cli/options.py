@@ -53,13 +53,18 @@ AccountFilter = Annotated[
 
 def settings_of(config: Path | None) -> Settings:
     """Read the settings of a command, and say to a person which file is used. Errors: ConfigError."""
-    found = config or _beside()
+    found = settings_file(config)
     named = found is not None and (config is None or os.environ.get(CONFIG_VARIABLE) == str(config))
     if named and sys.stderr.isatty():
         note(f"settings: {found}")
     settings = load_settings(found, {name: value for name, value in os.environ.items() if name != CONFIG_VARIABLE})
     LAST_NET.know(secrets_of(settings))
     return settings
+
+
+def settings_file(config: Path | None) -> Path | None:
+    """Return the settings file that is used: the named one, or recon.toml beside. Errors: ConfigError."""
+    return config or _beside()
 
 
 def _beside() -> Path | None:

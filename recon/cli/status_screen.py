@@ -140,7 +140,8 @@ def _need(number: int, need: Need, look: Look, *, bare: bool) -> Iterator[str]:
     wide = look.width >= WIDE
     beside = f"  {need.command}" if wide and width_of(need.command) <= look.width - _BESIDE - 2 else ""
     room = (_BESIDE if wide else look.width) - len(indent) - width_of(figures) - 1
-    narrow = room < _LEAST
+    words = need.what.split()
+    narrow = room < max(_LEAST, *map(width_of, words)) if words else False
     first, *more = wrapped(look.written(safe(need.what)), look.width - len(indent) if narrow else room)
     yield f"{start}{first if narrow else f'{left(first, room)} {figures}'}{beside}".rstrip()
     yield from (f"{indent}{line}" for line in (*more, *([figures.strip()] if narrow else [])))

@@ -1,0 +1,157 @@
+"""`recon init`: a commented settings file, made by a few questions or by options; an existing one is never changed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from recon.cli.checkup import of_gateways, of_settings
+from recon.cli.commands.doctor import LISTEN_SECONDS, check_lines
+from recon.cli.new_settings import MANAGED, METHODS, Answers, Method, problem_of_url, settings_text
+from recon.cli.options import CONFIG_BESIDE
+from recon.cli.output import note, write
+from recon.cli.tables import terminal
+from recon.config import load_settings
+from recon.config.values import MAX_NAME
+from recon.errors import ConfigError
+from recon.nearest import hint
+from recon.network_errors import system_text
+from recon.private_files import PRIVATE_FILE
+
+#: The gateway's name where nobody gives another.
+DEFAULT_NAME: Final = "main"
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = CONFIG_BESIDE,
+    *,
+    gateway: Annotated[
+        str | None, typer.Option("--gateway", "-g", metavar="NAME", help="A name for the gateway.")
+    ] = None,
+    url: Annotated[
+        list[str] | None,
+        typer.Option("--url", metavar="URL", help=f"Its address, or {MANAGED}; may be given several times."),
+    ] = None,
+    auth: Annotated[
+        str | None, typer.Option("--auth", metavar="METHOD", help=f"How to prove who asks: {', '.join(METHODS)}.")
+    ] = None,
+    api_key_file: Annotated[str | None, typer.Option(metavar="FILE", help="The file that holds the API key.")] = None,
+    certificate_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The file that holds the client certificate.")
+    ] = None,
+    private_key_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The file that holds its key, if the certificate's does not.")
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", "-a", metavar="ID", help="An account to prepare a table for; none need be named."),
+    ] = None,
+    data_dir: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Where recon's own Postgres lives. [default: /var/lib/recon as root]"),
+    ] = None,
+    check: Annotated[
+        bool | None, typer.Option("--check/--no-check", help="Ask the gateway afterwards. [default: ask a person]")
+    ] = None,
+) -> None:
+    """Write a commented settings file, by asking or by options.
+
+    The file is readable by its owner alone. A file that is there already is never changed. Secrets stay in files of
+    their own. Exit status: 0 written; 1 written, and the gateway could not be reached; 2 nothing was written.
+    """
+    if file.exists():
+        raise ConfigError(f"{file} is there already, and stays as it is; name another file, or edit it")
+    asking = sys.stdin.isatty() and not url
+    answers = Answers(
+        gateway=_named(gateway or _asked("Name of the gateway", DEFAULT_NAME, asking=asking)),
+        urls=_urls(url or _several(_asked("Its address (wss://…), or `managed`", "", asking=asking))),
+        method=_method(auth or _asked(f"Proof of who asks ({', '.join(METHODS)})", "none", asking=asking)),
+        api_key_file=api_key_file or "",
+        certificate_file=certificate_file or "",
+        private_key_file=private_key_file or "",
+        accounts=account or _several(_asked("Accounts to prepare, if any (KRAKEN/JOHN, …)", "", asking=asking)),
+        data_dir=data_dir or "",
+    )
+    answers = _with_files(answers, asking=asking)
+    _write(file, settings_text(answers))
+    note(f"{file} is written; only you may read it. Look at it, then: recon doctor, and recon run")
+    if check if check is not None else asking and typer.confirm("Ask the gateway now?", default=True, err=True):
+        _check(file)
+
+
+def _asked(question: str, default: str, *, asking: bool) -> str:
+    """Ask a person; without one, the default."""
+    if not asking:
+        return default
+    answer = typer.prompt(question, default=default, err=True, show_default=bool(default))
+    return str(answer).strip()
+
+
+def _several(text: str) -> list[str]:
+    return [part for part in text.replace(",", " ").split() if part]
+
+
+def _named(name: str) -> str:
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise ConfigError(f"a gateway's name has 1 to {MAX_NAME} characters that print")
+    return name
+
+
+def _urls(urls: list[str]) -> list[str]:
+    if not urls:
+        raise ConfigError("the gateway's address is missing: give --url wss://…, or --url managed")
+    for url in urls:
+        problem = problem_of_url(url)
+        if problem is not None:
+            raise ConfigError(f"{url}: {problem}")
+    return urls
+
+
+def _method(name: str) -> Method:
+    found = next((method for method in METHODS if method == name), None)
+    if found is None:
+        raise ConfigError(f"there is no method {name!r}; {hint(name, METHODS)}")
+    return found
+
+
+def _with_files(answers: Answers, *, asking: bool) -> Answers:
+    """Return the answers with the files that the method needs. Errors: ConfigError where one is missing."""
+    needs_key = answers.method in {"header", "query"} or (
+        list(answers.urls) == [MANAGED] and answers.method == "certificate"
+    )
+    key_file, certificate = answers.api_key_file, answers.certificate_file
+    if needs_key and not key_file:
+        key_file = _asked("File that holds the API key", "ems-api-key", asking=asking)
+    if answers.method == "certificate" and list(answers.urls) != [MANAGED] and not certificate:
+        certificate = _asked("File that holds the client certificate", "client.pem", asking=asking)
+    return Answers(
+        gateway=answers.gateway, urls=answers.urls, method=answers.method, api_key_file=key_file,
+        certificate_file=certificate, private_key_file=answers.private_key_file, accounts=answers.accounts,
+        data_dir=answers.data_dir,
+    )  # fmt: skip
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that was not there, readable by its owner alone. Errors: ConfigError."""
+    try:
+        # Exclusive: what somebody else has made in the meantime stays.
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {system_text(error)}") from error
+
+
+def _check(file: Path) -> None:
+    """Read the file as every command does, and ask the gateway. Errors: ConfigError where a file is missing."""
+    settings, look = load_settings(file, {}), terminal.look()
+    failed = False
+    for each in (*of_settings(settings, file), *of_gateways(settings, LISTEN_SECONDS)):
+        failed = failed or each.state == "failed"
+        write("".join(f"{line}\n" for line in check_lines(each, look)))
+    if failed:
+        raise typer.Exit(1)

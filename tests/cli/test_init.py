@@ -1,0 +1,136 @@
+"""`recon init` writes a commented file that every command can read, never over another; `recon doctor` looks at all."""
+
+from __future__ import annotations
+
+import io
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from recon.cli.new_settings import METHODS, Answers, problem_of_url, settings_text
+from recon.config import load_settings
+from recon.errors import ConfigError
+from tests.cli.conftest import Recon
+from tests.conftest import TestDatabase
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_text("s3same\n")
+    return tmp_path
+
+
+class Typed(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_options_alone_write_a_private_file_that_can_be_read(recon: Recon, here: Path) -> None:
+    done = recon(
+        *("init", "--gateway", "prod-eu", "--url", "wss://a.example.com/", "--url", "wss://b.example.com/"),
+        *("--auth", "header", "--api-key-file", "key", "--account", "KRAKEN/JOHN", "--account", 'odd "x"'),
+    )
+    assert done.status == 0, done.err
+    file = here / "recon.toml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "s3same" not in file.read_text(encoding="utf-8"), "secrets stay in files of their own"
+    settings = load_settings(file, {})
+    gateway = settings.gateways["prod-eu"]
+    assert gateway.urls == ["wss://a.example.com/", "wss://b.example.com/"]
+    assert (gateway.auth.method, gateway.auth.api_key_file) == ("header", here / "key")
+    assert sorted(gateway.accounts) == ["KRAKEN/JOHN", 'odd "x"']
+    assert recon("check-config").status == 0, "it is found where it is"
+
+
+def test_what_is_there_is_never_changed(recon: Recon, here: Path) -> None:
+    (here / "recon.toml").write_text("# mine\n")
+    done = recon("init", "--url", "wss://a.example.com/")
+    assert (done.status, "stays as it is" in done.err) == (2, True)
+    assert (here / "recon.toml").read_text() == "# mine\n"
+
+
+def test_a_person_is_asked(recon: Recon, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Questions in the order of the file: name, address, proof, accounts; then what the method needs.
+    monkeypatch.setattr("sys.stdin", Typed("prod-us\nwss://a.example.com/\nquery\nBITMEX, DERIBIT\nkey\nn\n"))
+    done = recon("init", "mine.toml")
+    assert done.status == 0, done.err
+    gateway = load_settings(here / "mine.toml", {}).gateways["prod-us"]
+    assert (gateway.auth.method, sorted(gateway.accounts)) == ("query", ["BITMEX", "DERIBIT"])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "the gateway's address is missing: give --url"),
+        (("--url", "https://x/"), "https://x/: an address begins with wss:// or ws://"),
+        (("--url", "wss://x/", "--auth", "heade"), "there is no method 'heade'; did you mean header?"),
+        (("--url", "wss://x/", "--gateway", "a\nb"), "a gateway's name has 1 to"),
+    ],
+)
+def test_answers_that_cannot_be_used_write_nothing(
+    recon: Recon, here: Path, options: tuple[str, ...], told: str
+) -> None:
+    done = recon("init", *options)
+    assert (done.status, told in done.err) == (2, True), done.err
+    assert not (here / "recon.toml").exists()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gives_a_file_that_says_what_it_lacks(method: str, here: Path) -> None:
+    chosen = next(each for each in METHODS if each == method)
+    text = settings_text(Answers(gateway="a b", urls=["managed"], method=chosen, api_key_file="key"))
+    (here / "x.toml").write_text(text, encoding="utf-8")
+    if method == "none":
+        with pytest.raises(ConfigError, match="contradicts method"):
+            load_settings(here / "x.toml", {})
+    else:
+        assert load_settings(here / "x.toml", {}).gateways["a b"].managed is not None
+
+
+def test_addresses() -> None:
+    assert [problem_of_url(url) for url in ("managed", "ws://h/", "wss://h:1/x")] == [None] * 3
+    assert all(problem_of_url(url) for url in ("", "h", "wss://", "http://h/", "wss://[/"))
+
+
+@pytest.mark.postgres
+def test_the_doctor_looks_at_everything_and_names_what_failed(recon: Recon, database: TestDatabase, here: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    (here / "recon.toml").write_text(
+        f'[database]\nurl = "{database.service_url}"\n[gateways.eu]\nurls = ["ws://127.0.0.1:{port}/"]\n'
+        "[alert_logs.all]\n",
+        encoding="utf-8",
+    )
+    well = recon("doctor", "--offline", "--json")
+    assert well.status == 0, well.out
+    checks = {(each["area"], each["check"]): each for each in well.json()["checks"]}
+    states = {key: each["state"] for key, each in checks.items()}
+    assert states["settings", "recon.toml"] == states["database", "connection"] == states["database", "role"] == "ok"
+    assert states["clock", "database"] == "ok"
+    assert (states["backup", "last"], checks["backup", "last"]["detail"]) == ("hint", "no backup is known")
+    assert states["service", "running"] == states["settings", "rights"] == "hint"
+    assert ("disk", "database") in states
+
+    sick = recon("doctor", "--seconds", "1")
+    assert sick.status == 1
+    assert "recon ems check --gateway eu" in sick.out
+    assert "failed: gateway eu " in sick.err
+    assert max(map(len, sick.out.splitlines())) <= 80
+
+
+def test_the_doctor_of_a_machine_without_a_database(recon: Recon, here: Path) -> None:
+    (here / "recon.toml").write_text(
+        f'[database]\ndata_dir = "{here / "data"}"\n[gateways.eu]\nurls = ["ws://127.0.0.1:1/"]\n', encoding="utf-8"
+    )
+    told = recon("doctor", "--offline")
+    assert told.status == 1
+    assert "database schema" in told.err
+    assert "recon migrate" in told.out
+    assert not (here / "data").exists(), "looking makes nothing"
+    (here / "recon.toml").write_text("[databse]\n", encoding="utf-8")
+    assert recon("doctor").status == 2
