@@ -122,6 +122,26 @@ async def test_the_list_is_what_sql_gives(day: TestDatabase, engine: Engine) -> 
     assert f"{len(cases)} cases, {len(legs)} breaks" in words_of(page)
 
 
+async def test_the_overview_names_every_open_case_and_its_sums_are_those_of_sql(
+    day: TestDatabase, engine: Engine
+) -> None:
+    async with visitor(day, engine) as somebody:
+        page = await somebody.get("/")
+    told = words_of(page)
+    for row in rows(day, "SELECT case_id, amount_usd FROM recon.cases WHERE open_breaks > 0"):
+        assert f'href="/cases/{row["case_id"]}#assign"' in page.text
+        assert worth_figure(row["amount_usd"]).text in told
+    units = rows(day, "SELECT verdict, count(*) AS units FROM (SELECT verdict FROM recon.balances UNION ALL"
+                      " SELECT verdict FROM recon.positions) AS u GROUP BY 1")  # fmt: skip
+    assert f"{sum(row['units'] for row in units)} units" in told
+    for row in units:
+        assert f"{row['verdict']} {row['units']}" in told
+    for row in rows(day, "SELECT name, head_seq FROM recon.gateways"):
+        assert figure(row["head_seq"]).text in told
+    assert 'class="is-stale-data"' in page.text, "no service runs, so nothing may look current"
+    assert "no service records it" in told
+
+
 async def test_copy_as_sql_gives_the_rows_of_the_list(day: TestDatabase, engine: Engine) -> None:
     async with visitor(day, engine) as somebody:
         for path in ("/breaks", "/breaks?cause=missed_fill", "/breaks?view=closed", "/breaks?view=mine"):

@@ -83,7 +83,7 @@ def _read(source: Source, asked: Asked) -> View:
     begins = [at for row in found["stretches"] if isinstance(at := row["from_time"], datetime)]
     start = max(since, min(begins, default=since))
     gaps = [_gap(row) for row in reversed(found["gaps"]) if row["gap"]]
-    groups = _groups(found, start, asked.now)
+    groups = groups_of(found, start, asked.now)
     known = [each for group in groups for each in group.accounts]
     here = [(name, asked.query.get(name)) for name in FILTERS]
     choices = {
@@ -113,7 +113,8 @@ def _read(source: Source, asked: Asked) -> View:
     )
 
 
-def _groups(found: dict[str, Sequence[Row]], start: datetime, now: datetime) -> list[GatewayCoverage]:
+def groups_of(found: dict[str, Sequence[Row]], start: datetime, now: datetime) -> list[GatewayCoverage]:
+    """Return the accounts of each gateway, with a strip from `start` to now."""
     stretches: dict[tuple[str, str], list[Stretch]] = {}
     for row in found["stretches"]:
         stretches.setdefault(_key(row), []).append(_stretch(row))

@@ -2,18 +2,163 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
 
 from recon.db.source import Source
+from recon.display.words import counted
+from recon.display.worth import worth
+from recon.reads.breaks import OPEN_CASES
+from recon.reads.case.evidence import reason_said
+from recon.reads.coverage import read_coverage
+from recon.reads.currency import read_stale
+from recon.reads.filter import Filter
+from recon.reads.needs import Need, read_needs
 from recon.reads.query import Query
+from recon.reads.standing import Standing, read_standing
+from recon.web.addresses import case_address, event_address, with_query
 from recon.web.screen import BOOKS, Asked, Screen, View
+from recon.web.screens.coverage import GatewayCoverage, groups_of
 
-_GATEWAYS: Final = Query("SELECT g.name, g.state, g.changed_at, g.head_seq FROM recon.gateways AS g ORDER BY g.name")
+#: Steps of breaks that are listed, and how far back the strips of coverage go.
+STEPS: Final = 8
+SPAN: Final = timedelta(hours=1)
+#: Most things of one list; of more, the number is said.
+MOST: Final = 30
+
+_STEPS: Final = """
+SELECT h.at, h.gateway, h.seq, h.event, h.reason, b.account, b.case_id,
+       string_agg(DISTINCT b.unit, ', ') AS units, min(h.cause) AS cause, min(b.note) AS note
+FROM recon.break_history AS h
+JOIN recon.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
+GROUP BY h.at, h.gateway, h.seq, h.event, h.reason, b.account, b.case_id
+ORDER BY h.at DESC, h.gateway, h.seq DESC
+LIMIT :most
+"""
+#: The shape and the word of each need, what its button says, and the screen that it leads to.
+_KINDS: Final[Mapping[str, tuple[str, str, str, str]]] = {
+    "stale": ("st-stale", "stale", "Coverage", "/coverage"),
+    "to approve": ("st-wait", "approve", "Review", "/rules"),
+    "take up": ("st-break", "take up", "Take up", "/breaks"),
+    "not covered": ("st-gap", "not covered", "Open", "/coverage"),
+    "set up": ("st-setup", "set up", "Show lines", "/units"),
+    "look at": ("st-stale", "look at", "Open", "/log"),
+}
+#: Verdicts in the order of the panel.
+_VERDICTS: Final = ("break", "pending", "stale", "agreed", "unmodelled", "unobserved")
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One thing that needs somebody, or that somebody works on."""
+
+    key: str
+    word: str
+    shape: str
+    what: str
+    note: str
+    worth: str
+    since: datetime | None
+    button: str
+    address: str
+    command: str
 
 
 def _read(source: Source, asked: Asked) -> View:
-    del asked
-    return View(values={"gateways": _GATEWAYS.rows(source)}, sql=_GATEWAYS.sql())
+    stale = read_stale(source, ())
+    needs = read_needs(source, asked.now, stale)
+    standing = read_standing(source, asked.now)
+    lines = [_line(each) for each in needs.needs]
+    groups, start = _coverage(source, asked.now)
+    return View(
+        values={
+            "needs": lines[:MOST],
+            "needs_said": f"{counted(len(lines), 'thing')}, most urgent first",
+            "work": [_working(each) for each in needs.in_work[:MOST]],
+            "work_said": counted(len(needs.in_work), "case"),
+            "steps": [_step(row) for row in Query(_STEPS, {"most": STEPS}).rows(source)],
+            "verdicts": [
+                (verdict, standing.units.get(verdict, 0))
+                for verdict in _VERDICTS
+                if verdict in {"break", "agreed"} or standing.units.get(verdict, 0)
+            ],
+            "units_said": counted(sum(standing.units.values()), "unit"),
+            "open_said": _open(standing),
+            "standing": standing,
+            "rows": standing.gateways,
+            "connected": sum(row["state"] == "connected" for row in standing.gateways),
+            "groups": groups,
+            "from_time": start,
+        },
+        sql="\n\n".join(
+            (
+                OPEN_CASES.query(Filter(), asked.now).sql(),
+                Query("SELECT * FROM recon.gateways ORDER BY name").sql(),
+                Query("SELECT * FROM recon.accounts ORDER BY gateway, account").sql(),
+                Query(_STEPS.strip(), {"most": STEPS}).sql(),
+            )
+        ),
+        count=len(lines) or None,
+    )
+
+
+def _line(need: Need) -> Line:
+    shape, word, button, screen = _KINDS[need.kind]
+    address = screen if need.case_id is None else case_address(need.case_id)
+    if need.case_id is not None and need.kind == "take up":
+        address += "#assign"
+    elif need.kind == "set up":
+        address = with_query(screen, [("gateway", need.gateway), ("verdict", "unmodelled,unobserved")])
+    elif need.gateway and screen in {"/log", "/coverage"}:
+        address = with_query(screen, [("gateway", need.gateway)])
+    return Line(
+        key=f"{need.kind}/{need.what}",
+        word=word,
+        shape=shape,
+        what=need.what,
+        note=need.note,
+        worth=worth(need.usd) if need.priced else "",
+        since=need.since,
+        button=button,
+        address=address,
+        command=need.command if need.case_id is None else "",
+    )
+
+
+def _working(need: Need) -> Line:
+    return msgspec.structs.replace(
+        _line(need), word=need.note or "in work", shape="st-work", note="", button="Open", address=_case(need)
+    )
+
+
+def _case(need: Need) -> str:
+    return "/breaks" if need.case_id is None else case_address(need.case_id)
+
+
+def _step(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        **{key: row[key] for key in ("at", "seq", "event", "account", "units")},
+        "reason": reason_said(row["reason"], {row["note"]}) or str(row["cause"]),
+        "case": case_address(str(row["case_id"])),
+        "place": event_address(str(row["gateway"]), int(row["seq"])),
+    }
+
+
+def _open(standing: Standing) -> str:
+    if not standing.open_cases:
+        return "no open case"
+    known = "worth unknown" if standing.usd is None else f"{worth(standing.usd)} known"
+    return f"{counted(standing.open_cases, 'open case')}: {known}"
+
+
+def _coverage(source: Source, now: datetime) -> tuple[Sequence[GatewayCoverage], datetime]:
+    since = now - SPAN
+    found = read_coverage(source, gateway=None, account=None, since=since, now=now, every=True)
+    begins = [at for row in found["stretches"] if isinstance(at := row["from_time"], datetime)]
+    start = max(since, min(begins, default=since))
+    return groups_of(found, start, now), start
 
 
 SCREEN: Final = Screen(
