@@ -94,6 +94,7 @@ def test_every_package_is_pinned() -> None:
     assert set(runtime()) <= pins
 
 
+@pytest.mark.slow
 def test_the_bill_of_materials_is_whole(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("cyclonedx-py")
     if not program.exists() and shutil.which(program.name) is None:
