@@ -9,8 +9,9 @@ from recon.reads.read import Read
 
 
 def _order(*columns: str) -> str:
-    """Return the condition on an order's ids: recon's own, the client's, or the exchange's."""
-    return f"({' OR '.join(f'{column} = ANY({VALUES})' for column in columns)})"
+    """Return the condition on the beginning of an order's ids: recon's own, the client's, or the exchange's."""
+    begins = " OR ".join(f"starts_with({column}, k.start)" for column in columns)
+    return f"EXISTS (SELECT 1 FROM unnest({VALUES}) AS k (start) WHERE {begins})"  # noqa: S608 - names of our own
 
 
 def _entry_causes() -> tuple[str, ...]:

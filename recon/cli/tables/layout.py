@@ -1,6 +1,6 @@
 """Which columns of a table fit, and the lines that they make; a block for each record where they do not fit. Pure.
 
-1. Columns give way by their rank, the highest first; those without a rank never do.
+1. Columns give way by their rank, the highest first, all of one rank at once; those without a rank never do.
 2. Columns of prose are narrowed first of all, and broken between words.
 3. A number is never cut and never broken. Where it does not fit, each record is a block of `name  value` lines.
 """
@@ -48,8 +48,8 @@ def _fitting(chosen: Sequence[Cells], width: int, choice: Choice) -> list[Cells]
         rank = max((cells.column.rank for cells in kept), default=0)
         if not rank or choice.columns or choice.wide:
             return None
-        # Of columns with one rank, the last goes first.
-        kept.remove(next(cells for cells in reversed(kept) if cells.column.rank == rank))
+        # Columns of one rank belong together, such as an amount and its asset.
+        kept = [cells for cells in kept if cells.column.rank != rank]
     return kept
 
 

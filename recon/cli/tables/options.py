@@ -32,6 +32,8 @@ class TableOptions(msgspec.Struct, frozen=True):
     pager: bool = True
     #: Seconds between two looks; None: look once.
     watch: float | None = None
+    #: True where the rows come in the order that is asked for.
+    presorted: bool = False
 
     def choice_of(self, table: Table) -> Choice:
         """Return which columns of a table are shown: of those asked for the ones that it has."""

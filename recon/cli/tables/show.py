@@ -46,7 +46,7 @@ def _arranged(screen: Screen, options: TableOptions) -> Screen:
     """Return the screen in the order that is asked for, without the tables that have none of the columns asked for."""
     known = {column.key for table in screen.tables for column in table.columns if column.kind != "mark"}
     options.check(known)
-    keys = options.sorts(known)
+    keys = () if options.presorted else options.sorts(known)
     tables = [_sorted(table, keys) for table in screen.tables if options.is_of(table)]
     return msgspec.structs.replace(screen, tables=tables)
 
