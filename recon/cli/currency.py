@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from recon.cli.output import note
+from recon.cli.tables.cells import NOT_CURRENT
 from recon.config import Settings
 from recon.db.source import Source
 from recon.display.ages import time_of_day
@@ -43,6 +44,10 @@ class Currency(msgspec.Struct, frozen=True):
         """Return a line for each gateway or account that is not current."""
         return [each.line for each in self.stale]
 
+    def sees(self, gateway: object, account: object) -> bool:
+        """True if an account of a gateway is seen now."""
+        return not any(each.gateway == gateway and each.account in {None, account} for each in self.stale)
+
     def document(self) -> dict[str, object]:
         """Return the first keys of a document: whether it is current, and if not, why."""
         return {
@@ -64,6 +69,11 @@ class Currency(msgspec.Struct, frozen=True):
 def moment_of(currency: Currency, now: datetime) -> str:
     """Return what stands at the right of a title: the time, and whether what is shown is current."""
     return f"{time_of_day(now, now)} UTC  {'current' if currency.current else 'not current'}"
+
+
+def with_currency(row: Mapping[str, object], currency: Currency) -> dict[str, object]:
+    """Return a row of an account for a person: marked where the account is not seen now."""
+    return {**row, NOT_CURRENT: not currency.sees(row["gateway"], row["account"])}
 
 
 def say_currency(

@@ -72,7 +72,7 @@ def show_listing(listing: Listing, options: TableOptions, wanted: Wanted, *, jso
         check_filter(connection, asked, settings.gateways)
         gateway, account = asked.one("gateway"), asked.one("account")
         currency, now = say_currency(connection, settings, gateway=gateway, account=account), utc_now()
-        sort = options.sorts(listing.read.sorts)
+        sort = options.sorts_of(listing.columns, listing.read.sorts)
         query = listing.read.query(asked, now, sort=sort, limit=wanted.limit + 1)
         found = [listing.more(row) for row in query.rows(connection)]
         rows = found[: wanted.limit]

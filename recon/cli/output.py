@@ -33,7 +33,7 @@ FIGURES: Final = ("reported", "expected", "drift", "explained", "unexplained", "
 #: How the values of a column are shown; "" is by the first value's own type.
 Kind: TypeAlias = Literal[
     "", "text", "state", "mark", "id", "figure", "signed", "worth", "signed_worth", "share", "count", "number",
-    "age", "duration", "skew", "time", "exact_time",
+    "age", "duration", "skew", "time", "exact_time", "strip",
 ]  # fmt: skip
 
 

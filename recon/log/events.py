@@ -37,6 +37,13 @@ EVENT_REFUSED: Final = "event.refused"
 FRAME: Final = "frame"
 #: A clock went another way than steady time did (semantics 9.1).
 CLOCK_JUMPED: Final = "clock.jumped"
+#: Every kind that recon itself gives an event; the others are the EMS's message types.
+OWN_KINDS: Final = frozenset(
+    [
+        *(SESSION_OPENED, SESSION_CLOSED, SESSION_FAILED, TICK, RULES, RULES_PROPOSED, DECISION, FACT, CATCH_UP_BEGUN),
+        *(REST_ANSWER, CATCH_UP_ENDED, EVENT_REFUSED, FRAME, CLOCK_JUMPED),
+    ]
+)
 
 #: No length is -2, so nothing in the form from before revision 0002 begins like this.
 _MARKED: Final = struct.pack(">i", -2)

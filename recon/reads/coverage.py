@@ -13,6 +13,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
 from recon.db.source import Row, Source, query_rows
+from recon.display.strip import Stretch
 from recon.reads import gaps
 from recon.reads.currency import SIGN_OF_LIFE
 from recon.reads.gaps import CoverageRows
@@ -88,6 +89,26 @@ def read_coverage(
         "stretches": stretches if every else uncovered,
         "open_questions": gaps.open_questions(rows),
     }
+
+
+def read_strips(
+    connection: Source, *, gateway: str | None, account: str | None, since: datetime, now: datetime
+) -> dict[tuple[object, object], list[Stretch]]:
+    """Return the stretches of each account, covered ones too, as far as they lie in the time asked for."""
+    parameters = {key: value for key, value in (("gateway", gateway), ("account", account)) if value is not None}
+    where = " AND ".join(f"v.{column} = :{column}" for column in parameters) or "true"
+    rows = query_rows(
+        connection,
+        f"SELECT s.gateway, s.account, s.begun, s.over, s.state FROM ({_STRETCHES.format(where=where)}) AS s"  # noqa: S608
+        " ORDER BY s.from_seq",
+        {**parameters, "since": since, "now": now, "sign_of_life": SIGN_OF_LIFE},
+    )
+    strips: dict[tuple[object, object], list[Stretch]] = {}
+    for row in rows:
+        begun, over = row["begun"], row["over"]
+        if isinstance(begun, datetime) and isinstance(over, datetime):
+            strips.setdefault((row["gateway"], row["account"]), []).append(Stretch(begun, over, str(row["state"])))
+    return strips
 
 
 def _with_shares(row: Row, share: Row) -> Row:

@@ -63,6 +63,16 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
         values = self.given.get(name, ())
         return values[0] if len(values) == 1 else None
 
+    def singles(self, of: str, *names: str) -> dict[str, str | None]:
+        """Return the one value of each of these names, for a list that takes no other. Errors: ConfigError."""
+        for name, values in self.given.items():
+            if name not in names:
+                by = f", only by {listed(sorted(names))}" if names else ""
+                raise ConfigError(f"{of} cannot be narrowed by {name}{by}")
+            if len(values) > 1:
+                raise ConfigError(f"{of} can be of one {name}, or of all; {len(values)} are given")
+        return {name: self.one(name) for name in names}
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return names and values, as an address has them; `of_pairs` reads them back."""
         return [(name, value) for name, values in self.given.items() for value in values]

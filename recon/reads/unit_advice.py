@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 Row: TypeAlias = Mapping[str, object]
 
 #: How the books say that a contract lacks terms (`recon.ledger.posting.derivatives`); a test compares.
-_NO_TERMS: Final = re.compile(r"contract (.+) has no complete terms in the settings")
+_NO_TERMS: Final = re.compile(r"contract (.+) has no complete terms in the settings", re.DOTALL)
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -43,14 +43,16 @@ def _unobserved(row: Row, account_rows: Sequence[Row], unit: str) -> UnitAdvice:
     code, what = str(row[unit]), "balance" if unit == "asset" else "position"
     if unit != "asset":
         return UnitAdvice(f"fills of {code} are booked, and no {what} row of it was ever reported")
-    rows = _same_asset(row, account_rows)
     table = _account_table(row)
-    if len(rows) == 1:
-        why = f"no balance row is named {code}; the row {rows[0]} is of the same asset"
-        return UnitAdvice(why, [table, f"assets = {{ {_key(code)} = {_text(rows[0])} }}"])
-    if rows:
-        why = f"no balance row is named {code}; {len(rows)} rows are of the same asset: keep the line that is right"
-        return UnitAdvice(why, [table, *(f"assets = {{ {_key(code)} = {_text(each)} }}" for each in rows)])
+    rows = _same_asset(row, account_rows)
+    alike = rows or _spelled_alike(code, account_rows)
+    lines = [f"assets = {{ {_key(code)} = {_text(each)} }}" for each in alike]
+    if len(alike) == 1:
+        what = "is of the same asset" if rows else "is spelled like it"
+        return UnitAdvice(f"no balance row is named {code}; the row {alike[0]} {what}", [table, *lines])
+    if alike:
+        why = f"no balance row is named {code}; {len(alike)} rows may be it: keep the line that is right"
+        return UnitAdvice(why, [table, *lines])
     others = [str(each[unit]) for each in account_rows if _reported(each)]
     known = f"reported are {', '.join(others[:_LISTED])}" if others else "no balance of the account was reported yet"
     return UnitAdvice(f"no balance row is known to be {code}; {known}")
@@ -68,6 +70,15 @@ def _same_asset(row: Row, account_rows: Sequence[Row]) -> list[str]:
         for each in account_rows
         if _reported(each) and each["asset"] != row["asset"] and str(each.get("asset_coinapi")) in names
     ]
+
+
+def _spelled_alike(code: str, account_rows: Sequence[Row]) -> list[str]:
+    """Return the codes of the reported rows that are spelled like a code, but for capitals or an X or Z before it.
+
+    Kraken writes ZUSD and XXBT where its symbols say USD and XBT.
+    """
+    rows = [str(each["asset"]) for each in account_rows if _reported(each) and each["asset"] != code]
+    return [each for each in rows if each.casefold() == code.casefold() or each in {f"X{code}", f"Z{code}"}]
 
 
 def _reported(row: Row) -> bool:

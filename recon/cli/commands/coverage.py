@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 from sqlalchemy import Connection
 
-from recon.cli.connection import operator_connection, reader_connection
-from recon.cli.currency import Currency, RequireCurrent, say_currency
+from recon.cli.answer import Answer, answer
+from recon.cli.connection import operator_connection
+from recon.cli.coverage_screen import coverage_screen
+from recon.cli.currency import Currency, RequireCurrent, moment_of, say_currency, with_currency
 from recon.cli.fact_recording import check_accounts, one_gateway
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
-from recon.cli.output import Column, Row, columns, note, print_json, text_of
+from recon.cli.output import Row, columns, note, text_of
 from recon.cli.queries import check_account, gateway_names, select_view
 from recon.cli.recording import DecisionOptions, decide_one, decision_options
-from recon.cli.table import print_table
+from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.tables.terminal import is_terminal
 from recon.clock import utc_now
+from recon.db.source import Source
 from recon.deciding.recording import Decision
 from recon.errors import ConfigError, DecisionRefused
 from recon.reads import gaps
-from recon.reads.coverage import read_coverage
+from recon.reads.coverage import read_coverage, read_strips
 from recon.reads.gaps import HISTORY, short
 from recon.times import parse_time
 
@@ -32,40 +36,13 @@ DEFAULT_SINCE: Final = "1d"
 #: Most gaps that an error names.
 MAX_NAMED: Final = 5
 
-ACCOUNTS: Final = [
-    *columns("gateway", "account", "state", "since"),
-    Column("covered", "covered %"),
-    Column("observed", "observed %"),
-    *columns("catch_up", "clock_skew"),
-    Column("reason"),
-]
-GAPS: Final = [
-    *columns("gateway", "account"),
-    Column("from_seq", "event"),
-    Column("from_time", "from"),
-    Column("back_at"),
-    Column("complete", "complete at"),
-    Column("reasons", "reason"),
-    *columns("lasted", "orders_found"),
-    Column("fills_found", "fills booked"),
-    Column("requests", "REST requests"),
-]
-STRETCHES: Final = [
-    *columns("gateway", "account", "from_time", "until_time", "lasted", "state", "reason"),
-    Column("recovery"),
-]
-QUESTIONS: Final = [
-    *columns("gateway", "account"),
-    Column("from_seq", "event"),
-    Column("from_time", "from"),
-    Column("until_time", "until"),
-    Column("shown", "question"),
-]
 _SETTLED: Final = columns("gateway", "account", "from_seq", "seq", "outcome")
 
 
 @app.callback()
+@with_options(table_options)
 def coverage(
+    options: TableOptions,
     context: typer.Context,
     *,
     config: Config = None,
@@ -82,64 +59,61 @@ def coverage(
 ) -> None:
     """Show how much was covered, the gaps, and what is open.
 
-    covered % is the share of the time since WHEN, or since the account's first event, in which every report was seen.
-    observed % also counts time in which orders of an earlier gap are not accounted for. Time after the last event
-    counts for neither.
+    The share is of the time since WHEN, or since the account's first event, in which every report was seen. `observed`
+    also counts time in which orders of an earlier gap are not accounted for. Time after the last event counts for
+    neither. Filters are gateway and account.
     """
     if context.invoked_subcommand is not None:
         return
+    _start(since)
+    settings = settings_of(config)
+    place = options.narrowed(gateway=gateway, account=account).singles("coverage", "gateway", "account")
+
+    def read(connection: Source) -> Answer:
+        now, start = utc_now(), _start(since)
+        if place["gateway"] is not None:
+            gateway_names(connection, place["gateway"])
+        if place["account"] is not None:
+            check_account(connection, place["gateway"], place["account"])
+        currency = say_currency(connection, settings, **place, required=require_current)
+        document = read_coverage(connection, **place, since=start, now=now, every=every)
+        strips = read_strips(connection, **place, since=start, now=now)
+        moment = moment_of(currency, now)
+        shown = {**document, "accounts": [with_currency(row, currency) for row in document["accounts"]]}
+        screen = coverage_screen(shown, strips, since=start, now=now, every=every, moment=moment)
+        if not json and not is_terminal():
+            _say(document, currency, since=start, every=every)
+        return Answer(screen, {**currency.document(), **document}, currency)
+
+    answer(settings, "coverage", options, read, json=json)
+
+
+def _start(since: str) -> datetime:
+    """Return from when on. Errors: BadParameter for what is no time in the past."""
     now = utc_now()
     start = parse_time(since, now)
     if start is None or start > now:
         raise typer.BadParameter("must be a time in the past (2026-01-05T09:00:00Z) or an age (2h, 7d)")
-    settings = settings_of(config)
-    with reader_connection(settings, "coverage") as connection:
-        if gateway is not None:
-            gateway_names(connection, gateway)
-        if account is not None:
-            check_account(connection, gateway, account)
-        currency = say_currency(connection, settings, gateway=gateway, account=account, required=require_current)
-        document = read_coverage(connection, gateway=gateway, account=account, since=start, now=now, every=every)
-    if json:
-        print_json({**currency.document(), **document})
-    else:
-        _print(document, currency, since=start, every=every)
+    return start
 
 
-def _print(document: Mapping[str, Sequence[Row]], currency: Currency, *, since: datetime, every: bool) -> None:
-    accounts, shown = document["accounts"], text_of(since)
-    if not accounts:
-        note("no accounts yet")
+def _say(document: Mapping[str, Sequence[Row]], currency: Currency, *, since: datetime, every: bool) -> None:
+    """Say beside a pipe's tables what they lack: that there are no gaps, and how questions are settled."""
+    if not document["accounts"]:
         return
-    rows = [{**row, "clock_skew": _signed(row["clock_skew"])} for row in accounts]
-    print_table(rows, ACCOUNTS, title=f"accounts, in % of the time since {shown}")
-    throughout = all(row["covered_throughout"] for row in accounts)
+    throughout = all(row["covered_throughout"] for row in document["accounts"])
     no_gaps = "all accounts covered" if throughout else "no gap; see covered %"
-    so_far = "" if currency.current else ", as far as was seen"
-    if every:
-        print_table(document["stretches"], STRETCHES, title=f"all stretches since {shown}", empty="no stretches")
-    else:
-        rows = [{**row, "complete": row["open"] or row["whole_at"]} for row in document["gaps"]]
-        title = f"gaps since {shown}, and older ones with open questions"
-        print_table(rows, GAPS, title=title, empty=f"{no_gaps} since {shown}{so_far}")
-    _print_questions(document["open_questions"])
-
-
-def _print_questions(questions: Sequence[Row]) -> None:
-    rows = [{**row, "shown": short(str(row["question"]))} for row in questions]
-    print_table(rows, QUESTIONS, title="open questions", empty="no open questions")
-    for sentence in dict.fromkeys(str(row["question"]) for row in rows if row["shown"] == HISTORY):
+    if not every and not document["gaps"]:
+        note(f"{no_gaps} since {text_of(since)}{'' if currency.current else ', as far as was seen'}")
+    questions = document["open_questions"]
+    if not questions:
+        note("no open questions")
+        return
+    for sentence in dict.fromkeys(str(row["question"]) for row in questions if short(str(row["question"])) == HISTORY):
         note(f"{HISTORY}: {sentence}")
-    commands = list(dict.fromkeys(str(row["command"]) for row in rows))
-    if commands:
-        note("to settle a question, say what happened and how you know (TEXT):")
-        for command in commands:
-            note(f"  {command}")
-
-
-def _signed(skew: object) -> str | None:
-    """Return with its sign by how much the EMS's clock seems ahead."""
-    return None if not isinstance(skew, timedelta) else f"{'+' if skew > timedelta() else ''}{text_of(skew)}"
+    note("to settle a question, say what happened and how you know (TEXT):")
+    for command in dict.fromkeys(str(row["command"]) for row in questions):
+        note(f"  {command}")
 
 
 @app.command()

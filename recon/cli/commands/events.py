@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
@@ -10,19 +10,35 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 import typer
 
+from recon.cli.answer import Answer, answer
 from recon.cli.connection import reader_connection
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row, columns, note, print_json
-from recon.cli.queries import MAX_EVENTS, gateway_names, refused_events
-from recon.cli.table import print_rows, print_table
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
+from recon.cli.output import Column, Row, note
+from recon.cli.queries import MAX_EVENTS, check_account, gateway_names, refused_events
+from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.tables.screen import Screen
+from recon.cli.tables.table import Table
+from recon.cli.tables.terminal import is_terminal
 from recon.clock import utc_now
 from recon.db.source import Source, query_rows
-from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
+from recon.display.words import counted
+from recon.errors import ConfigError
+from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, OWN_KINDS, REST_ANSWER
+from recon.nearest import hint
 from recon.times import parse_time
 
 #: Beyond any log position.
 MAX_POSITION: Final = 2**62
-EVENTS: Final = [*columns("gateway", "seq", "recorded_at", "kind", "account"), Column("shown", "payload", prose=True)]
+EVENTS: Final = [
+    Column("gateway", rank=1),
+    Column("seq", "event", kind="count"),
+    Column("recorded_at", "at", kind="exact_time"),
+    Column("kind"),
+    Column("account", rank=2),
+    Column("shown", "payload", prose=True),
+]
+#: Most characters of a payload in a table; `--wide`, a pipe and --json show all of it.
+MOST_SHOWN: Final = 160
 _EVENT_COLUMNS: Final = (
     "gateway, seq, recorded_at, received_at, kind, account, session, readable, payload::text AS payload,"
     " CASE WHEN NOT readable THEN encode(raw, 'base64') END AS raw_base64, redacted, digest"
@@ -39,12 +55,20 @@ _FILTERS: Final = {
 
 
 REFUSED: Final = [
-    *columns("gateway", "seq", "recorded_at", "kind", "account", "fold_version", "in_force"),
-    Column("reason"),
+    Column("gateway", rank=1),
+    Column("seq", "event", kind="count"),
+    Column("recorded_at", "at", kind="exact_time", rank=2),
+    Column("kind"),
+    Column("account"),
+    Column("fold_version", wide=True),
+    Column("in_force", "in force", rank=3),
+    Column("reason", prose=True),
 ]
 
 
+@with_options(table_options)
 def events(
+    options: TableOptions,
     *,
     config: Config = None,
     gateway: GatewayFilter = None,
@@ -85,31 +109,59 @@ def events(
     """Show events of the log, oldest first.
 
     An event that is not JSON is shown in base64. Events of an account are those that name it, catch-ups that include
-    it, and order histories, which cover all accounts.
+    it, and order histories, which cover all accounts. Filters are gateway, account, kind and since.
     """
     if (until is not None or keep) and case is None:
         raise typer.BadParameter("goes with --case only", param_hint="--keep" if keep else "--until")
+    of = options.narrowed(gateway=gateway, account=account, kind=kind, since=since)
+    asked = of.singles("events", "gateway", "account", "kind", "since")
+    gateway, account, kind, since = (asked[name] for name in ("gateway", "account", "kind", "since"))
+    if kind is not None:
+        _check_kind(kind)
     if case is not None:
         if gateway is None or account is None or refused or kind is not None or json:
-            options = "needs --gateway and --account, and goes with --since, --until and --keep only"
-            raise typer.BadParameter(options, param_hint="--case")
+            wanted = "needs --gateway and --account, and goes with --since, --until and --keep only"
+            raise typer.BadParameter(wanted, param_hint="--case")
         _write_case(config, Place(gateway, account, since, until), case, keep=keep)
     elif refused:
         if kind is not None or since is not None:
             raise typer.BadParameter("goes with --gateway, --account and --limit only", param_hint="--refused")
-        _show_refused(config, gateway, account, limit=limit, json=json)
+        _show_refused(config, options, asked, limit=limit, json=json)
     else:
-        _show(config, gateway, Wanted(account, kind, since, limit), json=json)
+        _show(config, options, gateway, Wanted(account, kind, since, limit), json=json)
 
 
-def _show_refused(config: Path | None, gateway: str | None, account: str | None, *, limit: int, json: bool) -> None:
-    with reader_connection(settings_of(config), "events") as connection:
+def _check_kind(kind: str) -> None:
+    """Refuse a kind that no event has. Errors: ConfigError."""
+    if kind in OWN_KINDS:
+        return
+    from recon.ems.protocol.messages import INBOUND_TYPES  # noqa: PLC0415 - only an unusual kind needs the protocol
+
+    known = {*OWN_KINDS, *INBOUND_TYPES}
+    if kind not in known:
+        raise ConfigError(f"there is no kind of event {kind!r}; {hint(kind, known)}")
+
+
+def _show_refused(
+    config: Path | None, options: TableOptions, asked: Mapping[str, str | None], *, limit: int, json: bool
+) -> None:
+    gateway, account = asked["gateway"], asked["account"]
+
+    def read(connection: Source) -> Answer:
         gateway_names(connection, gateway)
+        if account is not None:
+            check_account(connection, gateway, account)
         found = refused_events(connection, gateway=gateway, account=account)[-limit:]
-    print_rows(found, REFUSED, as_json=json, empty="no event is refused")
-    if not json and any(row["in_force"] for row in found):
-        note("the books lack what is in force; please report the reason")
-        note("see `recon coverage` for the accounts that are not whole, and the commands that settle them")
+        lacking = sum(row["in_force"] is True for row in found)
+        if lacking and not json:
+            note("the books lack what is in force; please report the reason")
+            note("see `recon coverage` for the accounts that are not whole, and the commands that settle them")
+        said = f"{counted(len(found), 'event')} refused, {lacking} in force"
+        return Answer(
+            Screen(tables=[Table(columns=REFUSED, rows=found)], sums=[said], empty="no event is refused"), found
+        )
+
+    answer(settings_of(config), "events", options, read, json=json)
 
 
 class Place(NamedTuple):
@@ -153,29 +205,44 @@ class Wanted(NamedTuple):
     limit: int
 
 
-def _show(config: Path | None, gateway: str | None, wanted: Wanted, *, json: bool) -> None:
+def _show(config: Path | None, options: TableOptions, gateway: str | None, wanted: Wanted, *, json: bool) -> None:
     account, kind, since, limit = wanted
-    start = None if since is None else _when(since, utc_now(), "--since")
-    with reader_connection(settings_of(config), "events") as connection:
+
+    def read(connection: Source) -> Answer:
+        start = None if since is None else _when(since, utc_now(), "--since")
+        names = gateway_names(connection, gateway)
+        if account is not None:
+            check_account(connection, gateway, account)
         rows = read_events(
             connection,
-            gateways=gateway_names(connection, gateway),
+            gateways=names,
             account=account,
             kind=kind,
             since=start,
             limit=limit if start is None else limit + 1,
         )
-    if len(rows) > limit:
+        more = len(rows) > limit
         rows = rows[:limit]
-        last = rows[-1]
-        note(
-            f"more events follow event {last['seq']} of {last['gateway']}: use --limit for more, --since for later ones"
-        )
-    if json:
-        print_json([row | {"payload": _raw(row["payload"])} for row in rows if isinstance(row, dict)])
-        return
-    shown = [row | {"shown": row["payload"] or row["raw_base64"]} for row in rows if isinstance(row, dict)]
-    print_table(shown, EVENTS, empty="no events")
+        if more:
+            last = rows[-1]
+            place = f"event {last['seq']} of {last['gateway']}"
+            note(f"more events follow {place}: use --limit for more, --since for later ones")
+        whole = options.wide or options.raw or not is_terminal()
+        shown = [{**row, "shown": _payload(row, whole=whole)} for row in rows]
+        said = counted(len(rows), "event") + ("" if start is not None else ", the latest")
+        screen = Screen(tables=[Table(columns=EVENTS, rows=shown)], sums=[said], empty="no events")
+        return Answer(screen, [{**row, "payload": _raw(row["payload"])} for row in rows])
+
+    answer(settings_of(config), "events", options, read, json=json)
+
+
+def _payload(row: Row, *, whole: bool) -> str:
+    """Return a payload as far as a table has room for it, cut between two of its values."""
+    text = str(row["payload"] or row["raw_base64"] or "")
+    if whole or len(text) <= MOST_SHOWN:
+        return text
+    start = text[:MOST_SHOWN]
+    return f"{start[: max(start.rfind(','), start.rfind('{'), start.rfind('[')) + 1] or start}…"
 
 
 def _is_position(text: str) -> bool:

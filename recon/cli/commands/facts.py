@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Final
 
 import typer
 
-from recon.cli.connection import operator_connection, reader_connection
+from recon.cli.answer import Answer, answer
+from recon.cli.connection import operator_connection
 from recon.cli.options import Config, GatewayFilter, Json, settings_of, with_options
-from recon.cli.output import Column, columns, note, print_json
+from recon.cli.output import Column, Row, columns, note, print_json
 from recon.cli.recording import DecisionOptions, Reason, Text, check_digest, decision_options, record, wait_until_folded
 from recon.cli.table import print_table
+from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.tables.screen import NextStep, Screen
+from recon.cli.tables.table import Note, Table
+from recon.cli.tables.terminal import is_terminal
 from recon.cli.waiting_facts import MAX_DECIDED, WaitingGroup, approval_command, chosen_group, waiting_groups
+from recon.db.source import Source
 from recon.deciding.recording import Decision, findings_at, raise_refusals
 from recon.deciding.steps import NOT_FOLDED
+from recon.display.words import counted
 from recon.ledger.facts.waiting import facts_digest
 
 app = typer.Typer(no_args_is_help=True, help="Show material facts that wait, and decide on them.")
@@ -21,23 +29,47 @@ app = typer.Typer(no_args_is_help=True, help="Show material facts that wait, and
 FactsDigest = Annotated[str, typer.Argument(metavar="DIGEST", help="The facts' digest, or its first characters.")]
 
 WAITING: Final = [
-    *columns("gateway", "digest", "account", "facts", "what", "usd", "told_by", "told_at", "vouched_by"),
-    Column("reason", prose=True),
+    Column("gateway", rank=2),
+    Column("digest", kind="id"),
+    Column("account"),
+    Column("facts", kind="count", rank=3),
+    Column("what", prose=True),
+    Column("usd", kind="worth"),
+    Column("told_by", "told by", rank=1),
+    Column("told_at", "age", kind="age"),
+    Column("vouched_by", "vouched by", rank=4, blank=True),
+    Column("reason", prose=True, wide=True),
 ]
 _DECIDED: Final = columns("gateway", "facts", "digest", "seq", "outcome")
 
 
 @app.command("show")
-def show_facts(*, gateway: GatewayFilter = None, config: Config = None, json: Json = False) -> None:
+@with_options(table_options)
+def show_facts(
+    options: TableOptions, *, gateway: GatewayFilter = None, config: Config = None, json: Json = False
+) -> None:
     """Show the facts that change nothing until a second person approves them."""
-    with reader_connection(settings_of(config), "facts show") as connection:
-        groups = waiting_groups(connection, gateway)
-    if json:
-        print_json([{**group.shown, "seqs": [seq for seq, _ in group.facts]} for group in groups])
-        return
-    print_table([group.shown for group in groups], WAITING, empty="no fact waits for a second person")
-    for group in groups:
-        note(f"to let it take effect, a second person runs: {approval_command(group.digest)}")
+    place = options.narrowed(gateway=gateway).singles("facts", "gateway")
+
+    def read(connection: Source) -> Answer:
+        groups = waiting_groups(connection, place["gateway"])
+        if not json and not is_terminal():
+            for group in groups:
+                note(f"to let it take effect, a second person runs: {approval_command(group.digest)}")
+        table = Table(columns=WAITING, rows=[group.shown for group in groups], notes=_reason, notes_under="account")
+        screen = Screen(
+            tables=[table],
+            sums=[f"{counted(len(groups), 'file or fact', 'files or facts')} waiting for a second person"],
+            steps=[NextStep(approval_command(group.digest), "a second person runs this") for group in groups[:1]],
+            empty="no fact waits for a second person",
+        )
+        return Answer(screen, [{**group.shown, "seqs": [seq for seq, _ in group.facts]} for group in groups])
+
+    answer(settings_of(config), "facts show", options, read, json=json)
+
+
+def _reason(row: Row, shown: Collection[str]) -> Sequence[Note]:
+    return [] if "reason" in shown or not row["reason"] else [Note("why", str(row["reason"]))]
 
 
 @app.command("approve")

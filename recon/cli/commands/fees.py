@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import groupby
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
-from recon.cli.connection import reader_connection
-from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of
-from recon.cli.output import Column, Row, columns, note, print_json
-from recon.cli.queries import check_account, gateway_names, select_view
-from recon.cli.table import print_table
-
-_ORDER: Final = "gateway, account, market, fee_asset, order_class, side, since NULLS FIRST, rate"
+from recon.cli.answer import Answer, answer
+from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
+from recon.cli.output import Column, Row
+from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.tables.screen import Screen
+from recon.cli.tables.table import Table
+from recon.clock import utc_now
+from recon.db.source import Source
+from recon.display.words import counted
+from recon.reads.fees import FEES
+from recon.reads.known_names import check_filter
 
 RATES: Final = [
-    *columns("market"),
+    Column("gateway"),
+    Column("account"),
+    Column("market"),
     Column("order_class", "orders"),
     Column("taken_in", "taken in"),
-    *columns("rate", "since"),
-    *columns("evidence", "bits"),
+    Column("rate", kind="signed"),
+    Column("since", rank=1),
+    Column("until", wide=True, blank=True),
+    Column("evidence", rank=2),
+    Column("bits", kind="count", rank=3),
 ]
 
 
+@with_options(table_options)
 def fees(
+    options: TableOptions,
     *,
     config: Config = None,
     gateway: GatewayFilter = None,
@@ -39,26 +49,21 @@ def fees(
 
     A rate is a share of turnover, a rebate is negative. Evidence is the number of pairs of reports that paid the rate,
     and the bits for it. A line of the schedule in the settings (`fees`) fixes the rates of the fills that it selects.
+    Filters are gateway, account, unit (the asset that a fee is taken in), since and until.
     """
-    with reader_connection(settings_of(config), "fees") as connection:
-        if gateway is not None:
-            gateway_names(connection, gateway)
-        if account is not None:
-            check_account(connection, gateway, account)
-        rows = select_view(connection, "fees_learned", _ORDER, {"gateway": gateway, "account": account})
-    rows = [row for row in rows if every or row["until"] is None]
-    if json:
-        print_json(rows)
-    else:
-        _print(rows)
+    settings = settings_of(config)
+    asked = options.narrowed(gateway=gateway, account=account)
 
+    def read(connection: Source) -> Answer:
+        now = utc_now()
+        check_filter(connection, msgspec.structs.replace(asked, unit=()), settings.gateways)
+        rows = FEES.query(asked, now).rows(connection)
+        rows = [row for row in rows if every or row["until"] is None]
+        table = Table(columns=RATES, rows=[_shown(row) for row in rows], group=("account", "gateway"))
+        said = f"{counted(len(rows), 'rate')} of {counted(len({row['account'] for row in rows}), 'account')}"
+        return Answer(Screen(tables=[table], sums=[said], empty="no fee rates are known"), options.sorted(rows))
 
-def _print(rows: Sequence[Row]) -> None:
-    """Print a table for each account: so its columns have room in 80 characters."""
-    if not rows:
-        note("no fee rates are known")
-    for (gateway, account), members in groupby(rows, key=lambda row: (row["gateway"], row["account"])):
-        print_table([_shown(row) for row in members], RATES, title=f"{gateway} {account}")
+    answer(settings, "fees", options, read, json=json)
 
 
 def _shown(row: Row) -> Row:
@@ -68,6 +73,7 @@ def _shown(row: Row) -> Row:
         **row,
         "taken_in": row["fee_asset"] if side in {None, row["fee_asset"]} else f"{row['fee_asset']} {side}",
         "since": _day(row["since"]),
+        "until": _day(row["until"]),
         "evidence": f"{paid_by} mixed" if row["source"] == "mixed" and edges is not None else paid_by,
         "bits": int(bits) if isinstance(bits, Decimal) else None,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recon.cli.answer import Answer, answer
-from recon.cli.currency import RequireCurrent, moment_of, say_currency
+from recon.cli.currency import RequireCurrent, moment_of, say_currency, with_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.tables.options import TableOptions, table_options
 from recon.cli.unit_list import POSITIONS, units_screen
@@ -38,8 +38,15 @@ def positions(
         list_ = units.POSITIONS if json else units.SHOWN_POSITIONS
         rows = list_.query(asked, now).rows(connection)
         document = {**currency.document(), "positions": options.sorted(rows)}
+        shown = [] if json else [with_currency(row, currency) for row in rows]
         moment, empty = moment_of(currency, now), currency.empty("no positions")
-        screen = units_screen([] if json else rows, POSITIONS, "symbol", moment=moment, empty=empty)
+        screen = units_screen(
+            shown,
+            POSITIONS,
+            "symbol",
+            moment=moment,
+            empty=empty,
+        )
         return Answer(screen, document, currency)
 
     answer(settings, "positions", options, read, json=json)

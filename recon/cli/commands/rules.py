@@ -8,14 +8,20 @@ import msgspec
 import typer
 from sqlalchemy import Connection
 
-from recon.cli.connection import operator_connection, reader_connection
+from recon.cli.answer import Answer, answer
+from recon.cli.connection import operator_connection
 from recon.cli.options import Config, GatewayFilter, Json, settings_of, with_options
-from recon.cli.output import Column, Row, columns, note, print_json
+from recon.cli.output import Column, Row, columns, note
 from recon.cli.queries import gateway_names
 from recon.cli.recording import DecisionOptions, Reason, Text, check_digest, decide_one, decision_options
-from recon.cli.table import print_table
+from recon.cli.tables.options import TableOptions, table_options
+from recon.cli.tables.screen import NextStep, Screen
+from recon.cli.tables.table import Table
+from recon.cli.tables.terminal import is_terminal
+from recon.db.source import Source
 from recon.deciding.recording import Decision
 from recon.deciding.selection import SHORT
+from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.reads.rules_in_force import WAITING, document_of, rules_of
 
@@ -24,23 +30,41 @@ app = typer.Typer(no_args_is_help=True, help="Show the rules in force, and decid
 RulesDigest = Annotated[str, typer.Argument(metavar="DIGEST", help="The rules' digest, or its first characters.")]
 
 _DECIDED: Final = columns("gateway", "rules", "seq", "outcome")
-_RULES: Final = [*columns("gateway", "state", "seq", "at", "digest"), Column("looser", "more permissive")]
+_RULES: Final = [
+    Column("gateway"),
+    Column("state", kind="state"),
+    Column("seq", "event", kind="count", rank=2),
+    Column("at", "since", kind="time", rank=1),
+    Column("digest", kind="id"),
+    Column("looser", "more permissive", prose=True),
+]
 
 
 @app.command("show")
-def show_rules(*, gateway: GatewayFilter = None, config: Config = None, json: Json = False) -> None:
+@with_options(table_options)
+def show_rules(
+    options: TableOptions, *, gateway: GatewayFilter = None, config: Config = None, json: Json = False
+) -> None:
     """Show the rules in force, and rules that wait because they are more permissive."""
-    with reader_connection(settings_of(config), "rules show") as connection:
-        rows = [row for name in gateway_names(connection, gateway) for row in rules_of(connection, name)]
+    place = options.narrowed(gateway=gateway).singles("rules", "gateway")
+
+    def read(connection: Source) -> Answer:
+        rows = [row for name in gateway_names(connection, place["gateway"]) for row in rules_of(connection, name)]
+        approve = [f"recon rules approve {str(row['digest'])[:SHORT]}" for row in rows if row["state"] == WAITING]
         if json:
             rows = [{**row, "rules": msgspec.Raw(document_of(connection, row))} for row in rows]
-    if json:
-        print_json(rows)
-        return
-    print_table(rows, _RULES, empty="no gateway has rules yet")
-    for row in rows:
-        if row["state"] == WAITING:
-            note(f"to put them in force, a second person runs: recon rules approve {str(row['digest'])[:SHORT]}")
+        elif not is_terminal():
+            for command in approve:
+                note(f"to put them in force, a second person runs: {command}")
+        screen = Screen(
+            tables=[Table(columns=_RULES, rows=rows)],
+            sums=[f"{counted(len(rows) - len(approve), 'set')} of rules in force, {len(approve)} waiting"],
+            steps=[NextStep(command, "a second person puts them in force") for command in approve],
+            empty="no gateway has rules yet",
+        )
+        return Answer(screen, rows)
+
+    answer(settings_of(config), "rules show", options, read, json=json)
 
 
 @app.command("approve")

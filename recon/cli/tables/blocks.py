@@ -14,7 +14,7 @@ from recon.display.figures import Figure, aligned
 
 def block_lines(table: Table, chosen: Sequence[Cells], look: Look, *, grouped: bool) -> list[str]:
     """Return each record as a block, with an empty line between two of them."""
-    named = [cells for cells in chosen if cells.column.kind != "mark"]
+    named = [cells for cells in chosen if cells.column.kind not in {"mark", "strip"}]
     shown = [cells.column.key for cells in named]
     lines: list[str] = []
     for numbers, heading in group_lines(table, look, grouped=grouped):

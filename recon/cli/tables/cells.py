@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -22,8 +22,22 @@ from recon.display.worth import share, worth_figure
 #: Kinds that have a point, and are aligned on it.
 FIGURES: Final[frozenset[Kind]] = frozenset({"figure", "signed", "worth", "signed_worth"})
 _RIGHT: Final[frozenset[Kind]] = frozenset({"count", "number", "share", "age", "duration", "skew"})
+_STATES: Final[frozenset[Kind]] = frozenset({"state", "mark"})
+#: The key that is true in a row of what is not seen now.
+NOT_CURRENT: Final = "not_current"
 #: Least width of a column of prose, in characters.
 _LEAST_PROSE: Final = 20
+#: Least and usual width of a strip, in characters.
+_LEAST_STRIP: Final = 20
+_STRIP: Final = 44
+
+
+class Strip(Protocol):
+    """The value of a strip: it is drawn when its width is known."""
+
+    def __call__(self, width: int, *, glyphs: bool) -> str:
+        """Return so many characters."""
+        ...
 
 
 class Cells(msgspec.Struct, frozen=True):
@@ -59,11 +73,16 @@ def kind_of(column: Column, rows: Sequence[Row]) -> Kind:
 def cells_of(column: Column, rows: Sequence[Row], units: Sequence[Sequence[str]], look: Look) -> Cells:
     """Return a column as text; `units` are the keys of figures that have one scale in each row."""
     kind = kind_of(column, rows)
+    if kind == "strip":
+        return Cells(column, [[""] for _ in rows], [""] * len(rows), False, _STRIP, _LEAST_STRIP)
     if kind in FIGURES:
         lines = _figure_lines(column, kind, rows, units, look)
     else:
         shorts = _shorts(column, rows) if kind == "id" and not look.raw else {}
-        lines = [[_text(kind, each, shorts, look) for each in _stack(row.get(column.key))] for row in rows]
+        lines = [
+            [_text(kind, each, shorts, look, stale=is_stale(row)) for each in _stack(row.get(column.key))]
+            for row in rows
+        ]
     if column.blank:
         lines = [["" if text.strip() == UNKNOWN else text for text in each] for each in lines]
     widths = [width_of(text) for each in lines for text in each]
@@ -90,6 +109,8 @@ def _figure_lines(
         values = row.get(column.key)
         if isinstance(values, tuple):
             figures.append([_figure(kind, each, None, look) for each in _stack(values)])
+        elif values is None and column.blank:
+            figures.append([Figure("")])
         else:
             scale = scale_of(_number(row.get(key)) for key in group)
             figures.append([_figure(kind, values, scale, look)])
@@ -112,20 +133,21 @@ def _shorts(column: Column, rows: Sequence[Row]) -> dict[str, str]:
     return short_ids(str(each) for row in rows for each in _stack(row.get(column.key)) if each is not None)
 
 
-def _text(kind: Kind, value: object, shorts: Mapping[str, str], look: Look) -> str:
+def is_stale(row: Row) -> bool:
+    """True if a row was read of what is not seen now: its states are hatched, whatever their words."""
+    return row.get(NOT_CURRENT) is True
+
+
+def _text(kind: Kind, value: object, shorts: Mapping[str, str], look: Look, *, stale: bool) -> str:
     if value is None:
         return UNKNOWN
-    text = _by_kind(kind, value, shorts, look)
+    text = _state(kind, str(value), look, stale=stale) if kind in _STATES else _by_kind(kind, value, shorts, look)
     return look.written(safe(text)) if text else ""
 
 
 def _by_kind(kind: Kind, value: object, shorts: Mapping[str, str], look: Look) -> str:
     if kind == "id":
         return shorts.get(str(value), str(value))
-    if kind in {"state", "mark"}:
-        shape = shape_of(str(value))
-        glyph = shape.glyph if look.glyphs else shape.ascii
-        return glyph if kind == "mark" else f"{glyph} {text_of(value)}".lstrip()
     if isinstance(value, datetime):
         return _time(kind, value, look)
     if isinstance(value, timedelta) and not look.raw:
@@ -137,6 +159,12 @@ def _by_kind(kind: Kind, value: object, shorts: Mapping[str, str], look: Look) -
     return text_of(value)
 
 
+def _state(kind: Kind, word: str, look: Look, *, stale: bool) -> str:
+    shape = shape_of("stale" if stale else word)
+    glyph = shape.glyph if look.glyphs else shape.ascii
+    return glyph if kind == "mark" else f"{glyph} {word}".lstrip()
+
+
 def _time(kind: Kind, value: datetime, look: Look) -> str:
     if look.raw:
         return text_of(value)
@@ -144,10 +172,10 @@ def _time(kind: Kind, value: datetime, look: Look) -> str:
 
 
 def _style(kind: Kind, value: object, row: Row) -> str:
-    if kind in {"state", "mark"}:
-        return shape_of(str(value)).style
-    if kind == "signed" and row.get("verdict") == "break":
+    if kind in _STATES and value is not None:
+        return shape_of("stale" if is_stale(row) else str(value)).style
+    if kind == "signed" and row.get("verdict") == "break" and not is_stale(row):
         return shape_of("break").style
-    if kind == "text" and value in {"high", "critical"}:
+    if kind == "text" and str(value) in {"high", "critical"}:
         return "bold"
     return ""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recon.cli.output import Column
+import msgspec
+
+from recon.cli.output import Column, Row
 from recon.cli.tables.blocks import block_lines
 from recon.cli.tables.cells import Cells, cells_of
 from recon.cli.tables.look import LEAST_TABLE, Look
@@ -24,6 +26,8 @@ def table_lines(table: Table, look: Look, choice: Choice) -> list[str]:
     chosen = [cells_of(column, table.rows, table.units, look) for column in _wanted(table, choice, grouped=grouped)]
     if not choice.columns:
         chosen = [cells for cells in chosen if not (cells.column.blank and cells.empty)]
+    if choice.columns:
+        table = msgspec.structs.replace(table, notes=None)  # these columns, and nothing else
     indent = 2 if grouped else 0
     fitting = None if look.width < LEAST_TABLE else _fitting(chosen, look.width - indent, choice)
     heading = [look.painted(table.title, "bold")] if table.title else []
@@ -66,10 +70,8 @@ def _widths(fitting: Sequence[Cells], width: int) -> list[int]:
 
 def _rows(table: Table, chosen: Sequence[Cells], widths: Sequence[int], look: Look, *, grouped: bool) -> list[str]:
     indent = "  " if grouped else ""
-    headings = [
-        (right if cells.to_right else left)(cells.column.heading, width)
-        for cells, width in zip(chosen, widths, strict=True)
-    ]
+    headings = [_heading(cells, width) for cells, width in zip(chosen, widths, strict=True)]
+    chosen = [_drawn(cells, table.rows, width, look) for cells, width in zip(chosen, widths, strict=True)]
     lines = [look.painted((indent + BETWEEN.join(headings)).rstrip(), "bold")]
     shown = [cells.column.key for cells in chosen]
     under = _offset(table.notes_under, shown, widths) + len(indent)
@@ -79,6 +81,22 @@ def _rows(table: Table, chosen: Sequence[Cells], widths: Sequence[int], look: Lo
             lines += [indent + line if line else line for line in _row(chosen, widths, index, look)]
             lines += note_lines(table, table.rows[index], shown, look, under if table.notes_under else len(indent) + 2)
     return lines
+
+
+def _heading(cells: Cells, width: int) -> str:
+    if cells.column.kind != "strip":
+        return (right if cells.to_right else left)(cells.column.heading, width)
+    begin, _, end = cells.column.heading.partition("|")
+    return begin + right(end, width - len(begin))
+
+
+def _drawn(cells: Cells, rows: Sequence[Row], width: int, look: Look) -> Cells:
+    """Return a column with its strips drawn; any other as it is."""
+    if cells.column.kind != "strip":
+        return cells
+    strips = [row.get(cells.column.key) for row in rows]
+    lines = [[each(width, glyphs=look.glyphs) if callable(each) else ""] for each in strips]
+    return msgspec.structs.replace(cells, lines=lines)
 
 
 def _offset(key: str, shown: Sequence[str], widths: Sequence[int]) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from recon.cli.output import Row
+from recon.cli.output import Column, Row
 from recon.cli.tables.table import Choice, Table
 from recon.errors import ConfigError
 from recon.nearest import hint
@@ -37,30 +37,55 @@ class TableOptions(msgspec.Struct, frozen=True):
 
     def choice_of(self, table: Table) -> Choice:
         """Return which columns of a table are shown: of those asked for the ones that it has."""
-        own = {column.key for column in table.columns}
-        return Choice(tuple(key for key in self.columns if key in own), self.wide, flat=bool(self.sort))
+        keys = [key_of(name, table.columns) for name in self.columns]
+        return Choice(tuple(key for key in keys if key is not None), self.wide, flat=bool(self.sort))
 
     def is_of(self, table: Table) -> bool:
         """True if columns of this table are asked for."""
-        return not self.columns or any(column.key in self.columns for column in table.columns)
+        return not self.columns or bool(self.choice_of(table).columns)
 
     def narrowed(self, **values: str | None) -> Filter:
         """Return the filter with the values of a command's own options, such as --gateway."""
         return self.filter.also(**values)
 
-    def check(self, known: Collection[str]) -> None:
+    def check(self, columns: Sequence[Column]) -> None:
         """Refuse a column to show that no table has. Errors: ConfigError."""
-        for key in self.columns:
-            if key not in known:
-                raise ConfigError(f"there is no column {key!r} to show; {hint(key, known)}")
+        for name in self.columns:
+            if key_of(name, columns) is None:
+                known = [column.key for column in columns if column.kind not in UNNAMED]
+                raise ConfigError(f"there is no column {name!r} to show; {hint(name, known)}")
+
+    def sorts_of(self, columns: Sequence[Column], known: Collection[str] = ()) -> tuple[SortKey, ...]:
+        """Return the order that is asked for, by keys or titles of these columns. Errors: ConfigError."""
+        names = [column.key for column in columns if column.kind not in UNNAMED]
+        words = [word.strip() for word in self.sort.split(",") if word.strip()]
+        keys = [
+            f"{'-' if word[0] == '-' else ''}{key_of(word.lstrip('+-'), columns) or word.lstrip('+-')}"
+            for word in words
+        ]
+        return sort_keys(",".join(keys), known or names)
 
     def sorted(self, rows: Sequence[Row]) -> list[Row]:
         """Return rows in the order that is asked for, by any of their values. Errors: ConfigError."""
-        return sorted_rows(rows, self.sorts(rows[0].keys()) if rows else ())
+        return sorted_rows(rows, sort_keys(self.sort, rows[0].keys())) if rows else []
 
-    def sorts(self, known: Collection[str]) -> tuple[SortKey, ...]:
-        """Return the order that is asked for. Errors: ConfigError for a column that there is not."""
-        return sort_keys(self.sort, known)
+
+def _with_key(word: str, columns: Sequence[Column]) -> str:
+    """Return a word of --sort with the key of its column, where it has one."""
+    name = word.lstrip("+-")
+    return f"{'-' if word.startswith('-') else ''}{key_of(name, columns) or name}"
+
+
+#: Columns that have no name of their own to ask for.
+UNNAMED: Final = frozenset({"mark", "strip"})
+
+
+def key_of(name: str, columns: Sequence[Column]) -> str | None:
+    """Return the key of the column that a person names by its key, or by its title; None where there is none."""
+    asked = name.replace("_", " ").casefold()
+    named = [column for column in columns if column.kind not in UNNAMED]
+    by_title = (column.key for column in named if column.heading.casefold() == asked)
+    return next((column.key for column in named if column.key == name), None) or next(by_title, None)
 
 
 def table_options(  # noqa: PLR0913 - each option of a command is a parameter

@@ -8,8 +8,8 @@ from typing import Final
 
 from recon.cli.output import Row, text_of
 from recon.cli.tables.look import Look
-from recon.cli.tables.table import Table
-from recon.cli.tables.text import left, width_of, wrapped
+from recon.cli.tables.table import Note, Table
+from recon.cli.tables.text import command_lines, left, width_of, wrapped
 from recon.display.words import safe
 
 #: Room between columns.
@@ -35,6 +35,12 @@ def group_lines(table: Table, look: Look, *, grouped: bool) -> list[tuple[list[i
     return groups
 
 
+def _note_text(note: Note, text: str, width: int) -> list[str]:
+    if note.verbatim:
+        return [text]
+    return command_lines(text, width) if note.command else wrapped(text, width)
+
+
 def note_lines(table: Table, row: Row, shown: Collection[str], look: Look, indent: int) -> list[str]:
     """Return the lines below a row."""
     if table.notes is None:
@@ -45,7 +51,7 @@ def note_lines(table: Table, row: Row, shown: Collection[str], look: Look, inden
     former = ""
     for note in notes:
         text = look.written(safe(note.text))
-        inner = [text] if note.verbatim else wrapped(text, max(look.width - indent - room, LEAST_NOTE))
+        inner = _note_text(note, text, max(look.width - indent - room, LEAST_NOTE))
         for number, line in enumerate(inner):
             label = note.label if not number and note.label != former else ""
             lines.append(" " * indent + look.painted(left(label, room), "dim") + line)

@@ -27,14 +27,15 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     """A command's answer for a person.
 
     `sums` stand on the left of the title line, `moment` (the time, and whether it is current) on the right. `shapes`
-    are the words of states whose shapes are explained, `legend` explains the rest. `empty` is said where no table has a
-    row.
+    are the words of states whose shapes are explained, `marks` other characters: each, the same in ASCII, and what it
+    means. `legend` explains the rest. `empty` is said where no table has a row.
     """
 
     tables: Sequence[Table]
     sums: Sequence[str] = ()
     moment: str = ""
     shapes: Sequence[str] = ()
+    marks: Sequence[tuple[str, str, str]] = ()
     legend: Sequence[str] = ()
     steps: Sequence[NextStep] = ()
     empty: str = "nothing"
@@ -51,15 +52,18 @@ def screen_lines(screen: Screen, look: Look, choice_of: Callable[[Table], Choice
     for table in screen.tables:
         if table.rows:
             lines += ([""] if lines else []) + table_lines(table, look, choice_of(table))
-    texts = [*([_shapes(screen.shapes, look)] if screen.shapes else []), *screen.legend]
+    texts = [*_shapes(screen, look), *screen.legend]
     legend = [line for text in texts for line in wrapped(look.written(text), look.width)]
     footer = [*(look.painted(line, "dim") for line in legend), *step_lines(screen.steps, look)]
     return lines + ([""] if footer and lines else []) + footer
 
 
-def _shapes(words: Sequence[str], look: Look) -> str:
-    shapes = [(shape_of(word), word) for word in words]
-    return BETWEEN.join(f"{shape.glyph if look.glyphs else shape.ascii} {word}" for shape, word in shapes)
+def _shapes(screen: Screen, look: Look) -> list[str]:
+    """Return the line that explains shapes; none where there is nothing to explain."""
+    shapes = [(shape_of(word), word) for word in screen.shapes]
+    marks = [*((shape.glyph, shape.ascii, word) for shape, word in shapes), *screen.marks]
+    said = [f"{glyph if look.glyphs else ascii_} {word}" for glyph, ascii_, word in marks]
+    return [BETWEEN.join(said)] if said else []
 
 
 def title_lines(screen: Screen, look: Look) -> list[str]:

@@ -29,7 +29,8 @@ def print_screen(screen: Screen, options: TableOptions) -> None:
     """Print a screen once: for a person, or for a pipe. Errors: ConfigError for columns that there are not."""
     arranged = _arranged(screen, options)
     if not arranged.rows:
-        note(screen.empty)
+        for line in screen.empty.splitlines():
+            note(line)
     elif not terminal.is_terminal():
         write("".join(pipe_text(table, options.choice_of(table)) for table in arranged.tables if table.rows))
     else:
@@ -39,14 +40,14 @@ def print_screen(screen: Screen, options: TableOptions) -> None:
 
 def _lines(screen: Screen, look: Look, options: TableOptions) -> list[str]:
     lines = screen_lines(_arranged(screen, options), look, options.choice_of)
-    return lines if screen.rows else [*lines, screen.empty]
+    return lines if screen.rows else [*lines, *screen.empty.splitlines()]
 
 
 def _arranged(screen: Screen, options: TableOptions) -> Screen:
     """Return the screen in the order that is asked for, without the tables that have none of the columns asked for."""
-    known = {column.key for table in screen.tables for column in table.columns if column.kind != "mark"}
-    options.check(known)
-    keys = () if options.presorted else options.sorts(known)
+    columns = [column for table in screen.tables for column in table.columns]
+    options.check(columns)
+    keys = () if options.presorted else options.sorts_of(columns)
     tables = [_sorted(table, keys) for table in screen.tables if options.is_of(table)]
     return msgspec.structs.replace(screen, tables=tables)
 

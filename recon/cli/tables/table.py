@@ -11,11 +11,15 @@ from recon.cli.output import Column, Row
 
 
 class Note(NamedTuple):
-    """A line below a row: its label, and its text; what is `verbatim` is to be copied and stays as it is."""
+    """A line below a row: its label, and its text.
+
+    What is `verbatim` is to be copied and stays as it is. A `command` is broken so that a shell reads it as one.
+    """
 
     label: str
     text: str
     verbatim: bool = False
+    command: bool = False
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,12 +27,13 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     `group`: keys whose values are headings above the rows that share them, the first in bold. `units`: keys of figures
     that are of one unit, and so have one scale in each row. `notes`: the lines below a row, given the keys that are
-    shown; they begin under the column `notes_under`.
+    shown; they begin under the column `notes_under`. `pipe_title` stands for the title where only a pipe needs one.
     """
 
     columns: Sequence[Column]
     rows: Sequence[Row]
     title: str = ""
+    pipe_title: str = ""
     group: Sequence[str] = ()
     units: Sequence[Sequence[str]] = ()
     notes: Callable[[Row, Collection[str]], Sequence[Note]] | None = None

@@ -9,6 +9,9 @@ from unicodedata import combining, east_asian_width
 #: A word that is a number, with or without separators, or a part of one; punctuation may follow.
 _NUMBER: Final = re.compile(r"[(\[]?[+-]?\d[\d,.:]*[)\],;:.%]*")
 
+#: A long word without spaces, such as JSON, is broken after one of these.
+_PUNCTUATION: Final = frozenset(',;:{}[]()/|_-="')
+
 
 def width_of(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
@@ -52,15 +55,29 @@ def least_width(text: str) -> int:
 
 
 def _broken(word: str, width: int) -> list[str]:
-    if width_of(word) <= width or _NUMBER.fullmatch(word):
-        return [word]
-    parts, part = [], ""
-    for each in word:
-        if part and width_of(part + each) > width:
-            parts.append(part)
-            part = ""
-        part += each
-    return [*parts, part]
+    """Return the parts of a long word, broken beside punctuation where there is some, and never between two digits."""
+    parts: list[str] = []
+    while width_of(word) > width and not _NUMBER.fullmatch(word):
+        most = next((end for end in range(min(len(word), width), 0, -1) if width_of(word[:end]) <= width), 1)
+        end = next((end for end in range(most, 0, -1) if _beside_punctuation(word, end)), None)
+        end = end or next((end for end in range(most, 0, -1) if not _within_number(word, end)), None)
+        end = end or next((end for end in range(most, len(word)) if not _within_number(word, end)), len(word))
+        parts.append(word[:end])
+        word = word[end:]
+    return [*parts, word] if word else parts
+
+
+def _beside_punctuation(word: str, end: int) -> bool:
+    return word[end - 1] in _PUNCTUATION and not _within_number(word, end)
+
+
+def _within_number(word: str, end: int) -> bool:
+    """True if a break would part the digits of one number."""
+    before, after = word[end - 1], word[end : end + 1]
+    if before.isdigit():
+        return after.isdigit() or (after in ".," and word[end + 1 : end + 2].isdigit())
+    sign = before in ".,+-" and after.isdigit()
+    return sign and (before in "+-" or word[end - 2 : end - 1].isdigit())
 
 
 def command_lines(command: str, width: int, indent: str = "    ") -> list[str]:
