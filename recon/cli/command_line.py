@@ -43,7 +43,7 @@ COMMANDS: Final = {
     "orders": Entry("orders:orders", "Show orders, the latest first."),
     "fills": Entry("fills:fills", "Show fills, the latest first."),
     "entries": Entry("entries:entries", "Show entries of the ledger, the latest first."),
-    "findings": Entry("findings:findings", "Show findings in the data, the latest first, with what to do."),
+    "findings": Entry("findings:findings", "Show findings in the data, and what to do about them."),
     "coverage": Entry("coverage:app", "Show how much was covered, the gaps, and what is open."),
     "breaks": Entry("breaks:breaks", "Show open breaks, or all breaks."),
     "break": Entry("break_:app", "Explain breaks, and decide on them."),

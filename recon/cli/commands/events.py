@@ -14,7 +14,7 @@ from recon.cli.answer import Answer, answer
 from recon.cli.connection import reader_connection
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Column, Row, note
-from recon.cli.queries import MAX_EVENTS, check_account, gateway_names, refused_events
+from recon.cli.queries import MAX_EVENTS, check_account, gateway_names, refused_events, select_view
 from recon.cli.tables.options import TableOptions, table_options
 from recon.cli.tables.screen import Screen
 from recon.cli.tables.table import Table
@@ -113,6 +113,8 @@ def events(
     """
     if (until is not None or keep) and case is None:
         raise typer.BadParameter("goes with --case only", param_hint="--keep" if keep else "--until")
+    if since is not None:
+        _when(since, utc_now(), "--since")
     of = options.narrowed(gateway=gateway, account=account, kind=kind, since=since)
     asked = of.singles("events", "gateway", "account", "kind", "since")
     gateway, account, kind, since = (asked[name] for name in ("gateway", "account", "kind", "since"))
@@ -211,8 +213,8 @@ def _show(config: Path | None, options: TableOptions, gateway: str | None, wante
     def read(connection: Source) -> Answer:
         start = None if since is None else _when(since, utc_now(), "--since")
         names = gateway_names(connection, gateway)
-        if account is not None:
-            check_account(connection, gateway, account)
+        if account is not None and select_view(connection, "accounts", "account", {}):
+            check_account(connection, gateway, account)  # before the books hold any, the log may
         rows = read_events(
             connection,
             gateways=names,

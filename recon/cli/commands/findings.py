@@ -56,7 +56,9 @@ def findings(
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
-    """Show findings in the data, the latest first, with what to do.
+    """Show findings in the data, and what to do about them.
+
+    The latest come first.
 
     Filters are gateway, account, kind, since and until. `recon events --gateway NAME --since EVENT` shows the event.
     """
