@@ -120,6 +120,9 @@ class Service:
         database = self._settings["database"]
         assert isinstance(database, dict)
         environment |= {f"RECON_DATABASE__{key.upper()}": str(value) for key, value in database.items()}
+        backup = self._settings.get("backup", {})
+        assert isinstance(backup, dict)
+        environment |= {f"RECON_BACKUP__{key.upper()}": str(value) for key, value in backup.items()}
         return environment | {
             "RECON_LOG__LEVEL": "debug",
             "RECON_LOG__FORMAT": self._log_format,
