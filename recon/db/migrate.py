@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from recon.db.engine import create_engine
 from recon.db.errors import database_error
-from recon.db.version import SELECT_VERSION, VERSION_READABLE, check_version, migrations_directory
-from recon.errors import DatabaseError
+from recon.db.version import (
+    SELECT_VERSION,
+    VERSION_READABLE,
+    check_known,
+    check_version,
+    known_versions,
+    migrations_directory,
+)
+from recon.errors import ConfigError, DatabaseError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -36,6 +44,29 @@ def migrate(url: str, progress: Callable[[str], None] | None = None) -> None:
     from alembic import command  # noqa: PLC0415 - slow to import, and only migrating needs it
 
     _alembic(url, progress, lambda config: command.upgrade(config, "head"))
+
+
+def migrate_to(url: str, revision: str, progress: Callable[[str], None] | None = None) -> None:
+    """Migrate the database up or down to a version, as the owner; each step is one transaction.
+
+    Raise ConfigError if there is no such version; DatabaseError as `migrate` does.
+    """
+    from alembic import command  # noqa: PLC0415
+
+    versions = known_versions()
+    if revision not in versions:
+        raise ConfigError(f"there is no version {revision!r} of the schema; there are {versions[0]} to {versions[-1]}")
+    engine = create_engine(url, "recon migrate", pooled=False)
+    try:
+        with engine.connect() as connection:
+            present = schema_version(connection)
+    except SQLAlchemyError as error:
+        raise database_error(error, "the database cannot be asked for its version") from error
+    finally:
+        engine.dispose()
+    check_known(present)
+    down = present is not None and versions.index(present) > versions.index(revision)
+    _alembic(url, progress, lambda config: (command.downgrade if down else command.upgrade)(config, revision))
 
 
 def downgrade(url: str, revision: str, progress: Callable[[str], None] | None = None) -> None:

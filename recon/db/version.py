@@ -38,6 +38,18 @@ def newest_version() -> str | None:
     return heads.pop() if heads else None
 
 
+@cache
+def known_versions() -> tuple[str, ...]:
+    """Return the schema's versions, the first one first."""
+    after = {below: revision for revision, below in _revisions().items()}
+    chain: list[str] = []
+    below: str | None = None
+    while (revision := after.get(below)) is not None:
+        chain.append(revision)
+        below = revision
+    return tuple(chain)
+
+
 def _revisions() -> dict[str, str | None]:
     """Return each revision with the one before it, read from the files: Alembic is slow to import."""
     revisions: dict[str, str | None] = {}
@@ -47,6 +59,15 @@ def _revisions() -> dict[str, str | None]:
     return revisions
 
 
+def check_known(version: str | None) -> None:
+    """Raise NotMigrated if a later recon made this version of the schema."""
+    if version is not None and version not in known_versions():
+        raise NotMigrated(
+            f"the database's schema is of version {version}, which this recon does not know; use the recon that "
+            "migrated it, have it go back (`recon migrate --to`), or make the database anew"
+        )
+
+
 def check_version(version: str | None) -> None:
     """Raise NotMigrated if a database of this version is not for this recon."""
     wanted = newest_version()
@@ -54,9 +75,5 @@ def check_version(version: str | None) -> None:
         return
     if version is None:
         raise NotMigrated("the database holds no recon schema yet; run `recon migrate`")
-    if wanted is None or version not in _revisions():
-        raise NotMigrated(
-            f"the database's schema is of version {version}, which this recon does not know; "
-            "use the recon that migrated it, or make the database anew"
-        )
+    check_known(version)
     raise NotMigrated(f"the database's schema is of version {version}, this recon needs {wanted}; run `recon migrate`")

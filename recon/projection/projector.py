@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 from recon.backoff import Backoff
 from recon.db.raw import cursor_of
 from recon.db.transactions import Database
-from recon.errors import DatabaseError
+from recon.errors import DatabaseError, ProjectionError
 from recon.log.read import head
 from recon.meters import Pulse, StepMeter
 from recon.projection.pace import Pace
@@ -165,12 +165,13 @@ class Projector:
     async def finish(self) -> None:
         """Fold the last events after the recorder has ended, so that the ledger at rest contains its own end.
 
-        A database that is away is let be: what is in the log is folded at the next start.
+        A database that is away is let be, and so are books of another version, as after an upgrade by a stand-by: what
+        is in the log is folded by whoever comes next.
         """
         self._pace = Pace()
         try:
             await self._follow()
-        except DatabaseError as error:
+        except (DatabaseError, ProjectionError) as error:
             _log.warning("the last events are not folded", gateway=self._gateway, reason=str(error))
         finally:
             self._working = None

@@ -248,6 +248,9 @@ async def test_books_of_another_version_stop_it(database: TestDatabase, engine: 
         connection.execute(text("UPDATE recon_store.editions SET fold_version = 99"))
     with pytest.raises(ProjectionError, match="recon rebuild"):
         await watched.projector.run()
+    # A service that is relieved by a later version stops cleanly: whoever comes next folds.
+    Writer(database.service_url).append(new_events(1))
+    await watched.projector.finish()
 
 
 async def test_a_database_that_refuses_us_stops_it(database: TestDatabase, engine: Engine) -> None:

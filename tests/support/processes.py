@@ -60,15 +60,26 @@ class Flood:
         self._next = self._snapshots
         self._guard = threading.Lock()
         self.sessions = 0
+        #: No more frames than these are sent; heartbeats go on.
+        self.allowed = len(self.frames)
         self._muted = False
 
     def mute(self, *, muted: bool = True) -> None:
         """Send no more heartbeats, with the session open, or send them again."""
         self._muted = muted
 
+    def allow(self, share: float) -> None:
+        """Have a share of all frames sent, and then heartbeats alone."""
+        self.allowed = max(self._snapshots, round(share * len(self.frames)))
+
     @property
     def sent(self) -> int:
         return self._next
+
+    @property
+    def held(self) -> bool:
+        """True if all that is allowed was sent."""
+        return self._next >= self.allowed
 
     @property
     def over(self) -> bool:
@@ -78,17 +89,18 @@ class Flood:
         self.sessions += 1
         for frame in self.frames[: self._snapshots]:
             session.send(frame)
-        while not server.over.wait(CHUNK / RATE) and not self.over:
+        # The same instance_guid throughout: another one would make the service reconnect.
+        beats = [json.loads(frame) | {"server_name": "END"} for frame in self.frames if '"SERVER_INFO"' in frame]
+        while not server.over.wait(0.5 if self.held else CHUNK / RATE):
+            if self.held:
+                for beat in [] if self._muted else beats:
+                    session.send(encoded(beat).decode())
+                continue
             with self._guard:
-                chunk = self.frames[self._next : self._next + CHUNK]
+                chunk = self.frames[self._next : min(self._next + CHUNK, self.allowed)]
                 self._next += len(chunk)
             for frame in chunk:
                 session.send(frame)
-        # The same instance_guid throughout: another one would make the service reconnect.
-        beats = [json.loads(frame) | {"server_name": "END"} for frame in self.frames if '"SERVER_INFO"' in frame]
-        while not server.over.wait(0.5):
-            for beat in [] if self._muted else beats:
-                session.send(encoded(beat).decode())
 
 
 @contextmanager
@@ -102,8 +114,16 @@ class Service:
     """`python -m recon.service` as a separate process."""
 
     def __init__(
-        self, directory: Path, settings: dict[str, object], name: str = "service", log_format: str = "json"
+        self,
+        directory: Path,
+        settings: dict[str, object],
+        name: str = "service",
+        log_format: str = "json",
+        *,
+        code: Path | None = None,
     ) -> None:
+        """`code` is a checkout of another version, which is run instead of this one."""
+        self._code = code
         self._directory = directory
         self._settings = settings
         self._log_format = log_format
@@ -123,6 +143,8 @@ class Service:
         backup = self._settings.get("backup", {})
         assert isinstance(backup, dict)
         environment |= {f"RECON_BACKUP__{key.upper()}": str(value) for key, value in backup.items()}
+        if self._code is not None:
+            environment["PYTHONPATH"] = str(self._code)
         return environment | {
             "RECON_LOG__LEVEL": "debug",
             "RECON_LOG__FORMAT": self._log_format,
@@ -132,7 +154,7 @@ class Service:
     def start(self) -> None:
         with self._log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "recon.service"], stderr=output, env=self.environment()
+                [sys.executable, "-m", "recon.service"], stderr=output, env=self.environment(), cwd=self._directory
             )
         served_before = self.log_count("serving")
         until(lambda: self.log_count("serving") > served_before or self._ended())
@@ -161,6 +183,7 @@ class Service:
         return subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "recon.cli", *arguments],
             env=self.environment(),
+            cwd=self._directory,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
