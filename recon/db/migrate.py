@@ -56,17 +56,22 @@ def migrate_to(url: str, revision: str, progress: Callable[[str], None] | None =
     versions = known_versions()
     if revision not in versions:
         raise ConfigError(f"there is no version {revision!r} of the schema; there are {versions[0]} to {versions[-1]}")
+    present = version_at(url)
+    check_known(present)
+    down = present is not None and versions.index(present) > versions.index(revision)
+    _alembic(url, progress, lambda config: (command.downgrade if down else command.upgrade)(config, revision))
+
+
+def version_at(url: str) -> str | None:
+    """Return the version of a database's schema; None if it was never migrated. Raise DatabaseError."""
     engine = create_engine(url, "recon migrate", pooled=False)
     try:
         with engine.connect() as connection:
-            present = schema_version(connection)
+            return schema_version(connection)
     except SQLAlchemyError as error:
         raise database_error(error, "the database cannot be asked for its version") from error
     finally:
         engine.dispose()
-    check_known(present)
-    down = present is not None and versions.index(present) > versions.index(revision)
-    _alembic(url, progress, lambda config: (command.downgrade if down else command.upgrade)(config, revision))
 
 
 def downgrade(url: str, revision: str, progress: Callable[[str], None] | None = None) -> None:

@@ -82,7 +82,9 @@ def test_the_former_version_is_relieved_by_a_stand_by_and_relieves_it_again(
                 until(lambda: witness.ask(STANDBY))
                 new.command("rebuild")
                 witness.passed(0.5, sessions=1)
-                assert old.stop() in {0, ProjectionError.exit_status}, "it may say that the books are of a later version"
+                assert old.stop() in {0, ProjectionError.exit_status}, (
+                    "it may say that the books are of a later version"
+                )
                 until(lambda: flood.sessions == 2)
                 witness.passed(0.7, sessions=2)
                 check_books(witness)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from recon.db.engine import create_engine
-from recon.db.version import newest_version
+from recon.db.version import known_versions, newest_version
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
 
@@ -249,3 +249,21 @@ def test_books_of_an_earlier_version_are_said_until_a_rebuild_and_what_changed_t
     assert "the books of prod-eu differ" in done.err
     assert "recon facts show" in done.err
     assert recon("migrate").err == ""
+
+
+@pytest.mark.postgres
+def test_migrate_goes_back_and_says_what_the_version_was(
+    recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__MIGRATE_URL", database.owner_url)
+    before, newest = known_versions()[-2:]
+    back = recon("migrate", "--to", before)
+    assert back.status == 0, back.err
+    assert f"downgrade from {newest}" in back.out
+    assert back.out.endswith(f"the database is at version {before}\n")
+    assert f"this recon needs {newest}; run `recon migrate`" in recon("positions").err
+    again = recon("migrate")
+    assert again.out.endswith(f"the database is at version {newest}; it was at {before}\n")
+    wrong = recon("migrate", "--to", "latest")
+    assert wrong.status == 2
+    assert f"there is no version 'latest' of the schema; there are 0001 to {newest}" in wrong.err

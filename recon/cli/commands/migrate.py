@@ -10,7 +10,7 @@ from recon.cli.connection import connect, log_warnings_only
 from recon.cli.options import Config, settings_of
 from recon.cli.output import note, write
 from recon.db.migrate import migrate as migrate_database
-from recon.db.migrate import migrate_to
+from recon.db.migrate import migrate_to, version_at
 from recon.db.resolve import resolve_database
 from recon.db.source import query_rows
 from recon.db.version import newest_version
@@ -35,8 +35,10 @@ def migrate(
             write(f"the database is at version {to}\n")
             note("start the recon of that version, and run its `recon rebuild` if its books stand still")
             return
+        before = version_at(handle.require_owner_url())
         migrate_database(handle.require_owner_url(), lambda step: write(f"{step}\n"))
-        write(f"the database is at version {newest_version()}\n")
+        was = "" if before in {None, newest_version()} else f"; it was at {before}"
+        write(f"the database is at version {newest_version()}{was}\n")
         _note_earlier_books(handle.require_owner_url())
 
 
