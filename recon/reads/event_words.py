@@ -14,6 +14,8 @@ MAX_LINE: Final = 160
 #: Characters of an id that are told.
 _ID: Final = 12
 
+_UPDATES: Final = frozenset({"BALANCE_UPDATE", "POSITION_UPDATE", "ORDER_EXEC_REPORT_UPDATE"})
+
 _read: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -52,16 +54,22 @@ def words_of(kind: str, payload: str | None, *, cut: bool = False) -> str:
 
 def _told(kind: str, payload: str) -> str | None:
     try:
-        if kind.endswith("_SNAPSHOT"):
-            return _snapshot(kind, _read(payload.encode()).get("data"))
-        if kind in {"BALANCE_UPDATE", "POSITION_UPDATE", "ORDER_EXEC_REPORT_UPDATE"}:
-            return _update(kind, payload.encode())
-        values = _read(payload.encode())
+        return _what_matters(kind, payload.encode())
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
-    if "reason" in values or "action" in values:
-        return _named(values)
-    return None
+
+
+def _what_matters(kind: str, payload: bytes) -> str | None:
+    if kind in _UPDATES:
+        return _update(kind, payload)
+    values = _read(payload)
+    if kind.endswith("_SNAPSHOT"):
+        return _snapshot(kind, values.get("data"))
+    if "heartbeats" in values:
+        return f"heartbeats of {', '.join(_read(values['heartbeats']))}"
+    if kind == "SERVER_INFO":
+        return f"running {_text(values.get('is_running', _NONE))}"
+    return _named(values) if "reason" in values or "action" in values else None
 
 
 def _snapshot(kind: str, data: msgspec.Raw | None) -> str | None:

@@ -126,10 +126,10 @@ def _levels(history: DriftHistory) -> Iterator[_Level]:
             # After a gap nothing is known until the next observation.
             if hole.from_us > start:
                 yield _Level(point.drift, start, hole.from_us)
-            start = end
             break
-        if end > start or (end == start == history.until_us):
-            yield _Level(point.drift, start, end)
+        else:
+            if end > start or end == history.until_us:
+                yield _Level(point.drift, start, end)
 
 
 def _step(levels: Sequence[_Level], axis: TimeAxis, values: ValueAxis) -> Iterator[str]:

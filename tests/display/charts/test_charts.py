@@ -124,6 +124,14 @@ def test_an_observation_of_a_gap_that_was_judged_after_it_begins_the_line_at_its
     assert begin == int(catching_up.get("x", "")) + int(catching_up.get("width", ""))
 
 
+def test_where_the_log_has_ended_no_drift_is_told_as_that_of_now() -> None:
+    coverage = (Stretch("covered", _at(0), _at(50)), Stretch("not recorded", _at(50), None))
+    wide, _ = _drawings(drift_chart(_history(coverage=coverage)))
+    assert "-0.75" not in [each.text for each in wide.iter("text") if each.get("class") in {"t-bad", "t-strong"}]
+    wide, _ = _drawings(drift_chart(_history()))
+    assert "-0.75" in [each.text for each in wide.iter("text") if each.get("class") == "t-bad"]
+
+
 def test_a_time_of_which_nothing_is_known_is_an_empty_chart() -> None:
     wide, narrow = _drawings(drift_chart(_history(points=(), coverage=(), breaks=())))
     assert not _of(wide, "step")
