@@ -1,7 +1,8 @@
-"""The recorder of one gateway: from the buffer into the log, by group commit without timers (architecture 3).
+"""The recorder of one gateway: from the buffer into the log, by group commit (architecture 3).
 
 1. The recorder takes all waiting events, appends them in one transaction, and takes again. Idle: one frame, one
-   commit. Under load: large batches.
+   commit. While frames keep coming, it rests a moment before it takes again, so that they share commits. Under load:
+   large batches.
 2. A batch has a name (writer, number). After any failure the recorder appends the same batch again, on a new
    connection if necessary, until the outcome is known. The database stores a named batch once. Meanwhile frames wait
    in the buffer.
@@ -47,6 +48,11 @@ TICK_CHECK_SECONDS: Final = 1.0
 STANDBY_SECONDS: Final = 1.0
 #: The same after a database failure: longer, so that the recorder with frames to append reconnects first.
 HEAD_START_SECONDS: Final = 3.0
+#: So many events are worth a commit of their own; with fewer the recorder rests so many times as long as its last
+#: append took, up to so many seconds.
+MANY_EVENTS: Final = 50
+REST_TIMES: Final = 3
+REST_SECONDS: Final = 0.005
 #: Longest call to the database, in seconds.
 APPEND_SECONDS: Final = 20.0
 #: First and longest delay after a failure, in seconds.
@@ -129,6 +135,7 @@ class Recorder:
         self._pending_batch: list[NewEvent] = []
         self._last_tick = trio.current_time()
         self._backoff = Backoff(FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, draw, jitter=0.5)
+        self._rest_until = -math.inf
         self._finishing = trio.Event()
         self._drained_by = math.inf
         self._log = _log.bind(gateway=lease.gateway)
@@ -222,6 +229,7 @@ class Recorder:
     async def _next_batch(self) -> bool:
         """Take the next batch from the buffer, with a tick when one is due; return False at the end."""
         while not self._pending_batch:
+            await self._rest()
             self._pulse.beat(trio.current_time())
             batch = self._buffer.take_nowait()
             if trio.current_time() >= self._last_tick + self._tick_pause():
@@ -239,6 +247,12 @@ class Recorder:
                 with trio.move_on_after(min(TICK_CHECK_SECONDS, self._tick_pause())):
                     await self._buffer.wait()
         return True
+
+    async def _rest(self) -> None:
+        """Let frames gather that come soon after an append, unless many wait already or the end has come."""
+        if trio.current_time() < self._rest_until and len(self._buffer) < MANY_EVENTS:
+            with trio.move_on_at(self._rest_until):
+                await self._finishing.wait()
 
     def _tick_pause(self) -> float:
         return PENDING_TICK_SECONDS if self._pending() else TICK_SECONDS
@@ -271,6 +285,7 @@ class Recorder:
         self._batch_number += 1
         self._pending_batch = []
         self._backoff.reset()
+        self._rest_until = trio.current_time() + min(REST_TIMES * seconds, REST_SECONDS)
         if self._status.state != "recording":
             self._log.info("recording again", head=appended.last_seq, repeated=appended.repeated)
         self._status.set("recording")

@@ -63,6 +63,33 @@ async def test_what_waits_is_appended_in_order_in_as_few_batches_as_may_be(datab
     assert recording.statuses[-1].state == "stopped"
 
 
+async def test_frames_that_keep_coming_share_a_commit(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorders, "REST_TIMES", 1e12)
+    monkeypatch.setattr(recorders, "REST_SECONDS", 1e6)
+    async with running(Recording(database.service_url)) as recording:
+        recording.put("1")
+        await recording.until_landed(1)
+        recording.put("2")
+        await trio.testing.wait_all_tasks_blocked()
+        recording.put("3")
+        await trio.testing.wait_all_tasks_blocked()
+        assert recording.heads == [1]
+    assert recording.heads == [1, 3]
+    assert frames_of(database.service_url) == numbered(1, 3)
+
+
+async def test_many_frames_do_not_wait_for_more(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorders, "REST_TIMES", 1e12)
+    monkeypatch.setattr(recorders, "REST_SECONDS", 1e6)
+    recording = Recording(database.service_url, batch_events=recorders.MANY_EVENTS)
+    recording.put(*numbered(1, 2 * recorders.MANY_EVENTS + 1))
+    async with running(recording):
+        await recording.until_landed(2 * recorders.MANY_EVENTS)
+        await trio.testing.wait_all_tasks_blocked()
+        assert recording.recorder.waiting_events == 1
+    assert recording.heads[-1] == 2 * recorders.MANY_EVENTS + 1
+
+
 async def test_a_drain_appends_what_waits_before_the_lease_is_given_back(database: TestDatabase) -> None:
     async with running(Recording(database.service_url)) as recording:
         recording.put(*numbered(1, 3000))
