@@ -34,7 +34,7 @@ class Sizes(msgspec.Struct, frozen=True):
     turns: int = 5
     #: Accounts, frames a second, and for how many seconds.
     capacity: tuple[tuple[int, int, int], ...] = (
-        (8, 10, 60), (8, 100, 40), (50, 100, 40), (200, 100, 60), (8, 500, 40), (50, 500, 40),
+        (8, 1, 60), (8, 10, 60), (8, 100, 40), (50, 100, 40), (200, 100, 60), (8, 500, 40), (50, 500, 60),
     )  # fmt: skip
     #: Rows of the hostile loads.
     linear: tuple[int, ...] = (1_000, 4_000, 16_000)
