@@ -33,6 +33,8 @@ from recon.simulator.venues import (
 DEMO_WINDOW_SECONDS: Final = 1.0
 #: Share of the day without faults at its start, while openings settle.
 SETTLING_SHARE: Final = 0.25
+#: The first fault of a day that is watched, in seconds from its start: openings take five windows.
+EARLY_SECONDS: Final = 7.0
 #: Windows, plus seconds, that must remain after a fault for the engine to judge it.
 JUDGED_WINDOWS: Final = 6
 JUDGED_SECONDS: Final = 6.0
@@ -64,12 +66,15 @@ def _stretch(day_name: str, duration: float) -> tuple[float, float]:
     return first, last
 
 
-def demo_plan(seed: int, duration: float) -> Plan:
+def demo_plan(seed: int, duration: float, *, early: bool = False) -> Plan:
     """Return the demonstration: two gateways, six accounts, spot and derivatives, faults and harmless oddities.
 
-    Raises SimulationError when the day is too short for its faults to be judged.
+    `early` plants the first fault as soon as the openings are settled, for somebody who watches. Raises SimulationError
+    when the day is too short for its faults to be judged.
     """
     first, last = _stretch("demonstration", duration)
+    if early:
+        first = min(first, EARLY_SECONDS)
 
     def when(share: float) -> float:
         return first + share * (last - first)
@@ -260,6 +265,7 @@ def _filled_during_outage(account: AccountPlan, symbol: str, lost: Fault) -> Acc
 
 PLANS: Final[Mapping[str, Callable[[int, float], Plan]]] = {
     "demo": demo_plan,
+    "watched": lambda seed, duration: demo_plan(seed, duration, early=True),
     "clean": lambda seed, duration: clean_plan(seed, duration=duration),
     "catch_up": catch_up_plan,
 }

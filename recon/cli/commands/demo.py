@@ -10,7 +10,8 @@ import typer
 
 from recon.cli.demo.display import Display, LineDisplay, LiveDisplay
 from recon.cli.demo.run import Options, run_demo
-from recon.cli.demo.summary import print_summary
+from recon.cli.demo.summary import Summary, print_summary
+from recon.cli.demo.try_next import TryNext
 from recon.cli.output import write
 
 
@@ -25,18 +26,28 @@ def demo(
         Path | None,
         typer.Option(metavar="DIR", help="Keep the database in this empty or new directory. [default: remove it]"),
     ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the day, instead of serving its data until Ctrl-C.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON document (headless).")] = False,
 ) -> None:
     """Show recon at work on a simulated trading day.
 
     Two gateways, six accounts, spot and derivatives, with planted faults, live on a screen.
 
-    The exit status is 0 if every planted fault was flagged and nothing else, and 1 if not.
+    On a terminal it goes on serving, with the page, so that commands can be tried on its data. The exit status is 0 if
+    every planted fault was flagged and nothing else, and 1 if not.
     """
-    options = Options(duration, seed, None if data_dir is None else data_dir.absolute())
-    display: Display = LineDisplay(quiet=json) if headless or json or not sys.stdout.isatty() else LiveDisplay(duration)
-    summary = run_demo(options, display)
-    print_summary(summary, as_json=json)
+    live = not (headless or json) and sys.stdout.isatty()
+    options = Options(duration, seed, None if data_dir is None else data_dir.absolute(), stays=live and not once)
+    display: Display = LiveDisplay(duration) if live else LineDisplay(quiet=json)
+
+    def tell(summary: Summary, beside: TryNext | None) -> None:
+        print_summary(summary, as_json=json)
+        if beside is not None:
+            write("\n" + "".join(f"{line}\n" for line in beside.lines(summary.score)))
+
+    summary = run_demo(options, display, tell)
     if options.data_dir is not None and not json:
         write(f"the database is kept: RECON_DATABASE__DATA_DIR={options.data_dir} recon status\n")
     raise typer.Exit(0 if summary.score.passed else 1)

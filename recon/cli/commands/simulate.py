@@ -22,7 +22,8 @@ def simulate(
     plan: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="The day: demo (with faults), clean, or catch_up (gaps whose orders REST reports)."
+            metavar="NAME",
+            help="The day: demo (with faults), watched (sooner), clean, catch_up (gaps).",
         ),
     ] = "demo",
     seed: Annotated[int, typer.Option(help="The same seed gives the same day.")] = 7,

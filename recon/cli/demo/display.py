@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from recon.cli.demo.receiver import Receiver
+from recon.cli.demo.scoring import score
 from recon.cli.demo.screen import ScreenState, draw
 from recon.cli.demo.simulation import Truth
 from recon.cli.demo.snapshot import Snapshot
 from recon.cli.output import note, write
+from recon.cli.tables import terminal
 
 #: How often a line is printed without a screen, in seconds.
 LINE_SECONDS: Final = 5.0
@@ -48,6 +52,10 @@ class Display(Protocol):
         """Restore the terminal."""
         ...
 
+    def close(self) -> None:
+        """Give the terminal back: nothing is shown any more."""
+        ...
+
     def say(self, what: str) -> None:
         """Show what is being done, before the first snapshot."""
         ...
@@ -74,6 +82,9 @@ class LineDisplay:
     ) -> None:
         """End."""
 
+    def close(self) -> None:
+        """Do nothing: lines stay where they are."""
+
     def say(self, what: str) -> None:
         """Print what is being done."""
         self._write(what)
@@ -86,10 +97,10 @@ class LineDisplay:
         self._next = elapsed + LINE_SECONDS
         units = ", ".join(f"{count} {verdict}" for verdict, count in snapshot.verdicts().items()) or "none yet"
         gateways = ", ".join(f"{row['name']} {row['state']}" for row in snapshot.gateways) or "no gateway yet"
-        planted = sum(fault.must_flag for fault in truth.faults)
+        result = score(truth.faults, snapshot.openings)
         self._write(
             f"{elapsed:4.0f} s  {gateways}; {snapshot.events} events ({rate:.0f}/s); units: {units}; "
-            f"faults to flag {planted}, breaks open {snapshot.open_breaks}, alerts sent {receiver.alerts}"
+            f"{result.words}; {receiver.alerts} alerts received"
         )
 
 
@@ -97,8 +108,11 @@ class LiveDisplay:
     """The live screen."""
 
     def __init__(self, duration: float) -> None:
+        self._footer: Sequence[str] = ("Ctrl-C ends it",)
         self._console = Console()
-        self._live = Live(console=self._console, screen=True, auto_refresh=False)
+        self._live = Live(
+            console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
         self._duration = duration
         self._rate = Rate()
 
@@ -111,7 +125,11 @@ class LiveDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Restore the terminal."""
-        self._live.__exit__(kind, error, trace)
+        self.close()
+
+    def close(self) -> None:
+        """Leave the screen."""
+        self._live.stop()
 
     def say(self, what: str) -> None:
         """Print what is being done."""
@@ -123,9 +141,9 @@ class LiveDisplay:
             elapsed=elapsed,
             duration=self._duration,
             events_per_second=self._rate.of(elapsed, snapshot.events),
-            planted=sum(fault.must_flag for fault in truth.faults),
+            faults=truth.faults,
             received=receiver.alerts,
-            deliveries=receiver.latest(),
-            lines=self._console.size.height,
+            footer=self._footer,
         )
-        self._live.update(draw(snapshot, state), refresh=True)
+        lines = draw(snapshot, state, terminal.look())
+        self._live.update(Text.from_ansi("\n".join(lines), no_wrap=True, overflow="crop"), refresh=True)

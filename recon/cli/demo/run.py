@@ -10,11 +10,11 @@ import logging
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import trio
@@ -27,6 +27,7 @@ from recon.cli.demo.scoring import Score, score
 from recon.cli.demo.simulation import Simulation
 from recon.cli.demo.snapshot import Snapshot, read_openings, read_snapshot
 from recon.cli.demo.summary import Summary
+from recon.cli.demo.try_next import TryNext, write_settings
 from recon.config import Log, Settings
 from recon.db.engine import create_engine
 from recon.db.resolve import DatabaseHandle, resolve_database
@@ -51,12 +52,18 @@ SHUTDOWN_SECONDS: Final = 10
 WEBHOOK: Final = "demo"
 
 
+#: Called at the end of the day, with what there is to try on its data if that stays.
+Tell: TypeAlias = Callable[[Summary, TryNext | None], None]
+
+
 class Options(msgspec.Struct, frozen=True):
     """What the demonstration is asked for; `data_dir` keeps the database."""
 
     duration: float
     seed: int
     data_dir: Path | None
+    #: Whether it goes on serving after the day, until it is interrupted.
+    stays: bool = False
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -67,14 +74,15 @@ class Scene(msgspec.Struct, frozen=True):
     handle: DatabaseHandle
     receiver: Receiver
     page: DemoPage
+    tell: Tell
 
 
-def run_demo(options: Options, display: Display) -> Summary:
-    """Play one day from nothing and return what came of it.
+def run_demo(options: Options, display: Display, tell: Tell) -> Summary:
+    """Play one day from nothing, tell what came of it, and return it.
 
     Errors: SimulationError where the day is too short; ConfigError where the database was used before; DatabaseError.
     """
-    demo_plan(options.seed, options.duration)  # Refuses a day that is too short before anything is started.
+    demo_plan(options.seed, options.duration, early=True)  # Refuses a day that is too short before anything is started.
     with _directory() as place, ExitStack() as stack:
         receiver = stack.enter_context(receiving())
         _log_to(stack, place / "recon.log")
@@ -83,7 +91,7 @@ def run_demo(options: Options, display: Display) -> Summary:
         handle = stack.enter_context(resolve_database(settings, attach=False))
         prepare(handle)
         _refuse_used(handle, options.data_dir)
-        scene = Scene(options, place, handle, receiver, prepare_page(handle))
+        scene = Scene(options, place, handle, receiver, prepare_page(handle), tell)
         with display:
             return trio.run(_until_signalled, scene, display)
 
@@ -119,7 +127,7 @@ def _refuse_used(handle: DatabaseHandle, kept: Path | None) -> None:
 
 
 async def _until_signalled(scene: Scene, stage: Display) -> Summary:
-    """Play the day; SIGINT or SIGTERM stops everything in order, and then gives its usual exit status."""
+    """Play the day; SIGINT or SIGTERM stops everything in order; before the day's end it gives the exit status."""
     caught: list[int] = []
     summaries: list[Summary] = []
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -131,16 +139,17 @@ async def _until_signalled(scene: Scene, stage: Display) -> Summary:
                     nursery.cancel_scope.cancel()
 
             nursery.start_soon(listen)
-            summaries.append(await _play(scene, stage))
+            await _play(scene, stage, summaries)
             nursery.cancel_scope.cancel()
-    if caught:
+    if caught and not summaries:
         raise typer.Exit(128 + caught[0])
     return summaries[0]
 
 
-async def _play(scene: Scene, stage: Display) -> Summary:
+async def _play(scene: Scene, stage: Display, summaries: list[Summary]) -> None:
+    """Play the day and add what came of it; then go on serving if that is asked for."""
     options, receiver, handle = scene.options, scene.receiver, scene.handle
-    plan = demo_plan(options.seed, options.duration)
+    plan = demo_plan(options.seed, options.duration, early=True)
     simulation = Simulation(scene.place)
     database = ThreadedDatabase(create_engine(handle.analyst_url, "recon demo", pool_size=1), 1)
     async with trio.open_nursery() as nursery:
@@ -158,8 +167,14 @@ async def _play(scene: Scene, stage: Display) -> Summary:
         opened = await database.run(read_openings, deadline=READ_DEADLINE)
         result: Score = score(simulation.truth().faults, opened)
         elapsed = trio.current_time() - began
+        summaries.append(Summary(result, snapshot, receiver.alerts, receiver.refused, elapsed, scene.page))
+        stage.close()
+        scene.tell(
+            summaries[0], write_settings(scene.place, handle, scene.page, simulation.urls) if options.stays else None
+        )
+        if options.stays:
+            await trio.sleep_forever()
         nursery.cancel_scope.cancel()
-    return Summary(result, snapshot, receiver.alerts, receiver.refused, elapsed, scene.page)
 
 
 async def _watch(

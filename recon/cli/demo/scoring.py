@@ -50,6 +50,10 @@ class Opening(msgspec.Struct, frozen=True):
     cause: str
     state: str
     break_id: str
+    case_id: str = ""
+    certainty: str = ""
+    #: Its worth in USD, signed; null: no rate is known.
+    amount_usd: Decimal | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -82,6 +86,16 @@ class Score(msgspec.Struct, frozen=True):
     def passed(self) -> bool:
         """Tell whether every planted fault was flagged and nothing else was; without a fault nothing is proved."""
         return bool(self.verdicts) and not self.missed and not self.false_alarms
+
+    @property
+    def words(self) -> str:
+        """Return it in words: a fault is found once all its steps are."""
+        faults = {id(verdict.fault): True for verdict in self.verdicts}
+        for verdict in self.missed:
+            faults[id(verdict.fault)] = False
+        found, alarms = sum(faults.values()), len(self.false_alarms)
+        what = "planted fault" if len(faults) == 1 else "planted faults"
+        return f"{found} of {len(faults)} {what} found, {alarms} false alarm{'' if alarms == 1 else 's'}"
 
 
 class _Step(msgspec.Struct, frozen=True, eq=False):

@@ -70,7 +70,7 @@ class Simulation:
         self, *, seed: int, duration: float, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Run the process until cancelled; started once it listens. Errors: SimulationError where it ends by itself."""
-        command = [sys.executable, "-m", "recon.simulator", "--plan", "demo", "--seed", str(seed)]
+        command = [sys.executable, "-m", "recon.simulator", "--plan", "watched", "--seed", str(seed)]
         command += ["--duration", f"{duration:g}", "--truth", str(self._truth), "--ready", str(self._ready)]
         with self._log.open("wb") as log:
             process = await trio.lowlevel.open_process(

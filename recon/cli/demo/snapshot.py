@@ -11,9 +11,6 @@ from sqlalchemy import Connection, text
 from recon.cli.demo.scoring import Opening, UnitId
 from recon.cli.output import Row
 
-#: Steps of breaks that are shown.
-MAX_STEPS: Final = 30
-
 _UNITS: Final = """
     SELECT gateway, account, 'contract' AS kind, symbol AS unit, quantity AS held, reported, expected, drift,
            verdict, open_breaks
@@ -24,14 +21,10 @@ _UNITS: Final = """
     ORDER BY gateway, account, kind DESC, unit
 """
 _OPENINGS: Final = """
-    SELECT b.gateway, b.account, b.unit_kind, b.unit, h.at, h.amount, h.cause, b.state, b.id
+    SELECT b.gateway, b.account, b.unit_kind, b.unit, h.at, h.amount, h.cause, b.state, b.id, b.case_id, b.certainty,
+           b.amount_usd
     FROM recon.break_history AS h JOIN recon.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
     WHERE h.event = 'opened' ORDER BY h.at, b.id
-"""
-_STEPS: Final = """
-    SELECT h.at, h.event, b.gateway, b.account, b.unit, h.amount, h.cause
-    FROM recon.break_history AS h JOIN recon.breaks AS b ON b.gateway = h.gateway AND b.id = h.id
-    WHERE h.event IN ('opened', 'cleared') ORDER BY h.at DESC, b.id LIMIT :limit
 """
 _ALERTS: Final = """
     SELECT coalesce(sum(cardinality(signals)) FILTER (WHERE state = 'delivered'), 0)::bigint AS delivered,
@@ -47,7 +40,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     at: datetime
     gateways: list[Row]
     units: list[Row]
-    steps: list[Row]
+    openings: list[Opening]
     open_breaks: int
     pending: int
     delivered: int
@@ -80,12 +73,11 @@ def read_snapshot(connection: Connection) -> Snapshot:
     """Read a snapshot in one transaction."""
     units = _rows(connection, _UNITS)
     alerts = _rows(connection, _ALERTS)[0]
-    steps = _rows(connection, _STEPS, limit=MAX_STEPS)
     return Snapshot(
         at=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
         gateways=_rows(connection, "SELECT * FROM recon.gateways ORDER BY name"),
         units=units,
-        steps=steps,
+        openings=read_openings(connection),
         open_breaks=connection.execute(text("SELECT count(*) FROM recon.open_breaks")).scalar_one(),
         pending=sum(row["verdict"] == "pending" for row in units),
         delivered=_number(alerts, "delivered"),
@@ -96,8 +88,8 @@ def read_snapshot(connection: Connection) -> Snapshot:
 def read_openings(connection: Connection) -> list[Opening]:
     """Return every opening of a break."""
     return [
-        Opening(UnitId(gateway, account, kind, unit), at, amount, cause, state, break_id)
-        for gateway, account, kind, unit, at, amount, cause, state, break_id in connection.execute(text(_OPENINGS))
+        Opening(UnitId(gateway, account, kind, unit), *of)
+        for gateway, account, kind, unit, *of in connection.execute(text(_OPENINGS))
     ]
 
 

@@ -55,7 +55,7 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     if as_json:
         print_json({**figures, "planted": planted, "false_alarms": false_alarms, "benign": benign})
         return
-    write("\n")
+    write(f"\n{score.words}: {'passed' if score.passed else 'FAILED'}\n\n")
     print_table(planted, planted_columns(), title="planted faults", empty="no fault was planted")
     if false_alarms:
         print_table(false_alarms, _FALSE, title="false alarms")
@@ -63,9 +63,7 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     write(
         f"\n{snapshot.events} events in {summary.seconds:.0f} s; units: {verdicts}\n"
         f"alerts: {snapshot.delivered} delivered, {summary.alerts_received} received with a valid signature\n"
-        f"planted, but not to be flagged: {', '.join(benign) or 'none'}\n"
-        f"{len(score.verdicts) - len(score.missed)} of {len(score.verdicts)} planted steps flagged, "
-        f"{len(score.false_alarms)} false alarms: {'passed' if score.passed else 'FAILED'}\n"
+        f"harmless and not flagged: {', '.join(benign) or 'none'}\n"
     )
 
 

@@ -1,0 +1,63 @@
+"""What a person can try on the data of the demonstration: settings for other commands, and the commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from sqlalchemy import make_url
+
+from recon.cli.demo.page import DemoPage
+from recon.cli.demo.scoring import Score
+from recon.db.resolve import DatabaseHandle
+from recon.display.ids import short_id
+from recon.private_files import write_private
+
+SETTINGS: Final = "recon.toml"
+
+
+class TryNext(msgspec.Struct, frozen=True):
+    """Where other commands find the data, and the page of it."""
+
+    settings: Path
+    page: DemoPage
+
+    def lines(self, score: Score) -> Iterator[str]:
+        """Yield what to try, on a case that was found if there is one."""
+        openings = [verdict.opening for verdict in score.verdicts if verdict.opening is not None]
+        cases = [opening.case_id for opening in openings if opening.state != "cleared"]
+        yield "try next, on the same data:"
+        yield f"  {self.page.address:<28} in the browser; to decide, log in as one of:"
+        yield f"  {'':<28} {', '.join(f'{name} ({password})' for name, password in self.page.people.items())}"
+        yield "or in another terminal:"
+        yield f"  export RECON_CONFIG={self.settings}"
+        yield "  recon status                 what needs somebody"
+        if cases:
+            yield f"  recon break show {short_id(cases[0])}    why it is a break, and what to do"
+        yield "  recon balances               what agrees, and what does not"
+        yield "it stays up: Ctrl-C ends it"
+
+
+def write_settings(place: Path, handle: DatabaseHandle, page: DemoPage, urls: Mapping[str, str]) -> TryNext | None:
+    """Write settings for other commands, which decide as the first of the people; None where the server is not our own.
+
+    Raise OSError.
+    """
+    if handle.embedded is None:
+        return None
+    name, password = next(iter(page.people.items()))
+    base = make_url(handle.service_url)
+    query = {key: value for key, value in base.query.items() if key != "passfile"}
+    own = base.set(username=name, password=password, query=query).render_as_string(hide_password=False)
+    lines = [
+        "[database]",
+        f"data_dir = {json.dumps(str(handle.embedded.data_dir))}",
+        f"operator_url = {json.dumps(own)}",
+    ]
+    for gateway, url in urls.items():
+        lines += ["", f"[gateways.{gateway}]", f"urls = [{json.dumps(url)}]"]
+    write_private(place / SETTINGS, ("\n".join(lines) + "\n").encode())
+    return TryNext(place / SETTINGS, page)
