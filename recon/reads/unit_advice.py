@@ -100,7 +100,7 @@ def _terms(row: Row, account_rows: Sequence[Row]) -> list[str]:
     table = f"{_account_table(row)[:-1]}.contracts.{_key(found[1])}]"
     return [
         table,
-        'multiplier = "…"  # units of the asset that one contract is',
+        'multiplier = "…"  # of one contract',
         'kind = "linear"  # or inverse, or premium',
         f"settlement_asset = {settlement}",
         'realised = "close"',

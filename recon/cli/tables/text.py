@@ -64,7 +64,7 @@ def _broken(word: str, width: int) -> list[str]:
         end = end or next((end for end in range(most, len(word)) if not _within_number(word, end)), len(word))
         parts.append(word[:end])
         word = word[end:]
-    return [*parts, word] if word else parts
+    return [*parts, word] if word or not parts else parts
 
 
 def _beside_punctuation(word: str, end: int) -> bool:

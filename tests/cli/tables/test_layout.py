@@ -225,6 +225,7 @@ def test_colour_is_never_counted_as_width() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")), max_size=200), st.integers(1, 60))
+@example("two  spaces", 3)
 def test_wrapped_text_is_whole_and_never_parts_digits(text: str, width: int) -> None:
     lines = wrapped(text, width)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
