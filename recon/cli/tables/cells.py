@@ -74,7 +74,9 @@ def cells_of(column: Column, rows: Sequence[Row], units: Sequence[Sequence[str]]
     """Return a column as text; `units` are the keys of figures that have one scale in each row."""
     kind = kind_of(column, rows)
     if kind == "strip":
-        return Cells(column, [[""] for _ in rows], [""] * len(rows), False, _STRIP, _LEAST_STRIP)
+        least = max(_LEAST_STRIP, width_of(column.heading))
+        lines = [[""] for _ in rows]
+        return Cells(column, lines, [""] * len(rows), to_right=False, natural=max(_STRIP, least), least=least)
     if kind in FIGURES:
         lines = _figure_lines(column, kind, rows, units, look)
     else:

@@ -30,7 +30,7 @@ def table_lines(table: Table, look: Look, choice: Choice) -> list[str]:
         table = msgspec.structs.replace(table, notes=None)  # these columns, and nothing else
     indent = 2 if grouped else 0
     fitting = None if look.width < LEAST_TABLE else _fitting(chosen, look.width - indent, choice)
-    heading = [look.painted(table.title, "bold")] if table.title else []
+    heading = [look.painted(line, "bold") for line in wrapped(table.title, look.width)] if table.title else []
     if fitting is None:
         return heading + block_lines(table, chosen, look, grouped=grouped)
     widths = _widths(fitting, look.width - indent)

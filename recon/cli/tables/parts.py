@@ -14,6 +14,8 @@ from recon.display.words import safe
 
 #: Room between columns.
 BETWEEN: Final = "  "
+#: How a command goes on: where its next line begins, and how the line before ends.
+_MORE: Final = "     \\"
 #: Least width of a note, in characters.
 LEAST_NOTE: Final = 20
 
@@ -51,9 +53,14 @@ def note_lines(table: Table, row: Row, shown: Collection[str], look: Look, inden
     former = ""
     for note in notes:
         text = look.written(safe(note.text))
-        inner = _note_text(note, text, max(look.width - indent - room, LEAST_NOTE))
-        for number, line in enumerate(inner):
-            label = note.label if not number and note.label != former else ""
-            lines.append(" " * indent + look.painted(left(label, room), "dim") + line)
+        label = "" if note.label == former else note.label
+        width = max(look.width - indent - room, LEAST_NOTE)
+        if note.command and any(width_of(word) > width - len(_MORE) for word in text.split(" ")):
+            # A word too long to stand beside its label has a line of its own, or a shell would read two.
+            lines.append(" " * indent + look.painted(label, "dim"))
+            lines += [" " * indent + line for line in command_lines(text, look.width - indent, BETWEEN)]
+            continue
+        for number, line in enumerate(_note_text(note, text, width)):
+            lines.append(" " * indent + look.painted(left("" if number else label, room), "dim") + line)
         former = note.label
     return lines
