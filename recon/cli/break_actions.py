@@ -24,6 +24,8 @@ from recon.display.ids import short_id
 from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.exact import plain
+from recon.reads.filter import Filter
+from recon.reads.known_names import check_filter
 from recon.reconciliation.model.lifecycle import ACTIVE, PersonStep
 
 _OUTCOME: Final = [
@@ -54,6 +56,8 @@ class BreakRequest(msgspec.Struct, frozen=True):
     filter: BreakFilter
     #: True if a filter needs no confirmation.
     yes: bool
+    #: The names that the filter asks for, which must be names of something.
+    names: Filter = Filter()
 
 
 def take_step(
@@ -64,6 +68,7 @@ def take_step(
     Errors: ConfigError, DecisionRefused, AppendRefused, DatabaseError.
     """
     with operator_connection(request.options.settings, f"break {step}") as connection:
+        check_filter(connection, request.names, request.options.settings.gateways)
         selected = selection.select_breaks(connection, request.filter, step)
         if request.filter.ids and step in _WHOLE:
             _note_other_legs(connection, selected)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, get_args
@@ -65,6 +65,10 @@ class BreakFilter(msgspec.Struct, frozen=True):
     cause: str | None = None
     state: str | None = None
     opened_since: datetime | None = None
+    #: A condition on `recon.breaks AS b` besides, with its parameters; and whether it names states.
+    condition: str = ""
+    parameters: Mapping[str, object] = {}
+    names_states: bool = False
 
     @property
     def filters(self) -> dict[str, str]:
@@ -81,7 +85,7 @@ class BreakFilter(msgspec.Struct, frozen=True):
     @property
     def filtered(self) -> bool:
         """True if a filter selects, so that a person must confirm the selection."""
-        return bool(self.filters) or self.opened_since is not None
+        return bool(self.filters) or self.opened_since is not None or bool(self.condition)
 
 
 def select_breaks(connection: Source, criteria: BreakFilter, step: PersonStep) -> list[SelectedBreak]:
@@ -176,9 +180,13 @@ def _matching(connection: Source, column: str, prefix: str) -> list[SelectedBrea
 
 
 def _selected(connection: Source, criteria: BreakFilter) -> list[SelectedBreak]:
-    where = [f"{column} = :{column}" for column in criteria.filters]
-    parameters: dict[str, object] = dict(criteria.filters)
-    if criteria.state is None:
+    # The names of the two kinds of parameters differ, so that one filter may stand beside the other.
+    where = [f"{column} = :only_{column}" for column in criteria.filters]
+    parameters: dict[str, object] = {f"only_{column}": value for column, value in criteria.filters.items()}
+    if criteria.condition:
+        where.append(f"({criteria.condition})")
+        parameters |= criteria.parameters
+    if criteria.state is None and not criteria.names_states:
         where.append("state = ANY(:active)")
         parameters["active"] = sorted(ACTIVE)
     if criteria.opened_since is not None:
@@ -189,7 +197,7 @@ def _selected(connection: Source, criteria: BreakFilter) -> list[SelectedBreak]:
 
 def _read(connection: Source, where: str, parameters: dict[str, object]) -> list[SelectedBreak]:
     statement = (
-        f"SELECT {_COLUMNS} FROM recon.breaks WHERE {where}"  # noqa: S608 - names of our own
+        f"SELECT {_COLUMNS} FROM recon.breaks AS b WHERE {where}"  # noqa: S608 - names of our own
         " ORDER BY gateway, opened_at, id LIMIT :most"
     )
     rows = query_rows(connection, statement, {**parameters, "most": MAX_SELECTED + 1})

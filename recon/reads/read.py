@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from recon.reads.filter import Filter
+from recon.reads.filter import Condition, Filter
 from recon.reads.query import Query
 from recon.reads.sort import SortKey, order_by
 
@@ -31,10 +31,14 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     words: Mapping[str, Callable[[], Collection[str]]] = {}
     always: str = ""
 
+    def condition(self, asked: Filter, now: datetime) -> Condition:
+        """Return a filter as a condition on the list. Errors: ConfigError for a name or word that it does not have."""
+        asked.check_words(self.words)
+        return asked.condition(self.filters, now, self.name)
+
     def query(self, asked: Filter, now: datetime, *, sort: Sequence[SortKey] = (), limit: int | None = None) -> Query:
         """Return the list as SQL, narrowed and sorted. Errors: ConfigError for a name or word that it does not have."""
-        asked.check_words(self.words)
-        condition = asked.condition(self.filters, now, self.name)
+        condition = self.condition(asked, now)
         parts = [part for part in (self.always, condition.text) if part and part != "true"]
         where = f"WHERE {' AND '.join(parts)}" if parts else ""
         text = self.select.replace(WHERE, where) if WHERE in self.select else f"{self.select}\n{where}".rstrip()

@@ -352,6 +352,22 @@ def test_a_filter_says_how_many_before_it_acts(
     assert {row["account"] for row in narrow["breaks"]} == {account}
 
 
+def test_a_step_takes_the_filters_of_the_list(recon: Recon, day: TestDatabase) -> None:
+    listed = recon("breaks", "--filter", "cause=missed_fill", "-f", "since=1h", "--json").json()["breaks"]
+    taken = recon("break", "assign", "-f", "cause=missed_fill", "-f", "since=1h", "--to", "Bo", "--yes", "--json")
+    assert {row["id"] for row in taken.json()["breaks"]} == {row["id"] for row in listed} != set(), taken.err
+    before = heads(recon)
+    for words, message in (
+        (("--account", "KRAKEN"), "there is no account 'KRAKEN'; did you mean KRAKEN/JOHN?"),
+        (("--filter", "severity=hihg"), "there is no severity 'hihg'; did you mean high?"),
+        (("--filter", "side=BUY"), "breaks cannot be narrowed by side"),
+        (("--account", "BINANCE", "--filter", "account=KRAKEN/JOHN"), "no break matches the filter"),
+    ):
+        refused = recon("break", "assign", *words, "--to", "Bo", "--yes")
+        assert (refused.status, message in refused.err) == (2, True), refused.err
+    assert heads(recon) == before
+
+
 # --- waiting for the books
 
 

@@ -25,9 +25,11 @@ from recon.deciding.proposals import proposal_of
 from recon.deciding.selection import STATES, BreakFilter
 from recon.deciding.steps import without_none
 from recon.exact import plain
+from recon.reads.breaks import ALL_BREAKS
 from recon.reads.case.document import document
 from recon.reads.case.read import case_of, read_case
 from recon.reads.case.text import case_text
+from recon.reads.filter import of_words
 from recon.reads.known_names import check_cause
 from recon.times import parse_time
 
@@ -50,6 +52,10 @@ def _targets(
     opened_since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Only those opened since a time or an age (2h, 1d).")
     ] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", "-f", metavar="NAME=VALUE", help="Only these, as in `recon breaks`: severity=high."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of a filter.")] = False,
     config: Config = None,
     name: Name = None,
@@ -61,8 +67,14 @@ def _targets(
     since = None if opened_since is None else _time(opened_since, "--opened-since")
     if cause is not None:
         check_cause(cause)
-    filters = BreakFilter(ids or (), case, gateway, account, unit, cause, state, since)
-    return BreakRequest(DecisionOptions(settings_of(config), name, wait, json), filters, yes)
+    asked = of_words(filters or ())
+    condition, parameters = ALL_BREAKS.condition(asked, utc_now())
+    criteria = BreakFilter(
+        ids or (), case, gateway, account, unit, cause, state, since,
+        condition="" if condition == "true" else condition, parameters=parameters, names_states=bool(asked.state),
+    )  # fmt: skip
+    names = asked.also(gateway=gateway, account=account, unit=unit)
+    return BreakRequest(DecisionOptions(settings_of(config), name, wait, json), criteria, yes, names)
 
 
 def _time(text: str, option: str, *, ahead: bool = False) -> datetime:
