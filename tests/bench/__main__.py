@@ -5,10 +5,10 @@ Parts: `receive` (the bare WebSocket library), `append`, `committing` (many comm
 `saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `comparing` (what comparing
 and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how
 the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres), `capacity` (what a
-rate of frames and a number of accounts need of processor, memory and disk). Without any, all are measured.
-Everything runs on one embedded Postgres with its durable settings, in a temporary directory (`--directory`
-chooses the disk). Ratios within a run carry over to other machines, absolute figures do not. The exit status is 0
-whatever the figures are.
+rate of frames and a number of accounts need of processor, memory and disk), `screens` (a long list as HTML).
+Without any, all are measured. Everything runs on one embedded Postgres with its durable settings, in a temporary
+directory (`--directory` chooses the disk). Ratios within a run carry over to other machines, absolute figures do not.
+The exit status is 0 whatever the figures are.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from tests.bench import (
     linear,
     load,
     receiving,
+    screens,
     stored,
     streaming,
     telling,
@@ -41,7 +42,7 @@ from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = (
     "receive", "append", "committing", "offered", "telling", "saturated", "projection", "comparing", "peers", "linear",
-    "stored", "capacity",
+    "stored", "capacity", "screens",
 )  # fmt: skip
 
 
@@ -79,6 +80,8 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
         stored.measure(on, figures, sizes.linear)
     if "capacity" in chosen:
         capacity.measure(on, figures, sizes.capacity)
+    if "screens" in chosen:
+        screens.measure(figures, sizes.listed, sizes.repeats)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -36,6 +36,8 @@ class Sizes(msgspec.Struct, frozen=True):
     capacity: tuple[tuple[int, int, int], ...] = (
         (8, 1, 60), (8, 10, 60), (8, 100, 40), (50, 100, 40), (200, 100, 60), (8, 500, 40), (50, 500, 60),
     )  # fmt: skip
+    #: Rows of the page's longest list.
+    listed: int = 1_000
     #: Rows of the hostile loads.
     linear: tuple[int, ...] = (1_000, 4_000, 16_000)
 
@@ -56,5 +58,6 @@ TINY: Final = Sizes(
     repeats=1,
     turns=1,
     capacity=((2, 100, 4),),
+    listed=10,
     linear=(8, 32),
 )

@@ -30,6 +30,7 @@ FIGURES = {
     "linear": ["growth: positions without terms", "growth: breaks of many units"],
     "stored": ["stored, steps: orders listed", "stored, delete: facts and breaks"],
     "capacity": ["2 accounts, 100/s: service", "2 accounts, 100/s: log", "2 accounts, 100/s: memory"],
+    "screens": ["10 units as HTML"],
     "peers": ["eventsourcing, ProjectionRunner", "SQLAlchemy ORM add_all, 1 a commit"],
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -17,6 +17,7 @@ from recon.display.worth import NO_RATE, worth_figure
 from recon.exact import EXACT
 from recon.reads.known_names import check_filter
 from recon.reads.query import Query
+from recon.reads.unit_advice import UnitAdvice, advise
 from recon.reads.unit_rows import UNITS
 from recon.web.addresses import unit_address, with_query
 from recon.web.filter_fields import fields_of, filter_of
@@ -53,6 +54,8 @@ class UnitRow(msgspec.Struct, frozen=True):
     in_flight: Figure
     rate: Figure
     why: str
+    #: Lines of the settings that would have it judged.
+    add: str
     is_dust: bool
 
 
@@ -64,6 +67,8 @@ class AccountUnits(msgspec.Struct, frozen=True):
     rows: Sequence[UnitRow]
 
 
+#: How the view of each kind names its units.
+_NAMES: Final = {"asset": "asset", "contract": "symbol"}
 _FIGURES: Final = ("drift", "reported", "expected", "worth", "in_flight", "rate")
 
 
@@ -79,30 +84,17 @@ def _read(source: Source, asked: Asked) -> View:
     )
     found = query.rows(source)
     accounts = _ACCOUNTS.rows(source)
-    shown = found[:MAX_ROWS]
-    groups = [
-        AccountUnits(str(gateway), str(account), [_row(row) for row in rows])
-        for (gateway, account), rows in groupby(shown, key=lambda row: (row["gateway"], row["account"]))
-    ]
-    rows = [row for group in groups for row in group.rows]
-    counts = Counter(row.verdict for row in rows)
-    here = [(name, asked.query.get(name)) for name in FILTERS if name != "verdict"]
     choices = {
         "gateway": sorted({str(row["gateway"]) for row in accounts}),
         "account": sorted({str(row["account"]) for row in accounts}),
         "verdict": VERDICTS,
     }
+    # Advice about a unit names other units of its account: a list without them would be wrong.
+    whole = not wanted.unit and not wanted.verdict
     return View(
         sql=query.sql(),
         values={
-            "groups": groups,
-            "rooms": {name: room_of([getattr(row, name) for row in rows]) for name in _FIGURES},
-            "counts": [
-                (verdict, counts[verdict], with_query("/units", [*here, ("verdict", verdict)]))
-                for verdict in VERDICTS
-                if counts[verdict]
-            ],
-            "total": len(rows),
+            **values_of(found[:MAX_ROWS], asked.query, whole=whole),
             "more": len(found) > MAX_ROWS,
             "fields": fields_of(asked.query, FILTERS, choices),
             "asked": " and ".join(wanted.words()),
@@ -110,7 +102,44 @@ def _read(source: Source, asked: Asked) -> View:
     )
 
 
-def _row(row: Row) -> UnitRow:
+def values_of(found: Sequence[Row], query: Mapping[str, str], *, whole: bool) -> Mapping[str, object]:
+    """Return units as the screen shows them; `whole`: they are all units of their accounts."""
+    groups = [
+        AccountUnits(str(gateway), str(account), _rows(list(rows), whole=whole))
+        for (gateway, account), rows in groupby(found, key=lambda row: (row["gateway"], row["account"]))
+    ]
+    rows = [row for group in groups for row in group.rows]
+    counts = Counter(row.verdict for row in rows)
+    here = [(name, query.get(name)) for name in FILTERS if name != "verdict"]
+    return {
+        "groups": groups,
+        "rooms": {name: room_of([getattr(row, name) for row in rows]) for name in _FIGURES},
+        "counts": [
+            (verdict, counts[verdict], with_query("/units", [*here, ("verdict", verdict)]))
+            for verdict in VERDICTS
+            if counts[verdict]
+        ],
+        "total": len(rows),
+    }
+
+
+def _rows(rows: Sequence[Row], *, whole: bool) -> list[UnitRow]:
+    """Return the units of an account, those that are not judged with why and the lines of the settings to add."""
+    named = {kind: [_named(row, name) for row in rows if row["unit_kind"] == kind] for kind, name in _NAMES.items()}
+    shown = []
+    for row in rows:
+        kind = str(row["unit_kind"])
+        advice = advise(_named(row, _NAMES[kind]), named[kind], _NAMES[kind]) if whole else None
+        shown.append(_row(row, UnitAdvice(str(row["reason"] or "")) if advice is None else advice))
+    return shown
+
+
+def _named(row: Row, name: str) -> Row:
+    """Return a unit as the view of its kind names it."""
+    return {**row, name: row["unit"], f"{name}_coinapi": row["coinapi"]}
+
+
+def _row(row: Row, advice: UnitAdvice) -> UnitRow:
     gateway, account, unit, kind = (str(row[name]) for name in ("gateway", "account", "unit", "unit_kind"))
     reported, expected, drift = (_decimal(row[name]) for name in ("reported", "expected", "unexplained"))
     scale = scale_of((reported, expected, drift))
@@ -129,7 +158,8 @@ def _row(row: Row) -> UnitRow:
         worth=_worth(drift, rate, str(row["verdict"])),
         in_flight=figure(_decimal(row["in_flight"]), signed=True),
         rate=worth_figure(rate) if rate is not None else Figure("-"),
-        why=str(row["reason"] or ""),
+        why=advice.why,
+        add="\n".join(advice.add),
         is_dust=bool(drift) and row["verdict"] == "agreed",
     )
 
