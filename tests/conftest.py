@@ -28,6 +28,8 @@ from recon.db.roles import ANALYST, OWNER, ROLES, SERVICE
 TEMPLATE = "recon_template"
 #: A person's login of a test that has a password; other made-up logins are trusted.
 PERSON = "test_person"
+#: Another one, for what two people decide together.
+SECOND_PERSON = "test_second_person"
 #: Durability is not what most tests are about; those that are start a server of their own.
 UNSAFE_BUT_FAST = {
     "fsync": "off",
@@ -104,7 +106,7 @@ def directory_for_server() -> Iterator[Path]:
 
 @contextmanager
 def shared_server(
-    binaries: Path | None, by_password: Sequence[str] = (SUPERUSER, *ROLES, PERSON)
+    binaries: Path | None, by_password: Sequence[str] = (SUPERUSER, *ROLES, PERSON, SECOND_PERSON)
 ) -> Iterator[EmbeddedPostgres]:
     """Run a fast server in a directory of its own: these roles log in as in a service, made-up logins are trusted."""
     with directory_for_server() as place:

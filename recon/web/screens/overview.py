@@ -75,6 +75,8 @@ def _read(source: Source, asked: Asked) -> View:
     return View(
         values={
             "needs": lines[:MOST],
+            # One filled button a screen: on the first that waits for a second person.
+            "main": next((each.key for each in lines if each.word == "approve"), ""),
             "needs_said": f"{counted(len(lines), 'thing')}, most urgent first",
             "work": [_working(each) for each in needs.in_work[:MOST]],
             "work_said": counted(len(needs.in_work), "case"),

@@ -149,7 +149,7 @@
 
   // 3 keys: from the list on the page ---------------------------------------------------------------------------------
   const keys = [...document.querySelectorAll("#keys tr[data-keys]")].map((each) => ({ ...each.dataset }));
-  const visible = (element) => element && element.offsetParent !== null;
+  const visible = (element) => element && element.checkVisibility();
   const byTarget = (name) => [...document.querySelectorAll(`[data-key-target="${name}"]`)].find(visible);
   const rows = () => [...document.querySelectorAll("[data-row]")].filter(visible);
   const current = () => document.activeElement && document.activeElement.closest("[data-row]");
@@ -179,7 +179,7 @@
       return;
     }
     if (form.tagName === "DETAILS") form.open = true;
-    const field = [...form.querySelectorAll("input:not([type=hidden]), select, textarea")].find((each) => !each.value && !each.readOnly);
+    const field = [...form.querySelectorAll("input:not([type=hidden]), select, textarea")].find((each) => visible(each) && !each.value && !each.readOnly && each.type !== "checkbox" || each.type === "checkbox" && !each.checked);
     (field || form.querySelector("button, input:not([type=hidden]), select, textarea"))?.focus();
     form.scrollIntoView({ block: "nearest" });
   };

@@ -1,0 +1,226 @@
+"""The page in a browser: two people decide together, keys work, nothing overflows, and everybody can use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from recon.db.engine import libpq_url
+from recon.db.roles import OPERATOR
+from recon.service.alerting import tell
+from recon.simulator.scenarios import demo_plan
+from recon.web import live
+from recon.web.keys import KEYS
+from tests.conftest import PERSON, SECOND_PERSON, TestDatabase
+from tests.support.browser import browsing, chromium, log_in, page_in_a_thread, resize, serious, text_of, wait_for
+from tests.support.database_days import write_day
+
+pytestmark = [pytest.mark.postgres, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+GATEWAYS = ("prod-eu", "prod-us")
+PASSWORD = "of one person"
+
+BOB = SECOND_PERSON
+SCREENS = ("/", "/breaks", "/units", "/coverage", "/log", "/alerts", "/rules", "/search?q=ETH", "/login")
+WIDTHS = (360, 390, 700, 1020, 1280)
+
+
+@pytest.fixture(scope="module")
+def browser_is_here() -> None:
+    chromium()
+
+
+@pytest.fixture
+def day(browser_is_here: None, database: TestDatabase) -> Iterator[TestDatabase]:
+    with psycopg.connect(libpq_url(database.superuser_url), autocommit=True) as raw:
+        for person in (PERSON, BOB):
+            raw.execute(f"CREATE ROLE {person} LOGIN PASSWORD '{PASSWORD}' IN ROLE {OPERATOR}".encode())
+        write_day(database.service_url, demo_plan(7, 40.0), on_transitions=tell)
+        yield database
+        for person in (PERSON, BOB):
+            raw.execute(f"DROP ROLE {person}".encode())
+
+
+def rows(database: TestDatabase, query: str, *values: object) -> list[dict[str, Any]]:
+    with psycopg.connect(libpq_url(database.analyst_url), row_factory=dict_row) as raw:
+        return raw.execute(query.encode(), values).fetchall()
+
+
+def case_of(database: TestDatabase, account: str) -> str:
+    query = "SELECT case_id FROM recon.breaks WHERE account = %s AND state = 'open' ORDER BY id LIMIT 1"
+    return str(rows(database, query, account)[0]["case_id"])
+
+
+def press(browser: Any, *keys: str) -> None:
+    """Press keys where the focus is."""
+    actions = pytest.importorskip("selenium.webdriver.common.action_chains").ActionChains(browser)
+    for key in keys:
+        actions.send_keys(key)
+    actions.perform()
+
+
+def focused(browser: Any) -> Any:
+    return browser.switch_to.active_element
+
+
+def test_what_is_material_is_proposed_by_one_person_and_approved_by_another(day: TestDatabase) -> None:
+    case = case_of(day, "KRAKEN/JOHN")
+    with page_in_a_thread(day, GATEWAYS) as address:
+        with browsing(address) as alice:
+            log_in(alice, address, PERSON, PASSWORD)
+            alice.get(f"{address}/cases/{case}")
+            press(alice, "p")
+            wait_for(alice, lambda: focused(alice).get_attribute("name") == "evidence", "field of the evidence")
+            focused(alice).send_keys("treasury wired 5 ETH, ticket OPS-412")
+            keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+            actions = pytest.importorskip("selenium.webdriver.common.action_chains").ActionChains(alice)
+            actions.key_down(keys.CONTROL).send_keys(keys.ENTER).key_up(keys.CONTROL).perform()
+            wait_for(alice, lambda: "Proposed. Event" in text_of(alice), "proposal")
+            assert "another login approves" in text_of(alice)
+            (button,) = [each for each in alice.find_elements("tag name", "button") if each.text == "Approve"]
+            assert not button.is_enabled(), "who proposed it may not approve it"
+        with browsing(address) as bob:
+            log_in(bob, address, BOB, PASSWORD)
+            assert "approve" in text_of(bob), "it is the first thing on the overview"
+            bob.find_element("css selector", ".todo a.btn-main").click()
+            wait_for(bob, lambda: case in bob.current_url, "case")
+            assert "OPS-412" in text_of(bob)
+            press(bob, "y")
+            wait_for(bob, lambda: focused(bob).get_attribute("name") == "sure", "confirmation")
+            focused(bob).click()
+            next(each for each in bob.find_elements("tag name", "button") if each.text == "Approve").click()
+            wait_for(bob, lambda: "Approved. Event" in text_of(bob), "approval")
+    (row,) = rows(day, "SELECT state, proposal ->> 'login' AS by FROM recon.breaks WHERE case_id = %s", case)
+    assert row == {"state": "resolved", "by": PERSON}
+    logins = rows(day, "SELECT action, login FROM recon.decisions ORDER BY seq")
+    assert logins == [{"action": "propose", "login": PERSON}, {"action": "approve", "login": BOB}]
+
+
+def test_each_key_does_what_the_list_says(day: TestDatabase) -> None:
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    case = case_of(day, "BINANCE")
+    with page_in_a_thread(day, GATEWAYS) as address, browsing(address) as browser:
+        log_in(browser, address, PERSON, PASSWORD)
+        for letter, path in (("b", "/breaks"), ("u", "/units"), ("c", "/coverage"), ("l", "/log"), ("o", "/")):
+            press(browser, "g", letter)
+            wait_for(browser, lambda path=path: browser.current_url == f"{address}{path}", path)
+        press(browser, "?")
+        dialog = browser.find_element("id", "keys")
+        wait_for(browser, lambda: dialog.get_attribute("open"), "list of keys")
+        for key in KEYS:
+            assert key.does in dialog.text
+        press(browser, keys.ESCAPE)
+        wait_for(browser, lambda: not dialog.get_attribute("open"), "end of the list of keys")
+        browser.get(f"{address}/breaks")
+        press(browser, "j", "j", "k", "j")
+        listed = [each.get_attribute("data-row") for each in browser.find_elements("css selector", "[data-row]")]
+        assert focused(browser).get_attribute("data-row") == listed[1]
+        press(browser, "x")
+        assert focused(browser).get_attribute("aria-selected") == "true"
+        press(browser, "F")
+        wait_for(browser, lambda: focused(browser).get_attribute("name") == "gateway", "filter")
+        press(browser, keys.ESCAPE, "/")
+        wait_for(browser, lambda: focused(browser).get_attribute("name") == "q", "search")
+        press(browser, "j")
+        assert focused(browser).get_attribute("value") == "j", "in a field a key is a letter"
+        press(browser, keys.ESCAPE, "2")
+        wait_for(browser, lambda: "view=needs" in browser.current_url, "second view")
+        press(browser, "j", "o")
+        wait_for(browser, lambda: "/cases/" in browser.current_url, "case of the row")
+        browser.get(f"{address}/cases/{case}")
+        for letter, name in (("a", "text"), ("c", "text"), ("e", "until"), ("p", "evidence")):
+            press(browser, letter)
+            wait_for(browser, lambda name=name: focused(browser).get_attribute("name") == name, f"field {name}")
+            press(browser, keys.ESCAPE)
+        press(browser, "s")
+        wait_for(browser, lambda: browser.find_element("id", "sql-text").is_displayed(), "query")
+        browser.get(f"{address}/breaks")
+        press(browser, "j", "a")
+        wait_for(browser, lambda: browser.current_url.endswith("#assign"), "form of the row's case")
+    assert rows(day, "SELECT * FROM recon.decisions") == [], "nothing that writes happens on one key"
+
+
+def test_no_screen_is_wider_than_the_window(day: TestDatabase) -> None:
+    case = case_of(day, "BINANCE")
+    wide = []
+    with page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address, browsing(address) as browser:
+        for path in (*SCREENS, f"/cases/{case}", "/units/prod-eu/BINANCE/ETH"):
+            browser.get(f"{address}{path}")
+            for width in WIDTHS:
+                resize(browser, width)
+                found = browser.execute_script("return document.documentElement.scrollWidth")
+                if found > width:
+                    wide.append((path, width, found))
+    assert not wide, "\n".join(f"{path} is {found} wide at {width}" for path, width, found in wide)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_serious_keeps_anybody_out(day: TestDatabase, *, dark: bool) -> None:
+    case = case_of(day, "BINANCE")
+    with (
+        page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address,
+        browsing(address, dark=dark) as browser,
+    ):
+        found = {path: _opened(browser, address, path) for path in SCREENS}
+        log_in(browser, address, PERSON, PASSWORD)
+        more = (f"/cases/{case}", "/units/prod-eu/BINANCE/ETH", "/breaks?account=NOBODY")
+        found |= {path: _opened(browser, address, path) for path in more}
+        press(browser, "?")
+        found["keys"] = serious(browser)
+    assert {path: problems for path, problems in found.items() if problems} == {}
+
+
+def _opened(browser: Any, address: str, path: str) -> list[str]:
+    browser.get(f"{address}{path}")
+    return serious(browser)
+
+
+def test_a_case_that_somebody_takes_up_changes_on_the_screens_of_others(
+    day: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.3)
+    case = case_of(day, "BINANCE")
+    with (
+        page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address,
+        browsing(address) as reader,
+        browsing(address) as alice,
+    ):
+        reader.get(f"{address}/breaks")
+        reader.execute_script("window.stays = true")
+        log_in(alice, address, PERSON, PASSWORD)
+        alice.get(f"{address}/cases/{case}")
+        press(alice, "a")
+        wait_for(alice, lambda: focused(alice).get_attribute("name") in {"to", "text"}, "form")
+        next(each for each in alice.find_elements("css selector", "form button") if each.text == "Assign").click()
+        wait_for(alice, lambda: "Assigned. Event" in text_of(alice), "assignment")
+        row = f'[data-row="{case}"]'
+        wait_for(reader, lambda: PERSON in reader.find_element("css selector", row).text, "change of the row")
+        assert reader.execute_script("return window.stays"), "the row was replaced, not the page"
+
+
+def test_a_page_that_hears_nothing_says_that_it_is_stale(day: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_SECONDS", 3600.0)
+    with page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address, browsing(address) as browser:
+        browser.get(f"{address}/breaks")
+        said = "Nothing was heard from recon for 10 s"
+        wait_for(browser, lambda: said in browser.find_element("id", "strip").text, "word that it is stale")
+        assert "is-stale-data" in (browser.find_element("tag name", "main").get_attribute("class") or "")
+
+
+def test_without_scripts_a_person_reads_filters_and_decides(day: TestDatabase) -> None:
+    case = case_of(day, "BINANCE")
+    with page_in_a_thread(day, GATEWAYS) as address, browsing(address, scripts=False) as browser:
+        log_in(browser, address, PERSON, PASSWORD)
+        browser.get(f"{address}/breaks?account=BINANCE")
+        browser.find_element("css selector", f'[data-row="{case}"] a').click()
+        assert case in browser.current_url
+        browser.find_element("css selector", '[data-form="assign"] summary').click()
+        next(each for each in browser.find_elements("css selector", "form button") if each.text == "Assign").click()
+        assert "Assigned. Event" in text_of(browser)
+        assert "(reload)" in browser.find_element("id", "strip").text or "stale" in browser.page_source
+        browser.find_element("xpath", "//button[text()='Log out']").click()
+        assert "/login" in browser.current_url
