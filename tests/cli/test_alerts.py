@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,7 +80,8 @@ def story(database: TestDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_nothing_was_told_yet(recon: Recon, story: Story) -> None:
     assert (recon("alerts", "list").status, recon("alerts", "list", "--json").json()) == (0, [])
     done = recon("alerts", "pending")
-    assert (done.status, "every message is delivered" in done.err) == (0, True)
+    assert done.status == 0
+    assert done.err.index("not current: ") < done.err.index("every message is delivered known, but this is not current")
     done = recon("alerts", "why", "b1")
     assert (done.status, "nothing that was ever told begins with 'b1'" in done.err) == (2, True)
     assert recon("alerts", "show", "abc").status == 2
@@ -137,7 +139,28 @@ def test_a_signal_and_a_message_are_shown_by_the_beginning_of_their_ids(recon: R
     (message,) = signal["messages"]
     shown = recon("alerts", "show", message["id"], "--json").json()
     assert shown["message"]["data"]["case_seq"] == 1
-    assert "waiting" in recon("alerts", "show", message["id"]).out
+    told = recon("alerts", "show", message["id"]).out
+    assert "waiting" in told
+    assert told.startswith("recon: break.opened")
+    assert message["id"] in told
+    words = recon("alerts", "show", row["id"][:12]).out
+    assert words.startswith("break.opened, sending\n")
+    assert "-10.5 " in words
+    assert "{" not in words, "a person reads words, a program --json"
+    assert f"recon alerts why {row['case_id'][:8]}" in words
+
+
+def test_tables_of_alerts_fit_80_columns(recon: Recon, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.tell(0, Step(), Step(break_id="b2", unit="XXBT", amount="-123456789.00001"))
+    story.deliver(0.1, "the receiver answered 503, and said a good deal about why it did so")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("PAGER", "")
+    for arguments in (("list", "--since", "999d"), ("pending",)):
+        shown = recon("alerts", *arguments)
+        assert shown.out, arguments
+        for line in re.sub(r"\x1b\[[0-9;]*m", "", shown.out).splitlines():
+            assert len(line) <= 80, line
+        assert "not current: " in shown.err, "it is said first that the service does not run"
 
 
 def test_what_was_given_up_is_shown_and_sent_again(recon: Recon, story: Story, database: TestDatabase) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,6 +13,7 @@ import typer
 from recon.cli.alert_actions import ask_for_silence, check_channel, end_silence, send_again, try_channel
 from recon.cli.alert_why import why_text
 from recon.cli.connection import operator_connection, reader_connection
+from recon.cli.currency import say_currency
 from recon.cli.options import Config, GatewayFilter, Json, settings_of
 from recon.cli.output import Column, Row, columns, note, print_json, write
 from recon.cli.recording import Name
@@ -31,9 +34,13 @@ SHOWN: Final = 50
 MAX_SHOWN: Final = 10_000
 
 _LIST: Final = [
-    *columns("at", "event", "gateway"),
+    Column("at", kind="time"),
+    Column("event"),
+    Column("gateway", rank=3),
     Column("what", prose=True),
-    *columns("state", "channels", "case_id"),
+    Column("state", rank=1),
+    Column("channels", rank=2),
+    Column("case_id", "case", kind="id"),
 ]
 _SIGNALS: Final = """
     SELECT occurred_at AS at, kind, event, nullif(gateway, '') AS gateway,
@@ -48,11 +55,32 @@ _SIGNALS: Final = """
 _ONE_SIGNAL: Final = "SELECT * FROM recon.alerts WHERE starts_with(id, :id) ORDER BY id, gateway LIMIT 2"
 _MESSAGES: Final = "SELECT * FROM recon.deliveries WHERE starts_with(id, :id) ORDER BY id, channel LIMIT 50"
 _MESSAGES_OF: Final = "SELECT * FROM recon.deliveries WHERE signals @> ARRAY[:id] ORDER BY at, channel"
-_DELIVERY: Final = columns("channel", "kind", "state", "attempts", "at", "delivered_at", "id", "last_error")
-_PENDING: Final = columns("channel", "state", "messages", "oldest", "next_attempt_at", "last_error")
-_HELD: Final = columns("channel", "waits_for", "due", "alerts", "cases")
+_DELIVERY: Final = [
+    *columns("channel", "kind"),
+    Column("state", kind="state"),
+    Column("attempts", rank=3),
+    Column("at", kind="time"),
+    Column("delivered_at", "delivered", kind="time", rank=2),
+    Column("id", "message", kind="id", rank=1),
+    Column("last_error", prose=True, blank=True),
+]
+_PENDING: Final = [
+    Column("channel"),
+    Column("state", kind="state"),
+    Column("messages"),
+    Column("oldest", kind="age"),
+    Column("next_attempt_at", "next attempt", kind="time", rank=1),
+    Column("last_error", prose=True, blank=True),
+]
+_HELD: Final = [*columns("channel", "waits_for"), Column("due", kind="time"), *columns("alerts", "cases")]
 _WEEKS: Final = columns("channel", "week", "pages", "cases", "acted_on", "share")
-_SILENCES: Final = [*columns("id", "until", "of", "by"), Column("reason", prose=True)]
+_SILENCES: Final = [
+    Column("id", kind="id"),
+    Column("until", kind="time"),
+    Column("of", prose=True),
+    Column("by"),
+    Column("reason", prose=True, rank=1),
+]
 _WHAT_IF: Final = columns("day", "channel", "kind", "sent", "would_be")
 
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="A time, or a span before now (1h, 30d).")]
@@ -83,8 +111,9 @@ def list_alerts(
     asked = {"gateway": gateway, "since": _since(since, utc_now()), "quiet": every, "limit": limit}
     with reader_connection(settings, "alerts list") as connection:
         check_scope(connection, {"gateway": gateway}, settings.gateways)
+        currency = say_currency(connection, settings, gateway=gateway)
         rows = query_rows(connection, _SIGNALS, asked)
-    print_rows(rows, _LIST, as_json=json, empty=f"nothing was signalled since {since}")
+    print_rows(rows, _LIST, as_json=json, empty=currency.empty(f"nothing was signalled since {since}"))
 
 
 @app.command("show")
@@ -100,9 +129,14 @@ def show_alert(
     if json:
         print_json(document)
         return
-    messages = document["messages"]
-    print_json({key: value for key, value in document.items() if key != "messages"})
-    print_table(messages if isinstance(messages, list) else [], _DELIVERY, title="messages", empty="no message")
+    from recon.cli.alert_text import message_text, signal_text  # noqa: PLC0415 - other commands start without the words
+
+    found = document["messages"]
+    messages, signal = found if isinstance(found, list) else [], document.get("signal")
+    width = shutil.get_terminal_size().columns
+    write(signal_text(signal, width) if isinstance(signal, Mapping) else message_text(messages, width))
+    write("\n")
+    print_table(messages, _DELIVERY, title="messages", empty="no message: the policy had none sent")
 
 
 def _shown(connection: Source, start: str) -> Row:
@@ -130,8 +164,11 @@ def why_alert(
     json: Json = False,
 ) -> None:
     """Show who was told of a case, step by step, and which rule decided."""
-    with reader_connection(settings_of(config), "alerts why") as connection:
-        document = why_document(connection, *case_named(connection, start, gateway), utc_now())
+    settings = settings_of(config)
+    with reader_connection(settings, "alerts why") as connection:
+        named = case_named(connection, start, gateway)
+        say_currency(connection, settings, gateway=named[0] or None)
+        document = why_document(connection, *named, utc_now())
     if json:
         print_json(document)
     else:
@@ -141,7 +178,9 @@ def why_alert(
 @app.command("pending")
 def show_pending(*, config: Config = None, json: Json = False) -> None:
     """Show what is not delivered yet, what the policy holds, the silences, and how many pages people acted on."""
-    with reader_connection(settings_of(config), "alerts pending") as connection:
+    settings = settings_of(config)
+    with reader_connection(settings, "alerts pending") as connection:
+        currency = say_currency(connection, settings)
         document = pending_document(connection)
     if json:
         print_json(document)
@@ -155,7 +194,7 @@ def show_pending(*, config: Config = None, json: Json = False) -> None:
         ("weeks", _WEEKS, "no channel was sent anything"),
     ):
         rows = document[key]
-        print_table(rows if isinstance(rows, list) else [], shown, title=key, empty=empty)
+        print_table(rows if isinstance(rows, list) else [], shown, title=key, empty=currency.empty(empty))
 
 
 @app.command("retry")
