@@ -105,8 +105,9 @@ class Reconciler:
                 self._contain(state, at, partial(self._add_leg, state, leg, at))
 
     def _add_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
-        if not taken_back.is_taken(self._context(state, at), leg):
-            self.trellises.add_leg(state, leg, at.us)
+        context = self._context(state, at)
+        if not taken_back.is_taken(context, leg):
+            self.trellises.begin(context.trellis, state).add_leg(state.key, leg, at.us)
 
     def on_parts(self, parts: Iterable[FillPart], at: LogTime) -> None:
         """Take parts of fills that were told in one; a defect in one concerns its base unit."""
@@ -148,7 +149,7 @@ class Reconciler:
             openings.rebase(context, observation)
         else:
             openings.note_first_report(context, observation)
-            self.trellises.begun(state).report(state.key, report_of(context, observation))
+            self.trellises.begin(context.trellis, state).report(state.key, report_of(context, observation))
 
     def _resume(self, context: ComparisonContext) -> None:
         """Compare a unit's deferred report, now that it can be."""

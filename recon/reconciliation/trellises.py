@@ -6,7 +6,7 @@ import msgspec
 
 from recon.ledger.gaps import BACKFILL_TIMEOUT_US
 from recon.ledger.ledger import Ledger
-from recon.ledger.legs import FillPart, Leg
+from recon.ledger.legs import FillPart
 from recon.ledger.rules import CHAIN_WINDOWS
 from recon.ledger.units import UnitKey, UnitState
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
@@ -77,7 +77,11 @@ class Trellises(dict[str, AccountTrellis]):
 
     def begun(self, state: UnitState) -> AccountTrellis:
         """Return the trellis of a unit's account; a unit that opened at zero begins there."""
-        trellis, balance = self.of(state.unit.account), state.unit.balance
+        return self.begin(self.of(state.unit.account), state)
+
+    def begin(self, trellis: AccountTrellis, state: UnitState) -> AccountTrellis:
+        """Return the trellis, in which a unit that opened at zero begins there."""
+        balance = state.unit.balance
         if balance.opening is not None and not trellis.knows(state.key):
             trellis.open_at(state.key, 0, balance.opening_us, balance.opening)
         return trellis
@@ -85,10 +89,6 @@ class Trellises(dict[str, AccountTrellis]):
     def await_cash(self, state: UnitState, order: str) -> None:
         """Say that the cash of an order's fills is to come in a unit."""
         self.begun(state).await_cash(state.key, order)
-
-    def add_leg(self, state: UnitState, leg: Leg, now_us: int) -> None:
-        """Take what a posting moved in a unit, at a log time in microseconds."""
-        self.begun(state).add_leg(state.key, leg, now_us)
 
     def split_fill(self, part: FillPart, now_us: int) -> None:
         """Take a part of a fill that was told in one, at a log time in microseconds."""

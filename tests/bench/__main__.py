@@ -32,6 +32,7 @@ from tests.bench import (
     load,
     receiving,
     screens,
+    stepping,
     stored,
     streaming,
     telling,
@@ -41,8 +42,8 @@ from tests.bench.sizes import TINY, Sizes
 from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = (
-    "receive", "append", "committing", "offered", "telling", "saturated", "projection", "comparing", "peers", "linear",
-    "stored", "capacity", "screens",
+    "receive", "append", "committing", "offered", "telling", "saturated", "projection", "steps", "comparing", "peers",
+    "linear", "stored", "capacity", "screens",
 )  # fmt: skip
 
 
@@ -68,6 +69,8 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
     _stream(chosen, sizes, on, figures)
     if "projection" in chosen:
         folding.measure(on, figures, min(sizes.saturated, sizes.load), sizes.repeats)
+    if "steps" in chosen:
+        stepping.measure(on, figures, sizes.stepped)
     if "comparing" in chosen:
         comparing.measure(on, figures, load.write_frames(on.place / "comparing.frames", sizes.load), sizes.turns)
     if "peers" in chosen:

@@ -30,6 +30,8 @@ class Sizes(msgspec.Struct, frozen=True):
     peers_followed: int = 1_500
     #: Short measurements are repeated this many times, and the median counts.
     repeats: int = 3
+    #: Events folded in small steps: the openings of their units take a good third of that.
+    stepped: int = 60_000
     #: Turns of comparing with and without: in the first one comes first, in the second the other.
     turns: int = 5
     #: Accounts, frames a second, and for how many seconds.
@@ -57,6 +59,7 @@ TINY: Final = Sizes(
     peers_followed=50,
     repeats=1,
     turns=1,
+    stepped=400,
     capacity=((2, 100, 4),),
     listed=10,
     linear=(8, 32),

@@ -26,6 +26,7 @@ FIGURES = {
     ],
     "saturated": ["end to end, saturated", "end to end, saturated: service", "service's peak memory"],
     "projection": ["projection, catching up", "rebuild"],
+    "steps": ["small steps, first half: service", "small steps, second half: postgres"],
     "comparing": ["fold: comparing and classifying", "end to end: comparing and classifying"],
     "linear": ["growth: positions without terms", "growth: breaks of many units"],
     "stored": ["stored, steps: orders listed", "stored, delete: facts and breaks"],

@@ -68,7 +68,10 @@ def are_sound(*values: Decimal | None) -> bool:
 
 def fit(most: int, *texts: str | None) -> bool:
     """True if no text has more than so many characters."""
-    return all(text is None or len(text) <= most for text in texts)
+    for text in texts:  # noqa: SIM110  # a generator takes twice as long, and each field of each row comes here
+        if text is not None and len(text) > most:
+            return False
+    return True
 
 
 def _bounded_text(name: str, text: str, field: Field) -> str | None:
