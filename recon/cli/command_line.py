@@ -61,6 +61,7 @@ COMMANDS: Final = {
     "backup": Entry("backup:backup", "Back up the embedded Postgres while it runs."),
     "restore": Entry("restore:restore", "Make a data directory of a backup, beside the one in use."),
     "drill": Entry("drill:drill", "Prove that the last backup can be restored."),
+    "support-bundle": Entry("support_bundle:support_bundle", "Collect what somebody else needs to help."),
     "ems": Entry("ems:app", "Check gateways; list the managed cloud's sites."),
     "docs": Entry("docs:docs", "Show the documents that ship with recon."),
     "simulate": Entry("simulate:simulate", "Run the built-in EMS simulator alone, until Ctrl-C."),
