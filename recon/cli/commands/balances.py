@@ -23,7 +23,7 @@ def balances(
     require_current: RequireCurrent = False,
     json: Json = False,
 ) -> None:
-    """Show balances: expected, reported, and whether they agree.
+    """Show balances: expected, reported, whether they agree.
 
     Below a unit that is not judged stands why, and where that helps the lines to add to the settings. Filters are
     gateway, account, unit, verdict, since and until.

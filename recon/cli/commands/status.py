@@ -78,7 +78,7 @@ def status(
     require_current: RequireCurrent = False,
     json: Json = False,
 ) -> None:
-    """Show what needs somebody, what is in work, and how things stand.
+    """Show what needs somebody, what is in work, and the rest.
 
     What stops recon from seeing is said first. Exit status 11: the state is shown, but recon does not see everything
     now.
