@@ -19,8 +19,8 @@ _QUERIES: Final[Mapping[str, str]] = {
     "findings-by-kind": "SELECT gateway, kind, count(*) AS findings, max(seq) AS last_seq FROM recon.findings"
     " GROUP BY gateway, kind ORDER BY gateway, kind LIMIT :rows",
     "gateways": "SELECT * FROM recon.gateways ORDER BY name LIMIT :rows",
-    "editions": "SELECT gateway, edition, seq, fold_version, state FROM recon_store.editions"
-    " ORDER BY gateway, edition LIMIT :rows",
+    "editions": "SELECT gateway, edition, max(seq) AS seq, max(fold_version) AS fold_version, max(state) AS state"
+    " FROM recon_store.editions GROUP BY gateway, edition ORDER BY gateway, edition LIMIT :rows",
     "kinds-of-events": "SELECT gateway, kind, count(*) AS events, max(seq) AS last_seq FROM recon.events"
     " WHERE recorded_at > now() - interval '1 hour' GROUP BY gateway, kind ORDER BY gateway, kind LIMIT :rows",
     "postgres-settings": "SELECT name, setting, unit, source, pending_restart FROM pg_settings"
