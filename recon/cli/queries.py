@@ -9,6 +9,7 @@ from recon.cli.output import Row
 from recon.db.source import Source, query_rows
 from recon.db.version import SELECT_VERSION, VERSION_READABLE
 from recon.errors import ConfigError
+from recon.nearest import hint
 from recon.reads.currency import SIGN_OF_LIFE
 
 #: Most events that `recon events` prints.
@@ -60,7 +61,7 @@ def gateway_names(connection: Source, only: str | None = None) -> list[str]:
     if only is None:
         return names
     if only not in names:
-        others = f"there are {', '.join(names)}" if names else "no gateway has a log yet"
+        others = hint(only, names) if names else "no gateway has a log yet"
         raise ConfigError(f"no gateway {only!r} has a log; {others}")
     return [only]
 
@@ -69,9 +70,8 @@ def check_account(connection: Source, gateway: str | None, only: str) -> None:
     """Refuse an account that the gateway, or else any gateway, has not named. Errors: ConfigError."""
     names = [str(row["account"]) for row in select_view(connection, "accounts", "account", {"gateway": gateway})]
     if only not in names:
-        others = f"there are {', '.join(dict.fromkeys(names))}" if names else "there is none yet"
         place = "no gateway has an" if gateway is None else f"{gateway} has no"
-        raise ConfigError(f"{place} account {only!r}; {others}")
+        raise ConfigError(f"{place} account {only!r}; {hint(only, set(names))}")
 
 
 def schema_version(connection: Source) -> str | None:

@@ -49,7 +49,9 @@ def test_refused_events_are_listed_and_counted(recon: Recon, day: TestDatabase) 
     told = recon("events", "--refused").err
     assert "report" in told
     assert "recon coverage" in told
-    assert recon("events", "--refused", "--account", "NOBODY", "--json").json() == []
+    assert recon("events", "--refused", "--account", "BINANCE", "--json").json() == []
+    nobody = recon("events", "--refused", "--account", "KRAKEN")
+    assert (nobody.status, "did you mean KRAKEN/JOHN?" in nobody.err) == (2, True)
     assert recon("events", "--refused", "--kind", "tick").status == 2
     (stale,) = {
         row["verdict"]
