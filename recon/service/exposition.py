@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import (
     InfoMetricFamily,
 )
 
+from recon.backup.last import LastBackup
 from recon.ledger.account import State
 from recon.meters import AppendMeter, DeliveryMeter, RoutingMeter, Spread, StepMeter
 from recon.reconciliation.model.lifecycle import ACTIVE
@@ -52,6 +53,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     routing: RoutingMeter
     deliveries: Mapping[str, DeliveryMeter]
     reading: Reading
+    backup: LastBackup | None
     now: float
 
 
@@ -65,6 +67,7 @@ def metrics_of(snapshot: Snapshot) -> Iterator[Metric]:
     yield from _of_logs(snapshot.gateways)
     yield from _of_folds(snapshot.gateways)
     yield from _of_alerts(snapshot)
+    yield from _of_backup(snapshot.backup)
     yield from _of_reading(snapshot)
 
 
@@ -124,6 +127,13 @@ def _of_alerts(snapshot: Snapshot) -> Iterator[Metric]:
     ]
     yield _counter("recon_delivery_attempts", attempts)
     yield _histogram("recon_delivery_seconds", {(channel,): each.seconds for channel, each in deliveries.items()})
+
+
+def _of_backup(last: LastBackup | None) -> Iterator[Metric]:
+    if last is not None:
+        yield _gauge("recon_backup_ok", [((), float(last.problem is None))])
+        if last.age is not None:
+            yield _gauge("recon_backup_age_seconds", [((), last.age.total_seconds())])
 
 
 def _of_reading(snapshot: Snapshot) -> Iterator[Metric]:

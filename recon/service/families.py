@@ -75,6 +75,8 @@ _FAMILIES: Final[tuple[tuple[str, Kind, tuple[str, ...], str], ...]] = (
     ("recon_delivery_seconds", "histogram", _CHANNEL, "How long each attempt took"),
     ("recon_deliveries_waiting", "gauge", _CHANNEL, "Messages that are not delivered yet (database)"),
     ("recon_deliveries_oldest_seconds", "gauge", _CHANNEL, "Age of the oldest of them (database)"),
+    ("recon_backup_ok", "gauge", (), "1 while the last backup can be read and is not too old; absent: none is wanted"),
+    ("recon_backup_age_seconds", "gauge", (), "Age of the last backup of recon's own Postgres; absent: there is none"),
     ("recon_database_up", "gauge", (), "1 if the last reading of the figures marked (database) succeeded"),
     ("recon_database_reading_seconds", "gauge", (), "How long the last reading took"),
     ("recon_database_reading_age_seconds", "gauge", (), "How old the figures marked (database) are"),

@@ -7,11 +7,14 @@ this machine has certificates and people, and a rush of people must not make a p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import trio
 
+from recon.backup.last import LastBackup, last_backup
 from recon.config import Settings
 from recon.meters import DeliveryMeter, RoutingMeter
 from recon.service.health import Liveness, Readiness, liveness, readiness
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from recon.service.exposition import GatewaySnapshot
 
 _MICROSECONDS: Final = 1e6
+#: How often the directory of backups is looked at, in seconds.
+BACKUP_SECONDS: Final = 60.0
 
 
 class Monitor:
@@ -37,13 +42,16 @@ class Monitor:
         pipelines: Mapping[str, GatewayPipeline],
         figures: FiguresCache,
         alerts: Callable[[], tuple[RoutingMeter, Mapping[str, DeliveryMeter]]],
+        now: Callable[[], datetime],
     ) -> None:
-        """Prepare; `alerts` returns what the router and the dispatchers have counted."""
+        """Prepare; `alerts` returns what the router and the dispatchers have counted, and `now` the time."""
         self._settings = settings
         self._board = board
         self._pipelines = pipelines
         self._figures = figures
         self._alerts = alerts
+        self._now = now
+        self._backup: tuple[float, LastBackup | None] | None = None
 
     def stillness(self) -> Mapping[tuple[str, str], float]:
         """Return for how long each part that must move has not, in seconds."""
@@ -96,7 +104,7 @@ class Monitor:
         """Return the metrics at this moment."""
         from recon.service.exposition import Snapshot, metrics_of  # noqa: PLC0415
 
-        reading = await self._figures.latest()
+        reading, backup = await self._figures.latest(), await self._last_backup()
         routing, deliveries = self._alerts()
         ready = self.readiness()
         return metrics_of(
@@ -110,9 +118,21 @@ class Monitor:
                 routing=routing,
                 deliveries=deliveries,
                 reading=reading,
+                backup=backup,
                 now=trio.current_time(),
             )
         )
+
+    async def _last_backup(self) -> LastBackup | None:
+        """Return the last backup; the directory is looked at now and then."""
+        at = trio.current_time()
+        if self._backup is None or at - self._backup[0] >= BACKUP_SECONDS:
+            look = partial(last_backup, self._settings, self._now())
+            self._backup = (at, await trio.to_thread.run_sync(look))
+        looked_at, last = self._backup
+        if last is None or last.age is None:
+            return last
+        return last._replace(age=last.age + timedelta(seconds=at - looked_at))
 
     def _snapshot(self, name: str, recording: Sequence[str], reading: Reading) -> GatewaySnapshot:
         from recon.service.exposition import GatewaySnapshot  # noqa: PLC0415

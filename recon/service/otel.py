@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from recon.config.monitoring import Tracing as TracingSettings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 #: Longest send of spans, in seconds, and the longest wait for the last ones at a stop.
 SEND_SECONDS: Final = 5
 STOP_SECONDS: Final = 1.0
+_MISSING: Final = "[tracing] needs OpenTelemetry; install it: pip install 'recon[otel]'"
 
 
 class OtelTracing:
@@ -71,6 +73,12 @@ def open_tracing(settings: TracingSettings, instance: str, now: Callable[[], dat
         bound.cancel()
 
 
+def require_library(settings: TracingSettings) -> None:
+    """Raise ConfigError where spans are wanted, and the library is not installed."""
+    if settings.endpoint is not None and find_spec("opentelemetry") is None:
+        raise ConfigError(_MISSING)
+
+
 def _provider(settings: TracingSettings, instance: str) -> tuple[TracerProvider, Callable[[], None]]:
     """Return the provider of spans, and what ends its sending at once. Raise ConfigError."""
     try:
@@ -80,7 +88,7 @@ def _provider(settings: TracingSettings, instance: str) -> tuple[TracerProvider,
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
         from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
     except ImportError:
-        raise ConfigError("[tracing] needs OpenTelemetry; install it: pip install 'recon[otel]'") from None
+        raise ConfigError(_MISSING) from None
     resource = Resource.create({"service.name": "recon", "service.instance.id": instance})
     sampler = ParentBasedTraceIdRatio(float(settings.share))
     provider = TracerProvider(resource=resource, sampler=sampler, shutdown_on_exit=False)

@@ -183,7 +183,12 @@ class _Service:
     def _monitor(self, alerts: AlertParts) -> Monitor:
         figures = FiguresCache(self._database, sorted(self._pipelines))
         return Monitor(
-            self._settings, self._board, self._pipelines, figures, lambda: (alerts.routing, alerts.deliveries)
+            self._settings,
+            self._board,
+            self._pipelines,
+            figures,
+            lambda: (alerts.routing, alerts.deliveries),
+            self._now,
         )
 
     async def _web(self) -> None:

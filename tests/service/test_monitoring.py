@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
@@ -20,14 +21,17 @@ from sqlalchemy import Connection, Engine, text
 from trio.testing import MockClock
 
 from recon.alerts import delivery_store, signal_store
+from recon.backup.last import LastBackup
 from recon.config import Settings
 from recon.config.monitoring import Monitoring
 from recon.db.engine import create_engine
 from recon.errors import DatabaseError
+from recon.meters import RoutingMeter
 from recon.reconciliation.model.lifecycle import ACTIVE
 from recon.service import stored_figures
+from recon.service.exposition import Snapshot, metrics_of
 from recon.service.families import FAMILIES
-from recon.service.stored_figures import FiguresCache, StoredFigures, Waiting, read_figures
+from recon.service.stored_figures import FiguresCache, Reading, StoredFigures, Waiting, read_figures
 from recon.simulator.scenarios import clean_plan, demo_plan, plan_settings
 from tests.conftest import TestDatabase
 from tests.service.test_serving import ask, serving, simulated
@@ -123,6 +127,7 @@ async def said_in_metrics(probe: Probe) -> None:
     series = await probe.series()
     names = {name for name, _ in series}
     told = {each for family in FAMILIES.values() for each in family.series}
+    names |= {"recon_backup_ok", "recon_backup_age_seconds"}  # of an embedded server alone
     assert told <= names, f"documented, and not there: {sorted(told - names)}"
     assert {name for name in names if name.startswith("recon_")} <= told, "there, and not documented"
     of = partial(value, series, gateway="sim")
@@ -264,6 +269,23 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest(database: TestDatabase
     assert list(figures.deliveries) == ["webhook:ops"]
     assert figures.deliveries["webhook:ops"].number == 1
     assert 90 <= figures.deliveries["webhook:ops"].oldest_seconds < 90 + PATIENCE
+
+
+def test_the_last_backup_is_told_where_one_is_wanted() -> None:
+    for last, expected in (
+        (None, {}),
+        (LastBackup(None, None, "there is none"), {"recon_backup_ok": 0.0}),
+        (
+            LastBackup("b", timedelta(hours=30), "it is old"),
+            {"recon_backup_ok": 0.0, "recon_backup_age_seconds": 108_000.0},
+        ),
+        (LastBackup("b", timedelta(hours=1), None), {"recon_backup_ok": 1.0, "recon_backup_age_seconds": 3600.0}),
+    ):
+        empty = Snapshot(
+            "1", True, True, [], {}, {}, RoutingMeter(), {}, Reading(None, 0.0, 0.0), last, 0.0
+        )  # fmt: skip
+        found = {each.name: each.samples[0].value for each in metrics_of(empty) if "backup" in each.name}
+        assert found == expected
 
 
 class Slow:

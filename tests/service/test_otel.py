@@ -12,8 +12,8 @@ import pytest
 from recon.config import Settings
 from recon.config.monitoring import Tracing as TracingSettings
 from recon.errors import ConfigError
-from recon.service import wiring
-from recon.service.otel import OtelTracing, open_tracing
+from recon.service import otel, wiring
+from recon.service.otel import OtelTracing, open_tracing, require_library
 from recon.tracing import APPEND, DELIVER, OFF, ROUTE, STEP
 from tests.conftest import TestDatabase
 from tests.service.test_serving import serving, until
@@ -105,3 +105,12 @@ def test_a_receiver_that_is_away_delays_a_stop_by_a_bound() -> None:
         for number in range(5000):
             tracing.tell(APPEND, 0.001, events=number)
     assert datetime.now(UTC) - began < timedelta(seconds=4), "the stop has a bound of its own"
+
+
+def test_settings_that_want_spans_without_the_library_are_found_when_they_are_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(otel, "find_spec", lambda _: None)
+    require_library(TracingSettings())
+    with pytest.raises(ConfigError, match=r"pip install 'recon\[otel\]'"):
+        require_library(TracingSettings(endpoint="http://127.0.0.1:4318/v1/traces"))

@@ -10,6 +10,7 @@ from recon.alerts.policy_settings import policy_of
 from recon.cli.options import Config, Json, settings_of
 from recon.cli.output import note, print_json, text_of, write
 from recon.config import describe, rules_document
+from recon.service.otel import require_library
 
 
 def check_config(config: Config = None, json: Json = False) -> None:
@@ -21,6 +22,7 @@ def check_config(config: Config = None, json: Json = False) -> None:
     settings.require_gateways()
     for name in settings.gateways:
         rules_document(settings, name)
+    require_library(settings.tracing)
     policy = policy_of(settings.alerts, configured_channels(settings), level_names(settings))
     if not (policy.channels or level_names(settings)):
         note("alerts: there is no channel, so nobody is told; add [webhooks.NAME] or another receiver (operator 7.4)")
