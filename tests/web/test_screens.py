@@ -114,6 +114,18 @@ async def test_units_show_what_sql_gives(day: TestDatabase, engine: Engine) -> N
         ]
 
 
+async def test_a_unit_that_is_not_judged_says_why_and_what_to_add(day: TestDatabase, engine: Engine) -> None:
+    (row,) = rows_of(day, "SELECT reason FROM recon.balances WHERE verdict = 'unmodelled'")
+    async with reading(day, engine) as somebody:
+        whole = words_of(await somebody.get("/units"))
+        narrowed = words_of(await somebody.get("/units?verdict=unmodelled"))
+    assert row["reason"] in whole
+    assert "[gateways.prod-us.accounts.BINANCEFTS.contracts.BTCUSDT]" in whole
+    assert 'settlement_asset = "USDT"' in whole
+    assert row["reason"] in narrowed
+    assert "Add to the settings" not in narrowed, "it names the other units of the account, which are not shown"
+
+
 async def test_units_are_narrowed_by_the_words_of_filters(day: TestDatabase, engine: Engine) -> None:
     async with reading(day, engine) as somebody:
         broken = await somebody.get("/units?verdict=break")
