@@ -76,3 +76,40 @@ def test_an_interrupt_ends_it_cleanly(temporary: Path, number: signal.Signals) -
     assert list(temporary.iterdir()) == []
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: S607
     assert str(temporary) not in running, "no process of it goes on"
+
+
+@pytest.mark.slow
+def test_on_a_terminal_it_stays_and_its_data_can_be_tried(temporary: Path) -> None:
+    process, terminal = os.forkpty()
+    if not process:  # pragma: no cover - the other process
+        os.environ.update(TMPDIR=str(temporary), TERM="xterm", LC_ALL="C.UTF-8", COLUMNS="80", LINES="24")
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, "-m", "recon.cli", "demo", "--duration", SHORTEST, "--seed", "11"])  # noqa: S606
+    seen, settings = b"", ""
+    while b"Ctrl-C ends it\r\n" not in seen.partition(b"try next")[2]:
+        seen += os.read(terminal, 1 << 16)
+    shown = seen.decode()
+    assert "found after" in shown
+    assert "planted faults found, 0 false alarms: passed" in shown
+    settings = shown.partition("export RECON_CONFIG=")[2].split()[0]
+    command = shown.partition("recon break show ")[2].split()[0]
+    environ = os.environ | {"RECON_CONFIG": settings}
+    outputs = []
+    for words in (["status"], ["break", "show", command]):
+        given = [sys.executable, "-m", "recon.cli", *words]
+        tried = subprocess.run(given, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
+        assert tried.returncode == 0, tried.stderr
+        outputs.append(tried.stdout)
+    assert "NEEDS SOMEBODY" in outputs[0]
+    assert outputs[1].startswith(f"case {command}")
+    os.kill(process, signal.SIGINT)
+    while True:
+        try:
+            if not os.read(terminal, 1 << 16):
+                break
+        except OSError:
+            break  # the other end is closed
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert list(temporary.iterdir()) == []

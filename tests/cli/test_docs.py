@@ -43,10 +43,10 @@ def test_raw_is_the_file(recon: Recon, topic: str) -> None:
     assert recon("docs", topic, "--raw").out == read_documents()[topic]
 
 
-def test_an_unknown_topic_names_those_that_there_are(recon: Recon) -> None:
-    wrong = recon("docs", "sematics")
-    assert wrong.status == 2
-    assert wrong.out == ""
-    assert "'sematics'" in wrong.err
+def test_an_unknown_topic_names_the_nearest_or_those_that_there_are(recon: Recon) -> None:
+    near, far = recon("docs", "sematics"), recon("docs", "zzz")
+    for wrong in (near, far):
+        assert (wrong.status, wrong.out) == (2, "")
+    assert "'sematics'; did you mean semantics?" in near.err
     for topic in TOPICS:
-        assert topic in wrong.err
+        assert topic in far.err

@@ -17,6 +17,7 @@ from recon.cli import options
 from recon.cli.command_line import COMMANDS, imported
 from recon.errors import ConfigError
 from tests.cli.conftest import Recon
+from tests.conftest import TestDatabase
 from tests.test_library_words import LIBRARY
 
 ROOT = Path(__file__).parents[2]
@@ -123,3 +124,24 @@ def test_settings_beside_that_anybody_may_write_are_not_read(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"recon\.toml is of another account, or anybody may write to it"):
         options.settings_of(None)
+
+
+@pytest.mark.postgres
+def test_a_name_that_nothing_has_is_refused_with_the_nearest(recon: Recon, day: TestDatabase) -> None:
+    for given, told in (
+        ("events --account KRAKEN", "no gateway has an account 'KRAKEN'; did you mean KRAKEN/JOHN?"),
+        ("events --kind BALANCE_UPDAT", "there is no kind of event 'BALANCE_UPDAT'; did you mean BALANCE_UPDATE?"),
+        ("events --gateway prod-e", "no gateway 'prod-e' has a log; did you mean prod-eu?"),
+        ("coverage --account kraken/jon", "did you mean KRAKEN/JOHN?"),
+        ("balances --account KRAKEN", "did you mean KRAKEN/JOHN?"),
+        ("break assign --account KRAKEN --to x --yes", "did you mean KRAKEN/JOHN?"),
+        ("break assign --cause missed_fil --to x --yes", "did you mean missed_fill?"),
+        ("order settle --account KRAKEN --order x --text y", "did you mean KRAKEN/JOHN?"),
+        ("status --gateway prod-e", "did you mean prod-eu?"),
+        ("rebuild --gateway prod-e", "did you mean prod-eu?"),
+        ("rules show --gateway prod-e", "did you mean prod-eu?"),
+        ("docs operatr", "did you mean operator?"),
+    ):
+        result = recon(*given.split())
+        assert (result.status, result.out) == (2, ""), given
+        assert told in result.err, given

@@ -13,6 +13,7 @@ from rich.text import Text
 from recon.cli.output import Column, write
 from recon.cli.table import print_table
 from recon.errors import ConfigError
+from recon.nearest import hint
 
 _SUFFIX: Final = ".md"
 #: Longest line of code in a document, in characters.
@@ -31,7 +32,7 @@ def docs(
         print_table([{"topic": name, "about": summary_of(text)} for name, text in documents.items()], _TOPICS)
         return
     if topic not in documents:
-        raise ConfigError(f"there is no document {topic!r}; the topics are {', '.join(documents)}")
+        raise ConfigError(f"there is no document {topic!r}; {hint(topic, documents)}")
     write(documents[topic] if raw else _rendered(documents[topic]))
 
 

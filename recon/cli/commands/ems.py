@@ -28,6 +28,7 @@ from recon.ems.diagnostics.session_report import AccountActivity
 from recon.ems.protocol.rest_requests import RequestKind
 from recon.ems.urls import rest_url_of, safe_url, websocket_url
 from recon.errors import ConfigError, GatewayError
+from recon.nearest import hint
 from recon.service.endpoints import access_of, credentials_of, sites_of
 
 app = typer.Typer(no_args_is_help=True, help="Check gateways; list the managed cloud's sites.")
@@ -55,7 +56,7 @@ def _gateways(settings: Settings, name: str | None) -> dict[str, Gateway]:
     if name is None:
         return gateways
     if name not in gateways:
-        raise ConfigError(f"the settings have no gateway {name}; there are {', '.join(sorted(gateways))}")
+        raise ConfigError(f"the settings have no gateway {name}; {hint(name, gateways)}")
     return {name: gateways[name]}
 
 

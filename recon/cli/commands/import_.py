@@ -115,8 +115,7 @@ def _mapping(settings: Settings, name: str | None, ready: str | None) -> Import:
         return Import.model_validate({"format": ready})
     mapping = settings.imports.get(name or "")
     if mapping is None:
-        others = f"there are {', '.join(sorted(settings.imports))}" if settings.imports else "there is none yet"
-        raise ConfigError(f"the settings have no [imports.{name}]; {others}")
+        raise ConfigError(f"the settings have no [imports.{name}]; {hint(name or '', settings.imports)}")
     return mapping
 
 
