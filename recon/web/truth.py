@@ -12,7 +12,7 @@ from recon.db.source import Source, query_rows
 from recon.display.words import counted
 from recon.reads.currency import Stale, read_stale
 
-#: current; behind: the books lag; partly: some accounts are not covered; stale: a gateway is not seen at all.
+#: current; behind: the books lag; partly: some gateways or accounts are not seen; stale: no gateway is.
 Kind: TypeAlias = Literal["current", "behind", "partly", "stale"]
 
 _GATEWAYS: Final = """
@@ -49,9 +49,10 @@ class Truth(msgspec.Struct, frozen=True):
     def kind(self) -> Kind:
         """Return what can be believed."""
         whole = [each for each in self.stale if each.account is None]
-        if not self.gateways or any(not _behind(each) for each in whole):
+        unseen = {each.gateway for each in whole if not _behind(each)}
+        if unseen >= {each.name for each in self.gateways}:
             return "stale"
-        if whole:
+        if whole and not unseen:
             return "behind"
         return "partly" if self.stale else "current"
 
