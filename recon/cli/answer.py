@@ -13,6 +13,7 @@ from recon.cli.tables.screen import Screen
 from recon.cli.tables.show import show
 from recon.config import Settings
 from recon.db.source import Source
+from recon.errors import ConfigError
 
 
 class Answer(NamedTuple):
@@ -26,7 +27,12 @@ class Answer(NamedTuple):
 def answer(
     settings: Settings, command: str, options: TableOptions, read: Callable[[Source], Answer], *, json: bool
 ) -> Currency | None:
-    """Read in a connection of its own, and print; return whether what was printed last is current."""
+    """Read in a connection of its own, and print; return whether what was printed last is current.
+
+    Errors: ConfigError.
+    """
+    if json and options.watch is not None:
+        raise ConfigError("--watch is for a terminal: leave out --json, or run the command with it again and again")
     last: list[Currency | None] = [None]
 
     with readable_database(settings, command) as connect:

@@ -230,6 +230,8 @@ def test_watch_draws_again_until_q(day: TestDatabase) -> None:
 def test_watch_needs_a_terminal(recon: Recon, day: TestDatabase) -> None:
     refused = recon("breaks", "--watch")
     assert (refused.status, "--watch needs a terminal" in refused.err) == (2, True)
+    refused = recon("breaks", "--watch", "--json")
+    assert (refused.status, "--watch is for a terminal: leave out --json" in refused.err) == (2, True)
 
 
 def test_long_output_goes_through_the_pager_and_short_output_does_not(day: TestDatabase, tmp_path: Path) -> None:
