@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, cast
@@ -26,6 +27,8 @@ STOP_SECONDS: Final = 3.0
 #: Longest wait for the next bytes of a request, and for another request on the same connection, in seconds.
 READ_SECONDS: Final = 15
 KEEP_ALIVE_SECONDS: Final = 5
+#: How long an answer may lie unread before its connection is given up, in milliseconds.
+UNREAD_MS: Final = 20_000
 #: Largest head of a request, in bytes.
 MAX_HEAD: Final = 16 * 1024
 #: Connections that wait to be accepted.
@@ -112,9 +115,13 @@ def _listening(web: Listener) -> socket.socket:
     host, port = host_and_port(web.listen or "")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigError(_not_listening(web, port, error)) from None
+    if sys.platform == "linux":
+        # Connections inherit it: a client that stops reading its answer is given up, and holds no stop up.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
+    return listening
 
 
 def _not_listening(web: Listener, port: int, error: OSError) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from recon.db.engine import create_engine, libpq_url
 from recon.db.roles import ANALYST, OPERATOR, SERVICE
 from recon.db.transactions import ThreadedDatabase
-from recon.web import live, sessions
+from recon.web import live, page, sessions
 from recon.web.failed_logins import MAX_FAILURES
 from recon.web.forms import MAX_FORM
 from recon.web.request_rate import BURST
@@ -121,8 +121,8 @@ async def test_no_page_has_a_style_a_script_or_a_handler_in_it(
 
 async def test_files_have_names_of_their_content_and_are_kept_for_good(database: TestDatabase, engine: Engine) -> None:
     async with visitor(database, engine) as somebody:
-        page = await somebody.get("/login")
-        (sheet,) = re.findall(r'href="(/static/style-[0-9a-f]+\.css)"', page.text)
+        shown = await somebody.get("/login")
+        (sheet,) = re.findall(r'href="(/static/style-[0-9a-f]+\.css)"', shown.text)
         answer = await somebody.get(sheet)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
         assert "immutable" in answer.headers["cache-control"]
@@ -334,3 +334,39 @@ async def test_a_stop_ends_open_streams_at_once(database: TestDatabase, engine: 
         assert trio.current_time() - began < STOP_SECONDS - 1.0, "the server waits for nobody"
         with trio.fail_after(10):
             await ended.wait()
+
+
+async def test_a_link_of_another_site_leads_in_all_the_same(
+    database: TestDatabase, engine: Engine, person: str
+) -> None:
+    """A browser hides a strict cookie where another site's link is followed: the page asks it to come again."""
+    async with visitor(database, engine) as somebody:
+        hidden = await somebody.get("/breaks", headers={"Sec-Fetch-Site": "cross-site"})
+        assert (hidden.status_code, 'http-equiv="refresh"' in hidden.text) == (200, True)
+        again = await somebody.get("/breaks", headers={"Sec-Fetch-Site": "same-origin"})
+        assert again.status_code == 303, "who has no session logs in"
+
+
+async def test_an_address_of_nothing_says_so_to_people_and_to_programs(database: TestDatabase, engine: Engine) -> None:
+    async with visitor(database, engine, reader_url=database.analyst_url) as somebody:
+        people = await somebody.get("/nowhere", headers={"Accept": "text/html"})
+        assert (people.status_code, "Nothing is at this address" in words_of(people)) == (404, True)
+        assert people.headers["content-security-policy"].startswith("default-src 'self'")
+        programs = await somebody.get("/nowhere", headers={"Accept": "application/json"})
+        assert (programs.status_code, "error" in programs.json()) == (404, True)
+
+
+async def test_a_defect_of_a_screen_is_told_by_a_reference_that_the_log_has(
+    database: TestDatabase, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(page, "read_truth", broken)
+    with structlog.testing.capture_logs() as logged:
+        async with visitor(database, engine, reader_url=database.analyst_url) as somebody:
+            answer = await somebody.get("/", headers={"Accept": "text/html"})
+    assert answer.status_code == 500
+    assert "a defect" not in answer.text.replace("a defect of recon", "")
+    (entry,) = [each for each in logged if each["event"] == "a screen met a defect"]
+    assert entry["reference"] in answer.text
