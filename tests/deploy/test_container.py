@@ -64,6 +64,8 @@ def image() -> Iterator[str]:
     podman = shutil.which("podman")
     if podman is None:
         pytest.skip("podman is not here")
+    if run(podman, "info").returncode:
+        pytest.skip("podman does not work here")
     name = f"localhost/recon-test-{uuid4().hex[:12]}"
     given = os.environ.get(BASE_VARIABLE)
     base = given or _default_base()
