@@ -30,6 +30,8 @@ WIDE: Final = 110
 #: Most needs that are shown, and most when not current; the rest is counted.
 MAX_NEEDS: Final = 8
 MAX_NEEDS_STALE: Final = 4
+#: Fewest needs that are shown, however low the terminal is.
+LEAST_NEEDS: Final = 3
 #: Most cases in work that are shown.
 MAX_IN_WORK: Final = 5
 
@@ -63,10 +65,25 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def status_lines(view: StatusView, look: Look, *, whole: bool = False) -> list[str]:
-    """Return the screen's lines, none wider than the terminal but for commands; `whole`: every need, however many."""
+    """Return the screen's lines, none wider than the terminal but for commands; `whole`: every need, however many.
+
+    On a low terminal notes give way first, and then the needs that are least urgent.
+    """
+    most = len(view.needs.needs) if whole else MAX_NEEDS_STALE if view.blind else MAX_NEEDS
+    lines = _lines(view, look, most, notes=True, whole=whole)
+    if whole:
+        return lines
+    for fewer in range(most, LEAST_NEEDS - 1, -1):
+        if len(lines) < look.height:
+            break
+        lines = _lines(view, look, fewer, notes=False, whole=whole)
+    return lines
+
+
+def _lines(view: StatusView, look: Look, most: int, *, notes: bool, whole: bool) -> list[str]:
     paragraphs = [
         list(_title(view, look)),
-        list(_needs(view, look, whole=whole)),
+        list(_needs(view, look, most, notes=notes, whole=whole)),
         list(_in_work(view, look)),
         list(_gateways(view, look)),
         list(_sums(view, look)),
@@ -109,7 +126,7 @@ def _title(view: StatusView, look: Look) -> Iterator[str]:
         yield "  start it: recon run     why it stopped: recon doctor"
 
 
-def _needs(view: StatusView, look: Look, *, whole: bool) -> Iterator[str]:
+def _needs(view: StatusView, look: Look, most: int, *, notes: bool, whole: bool) -> Iterator[str]:
     needs = view.needs.needs
     if not needs:
         if view.stale:
@@ -125,18 +142,17 @@ def _needs(view: StatusView, look: Look, *, whole: bool) -> Iterator[str]:
     if view.blind and until is not None:
         right = f"as of {age(look.now - until)} ago"
     yield _both("NEEDS SOMEBODY", right, look, "bold")
-    most = len(needs) if whole else MAX_NEEDS_STALE if view.blind else MAX_NEEDS
     for number, need in enumerate(needs[:most], start=1):
-        yield from _need(number, need, look, bare=view.blind and not whole and need.kind != "stale")
+        yield from _need(number, need, look, notes=notes, bare=view.blind and not whole and need.kind != "stale")
     if len(needs) > most:
         yield f"  ({len(needs) - most} more: recon status --json shows all)"
 
 
-def _need(number: int, need: Need, look: Look, *, bare: bool) -> Iterator[str]:
+def _need(number: int, need: Need, look: Look, *, notes: bool, bare: bool) -> Iterator[str]:
     """Yield a need: what it is, its worth and age; its command beside it, or below."""
     start = f"{number} {_mark(need.kind, look)} {_word(need):<9}"
     indent = " " * 13
-    figures = f"{_worth(need):>{_WORTH}}{_age(need, look):>{_AGE}}"
+    figures = f"{_worth(need):>{_WORTH if need.priced else 0}}{_age(need, look):>{_AGE}}"
     wide = look.width >= WIDE
     beside = f"  {need.command}" if wide and width_of(need.command) <= look.width - _BESIDE - 2 else ""
     room = (_BESIDE if wide else look.width) - len(indent) - width_of(figures) - 1
@@ -145,7 +161,7 @@ def _need(number: int, need: Need, look: Look, *, bare: bool) -> Iterator[str]:
     first, *more = wrapped(look.written(safe(need.what)), look.width - len(indent) if narrow else room)
     yield f"{start}{first if narrow else f'{left(first, room)} {figures}'}{beside}".rstrip()
     yield from (f"{indent}{line}" for line in (*more, *([figures.strip()] if narrow else [])))
-    if need.note and not wide and not bare:
+    if need.note and notes and not wide and not bare:
         yield from (f"{indent}{look.painted(line, 'dim')}" for line in wrapped(need.note, look.width - len(indent)))
     if need.command and not beside and not bare:
         yield f"{indent}{need.command}"

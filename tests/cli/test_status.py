@@ -113,9 +113,22 @@ def test_nothing_to_do_is_said_with_its_proof() -> None:
 
 
 def test_more_than_a_screen_of_needs_is_counted() -> None:
-    text = "\n".join(status_lines(view(*[TAKE_UP] * (MAX_NEEDS + 3)), look()))
+    high = Look(80, 60, colour=False, glyphs=True, now=NOW)
+    text = "\n".join(status_lines(view(*[TAKE_UP] * (MAX_NEEDS + 3)), high))
     assert f"{MAX_NEEDS + 3} things" in text
     assert "(3 more: recon status --json shows all)" in text
+
+
+def test_on_a_low_terminal_notes_give_way_and_then_the_least_urgent() -> None:
+    many = [APPROVE, *[TAKE_UP] * 7]
+    low = look()
+    lines = status_lines(view(*many), low)
+    assert len(lines) < low.height
+    assert "proposed by alice" not in "\n".join(lines)
+    assert any("more: recon status --json" in line for line in lines)
+    assert lines[3].startswith("1 ◐ approve")
+    high = Look(80, 60, colour=False, glyphs=True, now=NOW)
+    assert sum(line[2:3] == "◆" for line in status_lines(view(*many), high)) == 7
 
 
 def test_without_utf8_shapes_are_ascii() -> None:
