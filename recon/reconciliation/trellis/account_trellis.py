@@ -137,7 +137,8 @@ class AccountTrellis:
 
     def add_leg(self, key: UnitKey, leg: Leg, now_us: int) -> None:
         """Take what a fill or a told movement moved in a unit, booked at a log time in microseconds."""
-        self._journal.add(leg_call(key, leg, now_us))
+        if not self._journal.is_spoilt:
+            self._journal.add(leg_call(key, leg, now_us))
         self._add_leg(key, leg, now_us)
 
     def _add_leg(self, key: UnitKey, leg: Leg, now_us: int) -> None:
@@ -162,7 +163,8 @@ class AccountTrellis:
 
     def report(self, key: UnitKey, report: Report) -> None:
         """Take what a venue says a unit holds."""
-        self._journal.add(report_call(key, report))
+        if not self._journal.is_spoilt:
+            self._journal.add(report_call(key, report))
         self._report(key, report)
 
     def _report(self, key: UnitKey, report: Report) -> None:
