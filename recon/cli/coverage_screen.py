@@ -71,7 +71,9 @@ def coverage_screen(
     moment: str,
 ) -> Screen:
     """Return coverage as a screen."""
-    accounts = _accounts(document, strips, since=since, now=now)
+    # A strip begins with what is known: a first hour would be one character of a day.
+    known = min((each.begin for stretches in strips.values() for each in stretches), default=since)
+    accounts = _accounts(document, strips, since=since, begin=max(since, known), now=now)
     return Screen(
         tables=[accounts, _gaps(document, since, every=every), _questions(document)],
         sums=[_sum(document["accounts"], document["gaps"])],
@@ -87,14 +89,15 @@ def _accounts(
     strips: Mapping[tuple[object, object], Sequence[Stretch]],
     *,
     since: datetime,
+    begin: datetime,
     now: datetime,
 ) -> Table:
     rows: list[Row] = []
     for row in document["accounts"]:
         key = (row["gateway"], row["account"])
         gaps = sum((each["gateway"], each["account"]) == key for each in document["gaps"])
-        rows.append({**row, "gaps": gaps, "strip": _Drawn(strips.get(key, ()), since, now)})
-    ends = f"{time_of_day(since, now)}|{time_of_day(now, now)}"
+        rows.append({**row, "gaps": gaps, "strip": _Drawn(strips.get(key, ()), begin, now)})
+    ends = f"{time_of_day(begin, now)}|{time_of_day(now, now)}"
     shown = [msgspec.structs.replace(each, title=ends) if each.kind == "strip" else each for each in ACCOUNTS]
     return Table(columns=shown, rows=rows, pipe_title=f"accounts, in % of the time since {text_of(since)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from typing import Final
 
 import msgspec
@@ -63,8 +64,16 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     write(
         f"\n{snapshot.events} events in {summary.seconds:.0f} s; units: {verdicts}\n"
         f"alerts: {snapshot.delivered} delivered, {summary.alerts_received} received with a valid signature\n"
-        f"harmless and not flagged: {', '.join(benign) or 'none'}\n"
+        f"{_fitted('harmless and not flagged: ' + (', '.join(benign) or 'none'))}\n"
     )
+
+
+def _fitted(text: str) -> str:
+    """Return a text in lines that a terminal has room for; for a pipe it is one line."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
 
 
 def planted_columns() -> list[Column]:
