@@ -13,7 +13,7 @@ NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 def drawn(begin: datetime, since: datetime) -> tuple[str, str]:
     account = {"gateway": "g", "account": "a", "state": "covered", "covered_throughout": True}
     document = {"accounts": [account], "gaps": [], "open_questions": [], "stretches": []}
-    strips = {("g", "a"): [Stretch(begin, NOW, "covered")]}
+    strips: dict[tuple[object, object], list[Stretch]] = {("g", "a"): [Stretch(begin, NOW, "covered")]}
     screen = coverage_screen(document, strips, since=since, now=NOW, every=False, moment="")
     table = screen.tables[0]
     title = next(column.title for column in table.columns if column.kind == "strip")
