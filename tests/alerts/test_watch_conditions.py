@@ -46,6 +46,7 @@ def test_when_all_is_well_there_is_none() -> None:
     [
         (but(state="failing", reason="refused", detail="nobody listens"), "failing: refused: nobody listens"),
         (but(state="disconnected", reason="shutdown"), "disconnected: shutdown"),
+        (but(state="disconnected", reason="disconnected", detail="no close"), "disconnected: no close"),
         (but(state="silent"), "silent"),
         (GatewayFact("prod-eu", recorder="host:1"), "unconnected"),
         (but(recorder=None), "unrecorded: no instance holds the lease"),

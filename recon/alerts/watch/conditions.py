@@ -118,10 +118,12 @@ def _of_gateway(gateway: GatewayFact, accounts: list[AccountFact], now: datetime
 def _down(gateway: GatewayFact) -> Condition | None:
     if gateway.state == "connected" and gateway.recorder is not None:
         return None
-    state, why = gateway.state, ": ".join(text for text in (gateway.reason, gateway.detail) if text)
+    said = [gateway.state, gateway.reason, gateway.detail]
     if gateway.recorder is None:
-        state, why = "unrecorded", "no instance holds the lease"
-    return Condition(gateway.name, GATEWAY_DOWN, "", f"{state}: {why}" if why else state, gateway.changed_at)
+        said = ["unrecorded", "no instance holds the lease"]
+    # The reason may repeat the state.
+    detail = ": ".join(dict.fromkeys(text for text in said if text))
+    return Condition(gateway.name, GATEWAY_DOWN, "", detail, gateway.changed_at)
 
 
 def _behind(gateway: GatewayFact, now: datetime) -> Condition | None:
