@@ -83,7 +83,7 @@ def _bad(error: given.BadParameter) -> str:
     choices = getattr(getattr(error.param, "type_descriptor", None), "choices", None)
     if choices:
         words = [str(getattr(each, "value", each)) for each in choices]
-        return f"{name} must be {listed(words, 'or')}{did_you_mean(str(value), words)}"
+        return f"{name} must be {listed(words, 'or')}; {_shown(value)} is not{did_you_mean(str(value), words)}"
     kind = str(detail["type"]).partition("_")[0]
     if detail["type"].endswith("_parsing") and kind in _NUMBERS:
         return f"{name} {_NUMBERS[kind]}; {_shown(value)} is none"

@@ -227,7 +227,7 @@ def test_rebuild_gives_the_same_books(recon: Recon, day: TestDatabase) -> None:
     assert recon("rebuild", "--gateway", "prod-us").status == 0
     unknown = recon("rebuild", "--gateway", "prod-zz")
     assert unknown.status == 2
-    assert "prod-eu, prod-us" in unknown.err
+    assert "did you mean prod-us?" in unknown.err
 
 
 @pytest.mark.postgres

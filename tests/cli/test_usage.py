@@ -49,7 +49,7 @@ def every_command() -> Iterator[tuple[str, ...]]:
         ("events -n", "-n needs a value"),
         ("breaks --json=3", "--json takes no value"),
         ("import a.csv b.csv", "this is too much: b.csv"),
-        ("events --refused --kind x", "--refused goes with --gateway, --account and --limit only"),
+        ("events --refused --kind fact", "--refused goes with --gateway, --account and --limit only"),
         ("record dposit", "KIND must be deposit, withdrawal, transfer,"),
     ],
 )
