@@ -19,6 +19,8 @@ _NUMBER: Final = "must be a number"
 _WHOLE: Final = "must be a whole number"
 _LIST: Final = "must be a list"
 _TABLE: Final = "must be a table"
+_TIME: Final = "must be a time, such as 2026-01-05T09:00:00Z"
+_ZONED: Final = "must be a time with its zone, such as 2026-01-05T09:00:00Z"
 #: By the type of a pydantic error; a field in braces is one of its context.
 _PROBLEMS: Final[Mapping[str, str]] = {
     "missing": "must be given",
@@ -37,6 +39,10 @@ _PROBLEMS: Final[Mapping[str, str]] = {
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
     "path_type": "must be the name of a file",
+    **dict.fromkeys(("timezone_aware", "timezone_offset"), _ZONED),
+    **dict.fromkeys(
+        ("datetime_type", "datetime_parsing", "datetime_from_date_parsing", "datetime_object_invalid"), _TIME
+    ),
     "string_pattern_mismatch": "holds a character that does not fit here",
     **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), _WHOLE),
     **dict.fromkeys(("float_type", "float_parsing", "decimal_type", "decimal_parsing"), _NUMBER),

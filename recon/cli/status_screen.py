@@ -19,6 +19,7 @@ from recon.display.ids import short_id
 from recon.display.shapes import shape_of
 from recon.display.words import counted, safe
 from recon.display.worth import worth
+from recon.nearest import listed
 from recon.reads.currency import Stale
 from recon.reads.needs import Need, Needs
 from recon.reads.standing import Standing
@@ -42,6 +43,8 @@ _WORTH: Final = 16
 _AGE: Final = 6
 #: The order of verdicts in a sum.
 _VERDICTS: Final = ("break", "pending", "agreed", "stale", "unmodelled", "unobserved")
+#: Longest list of gateways in the headline, in characters; longer ones are counted.
+MAX_NAMED: Final = 30
 
 
 class StatusView(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +117,7 @@ def _title(view: StatusView, look: Look) -> Iterator[str]:
         accounts = counted(len(view.stale), "account")
         yield _both(f"recon  current, but for {accounts}", moment, look, "bold")
         return
-    what = "the service does not run" if view.running is False else f"{view.stale[0].gateway} is not current"
+    what = "the service does not run" if view.running is False else _not_current(view)
     narrow = msgspec.structs.replace(look, width=look.width - 2)
     yield f"{_mark('stale', look)} {_both(f'STALE  {what}', moment, narrow, 'bold magenta')}"
     until = view.seen_until
@@ -124,6 +127,14 @@ def _title(view: StatusView, look: Look) -> Iterator[str]:
         yield from (f"  {line}" for line in wrapped(told, look.width - 2))
     if view.running is False:
         yield "  start it: recon run     why it stopped: recon doctor"
+
+
+def _not_current(view: StatusView) -> str:
+    gateways = list(dict.fromkeys(each.gateway for each in view.stale if each.account is None))
+    named = listed(gateways)
+    if len(named) > MAX_NAMED:
+        named = counted(len(gateways), "gateway")
+    return f"{named} {'is' if len(gateways) == 1 else 'are'} not current"
 
 
 def _needs(view: StatusView, look: Look, most: int, *, notes: bool, whole: bool) -> Iterator[str]:
@@ -145,7 +156,7 @@ def _needs(view: StatusView, look: Look, most: int, *, notes: bool, whole: bool)
     for number, need in enumerate(needs[:most], start=1):
         yield from _need(number, need, look, notes=notes, bare=view.blind and not whole and need.kind != "stale")
     if len(needs) > most:
-        yield f"  ({len(needs) - most} more: recon status --json shows all)"
+        yield f"  ({len(needs) - most} more: recon status | less shows all)"
 
 
 def _need(number: int, need: Need, look: Look, *, notes: bool, bare: bool) -> Iterator[str]:

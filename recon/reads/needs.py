@@ -159,7 +159,7 @@ def _proposals(source: Source, asked: dict[str, str | None]) -> Iterator[Need]:
             usd=_usd(row["usd"]),
             priced=True,
             since=_time(row["since"]),
-            note=f"proposed by {_text(row['login'])}; a second login decides",
+            note=f"proposed by {_text(row['login'])}; it wants an approval, by another login if it is material",
             command=shell("recon", "break", "approve", digest),
             gateway=str(row["gateway"]),
             case_id=str(cases[0]),

@@ -80,7 +80,7 @@ def demo_plan(seed: int, duration: float, *, early: bool = False) -> Plan:
         return first + share * (last - first)
 
     return Plan(
-        name="demo",
+        name="watched" if early else "demo",
         seed=seed,
         gateways=(_demo_europe(seed, duration, when), _demo_america(seed, duration, when)),
         duration=duration,

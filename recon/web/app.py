@@ -38,6 +38,7 @@ from recon.exact import plain
 from recon.library_words import in_our_words
 from recon.redaction import LAST_NET
 from recon.web.acting import act
+from recon.web.api.openapi import OPENAPI
 from recon.web.failed_logins import FailedLogins
 from recon.web.guard import plain as plain_text
 from recon.web.identity import counted_name, identity_of
@@ -155,7 +156,10 @@ async def _http_error(page: Page | None, request: Request, error: Exception) -> 
     status = error.status_code if isinstance(error, HTTPException) else 500
     if page is not None and status == 404 and "text/html" in request.headers.get("accept", ""):
         return page.nothing_there(request)
-    text = {404: f"there is nothing here; POST to {ACT}", 405: "only POST is answered here"}
+    text = {
+        404: f"there is nothing here; {OPENAPI} names what can be read, and decisions are POSTed to {ACT}",
+        405: "only POST is answered here",
+    }
     return _error(status, text.get(status, "the request cannot be answered"), **_MORE_HEADERS.get(status, {}))
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from recon.cli.command_line import COMMANDS
@@ -116,7 +117,7 @@ def test_more_than_a_screen_of_needs_is_counted() -> None:
     high = Look(80, 60, colour=False, glyphs=True, now=NOW)
     text = "\n".join(status_lines(view(*[TAKE_UP] * (MAX_NEEDS + 3)), high))
     assert f"{MAX_NEEDS + 3} things" in text
-    assert "(3 more: recon status --json shows all)" in text
+    assert "(3 more: recon status | less shows all)" in text
 
 
 def test_on_a_low_terminal_notes_give_way_and_then_the_least_urgent() -> None:
@@ -125,7 +126,7 @@ def test_on_a_low_terminal_notes_give_way_and_then_the_least_urgent() -> None:
     lines = status_lines(view(*many), low)
     assert len(lines) < low.height
     assert "proposed by alice" not in "\n".join(lines)
-    assert any("more: recon status --json" in line for line in lines)
+    assert any("more: recon status | less" in line for line in lines)
     assert lines[3].startswith("1 ◐ approve")
     high = Look(80, 60, colour=False, glyphs=True, now=NOW)
     assert sum(line[2:3] == "◆" for line in status_lines(view(*many), high)) == 7
@@ -182,3 +183,13 @@ def test_a_pipe_gets_the_screen_without_colours_and_shapes(recon: Recon, day: Te
     assert json.loads(recon("status", "--json").out)["current"] is False
     wrong = recon("status", "--gateway", "prod-eux")
     assert (wrong.status, "did you mean prod-eu" in wrong.err) == (2, True)
+
+
+def test_each_gateway_that_is_not_current_is_named_in_the_headline() -> None:
+    stale = tuple(Stale(f"prod-{number}", None, NOW, "it is failing") for number in range(9))
+    head = [
+        status_lines(msgspec.structs.replace(view(stale=stale[:many]), running=True), look())[0] for many in (1, 2, 9)
+    ]
+    assert "prod-0 is not current" in head[0]
+    assert "prod-0 and prod-1 are not current" in head[1]
+    assert "9 gateways are not current" in head[2]

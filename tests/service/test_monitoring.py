@@ -116,6 +116,7 @@ async def test_one_records_the_other_stands_by_and_both_are_ready(database: Test
                 assert (standby["standby"], standby["recording"], standby["reasons"]) == (["sim"], [], [])
                 assert value(await second.series(), "recon_lease_held", gateway="sim") == 0
                 assert value(await second.series(), "recon_gateway_recorded", gateway="sim") == 1
+            await first.until_series("recon_log_frames_total", 20, gateway="sim")
             await first.until_series("recon_fold_step_events_sum", 20, gateway="sim")
             alive = await first.ask("/livez")
             assert (alive.status_code, alive.json()) == (200, {"alive": True, "reasons": []})

@@ -104,10 +104,10 @@ async def test_units_show_what_sql_gives(day: TestDatabase, engine: Engine) -> N
         page = (await somebody.get("/units")).text
     for row in rows:
         cells = cells_of(page, f"{row['gateway']} {row['account']} asset {row['asset']}")
-        scale = scale_of((row["reported"], row["expected"], row["unexplained"]))
+        scale = scale_of((row["reported"], row["expected"], row["drift"]))
         assert cells[:5] == [
             row["asset"],
-            figure(row["unexplained"], scale, signed=True).text,
+            figure(row["drift"], scale, signed=True).text,
             row["verdict"],
             figure(row["reported"], scale).text,
             figure(row["expected"], scale).text,

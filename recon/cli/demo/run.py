@@ -87,6 +87,7 @@ def run_demo(options: Options, display: Display, tell: Tell) -> Summary:
         receiver = stack.enter_context(receiving())
         _log_to(stack, place / "recon.log")
         display.say("starting Postgres")
+        _refuse_filled(options.data_dir)
         settings = Settings.model_validate({"database": {"data_dir": str(options.data_dir or place / "data")}})
         handle = stack.enter_context(resolve_database(settings, attach=False))
         prepare(handle)
@@ -116,6 +117,12 @@ def _log_to(stack: ExitStack, path: Path) -> None:
             handler.setStream(stream)
     # Restored before the file is closed.
     stack.callback(configure_logging, Log(level="warning"))
+
+
+def _refuse_filled(kept: Path | None) -> None:
+    """Refuse a directory that holds something else than a database of recon: its files would lie among it."""
+    if kept is not None and kept.is_dir() and any(kept.iterdir()) and not (kept / "postgres").is_dir():
+        raise ConfigError(f"{kept} is not empty; give --data-dir a new directory")
 
 
 def _refuse_used(handle: DatabaseHandle, kept: Path | None) -> None:

@@ -141,7 +141,7 @@ def _named(row: Row, name: str) -> Row:
 
 def _row(row: Row, advice: UnitAdvice) -> UnitRow:
     gateway, account, unit, kind = (str(row[name]) for name in ("gateway", "account", "unit", "unit_kind"))
-    reported, expected, drift = (_decimal(row[name]) for name in ("reported", "expected", "unexplained"))
+    reported, expected, drift = (_decimal(row[name]) for name in ("reported", "expected", "drift"))
     scale = scale_of((reported, expected, drift))
     rate = _decimal(row["rate_usd"])
     address = unit_address(gateway, account, unit)
