@@ -43,6 +43,7 @@ def summary_of(context: ComparisonContext, state: UnitState, break_: Break) -> B
         rate_usd=state.unit.reported.rate_usd,
         expected=None if reported is None else reported - break_.amount,
         reported=reported,
+        reported_seq=None if comparison is None else comparison.observed_seq,
     )
 
 
@@ -62,6 +63,7 @@ def _summary_of_pending(state: UnitState, comparison: ComparisonState, step: Ste
         rate_usd=unit.reported.rate_usd,
         expected=None if reported is None else reported - step.amount,
         reported=reported,
+        reported_seq=comparison.observed_seq,
         pending=True,
     )
 

@@ -39,6 +39,7 @@ class BreakSummary(msgspec.Struct, frozen=True):
     rate_usd: Decimal | None = None
     expected: Decimal | None = None
     reported: Decimal | None = None
+    reported_seq: int | None = None
     #: True while observations may still make it disappear.
     pending: bool = False
 

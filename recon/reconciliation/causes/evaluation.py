@@ -138,7 +138,8 @@ def _circumstances(context: BreakContext) -> list[Evidence]:
     evidence: list[Evidence] = []
     if break_.reported is not None and break_.expected is not None:
         text = f"reported {plain(break_.reported)}, the books and other breaks say {plain(break_.expected)}"
-        evidence.append(Evidence(text, break_.until_seq, break_.amount))
+        # The figures are those of the last report, which may be a later one than the first that shows it.
+        evidence.append(Evidence(text, break_.reported_seq or break_.until_seq, break_.amount))
     evidence.append(Evidence(f"it arose after event {break_.after_seq}, by event {break_.until_seq}", break_.after_seq))
     if context.gap is not None:
         until = "now" if context.gap.until_seq is None else f"event {context.gap.until_seq}"
