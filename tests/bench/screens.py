@@ -56,7 +56,7 @@ def _unit(number: int) -> Row:
         "unit": f"COIN{number // ACCOUNTS:03d}",
         "reported": amount + drift,
         "expected": amount,
-        "unexplained": drift,
+        "drift": drift,
         "in_flight": Decimal(0),
         "rate_usd": Decimal("3012.25"),
         "verdict": "break" if drift else "agreed",
