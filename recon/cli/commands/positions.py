@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from recon.cli.answer import Answer, answer
-from recon.cli.currency import RequireCurrent, moment_of, say_currency, with_currency
+from recon.cli.currency import RequireCurrent
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.tables.options import TableOptions, table_options
-from recon.cli.unit_list import POSITIONS, units_screen
-from recon.clock import utc_now
-from recon.db.source import Source
-from recon.reads import units
-from recon.reads.known_names import check_filter
+from recon.cli.unit_answer import CONTRACTS, answer_units
 
 
 @with_options(table_options)
@@ -30,23 +25,4 @@ def positions(
     """
     settings = settings_of(config)
     asked = options.narrowed(gateway=gateway, account=account)
-
-    def read(connection: Source) -> Answer:
-        check_filter(connection, asked, settings.gateways)
-        place = {name: asked.one(name) for name in ("gateway", "account")}
-        currency, now = say_currency(connection, settings, **place, required=require_current), utc_now()
-        list_ = units.POSITIONS if json else units.SHOWN_POSITIONS
-        rows = list_.query(asked, now).rows(connection)
-        document = {**currency.document(), "positions": options.sorted(rows)}
-        shown = [] if json else [with_currency(row, currency) for row in rows]
-        moment, empty = moment_of(currency, now), currency.empty("no positions")
-        screen = units_screen(
-            shown,
-            POSITIONS,
-            "symbol",
-            moment=moment,
-            empty=empty,
-        )
-        return Answer(screen, document, currency)
-
-    answer(settings, "positions", options, read, json=json)
+    answer_units(CONTRACTS, settings, options, asked, require_current=require_current, json=json)

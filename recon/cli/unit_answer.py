@@ -1,0 +1,54 @@
+"""What `recon balances` and `recon positions` answer: one list of units, of assets or of contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from recon.cli.answer import Answer, answer
+from recon.cli.currency import moment_of, say_currency, with_currency
+from recon.cli.output import Column
+from recon.cli.tables.options import TableOptions
+from recon.cli.unit_list import BALANCES, POSITIONS, units_screen
+from recon.clock import utc_now
+from recon.config import Settings
+from recon.db.source import Source
+from recon.reads import units
+from recon.reads.filter import Filter
+from recon.reads.known_names import check_filter
+from recon.reads.read import Read
+
+
+class UnitList(msgspec.Struct, frozen=True):
+    """One of the two lists: its name, what a row is called by, its columns, and what documents and screens read."""
+
+    name: str
+    unit: Literal["asset", "symbol"]
+    columns: Sequence[Column]
+    document: Read
+    shown: Read
+
+
+ASSETS: Final = UnitList("balances", "asset", BALANCES, units.BALANCES, units.SHOWN_BALANCES)
+CONTRACTS: Final = UnitList("positions", "symbol", POSITIONS, units.POSITIONS, units.SHOWN_POSITIONS)
+
+
+def answer_units(
+    list_: UnitList, settings: Settings, options: TableOptions, asked: Filter, *, require_current: bool, json: bool
+) -> None:
+    """Print a list of units, and end with its exit status."""
+
+    def read(connection: Source) -> Answer:
+        check_filter(connection, asked, settings.gateways)
+        place = {name: asked.one(name) for name in ("gateway", "account")}
+        currency, now = say_currency(connection, settings, **place, required=require_current), utc_now()
+        rows = (list_.document if json else list_.shown).query(asked, now).rows(connection)
+        document = {**currency.document(), list_.name: options.sorted(rows)}
+        shown = [] if json else [with_currency(row, currency) for row in rows]
+        moment, empty = moment_of(currency, now), currency.empty(f"no {list_.name}")
+        screen = units_screen(shown, list_.columns, list_.unit, moment=moment, empty=empty)
+        return Answer(screen, document, currency)
+
+    answer(settings, list_.name, options, read, json=json)
