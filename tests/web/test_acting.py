@@ -61,13 +61,6 @@ def day(database: TestDatabase, people: None) -> TestDatabase:
     return database
 
 
-@pytest.fixture
-def engine(database: TestDatabase) -> Iterator[Engine]:
-    made = create_engine(database.service_url, "test")
-    yield made
-    made.dispose()
-
-
 class Client:
     """A server of acting, and a client of it."""
 

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
 from recon.clock import utc_now
-from recon.db.engine import create_engine, libpq_url
+from recon.db.engine import libpq_url
 from recon.db.reader import open_reader
 from recon.db.roles import ANALYST, OPERATOR
 from recon.db.transactions import ThreadedDatabase
@@ -48,13 +48,6 @@ def day(database: TestDatabase) -> Iterator[TestDatabase]:
         write_day(database.service_url, demo_plan(7, 40.0))
         yield database
         raw.execute(f"DROP ROLE {PERSON}".encode())
-
-
-@pytest.fixture
-def engine(database: TestDatabase) -> Iterator[Engine]:
-    made = create_engine(database.service_url, "test")
-    yield made
-    made.dispose()
 
 
 @asynccontextmanager

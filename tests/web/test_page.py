@@ -41,13 +41,6 @@ def person(database: TestDatabase) -> Iterator[str]:
         raw.execute(f"DROP ROLE {PERSON}".encode())
 
 
-@pytest.fixture
-def engine(database: TestDatabase) -> Iterator[Engine]:
-    made = create_engine(database.service_url, "test")
-    yield made
-    made.dispose()
-
-
 @asynccontextmanager
 async def visitor(database: TestDatabase, engine: Engine, **settings: Any) -> AsyncIterator[Visitor]:
     async with (

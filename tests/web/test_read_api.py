@@ -17,16 +17,13 @@ import pytest
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
-from recon.db.engine import create_engine, libpq_url
+from recon.db.engine import libpq_url
 from recon.db.roles import ANALYST
 from recon.db.transactions import ThreadedDatabase
-from recon.service.alerting import tell
-from recon.simulator.scenarios import demo_plan
 from recon.web.api.openapi import BASE, OPENAPI
 from recon.web.api.resources import RESOURCES, Resource
 from recon.web.failed_logins import MAX_FAILURES
 from tests.conftest import PERSON, TestDatabase
-from tests.support.database_days import write_day
 from tests.support.page_client import page_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
@@ -34,19 +31,6 @@ pytestmark = [pytest.mark.postgres, pytest.mark.trio]
 PASSWORD = "a password of hers"
 TOKEN = "t" * 40
 BY_NAME = {resource.name: resource for resource in RESOURCES}
-
-
-@pytest.fixture
-def engine(database: TestDatabase) -> Iterator[Engine]:
-    made = create_engine(database.service_url, "test")
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def day(database: TestDatabase) -> TestDatabase:
-    write_day(database.service_url, demo_plan(3, 60.0), on_transitions=tell)
-    return database
 
 
 @pytest.fixture

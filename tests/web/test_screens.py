@@ -13,36 +13,19 @@ import pytest
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
-from recon.db.engine import create_engine, libpq_url
+from recon.db.engine import libpq_url
 from recon.db.roles import OPERATOR
 from recon.db.transactions import ThreadedDatabase
 from recon.display.figures import figure, scale_of
 from recon.display.words import counted
-from recon.service.alerting import tell
-from recon.simulator.scenarios import demo_plan
 from recon.web.addresses import case_address, event_address, unit_address
 from tests.conftest import PERSON, TestDatabase
-from tests.support.database_days import write_day
 from tests.support.page_client import Visitor, page_of, visiting, words_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
 
 PASSWORD = "a password of hers"
 _TAG = re.compile(r"<[^>]+>")
-
-
-@pytest.fixture
-def engine(database: TestDatabase) -> Iterator[Engine]:
-    made = create_engine(database.service_url, "test")
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def day(database: TestDatabase) -> TestDatabase:
-    """A day with breaks, in the database, and its signals."""
-    write_day(database.service_url, demo_plan(3, 60.0), on_transitions=tell)
-    return database
 
 
 @asynccontextmanager
