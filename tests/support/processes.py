@@ -86,7 +86,9 @@ class Flood:
         return self._next >= len(self.frames)
 
     def script(self, server: Server, session: ServerConnection) -> None:
-        self.sessions += 1
+        with self._guard:
+            self.sessions += 1
+            number = self.sessions
         for frame in self.frames[: self._snapshots]:
             session.send(frame)
         # The same instance_guid throughout: another one would make the service reconnect.
@@ -97,6 +99,8 @@ class Flood:
                     session.send(encoded(beat).decode())
                 continue
             with self._guard:
+                if number < self.sessions:
+                    return  # An ended session that wakes late would send frames to nobody.
                 chunk = self.frames[self._next : min(self._next + CHUNK, self.allowed)]
                 self._next += len(chunk)
             for frame in chunk:
