@@ -7,6 +7,7 @@ from typing import Final
 
 from recon.db.source import Source, query_rows
 from recon.errors import ConfigError
+from recon.log.events import OWN_KINDS
 from recon.nearest import hint
 from recon.reads.filter import Filter
 
@@ -54,6 +55,17 @@ def check_scope(source: Source, of: Mapping[str, str | None], gateways: Collecti
     asked = Filter().also(**{name: of.get(name) for name in (*_SCOPES, "cause")})
     check_filter(source, asked, gateways)
     asked.check_words()
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a kind that no event has. Errors: ConfigError."""
+    if kind in OWN_KINDS:
+        return
+    from recon.ems.protocol.messages import INBOUND_TYPES  # noqa: PLC0415 - only an unusual kind needs the protocol
+
+    known = {*OWN_KINDS, *INBOUND_TYPES}
+    if kind not in known:
+        raise ConfigError(f"there is no kind of event {kind!r}; {hint(kind, known)}")
 
 
 def check_cause(name: str) -> None:

@@ -25,6 +25,7 @@ from recon.db.engine import create_engine
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.errors import ConfigError, DatabaseError, DocumentRefused, ReconError
 from recon.web.api.reading import Access, ReadApi
+from recon.web.asked_query import query_of
 from recon.web.doing import Doing
 from recon.web.failed_logins import FailedLogins
 from recon.web.forms import FORM_TYPE, MAX_FORM, Form, form_of
@@ -140,15 +141,17 @@ class Page:
         self, screen: Screen, request: Request, viewer: Viewer, notes: tuple[Note, ...] = (), status: int = 200
     ) -> Response:
         """Return a screen. `notes` are shown before those that wait for the person."""
-        query = {} if notes else dict(request.query_params)
-        asked = Asked(request.path_params, query, self._setup.now(), viewer.name, viewer.why_not)
         try:
+            query = {} if notes else query_of(screen, request.query_params.multi_items())
+            asked = Asked(request.path_params, query, self._setup.now(), viewer.name, viewer.why_not)
             work = partial(_look, screen=screen, asked=asked, gateways=self._setup.gateways)
             truth, view = await viewer.database.run(work, deadline=READ_SECONDS)
         except NothingThere as error:
             return self._writer.message(request, viewer, "Nothing there", [*notes, Note("wait", str(error))], 404)
         except (ConfigError, DocumentRefused) as error:
-            return self._writer.message(request, viewer, "Nothing matches", [*notes, Note("wait", str(error))], 422)
+            return self._writer.message(
+                request, viewer, "Not an address of this screen", [*notes, Note("wait", str(error))], 422
+            )
         except DatabaseError as error:
             return self._away(request, viewer, error)
         waiting: list[Note] = []

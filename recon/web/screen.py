@@ -57,6 +57,8 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     question: str
     template: str
     read: Callable[[Source, Asked], View]
+    #: The names that the query of its address may have; any other is refused.
+    takes: Sequence[str] = ()
     #: The word in the top bar; None: it is reached by links alone. And the screen that it belongs to there.
     menu: str | None = None
     under: str | None = None

@@ -19,6 +19,8 @@ from recon.db.transactions import ThreadedDatabase
 from recon.display.figures import figure, scale_of
 from recon.display.words import counted
 from recon.web.addresses import case_address, event_address, unit_address
+from recon.web.screen import Screen
+from recon.web.screens import SCREENS as SCREENS_OF_THE_PAGE
 from tests.conftest import PERSON, TestDatabase
 from tests.support.page_client import Visitor, page_of, visiting, words_of
 
@@ -78,6 +80,46 @@ async def test_each_screen_opens_on_a_day_and_gives_its_sql(day: TestDatabase, e
     assert sql is not None
     with psycopg.connect(libpq_url(day.analyst_url)) as raw:
         raw.execute(unescape(sql[1]).encode())
+
+
+ADDRESSES = {
+    "case": "/cases/0", "unit": "/units/prod-eu/KRAKEN/JOHN/ETH", "event": "/log/prod-eu/1"
+}  # fmt: skip
+#: What no row can be, for each name that an address may have.
+WRONG = {
+    **dict.fromkeys(("gateway", "account", "unit", "order"), "NOTHING"),
+    **dict.fromkeys(("cause", "certainty", "state", "severity", "verdict", "kind", "view", "span"), "foo"),
+    **dict.fromkeys(("since", "until", "before", "after"), "5x"),
+    "page": "0",
+}
+#: Names that any text may stand for: it is looked for, or written in a form.
+FREE = {"q", "who", "case"}
+
+
+@pytest.mark.parametrize("screen", SCREENS_OF_THE_PAGE, ids=lambda screen: screen.name)
+async def test_no_screen_passes_over_a_part_of_its_address(day: TestDatabase, engine: Engine, screen: Screen) -> None:
+    path = ADDRESSES.get(screen.name, screen.path)
+    if screen.name == "alerts-why":
+        path = "/alerts/why"
+    async with reading(day, engine) as somebody:
+        for query in ("colour=red", "last=0", "sort=foo"):
+            answer = await somebody.get(f"{path}?{query}")
+            name = query.partition("=")[0]
+            assert (answer.status_code, f"takes no {name!r}" in words_of(answer)) == (422, True), words_of(answer)
+        for name in screen.takes:
+            twice = await somebody.get(f"{path}?{name}=1&{name}=2")
+            assert (twice.status_code, f"{name} is given twice" in words_of(twice)) == (422, True), name
+            if name not in FREE:
+                wrong = await somebody.get(f"{path}?{name}={WRONG[name]}")
+                assert wrong.status_code in {404, 422}, (name, words_of(wrong))
+                assert wrong.status_code == 404 or WRONG[name] in words_of(wrong), name
+
+
+async def test_an_empty_field_of_a_form_asks_for_nothing(day: TestDatabase, engine: Engine) -> None:
+    async with reading(day, engine) as somebody:
+        assert (await somebody.get("/units?gateway=&account=&verdict=&verdict=break")).status_code == 200
+        both = await somebody.get("/log?before=9&after=3")
+        assert (both.status_code, "give before or after" in words_of(both)) == (422, True)
 
 
 async def test_units_show_what_sql_gives(day: TestDatabase, engine: Engine) -> None:

@@ -22,9 +22,8 @@ from recon.cli.tables.terminal import is_terminal
 from recon.clock import utc_now
 from recon.db.source import Source, query_rows
 from recon.display.words import counted
-from recon.errors import ConfigError
-from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, OWN_KINDS, REST_ANSWER
-from recon.nearest import hint
+from recon.log.events import CATCH_UP_BEGUN, CATCH_UP_ENDED, REST_ANSWER
+from recon.reads.known_names import check_kind
 from recon.times import parse_time
 
 #: Beyond any log position.
@@ -119,7 +118,7 @@ def events(
     asked = of.singles("events", "gateway", "account", "kind", "since")
     gateway, account, kind, since = (asked[name] for name in ("gateway", "account", "kind", "since"))
     if kind is not None:
-        _check_kind(kind)
+        check_kind(kind)
     if case is not None:
         if gateway is None or account is None or refused or kind is not None or json:
             wanted = "needs --gateway and --account, and goes with --since, --until and --keep only"
@@ -131,17 +130,6 @@ def events(
         _show_refused(config, options, asked, limit=limit, json=json)
     else:
         _show(config, options, gateway, Wanted(account, kind, since, limit), json=json)
-
-
-def _check_kind(kind: str) -> None:
-    """Refuse a kind that no event has. Errors: ConfigError."""
-    if kind in OWN_KINDS:
-        return
-    from recon.ems.protocol.messages import INBOUND_TYPES  # noqa: PLC0415 - only an unusual kind needs the protocol
-
-    known = {*OWN_KINDS, *INBOUND_TYPES}
-    if kind not in known:
-        raise ConfigError(f"there is no kind of event {kind!r}; {hint(kind, known)}")
 
 
 def _show_refused(

@@ -163,6 +163,7 @@ SCREEN: Final = Screen(
     question="Who was told what, when, why, and what was held back?",
     template="alerts.html",
     read=_read,
+    takes=tuple(dict.fromkeys((*FILTERS, *SILENCE_OF))),
     menu="Alerts",
     key="a",
     changes_with=SIGNALS_CHANGE,

@@ -105,6 +105,7 @@ SCREEN: Final = Screen(
     question="Who was told of this case, when, and what decided it?",
     template="alerts_why.html",
     read=_read,
+    takes=("gateway", "case"),
     under="alerts",
     changes_with=SIGNALS,
 )

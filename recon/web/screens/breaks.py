@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from recon.db.source import Source
 from recon.display.charts.ageing import Bucket, ageing_bars
+from recon.errors import ConfigError
+from recon.nearest import hint
 from recon.reads.breaks import ALL_CASES, OPEN_CASES
 from recon.reads.filter import Filter, of_pairs
 from recon.reads.known_names import check_filter
@@ -83,9 +85,12 @@ class SavedView(msgspec.Struct, frozen=True):
 def _read(source: Source, asked: Asked) -> View:
     filter_of = {name: value for name, value in asked.query.items() if name not in {VIEW, PAGE} and value}
     narrowed = of_pairs(filter_of.items())
+    narrowed.check_words()
     check_filter(source, narrowed)
     view = asked.query.get(VIEW, "open")
-    word, read = VIEWS.get(view, VIEWS["open"])
+    if view not in VIEWS:
+        raise ConfigError(f"there is no view {view[:60]!r}; {hint(view, VIEWS)}")
+    word, read = VIEWS[view]
     if view == "mine":
         narrowed = narrowed.also(who=asked.login or "nobody")
     page = _page(asked.query.get(PAGE))
@@ -120,7 +125,11 @@ def _read(source: Source, asked: Asked) -> View:
 
 
 def _page(text: str | None) -> int:
-    return min(MAX_PAGES, max(1, int(text))) if text and text.isascii() and text.isdigit() and len(text) < 6 else 1
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_PAGES):
+        raise ConfigError(f"{PAGE}={text[:60]} is no page of the list: give a number from 1 to {MAX_PAGES}")
+    return int(text)
 
 
 def _address(query: Mapping[str, str], page: int) -> str:
@@ -171,6 +180,7 @@ SCREEN: Final = Screen(
     question="Where do reported and expected disagree, why, and who has it?",
     template="breaks.html",
     read=_read,
+    takes=(*OPEN_CASES.filters, VIEW, PAGE),
     menu="Breaks",
     key="b",
     changes_with=CASES,

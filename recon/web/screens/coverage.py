@@ -216,6 +216,7 @@ SCREEN: Final = Screen(
     question="Was every account seen all the time, and if not, what did the gap hide?",
     template="coverage.html",
     read=_read,
+    takes=(*FILTERS, "span"),
     menu="Coverage",
     key="c",
     changes_with=BOOKS,

@@ -11,9 +11,9 @@ import msgspec
 
 from recon.db.source import Row, Source, query_rows
 from recon.errors import ConfigError
-from recon.nearest import hint, sentence
+from recon.nearest import hint, listed, sentence
 from recon.reads.event_words import words_of
-from recon.reads.known_names import check_filter
+from recon.reads.known_names import check_filter, check_kind
 from recon.reads.log_page import BEGINNING, heads, position_at, read_event, read_page
 from recon.reads.query import Query
 from recon.times import parse_time
@@ -56,6 +56,11 @@ def _read(source: Source, asked: Asked) -> View:
     head = known[gateway]
     wanted = filter_of(asked.query, FILTERS)
     check_filter(source, wanted.also(gateway=gateway))
+    for kind in wanted.kind:
+        check_kind(kind)
+    places = [name for name in ("before", "after", "since") if asked.query.get(name)]
+    if len(places) > 1:
+        raise ConfigError(f"a page of the log begins at one place: give {listed(places, 'or')}")
     before, after = _position(asked, "before"), _position(asked, "after")
     if before is None and after is None and wanted.since:
         at = parse_time(wanted.since[0], asked.now)
@@ -165,6 +170,7 @@ SCREEN: Final = Screen(
     question="What was said, exactly as it came?",
     template="log.html",
     read=_read,
+    takes=("gateway", *FILTERS, "before", "after"),
     menu="Log",
     key="l",
 )

@@ -77,4 +77,5 @@ SCREEN: Final = Screen(
     question="Where is this id?",
     template="search.html",
     read=_read,
+    takes=("q",),
 )

@@ -18,7 +18,7 @@ from recon.display.figures import Figure, figure, padded, scale_of
 from recon.display.worth import worth
 from recon.errors import ConfigError
 from recon.exact import EXACT
-from recon.nearest import sentence
+from recon.nearest import listed, sentence
 from recon.reads.query import Query
 from recon.reads.unit_history import UnitHistory, find_units, read_history, window_of
 from recon.reads.unit_rows import UNITS
@@ -35,6 +35,8 @@ SPANS: Final = {
     "1d": timedelta(days=1),
     "7d": timedelta(days=7),
 }
+#: What a unit may be, where an asset and a contract have one name.
+KINDS: Final = ("asset", "contract")
 #: Most observations in the table; the chart has all.
 LISTED: Final = 60
 _NAMES: Final = f"SELECT u.account || '/' || u.unit AS place FROM ({UNITS}\n) AS u WHERE u.gateway = :gateway"  # noqa: S608
@@ -104,6 +106,8 @@ def _unit_at(source: Source, asked: Asked) -> Row:
     gateway, place = asked.path["gateway"], asked.path["place"]
     found = find_units(source, gateway, place)
     kind = asked.query.get("kind")
+    if kind not in {None, *KINDS}:
+        raise ConfigError(f"there is no kind of unit {kind!r}; it is {listed(KINDS, 'or')}")
     fitting = [row for row in found if kind in {None, row["unit_kind"]}]
     if fitting:
         return fitting[0]
@@ -275,6 +279,7 @@ SCREEN: Final = Screen(
     question="Since when does this balance differ, and by how much?",
     template="unit.html",
     read=_read,
+    takes=("span", "until", "kind"),
     under="units",
     changes_with=BOOKS,
 )

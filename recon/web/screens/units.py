@@ -182,6 +182,7 @@ SCREEN: Final = Screen(
     question="What is held, and does it agree?",
     template="units.html",
     read=_read,
+    takes=FILTERS,
     menu="Units",
     key="u",
     changes_with=BOOKS,
