@@ -1,4 +1,4 @@
-"""The last backup and its age: for `recon check`, `recon doctor` and metrics (operator 11.1)."""
+"""The last backup and its age: for `recon probe`, `recon doctor` and metrics (operator 11.1)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from recon.cli.help_words import say_plainly
@@ -21,10 +21,14 @@ if TYPE_CHECKING:  # typer's copy of click is private, and is not imported by th
 
 
 class Entry(NamedTuple):
-    """Where a command is (`module:name`, below `recon.cli.commands`), and its summary."""
+    """Where a command is (`module:name`, below `recon.cli.commands`), and its summary.
+
+    A `job` is for schedulers: whatever keeps it from running is told in its document, by one exit status.
+    """
 
     place: str
     summary: str
+    job: bool = False
 
 
 COMMANDS: Final = {
@@ -35,7 +39,8 @@ COMMANDS: Final = {
     "migrate": Entry("migrate:migrate", "Bring the database to this version's schema."),
     "check-config": Entry("check_config:check_config", "Check the settings and show the effective ones."),
     "status": Entry("status:status", "Show what needs somebody, what is in work, and the rest."),
-    "check": Entry("check:check", "Probe whether recon sees everything now."),
+    "check": Entry("check:check", "Tell a job whether books are clean and covered.", job=True),
+    "probe": Entry("probe:probe", "Probe whether recon sees everything now."),
     "positions": Entry("positions:positions", "Show positions: expected, reported, whether they agree."),
     "balances": Entry("balances:balances", "Show balances: expected, reported, whether they agree."),
     "firm": Entry("firm:firm", "Show the firm's totals over all gateways and accounts."),
@@ -71,7 +76,7 @@ _EXITS: Final = """
 Exit status: 0 done; 1 the answer is no (a demo that missed a fault); 2 settings or arguments; 3 database; 4 log
 (a broken digest, a lease held by another); 5 gateway; 6 books; 7 alerts; 8 simulator; 9 the service did not stop
 cleanly; 10 a decision is refused; 11 what is shown is not current; 12 a backup is missing or damaged, or failed;
-70 a defect of recon; 130 interrupted; 141 the reader of the output has gone.
+70 a defect of recon; 130 interrupted; 141 the reader of the output has gone. `probe` and `check` have their own.
 """
 
 
@@ -110,11 +115,19 @@ def imported(name: str) -> Command:
     if isinstance(found, typer.Typer):
         app.add_typer(found, name=name)
     else:
-        app.command(name)(found)
+        app.command(name, cls=_class_of(COMMANDS[name]))(found)
     group = get_command(app)
     if not isinstance(group, TyperGroup):  # pragma: no cover - typer makes a group where there is a callback
         raise TypeError(f"{name} is no command")
     return say_plainly(group.commands[name])
+
+
+def _class_of(entry: Entry) -> type[TyperCommand]:
+    if not entry.job:
+        return TyperCommand
+    from recon.cli.job import JobCommand  # noqa: PLC0415 - brings the database driver, for its errors
+
+    return JobCommand
 
 
 def _not_imported() -> None:

@@ -57,9 +57,12 @@ def connect(url: str, command: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def connect_reader(url: str, command: str) -> Iterator[Reader]:
-    """Connect to a migrated database to read in one transaction. Errors: NotMigrated, DatabaseError."""
-    with open_reader(url, f"recon {command}") as reader:
+def connect_reader(url: str, command: str, *, snapshot: bool = False) -> Iterator[Reader]:
+    """Connect to a migrated database to read in one transaction; with `snapshot` all of it is of one moment.
+
+    Errors: NotMigrated, DatabaseError.
+    """
+    with open_reader(url, f"recon {command}", snapshot=snapshot) as reader:
         _check_migrated(reader)
         yield reader
 
@@ -75,9 +78,12 @@ def _check_migrated(connection: Source) -> None:
 
 
 @contextmanager
-def reader_connection(settings: Settings, command: str) -> Iterator[Reader]:
-    """Give a connection that can read the views. Errors: NotMigrated, DatabaseError."""
-    with existing_database(settings) as handle, connect_reader(handle.analyst_url, command) as reader:
+def reader_connection(settings: Settings, command: str, *, snapshot: bool = False) -> Iterator[Reader]:
+    """Give a connection that can read the views, as `connect_reader` does. Errors: NotMigrated, DatabaseError."""
+    with (
+        existing_database(settings) as handle,
+        connect_reader(handle.analyst_url, command, snapshot=snapshot) as reader,
+    ):
         yield reader
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 import typer
@@ -21,19 +21,34 @@ from recon.redaction import LAST_NET
 
 #: A defect of recon (EX_SOFTWARE of sysexits).
 DEFECT: Final = 70
+_UNANSWERED: Final = "recon: nothing was answered, so nothing was done"
+
+
+class Failure(NamedTuple):
+    """The lines that tell what failed, for stderr, and the exit status of a command that failed so."""
+
+    status: int
+    lines: list[str]
 
 
 def report(error: BaseException, *, with_traceback: bool) -> int:
     """Write what failed to stderr and return the exit status."""
     if with_traceback:
         sys.stderr.write(LAST_NET.clean("".join(traceback.format_exception(error))))
+    found = failure(error)
+    for line in found.lines:
+        note(line)
+    return found.status
+
+
+def failure(error: BaseException) -> Failure:
+    """Return what failed, in our words and without secrets."""
     if isinstance(error, typer.Abort):
         # typer takes Ctrl-C at a question for the end of the input.
-        return INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else _unanswered()
+        interrupted = isinstance(error.__context__, KeyboardInterrupt)
+        return Failure(INTERRUPTED, []) if interrupted else Failure(1, [_UNANSWERED])
     if isinstance(error, usage.ClickException):
-        for line in usage.misuse(error):
-            note(LAST_NET.clean(line))
-        return usage.MISUSED
+        return Failure(usage.MISUSED, [LAST_NET.clean(line) for line in usage.misuse(error)])
     errors: list[ReconError] = []
     for leaf in _leaves(error):
         if isinstance(leaf, ReconError):
@@ -42,18 +57,11 @@ def report(error: BaseException, *, with_traceback: bool) -> int:
             errors.append(database_error(leaf, "the database refused or failed"))
         elif not isinstance(leaf, KeyboardInterrupt):
             what = f"{type(leaf).__name__}: {LAST_NET.clean(str(leaf))}"
-            note(f"recon: a defect: {what}; `recon --traceback …` shows where, please report it")
-            return DEFECT
+            return Failure(DEFECT, [f"recon: a defect: {what}; `recon --traceback …` shows where, please report it"])
     if not errors:
-        return INTERRUPTED
-    for line in dict.fromkeys(line for each in errors for line in str(each).splitlines()):
-        note(f"recon: {in_our_words(LAST_NET.clean(line))}")
-    return errors[0].exit_status
-
-
-def _unanswered() -> int:
-    note("recon: nothing was answered, so nothing was done")
-    return 1
+        return Failure(INTERRUPTED, [])
+    lines = dict.fromkeys(line for each in errors for line in str(each).splitlines())
+    return Failure(errors[0].exit_status, [f"recon: {in_our_words(LAST_NET.clean(line))}" for line in lines])
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

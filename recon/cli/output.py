@@ -134,6 +134,11 @@ def print_json(document: Row | Sequence[Row]) -> None:
     write("[" + ",".join(f"\n{line}" for line in lines) + "\n]\n")
 
 
+def print_document(document: msgspec.Struct) -> None:
+    """Print one JSON document of a type of its own, which others know by its schema."""
+    write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
 def justify(rows: Sequence[Row], column: Column) -> Literal["left", "right"]:
     """Return how a column is aligned: numbers to the right."""
     numbers = all(isinstance(row.get(column.key), Decimal | int | None) for row in rows)

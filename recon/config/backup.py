@@ -23,7 +23,7 @@ class Backup(Table):
     keep: Annotated[int, Field(ge=1, le=MAX_KEPT)] = 7
     #: Older ones are removed too, but never the newest; 0s: age removes none.
     keep_for: Duration = timedelta()
-    #: `recon check` warns once the last backup is older; 0s: never.
+    #: `recon probe` warns once the last backup is older; 0s: never.
     max_age: Duration = timedelta(hours=26)
     #: While the service runs, it copies into the directory what the server writes: a restore then ends seconds ago.
     wal: bool = True

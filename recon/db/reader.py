@@ -34,11 +34,15 @@ class Reader:
 
 
 @contextmanager
-def open_reader(url: str, application_name: str) -> Iterator[Reader]:
-    """Connect to read in one transaction. Raise ConfigError if the URL is not one of Postgres."""
+def open_reader(url: str, application_name: str, *, snapshot: bool = False) -> Iterator[Reader]:
+    """Connect to read in one transaction, whose queries all see one state of the database with `snapshot`.
+
+    Raise ConfigError if the URL is not one of Postgres.
+    """
     # Only closed: after Ctrl-C the connection is busy and refuses a rollback.
     with closing(psycopg.connect(_conninfo(url, application_name), row_factory=dict_row)) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        level = psycopg.IsolationLevel
+        connection.isolation_level = level.REPEATABLE_READ if snapshot else level.READ_COMMITTED
         connection.read_only = True
         yield Reader(connection)
 

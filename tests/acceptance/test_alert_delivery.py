@@ -13,18 +13,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from websockets.sync.server import ServerConnection
 
 from recon.clock import utc_now
 from recon.db.engine import create_engine
 from recon.db.roles import OPERATOR
 from recon.deciding.recording import Decision, append_decisions
 from tests.conftest import TestDatabase
+from tests.support.drifting_gateway import DriftingGateway
 from tests.support.logins import login_of
 from tests.support.processes import GATEWAY, LogReader, Service, running, until
 from tests.support.webhook_receiver import Answer, Receiver, receiver
-from tests.support.wire_messages import balance, encoded
-from tests.support.ws_servers import Gateway as Server
 from tests.support.ws_servers import gateway as served
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.postgres, pytest.mark.slow]
@@ -39,29 +37,6 @@ FAILURES = (
     Answer(429, headers=(("retry-after", "1"),)),
     Answer(drop=True),
 )
-
-
-class Drift:
-    """A gateway whose accounts hold one coin each; from a moment on each holds one more, and nobody tells why."""
-
-    def __init__(self) -> None:
-        self.more = False
-
-    def script(self, server: Server, session: ServerConnection) -> None:
-        for account in ACCOUNTS:
-            orders = {"type": "ORDER_EXEC_REPORT_SNAPSHOT", "exchange_id": account, "data": []}
-            row = {key: value for key, value in self._held(account).items() if key not in {"type", "exchange_id"}}
-            balances = {"type": "BALANCE_SNAPSHOT", "exchange_id": account, "data": [row]}
-            for message in (orders, balances):
-                session.send(encoded(message).decode())
-        while not server.over.wait(0.2):
-            for account in ACCOUNTS:
-                session.send(encoded({"type": "SERVER_INFO", "exchange_id": account, "server_name": "DRIFT"}).decode())
-                session.send(encoded(self._held(account)).decode())
-
-    def _held(self, account: str) -> dict[str, object]:
-        amount = 2.25 if self.more else 1.25
-        return balance(exchange_id=account, balance=amount, available=amount - 0.25, locked=0.25, rate_usd=1.5)
 
 
 class People:
@@ -117,7 +92,7 @@ def arrived(webhook: Receiver) -> dict[str, list[str]]:
 def test_ten_kills_and_a_failing_receiver_lose_no_message_and_keep_each_case_in_order(
     database: TestDatabase, tmp_path: Path
 ) -> None:
-    draw, drift, reader = random.Random(7), Drift(), LogReader(database.service_url)
+    draw, drift, reader = random.Random(7), DriftingGateway(ACCOUNTS), LogReader(database.service_url)
     with receiver() as webhook, served(drift.script) as server, login_of(database, "alice", OPERATOR) as url:
         settings: dict[str, object] = {
             "database": {"url": database.service_url},

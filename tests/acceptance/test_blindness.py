@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from recon.cli.commands.check import CRITICAL
+from recon.cli.commands.probe import CRITICAL
 from recon.db.engine import libpq_url
 from tests.conftest import TestDatabase
 from tests.support.processes import GATEWAY, Service, flooding, running, until
@@ -92,18 +92,18 @@ def test_a_probe_tells_each_way_to_be_blind_of_the_real_process(database: TestDa
                 "gateways": {GATEWAY: {"urls": [url]}},
             }
             service = stack.enter_context(running(Service(tmp_path, chosen)))
-            until(lambda: flood.over and service.says("check", 0))
+            until(lambda: flood.over and service.says("probe", 0))
             flood.mute()
-            until(lambda: service.says("check", CRITICAL, "nothing has been seen since"))
+            until(lambda: service.says("probe", CRITICAL, "nothing has been seen since"))
             flood.mute(muted=False)
             # Nobody answers over REST, so what the gap hid stays open: a warning, as all is heard again.
-            until(lambda: not service.says("check", CRITICAL))
+            until(lambda: not service.says("probe", CRITICAL))
             with psycopg.connect(libpq_url(database.superuser_url)) as blocker:
                 blocker.execute("SELECT FROM recon_store.editions FOR UPDATE")
-                until(lambda: service.says("check", CRITICAL, "events behind the log"))
-            until(lambda: not service.says("check", CRITICAL))
-        until(lambda: service.says("check", CRITICAL, f"gateway {GATEWAY}", "it is"))
+                until(lambda: service.says("probe", CRITICAL, "events behind the log"))
+            until(lambda: not service.says("probe", CRITICAL))
+        until(lambda: service.says("probe", CRITICAL, f"gateway {GATEWAY}", "it is"))
         service.kill()
-        said = service.command("check", status=CRITICAL)
+        said = service.command("probe", status=CRITICAL)
         assert "no service records it" in said
         assert "OK" not in said

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from recon.cli.main import run
+from recon.db.engine import create_engine
 from recon.simulator.scenarios import demo_plan
+from tests.cli.recorded_service import GATEWAY, RecordedService
 from tests.conftest import TestDatabase
 from tests.support.database_days import write_day
 
@@ -64,3 +67,19 @@ def day(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> TestDatabase
     write_day(database.service_url, demo_plan(7, 30.0))
     monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
     return database
+
+
+@pytest.fixture
+def engine(database: TestDatabase) -> Iterator[Engine]:
+    made = create_engine(database.service_url, "test")
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def service(database: TestDatabase, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordedService]:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    monkeypatch.setenv("RECON_GATEWAYS", json.dumps({GATEWAY: {"urls": ["ws://127.0.0.1:1/"]}}))
+    made = RecordedService(database.service_url, engine)
+    yield made
+    made.lease.close()

@@ -62,11 +62,11 @@ def test_back_up_drill_and_restore(recon: Recon, embedded: Path, monkeypatch: py
     assert done.status == 0, done.err
     assert (embedded / "restored" / "postgres" / "PG_VERSION").exists()
     assert f'data_dir = "{embedded / "restored"}"' in done.err
-    assert "WARNING backup" not in recon("check").out
+    assert "WARNING backup" not in recon("probe").out
     monkeypatch.setenv("RECON_BACKUP__MAX_AGE", "1us")
-    assert "WARNING backup: the last backup is" in recon("check").out
+    assert "WARNING backup: the last backup is" in recon("probe").out
     monkeypatch.setenv("RECON_BACKUP__BACKUP_DIR", str(embedded / "others"))
-    assert "WARNING backup: there is no backup in" in recon("check").out
+    assert "WARNING backup: there is no backup in" in recon("probe").out
     monkeypatch.setenv("RECON_BACKUP__BACKUP_DIR", str(embedded / "backups"))
     wal = next((path / "cluster" / "pg_wal").glob("0*"))
     os.truncate(wal, 4096)

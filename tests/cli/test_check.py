@@ -1,229 +1,181 @@
-"""The probe: 0 while recon sees everything, 2 with a line for whatever it does not see, 1 for what is only bad."""
+"""`recon check`: one document and one of four statuses, whatever happens."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from datetime import timedelta
+from decimal import Decimal
 
+import jsonschema
 import pytest
 from sqlalchemy import Engine, text
 
-from recon.db.engine import create_engine
+from recon.cli.commands import check as check_module
 from recon.ledger.changes import LedgerChanges
-from recon.log.events import SESSION_FAILED, SESSION_OPENED, TICK, NewEvent
-from recon.log.lease import Lease
-from recon.service.status import PartStatus
-from recon.service.status_store import save
+from recon.reads.check.document import schema
 from tests.cli.conftest import Recon, Result
+from tests.cli.recorded_service import GATEWAY, RecordedService
 from tests.conftest import TestDatabase
-from tests.support.coverage_rows import CoverageLog
-from tests.support.database_days import fold
 
 pytestmark = pytest.mark.postgres
 
-GATEWAY = "prod-eu"
-OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
-
-
-class Running:
-    """A service as the database shows it: its lease, its parts, one gateway with a session and two accounts."""
-
-    def __init__(self, url: str, engine: Engine) -> None:
-        self._url, self._engine = url, engine
-        self.lease = Lease(url, GATEWAY, uuid4(), "host:1")
-        assert self.lease.try_acquire()
-        self._batch = 0
-        self.now = datetime.now(UTC)
-        self.story = CoverageLog(url, GATEWAY, seconds=100, ends_at=self.now)
-        self.append(SESSION_OPENED, b'{"url":"ws://x/"}', folded=True)
-        self.part("projection", "running")
-
-    def append(self, kind: str, payload: bytes = b"{}", *, at: datetime | None = None, folded: bool) -> None:
-        self._batch += 1
-        event = NewEvent(kind, payload, self.now, None, "s", redacted=False)
-        self.lease.append(batch=self._batch, now=at or self.now, events=[event])
-        if folded:
-            fold(self._url, GATEWAY)
-
-    def accounts(self, **states: str) -> None:
-        made = {name: self.story.account(name, state=state) for name, state in states.items()}  # type: ignore[arg-type]  # states of the test
-        self.story.write(LedgerChanges(accounts=made))
-
-    def part(self, name: str, state: str, detail: str = "") -> None:
-        with self._engine.begin() as connection:
-            save(connection, instance="host:1", parts=[PartStatus("", name, state, detail, self.now, {})])
+CLEAN, BREAKS, NOT_COVERED, COULD_NOT_RUN = 0, 1, 2, 3
 
 
 @pytest.fixture
-def engine(database: TestDatabase) -> Iterator[Engine]:
-    made = create_engine(database.service_url, "test")
-    yield made
-    made.dispose()
+def check(recon: Recon) -> Iterator[Recon]:
+    """Run the check; each of its documents is one of the schema, and tells the status it ends with."""
+
+    def run(*arguments: str) -> Result:
+        result = recon("check", *arguments)
+        jsonschema.Draft202012Validator(schema()).validate(result.json())
+        assert result.json()["exit_status"] == result.status
+        assert result.err, "a person is told too"
+        return result
+
+    return run  # type: ignore[return-value]  # a fixture that has nothing to undo
 
 
-@pytest.fixture
-def service(database: TestDatabase, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
-    monkeypatch.setenv("RECON_GATEWAYS", json.dumps({GATEWAY: {"urls": ["ws://127.0.0.1:1/"]}}))
-    made = Running(database.service_url, engine)
-    yield made
-    made.lease.close()
-
-
-def problem(result: Result) -> str:
-    """Return the one line that a probe printed."""
-    (line,) = result.out.splitlines()
-    return line
-
-
-def test_it_is_well_while_everything_is_seen(recon: Recon, service: Running) -> None:
+def test_what_is_covered_and_has_no_break_is_clean(check: Recon, service: RecordedService) -> None:
     service.accounts(A="covered", B="covered")
-    result = recon("check")
-    assert (result.status, result.out, result.err) == (
-        OK,
-        "OK: recon sees 1 gateway with 2 accounts, and 0 channels of alerts\n",
-        "",
-    )
-    assert recon("check", "--json").json() == {"state": "ok", "problems": [], "reason": None}
+    result = check()
+    assert result.status == CLEAN
+    assert result.json()["status"] == "clean"
+    assert result.err.startswith("clean: 0 units of 2 accounts")
+    ((log,),) = [result.json()["logs"]]
+    assert (log["gateway"], len(log["digest"])) == (GATEWAY, 64)
+    assert log["seq"] == log["head_seq"]
 
 
-def test_a_gateway_that_refuses_is_critical(recon: Recon, service: Running) -> None:
-    service.append(SESSION_FAILED, b'{"url":"ws://x/","reason":"refused"}', folded=True)
-    result = recon("check")
-    assert result.status == CRITICAL
-    assert problem(result).startswith(f"CRITICAL gateway {GATEWAY}: nothing has been seen since")
-    assert problem(result).endswith("it is failing: refused")
-    told = recon("check", "--json")
-    assert told.status == CRITICAL
-    assert told.json()["state"] == "critical"
-    assert told.json()["problems"][0]["about"] == f"gateway {GATEWAY}"
-
-
-def test_a_gateway_that_is_silent_is_critical_also_if_it_never_named_an_account(recon: Recon, service: Running) -> None:
-    service.append(TICK, at=service.now + timedelta(seconds=20), folded=True)
-    assert problem(recon("check")).endswith("but no account was named")
-    service.accounts(A="gap")
-    result = recon("check")
-    assert result.status == CRITICAL
-    assert problem(result).startswith(f"CRITICAL account A of {GATEWAY}: nothing has been seen since")
-
-
-def test_a_killed_service_is_critical_at_once(recon: Recon, service: Running) -> None:
+def test_a_service_that_has_gone_is_not_covered(check: Recon, service: RecordedService) -> None:
     service.accounts(A="covered")
-    service.lease.close()  # what Postgres does with the connections of a killed process
-    result = recon("check")
-    assert result.status == CRITICAL
-    assert "no service records it" in problem(result)
+    service.lease.close()
+    result = check()
+    assert result.status == NOT_COVERED
+    assert "no service records it" in result.err
+    assert result.json()["unseen"][0]["what"] == "not_current"
 
 
-def test_books_that_stand_still_are_critical(recon: Recon, service: Running) -> None:
+def test_a_database_without_any_account_is_not_clean(
+    check: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    result = check()
+    assert result.status == NOT_COVERED
+    assert result.json()["unseen"][0]["what"] == "nothing"
+
+
+def test_a_gap_that_is_over_counts_only_where_covered_time_is_required(check: Recon, service: RecordedService) -> None:
     service.accounts(A="covered")
-    service.append(TICK, folded=False)
-    assert recon("check").status == OK, "an event that was just appended is folded in a moment"
+    story = service.story
+    told = story.intervals("A", (1, "covered", None), (40, "gap", "disconnected"), (50, "covered", None))
+    left = story.backfill("A", 40, 50, 60, state="open", questions=["positions could not be read: refused"])
+    service.story.write(LedgerChanges(intervals=told, backfills=[left]))
+    assert check().status == CLEAN
+    result = check("--require-covered")
+    assert result.status == NOT_COVERED
+    ((gap,),) = [[each for each in result.json()["unseen"] if each["what"] == "gap"]]
+    assert (gap["account"], gap["reason"]) == ("A", "open: positions")
+    whole = story.backfill("A", 40, 50, 60, state="whole")
+    service.story.write(LedgerChanges(backfills=[whole]))
+    assert check("--require-covered").status == CLEAN
 
 
-def test_an_event_that_waits_for_long_is_critical(recon: Recon, database: TestDatabase, service: Running) -> None:
-    service.accounts(A="covered")
-    with create_engine(database.superuser_url, "test", pooled=False).begin() as connection:
-        connection.execute(text("UPDATE recon_store.editions SET seq = seq - 1"))
-        connection.execute(text("ALTER TABLE recon_store.log_events DISABLE TRIGGER USER"))
-        connection.execute(text("UPDATE recon_store.log_events SET recorded_at = recorded_at - interval '15 s'"))
-    result = recon("check")
-    assert result.status == CRITICAL
-    assert problem(result).endswith("the books are 1 events behind the log")
+def test_breaks_are_told_exactly_and_go_before_what_is_not_covered(
+    check: Recon, day: TestDatabase, engine: Engine
+) -> None:
+    result = check()
+    assert result.status == BREAKS, "though no service records these gateways"
+    with engine.connect() as connection:
+        stored = {
+            row.id: row.amount for row in connection.execute(text("SELECT id, amount FROM recon.open_breaks")).all()
+        }
+    assert {each["id"]: Decimal(each["amount"]) for each in result.json()["breaks"]} == stored
+    assert result.err.startswith(f"breaks: {len(stored)} break")
+    ignored = check("--fail-on", "none")
+    assert ignored.status == NOT_COVERED
+    assert f"{len(stored)} open breaks do not count" in ignored.err
+    account = result.json()["breaks"][0]["account"]
+    assert {each["account"] for each in check("--account", account).json()["breaks"]} == {account}
 
 
-def test_a_database_that_is_away_is_critical(recon: Recon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_material_cases_count_where_these_are_asked_for(check: Recon, day: TestDatabase) -> None:
+    every = check("--fail-on", "any").json()["breaks"]
+    counted = {each["id"] for each in check("--fail-on", "material").json()["breaks"] if each["counts"]}
+    cases: dict[tuple[str, str, str], list[str | None]] = {}
+    for each in every:
+        cases.setdefault((each["gateway"], each["account"], each["case_id"]), []).append(each["amount_usd"])
+    limit = Decimal(10_000)
+    material = {
+        key for key, sizes in cases.items() if None in sizes or sum(abs(Decimal(size or 0)) for size in sizes) > limit
+    }
+    assert counted == {each["id"] for each in every if (each["gateway"], each["account"], each["case_id"]) in material}
+    assert 0 < len(counted) < len(every), "the day has both"
+
+
+def test_a_database_that_is_away_could_not_run_and_no_password_is_told(
+    check: Recon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RECON_DATABASE__URL", "postgresql://recon_service:wr0ng@127.0.0.1:1/recon")
-    result = recon("check")
-    assert result.status == CRITICAL
-    assert problem(result).startswith("CRITICAL database: ")
+    result = check()
+    assert result.status == COULD_NOT_RUN
+    assert "connection to server" in result.json()["reason"]
     assert "wr0ng" not in result.out + result.err
 
 
-def test_what_is_heard_but_not_complete_and_a_part_that_fails_are_warnings(recon: Recon, service: Running) -> None:
-    service.accounts(A="unresolved")
-    service.part("watcher", "retrying", "the database is away")
-    result = recon("check")
-    assert result.status == WARNING
-    told = "".join(result.out)
-    assert "WARNING watcher: it is retrying since" in told
-    assert f"WARNING account A of {GATEWAY}: it is not covered, but unresolved" in told
-    service.lease.close()
-    assert recon("check").out.splitlines()[0].startswith("CRITICAL"), "the worst comes first"
-
-
-DELIVERY = """
-    INSERT INTO recon_store.deliveries (gateway, channel, id, kind, event, cases, signals, reason, at, created_at, body,
-        attempts, delivered_at, failed_at, last_error)
-    VALUES ('', 'webhook:ops', :id, 'notice', :event, '{}', '{}', 'told', now(), now() - CAST(:age AS interval), '{}',
-        3, now() - CAST(:delivered AS interval), CASE WHEN :lost THEN now() END, 'answered 500')
-"""
-
-
-GONE = """
-    INSERT INTO recon_store.channels (channel, failures, gone_at, last_error) VALUES ('webhook:ops', 1, now(), 'x')
-"""
-
-
-def delivery(engine: Engine, **columns: object) -> None:
-    values = {"id": uuid4().hex, "event": "break.opened", "age": "5 min", "delivered": None, "lost": False}
-    with engine.begin() as connection:
-        connection.execute(text(DELIVERY), values | columns)
-
-
-@pytest.fixture
-def webhook(monkeypatch: pytest.MonkeyPatch) -> None:
-    hook = {"url": "http://127.0.0.1:1/", "secret": "whsec_bm9ib2R5IG1heSBrbm93IHRoaXM=", "watchdog": "5m"}
-    monkeypatch.setenv("RECON_WEBHOOKS", json.dumps({"ops": hook}))
-
-
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("arguments", "told"),
     [
-        ({}, "messages: 1 not delivered in time"),
-        ({"lost": True}, "messages: 1 given up"),
-        ({"event": "recon.watchdog", "delivered": "12 min", "age": "20 min"}, "no watchdog message is delivered"),
+        (["--fail-on", "some"], "--fail-on must be any, material or none"),
+        (["--fail"], "there is no option --fail"),
+        (["--since", "1d"], "--since is for --require-covered"),
+        (["--require-covered", "--since", "soon"], "--since soon is no time"),
+        (["extra"], "this is too much: extra"),
+        (["--account", "NOBODY"], "there is no account 'NOBODY'"),
+        (["--config", "missing.toml"], "missing.toml"),
     ],
 )
-def test_alerts_that_do_not_arrive_are_a_warning(
-    recon: Recon,
-    service: Running,
-    engine: Engine,
-    monkeypatch: pytest.MonkeyPatch,
-    webhook: None,
-    columns: dict[str, object],
-    told: str,
+def test_what_cannot_be_understood_could_not_run(
+    check: Recon, service: RecordedService, arguments: list[str], told: str
 ) -> None:
-    service.accounts(A="covered")
-    monkeypatch.setenv("RECON_ALERTMANAGER", json.dumps({"main": {"url": "http://127.0.0.1:1/"}}))
-    assert recon("check").out == "OK: recon sees 1 gateway with 1 account, and 2 channels of alerts\n"
-    delivery(engine, delivered="1 s")
-    delivery(engine, age="1 s")
-    assert recon("check").status == OK, "one is delivered, and one has only just begun"
-    delivery(engine, **columns)
-    result = recon("check")
-    assert result.status == WARNING
-    assert problem(result).startswith("WARNING channel webhook:ops: ")
-    assert told in problem(result)
+    result = check(*arguments)
+    assert result.status == COULD_NOT_RUN
+    assert told in result.json()["reason"]
+    assert told in result.err
 
 
-def test_a_receiver_that_is_gone_is_named_with_what_to_do(
-    recon: Recon, service: Running, engine: Engine, webhook: None
-) -> None:
-    service.accounts(A="covered")
-    delivery(engine, age="1 s")
-    with engine.begin() as connection:
-        connection.execute(text(GONE))
-    told = problem(recon("check"))
-    for words in ("answered 410 Gone", "check its url", "recon alerts retry --channel webhook:ops", "1 not delivered"):
-        assert words in told
-
-
-def test_settings_that_cannot_be_used_are_unknown(recon: Recon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_cannot_be_used_could_not_run(check: Recon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECON_GATEWAYS", "[]")
+    assert check().status == COULD_NOT_RUN
+
+
+def test_a_defect_could_not_run_either_and_an_interrupt_stays_one(
+    recon: Recon, check: Recon, service: RecordedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_module, "read_check", lambda *_: 1 // 0)
+    result = check()
+    assert result.status == COULD_NOT_RUN
+    assert "a defect: ZeroDivisionError" in result.json()["reason"]
+    assert "Traceback" not in result.err
+    assert "Traceback" in recon("--traceback", "check").err
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check_module, "read_check", interrupted)
     result = recon("check")
-    assert result.status == UNKNOWN
-    assert result.out.startswith("UNKNOWN settings: ")
+    assert (result.status, result.out) == (130, "")
+
+
+def test_the_schema_can_be_printed(recon: Recon) -> None:
+    assert recon("check", "--schema").json() == json.loads(json.dumps(schema()))
+
+
+def test_an_account_that_shows_no_sign_of_life_is_not_covered(check: Recon, service: RecordedService) -> None:
+    silent = service.story.account("A", alive=20)
+    service.story.write(LedgerChanges(accounts={"A": silent}))
+    result = check()
+    assert result.status == NOT_COVERED
+    assert "it shows no sign of life" in result.err
+    assert service.now - service.story.at(20) > timedelta(seconds=30)

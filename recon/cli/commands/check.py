@@ -1,88 +1,74 @@
-"""`recon check`: a probe for cron and monitoring that tells whether recon sees everything and its alerts arrive."""
+"""`recon check`: whether books are clean and covered, as one document and one exit status for a job (operator 2.5)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NoReturn
+from typing import Annotated, Final, Literal
 
-import psycopg
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
-from recon.cli.connection import connect_reader, existing_database
-from recon.cli.currency import read_currency
-from recon.cli.health import Problem, problems, summary
-from recon.cli.options import Config, Json, settings_of
-from recon.cli.output import print_json, write
+from recon.cli.check_summary import summary
+from recon.cli.connection import reader_connection
+from recon.cli.options import AccountFilter, Config, GatewayFilter, settings_of
+from recon.cli.output import note, print_document, print_json
 from recon.clock import utc_now
-from recon.config import Settings
-from recon.db.errors import database_error
-from recon.db.source import query_rows
-from recon.display.words import safe
-from recon.errors import ConfigError, DatabaseError
-from recon.redaction import LAST_NET
+from recon.errors import ConfigError
+from recon.reads.check.document import Asked, schema
+from recon.reads.check.read import read_check
+from recon.reads.filter import Filter
+from recon.reads.known_names import check_filter
+from recon.times import parse_time
 
-#: Exit statuses, as Nagios and its relatives understand them; 0: all is well.
-WARNING: Final = 1
-CRITICAL: Final = 2
-UNKNOWN: Final = 3
-#: Longest one question to the database, in milliseconds.
-QUESTION_MS: Final = 5_000
+#: From when on an account is to be covered, where nothing else is said.
+COVERED_SINCE: Final = "1d"
 
 
-def check(*, config: Config = None, json: Json = False) -> None:
-    """Probe whether recon sees everything now.
+def check(
+    *,
+    config: Config = None,
+    gateway: GatewayFilter = None,
+    account: AccountFilter = None,
+    fail_on: Annotated[
+        Literal["any", "material", "none"],
+        typer.Option(help="Which open breaks count. Those that people accepted never do."),
+    ] = "any",
+    require_covered: Annotated[
+        bool,
+        typer.Option("--require-covered", help="Also want every gap accounted for, and a verdict on every unit."),
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Gaps from this time or age on, with --require-covered. [default: 1d]"),
+    ] = None,
+    schema_: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the document instead.")] = False,
+) -> None:
+    """Tell a job whether books are clean and covered.
 
-    It is for cron and monitoring. It prints one line for each problem, the worst first. Exit status, as for Nagios:
-    0 all is well; 1 warning: it sees, but a part fails, a gap is not accounted for, or alerts do not arrive;
-    2 critical: it does not see something now; 3 unknown: the settings cannot be used.
+    It prints one JSON document to standard output, and a summary for people to standard error. Exit status: 0 clean;
+    1 breaks; 2 no breaks, but something is not covered or not current; 3 it could not run: wrong arguments or
+    settings, or no database.
     """
-    try:
-        settings = settings_of(config)
-    except ConfigError as error:
-        _end([], json=json, unknown=LAST_NET.clean(str(error)))
-    try:
-        found, well = _look(settings)
-    except (DatabaseError, SQLAlchemyError, psycopg.Error) as error:
-        reason = error if isinstance(error, DatabaseError) else database_error(error, "it cannot be asked")
-        found, well = [Problem("critical", "database", LAST_NET.clean(str(reason)))], ""
-    _end(found, json=json, well=well)
-
-
-def _look(settings: Settings) -> tuple[list[Problem], str]:
-    """Return the problems, and what to say where there are none."""
-    from recon.alerts.channels import watchdogs  # noqa: PLC0415 - slow to import
-
-    every = watchdogs(settings)
-    channels = len(every) + len(settings.alertmanager) + len(settings.pagerduty)
-    with existing_database(settings) as handle, connect_reader(handle.service_url, "check") as connection:
-        query_rows(connection, f"SELECT set_config('statement_timeout', '{QUESTION_MS}', false)", {})
-        currency = read_currency(connection, settings)
-        found = problems(connection, currency, list(settings.gateways), every)
-        return [*found, *_of_backups(settings)], summary(connection, channels)
-
-
-def _of_backups(settings: Settings) -> Iterator[Problem]:
-    from recon.backup.last import last_backup  # noqa: PLC0415 - only where somebody wants backups
-
-    if settings.backup.backup_dir is not None:
-        last = last_backup(settings, utc_now())
-        if last is not None and last.problem is not None:
-            yield Problem("warning", "backup", last.problem)
-
-
-def _end(found: Sequence[Problem], *, json: bool, well: str = "", unknown: str = "") -> NoReturn:
-    """Print the problems, and end with their status."""
-    state, status = "ok", 0
-    if unknown:
-        state, status = "unknown", UNKNOWN
-    elif found:
-        state = "critical" if any(each.severity == "critical" for each in found) else "warning"
-        status = CRITICAL if state == "critical" else WARNING
-    if json:
-        told = [{"severity": each.severity, "about": each.about, "problem": each.text} for each in found]
-        print_json({"state": state, "problems": told, "reason": unknown or None})
-    else:
-        lines = [each.line for each in found] or [f"UNKNOWN settings: {unknown}" if unknown else well]
-        write("".join(f"{safe(line)}\n" for line in lines))
-    raise typer.Exit(status)
+    if schema_:
+        print_json(schema())
+        return
+    settings, now = settings_of(config), utc_now()
+    if since is not None and not require_covered:
+        raise ConfigError("--since is for --require-covered: give both, or leave it out")
+    covered_since = parse_time(since or COVERED_SINCE, now)
+    if covered_since is None:
+        raise ConfigError(
+            f"--since {since} is no time: give one such as 2026-01-05T09:00:00Z, or an age such as 30s, 5m, 2h, 1d"
+        )
+    asked = Asked(
+        gateway=gateway,
+        account=account,
+        fail_on=fail_on,
+        require_covered=require_covered,
+        covered_since=covered_since if require_covered else None,
+    )
+    with reader_connection(settings, "check", snapshot=True) as connection:
+        check_filter(connection, Filter().also(gateway=gateway, account=account), settings.gateways)
+        document = read_check(connection, asked, settings.gateways, now)
+    for line in summary(document):
+        note(line)
+    print_document(document)
+    raise typer.Exit(document.exit_status)

@@ -45,14 +45,14 @@ def documents(connection: Source, settings: Settings) -> Iterator[tuple[str, Rea
     """Yield the name of each document, and how it is read; one that fails does not keep the others away."""
     from recon.alerts.channels import watchdogs  # noqa: PLC0415 - slow to import
 
-    def check() -> object:
+    def probe() -> object:
         currency = read_currency(connection, settings)
         return [
             {"severity": each.severity, "about": each.about, "problem": each.text}
             for each in problems(connection, currency, list(settings.gateways), watchdogs(settings))
         ]
 
-    yield "check", check
+    yield "probe", probe
     yield "status", lambda: status_document(connection, None)
     for name, query in _QUERIES.items():
         yield name, lambda query=query: query_rows(connection, query, {"rows": MAX_ROWS})  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""What `recon check` tells: its document, and how it is read."""
