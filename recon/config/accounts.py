@@ -8,10 +8,16 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from recon.config.base import Table
+from recon.config.holiday_calendars import MAX_HOLIDAYS, check_calendar
 from recon.config.values import Amount, Duration, Name, PositiveAmount, Rate, TimeOfDay
+from recon.config.zones import zone_of
 
 #: Longest settlement window that still means anything.
 MAX_SETTLEMENT_WINDOW: Final = timedelta(hours=1)
+#: Most bounds of ages that one account's open breaks are counted between.
+MAX_AGEING: Final = 8
+#: Longest delay between the end of a business day and its first sign-off that can be asked for.
+MAX_CLOSE_WITHIN: Final = timedelta(days=31)
 #: Funding and settlements come on a grid that starts again each day.
 _DAY: Final = timedelta(days=1)
 
@@ -87,6 +93,13 @@ class OffExchangeSettlement(Grid):
     """When a custodian settles with the venue what was traded with assets that it holds."""
 
 
+def _zone(name: str) -> str:
+    zone_of(name)
+    return name
+
+
+Zone = Annotated[Name, AfterValidator(_zone)]
+Holidays = Annotated[Name, AfterValidator(check_calendar)]
 Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -108,6 +121,13 @@ class AccountRules(Table):
     material_usd: Amount | None = None
     cutoff: TimeOfDay | None = None
     business_days: Annotated[list[Weekday], Field(min_length=1)] | None = None
+    #: The zone of the cut-off; the public holidays, by their calendars, which are no business days (semantics 9.7).
+    time_zone: Zone | None = None
+    holidays: Annotated[list[Holidays], Field(max_length=MAX_HOLIDAYS)] | None = None
+    #: The bounds that a closing counts the ages of open breaks between, in business time.
+    ageing: Annotated[list[Duration], Field(min_length=1, max_length=MAX_AGEING)] | None = None
+    #: How long after the cut-off a day is signed at the latest; without it no closing is planned.
+    close_within: Duration | None = None
     #: The venue's own name of the account: two gateways that name the same one count once in the firm's totals.
     venue_account: Name | None = None
 
@@ -136,6 +156,20 @@ class AccountRules(Table):
                 if earlier.symbol in {None, rule.symbol} and earlier.instrument in {None, rule.instrument}:
                     raise ValueError(f"line {index + 1} never holds: an earlier one matches all that it does")
         return fees
+
+    @field_validator("ageing")
+    @classmethod
+    def _rise(cls, bounds: list[timedelta] | None) -> list[timedelta] | None:
+        if bounds is not None and (bounds[0] <= timedelta() or sorted(set(bounds)) != bounds):
+            raise ValueError('must rise, such as ["1h", "1d", "2d", "5d"]')
+        return bounds
+
+    @field_validator("close_within")
+    @classmethod
+    def _is_a_delay(cls, delay: timedelta | None) -> timedelta | None:
+        if delay is not None and not timedelta() < delay <= MAX_CLOSE_WITHIN:
+            raise ValueError("must be more than nothing and at most 31d")
+        return delay
 
     @field_validator("business_days")
     @classmethod

@@ -47,9 +47,9 @@ DEFAULTS: Final = AccountRules(
 def rules_document(settings: Settings, gateway_name: str) -> dict[str, JSON]:
     """Return the rules of one gateway, with every default filled in.
 
-    Amounts are plain decimal strings, durations integers of microseconds, and every key is always there, but for
-    `off_exchange_settlement`, which most accounts have not. The same settings give the same document; written with
-    sorted keys, the same bytes. Raise ConfigError if there is no such gateway.
+    Amounts are plain decimal strings, durations integers of microseconds, and every key is always there, but for those
+    that most accounts have not: `off_exchange_settlement`, and what a closing alone needs. The same settings give the
+    same document; written with sorted keys, the same bytes. Raise ConfigError if there is no such gateway.
     """
     gateway = settings.gateways.get(gateway_name)
     if gateway is None:
@@ -85,9 +85,18 @@ def _account(rules: AccountRules) -> dict[str, JSON]:
         for code, unit in rules.units.items()
     }
     document = dict(_table(rules.model_copy(update={"units": units})))
-    if rules.off_exchange_settlement is None:
-        del document["off_exchange_settlement"]  # settings without one give the document that they gave before
+    for key in _RARE:
+        if document[key] is None:
+            del document[key]  # settings without it give the document that they gave before
     return document
+
+
+def _durations(lengths: list[timedelta] | None) -> JSON:
+    return None if lengths is None else [microseconds(length) for length in lengths]
+
+
+def _optional_duration(length: timedelta | None) -> JSON:
+    return None if length is None else microseconds(length)
 
 
 def _table(table: BaseModel) -> dict[str, JSON]:
@@ -131,4 +140,8 @@ def _day_numbers(days: list[Weekday]) -> JSON:
 _OWN_FORMS: Final[Mapping[str, tuple[str, Callable[..., JSON]]]] = {
     "cutoff": ("cutoff_minute", _minute_of_day),
     "business_days": ("business_days", _day_numbers),
+    "ageing": ("ageing_us", _durations),
+    "close_within": ("close_within_us", _optional_duration),
 }
+#: Keys that stand in the document only where they are set.
+_RARE: Final = ("off_exchange_settlement", "time_zone", "holidays", "ageing_us", "close_within_us")

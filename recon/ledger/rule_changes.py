@@ -76,6 +76,8 @@ def _margins(before: AccountRules, after: AccountRules) -> Iterator[str]:
         yield "when an off-exchange settlement is expected"
     if not set(before.business_days) <= set(after.business_days):
         yield "fewer business days, so that breaks age more slowly"
+    if not set(after.holidays) <= set(before.holidays):
+        yield "more holidays, so that breaks age more slowly"
     if after.trust_balance_manager and not before.trust_balance_manager:
         yield "trust_balance_manager"
 

@@ -125,6 +125,12 @@ class AccountRules(msgspec.Struct, frozen=True):
     #: The end of the business day, minutes after midnight UTC, and the business days (Monday is 0), for ageing.
     cutoff_minute: int = 0
     business_days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    #: What a closing counts by (semantics 9.7): the zone of the cut-off, calendars of holidays, bounds of ages, and how
+    #: long after the cut-off the day is to be signed. The fold itself uses none of them; empty: nothing was set.
+    time_zone: str | None = None
+    holidays: tuple[str, ...] = ()
+    ageing_us: tuple[int, ...] = ()
+    close_within_us: int | None = None
     #: The venue's own name of the account: accounts with the same name are the same, at any gateway.
     venue_account: str | None = None
 

@@ -104,8 +104,9 @@ def test_the_same_settings_give_the_same_bytes_for_ever(example: dict[str, Any])
 
 def keys_of(document: object) -> object:
     if isinstance(document, dict):
-        # Who has no off-exchange settlement has no key for it either.
-        kept = {key: value for key, value in document.items() if key != "off_exchange_settlement" or value}
+        # Who has no off-exchange settlement, and no calendar of its own, has no key for it either.
+        rare = {"off_exchange_settlement", "time_zone", "holidays", "ageing_us", "close_within_us"}
+        kept = {key: value for key, value in document.items() if key not in rare or value}
         return {key: keys_of(value) for key, value in kept.items()}
     return [keys_of(element) for element in document] if isinstance(document, list) else None
 
