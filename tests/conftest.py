@@ -159,10 +159,25 @@ def _drop(conn: Connection, name: str) -> None:
 @pytest.fixture
 def database(postgres_server: EmbeddedPostgres, _administration: Engine, _template: str) -> Iterator[TestDatabase]:
     """A migrated database of this test's own."""
+    with _migrated(postgres_server, _administration, _template) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def database_of_module(
+    postgres_server: EmbeddedPostgres, _administration: Engine, _template: str
+) -> Iterator[TestDatabase]:
+    """A migrated database that the tests of a module share, because they only read what one of them wrote."""
+    with _migrated(postgres_server, _administration, _template) as made:
+        yield made
+
+
+@contextmanager
+def _migrated(server: EmbeddedPostgres, administration: Engine, template: str) -> Iterator[TestDatabase]:
     name = f"test_{next(_numbers)}"
-    with _administration.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {_template} OWNER {OWNER}"))
-        yield _named(postgres_server, name)
+    with administration.connect() as conn:
+        conn.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}"))
+        yield _named(server, name)
         _drop(conn, name)
 
 

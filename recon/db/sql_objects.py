@@ -18,7 +18,7 @@ from alembic import op
 
 from recon.errors import DatabaseError
 
-_CREATES: Final = re.compile(r"^CREATE (VIEW|FUNCTION) (\w+\.\w+)", re.MULTILINE)
+_CREATES: Final = re.compile(r"^CREATE (VIEW|FUNCTION|AGGREGATE) (\w+\.\w+)", re.MULTILINE)
 
 
 def create(revision: str, *names: str) -> None:
@@ -32,8 +32,9 @@ def drop(*names: str) -> None:
     for name in reversed(names):
         created = _CREATES.search(_texts(name)[0])
         if created is None:
-            raise DatabaseError(f"the SQL file of {name} creates neither a view nor a function; install recon again")
-        execute(f"DROP {created[1]} {created[2]}")
+            raise DatabaseError(f"the SQL file of {name} creates no view, function or aggregate; install recon again")
+        # A function or an aggregate: both are routines, and no two of ours have one name.
+        execute(f"DROP {'VIEW' if created[1] == 'VIEW' else 'ROUTINE'} {created[2]}")
 
 
 def replace(revision: str, *names: str) -> None:

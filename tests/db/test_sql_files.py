@@ -20,7 +20,7 @@ from tests.conftest import TestDatabase
 pytestmark = pytest.mark.postgres
 
 FILES = {file.stem: file.read_text(encoding="utf-8") for file in (migrations_directory() / "sql").glob("*/*.sql")}
-CREATES = re.compile(r"^CREATE (VIEW|FUNCTION) (recon\w*)\.(\w+)", re.MULTILINE)
+CREATES = re.compile(r"^CREATE (VIEW|FUNCTION|AGGREGATE) (recon\w*)\.(\w+)", re.MULTILINE)
 
 #: Name, definition, owner, comment and grants of every view and function; of views also what each column is.
 OBJECTS = """
@@ -30,7 +30,13 @@ SELECT c.relname, pg_get_viewdef(c.oid), pg_get_userbyid(c.relowner), obj_descri
              FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum)
 FROM pg_class AS c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text LIKE 'recon%'
 UNION ALL
-SELECT p.proname, pg_get_functiondef(p.oid), pg_get_userbyid(p.proowner), obj_description(p.oid, 'pg_proc'),
+SELECT p.proname,
+       CASE p.prokind
+           WHEN 'a' THEN (SELECT concat_ws(' ', a.aggtransfn, a.aggtranstype::regtype, a.agginitval)
+                          FROM pg_aggregate AS a WHERE a.aggfnoid = p.oid)
+           ELSE pg_get_functiondef(p.oid)
+       END,
+       pg_get_userbyid(p.proowner), obj_description(p.oid, 'pg_proc'),
        ARRAY(SELECT x::text FROM unnest(p.proacl) AS x ORDER BY 1), '{}'
 FROM pg_proc AS p WHERE p.pronamespace::regnamespace::text LIKE 'recon%'
 """
@@ -101,7 +107,7 @@ def test_the_migrated_database_is_what_the_files_say(connection: Connection) -> 
     migrated = _objects(connection)
     for sql in FILES.values():
         for kind, schema, name in CREATES.findall(sql):
-            _run(connection, f"DROP {kind} IF EXISTS {schema}.{name} CASCADE")
+            _run(connection, f"DROP {'VIEW' if kind == 'VIEW' else 'ROUTINE'} IF EXISTS {schema}.{name} CASCADE")
     _create_all(connection)
     connection.commit()
     assert _objects(connection) == migrated
