@@ -3,6 +3,8 @@
 1. A stretch counts as far as it lies in the time asked for. One that is not over lasts until now while its log is
    written, else until the end of the log: nobody watched after that.
 2. A share of time is rounded down: 100 % means all of it.
+3. A strip of time has each gap as the list of gaps has it: from the last sign of life before it until the account was
+   heard again for good. Strips, charts and lists tell one length of one gap.
 """
 
 from __future__ import annotations
@@ -40,6 +42,12 @@ _SHARES: Final = """
 _GATEWAYS: Final = """
     SELECT g.name, g.state, g.last_event_at FROM recon.gateways AS g
     WHERE CAST(:gateway AS text) IS NULL OR g.name = :gateway ORDER BY g.name
+"""
+# Gaps, each with what it was prolonged by.
+_GAPS: Final = """
+    SELECT v.gateway, v.account, v.from_seq, v.until_seq, v.from_time, v.until_time FROM recon.catch_ups AS v
+    WHERE coalesce(v.until_time, :now) > :since AND v.from_time < :until AND {where}
+    ORDER BY v.from_seq
 """
 # Catch-ups that may have open questions, and the last of each account.
 _CATCH_UPS: Final = """
@@ -92,23 +100,43 @@ def read_coverage(
 
 
 def read_strips(
-    connection: Source, *, gateway: str | None, account: str | None, since: datetime, now: datetime
+    connection: Source,
+    *,
+    gateway: str | None,
+    account: str | None,
+    since: datetime,
+    now: datetime,
+    until: datetime | None = None,
 ) -> dict[tuple[object, object], list[Stretch]]:
-    """Return the stretches of each account, covered ones too, as far as they lie in the time asked for."""
+    """Return the stretches of each account that reach into the time asked for, covered ones too, each as it lasted.
+
+    A stretch that goes on ends now, or with its log.
+    """
     parameters = {key: value for key, value in (("gateway", gateway), ("account", account)) if value is not None}
     where = " AND ".join(f"v.{column} = :{column}" for column in parameters) or "true"
+    times = {"since": since, "now": now, "until": now if until is None else until}
     rows = query_rows(
         connection,
-        f"SELECT s.gateway, s.account, s.begun, s.over, s.state FROM ({_STRETCHES.format(where=where)}) AS s"  # noqa: S608
-        " ORDER BY s.from_seq",
-        {**parameters, "since": since, "now": now, "sign_of_life": SIGN_OF_LIFE},
+        f"SELECT s.gateway, s.account, s.from_seq, s.from_time, s.over, s.state"  # noqa: S608 - our own
+        f" FROM ({_STRETCHES.format(where=where)}) AS s WHERE s.from_time < :until ORDER BY s.from_seq",
+        {**parameters, **times, "sign_of_life": SIGN_OF_LIFE},
     )
-    strips: dict[tuple[object, object], list[Stretch]] = {}
+    found = query_rows(connection, _GAPS.format(where=where), {**parameters, **times})
+    stretches, lost = _by_account(rows), _by_account(found)
+    return {key: gaps.with_gaps(of, lost.get(key, ())) for key, of in stretches.items()}
+
+
+def end_of_log(last_event_at: object, now: datetime) -> datetime | None:
+    """Return when a log ends that nobody records any more; None for one that is recorded."""
+    ended = isinstance(last_event_at, datetime) and last_event_at < now - SIGN_OF_LIFE
+    return last_event_at if ended and isinstance(last_event_at, datetime) else None
+
+
+def _by_account(rows: Sequence[Row]) -> dict[tuple[object, object], list[Row]]:
+    found: dict[tuple[object, object], list[Row]] = {}
     for row in rows:
-        begun, over = row["begun"], row["over"]
-        if isinstance(begun, datetime) and isinstance(over, datetime):
-            strips.setdefault((row["gateway"], row["account"]), []).append(Stretch(begun, over, str(row["state"])))
-    return strips
+        found.setdefault((row["gateway"], row["account"]), []).append(row)
+    return found
 
 
 def _with_shares(row: Row, share: Row) -> Row:

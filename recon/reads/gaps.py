@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from recon.display.strip import Stretch
 from recon.display.words import counted
 
 #: A row of a view, by its columns.
@@ -170,6 +171,33 @@ def _without_catch_up(run: Sequence[Row]) -> Row:
 
 def _is_long(row: Row) -> bool:
     return row["whole_at"] is None or (isinstance(row["lasted"], timedelta) and row["lasted"] >= LEAST)
+
+
+def with_gaps(stretches: Sequence[Row], catch_ups: Sequence[Row]) -> list[Stretch]:
+    """Return the stretches of an account with each gap whole, oldest first.
+
+    A gap begins at the last sign of life before it, and takes in whatever lies before the account was heard again for
+    good. `over` of a stretch is where it ends, or ended with its log.
+    """
+    found = [(_seq(row["from_seq"]), _stretch(row)) for row in stretches]
+    for gap in catch_ups:
+        first, last = _seq(gap["from_seq"]), None if gap["until_seq"] is None else _seq(gap["until_seq"])
+        within = [each for seq, each in found if seq >= first and (last is None or seq < last)]
+        begin, end = gap["from_time"], gap["until_time"]
+        if not within or not isinstance(begin, datetime):
+            continue
+        whole = Stretch(begin, end if isinstance(end, datetime) else max(each.end for each in within), "gap")
+        before = [(seq, each._replace(end=min(each.end, begin))) for seq, each in found if seq < first]
+        after = [] if last is None else [(seq, each) for seq, each in found if seq >= last]
+        found = [*(each for each in before if each[1].begin < begin), (first, whole), *after]
+    return [each for _, each in found]
+
+
+def _stretch(row: Row) -> Stretch:
+    begin, end = row["from_time"], row["over"]
+    if not isinstance(begin, datetime) or not isinstance(end, datetime):
+        raise TypeError("a stretch of coverage has no time")
+    return Stretch(begin, end, str(row["state"]))
 
 
 def open_questions(rows: CoverageRows) -> list[Row]:

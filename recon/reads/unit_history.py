@@ -10,13 +10,14 @@ from typing import Final
 import msgspec
 
 from recon.db.source import Row, Source
+from recon.display.strip import Stretch
 from recon.exact import ZERO, exact
 from recon.ledger.rules import AccountRules
-from recon.reads.currency import SIGN_OF_LIFE
+from recon.reads.coverage import end_of_log, read_strips
 from recon.reads.query import Query
 from recon.reads.rules_in_force import rules_in_force
 from recon.reads.unit_rows import UNITS
-from recon.reconciliation.model.tolerance import total_tolerance
+from recon.reconciliation.model.tolerance import Bound, largest_tolerance
 
 #: Most observations and breaks of one unit that are shown; of more, the newest.
 MAX_OBSERVATIONS: Final = 4000
@@ -38,12 +39,6 @@ WHERE o.gateway = :gateway AND o.account = :account AND o.unit_kind = :unit_kind
   AND o.at < :since
 ORDER BY o.at DESC, o.judged_seq DESC
 LIMIT 1"""
-_COVERAGE: Final = """
-SELECT v.state, v.from_time, v.until_time
-FROM recon.coverage AS v
-WHERE v.gateway = :gateway AND v.account = :account
-  AND v.from_time < :until AND coalesce(v.until_time, :until) > :since
-ORDER BY v.from_seq"""
 _BREAKS: Final = """
 SELECT b.id, b.case_id, b.gateway, b.state, b.amount, b.cause, b.certainty, b.assignee, b.opened_at, b.closed_at,
        coalesce(b.origin_at, b.opened_at) AS origin_at, b.until_seq
@@ -65,10 +60,10 @@ class UnitHistory(msgspec.Struct, frozen=True):
     observations: Sequence[Row]
     #: True if more observations lie between the times than are shown.
     more: bool
-    coverage: Sequence[Row]
+    coverage: Sequence[Stretch]
     breaks: Sequence[Row]
     rules: AccountRules
-    tolerance: Decimal
+    bound: Bound
     #: When the log of the gateway ends, where nobody records it any more.
     ends_at: datetime | None
 
@@ -87,10 +82,10 @@ def read_history(source: Source, unit: Row, since: datetime, until: datetime, no
     more = len(found) > MAX_OBSERVATIONS
     newest = found[:MAX_OBSERVATIONS]
     before = [] if more else Query(_BEFORE, {**key, "since": since}).rows(source)
-    of_account = {name: key[name] for name in ("gateway", "account")}
+    gateway_name, account = str(key["gateway"]), str(key["account"])
+    coverage = read_strips(source, gateway=gateway_name, account=account, since=since, now=now, until=until)
     (gateway,) = Query(_SEEN_UNTIL.text, {"gateway": key["gateway"]}).rows(source)
-    last = gateway["last_event_at"]
-    rules = rules_in_force(source, str(unit["gateway"])).of(str(unit["account"]))
+    rules = rules_in_force(source, gateway_name).of(account)
     return UnitHistory(
         unit=unit,
         since=since,
@@ -98,19 +93,19 @@ def read_history(source: Source, unit: Row, since: datetime, until: datetime, no
         query=Query(_OBSERVATIONS, {**key, **times, "limit": MAX_OBSERVATIONS}),
         observations=[*before, *reversed(newest)],
         more=more,
-        coverage=Query(_COVERAGE, {**of_account, **times}).rows(source),
+        coverage=coverage.get((key["gateway"], key["account"]), []),
         breaks=Query(_BREAKS, {**key, "limit": MAX_BREAKS}).rows(source),
         rules=rules,
-        tolerance=tolerance_of(unit, rules),
-        ends_at=last if isinstance(last, datetime) and last < now - SIGN_OF_LIFE else None,
+        bound=bound_of(unit, rules),
+        ends_at=end_of_log(gateway["last_event_at"], now),
     )
 
 
-def tolerance_of(unit: Row, rules: AccountRules) -> Decimal:
-    """Return how far a report of the unit may be from the books now and still agree."""
+def bound_of(unit: Row, rules: AccountRules) -> Bound:
+    """Return how far a report of the unit may be from the books now and still agree, and what that follows from."""
     reported, expected, rate = (unit[name] for name in ("reported", "expected", "rate_usd"))
     with exact():
-        return total_tolerance(
+        return largest_tolerance(
             rules.tolerance_of(str(unit["unit"])),
             reported=reported if isinstance(reported, Decimal) else ZERO,
             expected=expected if isinstance(expected, Decimal) else ZERO,

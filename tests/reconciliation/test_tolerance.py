@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recon.exact import exact
 from recon.ledger.rules import ROUNDING_QUANTA_PER_DAY, AccountRules, FeeRule, Rules, Tolerance, UnitRules
-from recon.reconciliation.model.tolerance import computed_tolerance, total_tolerance
+from recon.reconciliation.model.tolerance import computed_tolerance, largest_tolerance, total_tolerance
 from recon.testing import PERPETUAL, GatewayDriver, OrderScript, balance_row, position_row
 from tests.support.claims import claimed, residual
 from tests.support.properties import steady
@@ -274,3 +274,19 @@ def test_semantics_6__another_day_has_a_budget_of_its_own() -> None:
     assert booked_as_rounding(driver) == D("-0.0049") * 220
     assert driver.value("USDT") == balance
     assert not driver.findings("rounding_budget")
+
+
+@pytest.mark.parametrize(
+    ("configured", "of"),
+    [
+        (Tolerance(), "computed"),
+        (Tolerance(absolute=D(3), relative=D("0.01"), usd=D(5)), "absolute"),
+        (Tolerance(absolute=D(1), relative=D("0.05"), usd=D(5)), "relative"),
+        (Tolerance(absolute=D(1), relative=D("0.01"), usd=D(50)), "usd"),
+    ],
+)
+def test_a_tolerance_says_which_value_it_is(configured: Tolerance, of: str) -> None:
+    values = {"reported": D(100), "expected": D(100), "slack": D(0), "rate_usd": D(10)}
+    with exact():
+        bound = largest_tolerance(configured, **values)
+        assert bound == (total_tolerance(configured, **values), of)

@@ -158,6 +158,32 @@ def test_no_screen_is_wider_than_the_window(day: TestDatabase) -> None:
     assert not wide, "\n".join(f"{path} is {found} wide at {width}" for path, width, found in wide)
 
 
+#: Texts of shown drawings that reach out of theirs.
+_CUT_TEXTS = """
+return [...document.querySelectorAll('svg[role=img] text')].filter(text => {
+  const box = text.getBoundingClientRect(), all = text.closest('svg').getBoundingClientRect();
+  return box.width && (box.right > all.right + 0.5 || box.left < all.left - 0.5);
+}).map(text => text.textContent);
+"""
+
+
+def test_no_text_of_a_drawing_is_cut(day: TestDatabase) -> None:
+    case = case_of(day, "BINANCE")
+    units = [
+        f"/units/{row['gateway']}/{row['account']}/{row['asset']}"
+        for row in rows(day, "SELECT gateway, account, asset FROM recon.balances WHERE verdict IN ('break', 'stale')")
+    ]
+    assert len(units) > 3
+    cut = []
+    with page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address, browsing(address) as browser:
+        for path in ("/coverage", "/breaks", f"/cases/{case}", *units):
+            browser.get(f"{address}{path}")
+            for width in (390, 1280):
+                resize(browser, width)
+                cut += [(path, width, each) for each in browser.execute_script(_CUT_TEXTS)]
+    assert cut == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_nothing_serious_keeps_anybody_out(day: TestDatabase, *, dark: bool) -> None:
     case = case_of(day, "BINANCE")

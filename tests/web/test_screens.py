@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from recon.db.engine import libpq_url
 from recon.db.roles import OPERATOR
 from recon.db.transactions import ThreadedDatabase
+from recon.display.ages import duration
 from recon.display.figures import figure, scale_of
 from recon.display.words import counted
 from recon.web.addresses import case_address, event_address, unit_address
@@ -212,6 +213,36 @@ async def test_coverage_shows_each_account_with_a_strip_and_each_gap(day: TestDa
         assert cells_of(page, f"{row['gateway']} {row['account']} {row['from_seq']}")
     assert "BITMEX" not in re.findall(r'<tr data-row="prod-eu (\w+)"', narrowed)
     assert narrowed.count('class="strip"') == sum(row["gateway"] == "prod-us" for row in accounts)
+
+
+async def test_every_screen_tells_one_length_of_a_gap(day: TestDatabase, engine: Engine) -> None:
+    gaps = rows_of(day, "SELECT * FROM recon.catch_ups WHERE account = 'DERIBIT' ORDER BY from_seq")
+    assert len(gaps) > 1
+    (stretch, *_) = rows_of(
+        day, "SELECT lasted FROM recon.coverage WHERE account = 'DERIBIT' AND from_seq = %s", gaps[-1]["from_seq"]
+    )
+    assert stretch["lasted"] != gaps[-1]["lasted"], "the log has the session's end, the gap the last sign of life"
+    told = [f"gap {duration(gap['lasted'])}" for gap in gaps]
+    async with reading(day, engine) as somebody:
+        coverage = (await somebody.get("/coverage")).text
+        overview = (await somebody.get("/")).text
+        unit = (await somebody.get(unit_address("prod-us", "DERIBIT", "BTC"))).text
+    (listed,) = re.findall(r'data-rows="gaps">(.*?)</tbody>', coverage, re.DOTALL)
+    for gap in gaps:
+        assert duration(gap["lasted"]) in cells_of(listed, f"prod-us DERIBIT {gap['from_seq']}")
+    for page in (coverage, overview):
+        (title,) = re.findall(r"<title[^>]*>(DERIBIT: covered.*?)</title>", page)
+        assert all(each in title for each in told), title
+    assert all(f"<title>{each}</title>" in unit for each in told)
+
+
+async def test_a_unit_says_which_tolerance_lets_it_agree(day: TestDatabase, engine: Engine) -> None:
+    (dust, *_) = rows_of(
+        day, "SELECT * FROM recon.balances WHERE verdict = 'agreed' AND unexplained <> 0 ORDER BY account, asset"
+    )
+    async with reading(day, engine) as somebody:
+        page = words_of(await somebody.get(unit_address(dust["gateway"], dust["account"], dust["asset"])))
+    assert re.search(r"within the tolerance of \S+ \((what a sum|absolute|relative|usd)", page)
 
 
 async def test_the_log_goes_by_position_both_ways_and_loses_no_event(day: TestDatabase, engine: Engine) -> None:

@@ -77,7 +77,7 @@ def coverage(
             check_account(connection, place["gateway"], place["account"])
         currency = say_currency(connection, settings, **place, required=require_current)
         document = read_coverage(connection, **place, since=start, now=now, every=every)
-        strips = read_strips(connection, **place, since=start, now=now)
+        strips = read_strips(connection, gateway=place["gateway"], account=place["account"], since=start, now=now)
         moment = moment_of(currency, now)
         shown = {**document, "accounts": [with_currency(row, currency) for row in document["accounts"]]}
         screen = coverage_screen(shown, strips, since=start, now=now, every=every, moment=moment)

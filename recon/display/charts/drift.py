@@ -2,7 +2,8 @@
 
 1. The line is what the verdict judges: reported less expected less explained. Zero is always on the axis.
 2. A gap is hatched over the full height, and the line is never joined over it, nor where nothing was expected.
-3. A tolerance thinner than four pixels is drawn as four; its value stands in the heading.
+3. After the last observation nothing newer was judged: from there the line is dashed, and it says since when.
+4. A tolerance thinner than four pixels is drawn as four; its value stands in the heading.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 from recon.display.ages import duration, time_of_day
 from recon.display.charts.axes import TimeAxis, ValueAxis
 from recon.display.charts.strips import Stretch, clipped, merged, uncovered, verdict_strip
-from recon.display.charts.svg import Drawing, width_of
+from recon.display.charts.svg import Drawing, room_of, width_of
 from recon.display.figures import figure, scale_of
 from recon.exact import exact
 from recon.times import to_datetime
@@ -36,6 +37,8 @@ _BAND: Final = 4
 _TIME_ROOM: Final = 84
 #: Shortest stretch whose length is written over it, in microseconds.
 _SHORTEST_US: Final = 100_000
+#: A last part shorter than this part of the time is not told.
+_UNTOLD: Final = 50
 #: Most levels that a title tells one by one.
 _TOLD_LEVELS: Final = 3
 
@@ -71,6 +74,13 @@ class DriftHistory(msgspec.Struct, frozen=True):
     coverage: Sequence[Stretch]
     breaks: Sequence[BreakMark]
     tolerance: Decimal | None
+    #: When the unit was last observed; None: until the end, or later.
+    observed_us: int | None = None
+
+    @property
+    def judged_us(self) -> int:
+        """Return up to when the drift is one that was judged."""
+        return self.until_us if self.observed_us is None else max(self.from_us, min(self.observed_us, self.until_us))
 
 
 class _Level(NamedTuple):
@@ -93,19 +103,39 @@ def _drawing(history: DriftHistory, name: str, css: str, width: int) -> str:
     labels = values.labels()
     left = max(52, max(width_of(text) for _, text in labels) + 12)
     now = figure(levels[-1].drift, scale, signed=True).text if levels else ""
-    axis = TimeAxis(history.from_us, history.until_us, left, width - max(16, width_of(now) + 10))
+    axis = TimeAxis(history.from_us, history.until_us, left, width - max(16, room_of(now)))
     drawing = Drawing(width, _HEIGHT, css, name, finding(history))
     _grid(drawing, axis, values, labels)
     _band(drawing, axis, values, history.tolerance)
     _gaps(drawing, axis, history)
     drawing.path("step", list(_step(levels, axis, values)))
-    if levels and levels[-1].drift is not None and levels[-1].until_us == history.until_us:
-        color = "t-bad" if history.points[-1].verdict == "break" else "t-strong"
-        drawing.text((axis.right + 6, values.y(levels[-1].drift) + 4), now, color)
+    if levels and levels[-1].drift is not None and levels[-1].until_us == history.judged_us:
+        y = values.y(levels[-1].drift)
+        held_until = _held_until(history)
+        drawing.path("held", _held(axis, history.judged_us, held_until, y), _last_judged(history))
+        if held_until == history.until_us:
+            color = "t-bad" if history.points[-1].verdict == "break" else "t-strong"
+            drawing.at_the_end(y + 4, now, color)
     _marks(drawing, axis, values, history, scale)
     drawing.text((left - 6, _STRIP_TOP + 12), "verdict", anchor="end")
     verdict_strip(drawing, axis, _verdicts(history), _STRIP_TOP, _STRIP_HEIGHT)
     return drawing.text_of()
+
+
+def _held_until(history: DriftHistory) -> int:
+    """Return how far the last drift holds: until the end, or until the account was no longer observed."""
+    holes = uncovered(clipped(history.coverage, history.judged_us, history.until_us))
+    return min((each.from_us for each in holes), default=history.until_us)
+
+
+def _held(axis: TimeAxis, from_us: int, until_us: int, y: int) -> list[str]:
+    start, end = axis.x(from_us), axis.x(until_us)
+    return [f"M{start} {y}", f"H{end}"] if end > start else []
+
+
+def _last_judged(history: DriftHistory) -> str:
+    today = to_datetime(history.until_us)
+    return f"last reported {time_of_day(to_datetime(history.judged_us), today)}; nothing newer was judged"
 
 
 def _levels(history: DriftHistory) -> Iterator[_Level]:
@@ -113,9 +143,10 @@ def _levels(history: DriftHistory) -> Iterator[_Level]:
     if not history.points:
         return
     holes = uncovered(clipped(history.coverage, history.from_us, history.until_us))
-    nexts = [*(point.us for point in history.points[1:]), history.until_us]
+    last = history.judged_us
+    nexts = [*(point.us for point in history.points[1:]), last]
     for point, following in zip(history.points, nexts, strict=True):
-        start, end = max(point.us, history.from_us), min(following, history.until_us)
+        start, end = max(point.us, history.from_us), min(following, last)
         for hole in holes:
             hole_end = history.until_us if hole.until_us is None else hole.until_us
             if hole.from_us >= end or hole_end <= start:
@@ -128,7 +159,7 @@ def _levels(history: DriftHistory) -> Iterator[_Level]:
                 yield _Level(point.drift, start, hole.from_us)
             break
         else:
-            if end > start or end == history.until_us:
+            if end > start or end == last:
                 yield _Level(point.drift, start, end)
 
 
@@ -150,7 +181,7 @@ def _grid(drawing: Drawing, axis: TimeAxis, values: ValueAxis, labels: list[tupl
         drawing.text((axis.left - 6, y + 4), text, "t-strong" if is_zero else "", "end")
     for x, text in axis.labels(_TIME_ROOM):
         drawing.line("grid", (x, values.top), (x, values.bottom))
-        drawing.text((x, values.bottom + 16), text, anchor="middle")
+        drawing.centered((x, values.bottom + 16), text)
 
 
 def _band(drawing: Drawing, axis: TimeAxis, values: ValueAxis, tolerance: Decimal | None) -> None:
@@ -169,7 +200,7 @@ def _gaps(drawing: Drawing, axis: TimeAxis, history: DriftHistory) -> None:
             continue
         end = history.until_us if each.until_us is None else each.until_us
         left, right = axis.x(each.from_us), axis.x(end)
-        said = f"{each.state} {duration(timedelta(microseconds=end - each.from_us))}"
+        said = f"{each.state} {duration(each.lasted(history.until_us))}"
         css = "hatch" if each.state == "gap" else "hatch2"
         drawing.rect(css, (left, _TOP), (right - left, _BOTTOM - _TOP), said)
         if end - each.from_us >= _SHORTEST_US and left >= free and left + width_of(said) <= drawing.width:
@@ -253,7 +284,9 @@ def finding(history: DriftHistory) -> str:
         low, high = (figure(each, scale, signed=True).text for each in (min(known), max(known)))
         told = f"between {low} and {high}, now {figures[-1]}"
     holes = uncovered(clipped(history.coverage, history.from_us, history.until_us))
-    return f"{place} {span}: {told}{_holes(holes, history.until_us)}"
+    held = history.until_us - history.judged_us > (history.until_us - history.from_us) // _UNTOLD
+    judged = f"; {_last_judged(history)}" if held and _held_until(history) == history.until_us else ""
+    return f"{place} {span}: {told}{_holes(holes, history.until_us)}{judged}"
 
 
 def _holes(holes: Sequence[Stretch], now_us: int) -> str:

@@ -24,11 +24,21 @@ _VERDICTS: Final = {"agreed": "v-agreed", "pending": "v-pending", "break": "v-br
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """A stretch of time with one state; without an end it lasts until now."""
+    """A stretch of time with one state; without an end it lasts until now. `whole`: what a part is cut from."""
 
     state: str
     from_us: int
     until_us: int | None
+    whole: tuple[int, int] | None = None
+
+    def whole_until(self, now_us: int) -> tuple[int, int]:
+        """Return where the whole stretch begins and ends."""
+        return self.whole or (self.from_us, now_us if self.until_us is None else self.until_us)
+
+    def lasted(self, now_us: int) -> timedelta:
+        """Return how long the whole stretch lasted."""
+        begin, end = self.whole_until(now_us)
+        return timedelta(microseconds=end - begin)
 
 
 def coverage_strip(name: str, account: str, stretches: Sequence[Stretch], from_us: int, until_us: int) -> str:
@@ -73,12 +83,12 @@ def merged(stretches: Sequence[Stretch]) -> list[Stretch]:
 
 
 def clipped(stretches: Sequence[Stretch], from_us: int, until_us: int) -> list[Stretch]:
-    """Return what lies between two times, cut to them."""
+    """Return what lies between two times, cut to them; a part keeps what it is cut from."""
     found = []
     for each in stretches:
         start, end = max(each.from_us, from_us), until_us if each.until_us is None else min(each.until_us, until_us)
         if end > start or (end == start and each.from_us == each.until_us):
-            found.append(Stretch(each.state, start, end))
+            found.append(Stretch(each.state, start, end, each.whole_until(until_us)))
     return found
 
 
@@ -97,6 +107,6 @@ def _finding(account: str, stretches: Sequence[Stretch], axis: TimeAxis) -> str:
 
 
 def _said(stretch: Stretch, now_us: int) -> str:
-    end = now_us if stretch.until_us is None else stretch.until_us
-    lasted = duration(timedelta(microseconds=end - stretch.from_us))
-    return f"{stretch.state} {lasted} from {time_of_day(to_datetime(stretch.from_us), to_datetime(now_us))}"
+    begin, _ = stretch.whole_until(now_us)
+    since = time_of_day(to_datetime(begin), to_datetime(now_us))
+    return f"{stretch.state} {duration(stretch.lasted(now_us))} from {since}"

@@ -11,6 +11,10 @@ from recon.display.words import safe
 Anchor: TypeAlias = Literal["start", "middle", "end"]
 #: Width of a character of the charts' text, in pixels, on average.
 CHARACTER: Final = 6
+#: The same of a bold figure.
+_BOLD: Final = 8
+#: Free pixels beside a text at an edge.
+_MARGIN: Final = 4
 Number: TypeAlias = int
 
 
@@ -38,6 +42,15 @@ class Drawing:
         placed = f' text-anchor="{anchor}"' if anchor != "start" else ""
         self._add(f'<text{class_} x="{at[0]}" y="{at[1]}"{placed}>{_escaped(text)}</text>')
 
+    def centered(self, at: tuple[int, int], text: str) -> None:
+        """Write a text around a place, moved so far that none of it is cut."""
+        half = width_of(text) // 2 + _MARGIN
+        self.text((max(half, min(at[0], self.width - half)), at[1]), text, anchor="middle")
+
+    def at_the_end(self, y: int, figure: str, css: str) -> None:
+        """Write a bold figure at the right edge; `room_of` is what it needs."""
+        self.text((self.width - _MARGIN, y), figure, css, "end")
+
     def path(self, css: str, commands: Sequence[str], title: str = "") -> None:
         """Draw a path; without commands, nothing."""
         if commands:
@@ -60,6 +73,11 @@ class Drawing:
 
     def _add(self, part: str) -> None:
         self._parts.append(part)
+
+
+def room_of(figure: str) -> int:
+    """Return the room of a bold figure at the right edge, in pixels; its digits are as wide as the widest."""
+    return _BOLD * len(figure) + 3 * _MARGIN
 
 
 def width_of(text: str) -> int:

@@ -16,7 +16,7 @@ import msgspec
 from recon.display.ages import time_of_day
 from recon.display.charts.axes import TimeAxis
 from recon.display.charts.strips import Stretch, verdict_strip
-from recon.display.charts.svg import Drawing, width_of
+from recon.display.charts.svg import Drawing, room_of
 from recon.display.figures import figure
 from recon.exact import divide, exact
 from recon.times import to_datetime
@@ -93,11 +93,11 @@ def _drawing(drawn: Timeline, name: str, css: str, width: int) -> str:
     top = _TOP + (_TICKS + 12 if drawn.orders else 0)
     height = top + len(drawn.lanes) * (_LANE + _GAP + (_STRIP + 8)) + 4
     amounts = [figure(each.amount, signed=True).text for each in drawn.lanes]
-    axis = TimeAxis(drawn.from_us, drawn.until_us, left, width - max(20, max(map(width_of, amounts)) + 14))
+    axis = TimeAxis(drawn.from_us, drawn.until_us, left, width - max(20, *map(room_of, amounts)))
     drawing = Drawing(width, height, css, name, finding(drawn))
     for x, text in axis.labels(_TIME_ROOM):
         drawing.line("grid", (x, 16), (x, height - 4))
-        drawing.text((x, 12), text, anchor="middle")
+        drawing.centered((x, 12), text)
     if drawn.orders:
         if wide:
             drawing.text((0, _TOP + 13), "Reports", "t-strong")
@@ -133,7 +133,7 @@ def _lane(drawing: Drawing, axis: TimeAxis, lane: Lane, top: int, *, wide: bool)
             drawing.dot("dot", (axis.x(each.us), heights.y(each.amount)), title, 2)
     if lane.reported:
         text = figure(lane.amount, signed=True).text
-        drawing.text((axis.right + 6, heights.y(lane.reported[-1].amount) + 4), text, "t-bad")
+        drawing.at_the_end(heights.y(lane.reported[-1].amount) + 4, text, "t-bad")
     verdict_strip(drawing, axis, lane.verdicts, bottom + 8, _STRIP)
 
 

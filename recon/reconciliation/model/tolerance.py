@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from recon.exact import ZERO, divide, noise
 from recon.ledger.rules import Tolerance
@@ -18,13 +19,29 @@ def computed_tolerance(reported: Decimal, slack: Decimal) -> Decimal:
     return noise(reported) + max(slack, ZERO)
 
 
+class Bound(NamedTuple):
+    """A tolerance, and what it follows from: `computed`, or the name of a setting."""
+
+    amount: Decimal
+    of: str
+
+
 def total_tolerance(
     configured: Tolerance, *, reported: Decimal, expected: Decimal, slack: Decimal, rate_usd: Decimal | None
 ) -> Decimal:
     """Return the whole tolerance for one comparison, in the unit's own measure."""
-    bound = max(computed_tolerance(reported, slack), configured.absolute)
-    if configured.relative:
-        bound = max(bound, configured.relative * abs(expected))
-    if configured.usd and rate_usd:
-        bound = max(bound, divide(configured.usd, rate_usd))
+    return largest_tolerance(configured, reported=reported, expected=expected, slack=slack, rate_usd=rate_usd).amount
+
+
+def largest_tolerance(
+    configured: Tolerance, *, reported: Decimal, expected: Decimal, slack: Decimal, rate_usd: Decimal | None
+) -> Bound:
+    """Return the whole tolerance for one comparison, with which of the values it is."""
+    bound = Bound(computed_tolerance(reported, slack), "computed")
+    if configured.absolute > bound.amount:
+        bound = Bound(configured.absolute, "absolute")
+    if configured.relative and (relative := configured.relative * abs(expected)) > bound.amount:
+        bound = Bound(relative, "relative")
+    if configured.usd and rate_usd and (usd := divide(configured.usd, rate_usd)) > bound.amount:
+        bound = Bound(usd, "usd")
     return bound

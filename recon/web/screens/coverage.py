@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from markupsafe import Markup
 
 from recon.db.source import Row, Source
 from recon.display.ages import duration, skew
-from recon.display.charts.strips import Stretch, coverage_strip
+from recon.display.charts.strips import coverage_strip
+from recon.display.strip import Stretch
 from recon.display.worth import share
 from recon.errors import ConfigError
-from recon.reads.coverage import read_coverage
+from recon.reads.coverage import end_of_log, read_coverage, read_strips
 from recon.reads.known_names import check_filter
 from recon.reads.query import Query
 from recon.times import microseconds
 from recon.web.addresses import event_address, with_query
+from recon.web.charted import charted
 from recon.web.filter_fields import fields_of, filter_of
 from recon.web.screen import BOOKS, Asked, Screen, View
 
@@ -43,6 +45,10 @@ WHERE coalesce(v.until_time, :now) > :since
   AND (CAST(:gateway AS text) IS NULL OR v.gateway = :gateway)
   AND (CAST(:account AS text) IS NULL OR v.account = :account)
 ORDER BY v.gateway, v.account, v.from_seq"""
+
+
+#: The stretches of each account, by gateway and account.
+Strips: TypeAlias = Mapping[tuple[object, object], Sequence[Stretch]]
 
 
 class AccountCoverage(msgspec.Struct, frozen=True):
@@ -79,11 +85,10 @@ def _read(source: Source, asked: Asked) -> View:
     if span not in SPANS:
         raise ConfigError(f"coverage has no time {span!r}; it has {', '.join(SPANS)}")
     since = asked.now - SPANS[span]
-    found = read_coverage(source, gateway=gateway, account=account, since=since, now=asked.now, every=True)
-    begins = [at for row in found["stretches"] if isinstance(at := row["from_time"], datetime)]
-    start = max(since, min(begins, default=since))
+    found, strips = read_both(source, gateway=gateway, account=account, since=since, now=asked.now)
+    start = start_of(strips, since)
     gaps = [_gap(row) for row in reversed(found["gaps"]) if row["gap"]]
-    groups = groups_of(found, start, asked.now)
+    groups = groups_of(found, strips, start, asked.now)
     known = [each for group in groups for each in group.accounts]
     here = [(name, asked.query.get(name)) for name in FILTERS]
     choices = {
@@ -113,11 +118,21 @@ def _read(source: Source, asked: Asked) -> View:
     )
 
 
-def groups_of(found: dict[str, Sequence[Row]], start: datetime, now: datetime) -> list[GatewayCoverage]:
+def read_both(
+    source: Source, *, gateway: str | None, account: str | None, since: datetime, now: datetime
+) -> tuple[dict[str, Sequence[Row]], Strips]:
+    """Return the coverage from a time on, and the strips of it."""
+    found = read_coverage(source, gateway=gateway, account=account, since=since, now=now, every=True)
+    return found, read_strips(source, gateway=gateway, account=account, since=since, now=now)
+
+
+def start_of(strips: Strips, since: datetime) -> datetime:
+    """Return where strips begin: where something is known, but not before the time asked for."""
+    return max(since, min((each.begin for stretches in strips.values() for each in stretches), default=since))
+
+
+def groups_of(found: dict[str, Sequence[Row]], strips: Strips, start: datetime, now: datetime) -> list[GatewayCoverage]:
     """Return the accounts of each gateway, with a strip from `start` to now."""
-    stretches: dict[tuple[str, str], list[Stretch]] = {}
-    for row in found["stretches"]:
-        stretches.setdefault(_key(row), []).append(_stretch(row))
     gaps = {
         key: len(list(rows))
         for key, rows in groupby(sorted((row for row in found["gaps"] if row["gap"]), key=_key), key=_key)
@@ -130,9 +145,8 @@ def groups_of(found: dict[str, Sequence[Row]], start: datetime, now: datetime) -
         for row in rows:
             number += 1
             key = _key(row)
-            drawn = coverage_strip(
-                f"cov-{number}", key[1], stretches.get(key, []), microseconds(start), microseconds(now)
-            )
+            stretches = charted(strips.get(key, []), end_of_log(gateways[name]["last_event_at"], now))
+            drawn = coverage_strip(f"cov-{number}", key[1], stretches, microseconds(start), microseconds(now))
             accounts.append(_account(row, gaps.get(key, 0), Markup(drawn)))  # noqa: S704 - it escapes its texts
         gateway = gateways[name]
         last = gateway["last_event_at"]
@@ -197,16 +211,6 @@ def _list(value: object) -> Sequence[object]:
 
 def _key(row: Row) -> tuple[str, str]:
     return str(row["gateway"]), str(row["account"])
-
-
-def _stretch(row: Row) -> Stretch:
-    begin, end, lasted = row["from_time"], row["until_time"], row["lasted"]
-    if not isinstance(begin, datetime):
-        raise TypeError("a stretch of coverage has no beginning")
-    if end is None and isinstance(lasted, timedelta):
-        # As far as the log goes: nobody watched after that.
-        end = begin + lasted
-    return Stretch(str(row["state"]), microseconds(begin), microseconds(end) if isinstance(end, datetime) else None)
 
 
 SCREEN: Final = Screen(

@@ -13,7 +13,6 @@ from recon.display.words import counted
 from recon.display.worth import worth
 from recon.reads.breaks import OPEN_CASES
 from recon.reads.case.evidence import reason_said
-from recon.reads.coverage import read_coverage
 from recon.reads.currency import read_stale
 from recon.reads.filter import Filter
 from recon.reads.needs import Need, read_needs
@@ -21,7 +20,7 @@ from recon.reads.query import Query
 from recon.reads.standing import Standing, read_standing
 from recon.web.addresses import case_address, event_address, with_query
 from recon.web.screen import BOOKS, Asked, Screen, View
-from recon.web.screens.coverage import GatewayCoverage, groups_of
+from recon.web.screens.coverage import GatewayCoverage, groups_of, read_both, start_of
 
 #: Steps of breaks that are listed, and how far back the strips of coverage go.
 STEPS: Final = 8
@@ -157,10 +156,9 @@ def _open(standing: Standing) -> str:
 
 def _coverage(source: Source, now: datetime) -> tuple[Sequence[GatewayCoverage], datetime]:
     since = now - SPAN
-    found = read_coverage(source, gateway=None, account=None, since=since, now=now, every=True)
-    begins = [at for row in found["stretches"] if isinstance(at := row["from_time"], datetime)]
-    start = max(since, min(begins, default=since))
-    return groups_of(found, start, now), start
+    found, strips = read_both(source, gateway=None, account=None, since=since, now=now)
+    start = start_of(strips, since)
+    return groups_of(found, strips, start, now), start
 
 
 SCREEN: Final = Screen(

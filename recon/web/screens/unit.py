@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Final
@@ -13,7 +12,6 @@ from markupsafe import Markup
 from recon.db.source import Row, Source
 from recon.display.ages import duration
 from recon.display.charts.drift import BreakMark, DriftHistory, DriftPoint, drift_chart
-from recon.display.charts.strips import Stretch
 from recon.display.figures import Figure, figure, padded, scale_of
 from recon.display.worth import worth
 from recon.errors import ConfigError
@@ -24,6 +22,7 @@ from recon.reads.unit_history import UnitHistory, find_units, read_history, wind
 from recon.reads.unit_rows import UNITS
 from recon.times import microseconds, parse_time
 from recon.web.addresses import case_address, event_address, unit_address, with_query
+from recon.web.charted import charted
 from recon.web.rendering import room_of
 from recon.web.screen import BOOKS, Asked, NothingThere, Screen, View
 
@@ -78,7 +77,9 @@ def _read(source: Source, asked: Asked) -> View:
         values={
             "unit": unit,
             "chart": Markup(drift_chart(_drift(history))),  # noqa: S704 - the chart escapes its texts
-            "tolerance": _rounded_up(history.tolerance),
+            "tolerance": _rounded_up(history.bound.amount),
+            "follows_from": _follows_from(history),
+            "within": _is_within(unit, history),
             "spans": [SpanLink(name, _at(here, name, asked.query.get("until")), name == span) for name in SPANS],
             "earlier": _at(here, span, _iso(until - SPANS[span])),
             "later": None if until >= asked.now else _at(here, span, _iso(until + SPANS[span])),
@@ -153,6 +154,25 @@ def _rounded_up(tolerance: Decimal) -> str:
     return figure(digits.plus(tolerance)).text
 
 
+def _follows_from(history: UnitHistory) -> str:
+    """Return what the tolerance follows from, in words: which value of the settings, or the numbers themselves."""
+    of, rules, unit = history.bound.of, history.rules, str(history.unit["unit"])
+    if of == "computed":
+        return "what a sum of such numbers may be off by; none that is set is wider"
+    own = rules.units.get(unit)
+    whose = f"unit {unit}" if own is not None and own.tolerance is not None else "the account"
+    value: Decimal = getattr(rules.tolerance_of(unit), of)
+    rate = _decimal(history.unit["rate_usd"])
+    at = f" at {figure(rate).text} USD" if of == "usd" and rate is not None else ""
+    return f"{of} = {figure(value).text} of {whose}{at}"
+
+
+def _is_within(unit: Row, history: UnitHistory) -> bool:
+    """True if the unit agrees with a difference that the tolerance lets pass."""
+    drift = _decimal(unit["unexplained"])
+    return unit["verdict"] == "agreed" and bool(drift) and drift is not None and abs(drift) <= history.bound.amount
+
+
 def _scale(history: UnitHistory) -> int:
     columns = ("reported", "expected", "drift", "unexplained")
     return scale_of(
@@ -177,15 +197,9 @@ def _observed(gateway: str, row: Row, scale: int) -> Observed:
 def _drift(history: UnitHistory) -> DriftHistory:
     """Return what the chart shows; after the end of a log that nobody records, nothing is known."""
     until, since = microseconds(history.until), microseconds(history.since)
-    known = [_us(row["at"]) for row in history.observations[:1]] + [
-        _us(row["from_time"]) for row in history.coverage[:1]
-    ]
-    coverage = [
-        Stretch(str(row["state"]), _us(row["from_time"]), None if row["until_time"] is None else _us(row["until_time"]))
-        for row in history.coverage
-    ]
-    if history.ends_at is not None:
-        coverage = _ended(coverage, microseconds(history.ends_at))
+    known = [_us(row["at"]) for row in history.observations[:1]]
+    known += [microseconds(each.begin) for each in history.coverage[:1]]
+    observed = history.unit["observed_at"]
     return DriftHistory(
         unit=str(history.unit["unit"]),
         account=str(history.unit["account"]),
@@ -201,7 +215,7 @@ def _drift(history: UnitHistory) -> DriftHistory:
             )
             for row in history.observations
         ],
-        coverage=coverage,
+        coverage=charted(history.coverage, history.ends_at),
         breaks=[
             BreakMark(
                 _us(row["origin_at"]),
@@ -212,16 +226,9 @@ def _drift(history: UnitHistory) -> DriftHistory:
             )
             for row in history.breaks
         ],
-        tolerance=history.tolerance,
+        tolerance=history.bound.amount,
+        observed_us=microseconds(observed) if isinstance(observed, datetime) else None,
     )
-
-
-def _ended(coverage: Sequence[Stretch], end: int) -> list[Stretch]:
-    known = [each for each in coverage if each.from_us < end]
-    if known and known[-1].until_us is None:
-        last = known[-1]
-        known[-1] = Stretch(last.state, last.from_us, end)
-    return [*known, Stretch("not recorded", end, None)]
 
 
 def _arithmetic(unit: Row) -> list[tuple[str, Figure, bool]]:

@@ -132,6 +132,53 @@ def test_where_the_log_has_ended_no_drift_is_told_as_that_of_now() -> None:
     assert "-0.75" in [each.text for each in wide.iter("text") if each.get("class") == "t-bad"]
 
 
+def test_after_the_last_report_the_line_is_dashed_and_the_title_says_since_when() -> None:
+    wide, _ = _drawings(drift_chart(_history(observed_us=_at(50))))
+    (step,), (held,) = _of(wide, "step"), _of(wide, "held")
+    ((*_, (solid_end, level)),) = _segments(step.get("d", ""))[-1:]
+    (((begin, y), (end, _)),) = _segments(held.get("d", ""))
+    assert (begin, y) == (solid_end, level), "it goes on where the line ends"
+    assert end > begin
+    assert (wide[0].text or "").endswith("; last reported 19:33:07; nothing newer was judged")
+    assert "-0.75" in [each.text for each in wide.iter("text") if each.get("class") == "t-bad"]
+
+
+@pytest.mark.parametrize("observed", [None, 62, 70])
+def test_a_line_that_is_judged_to_the_end_is_whole(observed: float | None) -> None:
+    us = None if observed is None else _at(observed)
+    wide, _ = _drawings(drift_chart(_history(observed_us=us)))
+    assert not _of(wide, "held")
+    assert "nothing newer" not in (wide[0].text or "")
+
+
+def test_a_line_is_dashed_only_up_to_the_next_gap() -> None:
+    coverage = (Stretch("covered", _at(0), _at(55)), Stretch("gap", _at(55), None))
+    wide, _ = _drawings(drift_chart(_history(observed_us=_at(50), coverage=coverage)))
+    (held,), (gap,) = _of(wide, "held"), _of(wide, "hatch")
+    assert _segments(held.get("d", ""))[0][-1][0] == int(gap.get("x", ""))
+    assert "-0.75" not in [each.text for each in wide.iter("text") if each.get("class") == "t-bad"]
+
+
+@pytest.mark.parametrize("drift", ["-0.75", "-1199.91040", "123456789.123456789"])
+def test_the_figure_at_the_end_of_the_line_has_room(drift: str) -> None:
+    points = (DriftPoint(_at(28), _at(28), 400, D(drift), "break"),)
+    for drawing in _drawings(drift_chart(_history(points=points, breaks=()))):
+        (label,) = [each for each in drawing.iter("text") if each.get("class") == "t-bad"]
+        (step,) = _of(drawing, "step")
+        end = _segments(step.get("d", ""))[-1][-1][0]
+        assert label.get("text-anchor") == "end", "it is placed by its end, so that no font is too wide"
+        assert int(label.get("x", "")) <= int(drawing.get("width", ""))
+        assert int(label.get("x", "")) - 8 * len(label.text or "") > end
+
+
+def test_a_stretch_that_is_shown_in_part_tells_its_whole_length() -> None:
+    gap = (Stretch("gap", _at(-30), _at(21.9)), Stretch("covered", _at(21.9), None))
+    (drawing,) = _drawings(coverage_strip("cov-1", "DERIBIT", gap, _at(0), _at(60)))
+    assert drawing[0].text == "DERIBIT: covered, but for gap 51 s from 19:31:47"
+    wide, _ = _drawings(drift_chart(_history(coverage=gap)))
+    assert "gap 51 s" in [each.text for each in wide.iter("text")]
+
+
 def test_a_time_of_which_nothing_is_known_is_an_empty_chart() -> None:
     wide, narrow = _drawings(drift_chart(_history(points=(), coverage=(), breaks=())))
     assert not _of(wide, "step")
