@@ -32,11 +32,16 @@ def reasons_of(coverage: DayCoverage, lines: Sequence[CloseLine]) -> list[str]:
     if breaks:
         reasons.append(f"{counted(breaks, 'break')} open")
     for verdict, words in _NOT_JUDGED.items():
-        units = [line.unit for line in lines if line.verdict == verdict]
+        units = [line.unit for line in lines if line.verdict == verdict and not _is_nothing(line)]
         if units:
             named = ", ".join(units[:3]) + (f" and {len(units) - 3} more" if len(units) > 3 else "")
             reasons.append(f"{counted(len(units), 'unit')} {words}: {named}")
     return reasons
+
+
+def _is_nothing(line: CloseLine) -> bool:
+    """Tell whether the books hold nothing of a unit that nobody reported: venues do not report what is not there."""
+    return line.reported is None and not line.expected and not line.movements
 
 
 def _stretch(begin: datetime, until: datetime) -> str:

@@ -96,6 +96,9 @@ class CloseLine(msgspec.Struct, frozen=True):
     drift: Decimal | None
     verdict: str
     breaks: tuple[OpenBreak, ...]
+    #: The best source beside the EMS that agreed, and when; None: none did.
+    source: str | None = None
+    source_at: datetime | None = None
 
     @property
     def moved(self) -> Decimal:

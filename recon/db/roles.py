@@ -1,4 +1,4 @@
-"""The four roles of recon, and how they are created (architecture 6).
+"""The five roles of recon, and how they are created (architecture 6).
 
 * `recon_owner` owns the schemas and runs migrations; nothing else acts as it.
 * `recon_service` is what `recon run` acts as: EXECUTE on append, SELECT on events, read and write on
@@ -6,8 +6,9 @@
 * `recon_analyst` reads the views of schema `recon`, under time limits of its own.
 * `recon_operator` reads them too, sees the status of running services, and records decisions and facts. Nobody logs
   in as it: each person's own login is a member, because the login says who decided (semantics 10.1).
+* `recon_closer` is the right to close a break without a resolution, for people who are members of `recon_operator`.
 
-The other three may log in themselves (the embedded server does so), or other logins may be members of them.
+The first three may log in themselves (the embedded server does so), or other logins may be members of them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ OWNER: Final = "recon_owner"
 SERVICE: Final = "recon_service"
 ANALYST: Final = "recon_analyst"
 OPERATOR: Final = "recon_operator"
-ROLES: Final = (OWNER, SERVICE, ANALYST, OPERATOR)
+CLOSER: Final = "recon_closer"
+ROLES: Final = (OWNER, SERVICE, ANALYST, OPERATOR, CLOSER)
 
 #: Schema of the tables, and of the views that are public.
 STORE_SCHEMA: Final = "recon_store"
@@ -47,6 +49,7 @@ _CREATE: Final = {
         f"ALTER ROLE {ANALYST} SET idle_session_timeout = '{ANALYST_IDLE_SESSION_TIMEOUT}'",
     ),
     OPERATOR: (f"CREATE ROLE {OPERATOR} NOLOGIN",),
+    CLOSER: (f"CREATE ROLE {CLOSER} NOLOGIN",),
 }
 
 

@@ -225,6 +225,8 @@ class Fold:
                 rules.decide_rules(ledger, by, decision.rules_digest, at, approved=approved)
             case "approve_facts" | "reject_facts":
                 self.reconciler.decide_facts(decision, at)
+            case "sign_close" | "countersign_close":
+                pass  # a signature says what somebody saw, and changes no books
             case _:
                 self.reconciler.decide(decision, at)
 

@@ -14,20 +14,25 @@ IN_FORCE: Final = "in force"
 WAITING: Final = "waiting"
 
 
-def rules_of(connection: Source, gateway: str) -> list[Row]:
-    """Return the rules of a gateway that are in force, and the proposed ones that wait, if any."""
-    key = {"gateway": gateway}
+#: The largest log position: all of the log counts.
+_END: Final = 2**63 - 1
+
+
+def rules_of(connection: Source, gateway: str, known_seq: int = _END) -> list[Row]:
+    """Return the rules of a gateway that are in force at a log position, and the proposed ones that wait, if any."""
+    key = {"gateway": gateway, "known": known_seq}
     logged = query_rows(
         connection,
         "SELECT seq, recorded_at AS at, encode(sha256(raw), 'hex') AS digest, 'rules' AS kind, NULL AS looser"
-        " FROM recon.events WHERE gateway = :gateway AND kind = 'rules' ORDER BY seq DESC LIMIT 1",
+        " FROM recon.events WHERE gateway = :gateway AND kind = 'rules' AND seq <= :known ORDER BY seq DESC LIMIT 1",
         key,
     )
     findings = query_rows(
         connection,
         "SELECT f.seq, e.recorded_at AS at, f.about AS digest, f.kind, f.message AS looser FROM recon.findings AS f"
         " JOIN recon.events AS e ON e.gateway = f.gateway AND e.seq = f.seq WHERE f.gateway = :gateway"
-        " AND f.kind IN ('rules_wait', 'rules_approved', 'rules_rejected') ORDER BY f.seq, f.number",
+        " AND f.seq <= :known AND f.kind IN ('rules_wait', 'rules_approved', 'rules_rejected')"
+        " ORDER BY f.seq, f.number",
         key,
     )
     # In the order of the log: rules that come into force replace the old ones and any that wait.
@@ -65,11 +70,11 @@ def document_of(connection: Source, row: Row) -> bytes:
     return bytes(raw) if isinstance(raw, bytes | memoryview) else b"null"
 
 
-def rules_in_force(connection: Source, gateway: str) -> Rules:
-    """Return the rules in force at the end of a gateway's log; the defaults where none were logged or can be read."""
+def rules_in_force(connection: Source, gateway: str, known_seq: int = _END) -> Rules:
+    """Return the rules in force at a log position, else at the end; the defaults where none were logged or are read."""
     from recon.ledger.rules import Rules, parse_rules  # noqa: PLC0415 - `recon status` starts without the ledger
 
-    force = next((row for row in rules_of(connection, gateway) if row["state"] == IN_FORCE), None)
+    force = next((row for row in rules_of(connection, gateway, known_seq) if row["state"] == IN_FORCE), None)
     if force is None:
         return Rules()
     try:

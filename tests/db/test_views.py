@@ -22,6 +22,12 @@ pytestmark = pytest.mark.postgres
 
 #: The columns that analysts rely on; more may follow.
 PUBLIC = {
+    "closes": "gateway account business_day seq state clean covered_throughout accept_gaps reasons opens_at"
+    " cut_off known_seq head digest signed_by signed_at text second_by second_at second_seq"
+    " second_text restates restated_by document",
+    "close_lines": "gateway account business_day seq state unit_kind unit opening movements moved expected reported"
+    " reported_at timing drift verdict open_breaks oldest_age breaks source source_at"
+    " covered_throughout",
     "events": "gateway seq recorded_at received_at kind account session readable payload raw",
     "orders": "gateway account order_key client_order_id exchange_order_id symbol symbol_coinapi side price"
     " amount_order amount_filled amount_open avg_px status first_seq last_seq updated_at",

@@ -9,7 +9,15 @@ DECLARE
     v_by      jsonb;
     v_missing bigint;
 BEGIN
-    IF v_action IN ('approve_rules', 'reject_rules') THEN
+    IF v_action IN ('sign_close', 'countersign_close') THEN
+        PERFORM recon_store.check_close(p_gateway, p_decision, p_by, p_now_us);
+    ELSIF v_action = 'propose' AND p_decision ->> 'cause' IN ('unexplained', 'force_closed') THEN
+        -- Who says so names no reason that anybody could check.
+        IF v_shared OR NOT pg_has_role(session_user, 'recon_closer', 'MEMBER') THEN
+            RAISE EXCEPTION 'a break without a resolution is closed by a member of recon_closer alone: % is none',
+                v_login USING ERRCODE = 'insufficient_privilege';
+        END IF;
+    ELSIF v_action IN ('approve_rules', 'reject_rules') THEN
         v_waiting := encode(sha256(recon_store.rules_waiting(p_gateway)), 'hex');
         IF v_waiting IS NULL OR v_waiting IS DISTINCT FROM p_decision ->> 'rules_digest' THEN
             RAISE EXCEPTION 'the rules of gateway % that wait have the digest %, not %', p_gateway,

@@ -44,7 +44,7 @@ COMMENT ON COLUMN recon.decisions.authenticated IS
 COMMENT ON COLUMN recon.decisions.name IS 'The name given under the login; null: none';
 COMMENT ON COLUMN recon.decisions.action IS
     'assign, comment, investigate, propose, approve, reject, accept, reopen, settle_order, settle_gap, '
-    'approve_rules, reject_rules, approve_facts or reject_facts';
+    'approve_rules, reject_rules, approve_facts, reject_facts, sign_close or countersign_close';
 COMMENT ON COLUMN recon.decisions.breaks IS
     'The breaks that it is about, as a JSON list of ids; null: it is about none';
 COMMENT ON COLUMN recon.decisions.text IS 'The reason, as written; null: none';
@@ -54,10 +54,11 @@ COMMENT ON COLUMN recon.decisions.entry IS
     'propose: the entry that would explain it, in the unit itself, as text; null: as large as each break';
 COMMENT ON COLUMN recon.decisions.evidence IS 'propose: a JSON list of text; null: none';
 COMMENT ON COLUMN recon.decisions.digest IS
-    'propose: the digest of what is proposed; approve, reject, approve_facts, reject_facts: the one that is meant';
+    'propose: the digest of what is proposed; approve, reject, approve_facts, reject_facts: the one that is meant; '
+    'sign_close, countersign_close: of the closing';
 COMMENT ON COLUMN recon.decisions.until IS 'accept: until when, UTC';
 COMMENT ON COLUMN recon.decisions.amount IS 'accept: up to which drift, as text; null: as large as each break';
-COMMENT ON COLUMN recon.decisions.account IS 'settle_order: the account; null: it is about breaks';
+COMMENT ON COLUMN recon.decisions.account IS 'settle_order, settle_gap, sign_close, countersign_close: the account; null: it is about breaks';
 COMMENT ON COLUMN recon.decisions.order_key IS 'settle_order: the order, as in orders';
 COMMENT ON COLUMN recon.decisions.outcome IS 'settle_order: what became of it, as the person says';
 COMMENT ON COLUMN recon.decisions.rules_digest IS

@@ -29,7 +29,17 @@ from recon.reconciliation.model.lifecycle import PERSON_STEPS, PersonStep, allow
 from recon.times import microseconds, to_datetime
 
 Action = (
-    PersonStep | Literal["settle_order", "settle_gap", "approve_rules", "reject_rules", "approve_facts", "reject_facts"]
+    PersonStep
+    | Literal[
+        "settle_order",
+        "settle_gap",
+        "approve_rules",
+        "reject_rules",
+        "approve_facts",
+        "reject_facts",
+        "sign_close",
+        "countersign_close",
+    ]
 )
 
 #: Stands in the place of a cause if the proposal is to accept the break.

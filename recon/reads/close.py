@@ -1,0 +1,344 @@
+"""Closings: what the log says of an account's business day, and what people signed (semantics 9.7).
+
+Everything is asked up to a log position, so a closing can be computed again for as long as there is the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final, cast
+
+import msgspec
+
+from recon.closing.calendar import calendar_of
+from recon.closing.closing import AccountFacts, BusinessDay, Closing, Known, business_day, close, closing_of
+from recon.closing.coverage import CoverageStretch
+from recon.closing.difference import Difference, differences
+from recon.closing.document import JSON, digest_of
+from recon.closing.lines import BreakFact, Observed, UnitFigures
+from recon.db.source import Row, Source, query_rows
+from recon.errors import ConfigError
+from recon.exact import ZERO, exact
+from recon.ledger.rules import Rules
+from recon.reads.rules_in_force import rules_in_force
+from recon.reconciliation.model.lifecycle import ACTIVE
+
+#: Most closings of one list.
+MAX_LISTED: Final = 1000
+
+_KNOWN: Final = """
+SELECT e.seq, e.digest, e.recorded_at
+FROM recon.gateways AS g
+JOIN recon.events AS e ON e.gateway = g.name AND e.seq = coalesce(CAST(:seq AS bigint), g.projected_seq)
+WHERE g.name = :gateway"""
+_ACCOUNTS: Final = """
+SELECT a.gateway, a.account
+FROM recon.accounts AS a
+WHERE (CAST(:gateway AS text) IS NULL OR a.gateway = :gateway)
+  AND (CAST(:accounts AS text[]) IS NULL OR a.account = ANY(:accounts))
+ORDER BY a.gateway, a.account"""
+# Of each unit the last observation of before the cut-off; of a settlement window later, where no entry lies between.
+_UNITS: Final = """
+WITH units AS (
+    SELECT e.unit_kind, e.unit
+    FROM recon.entries AS e
+    WHERE e.gateway = :gateway AND e.account = :account AND e.seq <= :known AND e.occurred_at < :cut_off
+    UNION
+    SELECT o.unit_kind, o.unit
+    FROM recon.observations AS o
+    WHERE o.gateway = :gateway AND o.account = :account AND o.judged_seq <= :known AND o.at < :cut_off
+), observed AS (
+    SELECT u.unit_kind, u.unit, o.at, o.seq, o.reported, o.expected, o.explained, o.verdict, o.judged_seq
+    FROM units AS u
+    LEFT JOIN LATERAL (
+        SELECT x.at, x.seq, x.reported, x.expected, x.explained, x.verdict, x.judged_seq
+        FROM recon.observations AS x
+        WHERE x.gateway = :gateway AND x.account = :account AND x.unit_kind = u.unit_kind AND x.unit = u.unit
+          AND x.judged_seq <= :known
+          AND x.at < :cut_off + CAST(:window AS interval)
+          AND (
+              x.at < :cut_off
+              OR NOT EXISTS (
+                  SELECT
+                  FROM recon.entries AS y
+                  WHERE y.gateway = :gateway AND y.account = :account
+                    AND y.unit_kind = u.unit_kind AND y.unit = u.unit
+                    AND y.seq <= :known AND y.occurred_at >= :cut_off AND y.occurred_at <= x.at
+              )
+          )
+        ORDER BY x.at DESC, x.judged_seq DESC
+        LIMIT 1
+    ) AS o ON true
+)
+SELECT
+    o.unit_kind, o.unit, o.at, o.seq, o.reported, o.expected, o.explained, o.verdict, e.cause,
+    sum(e.amount) FILTER (WHERE e.occurred_at < :opens_at) AS opening,
+    sum(e.amount) FILTER (WHERE e.occurred_at >= :opens_at) AS moved,
+    sum(e.amount) FILTER (WHERE e.seq <= o.judged_seq) AS seen,
+    sum(e.amount) FILTER (
+        WHERE e.seq > o.judged_seq AND e.occurred_at <= o.at AND e.occurred_at > o.at - CAST(:window AS interval)
+    ) AS near,
+    sum(e.amount) FILTER (WHERE e.seq > o.judged_seq AND e.occurred_at > o.at) AS after
+FROM observed AS o
+LEFT JOIN recon.entries AS e
+    ON e.gateway = :gateway AND e.account = :account AND e.unit_kind = o.unit_kind AND e.unit = o.unit
+    AND e.seq <= :known AND e.occurred_at < :cut_off
+GROUP BY o.unit_kind, o.unit, o.at, o.seq, o.reported, o.expected, o.explained, o.verdict, e.cause
+ORDER BY o.unit_kind, o.unit, e.cause"""
+_BREAKS: Final = """
+SELECT b.id, b.unit_kind, b.unit, b.origin_at, h.cause, h.state, h.amount, h.at
+FROM recon.breaks AS b
+JOIN recon.break_history AS h ON h.gateway = b.gateway AND h.id = b.id AND h.seq <= :known
+WHERE b.gateway = :gateway AND b.account = :account AND b.origin_at < :cut_off
+  AND (b.closed_at IS NULL OR b.closed_at >= least(CAST(:cut_off AS timestamptz), CAST(:known_at AS timestamptz)))
+ORDER BY b.id, h.seq, h.number"""
+# As in view `coverage`: catching up belongs to the gap before it.
+_COVERAGE: Final = """
+SELECT v.from_time, v.until_time, v.until_seq, v.state, v.reason, k.state AS catch_up, k.ended_seq
+FROM recon.coverage AS v
+LEFT JOIN LATERAL (
+    SELECT x.from_seq
+    FROM recon.coverage AS x
+    WHERE x.gateway = v.gateway AND x.account = v.account AND x.from_seq <= v.from_seq AND x.state = 'gap'
+      AND v.state IN ('gap', 'catching_up')
+    ORDER BY x.from_seq DESC
+    LIMIT 1
+) AS g ON true
+LEFT JOIN LATERAL (
+    SELECT c.state, c.ended_seq
+    FROM recon.catch_ups AS c
+    WHERE c.gateway = v.gateway AND c.account = v.account AND c.from_seq <= g.from_seq
+      AND (c.until_seq IS NULL OR c.until_seq > g.from_seq)
+    ORDER BY c.from_seq DESC
+    LIMIT 1
+) AS k ON true
+WHERE v.gateway = :gateway AND v.account = :account AND v.from_seq <= :known
+  AND (
+      (v.from_time < :cut_off AND (v.until_time IS NULL OR v.until_time > :opens_at))
+      OR v.from_seq = (
+          SELECT min(x.from_seq) FROM recon.coverage AS x WHERE x.gateway = :gateway AND x.account = :account
+      )
+  )
+ORDER BY v.from_seq"""
+_SIGNED: Final = """
+SELECT c.*
+FROM recon.closes AS c
+WHERE (CAST(:gateway AS text) IS NULL OR c.gateway = :gateway)
+  AND (CAST(:accounts AS text[]) IS NULL OR c.account = ANY(:accounts))
+  AND (CAST(:day AS date) IS NULL OR c.business_day = :day)
+ORDER BY c.business_day DESC, c.gateway, c.account, c.seq DESC
+LIMIT :limit"""
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """A closing that somebody signed: its row of view `closes`, and what the document says."""
+
+    row: Row
+    closing: Closing
+
+    @property
+    def seq(self) -> int:
+        """Return the log position of the first signature."""
+        return int(str(self.row["seq"]))
+
+    @property
+    def state(self) -> str:
+        """Return `waiting`, `signed` or `restated`."""
+        return str(self.row["state"])
+
+
+class AccountClose(msgspec.Struct, frozen=True):
+    """One account's day: its closing as known now, the last one that was signed, and what differs between them."""
+
+    now: Closing
+    signed: Signed | None
+    differs: Sequence[Difference]
+
+    @property
+    def shown(self) -> Closing:
+        """Return what a person looks at: what was signed, as long as it still holds."""
+        return self.now if self.signed is None or self.differs else self.signed.closing
+
+    @property
+    def state(self) -> str:
+        """Return `open`, `waiting`, `signed`, or `restate` where a later fact changed what was signed."""
+        if self.signed is None:
+            return "open"
+        return "restate" if self.differs else self.signed.state
+
+
+def known_at(source: Source, gateway: str, seq: int | None = None) -> Known:
+    """Return how far a log is known: up to a position, else as far as it is folded. Errors: ConfigError."""
+    rows = query_rows(source, _KNOWN, {"gateway": gateway, "seq": seq})
+    if not rows:
+        raise ConfigError(f"nothing of the log of gateway {gateway!r} is in the books yet; is the service running?")
+    row = rows[0]
+    return Known(gateway, int(str(row["seq"])), str(row["digest"]), cast("datetime", row["recorded_at"]))
+
+
+def read_closes(
+    source: Source, now: datetime, *, day: date | None, gateway: str | None, accounts: Sequence[str] | None
+) -> list[AccountClose]:
+    """Return the day of each account, as known now; without a day each account's last one that is over.
+
+    Errors: ConfigError where there is no such account, or the day is none of business.
+    """
+    scope = {"gateway": gateway, "accounts": None if accounts is None else list(accounts)}
+    found = query_rows(source, _ACCOUNTS, scope)
+    if not found:
+        raise ConfigError(
+            "there is no such account; `recon coverage` lists all" if accounts else "no account is known yet"
+        )
+    closes: list[AccountClose] = []
+    for name in dict.fromkeys(str(row["gateway"]) for row in found):
+        known = known_at(source, name)
+        rules = rules_in_force(source, name, known.seq)
+        mine = (str(row["account"]) for row in found if row["gateway"] == name)
+        closes.extend(_of_account(source, account, day, rules, known, now) for account in mine)
+    return closes
+
+
+def _of_account(
+    source: Source, account: str, day: date | None, rules: Rules, known: Known, now: datetime
+) -> AccountClose:
+    calendar = calendar_of(rules.of(account))
+    asked = calendar.last_over(now) if day is None else day
+    if not calendar.is_business(asked):
+        raise ConfigError(
+            f"{asked} is no business day of {account}: the one before it is {calendar.former(asked)}, "
+            f"the next one {calendar.following(asked)}"
+        )
+    closing = compute(source, account, asked, rules, known)
+    last = next(iter(signed_closes(source, gateway=known.gateway, accounts=[account], day=asked, limit=1)), None)
+    return AccountClose(closing, last, [] if last is None else differences(last.closing, closing))
+
+
+def compute(source: Source, account: str, day: date, rules: Rules, known: Known) -> Closing:
+    """Return the closing of an account's business day as known at a log position."""
+    own = rules.of(account)
+    of = business_day(own, day)
+    return close(account, of, own, known, _facts(source, account, of, known, own.settlement_window_us))
+
+
+def recompute(source: Source, signed: Closing) -> Closing:
+    """Return a signed closing computed again, from the log up to the position that it was signed at."""
+    known = known_at(source, signed.gateway, signed.known_seq)
+    return compute(source, signed.account, signed.day, rules_in_force(source, signed.gateway, known.seq), known)
+
+
+def signed_closes(
+    source: Source,
+    *,
+    gateway: str | None = None,
+    accounts: Sequence[str] | None = None,
+    day: date | None = None,
+    limit: int = MAX_LISTED,
+) -> list[Signed]:
+    """Return what was signed, the newest day and of it the newest closing first. Errors: DocumentRefused."""
+    scope = {"gateway": gateway, "accounts": None if accounts is None else list(accounts), "day": day, "limit": limit}
+    return [Signed(row, closing_of(row["document"])) for row in query_rows(source, _SIGNED, scope)]
+
+
+def verify(source: Source, signed: Signed) -> str | None:
+    """Return why a signed closing cannot be borne out, None if it is: its digest, and the log computed again."""
+    digest = str(signed.row["digest"])
+    if digest_of(cast("JSON", signed.row["document"])) != digest:
+        return f"the document has not the digest that was signed, {digest[:10]}"
+    again = recompute(source, signed.closing)
+    if again.head != signed.closing.head:
+        return f"the log has another digest at event {again.known_seq}; run `recon verify`"
+    if again.digest == digest:
+        return None
+    others = differences(signed.closing, again)
+    what = ", ".join(f"{each.unit} {each.figure}".strip() for each in others[:3]) or "what the figures rest on"
+    return f"computed again it has the digest {again.digest[:10]}, not {digest[:10]}: {what} differs"
+
+
+def _facts(source: Source, account: str, of: BusinessDay, known: Known, window_us: int) -> AccountFacts:
+    scope = {
+        "gateway": known.gateway,
+        "account": account,
+        "known": known.seq,
+        "opens_at": of.opens_at,
+        "cut_off": of.cut_off,
+    }
+    windowed = {**scope, "window": timedelta(microseconds=window_us)}
+    breaks = {name: scope[name] for name in ("gateway", "account", "known", "cut_off")} | {"known_at": known.at}
+    return AccountFacts(
+        list(_units(query_rows(source, _UNITS, windowed))),
+        list(_breaks(query_rows(source, _BREAKS, breaks))),
+        [_stretch(row, known.seq) for row in query_rows(source, _COVERAGE, scope)],
+    )
+
+
+def _units(rows: Sequence[Row]) -> Iterator[UnitFigures]:
+    by_unit: dict[tuple[object, object], list[Row]] = {}
+    for row in rows:
+        by_unit.setdefault((row["unit_kind"], row["unit"]), []).append(row)
+    with exact():
+        for (kind, unit), parts in by_unit.items():
+            yield UnitFigures(
+                unit_kind=str(kind),
+                unit=str(unit),
+                opened=any(part["cause"] == "opening" for part in parts),
+                opening=_sum(parts, "opening"),
+                movements={str(part["cause"]): _sum([part], "moved") for part in parts if part["cause"] is not None},
+                observed=_observed(parts[0]),
+                seen=_sum(parts, "seen"),
+                near=_sum(parts, "near"),
+                after=_sum(parts, "after"),
+            )
+
+
+def _sum(parts: Sequence[Row], name: str) -> Decimal:
+    return sum((amount for part in parts if isinstance(amount := part[name], Decimal)), ZERO)
+
+
+def _observed(row: Row) -> Observed | None:
+    if row["at"] is None:
+        return None
+    return Observed(
+        at=cast("datetime", row["at"]),
+        seq=int(str(row["seq"])),
+        reported=cast("Decimal", row["reported"]),
+        expected=cast("Decimal | None", row["expected"]),
+        explained=cast("Decimal", row["explained"]),
+        verdict=str(row["verdict"]),
+    )
+
+
+def _breaks(rows: Sequence[Row]) -> Iterator[BreakFact]:
+    steps: dict[str, list[Row]] = {}
+    for row in rows:
+        steps.setdefault(str(row["id"]), []).append(row)
+    for id_, history in steps.items():
+        last, over_at = history[-1], None
+        for step in history:
+            if step["state"] in ACTIVE:
+                over_at = None
+            elif over_at is None:
+                over_at = cast("datetime", step["at"])
+        yield BreakFact(
+            id=id_,
+            unit_kind=str(last["unit_kind"]),
+            unit=str(last["unit"]),
+            cause=str(last["cause"]),
+            state=str(last["state"]),
+            amount=cast("Decimal", last["amount"]),
+            origin_at=cast("datetime", last["origin_at"]),
+            over_at=over_at,
+        )
+
+
+def _stretch(row: Row, known_seq: int) -> CoverageStretch:
+    until_seq, ended_seq = row["until_seq"], row["ended_seq"]
+    over = until_seq is not None and int(str(until_seq)) <= known_seq
+    return CoverageStretch(
+        begin=cast("datetime", row["from_time"]),
+        until=cast("datetime", row["until_time"]) if over else None,
+        state=str(row["state"]),
+        reason=None if row["reason"] is None else str(row["reason"]),
+        made_up=row["catch_up"] == "whole" and ended_seq is not None and int(str(ended_seq)) <= known_seq,
+    )
