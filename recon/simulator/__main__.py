@@ -26,6 +26,11 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--truth", type=Path, help="file for what was planted")
     parser.add_argument("--ready", type=Path, help="file for the URLs, once they are listening")
     parser.add_argument("--api-key-file", type=Path, help="file with the key that clients must present")
+    parser.add_argument(
+        "--until-input-ends",
+        action="store_true",
+        help="stop when the standard input ends",
+    )
     return parser.parse_args(given)
 
 
@@ -49,6 +54,7 @@ def _run(arguments: argparse.Namespace) -> None:
             ready_file=arguments.ready,
             api_key=api_key,
             host=arguments.host,
+            until_input_ends=arguments.until_input_ends,
         )
     )
 

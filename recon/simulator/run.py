@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -33,9 +35,12 @@ async def run_simulator(  # noqa: PLR0913 - the options of one run
     ready_file: Path | None = None,
     api_key: str | None = None,
     host: str = "127.0.0.1",
+    until_input_ends: bool = False,
     announce: Callable[[str], None] = _say,
 ) -> None:
     """Serve a ready plan until cancelled or signalled (TERM, INT); heartbeats go on after the day.
+
+    With `until_input_ends` it also stops when the standard input ends: a pipe that only its starter holds ends with it.
 
     `duration` is the length of the trading day in seconds, from each gateway's first client. `announce` is
     given one line per gateway; `ready_file` gets {"urls": {gateway: url}} once all are listening. Raises
@@ -54,6 +59,17 @@ async def run_simulator(  # noqa: PLR0913 - the options of one run
                 announce(f"{name} {url}")
             if ready_file is not None:
                 replace_file(ready_file, json.dumps({"urls": urls}))
+            if until_input_ends:
+                nursery.start_soon(_stop_with_the_input, nursery.cancel_scope)
             async for _ in signals:
                 nursery.cancel_scope.cancel()
                 break
+
+
+async def _stop_with_the_input(scope: trio.CancelScope) -> None:
+    """Cancel once nobody holds the other end of the standard input any more, whatever it ended by."""
+    async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as stream:
+        with suppress(trio.BrokenResourceError):
+            while await stream.receive_some():
+                pass
+    scope.cancel()

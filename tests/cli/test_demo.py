@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from tests.conftest import directory_for_server
 ROOT = Path(__file__).parents[2]
 #: The shortest day whose faults can all be judged, in seconds.
 SHORTEST = "28"
+#: Seconds after which a wait is given up; a bound on hanging, not on speed.
+PATIENCE = 120.0
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.postgres, pytest.mark.timeout(240)]
 
@@ -74,8 +78,32 @@ def test_an_interrupt_ends_it_cleanly(temporary: Path, number: signal.Signals) -
     assert process.returncode == 128 + number, out + err
     assert err == ("recon: interrupted\n" if number == signal.SIGINT else "")
     assert list(temporary.iterdir()) == []
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: S607
-    assert str(temporary) not in running, "no process of it goes on"
+    assert _running(temporary) == "", "no process of it goes on"
+
+
+def test_nothing_of_it_goes_on_after_a_kill(temporary: Path) -> None:
+    process = _demo(temporary, "--duration", "60")
+    assert process.stdout is not None
+    told: list[str] = []
+    for line in process.stdout:
+        told.append(line)
+        if "connected" in line:
+            break
+    else:
+        pytest.fail(f"it ended by itself: {told}, {process.communicate()}")
+    assert "recon.simulator" in _running(temporary)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + PATIENCE
+    while running := _running(temporary):
+        assert time.monotonic() < deadline, f"it goes on: {running}"
+        threading.Event().wait(0.05)
+
+
+def _running(temporary: Path) -> str:
+    """Return the command lines of processes that work in a directory."""
+    listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    return "\n".join(line for line in listed.splitlines() if str(temporary) in line)
 
 
 @pytest.mark.slow
@@ -95,13 +123,14 @@ def test_on_a_terminal_it_stays_and_its_data_can_be_tried(temporary: Path) -> No
     command = shown.partition("recon break show ")[2].split()[0]
     environ = os.environ | {"RECON_CONFIG": settings}
     outputs = []
-    for words in (["status"], ["break", "show", command]):
+    for words in (["status"], ["break", "show", command], ["doctor", "--seconds", "3"]):
         given = [sys.executable, "-m", "recon.cli", *words]
         tried = subprocess.run(given, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
         assert tried.returncode == 0, tried.stderr
         outputs.append(tried.stdout)
     assert "NEEDS SOMEBODY" in outputs[0]
     assert outputs[1].startswith(f"case {command}")
+    assert "gateway prod-eu" in outputs[2], "nothing failed, also at the gateway without REST"
     os.kill(process, signal.SIGINT)
     while True:
         try:

@@ -27,7 +27,7 @@ from recon.cli.demo.scoring import Score, score
 from recon.cli.demo.simulation import Simulation
 from recon.cli.demo.snapshot import Snapshot, read_openings, read_snapshot
 from recon.cli.demo.summary import Summary
-from recon.cli.demo.try_next import TryNext, write_settings
+from recon.cli.demo.try_next import DemoGateway, TryNext, write_settings
 from recon.config import Log, Settings
 from recon.db.engine import create_engine
 from recon.db.resolve import DatabaseHandle, resolve_database
@@ -36,6 +36,7 @@ from recon.errors import ConfigError, DatabaseError, SimulationError
 from recon.service.logging import configure_logging
 from recon.service.run import prepare
 from recon.service.wiring import serve
+from recon.simulator.plan import Plan
 from recon.simulator.scenarios import demo_plan, plan_settings
 
 #: How often the views are read, in seconds.
@@ -162,7 +163,7 @@ async def _play(scene: Scene, stage: Display, summaries: list[Summary]) -> None:
     async with trio.open_nursery() as nursery:
         stage.say("starting the simulator")
         await nursery.start(partial(simulation.run, seed=options.seed, duration=options.duration))
-        document = plan_settings(plan, simulation.urls) | {
+        document = plan_settings(plan, simulation.urls, api_key=simulation.key) | {
             "webhooks": {WEBHOOK: {"url": receiver.url, "secret": receiver.secret, "watchdog": "0s"}},
             "service": {"shutdown_seconds": SHUTDOWN_SECONDS},
             "web": {**scene.page.settings, "reader_url": handle.analyst_url},
@@ -176,12 +177,24 @@ async def _play(scene: Scene, stage: Display, summaries: list[Summary]) -> None:
         elapsed = trio.current_time() - began
         summaries.append(Summary(result, snapshot, receiver.alerts, receiver.refused, elapsed, scene.page))
         stage.close()
-        scene.tell(
-            summaries[0], write_settings(scene.place, handle, scene.page, simulation.urls) if options.stays else None
-        )
+        gateways = _gateways(plan, simulation)
+        scene.tell(summaries[0], write_settings(scene.place, handle, scene.page, gateways) if options.stays else None)
         if options.stays:
             await trio.sleep_forever()
         nursery.cancel_scope.cancel()
+
+
+def _gateways(plan: Plan, simulation: Simulation) -> list[DemoGateway]:
+    return [
+        DemoGateway(
+            name=each.name,
+            url=simulation.urls[each.name],
+            key_file=simulation.key_file,
+            has_rest=each.rest is not None,
+            has_history=each.rest is not None and each.rest.history,
+        )
+        for each in plan.gateways
+    ]
 
 
 async def _watch(

@@ -1,7 +1,8 @@
-"""The simulator in a process of its own: started, read, stopped."""
+"""The simulator in a process of its own: started, read, stopped. It ends with the demonstration, even by SIGKILL."""
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,11 +17,14 @@ from recon.cli.demo.scoring import Fault
 from recon.errors import SimulationError
 from recon.library_words import in_our_words
 from recon.network_errors import system_text
+from recon.private_files import write_private
 
 #: Longest wait until the simulator listens, in seconds.
 READY_SECONDS: Final = 30.0
 #: Longest wait for it to end when asked to, in seconds.
 STOP_SECONDS: Final = 5.0
+#: Bytes of chance in the key of the gateways.
+KEY_BYTES: Final = 16
 #: How often its files are looked at, in seconds.
 LOOK_SECONDS: Final = 0.05
 
@@ -54,6 +58,9 @@ class Simulation:
 
     def __init__(self, directory: Path) -> None:
         self.urls: Mapping[str, str] = {}
+        #: What clients prove themselves by, and the file that holds it.
+        self.key = secrets.token_hex(KEY_BYTES)
+        self.key_file = directory / "api.key"
         self._truth = directory / "truth.json"
         self._ready = directory / "ready.json"
         self._log = directory / "simulator.log"
@@ -72,9 +79,11 @@ class Simulation:
         """Run the process until cancelled; started once it listens. Errors: SimulationError where it ends by itself."""
         command = [sys.executable, "-m", "recon.simulator", "--plan", "watched", "--seed", str(seed)]
         command += ["--duration", f"{duration:g}", "--truth", str(self._truth), "--ready", str(self._ready)]
+        command += ["--api-key-file", str(self.key_file), "--until-input-ends"]
+        write_private(self.key_file, self.key.encode())
         with self._log.open("wb") as log:
             process = await trio.lowlevel.open_process(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
             )
         try:
             await self._await_ready(process)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,17 @@ from recon.display.ids import short_id
 from recon.private_files import write_private
 
 SETTINGS: Final = "recon.toml"
+
+
+class DemoGateway(msgspec.Struct, frozen=True):
+    """A gateway of the simulator, as other commands find it."""
+
+    name: str
+    url: str
+    key_file: Path
+    #: Whether it answers over REST, and whether that has the history of orders.
+    has_rest: bool
+    has_history: bool
 
 
 class TryNext(msgspec.Struct, frozen=True):
@@ -41,7 +52,9 @@ class TryNext(msgspec.Struct, frozen=True):
         yield "it stays up: Ctrl-C ends it"
 
 
-def write_settings(place: Path, handle: DatabaseHandle, page: DemoPage, urls: Mapping[str, str]) -> TryNext | None:
+def write_settings(
+    place: Path, handle: DatabaseHandle, page: DemoPage, gateways: Sequence[DemoGateway]
+) -> TryNext | None:
     """Write settings for other commands, which decide as the first of the people; None where the server is not our own.
 
     Raise OSError.
@@ -57,7 +70,9 @@ def write_settings(place: Path, handle: DatabaseHandle, page: DemoPage, urls: Ma
         f"data_dir = {json.dumps(str(handle.embedded.data_dir))}",
         f"operator_url = {json.dumps(own)}",
     ]
-    for gateway, url in urls.items():
-        lines += ["", f"[gateways.{gateway}]", f"urls = [{json.dumps(url)}]"]
+    for each in gateways:
+        lines += ["", f"[gateways.{each.name}]", f"urls = [{json.dumps(each.url)}]"]
+        lines += [f'auth = {{ method = "header", api_key_file = {json.dumps(str(each.key_file))} }}']
+        lines += [f"recovery = {{ enabled = {json.dumps(each.has_rest)}, history = {json.dumps(each.has_history)} }}"]
     write_private(place / SETTINGS, ("\n".join(lines) + "\n").encode())
     return TryNext(place / SETTINGS, page)
