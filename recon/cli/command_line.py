@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -144,11 +145,22 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _use(config: str | None) -> str | None:
+    """Have every command read this settings file, as it is with RECON_CONFIG."""
+    if config is not None:
+        os.environ["RECON_CONFIG"] = config
+    return config
+
+
 def _options(
     show_version: Annotated[  # noqa: ARG001 - its callback acts
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
+    config: Annotated[  # noqa: ARG001 - its callback acts
+        str | None,
+        typer.Option("--config", "-c", metavar="FILE", callback=_use, help="Settings file, as after a command."),
+    ] = None,
     show_traceback: Annotated[bool, typer.Option("--traceback", hidden=True)] = False,  # noqa: ARG001 - `main` looks for it
 ) -> None:
     """Listen to EMS gateways, log every event, keep positions and balances, and flag what does not agree."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from shutil import which
 from typing import Final, NoReturn
 
 from recon.cli.interrupt import INTERRUPTED, LINE, end_at_once
@@ -33,8 +34,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _status(arguments: Sequence[str]) -> int:
-    from recon.cli.command_line import command_line  # noqa: PLC0415 - after the handler for Ctrl-C stands
+    # After the handler for Ctrl-C stands.
+    from recon.cli.command_line import COMMANDS, command_line  # noqa: PLC0415
+    from recon.cli.output import spell  # noqa: PLC0415
+    from recon.cli.spelling import PLAIN, spelling_of  # noqa: PLC0415
 
+    spell(spelling_of(sys.orig_argv, sys.argv[0], which(PLAIN), arguments, COMMANDS))
     try:
         # A command ends by returning, or by typer.Exit, whose status is returned.
         status = command_line().main(args=list(arguments), prog_name="recon", standalone_mode=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
@@ -17,6 +18,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 import typer
 
+from recon.cli.spelling import PLAINLY, Spelling
 from recon.display.words import safe
 from recon.exact import plain
 
@@ -35,6 +37,9 @@ Kind: TypeAlias = Literal[
     "", "text", "state", "mark", "id", "figure", "signed", "worth", "signed_worth", "share", "count", "number",
     "age", "duration", "skew", "time", "exact_time", "strip",
 ]  # fmt: skip
+
+
+_SPELLING: Final = ContextVar("recon_spelling", default=PLAINLY)
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -118,9 +123,19 @@ def write(text: str) -> None:
         raise typer.Exit(CLOSED_PIPE) from None
 
 
+def spell(how: Spelling) -> None:
+    """Have commands in what is written for a person be as they called this one."""
+    _SPELLING.set(how)
+
+
+def spelling() -> Spelling:
+    """Return how commands are written for the person who called this one."""
+    return _SPELLING.get()
+
+
 def note(text: str) -> None:
-    """Write a line for a person to stderr."""
-    sys.stderr.write(f"{safe(text)}\n")
+    """Write a line for a person to stderr; commands in it are as they called this one."""
+    sys.stderr.write(f"{safe(spelling().of(text))}\n")
 
 
 def print_json(document: Row | Sequence[Row]) -> None:

@@ -126,7 +126,7 @@ def _title(view: StatusView, look: Look) -> Iterator[str]:
         told = f"Figures are as of {time_of_day(until, look.now)} UTC, {ago} ago. Breaks since then are not seen."
         yield from (f"  {line}" for line in wrapped(told, look.width - 2))
     if view.running is False:
-        yield "  start it: recon run     why it stopped: recon doctor"
+        yield look.written("  start it: recon run     why it stopped: recon doctor")
 
 
 def _not_current(view: StatusView) -> str:
@@ -156,7 +156,7 @@ def _needs(view: StatusView, look: Look, most: int, *, notes: bool, whole: bool)
     for number, need in enumerate(needs[:most], start=1):
         yield from _need(number, need, look, notes=notes, bare=view.blind and not whole and need.kind != "stale")
     if len(needs) > most:
-        yield f"  ({len(needs) - most} more: recon status | less shows all)"
+        yield look.written(f"  ({len(needs) - most} more: recon status | less shows all)")
 
 
 def _need(number: int, need: Need, look: Look, *, notes: bool, bare: bool) -> Iterator[str]:
@@ -165,7 +165,8 @@ def _need(number: int, need: Need, look: Look, *, notes: bool, bare: bool) -> It
     indent = " " * 13
     figures = f"{_worth(need):>{_WORTH if need.priced else 0}}{_age(need, look):>{_AGE}}"
     wide = look.width >= WIDE
-    beside = f"  {need.command}" if wide and width_of(need.command) <= look.width - _BESIDE - 2 else ""
+    command = look.written(need.command)
+    beside = f"  {command}" if wide and width_of(command) <= look.width - _BESIDE - 2 else ""
     room = (_BESIDE if wide else look.width) - len(indent) - width_of(figures) - 1
     words = need.what.split()
     narrow = room < max(_LEAST, *map(width_of, words)) if words else False
@@ -175,7 +176,7 @@ def _need(number: int, need: Need, look: Look, *, notes: bool, bare: bool) -> It
     if need.note and notes and not wide and not bare:
         yield from (f"{indent}{look.painted(line, 'dim')}" for line in wrapped(need.note, look.width - len(indent)))
     if need.command and not beside and not bare:
-        yield f"{indent}{need.command}"
+        yield f"{indent}{command}"
 
 
 def _word(need: Need) -> str:
@@ -201,16 +202,16 @@ def _in_work(view: StatusView, look: Look) -> Iterator[str]:
         wide = look.width >= WIDE
         room = (_BESIDE if wide else look.width) - 13 - width_of(figures) - 1
         first, *more = wrapped(look.written(safe(need.what)), max(room, 20)) or [""]
-        yield f"{start}{left(first, room)} {figures}{f'  {need.command}' if wide else ''}".rstrip()
+        yield f"{start}{left(first, room)} {figures}{f'  {look.written(need.command)}' if wide else ''}".rstrip()
         yield from (f"{' ' * 13}{line}" for line in more)
     if len(cases) > MAX_IN_WORK:
-        yield f"  ({len(cases) - MAX_IN_WORK} more: recon breaks)"
+        yield look.written(f"  ({len(cases) - MAX_IN_WORK} more: recon breaks)")
 
 
 def _gateways(view: StatusView, look: Look) -> Iterator[str]:
     rows = view.standing.gateways
     if not rows:
-        yield "No gateway has a log yet: recon run starts the first one."
+        yield look.written("No gateway has a log yet: recon run starts the first one.")
         return
     longest = max(len("GATEWAYS") + 1, *(width_of(safe(str(row["name"]))) + 3 for row in rows)) + 3
     yield look.painted(

@@ -17,8 +17,9 @@ from recon.cli.break_actions import BreakRequest, decide_proposal, take_step
 from recon.cli.connection import reader_connection
 from recon.cli.currency import say_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
-from recon.cli.output import print_json, write
+from recon.cli.output import print_json, spelling, write
 from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
+from recon.cli.tables.terminal import is_terminal
 from recon.clock import utc_now
 from recon.config.values import parse_decimal
 from recon.deciding.proposals import proposal_of
@@ -120,7 +121,8 @@ def show(
         legs = [each for each in case.legs if each.row["id"] in asked]
         print_json([{**currency.document(), **document(case, each)} for each in legs])
     else:
-        write(case_text(case, width=shutil.get_terminal_size().columns, verbose=verbose))
+        text = case_text(case, width=shutil.get_terminal_size().columns, verbose=verbose)
+        write(spelling().of(text) if is_terminal() else text)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from recon.cli.demo.display import Display, LineDisplay, LiveDisplay
 from recon.cli.demo.run import Options, run_demo
 from recon.cli.demo.summary import Summary, print_summary
 from recon.cli.demo.try_next import TryNext
-from recon.cli.output import write
+from recon.cli.output import spelling, write
 
 
 def demo(
@@ -45,7 +45,7 @@ def demo(
     def tell(summary: Summary, beside: TryNext | None) -> None:
         print_summary(summary, as_json=json)
         if beside is not None:
-            write("\n" + "".join(f"{line}\n" for line in beside.lines(summary.score)))
+            write("\n" + "".join(f"{spelling().of(line)}\n" for line in beside.lines(summary.score)))
 
     summary = run_demo(options, display, tell)
     if options.data_dir is not None and not json:

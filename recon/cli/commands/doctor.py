@@ -76,5 +76,5 @@ def check_lines(check: Check, look: Look) -> list[str]:
     return [
         *first,
         *(f"{' ' * _ROOM}{line}" for line in lines[1:]),
-        *([f"{' ' * _ROOM}{check.advice}"] if check.advice else []),
+        *([f"{' ' * _ROOM}{look.written(check.advice)}"] if check.advice else []),
     ]

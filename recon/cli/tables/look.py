@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from recon.cli.spelling import PLAINLY, Spelling
+
 #: Below this width, in columns, each record is a block of lines.
 LEAST_TABLE: Final = 60
 
@@ -24,6 +26,7 @@ class Look(msgspec.Struct, frozen=True):
     glyphs: bool
     now: datetime
     raw: bool = False
+    spelling: Spelling = PLAINLY
 
     def painted(self, text: str, style: str) -> str:
         """Return the text in a style of words, such as `bold red`; as it is where there are no colours."""
@@ -36,5 +39,9 @@ class Look(msgspec.Struct, frozen=True):
         return f"{text[:start]}\x1b[{codes}m{text[start:end]}\x1b[0m{text[end:]}"
 
     def written(self, text: str) -> str:
-        """Return the text as the terminal can show it: without UTF-8 other characters than ASCII are written out."""
+        """Return the text as the terminal can show it: without UTF-8 other characters than ASCII are written out.
+
+        Commands of recon are as the person types them.
+        """
+        text = self.spelling.of(text)
         return text if self.glyphs or text.isascii() else text.encode("ascii", "backslashreplace").decode()

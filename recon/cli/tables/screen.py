@@ -84,10 +84,11 @@ def step_lines(steps: Sequence[NextStep], look: Look) -> list[str]:
     """Return what to do next; what a command is for stands beside it where that fits."""
     label = "next"
     room = len(label) + len(BETWEEN)
-    longest = max((width_of(step.command) for step in steps), default=0)
+    commands = [look.written(step.command) for step in steps]
+    longest = max(map(width_of, commands), default=0)
     lines: list[str] = []
     for number, step in enumerate(steps):
-        first, *others = command_lines(step.command, look.width - room)
+        first, *others = command_lines(commands[number], look.width - room)
         beside = f"{left(first, longest)}{BETWEEN}{BETWEEN}{step.why}"
         fits = step.why and not others and width_of(beside) <= look.width - room
         start = look.painted(left(label, room), "bold") if not number else " " * room

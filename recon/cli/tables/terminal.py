@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Final
 
-from recon.cli.output import note, write
+from recon.cli.output import note, spelling, write
 from recon.cli.tables.look import Look
 from recon.clock import utc_now
 
@@ -29,7 +29,7 @@ def look(*, raw: bool = False) -> Look:
     width, height = shutil.get_terminal_size(FALLBACK)
     coloured = is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
-    return Look(width, height, coloured, encoding in {"utf8", "utf16", "utf32"}, utc_now(), raw)
+    return Look(width, height, coloured, encoding in {"utf8", "utf16", "utf32"}, utc_now(), raw, spelling())
 
 
 def write_lines(lines: list[str], height: int, *, paged: bool) -> None:
