@@ -41,7 +41,7 @@ from recon.reconciliation.reconciler import Reconciler
 from recon.times import LogTime, microseconds
 
 #: The version of the fold: a change of its results or of what it stores is a new version (architecture 3, editions).
-VERSION: Final = 12
+VERSION: Final = 13
 
 _SESSION_KINDS: Final = frozenset(
     {events.SESSION_OPENED, events.SESSION_CLOSED, events.SESSION_FAILED, events.TICK, events.CLOCK_JUMPED}

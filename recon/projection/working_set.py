@@ -24,10 +24,12 @@ from recon.projection.prefetch import facts_of, prefetch_entries, prefetch_facts
 from recon.projection.refusals import Refusals
 from recon.projection.store import comparisons as comparison_store
 from recon.projection.store import ledger as ledger_store
+from recon.projection.store import sources as source_store
 from recon.projection.store.facts import OrderIds
 from recon.projection.store.orders import load_open_orders, load_orders
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reconciler import Reconciler
+from recon.times import microseconds
 
 #: Orders kept in memory between batches; older ones are loaded again when a report names them.
 MAX_ORDERS: Final = 20_000
@@ -70,6 +72,8 @@ class WorkingSet:
         facts = prefetch_waiting(connection, book, self.edition, facts_of(reads), reads)
         self._prepare_orders(connection, reads, prefetch_facts(connection, book, self.edition, facts))
         prefetch_entries(connection, book, self.edition, facts, reads)
+        due = self.reconciler.sources.due_by(microseconds(reads[-1].event.recorded_at)) if reads else []
+        source_store.prefetch_later(connection, book, self.edition, facts, due)
 
     def _prepare_orders(self, connection: Connection, reads: list[DecodedEvent], trades: OrderIds) -> None:
         book = self.ledger
@@ -107,6 +111,7 @@ class WorkingSet:
         with exact():
             ledger_store.save(connection, book, self.edition, changes)
             comparison_store.save(connection, engine, self.edition, changed.values(), transitions, stored, judged)
+            source_store.save(connection, engine.sources, book.gateway, self.edition)
         with cursor_of(connection) as cursor:
             cursor.execute(
                 "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",
@@ -158,6 +163,7 @@ def load(connection: Connection, gateway: str, edition: int, *, seq: int, clock:
     ledger_store.load(connection, ledger, edition)
     engine = Reconciler(ledger)
     engine.restore(comparisons, comparison_store.load_trellises(connection, gateway, edition))
+    source_store.load(connection, engine.sources, gateway, edition)
     return WorkingSet(edition, seq, Fold(ledger, engine))
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from recon.ledger.facts.external_fact import OPENING_HELD, TRADE, ExternalFact
+from recon.ledger.facts.external_fact import BALANCE, OPENING_HELD, TRADE, ExternalFact
 from recon.ledger.ledger import Ledger
 from recon.ledger.legs import FillPart, Leg
 from recon.ledger.observations import Observation
@@ -35,6 +35,7 @@ from recon.reconciliation.model.comparisons import Comparisons
 from recon.reconciliation.model.history import JudgedObservation
 from recon.reconciliation.model.snapshot import Transition
 from recon.reconciliation.reports import differs_in_quiet, note_observation, report_of
+from recon.reconciliation.sources.checks import SourceChecks
 from recon.reconciliation.trellis.account_trellis import AccountTrellis
 from recon.reconciliation.trellis.steps import Moved, Opened, OpeningUncertain, RateLearnt
 from recon.reconciliation.trellises import StoredTrellises, Trellises
@@ -64,6 +65,7 @@ class Reconciler:
         #: Units whose last report is deferred until they are judged.
         self.deferred: dict[UnitKey, UnitState] = {}
         self.accepted = Acceptances()
+        self.sources = SourceChecks(ledger)
         #: Log time, in steps of ADVANCE_US, that comparisons were last advanced to.
         self.advanced_to = ledger.clock.last_us // ADVANCE_US
         ledger.on_modelling_changed = self.on_modelling_changed
@@ -175,6 +177,13 @@ class Reconciler:
         for name in self.trellises:
             self._await_cash(name, self.trellises.of(name))
         self.finish(at)
+        self.sources.judge_due(at, self._judge_source)
+
+    def _judge_source(self, state: UnitState, at: LogTime, judge: Callable[[ComparisonContext], None]) -> None:
+        """Hold an independent source against a unit's books."""
+        context = self._context(state, at)
+        self._contain(state, at, partial(judge, context))
+        self._mark_changed(context)
 
     def finish(self, at: LogTime) -> None:
         """Write down what an event had trellises decide: nothing waits in memory for the next event, no cash either."""
@@ -278,8 +287,7 @@ class Reconciler:
 
     def contradict(self, state: UnitState, kind: str, order: str, amount: Decimal | None, at: LogTime) -> None:
         """Open a break for a report that contradicts itself or an earlier one; None: a later report resolved it."""
-        context = self._context(state, at)
-        contradictions.note_contradiction(context, kind, order, amount)
+        contradictions.note_contradiction(context := self._context(state, at), kind, order, amount)
         self._mark_changed(context)
 
     def decide(self, decision: Decision, at: LogTime) -> None:
@@ -300,11 +308,9 @@ class Reconciler:
         key = self.comparisons.unit_of(break_id)
         if key is None:
             return None
-        comparison = self.comparisons[key]
-        for known in (*comparison.breaks, *comparison.closed):
-            if known.id == break_id:
-                return Target(self._context(self.ledger.units[key], at), known)
-        return None
+        known = (*self.comparisons[key].breaks, *self.comparisons[key].closed)
+        found = next((each for each in known if each.id == break_id), None)
+        return None if found is None else Target(self._context(self.ledger.units[key], at), found)
 
     def apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
         """Apply an external fact, and explain breaks by it; a material one waits (semantics 10.3, 10.7)."""
@@ -313,10 +319,7 @@ class Reconciler:
 
     def decide_facts(self, decision: Decision, at: LogTime) -> None:
         """Apply a person's decision about facts that wait (semantics 10.7)."""
-        wanted = second_person.FactsDecision(
-            decision.by, decision.facts, decision.digest, decision.action == "approve_facts", decision.text
-        )
-        for fact in second_person.decide_waiting(self.ledger, wanted, at):
+        for fact in second_person.decide_waiting(self.ledger, second_person.decision_of(decision), at):
             self._apply_fact(fact, at)
 
     def _apply_fact(self, fact: ExternalFact, at: LogTime) -> None:
@@ -325,15 +328,16 @@ class Reconciler:
         def context_of(state: UnitState) -> ComparisonContext:
             return touched.setdefault(state.key, self._context(state, at))
 
-        apply = {TRADE: apply_trade, OPENING_HELD: tell_opening}.get(fact.fact, apply_fact.apply_fact)
-        apply(self.ledger, fact, at, context_of)
+        others = {TRADE: apply_trade, OPENING_HELD: tell_opening, BALANCE: self.sources.tell}
+        others.get(fact.fact, apply_fact.apply_fact)(self.ledger, fact, at, context_of)
         for context in touched.values():
             self._mark_changed(context)
 
     @property
     def pending(self) -> bool:
         """True if time alone may decide something within `SOON_US`, in an account that is judged."""
-        return self.trellises.decide_by(self.ledger.clock.last_us + SOON_US)
+        soon_us = self.ledger.clock.last_us + SOON_US
+        return self.trellises.decide_by(soon_us) or self.sources.next_due_us <= soon_us
 
     def _contain(self, state: UnitState, at: LogTime, work: Callable[[], None]) -> None:
         """Do a unit's own work; a defect of recon that shows in it stops no other unit (architecture 2.12).

@@ -3,6 +3,7 @@
 1. A fact is identified by (account, external id). A repeated fact changes nothing; other content under that id is a
    finding.
 2. The digest covers the content that moves the ledger. The recorder, the file and the text are left out.
+3. A fact of kind `balance` moves nothing: it is what an independent source says was held at a time (semantics 5.12).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from recon.errors import DocumentRefused
 from recon.exact import ZERO, divide, plain
 from recon.ledger.actor import Actor
 from recon.ledger.documents import Identifier, reader
+from recon.ledger.source_class import PERSON, VENUE, IndependentSource
 from recon.ledger.units import FEE, UnitKind
 from recon.times import microseconds
 
@@ -39,7 +41,9 @@ MovementKind = Literal[
 OPENING_HELD: Final = "opening"
 #: An execution in the venue's own export; matched with booked fills first.
 TRADE: Final = "trade"
-FactKind = Literal[MovementKind, "trade"]
+#: What was held at a time, by a source that is not the EMS.
+BALANCE: Final = "balance"
+FactKind = Literal[MovementKind, "trade", "balance"]
 #: The cause of entries for an execution that no execution report has shown.
 MISSED_FILL: Final = "missed_fill"
 REBATE: Final = "rebate"
@@ -105,6 +109,15 @@ class ExternalFact(msgspec.Struct, frozen=True):
     #: Fees: the fee of a trade that the statement tells elsewhere, or not at all.
     of_trade: bool = False
     file: StatementFile | None = None
+    #: Who told it; None in logs from before it was kept.
+    source_class: IndependentSource | None = None
+    #: Balances: a zero that no row tells, in a file that lists all that is held.
+    absent: bool = False
+
+    @property
+    def source_of(self) -> IndependentSource:
+        """Return the class of the source; where nothing tells it, a person's word or a venue's file."""
+        return self.source_class or (PERSON if self.file is None else VENUE)
 
     @property
     def certainty(self) -> str:
@@ -192,12 +205,17 @@ def is_manual(external_id: str | None) -> bool:
 
 def movements_of(fact: ExternalFact) -> list[Movement]:
     """Return the movements of a fact other than a trade, the account's own side first."""
-    if fact.unit is None or fact.amount is None:
+    if fact.unit is None or fact.amount is None or fact.fact == BALANCE:
         return []
     movement = Movement(account=fact.account, kind=fact.unit_kind, unit=fact.unit, amount=fact.amount, cause=fact.fact)
     if fact.fact != "transfer" or fact.counter_account is None or fact.counter_account == fact.account:
         return [movement]
     return [movement, msgspec.structs.replace(movement, account=fact.counter_account, amount=-fact.amount)]
+
+
+def held_of(fact: ExternalFact) -> Movement:
+    """Return what a fact of kind `balance` says was held. It moves nothing."""
+    return Movement(fact.account, fact.unit_kind, fact.unit or "", fact.amount or ZERO, BALANCE)
 
 
 def fee_of(fact: ExternalFact) -> Movement | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recon.ledger.facts.external_fact import is_manual
+from recon.ledger.facts.later_entries import LaterEntries
 from recon.ledger.facts.matchable_fills import MatchableFills
 from recon.ledger.facts.matching import MatchableFill, is_replaceable
 from recon.ledger.facts.replaceable import ReplaceableEntries
@@ -15,7 +16,7 @@ from recon.ledger.units import Entry, UnitKey
 class FactIndex:
     """Recorded and waiting facts, replaceable entries and booked fills that the facts of a batch may match."""
 
-    __slots__ = ("_by_statement", "_entries", "_fills", "_waiting_ids", "facts", "indexed", "waiting")
+    __slots__ = ("_by_statement", "_entries", "_fills", "_waiting_ids", "facts", "indexed", "later", "waiting")
 
     def __init__(self) -> None:
         """Start empty; the store adds the rows that a batch's facts may match."""
@@ -30,6 +31,8 @@ class FactIndex:
         #: Facts that wait for a second person, or once did, by log position.
         self.waiting: dict[int, WaitingFact] = {}
         self._waiting_ids: set[tuple[str, str, str]] = set()
+        #: The entries since the times that told balances are of.
+        self.later = LaterEntries()
 
     @property
     def fills(self) -> Sequence[MatchableFill]:

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, LargeBinary, Table
 
 from recon.db.raw import cursor_of
-from recon.projection.store import comparison_schema, coverage_schema, ledger_schema, order_schema
+from recon.projection.store import comparison_schema, coverage_schema, ledger_schema, order_schema, source_schema
 
 #: Every folded table but those of instruments and of what an account's units share; the digest depends on the order.
 TABLES: Final = (
@@ -33,9 +33,18 @@ TABLES: Final = (
     comparison_schema.break_history.table,
     ledger_schema.fee_rates.table,
     comparison_schema.observations.table,
+    source_schema.source_checks.table,
+    source_schema.source_standings.table,
 )
 #: Tables that came later.
-LATER: Final = frozenset({ledger_schema.fee_rates.table, comparison_schema.observations.table})
+LATER: Final = frozenset(
+    {
+        ledger_schema.fee_rates.table,
+        comparison_schema.observations.table,
+        source_schema.source_checks.table,
+        source_schema.source_standings.table,
+    }
+)
 
 
 def digest_of(connection: Connection, gateway: str, edition: int) -> str:

@@ -37,7 +37,7 @@ def repeats(earlier: Break, fresh: Break) -> bool:
     The first cause of the closed break counts too: a related break may have reclassified it later.
     """
     same = fresh.cause in {earlier.cause, earlier.first_cause} and earlier.owns_residual == fresh.owns_residual
-    return same and (earlier.amount > 0) == (fresh.amount > 0)
+    return same and earlier.source == fresh.source and (earlier.amount > 0) == (fresh.amount > 0)
 
 
 def recurrence(comparison: ComparisonState, fresh: Break) -> Break | None:

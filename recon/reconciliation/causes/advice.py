@@ -9,3 +9,7 @@ FEE_SCHEDULE: Final = "compare with the venue's fee schedule (`fees` in the sett
 VENUE_TRADES: Final = "import the venue's own trades: recon import FILE --mapping NAME"
 PRECISION: Final = "set the unit's quantum, or a tolerance, in the settings"
 OPERATOR: Final = "ask the operator of the gateway: the report is wrong"
+SOURCE: Final = (
+    "ask the source and the gateway's operator which of them is right; record what the books miss, or import the"
+    " source's corrected balances: recon import FILE --as-balances --at TIME --source SOURCE"
+)

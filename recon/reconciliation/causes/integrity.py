@@ -78,7 +78,13 @@ OVERFILL: Final = Cause(
     floor="medium",
     advice=advice.OPERATOR,
 )
-CAUSES: Final = (INCONSISTENT_REPORT, AMOUNT_REGRESSION, OVERFILL)
+SOURCE_DIFFERS: Final = Cause(
+    "source_differs",
+    meaning="an independent source holds another amount than the books had at that time",
+    floor="medium",
+    advice=advice.SOURCE,
+)
+CAUSES: Final = (INCONSISTENT_REPORT, AMOUNT_REGRESSION, OVERFILL, SOURCE_DIFFERS)
 
 
 def cause_of_contradiction(kind: str) -> Cause:

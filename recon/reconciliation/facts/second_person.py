@@ -18,6 +18,7 @@ from recon.ledger.facts.external_fact import ApprovedFact, ExternalFact, approve
 from recon.ledger.facts.waiting import APPROVED, REJECTED, WAITING, State, WaitingFact, content_digest, facts_digest
 from recon.ledger.ledger import Ledger
 from recon.reconciliation.breaks.approval import business_day
+from recon.reconciliation.breaks.decisions import Decision
 from recon.reconciliation.facts.fact_value import value_by_account
 from recon.times import LogTime
 
@@ -33,6 +34,12 @@ class FactsDecision(NamedTuple):
     digest: str | None
     approves: bool
     text: str | None = None
+
+
+def decision_of(decision: Decision) -> FactsDecision:
+    """Return what a person's decision says of facts that wait."""
+    approves = decision.action == "approve_facts"
+    return FactsDecision(decision.by, decision.facts, decision.digest, approves, decision.text)
 
 
 def let_wait(ledger: Ledger, fact: ExternalFact, at: LogTime) -> bool:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from recon.exact import ZERO
+from recon.ledger.source_class import IndependentSource
 from recon.reconciliation.model.path_evidence import PathEvidence
 
 BreakState = Literal[
@@ -117,6 +118,8 @@ class Break(msgspec.Struct, gc=False):
     was_fee_candidate: bool = False
     #: The reports and postings that it follows from; None where it follows from none, or was stored without them.
     path: PathEvidence | None = None
+    #: The independent source that differs from the books; None: the EMS's reports do.
+    source: IndependentSource | None = None
 
     @property
     def explained_amount(self) -> Decimal:

@@ -9,7 +9,9 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.observations import Observation
+from recon.ledger.source_class import IndependentSource
 from recon.reconciliation.model.break_ import Break
+from recon.reconciliation.model.source_check import SourceStanding
 from recon.reconciliation.model.step import Step
 
 #: How often log time is asked what it decides, in microseconds.
@@ -124,6 +126,8 @@ class ComparisonState(msgspec.Struct, gc=False):
     cut_explained: Decimal = ZERO
     #: The latest row of the unit's history; None before the first.
     kept: Kept | None = None
+    #: What each independent source said last of the unit.
+    sources: dict[IndependentSource, SourceStanding] = {}
 
     def silence(self, window: int) -> int:
         """Return how long a unit must not be spoken of to be quiet; a polled one is not silent between polls."""
