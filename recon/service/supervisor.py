@@ -10,6 +10,7 @@ import structlog
 import trio
 
 from recon.backoff import Backoff
+from recon.db.errors import database_error, is_transient
 from recon.errors import ReconError
 from recon.redaction import LAST_NET
 from recon.service.status import StatusBoard
@@ -27,6 +28,8 @@ def reason_of(error: BaseException) -> str:
     """Return in one line why a part failed; the first member stands for a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if is_transient(error):
+        return str(database_error(error, "the database does not answer"))
     text = LAST_NET.clean(" ".join(str(error).split()))
     return text if isinstance(error, ReconError) else f"{type(error).__name__}: {text}"
 
@@ -63,13 +66,14 @@ async def _run_to_its_end(gateway: str, part: str, run: Callable[[], Awaitable[o
         await run()
     except Exception as error:
         reason = reason_of(error)
-        expected = isinstance(error, ReconError) or _has_only_own_errors(error)
-        log.warning("a part failed", reason=reason, exc_info=None if expected else error)
+        log.warning("a part failed", reason=reason, exc_info=None if _is_expected(error) else error)
         return reason
     log.error("a part ended by itself")
     return "it ended by itself"
 
 
-def _has_only_own_errors(error: BaseException) -> bool:
-    """True if a group holds only our own errors, whose messages need no traceback."""
-    return isinstance(error, ExceptionGroup) and error.split(ReconError)[1] is None
+def _is_expected(error: BaseException) -> bool:
+    """True if a message says all there is to say: our own errors, and a database that is away for a while."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_expected, error.exceptions))
+    return isinstance(error, ReconError) or is_transient(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -28,6 +28,15 @@ LOGOUT: Final = "/logout"
 FORM_COOKIE: Final = "recon_form"
 
 _log = structlog.get_logger(__name__)
+
+#: Why a session ended, as an address says it, and as the login says it to the person.
+LOST: Final = "lost"
+OVER: Final = "over"
+WHY: Final[Mapping[str, str]] = {
+    LOST: "Your session has ended, because its connection to the database was lost: that was restarted, or away."
+    " Log in again; no password is kept.",
+    OVER: "Your session is over: it was not used for a while, or recon was restarted. Log in again.",
+}
 
 #: Writes the screen of the login: the request, a message, what to go on with, and the status.
 Show = Callable[[Request, str | None, str, int], Response]

@@ -32,7 +32,7 @@ from recon.web.forms import FORM_TYPE, MAX_FORM, Form, form_of
 from recon.web.guard import Guard, plain
 from recon.web.headers import ALWAYS, PAGE, is_own
 from recon.web.live import EventStream, Live
-from recon.web.login import LOGIN, LOGOUT, Login, own_path
+from recon.web.login import LOGIN, LOGOUT, LOST, OVER, WHY, Login, own_path
 from recon.web.reading_bodies import body_of
 from recon.web.screen import Asked, Deed, NothingThere, Screen, View
 from recon.web.screens import DEEDS, SCREENS
@@ -133,7 +133,7 @@ class Page:
             return refusal
         viewer = self._viewers.find(request, trio.current_time(), used=BY_SCRIPT not in request.headers)
         if viewer is None:
-            return self._to_login(request)
+            return self._to_login(request, OVER if self._viewers.cookie in request.cookies else None)
         async with self._guard.turn():
             return await self._read(screen, request, viewer)
 
@@ -221,8 +221,9 @@ class Page:
             return plain(400, "Nothing was written: the request ended early")
 
     async def _show_login(self, request: Request) -> Response:
+        asked = request.query_params
         return self._guard.refusal(request) or self._login_screen(
-            request, None, own_path(request.query_params.get("next", "/")), 200
+            request, WHY.get(asked.get("why", "")), own_path(asked.get("next", "/")), 200
         )
 
     def _login_screen(self, request: Request, message: str | None, target: str, status: int) -> Response:
@@ -232,25 +233,27 @@ class Page:
         self._login.keep_secret(made, request, secret)
         return made
 
-    def _to_login(self, request: Request) -> Response:
-        """Send a viewer to the login; or have the browser ask again, where a link of another site hid its cookie."""
+    def _to_login(self, request: Request, why: str | None = None) -> Response:
+        """Send a viewer to the login, which says why.
+
+        Where a link of another site hid their cookie, have the browser ask again.
+        """
         if BY_SCRIPT in request.headers:
             return plain(401, "Your session is over: log in again")
         if request.headers.get("sec-fetch-site") == "cross-site":
             return answer(self._writer.again())
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"{LOGIN}?next={quote(request.url.path + query)}", 303, headers=PAGE)
+        told = "" if why is None else f"&why={why}"
+        return RedirectResponse(f"{LOGIN}?next={quote(request.url.path + query)}{told}", 303, headers=PAGE)
 
     def _away(self, request: Request, viewer: Viewer, error: DatabaseError) -> Response:
         """Say that the database did not answer; where a person's connection has ended, have them log in again."""
         if viewer.session is not None and viewer.session.connection.lost:
             self._sessions.close(request.cookies.get(self._viewers.cookie, ""))
             return (
-                self._to_login(request)
+                self._to_login(request, LOST)
                 if request.method == "GET"
-                else self._login_screen(
-                    request, "Nothing was written: the connection of your session has ended.", "/", 401
-                )
+                else self._login_screen(request, f"Nothing was written. {WHY[LOST]}", "/", 401)
             )
         _log.warning("a screen could not be read", path=request.url.path, reason=str(error))
         note = Note("bad", "Nothing can be shown now:", "the database does not answer. Open the screen again.")

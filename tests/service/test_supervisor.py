@@ -9,6 +9,9 @@ from itertools import pairwise
 import pytest
 import trio
 import trio.testing
+from psycopg import OperationalError
+from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from recon.errors import DatabaseError, LeaseLost
 from recon.service.status import SERVICE, StatusBoard
@@ -129,3 +132,34 @@ def test_a_group_is_told_by_its_first_member_in_one_line() -> None:
     group = ExceptionGroup("many", [ExceptionGroup("inner", [ValueError("a\nb")]), KeyError("c")])
     assert reason_of(group) == "ValueError: a b"
     assert reason_of(LeaseLost("another instance")) == "another instance"
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize(
+    ("error", "traced"),
+    [
+        (OperationalError("connection refused"), False),
+        (
+            DBAPIError("SELECT 1", {}, OperationalError("server closed the connection"), connection_invalidated=True),
+            False,
+        ),
+        (ExceptionGroup("many", [LeaseLost("taken"), OperationalError("away")]), False),
+        (ExceptionGroup("many", [LeaseLost("taken"), LookupError("no such thing")]), True),
+        (LookupError("no such thing"), True),
+    ],
+    ids=["driver", "wrapped", "group", "group with a defect", "defect"],
+)
+async def test_a_database_that_is_away_is_one_line_of_the_log_and_a_defect_is_traced(
+    board: StatusBoard, autojump_clock: trio.testing.MockClock, error: Exception, *, traced: bool
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    with capture_logs() as logs:
+        await watch(board, fail, 0.1)
+    (line,) = logs
+    assert line["event"] == "a part failed"
+    assert (line["exc_info"] is not None) == traced
+    state = board.reporter("g", "part").status
+    assert state is not None
+    assert "OperationalError" not in state.detail, "no library's words"

@@ -213,6 +213,23 @@ async def test_a_connection_that_is_lost_ends_the_session_for_no_password_is_kep
             raw.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [person])
         statuses = [(await somebody.get("/")).status_code for _ in range(3)]
         assert statuses[-1] == 303, statuses
+        login = await somebody.get("/breaks?view=mine")
+        assert login.headers["location"] == "/login?next=/breaks%3Fview%3Dmine&why=over", "the cookie is still there"
+        assert "it was not used for a while, or recon was restarted" in words_of(await somebody.get("/login?why=over"))
+        assert "<b>" not in (await somebody.get("/login?why=<b>")).text
+
+
+async def test_a_database_that_was_restarted_is_told_as_the_reason_for_a_login(
+    database: TestDatabase, engine: Engine, person: str
+) -> None:
+    async with visitor(database, engine) as somebody:
+        await somebody.log_in(person, PASSWORD)
+        with connected(database.superuser_url) as raw:
+            raw.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [person])
+        answers = [await somebody.get("/") for _ in range(2)]
+        (to,) = [each.headers["location"] for each in answers if each.status_code == 303]
+        assert to == "/login?next=/&why=lost"
+        assert "its connection to the database was lost" in words_of(await somebody.get(to))
 
 
 async def test_whoever_is_let_in_reads_and_does_not_act(database: TestDatabase, engine: Engine, person: str) -> None:
