@@ -33,8 +33,9 @@ Kind: TypeAlias = Literal["stale", "to approve", "take up", "not covered", "set 
 
 #: Findings of longer ago are no news.
 NEWS: Final = timedelta(days=1)
-#: Findings that another need tells of, with its own command.
-_TOLD_ELSEWHERE: Final = ("fact_waits", "rules_wait", "event_refused", "opening_uncertain")
+#: Findings of a state that may be over by now: while it lasts, another need tells of it, with its own command. An
+#: asset without a balance row is a unit to set up, or a break.
+_TOLD_ELSEWHERE: Final = ("fact_waits", "rules_wait", "event_refused", "opening_uncertain", "unmapped")
 
 _PROPOSALS: Final = """
     SELECT b.gateway, (b.proposal ->> 'seq')::bigint AS seq, min(b.proposal ->> 'login') AS login,

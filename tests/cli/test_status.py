@@ -14,12 +14,14 @@ import pytest
 from recon.cli.command_line import COMMANDS
 from recon.cli.status_screen import MAX_NEEDS, StatusView, status_lines
 from recon.cli.tables.look import Look
+from recon.ledger.changes import Finding, LedgerChanges
 from recon.reads.currency import Stale
 from recon.reads.needs import Need, Needs
 from recon.reads.standing import Standing
 from tests.cli.conftest import Recon
 from tests.cli.test_breaks import fold_all
 from tests.conftest import TestDatabase
+from tests.support.coverage_rows import CoverageLog
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 GATEWAY = {
@@ -193,3 +195,29 @@ def test_each_gateway_that_is_not_current_is_named_in_the_headline() -> None:
     assert "prod-0 is not current" in head[0]
     assert "prod-0 and prod-1 are not current" in head[1]
     assert "9 gateways are not current" in head[2]
+
+
+@pytest.mark.postgres
+def test_an_asset_that_was_named_since_needs_nobody_and_one_that_was_not_is_to_be_set_up(
+    recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    told = CoverageLog(database.service_url)
+    told.write(
+        LedgerChanges(
+            accounts={"KRAKEN": told.account("KRAKEN")},
+            intervals=told.intervals("KRAKEN", (1, "covered", None)),
+            findings=[
+                Finding("KRAKEN", 10, "unmapped", "USD", "USD: no balance row"),
+                Finding("KRAKEN", 11, "unmapped", "ETH", "ETH: no balance row"),
+                Finding("KRAKEN", 12, "unreadable", "", "it is no JSON"),
+            ],
+        )
+    )
+    told.hold("KRAKEN", "USD", "5")
+    told.hold("KRAKEN", "ETH", None, judgement="unobserved")
+    needs = recon("status", "--json").json()["needs"]
+    assert [need["what"] for need in needs if need["kind"] == "look at"] == ["1 finding unreadable, eu event 12"]
+    (to_set_up,) = [need["what"] for need in needs if need["kind"] == "set up"]
+    assert "ETH" in to_set_up
+    assert "USD" not in to_set_up
