@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "fills": Entry("fills:fills", "Show fills, the latest first."),
     "entries": Entry("entries:entries", "Show entries of the ledger, the latest first."),
     "findings": Entry("findings:findings", "Show findings in the data, and what to do about them."),
+    "report": Entry("report:report", "Write a report as CSV, JSON, Parquet, xlsx or HTML."),
     "coverage": Entry("coverage:app", "Show how much was covered, the gaps, and what is open."),
     "breaks": Entry("breaks:breaks", "Show open breaks, or all breaks."),
     "break": Entry("break_:app", "Explain breaks, and decide on them."),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from typing import Final
 from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, TupleRow, dict_row, tuple_row
 
 from recon.db.parameters import URL_REFUSED, libpq_parameters
 from recon.errors import ConfigError
@@ -29,8 +30,28 @@ class Reader:
 
     def rows(self, statement: str, parameters: Mapping[str, object]) -> list[DictRow]:
         """Return the rows of a query, each as a mapping."""
-        query = _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
-        return self._connection.execute(query.encode(), parameters).fetchall()
+        return self._connection.execute(_bound(statement), parameters).fetchall()
+
+    def batches(
+        self, statement: str, parameters: Mapping[str, object], *, rows: int, timeout: timedelta
+    ) -> Iterator[list[TupleRow]]:
+        """Yield the rows of a query in batches of so many, as tuples; the others stay on the server.
+
+        `timeout` is the longest that the server may take for one batch. The first one may have to sort all rows.
+        """
+        milliseconds = timeout // timedelta(milliseconds=1)
+        self._connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
+        # All rows are wanted, not the first ones soon.
+        self._connection.execute("SELECT set_config('cursor_tuple_fraction', '1', true)")
+        with self._connection.cursor("batches", row_factory=tuple_row) as cursor:
+            cursor.execute(_bound(statement), parameters, binary=True)
+            while found := cursor.fetchmany(rows):
+                yield found
+
+
+def _bound(statement: str) -> bytes:
+    """Return a statement with its parameters as the driver writes them."""
+    return _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%")).encode()
 
 
 @contextmanager

@@ -1,0 +1,77 @@
+"""Reading the rows of a report from the public views, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from recon.db.reader import Reader
+from recon.reads.activity import ENTRIES
+from recon.reads.filter import Condition, Filter
+from recon.reads.query import Query
+from recon.reports.model import Report, ReportColumn, ReportRow
+
+#: Rows that are in memory at once.
+BATCH_ROWS: Final = 4_096
+#: Longest that the server may take for the first batch, and for each further one.
+BATCH_TIMEOUT: Final = timedelta(minutes=30)
+
+#: The types of columns that are not known of the past.
+_CASTS: Final = {
+    "text": "text", "decimal": "numeric", "integer": "bigint", "boolean": "boolean", "time": "timestamptz",
+    "date": "date",
+}  # fmt: skip
+#: What a name of a filter has as values, where these are not the usual ones.
+_WORDS: Final[Mapping[str, Mapping[str, Callable[[], Collection[str]]]]] = {"movements": ENTRIES.words}
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows of a report, and of when; `now` is the time from which ages count."""
+
+    report: Report
+    filter: Filter
+    now: datetime
+    valid_at: datetime | None = None
+    known_at: datetime | None = None
+
+    @property
+    def is_past(self) -> bool:
+        """True if it is of another time than now."""
+        return self.valid_at is not None or self.known_at is not None
+
+    @property
+    def times(self) -> Mapping[str, object]:
+        """Return the parameters of what is asked of the past; none for now."""
+        if not self.is_past:
+            return {}
+        return {"valid_at": self.valid_at or self.now, "known_at": self.known_at or self.now}
+
+
+def query_of(asked: Asked) -> Query:
+    """Return the SQL of a report: explicit columns, and an order that leaves no two rows equal. Errors: ConfigError."""
+    report = asked.report
+    columns = ",\n    ".join(_column(column, past=asked.is_past) for column in report.columns)
+    condition = _condition(asked, {name: f"r.{column}" for name, column in report.filters.items()})
+    order = ", ".join(f"r.{key}" for key in report.order)
+    source = f"{report.past}(:valid_at, :known_at)" if asked.is_past else report.view
+    text = f"SELECT\n    {columns}\nFROM {source} AS r\nWHERE {condition.text}\nORDER BY {order}"
+    return Query(text, {**condition.parameters, **asked.times})
+
+
+def read_rows(reader: Reader, asked: Asked) -> Iterator[Sequence[ReportRow]]:
+    """Yield the rows in batches; what is not read yet stays on the server. Errors: ConfigError, DatabaseError."""
+    query = query_of(asked)
+    yield from reader.batches(query.text, query.parameters, rows=BATCH_ROWS, timeout=BATCH_TIMEOUT)
+
+
+def _column(column: ReportColumn, *, past: bool) -> str:
+    known = column.past or not past
+    return f"r.{column.key}" if known else f"CAST(NULL AS {_CASTS[column.type]}) AS {column.key}"
+
+
+def _condition(asked: Asked, columns: Mapping[str, str]) -> Condition:
+    asked.filter.check_words(_WORDS.get(asked.report.name))
+    return asked.filter.condition(columns, asked.now, asked.report.name)

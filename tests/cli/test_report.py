@@ -1,0 +1,216 @@
+"""`recon report`: the same rows in every format as in SQL, to the last digit; a file appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from sqlalchemy import Engine, text
+
+from recon.cli.commands import report as report_module
+from recon.cli.commands.report import Kind
+from recon.cli.main import run
+from recon.exact import EXACT
+from recon.reports.catalogue import REPORTS
+from recon.reports.formats import FORMATS
+from recon.reports.values import text_of
+from tests.cli.conftest import Recon
+from tests.conftest import TestDatabase
+from tests.support.read_back import READERS, Texts, sums
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture(autouse=True)
+def _exact() -> Iterator[None]:
+    with localcontext(EXACT):
+        yield
+
+
+def stored(engine: Engine, kind: str) -> list[Texts]:
+    """Return the rows as SQL has them, each value as exact text."""
+    report = REPORTS[kind]
+    keys = ", ".join(column.key for column in report.columns)
+    with engine.connect() as connection:
+        found = connection.execute(text(f"SELECT {keys} FROM {report.view} ORDER BY {', '.join(report.order)}"))  # noqa: S608
+        return [
+            {key: None if value is None else text_of(value) for key, value in row.items()} for row in found.mappings()
+        ]
+
+
+def same(one: Texts, other: Texts, kind: str) -> bool:
+    """True if two rows are equal, numbers by value."""
+    for column in REPORTS[kind].columns:
+        left, right = one[column.key], other[column.key]
+        if column.type == "decimal" and left is not None and right is not None:
+            if Decimal(left) != Decimal(right):
+                return False
+        # A workbook and CSV readers have no empty text beside nothing.
+        elif (left or None) != (right or None):
+            return False
+    return True
+
+
+def test_the_command_knows_every_report() -> None:
+    assert set(get_args(Kind)) == set(REPORTS)
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+def test_every_format_has_the_rows_and_sums_of_sql(
+    recon: Recon, day: TestDatabase, engine: Engine, tmp_path: Path, kind: str
+) -> None:
+    expected = stored(engine, kind)
+    assert expected or kind == "positions"
+    for format_ in READERS:
+        file = tmp_path / f"out.{format_}"
+        result = recon("report", kind, "-o", str(file))
+        assert result.status == 0, result.err
+        assert f"{len(expected)} row" in result.err
+        for read in READERS[format_]:
+            found = read(file, REPORTS[kind])
+            assert len(found) == len(expected)
+            wrong = [(one, other) for one, other in zip(found, expected, strict=True) if not same(one, other, kind)]
+            assert not wrong, (read.__name__, wrong[0])
+            assert sums(found, REPORTS[kind]) == sums(expected, REPORTS[kind])
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(f"out.{each}" for each in READERS)
+
+
+def test_an_empty_report_is_one_too(
+    recon: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    for format_ in FORMATS:
+        result = recon("report", "fills", "--format", format_, "-o", str(tmp_path / format_))
+        assert result.status == 0, result.err
+        assert result.err.endswith(": 0 rows of fills\n")
+        assert (tmp_path / format_).stat().st_size > 0
+
+
+def test_standard_output_has_the_report_alone_and_a_terminal_no_binary(
+    day: TestDatabase, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    run(["report", "balances", "--format", "json", "--account", "BINANCE"])
+    out = capfdbinary.readouterr()
+    document = json.loads(out.out)
+    assert document["filters"] == ["account=BINANCE"]
+    assert {row["account"] for row in document["rows"]} == {"BINANCE"}
+    run(["report", "balances", "--format", "parquet"])
+    assert capfdbinary.readouterr().out[:4] == b"PAR1"
+    run(["report", "balances", "--format", "xlsx"])
+    assert capfdbinary.readouterr().out[:2] == b"PK"
+    assert run(["report", "balances"]) == 0
+    assert capfdbinary.readouterr().out.startswith(b"# report: balances\n")
+
+
+def test_a_page_draws_open_breaks_by_age_and_the_worst_units(
+    recon: Recon, day: TestDatabase, engine: Engine, tmp_path: Path
+) -> None:
+    file = tmp_path / "breaks.html"
+    assert recon("report", "breaks", "-o", str(file)).status == 0
+    page = file.read_text("utf-8")
+    with engine.connect() as connection:
+        breaks = connection.execute(text("SELECT count(*) FROM recon.open_breaks")).scalar_one()
+    assert f'<tr><td>under 1 h</td><td class="n">{breaks}</td>' in page
+    assert page.count("<svg") > 1
+    assert page.count("Drift of ") > 1
+
+
+def test_a_file_that_is_there_is_kept(recon: Recon, day: TestDatabase, tmp_path: Path) -> None:
+    file = tmp_path / "out.csv"
+    file.write_text("mine")
+    result = recon("report", "fills", "-o", str(file))
+    assert result.status == 2
+    assert "is there already" in result.err
+    assert file.read_text() == "mine"
+    assert recon("report", "fills", "-o", str(file), "--replace").status == 0
+    assert file.read_text().startswith("# report: fills")
+
+
+def test_what_fails_in_the_middle_leaves_nothing(
+    recon: Recon, day: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = report_module.read_rows  # type: ignore[attr-defined]  # as the command knows it
+
+    def broken(*arguments: object) -> Iterator[object]:
+        yield from read(*arguments)  # type: ignore[arg-type]  # as it is called
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report_module, "read_rows", broken)
+    for format_ in FORMATS:
+        assert recon("report", "movements", "-f", format_, "-o", str(tmp_path / "out")).status == 130
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["lists"], "positions, balances, breaks"),
+        (["fills", "-f", "pdf"], "csv, json, parquet, xlsx or html"),
+        (["fills", "--filter", "severity=high"], "fills cannot be narrowed by severity"),
+        (["fills", "--account", "NOBODY"], "there is no account 'NOBODY'"),
+        (["fills", "-o", "/nowhere/out.csv"], "No such file or directory"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(recon: Recon, day: TestDatabase, arguments: list[str], told: str) -> None:
+    result = recon("report", *arguments)
+    assert result.status == 2
+    assert told in result.err
+    assert result.out == ""
+
+
+def test_what_is_not_current_is_said_in_the_report_too_or_refused(
+    recon: Recon, day: TestDatabase, tmp_path: Path
+) -> None:
+    file = tmp_path / "out.csv"
+    result = recon("report", "balances", "-o", str(file), "--require-current")
+    assert (result.status, list(tmp_path.iterdir())) == (3, [])
+    recon("report", "balances", "-o", str(file))
+    assert "# not_current: gateway prod-eu: nothing has been seen since" in file.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("format_", ["csv", "xlsx"])
+def test_a_process_that_is_ended_while_it_writes_leaves_nothing(
+    day: TestDatabase, tmp_path: Path, number: signal.Signals, format_: str
+) -> None:
+    place, temporary = tmp_path / "place", tmp_path / "temporary"
+    place.mkdir()
+    temporary.mkdir()
+    code = f"""
+        import sys, threading
+        from recon.cli.commands import report
+        from recon.cli.main import main
+        read = report.read_rows
+        def slow(*arguments):
+            yield from read(*arguments)
+            print("written", file=sys.stderr, flush=True)
+            threading.Event().wait()
+        report.read_rows = slow
+        sys.argv[1:] = ["report", "movements", "-o", {str(place / f"out.{format_}")!r}]
+        main()
+    """
+    process = subprocess.Popen(  # noqa: S603 - our own code
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stderr=subprocess.PIPE,
+        env=os.environ | {"RECON_DATABASE__URL": day.service_url, "TMPDIR": str(temporary)},
+    )
+    with process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line == b"written\n":
+                break
+        process.send_signal(number)
+        process.stderr.read()
+        assert process.wait(120) in {128 + number, -number}
+    assert list(place.iterdir()) == []
+    if number is not signal.SIGKILL:
+        assert list(temporary.iterdir()) == []

@@ -1,0 +1,1 @@
+"""Reports: their descriptions, formats, files, and reading."""
