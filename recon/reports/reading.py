@@ -57,8 +57,8 @@ def query_of(asked: Asked) -> Query:
     condition = _condition(asked, {name: f"r.{column}" for name, column in report.filters.items()})
     order = ", ".join(f"r.{key}" for key in report.order)
     source = f"{report.past}(:valid_at, :known_at)" if asked.is_past else report.view
-    text = f"SELECT\n    {columns}\nFROM {source} AS r\nWHERE {condition.text}\nORDER BY {order}"
-    return Query(text, {**condition.parameters, **asked.times})
+    clauses = [f"SELECT\n    {columns}", f"FROM {source} AS r", f"WHERE {condition.text}", f"ORDER BY {order}"]
+    return Query("\n".join(clauses), {**condition.parameters, **asked.times})
 
 
 def read_rows(reader: Reader, asked: Asked) -> Iterator[Sequence[ReportRow]]:
