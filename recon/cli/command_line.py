@@ -52,6 +52,7 @@ COMMANDS: Final = {
     "findings": Entry("findings:findings", "Show findings in the data, and what to do about them."),
     "report": Entry("report:report", "Write a report as CSV, JSON, Parquet, xlsx or HTML."),
     "coverage": Entry("coverage:app", "Show how much was covered, the gaps, and what is open."),
+    "close": Entry("close:close", "Close business days, and sign them with two logins."),
     "breaks": Entry("breaks:breaks", "Show open breaks, or all breaks."),
     "break": Entry("break_:app", "Explain breaks, and decide on them."),
     "order": Entry("order:app", "Decide on orders that are not accounted for."),

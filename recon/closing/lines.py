@@ -105,6 +105,11 @@ class CloseLine(msgspec.Struct, frozen=True):
         """Return the sum of the movements."""
         return sum(self.movements.values(), ZERO)
 
+    @property
+    def rolled(self) -> Decimal | None:
+        """Return what is reported, rolled forward to the cut-off; as it is where nobody judged it."""
+        return self.reported if self.reported is None or self.timing is None else self.reported + self.timing
+
 
 class Day(msgspec.Struct, frozen=True):
     """What all lines of one closing share."""

@@ -52,10 +52,10 @@ _WORDS: Final = {
     STALE: ("stale", "gap", "silent", "unresolved", "gone", "behind", "look at"),
     AGREED: (
         *("agreed", "covered", "complete", "whole", "connected", "current", "in force", "delivered", "ok", "done"),
-        *("cleared", "explained", "resolved"),
+        *("cleared", "explained", "resolved", "signed", "clean"),
     ),
     UNOBSERVED: ("unobserved", "unconnected", "not yet", "off", "stopped"),
-    UNMODELLED: ("unmodelled", "set up"),
+    UNMODELLED: ("unmodelled", "set up", "restated"),
     WORK: ("in work", "assigned", "investigating", "accepted"),
     REFUSED: ("refused", "failed", "failing", "disconnected", "rejected"),
 }

@@ -226,7 +226,7 @@ def test_the_signed_lines_are_a_view(day: TestDatabase, people: People) -> None:
 
 def test_a_break_without_a_resolution_is_closed_by_a_closer_alone(day: TestDatabase, people: People) -> None:
     (break_,) = (each for line in one(day).now.lines if line.unit == "ETH" for each in line.breaks)
-    propose = Decision(GATEWAY, {"action": "propose", "breaks": [break_.id], "cause": "force_closed"}, ACCOUNT)
+    propose = Decision(GATEWAY, {"action": "propose", "breaks": [break_.id], "cause": "unexplained"}, ACCOUNT)
     with pytest.raises(DecisionRefused, match="member of recon_closer alone"):
         people.decide("alice", propose)
     people.login("carol", CLOSER)

@@ -13,6 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recon.cli.break_list import BREAKS, CASES, cases_screen
+from recon.cli.close_screen import FIGURES as CLOSE_FIGURES
+from recon.cli.close_screen import LINES, SIGNED
 from recon.cli.commands import entries, events, facts, fees, fills, findings, firm, orders, rules
 from recon.cli.coverage_screen import GAPS, QUESTIONS, STRETCHES
 from recon.cli.output import Column, Row
@@ -34,6 +36,8 @@ TABLES: dict[str, tuple[Sequence[Column], Sequence[Sequence[str]], Sequence[str]
     "balances": (BALANCES, [("reported", "expected", "drift")], ("account", "gateway")),
     "positions": (POSITIONS, [("reported", "expected", "drift")], ("account", "gateway")),
     "gaps": (GAPS, (), ()),
+    "close": (LINES, [CLOSE_FIGURES], ()),
+    "closings": (SIGNED, (), ()),
     "stretches": (STRETCHES, (), ()),
     "questions": (QUESTIONS, (), ()),
     "orders": (orders.LISTING.columns, orders.LISTING.units, ()),
