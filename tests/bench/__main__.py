@@ -5,7 +5,8 @@ Parts: `receive` (the bare WebSocket library), `append`, `committing` (many comm
 `saturated` (end to end, and the service's memory), `projection` (catching up, rebuild), `comparing` (what comparing
 and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how
 the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres), `capacity` (what a
-rate of frames and a number of accounts need of processor, memory and disk), `screens` (a long list as HTML).
+rate of frames and a number of accounts need of processor, memory and disk), `screens` (a long list as HTML),
+`as_of` (the books at a past time, of ten million entries).
 Without any, all are measured. Everything runs on one embedded Postgres with its durable settings, in a temporary
 directory (`--directory` chooses the disk). Ratios within a run carry over to other machines, absolute figures do not.
 The exit status is 0 whatever the figures are.
@@ -36,6 +37,7 @@ from tests.bench import (
     stored,
     streaming,
     telling,
+    travelling,
 )
 from tests.bench.figures import Figures, console, targets
 from tests.bench.sizes import TINY, Sizes
@@ -43,7 +45,7 @@ from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = (
     "receive", "append", "committing", "offered", "telling", "saturated", "projection", "steps", "comparing", "peers",
-    "linear", "stored", "capacity", "screens",
+    "linear", "stored", "capacity", "screens", "as_of",
 )  # fmt: skip
 
 
@@ -85,6 +87,8 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
         capacity.measure(on, figures, sizes.capacity)
     if "screens" in chosen:
         screens.measure(figures, sizes.listed, sizes.repeats)
+    if "as_of" in chosen:
+        travelling.measure(on, figures, sizes.entries, sizes.repeats)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -75,6 +75,14 @@ def _of(key: str, above: str, below: str) -> Callable[[Figures], float | None]:
 
 
 TARGETS: Final = (
+    Target("all balances as of a time", _at("as_of.all"), "ms", at_most=300),
+    Target("one balance as of a time", _at("as_of.one"), "ms", at_most=10),
+    Target(
+        "entries inserted with / without indexes of late ones",
+        _of("as_of.insert", "as_of.insert.with", "as_of.insert.without"),
+        "x",
+        at_least=0.9,
+    ),
     Target("end to end, saturated", _at("saturated"), "/s", at_least=10_000),
     Target("end to end / bare receive", _of("of_bare", "saturated", "bare"), "x", at_least=0.2),
     Target("projected p99 at 5,000 offered", _at("projected_p99_5000"), "ms", at_most=60),

@@ -40,6 +40,8 @@ class Sizes(msgspec.Struct, frozen=True):
     )  # fmt: skip
     #: Rows of the page's longest list.
     listed: int = 1_000
+    #: Entries of the books that are asked for at a past time.
+    entries: int = 1_000_000
     #: Rows of the hostile loads.
     linear: tuple[int, ...] = (1_000, 4_000, 16_000)
 
@@ -62,5 +64,6 @@ TINY: Final = Sizes(
     stepped=400,
     capacity=((2, 100, 4),),
     listed=10,
+    entries=20_000,
     linear=(8, 32),
 )

@@ -32,6 +32,11 @@ FIGURES = {
     "stored": ["stored, steps: orders listed", "stored, delete: facts and breaks"],
     "capacity": ["2 accounts, 100/s: service", "2 accounts, 100/s: log", "2 accounts, 100/s: memory"],
     "screens": ["10 units as HTML"],
+    "as_of": [
+        "all balances as of a time, as known now",
+        "one balance as of a time",
+        "entries inserted, without indexes",
+    ],
     "peers": ["eventsourcing, ProjectionRunner", "SQLAlchemy ORM add_all, 1 a commit"],
 }
 

@@ -16,7 +16,8 @@ SELECT
     t.ordinal,
     t.break_id,
     t.replaces,
-    t.fact
+    t.fact,
+    t.edition
 FROM recon_store.entries AS t
 JOIN recon_store.editions AS c ON c.gateway = t.gateway AND c.edition = t.edition AND c.state = 'current';
 
@@ -45,5 +46,6 @@ COMMENT ON COLUMN recon.entries.replaces IS
     'The entry of the same unit that this one takes back, or stands in for because a fact is surer; 0: a part of '
     'fees that were inferred in sum; null: none';
 COMMENT ON COLUMN recon.entries.fact IS 'External id of the fact that it follows from, as in facts; null: none';
+COMMENT ON COLUMN recon.entries.edition IS 'The folding of the log that it belongs to; a rebuild makes another';
 
 GRANT SELECT ON recon.entries TO recon_analyst, recon_service, recon_operator;

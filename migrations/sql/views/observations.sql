@@ -13,7 +13,8 @@ SELECT
     t.reported - t.expected - t.explained AS unexplained,
     t.verdict,
     t.judged_seq,
-    t.judged_at
+    t.judged_at,
+    t.edition
 FROM recon_store.observations AS t
 JOIN recon_store.editions AS c ON c.gateway = t.gateway AND c.edition = t.edition AND c.state = 'current';
 
@@ -41,5 +42,6 @@ COMMENT ON COLUMN recon.observations.verdict IS
 COMMENT ON COLUMN recon.observations.judged_seq IS
     'Log position at which it was judged so; a later row of the same observation says what was known later';
 COMMENT ON COLUMN recon.observations.judged_at IS 'Log time at which it was judged so';
+COMMENT ON COLUMN recon.observations.edition IS 'The folding of the log that it belongs to; a rebuild makes another';
 
 GRANT SELECT ON recon.observations TO recon_analyst, recon_service, recon_operator;
