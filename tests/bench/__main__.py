@@ -60,6 +60,14 @@ def _stream(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> Non
         streaming.saturated(on, figures, load.write_frames(on.place / "saturated.frames", sizes.saturated))
 
 
+def _read(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
+    """Measure what people read."""
+    if "screens" in chosen:
+        screens.measure(figures, sizes.listed, sizes.repeats)
+    if "as_of" in chosen:
+        travelling.measure(on, figures, sizes.entries, sizes.repeats)
+
+
 def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
     """Measure the chosen parts, in the order of PARTS."""
     if "receive" in chosen:
@@ -85,10 +93,7 @@ def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> No
         stored.measure(on, figures, sizes.linear)
     if "capacity" in chosen:
         capacity.measure(on, figures, sizes.capacity)
-    if "screens" in chosen:
-        screens.measure(figures, sizes.listed, sizes.repeats)
-    if "as_of" in chosen:
-        travelling.measure(on, figures, sizes.entries, sizes.repeats)
+    _read(chosen, sizes, on, figures)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -41,7 +41,7 @@ class Sizes(msgspec.Struct, frozen=True):
     #: Rows of the page's longest list.
     listed: int = 1_000
     #: Entries of the books that are asked for at a past time.
-    entries: int = 1_000_000
+    entries: int = 10_000_000
     #: Rows of the hostile loads.
     linear: tuple[int, ...] = (1_000, 4_000, 16_000)
 

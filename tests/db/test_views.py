@@ -35,6 +35,7 @@ PUBLIC = {
     " source",
     "entries": "gateway account unit_kind unit entry_no seq occurred_at recorded_at cause certainty amount running"
     " order_key ordinal break_id",
+    "units": "gateway account unit_kind unit coinapi venue_account edition",
     "positions": "gateway account symbol symbol_coinapi quantity long short opening fills expected explained reported"
     " drift unexplained in_flight avg_entry_price reported_avg_entry_price verdict observed_at cut_seq last_seq",
     "balances": "gateway account asset asset_coinapi balance opening fills expected explained reported available locked"

@@ -3,8 +3,8 @@
 Entries are numbered in the order of knowledge, so most are found by their number and cost the write path nothing. Only
 what lies far from its own time has an index: entries recorded more than ten seconds after or before they happened.
 
-Revision ID: 0011
-Revises: 0010
+Revision ID: 0012
+Revises: 0011
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 
 from recon.db.sql_objects import create, drop, execute, replace
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -28,8 +28,9 @@ CREATE INDEX ix_entries_early ON recon_store.entries ({UNIT}, occurred_at, recor
 """
 #: Each after those that it uses.
 FUNCTIONS: Final = (
-    "seq_at", "log_as_of", "entry_near", "unit_as_of", "entries_learned", "entries_as_of", "fills_as_of", "orders_as_of",
-    "coverage_as_of", "breaks_as_of", "units_as_of", "balances_as_of", "positions_as_of", "restatements",
+    "seq_at", "log_as_of", "entry_near", "unit_as_of", "entries_learned", "entries_as_of", "fills_as_of",
+    "orders_as_of", "coverage_as_of", "breaks_as_of", "units_as_of", "balances_as_of", "positions_as_of",
+    "restatements",
 )  # fmt: skip
 
 
