@@ -168,6 +168,14 @@ def test_command_lines_are_found_and_wrong_ones_refused() -> None:
     assert problem_of("recon break show ID --colour") == "no option --colour"
 
 
+#: Functions of schema recon that people call, with the names of what they take; others begin theirs with p_.
+_PUBLIC_FUNCTIONS: Final = """
+    SELECT format('recon.%s(%s)', p.proname, array_to_string(trim_array(p.proargnames, cardinality(p.proargnames) - p.pronargs), ', ')) FROM pg_proc AS p
+    WHERE p.pronamespace = 'recon'::regnamespace AND NOT EXISTS (
+        SELECT FROM unnest(p.proargnames) AS a (name) WHERE starts_with(a.name, 'p_'))
+"""
+
+
 @pytest.mark.postgres
 def test_queries_of_the_analyst_s_document_run(database: TestDatabase) -> None:
     write_day(database.service_url, demo_plan(7, 30.0))
@@ -179,6 +187,8 @@ def test_queries_of_the_analyst_s_document_run(database: TestDatabase) -> None:
         rows = {query: connection.execute(text(query)).all() for query in queries}
         views = connection.scalars(text("SELECT viewname FROM pg_views WHERE schemaname = 'recon'"))
         assert {f"recon.{view}" for view in views} == set(re.findall(r"^\| `(recon\.\w+)` \|", content, re.MULTILINE))
+        functions = set(connection.scalars(text(_PUBLIC_FUNCTIONS)))
+        assert functions == set(re.findall(r"^\| `(recon\.\w+\([\w, ]*\))` \|", content, re.MULTILINE))
     engine.dispose()
     for query, found in rows.items():
         if "reported <> opening" in query:

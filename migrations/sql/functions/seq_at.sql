@@ -1,4 +1,4 @@
-CREATE FUNCTION recon.seq_at(p_gateway text, p_at timestamptz) RETURNS bigint
+CREATE FUNCTION recon.seq_at(gateway text, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 200 AS $$
 DECLARE
     v_low bigint;
@@ -8,20 +8,20 @@ DECLARE
 BEGIN
     -- Log time never goes back within a gateway, so halving finds the position without an index on time.
     SELECT e.seq, e.recorded_at INTO v_high, v_at
-    FROM recon.events AS e WHERE e.gateway = p_gateway ORDER BY e.seq DESC LIMIT 1;
-    IF v_high IS NULL OR v_at <= p_at THEN
+    FROM recon.events AS e WHERE e.gateway = seq_at.gateway ORDER BY e.seq DESC LIMIT 1;
+    IF v_high IS NULL OR v_at <= seq_at.at THEN
         RETURN coalesce(v_high, 0);
     END IF;
     SELECT e.seq, e.recorded_at INTO v_low, v_at
-    FROM recon.events AS e WHERE e.gateway = p_gateway ORDER BY e.seq LIMIT 1;
-    IF v_at > p_at THEN
+    FROM recon.events AS e WHERE e.gateway = seq_at.gateway ORDER BY e.seq LIMIT 1;
+    IF v_at > seq_at.at THEN
         RETURN 0;
     END IF;
     WHILE v_high - v_low > 1 LOOP
         v_middle := (v_low + v_high) / 2;
         SELECT e.recorded_at INTO v_at
-        FROM recon.events AS e WHERE e.gateway = p_gateway AND e.seq <= v_middle ORDER BY e.seq DESC LIMIT 1;
-        IF v_at <= p_at THEN
+        FROM recon.events AS e WHERE e.gateway = seq_at.gateway AND e.seq <= v_middle ORDER BY e.seq DESC LIMIT 1;
+        IF v_at <= seq_at.at THEN
             v_low := v_middle;
         ELSE
             v_high := v_middle;

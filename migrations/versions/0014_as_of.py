@@ -3,8 +3,8 @@
 Entries are numbered in the order of knowledge, so most are found by their number and cost the write path nothing. Only
 what lies far from its own time has an index: entries recorded more than ten seconds after or before they happened.
 
-Revision ID: 0012
-Revises: 0011
+Revision ID: 0014
+Revises: 0013
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 
 from recon.db.sql_objects import create, drop, execute, replace
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
