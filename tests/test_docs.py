@@ -170,7 +170,9 @@ def test_command_lines_are_found_and_wrong_ones_refused() -> None:
 
 #: Functions of schema recon that people call, with the names of what they take; others begin theirs with p_.
 _PUBLIC_FUNCTIONS: Final = """
-    SELECT format('recon.%s(%s)', p.proname, array_to_string(trim_array(p.proargnames, cardinality(p.proargnames) - p.pronargs), ', ')) FROM pg_proc AS p
+    SELECT 'recon.' || p.proname || '('
+        || array_to_string(trim_array(p.proargnames, cardinality(p.proargnames) - p.pronargs), ', ') || ')'
+    FROM pg_proc AS p
     WHERE p.pronamespace = 'recon'::regnamespace AND NOT EXISTS (
         SELECT FROM unnest(p.proargnames) AS a (name) WHERE starts_with(a.name, 'p_'))
 """
