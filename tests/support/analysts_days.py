@@ -113,8 +113,8 @@ class AnalystsDays:
         self.trade_contract("BUY", "10", "100", "0")
         self.trade_contract("SELL", "4", "105", "20")
 
-    def lose(self) -> None:
-        """Lose half an ether that nobody reports; two people explain it."""
+    def lose(self) -> tuple[str, str]:
+        """Lose half an ether that nobody reports, and two people explain it; return the break's id and the digest."""
         self.held["ETH"] -= D("0.5")
         self.rest(120)
         (found,) = self.driver.breaks("ETH")
@@ -123,6 +123,7 @@ class AnalystsDays:
         digest = found.proposal.digest if found.proposal is not None else ""
         record_decision(self.driver, "approve", found, by=BOB, digest=digest)
         self.rest(20)
+        return found.id, digest
 
     def pay_funding(self) -> None:
         """Pay funding that a statement tells."""

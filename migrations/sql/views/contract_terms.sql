@@ -35,33 +35,8 @@ SELECT
         false
     ) AS modelled
 FROM (
-    SELECT a.gateway, a.edition, a.account, x.contract, x.terms, d.rules -> 'assets' AS assets
-    FROM recon_store.accounts AS a
-    JOIN recon_store.editions AS c ON c.gateway = a.gateway AND c.edition = a.edition AND c.state = 'current'
-    -- As recon_store.rules_in_force, which analysts may not call.
-    CROSS JOIN LATERAL (
-        SELECT convert_from(r.payload, 'UTF8')::jsonb AS document
-        FROM recon_store.log_events AS r
-        WHERE r.gateway = a.gateway
-          AND r.kind IN ('rules', 'rules.proposed')
-          AND (
-              r.kind = 'rules'
-              OR EXISTS (
-                  SELECT FROM recon_store.log_events AS e
-                  WHERE e.gateway = r.gateway
-                    AND e.kind = 'decision'
-                    AND e.seq > r.seq
-                    -- The CASE keeps any other payload from being read at all.
-                    AND CASE WHEN e.kind = 'decision' AND e.readable THEN convert_from(e.payload, 'UTF8')::jsonb END
-                        @> jsonb_build_object('action', 'approve_rules', 'rules_digest', encode(sha256(r.payload), 'hex'))
-              )
-          )
-        ORDER BY r.seq DESC
-        LIMIT 1
-    ) AS f
-    CROSS JOIN LATERAL (
-        VALUES (coalesce(f.document -> 'accounts' -> a.account, f.document -> 'defaults'))
-    ) AS d (rules)
+    SELECT d.gateway, d.edition, d.account, x.contract, x.terms, d.rules -> 'assets' AS assets
+    FROM recon_store.rules_of_accounts AS d
     CROSS JOIN LATERAL jsonb_each(
         CASE jsonb_typeof(d.rules -> 'contracts') WHEN 'object' THEN d.rules -> 'contracts' ELSE '{}'::jsonb END
     ) AS x (contract, terms)
