@@ -148,10 +148,11 @@ def usd_of_file(connection: Connection, gateway: str, facts: Sequence[ExternalFa
     return usd
 
 
-def with_file(payload: bytes, file_digest: str, usd: Decimal | None) -> bytes:
-    """Return the payload of a fact as a row of a file."""
+def with_file(payload: bytes, file_digest: str, usd: Decimal | None, source: str) -> bytes:
+    """Return the payload of a fact as a row of a file that a source told."""
     file = {"digest": file_digest} | ({} if usd is None else {"usd": plain(usd)})
-    return msgspec.json.encode({**msgspec.json.decode(payload, type=dict[str, object]), "file": file})
+    known = msgspec.json.decode(payload, type=dict[str, object])
+    return msgspec.json.encode({"source_class": source, **known, "file": file})
 
 
 def effects_and_findings(connection: Connection, recorded: Sequence[Recorded]) -> tuple[list[Row], list[Row]]:

@@ -13,8 +13,13 @@ from recon.cli.output import Column, Row, note, print_json
 from recon.cli.table import print_table
 from recon.deciding.recording import Recorded
 from recon.display.words import counted
+from recon.errors import ConfigError
 from recon.ledger.facts.external_fact import digest_of, movements_of
-from recon.statements.statement import Statement, StatementFact
+from recon.statements.balance_file import BadBalance
+from recon.statements.statement import BadRow, Statement, StatementFact
+
+#: Most unreadable rows that are named; the rest is counted.
+MAX_NAMED: Final = 20
 
 _FACTS: Final = [
     *(Column(key) for key in ("line", "state", "account", "fact", "unit", "amount", "fee", "fee_asset", "occurred_at")),
@@ -95,3 +100,15 @@ def _shown(each: StatementFact, state: str) -> Row:
         "occurred_at": fact.occurred_at,
         "external_id": fact.external_id,
     }
+
+
+def refuse_bad(file: Path, bad: Sequence[BadRow | BadBalance], *, skip_bad: bool, dry_run: bool) -> None:
+    """Name the rows that cannot be read. Errors: ConfigError, unless they are skipped or it is a dry run."""
+    lines = [f"{file}: line {row.line}: {row.problem}" for row in bad[:MAX_NAMED]]
+    if len(bad) > MAX_NAMED:
+        lines.append(f"{file}: and {len(bad) - MAX_NAMED} more")
+    if not bad or skip_bad or dry_run:
+        for line in lines:
+            note(line)
+        return
+    raise ConfigError("\n".join([*lines, "nothing was imported; fix the rows or the mapping, or give --skip-bad"]))

@@ -11,9 +11,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from recon.config.ready_formats import over_format
 from recon.config.values import Name, PositiveAmount
 from recon.config.zones import zone_of
+from recon.source_class import IndependentSource
 
 #: The kinds of rows. Of `only_fee` the fee alone counts, for the amounts are fills; `trade_leg` and `trade_fee` are the
-#: rows of a trade that is told in several; `ignore` is left out.
+#: rows of a trade that is told in several; `ignore` is left out. `balance` is what was held at a time: a whole file is.
 RowKind = Literal[
     "deposit",
     "withdrawal",
@@ -30,15 +31,23 @@ RowKind = Literal[
     "only_fee",
     "trade_leg",
     "trade_fee",
+    "balance",
     "ignore",
 ]
+#: The kind of the rows of a file of balances, which move nothing.
+BALANCE_ROW: Final = "balance"
 #: Kinds whose rows are joined to one trade.
 PARTS: Final = frozenset({"trade_leg", "trade_fee"})
 
 #: The columns that hold numbers: one column is never two of them.
 _NUMBERS: Final = ("amount", "fee", "quantity", "price", "cash", "balance")
 #: The columns that a kind of row requires; the others require asset and amount.
-_NEEDED: Final[dict[str, tuple[str, ...]]] = {"ignore": (), "only_fee": ("fee", "asset"), "trade": ("quantity",)}
+_NEEDED: Final[dict[str, tuple[str, ...]]] = {
+    "ignore": (),
+    "balance": ("asset",),
+    "only_fee": ("fee", "asset"),
+    "trade": ("quantity",),
+}
 
 
 def _as_names(value: object) -> object:
@@ -57,7 +66,8 @@ class Columns(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    time: Heading
+    #: Balances of one time need none: `--at` gives it.
+    time: Heading | None = None
     id: Heading | None = None
     type: Heading | None = None
     #: Told apart within a type: `types` then also knows `TYPE/SUBTYPE`.
@@ -102,6 +112,8 @@ class Import(BaseModel):
     #: The kind of every row; or, if a column has the type, the kind of each type as the file writes it.
     kind: RowKind | None = None
     types: dict[str, RowKind] = Field(default_factory=dict)
+    #: Who tells it; without it, a file is a venue's, and a file of balances needs `--source`.
+    source: IndependentSource | None = None
     #: Only rows with one of these texts in a column count; rows with one of those do not.
     only: dict[Name, Texts] = Field(default_factory=dict)
     skip: dict[Name, Texts] = Field(default_factory=dict)
@@ -182,6 +194,7 @@ class Import(BaseModel):
         if self.thousands and (self.thousands == self.decimal or self.thousands.isalnum() or self.thousands in "+-()"):
             raise ValueError("thousands must be a mark that no number has elsewhere")
         kinds: set[str] = {self.kind} if self.kind is not None else set(self.types.values())
+        self._check_balances(kinds)
         for missing in (key for kind in sorted(kinds) for key in self._needed(kind) if not self._has(key)):
             raise ValueError(f"columns.{missing} must be given for rows of this kind")
         numbers = [headings for key, headings in self.columns.named() if key in _NUMBERS and key != "quantity"]
@@ -193,6 +206,14 @@ class Import(BaseModel):
         if kinds & PARTS and not self.group:
             raise ValueError("group must name the columns that the rows of one trade have in common")
         return self
+
+    def _check_balances(self, kinds: set[str]) -> None:
+        if BALANCE_ROW in kinds and self.kind != BALANCE_ROW:
+            raise ValueError(f"a file of balances has nothing else: give kind = {BALANCE_ROW!r} for all rows")
+        if self.columns.time is None and self.kind != BALANCE_ROW:
+            raise ValueError("columns.time must be given, but for balances")
+        if self.kind == BALANCE_ROW and (self.columns.balance is None) == (self.columns.amount is None):
+            raise ValueError("columns.balance or columns.amount must be given for balances, and not both")
 
     def _needed(self, kind: str) -> tuple[str, ...]:
         """Return the columns that a kind of row requires."""

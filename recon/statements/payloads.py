@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from recon.config.imports import BALANCE_ROW
 from recon.exact import ZERO, plain
 from recon.ledger.facts.external_fact import OPENING_HELD, SIGNS
 from recon.statements.row import Row
@@ -20,6 +21,8 @@ def payloads_of(row: Row) -> list[Payload]:
     kind = row.kind
     if kind == "ignore":
         return []
+    if kind == BALANCE_ROW:
+        raise ValueError("it is a balance, which moves nothing: import the file with --as-balances")
     common = row.common(row.text("id") or row.own_id)
     return [_trade(row, common)] if kind == "trade" else _movements(row, kind, common)
 

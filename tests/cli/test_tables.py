@@ -33,7 +33,7 @@ PATIENCE = 60.0
 COMMANDS = [
     ("breaks",), ("breaks", "--all"), ("breaks", "--legs"), ("balances",), ("positions",), ("firm",), ("fees",),
     ("coverage",), ("coverage", "--all"), ("orders",), ("fills",), ("entries",), ("findings",), ("events",),
-    ("events", "--refused"), ("facts", "show"), ("rules", "show"),
+    ("events", "--refused"), ("facts", "show"), ("rules", "show"), ("sources",),
 ]  # fmt: skip
 Wide = Callable[[int], None]
 

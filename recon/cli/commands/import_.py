@@ -2,64 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from recon.cli.connection import operator_connection
-from recon.cli.fact_recording import (
-    append_facts,
-    assets_of,
-    booked_facts,
-    check_accounts,
-    effects_and_findings,
-    one_gateway,
-    usd_of_file,
-    with_file,
-)
-from recon.cli.known_assets import check_assets, unknown_assets
+from recon.cli.balance_import import BalanceOptions, import_balances, refuse_of_balances
 from recon.cli.options import Config, Json, NewAssets, settings_of
-from recon.cli.output import note, print_json
-from recon.cli.progress import progress_bar
-from recon.cli.recording import Name, Wait, note_shared_login, wait_until_folded
-from recon.cli.statement_report import print_dry_run, print_summary, state_of, summary_of
-from recon.cli.waiting_facts import note_waiting
+from recon.cli.recording import Name, Wait
+from recon.cli.statement_import import ImportOptions, StatementOptions, import_statement
 from recon.config import Settings
-from recon.config.imports import Import
+from recon.config.imports import BALANCE_ROW, Import
 from recon.config.ready_formats import ready_formats
 from recon.errors import ConfigError
 from recon.nearest import hint
-from recon.statements.statement import BadRow, Statement, read_statement
+from recon.source_class import INDEPENDENCE
 
-#: Most unreadable rows that are named; the rest is counted.
-MAX_NAMED: Final = 20
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file or a workbook, with headings.")]
+Mapping = Annotated[
+    str | None,
+    typer.Option("--mapping", "-m", metavar="NAME", help="The mapping of columns: [imports.NAME] in the settings."),
+]
+Ready = Annotated[
+    str | None,
+    typer.Option("--format", "-f", metavar="NAME", help=f"A venue's own export: {', '.join(ready_formats())}."),
+]
+GatewayName = Annotated[
+    str | None, typer.Option("--gateway", "-g", metavar="NAME", help="The gateway; needed where there are several.")
+]
+Account = Annotated[
+    str | None, typer.Option("--account", "-a", metavar="ID", help="The account, if no column names it.")
+]
+Asset = Annotated[str | None, typer.Option("--asset", metavar="CODE", help="The asset, if no column names it.")]
+AsBalances = Annotated[
+    bool, typer.Option("--as-balances", help="The rows are what was held at a time; they move nothing.")
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="Balances: the time that they are of, such as 2026-01-05T00:00:00Z."),
+]
+Source = Annotated[
+    str | None, typer.Option("--source", metavar="CLASS", help=f"Who tells it: {', '.join(INDEPENDENCE)}.")
+]
+Contracts = Annotated[bool, typer.Option("--contracts", help="Balances: the rows are positions in contracts.")]
+Complete = Annotated[bool, typer.Option("--complete", help="Balances: what the file does not list is told as zero.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what each row becomes; import nothing.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip rows that cannot be read.")]
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file or a workbook, with headings.")],
+    file: File,
     *,
-    mapping: Annotated[
-        str | None,
-        typer.Option("--mapping", "-m", metavar="NAME", help="The mapping of columns: [imports.NAME] in the settings."),
-    ] = None,
-    ready: Annotated[
-        str | None,
-        typer.Option("--format", "-f", metavar="NAME", help=f"A venue's own export: {', '.join(ready_formats())}."),
-    ] = None,
-    gateway: Annotated[
-        str | None, typer.Option("--gateway", "-g", metavar="NAME", help="The gateway; needed where there are several.")
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option("--account", "-a", metavar="ID", help="The account, if no column names it.")
-    ] = None,
-    asset: Annotated[
-        str | None, typer.Option("--asset", metavar="CODE", help="The asset, if no column names it.")
-    ] = None,
+    mapping: Mapping = None,
+    ready: Ready = None,
+    gateway: GatewayName = None,
+    account: Account = None,
+    asset: Asset = None,
     new_asset: NewAssets = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what each row becomes; import nothing.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip rows that cannot be read.")] = False,
+    as_balances: AsBalances = False,
+    at: At = None,
+    source: Source = None,
+    contracts: Contracts = False,
+    complete: Complete = False,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
     config: Config = None,
     name: Name = None,
     wait: Wait = True,
@@ -70,39 +76,19 @@ def import_(
     Each row becomes a fact with its own time and id, so importing a file twice changes nothing. A trade that the EMS
     has reported adds only its fee. Nothing is imported unless every row can be read. A material file waits until a
     second person approves it (`recon facts`).
+
+    With --as-balances the file says what was held at a time, and moves nothing: each row is held against the books of
+    that time (`recon sources`).
     """
     settings = settings_of(config)
-    statement = read_statement(file, _mapping(settings, mapping, ready), account, asset, name=mapping or "")
-    _refuse_bad(file, statement.bad_rows, skip_bad=skip_bad, dry_run=dry_run)
-    with operator_connection(settings, "import") as connection:
-        where = one_gateway(connection, gateway)
-        check_accounts(connection, where, list(_accounts(statement)))
-        ids = [(each.fact.account, each.fact.external_id) for each in statement.facts]
-        known = booked_facts(connection, where, ids)
-        fresh = [each for each in statement.facts if state_of(each, known) != "known"]
-        named = [asset for each in fresh for asset in assets_of(each.fact)]
-        if dry_run:
-            unknown = unknown_assets(connection, where, named, new_asset or [])
-            print_dry_run(statement, known, unknown, as_json=json)
-            return
-        check_assets(connection, where, named, new_asset or [])
-        with progress_bar() as begin:
-            usd = usd_of_file(connection, where, [each.fact for each in fresh])
-            facts = [(each.fact.account, with_file(each.payload, statement.digest, usd)) for each in fresh]
-            recorded = append_facts(connection, where, facts, name, begin(file.name))
-        note_shared_login(connection, recorded)
-        effects, findings = (
-            effects_and_findings(connection, recorded)
-            if recorded and wait_until_folded(connection, recorded, wait=wait)
-            else ([], [])
-        )
-        waiting = note_waiting(connection, where, recorded[0].first_seq, recorded[-1].last_seq) if recorded else 0
-    summary = summary_of(file, where, statement, fresh, recorded) | {"waiting": waiting}
-    summary |= {"effects": effects, "findings": findings}
-    if json:
-        print_json(summary)
-    else:
-        print_summary(summary, effects, findings)
+    how = ImportOptions(name, new_asset or [], wait=wait, dry_run=dry_run, skip_bad=skip_bad, json=json)
+    if as_balances:
+        told = BalanceOptions(gateway, account, at, source, contracts=contracts, complete=complete)
+        import_balances(settings, file, _balances_mapping(settings, mapping, ready), told, how)
+        return
+    refuse_of_balances(at=at, contracts=contracts, complete=complete)
+    what = StatementOptions(gateway, account, asset, source, _mapping(settings, mapping, ready), mapping or "")
+    import_statement(settings, file, what, how)
 
 
 def _mapping(settings: Settings, name: str | None, ready: str | None) -> Import:
@@ -119,20 +105,11 @@ def _mapping(settings: Settings, name: str | None, ready: str | None) -> Import:
     return mapping
 
 
-def _accounts(statement: Statement) -> Iterator[str]:
-    for each in statement.facts:
-        yield each.fact.account
-        if each.fact.counter_account is not None:
-            yield each.fact.counter_account
-
-
-def _refuse_bad(file: Path, bad: list[BadRow], *, skip_bad: bool, dry_run: bool) -> None:
-    """Name the rows that cannot be read. Errors: ConfigError, unless they are skipped or it is a dry run."""
-    lines = [f"{file}: line {row.line}: {row.problem}" for row in bad[:MAX_NAMED]]
-    if len(bad) > MAX_NAMED:
-        lines.append(f"{file}: and {len(bad) - MAX_NAMED} more")
-    if not bad or skip_bad or dry_run:
-        for line in lines:
-            note(line)
-        return
-    raise ConfigError("\n".join([*lines, "nothing was imported; fix the rows or the mapping, or give --skip-bad"]))
+def _balances_mapping(settings: Settings, name: str | None, ready: str | None) -> Import | None:
+    """Return the mapping of balances that is named; None: the usual headings. Errors: ConfigError."""
+    if name is None and ready is None:
+        return None
+    mapping = _mapping(settings, name, ready)
+    if mapping.kind != BALANCE_ROW:
+        raise ConfigError(f"{name or ready} maps no balances: its rows are of kind {mapping.kind or 'several'}")
+    return mapping

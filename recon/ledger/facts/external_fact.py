@@ -20,8 +20,8 @@ from recon.errors import DocumentRefused
 from recon.exact import ZERO, divide, plain
 from recon.ledger.actor import Actor
 from recon.ledger.documents import Identifier, reader
-from recon.ledger.source_class import PERSON, VENUE, IndependentSource
 from recon.ledger.units import FEE, UnitKind
+from recon.source_class import PERSON, VENUE, IndependentSource
 from recon.times import microseconds
 
 MovementKind = Literal[

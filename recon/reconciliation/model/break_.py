@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from recon.exact import ZERO
-from recon.ledger.source_class import IndependentSource
 from recon.reconciliation.model.path_evidence import PathEvidence
+from recon.source_class import IndependentSource
 
 BreakState = Literal[
     "open",

@@ -9,10 +9,10 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.observations import Observation
-from recon.ledger.source_class import IndependentSource
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.source_check import SourceStanding
 from recon.reconciliation.model.step import Step
+from recon.source_class import IndependentSource
 
 #: How often log time is asked what it decides, in microseconds.
 ADVANCE_US: Final = 100_000

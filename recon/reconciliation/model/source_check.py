@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from recon.ledger.source_class import IndependentSource
 from recon.ledger.units import UnitKind
+from recon.source_class import IndependentSource
 
 CheckVerdict = Literal["pending", "agreed", "break", "not_judged"]
 PENDING: Final = "pending"

@@ -108,6 +108,10 @@ class SourceChecks:
         if not held.amount and _is_unknown(ledger, held):
             self._change(not_judged(check, "the books know no such unit, and nothing is held of it", at.seq))
             return
+        pooled = _pooled(ledger, held)
+        if pooled is not None:
+            self._change(not_judged(check, pooled, at.seq))
+            return
         context = context_of(unit_of(ledger, held, at))
         hold = CHAIN_WINDOWS * context.window + 2 * margin_of(context)
         check = msgspec.structs.replace(check, unit=context.unit.code, due_us=check.us + hold)
@@ -205,6 +209,14 @@ class SourceChecks:
 
     def _change(self, check: SourceCheck) -> None:
         self._changed[check.place] = check
+
+
+def _pooled(ledger: Ledger, held: Movement) -> str | None:
+    """Return why an asset is not judged alone: the books reconcile it in a pool; None if they do not."""
+    rules = ledger.rules_of(held.account)
+    code = rules.assets.get(held.unit, held.unit)
+    pool = rules.pool_of(code)
+    return None if held.kind == "contract" or pool == code else f"it is reconciled in the pool {pool}: tell the sum"
 
 
 def _is_undecided(context: ComparisonContext) -> bool:

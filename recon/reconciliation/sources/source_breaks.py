@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Final
 
 from recon.exact import ZERO, plain
-from recon.ledger.source_class import IndependentSource
 from recon.reconciliation.breaks.ended_steps import clear
 from recon.reconciliation.breaks.identity import case_of, identity, recurrence
 from recon.reconciliation.causes.integrity import SOURCE_DIFFERS
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.model.break_ import Break, Evidence
 from recon.reconciliation.model.source_check import SourceCheck
+from recon.source_class import IndependentSource
 from recon.times import to_datetime
 
 #: Pieces of evidence that a break of a source keeps: the first, and the latest.

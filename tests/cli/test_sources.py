@@ -1,0 +1,104 @@
+"""`recon import --as-balances` and `recon sources`: a custodian's file against the books of its time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Recon
+from tests.cli.test_record import ACCOUNT, CONFIG, GATEWAY, of
+from tests.conftest import TestDatabase
+from tests.support.database_days import fold
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def config(tmp_path: Path, day: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "recon.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    monkeypatch.setenv("RECON_CONFIG", str(path))
+    return path
+
+
+def balances(recon: Recon) -> dict[str, Any]:
+    rows = recon("balances", "--gateway", GATEWAY, "--account", ACCOUNT, "--json").json()["balances"]
+    return {row["asset"]: row for row in rows}
+
+
+def file_of(path: Path, rows: dict[str, str]) -> str:
+    path.write_text(
+        "asset,balance\n" + "".join(f"{code},{amount}\n" for code, amount in rows.items()), encoding="utf-8"
+    )
+    return str(path)
+
+
+def tell(recon: Recon, file: str, at: datetime, *more: str) -> Any:
+    told = of("import", file, "--as-balances", "--at", at.isoformat(), "--source", "custodian", *more)
+    return recon(*told, "--no-wait")
+
+
+def test_a_custodians_file_is_held_against_the_books_of_its_time(
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
+) -> None:
+    held = balances(recon)
+    right = {code: str(row["balance"]) for code, row in held.items() if row["verdict"] == "agreed"}
+    assert right
+    at = datetime.now(UTC) - timedelta(seconds=1)
+    wrong = next(iter(right))
+    rows = right | {wrong: str(Decimal(right[wrong]) + 7)}
+    file = file_of(tmp_path / "custodian.csv", rows)
+    done = tell(recon, file, at)
+    assert done.status == 0, done.err
+    fold(day.service_url, GATEWAY)
+    checks = recon("sources", "--json").json()
+    assert {row["unit"]: row["verdict"] for row in checks} == dict.fromkeys(rows, "pending")
+    again = tell(recon, file, at, "--dry-run", "--json").json()
+    assert {row["state"] for row in again} == {"new"}, "what is pending may be told again, and changes nothing"
+
+
+def test_a_complete_file_tells_zeros_of_what_it_does_not_list(
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
+) -> None:
+    held = balances(recon)
+    file = file_of(tmp_path / "custodian.csv", {"USDT": "1"})
+    shown = tell(recon, file, datetime.now(UTC) - timedelta(seconds=1), "--complete", "--dry-run", "--json").json()
+    assert {row["unit"] for row in shown} == set(held)
+    assert {row["amount"] for row in shown if row["unit"] != "USDT"} == {"0"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--as-balances", "--at", "2026-01-05T00:00:00Z"], "give --source"),
+        (["--as-balances", "--source", "custodian"], "give --at"),
+        (["--as-balances", "--source", "custodion", "--at", "1h"], "custodian"),
+        (["--as-balances", "--source", "custodian", "--at", "2199-01-01"], "still to come"),
+        (["--as-balances", "--source", "custodian", "--at", "noon"], "give a time"),
+        (["--as-balances", "--source", "custodian", "--at", "1h", "--mapping", "ledger"], "maps no balances"),
+        (["--mapping", "ledger", "--at", "1h"], "only with --as-balances"),
+    ],
+)
+def test_what_is_not_said_is_asked_for(
+    recon: Recon, config: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    file = file_of(tmp_path / "custodian.csv", {"USDT": "1"})
+    refused = recon(*of("import", file, *arguments))
+    assert refused.status == 2
+    assert words in refused.err
+
+
+def test_bad_rows_and_unknown_assets_are_named_and_nothing_is_told(
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
+) -> None:
+    file = file_of(tmp_path / "custodian.csv", {"USDT": "much"})
+    bad = tell(recon, file, datetime.now(UTC) - timedelta(seconds=1))
+    assert (bad.status, "line 2: balance" in bad.err) == (2, True)
+    unknown = tell(recon, file_of(tmp_path / "c.csv", {"USTD": "1"}), datetime.now(UTC) - timedelta(seconds=1))
+    assert (unknown.status, "has no asset 'USTD'" in unknown.err) == (2, True)
+    fold(day.service_url, GATEWAY)
+    assert recon("sources", "--json").json() == []
