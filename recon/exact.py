@@ -43,10 +43,12 @@ _TEXT_DIGITS: Final = 17
 _MEANT_DIGITS: Final = 12
 _KEPT: Final = Context(prec=_KEPT_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 #: How many resolutions a sum of doubles may be off by and still be the same amount.
-_NOISE: Final = 32
+_NOISE: Final = Decimal(32)
 
 #: A double resolves this share of its magnitude (semantics 1.2): 2**-52, exactly.
 DOUBLE_RESOLUTION: Final = Decimal("2.220446049250313080847263336181640625e-16")
+#: A sum of doubles may be off by this share of its magnitude.
+_NOISE_SHARE: Final = EXACT.multiply(DOUBLE_RESOLUTION, _NOISE)
 
 
 @contextmanager
@@ -82,12 +84,12 @@ def resolution(value: Decimal) -> Decimal:
 
 def noise(value: Decimal) -> Decimal:
     """Return how far a sum of doubles of this magnitude may be off."""
-    return resolution(value) * _NOISE
+    return abs(value) * _NOISE_SHARE
 
 
 def same_amount(one: Decimal, other: Decimal) -> bool:
     """True if two amounts differ by no more than sums of doubles may."""
-    return one == other or abs(one - other) <= max(noise(one), noise(other))
+    return one == other or abs(one - other) <= noise(max(abs(one), abs(other)))
 
 
 def without_noise(value: Decimal) -> Decimal:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -89,10 +89,10 @@ class Generations:
         for place in wanted:
             insort(places.setdefault(place, []), o.age_of(order))
 
-    def alike(self, report: OrderReport) -> Iterator[Order]:
-        """Yield the orders that a report may belong to by its ids, instrument and side, the latest first."""
+    def alike(self, report: OrderReport) -> Iterable[Order]:
+        """Return the orders that a report may belong to by its ids, instrument and side, the latest first."""
         if self._places is None:
-            return reversed(self)
+            return self._orders.values() if len(self._orders) < 2 else reversed(self)
         places = [self._places[place] for place in _places_for(report) if place in self._places]
         ages = {age for place in places for age in islice(reversed(place), MAX_COMPARED)}
         return (self._orders[key] for _, key in sorted(ages, reverse=True))

@@ -67,7 +67,8 @@ class Ledger:
 
     def rules_of(self, account: str) -> AccountRules:
         """Return the rules in force for an account."""
-        return self.rules.of(account)
+        rules = self.rules  # not `rules.of`: several times for each event
+        return rules.accounts.get(account, rules.defaults)
 
     def account(self, name: str, at: LogTime) -> Account:
         """Return an account; create the account at the first event that names it."""
@@ -267,8 +268,8 @@ class Ledger:
 
     def end_of_gap(self, account: str) -> int | None:
         """Return the end of the gap that hid what REST brings now, in microseconds; None where there is no such gap."""
-        backfill = self.accounts[account].coverage.backfill
-        return backfill.until_us if self.event.from_rest and backfill is not None else None
+        backfill = self.accounts[account].coverage.backfill if self.event.from_rest else None
+        return None if backfill is None else backfill.until_us
 
     def note_finding(self, account: str | None, at: LogTime, kind: str, about: str, message: str) -> None:
         """Record a finding, its texts bounded; a NUL is replaced, because Postgres rejects NUL in text."""

@@ -268,6 +268,10 @@ def learn_identity(order: Order, report: OrderReport) -> bool:
     What is known does not change: the order stays where it was found, also after it was stored and loaded again.
     """
     identity = order.identity
+    if all(
+        (identity.client_order_id, identity.exchange_order_id, identity.symbol, identity.symbol_coinapi, identity.side)
+    ):
+        return False
     known = msgspec.structs.astuple(identity)
     identity.client_order_id = identity.client_order_id or report.client_order_id
     identity.exchange_order_id = identity.exchange_order_id or report.exchange_order_id

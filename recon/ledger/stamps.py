@@ -38,9 +38,10 @@ class Stamps(msgspec.Struct, gc=False):
 
         `venue_us` is the time that was told, and `skew_us` is added for our clock.
         """
-        resolution_us = resolution_of(venue_us)
-        if not self.resolution_us or resolution_us < self.resolution_us:
-            self.resolution_us = resolution_us
+        known_us = self.resolution_us
+        if known_us != RESOLUTIONS_US[-1]:  # nothing is finer
+            resolution_us = resolution_of(venue_us)
+            self.resolution_us = min(known_us, resolution_us) if known_us else resolution_us
         return Stamp(min(venue_us + skew_us - self.ahead_us, arrived_us), self.resolution_us)
 
     def note_delay(self, venue_us: int, arrived_us: int, window_us: int, *, skew_us: int) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from recon.ems.protocol.messages import BalanceRow, PositionRow
-from recon.exact import ZERO, meant_scale, noise
+from recon.exact import ZERO, meant_scale, noise, scale
 from recon.ledger.cost_basis import CostBasis
 from recon.ledger.evidence import LockChange, RateStep, rate_step, with_lock
 from recon.ledger.legs import LegOrigin
@@ -200,7 +200,9 @@ class ReportedUnit(msgspec.Struct, gc=False):
 
     def note_amount(self, amount: Decimal) -> None:
         """Note the scale of a reported amount, unless it is the noise that larger ones left."""
-        if not amount or abs(amount) > noise(self.largest):
+        # The scale that was meant is never finer than the written one, which is known from nearly all reports.
+        finer = self.scale is None or scale(amount) > self.scale
+        if finer and (not amount or abs(amount) > noise(self.largest)):
             digits = meant_scale(amount)
             self.scale = digits if self.scale is None else max(self.scale, digits)
         self.note_size(amount)

@@ -48,10 +48,8 @@ class ComparisonContext:
         "reclassify",
         "rules",
         "state",
-        "timeline",
         "trellis",
         "unit",
-        "window",
     )
 
     def __init__(
@@ -70,9 +68,7 @@ class ComparisonContext:
         self.comparison = comparison
         self.at = at
         self.unit: Unit = state.unit
-        self.timeline: Timeline = state.timeline
         self.rules: AccountRules = ledger.rules_of(state.unit.account)
-        self.window: int = self.rules.settlement_window_us
         #: Units whose breaks are to be classified again, because a related break opened.
         self.reclassify: list[UnitKey] = []
         self._emit = emit
@@ -83,6 +79,16 @@ class ComparisonContext:
     def account(self) -> Account:
         """Return the unit's account."""
         return self.ledger.accounts[self.unit.account]
+
+    @property
+    def timeline(self) -> Timeline:
+        """Return the unit's recent entries."""
+        return self.state.timeline
+
+    @property
+    def window(self) -> int:
+        """Return the settlement window in microseconds."""
+        return self.rules.settlement_window_us
 
     @property
     def tolerance(self) -> Tolerance:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
-from typing import Final
+from typing import Final, TypeVarTuple
 
 import msgspec
 
@@ -45,6 +44,8 @@ from recon.times import LogTime
 SOON_US: Final = 10_000_000
 #: The reason for withholding `agreed` from a unit that recon failed on.
 SET_ASIDE: Final = "recon failed to compare it"
+
+Given = TypeVarTuple("Given")
 
 
 class Reconciler:
@@ -104,29 +105,30 @@ class Reconciler:
         for state, leg in legs:
             self.changed[state.key] = state
             if state.unit.unmodelled is None:
-                self._contain(state, at, partial(self._add_leg, state, leg, at))
+                self._contain(state, at, self._add_leg, state, leg, at)
 
     def _add_leg(self, state: UnitState, leg: Leg, at: LogTime) -> None:
-        context = self._context(state, at)
-        if not taken_back.is_taken(context, leg):
-            self.trellises.begin(context.trellis, state).add_leg(state.key, leg, at.us)
+        comparison, trellis = self.comparison_of(state), self.trellises.of(state.unit.account)
+        if taken_back.may_take(comparison, leg) and taken_back.is_taken(self._context(state, at), leg):
+            return
+        self.trellises.begin(trellis, state).add_leg(state.key, leg, at.us)
 
     def on_parts(self, parts: Iterable[FillPart], at: LogTime) -> None:
         """Take parts of fills that were told in one; a defect in one concerns its base unit."""
         for part in parts:
             state = self.ledger.units.get((part.account, "asset", part.units[0]))
             if state is not None:
-                self._contain(state, at, partial(self.trellises.split_fill, part, at.us))
+                self._contain(state, at, self.trellises.split_fill, part, at.us)
 
     def on_cash_to_come(self, awaited: Iterable[tuple[UnitState, str]], at: LogTime) -> None:
         """Take which orders' fills are booked without their cash."""
         for state, order in awaited:
             if state.unit.unmodelled is None:
-                self._contain(state, at, partial(self.trellises.await_cash, state, order))
+                self._contain(state, at, self.trellises.await_cash, state, order)
 
     def on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
         """Take one observation of a unit; it is compared when its window is over."""
-        self._contain(state, at, partial(self._on_observation, state, observation, at))
+        self._contain(state, at, self._on_observation, state, observation, at)
 
     def _on_observation(self, state: UnitState, observation: Observation, at: LogTime) -> None:
         context = self._context(state, at)
@@ -167,13 +169,13 @@ class Reconciler:
     def advance(self, at: LogTime) -> None:
         """Decide what log time decides, at most once in ADVANCE_US."""
         for state in self.accepted.take_due(at.us):
-            self._contain(state, at, partial(self._mark_changed, self._context(state, at)))
+            self._contain(state, at, self._mark_changed, self._context(state, at))
         asked = at.us // ADVANCE_US
         if asked == self.advanced_to:
             return
         self.advanced_to = asked
         for _, state in sorted(self.deferred.items()):
-            self._contain(state, at, partial(self._resume, self._context(state, at)))
+            self._contain(state, at, self._resume, self._context(state, at))
         for name in self.trellises:
             self._await_cash(name, self.trellises.of(name))
         self.finish(at)
@@ -199,8 +201,10 @@ class Reconciler:
         """Keep, at the end of an event, what it changed of how units are judged (semantics 7.7)."""
         while self._touched:  # a defect that shows here sets its unit aside, which is kept too
             key, state = self._touched.popitem()
-            keep = partial(self._keep, state, at)
-            keep() if self.comparisons[key].set_aside else self._contain(state, at, keep)
+            if self.comparisons[key].set_aside:
+                self._keep(state, at)
+            else:
+                self._contain(state, at, self._keep, state, at)
 
     def _keep(self, state: UnitState, at: LogTime) -> None:
         unit, name = state.unit, state.unit.account
@@ -235,14 +239,14 @@ class Reconciler:
             context = touched.get(key)
             if context is None:
                 context = touched[key] = self._context(self.ledger.units[key], at)
-            self._contain(context.state, at, partial(commit, context, value))
+            self._contain(context.state, at, commit, context, value)
             self.comparisons.refresh(context.unit)  # what opens next is to see it
         for context in touched.values():
-            self._contain(context.state, at, partial(self._end_of_advance, context))
+            self._contain(context.state, at, self._end_of_advance, context)
         for key in trellis.take_judged():
             if key not in touched:
                 context = self._context(self.ledger.units[key], at)
-                self._contain(context.state, at, partial(self._note_pending, context))
+                self._contain(context.state, at, self._note_pending, context)
 
     def _end_of_advance(self, context: ComparisonContext) -> None:
         context.comparison.pending = context.trellis.pending(context.state.key)
@@ -262,7 +266,7 @@ class Reconciler:
         fetched fill is compared with the whole ledger; a newer one with the cuts of its time.
         """
         for state in sorted(self.ledger.units_of(account), key=lambda each: each.key):
-            self._contain(state, at, partial(self._resume_unit, state, at))
+            self._contain(state, at, self._resume_unit, state, at)
 
     def _resume_unit(self, state: UnitState, at: LogTime) -> None:
         context = self._context(state, at)
@@ -277,7 +281,7 @@ class Reconciler:
         """Note that a unit stopped or started being modelled: the next report opens it anew."""
         at = self.ledger.event.at
         if at is not None:
-            self._contain(state, at, partial(self._open_anew, state, at))
+            self._contain(state, at, self._open_anew, state, at)
 
     def _open_anew(self, state: UnitState, at: LogTime) -> None:
         context = self._context(state, at)
@@ -339,7 +343,7 @@ class Reconciler:
         soon_us = self.ledger.clock.last_us + SOON_US
         return self.trellises.decide_by(soon_us) or self.sources.next_due_us <= soon_us
 
-    def _contain(self, state: UnitState, at: LogTime, work: Callable[[], None]) -> None:
+    def _contain(self, state: UnitState, at: LogTime, work: Callable[[*Given], None], *given: *Given) -> None:
         """Do a unit's own work; a defect of recon that shows in it stops no other unit (architecture 2.12).
 
         The same log shows the same defect, so a rebuild by the same version sets the same unit aside.
@@ -347,7 +351,7 @@ class Reconciler:
         if self.comparison_of(state).set_aside:
             return
         try:
-            work()
+            work(*given)
         except MemoryError:
             raise  # the machine's doing, not the unit's
         except Exception as error:  # noqa: BLE001 - whatever the defect is, it is this unit's alone
@@ -380,7 +384,7 @@ class Reconciler:
             self._reclassify(self.ledger.units[key], at)
 
     def _reclassify(self, state: UnitState, at: LogTime) -> None:
-        self._contain(state, at, partial(self._reclassify_breaks, state, at))
+        self._contain(state, at, self._reclassify_breaks, state, at)
 
     def _reclassify_breaks(self, state: UnitState, at: LogTime) -> None:
         if classification.reclassify(self._context(state, at)):

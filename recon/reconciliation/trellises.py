@@ -64,6 +64,8 @@ class Trellises(dict[str, AccountTrellis]):
 
     def take_touched(self) -> list[AccountTrellis]:
         """Return the trellises that were used since the last call, in the order of their accounts' names."""
+        if not self._touched:
+            return []
         touched, self._touched = self._touched, set()
         return [self[name] for name in sorted(touched)]
 

@@ -158,7 +158,9 @@ class RowKind(Generic[Row]):
 
     def _needs_look(self, payload: bytes) -> bool:
         """True if a field may be spelled otherwise, or a text may hold U+0000."""
-        return _NUL in payload or any(mark in payload for mark in self._marks)
+        if _NUL in payload:
+            return True
+        return bool(self._marks) and any(mark in payload for mark in self._marks)
 
     def _about(self, members: RawMembers) -> str:
         quiet = Findings()

@@ -143,12 +143,12 @@ def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime
     """Return the order generation that a report belongs to; create a new generation if none fits (semantics 2.1)."""
     numbered = ledger.by_exchange.get((account.name, report.exchange_order_id or ""), NONE_KNOWN)
     generations = ledger.by_client.get((account.name, report.client_order_id or ""), NONE_KNOWN)
-    order = next((order for order in numbered.alike(report) if o.same_order(order, report)), None)
-    if order is not None:
-        return order
-    order = next((order for order in generations.alike(report) if _is_generation(order, report)), None)
-    if order is not None:
-        return order
+    for order in numbered.alike(report):
+        if o.same_order(order, report):
+            return order
+    for order in generations.alike(report):
+        if o.same_order(order, report) and not o.is_of_earlier_life(order, report):
+            return order
     if report.client_order_id is not None and not generations.is_new(report):
         message = f"the report is of none of the latest {MAX_COMPARED} orders with that client id; it is not booked"
         ledger.note_finding(account.name, at, "order_unclear", report.client_order_id, message)
@@ -162,10 +162,6 @@ def _order_of(ledger: Ledger, account: Account, report: OrderReport, at: LogTime
         )
         return None
     return o.new_order(account.name, key, report, at.seq)
-
-
-def _is_generation(order: Order, report: OrderReport) -> bool:
-    return o.same_order(order, report) and not o.is_of_earlier_life(order, report)
 
 
 def _check_contradictions(ledger: Ledger, order: Order, report: OrderReport, at: LogTime) -> None:
@@ -292,8 +288,9 @@ def _dated(ledger: Ledger, account: Account, fills: list[Fill], at: LogTime) -> 
     happened by the end of the gap.
     """
     skew_us, dated = account.liveness.skew_us, list[tuple[Fill, Stamp]]()
+    untimed = Stamp(ledger.end_of_gap(account.name) or at.us)
     for fill in fills:
-        stamp = Stamp(ledger.end_of_gap(account.name) or at.us)
+        stamp = untimed
         if fill.timed:
             told = account.stamps.stamp(fill.occurred_us, at.us, skew_us=skew_us)
             # What comes live and is a day old was told by no running clock.
@@ -301,7 +298,8 @@ def _dated(ledger: Ledger, account: Account, fills: list[Fill], at: LogTime) -> 
         occurred_us = fill.occurred_us
         if skew_us and occurred_us != at.us:
             occurred_us = min(occurred_us + skew_us, at.us)
-        dated.append((msgspec.structs.replace(fill, occurred_us=occurred_us), stamp))
+        same = occurred_us == fill.occurred_us
+        dated.append((fill if same else msgspec.structs.replace(fill, occurred_us=occurred_us), stamp))
     return dated
 
 

@@ -96,5 +96,6 @@ def post_legs(
 def _post(ledger: Ledger, state: UnitState, posting: Posting, at: LogTime) -> None:
     """Post an entry of a fill; a fill hidden by a gap counts as booked before all reports after the gap."""
     booked = ledger.clock_of_fill(state.unit.account, posting.occurred_us, at)
-    then = LogTime(at.seq, at.us, max(booked, state.unit.balance.last_clock))
+    clock = max(booked, state.unit.balance.last_clock)
+    then = at if clock == at.clock else LogTime(at.seq, at.us, clock)
     ledger.record_entry(post(state, posting, then), state)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from recon.exact import ZERO
 from recon.ledger.account import Account
-from recon.ledger.asset_mapping import AssetMapping, resolve_asset
+from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.ledger import Ledger
 from recon.ledger.units import OPENING, Posting, Unit, UnitState, post
 from recon.times import LogTime
@@ -14,24 +14,25 @@ from recon.times import LogTime
 
 def asset_unit(ledger: Ledger, account: Account, asset: str, coinapi: str | None, at: LogTime) -> UnitState:
     """Return the unit of an asset; note the asset as unmapped if no balance row is the asset's."""
-    mapping = resolve_asset(asset, coinapi, account.snapshots, ledger.rules_of(account.name))
+    rules = ledger.rules_of(account.name)
+    mapping = resolve_asset(asset, coinapi, account.snapshots, rules)
     if not mapping.mapped and mapping.unit not in account.mappings.unmapped:
         account.mappings.add_unmapped(mapping.unit, coinapi)
         ledger.mark_changed(account)
         if account.snapshots.balances_complete:
             message = f"{asset}: {mapping.reason}; kept under its own code until one is"
             ledger.note_finding(account.name, at, "unmapped", mapping.unit, message)
-    _note_home(ledger, account, asset, coinapi, mapping)
+    if mapping.mapped and asset not in rules.assets and asset not in account.snapshots.balance_rows:
+        _note_home(ledger, account, coinapi)
     state = ledger.unit(account.name, "asset", mapping.unit, coinapi)
     open_if_absent(ledger, account, state, at)
     return state
 
 
-def _note_home(ledger: Ledger, account: Account, asset: str, coinapi: str | None, mapping: AssetMapping) -> None:
+def _note_home(ledger: Ledger, account: Account, coinapi: str | None) -> None:
     """Let the row that an asset was found at by its CoinAPI code stay the asset's, whatever rows come later."""
-    rules, snapshots = ledger.rules_of(account.name), account.snapshots
-    by_coinapi = mapping.mapped and asset not in rules.assets and asset not in snapshots.balance_rows
-    rows = list(snapshots.rows_by_coinapi.of(coinapi)) if by_coinapi else []
+    snapshots = account.snapshots
+    rows = list(snapshots.rows_by_coinapi.of(coinapi))
     if len(rows) == 1 and snapshots.note_home(coinapi, rows[0]):
         ledger.mark_changed(account)
 

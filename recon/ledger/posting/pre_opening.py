@@ -35,7 +35,6 @@ def exclude_pre_opening_fills(
     snapshot.
     """
     opened_us = account.started_us - _skew_us(ledger, account)
-    began_us = _us(report.history[0].time) if report.history else None
     if not (first and initial) and not _is_placed_here(report):
         # Nothing tells when it was placed, so its fills decide, whichever report tells them.
         before, cash = _dated_before(order, report, opened_us)
@@ -44,6 +43,7 @@ def exclude_pre_opening_fills(
             return same_amount(before, order.reported.amount_filled)
     if not first:
         return False
+    began_us = _us(report.history[0].time) if report.history else None
     late = at.us - account.started_us > ledger.rules_of(account.name).settlement_window_us
     if initial and (began_us is None or not late or account.liveness.lag_us is None):
         before, cash = order.reported.amount_filled, order.reported.cash_total

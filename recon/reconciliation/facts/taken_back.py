@@ -15,7 +15,12 @@ from recon.reconciliation.commit.accruals import own
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.uncertain_opening import decided_by_fill
 from recon.reconciliation.model.break_ import Break, Explanation
-from recon.reconciliation.model.comparison import EndedStep
+from recon.reconciliation.model.comparison import ComparisonState, EndedStep
+
+
+def may_take(comparison: ComparisonState, leg: Leg) -> bool:
+    """True if a unit has anything that a leg may be taken for; hardly ever."""
+    return leg.takes_back or comparison.uncertain is not None
 
 
 def is_taken(context: ComparisonContext, leg: Leg) -> bool:

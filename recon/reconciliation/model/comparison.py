@@ -141,5 +141,7 @@ class ComparisonState(msgspec.Struct, gc=False):
     @property
     def owned(self) -> Decimal:
         """Return what breaks and pending steps own of the drift."""
+        if not self.breaks and not self.pending:
+            return ZERO
         owned = sum((known.amount for known in self.breaks if known.owns_residual), ZERO)
         return owned + sum((step.amount for step in self.pending), ZERO)

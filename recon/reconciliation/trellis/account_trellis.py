@@ -244,7 +244,7 @@ class AccountTrellis:
 
     def advance(self, now_us: int) -> list[Told]:
         """Play the steps up to a log time, in microseconds; return what there is to tell since the last call."""
-        if not self._paused and self._parts.next_step() <= now_us:
+        if not self._paused and self._parts.next_step <= now_us:
             self._journal.add(TimeCall(now_us))
         self._catch_up(now_us)
         told, self._told = self._told, []
@@ -258,7 +258,7 @@ class AccountTrellis:
 
     def due(self, now_us: int) -> bool:
         """True if there is something to tell, or a step to play by a log time."""
-        return bool(self._told or self.failures or self._parts.judged) or self._parts.next_step() <= now_us
+        return bool(self._told or self.failures or self._parts.judged) or self._parts.next_step <= now_us
 
     def decides_by(self, us: int) -> bool:
         """True if time alone may decide something by a log time: a report waits, or a step that is not told."""
@@ -267,7 +267,7 @@ class AccountTrellis:
 
     def _catch_up(self, now_us: int) -> None:
         parts = self._parts
-        while not self._paused and (at := parts.next_step()) <= now_us:
+        while (at := parts.next_step) <= now_us and not self._paused:
             try:
                 play_step(parts, at, self._told)
             except MemoryError:
@@ -349,7 +349,8 @@ class AccountTrellis:
             parts.resolution = resolution = min(parts.resolution or resolution, resolution)
         entry = Entry(stamp.us, leg.arrived_us, resolution, parts.number, leg.order, to_int(leg.amount))
         if leg.turnover:
-            entry.turnover, entry.key = to_int(leg.turnover), leg.fee_key
+            entry.turnover = entry.amount if leg.turnover is leg.amount else to_int(leg.turnover)
+            entry.key = leg.fee_key
         entry.rounded = leg.rounded
         if leg.error:
             entry.slack = to_int(leg.error)
@@ -385,12 +386,12 @@ class AccountTrellis:
                 parts.add_shadows(fill, now_us, self._told)
 
     def _note_rules(self, unit: UnitTrellis, report: Report) -> None:
-        if report.price is not None and report.price > 0:
+        known, unit.noted = unit.noted, report
+        if report.price is not None and report.price > 0 and (known is None or report.price != known.price):
             self._parts.shadows.prices[unit.key[2]] = to_int(report.price)
-        tolerance = to_int(report.tolerance)
-        if tolerance != unit.tolerance:
-            unit.tolerance = tolerance
-        if report.quantum is not None:
+        if known is None or report.tolerance != known.tolerance:
+            unit.tolerance = to_int(report.tolerance)
+        if report.quantum is not None and (known is None or report.quantum != known.quantum):
             quantum = to_int(report.quantum)
             if quantum and (not unit.quantum or quantum < unit.quantum):
                 unit.quantum = quantum

@@ -140,13 +140,17 @@ def _single_fit(
     `source` is the cut before and its level.
     """
     entries, tolerance = unit.entries, unit.tolerance
-    amount, fee, slack, spread = entries.amount, entries.fee, entries.slack, entries.spread
+    net, slack, spread = entries.net, entries.slack, entries.spread
     first, level = source
-    base, slack_before = level + fee[first], slack[first] - tolerance
+    base, slack_before = level + entries.fee[first], slack[first] - tolerance
+    # No slack is greater than that of the last cut: what is further off than it allows is near no cut.
+    furthest = NEAR_FIT * (slack[high] - slack_before)
     hit = None
     for reading, value in enumerate(column.values):
-        for cut in range(low, high + 1):
-            left = value - amount[cut] + fee[cut] - base
+        wanted = value - base
+        least, most = wanted - furthest, wanted + furthest
+        for cut in [cut for cut, each in enumerate(net[low : high + 1], low) if least <= each <= most]:
+            left = wanted - net[cut]
             near = slack[cut] - slack_before
             if -near <= left <= near:
                 if hit is not None:

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from recon.ledger.fees.fee_key import RATES
 from recon.reconciliation.trellis.amounts import to_decimal
 from recon.reconciliation.trellis.column import PASSED, Column, CommittedEdge, StateKey
@@ -18,6 +20,8 @@ from recon.reconciliation.trellis.unit import UnitTrellis
 
 #: Amounts of a jump that are dearer by less than this are told beside it: ten bits.
 NEARLY_AS_LIKELY = NOVEL // 2
+#: What was told of an edge of which nothing was told.
+_NOTHING_TOLD: Final = CommittedEdge("exact", 0, 0, 0, 0)
 
 
 def freeze(unit: UnitTrellis, now: int, told: list[Told]) -> None:
@@ -146,7 +150,7 @@ def _bears_shadows(unit: UnitTrellis, source: StateKey, target: StateKey) -> boo
 def _tell_change(
     unit: UnitTrellis, from_seq: int, column: Column, now: CommittedEdge, left: int, told: list[Told]
 ) -> None:
-    known = column.committed or CommittedEdge("exact", 0, 0, 0, 0)
+    known = column.committed or _NOTHING_TOLD
     column.committed = now
     if now[:4] == known[:4]:
         return

@@ -23,22 +23,21 @@ def first_fit(
     `source` is the cut before and its level. None also where a cut nearly fits and leaves something else over.
     """
     entries, tolerance = unit.entries, unit.tolerance
-    amount, fee, slack, spread = entries.amount, entries.fee, entries.slack, entries.spread
+    net, slack, spread = entries.net, entries.slack, entries.spread
     first, level = source
-    base, slack_before = level + fee[first], slack[first] - tolerance
+    base, slack_before = level + entries.fee[first], slack[first] - tolerance
     near = NEAR_FIT * (slack[high] - slack_before)
     for reading, value in enumerate(column.values):
         least, most = value - base - near, value - base + near
-        close = [cut for cut in range(low, high + 1) if least <= amount[cut] - fee[cut] <= most]
+        close = [cut for cut, each in enumerate(net[low : high + 1], low) if least <= each <= most]
         if not close:
             continue
         cut = close[0]
-        left = value - amount[cut] + fee[cut] - base
+        left = value - net[cut] - base
         beyond = max(abs(left) - tolerance, 0)
         if abs(left) > slack[cut] - slack_before or beyond * beyond > spread[cut] - spread[first]:
             return None
-        net = amount[cut] - fee[cut]
-        if any(amount[other] - fee[other] != net for other in close):
+        if any(net[other] != net[cut] for other in close):
             return None
         return cut, reading, left
     return None
@@ -49,7 +48,7 @@ def crowded_cuts(
 ) -> list[int]:
     """Return the cuts that fit one of the states before, the earliest of those that leave the same, and a few more."""
     entries = unit.entries
-    amount, fee = entries.amount, entries.fee
+    fee = entries.fee
     width = 2 * (entries.slack[high] - entries.slack[min(key[0] for key in states)] + unit.tolerance) + 1
     wanted: set[int] = set()
     for key, value in states.items():
@@ -58,8 +57,7 @@ def crowded_cuts(
             place = (reported - base) // width
             wanted.update((place - 1, place, place + 1))
     earliest: dict[int, int] = {}
-    for cut in range(low, high + 1):
-        net = amount[cut] - fee[cut]
+    for cut, net in enumerate(entries.net[low : high + 1], low):
         if net not in earliest and net // width in wanted:
             earliest[net] = cut
     here = bisect_right(entries.stamp, column.at) - 1

@@ -57,6 +57,7 @@ class Entries:
         "later",
         "limit",
         "low",
+        "net",
         "quantum",
         "rates",
         "slack",
@@ -80,6 +81,8 @@ class Entries:
         #: When each entry may have happened.
         self.stamp, self.low, self.high = [LONG_AGO], [LONG_AGO], [LONG_AGO]
         self.amount, self.booked = [0], [0]
+        #: Amounts less the expected fees: what a report that holds the entries shows.
+        self.net = [0]
         self.fee, self.unknown, self.turnover = [0], [0], [0]
         self.slack, self.unmodelled, self.spread = [0], [0], [0]
         #: Differences that other rates make, each with its cost; and what the tier that came later makes.
@@ -95,7 +98,7 @@ class Entries:
         if not sort or sort[-1] < place:
             sort.append(place)
             self.items.append(entry)
-            self._extend(len(sort) - 1)
+            self._append(entry)
             return len(sort) - 1
         index = bisect_right(sort, place)
         sort.insert(index, place)
@@ -112,6 +115,7 @@ class Entries:
     def shift(self, amount: int, booked: int) -> None:
         """Take an entry from before all that are kept."""
         self.amount = [each + amount for each in self.amount]
+        self.net = [each + amount for each in self.net]
         self.booked = [each + booked for each in self.booked]
 
     def forget(self, count: int) -> None:
@@ -124,8 +128,11 @@ class Entries:
 
     def rebuild(self) -> None:
         """Make all totals anew, after a change of rates or of the quantum."""
-        self._cut(0)
-        self._extend(0)
+        for each in self._lists():
+            del each[1:]
+        self.net[0] = self.amount[0] - self.fee[0]
+        for entry in self.items:
+            self._append(entry)
 
     def replace(self, entries: Iterable[Entry]) -> None:
         """Replace the kept entries."""
@@ -186,31 +193,33 @@ class Entries:
         return (*first, self.slack, self.unmodelled, self.spread, self.booked)
 
     def _lists(self) -> tuple[list[int] | list[tuple[tuple[int, int], ...]], ...]:
-        return (*self._running(), self.stamp, self.low, self.high, self.later, self.limit, self.alternatives)
+        return (*self._running(), self.net, self.limit, self.stamp, self.low, self.high, self.later, self.alternatives)
 
-    def _cut(self, index: int) -> None:
-        for each in self._lists():
-            del each[index + 1 :]
-
-    def _extend(self, start: int) -> None:
-        """Make the totals from an index on."""
-        totals = self._running()
-        for entry in self.items[start:]:
-            moved, others, later = self._moved(entry)
-            self._bound(entry, len(self.stamp))
-            for each, more in zip(totals, moved, strict=True):
-                each.append(each[-1] + more)
-            self.alternatives.append(others)
-            self.later.append(later)
-            self.limit.append(self.limit[-1] + self._limit(moved, others, later))
+    def _append(self, entry: Entry) -> None:
+        """Take the last entry into the totals; list by list, for each entry comes here."""
+        moved, others, later = self._moved(entry)
+        amount, fee, unknown, turnover, slack, unmodelled, spread, booked = moved
+        self._bound(entry, len(self.stamp))
+        self.amount.append(self.amount[-1] + amount)
+        self.fee.append(self.fee[-1] + fee)
+        self.unknown.append(self.unknown[-1] + unknown)
+        self.turnover.append(self.turnover[-1] + turnover)
+        self.slack.append(self.slack[-1] + slack)
+        self.unmodelled.append(self.unmodelled[-1] + unmodelled)
+        self.spread.append(self.spread[-1] + spread)
+        self.booked.append(self.booked[-1] + booked)
+        self.net.append(self.net[-1] + amount - fee)
+        self.limit.append(self.limit[-1] + self._limit(moved, others, later))
+        self.alternatives.append(others)
+        self.later.append(later)
 
     def _put_in(self, index: int) -> None:
         """Take an entry that was put before others into the totals."""
         entry, place = self.items[index], index + 1
         moved, others, later = self._moved(entry)
         self._bound(entry, place)
-        limit = self._limit(moved, others, later)
-        for each, more in zip((*self._running(), self.limit), (*moved, limit), strict=True):
+        net, limit = moved[0] - moved[1], self._limit(moved, others, later)
+        for each, more in zip((*self._running(), self.net, self.limit), (*moved, net, limit), strict=True):
             if more:
                 each[place:] = [each[index] + more, *(total + more for total in each[place:])]
             else:
@@ -235,7 +244,8 @@ class Entries:
         """Return how much an entry may explain at most: rounding, any fee, other rates, and what is unmodelled."""
         _, fee, _, turnover, slack, unmodelled, _, _ = moved
         most = self.rates.table.most * turnover // RATES + 1 if turnover else 0
-        return slack + unmodelled + most + abs(fee) + abs(later) + max((abs(each) for each, _ in others), default=0)
+        other = max(abs(each) for each, _ in others) if others else 0
+        return slack + unmodelled + most + abs(fee) + abs(later) + other
 
     def _fee(self, entry: Entry, key: FeeKey, turnover: int) -> tuple[int, int, int, tuple[tuple[int, int], ...], int]:
         """Return the expected fee, the turnover at an unknown rate, slack, other rates' differences, a later tier's."""

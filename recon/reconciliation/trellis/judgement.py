@@ -229,6 +229,8 @@ def _follow(unit: UnitTrellis, known: ToldBreak, left: list[_Candidate], told: l
 
 def next_judgement(unit: UnitTrellis, now: int) -> int | None:
     """Return when time alone may change what is judged; None where it does not."""
+    if not unit.is_odd():
+        return None
     odd = [each for each in unit.odd() if each.kind in {"jump", "novel"}]
     window, hold = unit.window, unit.hold()
     times = []

@@ -19,17 +19,22 @@ from recon.reconciliation.trellis.trimming import short_keep
 from recon.reconciliation.trellis.unit import UnitTrellis
 
 
+def _step_at(us: int) -> int:
+    """Return the log time of the first step at a time or later."""
+    return us if us >= NEVER else -(-us // STEP_US) * STEP_US
+
+
 class AccountParts:
     """The units of an account and what they share; times in microseconds of log time."""
 
     __slots__ = (
-        "_next",
         "account",
         "cash",
         "changed",
         "judged",
         "keep_until",
         "learnt_from",
+        "next_step",
         "number",
         "odd",
         "playing",
@@ -67,9 +72,9 @@ class AccountParts:
         self.odd: set[UnitKey] = set()
         #: Units that were judged, so that their undecided steps may be others.
         self.judged: set[UnitKey] = set()
-        #: When each unit with something to do is due, and the earliest of these times.
+        #: When each unit with something to do is due, and the log time of the first step that has something to do.
         self.wakes: dict[UnitKey, int] = {}
-        self._next = NEVER
+        self.next_step = NEVER
         #: The unit that is worked on, and those of the step that is played.
         self.working: UnitKey | None = None
         self.playing: list[UnitKey] = []
@@ -139,7 +144,7 @@ class AccountParts:
             for key in self.playing:
                 if key in self.units:
                     self.wakes[key] = now
-            self._next = min(self.wakes.values(), default=NEVER)
+            self.next_step = _step_at(min(self.wakes.values(), default=NEVER))
         return failed
 
     def wake(self, unit: UnitTrellis, at: int) -> None:
@@ -148,7 +153,7 @@ class AccountParts:
         if at < self.wakes.get(key, NEVER):
             self.wakes[key] = at
             self.changed.add(key)
-            self._next = min(self._next, at)
+            self.next_step = min(self.next_step, _step_at(at))
 
     def wake_odd(self, at: int) -> None:
         """Have all assets with odd edges looked at."""
@@ -161,18 +166,13 @@ class AccountParts:
         if unit.redo_from is not None or unit.key in self.odd:
             self.wake(unit, now)
 
-    def next_step(self) -> int:
-        """Return the log time of the next step that has something to do."""
-        at = self._next
-        return at if at >= NEVER else -(-at // STEP_US) * STEP_US
-
     def take_due(self, now: int) -> list[UnitTrellis]:
         """Return the units that are due, by key; each has to be scheduled anew."""
         due = sorted(key for key, at in self.wakes.items() if at <= now)
         self.playing, self.working = due, None
         for key in due:
             del self.wakes[key]
-        self._next = min(self.wakes.values(), default=NEVER)
+        self.next_step = _step_at(min(self.wakes.values(), default=NEVER))
         self.changed.update(due)
         return [self.units[key] for key in due]
 

@@ -12,7 +12,7 @@ import msgspec
 from recon.ledger.fees.fee_key import FeeKey
 from recon.ledger.units import UnitKey
 from recon.reconciliation.model.step import StepKind
-from recon.reconciliation.trellis.column import Column, OddEdge, StateKey, Totals
+from recon.reconciliation.trellis.column import Column, OddEdge, Report, StateKey, Totals
 from recon.reconciliation.trellis.costs import FLOOD, HOLD
 from recon.reconciliation.trellis.entries import Entries
 from recon.reconciliation.trellis.learning import ChargedLeg
@@ -88,6 +88,7 @@ class UnitTrellis:
         "key",
         "last_report_at",
         "last_value",
+        "noted",
         "odd_final",
         "odd_tail",
         "opened",
@@ -123,6 +124,8 @@ class UnitTrellis:
         self.quantum = 0
         self.rounding = 1
         self.tolerance = 0
+        #: The last report whose quantum, tolerance and price were taken; not stored, for they are what is kept.
+        self.noted: Report | None = None
         self.queue: list[QueuedReport] = []
         self.columns: list[Column] = []
         #: Columns up to this index are final.
