@@ -8,7 +8,6 @@ the level: reported less the entries that are in. These are plain tuples, for th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
@@ -45,34 +44,33 @@ class Report(msgspec.Struct, frozen=True, gc=False):
     price: Decimal | None = None
 
 
-class Column:
-    """One report of the trellis and its states; amounts are in units of 1e-40."""
+class Column(msgspec.Struct, eq=False, gc=False):
+    """One report of the trellis and its states; amounts are in units of 1e-40.
 
-    __slots__ = ("at", "committed", "frozen", "rise", "seq", "sets", "states", "values", "wide")
+    A report was received at `at`, in microseconds, at log position `seq`; `values` are its readings.
+    """
 
-    def __init__(self, at: int, seq: int, values: Sequence[int]) -> None:
-        """Take a report: received at, in microseconds, its log position, and its readings."""
-        self.at = at
-        self.seq = seq
-        self.values = tuple(values)
-        self.states: dict[StateKey, StateValue] = {}
-        #: Sums of the sets that are no cuts.
-        self.sets: dict[tuple[int, int], Totals] = {}
-        #: True once only the best path's state is left.
-        self.frozen = False
-        #: True if sets that are no cuts, and passing over, were tried.
-        self.wide = False
-        #: What the cheapest state costs more than that of the report before.
-        self.rise = 0
-        #: What was told of the edge to this report when it became final.
-        self.committed: CommittedEdge | None = None
+    at: int
+    seq: int
+    values: tuple[int, ...]
+    states: dict[StateKey, StateValue] = {}
+    #: Sums of the sets that are no cuts.
+    sets: dict[tuple[int, int], Totals] = {}
+    #: True once only the best path's state is left.
+    frozen: bool = False
+    #: True if sets that are no cuts, and passing over, were tried.
+    wide: bool = False
+    #: What the cheapest state costs more than that of the report before.
+    rise: int = 0
+    #: What was told of the edge to this report when it became final.
+    committed: CommittedEdge | None = None
 
     def value_of(self, state: StateKey) -> int:
         """Return what the report says in a state; where it is passed over, the plain reading."""
         return self.values[0 if state[2] == PASSED else state[3]]
 
 
-class CommittedEdge(NamedTuple):
+class CommittedEdge(msgspec.Struct, frozen=True, gc=False):
     """What was told of a final edge, in units of 1e-40; `level` is that of the report it leads to.
 
     `tolerated` is the part of `rounding` that the settings alone allow.
@@ -84,6 +82,11 @@ class CommittedEdge(NamedTuple):
     fee: int
     level: int
     tolerated: int = 0
+
+    def comes_to(self, other: CommittedEdge) -> bool:
+        """True if another value tells the same of the edge, whatever the level."""
+        mine = self.kind, self.jump, self.rounding, self.fee
+        return mine == (other.kind, other.jump, other.rounding, other.fee)
 
 
 class OddEdge(NamedTuple):

@@ -126,7 +126,8 @@ def take_quick_path(unit: UnitTrellis, index: int) -> bool:
     if cost >= WIDE:
         return False
     column.rise = value[0] + cost
-    column.sets = {}
+    if column.sets:
+        column.sets = {}
     level = column.values[reading] - entries.amount[cut]
     column.states = {(cut, 0, HOLDS, reading): (0, key, "exact", left, level)}
     return True

@@ -251,4 +251,5 @@ class UnitTrellis:
             column.states = {key: (*value[:4], value[4] - amount) for key, value in column.states.items()}
             column.sets = {key: (sums[0] + amount, *sums[1:7], sums[7] + booked) for key, sums in column.sets.items()}
             if column.committed is not None:
-                column.committed = column.committed._replace(level=column.committed.level - amount)
+                level = column.committed.level - amount
+                column.committed = msgspec.structs.replace(column.committed, level=level)
