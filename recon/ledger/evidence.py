@@ -52,7 +52,14 @@ class RateStep(msgspec.Struct, frozen=True, gc=False):
 
 def rate_step(before: Decimal | None, after: Decimal | None, us: int) -> RateStep | None:
     """Return the step from one rate to the next, None where it moved as prices do."""
-    if not before or not after or before < 0 or after < 0 or 2 * max(before, after) < 3 * min(before, after):
+    if (
+        before == after
+        or not before
+        or not after
+        or before < 0
+        or after < 0
+        or 2 * max(before, after) < 3 * min(before, after)
+    ):
         return None
     return RateStep(before, after, us)
 

@@ -21,9 +21,9 @@ def report_of(context: ComparisonContext, observation: Observation) -> Report:
     """Return an observation as the trellis needs it."""
     unit = context.unit
     return Report(
-        seq=observation.seq,
-        us=observation.us,
-        values=observation.values,
+        observation.seq,
+        observation.us,
+        observation.values,
         quantum=quantum_of(context.ledger, unit) or None,
         tolerance=context.tolerance_of(observation.values[0]),
         price=unit.reported.rate_usd if unit.kind == "asset" else None,

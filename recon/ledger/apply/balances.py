@@ -38,7 +38,7 @@ def apply_balances(ledger: Ledger, message: Balances, account: Account, at: LogT
         reassess_after_snapshot(ledger, account, at)
         return
     present: set[str] = set()
-    listed = {row.asset for row in message.rows}
+    listed = {row.asset for row in message.rows} if len(message.rows) > 1 else ()
     for row in message.rows:
         unit = _apply_balance(ledger, account, _as_known(ledger, account, row, listed, at), at)
         if unit is not None:

@@ -72,7 +72,10 @@ def _filled_before(order: Order, report: OrderReport, opened_us: int) -> tuple[D
 
 def _is_placed_here(report: OrderReport) -> bool:
     """True if a report's history tells that the order went through the EMS: none of its fills is older than that."""
-    return any(step.status in ROUTING for step in report.history)
+    for step in report.history:  # noqa: SIM110  # a generator takes twice as long, and each report comes here
+        if step.status in ROUTING:
+            return True
+    return False
 
 
 def _dated_before(order: Order, report: OrderReport, opened_us: int) -> tuple[Decimal, Decimal | None]:

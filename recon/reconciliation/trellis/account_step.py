@@ -41,7 +41,7 @@ def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
     _note_odd(parts, units)
     long = _keeps_long(parts, now)
     for unit in parts.over(units):
-        awaited = parts.cash.times(unit.key[2], now, parts.window) if unit.is_asset else ()
+        awaited = parts.cash.times(unit.key[2], now, parts.window) if unit.is_asset and parts.cash.fills else ()
         if trim(unit, now, long=long, awaited=awaited):
             parts.changed.add(unit.key)
     opened = len(told)
@@ -103,6 +103,8 @@ def _restamp_late(parts: AccountParts, now: int, told: list[Told]) -> list[UnitT
 
 def _learn(parts: AccountParts, now: int, told: list[Told], changed: list[UnitTrellis]) -> None:
     """Learn habits and rates from what the units say now; all assets are worked out anew where anything is learnt."""
+    if not parts.odd and parts.samples.revision == parts.learnt_from:
+        return  # nothing is learnt from edges that are exact
     again = bool(changed) and _learn_habits(parts, now, changed)
     if again:
         _work_out_anew(parts, now, told)

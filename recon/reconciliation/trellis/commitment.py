@@ -130,6 +130,12 @@ def commit_edge(unit: UnitTrellis, index: int, told: list[Told]) -> None:
         _commit_opening(unit, column, value[4], unit.totals(column, state)[7], told)
         return
     before = unit.columns[index - 1]
+    if value[2] == "exact" and not value[3] and not source[1] and not state[1]:
+        # As nearly all are: nothing is left over, so nothing but a fee that is not booked may be told.
+        booked = unit.entries.booked
+        fee = value[4] - before.states[source][4] + booked[state[0]] - booked[source[0]]
+        _tell_change(unit, before.seq, column, CommittedEdge("exact", 0, 0, fee, value[4]), 0, told)
+        return
     first, last = unit.totals(before, source), unit.totals(column, state)
     kind: CommittedKind = value[2] if value[2] != "jump" or not in_opening(unit, column) else "opening"
     left = value[3]

@@ -39,23 +39,19 @@ def candidates(unit: UnitTrellis, at: int) -> tuple[int, int]:
 
 
 def lags(entries: Entries, cuts: Iterable[int], at: int) -> list[tuple[int, int]]:
-    """Return cuts, each with what it costs that the next entry is not in a report, and that the last one is."""
-    window, low, high = entries.window, entries.low, entries.high
-    last = len(high) - 1
-    found = []
-    for cut in cuts:
-        cost = 0
-        if cut < last and high[cut + 1] < at:
-            cost = LAG * min(at - high[cut + 1], window) // window
-        if cut and low[cut] > at:
-            cost += FUTURE + LAG * (low[cut] - at) // window
-        found.append((cut, cost))
-    return found
+    """Return cuts, each with what it costs in a report received at a time."""
+    return [(cut, lag(entries, cut, at)) for cut in cuts]
 
 
 def lag(entries: Entries, cut: int, at: int) -> int:
-    """Return what a cut costs in a report, as `lags` does."""
-    return lags(entries, (cut,), at)[0][1]
+    """Return what a cut costs in a report received at a time: the next entry is not in it, and the last one is."""
+    window, after = entries.window, cut + 1
+    cost = 0
+    if after < len(entries.high) and entries.high[after] < at:
+        cost = LAG * min(at - entries.high[after], window) // window
+    if cut and entries.low[cut] > at:
+        cost += FUTURE + LAG * (entries.low[cut] - at) // window
+    return cost
 
 
 def swap(entries: Entries, out: int, inside: int) -> int | None:

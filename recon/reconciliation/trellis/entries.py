@@ -199,7 +199,10 @@ class Entries:
         """Take the last entry into the totals; list by list, for each entry comes here."""
         moved, others, later = self._moved(entry)
         amount, fee, unknown, turnover, slack, unmodelled, spread, booked = moved
-        self._bound(entry, len(self.stamp))
+        low, high = self._bounds(entry)
+        self.stamp.append(entry.stamp_us)
+        self.low.append(low)
+        self.high.append(high)
         self.amount.append(self.amount[-1] + amount)
         self.fee.append(self.fee[-1] + fee)
         self.unknown.append(self.unknown[-1] + unknown)
@@ -217,7 +220,10 @@ class Entries:
         """Take an entry that was put before others into the totals."""
         entry, place = self.items[index], index + 1
         moved, others, later = self._moved(entry)
-        self._bound(entry, place)
+        low, high = self._bounds(entry)
+        self.stamp.insert(place, entry.stamp_us)
+        self.low.insert(place, low)
+        self.high.insert(place, high)
         net, limit = moved[0] - moved[1], self._limit(moved, others, later)
         for each, more in zip((*self._running(), self.net, self.limit), (*moved, net, limit), strict=True):
             if more:
@@ -265,8 +271,8 @@ class Entries:
         others = tuple((other * turnover // RATES - fee, cost) for other, cost in may_pay if other != rate)
         return fee, 0, slack + rounded, others, later
 
-    def _bound(self, entry: Entry, place: int) -> None:
-        """Note when an entry may have happened, at a place of the lists."""
+    def _bounds(self, entry: Entry) -> tuple[int, int]:
+        """Return when an entry may have happened, at the earliest and at the latest."""
         stamp = low = high = entry.stamp_us
         if entry.resolution_us == 0:
             low = stamp - self.window // 2
@@ -274,6 +280,4 @@ class Entries:
             high = stamp + entry.resolution_us
             if stamp <= entry.arrived_us < high:
                 high = entry.arrived_us
-        self.stamp.insert(place, stamp)
-        self.low.insert(place, low)
-        self.high.insert(place, high)
+        return low, high
