@@ -184,7 +184,7 @@ class Reconciler:
     def _judge_source(self, state: UnitState, at: LogTime, judge: Callable[[ComparisonContext], None]) -> None:
         """Hold an independent source against a unit's books."""
         context = self._context(state, at)
-        self._contain(state, at, partial(judge, context))
+        self._contain(state, at, judge, context)
         self._mark_changed(context)
 
     def finish(self, at: LogTime) -> None:
