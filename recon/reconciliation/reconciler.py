@@ -201,10 +201,8 @@ class Reconciler:
         """Keep, at the end of an event, what it changed of how units are judged (semantics 7.7)."""
         while self._touched:  # a defect that shows here sets its unit aside, which is kept too
             key, state = self._touched.popitem()
-            if self.comparisons[key].set_aside:
-                self._keep(state, at)
-            else:
-                self._contain(state, at, self._keep, state, at)
+            aside = self.comparisons[key].set_aside
+            self._keep(state, at) if aside else self._contain(state, at, self._keep, state, at)
 
     def _keep(self, state: UnitState, at: LogTime) -> None:
         unit, name = state.unit, state.unit.account
@@ -381,12 +379,9 @@ class Reconciler:
             trellis.set_window(self.ledger.rules_of(account).settlement_window_us, at.us)
             trellis.rates_changed(at.us)
         for key in sorted(key for key, comparison in self.comparisons.items() if comparison.breaks):
-            self._reclassify(self.ledger.units[key], at)
+            self._contain(self.ledger.units[key], at, self._reclassify, self.ledger.units[key], at)
 
     def _reclassify(self, state: UnitState, at: LogTime) -> None:
-        self._contain(state, at, self._reclassify_breaks, state, at)
-
-    def _reclassify_breaks(self, state: UnitState, at: LogTime) -> None:
         if classification.reclassify(self._context(state, at)):
             self.comparisons.refresh(state.unit)
             self.changed[state.key] = state
@@ -394,7 +389,7 @@ class Reconciler:
     def _mark_changed(self, context: ComparisonContext) -> None:
         self.comparisons.refresh(context.unit)
         for key in context.reclassify:
-            self._reclassify(self.ledger.units[key], context.at)
+            self._contain(self.ledger.units[key], context.at, self._reclassify, self.ledger.units[key], context.at)
         if context.comparison.breaks:
             classification.reclassify_reported_orders(context)
         key = context.state.key

@@ -66,8 +66,9 @@ class Trellises(dict[str, AccountTrellis]):
         """Return the trellises that were used since the last call, in the order of their accounts' names."""
         if not self._touched:
             return []
-        touched, self._touched = self._touched, set()
-        return [self[name] for name in sorted(touched)]
+        touched = sorted(self._touched)
+        self._touched.clear()
+        return [self[name] for name in touched]
 
     def mark_changed_rates(self, trellis: AccountTrellis) -> None:
         """Have the rates of an account stored and shown if they changed since the last call, by whatever was learnt."""

@@ -53,7 +53,8 @@ def _fix(unit: UnitTrellis, index: int) -> None:
         if len(column.states) > 1 and odd.kind in {"jump", "novel"}:
             odd = odd._replace(alternatives=_alternatives(column, state, _costs_through(unit, index)))
         unit.odd_final.append(odd)
-    column.states = {state: column.states[state]}
+    if len(column.states) > 1:
+        column.states = {state: column.states[state]}
     column.frozen = True
 
 

@@ -17,6 +17,8 @@ from recon.reconciliation.trellis.column import Totals
 from recon.reconciliation.trellis.costs import LONG_AGO, THIRD_SHARE
 from recon.reconciliation.trellis.rate_view import RateView
 
+#: Differences that other rates make, each with its cost.
+Differences = tuple[tuple[int, int], ...]
 #: An entry moves nothing itself; only its fee may be taken here. As the books tell it, or as the comparison assumes.
 TOLD_SHADOW = 1
 ASSUMED_SHADOW = 2
@@ -85,8 +87,8 @@ class Entries:
         self.net = [0]
         self.fee, self.unknown, self.turnover = [0], [0], [0]
         self.slack, self.unmodelled, self.spread = [0], [0], [0]
-        #: Differences that other rates make, each with its cost; and what the tier that came later makes.
-        self.alternatives: list[tuple[tuple[int, int], ...]] = [()]
+        #: What other rates make, and what the tier that came later makes.
+        self.alternatives: list[Differences] = [()]
         self.later = [0]
         #: What is left over on an edge, beyond the difference of these, nothing explains but a jump.
         self.limit = [0]
@@ -192,13 +194,12 @@ class Entries:
         first = (self.amount, self.fee, self.unknown, self.turnover)
         return (*first, self.slack, self.unmodelled, self.spread, self.booked)
 
-    def _lists(self) -> tuple[list[int] | list[tuple[tuple[int, int], ...]], ...]:
+    def _lists(self) -> tuple[list[int] | list[Differences], ...]:
         return (*self._running(), self.net, self.limit, self.stamp, self.low, self.high, self.later, self.alternatives)
 
     def _append(self, entry: Entry) -> None:
         """Take the last entry into the totals; list by list, for each entry comes here."""
-        moved, others, later = self._moved(entry)
-        amount, fee, unknown, turnover, slack, unmodelled, spread, booked = moved
+        (amount, fee, unknown, turnover, slack, unmodelled, spread, booked), limit, others, later = self._moved(entry)
         low, high = self._bounds(entry)
         self.stamp.append(entry.stamp_us)
         self.low.append(low)
@@ -212,20 +213,20 @@ class Entries:
         self.spread.append(self.spread[-1] + spread)
         self.booked.append(self.booked[-1] + booked)
         self.net.append(self.net[-1] + amount - fee)
-        self.limit.append(self.limit[-1] + self._limit(moved, others, later))
+        self.limit.append(self.limit[-1] + limit)
         self.alternatives.append(others)
         self.later.append(later)
 
     def _put_in(self, index: int) -> None:
         """Take an entry that was put before others into the totals."""
         entry, place = self.items[index], index + 1
-        moved, others, later = self._moved(entry)
+        moved, limit, others, later = self._moved(entry)
         low, high = self._bounds(entry)
         self.stamp.insert(place, entry.stamp_us)
         self.low.insert(place, low)
         self.high.insert(place, high)
-        net, limit = moved[0] - moved[1], self._limit(moved, others, later)
-        for each, more in zip((*self._running(), self.net, self.limit), (*moved, net, limit), strict=True):
+        more_of_each = (*moved, moved[0] - moved[1], limit)
+        for each, more in zip((*self._running(), self.net, self.limit), more_of_each, strict=True):
             if more:
                 each[place:] = [each[index] + more, *(total + more for total in each[place:])]
             else:
@@ -233,32 +234,33 @@ class Entries:
         self.alternatives.insert(place, others)
         self.later.insert(place, later)
 
-    def _moved(self, entry: Entry) -> tuple[Totals, tuple[tuple[int, int], ...], int]:
-        """Return what an entry adds to the totals, what other rates make, and what the tier that came later makes."""
-        slack = entry.slack + (self.quantum // 2 if entry.rounded else 0)
+    def _moved(self, entry: Entry) -> tuple[Totals, int, Differences, int]:
+        """Return what an entry adds to the totals and to the limit, what other rates make, and what a later tier makes.
+
+        It explains at most: rounding, any fee, other rates, and what is unmodelled.
+        """
+        half = self.quantum // 2
+        slack, limit = entry.slack + (half if entry.rounded else 0), entry.unmodelled
         fee = unknown = later = turnover = 0
-        others: tuple[tuple[int, int], ...] = ()
+        others: Differences = ()
         if entry.turnover and entry.key is not None:
             turnover = abs(entry.turnover)
-            fee, unknown, more, others, later = self._fee(entry, entry.key, turnover)
+            most = self.rates.table.most * turnover // RATES
+            # A fee is rounded by no more than itself: an asset told in whole numbers alone need have no such step.
+            fee, unknown, more, others, later = self._fee(entry, entry.key, turnover, min(half, most) + 1)
             slack += more
+            limit += most + 1 + abs(fee) + abs(later) + (max(abs(each) for each, _ in others) if others else 0)
         spread = 4 * slack * slack
         moved = entry.amount, fee, unknown, turnover, slack, entry.unmodelled, spread, entry.booked_fee
-        return moved, others, later
+        return moved, limit + slack, others, later
 
-    def _limit(self, moved: Totals, others: tuple[tuple[int, int], ...], later: int) -> int:
-        """Return how much an entry may explain at most: rounding, any fee, other rates, and what is unmodelled."""
-        _, fee, _, turnover, slack, unmodelled, _, _ = moved
-        most = self.rates.table.most * turnover // RATES + 1 if turnover else 0
-        other = max(abs(each) for each, _ in others) if others else 0
-        return slack + unmodelled + most + abs(fee) + abs(later) + other
+    def _fee(self, entry: Entry, key: FeeKey, turnover: int, rounded: int) -> tuple[int, int, int, Differences, int]:
+        """Return the expected fee, the turnover at an unknown rate, slack, other rates' differences, a later tier's.
 
-    def _fee(self, entry: Entry, key: FeeKey, turnover: int) -> tuple[int, int, int, tuple[tuple[int, int], ...], int]:
-        """Return the expected fee, the turnover at an unknown rate, slack, other rates' differences, a later tier's."""
+        `rounded` is what rounding of the fee may come to.
+        """
         rates = self.rates.of(key)
         rate = rates.at(entry.stamp_us)
-        # A fee is rounded by no more than itself: an asset told in whole numbers alone need have no such step.
-        rounded = min(self.quantum // 2, self.rates.table.most * turnover // RATES) + 1
         if rate is None:
             return 0, turnover, rounded, (), 0
         fee = rate * turnover // RATES
