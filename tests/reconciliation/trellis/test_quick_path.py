@@ -61,10 +61,10 @@ def test_the_quick_path_takes_the_cheapest_state_of_the_full_search(
     first = min(first, count)
     second = min(max(first, second), count)
     sums = unit.entries
-    before = Column(START + WINDOW, 1, [sums.amount[first]])
+    before = Column(START + WINDOW, 1, (sums.amount[first],))
     before.states = {(first, 0, HOLDS, 0): (0, None, "opening", 0, 0)}
     exact = sums.amount[second] - sums.fee[second] + sums.fee[first]
-    column = Column(START + 2 * WINDOW, 2, [exact + rest for rest in rests])
+    column = Column(START + 2 * WINDOW, 2, tuple(exact + rest for rest in rests))
     unit.columns = [before, column]
     if not take_quick_path(unit, 1):
         return
@@ -78,11 +78,11 @@ def test_the_quick_path_takes_the_cheapest_state_of_the_full_search(
 
 def test_the_quick_path_takes_what_fits_exactly() -> None:
     unit = _unit([(0, 1, True, 0)], 0)
-    before = Column(START - WINDOW, 1, [0])
+    before = Column(START - WINDOW, 1, (0,))
     before.states = {(0, 0, HOLDS, 0): (0, None, "opening", 0, 0)}
-    column = Column(START + WINDOW // 2, 2, [100 * ONE - ONE // 50])
+    column = Column(START + WINDOW // 2, 2, (100 * ONE - ONE // 50,))
     unit.columns = [before, column]
     assert take_quick_path(unit, 1)
     assert list(column.states) == [(1, 0, HOLDS, 0)]
-    unit.columns[1] = Column(START + WINDOW // 2, 2, [100 * ONE])
+    unit.columns[1] = Column(START + WINDOW // 2, 2, (100 * ONE,))
     assert not take_quick_path(unit, 1)
