@@ -50,6 +50,9 @@ class UnitFigures(msgspec.Struct, frozen=True):
     seen: Decimal = ZERO
     near: Decimal = ZERO
     after: Decimal = ZERO
+    #: The best source beside the EMS whose last word of the day agreed, and of which time it is.
+    source: str | None = None
+    source_at: datetime | None = None
 
 
 class BreakFact(msgspec.Struct, frozen=True):
@@ -147,6 +150,8 @@ def line_of(figures: UnitFigures, breaks: Iterable[BreakFact], tolerance: Tolera
         drift=drift,
         verdict="break" if still else _verdict(observed, drift, day, within=within),
         breaks=still,
+        source=figures.source,
+        source_at=figures.source_at,
     )
 
 

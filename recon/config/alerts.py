@@ -61,6 +61,9 @@ class Alerts(Table):
     buffer_overrun: Duration = timedelta()
     #: More permissive rules wait for a second person.
     rules_waiting: Duration = timedelta(minutes=1)
+    #: A business day was not signed in time, by `close_within` of its account; a planned backup is not there.
+    close_missed: Duration = timedelta(minutes=1)
+    backup_missed: Duration = timedelta(minutes=10)
     #: Nobody looked: the service or its database did not run.
     service_away: Duration = timedelta(minutes=1)
     #: It is over once it has been away for so long.

@@ -5,7 +5,7 @@ Everything is asked up to a log position, so a closing can be computed again for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, cast
@@ -94,6 +94,18 @@ JOIN recon.break_history AS h ON h.gateway = b.gateway AND h.id = b.id AND h.seq
 WHERE b.gateway = :gateway AND b.account = :account AND b.origin_at < :cut_off
   AND (b.closed_at IS NULL OR b.closed_at >= least(CAST(:cut_off AS timestamptz), CAST(:known_at AS timestamptz)))
 ORDER BY b.id, h.seq, h.number"""
+# Of each source its last word of the day; of those that agreed, the best one.
+_SOURCES: Final = """
+SELECT DISTINCT ON (c.unit_kind, c.unit) c.unit_kind, c.unit, c.source, c.at
+FROM (
+    SELECT DISTINCT ON (x.unit_kind, x.unit, x.source) x.unit_kind, x.unit, x.source, x.at, x.verdict
+    FROM recon.source_checks AS x
+    WHERE x.gateway = :gateway AND x.account = :account AND x.judged_seq <= :known
+      AND x.at > :opens_at AND x.at <= :cut_off
+    ORDER BY x.unit_kind, x.unit, x.source, x.at DESC, x.seq DESC, x.number DESC
+) AS c
+WHERE c.verdict = 'agreed'
+ORDER BY c.unit_kind, c.unit, array_position(ARRAY['chain', 'custodian', 'venue', 'person'], c.source), c.at DESC"""
 # As in view `coverage`: catching up belongs to the gap before it.
 _COVERAGE: Final = """
 SELECT v.from_time, v.until_time, v.until_seq, v.state, v.reason, k.state AS catch_up, k.ended_seq
@@ -266,19 +278,21 @@ def _facts(source: Source, account: str, of: BusinessDay, known: Known, window_u
     }
     windowed = {**scope, "window": timedelta(microseconds=window_us)}
     breaks = {name: scope[name] for name in ("gateway", "account", "known", "cut_off")} | {"known_at": known.at}
+    sources = {(row["unit_kind"], row["unit"]): row for row in query_rows(source, _SOURCES, scope)}
     return AccountFacts(
-        list(_units(query_rows(source, _UNITS, windowed))),
+        list(_units(query_rows(source, _UNITS, windowed), sources)),
         list(_breaks(query_rows(source, _BREAKS, breaks))),
         [_stretch(row, known.seq) for row in query_rows(source, _COVERAGE, scope)],
     )
 
 
-def _units(rows: Sequence[Row]) -> Iterator[UnitFigures]:
+def _units(rows: Sequence[Row], sources: Mapping[tuple[object, object], Row]) -> Iterator[UnitFigures]:
     by_unit: dict[tuple[object, object], list[Row]] = {}
     for row in rows:
         by_unit.setdefault((row["unit_kind"], row["unit"]), []).append(row)
     with exact():
         for (kind, unit), parts in by_unit.items():
+            said = sources.get((kind, unit))
             yield UnitFigures(
                 unit_kind=str(kind),
                 unit=str(unit),
@@ -289,6 +303,8 @@ def _units(rows: Sequence[Row]) -> Iterator[UnitFigures]:
                 seen=_sum(parts, "seen"),
                 near=_sum(parts, "near"),
                 after=_sum(parts, "after"),
+                source=None if said is None else str(said["source"]),
+                source_at=None if said is None else cast("datetime", said["at"]),
             )
 
 

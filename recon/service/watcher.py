@@ -16,6 +16,9 @@ from recon.alerts.watch.store import Plan, look
 from recon.config import Settings
 from recon.db.transactions import Database
 from recon.errors import DatabaseError
+from recon.ledger.rules import Rules, parse_rules
+from recon.service.backup_look import BackupLook
+from recon.service.pipeline import rules_payload
 from recon.status import StatusReporter
 
 #: How often the watcher looks, in seconds.
@@ -44,12 +47,26 @@ def plan_of(settings: Settings) -> Plan:
                 "buffer.overrun": alerts.buffer_overrun,
                 "rules.waiting": alerts.rules_waiting,
                 "facts.waiting": alerts.rules_waiting,
+                "close.missed": alerts.close_missed,
+                "backup.missed": alerts.backup_missed,
             },
             settled=alerts.settled,
             repeat=alerts.repeat,
         ),
         away=alerts.service_away,
+        closings=_closings(settings),
+        jobs=BackupLook(settings),
     )
+
+
+def _closings(settings: Settings) -> dict[str, Rules]:
+    """Return the rules of the gateways that plan closings, as the settings say."""
+    rules = {name: parse_rules(rules_payload(settings, name)) for name in settings.gateways}
+    return {
+        name: each
+        for name, each in rules.items()
+        if any(own.close_within_us is not None for own in (each.defaults, *each.accounts.values()))
+    }
 
 
 async def watch(

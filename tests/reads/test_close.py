@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import psycopg
@@ -16,17 +18,23 @@ from sqlalchemy import Connection, make_url
 from recon.closing.coverage import DayCoverage, Missing
 from recon.closing.document import canonical
 from recon.db.engine import create_engine, libpq_url
+from recon.db.raw import driver_connection
 from recon.db.reader import open_reader
 from recon.db.roles import CLOSER, OPERATOR
 from recon.db.source import query_rows
 from recon.deciding.recording import Decision, append_decisions
 from recon.deciding.signing import countersign, sign
 from recon.errors import AppendRefused, DecisionRefused
+from recon.log.events import FACT
+from recon.log.submit import submit_decision
 from recon.reads.close import AccountClose, Signed, read_closes, recompute, signed_closes, verify
 from recon.reads.signing import signatures
+from recon.simulator.day import Gateway
 from recon.simulator.scenarios import demo_plan
+from recon.testing import recorded_events, without_rest
 from tests.conftest import TestDatabase
-from tests.support.database_days import fold, write_day
+from tests.support.database_days import fold, write_day, write_events
+from tests.support.facts_driver import fact_document
 
 pytestmark = pytest.mark.postgres
 
@@ -245,3 +253,48 @@ def _as_service(day: TestDatabase, decision: Decision) -> None:
     engine = create_engine(day.service_url, "tests", pooled=False)
     with engine.connect() as connection, connection.begin():
         append_decisions(connection, [decision], "alice", datetime.now(UTC))
+
+
+def test_a_line_names_the_independent_source_that_agrees(database: TestDatabase) -> None:
+    """A custodian's balances of the cut-off are told soon after it: one is right, and one is not."""
+    plan = without_rest(demo_plan(7, 30.0))
+    start, end = CUT_OFF - timedelta(seconds=25), CUT_OFF + timedelta(seconds=60)
+    gateway = Gateway(plan.gateways[0], start)
+    events = list(recorded_events(plan, gateway, until=end, start=start))
+    told_at = CUT_OFF + timedelta(seconds=20)
+    write_events(database.service_url, GATEWAY, [each for each in events if each.received_at < told_at])
+    fold(database.service_url, GATEWAY)
+    lines = {line.unit: line for line in one(database).now.lines}
+    balances = {"BTC": lines["BTC"].expected, "SOL": (lines["SOL"].expected or Decimal(0)) + 5}
+    _tell(database, [_balance(unit, amount) for unit, amount in balances.items() if amount is not None], told_at)
+    write_events(database.service_url, GATEWAY, [each for each in events if each.received_at >= told_at])
+    fold(database.service_url, GATEWAY)
+    before = one(database).now
+    lines = {line.unit: line for line in before.lines}
+    assert (lines["BTC"].source, lines["BTC"].source_at, lines["BTC"].verdict) == ("custodian", CUT_OFF, "agreed")
+    assert lines["SOL"].source is None, "it says something else"
+    with open_reader(database.analyst_url, "test") as reader:
+        assert recompute(reader, before).digest == before.digest
+
+
+def _balance(unit: str, amount: Decimal) -> bytes:
+    document = fact_document(
+        "balance", f"custodian:{unit}", CUT_OFF, account=ACCOUNT, unit=unit, amount=str(amount), unit_kind="asset"
+    )
+    return msgspec.json.encode(document | {"source_class": "custodian"})
+
+
+def _tell(database: TestDatabase, facts: Sequence[bytes], told_at: datetime) -> None:
+    engine = create_engine(database.service_url, "tests", pooled=False)
+    with engine.connect() as connection, connection.begin():
+        submit_decision(
+            driver_connection(connection),
+            gateway=GATEWAY,
+            writer=uuid4(),
+            batch=1,
+            now=told_at,
+            kind=FACT,
+            payloads=facts,
+            accounts=[ACCOUNT] * len(facts),
+            name=None,
+        )

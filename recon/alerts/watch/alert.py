@@ -15,7 +15,14 @@ import msgspec
 from recon.alerts.break_alert import LogPosition
 from recon.alerts.policy.model import Signal
 from recon.alerts.signal import NewSignal, signal_id
-from recon.alerts.watch.conditions import AWAY, FACTS_WAITING, RULES_WAITING, SEVERITY
+from recon.alerts.watch.conditions import (
+    AWAY,
+    BACKUP_MISSED,
+    CLOSE_MISSED,
+    FACTS_WAITING,
+    RULES_WAITING,
+    SEVERITY,
+)
 from recon.alerts.watch.decide import Notice, Watched
 from recon.alerts.watch.facts import SERVICE
 from recon.times import microseconds
@@ -97,7 +104,7 @@ def watch_signal(notice: Notice, seq: int) -> NewSignal:
         case_id=watched.kind,
         seq=seq,
         at=notice.at,
-        account=watched.about if watched.kind.startswith("account.") else "",
+        account=watched.about if _is_of_account(watched) else "",
         severity=SEVERITY.get(watched.kind, "high"),
     )
     return NewSignal(signal, _encode(document), _encode(short).decode())
@@ -109,11 +116,17 @@ def alert_id(watched: Watched, *, over: bool) -> str:
     return signal_id(watched.gateway, watched.kind, watched.about, told, OVER if over else "")
 
 
+def _is_of_account(watched: Watched) -> bool:
+    return watched.kind.startswith("account.") or watched.kind == CLOSE_MISSED
+
+
 def _look(watched: Watched) -> list[str]:
     """Return the commands that show what recon sees."""
     if watched.gateway == SERVICE:
-        return ["recon status"]
+        return ["recon backup"] if watched.kind == BACKUP_MISSED else ["recon status"]
     gateway = f"--gateway {quote(watched.gateway)}"
+    if watched.kind == CLOSE_MISSED:
+        return [f"recon close {gateway} --account {quote(watched.about)}"]
     if watched.kind.startswith("account."):
         return [f"recon coverage {gateway} --account {quote(watched.about)}", f"recon status {gateway}"]
     waiting = {RULES_WAITING: "recon rules show", FACTS_WAITING: "recon facts show"}

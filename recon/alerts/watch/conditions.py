@@ -26,11 +26,14 @@ PART_FAILING: Final = "part.failing"
 OVERRUN: Final = "buffer.overrun"
 RULES_WAITING: Final = "rules.waiting"
 FACTS_WAITING: Final = "facts.waiting"
+#: A planned job did not run: nobody signed an account's business day, or no backup was made.
+CLOSE_MISSED: Final = "close.missed"
+BACKUP_MISSED: Final = "backup.missed"
 #: It has no end: whoever looks runs again.
 AWAY: Final = "service.away"
 KINDS: Final = (
     GATEWAY_DOWN, GATEWAY_STALLED, NOT_COVERED, CATCHING_UP, UNRESOLVED, BEHIND, PART_FAILING, OVERRUN, RULES_WAITING,
-    FACTS_WAITING,
+    FACTS_WAITING, CLOSE_MISSED, BACKUP_MISSED,
 )  # fmt: skip
 
 #: How much each matters to routes, quiet hours and escalations: whoever sees nothing at all is woken.
@@ -42,7 +45,9 @@ SEVERITY: Final[dict[str, Severity]] = {
     NOT_COVERED: "high",
     UNRESOLVED: "high",
     PART_FAILING: "high",
+    BACKUP_MISSED: "high",
     CATCHING_UP: "medium",
+    CLOSE_MISSED: "medium",
     OVERRUN: "medium",
     RULES_WAITING: "low",
     FACTS_WAITING: "low",
@@ -91,6 +96,9 @@ def conditions(facts: Facts) -> list[Condition]:
         if _is_failing(part, facts.now):
             condition = Condition(part.gateway, PART_FAILING, part.part, f"{part.state}: {part.detail}", part.since)
             found.setdefault(condition.key, condition)
+    for job in facts.missed:
+        condition = Condition(job.gateway, job.kind, job.about, job.detail, job.since)
+        found.setdefault(condition.key, condition)
     return list(found.values())
 
 

@@ -53,6 +53,16 @@ class PartFact(msgspec.Struct, frozen=True):
     failures: int
 
 
+class MissedJob(msgspec.Struct, frozen=True):
+    """A planned job that did not run: of a gateway or the service, its kind of condition, and since when it is late."""
+
+    gateway: str
+    kind: str
+    about: str
+    detail: str
+    since: datetime | None
+
+
 class Facts(msgspec.Struct, frozen=True):
     """All that is known at one moment, by the service's clock."""
 
@@ -60,3 +70,4 @@ class Facts(msgspec.Struct, frozen=True):
     gateways: list[GatewayFact]
     accounts: list[AccountFact]
     parts: list[PartFact]
+    missed: list[MissedJob] = []

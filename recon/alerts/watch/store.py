@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,9 +22,11 @@ from recon.alerts.signal import NewSignal
 from recon.alerts.watch.alert import watch_signal
 from recon.alerts.watch.conditions import away, conditions
 from recon.alerts.watch.decide import Key, Notice, Waits, Watched, decide
-from recon.alerts.watch.facts import SERVICE, AccountFact, Facts, GatewayFact, PartFact
+from recon.alerts.watch.facts import SERVICE, AccountFact, Facts, GatewayFact, MissedJob, PartFact
+from recon.alerts.watch.missed_closes import missed_closes
 from recon.alerts.watch.watchdog import WATCHDOG, due, watchdog
 from recon.db.raw import cursor_of
+from recon.ledger.rules import Rules
 
 #: The row that is locked by whoever looks, and that says when somebody last did.
 LOOK: Final = "look"
@@ -121,12 +123,15 @@ _EVERY: Final = "every {seconds} s, whatever the policy says"
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is watched, and who is told: the gateways, the channels, each channel's watchdog interval, the waits."""
+    """What is watched, and who is told: gateways, planned jobs, each channel's watchdog interval, the waits."""
 
     gateways: tuple[str, ...]
     watchdogs: Mapping[str, timedelta]
     waits: Waits
     away: timedelta
+    #: The rules of gateways that plan closings, and what asks for other planned jobs that did not run.
+    closings: Mapping[str, Rules] = {}
+    jobs: Callable[[datetime], Sequence[MissedJob]] = lambda _: ()
 
 
 def look(connection: Connection, plan: Plan, now: datetime) -> int:
@@ -137,12 +142,13 @@ def look(connection: Connection, plan: Plan, now: datetime) -> int:
     looked_at = _take_turn(connection, now)
     if looked_at is not None and looked_at >= now:
         return 0
-    facts = read_facts(connection, plan.gateways, now)
+    missed = [*missed_closes(connection, plan.closings, now), *plan.jobs(now)]
+    facts = msgspec.structs.replace(read_facts(connection, plan.gateways, now), missed=missed)
     former = remembered(connection)
     notices, later = decide(former, conditions(facts), now, plan.waits)
-    missed = away(looked_at, now, plan.away)
-    if missed is not None:
-        told = Watched(*missed.key, looked_at, now, True, now, False, 1, missed.detail, missed.since)
+    was_away = away(looked_at, now, plan.away)
+    if was_away is not None:
+        told = Watched(*was_away.key, looked_at, now, True, now, False, 1, was_away.detail, was_away.since)
         notices.append(Notice(told, over=False, at=now))
     queued = sum(_tell(connection, notice, facts) for notice in notices)
     _remember(connection, former, later)
