@@ -12,6 +12,7 @@ import msgspec
 
 from recon.cli.output import note
 from recon.db.source import Source, query_rows
+from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.log.events import RULES, SESSION_CLOSED, SESSION_OPENED, Event
 from recon.testing.case import FRAMES, MAX_SECONDS, PLAIN_RULES
@@ -67,7 +68,8 @@ def export_case(connection: Source, stretch: Stretch, directory: Path, *, keep: 
         note("note: the digits of the amounts are as they are: any factor but a power of ten changes what is found")
     for line in recording.lacks:
         note(f"note: {line}")
-    note(f"{directory}: {len(recording.cut.lines)} lines of {len(log)} events; see it with `recon replay {directory}`")
+    told = f"{counted(len(recording.cut.lines), 'line')} of {counted(len(log), 'event')}"
+    note(f"{directory}: {told}; see it with `recon replay {directory}`")
 
 
 def _recording(log: list[Event], account: str, rules: bytes, *, keep: bool) -> Recording:

@@ -11,6 +11,9 @@ from typer.core import TyperGroup
 #: What stands for a value whose option names none, by the type of the value.
 _PLACEHOLDERS: Final[Mapping[object, str]] = {float: "NUMBER", int: "NUMBER", str: "TEXT"}
 
+#: Most characters of choices beside a name.
+_MOST_CHOICES: Final = 40
+
 
 def say_plainly(command: Command) -> Command:
     """Replace what the library says of types and ranges, for the command and those below it; return it."""
@@ -37,7 +40,11 @@ def _takes(parameter: Parameter) -> str | None:
     descriptor = getattr(parameter, "type_descriptor", None)
     choices = getattr(descriptor, "choices", None)
     if choices:
-        return "|".join(str(getattr(each, "value", each)) for each in choices)
+        words = "|".join(str(getattr(each, "value", each)) for each in choices)
+        if len(words) <= _MOST_CHOICES:
+            return words
+        # The help names them: a list this long does not fit beside a name.
+        return "" if parameter.param_type_name == "argument" else "WORD"
     if parameter.param_type_name == "argument":
         return ""  # its name says it
     if getattr(parameter, "metavar", None) is None and not getattr(parameter, "is_flag", False):

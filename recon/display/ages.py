@@ -24,11 +24,15 @@ def age(length: timedelta | None, units: int = 1) -> str:
 
 
 def duration(length: timedelta | None) -> str:
-    """Return how long something lasted, rounded down: `3.9 s`, `24 s`, `4 m 10 s`."""
+    """Return how long something lasted, rounded down: `3.9 s`, `24 s`, `4 m 10 s`.
+
+    What is too short to tell has no sign: below a tenth of a second it is `<0.1 s`.
+    """
     if length is None:
         return UNKNOWN
     if length < timedelta():
-        return f"-{duration(-length)}"
+        told = duration(-length)
+        return told if told.startswith("<") else f"-{told}"
     if length >= _FINE:
         return _in_units(length // _SECOND, 2)
     tenths = length // timedelta(milliseconds=100)
@@ -45,7 +49,7 @@ def skew(length: timedelta | None) -> str:
     size = abs(length)
     if size < _SECOND:
         milliseconds = size // timedelta(milliseconds=1)
-        return f"{sign}{milliseconds} ms" if milliseconds else f"{sign}<1 ms" if size else "0 ms"
+        return f"{sign}{milliseconds} ms" if milliseconds else "<1 ms" if size else "0 ms"
     return f"{sign}{duration(size)}"
 
 

@@ -37,7 +37,6 @@ HEADINGS: Final[Mapping[str, str]] = {
     "not_routed": "Not told: no route",
     "not_material": "Not told again",
     "acknowledged": "Acknowledged",
-    "given_back": "Given back",
     "ended": "Ended",
 }
 WORDS: Final[Mapping[str, str]] = {
@@ -45,7 +44,6 @@ WORDS: Final[Mapping[str, str]] = {
     "again": "it fired again",
     "moves": "it moved",
     "taken_up": "somebody took it up",
-    "given_back": "it was given back",
     "wants_approval": "a second person is wanted",
     "ends": "it ended",
     "tells": "it happened",

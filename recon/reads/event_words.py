@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from recon.display.words import counted
+
 #: Most rows of a message that are named.
 _NAMED: Final = 3
 #: Longest line, in characters.
@@ -80,7 +82,8 @@ def _snapshot(kind: str, data: msgspec.Raw | None) -> str | None:
         return "0 rows"
     shown = [told for row in rows[:_NAMED] if (told := _update(kind, bytes(row)))]
     more = f", and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
-    return f"{len(rows)} rows: {', '.join(shown)}{more}" if shown else f"{len(rows)} rows"
+    many = counted(len(rows), "row")
+    return f"{many}: {', '.join(shown)}{more}" if shown else many
 
 
 def _update(kind: str, payload: bytes) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from recon.alerts.watch.alert import watch_signal
 from recon.alerts.watch.decide import Notice, Watched
 from recon.db.engine import create_engine
 from recon.db.roles import OPERATOR
+from recon.display.figures import amount
 from recon.service.alerting import measured
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
@@ -133,6 +135,8 @@ def test_a_signal_and_a_message_are_shown_by_the_beginning_of_their_ids(recon: R
     story.tell(0, Step())
     (row,) = recon("alerts", "list", "--since", "999d", "--json").json()
     assert (row["event"], row["state"], row["channels"]) == ("break.opened", "sending", OPS)
+    shown = amount(Decimal(row["amount"]), row["unit"])
+    assert f"{row['account']} {shown} {row['cause']}" in recon("alerts", "list", "--since", "999d").out
     assert "-10.50" in row["what"]
     signal = recon("alerts", "show", row["id"][:12], "--json").json()
     assert signal["signal"]["document"]["id"] == row["id"]

@@ -50,6 +50,7 @@ def every_command() -> Iterator[tuple[str, ...]]:
         ("breaks --json=3", "--json takes no value"),
         ("import a.csv b.csv", "this is too much: b.csv"),
         ("events --refused --kind fact", "--refused goes with --gateway, --account and --limit only"),
+        ("coverage --since 5x", "--since must be a time in the past (2026-01-05T09:00:00Z) or an age (2h, 7d)"),
         ("record dposit", "KIND must be deposit, withdrawal, transfer,"),
     ],
 )
@@ -69,6 +70,7 @@ def test_every_command_has_short_help_without_the_names_of_types(recon: Recon) -
         assert shown.status == 0, words
         assert "-h, --help" in shown.out, words
         assert not re.search(r"<[a-z]|x[<>]=|[<>]=x", shown.out), words
+        assert [line for line in shown.out.splitlines() if len(line) > 80] == [], words
         assert shown.out == recon(*words, "--help").out
 
 

@@ -99,7 +99,7 @@ SKEWS: Final = [
     (timedelta(milliseconds=-12), "-12 ms"),
     (timedelta(milliseconds=3), "+3 ms"),
     (timedelta(seconds=3, milliseconds=250), "+3.2 s"),
-    (timedelta(microseconds=-10), "-<1 ms"),
+    (timedelta(microseconds=-10), "<1 ms"),
     (timedelta(0), "0 ms"),
     (None, "-"),
 ]

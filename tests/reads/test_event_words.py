@@ -27,7 +27,7 @@ ORDER = (
             ORDER,
             "BUY 0.0307 XBT/USD at 60000.20 FILLED filled 0.0307 of 0.0307; order a3f8f130-7ee",
         ),
-        ("BALANCE_SNAPSHOT", '{"data":[{"asset_id_exchange":"A","balance":1}]}', "1 rows: A 1"),
+        ("BALANCE_SNAPSHOT", '{"data":[{"asset_id_exchange":"A","balance":1}]}', "1 row: A 1"),
         ("BALANCE_SNAPSHOT", '{"data":[]}', "0 rows"),
         ("BALANCE_SNAPSHOT", '{"data":null}', "no rows"),
         ("tick", '{"heartbeats":{"BINANCE":{"count":1},"BITMEX":{"count":2}}}', "heartbeats of BINANCE, BITMEX"),

@@ -151,14 +151,6 @@ def _taken_up(desk: Desk, signal: Signal) -> None:
     desk.keep(msgspec.structs.replace(case, taken_by=who, acted=True))
 
 
-def _given_back(desk: Desk, signal: Signal) -> None:
-    """Nobody has a case any more: its age counts anew."""
-    case = desk.cases.get(case_key(signal.gateway, signal.case_id))
-    desk.step(_case_of(desk, signal), desk.at, "given_back", "", "nobody has it: ages count from now")
-    if case is not None:
-        desk.keep(msgspec.structs.replace(case, taken_by="", since=desk.at, reminded=0, escalated=0))
-
-
 def _ends(desk: Desk, signal: Signal) -> None:
     """Tell that a subject is over, wherever its firing was told."""
     case = desk.cases.get(case_key(signal.gateway, signal.case_id))
@@ -187,7 +179,6 @@ _TAKERS: Final[Mapping[str, Callable[[Desk, Signal], None]]] = {
     "again": _fires,
     "moves": _moves,
     "taken_up": _taken_up,
-    "given_back": _given_back,
     "wants_approval": _tells,
     "ends": _ends,
     "tells": _tells,

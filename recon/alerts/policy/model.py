@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-#: What a signal says of its subject: `again`: it fires once more; `taken_up`: somebody has it; `given_back`: nobody.
-SignalKind: TypeAlias = Literal["fires", "again", "moves", "taken_up", "given_back", "wants_approval", "ends", "tells"]
+#: What a signal says of its subject: `again`: it fires once more; `taken_up`: somebody has it.
+SignalKind: TypeAlias = Literal["fires", "again", "moves", "taken_up", "wants_approval", "ends", "tells"]
 #: Why a message is sent. `summary` tells what was held, limited or silenced; `digest` what was no page.
 MessageKind: TypeAlias = Literal["firing", "moved", "reminder", "escalation", "recovery", "summary", "digest", "notice"]
 #: What the policy did with a case on a channel, or on all of them (channel "").
@@ -23,7 +23,6 @@ StepKind: TypeAlias = Literal[
     "not_routed",
     "not_material",
     "acknowledged",
-    "given_back",
     "ended",
 ]
 

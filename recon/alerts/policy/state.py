@@ -29,7 +29,7 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One case. `since` is when it fired, or was given back last: ages count from there.
+    """One case. `since` is when it fired, or fired once more last: ages count from there.
 
     `taken_by` is who took it up, `acted` whether anybody ever did. `pages` are the channels that it is sent to at once.
     `told` and `digested` are the channels that were told of it, with the week in which they were.

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from recon.alerts.watch.facts import SERVICE, AccountFact, Facts, GatewayFact, PartFact
+from recon.display.words import counted
 from recon.reconciliation.model.severity import Severity
 
 GATEWAY_DOWN: Final = "gateway.down"
@@ -137,7 +138,7 @@ def _down(gateway: GatewayFact) -> Condition | None:
 def _behind(gateway: GatewayFact, now: datetime) -> Condition | None:
     if gateway.unfolded_at is None or now - gateway.unfolded_at < FOLDED_WITHIN:
         return None
-    detail = f"{gateway.lag_events} events after log position {gateway.projected_seq} are not folded"
+    detail = f"{counted(gateway.lag_events, 'event')} after log position {gateway.projected_seq} not folded"
     return Condition(gateway.name, BEHIND, "", detail, gateway.unfolded_at)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,6 +21,7 @@ from recon.cli.recording import Name
 from recon.cli.table import print_rows, print_table
 from recon.clock import utc_now
 from recon.db.source import Source, query_rows
+from recon.display.figures import amount
 from recon.display.words import counted
 from recon.errors import ConfigError
 from recon.reads.alert_pending import pending_document
@@ -45,11 +47,11 @@ _LIST: Final = [
 _SIGNALS: Final = """
     SELECT occurred_at AS at, kind, event, nullif(gateway, '') AS gateway,
            coalesce(nullif(concat_ws(' ', account, unit, amount::text, cause), ''), document ->> 'detail', break_id)
-               AS what, state,
+               AS what, account, unit, amount, cause, state,
            array_to_string(channels, ', ') AS channels, case_id, case_seq, id
     FROM recon.alerts
     WHERE (CAST(:gateway AS text) IS NULL OR gateway = :gateway) AND occurred_at >= :since
-      AND (CAST(:quiet AS boolean) OR kind NOT IN ('taken_up', 'given_back'))
+      AND (CAST(:quiet AS boolean) OR kind <> 'taken_up')
     ORDER BY occurred_at DESC, seq DESC, id LIMIT :limit
 """
 _ONE_SIGNAL: Final = "SELECT * FROM recon.alerts WHERE starts_with(id, :id) ORDER BY id, gateway LIMIT 2"
@@ -113,7 +115,17 @@ def list_alerts(
         check_scope(connection, {"gateway": gateway}, settings.gateways)
         currency = say_currency(connection, settings, gateway=gateway)
         rows = query_rows(connection, _SIGNALS, asked)
-    print_rows(rows, _LIST, as_json=json, empty=currency.empty(f"nothing was signalled since {since}"))
+    shown = rows if json else [{**row, "what": _what(row)} for row in rows]
+    print_rows(shown, _LIST, as_json=json, empty=currency.empty(f"nothing was signalled since {since}"))
+
+
+def _what(row: Row) -> str:
+    """Return what a signal is of, its amount as every figure is written."""
+    moved = row["amount"]
+    if not isinstance(moved, Decimal):
+        return str(row["what"])
+    parts = (row["account"], amount(moved, str(row["unit"])), row["cause"])
+    return " ".join(str(part) for part in parts if part)
 
 
 @app.command("show")

@@ -21,6 +21,7 @@ from recon.clock import utc_now
 from recon.config import Settings
 from recon.display.ages import age as age_text
 from recon.display.sizes import size as size_text
+from recon.display.words import counted
 from recon.errors import BackupError
 
 BACKUPS: Final = [Column(key) for key in ("backup", "age", "size", "heads", "state")]
@@ -97,7 +98,7 @@ def _check(directory: BackupDirectory, *, as_json: bool) -> None:
         print_json({**_row(last), "state": "damaged" if found else "complete", "differences": found})
     refuse_damaged(last, found)
     if not as_json:
-        write(f"backup {last.path}: {len(last.manifest.files)} files are as they were stored\n")
+        write(f"backup {last.path}: {counted(len(last.manifest.files), 'file')} as they were stored\n")
 
 
 def _row(entry: Backup) -> Row:

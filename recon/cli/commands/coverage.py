@@ -93,7 +93,9 @@ def _start(since: str) -> datetime:
     now = utc_now()
     start = parse_time(since, now)
     if start is None or start > now:
-        raise typer.BadParameter("must be a time in the past (2026-01-05T09:00:00Z) or an age (2h, 7d)")
+        raise typer.BadParameter(
+            "must be a time in the past (2026-01-05T09:00:00Z) or an age (2h, 7d)", param_hint="--since"
+        )
     return start
 
 

@@ -68,7 +68,7 @@ def fees(
 
 def _shown(row: Row) -> Row:
     edges, bits, side = row["edges"], row["bits"], row["side"]
-    paid_by = row["source"] if edges is None else f"{edges} edges"
+    paid_by = row["source"] if edges is None else counted(int(str(edges)), "edge")
     return {
         **row,
         "taken_in": row["fee_asset"] if side in {None, row["fee_asset"]} else f"{row['fee_asset']} {side}",

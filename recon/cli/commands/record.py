@@ -27,6 +27,7 @@ from recon.db.source import query_rows
 from recon.errors import ConfigError, DocumentRefused
 from recon.exact import plain
 from recon.ledger.facts.external_fact import MANUAL, SIGNS, ExternalFact, parse_fact
+from recon.nearest import listed
 from recon.times import parse_time
 
 
@@ -57,7 +58,7 @@ _SHOWN: Final = [
 
 
 def record(
-    kind: Annotated[Kind, typer.Argument(help="What happened.")],
+    kind: Annotated[Kind, typer.Argument(help=f"What happened: {listed([*Kind], 'or')}.")],
     *,
     account: Annotated[str, typer.Option("--account", "-a", metavar="ID", help="The EMS exchange_id, exactly.")],
     amount: Annotated[

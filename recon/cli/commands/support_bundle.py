@@ -29,6 +29,7 @@ from recon.db.errors import database_error
 from recon.db.source import query_rows
 from recon.db.version import newest_version
 from recon.display.sizes import size
+from recon.display.words import counted
 from recon.errors import ConfigError, ReconError
 
 #: Longest that the database may work on one document, in milliseconds.
@@ -69,7 +70,7 @@ def support_bundle(
     _add_database(bundle, settings)
     _add_logs(bundle, data_dir, log or [])
     bundle.write(output, utc_now())
-    write(f"{output}: {len(bundle.names)} documents, {size(bundle.size)}\n")
+    write(f"{output}: {counted(len(bundle.names), 'document')}, {size(bundle.size)}\n")
     note("it holds no secret that recon knows of, but names accounts and amounts; look through it before you send it")
 
 

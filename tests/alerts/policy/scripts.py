@@ -194,7 +194,7 @@ def days(draw: st.DrawFn, *, most: int = 15) -> list[Look]:
             case, subject = draw(st.sampled_from(("c0", "c1", "c2", "c3"))), draw(st.sampled_from(("s", "t")))
             name = f"{case}.{subject}"
             kinds: tuple[SignalKind, ...] = ("fires", "tells", "taken_up") if name not in open_ else (
-                "moves", "ends", "taken_up", "given_back", "again", "wants_approval",
+                "moves", "ends", "taken_up", "again", "wants_approval",
             )  # fmt: skip
             kind = draw(st.sampled_from(kinds))
             if kind == "fires":

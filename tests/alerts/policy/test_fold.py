@@ -184,17 +184,6 @@ def test_reminders_end_some_time() -> None:
     assert done.next_due is None
 
 
-def test_a_case_that_is_given_back_ages_anew() -> None:
-    looks = [
-        Look(T0, (signal(1),)),
-        Look(after(minutes=10), (signal(2, "taken_up"),)),
-        Look(after(hours=5), (signal(3, "given_back"),)),
-        Look(after(hours=5, minutes=31)),
-    ]
-    done = run(REMINDING, looks)
-    assert [message.at for message in done.of("desk")][1:] == [after(hours=5, minutes=30, seconds=1)]
-
-
 def test_firing_once_more_undoes_that_somebody_has_it() -> None:
     looks = [
         Look(T0, (signal(1), signal(2, "taken_up"))),
@@ -337,20 +326,6 @@ def test_quiet_hours_hold_one_reminder_of_a_case_and_not_one_an_hour() -> None:
     assert done.messages[-1].held == 1
 
 
-def test_a_reminder_that_was_held_is_void_once_the_case_was_taken_up_and_given_back() -> None:
-    policy = Policy(("desk",), quiet=(NIGHT,), reminders=Reminders((timedelta(hours=5),)))
-    looks = [
-        Look(T0, (signal(1),)),
-        Look(after(hours=7), (signal(2, "taken_up"),)),
-        Look(after(hours=8), (signal(3, "given_back"),)),
-        Look(after(hours=14)),
-    ]
-    done = run(policy, looks)
-    assert [(message.kind, message.at) for message in done.messages] == [
-        ("firing", after(seconds=1)), ("reminder", after(hours=13, seconds=1)),
-    ]  # fmt: skip
-
-
 def test_quiet_hours_disturb_no_other_channel() -> None:
     done = run(Policy(("desk", "duty"), quiet=(NIGHT,)), [Look(after(hours=5), (signal(1),)), LATER])
     assert (done.kinds("desk"), done.kinds("duty")) == (["summary"], ["firing"])
@@ -444,7 +419,7 @@ def test_the_page_budget_is_told_once_a_week_with_the_share_that_somebody_acted_
     policy = Policy(("desk",), budgets=(Budget(("desk",), 2),), digest=Digest())
     looks = [
         Look(T0, (signal(1, case="c1"),)),
-        Look(after(hours=1), (signal(2, "taken_up", case="c1"), signal(3, "given_back", case="c1"))),
+        Look(after(hours=1), (signal(2, "taken_up", case="c1"), signal(3, "taken_up", case="c1"))),
         Look(after(hours=2), (signal(4, "taken_up", case="c1"), signal(5, case="c2"))),
         Look(after(hours=3), (signal(6, case="c3"),)),
     ]
@@ -495,9 +470,9 @@ def test_what_no_route_takes_has_the_step_that_says_so() -> None:
 
 
 def test_steps_about_a_case_that_is_not_known_change_nothing() -> None:
-    strangers = tuple(signal(number, kind) for number, kind in enumerate(("taken_up", "given_back", "ends")))  # type: ignore[arg-type]
+    strangers = tuple(signal(number, kind) for number, kind in enumerate(("taken_up", "ends")))  # type: ignore[arg-type]
     done = run(ONE, [Look(T0, strangers), LATER])
-    assert (done.messages, done.state.cases, done.said("desk")) == ([], {}, ["acknowledged", "given_back"])
+    assert (done.messages, done.state.cases, done.said("desk")) == ([], {}, ["acknowledged"])
 
 
 def test_a_channel_that_is_gone_gets_nothing_and_the_others_go_on() -> None:
