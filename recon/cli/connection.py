@@ -38,7 +38,10 @@ def existing_database(settings: Settings) -> Iterator[DatabaseHandle]:
 
         data_dir = database.data_dir or default_data_dir()
         if not (data_dir / "postgres").exists():
-            raise NotMigrated(f"there is no database in {data_dir} yet; run `recon migrate`, or `recon run`")
+            begin = "run `recon migrate`, or `recon run`"
+            if not settings.gateways:
+                begin = "no settings name a gateway either: begin with `recon init`, or look around with `recon demo`"
+            raise NotMigrated(f"there is no database in {data_dir} yet; {begin}")
         log_warnings_only()  # the embedded server logs
     elif "structlog" in sys.modules:
         log_warnings_only()

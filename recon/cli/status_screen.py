@@ -282,11 +282,14 @@ def _cases(view: StatusView, look: Look) -> str:
 def _alerts(view: StatusView, look: Look) -> str:
     standing = view.standing
     if not standing.channels:
+        if standing.receivers == 0:
+            return look.written(f"{_mark('look at', look)} nobody is told, for no channel is set up: recon docs alerts")
         return f"{_mark('not yet', look)} nothing was sent yet"
     word = "failed" if standing.failed else "waiting" if standing.waiting else "delivered"
     mark = _mark("stale" if view.blind and word == "delivered" else word, look)
     last = "" if standing.last_sent_at is None else f"; last {age(look.now - standing.last_sent_at)} ago"
-    return f"{mark} {standing.sent} sent in a day, {standing.waiting} waiting, {standing.failed} failed{last}"
+    sent = counted(standing.sent, "message")
+    return f"{mark} {sent} in a day, {standing.waiting} waiting, {standing.failed} failed{last}"
 
 
 def _rules(view: StatusView, look: Look) -> str:

@@ -44,7 +44,10 @@ _ALERTS: Final = """
            count(*) FILTER (WHERE d.state IN ('waiting', 'retrying', 'channel_gone')) AS waiting,
            count(*) FILTER (WHERE d.state = 'failed' AND d.failed_at >= :recent) AS failed,
            max(d.delivered_at) AS last_sent_at,
-           count(DISTINCT d.channel) AS channels
+           count(DISTINCT d.channel) AS channels,
+           (SELECT coalesce(max(jsonb_array_length(p.document::jsonb -> 'channels')), 0)
+            FROM recon.policies AS p WHERE p.until IS NULL) AS receivers,
+           EXISTS (SELECT FROM recon.policies) AS has_policy
     FROM recon.deliveries AS d WHERE d.event IS DISTINCT FROM 'recon.watchdog'
 """
 
@@ -68,6 +71,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     last_sent_at: datetime | None
     channels: int
+    #: How many channels the policy in force tells; None: no service has decided whom to tell.
+    receivers: int | None = None
     #: The digest of the rules in force, by gateway, and the gateways whose rules wait for a second person.
     rules: Mapping[str, str]
     rules_waiting: Sequence[str]
@@ -98,6 +103,7 @@ def read_standing(source: Source, now: datetime, gateway: str | None = None) -> 
         failed=_number(alerts["failed"]),
         last_sent_at=_time(alerts["last_sent_at"]),
         channels=_number(alerts["channels"]),
+        receivers=_number(alerts["receivers"]) if alerts["has_policy"] else None,
         rules={str(row["gateway"]): str(row["digest"]) for row in rules if row["state"] == IN_FORCE},
         rules_waiting=[str(row["gateway"]) for row in rules if row["state"] == WAITING],
     )

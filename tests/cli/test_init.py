@@ -70,6 +70,16 @@ def test_a_person_is_asked(recon: Recon, here: Path, monkeypatch: pytest.MonkeyP
         (("--url", "https://x/"), "https://x/: an address begins with wss:// or ws://"),
         (("--url", "wss://x/", "--auth", "heade"), "there is no method 'heade'; did you mean header?"),
         (("--url", "wss://x/", "--gateway", "a\nb"), "a gateway's name has 1 to"),
+        (("--url", "wss://x/", "--auth", "header"), "method header needs the file that holds the API key"),
+        (("--url", "wss://x/", "--auth", "header", "--api-key-file", "no"), "no cannot be read"),
+        (("--url", "wss://x/", "--auth", "certificate"), "client.pem cannot be read"),
+        (
+            (
+                "--url",
+                "managed",
+            ),
+            "needs method",
+        ),
     ],
 )
 def test_answers_that_cannot_be_used_write_nothing(
@@ -77,7 +87,15 @@ def test_answers_that_cannot_be_used_write_nothing(
 ) -> None:
     done = recon("init", *options)
     assert (done.status, told in done.err) == (2, True), done.err
-    assert not (here / "recon.toml").exists()
+    assert [each.name for each in here.iterdir()] == ["key"]
+
+
+def test_without_settings_a_person_is_told_how_to_begin(
+    recon: Recon, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__DATA_DIR", str(here / "none"))
+    told = recon("status")
+    assert (told.status, "begin with `recon init`" in told.err, "recon migrate" in told.err) == (3, True, False)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -61,6 +61,7 @@ def _picture(units: int = 3, openings: Sequence[Opening] = FOUND) -> Snapshot:
         open_breaks=1,
         pending=0,
         delivered=1,
+        messages=1,
         waiting=0,
     )
 

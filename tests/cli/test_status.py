@@ -115,6 +115,13 @@ def test_nothing_to_do_is_said_with_its_proof() -> None:
     assert "CASES      ✓ none open" in text
 
 
+def test_without_a_channel_nobody_is_told_and_that_is_said() -> None:
+    shown = "\n".join(status_lines(view(channels=0, sent=0, receivers=0, last_sent_at=None), look()))
+    assert "nobody is told, for no channel is set up: recon docs alerts" in shown
+    shown = "\n".join(status_lines(view(channels=0, sent=0, receivers=1, last_sent_at=None), look()))
+    assert "nothing was sent yet" in shown
+
+
 def test_more_than_a_screen_of_needs_is_counted() -> None:
     high = Look(80, 60, colour=False, glyphs=True, now=NOW)
     text = "\n".join(status_lines(view(*[TAKE_UP] * (MAX_NEEDS + 3)), high))

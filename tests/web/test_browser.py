@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -158,6 +159,27 @@ def test_no_screen_is_wider_than_the_window(day: TestDatabase) -> None:
     assert not wide, "\n".join(f"{path} is {found} wide at {width}" for path, width, found in wide)
 
 
+#: States that are shown beyond the right edge of the window, where a person would have to look for them.
+_HIDDEN_STATES = """
+return [...document.querySelectorAll('main .st')].filter(each => {
+  const box = each.getBoundingClientRect();
+  return box.width && box.right > document.documentElement.clientWidth + 0.5;
+}).map(each => each.textContent.trim() + ' of ' + (each.closest('[data-row]')?.dataset.row || '?'));
+"""
+
+
+def test_on_a_telephone_states_are_seen_and_search_is_there(day: TestDatabase) -> None:
+    case = case_of(day, "BINANCE")
+    hidden = []
+    with page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address, browsing(address) as browser:
+        resize(browser, 390)
+        for path in (*SCREENS[:-1], f"/cases/{case}", "/units/prod-eu/BINANCE/ETH", "/units/prod-us/DERIBIT/ETH"):
+            browser.get(f"{address}{path}")
+            hidden += [(path, each) for each in browser.execute_script(_HIDDEN_STATES)]
+            assert browser.find_element("css selector", "input[name=q]").is_displayed(), path
+    assert hidden == []
+
+
 #: Texts of shown drawings that reach out of theirs.
 _CUT_TEXTS = """
 return [...document.querySelectorAll('svg[role=img] text')].filter(text => {
@@ -232,8 +254,11 @@ def test_a_page_that_hears_nothing_says_that_it_is_stale(day: TestDatabase, monk
     monkeypatch.setattr(live, "LOOK_SECONDS", 3600.0)
     with page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address, browsing(address) as browser:
         browser.get(f"{address}/breaks")
-        said = "Nothing was heard from recon for 10 s"
-        wait_for(browser, lambda: said in browser.find_element("id", "strip").text, "word that it is stale")
+        told = browser.find_element("id", "strip")
+        wait_for(browser, lambda: "Nothing was heard from recon" in told.text, "word that it is stale")
+        first = told.text
+        assert re.search(r"Figures are \d+ s old", first)
+        wait_for(browser, lambda: told.text != first, "an age that is counted on")
         assert "is-stale-data" in (browser.find_element("tag name", "main").get_attribute("class") or "")
 
 

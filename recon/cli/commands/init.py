@@ -124,6 +124,8 @@ def _with_files(answers: Answers, *, asking: bool) -> Answers:
         list(answers.urls) == [MANAGED] and answers.method == "certificate"
     )
     key_file, certificate = answers.api_key_file, answers.certificate_file
+    if needs_key and not key_file and not asking:
+        raise ConfigError(f"method {answers.method} needs the file that holds the API key: give --api-key-file")
     if needs_key and not key_file:
         key_file = _asked("File that holds the API key", "ems-api-key", asking=asking)
     if answers.method == "certificate" and list(answers.urls) != [MANAGED] and not certificate:
@@ -136,14 +138,30 @@ def _with_files(answers: Answers, *, asking: bool) -> Answers:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a file that was not there, readable by its owner alone. Errors: ConfigError."""
+    """Write a file that was not there, readable by its owner alone, once it can be read as settings.
+
+    Errors: ConfigError; nothing is written then.
+    """
+    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
-        # Exclusive: what somebody else has made in the meantime stays.
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            _refuse_unreadable(draft, file)
+            # A link is never made over what somebody else has written in the meantime.
+            os.link(draft, file)
+        finally:
+            draft.unlink()
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {system_text(error)}") from error
+
+
+def _refuse_unreadable(draft: Path, file: Path) -> None:
+    try:
+        load_settings(draft, {})
+    except ConfigError as error:
+        raise ConfigError(f"nothing is written: {str(error).replace(str(draft), str(file))}") from None
 
 
 def _check(file: Path) -> None:

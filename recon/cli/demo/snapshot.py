@@ -28,6 +28,7 @@ _OPENINGS: Final = """
 """
 _ALERTS: Final = """
     SELECT coalesce(sum(cardinality(signals)) FILTER (WHERE state = 'delivered'), 0)::bigint AS delivered,
+           count(*) FILTER (WHERE state = 'delivered') AS messages,
            coalesce(sum(cardinality(signals)) FILTER (WHERE state <> 'delivered'), 0)::bigint
                + (SELECT count(*) FROM recon.alerts WHERE routed_at IS NULL) AS waiting
     FROM recon.deliveries
@@ -44,6 +45,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     open_breaks: int
     pending: int
     delivered: int
+    #: Alerts are told several to a message.
+    messages: int
     waiting: int
 
     @property
@@ -81,6 +84,7 @@ def read_snapshot(connection: Connection) -> Snapshot:
         open_breaks=connection.execute(text("SELECT count(*) FROM recon.open_breaks")).scalar_one(),
         pending=sum(row["verdict"] == "pending" for row in units),
         delivered=_number(alerts, "delivered"),
+        messages=_number(alerts, "messages"),
         waiting=_number(alerts, "waiting"),
     )
 

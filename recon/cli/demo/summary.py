@@ -14,6 +14,7 @@ from recon.cli.demo.scoring import Opening, Score, Verdict
 from recon.cli.demo.snapshot import Snapshot
 from recon.cli.output import Column, Row, print_json, write
 from recon.cli.table import print_table
+from recon.display.words import counted
 
 _PLANTED: Final = [
     Column(key)
@@ -63,7 +64,8 @@ def print_summary(summary: Summary, *, as_json: bool) -> None:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in snapshot.verdicts().items())
     write(
         f"\n{snapshot.events} events in {summary.seconds:.0f} s; units: {verdicts}\n"
-        f"alerts: {snapshot.delivered} delivered, {summary.alerts_received} received with a valid signature\n"
+        f"alerts: {snapshot.delivered} delivered in {counted(snapshot.messages, 'message')},"
+        f" {summary.alerts_received} received with a valid signature\n"
         f"{_fitted('harmless and not flagged: ' + (', '.join(benign) or 'none'))}\n"
     )
 

@@ -49,10 +49,16 @@
     word.className = "st st-stale";
     word.textContent = "stale";
     const text = document.createElement("span");
-    text.textContent = `${why} Figures are as of ${at ? at.textContent : "when this was opened"}.`;
+    // How old the figures are is counted on, so that nobody takes the last word for the present.
+    text.append(`${why} Figures are `);
+    const old = document.createElement("time");
+    old.dataset.age = "";
+    old.dateTime = at ? at.dateTime : new Date(serverNow()).toISOString();
+    text.append(old, " old.");
     box.append(word, text);
-    if (at) { at.hidden = true; box.append(at); }
+    if (at) { at.classList.add("vh"); box.append(at); }
     strip.replaceChildren(box);
+    tick();
     main.classList.add("is-stale-data");
   };
 
@@ -141,8 +147,8 @@
     };
     listen();
     setInterval(() => {
-      if (Date.now() - heard > STALE_MS) setStale("Nothing was heard from recon for 10 s.");
-      else tick();
+      if (Date.now() - heard > STALE_MS) setStale("Nothing was heard from recon.");
+      tick();
     }, LOOK_MS);
   }
   setClock();
