@@ -6,7 +6,8 @@ Parts: `receive` (the bare WebSocket library), `append`, `committing` (many comm
 and classifying cost: with them and with books alone, in turn), `peers` (eventsourcing, SQLAlchemy ORM), `linear` (how
 the time a row grows with the rows of hostile loads, in memory), `stored` (the same in Postgres), `capacity` (what a
 rate of frames and a number of accounts need of processor, memory and disk), `screens` (a long list as HTML),
-`as_of` (the books at a past time, of ten million entries).
+`as_of` (the books at a past time, of ten million entries),
+`reports` (what long reports take of memory and time, in every format).
 Without any, all are measured. Everything runs on one embedded Postgres with its durable settings, in a temporary
 directory (`--directory` chooses the disk). Ratios within a run carry over to other machines, absolute figures do not.
 The exit status is 0 whatever the figures are.
@@ -32,6 +33,7 @@ from tests.bench import (
     linear,
     load,
     receiving,
+    reporting,
     screens,
     stepping,
     stored,
@@ -45,7 +47,7 @@ from tests.bench.stage import Stage, machine, stage
 
 PARTS: Final = (
     "receive", "append", "committing", "offered", "telling", "saturated", "projection", "steps", "comparing", "peers",
-    "linear", "stored", "capacity", "screens", "as_of",
+    "linear", "stored", "capacity", "screens", "as_of", "reports",
 )  # fmt: skip
 
 
@@ -66,6 +68,8 @@ def _read(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:
         screens.measure(figures, sizes.listed, sizes.repeats)
     if "as_of" in chosen:
         travelling.measure(on, figures, sizes.entries, sizes.repeats)
+    if "reports" in chosen:
+        reporting.measure(on, figures, sizes.reported)
 
 
 def _measure(chosen: list[str], sizes: Sizes, on: Stage, figures: Figures) -> None:

@@ -42,6 +42,8 @@ class Sizes(msgspec.Struct, frozen=True):
     listed: int = 1_000
     #: Entries of the books that are asked for at a past time.
     entries: int = 10_000_000
+    #: Rows of the reports: the first two of workbooks, which take long, the last two of the others.
+    reported: tuple[int, int, int] = (100_000, 1_000_000, 10_000_000)
     #: Rows of the hostile loads.
     linear: tuple[int, ...] = (1_000, 4_000, 16_000)
 
@@ -65,5 +67,6 @@ TINY: Final = Sizes(
     capacity=((2, 100, 4),),
     listed=10,
     entries=20_000,
+    reported=(100, 200, 400),
     linear=(8, 32),
 )

@@ -37,6 +37,7 @@ FIGURES = {
         "one balance as of a time",
         "entries inserted, without indexes",
     ],
+    "reports": ["200 movements as csv", "100 movements as xlsx", "400 movements as html: peak memory"],
     "peers": ["eventsourcing, ProjectionRunner", "SQLAlchemy ORM add_all, 1 a commit"],
 }
 
