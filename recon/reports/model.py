@@ -18,15 +18,22 @@ ReportRow: TypeAlias = Sequence[Value]
 
 
 class ReportColumn(msgspec.Struct, frozen=True):
-    """A column: its key, which is the view's, and its type; `past`: also known of a time in the past."""
+    """A column: its key, which is the view's, and its type; `past`: also known of a time in the past.
+
+    `sql` makes a value of the type from the view's column, which stands for `{}` in it; without, it is one already.
+    """
 
     key: str
     type: ColumnType
     past: bool = True
+    sql: str = "{}"
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One report: `view` now, and `past` as of a time, a function of (valid_at, known_at); None: only now.
+
+    Where each row stays as it is once it is there, `recorded` names the columns that say when it happened, and when it
+    was known: so the past is a part of the view.
 
     `order` leaves no two rows equal, so that the same books always give the same file. `filters` are the names that it
     can be narrowed by, with their columns. `without` are the view's columns that it leaves out on purpose.
@@ -35,7 +42,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     view: str
-    past: str | None
+    past: str | None = None
+    recorded: tuple[str, str] | None = None
     columns: Sequence[ReportColumn]
     order: Sequence[str]
     filters: Mapping[str, str]
@@ -58,6 +66,16 @@ def decimal(key: str, *, past: bool = True) -> ReportColumn:
 def integer(key: str, *, past: bool = True) -> ReportColumn:
     """Return a column of whole numbers."""
     return ReportColumn(key, "integer", past)
+
+
+def document(key: str) -> ReportColumn:
+    """Return a column of JSON, as its text."""
+    return ReportColumn(key, "text", sql="CAST({} AS text)")
+
+
+def seconds(key: str) -> ReportColumn:
+    """Return a column of lengths of time, in exact seconds."""
+    return ReportColumn(key, "decimal", sql="extract(epoch FROM {})")
 
 
 def boolean(key: str, *, past: bool = True) -> ReportColumn:

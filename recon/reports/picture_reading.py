@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from recon.closing.ageing import DEFAULT_BOUNDS, bounds_of
+from recon.closing.calendar import calendar_of
 from recon.db.source import Source, query_rows
+from recon.reads.rules_in_force import rules_in_force
 from recon.reports.pictures import Aged, Drift, DriftPoint, Picture, ageing
 from recon.reports.reading import Asked
 
@@ -48,14 +51,20 @@ def read_pictures(source: Source, asked: Asked) -> list[Picture]:
     place = {name: list(asked.filter.given.get(name, ())) or None for name in ("gateway", "account")}
     rows = query_rows(source, text, {**place, **asked.times})
     at = asked.valid_at or asked.now
-    aged = [
-        Aged(at - origin, usd if isinstance(usd := row["usd"], Decimal) else None)
-        for row in rows
-        if isinstance(origin := row["origin_at"], datetime)
-    ]
+    rules = {name: rules_in_force(source, name) for name in dict.fromkeys(str(row["gateway"]) for row in rows)}
+    aged: list[Aged] = []
+    bounds: set[tuple[timedelta, ...]] = set()
+    for row in rows:
+        own = rules[str(row["gateway"])].of(str(row["account"]))
+        bounds.add(bounds_of(own))
+        usd, origin = row["usd"], row["origin_at"]
+        if isinstance(origin, datetime):
+            aged.append(Aged(calendar_of(own).age(origin, at), usd if isinstance(usd, Decimal) else None))
     worst = dict.fromkeys(_Unit(*(str(row[key]) for key in _Unit._fields)) for row in rows)
     drifts = [_drift(source, unit, at, asked.known_at or asked.now) for unit in list(worst)[:DRAWN_UNITS]]
-    return [ageing(aged), *(each for each in drifts if each.points)]
+    # Accounts that count between other bounds than each other are drawn between the usual ones.
+    drawn = next(iter(bounds)) if len(bounds) == 1 else DEFAULT_BOUNDS
+    return [ageing(aged, drawn), *(each for each in drifts if each.points)]
 
 
 def _drift(source: Source, unit: _Unit, at: datetime, known_at: datetime) -> Drift:

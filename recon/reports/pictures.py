@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
+from recon.closing.ageing import bound_words
 from recon.exact import exact
-
-#: Ranges of ages, each with what it is below; the last one has no end.
-BUCKETS: Final[Sequence[tuple[str, timedelta | None]]] = (
-    ("under 1 h", timedelta(hours=1)),
-    ("1 h to 1 d", timedelta(days=1)),
-    ("1 to 2 d", timedelta(days=2)),
-    ("2 to 5 d", timedelta(days=5)),
-    ("over 5 d", None),
-)
 
 
 class Aged(msgspec.Struct, frozen=True):
-    """An open break: how long since its origin, and its worth in USD; None: no rate is known."""
+    """An open break: the business time since its origin, and its worth in USD; None: no rate is known."""
 
     age: timedelta
     usd: Decimal | None
@@ -59,15 +51,17 @@ class Drift(msgspec.Struct, frozen=True):
 Picture: TypeAlias = Ageing | Drift
 
 
-def ageing(breaks: Sequence[Aged]) -> Ageing:
-    """Return how many breaks are of each range of ages, the empty ranges too."""
-    found: list[AgeRange] = []
-    over = timedelta.min
-    for label, below in BUCKETS:
-        within = [each for each in breaks if over <= each.age and (below is None or each.age < below)]
-        found.append(AgeRange(label, len(within), _worth(within)))
-        over = below or over
-    return Ageing(found)
+def ageing(breaks: Sequence[Aged], bounds: Sequence[timedelta]) -> Ageing:
+    """Return how many breaks are of each range of ages between bounds, the empty ranges too."""
+    within: dict[timedelta | None, list[Aged]] = {bound: [] for bound in [*bounds, None]}
+    for each in breaks:
+        within[next((bound for bound in bounds if each.age < bound), None)].append(each)
+    return Ageing(
+        [
+            AgeRange("over" if bound is None else f"under {bound_words(bound)}", len(aged), _worth(aged))
+            for bound, aged in within.items()
+        ]
+    )
 
 
 def _worth(breaks: Sequence[Aged]) -> Decimal | None:

@@ -9,9 +9,11 @@ from typing import Final
 import msgspec
 
 from recon.db.reader import Reader
+from recon.errors import ConfigError
 from recon.reads.activity import ENTRIES
 from recon.reads.filter import Condition, Filter
 from recon.reads.query import Query
+from recon.reports.catalogue.closings import CLOSE_STATES
 from recon.reports.model import Report, ReportColumn, ReportRow
 
 #: Rows that are in memory at once.
@@ -25,7 +27,11 @@ _CASTS: Final = {
     "date": "date",
 }  # fmt: skip
 #: What a name of a filter has as values, where these are not the usual ones.
-_WORDS: Final[Mapping[str, Mapping[str, Callable[[], Collection[str]]]]] = {"movements": ENTRIES.words}
+_WORDS: Final[Mapping[str, Mapping[str, Callable[[], Collection[str]]]]] = {
+    "movements": ENTRIES.words,
+    "fees": ENTRIES.words,
+    "close": {"state": lambda: CLOSE_STATES},
+}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,11 +59,17 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def query_of(asked: Asked) -> Query:
     """Return the SQL of a report: explicit columns, and an order that leaves no two rows equal. Errors: ConfigError."""
     report = asked.report
+    if asked.is_past and report.past is None and report.recorded is None:
+        raise ConfigError(f"{report.name} are as they are known now: leave out --as-of and --known-at")
     columns = ",\n    ".join(_column(column, past=asked.is_past) for column in report.columns)
     condition = _condition(asked, {name: f"r.{column}" for name, column in report.filters.items()})
     order = ", ".join(f"r.{key}" for key in report.order)
-    source = f"{report.past}(:valid_at, :known_at)" if asked.is_past else report.view
-    clauses = [f"SELECT\n    {columns}", f"FROM {source} AS r", f"WHERE {condition.text}", f"ORDER BY {order}"]
+    where = condition.text
+    if asked.is_past and report.past is None and report.recorded is not None:
+        happened, known = report.recorded
+        where += f" AND r.{happened} <= :valid_at AND r.{known} <= :known_at"
+    source = report.view if report.past is None or not asked.is_past else f"{report.past}(:valid_at, :known_at)"
+    clauses = [f"SELECT\n    {columns}", f"FROM {source} AS r", f"WHERE {where}", f"ORDER BY {order}"]
     return Query("\n".join(clauses), {**condition.parameters, **asked.times})
 
 
@@ -68,8 +80,9 @@ def read_rows(reader: Reader, asked: Asked) -> Iterator[Sequence[ReportRow]]:
 
 
 def _column(column: ReportColumn, *, past: bool) -> str:
-    known = column.past or not past
-    return f"r.{column.key}" if known else f"CAST(NULL AS {_CASTS[column.type]}) AS {column.key}"
+    if past and not column.past:
+        return f"CAST(NULL AS {_CASTS[column.type]}) AS {column.key}"
+    return f"{column.sql.format(f'r.{column.key}')} AS {column.key}"
 
 
 def _condition(asked: Asked, columns: Mapping[str, str]) -> Condition:

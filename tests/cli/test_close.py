@@ -15,6 +15,7 @@ from recon.db.engine import create_engine
 from recon.db.roles import OPERATOR
 from recon.simulator.scenarios import demo_plan
 from tests.cli.conftest import Recon
+from tests.cli.reports_written import written_in_every_format
 from tests.conftest import TestDatabase
 from tests.support.database_days import fold, write_day
 
@@ -123,6 +124,23 @@ def test_an_accountant_s_day(recon: Recon, become: Become, traded: TestDatabase)
     assert (listed[0]["restates"], listed[1]["restated_by"]) == (listed[1]["seq"], listed[0]["seq"])
     verified = recon("close", "--verify", "--json")
     assert (verified.status, [row["verdict"] for row in verified.json()]) == (0, ["verified", "verified"])
+
+
+def test_a_signed_day_is_a_report_too(recon: Recon, become: Become, traded: TestDatabase, tmp_path: Path) -> None:
+    become("alice")
+    assert sign(recon).status == 0
+    fold(traded.service_url, GATEWAY)
+    engine, place = create_engine(traded.service_url, "tests", pooled=False), tmp_path / "reports"
+    place.mkdir()
+    rows = written_in_every_format(recon, engine, "close", place)
+    closing = recon("close", *OF, "--show", "--json").json()[0]["closing"]
+    assert {row["unit"] for row in rows} == {line["unit"] for line in closing["lines"]}
+    drifts = {line["unit"]: line["drift"] for line in closing["lines"]}
+    assert all(Decimal(str(row["drift"])) == Decimal(drifts[str(row["unit"])]) for row in rows)
+    assert {row["business_day"] for row in rows} == {DAY}
+    assert recon("report", "close", "--filter", "state=signed").out.endswith(",covered_throughout\n"), (
+        "one login signed"
+    )
 
 
 def test_a_day_whose_coverage_is_not_whole_is_signed_only_with_its_gaps(

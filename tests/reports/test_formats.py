@@ -12,10 +12,11 @@ import pyarrow.parquet
 import pytest
 from python_calamine import CalamineWorkbook
 
+from recon.closing.ageing import DEFAULT_BOUNDS
 from recon.errors import ConfigError
 from recon.exact import EXACT
 from recon.reports import formats
-from recon.reports.formats import FORMATS, html_file, parquet_file, xlsx_file
+from recon.reports.formats import FORMATS, csv_file, html_file, parquet_file, xlsx_file
 from recon.reports.model import ReportRow
 from recon.reports.pictures import Drift, DriftPoint, ageing
 from recon.reports.values import text_of
@@ -73,7 +74,7 @@ def test_an_empty_report_has_its_columns(format_: formats.Format, tmp_path: Path
     for read in READERS[format_]:
         assert read(file, REPORT) == []
     if format_ == "csv":
-        assert file.read_text("utf-8").splitlines()[-1] == "word,amount,number,told,at,day"
+        assert file.read_text("utf-8").rstrip() == "word,amount,number,told,at,day"
     if format_ == "parquet":
         assert pyarrow.parquet.read_schema(file).names[:3] == ["word", "amount", "amount_exact"]
 
@@ -92,6 +93,10 @@ def test_each_says_of_when_it_is_and_what_it_rests_on(format_: formats.Format) -
     elif format_ == "xlsx":
         sheet = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_name("about")
         said = "\n".join(str(cell) for row in sheet.to_python() for cell in row)
+    elif format_ == "csv":
+        assert content.startswith(b"word,amount,")
+        said = csv_file.head(header()).decode()
+        assert json.loads(csv_file.about(header(), 3))["books"][0]["digest"] == "ab" * 32
     else:
         said = content.decode()
     for word in ("2026-01-05T09:00:00.000000Z", "ab" * 32, "cd" * 32, "unit=A,"):
@@ -156,7 +161,7 @@ def test_a_workbook_that_is_given_up_leaves_no_temporary_file(tmp_path: Path, mo
 def test_a_page_needs_nothing_from_outside_and_runs_nothing() -> None:
     points = [DriftPoint(MADE_AT, Decimal(0)), DriftPoint(MADE_AT, Decimal("0.123456789012345678"))]
     stream = BytesIO()
-    sink = html_file.HtmlFile(stream, header(), [ageing([]), Drift("<BTC> of A", points)])
+    sink = html_file.HtmlFile(stream, header(), [ageing([], DEFAULT_BOUNDS), Drift("<BTC> of A", points)])
     sink.write(sample())
     assert sink.end() == []
     page = stream.getvalue().decode()

@@ -22,11 +22,9 @@ Texts = dict[str, str | None]
 
 
 def csv_rows(path: Path, report: Report) -> list[Texts]:
-    """Read CSV by DuckDB, every cell as text; the marks of texts that would be formulas are taken off."""
+    """Read CSV by DuckDB as it finds it, every cell as text; marks of texts that would be formulas are taken off."""
     found = duckdb.connect().execute(
-        "SELECT * FROM read_csv(?, header = true, comment = '#', delim = ',', quote = '\"', all_varchar = true,"
-        " allow_quoted_nulls = false)",
-        [str(path)],
+        "SELECT * FROM read_csv(?, header = true, all_varchar = true, allow_quoted_nulls = false)", [str(path)]
     )
     assert [name for name, *_ in found.description or ()] == [column.key for column in report.columns]
     kinds = {column.key: column.type for column in report.columns}

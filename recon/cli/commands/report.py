@@ -26,7 +26,7 @@ from recon.reads.filter import of_words
 from recon.reads.known_names import check_filter
 from recon.reports.catalogue import REPORTS
 from recon.reports.destination import spooled, whole_file
-from recon.reports.formats import BINARY, FORMATS, Format, sink_of
+from recon.reports.formats import BINARY, FORMATS, Format, csv_file, sink_of
 from recon.reports.header import Header
 from recon.reports.picture_reading import read_pictures
 from recon.reports.reading import Asked, query_of, read_rows
@@ -34,9 +34,11 @@ from recon.reports.reading import Asked, query_of, read_rows
 if TYPE_CHECKING:
     from recon.reports.formats.sink import Sink
 
-Kind = Literal["positions", "balances", "breaks", "movements", "fills"]
+Kind = Literal["positions", "balances", "breaks", "movements", "fills", "fees", "pnl", "close"]
 #: The name of standard output.
 STANDARD_OUTPUT: Final = Path("-")
+#: What the name of a CSV file gets for the file that says what it is.
+ABOUT: Final = ".about.json"
 
 
 def report(
@@ -55,6 +57,9 @@ def report(
     narrowed: Annotated[
         list[str] | None, typer.Option("--filter", metavar="NAME=VALUE", help="Only these rows; may be given often.")
     ] = None,
+    head: Annotated[
+        bool, typer.Option("--head", help="Put the head above the rows of CSV, as lines that begin with #.")
+    ] = False,
     require_current: RequireCurrent = False,
 ) -> None:
     """Write a report as CSV, JSON, Parquet, xlsx or HTML.
@@ -72,9 +77,14 @@ def report(
         currency = _say(reader, settings, asked, required=require_current)
         header = header_of(reader, asked, currency)
         pictures = read_pictures(reader, asked) if chosen == "html" and asked.report.pictured else []
-        with _stream(output, chosen, replace=replace) as stream:
+        beside = _beside(output) if chosen == "csv" and not head else None
+        with _also(beside, replace=replace) as about, _stream(output, chosen, replace=replace) as stream:
+            if chosen == "csv" and head:
+                stream.write(csv_file.head(header))
             sink = make(stream, header, pictures)
             count, remarks = _write(sink, reader, asked)
+            if about is not None:
+                about.write(csv_file.about(header, count))
     for remark in remarks:
         note(remark)
     if output != STANDARD_OUTPUT:
@@ -114,6 +124,20 @@ def _write(sink: Sink, reader: Reader, asked: Asked) -> tuple[int, list[str]]:
 def _by_name(output: Path) -> Format:
     ending = output.suffix.lower().removeprefix(".")
     return next((each for each in FORMATS if each == ending), "csv")
+
+
+def _beside(output: Path) -> Path | None:
+    """Return the file that says what a CSV file is; standard output has none."""
+    return None if output == STANDARD_OUTPUT else output.with_name(f"{output.name}{ABOUT}")
+
+
+@contextmanager
+def _also(beside: Path | None, *, replace: bool) -> Iterator[BinaryIO | None]:
+    if beside is None:
+        yield None
+        return
+    with whole_file(beside, replace=replace) as stream:
+        yield stream
 
 
 @contextmanager
