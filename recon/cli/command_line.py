@@ -51,6 +51,8 @@ COMMANDS: Final = {
     "entries": Entry("entries:entries", "Show entries of the ledger, the latest first."),
     "findings": Entry("findings:findings", "Show findings in the data, and what to do about them."),
     "report": Entry("report:report", "Write a report as CSV, JSON, Parquet, xlsx or HTML."),
+    "query": Entry("query:query", "Ask a question of the cookbook, or list them all."),
+    "sql": Entry("sql:sql", "Ask in SQL: open psql or a prompt, or run one statement."),
     "coverage": Entry("coverage:app", "Show how much was covered, the gaps, and what is open."),
     "close": Entry("close:close", "Close business days, and sign them with two logins."),
     "breaks": Entry("breaks:breaks", "Show open breaks, or all breaks."),

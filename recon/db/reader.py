@@ -61,14 +61,15 @@ def open_reader(url: str, application_name: str, *, snapshot: bool = False) -> I
     Raise ConfigError if the URL is not one of Postgres.
     """
     # Only closed: after Ctrl-C the connection is busy and refuses a rollback.
-    with closing(psycopg.connect(_conninfo(url, application_name), row_factory=dict_row)) as connection:
+    with closing(psycopg.connect(conninfo_of(url, application_name), row_factory=dict_row)) as connection:
         level = psycopg.IsolationLevel
         connection.isolation_level = level.REPEATABLE_READ if snapshot else level.READ_COMMITTED
         connection.read_only = True
         yield Reader(connection)
 
 
-def _conninfo(url: str, application_name: str) -> str:
+def conninfo_of(url: str, application_name: str) -> str:
+    """Return what libpq connects by. Raise ConfigError if the URL is not one of Postgres."""
     parts = _URL.fullmatch(url)
     if parts is None:
         raise ConfigError(URL_REFUSED)

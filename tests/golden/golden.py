@@ -20,6 +20,9 @@ from tests.golden.days import Recorded
 
 FILE: Final = Path(__file__).with_name("golden.json")
 SCHEMA: Final = Path(__file__).with_name("schema.json")
+#: The columns that analysts rely on, and where changes of them are told.
+PROMISED: Final = Path(__file__).with_name("catalogue.json")
+CHANGES: Final = Path(__file__).parents[2] / "CHANGELOG.md"
 
 _APPEND: Final = text(
     "SELECT recon_store.append_any('golden', :writer, :batch, :us, :kinds, :accounts, :sessions, :times, :redacted,"

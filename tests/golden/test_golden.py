@@ -17,9 +17,11 @@ from sqlalchemy import Engine
 
 from recon.db.embedded.binaries import packed_binaries
 from recon.db.engine import create_engine, libpq_url
+from recon.db.reader import open_reader
+from recon.reads.sql_catalogue import read_catalogue
 from tests.conftest import TestDatabase
 from tests.golden.days import DAYS
-from tests.golden.golden import FILE, SCHEMA, Golden, golden_of
+from tests.golden.golden import CHANGES, FILE, PROMISED, SCHEMA, Golden, golden_of
 
 pytestmark = pytest.mark.postgres
 
@@ -85,3 +87,35 @@ def test_the_schema_is_what_it_was(
     if request.config.getoption("--write-golden"):
         SCHEMA.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     assert found == json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+
+def _promised(database: TestDatabase) -> dict[str, dict[str, str]]:
+    """Return the type of each column of each public view and function, as the catalogue has them."""
+    with open_reader(database.analyst_url, "golden") as reader:
+        return {
+            f"{each.kind} {each.name}({each.arguments})": {column.name: column.type for column in each.columns}
+            for each in read_catalogue(reader)
+        }
+
+
+def test_the_public_schema_is_what_was_promised(database: TestDatabase, request: pytest.FixtureRequest) -> None:
+    """Columns may come; one that goes, or gets another type, breaks somebody's query: the change log says so."""
+    found = _promised(database)
+    kept: dict[str, dict[str, str]] = json.loads(PROMISED.read_text(encoding="utf-8")) if PROMISED.exists() else {}
+    gone = {
+        f"{name.split()[1].partition('(')[0]}.{column}"
+        for name, columns in kept.items()
+        for column, kind in columns.items()
+        if found.get(name, {}).get(column) != kind
+    }
+    changes = CHANGES.read_text(encoding="utf-8")
+    unsaid = sorted(each for each in gone if each not in changes)
+    assert not unsaid, f"name them in the section SQL of CHANGELOG.md: {', '.join(unsaid)}"
+    if request.config.getoption("--write-golden"):
+        PROMISED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        return
+    assert found == kept, "the public schema has changed: write the catalogue anew, and say it in CHANGELOG.md"
+    section = changes.partition("### SQL")[2].partition("\n### ")[0]
+    assert section, "CHANGELOG.md has no section SQL"
+    unnamed = {re.split(r"[ (]", name)[1] for name in found} - set(re.findall(r"`(?:recon\.)?(\w+)`", section))
+    assert not unnamed, f"the section SQL of CHANGELOG.md does not name {', '.join(sorted(unnamed))}"

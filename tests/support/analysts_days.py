@@ -20,7 +20,7 @@ from recon.testing.messages import Row, Symbol
 from recon.times import microseconds
 from tests.conftest import TestDatabase
 from tests.support.database_days import fold
-from tests.support.decisions_driver import ALICE, BOB, record_decision
+from tests.support.decisions_driver import BOB, record_decision
 from tests.support.facts_driver import record_fact
 
 D = Decimal
@@ -126,9 +126,9 @@ class AnalystsDays:
         return found.id, digest
 
     def pay_funding(self) -> None:
-        """Pay funding that a statement tells."""
+        """Pay funding that a statement tells a second later."""
         self.held["USDT"] -= D("1.25")
-        record_fact(self.driver, "funding", "USDT", "-1.25", "F-1", by={"login": ALICE, "authenticated": True})
+        record_fact(self.driver, "funding", "USDT", "-1.25", "F-1", ago=1)
         self.rest()
 
     def be_away(self, seconds: float = 120) -> None:
