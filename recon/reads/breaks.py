@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from recon.reads.as_of import ARGUMENTS
 from recon.reads.filter import VALUES
 from recon.reads.read import Read
 
@@ -21,18 +23,23 @@ _FILTERS: Final = {
     "since": "coalesce(b.origin_at, b.opened_at)",
     "until": "coalesce(b.origin_at, b.opened_at)",
 }
-OPEN_BREAKS: Final = Read(
-    name="breaks",
-    select="SELECT b.* FROM recon.open_breaks AS b",
-    filters=_FILTERS,
-    order="b.opened_at, b.gateway, b.id",
-)
-ALL_BREAKS: Final = Read(
-    name="breaks",
-    select="SELECT b.* FROM recon.breaks AS b",
-    filters=_FILTERS,
-    order="b.opened_at, b.gateway, b.id",
-)
+#: What is not kept of the past: how sure and how bad a break was, who had it, and its worth.
+_NOT_KEPT: Final = ("certainty", "severity", "who")
+_PAST_FILTERS: Final = {name: column for name, column in _FILTERS.items() if name not in _NOT_KEPT}
+#: Breaks as they were, in the place of the view of all, and of the view of open ones.
+_PAST: Final = f"recon.breaks_as_of{ARGUMENTS}"
+_IS_OPEN: Final = "b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted')"
+_ORDER: Final = "b.opened_at, b.gateway, b.id"
+
+
+def _breaks(view: str, filters: Mapping[str, str], *, always: str = "", past: Read | None = None) -> Read:
+    """Return the list of single breaks over a view."""
+    select = f"SELECT b.* FROM {view} AS b"  # noqa: S608 - names of our own
+    return Read(name="breaks", select=select, filters=filters, order=_ORDER, always=always, past=past)
+
+
+OPEN_BREAKS: Final = _breaks("recon.open_breaks", _FILTERS, past=_breaks(_PAST, _PAST_FILTERS, always=_IS_OPEN))
+ALL_BREAKS: Final = _breaks("recon.breaks", _FILTERS, past=_breaks(_PAST, _PAST_FILTERS))
 
 #: Of a case its legs: the open ones, or where it is over, all. Shown first is what needs somebody, by worth.
 _CASES: Final = """
@@ -77,12 +84,26 @@ _CASES_ORDER: Final = (
     "CASE WHEN c.digests IS NOT NULL THEN 1 WHEN c.state = 'open' AND c.who IS NULL THEN 2 ELSE 3 END,"
     " c.amount_usd DESC NULLS FIRST, c.since, c.gateway, c.case_id"
 )
-OPEN_CASES: Final = Read(
-    name="cases", select=_CASES.format(view="recon.open_breaks"), filters=_FILTERS, order=_CASES_ORDER
+#: Breaks as they were, with nothing in the columns that are not kept.
+_PAST_LEGS: Final = f"""(
+        SELECT b.*, NULL::numeric AS amount_usd, NULL AS certainty, NULL AS severity, NULL AS assignee,
+               NULL::jsonb AS proposal
+        FROM {_PAST} AS b {{where}}
+    )"""  # noqa: S608 - names of our own
+_OVER_ORDER: Final = "c.opened_at, c.gateway, c.case_id"
+
+
+def _cases(view: str, filters: Mapping[str, str], order: str, past: Read | None = None) -> Read:
+    """Return the list of cases over a view of breaks."""
+    return Read(name="cases", select=_CASES.format(view=view), filters=filters, order=order, past=past)
+
+
+OPEN_CASES: Final = _cases(
+    "recon.open_breaks",
+    _FILTERS,
+    _CASES_ORDER,
+    _cases(_PAST_LEGS.format(where=f"WHERE {_IS_OPEN}"), _PAST_FILTERS, _CASES_ORDER),
 )
-ALL_CASES: Final = Read(
-    name="cases",
-    select=_CASES.format(view="recon.breaks"),
-    filters=_FILTERS,
-    order="c.opened_at, c.gateway, c.case_id",
+ALL_CASES: Final = _cases(
+    "recon.breaks", _FILTERS, _OVER_ORDER, _cases(_PAST_LEGS.format(where=""), _PAST_FILTERS, _OVER_ORDER)
 )

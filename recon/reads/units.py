@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from recon.reads.read import Read
+from recon.reads.read import Read, with_past
 
 _FILTERS: Final = {
     "gateway": "u.gateway",
@@ -20,19 +20,24 @@ _CASES: Final = """(
         WHERE (b.gateway, b.account, b.unit_kind, b.unit) = (u.gateway, u.account, '{kind}', u.{unit})
     ) AS cases"""
 
-BALANCES: Final = Read(
-    name="balances",
-    select="SELECT u.* FROM recon.balances AS u",
-    filters={**_FILTERS, "unit": "u.asset"},
-    order="u.gateway, u.account, u.asset",
+BALANCES: Final = with_past(
+    Read(
+        name="balances",
+        select="SELECT u.* FROM recon.balances AS u",
+        filters={**_FILTERS, "unit": "u.asset"},
+        order="u.gateway, u.account, u.asset",
+    )
 )
-POSITIONS: Final = Read(
-    name="positions",
-    select="SELECT u.* FROM recon.positions AS u",
-    filters={**_FILTERS, "unit": "u.symbol"},
-    order="u.gateway, u.account, u.symbol",
+POSITIONS: Final = with_past(
+    Read(
+        name="positions",
+        select="SELECT u.* FROM recon.positions AS u",
+        filters={**_FILTERS, "unit": "u.symbol"},
+        order="u.gateway, u.account, u.symbol",
+    )
 )
-#: The same with what a person looks at besides: the drift's worth where there is drift, and the cases.
+#: The same with what a person looks at besides: the drift's worth where there is drift, and the cases. Rates are not
+#: kept, so the past has no worth.
 SHOWN_BALANCES: Final = Read(
     name="balances",
     select=f"""
@@ -43,6 +48,7 @@ SELECT
 FROM recon.balances AS u""",  # noqa: S608 - names of our own
     filters=BALANCES.filters,
     order=BALANCES.order,
+    past=BALANCES.past,
 )
 SHOWN_POSITIONS: Final = Read(
     name="positions",
@@ -53,4 +59,5 @@ SELECT
 FROM recon.positions AS u""",  # noqa: S608 - names of our own
     filters=POSITIONS.filters,
     order=POSITIONS.order,
+    past=POSITIONS.past,
 )

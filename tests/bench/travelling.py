@@ -11,7 +11,9 @@ from sqlalchemy import Connection, text
 
 from recon.db.embedded.cluster import SUPERUSER
 from recon.db.engine import create_engine
+from recon.db.raw import driver_connection
 from tests.bench.figures import Figures
+from tests.bench.processor_time import family_seconds
 from tests.bench.stage import Stage
 from tests.support.filled_books import ENTRIES, FilledBooks
 
@@ -43,9 +45,11 @@ def measure(stage: Stage, figures: Figures, entries: int, repeats: int) -> None:
         stage.settle()
     with analyst.connect() as connection:
         for key, name, sql in _ASKED:
+            before = _processor(connection)
             times = [_asked(connection, books, sql, share) for share in SHARES for _ in range(repeats)]
-            note = f"{entries:,} entries of {books.units:,} units; slowest of {len(times)}: {max(times):.1f} ms"
-            figures.add(key, name, median(times), "ms", note)
+            spent = (_processor(connection) - before) / len(times) * 1000
+            note = f"{entries:,} entries of {books.units:,} units; {spent:.0f} ms of processor time of Postgres"
+            figures.add(key, name, median(times), "ms", f"{note}; slowest of {len(times)}: {max(times):.1f} ms")
         _check(connection, books)
 
 
@@ -77,16 +81,16 @@ def _writing(connection: Connection, figures: Figures, stage: Stage, entries: in
         parameters = {name: value for name, value in given.items() if f":{name}" in ENTRIES}
         connection.commit()
         stage.settle()
-        before = time.perf_counter()
+        before = _processor(connection)
         connection.execute(text(ENTRIES), parameters)
-        rates[which].append(entries / (time.perf_counter() - before))
+        rates[which].append(entries / max(_processor(connection) - before, 0.01))
         connection.exec_driver_sql("TRUNCATE recon_store.entries")
         if which == "without":
             for definition in definitions:
                 connection.exec_driver_sql(definition)
         connection.commit()
     for which, measured in rates.items():
-        note = f"INSERT … SELECT of {entries:,}, median of {repeats}, in turn"
+        note = f"a second of Postgres' processor time; INSERT … SELECT of {entries:,}, median of {repeats}, in turn"
         figures.add(
             f"as_of.insert.{which}", f"entries inserted, {which} indexes of late ones", median(measured), "/s", note
         )
@@ -107,6 +111,11 @@ def _check(connection: Connection, books: FilledBooks) -> None:
     connection.rollback()
     if wrong:
         raise RuntimeError(f"{wrong} balances as of a time are not the sum of their entries")
+
+
+def _processor(connection: Connection) -> float:
+    """Return the processor time of the session's process of Postgres, in seconds: what other load does not blur."""
+    return family_seconds(driver_connection(connection).info.backend_pid)
 
 
 def _seconds(work: Callable[[], object]) -> float:

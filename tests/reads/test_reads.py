@@ -11,7 +11,9 @@ from psycopg.rows import dict_row
 from recon.db.engine import libpq_url
 from recon.db.reader import open_reader
 from recon.db.source import Row
+from recon.errors import ConfigError
 from recon.reads.activity import ENTRIES, FILLS, ORDERS
+from recon.reads.as_of import AsOf
 from recon.reads.breaks import ALL_BREAKS, ALL_CASES, OPEN_BREAKS, OPEN_CASES
 from recon.reads.fees import FEES
 from recon.reads.filter import Filter
@@ -30,6 +32,8 @@ READS = [
     *(OPEN_BREAKS, ALL_BREAKS, OPEN_CASES, ALL_CASES, BALANCES, POSITIONS, SHOWN_BALANCES, SHOWN_POSITIONS),
     *(ORDERS, FILLS, ENTRIES, FINDINGS, FEES, FIRM_BALANCES, FIRM_POSITIONS),
 ]
+#: After anything that is in the log, so that the past has all of it.
+PAST = AsOf(NOW, NOW)
 #: A value of each name that a filter may have.
 VALUES = {
     "gateway": "prod-eu", "account": "KRAKEN/JOHN", "unit": "XXBT", "cause": "missed_fill", "certainty": "inferred",
@@ -47,22 +51,32 @@ def _copied(database: TestDatabase, text: str) -> list[dict[str, object]]:
 @pytest.mark.postgres
 def test_the_copied_sql_gives_the_same_rows_with_every_filter(database: TestDatabase) -> None:
     write_day(database.service_url, demo_plan(7, 30.0))
-    for read in READS:
+    times = [(read, as_of) for read in READS for as_of in (AsOf(), PAST) if read.past or not as_of.is_past]
+    for read, as_of in times:
         with open_reader(database.analyst_url, "test") as reader:
-            for query in _queries(read):
+            for query in _queries(read, as_of):
                 rows = query.rows(reader)
                 assert _copied(database, query.sql()) == rows, query.sql()
-            assert read.query(Filter(), NOW).rows(reader) or read is FINDINGS, f"{read.name} has rows"
+                assert ("_as_of(timestamptz '2100-" in query.sql()) == as_of.is_past
+            assert read.query(Filter(), NOW, as_of=as_of).rows(reader) or read is FINDINGS, f"{read.name} has rows"
 
 
-def _queries(read: Read) -> list[Query]:
-    single = [Filter().also(**{name: VALUES[name]}) for name in read.filters]
-    all_of_them = Filter().also(**{name: VALUES[name] for name in read.filters})
+def _queries(read: Read, as_of: AsOf) -> list[Query]:
+    names = read.at(as_of).filters
+    single = [Filter().also(**{name: VALUES[name]}) for name in names]
+    all_of_them = Filter().also(**{name: VALUES[name] for name in names})
     sort = [SortKey(name, descending=True) for name in read.sorts]
     return [
-        *(read.query(asked, NOW) for asked in (Filter(), *single, all_of_them)),
-        read.query(Filter(), NOW, sort=sort, limit=5),
+        *(read.query(asked, NOW, as_of=as_of) for asked in (Filter(), *single, all_of_them)),
+        read.query(Filter(), NOW, sort=sort, limit=5, as_of=as_of),
     ]
+
+
+def test_what_is_of_now_alone_is_refused_for_a_past_time() -> None:
+    with pytest.raises(ConfigError, match="findings: what they were at a past time is not kept"):
+        FINDINGS.query(Filter(), NOW, as_of=PAST)
+    with pytest.raises(ConfigError, match="cannot be narrowed by severity"):
+        OPEN_BREAKS.query(Filter().also(severity="high"), NOW, as_of=PAST)
 
 
 def test_sorting_puts_what_is_not_known_last_and_keeps_equal_rows() -> None:
