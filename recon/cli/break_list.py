@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from recon.cli.output import Column, Row
 from recon.cli.tables.screen import NextStep, Screen
 from recon.cli.tables.table import Note, Table
@@ -56,11 +58,24 @@ BREAKS: Final = [
     *(Column(key, wide=True) for key in ("certainty", "after_seq", "until_seq")),
     Column("note", prose=True, wide=True),
 ]
+#: Columns that are not kept of the past.
+NOT_KEPT: Final = frozenset({"need", "amount_usd", "severity", "certainty", "who", "assignee", "note"})
+#: The step that held at a past time.
+PAST_BREAKS: Final = [
+    Column("event", "last step", rank=3),
+    Column("at", "at", kind="time", rank=4),
+    Column("actor", "by", wide=True, blank=True),
+    Column("reason", prose=True, wide=True),
+]
 
 
-def cases_screen(cases: Sequence[Row], moment: str, empty: str) -> Screen:
-    """Return cases as a screen: what needs somebody first."""
+def cases_screen(cases: Sequence[Row], moment: str, empty: str, *, past: bool = False) -> Screen:
+    """Return cases as a screen: what needs somebody first. In the past nobody can do anything."""
     rows = [_shown(row) for row in cases]
+    if past:
+        columns = [column for column in CASES if column.key not in NOT_KEPT]
+        sums = [f"{counted(len(rows), 'case')} of {counted(_all_legs(rows), 'break')}"]
+        return Screen(tables=[Table(columns=columns, rows=rows)], sums=sums, moment=moment, empty=empty)
     table = Table(columns=CASES, rows=rows, notes=_state_of, notes_under="account")
     return Screen(
         tables=[table],
@@ -71,6 +86,13 @@ def cases_screen(cases: Sequence[Row], moment: str, empty: str) -> Screen:
         steps=_steps(cases),
         empty=empty,
     )
+
+
+def past_screen(breaks: Sequence[Row], moment: str, empty: str) -> Screen:
+    """Return single breaks of a past time as a screen."""
+    columns = [column for column in BREAKS if column.key not in NOT_KEPT]
+    screen = breaks_screen(breaks, moment, empty)
+    return msgspec.structs.replace(screen, tables=[Table(columns=[*columns, *PAST_BREAKS], rows=breaks)])
 
 
 def breaks_screen(breaks: Sequence[Row], moment: str, empty: str) -> Screen:
@@ -102,6 +124,10 @@ def _sums(rows: Sequence[Row]) -> list[str]:
     if unknown:
         last += f"{', and ' if last else ''}{counted(unknown, 'case')} of unknown worth"
     return [f"{first}: {', '.join(parts)}" if parts and not over else first, *([last] if last else [])]
+
+
+def _all_legs(rows: Sequence[Row]) -> int:
+    return sum(len(units) for row in rows if isinstance(units := row["units"], tuple))
 
 
 def _legs(rows: Sequence[Row]) -> int:

@@ -69,13 +69,14 @@ def coverage_screen(
     now: datetime,
     every: bool,
     moment: str,
+    past: bool = False,
 ) -> Screen:
-    """Return coverage as a screen."""
+    """Return coverage as a screen; of a past time it has stretches in the place of gaps."""
     # A strip begins with what is known: a first hour would be one character of a day.
     known = min((each.begin for stretches in strips.values() for each in stretches), default=since)
     accounts = _accounts(document, strips, since=since, begin=max(since, known), now=now)
     return Screen(
-        tables=[accounts, _gaps(document, since, every=every), _questions(document)],
+        tables=[accounts, _gaps(document, since, every=every, past=past), _questions(document)],
         sums=[_sum(document["accounts"], document["gaps"])],
         moment=moment,
         marks=[(mark(state, glyphs=True), mark(state, glyphs=False), state) for state in LEGEND],
@@ -112,9 +113,10 @@ class _Drawn:
         return strip(self._stretches, self._since, self._until, width, glyphs=glyphs)
 
 
-def _gaps(document: Mapping[str, Sequence[Row]], since: datetime, *, every: bool) -> Table:
-    if every:
-        return Table(columns=STRETCHES, rows=document["stretches"], title=f"all stretches since {text_of(since)}")
+def _gaps(document: Mapping[str, Sequence[Row]], since: datetime, *, every: bool, past: bool) -> Table:
+    if every or past:
+        which = "all stretches" if every else "stretches that were not covered,"
+        return Table(columns=STRETCHES, rows=document["stretches"], title=f"{which} since {text_of(since)}")
     rows = [{**row, "complete": row["open"] or row["whole_at"]} for row in document["gaps"]]
     return Table(columns=GAPS, rows=rows, title=f"gaps since {text_of(since)}, and older ones with open questions")
 

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from recon.cli.answer import Answer, answer
-from recon.cli.currency import moment_of, say_currency
+from recon.cli.as_of import say_times, title_of
 from recon.cli.options import settings_of
 from recon.cli.output import Column, Row
 from recon.cli.tables.options import TableOptions
@@ -19,6 +19,7 @@ from recon.cli.tables.table import Note, Table
 from recon.clock import utc_now
 from recon.db.source import Source
 from recon.display.words import counted
+from recon.reads.as_of import NOW, AsOf
 from recon.reads.known_names import check_filter
 from recon.reads.read import Read
 
@@ -61,6 +62,7 @@ class Wanted(msgspec.Struct, frozen=True):
     unit: str | None = None
     since: str | None = None
     limit: int = 50
+    as_of: AsOf = NOW
 
 
 def show_listing(listing: Listing, options: TableOptions, wanted: Wanted, *, json: bool) -> None:
@@ -68,12 +70,14 @@ def show_listing(listing: Listing, options: TableOptions, wanted: Wanted, *, jso
     settings = settings_of(wanted.config)
     asked = options.narrowed(gateway=wanted.gateway, account=wanted.account, unit=wanted.unit, since=wanted.since)
 
+    past = wanted.as_of
+
     def read(connection: Source) -> Answer:
         check_filter(connection, asked, settings.gateways)
         gateway, account = asked.one("gateway"), asked.one("account")
-        currency, now = say_currency(connection, settings, gateway=gateway, account=account), utc_now()
+        currency, now = say_times(connection, settings, past, gateway=gateway, account=account), utc_now()
         sort = options.sorts_of(listing.columns, listing.read.sorts)
-        query = listing.read.query(asked, now, sort=sort, limit=wanted.limit + 1)
+        query = listing.read.query(asked, now, sort=sort, limit=wanted.limit + 1, as_of=past)
         found = [listing.more(row) for row in query.rows(connection)]
         rows = found[: wanted.limit]
         said = counted(len(rows), listing.noun, listing.plural)
@@ -89,7 +93,7 @@ def show_listing(listing: Listing, options: TableOptions, wanted: Wanted, *, jso
         screen = Screen(
             tables=[table],
             sums=[said],
-            moment=moment_of(currency, now),
+            moment=title_of(currency, now, past),
             steps=listing.steps if rows else (),
             empty=currency.empty(f"no {listing.plural or f'{listing.noun}s'}"),
         )

@@ -44,7 +44,7 @@ POSITIONS: Final = _columns("symbol", "contract", "quantity")
 
 def units_screen(rows: Sequence[Row], columns: Sequence[Column], unit: str, *, moment: str, empty: str) -> Screen:
     """Return units as a screen; `unit` is the key of their codes."""
-    shown = [{**row, "cases": tuple(row["cases"]) if isinstance(row["cases"], list) else None} for row in rows]
+    shown = [{**row, "cases": tuple(cases) if isinstance(cases := row.get("cases"), list) else None} for row in rows]
     table = Table(
         columns=columns,
         rows=shown,

@@ -17,6 +17,9 @@ from recon.nearest import did_you_mean, listed
 MISUSED: Final = 2
 ClickException: TypeAlias = given.ClickException
 
+#: Options that ask for a past time, and the commands that have them.
+_OF_A_PAST_TIME: Final = frozenset({"--as-of", "--known-at"})
+_OF_THE_PAST: Final = ("balances", "positions", "breaks", "break show", "orders", "fills", "entries", "coverage")
 _NO_COMMAND: Final = re.compile(r"No such command '(?P<name>.*)'\.")
 _TOO_MANY: Final = re.compile(r"Got unexpected extra argument\(s\) \((?P<words>.*)\)")
 _WITHOUT_VALUE: Final = re.compile(r"Option '(?P<name>[^']*)' (?P<how>requires|does not take)")
@@ -36,6 +39,8 @@ def misuse(error: given.ClickException) -> list[str]:
 
 
 def _problem(error: given.ClickException, context: Context | None) -> str:
+    if isinstance(error, given.NoSuchOption) and error.option_name in _OF_A_PAST_TIME:
+        return f"what this shows is kept as it is now alone; {listed(_OF_THE_PAST)} have {error.option_name}"
     if isinstance(error, given.NoSuchOption):
         known = [] if context is None else _options(context)
         return f"there is no option {error.option_name}{did_you_mean(error.option_name, known)}"

@@ -48,6 +48,10 @@ class AsOf(msgspec.Struct, frozen=True):
             f"as of {_moment(self.valid_at)}, as known {'' if self.known_at is None else 'at '}{_moment(self.known_at)}"
         )
 
+    def horizon(self, now: datetime) -> datetime:
+        """Return the earlier of the two times, after which nothing is looked at."""
+        return min(self.valid_at or now, self.known_at or now)
+
     def now(self, now: datetime) -> datetime:
         """Return from when ages count back: the time that is asked for."""
         return self.valid_at or now

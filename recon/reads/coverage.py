@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final
@@ -20,16 +20,23 @@ from recon.reads import gaps
 from recon.reads.currency import SIGN_OF_LIFE
 from recon.reads.gaps import CoverageRows
 
-# The part of each stretch that lies in the time asked for; a log that is no longer written covers nothing more.
-_STRETCHES: Final = """
+#: The part of each stretch that lies in the time asked for; a log that is no longer written covers nothing more.
+PARTS: Final = """
     SELECT v.*, greatest(v.from_time, :since) AS begun,
            greatest(least(coalesce(v.until_time, w.horizon), w.horizon), v.from_time, :since) AS over
-    FROM recon.coverage AS v JOIN (
+    FROM {coverage} AS v JOIN (
         SELECT g.name, g.last_event_at,
                CASE WHEN g.last_event_at > :now - :sign_of_life THEN :now ELSE g.last_event_at END AS horizon
-        FROM recon.gateways AS g
+        FROM {gateways} AS g
     ) AS w ON w.name = v.gateway
-    WHERE coalesce(v.until_time, :now) > :since AND {where}
+    WHERE coalesce(v.until_time, :now) > :since AND {{where}}
+"""
+_STRETCHES: Final = PARTS.format(coverage="recon.coverage", gateways="recon.gateways")
+_LISTED: Final = """
+    SELECT s.gateway, s.account, s.from_seq, s.until_seq, s.from_time, s.until_time, s.over - s.from_time AS lasted,
+           s.state, s.reason, s.recovery
+    FROM ({stretches}) AS s
+    ORDER BY s.from_time, s.gateway, s.account, s.from_seq
 """
 _SHARES: Final = """
     SELECT s.gateway, s.account, min(s.from_time) <= :since AS known,
@@ -67,9 +74,7 @@ def read_coverage(
 
     Without `every`, covered stretches are left out, and so are gaps too short to act on.
     """
-    filters = {"gateway": gateway, "account": account}
-    parameters = {column: value for column, value in filters.items() if value is not None}
-    where = " AND ".join(f"v.{column} = :{column}" for column in parameters) or "true"
+    parameters, where = place_of(gateway, account)
     accounts = query_rows(
         connection,
         f"SELECT v.* FROM recon.accounts AS v WHERE {where} ORDER BY v.gateway, v.account",  # noqa: S608 - our own
@@ -77,22 +82,14 @@ def read_coverage(
     )
     times = {"since": since, "now": now, "sign_of_life": SIGN_OF_LIFE}
     within = _STRETCHES.format(where=where)
-    shares = query_rows(connection, _SHARES.format(stretches=within), {**parameters, **times})
-    by_account = {(row["gateway"], row["account"]): row for row in shares}
-    stretches = query_rows(
-        connection,
-        f"SELECT s.gateway, s.account, s.from_seq, s.until_seq, s.from_time, s.until_time,"  # noqa: S608 - our own
-        f" s.over - s.from_time AS lasted, s.state, s.reason, s.recovery FROM ({within}) AS s"
-        " ORDER BY s.from_time, s.gateway, s.account, s.from_seq",
-        {**parameters, **times},
-    )
+    stretches = listed(connection, within, {**parameters, **times})
     uncovered = [row for row in stretches if row["state"] != "covered"]
     catch_ups = query_rows(connection, _CATCH_UPS.format(where=where), {**parameters, "since": since})
     rows = CoverageRows(accounts, uncovered, catch_ups)
     gateways = query_rows(connection, _GATEWAYS, {"gateway": gateway})
     return {
         "gateways": gateways,
-        "accounts": [_with_shares(row, by_account.get((row["gateway"], row["account"]), {})) for row in accounts],
+        "accounts": with_shares(connection, accounts, within, {**parameters, **times}),
         "gaps": gaps.gaps(rows, since=since, now=now, every=every),
         "stretches": stretches if every else uncovered,
         "open_questions": gaps.open_questions(rows),
@@ -112,8 +109,7 @@ def read_strips(
 
     A stretch that goes on ends now, or with its log.
     """
-    parameters = {key: value for key, value in (("gateway", gateway), ("account", account)) if value is not None}
-    where = " AND ".join(f"v.{column} = :{column}" for column in parameters) or "true"
+    parameters, where = place_of(gateway, account)
     times = {"since": since, "now": now, "until": now if until is None else until}
     rows = query_rows(
         connection,
@@ -137,6 +133,26 @@ def _by_account(rows: Sequence[Row]) -> dict[tuple[object, object], list[Row]]:
     for row in rows:
         found.setdefault((row["gateway"], row["account"]), []).append(row)
     return found
+
+
+def place_of(gateway: str | None, account: str | None) -> tuple[dict[str, str], str]:
+    """Return the parameters of a gateway and an account, and the condition on `v` for them."""
+    parameters = {key: value for key, value in (("gateway", gateway), ("account", account)) if value is not None}
+    return parameters, " AND ".join(f"v.{column} = :{column}" for column in parameters) or "true"
+
+
+def listed(connection: Source, stretches: str, parameters: Mapping[str, object]) -> Sequence[Row]:
+    """Return stretches, given as SQL, in the order of time."""
+    return query_rows(connection, _LISTED.format(stretches=stretches), parameters)
+
+
+def with_shares(
+    connection: Source, accounts: Sequence[Row], stretches: str, parameters: Mapping[str, object]
+) -> list[Row]:
+    """Return accounts with how much of the time each was covered; the stretches are given as SQL."""
+    shares = query_rows(connection, _SHARES.format(stretches=stretches), parameters)
+    by_account = {(row["gateway"], row["account"]): row for row in shares}
+    return [_with_shares(row, by_account.get((row["gateway"], row["account"]), {})) for row in accounts]
 
 
 def _with_shares(row: Row, share: Row) -> Row:

@@ -37,7 +37,8 @@ THEN = datetime(2026, 1, 5, 17, 0, tzinfo=UTC)
 def test_two_times_are_read_and_said(valid: str | None, known: str | None, expected: AsOf, words: str) -> None:
     read = of_texts(valid, known, NOW)
     assert (read, read.words, read.is_past) == (expected, words, expected != AsOf())
-    assert of_texts(*(dict(read.pairs()).get(name) for name in ("as_of", "known_at")), NOW) == read
+    written = dict(read.pairs())
+    assert of_texts(written.get("as_of"), written.get("known_at"), NOW) == read
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recon.cli.as_of import KnownAt, ValidAt, past_of
 from recon.cli.currency import RequireCurrent
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.tables.options import TableOptions, table_options
@@ -16,6 +17,8 @@ def balances(
     gateway: GatewayFilter = None,
     account: AccountFilter = None,
     require_current: RequireCurrent = False,
+    as_of: ValidAt = None,
+    known_at: KnownAt = None,
     json: Json = False,
 ) -> None:
     """Show balances: expected, reported, whether they agree.
@@ -25,4 +28,5 @@ def balances(
     """
     settings = settings_of(config)
     asked = options.narrowed(gateway=gateway, account=account)
-    answer_units(ASSETS, settings, options, asked, require_current=require_current, json=json)
+    past = past_of(as_of, known_at)
+    answer_units(ASSETS, settings, options, asked, past, require_current=require_current, json=json)

@@ -13,12 +13,16 @@ from typing import Annotated
 
 import typer
 
+from recon.cli.as_of import KnownAt, ValidAt, past_of
 from recon.cli.break_actions import BreakRequest, decide_proposal, take_step
 from recon.cli.connection import reader_connection
 from recon.cli.currency import say_currency
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
-from recon.cli.output import print_json, spelling, write
+from recon.cli.output import note, print_json, spelling, write
+from recon.cli.past_case import PastCase, past_case_screen, read_past_case
 from recon.cli.recording import DecisionOptions, Name, Reason, Text, Wait, decision_options
+from recon.cli.tables.options import TableOptions
+from recon.cli.tables.show import print_screen
 from recon.cli.tables.terminal import is_terminal
 from recon.clock import utc_now
 from recon.config.values import parse_decimal
@@ -26,6 +30,7 @@ from recon.deciding.proposals import proposal_of
 from recon.deciding.selection import STATES, BreakFilter
 from recon.deciding.steps import without_none
 from recon.exact import plain
+from recon.reads.as_of import AsOf
 from recon.reads.breaks import ALL_BREAKS
 from recon.reads.case.document import document
 from recon.reads.case.read import case_of, read_case
@@ -101,17 +106,23 @@ def show(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also how else it may be read, and the causes that do not fit.")
     ] = False,
+    as_of: ValidAt = None,
+    known_at: KnownAt = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Explain a case: the breaks of one cause, by the case or by one of its breaks.
 
     What can be done, what happened, the arithmetic, the evidence, where in the log it arose, and who did what so far.
+    Of a past time its breaks as they were, and the steps that were known.
     """
-    settings = settings_of(config)
+    settings, past = settings_of(config), past_of(as_of, known_at)
     with reader_connection(settings, "break show") as connection:
         now = utc_now()
         breaks, named = case_of(connection, which)
+        if past.is_past:
+            _show_past(read_past_case(connection, breaks[0].gateway, breaks[0].case_id, past, now), past, json=json)
+            return
         accounts = {each.account for each in breaks}
         account = accounts.pop() if len(accounts) == 1 else None
         currency = say_currency(connection, settings, gateway=breaks[0].gateway, account=account)
@@ -123,6 +134,15 @@ def show(
     else:
         text = case_text(case, width=shutil.get_terminal_size().columns, verbose=verbose)
         write(spelling().of(text) if is_terminal() else text)
+
+
+def _show_past(case: PastCase, past: AsOf, *, json: bool) -> None:
+    if json:
+        print_json({**past.document(), "breaks": case.breaks, "steps": case.steps})
+        return
+    if not is_terminal():
+        note(past.words)
+    print_screen(past_case_screen(case, past.words), TableOptions())
 
 
 @app.command()

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from recon.cli.answer import Answer, answer
-from recon.cli.break_list import breaks_screen, cases_screen
-from recon.cli.currency import Currency, RequireCurrent, moment_of, say_currency
+from recon.cli.as_of import KnownAt, ValidAt, past_of, say_times, title_of
+from recon.cli.break_list import breaks_screen, cases_screen, past_screen
+from recon.cli.currency import Currency, RequireCurrent
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.tables.options import TableOptions, table_options
 from recon.cli.tables.terminal import is_terminal
@@ -34,6 +35,8 @@ def breaks(
     every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
     legs: Annotated[bool, typer.Option("--legs", help="One row a break, as a pipe and --json always have.")] = False,
     require_current: RequireCurrent = False,
+    as_of: ValidAt = None,
+    known_at: KnownAt = None,
     json: Json = False,
 ) -> None:
     """Show open breaks, or all breaks.
@@ -45,20 +48,22 @@ def breaks(
     """
     settings = settings_of(config)
     asked = options.narrowed(gateway=gateway, account=account)
-    single = legs or json or not is_terminal()
+    single, past = legs or json or not is_terminal(), past_of(as_of, known_at)
 
     def read(connection: Source) -> Answer:
         check_filter(connection, asked, settings.gateways)
         place = {name: asked.one(name) for name in ("gateway", "account")}
-        currency, now = say_currency(connection, settings, **place, required=require_current), utc_now()
+        currency, now = say_times(connection, settings, past, **place, required=require_current), utc_now()
+        title = title_of(currency, now, past)
         text = "no breaks" if every else "no open breaks"
-        empty = currency.empty(text if every or asked.given or not currency.current else _proven(connection, text))
+        unproven = every or asked.given or not currency.current or past.is_past
+        empty = currency.empty(text if unproven else _proven(connection, text))
         if single:
-            rows = options.sorted((ALL_BREAKS if every else OPEN_BREAKS).query(asked, now).rows(connection))
-            screen = breaks_screen(rows, moment_of(currency, now), empty)
-            return Answer(screen, {**currency.document(), "breaks": rows}, currency)
-        cases = (ALL_CASES if every else OPEN_CASES).query(asked, now).rows(connection)
-        return Answer(cases_screen(cases, moment_of(currency, now), empty), [], currency)
+            rows = options.sorted((ALL_BREAKS if every else OPEN_BREAKS).query(asked, now, as_of=past).rows(connection))
+            screen = (past_screen if past.is_past else breaks_screen)(rows, title, empty)
+            return Answer(screen, {**currency.document(), **past.document(), "breaks": rows}, currency)
+        cases = (ALL_CASES if every else OPEN_CASES).query(asked, now, as_of=past).rows(connection)
+        return Answer(cases_screen(cases, title, empty, past=past.is_past), [], currency)
 
     end(answer(settings, "breaks", options, read, json=json))
 

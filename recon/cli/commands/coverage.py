@@ -10,9 +10,10 @@ import typer
 from sqlalchemy import Connection
 
 from recon.cli.answer import Answer, answer
+from recon.cli.as_of import KnownAt, ValidAt, past_of, say_times, title_of
 from recon.cli.connection import operator_connection
 from recon.cli.coverage_screen import coverage_screen
-from recon.cli.currency import Currency, RequireCurrent, moment_of, say_currency, with_currency
+from recon.cli.currency import Currency, RequireCurrent, with_currency
 from recon.cli.fact_recording import check_accounts, one_gateway
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, settings_of, with_options
 from recon.cli.output import Row, columns, note, text_of
@@ -25,8 +26,10 @@ from recon.db.source import Source
 from recon.deciding.recording import Decision
 from recon.errors import ConfigError, DecisionRefused
 from recon.reads import gaps
+from recon.reads.as_of import AsOf
 from recon.reads.coverage import read_coverage, read_strips
 from recon.reads.gaps import HISTORY, short
+from recon.reads.past_coverage import read_past_coverage
 from recon.times import parse_time
 
 app = typer.Typer(invoke_without_command=True)
@@ -55,30 +58,39 @@ def coverage(
         bool, typer.Option("--all", help="Every stretch of time, also covered ones, instead of one row a gap.")
     ] = False,
     require_current: RequireCurrent = False,
+    as_of: ValidAt = None,
+    known_at: KnownAt = None,
     json: Json = False,
 ) -> None:
     """Show how much was covered, the gaps, and what is open.
 
     The share is of the time since WHEN, or since the account's first event, in which every report was seen. `observed`
     also counts time in which orders of an earlier gap are not accounted for. Time after the last event counts for
-    neither. Filters are gateway and account.
+    neither. Filters are gateway and account. Of a past time WHEN counts back from it, and stretches are shown instead
+    of gaps: what became of a gap is known of now alone.
     """
     if context.invoked_subcommand is not None:
         return
-    _start(since)
+    past = past_of(as_of, known_at)
+    _start(since, past)
     settings = settings_of(config)
     place = options.narrowed(gateway=gateway, account=account).singles("coverage", "gateway", "account")
 
     def read(connection: Source) -> Answer:
-        now, start = utc_now(), _start(since)
+        now, start = past.horizon(utc_now()), _start(since, past)
         if place["gateway"] is not None:
             gateway_names(connection, place["gateway"])
         if place["account"] is not None:
             check_account(connection, place["gateway"], place["account"])
-        currency = say_currency(connection, settings, **place, required=require_current)
+        currency = say_times(connection, settings, past, **place, required=require_current)
+        if past.is_past:
+            then = read_past_coverage(connection, past, **place, since=start, until=now, every=every)
+            title = title_of(currency, now, past)
+            screen = coverage_screen(*then, since=start, now=now, every=every, moment=title, past=True)
+            return Answer(screen, {**currency.document(), **past.document(), **then.document}, currency)
         document = read_coverage(connection, **place, since=start, now=now, every=every)
         strips = read_strips(connection, gateway=place["gateway"], account=place["account"], since=start, now=now)
-        moment = moment_of(currency, now)
+        moment = title_of(currency, now, past)
         shown = {**document, "accounts": [with_currency(row, currency) for row in document["accounts"]]}
         screen = coverage_screen(shown, strips, since=start, now=now, every=every, moment=moment)
         if not json and not is_terminal():
@@ -88,9 +100,9 @@ def coverage(
     answer(settings, "coverage", options, read, json=json)
 
 
-def _start(since: str) -> datetime:
-    """Return from when on. Errors: BadParameter for what is no time in the past."""
-    now = utc_now()
+def _start(since: str, past: AsOf) -> datetime:
+    """Return from when on. Errors: BadParameter for what is no time before the one that is asked for."""
+    now = past.horizon(utc_now())
     start = parse_time(since, now)
     if start is None or start > now:
         raise typer.BadParameter(

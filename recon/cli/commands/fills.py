@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from recon.cli.as_of import KnownAt, ValidAt, past_of
 from recon.cli.listing import Limit, Listing, Since, UnitFilter, Wanted, show_listing
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, with_options
 from recon.cli.output import Column
@@ -40,10 +41,13 @@ def fills(
     unit: UnitFilter = None,
     since: Since = None,
     limit: Limit = 50,
+    as_of: ValidAt = None,
+    known_at: KnownAt = None,
     json: Json = False,
 ) -> None:
     """Show fills, the latest first.
 
     Filters are gateway, account, unit, symbol, side, order, since and until.
     """
-    show_listing(LISTING, options, Wanted(config, gateway, account, unit, since, limit), json=json)
+    past = past_of(as_of, known_at)
+    show_listing(LISTING, options, Wanted(config, gateway, account, unit, since, limit, past), json=json)

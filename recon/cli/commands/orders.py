@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from recon.cli.as_of import KnownAt, ValidAt, past_of
 from recon.cli.listing import Limit, Listing, Since, Wanted, show_listing
 from recon.cli.options import AccountFilter, Config, GatewayFilter, Json, with_options
 from recon.cli.output import Column
@@ -42,10 +43,14 @@ def orders(
     account: AccountFilter = None,
     since: Since = None,
     limit: Limit = 50,
+    as_of: ValidAt = None,
+    known_at: KnownAt = None,
     json: Json = False,
 ) -> None:
     """Show orders, the latest first.
 
+    Of a past time what only a report told is not known where a later one changed it: status, average, open amount.
     Filters are gateway, account, symbol, side, status, state (open or over), order, since and until.
     """
-    show_listing(LISTING, options, Wanted(config, gateway, account, None, since, limit), json=json)
+    past = past_of(as_of, known_at)
+    show_listing(LISTING, options, Wanted(config, gateway, account, None, since, limit, past), json=json)
