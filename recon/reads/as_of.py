@@ -1,4 +1,4 @@
-"""The two times of a question about the past: when it was true, and when it was known. Pure.
+"""The two times of a question about the past: when it was true, and when it was known.
 
 1. A list of now reads a view, the same list of a past time the function of the same noun (analyst 3.2).
 2. Both times are included. Without the one it is now, and without both nothing is asked of the past.

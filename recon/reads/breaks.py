@@ -31,11 +31,14 @@ _PAST: Final = f"recon.breaks_as_of{ARGUMENTS}"
 _IS_OPEN: Final = "b.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted')"
 _ORDER: Final = "b.opened_at, b.gateway, b.id"
 
+_BREAKS: Final = "SELECT b.* FROM {view} AS b"
+
 
 def _breaks(view: str, filters: Mapping[str, str], *, always: str = "", past: Read | None = None) -> Read:
     """Return the list of single breaks over a view."""
-    select = f"SELECT b.* FROM {view} AS b"  # noqa: S608 - names of our own
-    return Read(name="breaks", select=select, filters=filters, order=_ORDER, always=always, past=past)
+    return Read(
+        name="breaks", select=_BREAKS.format(view=view), filters=filters, order=_ORDER, always=always, past=past
+    )
 
 
 OPEN_BREAKS: Final = _breaks("recon.open_breaks", _FILTERS, past=_breaks(_PAST, _PAST_FILTERS, always=_IS_OPEN))
@@ -85,11 +88,11 @@ _CASES_ORDER: Final = (
     " c.amount_usd DESC NULLS FIRST, c.since, c.gateway, c.case_id"
 )
 #: Breaks as they were, with nothing in the columns that are not kept.
-_PAST_LEGS: Final = f"""(
+_PAST_LEGS: Final = """(
         SELECT b.*, NULL::numeric AS amount_usd, NULL AS certainty, NULL AS severity, NULL AS assignee,
                NULL::jsonb AS proposal
-        FROM {_PAST} AS b {{where}}
-    )"""  # noqa: S608 - names of our own
+        FROM {past} AS b {where}
+    )"""
 _OVER_ORDER: Final = "c.opened_at, c.gateway, c.case_id"
 
 
@@ -102,8 +105,8 @@ OPEN_CASES: Final = _cases(
     "recon.open_breaks",
     _FILTERS,
     _CASES_ORDER,
-    _cases(_PAST_LEGS.format(where=f"WHERE {_IS_OPEN}"), _PAST_FILTERS, _CASES_ORDER),
+    _cases(_PAST_LEGS.format(past=_PAST, where=f"WHERE {_IS_OPEN}"), _PAST_FILTERS, _CASES_ORDER),
 )
 ALL_CASES: Final = _cases(
-    "recon.breaks", _FILTERS, _OVER_ORDER, _cases(_PAST_LEGS.format(where=""), _PAST_FILTERS, _OVER_ORDER)
+    "recon.breaks", _FILTERS, _OVER_ORDER, _cases(_PAST_LEGS.format(past=_PAST, where=""), _PAST_FILTERS, _OVER_ORDER)
 )
