@@ -168,6 +168,13 @@ return [...document.querySelectorAll('main .st')].filter(each => {
 """
 
 
+#: Tables that are wider than their room, by what they list.
+_CUT_TABLES = """
+return [...document.querySelectorAll('main .scroll')].filter(each => each.scrollWidth > each.clientWidth)
+  .map(each => each.querySelector('[data-rows]')?.dataset.rows || 'a table');
+"""
+
+
 def test_on_a_telephone_states_are_seen_and_search_is_there(day: TestDatabase) -> None:
     case = case_of(day, "BINANCE")
     hidden = []
@@ -177,6 +184,8 @@ def test_on_a_telephone_states_are_seen_and_search_is_there(day: TestDatabase) -
             browser.get(f"{address}{path}")
             hidden += [(path, each) for each in browser.execute_script(_HIDDEN_STATES)]
             assert browser.find_element("css selector", "input[name=q]").is_displayed(), path
+            if path.startswith("/units"):
+                hidden += [(path, each) for each in browser.execute_script(_CUT_TABLES)]
     assert hidden == []
 
 
