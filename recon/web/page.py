@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -22,10 +22,12 @@ from starlette.routing import Route
 
 from recon.config.web import Web
 from recon.db.engine import create_engine
+from recon.db.source import Row
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.errors import ConfigError, DatabaseError, DocumentRefused, ReconError
 from recon.web.api.reading import Access, ReadApi
 from recon.web.asked_query import query_of
+from recon.web.csv_file import FORMAT, csv_answer
 from recon.web.doing import Doing
 from recon.web.failed_logins import FailedLogins
 from recon.web.forms import FORM_TYPE, MAX_FORM, Form, form_of
@@ -143,8 +145,12 @@ class Page:
         """Return a screen. `notes` are shown before those that wait for the person."""
         try:
             query = {} if notes else query_of(screen, request.query_params.multi_items())
+            as_file = query.pop(FORMAT, None) is not None
             asked = Asked(request.path_params, query, self._setup.now(), viewer.name, viewer.why_not)
             work = partial(_look, screen=screen, asked=asked, gateways=self._setup.gateways)
+            if as_file:
+                rows = await viewer.database.run(partial(_rows, screen=screen, asked=asked), deadline=READ_SECONDS)
+                return csv_answer(screen.name, rows)
             truth, view = await viewer.database.run(work, deadline=READ_SECONDS)
         except NothingThere as error:
             return self._writer.message(request, viewer, "Nothing there", [*notes, Note("wait", str(error))], 404)
@@ -277,6 +283,13 @@ def _look(connection: Connection, *, screen: Screen, asked: Asked, gateways: Col
     """Read a screen and the strip from one state of the database, without a way to write."""
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     return read_truth(connection, gateways), screen.read(connection, asked)
+
+
+def _rows(connection: Connection, *, screen: Screen, asked: Asked) -> Sequence[Row]:
+    """Read the list of a screen as a file has it: longer, and with all columns."""
+    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    listed = screen.read(connection, asked).listed
+    return [] if listed is None else listed.rows(connection)
 
 
 def _refused(error: ReconError) -> Note:

@@ -13,6 +13,7 @@ import msgspec
 
 from recon.db.source import Source
 from recon.deciding.recording import Recorded
+from recon.reads.query import Query
 from recon.web.forms import Form
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     sql: str
     #: Instead of the screen's own heading.
     title: str | None = None
+    #: What its list is made of, for whoever wants it as a file; None: it is no list.
+    listed: Query | None = None
     #: How many need somebody, for the title of the tab.
     count: int | None = None
 
@@ -59,6 +62,8 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[Source, Asked], View]
     #: The names that the query of its address may have; any other is refused.
     takes: Sequence[str] = ()
+    #: Whether its list can be had as a file.
+    has_file: bool = False
     #: The word in the top bar; None: it is reached by links alone. And the screen that it belongs to there.
     menu: str | None = None
     under: str | None = None

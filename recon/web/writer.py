@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from recon.web.csv_file import CSV, FORMAT
 from recon.web.headers import PAGE
 from recon.web.keys import KEYS, Key
 from recon.web.rendering import environment
@@ -60,6 +61,7 @@ class Writer:
             question=screen.question,
             sql=view.sql,
             count=view.count,
+            file=_file(frame["address"]) if screen.has_file else None,
             notes=notes,
             changes_with=screen.changes_with,
             why_not=viewer.why_not,
@@ -75,6 +77,7 @@ class Writer:
             title=title,
             question="",
             sql="",
+            file=None,
             count=None,
             notes=notes,
             changes_with=NOTHING,
@@ -114,6 +117,12 @@ class Writer:
             "keys": self.keys,
             "address": f"{request.url.path}?{query}" if query else request.url.path,
         }
+
+
+def _file(address: object) -> str:
+    """Return the address of a screen's list as a file."""
+    path = str(address)
+    return f"{path}{'&' if '?' in path else '?'}{FORMAT}={CSV}"
 
 
 def _count(screen: Screen, truth: Truth) -> int | None:

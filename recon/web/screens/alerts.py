@@ -22,6 +22,7 @@ from recon.reads.known_names import check_filter
 from recon.reads.query import Query
 from recon.times import parse_time
 from recon.web.addresses import why_address
+from recon.web.csv_file import MAX_ROWS
 from recon.web.filter_fields import fields_of, filter_of
 from recon.web.forms import field, optional
 from recon.web.screen import SIGNALS as SIGNALS_CHANGE
@@ -77,6 +78,7 @@ def _read(source: Source, asked: Asked) -> View:
     }
     return View(
         sql=query.sql(),
+        listed=Query(query.text, {**query.parameters, "limit": MAX_ROWS}),
         values={
             "rows": [_signal(row) for row in rows[:MAX_SIGNALS]],
             "more": len(rows) > MAX_SIGNALS,
@@ -163,6 +165,7 @@ SCREEN: Final = Screen(
     question="Who was told what, when, why, and what was held back?",
     template="alerts.html",
     read=_read,
+    has_file=True,
     takes=tuple(dict.fromkeys((*FILTERS, *SILENCE_OF))),
     menu="Alerts",
     key="a",

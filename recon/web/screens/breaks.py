@@ -22,6 +22,7 @@ from recon.reads.query import Query
 from recon.reads.read import Read
 from recon.reconciliation.causes.registry import CAUSES
 from recon.web.case_rows import CaseRow, case_rows, needs_of, room_of, sums_of
+from recon.web.csv_file import MAX_ROWS
 from recon.web.screen import CASES, Asked, Screen, View
 
 #: Rows of one page of the list.
@@ -120,6 +121,7 @@ def _read(source: Source, asked: Asked) -> View:
             "newer": _address(asked.query, page - 1) if page > 1 else None,
         },
         sql=query.sql(),
+        listed=read.query(narrowed, asked.now, limit=MAX_ROWS),
         count=needs_of(rows) or None,
     )
 
@@ -180,6 +182,7 @@ SCREEN: Final = Screen(
     question="Where do reported and expected disagree, why, and who has it?",
     template="breaks.html",
     read=_read,
+    has_file=True,
     takes=(*OPEN_CASES.filters, VIEW, PAGE),
     menu="Breaks",
     key="b",

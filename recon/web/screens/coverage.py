@@ -98,6 +98,7 @@ def _read(source: Source, asked: Asked) -> View:
     query = Query(_SQL, {"now": asked.now, "since": since, "gateway": gateway, "account": account})
     return View(
         sql=query.sql(),
+        listed=query,
         values={
             "groups": groups,
             "covered": sum(each.state == "covered" for each in known),
@@ -220,6 +221,7 @@ SCREEN: Final = Screen(
     question="Was every account seen all the time, and if not, what did the gap hide?",
     template="coverage.html",
     read=_read,
+    has_file=True,
     takes=(*FILTERS, "span"),
     menu="Coverage",
     key="c",

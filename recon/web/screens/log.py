@@ -76,6 +76,7 @@ def _read(source: Source, asked: Asked) -> View:
     fields = [Field("gateway", gateway, sorted(known)), *fields_of(asked.query, FILTERS, choices)]
     return View(
         sql=page.query.sql(),
+        listed=page.query,
         values={
             "rows": [_row(row) for row in page.events],
             "gateways": sorted(known),
@@ -170,6 +171,7 @@ SCREEN: Final = Screen(
     question="What was said, exactly as it came?",
     template="log.html",
     read=_read,
+    has_file=True,
     takes=("gateway", *FILTERS, "before", "after"),
     menu="Log",
     key="l",

@@ -19,6 +19,7 @@ from recon.reads.known_names import check_filter
 from recon.reads.query import Query
 from recon.reads.unit_advice import UnitAdvice, advise
 from recon.reads.unit_rows import UNITS
+from recon.web import csv_file
 from recon.web.addresses import unit_address, with_query
 from recon.web.filter_fields import fields_of, filter_of
 from recon.web.rendering import room_of
@@ -93,6 +94,7 @@ def _read(source: Source, asked: Asked) -> View:
     whole = not wanted.unit and not wanted.verdict
     return View(
         sql=query.sql(),
+        listed=Query(query.text, {**query.parameters, "limit": csv_file.MAX_ROWS}),
         values={
             **values_of(found[:MAX_ROWS], asked.query, whole=whole),
             "more": len(found) > MAX_ROWS,
@@ -182,6 +184,7 @@ SCREEN: Final = Screen(
     question="What is held, and does it agree?",
     template="units.html",
     read=_read,
+    has_file=True,
     takes=FILTERS,
     menu="Units",
     key="u",
