@@ -32,6 +32,8 @@ def _columns(unit: str, title: str, held: str, *more: Column) -> list[Column]:
         Column("verdict", kind="state"),
         Column("observed_at", "seen", kind="age", rank=1),
         Column("cases", "case", kind="id", rank=2, blank=True),
+        Column("agreed_source", "agreed by", wide=True, blank=True),
+        Column("agreed_source_at", "as of", kind="age", wide=True, blank=True),
         Column("reason", prose=True, wide=True, blank=True),
     ]
 

@@ -11,6 +11,7 @@ from recon.config.base import Table
 from recon.config.holiday_calendars import MAX_HOLIDAYS, check_calendar
 from recon.config.values import Amount, Duration, Name, PositiveAmount, Rate, TimeOfDay
 from recon.config.zones import zone_of
+from recon.source_class import IndependentSource
 
 #: Longest settlement window that still means anything.
 MAX_SETTLEMENT_WINDOW: Final = timedelta(hours=1)
@@ -128,6 +129,9 @@ class AccountRules(Table):
     ageing: Annotated[list[Duration], Field(min_length=1, max_length=MAX_AGEING)] | None = None
     #: How long after the cut-off a day is signed at the latest; without it no closing is planned.
     close_within: Duration | None = None
+    #: No unit agrees without the word of a source at least as independent, not older than this (semantics 7.8).
+    require_source: IndependentSource | None = None
+    source_age: Duration | None = None
     #: The venue's own name of the account: two gateways that name the same one count once in the firm's totals.
     venue_account: Name | None = None
 

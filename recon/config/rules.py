@@ -48,8 +48,9 @@ def rules_document(settings: Settings, gateway_name: str) -> dict[str, JSON]:
     """Return the rules of one gateway, with every default filled in.
 
     Amounts are plain decimal strings, durations integers of microseconds, and every key is always there, but for those
-    that most accounts have not: `off_exchange_settlement`, and what a closing alone needs. The same settings give the
-    same document; written with sorted keys, the same bytes. Raise ConfigError if there is no such gateway.
+    that most accounts have not: `off_exchange_settlement`, what a closing alone needs, and what is required of sources.
+    The same settings give the same document; written with sorted keys, the same bytes. Raise ConfigError if there is no
+    such gateway.
     """
     gateway = settings.gateways.get(gateway_name)
     if gateway is None:
@@ -142,6 +143,10 @@ _OWN_FORMS: Final[Mapping[str, tuple[str, Callable[..., JSON]]]] = {
     "business_days": ("business_days", _day_numbers),
     "ageing": ("ageing_us", _durations),
     "close_within": ("close_within_us", _optional_duration),
+    "source_age": ("source_age_us", _optional_duration),
 }
 #: Keys that stand in the document only where they are set.
-_RARE: Final = ("off_exchange_settlement", "time_zone", "holidays", "ageing_us", "close_within_us")
+_RARE: Final = (
+    *("off_exchange_settlement", "time_zone", "holidays", "ageing_us", "close_within_us"),
+    *("require_source", "source_age_us"),
+)

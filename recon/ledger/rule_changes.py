@@ -15,6 +15,7 @@ import msgspec
 
 from recon.errors import DocumentRefused
 from recon.ledger.rules import AccountRules, Rules, parse_rules
+from recon.source_class import at_least_as_independent
 
 
 class ProposedRules(msgspec.Struct, frozen=True):
@@ -56,7 +57,8 @@ def relaxations(before: Rules, after: Rules) -> list[str]:
 
 
 def _account_relaxations(before: AccountRules, after: AccountRules) -> list[str]:
-    return [*_margins(before, after), *_tolerances(before, after), *_comparisons(before, after)]
+    kinds = (_margins, _tolerances, _comparisons, _sources)
+    return [text for kind in kinds for text in kind(before, after)]
 
 
 def _margins(before: AccountRules, after: AccountRules) -> Iterator[str]:
@@ -80,6 +82,17 @@ def _margins(before: AccountRules, after: AccountRules) -> Iterator[str]:
         yield "more holidays, so that breaks age more slowly"
     if after.trust_balance_manager and not before.trust_balance_manager:
         yield "trust_balance_manager"
+
+
+def _sources(before: AccountRules, after: AccountRules) -> Iterator[str]:
+    """Yield what is no longer required of independent sources."""
+    required = before.require_source
+    if required is None:
+        return
+    if after.require_source not in at_least_as_independent(required):
+        yield f"require_source from {required} to {after.require_source or 'none'}"
+    if after.most_source_age_us > before.most_source_age_us:
+        yield f"source_age from {before.most_source_age_us} to {after.most_source_age_us} us"
 
 
 def _tolerances(before: AccountRules, after: AccountRules) -> Iterator[str]:

@@ -14,6 +14,7 @@ import msgspec
 
 from recon.exact import ZERO
 from recon.ledger.documents import reader
+from recon.source_class import IndependentSource
 
 DEFAULT_WINDOW_US: Final = 5_000_000
 #: An account whose last heartbeat is older is not observed (protocol 4: a heartbeat comes every second).
@@ -27,6 +28,8 @@ ROUNDING_QUANTA_PER_DAY: Final = 100
 #: Defaults: the largest fee learned, as a share of turnover, and the material amount in USD.
 DEFAULT_LEARNED_FEE: Final = Decimal("0.006")
 DEFAULT_MATERIAL_USD: Final = Decimal(10_000)
+#: How old an independent source's word may be, by default: a day, and two hours for its file to come.
+DEFAULT_SOURCE_AGE_US: Final = 26 * 3_600_000_000
 
 
 class Tolerance(msgspec.Struct, frozen=True):
@@ -131,8 +134,16 @@ class AccountRules(msgspec.Struct, frozen=True):
     holidays: tuple[str, ...] = ()
     ageing_us: tuple[int, ...] = ()
     close_within_us: int | None = None
+    #: The least independent source without which no unit agrees, and how old its word may be (semantics 7.8).
+    require_source: IndependentSource | None = None
+    source_age_us: int | None = None
     #: The venue's own name of the account: accounts with the same name are the same, at any gateway.
     venue_account: str | None = None
+
+    @property
+    def most_source_age_us(self) -> int:
+        """Return how old the word of an independent source may be, in microseconds."""
+        return DEFAULT_SOURCE_AGE_US if self.source_age_us is None else self.source_age_us
 
     def tolerance_of(self, unit: str) -> Tolerance:
         """Return the unit's own tolerance, or the account's."""

@@ -26,7 +26,7 @@ from recon.projection.fold import VERSION, EventDecoder, decode_event
 from recon.projection.refusals import Halving, Refusal
 from recon.projection.step import current_edition, step
 from recon.projection.step_watch import StepWatch
-from recon.projection.store import comparison_schema, ledger_schema
+from recon.projection.store import comparison_schema, ledger_schema, source_schema
 from recon.projection.store.digest import TABLES
 from recon.projection.working_set import WorkingSet
 
@@ -42,6 +42,7 @@ _NOT_DIGESTED: Final = (
     comparison_schema.account_comparisons.table,
     comparison_schema.unit_trellises.table,
     comparison_schema.account_calls.table,
+    source_schema.source_rules.table,
 )
 
 #: Why another edition is folded: to become current, or to be compared and deleted.

@@ -111,7 +111,7 @@ class WorkingSet:
         with exact():
             ledger_store.save(connection, book, self.edition, changes)
             comparison_store.save(connection, engine, self.edition, changed.values(), transitions, stored, judged)
-            source_store.save(connection, engine.sources, book.gateway, self.edition)
+            source_store.save(connection, engine.sources, book, self.edition, changes.accounts.values())
         with cursor_of(connection) as cursor:
             cursor.execute(
                 "UPDATE recon_store.editions SET seq = %s, clock = %s WHERE gateway = %s AND edition = %s",

@@ -65,6 +65,7 @@ ADVICE: Final = {
     "facts_approved": _NOTHING,
     "facts_rejected": _NOTHING,
     "price_differs": "compare the price with the venue's own list",
+    "source_corrected": "ask the source which of its two amounts holds",
     "told_ahead": _NOTHING,
     "told_ahead_forgotten": "record the trade again if it was one of yours",
     # Decisions and rules.

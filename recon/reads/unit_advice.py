@@ -32,7 +32,7 @@ def advise(row: Row, account_rows: Sequence[Row], unit: str = "asset") -> UnitAd
     verdict, reason = row["verdict"], str(row.get("reason") or "")
     if verdict == "unmodelled":
         return UnitAdvice(f"{reason}: shown, not judged" if reason else "shown, not judged", _terms(row, account_rows))
-    if verdict == "stale":
+    if verdict in {"stale", "pending"}:
         return UnitAdvice(reason) if reason else None
     if verdict == "unobserved":
         return _unobserved(row, account_rows, unit)

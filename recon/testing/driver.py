@@ -21,7 +21,7 @@ from recon.reconciliation.context import show_cut
 from recon.reconciliation.model.break_ import Break
 from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.snapshot import Transition
-from recon.testing.log import START, is_readable, new_fold
+from recon.testing.log import START, is_readable, new_fold, rules_payload
 from recon.testing.messages import (
     ACCOUNT,
     BTC_USDT,
@@ -86,7 +86,7 @@ class GatewayDriver:
 
     def set_rules(self, rules: Rules) -> None:
         """Put rules in force."""
-        self.event(events.RULES, msgspec.json.encode(rules))
+        self.event(events.RULES, rules_payload(rules))
 
     def open_session(self, session: str = "s1", *, after: float = STEP) -> None:
         """Connect; the events that follow belong to the session."""

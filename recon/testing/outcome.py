@@ -157,7 +157,7 @@ def _fills(fold: Fold) -> list[FillOutcome]:
 def _unit(fold: Fold, state: UnitState) -> UnitOutcome:
     unit, comparison = state.unit, fold.reconciler.comparison_of(state)
     account = fold.ledger.accounts.get(unit.account)
-    shown = shown_verdict(unit, comparison, account, fold.ledger.clock.last_us)
+    shown = shown_verdict(unit, comparison, account, fold.ledger.clock.last_us, fold.ledger.rules_of(unit.account))
     return UnitOutcome(
         unit="|".join(unit.key),
         opening=unit.balance.opening,

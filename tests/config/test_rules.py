@@ -106,6 +106,7 @@ def keys_of(document: object) -> object:
     if isinstance(document, dict):
         # Who has no off-exchange settlement, and no calendar of its own, has no key for it either.
         rare = {"off_exchange_settlement", "time_zone", "holidays", "ageing_us", "close_within_us"}
+        rare |= {"require_source", "source_age_us"}
         kept = {key: value for key, value in document.items() if key not in rare or value}
         return {key: keys_of(value) for key, value in kept.items()}
     return [keys_of(element) for element in document] if isinstance(document, list) else None

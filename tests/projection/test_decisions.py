@@ -8,7 +8,6 @@ from datetime import timedelta
 from itertools import count
 from uuid import uuid4
 
-import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +22,7 @@ from recon.log.events import Event
 from recon.projection.rebuild import rebuild
 from recon.projection.store.digest import digest_of
 from recon.testing import GatewayDriver, OrderScript, balance_row
+from recon.testing.log import rules_payload
 from recon.times import microseconds
 from tests.conftest import TestDatabase
 from tests.projection.test_rebuild import fold_all
@@ -78,7 +78,7 @@ def busy() -> GatewayDriver:
     record_decision(driver, "settle_order", account=driver.account, order="c:lost", outcome="canceled")
     driver.orders()
     lax = Rules(AccountRules(tolerance=Tolerance(usd=AccountRules().material_usd)))
-    document = msgspec.json.encode(lax)
+    document = rules_payload(lax)
     driver.event(events.RULES_PROPOSED, document)
     report(driver, "8", 6)
     record_decision(driver, "approve_rules", by=ALICE, rules_digest=rules_digest(document))

@@ -10,8 +10,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, text
 
+from recon.db.engine import create_engine
+from recon.ledger.rules import AccountRules, Rules
 from recon.projection.rebuild import rebuild
 from recon.projection.store.digest import digest_of
+from recon.reconciliation.model.shown_verdict import shown_verdict
 from recon.reconciliation.model.source_check import SourceCheck
 from recon.testing import GatewayDriver, OrderScript
 from tests.conftest import TestDatabase
@@ -116,3 +119,28 @@ def test_a_right_custodian_is_never_contradicted_and_a_wrong_one_always(seed: in
     for check in judged:
         held = next(held for at, held in moments.items() if abs(at.timestamp() * 1e6 - check.us) < 1)
         assert check.verdict == ("agreed" if check.reported == held[check.unit] else "break")
+
+
+def test_the_views_say_what_the_fold_says_of_required_sources(database: TestDatabase, engine: Engine) -> None:
+    """Views look now: the day of the log is long ago, so each unit lacks a recent word, or any."""
+    driver = trading(1)
+    rules = AccountRules(settlement_window_us=1_000_000, require_source="custodian")
+    driver.set_rules(Rules(defaults=rules))
+    tell_balance(driver, "BTC", "10")
+    driver.wait(30)
+    gateway = driver.ledger.gateway
+    write(database, gateway, driver.log)
+    fold_all(engine, gateway, random.Random(1))
+    with create_engine(database.superuser_url, "tests", pooled=False).connect() as connection:
+        query = "SELECT unit, judgement, unconfirmed, agreed_source, agreed_source_at FROM recon_store.unit_verdicts"
+        rows = {row.unit: row for row in connection.execute(text(query))}
+        balances = {row.asset: row for row in connection.execute(text("SELECT * FROM recon.balances"))}
+    late_us = driver.ledger.clock.last_us + 30 * 86_400_000_000
+    account = driver.ledger.accounts[driver.account]
+    for code in ("BTC", "ETH", "USDT"):
+        comparison = driver.comparison(code)
+        account.liveness.note_alive(late_us)
+        said = shown_verdict(driver.unit(code), comparison, account, late_us, rules)
+        assert (rows[code].judgement, rows[code].unconfirmed) == ("agreed", said.reason)
+    assert (balances["BTC"].agreed_source, balances["ETH"].agreed_source) == ("custodian", None)
+    assert balances["BTC"].agreed_source_at == driver.now - timedelta(seconds=30, milliseconds=10)

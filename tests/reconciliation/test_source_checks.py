@@ -8,7 +8,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from recon.ledger.rule_changes import relaxations
+from recon.ledger.rules import AccountRules, Rules
 from recon.log import events
+from recon.reconciliation.model.shown_verdict import shown_verdict
 from recon.reconciliation.model.source_check import SourceCheck
 from recon.testing import GatewayDriver, OrderScript, balance_row
 from tests.support.facts_driver import FILE, fact_document, record_fact
@@ -196,3 +199,42 @@ def test_what_differs_again_after_a_person_resolved_it_reopens_and_counts() -> N
         driver.wait(60)
     [break_] = driver.breaks("BTC")
     assert break_.occurrences == 2
+
+
+def shown(driver: GatewayDriver, code: str) -> tuple[str, str | None]:
+    state = driver.unit_state(code)
+    account, rules = driver.ledger.accounts[driver.account], driver.ledger.rules_of(driver.account)
+    us = driver.ledger.clock.last_us
+    return shown_verdict(state.unit, driver.comparison(code), account, us, rules)
+
+
+def test_an_account_that_requires_a_source_does_not_agree_without_one() -> None:
+    driver = trading()
+    rules = AccountRules(require_source="custodian", source_age_us=600_000_000)
+    assert shown(driver, "BTC") == ("agreed", None)
+    driver.set_rules(Rules(defaults=rules))
+    driver.wait(60)
+    assert shown(driver, "BTC") == ("pending", "no independent source has agreed yet; the settings require a custodian")
+    tell_balance(driver, "BTC", "10", source="venue")
+    driver.wait(60)
+    assert shown(driver, "BTC") == ("pending", "the settings require a custodian, and only a venue has agreed")
+    tell_balance(driver, "BTC", "10")
+    driver.wait(60)
+    assert shown(driver, "BTC") == ("agreed", None)
+    assert shown(driver, "USDT")[0] == "pending"
+    driver.wait(600)
+    verdict, reason = shown(driver, "BTC")
+    assert (verdict, "too long ago" in (reason or "")) == ("pending", True)
+    assert driver.opened_breaks() == []
+
+
+def test_to_ask_less_of_sources_is_a_relaxation() -> None:
+    asked = AccountRules(require_source="custodian")
+    for less in (
+        AccountRules(),
+        AccountRules(require_source="venue"),
+        msgspec.structs.replace(asked, source_age_us=2**50),
+    ):
+        assert relaxations(Rules(defaults=asked), Rules(defaults=less))
+    assert not relaxations(Rules(defaults=asked), Rules(defaults=AccountRules(require_source="chain")))
+    assert not relaxations(Rules(), Rules(defaults=asked))

@@ -21,10 +21,16 @@ SELECT
     u.observed_at,
     u.cut_seq,
     u.last_seq,
-    CASE u.verdict WHEN 'unmodelled' THEN u.unmodelled WHEN 'stale' THEN u.stale END AS reason,
+    CASE u.verdict
+        WHEN 'unmodelled' THEN u.unmodelled
+        WHEN 'stale' THEN u.stale
+        WHEN 'pending' THEN CASE u.judgement WHEN 'agreed' THEN u.unconfirmed END
+    END AS reason,
     u.inferred,
     u.open_breaks,
-    u.venue_account
+    u.venue_account,
+    u.agreed_source,
+    u.agreed_source_at
 FROM recon_store.unit_verdicts AS u
 WHERE u.unit_kind = 'contract';
 
@@ -69,11 +75,17 @@ COMMENT ON COLUMN recon.positions.observed_at IS 'Log time of the observation in
 COMMENT ON COLUMN recon.positions.cut_seq IS
     'Log position of the observation that the figures are of, the latest one compared; null: never observed';
 COMMENT ON COLUMN recon.positions.last_seq IS 'Log position of the newest entry of the books; 0: none';
-COMMENT ON COLUMN recon.positions.reason IS 'Why the verdict is unmodelled or stale; null for the others';
+COMMENT ON COLUMN recon.positions.reason IS
+    'Why the verdict is unmodelled or stale, or pending for want of an independent source; null for the others';
 COMMENT ON COLUMN recon.positions.inferred IS
     'Whether reported is a zero inferred from a row''s absence in a complete snapshot; null: never observed';
 COMMENT ON COLUMN recon.positions.open_breaks IS 'How many open breaks the unit has; shown whatever the verdict is';
 COMMENT ON COLUMN recon.positions.venue_account IS
     'The venue''s own name of the account, as in accounts: the firm''s totals count it once; null: none is told';
+COMMENT ON COLUMN recon.positions.agreed_source IS
+    'The best independent source whose latest word agrees with the books: within its age first, then the most '
+    'independent of chain, custodian, venue, person; null: none';
+COMMENT ON COLUMN recon.positions.agreed_source_at IS
+    'The time of the balances by which that source agreed, UTC; null: none';
 
 GRANT SELECT ON recon.positions TO recon_analyst, recon_service, recon_operator;

@@ -6,6 +6,7 @@ SELECT
         WHEN coalesce(s.judgement, 'unobserved') = 'unobserved' THEN 'unobserved'
         WHEN s.unmodelled IS NOT NULL THEN 'unmodelled'
         WHEN s.stale IS NOT NULL THEN 'stale'
+        WHEN s.judgement = 'agreed' AND s.unconfirmed IS NOT NULL THEN 'pending'
         ELSE s.judgement
     END AS verdict
 FROM (
@@ -45,6 +46,18 @@ FROM (
             WHEN p.recorded_at - a.last_alive_at + (now() - p.appended_at) > interval '30 seconds'
                 THEN 'no sign of life for more than 30 s'
         END AS stale,
+        -- Where the rules require a source that does not share the EMS's upstream, agreeing reports are not enough.
+        CASE
+            WHEN q.require_source IS NOT NULL AND w.rank IS NULL
+                THEN 'no independent source has agreed yet; the settings require a ' || q.require_source
+            WHEN q.require_source IS NOT NULL AND NOT w.recent
+                THEN 'the settings require a ' || q.require_source || '; the last to agree was ' || w.source || ' at '
+                    || to_char(w.agreed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC, too long ago'
+            WHEN w.rank < array_position(ARRAY['person', 'venue', 'custodian', 'chain'], q.require_source)
+                THEN 'the settings require a ' || q.require_source || ', and only a ' || w.source || ' has agreed'
+        END AS unconfirmed,
+        w.source AS agreed_source,
+        w.agreed_at AS agreed_source_at,
         coalesce(b.open, 0) AS open_breaks,
         a.venue_account
     FROM recon_store.units AS u
@@ -72,6 +85,22 @@ FROM (
     ) AS b
         ON (b.gateway, b.edition, b.account, b.unit_kind, b.unit)
          = (u.gateway, u.edition, u.account, u.unit_kind, u.unit)
+    LEFT JOIN recon_store.source_rules AS q ON (q.gateway, q.edition, q.account) = (u.gateway, u.edition, u.account)
+    -- Of the sources whose latest word agrees: one within its age first, then the most independent, then the latest.
+    LEFT JOIN LATERAL (
+        SELECT r.* FROM (
+            SELECT
+                t.source,
+                t.agreed_at,
+                t.agreed_at >= now() - coalesce(q.source_age_us, 93600000000) * interval '1 microsecond' AS recent,
+                array_position(ARRAY['person', 'venue', 'custodian', 'chain'], t.source) AS rank
+            FROM recon_store.source_standings AS t
+            WHERE (t.gateway, t.edition, t.account, t.unit_kind, t.unit)
+                = (u.gateway, u.edition, u.account, u.unit_kind, u.unit) AND t.verdict = 'agreed'
+        ) AS r
+        ORDER BY r.recent DESC, r.rank DESC, r.agreed_at DESC
+        LIMIT 1
+    ) AS w ON true
 ) AS s;
 
 COMMENT ON VIEW recon_store.unit_verdicts IS

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Numeric, Text
 
 from recon.projection.store.folded_table import FoldedTable, Moment, column, key, nullable, packed
+from recon.projection.store.ledger_schema import AccountRow
 from recon.reconciliation.model.source_check import SourceCheck, StandingChange
 
 source_checks: Final = FoldedTable[SourceCheck](
@@ -30,6 +31,14 @@ source_checks: Final = FoldedTable[SourceCheck](
     column("absent", Boolean, lambda check: check.absent),
     column("external_id", Text, lambda check: check.external_id),
     column("data", LargeBinary, packed),
+)
+
+#: What the rules in force require; they are in the log, so no digest needs it.
+source_rules: Final = FoldedTable[AccountRow](
+    "source_rules",
+    key("account", Text, lambda row: row.account.name),
+    nullable("require_source", Text, lambda row: row.rules.require_source),
+    column("source_age_us", BigInteger, lambda row: row.rules.most_source_age_us),
 )
 
 source_standings: Final = FoldedTable[StandingChange](

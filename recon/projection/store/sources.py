@@ -10,12 +10,14 @@ import msgspec
 from sqlalchemy import Connection
 
 from recon.db.raw import cursor_of
+from recon.ledger.account import Account
 from recon.ledger.facts.external_fact import BALANCE, ExternalFact
 from recon.ledger.facts.later_entries import INFERRED, NEAR_US, OF_SUMS, LaterEntry
 from recon.ledger.ledger import Ledger
 from recon.ledger.units import OPENING
 from recon.projection.store import source_schema
 from recon.projection.store.folded_table import EditionKey
+from recon.projection.store.ledger_schema import AccountRow
 from recon.reconciliation.model.source_check import SourceCheck
 from recon.reconciliation.sources.checks import SourceChecks
 
@@ -65,10 +67,16 @@ def load(connection: Connection, checks: SourceChecks, gateway: str, edition: in
         checks.restore(_unpack(data) for (data,) in cursor)
 
 
-def save(connection: Connection, checks: SourceChecks, gateway: str, edition: int) -> None:
-    """Write the checks and standings that a batch changed."""
+def save(
+    connection: Connection, checks: SourceChecks, ledger: Ledger, edition: int, accounts: Collection[Account]
+) -> None:
+    """Write the checks and standings that a batch changed, and what new rules or accounts require of sources."""
     changed, standings = checks.take_changed()
-    key = EditionKey(gateway, edition)
+    key = EditionKey(ledger.gateway, edition)
+    required = accounts if checks.rules_stored is ledger.rules else ledger.accounts.values()
+    checks.rules_stored = ledger.rules
+    rows = [AccountRow(account, ledger.rules_of(account.name)) for account in required]
+    source_schema.source_rules.replace(connection, key, rows)
     source_schema.source_checks.replace(connection, key, changed)
     source_schema.source_standings.replace(connection, key, standings)
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from recon.ledger.account import Account
+from recon.ledger.rules import AccountRules
 from recon.ledger.units import Unit
 from recon.reconciliation.model.comparison import ComparisonState
 from recon.reconciliation.model.verdict import settled_verdict_of, verdict_of
+from recon.source_class import INDEPENDENCE, at_least_as_independent
+from recon.times import to_datetime
 
 #: Seconds without a sign of life after which a unit is stale.
 SILENT_SECONDS: Final = 30
@@ -28,15 +31,42 @@ class ShownVerdict(NamedTuple):
     reason: str | None
 
 
-def shown_verdict(unit: Unit, comparison: ComparisonState, account: Account | None, us: int) -> ShownVerdict:
-    """Return the first verdict that applies at a log time in microseconds."""
+def shown_verdict(
+    unit: Unit, comparison: ComparisonState, account: Account | None, us: int, rules: AccountRules
+) -> ShownVerdict:
+    """Return the first verdict that applies at a log time in microseconds, under the account's rules."""
     judgement = verdict_of(unit, comparison)
     if judgement == "unobserved":
         return ShownVerdict(judgement, None)
     if unit.unmodelled is not None:
         return ShownVerdict("unmodelled", unit.unmodelled)
     stale = _stale(unit, account, us)
-    return ShownVerdict(judgement, None) if stale is None else ShownVerdict("stale", stale)
+    if stale is not None:
+        return ShownVerdict("stale", stale)
+    wanting = _wanting(comparison, us, rules) if judgement == "agreed" else None
+    return ShownVerdict(judgement, None) if wanting is None else ShownVerdict("pending", wanting)
+
+
+def _wanting(comparison: ComparisonState, us: int, rules: AccountRules) -> str | None:
+    """Return why the word of the independent source that the rules require is wanting; None if it is not."""
+    required = rules.require_source
+    if required is None:
+        return None
+    agreed = [
+        (since_us >= us - rules.most_source_age_us, INDEPENDENCE.index(source), since_us)
+        for source, standing in comparison.sources.items()
+        if standing.verdict == "agreed" and (since_us := standing.agreed_us) is not None
+    ]
+    if not agreed:
+        return f"no independent source has agreed yet; the settings require a {required}"
+    recent, rank, since_us = max(agreed)
+    source = INDEPENDENCE[rank]
+    if not recent:
+        at = f"{to_datetime(since_us):%Y-%m-%d %H:%M} UTC"
+        return f"the settings require a {required}; the last to agree was {source} at {at}, too long ago"
+    if source not in at_least_as_independent(required):
+        return f"the settings require a {required}, and only a {source} has agreed"
+    return None
 
 
 def covered_verdict(unit: Unit, comparison: ComparisonState, account: Account) -> str:

@@ -18,7 +18,7 @@ from recon.exact import ZERO, plain
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.facts.external_fact import BALANCE, ExternalFact, Movement, RecordedFact, digest_of, held_of
 from recon.ledger.ledger import Ledger
-from recon.ledger.rules import CHAIN_WINDOWS
+from recon.ledger.rules import CHAIN_WINDOWS, Rules
 from recon.ledger.units import UnitKey, UnitState
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.facts.apply_fact import is_new, note_unknown_account, unit_of
@@ -56,6 +56,8 @@ class SourceChecks:
         #: The ids of what waits: told again, it waits once.
         self._waiting: set[tuple[str, str]] = set()
         self._changed: dict[tuple[int, int], SourceCheck] = {}
+        #: The rules whose demands on sources were stored; None: none yet.
+        self.rules_stored: Rules | None = None
         self._standings: dict[tuple[UnitKey, str], StandingChange] = {}
 
     def restore(self, pending: Iterable[SourceCheck]) -> None:
