@@ -47,6 +47,9 @@ class Database(SecretTable):
     operator_url: SecretStr | None = None
     operator_url_file: Path | None = None
     data_dir: Path | None = None
+    #: Whether our own Postgres also listens on loopback, for tools of those who read; and the port.
+    listen: bool = False
+    port: Annotated[int, Field(ge=1, le=65535)] = 5432
 
     @field_validator("url", "migrate_url", "operator_url")
     @classmethod
@@ -54,6 +57,13 @@ class Database(SecretTable):
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must be an address that begins with postgresql://")
         return url
+
+    @field_validator("listen")
+    @classmethod
+    def _is_our_own(cls, listen: bool, info: ValidationInfo) -> bool:
+        if listen and info.data.get("url") is not None:
+            raise ValueError("is of recon's own Postgres; leave it out, or leave url out")
+        return listen
 
 
 class Recovery(Table):

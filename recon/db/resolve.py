@@ -84,7 +84,8 @@ def _embedded(settings: Settings, *, attach: bool, binaries: Path | None) -> Dat
         return _attached(data_dir)
     # The archive of what the server writes may be away for a while; this stretch is kept for it, and no more.
     kept = {"wal_keep_size": WAL_KEPT} if settings.backup.backup_dir is not None and settings.backup.wal else {}
-    server = EmbeddedPostgres(data_dir, binaries, options=kept)
+    database = settings.database
+    server = EmbeddedPostgres(data_dir, binaries, options=kept, listen_port=database.port if database.listen else None)
     server.start()
     return DatabaseHandle(server.url(SERVICE), server.url(ANALYST), server.url(OWNER), server)
 

@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from recon.db.embedded.account import Account, run_as
+from recon.db.roles import ANALYST, OPERATOR
 from recon.errors import EmbeddedPostgresError
 from recon.private_files import write_private
 
 #: The superuser inside the embedded server; only recon's own set-up acts as it.
 SUPERUSER: Final = "postgres"
+#: The database inside the embedded server.
+DATABASE: Final = "recon"
+#: The only address that the server ever listens on.
+LOOPBACK: Final = "127.0.0.1"
 #: Longest run of initdb, in seconds (0.3 s on a quiet machine).
 INITDB_SECONDS: Final = 120.0
 #: Longest run of a server without clients, in seconds; recovery after a crash is included.
@@ -27,6 +32,8 @@ SINGLE_SECONDS: Final = 120.0
 HBA: Final = (
     f"# Written by recon at each start.\nlocal all all scram-sha-256\nlocal replication {SUPERUSER} scram-sha-256\n"
 )
+#: Who may log in over loopback where the settings ask for it: who reads and decides, never the service or an owner.
+HBA_LOOPBACK: Final = f"host {DATABASE} +{ANALYST},+{OPERATOR} {LOOPBACK}/32 scram-sha-256\n"
 #: The signals that end a server left by a killed recon, and how long each may take, in seconds.
 LEFTOVER_SECONDS: Final = (
     (signal.SIGINT, 15.0),
@@ -156,10 +163,14 @@ def _initdb(binaries: Path, cluster: Path, *, sync: bool) -> list[str]:
     ]
 
 
-def secure(cluster: Path, account: Account | None) -> None:
-    """Let logins with a password in and nobody else, also where an earlier version trusted everyone."""
+def secure(cluster: Path, account: Account | None, *, loopback: bool = False) -> None:
+    """Let logins with a password in and nobody else, also where an earlier version trusted everyone.
+
+    `loopback`: those who read and decide may also come over TCP on this machine.
+    """
     owner = None if account is None else (account.uid, account.gid)
-    write_private(cluster / "pg_hba.conf", HBA.encode(), owner=owner)
+    rules = HBA + (HBA_LOOPBACK if loopback else "")
+    write_private(cluster / "pg_hba.conf", rules.encode(), owner=owner)
 
 
 def set_superuser_verifier(

