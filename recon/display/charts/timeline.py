@@ -1,7 +1,10 @@
 """The log around the origin of a case: what was said of orders, and each unit as reported and as expected. Pure.
 
 1. Time runs over the origin with some room before and after, so that what changed stands in the middle.
-2. Reported is a solid step line with a point for each report, expected a dashed one; the origin is tinted.
+2. The order that the evidence names has a line of its own life: from its first report to its last, a tick for each.
+3. Below each unit are its cuts: the report before (a dot: a cut of the books fits it), the one that shows the break (a
+   diamond: none does), and a tick for each posting that lies between what the two had seen.
+4. Reported is a solid step line with a point for each report, expected a dashed one; the origin is tinted.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from recon.display.charts.axes import TimeAxis
 from recon.display.charts.strips import Stretch, verdict_strip
 from recon.display.charts.svg import Drawing, room_of
 from recon.display.figures import figure
+from recon.display.words import counted
 from recon.exact import divide, exact
 from recon.times import to_datetime
 
@@ -28,6 +32,8 @@ _TICKS: Final = 18
 _LANE: Final = 78
 _GAP: Final = 26
 _STRIP: Final = 18
+_ORDER: Final = 20
+_CUTS: Final = 20
 #: Room between two labels of time, in pixels.
 _TIME_ROOM: Final = 92
 #: Most characters of a unit that a lane has room for beside it.
@@ -50,6 +56,26 @@ class Level(msgspec.Struct, frozen=True):
     amount: Decimal
 
 
+class Between(msgspec.Struct, frozen=True):
+    """A posting between the cuts of two reports: when the venue says that it happened, its amount, its order."""
+
+    us: int
+    amount: Decimal
+    order: str | None
+
+
+class Cuts(msgspec.Struct, frozen=True):
+    """The report before a break and the one that shows it, and the postings that one of them had seen and one had not.
+
+    `total` counts the postings; not all of them are kept.
+    """
+
+    before: tuple[int, int]
+    after: tuple[int, int]
+    between: Sequence[Between]
+    total: int
+
+
 class Lane(msgspec.Struct, frozen=True):
     """One unit of the case: its reports, what the books expected, and its origin."""
 
@@ -62,6 +88,15 @@ class Lane(msgspec.Struct, frozen=True):
     after_seq: int
     until_seq: int
     verdicts: Sequence[Stretch]
+    #: None: the break has no path, or lies beyond what is drawn.
+    cuts: Cuts | None = None
+
+
+class OrderLife(msgspec.Struct, frozen=True):
+    """The order that the evidence names, and what was said of it."""
+
+    name: str
+    said: Sequence[Said]
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -72,6 +107,7 @@ class Timeline(msgspec.Struct, frozen=True):
     until_us: int
     orders: Sequence[Said]
     lanes: Sequence[Lane]
+    order: OrderLife | None = None
 
 
 def span_of(origins: Sequence[tuple[int | None, int]], opened_us: int) -> tuple[int, int]:
@@ -91,7 +127,9 @@ def _drawing(drawn: Timeline, name: str, css: str, width: int) -> str:
     wide = width == WIDE
     left = 100 if wide else 8
     top = _TOP + (_TICKS + 12 if drawn.orders else 0)
-    height = top + len(drawn.lanes) * (_LANE + _GAP + (_STRIP + 8)) + 4
+    order_top, top = top, top + (_ORDER if drawn.order else 0)
+    lane_height = _LANE + _GAP + _STRIP + 8
+    height = top + sum(lane_height + (_CUTS if lane.cuts else 0) for lane in drawn.lanes) + 4
     amounts = [figure(each.amount, signed=True).text for each in drawn.lanes]
     axis = TimeAxis(drawn.from_us, drawn.until_us, left, width - max(20, *map(room_of, amounts)))
     drawing = Drawing(width, height, css, name, finding(drawn))
@@ -104,8 +142,13 @@ def _drawing(drawn: Timeline, name: str, css: str, width: int) -> str:
         for each in drawn.orders:
             x = axis.x(each.us)
             drawing.rect("said", (x, _TOP + 4), (1, _TICKS - 6), f"event {each.seq:,}: {each.text}")
-    for number, lane in enumerate(drawn.lanes):
-        _lane(drawing, axis, lane, top + _GAP - 6 + number * (_LANE + _GAP + _STRIP + 8), wide=wide)
+    if drawn.order is not None:
+        _order(drawing, axis, drawn.order, order_top, wide=wide)
+    for lane in drawn.lanes:
+        _lane(drawing, axis, lane, top + _GAP - 6, wide=wide)
+        if lane.cuts is not None:
+            _cuts(drawing, axis, lane, lane.cuts, top + lane_height - 6, wide=wide)
+        top += lane_height + (_CUTS if lane.cuts else 0)
     return drawing.text_of()
 
 
@@ -135,6 +178,38 @@ def _lane(drawing: Drawing, axis: TimeAxis, lane: Lane, top: int, *, wide: bool)
         text = figure(lane.amount, signed=True).text
         drawing.at_the_end(heights.y(lane.reported[-1].amount) + 4, text, "t-bad")
     verdict_strip(drawing, axis, lane.verdicts, bottom + 8, _STRIP)
+
+
+def _order(drawing: Drawing, axis: TimeAxis, order: OrderLife, top: int, *, wide: bool) -> None:
+    """Draw the life of an order: a line over its reports, a tick for each with what it says."""
+    times = [each.us for each in order.said if axis.has(each.us)]
+    if wide:
+        drawing.text((0, top + 13), "Order", "t-strong")
+    if not times:
+        return
+    first, last = axis.x(min(times)), axis.x(max(times))
+    drawing.line("ord", (first, top + 9), (max(last, first + 1), top + 9))
+    for each in order.said:
+        if axis.has(each.us):
+            drawing.rect("said", (axis.x(each.us), top + 4), (2, 10), f"event {each.seq:,}: {each.text}")
+
+
+def _cuts(drawing: Drawing, axis: TimeAxis, lane: Lane, cuts: Cuts, top: int, *, wide: bool) -> None:
+    """Draw what two reports had seen: a line between them, and the postings that lie between their cuts."""
+    y = top + _CUTS // 2
+    if wide:
+        drawing.text((0, y + 4), "cuts")
+    (before, before_seq), (after, after_seq) = cuts.before, cuts.after
+    drawing.line("tick", (axis.x(before), y), (axis.x(after), y))
+    for each in cuts.between:
+        of = "" if each.order is None else f", order {each.order}"
+        said = f"{figure(each.amount, signed=True).text} {lane.unit} between the cuts{of}"
+        drawing.rect("said", (axis.x(each.us), y - 5), (2, 10), said)
+    if axis.has(before):
+        drawing.dot("dot", (axis.x(before), y), f"event {before_seq:,}: a cut of the books fits the report")
+    if axis.has(after):
+        many = counted(cuts.total, "posting")
+        drawing.diamond("brk", (axis.x(after), y), f"event {after_seq:,}: no cut fits; {many} since the one before", 5)
 
 
 def _origin(lane: Lane) -> str:

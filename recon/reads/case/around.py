@@ -11,9 +11,11 @@ import msgspec
 
 from recon.db.source import Row, Source
 from recon.display.charts.strips import Stretch, clipped, merged
-from recon.display.charts.timeline import Lane, Level, Said, Timeline, span_of
+from recon.display.charts.timeline import Between, Cuts, Lane, Level, OrderLife, Said, Timeline, span_of
 from recon.reads.case.model import Case, Leg
+from recon.reads.case.path import path_of
 from recon.reads.query import Query
+from recon.reconciliation.model.path_evidence import PathEvidence
 from recon.times import microseconds, to_datetime
 
 #: Most events of one kind that are drawn.
@@ -117,8 +119,35 @@ def around(source: Source, case: Case) -> Timeline | None:
         return None
     scope |= {"first": seqs["first"], "last": seqs["last"]}
     lanes = [_lane(source, leg, scope, origin, (start, end)) for leg, origin in zip(case.legs, origins, strict=True)]
-    orders = [Said(_us(row), int(str(row["seq"])), _order(row)) for row in Query(_ORDERS, scope).rows(source)]
-    return Timeline(account=str(account), from_us=start, until_us=end, orders=orders, lanes=lanes)
+    reports = Query(_ORDERS, scope).rows(source)
+    orders = [_said(row) for row in reports]
+    order = _order_life(case, reports)
+    return Timeline(account=str(account), from_us=start, until_us=end, orders=orders, lanes=lanes, order=order)
+
+
+def _order_life(case: Case, reports: Sequence[Row]) -> OrderLife | None:
+    """Return the order that the evidence names first, with its reports; None where it names none of those drawn."""
+    seqs = {item["seq"] for leg in case.legs for item in leg.row["evidence"] or () if isinstance(item.get("seq"), int)}
+    named = next((row for row in reports if row["seq"] in seqs), None)
+    if named is None:
+        return None
+    key = "client_id" if named["client_id"] else "id"
+    name = str(named[key] or "-")
+    return OrderLife(name, [_said(row) for row in reports if row[key] == named[key]])
+
+
+def _cuts(leg: Leg) -> Cuts | None:
+    """Return what two reports had seen, by the path of a break; None where it has none."""
+    stored = path_of(leg.row)
+    if stored is None:
+        return None
+    path = msgspec.convert(stored, PathEvidence)
+    between = [Between(each.us, each.amount, each.order) for each in path.legs]
+    return Cuts((path.before.us, path.before.seq), (path.after.us, path.after.seq), between, path.leg_count)
+
+
+def _said(row: Row) -> Said:
+    return Said(_us(row), int(str(row["seq"])), _order(row))
 
 
 def two_messages(source: Source, case: Case) -> list[Message]:
@@ -167,6 +196,7 @@ def _lane(
         after_seq=int(leg.row["after_seq"]),
         until_seq=int(leg.row["until_seq"]),
         verdicts=_verdicts(Query(_VERDICTS, of_unit).rows(source), span),
+        cuts=_cuts(leg),
     )
 
 
