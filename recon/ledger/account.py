@@ -16,7 +16,7 @@ from typing import Final, Literal
 import msgspec
 
 from recon.exact import ZERO
-from recon.ledger.account_mappings import Mappings
+from recon.ledger.account_mappings import AssumedRow, Mappings
 from recon.ledger.backfills import Backfill, MissingOrder
 from recon.ledger.carried_fills import PartlyFilledOrders
 from recon.ledger.evidence import (
@@ -31,7 +31,7 @@ from recon.ledger.evidence import (
     without_gap,
 )
 from recon.ledger.fees.rate_table import RateTable
-from recon.ledger.lookups import RowsByCoinapi
+from recon.ledger.lookups import CodesBySpelling, RowsByCoinapi
 from recon.ledger.orders import Order
 from recon.ledger.stamps import Stamps
 from recon.ledger.told_ahead import ToldAhead
@@ -126,6 +126,8 @@ class Snapshots(msgspec.Struct, dict=True):
     balance_row_amounts: dict[str, str] = {}
     #: CoinAPI code to the row that its legs go to, once a second row came or a fill was booked there (semantics 3.3).
     home_rows: dict[str, str] = {}
+    #: Assets whose row is assumed: by how it is spelled, or by how it moved (semantics 3.3).
+    assumed: dict[str, AssumedRow] = {}
     #: Other spellings of the codes of rows, with the code that each row is kept under.
     spellings: dict[str, str] = {}
     #: Lists that are empty though several are held, by the kind of the units that they list.
@@ -167,6 +169,7 @@ class Snapshots(msgspec.Struct, dict=True):
             return False
         self._keep_home(asset, coinapi)
         self.rows_by_coinapi.note(asset, before, coinapi or before)
+        self.row_spellings.note(asset, coinapi or before)
         self.balance_rows[asset] = coinapi or before
         return True
 
@@ -197,6 +200,23 @@ class Snapshots(msgspec.Struct, dict=True):
     def rows_by_coinapi(self) -> RowsByCoinapi:
         """Return the rows by CoinAPI code."""
         return RowsByCoinapi(self.balance_rows)
+
+    @cached_property
+    def row_spellings(self) -> CodesBySpelling:
+        """Return the rows by how they may be spelled."""
+        return CodesBySpelling(self.balance_rows)
+
+    def assume(self, asset: str, row: AssumedRow) -> None:
+        """Take a row for an asset's."""
+        self.assumed[asset] = row
+
+    def end_assumption(self, asset: str) -> None:
+        """Note that an asset's row is known, or is another one."""
+        del self.assumed[asset]
+
+    def assumed_in(self, row: str) -> list[str]:
+        """Return the assets that a row is taken for."""
+        return [asset for asset, assumed in self.assumed.items() if assumed.row == row]
 
     def set_row_amount(self, asset: str, amount: Decimal) -> None:
         """Keep the last amount of a row."""

@@ -11,7 +11,14 @@ from functools import cached_property
 
 import msgspec
 
-from recon.ledger.lookups import PairsByAsset, UnmappedAssets, Unmodelled, UnmodelledAssets
+from recon.ledger.lookups import CodesBySpelling, PairsByAsset, UnmappedAssets, Unmodelled, UnmodelledAssets
+
+
+class AssumedRow(msgspec.Struct, frozen=True):
+    """The balance row that is taken for an asset's until the settings say, and the asset's CoinAPI code."""
+
+    row: str
+    coinapi: str | None
 
 
 class Mappings(msgspec.Struct, dict=True):
@@ -32,13 +39,16 @@ class Mappings(msgspec.Struct, dict=True):
     #: Finest scale of avg_px seen per symbol: in reports that list fills, and in those that list none.
     price_scales: dict[str, int] = {}
     unlisted_price_scales: dict[str, int] = {}
-    #: True after new rules: they may map any asset that is unmapped.
-    unmapped_unchecked: bool = False
 
     @cached_property
     def unmapped_assets(self) -> UnmappedAssets:
         """Return the unmapped assets by CoinAPI code."""
         return UnmappedAssets(self.unmapped)
+
+    @cached_property
+    def unmapped_spellings(self) -> CodesBySpelling:
+        """Return the unmapped assets by how they may be spelled."""
+        return CodesBySpelling(self.unmapped)
 
     @cached_property
     def unmodelled_assets(self) -> UnmodelledAssets:
@@ -60,17 +70,15 @@ class Mappings(msgspec.Struct, dict=True):
         """Return the assets of pending cash, with the number of their contracts."""
         return Counter(self.cash_pending_contracts.values())
 
-    def check_unmapped(self, *, on: bool) -> None:
-        """Set whether new rules may have mapped an asset."""
-        self.unmapped_unchecked = on
-
     def add_unmapped(self, asset: str, coinapi: str | None) -> None:
         """Keep an asset under its own code until the asset's balance row is known."""
         self.unmapped_assets.add(asset, coinapi)
+        self.unmapped_spellings.note(asset, coinapi)
         self.unmapped[asset] = coinapi
 
     def remove_unmapped(self, asset: str) -> None:
         """Note that an asset's balance row is known."""
+        self.unmapped_spellings.forget(asset)
         self.unmapped_assets.remove(asset, self.unmapped.pop(asset))
 
     def await_instrument(self, symbol: str, order: str) -> None:
@@ -89,6 +97,16 @@ class Mappings(msgspec.Struct, dict=True):
         """Note the units that a spot symbol moves."""
         self.pairs_by_asset.add(symbol, base, quote)
         self.traded_pairs[symbol] = (base, quote)
+
+    def rename_unit(self, before: str, after: str) -> None:
+        """Let the traded pairs of a unit move another one from here on."""
+
+        def named(unit: str) -> str:
+            return after if unit == before else unit
+
+        for symbol, (base, quote) in self.traded_pairs.items():
+            self.traded_pairs[symbol] = (named(base), named(quote))
+        self.__dict__.pop("pairs_by_asset", None)
 
     def set_unmodelled(self, contracts: dict[str, Unmodelled]) -> None:
         """Replace the contracts that make assets unmodelled."""

@@ -1,6 +1,7 @@
 """The balance row that an asset's entries belong to. Pure (semantics 3.3).
 
-1. Order: configured alias; equal code; the home row, or the only row, with the same CoinAPI code; else unmapped.
+1. Order: configured alias; the row that is assumed; equal code; the home row, or the only row, with the same CoinAPI
+   code; else unmapped.
 2. Two rows of the same asset are never merged by guessing: the asset is unmapped, with a reason.
 3. A pool is reconciled as the sum of its members, under the code of the first member.
 """
@@ -34,6 +35,9 @@ def resolve_asset(asset: str, asset_coinapi: str | None, seen: Snapshots, rules:
     alias = rules.assets.get(asset)
     if alias is not None:
         return AssetMapping(rules.pool_of(alias), mapped=True)
+    assumed = seen.assumed.get(asset)
+    if assumed is not None:
+        return AssetMapping(rules.pool_of(assumed.row), mapped=True)
     if asset in seen.balance_rows:
         return AssetMapping(rules.pool_of(asset), mapped=True)
     home = seen.home_rows.get(asset_coinapi or "")

@@ -27,6 +27,7 @@ from recon.ledger.rule_changes import ProposedRules
 from recon.ledger.rules import AccountRules, Rules
 from recon.ledger.timeline import Timeline
 from recon.ledger.units import Entry, Unit, UnitKey, UnitKind, UnitState
+from recon.spelling import plain_code
 from recon.times import LogTime
 
 
@@ -169,8 +170,10 @@ class Ledger:
 
     def contract(self, account: str, symbol: str, coinapi: str | None, at: LogTime) -> UnitState:
         """Return a contract's unit, created when first named; another spelling of its symbol is a finding."""
-        known = self.known_contract(account, symbol, coinapi)
+        known, why = self.known_contract(account, symbol, coinapi), f"both are {coinapi}"
         listed = self.instrument(account, coinapi or symbol)
+        if known is None:
+            known, why = self._spelled_alike(account, symbol, coinapi), "they are spelled alike"
         if known is not None:
             code, coinapi = known.unit.code, coinapi or (None if listed is None else listed.symbol_coinapi)
         else:
@@ -180,9 +183,23 @@ class Ledger:
             state.unit.contract.note_spelling(symbol)
             self._note_coinapi(state)
             self.changes.units[state.key] = state
-            message = f"{symbol} is {code}, because both are {coinapi}; it is kept under {code}"
+            message = f"{symbol} is {code}, because {why}; it is kept under {code}"
             self.note_finding(account, at, "symbol_spelled", code, message)
         return state
+
+    def _spelled_alike(self, account: str, symbol: str, coinapi: str | None) -> UnitState | None:
+        """Return the one contract whose symbol differs by capitals and signs alone; two that are listed are two."""
+        plain, listed = plain_code(symbol), self.instrument(account, symbol) is not None
+        codes = [code for code in self.contracts.get(account, ()) if plain_code(code) == plain]
+        states = [self.units[account, "contract", code] for code in codes]
+        own = [
+            state
+            for state in states
+            if state.unit.contract.same_as is None
+            and not (coinapi and state.unit.coinapi)
+            and not (listed and self.instrument(account, state.unit.code) is not None)
+        ]
+        return own[0] if len(own) == 1 else None
 
     def units_of(self, account: str) -> list[UnitState]:
         """Return an account's units in a fixed order."""

@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from itertools import islice, permutations
 
+from recon.spelling import are_alike, plain_code, spellings
+
 #: Why an asset's cash does not follow from fills: asset codes, CoinAPI codes, the reason.
 Unmodelled = tuple[list[str], list[str], str]
 #: A traded pair: its symbol, base and quote.
@@ -73,13 +75,54 @@ class UnmappedAssets:
         return sorted({asset for asset in assets if asset in self._places}, key=self._places.__getitem__)
 
 
+class CodesBySpelling:
+    """Codes of assets with their CoinAPI codes, by how either may be spelled otherwise."""
+
+    __slots__ = ("_by_spelling", "_coinapis")
+
+    def __init__(self, codes: Mapping[str, str | None]) -> None:
+        """Take codes, each with its CoinAPI code."""
+        self._coinapis: dict[str, str | None] = {}
+        self._by_spelling: dict[str, dict[str, None]] = {}
+        for code, coinapi in codes.items():
+            self.note(code, coinapi)
+
+    def note(self, code: str, coinapi: str | None) -> None:
+        """Note a code, or the CoinAPI code that it has now."""
+        self.forget(code)
+        self._coinapis[code] = coinapi
+        for spelling in spellings((code, coinapi)):
+            self._by_spelling.setdefault(spelling, {})[code] = None
+
+    def forget(self, code: str) -> None:
+        """Forget a code."""
+        if code in self._coinapis:
+            for spelling in spellings((code, self._coinapis.pop(code))):
+                del self._by_spelling[spelling][code]
+
+    def like(self, code: str, coinapi: str | None) -> list[str]:
+        """Return the codes that are spelled like another one, in alphabetical order; its own is none of them.
+
+        Two CoinAPI codes tell two assets; equal ones tell one asset, whatever its codes.
+        """
+        found = {each for spelling in spellings((code, coinapi)) for each in self._by_spelling.get(spelling, ())}
+        return sorted(each for each in found if each != code and self._is_like(each, code, coinapi))
+
+    def _is_like(self, known: str, code: str, coinapi: str | None) -> bool:
+        known_coinapi = self._coinapis[known]
+        if coinapi and known_coinapi:
+            return coinapi != known_coinapi and plain_code(coinapi) == plain_code(known_coinapi)
+        return are_alike((known, known_coinapi), (code, coinapi))
+
+
 class UnmodelledAssets:
     """The first contract that leaves an asset unmodelled, by the asset's code and by its CoinAPI code."""
 
-    __slots__ = ("_by_code", "_by_coinapi", "_count")
+    __slots__ = ("_by_code", "_by_coinapi", "_by_spelling", "_count")
 
     def __init__(self, contracts: Mapping[str, Unmodelled]) -> None:
         """Take the contracts without terms, the first first."""
+        self._by_spelling: dict[str, tuple[int, str]] = {}
         self._by_code: dict[str, tuple[int, str]] = {}
         self._by_coinapi: dict[str, tuple[int, str]] = {}
         self._count = 0
@@ -94,11 +137,18 @@ class UnmodelledAssets:
         fresh_coinapis = [code for code in coinapis if code not in self._by_coinapi]
         self._by_code.update(dict.fromkeys(fresh, (self._count, why)))
         self._by_coinapi.update(dict.fromkeys(fresh_coinapis, (self._count, why)))
+        for code in (*codes, *coinapis):
+            self._by_spelling.setdefault(plain_code(code), (self._count, why))
         return fresh, fresh_coinapis
 
     def reason_of(self, code: str, coinapi: str | None) -> str | None:
-        """Return why an asset is unmodelled, by the first contract that touches it; None if none does."""
+        """Return why an asset is unmodelled, by the first contract that touches it; None if none does.
+
+        An asset without a CoinAPI code is touched as well where it is only spelled like one that is.
+        """
         reasons = [self._by_code.get(code), None if coinapi is None else self._by_coinapi.get(coinapi)]
+        if coinapi is None and self._by_spelling:
+            reasons += [self._by_spelling.get(spelling) for spelling in spellings((code,))]
         return min((reason for reason in reasons if reason is not None), default=(0, None))[1]
 
 

@@ -193,7 +193,7 @@ class Fold:
     def _apply_instruction(self, event: Event, at: LogTime) -> None:
         """Apply rules, a fact or a decision."""
         if event.kind == events.RULES:
-            rules.put_in_force(self.ledger, rules_.parse_rules(event.payload), event.seq)
+            rules.put_in_force(self.ledger, rules_.parse_rules(event.payload), event.seq, at)
         elif event.kind == events.RULES_PROPOSED:
             rules.propose_rules(self.ledger, parse_proposed(event.payload, event.seq), at)
         elif event.kind == events.FACT:

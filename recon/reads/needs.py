@@ -233,7 +233,9 @@ def _set_up(source: Source, asked: dict[str, str | None]) -> Iterator[Need]:
             told.setdefault((str(row["gateway"]), str(row["account"]), str(row["kind"])), []).append(row)
     for (gateway, account, kind), units in told.items():
         of_account = [row for row in rows if (row["gateway"], row["account"], row["kind"]) == (gateway, account, kind)]
-        advice = advise(units[0], of_account)
+        advices = [advise(unit, of_account) for unit in units]
+        # What a line of the settings mends comes first.
+        advice = next((each for each in advices if each is not None and each.add), advices[0])
         why = "" if advice is None else f": {_text(advice.why).removesuffix(': shown, not judged')}"
         names = ", ".join(_text(row["asset"]) for row in units)
         verb = "is" if len(units) == 1 else "are"

@@ -9,11 +9,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from recon.spelling import are_alike
+
 #: A row of balances or positions.
 Row: TypeAlias = Mapping[str, object]
 
 #: How the books say that a contract lacks terms (`recon.ledger.posting.derivatives`); a test compares.
 _NO_TERMS: Final = re.compile(r"contract (.+) has no complete terms in the settings", re.DOTALL)
+#: How the books say that a balance is taken for that of other assets (`recon.ledger.posting.assumed_rows`); likewise.
+_TAKEN_FOR: Final = re.compile(r"unmapped: taken for (.+), which no setting says", re.DOTALL)
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -30,6 +34,10 @@ def advise(row: Row, account_rows: Sequence[Row], unit: str = "asset") -> UnitAd
     `account_rows` are the units of its kind in its account, `unit` the key of their codes.
     """
     verdict, reason = row["verdict"], str(row.get("reason") or "")
+    taken_for = _TAKEN_FOR.fullmatch(reason)
+    if taken_for is not None:
+        why = f"no setting says what row {taken_for[1]} has: {row[unit]} is spelled like it, or moves as its fills do"
+        return UnitAdvice(why, _assets_line(row, account_rows))
     if verdict == "unmodelled":
         return UnitAdvice(f"{reason}: shown, not judged" if reason else "shown, not judged", _terms(row, account_rows))
     if verdict in {"stale", "pending"}:
@@ -37,6 +45,16 @@ def advise(row: Row, account_rows: Sequence[Row], unit: str = "asset") -> UnitAd
     if verdict == "unobserved":
         return _unobserved(row, account_rows, unit)
     return None
+
+
+def _assets_line(row: Row, account_rows: Sequence[Row]) -> list[str]:
+    """Return the line that names the rows of all assets that a row of the account is taken for; once an account."""
+    found = [(each, _TAKEN_FOR.fullmatch(str(each.get("reason") or ""))) for each in account_rows]
+    taken = [(each, match[1].split(", ")) for each, match in found if match is not None]
+    if not taken or taken[0][0]["asset"] != row["asset"]:
+        return []
+    pairs = [f"{_key(asset)} = {_text(str(each['asset']))}" for each, assets in taken for asset in assets]
+    return [_account_table(row), f"assets = {{ {', '.join(pairs)} }}"]
 
 
 def _unobserved(row: Row, account_rows: Sequence[Row], unit: str) -> UnitAdvice:
@@ -73,12 +91,9 @@ def _same_asset(row: Row, account_rows: Sequence[Row]) -> list[str]:
 
 
 def _spelled_alike(code: str, account_rows: Sequence[Row]) -> list[str]:
-    """Return the codes of the reported rows that are spelled like a code, but for capitals or an X or Z before it.
-
-    Kraken writes ZUSD and XXBT where its symbols say USD and XBT.
-    """
+    """Return the codes of the reported rows that are spelled like a code, as ZUSD is like USD."""
     rows = [str(each["asset"]) for each in account_rows if _reported(each) and each["asset"] != code]
-    return [each for each in rows if each.casefold() == code.casefold() or each in {f"X{code}", f"Z{code}"}]
+    return [each for each in rows if are_alike((each,), (code,))]
 
 
 def _reported(row: Row) -> bool:

@@ -126,11 +126,12 @@ def test_semantics_3_3__a_configured_alias_is_the_home() -> None:
     assert not driver.findings()
 
 
-def test_semantics_3_3__the_only_row_of_the_same_coinapi_asset_is_the_home_and_the_other_leg_is_unmapped() -> None:
+def test_semantics_3_3__the_only_row_of_the_same_coinapi_asset_is_the_home_and_one_spelled_alike_is_assumed() -> None:
     """ZUSD has no CoinAPI code: nothing tells that USD is kept there, and it says so."""
     driver = kraken()
     driver.report(buy().report(1))
-    assert (driver.value("XXBT"), driver.value("ZUSD"), driver.value("USD")) == (D(11), D(1000), D(-100))
+    assert (driver.value("XXBT"), driver.value("ZUSD"), driver.has_unit("USD")) == (D(11), D(900), False)
+    assert (driver.unit("XXBT").assumed, driver.unit("ZUSD").assumed is None) == (None, False)
     assert [(finding.kind, finding.about) for finding in driver.findings()] == [("unmapped", "USD")]
 
 

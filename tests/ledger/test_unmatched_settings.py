@@ -7,6 +7,7 @@ from decimal import Decimal
 from recon.ledger.apply.rules import put_in_force
 from recon.ledger.rules import AccountRules, ContractTerms, FeeRule, Rules, UnitRules
 from recon.testing import PERPETUAL, GatewayDriver, balance_row
+from recon.times import LogTime
 
 D = Decimal
 HOUR = 3600
@@ -36,7 +37,7 @@ def test_a_setting_that_matches_nothing_is_told_once_after_a_day() -> None:
     driver = GatewayDriver()
     driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"))
     driver.symbols(PERPETUAL)
-    put_in_force(driver.ledger, RULES, 1)
+    put_in_force(driver.ledger, RULES, 1, LogTime(1, 0, 0))
     driver.wait(HOUR)
     assert not driver.findings("setting_unmatched")
     for _ in range(25):

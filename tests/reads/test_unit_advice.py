@@ -26,6 +26,19 @@ def test_a_first_set_up_of_kraken_is_told_the_line_to_add() -> None:
     assert document["gateways"]["prod-eu"]["accounts"]["KRAKEN/JOHN"]["assets"] == {"USD": "ZUSD"}
 
 
+def test_rows_that_are_taken_for_assets_are_told_with_one_line_for_all() -> None:
+    cash = _row("ZUSD", "unmodelled", reason="unmapped: taken for USD, which no setting says")
+    coin = _row("XXBT", "unmodelled", reason="unmapped: taken for XBT, BTC, which no setting says")
+    rows = [_row("ETH"), coin, cash]
+    first, second = advise(coin, rows), advise(cash, rows)
+    assert first is not None
+    assert second is not None
+    assert second.add == []
+    assert second.why == "no setting says what row USD has: ZUSD is spelled like it, or moves as its fills do"
+    account = tomllib.loads("\n".join(first.add))["gateways"]["prod-eu"]["accounts"]["KRAKEN/JOHN"]
+    assert account == {"assets": {"XBT": "XXBT", "BTC": "XXBT", "USD": "ZUSD"}}
+
+
 def test_rows_of_the_same_asset_come_before_those_that_are_spelled_alike() -> None:
     usd = _row("USD", "unobserved", None, asset_coinapi="USD")
     rows = [usd, _row("ZUSD"), _row("USD.HOLD", asset_coinapi="USD"), _row("USD.F", asset_coinapi="USD")]

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from decimal import Decimal
 
 import msgspec
@@ -18,15 +18,16 @@ import msgspec
 from recon.ems.protocol.messages import BalanceRow, Balances
 from recon.exact import ZERO
 from recon.ledger.account import Account
+from recon.ledger.apply.assumptions import settle_by_coinapi
 from recon.ledger.apply.empty_lists import doubt_empty_list, end_empty_list
 from recon.ledger.apply.observe import observe, reassess_after_snapshot
-from recon.ledger.asset_mapping import resolve_asset, rows_of_coinapi
+from recon.ledger.asset_mapping import rows_of_coinapi
 from recon.ledger.ledger import Ledger
-from recon.ledger.legs import Leg, Stamp
 from recon.ledger.observations import is_authoritative
+from recon.ledger.posting.assumed_rows import assume_row_of
 from recon.ledger.posting.openings import open_if_absent
+from recon.ledger.posting.rehoming import rehome
 from recon.ledger.rules import AccountRules
-from recon.ledger.units import REHOMED, Posting, post
 from recon.times import LogTime
 
 
@@ -97,7 +98,9 @@ def _apply_balance(ledger: Ledger, account: Account, row: BalanceRow, at: LogTim
     open_if_absent(ledger, account, state, at)
     if account.snapshots.add_row(row.asset, row.asset_coinapi):
         ledger.mark_changed(account)
-        rehome(ledger, account, _mappable(account, rules, row.asset, {before, row.asset_coinapi}), at)
+        settle_by_coinapi(ledger, account, row.asset, row.asset_coinapi, at)
+        found = _mappable(account, rules, row.asset, {before, row.asset_coinapi})
+        rehome(ledger, account, [*found, *assume_row_of(ledger, account, row.asset, at)], at)
     unit = state.unit
     unit.reported.note_balance(row, seq=at.seq, us=at.us)
     ledger.changes.units[state.key] = state
@@ -133,35 +136,9 @@ def _clear_members(account: Account, members: list[str]) -> None:
 def _mappable(account: Account, rules: AccountRules, row: str, coinapis: Collection[str | None]) -> list[str]:
     """Return the unmapped assets that a new row may map: of its code, of its CoinAPI code, or with an alias."""
     mappings = account.mappings
-    if mappings.unmapped_unchecked:
-        mappings.check_unmapped(on=False)
-        return list(mappings.unmapped)
     found = [row, *(asset for asset in rules.assets if asset in mappings.unmapped)]
     for coinapi in coinapis:
         # Of several rows of one asset none is chosen, and one more row cannot change that.
         if len(rows_of_coinapi(coinapi, account.snapshots, rules)) == 1:
             found += mappings.unmapped_assets.of(coinapi)
     return mappings.unmapped_assets.in_order(found)
-
-
-def rehome(ledger: Ledger, account: Account, assets: Iterable[str], at: LogTime) -> None:
-    """Move entries kept under an asset's own code to the asset's balance row, once that row is identified."""
-    rules = ledger.rules_of(account.name)
-    for asset in assets:
-        coinapi = account.mappings.unmapped[asset]
-        mapping = resolve_asset(asset, coinapi, account.snapshots, rules)
-        if not mapping.mapped:
-            continue
-        account.mappings.remove_unmapped(asset)
-        source = ledger.units.get((account.name, "asset", asset))
-        if source is None or mapping.unit == asset or not source.unit.balance.fills:
-            continue
-        amount = source.unit.balance.fills
-        target = ledger.unit(account.name, "asset", mapping.unit, coinapi)
-        ledger.note_finding(
-            account.name, at, "rehomed", asset, f"{amount} of {asset} is kept under {mapping.unit} from here on"
-        )
-        for state, moved in ((source, -amount), (target, amount)):
-            entry = post(state, Posting(amount=moved, cause=REHOMED, occurred_us=at.us), at)
-            ledger.record_entry(entry, state)
-            ledger.effects.legs.append((state, Leg(moved, Stamp(at.us), at.us)))

@@ -69,7 +69,6 @@ def refresh_modelling(ledger: Ledger, account: Account) -> None:
         if terms is None or not terms.modelled:
             kept[symbol] = touched
     account.mappings.set_unmodelled(kept)
-    account.mappings.check_unmapped(on=True)
     ledger.mark_changed(account)
     for state in ledger.units_of(account.name):
         update_modelling(ledger, account, state)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from recon.ledger.actor import Actor
+from recon.ledger.apply.assumptions import settle_by_rules
 from recon.ledger.apply.observe import refresh_modelling
 from recon.ledger.cost_basis import basis_of
 from recon.ledger.ledger import Ledger
+from recon.ledger.posting.rehoming import rehome
 from recon.ledger.rule_changes import ProposedRules, relaxations
 from recon.ledger.rules import Rules
 from recon.times import LogTime
 
 
-def put_in_force(ledger: Ledger, rules: Rules, seq: int) -> None:
+def put_in_force(ledger: Ledger, rules: Rules, seq: int, at: LogTime) -> None:
     """Put the rules of an event in force; earlier proposed rules lapse."""
-    apply_rules(ledger, rules)
+    apply_rules(ledger, rules, at)
     ledger.clock.rules_seq, ledger.clock.proposed_rules_seq, ledger.proposed_rules = seq, 0, None
     ledger.clock.rules_us, ledger.clock.rules_checked = ledger.clock.last_us, False
 
@@ -38,7 +40,7 @@ def decide_rules(ledger: Ledger, by: Actor, digest: str | None, at: LogTime, *, 
         message = f"{by.label} asked to {verb} rules {digest}, refused: {refused}"
         ledger.note_finding(None, at, "decision_refused", digest or "", message)
     elif approved:
-        put_in_force(ledger, proposed.rules, proposed.seq)
+        put_in_force(ledger, proposed.rules, proposed.seq, at)
         ledger.note_finding(
             None, at, "rules_approved", proposed.digest, f"{by.label} approved them; they are in force from here"
         )
@@ -49,8 +51,11 @@ def decide_rules(ledger: Ledger, by: Actor, digest: str | None, at: LogTime, *, 
         )
 
 
-def apply_rules(ledger: Ledger, rules: Rules) -> None:
-    """Put rules in force from here on; new contract terms start a cost basis at this point (semantics 3.5)."""
+def apply_rules(ledger: Ledger, rules: Rules, at: LogTime) -> None:
+    """Put rules in force from here on; new contract terms start a cost basis at this point (semantics 3.5).
+
+    What they map moves to its balance row at once (semantics 3.3).
+    """
     ledger.rules = rules
     for account in ledger.accounts.values():
         terms = rules.of(account.name)
@@ -64,3 +69,5 @@ def apply_rules(ledger: Ledger, rules: Rules) -> None:
         if account.rates.tell(own.fees, own.learn_fees_up_to):
             ledger.mark_rates_changed(account)
         refresh_modelling(ledger, account)
+        settle_by_rules(ledger, account, at)
+        rehome(ledger, account, list(account.mappings.unmapped), at)

@@ -287,7 +287,10 @@ def _unmodel(ledger: Ledger, account: Account, symbol: str, codes: list[str], co
         return
     ledger.mark_changed(account)
     if before is None:
-        states = ledger.assets_of(account.name, *mappings.add_unmodelled(symbol, touched))
+        fresh, fresh_coinapis = mappings.add_unmodelled(symbol, touched)
+        rows = account.snapshots.row_spellings
+        alike = [row for code in (*fresh, *fresh_coinapis) for row in rows.like(code, None)]
+        states = ledger.assets_of(account.name, [*fresh, *map(rules.pool_of, alike)], fresh_coinapis)
     else:
         mappings.set_unmodelled({**mappings.unmodelled, symbol: touched})
         states = ledger.units_of(account.name)

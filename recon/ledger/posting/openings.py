@@ -8,6 +8,7 @@ from recon.exact import ZERO
 from recon.ledger.account import Account
 from recon.ledger.asset_mapping import resolve_asset
 from recon.ledger.ledger import Ledger
+from recon.ledger.posting.assumed_rows import assume_by_spelling
 from recon.ledger.units import OPENING, Posting, Unit, UnitState, post
 from recon.times import LogTime
 
@@ -16,15 +17,19 @@ def asset_unit(ledger: Ledger, account: Account, asset: str, coinapi: str | None
     """Return the unit of an asset; note the asset as unmapped if no balance row is the asset's."""
     rules = ledger.rules_of(account.name)
     mapping = resolve_asset(asset, coinapi, account.snapshots, rules)
-    if not mapping.mapped and mapping.unit not in account.mappings.unmapped:
+    fresh = not mapping.mapped and mapping.unit not in account.mappings.unmapped
+    if fresh and assume_by_spelling(ledger, account, asset, coinapi, at):
+        mapping = resolve_asset(asset, coinapi, account.snapshots, rules)
+    elif fresh:
         account.mappings.add_unmapped(mapping.unit, coinapi)
         ledger.mark_changed(account)
         if account.snapshots.balances_complete:
             message = f"{asset}: {mapping.reason}; kept under its own code until one is"
             ledger.note_finding(account.name, at, "unmapped", mapping.unit, message)
-    if mapping.mapped and asset not in rules.assets and asset not in account.snapshots.balance_rows:
+    assumed = asset in account.snapshots.assumed
+    if mapping.mapped and not assumed and asset not in rules.assets and asset not in account.snapshots.balance_rows:
         _note_home(ledger, account, coinapi)
-    state = ledger.unit(account.name, "asset", mapping.unit, coinapi)
+    state = ledger.unit(account.name, "asset", mapping.unit, None if assumed else coinapi)
     open_if_absent(ledger, account, state, at)
     return state
 

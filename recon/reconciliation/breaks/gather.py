@@ -24,6 +24,7 @@ from recon.ledger.ledger import quantum_of
 from recon.ledger.rules import AccountRules, FeeRule
 from recon.ledger.units import Unit, UnitState
 from recon.reconciliation.breaks.related import related_breaks, same_asset_other_accounts, summary_of
+from recon.reconciliation.breaks.unmapped import unmapped_reason
 from recon.reconciliation.causes.context import (
     AccountContract,
     BreakContext,
@@ -79,7 +80,7 @@ def break_context(context: ComparisonContext, break_: Break) -> BreakContext:
         funding=rules.funding,
         settlement=rules.off_exchange_settlement,
         window_us=context.window,
-        unmapped_reason=_unmapped_reason(context, summary),
+        unmapped_reason=unmapped_reason(context, summary),
         awaiting_instrument=tuple(_awaited_symbols(context)),
     )
 
@@ -252,19 +253,3 @@ def _awaited_symbols(context: ComparisonContext) -> Iterator[str]:
 def _is_named(unit: Unit, symbol: str) -> bool:
     text = symbol.upper()
     return unit.kind == "asset" and any(code.upper() in text for code in (unit.code, unit.coinapi) if code)
-
-
-def _unmapped_reason(context: ComparisonContext, break_: BreakSummary) -> str | None:
-    """Return why legs of an asset may be the break's, where they come to about its amount or more; None else."""
-    account, unit = context.account, context.unit
-    if unit.kind != "asset":
-        return None
-    unmapped = account.mappings.unmapped_assets
-    first = unmapped.in_order((unit.code, *islice(unmapped.of(unit.coinapi), 1)))[:1]
-    if not first:
-        return None
-    legs = _asset(context, first[0])
-    kept = ZERO if legs is None else legs.unit.balance.fills
-    if first[0] != unit.code and kept and ((kept > 0) != (break_.amount > 0) or abs(break_.amount) > 2 * abs(kept)):
-        return None  # another movement than that of the legs
-    return f"legs of {first[0]} have no balance row that is known to be theirs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recon.ledger.observations import settle_position_mode
 from recon.reconciliation.commit import accruals, openings, steps
+from recon.reconciliation.commit.unmapped import takes_row
 from recon.reconciliation.context import ComparisonContext
 from recon.reconciliation.trellis.steps import (
     Cleared,
@@ -26,7 +27,7 @@ _CLEARED = {
 def commit(context: ComparisonContext, value: Told) -> None:
     """Write down one decided value of a unit."""
     match value:
-        case Opened(step):
+        case Opened(step) if not takes_row(context, step):
             steps.open_step(context, step, context.trellis.explain(step))
         case Moved(old_seq, step):
             steps.move_step(context, old_seq, step, context.trellis.explain(step))

@@ -38,8 +38,8 @@ def shown_verdict(
     judgement = verdict_of(unit, comparison)
     if judgement == "unobserved":
         return ShownVerdict(judgement, None)
-    if unit.unmodelled is not None:
-        return ShownVerdict("unmodelled", unit.unmodelled)
+    if unit.not_judged is not None:
+        return ShownVerdict("unmodelled", unit.not_judged)
     stale = _stale(unit, account, us)
     if stale is not None:
         return ShownVerdict("stale", stale)
@@ -76,7 +76,7 @@ def covered_verdict(unit: Unit, comparison: ComparisonState, account: Account) -
     """
     if comparison.reported is None:
         return "unobserved"
-    if unit.unmodelled is not None:
+    if unit.not_judged is not None:
         return "unmodelled"
     if account.coverage.state not in _COVERED or unit.withheld:
         return "stale"
