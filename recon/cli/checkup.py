@@ -32,6 +32,7 @@ from recon.display.sizes import size
 from recon.display.words import counted
 from recon.errors import ConfigError, DatabaseError, NotMigrated
 from recon.private_files import open_to_others
+from recon.reads.needs import set_up
 
 State = Literal["ok", "hint", "failed"]
 
@@ -97,6 +98,8 @@ def of_database(settings: Settings) -> Iterator[Check]:
             running = {str(part["instance"]) for part in parts if part["state"] not in {"gone", "stopped"}}
             told = f"runs as {', '.join(sorted(running))}" if running else "does not run"
             yield Check("service", "running", "ok" if running else "hint", told, "" if running else "recon run")
+            for need in set_up(connection, {"gateway": None}):
+                yield Check("settings", "units", "hint", need.what, need.command)
     except NotMigrated as error:
         yield Check("database", "schema", "failed", str(error), "recon migrate")
     except (DatabaseError, SQLAlchemyError, psycopg.Error) as error:

@@ -114,7 +114,7 @@ def read_needs(source: Source, now: datetime, stale: Sequence[Stale] = (), gatew
         *approving,
         *(_case(row, short, "take up") for row in cases if row["need"] == "take up"),
         *_not_covered(source, asked, stale),
-        *_set_up(source, asked),
+        *set_up(source, asked),
         *_look_at(source, asked, now),
     ]
     return Needs(found, [_case(row, short, "in work") for row in cases if row["need"] == "in work"])
@@ -224,8 +224,8 @@ def _not_covered(source: Source, asked: dict[str, str | None], stale: Sequence[S
             )
 
 
-def _set_up(source: Source, asked: dict[str, str | None]) -> Iterator[Need]:
-    """Yield the accounts with units that are not judged for want of settings, each with its first reason."""
+def set_up(source: Source, asked: dict[str, str | None]) -> Iterator[Need]:
+    """Yield the accounts with units that are not judged for want of settings, each with a reason."""
     rows = query_rows(source, _NOT_JUDGED, asked)
     told: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:

@@ -12,8 +12,10 @@ import pytest
 from recon.cli.new_settings import METHODS, Answers, problem_of_url, settings_text
 from recon.config import load_settings
 from recon.errors import ConfigError
+from recon.testing import case_events, load_case
 from tests.cli.conftest import Recon
 from tests.conftest import TestDatabase
+from tests.support.database_days import fold, write_events
 
 
 @pytest.fixture
@@ -139,6 +141,21 @@ def test_the_doctor_looks_at_everything_and_names_what_failed(recon: Recon, data
     assert "recon ems check --gateway eu" in sick.out
     assert "failed: gateway eu " in sick.err
     assert max(map(len, sick.out.splitlines())) <= 80
+
+
+@pytest.mark.postgres
+def test_the_doctor_names_the_rows_of_other_codes_than_their_assets(
+    recon: Recon, database: TestDatabase, here: Path
+) -> None:
+    case = load_case(Path(__file__).parents[1] / "cases" / "rows-that-no-setting-names")
+    write_events(database.service_url, "eu", case_events(case))
+    fold(database.service_url, "eu")
+    settings = f'[database]\nurl = "{database.service_url}"\n[gateways.eu]\nurls = ["ws://127.0.0.1:1/"]\n'
+    (here / "recon.toml").write_text(settings, encoding="utf-8")
+    checks = recon("doctor", "--offline", "--json").json()["checks"]
+    (units,) = [each for each in checks if each["check"] == "units"]
+    assert (units["state"], units["advice"]) == ("hint", "recon balances --account KRAKEN/NEW")
+    assert "XXBT, ZUSD are not judged: no setting says what row XBT has" in units["detail"]
 
 
 def test_the_doctor_of_a_machine_without_a_database(recon: Recon, here: Path) -> None:
