@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from recon.reconciliation.model.break_ import Break
-from recon.testing import GatewayDriver
+from recon.testing import GatewayDriver, OrderScript, balance_row
 from tests.support.claims import residual
 from tests.support.trading_account import late_order, report_balances, report_bought, trading
 
@@ -94,3 +94,28 @@ def test_semantics_8_3__another_sign_is_no_recurrence() -> None:
     missed_for_a_while(driver, "late2", D(10), side="SELL")
     assert len({each.id for each in of_btc(driver, "opened")}) == 2
     assert [each.occurrences for each in of_btc(driver, "opened")] == [1, 1]
+
+
+def _note_of_a_lone_break(*, in_batches: bool) -> str:
+    """Return why a break opened while a later report of the other asset of its pair waited for its window."""
+    driver = GatewayDriver()
+    driver.start(balance_row("BTC", "10"), balance_row("USDT", "1000"))
+    driver.report(OrderScript("a", [("1", "100")]).report(1))
+    driver.balance("BTC", "11")
+    driver.poll("USDT", "900", 60)
+    driver.report(OrderScript("b", [("0.5", "100")]).report(0))
+    driver.balance("BTC", "11.5")
+    for second in range(60):
+        if in_batches:
+            driver.reconciler.store()
+        driver.balance("BTC", "11.5", after=0.5)
+        driver.balance("USDT", "900" if second < 17 else "899", after=0.5)
+        if driver.breaks("BTC"):
+            return driver.breaks("BTC")[0].note
+    raise AssertionError("no break opened")
+
+
+def test_semantics_8__a_cause_does_not_depend_on_how_events_come_in_batches() -> None:
+    note = _note_of_a_lone_break(in_batches=False)
+    assert "USDT is not decided yet" in note
+    assert _note_of_a_lone_break(in_batches=True) == note

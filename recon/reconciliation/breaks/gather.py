@@ -214,7 +214,10 @@ def _is_uncompared(context: ComparisonContext, code: str) -> bool:
 def _is_undecided(context: ComparisonContext, code: str) -> bool:
     state = _asset(context, code)
     comparison = None if state is None else context.comparison_of(state)
-    return comparison is not None and comparison.undecided
+    if state is None or comparison is None or comparison.set_aside:
+        return False
+    # Whether a report waits is noted with a unit at the end of a batch: batches are to change nothing.
+    return bool(comparison.pending or comparison.doubt is not None or context.trellis.is_waiting(state.key))
 
 
 def _scheduled_rates(rules: AccountRules, unit: Unit, pairs: Iterable[SpotPair]) -> tuple[Decimal, ...]:
