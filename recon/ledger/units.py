@@ -296,7 +296,7 @@ class Unit(msgspec.Struct, gc=False):
     coinapi: str | None = None
     #: Why the balance does not follow from execution reports; the unit is shown, not compared (semantics 3.5).
     unmodelled: str | None = None
-    #: Why it is only assumed which fills move the balance; it is compared, and shown as not judged (semantics 3.3).
+    #: Why it is only assumed which fills move the balance: it is compared, and shown as not judged (semantics 3.6).
     assumed: str | None = None
     #: Keys of orders that are missing, or whose cash is unknown: `agreed` is withheld (semantics 7).
     withheld: dict[str, None] = {}
@@ -310,11 +310,6 @@ class Unit(msgspec.Struct, gc=False):
     def key(self) -> UnitKey:
         """Return the unit's key within its gateway."""
         return (self.account, self.kind, self.code)
-
-    @property
-    def not_judged(self) -> str | None:
-        """Return why the unit is shown as not judged; None if it is judged."""
-        return self.assumed if self.unmodelled is None else self.unmodelled
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ units: Final = FoldedTable[UnitRow](
     nullable("avg_entry_price", Numeric, lambda row: row.average_price),
     nullable("reported_avg_entry_price", Numeric, lambda row: row.unit.reported.avg_entry_price),
     column("withheld", Boolean, lambda row: bool(row.unit.withheld)),
-    nullable("unmodelled", Text, lambda row: row.unit.not_judged),
+    nullable("unmodelled", Text, lambda row: row.unit.unmodelled or row.unit.assumed),
     column("last_seq", BigInteger, lambda row: row.unit.balance.last_seq),
     column("data", LargeBinary, lambda row: packed(row.unit)),
 )

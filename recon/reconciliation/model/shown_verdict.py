@@ -38,8 +38,9 @@ def shown_verdict(
     judgement = verdict_of(unit, comparison)
     if judgement == "unobserved":
         return ShownVerdict(judgement, None)
-    if unit.not_judged is not None:
-        return ShownVerdict("unmodelled", unit.not_judged)
+    reason = unit.unmodelled or unit.assumed
+    if reason is not None:
+        return ShownVerdict("unmodelled", reason)
     stale = _stale(unit, account, us)
     if stale is not None:
         return ShownVerdict("stale", stale)
@@ -76,7 +77,7 @@ def covered_verdict(unit: Unit, comparison: ComparisonState, account: Account) -
     """
     if comparison.reported is None:
         return "unobserved"
-    if unit.not_judged is not None:
+    if unit.unmodelled or unit.assumed:
         return "unmodelled"
     if account.coverage.state not in _COVERED or unit.withheld:
         return "stale"

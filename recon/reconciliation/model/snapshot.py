@@ -87,7 +87,7 @@ def snapshot_of(
         rate_usd=unit.reported.rate_usd,
         amount_usd=worth,
         verdict=verdict_of(unit, comparison),
-        unmodelled=unit.not_judged,
+        unmodelled=unit.unmodelled or unit.assumed,
         withheld=tuple(islice(unit.withheld, MAX_WITHHELD)),
         coverage=account.coverage.state,
         coverage_reason=account.coverage.reason,
