@@ -52,7 +52,9 @@ def buy(driver: GatewayDriver, key: str = "a", amount: str = "1", price: str = "
 
 def verdict(driver: GatewayDriver, code: str) -> tuple[str, str | None]:
     account = driver.ledger.accounts[driver.account]
-    shown = shown_verdict(driver.unit(code), driver.comparison(code), account, driver.ledger.clock.last_us)
+    ledger = driver.ledger
+    rules, us = ledger.rules_of(driver.account), ledger.clock.last_us
+    shown = shown_verdict(driver.unit(code), driver.comparison(code), account, us, rules)
     return shown.verdict, shown.reason
 
 
