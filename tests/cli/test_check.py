@@ -129,7 +129,8 @@ def test_a_database_that_is_away_could_not_run_and_no_password_is_told(
     [
         (["--fail-on", "some"], "--fail-on must be any, material or none"),
         (["--fail"], "there is no option --fail"),
-        (["--since", "1d"], "--since is for --require-covered"),
+        (["--since", "1d"], "--since is for --require-covered and --require-source"),
+        (["--require-source", "custodion"], "there is no class of sources 'custodion'"),
         (["--require-covered", "--since", "soon"], "--since soon is no time"),
         (["extra"], "this is too much: extra"),
         (["--account", "NOBODY"], "there is no account 'NOBODY'"),
@@ -179,3 +180,43 @@ def test_an_account_that_shows_no_sign_of_life_is_not_covered(check: Recon, serv
     assert result.status == NOT_COVERED
     assert "it shows no sign of life" in result.err
     assert service.now - service.story.at(20) > timedelta(seconds=30)
+
+
+TOLD = """
+    INSERT INTO recon_store.source_checks (gateway, edition, account, unit_kind, unit, source, at, seq, number,
+        recorded_at, reported, expected, drift, verdict, told_unit, absent, external_id, data)
+    SELECT gateway, edition, 'A', 'asset', :unit, :source, now() - CAST(:age AS interval), :seq, 0,
+        now(), 1, 1, 0, :verdict, :unit, false, :source || :seq, ''
+    FROM recon_store.editions
+"""
+
+
+def test_an_independent_source_must_have_agreed_where_one_is_required(
+    check: Recon, service: RecordedService, engine: Engine
+) -> None:
+    service.accounts(A="covered")
+    for unit, amount in (("BTC", "1"), ("ETH", "2"), ("DUST", "0")):
+        service.story.hold("A", unit, amount)
+
+    def told(unit: str, source: str, verdict: str, age: str, seq: int) -> None:
+        values = {"unit": unit, "source": source, "verdict": verdict, "age": age, "seq": seq}
+        with engine.begin() as connection:
+            connection.execute(text(TOLD), values)
+
+    def lacking(*arguments: str) -> dict[str, str]:
+        result = check("--require-source", "custodian", *arguments)
+        found = {each["unit"]: each["reason"] for each in result.json()["unseen"] if each["what"] == "source"}
+        assert result.status == (NOT_COVERED if found else CLEAN)
+        return found
+
+    assert check().status == CLEAN
+    assert lacking() == dict.fromkeys(["BTC", "ETH"], "no custodian has told of it since then"), "what is held alone"
+    told("BTC", "custodian", "agreed", "2 hours", 1)
+    told("ETH", "custodian", "agreed", "2 days", 2)
+    told("ETH", "venue", "agreed", "1 hour", 3)
+    assert list(lacking()) == ["ETH"], "another source said so, or too long ago"
+    assert lacking("--require-source", "venue") == {}
+    assert lacking("--since", "3d") == {}
+    assert list(lacking("--since", "1h")) == ["BTC", "ETH"]
+    told("BTC", "custodian", "break", "1 hour", 4)
+    assert lacking()["BTC"] == "custodian: break", "what it said last counts"

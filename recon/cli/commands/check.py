@@ -12,14 +12,15 @@ from recon.cli.options import AccountFilter, Config, GatewayFilter, settings_of
 from recon.cli.output import note, print_document, print_json
 from recon.clock import utc_now
 from recon.errors import ConfigError
-from recon.reads.check.document import Asked, schema
+from recon.nearest import hint
+from recon.reads.check.document import SOURCES, Asked, SourceName, schema
 from recon.reads.check.read import read_check
 from recon.reads.filter import Filter
 from recon.reads.known_names import check_filter
 from recon.times import parse_time
 
-#: From when on an account is to be covered, where nothing else is said.
-COVERED_SINCE: Final = "1d"
+#: From when on what is required must hold, where nothing else is said.
+REQUIRED_SINCE: Final = "1d"
 
 
 def check(
@@ -35,9 +36,16 @@ def check(
         bool,
         typer.Option("--require-covered", help="Also want every gap accounted for, and a verdict on every unit."),
     ] = False,
+    require_source: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Also want that one of these agreed to each unit that holds something; may be given often.",
+        ),
+    ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Gaps from this time or age on, with --require-covered. [default: 1d]"),
+        typer.Option(metavar="WHEN", help="From when on gaps count, and sources must have agreed. [default: 1d]"),
     ] = None,
     schema_: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the document instead.")] = False,
 ) -> None:
@@ -51,10 +59,11 @@ def check(
         print_json(schema())
         return
     settings, now = settings_of(config), utc_now()
-    if since is not None and not require_covered:
-        raise ConfigError("--since is for --require-covered: give both, or leave it out")
-    covered_since = parse_time(since or COVERED_SINCE, now)
-    if covered_since is None:
+    required = require_covered or bool(require_source)
+    if since is not None and not required:
+        raise ConfigError("--since is for --require-covered and --require-source: give one of them, or leave it out")
+    required_since = parse_time(since or REQUIRED_SINCE, now)
+    if required_since is None:
         raise ConfigError(
             f"--since {since} is no time: give one such as 2026-01-05T09:00:00Z, or an age such as 30s, 5m, 2h, 1d"
         )
@@ -63,7 +72,8 @@ def check(
         account=account,
         fail_on=fail_on,
         require_covered=require_covered,
-        covered_since=covered_since if require_covered else None,
+        require_source=[_source(each) for each in require_source or []],
+        since=required_since if required else None,
     )
     with reader_connection(settings, "check", snapshot=True) as connection:
         check_filter(connection, Filter().also(gateway=gateway, account=account), settings.gateways)
@@ -72,3 +82,11 @@ def check(
         note(line)
     print_document(document)
     raise typer.Exit(document.exit_status)
+
+
+def _source(name: str) -> SourceName:
+    """Return a class of sources. Errors: ConfigError for a name that is none."""
+    for each in SOURCES:
+        if each == name:
+            return each
+    raise ConfigError(f"there is no class of sources {name!r}; {hint(name, SOURCES)}")

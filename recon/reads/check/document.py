@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -28,6 +28,10 @@ EXIT_STATUS: Final[Mapping[Status, int]] = {"clean": 0, "breaks": 1, "not_covere
 #: Which open breaks count: all; those of material cases; none.
 FailOn: TypeAlias = Literal["any", "material", "none"]
 
+#: Classes of sources that do not share the EMS's upstream.
+SourceName: TypeAlias = Literal["venue", "custodian", "chain", "person"]
+SOURCES: Final[tuple[SourceName, ...]] = get_args(SourceName)
+
 #: An exact decimal as text: sign, digits and a point, never an exponent.
 Amount: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
 #: A time in UTC.
@@ -35,13 +39,17 @@ Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for; null: everything, or nothing special."""
+    """What was asked for; null: everything, or nothing special.
+
+    `since` is from when on gaps count, and from when on a source must have agreed, where either is required.
+    """
 
     gateway: str | None = None
     account: str | None = None
     fail_on: FailOn = "any"
     require_covered: bool = False
-    covered_since: Time | None = None
+    require_source: Sequence[SourceName] = ()
+    since: Time | None = None
 
 
 class LogEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +88,7 @@ class OpenBreak(msgspec.Struct, frozen=True, kw_only=True):
 class Unseen(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway, account or unit that recon cannot speak for now; `what` says which kind of reason it is."""
 
-    what: Literal["not_current", "gap", "unit", "nothing"]
+    what: Literal["not_current", "gap", "unit", "source", "nothing"]
     gateway: str | None = None
     account: str | None = None
     unit_kind: str | None = None

@@ -37,6 +37,25 @@ _UNITS: Final = f"""
     ) AS v
     WHERE {_WHERE} ORDER BY v.gateway, v.account, v.unit_kind, v.unit
 """  # noqa: S608 - our own text
+#: Of each unit that holds something, what each wanted source said last; none: it said nothing.
+_SOURCES: Final = f"""
+    SELECT v.gateway, v.account, v.unit_kind, v.unit, c.source, c.at, c.verdict, c.reason
+    FROM (
+        SELECT b.gateway, b.account, 'asset' AS unit_kind, b.asset AS unit, b.balance AS held, b.reported
+        FROM recon.balances AS b
+        UNION ALL
+        SELECT p.gateway, p.account, 'contract', p.symbol, p.quantity, p.reported FROM recon.positions AS p
+    ) AS v
+    LEFT JOIN LATERAL (
+        SELECT DISTINCT ON (x.source) x.source, x.at, x.verdict, x.reason
+        FROM recon.source_checks AS x
+        WHERE x.gateway = v.gateway AND x.account = v.account AND x.unit_kind = v.unit_kind AND x.unit = v.unit
+          AND x.source = ANY(:sources) AND x.at >= :since
+        ORDER BY x.source, x.at DESC, x.seq DESC, x.number DESC
+    ) AS c ON true
+    WHERE (v.held <> 0 OR v.reported <> 0) AND {_WHERE}
+    ORDER BY v.gateway, v.account, v.unit_kind, v.unit, c.at DESC, c.source
+"""  # noqa: S608 - our own text
 _ACCOUNTS: Final = f"SELECT count(*) AS accounts FROM recon.accounts AS v WHERE {_WHERE}"  # noqa: S608 - our own text
 
 
@@ -51,8 +70,11 @@ def read_check(source: Source, asked: Asked, configured: Collection[str], now: d
     unseen = [_not_current(each) for each in read_stale(source, configured, asked.gateway, asked.account)]
     if not accounts and not unseen:
         unseen = [Unseen(what="nothing", reason="no account was ever seen, so there is nothing to check")]
-    if asked.covered_since is not None:
-        unseen += [*_gaps(source, asked, asked.covered_since, now), *map(_unjudged, _without_verdict(units))]
+    since = asked.since or now
+    if asked.require_covered:
+        unseen += [*_gaps(source, asked, since, now), *map(_unjudged, _without_verdict(units))]
+    if asked.require_source:
+        unseen += _without_source(source, asked, since)
     return document.answer(
         asked,
         now,
@@ -131,6 +153,33 @@ def _gaps(source: Source, asked: Asked, since: datetime, now: datetime) -> Itera
                 until_time=_time(row["back_at"]),
                 reason=str(row["open"]),
             )
+
+
+def _without_source(source: Source, asked: Asked, since: datetime) -> Iterator[Unseen]:
+    """Yield units that hold something, and that no wanted source agreed to last."""
+    wanted = {"sources": list(asked.require_source), "since": since}
+    units: dict[tuple[str, ...], list[Row]] = {}
+    for row in query_rows(source, _SOURCES, {"gateway": asked.gateway, "account": asked.account, **wanted}):
+        key = tuple(str(row[name]) for name in ("gateway", "account", "unit_kind", "unit"))
+        units.setdefault(key, []).append(row)
+    for (gateway, account, kind, unit), rows in units.items():
+        if any(row["verdict"] == "agreed" for row in rows):
+            continue
+        told = [row for row in rows if row["source"] is not None]
+        yield Unseen(
+            what="source",
+            gateway=gateway,
+            account=account,
+            unit_kind=kind,
+            unit=unit,
+            from_time=_time(told[0]["at"]) if told else None,
+            reason="; ".join(map(_said, told)) or f"no {' or '.join(asked.require_source)} has told of it since then",
+        )
+
+
+def _said(row: Row) -> str:
+    verdict = str(row["verdict"]).replace("_", " ")
+    return f"{row['source']}: {verdict}{'' if row['reason'] is None else ', ' + str(row['reason'])}"
 
 
 def _without_verdict(units: Sequence[Row]) -> Iterator[Row]:
