@@ -50,7 +50,7 @@ def read_pictures(source: Source, asked: Asked) -> list[Picture]:
     )
     place = {name: list(asked.filter.given.get(name, ())) or None for name in ("gateway", "account")}
     rows = query_rows(source, text, {**place, **asked.times})
-    at = asked.valid_at or asked.now
+    at = asked.past.now(asked.now)
     rules = {name: rules_in_force(source, name) for name in dict.fromkeys(str(row["gateway"]) for row in rows)}
     aged: list[Aged] = []
     bounds: set[tuple[timedelta, ...]] = set()
@@ -61,7 +61,7 @@ def read_pictures(source: Source, asked: Asked) -> list[Picture]:
         if isinstance(origin, datetime):
             aged.append(Aged(calendar_of(own).age(origin, at), usd if isinstance(usd, Decimal) else None))
     worst = dict.fromkeys(_Unit(*(str(row[key]) for key in _Unit._fields)) for row in rows)
-    drifts = [_drift(source, unit, at, asked.known_at or asked.now) for unit in list(worst)[:DRAWN_UNITS]]
+    drifts = [_drift(source, unit, at, asked.past.known_at or asked.now) for unit in list(worst)[:DRAWN_UNITS]]
     # Accounts that count between other bounds than each other are drawn between the usual ones.
     drawn = next(iter(bounds)) if len(bounds) == 1 else DEFAULT_BOUNDS
     return [ageing(aged, drawn), *(each for each in drifts if each.points)]

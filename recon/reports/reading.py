@@ -11,6 +11,7 @@ import msgspec
 from recon.db.reader import Reader
 from recon.errors import ConfigError
 from recon.reads.activity import ENTRIES
+from recon.reads.as_of import NOW, AsOf
 from recon.reads.filter import Condition, Filter
 from recon.reads.query import Query
 from recon.reports.catalogue.closings import CLOSE_STATES
@@ -40,20 +41,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     report: Report
     filter: Filter
     now: datetime
-    valid_at: datetime | None = None
-    known_at: datetime | None = None
+    past: AsOf = NOW
 
     @property
     def is_past(self) -> bool:
         """True if it is of another time than now."""
-        return self.valid_at is not None or self.known_at is not None
+        return self.past.is_past
 
     @property
     def times(self) -> Mapping[str, object]:
         """Return the parameters of what is asked of the past; none for now."""
         if not self.is_past:
             return {}
-        return {"valid_at": self.valid_at or self.now, "known_at": self.known_at or self.now}
+        return {"valid_at": self.past.valid_at or self.now, "known_at": self.past.known_at or self.now}
 
 
 def query_of(asked: Asked) -> Query:
@@ -87,4 +87,4 @@ def _column(column: ReportColumn, *, past: bool) -> str:
 
 def _condition(asked: Asked, columns: Mapping[str, str]) -> Condition:
     asked.filter.check_words(_WORDS.get(asked.report.name))
-    return asked.filter.condition(columns, asked.now, asked.report.name)
+    return asked.filter.condition(columns, asked.past.now(asked.now), asked.report.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import jsonschema
@@ -17,6 +17,7 @@ from recon.reads.check.document import schema
 from tests.cli.conftest import Recon, Result
 from tests.cli.recorded_service import GATEWAY, RecordedService
 from tests.conftest import TestDatabase
+from tests.support.coverage_rows import CoverageLog
 
 pytestmark = pytest.mark.postgres
 
@@ -220,3 +221,57 @@ def test_an_independent_source_must_have_agreed_where_one_is_required(
     assert list(lacking("--since", "1h")) == ["BTC", "ETH"]
     told("BTC", "custodian", "break", "1 hour", 4)
     assert lacking()["BTC"] == "custodian: break", "what it said last counts"
+
+
+def test_a_past_time_is_judged_by_what_was_and_what_was_known_then(
+    check: Recon, day: TestDatabase, engine: Engine
+) -> None:
+    with engine.connect() as connection:
+        began, opened, ended = connection.execute(
+            text(
+                "SELECT (SELECT min(recorded_at) FROM recon.events), (SELECT min(opened_at) FROM recon.breaks),"
+                " (SELECT max(recorded_at) FROM recon.events)"
+            )
+        ).one()
+
+    def at(time: datetime, *more: str) -> Result:
+        return check("--as-of", time.isoformat(), "--known-at", time.isoformat(), *more)
+
+    before = at(began - timedelta(hours=1))
+    assert before.status == NOT_COVERED
+    assert before.json()["unseen"][0]["what"] == "nothing"
+    quiet = at(opened - timedelta(milliseconds=1))
+    assert quiet.json()["breaks"] == [], "none had opened"
+    later = at(ended)
+    assert later.status == BREAKS
+    with engine.connect() as connection:
+        stored = connection.execute(
+            text("SELECT id FROM recon.breaks_as_of(:at, :at) WHERE state = 'open'"), {"at": ended}
+        ).scalars()
+        assert {each["id"] for each in later.json()["breaks"]} == set(stored)
+    assert later.json()["asked"]["as_of"] == later.json()["asked"]["known_at"]
+    assert all(each["material"] for each in later.json()["breaks"]), "of no known worth"
+    ignored = at(ended, "--fail-on", "none")
+    assert ignored.status == (NOT_COVERED if ignored.json()["unseen"] else CLEAN)
+    required = at(ended, "--fail-on", "none", "--require-covered", "--require-source", "custodian")
+    assert required.status == NOT_COVERED
+    assert {each["what"] for each in required.json()["unseen"]} >= {"source"}
+
+
+def test_a_log_that_had_ended_before_covers_nothing_at_a_past_time(
+    check: Recon, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
+    ended = datetime.now(UTC) - timedelta(hours=1)
+    story = CoverageLog(database.service_url, "eu", ends_at=ended)
+    intervals = story.intervals("A", (1, "covered", None), (40, "gap", "disconnected"), (50, "covered", None))
+    story.write(LedgerChanges(accounts={"A": story.account("A")}, intervals=intervals))
+    assert check("--as-of", ended.isoformat()).status == CLEAN
+    covered = check("--as-of", ended.isoformat(), "--require-covered")
+    assert [(each["what"], each["reason"]) for each in covered.json()["unseen"]] == [("gap", "gap: disconnected")]
+    in_gap = check("--as-of", story.at(45).isoformat())
+    assert in_gap.status == NOT_COVERED
+    assert "it was not covered, but gap: disconnected" in in_gap.err
+    after = check("--as-of", (ended + timedelta(minutes=5)).isoformat())
+    assert after.status == NOT_COVERED
+    assert "nothing was recorded from then until the time that is asked for" in after.err

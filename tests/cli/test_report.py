@@ -22,6 +22,7 @@ from recon.cli.main import run
 from recon.exact import EXACT
 from recon.reports.catalogue import REPORTS
 from recon.reports.formats import FORMATS
+from recon.reports.values import text_of
 from tests.cli.conftest import Recon
 from tests.cli.reports_written import written_in_every_format
 from tests.conftest import TestDatabase
@@ -188,3 +189,48 @@ def test_a_process_that_is_ended_while_it_writes_leaves_nothing(
     assert list(place.iterdir()) == []
     if number is not signal.SIGKILL:
         assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["balances", "positions", "breaks", "movements", "fills", "fees"])
+def test_a_past_time_is_what_the_functions_of_the_past_say(
+    recon: Recon, day: TestDatabase, engine: Engine, kind: str
+) -> None:
+    with engine.connect() as connection:
+        middle = connection.execute(
+            text("SELECT to_timestamp(avg(extract(epoch FROM recorded_at))) FROM recon.entries")
+        ).scalar_one()
+        of_then = "(SELECT * FROM recon.fees WHERE occurred_at <= :at AND recorded_at <= :at)"
+        past = REPORTS[kind].past
+        source = of_then if past is None else f"{past}(:at, :at)"
+        count = connection.execute(text(f"SELECT count(*) FROM {source} AS x"), {"at": middle}).scalar_one()  # noqa: S608
+        now = connection.execute(text(f"SELECT count(*) FROM {REPORTS[kind].view}")).scalar_one()  # noqa: S608
+        known = connection.execute(
+            text(
+                "SELECT e.digest, e.seq FROM recon.log_as_of(:at) AS l JOIN recon.events AS e"
+                " ON (e.gateway, e.seq) = (l.gateway, l.seq) WHERE l.gateway = 'prod-eu'"
+            ),
+            {"at": middle},
+        ).one()
+    times = ["--as-of", middle.isoformat(), "--known-at", middle.isoformat()]
+    result = recon("report", kind, "--format", "json", *times)
+    assert result.status == 0, result.err
+    document = result.json()
+    assert document["count"] == count
+    if kind in {"movements", "fills"}:
+        assert 0 < count < now
+    assert document["as_of"] == document["known_at"] == text_of(middle)
+    ((books,),) = [[each for each in document["books"] if each["gateway"] == "prod-eu"]]
+    assert (books["seq"], books["digest"]) == (known.seq, known.digest)
+    assert books["rules_digest"] is not None
+    keys = [column.key for column in REPORTS[kind].columns]
+    assert all(list(row) == keys for row in document["rows"]), "the same columns in the same order"
+
+
+def test_what_is_known_of_now_alone_refuses_a_past_time_and_a_page_draws_one(
+    recon: Recon, day: TestDatabase, tmp_path: Path
+) -> None:
+    refused = recon("report", "pnl", "--as-of", "1h")
+    assert (refused.status, "pnl are as they are known now" in refused.err) == (2, True)
+    file = tmp_path / "breaks.html"
+    assert recon("report", "breaks", "-o", str(file), "--as-of", "1s").status == 0
+    assert "Open breaks by age" in file.read_text("utf-8")

@@ -16,6 +16,7 @@ from recon.errors import ConfigError
 from recon.ledger.changes import LedgerChanges
 from recon.projection.step import current_edition
 from recon.projection.store import ledger_schema
+from recon.reads.as_of import AsOf
 from recon.reads.filter import Filter
 from recon.reports import reading
 from recon.reports.catalogue import REPORTS
@@ -45,6 +46,19 @@ def engine(database: TestDatabase) -> Iterator[Engine]:
     made = create_engine(database.service_url, "tests", pooled=False)
     yield made
     made.dispose()
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_past_of_a_report_has_the_columns_that_it_says(database: TestDatabase, reader: Reader, name: str) -> None:
+    """A column that is known of the past is one of its function, and what is not is asked for as null."""
+    CoverageLog(database.service_url, "eu").write(LedgerChanges())
+    report = REPORTS[name]
+    asked = Asked(report=report, filter=Filter(), now=NOW, past=AsOf(NOW))
+    if report.past is None and report.recorded is None:
+        with pytest.raises(ConfigError, match=f"{name} are as they are known now"):
+            query_of(asked)
+        return
+    assert list(read_rows(reader, asked)) == []
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from recon.cli.as_of import KnownAt, ValidAt, past_of
 from recon.cli.check_summary import summary
 from recon.cli.connection import reader_connection
 from recon.cli.options import AccountFilter, Config, GatewayFilter, settings_of
@@ -47,6 +48,8 @@ def check(
         str | None,
         typer.Option(metavar="WHEN", help="From when on gaps count, and sources must have agreed. [default: 1d]"),
     ] = None,
+    as_of: ValidAt = None,
+    known_at: KnownAt = None,
     schema_: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the document instead.")] = False,
 ) -> None:
     """Tell a job whether books are clean and covered.
@@ -62,7 +65,8 @@ def check(
     required = require_covered or bool(require_source)
     if since is not None and not required:
         raise ConfigError("--since is for --require-covered and --require-source: give one of them, or leave it out")
-    required_since = parse_time(since or REQUIRED_SINCE, now)
+    past = past_of(as_of, known_at)
+    required_since = parse_time(since or REQUIRED_SINCE, past.now(now))
     if required_since is None:
         raise ConfigError(
             f"--since {since} is no time: give one such as 2026-01-05T09:00:00Z, or an age such as 30s, 5m, 2h, 1d"
@@ -74,6 +78,8 @@ def check(
         require_covered=require_covered,
         require_source=[_source(each) for each in require_source or []],
         since=required_since if required else None,
+        as_of=past.valid_at,
+        known_at=past.known_at,
     )
     with reader_connection(settings, "check", snapshot=True) as connection:
         check_filter(connection, Filter().also(gateway=gateway, account=account), settings.gateways)

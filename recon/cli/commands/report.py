@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal
 
 import typer
 
+from recon.cli.as_of import KnownAt, ValidAt, past_of, say_times
 from recon.cli.connection import reader_connection
-from recon.cli.currency import Currency, RequireCurrent, say_currency
+from recon.cli.currency import Currency, RequireCurrent
 from recon.cli.ended import ending_in_order
 from recon.cli.options import AccountFilter, Config, GatewayFilter, settings_of
 from recon.cli.output import note
@@ -60,6 +61,8 @@ def report(
     head: Annotated[
         bool, typer.Option("--head", help="Put the head above the rows of CSV, as lines that begin with #.")
     ] = False,
+    as_of: ValidAt = None,
+    known_at: KnownAt = None,
     require_current: RequireCurrent = False,
 ) -> None:
     """Write a report as CSV, JSON, Parquet, xlsx or HTML.
@@ -70,7 +73,8 @@ def report(
     chosen = format_ or _by_name(output)
     make = sink_of(chosen)
     settings, now = settings_of(config), utc_now()
-    asked = Asked(report=REPORTS[kind], filter=of_words(narrowed or []).also(gateway=gateway, account=account), now=now)
+    only = of_words(narrowed or []).also(gateway=gateway, account=account)
+    asked = Asked(report=REPORTS[kind], filter=only, now=now, past=past_of(as_of, known_at))
     query_of(asked)  # refuses what cannot be asked for before anything is read
     with ending_in_order(), reader_connection(settings, "report", snapshot=True) as reader:
         check_filter(reader, asked.filter, settings.gateways)
@@ -97,17 +101,17 @@ def header_of(reader: Reader, asked: Asked, currency: Currency) -> Header:
         report=asked.report,
         version=version("recon"),
         made_at=asked.now,
-        as_of=asked.valid_at,
-        known_at=asked.known_at,
+        as_of=asked.past.valid_at,
+        known_at=asked.past.known_at,
         filters=asked.filter.words(),
-        books=read_basis(reader, asked.filter.one("gateway")),
+        books=read_basis(reader, asked.filter.one("gateway"), asked.past.known_at),
         not_current=currency.lines,
     )
 
 
 def _say(reader: Reader, settings: Settings, asked: Asked, *, required: bool) -> Currency:
     place = {name: asked.filter.one(name) for name in ("gateway", "account")}
-    return say_currency(reader, settings, **place, required=required)
+    return say_times(reader, settings, asked.past, **place, required=required)
 
 
 def _write(sink: Sink, reader: Reader, asked: Asked) -> tuple[int, list[str]]:

@@ -41,7 +41,8 @@ Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for; null: everything, or nothing special.
 
-    `since` is from when on gaps count, and from when on a source must have agreed, where either is required.
+    `as_of` is when it was so, and `known_at` when that was known. From `since` on gaps count, and a source must have
+    agreed, where either is required.
     """
 
     gateway: str | None = None
@@ -50,6 +51,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     require_covered: bool = False
     require_source: Sequence[SourceName] = ()
     since: Time | None = None
+    as_of: Time | None = None
+    known_at: Time | None = None
 
 
 class LogEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +76,7 @@ class OpenBreak(msgspec.Struct, frozen=True, kw_only=True):
     unit_kind: str
     unit: str
     cause: str
-    certainty: str
+    certainty: str | None
     severity: str | None
     state: str
     amount: Amount

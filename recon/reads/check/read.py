@@ -9,9 +9,11 @@ from typing import Final
 
 from recon.db.source import Row, Source, query_rows
 from recon.exact import plain
+from recon.reads.as_of import ARGUMENTS, AsOf, function_of
 from recon.reads.basis import read_basis
 from recon.reads.check import document
 from recon.reads.check.document import Asked, Document, LogEnd, OpenBreak, Unseen
+from recon.reads.check.past import read_unseen
 from recon.reads.coverage import read_coverage
 from recon.reads.currency import Stale, read_stale
 from recon.reads.rules_in_force import rules_in_force
@@ -28,6 +30,15 @@ _BREAKS: Final = f"""
            v.amount, v.amount_usd, v.opened_at, v.origin_at, v.accepted_until
     FROM recon.open_breaks AS v WHERE {_WHERE} ORDER BY v.opened_at, v.gateway, v.id
 """  # noqa: S608 - our own text
+#: Of the past no worth is kept, so that each case counts as material, and neither certainty nor severity.
+_PAST_BREAKS: Final = f"""
+    SELECT v.id, v.case_id, v.gateway, v.account, v.unit_kind, v.unit, v.cause, NULL AS certainty, NULL AS severity,
+           v.state, v.amount, CAST(NULL AS numeric) AS amount_usd, v.opened_at, v.origin_at,
+           CAST(NULL AS timestamptz) AS accepted_until
+    FROM recon.breaks_as_of{ARGUMENTS} AS v
+    WHERE v.state IN ('open', 'assigned', 'investigating', 'proposed', 'accepted') AND {_WHERE}
+    ORDER BY v.opened_at, v.gateway, v.id
+"""  # noqa: S608 - our own text
 _UNITS: Final = f"""
     SELECT v.* FROM (
         SELECT b.gateway, b.account, 'asset' AS unit_kind, b.asset AS unit, b.verdict, b.reason, b.observed_at
@@ -37,20 +48,22 @@ _UNITS: Final = f"""
     ) AS v
     WHERE {_WHERE} ORDER BY v.gateway, v.account, v.unit_kind, v.unit
 """  # noqa: S608 - our own text
+_HELD_NOW: Final = ("recon.balances", "recon.positions")
+_HELD_THEN: Final = tuple(function_of(view) for view in _HELD_NOW)
 #: Of each unit that holds something, what each wanted source said last; none: it said nothing.
 _SOURCES: Final = f"""
     SELECT v.gateway, v.account, v.unit_kind, v.unit, c.source, c.at, c.verdict, c.reason
     FROM (
         SELECT b.gateway, b.account, 'asset' AS unit_kind, b.asset AS unit, b.balance AS held, b.reported
-        FROM recon.balances AS b
+        FROM {{0}} AS b
         UNION ALL
-        SELECT p.gateway, p.account, 'contract', p.symbol, p.quantity, p.reported FROM recon.positions AS p
+        SELECT p.gateway, p.account, 'contract', p.symbol, p.quantity, p.reported FROM {{1}} AS p
     ) AS v
     LEFT JOIN LATERAL (
         SELECT DISTINCT ON (x.source) x.source, x.at, x.verdict, x.reason
         FROM recon.source_checks AS x
         WHERE x.gateway = v.gateway AND x.account = v.account AND x.unit_kind = v.unit_kind AND x.unit = v.unit
-          AND x.source = ANY(:sources) AND x.at >= :since
+          AND x.source = ANY(:sources) AND x.at >= :since AND x.at <= :until AND x.recorded_at <= :known
         ORDER BY x.source, x.at DESC, x.seq DESC, x.number DESC
     ) AS c ON true
     WHERE (v.held <> 0 OR v.reported <> 0) AND {_WHERE}
@@ -61,20 +74,21 @@ _ACCOUNTS: Final = f"SELECT count(*) AS accounts FROM recon.accounts AS v WHERE 
 
 def read_check(source: Source, asked: Asked, configured: Collection[str], now: datetime) -> Document:
     """Return the answer to a check; `configured` are the gateways that the settings name."""
-    where = {"gateway": asked.gateway, "account": asked.account}
-    units = query_rows(source, _UNITS, where)
+    past = AsOf(asked.as_of, asked.known_at)
+    where = {"gateway": asked.gateway, "account": asked.account, **past.parameters}
+    units = query_rows(source, function_of(_UNITS) if past.is_past else _UNITS, where)
     verdicts: dict[str, int] = {}
     for row in units:
         verdicts[str(row["verdict"])] = verdicts.get(str(row["verdict"]), 0) + 1
-    ((accounts,),) = [row.values() for row in query_rows(source, _ACCOUNTS, where)]
-    unseen = [_not_current(each) for each in read_stale(source, configured, asked.gateway, asked.account)]
+    accounts, unseen = read_unseen(source, asked, past, now) if past.is_past else _unseen_now(source, asked, configured)
     if not accounts and not unseen:
         unseen = [Unseen(what="nothing", reason="no account was ever seen, so there is nothing to check")]
     since = asked.since or now
     if asked.require_covered:
-        unseen += [*_gaps(source, asked, since, now), *map(_unjudged, _without_verdict(units))]
+        unseen += [] if past.is_past else _gaps(source, asked, since, now)
+        unseen += map(_unjudged, _without_verdict(units))
     if asked.require_source:
-        unseen += _without_source(source, asked, since)
+        unseen += _without_source(source, asked, past, now)
     return document.answer(
         asked,
         now,
@@ -87,11 +101,11 @@ def read_check(source: Source, asked: Asked, configured: Collection[str], now: d
                 rules_digest=each.rules_digest,
                 fold_version=each.fold_version,
             )
-            for each in read_basis(source, asked.gateway)
+            for each in read_basis(source, asked.gateway, asked.known_at)
         ],
-        accounts=int(str(accounts)),
+        accounts=accounts,
         units=verdicts,
-        breaks=_breaks(source, query_rows(source, _BREAKS, where), asked),
+        breaks=_breaks(source, query_rows(source, _PAST_BREAKS if past.is_past else _BREAKS, where), asked),
         unseen=unseen,
     )
 
@@ -111,12 +125,13 @@ def _case(row: Row) -> tuple[str, str, str]:
 
 
 def _open_break(row: Row, asked: Asked, *, material: bool) -> OpenBreak:
-    texts = ("id", "case_id", "gateway", "account", "unit_kind", "unit", "cause", "certainty", "state")
+    texts = ("id", "case_id", "gateway", "account", "unit_kind", "unit", "cause", "state")
     opened = row["opened_at"]
     if not isinstance(opened, datetime):  # pragma: no cover - the view never has it null
         raise TypeError("a break without the time at which it opened")
     return OpenBreak(
         **{key: str(row[key]) for key in texts},
+        certainty=None if row["certainty"] is None else str(row["certainty"]),
         severity=None if row["severity"] is None else str(row["severity"]),
         amount=_plain(row["amount"]) or "0",
         amount_usd=_plain(row["amount_usd"]),
@@ -155,11 +170,21 @@ def _gaps(source: Source, asked: Asked, since: datetime, now: datetime) -> Itera
             )
 
 
-def _without_source(source: Source, asked: Asked, since: datetime) -> Iterator[Unseen]:
+def _unseen_now(source: Source, asked: Asked, configured: Collection[str]) -> tuple[int, list[Unseen]]:
+    """Return how many accounts there are, and what is not current."""
+    where = {"gateway": asked.gateway, "account": asked.account}
+    ((accounts,),) = [row.values() for row in query_rows(source, _ACCOUNTS, where)]
+    stale = read_stale(source, configured, asked.gateway, asked.account)
+    return int(str(accounts)), [_not_current(each) for each in stale]
+
+
+def _without_source(source: Source, asked: Asked, past: AsOf, now: datetime) -> Iterator[Unseen]:
     """Yield units that hold something, and that no wanted source agreed to last."""
-    wanted = {"sources": list(asked.require_source), "since": since}
+    times = {"since": asked.since or now, "until": past.now(now), "known": past.known_at or now, **past.parameters}
+    wanted = {"sources": list(asked.require_source), **times}
+    select = _SOURCES.format(*(_HELD_THEN if past.is_past else _HELD_NOW))
     units: dict[tuple[str, ...], list[Row]] = {}
-    for row in query_rows(source, _SOURCES, {"gateway": asked.gateway, "account": asked.account, **wanted}):
+    for row in query_rows(source, select, {"gateway": asked.gateway, "account": asked.account, **wanted}):
         key = tuple(str(row[name]) for name in ("gateway", "account", "unit_kind", "unit"))
         units.setdefault(key, []).append(row)
     for (gateway, account, kind, unit), rows in units.items():

@@ -12,6 +12,7 @@ MOVEMENTS: Final = Report(
     view="recon.entries",
     past="recon.entries_as_of",
     tally="cause",
+    without=("edition",),
     columns=(
         text("gateway"),
         text("account"),
