@@ -18,6 +18,7 @@ from recon.closing.lines import BreakFact, CloseLine, Day, UnitFigures, line_of
 from recon.errors import DocumentRefused
 from recon.exact import exact
 from recon.ledger.rules import AccountRules
+from recon.source_class import at_least_as_independent
 
 #: The version of the document: a change of its keys or of how it is computed is a new one.
 VERSION: Final = 1
@@ -106,7 +107,9 @@ def business_day(rules: AccountRules, day: date) -> BusinessDay:
 def close(account: str, of: BusinessDay, rules: AccountRules, known: Known, facts: AccountFacts) -> Closing:
     """Return the closing of an account's business day, from the facts that are known."""
     coverage = cover(facts.stretches, of.opens_at, of.cut_off, known.at)
-    day = Day(of.calendar, of.cut_off, coverage.whole)
+    required = rules.require_source
+    sources = () if required is None else tuple(at_least_as_independent(required))
+    day = Day(of.calendar, of.cut_off, coverage.whole, sources)
     breaks = _by_unit(facts.breaks)
     with exact():
         lines = tuple(

@@ -121,6 +121,8 @@ class Day(msgspec.Struct, frozen=True):
     cut_off: datetime
     #: True if the account was observed throughout, or what was not is made up for.
     whole: bool
+    #: The sources one of which must have agreed within the day; empty: none is demanded.
+    sources: tuple[str, ...] = ()
 
 
 def line_of(figures: UnitFigures, breaks: Iterable[BreakFact], tolerance: Tolerance, day: Day) -> CloseLine:
@@ -148,7 +150,7 @@ def line_of(figures: UnitFigures, breaks: Iterable[BreakFact], tolerance: Tolera
         reported_seq=None if observed is None else observed.seq,
         timing=timing,
         drift=drift,
-        verdict="break" if still else _verdict(observed, drift, day, within=within),
+        verdict="break" if still else _confirmed(_verdict(observed, drift, day, within=within), figures, day),
         breaks=still,
         source=figures.source,
         source_at=figures.source_at,
@@ -187,6 +189,12 @@ def _is_open(break_: BreakFact, day: Day, *, within: bool) -> bool:
 
 def _age_us(break_: BreakFact, day: Day) -> int:
     return day.calendar.age(break_.origin_at, day.cut_off) // timedelta(microseconds=1)
+
+
+def _confirmed(verdict: str, figures: UnitFigures, day: Day) -> str:
+    """Return a verdict that also asks for the independent source that the account demands."""
+    lacks = bool(day.sources) and figures.source not in day.sources
+    return "pending" if lacks and verdict == "agreed" else verdict
 
 
 def _verdict(observed: Observed | None, drift: Decimal | None, day: Day, *, within: bool) -> str:

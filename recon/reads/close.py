@@ -191,39 +191,46 @@ def known_at(source: Source, gateway: str, seq: int | None = None) -> Known:
 
 
 def read_closes(
-    source: Source, now: datetime, *, day: date | None, gateway: str | None, accounts: Sequence[str] | None
+    source: Source,
+    now: datetime,
+    *,
+    day: date | None,
+    gateway: str | None,
+    accounts: Sequence[str] | None,
+    known: Mapping[str, int] | None = None,
 ) -> list[AccountClose]:
-    """Return the day of each account, as known now; without a day each account's last one that is over.
+    """Return the day of each account; without a day each account's last one that is over.
 
-    Errors: ConfigError where there is no such account, or the day is none of business.
+    It is as known now, or at log positions by gateway. An account that has no business on the day is left out.
+    Errors: ConfigError where there is no such account, or the day is none of business for all of them.
     """
     scope = {"gateway": gateway, "accounts": None if accounts is None else list(accounts)}
     found = query_rows(source, _ACCOUNTS, scope)
-    if not found:
-        raise ConfigError(
-            "there is no such account; `recon coverage` lists all" if accounts else "no account is known yet"
-        )
+    if accounts and not found:
+        raise ConfigError("there is no such account; `recon coverage` lists all")
     closes: list[AccountClose] = []
+    idle: list[str] = []
     for name in dict.fromkeys(str(row["gateway"]) for row in found):
-        known = known_at(source, name)
-        rules = rules_in_force(source, name, known.seq)
-        mine = (str(row["account"]) for row in found if row["gateway"] == name)
-        closes.extend(_of_account(source, account, day, rules, known, now) for account in mine)
+        until = known_at(source, name, (known or {}).get(name))
+        rules = rules_in_force(source, name, until.seq)
+        for account in (str(row["account"]) for row in found if row["gateway"] == name):
+            calendar = calendar_of(rules.of(account))
+            asked = calendar.last_over(now) if day is None else day
+            if calendar.is_business(asked):
+                closes.append(_of_account(source, account, asked, rules, until))
+            else:
+                idle.append(
+                    f"{asked} is no business day of {account}: the one before it is {calendar.former(asked)}, "
+                    f"the next one {calendar.following(asked)}"
+                )
+    if idle and not closes:
+        raise ConfigError(idle[0])
     return closes
 
 
-def _of_account(
-    source: Source, account: str, day: date | None, rules: Rules, known: Known, now: datetime
-) -> AccountClose:
-    calendar = calendar_of(rules.of(account))
-    asked = calendar.last_over(now) if day is None else day
-    if not calendar.is_business(asked):
-        raise ConfigError(
-            f"{asked} is no business day of {account}: the one before it is {calendar.former(asked)}, "
-            f"the next one {calendar.following(asked)}"
-        )
-    closing = compute(source, account, asked, rules, known)
-    last = next(iter(signed_closes(source, gateway=known.gateway, accounts=[account], day=asked, limit=1)), None)
+def _of_account(source: Source, account: str, day: date, rules: Rules, known: Known) -> AccountClose:
+    closing = compute(source, account, day, rules, known)
+    last = next(iter(signed_closes(source, gateway=known.gateway, accounts=[account], day=day, limit=1)), None)
     return AccountClose(closing, last, [] if last is None else differences(last.closing, closing))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recon.closing.ageing import DEFAULT_BOUNDS, bands
@@ -46,6 +46,7 @@ def test_a_day_ends_at_its_cut_off_in_its_own_zone(calendar: Calendar, day: date
     assert calendar.cut_off(day).isoformat() == ends
 
 
+@settings(deadline=None)
 @given(calendars, days)
 def test_days_lie_end_to_end(calendar: Calendar, day: date) -> None:
     ends = calendar.cut_off(day)
@@ -54,6 +55,7 @@ def test_days_lie_end_to_end(calendar: Calendar, day: date) -> None:
     assert calendar.day_at(ends - timedelta(microseconds=1)) == day
 
 
+@settings(deadline=None)
 @given(calendars, days)
 def test_the_former_day_of_the_following_one_is_the_last_business_day(calendar: Calendar, day: date) -> None:
     following = calendar.following(day)
@@ -96,6 +98,7 @@ def test_weekends_and_holidays_age_nothing() -> None:
     assert NEW_YORK.age(wednesday - HOUR, NEW_YORK.cut_off(date(2026, 11, 30))) == HOUR + 2 * DAY
 
 
+@settings(deadline=None)
 @given(calendars, moments, st.timedeltas(timedelta(), 20 * DAY), st.timedeltas(timedelta(), 20 * DAY))
 def test_business_time_adds_up_and_is_less_than_time(
     calendar: Calendar, since: datetime, first: timedelta, second: timedelta

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recon.closing.calendar import Calendar
@@ -115,6 +115,16 @@ def test_a_report_of_a_gap_is_stale_until_the_gap_is_made_up_for() -> None:
     assert (line(unit, whole=False).verdict, line(unit).verdict) == ("stale", "agreed")
 
 
+def test_where_a_source_is_demanded_no_unit_agrees_without_its_word() -> None:
+    day = business_day(RULES, date(2026, 11, 28))
+    rules = msgspec.structs.replace(RULES, require_source="custodian")
+    told = figures("EUR", source="chain", source_at=CUT_OFF)
+    facts = AccountFacts([figures(), told, figures("GBP", source="person", source_at=CUT_OFF)], (), [stretch(-9, None)])
+    found = close("KRAKEN/JOHN", day, rules, Known("g", 50, "ab12", AFTER), facts)
+    assert {line.unit: line.verdict for line in found.lines} == {"EUR": "agreed", "GBP": "pending", "USD": "pending"}
+    assert found.reasons == ("2 units pending: GBP, USD",)
+
+
 def test_a_break_is_open_if_it_was_at_the_cut_off() -> None:
     drifting = figures(movements={}, observed=observed("110", "100", "break"), seen=Decimal(100))
     for each, count in [
@@ -127,6 +137,7 @@ def test_a_break_is_open_if_it_was_at_the_cut_off() -> None:
     assert line(drifting, break_()).breaks[0].age == timedelta(days=1)
 
 
+@settings(deadline=None)
 @given(st.decimals(-(10**9), 10**9, places=4), st.decimals(-(10**6), 10**6, places=8), st.decimals(-99, 99, places=2))
 def test_reported_and_timing_are_expected_and_drift(opening: Decimal, fill: Decimal, late: Decimal) -> None:
     with exact():

@@ -298,3 +298,14 @@ def _tell(database: TestDatabase, facts: Sequence[bytes], told_at: datetime) -> 
             accounts=[ACCOUNT] * len(facts),
             name=None,
         )
+
+
+def sign_a_day(database: TestDatabase) -> None:
+    """Sign the first account's day of today as if it were over."""
+    now = datetime.now(UTC)
+    with open_reader(database.analyst_url, "test") as reader:
+        (today,) = read_closes(reader, now, day=now.date(), gateway=GATEWAY, accounts=[ACCOUNT])
+    over = msgspec.structs.replace(today.now, cut_off=now - timedelta(minutes=1))
+    people = People(database)
+    people.decide("alice", sign(over, "as if it were over", accept_gaps=True, restates=None))
+    people.leave()

@@ -26,7 +26,7 @@ GATEWAYS = ("prod-eu", "prod-us")
 PASSWORD = "of one person"
 
 BOB = SECOND_PERSON
-SCREENS = ("/", "/breaks", "/units", "/coverage", "/log", "/alerts", "/rules", "/search?q=ETH", "/login")
+SCREENS = ("/", "/breaks", "/units", "/coverage", "/log", "/alerts", "/rules", "/close", "/search?q=ETH", "/login")
 WIDTHS = (360, 390, 700, 1020, 1280)
 
 

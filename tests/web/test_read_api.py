@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,7 @@ from recon.web.api.openapi import BASE, OPENAPI
 from recon.web.api.resources import RESOURCES, Resource
 from recon.web.failed_logins import MAX_FAILURES
 from tests.conftest import PERSON, TestDatabase
+from tests.reads.test_close import sign_a_day
 from tests.support.page_client import page_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.trio]
@@ -79,6 +80,8 @@ def same(told: object, known: object) -> bool:
         return isinstance(told, str) and Decimal(told) == known
     if isinstance(known, datetime):
         return isinstance(told, str) and datetime.fromisoformat(told) == known
+    if isinstance(known, date):
+        return told == known.isoformat()
     if hasattr(known, "total_seconds"):
         return isinstance(told, str) and Decimal(told) == Decimal(str(known.total_seconds()))
     return told == known
@@ -89,6 +92,8 @@ async def test_each_resource_is_what_sql_gives_and_what_the_description_says(
     day: TestDatabase, engine: Engine, name: str
 ) -> None:
     resource: Resource = BY_NAME[name]
+    if name.startswith("close"):
+        sign_a_day(day)
     columns = [column for column in resource.columns if resource.columns[column].kind != "json"]
     wanted = rows_of(
         day, f"SELECT {', '.join(columns)} FROM {resource.source} AS r ORDER BY {', '.join(resource.key)}"  # noqa: S608
@@ -112,7 +117,8 @@ async def test_each_resource_is_what_sql_gives_and_what_the_description_says(
 async def test_columns_are_those_of_the_views(database: TestDatabase) -> None:
     kinds = {
         "timestamp with time zone": "time", "numeric": "decimal", "bigint": "int", "integer": "int",
-        "boolean": "bool", "interval": "seconds", "ARRAY": "texts", "jsonb": "json", "json": "json", "text": "text",
+        "date": "date", "boolean": "bool", "interval": "seconds", "ARRAY": "texts", "jsonb": "json", "json": "json",
+        "text": "text",
     }  # fmt: skip
     found = rows_of(
         database,

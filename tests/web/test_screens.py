@@ -56,7 +56,7 @@ def cells_of(text: str, key: str) -> list[str]:
     return [unescape(_TAG.sub("", re.sub(r'<span class="sub.*', "", cell, flags=re.DOTALL))).strip() for cell in cells]
 
 
-SCREENS = ("/units", "/coverage", "/log", "/alerts", "/rules", "/search", "/search?q=ETH")
+SCREENS = ("/units", "/coverage", "/log", "/alerts", "/rules", "/close", "/search", "/search?q=ETH")
 
 
 @pytest.mark.parametrize("path", SCREENS)
@@ -84,12 +84,13 @@ async def test_each_screen_opens_on_a_day_and_gives_its_sql(day: TestDatabase, e
 
 
 ADDRESSES = {
-    "case": "/cases/0", "unit": "/units/prod-eu/KRAKEN/JOHN/ETH", "event": "/log/prod-eu/1"
+    "case": "/cases/0", "unit": "/units/prod-eu/KRAKEN/JOHN/ETH", "event": "/log/prod-eu/1",
+    "close-day": "/close/2026-01-05",
 }  # fmt: skip
 #: What no row can be, for each name that an address may have.
 WRONG = {
     **dict.fromkeys(("gateway", "account", "unit", "order"), "NOTHING"),
-    **dict.fromkeys(("cause", "certainty", "state", "severity", "verdict", "kind", "view", "span"), "foo"),
+    **dict.fromkeys(("cause", "certainty", "state", "severity", "verdict", "kind", "view", "span", "show"), "foo"),
     **dict.fromkeys(("since", "until", "before", "after"), "5x"),
     "page": "0",
 }

@@ -115,7 +115,10 @@ def _date(text: str | None) -> date | None:
 def _read(source: Source, on: date | None, gateway: str | None, accounts: Sequence[str] | None) -> list[AccountClose]:
     if gateway is not None:
         gateway_names(source, gateway)
-    return read_closes(source, utc_now(), day=on, gateway=gateway, accounts=accounts or None)
+    closes = read_closes(source, utc_now(), day=on, gateway=gateway, accounts=accounts or None)
+    if not closes:
+        raise ConfigError("no account is known yet: nothing was recorded; is the service running?")
+    return closes
 
 
 def _closes(

@@ -97,7 +97,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         columns=columns_of("""
             gateway text, account text, unit_kind text, unit text, seq int, at time, reported decimal,
             expected decimal?, explained decimal, drift decimal?, unexplained decimal?, verdict text, judged_seq int,
-            judged_at time"""),
+            judged_at time, edition int"""),
         key=("gateway", "account", "unit_kind", "unit", "at", "judged_seq"),
         filters={**_PLACE, "unit": "r.unit", "verdict": "r.verdict", "kind": "r.unit_kind", **_times("at")},
         words={"kind": lambda: ("asset", "contract")},
@@ -206,5 +206,30 @@ RESOURCES: Final[tuple[Resource, ...]] = (
             **_times("occurred_at"),
         },
         most=200,
+    ),
+    Resource(
+        name="closes",
+        summary="Closings of accounts' business days that people signed",
+        source="recon.closes",
+        columns=columns_of("""
+            gateway text, account text, business_day date, seq int, state text, clean bool, covered_throughout bool,
+            accept_gaps bool, reasons json, opens_at time, cut_off time, known_seq int, head text, digest text,
+            signed_by text, signed_at time, text text?, second_by text?, second_at time?, second_seq int?,
+            second_text text?, restates int?, restated_by int?, document json"""),
+        key=("gateway", "seq"),
+        filters={**_PLACE, **_times("signed_at")},
+        most=50,
+    ),
+    Resource(
+        name="close_lines",
+        summary="The units of the closings that people signed",
+        source="recon.close_lines",
+        columns=columns_of("""
+            gateway text, account text, business_day date, seq int, state text, unit_kind text, unit text,
+            opening decimal, movements json, moved decimal, expected decimal?, reported decimal?, reported_at time?,
+            timing decimal?, drift decimal?, verdict text, open_breaks int, oldest_age seconds?, breaks json,
+            source text?, source_at time?, covered_throughout bool"""),
+        key=("gateway", "seq", "unit_kind", "unit"),
+        filters={**_PLACE, "unit": "r.unit", "verdict": "r.verdict"},
     ),
 )

@@ -6,7 +6,7 @@ Decimals are texts, so that no reader rounds them; times are in UTC to the micro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
@@ -14,7 +14,7 @@ import msgspec
 
 from recon.exact import EXACT, plain
 
-Kind: TypeAlias = Literal["text", "int", "decimal", "bool", "time", "seconds", "texts", "json"]
+Kind: TypeAlias = Literal["text", "int", "decimal", "bool", "time", "date", "seconds", "texts", "json"]
 
 #: A plain decimal, without exponent.
 _DECIMAL: Final = r"^-?[0-9]+(\.[0-9]+)?$"
@@ -24,6 +24,7 @@ _SCHEMAS: Final[Mapping[Kind, Mapping[str, object]]] = {
     "decimal": {"type": "string", "pattern": _DECIMAL},
     "bool": {"type": "boolean"},
     "time": {"type": "string", "format": "date-time"},
+    "date": {"type": "string", "format": "date"},
     "seconds": {"type": "string", "pattern": _DECIMAL, "description": "seconds"},
     "texts": {"type": "array", "items": {"type": "string"}},
     "json": {},
@@ -67,6 +68,8 @@ def written(value: object, kind: Kind) -> object:
         return plain(value)
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC).isoformat(timespec='microseconds').removesuffix('+00:00')}Z"
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, timedelta):
         return plain(EXACT.divide(Decimal(value // timedelta(microseconds=1)), Decimal(1_000_000)))
     if kind == "json":

@@ -14,6 +14,7 @@ from recon.web.screens import (
     breaks,
     case,
     case_deeds,
+    close,
     coverage,
     log,
     overview,
@@ -34,7 +35,9 @@ SCREENS: Final[tuple[Screen, ...]] = (
     log.EVENT,
     alerts_why.SCREEN,
     alerts.SCREEN,
+    close.SCREEN,
+    close.DAY,
     rules.SCREEN,
     search.SCREEN,
 )
-DEEDS: Final[tuple[Deed, ...]] = (*case_deeds.DEEDS, *alerts.DEEDS)
+DEEDS: Final[tuple[Deed, ...]] = (*case_deeds.DEEDS, *alerts.DEEDS, *close.DEEDS)
