@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Final, Literal
@@ -81,6 +82,33 @@ def as_markdown(objects: Sequence[CatalogueObject]) -> str:
         lines += [f"| {_cell(c.name)} | {_cell(c.type)} | {_cell(c.meaning or '')} |" for c in each.columns]
         lines.append("")
     return "\n".join(lines)
+
+
+def as_dbt(objects: Sequence[CatalogueObject]) -> str:
+    """Return the views as `sources.yml` of dbt. Texts are in quotes as JSON has them, which YAML reads alike."""
+    lines = [
+        "# Written by `recon sql --catalogue --format dbt`.",
+        "version: 2",
+        "sources:",
+        "  - name: recon",
+        f"    description: {_quoted('What recon knows, as views')}",
+        "    schema: recon",
+        "    tables:",
+    ]
+    for each in objects:
+        if each.kind == "function":
+            continue
+        lines += [f"      - name: {_quoted(each.name)}", f"        description: {_quoted(each.about)}"]
+        lines.append("        columns:")
+        for column in each.columns:
+            lines.append(f"          - name: {_quoted(column.name)}")
+            lines.append(f"            description: {_quoted(column.meaning or '')}")
+            lines.append(f"            data_type: {_quoted(column.type)}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _cell(text: str) -> str:

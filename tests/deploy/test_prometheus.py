@@ -18,7 +18,8 @@ from recon.service.families import FAMILIES
 ROOT: Final = Path(__file__).parents[2]
 RULES: Final = ROOT / "config" / "prometheus" / "rules.yml"
 RULES_TEST: Final = Path(__file__).with_name("rules_test.yml")
-DASHBOARDS: Final = sorted((ROOT / "config" / "grafana").glob("*.json"))
+#: Those of Prometheus; the one of SQL has a test of its own.
+DASHBOARDS: Final = [ROOT / "config" / "grafana" / f"recon-{name}.json" for name in ("overview", "service")]
 
 #: A name that begins as ours do, with the level of a recording rule before it if it has one.
 _NAME: Final = re.compile(r"\b(?:[a-z_]+:)?(?:recon|process)_\w+(?::\w+)?")

@@ -24,7 +24,7 @@ from recon.db.analyst import AnalystSession, analyst_session, session_parameters
 from recon.db.resolve import DatabaseHandle
 from recon.errors import ConfigError, EmbeddedPostgresError
 from recon.nearest import hint
-from recon.reads.sql_catalogue import CatalogueObject, as_markdown, read_catalogue
+from recon.reads.sql_catalogue import CatalogueObject, as_dbt, as_markdown, read_catalogue
 
 #: Rows that a statement shows where nobody says how many.
 USUAL_ROWS: Final = 1000
@@ -39,6 +39,7 @@ class PrintFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    DBT = "dbt"
 
 
 ConfigHere = Annotated[
@@ -55,7 +56,7 @@ def sql(
     ] = None,
     catalogue: Annotated[bool, typer.Option("--catalogue", help="Print every view, function and column.")] = False,
     format_: Annotated[
-        PrintFormat, typer.Option("--format", help="How it is printed; markdown is of the catalogue.")
+        PrintFormat, typer.Option("--format", help="How it is printed; markdown and dbt are of the catalogue.")
     ] = PrintFormat.TABLE,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=MAX_ROWS, help="Print at most so many rows.")
@@ -84,8 +85,8 @@ def sql(
 
 
 def _row_format(format_: PrintFormat) -> Format:
-    if format_ is PrintFormat.MARKDOWN:
-        raise ConfigError("--format markdown is of the catalogue; rows are printed as table, json or csv")
+    if format_ in {PrintFormat.MARKDOWN, PrintFormat.DBT}:
+        raise ConfigError(f"--format {format_} is of the catalogue; rows are printed as table, json or csv")
     return Format(format_.value)
 
 
@@ -134,6 +135,8 @@ def _print_catalogue(handle: DatabaseHandle, format_: PrintFormat) -> None:
         found = read_catalogue(reader)
     if format_ is PrintFormat.MARKDOWN:
         write(as_markdown(found))
+    elif format_ is PrintFormat.DBT:
+        write(as_dbt(found))
     elif format_ is PrintFormat.TABLE:
         print_table([{"name": each.name, "about": each.about} for each in found], _ABOUT)
     else:
