@@ -106,8 +106,9 @@ class ComparisonContext:
 
         It is not judged while its balance does not follow from reports, or while the cash of contracts is pending.
         """
-        cash_pending = self.unit.kind == "asset" and self.account.mappings.cash_pending_assets[self.unit.code]
-        return self.unit.unmodelled is None and not cash_pending
+        unit = self.unit
+        cash_pending = unit.kind == "asset" and self.account.mappings.cash_pending_assets.get(unit.code)
+        return unit.unmodelled is None and not cash_pending
 
     def comparison_of(self, state: UnitState) -> ComparisonState | None:
         """Return the comparison of a unit of the gateway; None if there is none yet."""

@@ -54,10 +54,11 @@ class Trellises(dict[str, AccountTrellis]):
         The event that ends it is part of the pause: what it posts comes before the steps that waited.
         """
         ledger, coverage = self._ledger, self._ledger.accounts[trellis.account].coverage
-        now_us, at = ledger.clock.last_us, ledger.event.at
+        now_us = ledger.clock.last_us
         in_hole = now_us < ledger.clock.hole_end_us + CHAIN_WINDOWS * trellis.window_of()
         in_gap = coverage.backfilling or coverage.state == "gap"
         if coverage.gap_seq is not None and not in_gap:
+            at = ledger.event.at
             awaited = coverage.state == "catching_up" and now_us < coverage.since_us + BACKFILL_TIMEOUT_US
             in_gap = awaited or (at is not None and coverage.since_seq == at.seq)
         trellis.paused = in_gap or in_hole

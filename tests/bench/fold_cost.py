@@ -7,6 +7,7 @@ a process of its own; with the comparison, and with books alone. Ratios within a
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import subprocess  # each tree is measured in a process of its own
 import sys
@@ -15,23 +16,21 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from statistics import median
 from typing import Final, NamedTuple
 
 import msgspec
 
 from recon.log.events import Event
 from recon.projection.fold import Fold, decode_event
-from recon.reconciliation.reconciler import Reconciler
 from recon.testing.log import new_fold
 from tests.bench.alone import BooksAlone
 
 #: The tree that this file is of.
 OWN: Final = Path(__file__).resolve().parents[2]
-#: Events folded at a time, as the projector does.
-AT_A_TIME: Final = 1_000
+#: Events folded at a time, before another tree has its turn.
+AT_A_TIME: Final = 250
 #: Frames of the steady load.
-LOAD_FRAMES: Final = 14_000
+LOAD_FRAMES: Final = 44_000
 #: Microseconds between them: openings and windows pass within the load.
 APART_US: Final = 2_000
 
@@ -67,20 +66,40 @@ def stored(path: Path) -> list[Event]:
     return [Event(*row) for row in rows]
 
 
-def cost(log: Sequence[Event], *, alone: bool) -> float:
-    """Return the time of this process to decode and fold an event, in microseconds; `alone` compares nothing."""
-    fold = new_fold("cost")
-    if alone:
-        fold = Fold(fold.ledger, BooksAlone(fold.ledger))
-    reconciler: Reconciler = fold.reconciler
-    spent = 0.0
-    for first in range(0, len(log), AT_A_TIME):
+class Folder:
+    """Folds a log a part at a time."""
+
+    def __init__(self, log: Sequence[Event], *, alone: bool) -> None:
+        self._log, self._folded = log, 0
+        self._fold = new_fold("cost")
+        if alone:
+            self._fold = Fold(self._fold.ledger, BooksAlone(self._fold.ledger))
+
+    def next_part(self) -> float:
+        """Decode and fold the next part; return the processor time that it took, in seconds."""
+        part = self._log[self._folded : self._folded + AT_A_TIME]
+        self._folded += len(part)
         began = time.process_time()
-        fold.fold([decode_event(event) for event in log[first : first + AT_A_TIME]])
-        spent += time.process_time() - began
-        reconciler.transitions.clear()
-        fold.ledger.changes = type(fold.ledger.changes)()
-    return 1e6 * spent / len(log)
+        self._fold.fold([decode_event(event) for event in part])
+        spent = time.process_time() - began
+        self._fold.reconciler.transitions.clear()
+        self._fold.ledger.changes = type(self._fold.ledger.changes)()
+        return spent
+
+
+def parts_of(events: int) -> int:
+    """Return in how many parts so many events are folded."""
+    return -(-events // AT_A_TIME)
+
+
+def answer(log: Sequence[Event], *, alone: bool) -> None:
+    """Fold a part of a log for each line that comes in, and say what it took."""
+    folder = Folder(log, alone=alone)
+    gc.collect()
+    gc.freeze()  # the log and the modules are no garbage of the fold
+    for _ in sys.stdin:
+        sys.stdout.write(f"{folder.next_part()}\n")
+        sys.stdout.flush()
 
 
 def _logs(place: Path) -> dict[str, Path]:
@@ -105,42 +124,73 @@ def _logs(place: Path) -> dict[str, Path]:
     return paths
 
 
-def measured(tree: Path, log: Path, *, alone: bool) -> float:
-    """Return what a tree's fold of a log costs an event, in microseconds."""
-    command = [
-        sys.executable,
-        "-P",
-        str(Path(__file__).resolve()),
-        "--measure",
-        str(log),
-        *(["--alone"] if alone else []),
-    ]
-    done = subprocess.run(  # noqa: S603  # this file, by this interpreter
-        command, env={**os.environ, "PYTHONPATH": str(tree)}, check=True, capture_output=True, text=True, cwd=tree
-    )
-    return float(done.stdout)
+class Measured:
+    """A process that folds a log with a tree."""
+
+    def __init__(self, tree: Path, log: Path, *, alone: bool) -> None:
+        command = [sys.executable, "-P", str(Path(__file__).resolve()), "--measure", str(log)]
+        environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"}
+        self._process = subprocess.Popen(  # noqa: S603  # this file, by this interpreter
+            [*command, "--alone"] if alone else command,
+            env=environment,
+            cwd=tree,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def next_part(self) -> float:
+        """Have the next part folded; return the processor time that it took, in seconds."""
+        process = self._process
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the process of a measurement has no way in or out")
+        process.stdin.write("next\n")
+        process.stdin.flush()
+        return float(process.stdout.readline())
+
+    def end(self) -> None:
+        """Let the process end."""
+        self._process.communicate()
+
+
+def measure(trees: Sequence[Path], log: Path, events: int, turns: int, *, alone: bool) -> dict[Path, list[float]]:
+    """Return what each part of a log took with each tree, in seconds: the least of all turns.
+
+    The trees fold the same part one after the other, so that what else the machine does is the same for all.
+    """
+    least: dict[Path, list[float]] = {}
+    for turn in range(turns):
+        running = {tree: Measured(tree, log, alone=alone) for tree in trees}
+        taken: dict[Path, list[float]] = {tree: [] for tree in trees}
+        for part in range(parts_of(events)):
+            for tree in trees if (turn + part) % 2 else tuple(reversed(trees)):
+                taken[tree].append(running[tree].next_part())
+        for tree in trees:
+            running[tree].end()
+            least[tree] = list(map(min, taken[tree], least.get(tree, taken[tree])))
+    return least
 
 
 def compare(trees: Sequence[Path], turns: int) -> str:
-    """Return a table of the costs, in Markdown: for each log and tree the median, and the ratio to the first tree."""
+    """Return a table of the costs of an event, in Markdown, for both halves of each log, with the ratio of this tree."""
     lines = [
-        "| log | tree | decode and fold | books alone | comparing | to this tree |",
+        "| log | tree | decode and fold | books alone | comparing | this tree to it |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     with tempfile.TemporaryDirectory() as place:
         for name, log in _logs(Path(place)).items():
-            costs: dict[tuple[Path, bool], list[float]] = {}
-            for turn in range(turns):
-                for tree in trees if turn % 2 else tuple(reversed(trees)):
-                    for alone in (False, True):
-                        costs.setdefault((tree, alone), []).append(measured(tree, log, alone=alone))
-            own = costs[trees[0], False]
-            for tree in trees:
-                whole, books = median(costs[tree, False]), median(costs[tree, True])
-                ratio = median(mine / other for mine, other in zip(own, costs[tree, False], strict=True))
-                lines.append(
-                    f"| {name} | {tree.name} | {whole:.0f} µs | {books:.0f} µs | {whole - books:.0f} µs | {ratio:.2f} |"
-                )
+            events = len(stored(log))
+            wholes = measure(trees, log, events, turns, alone=False)
+            books = measure(trees, log, events, turns, alone=True)
+            middle = parts_of(events) // 2
+            folded = middle * AT_A_TIME
+            halves = ("first half", slice(middle), folded), ("second half", slice(middle, None), events - folded)
+            for half, span, count in halves:
+                own = sum(wholes[trees[0]][span])
+                for tree in trees:
+                    whole, alone = sum(wholes[tree][span]), sum(books[tree][span])
+                    shown = " | ".join(f"{1e6 * each / count:.0f} µs" for each in (whole, alone, whole - alone))
+                    lines.append(f"| {name}, {half} | {tree.name} | {shown} | {own / whole:.2f} |")
     return "\n".join(lines)
 
 
@@ -157,7 +207,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(given)
     if arguments.measure:
-        sys.stdout.write(f"{cost(stored(arguments.measure), alone=arguments.alone)}\n")
+        answer(stored(arguments.measure), alone=arguments.alone)
         return
     sys.stdout.write(compare([OWN, *(each.resolve() for each in arguments.other)], arguments.turns) + "\n")
 

@@ -29,7 +29,7 @@ from recon.exact import bounded, without_noise
 
 #: A number whose plain text is at most this long needs no closer look.
 SHORT_NUMBER: Final = 38
-#: A number whose plain text is shorter than this has no noise of a double behind it (semantics 1.2).
+#: A number with fewer digits than this has no noise of a double behind it (semantics 1.2).
 NOISY_NUMBER: Final = 16
 
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -61,7 +61,7 @@ def are_sound(*values: Decimal | None) -> bool:
             text = str(value)
             if (len(text) > SHORT_NUMBER or "E" in text or text[-1] > "9") and not bounded(value):
                 return False
-            if len(text) >= NOISY_NUMBER and without_noise(value) is not value:
+            if len(text) >= NOISY_NUMBER + ("." in text) and without_noise(value) is not value:
                 return False
     return True
 

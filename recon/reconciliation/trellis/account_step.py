@@ -25,13 +25,30 @@ MAX_ROUNDS = 6
 def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
     """Work out what is due at a log time, and tell it."""
     parts.end_shadows()
-    due = parts.take_due(now)
-    changed = [unit for unit in parts.over(due) if process(unit, now, told)]
-    if changed and parts.resolution != 1:
-        changed += _restamp_late(parts, now, told)
-    sampling = [unit for unit in due if unit.wake is not None and unit.wake <= now]
-    _note_odd(parts, (*due, *changed))
-    if changed or sampling:
+    units = parts.take_due(now)
+    changed = [unit for unit in parts.over(units) if process(unit, now, told)]
+    late = _restamp_late(parts, now, told) if changed and parts.resolution != 1 else []
+    changed += late
+    _note_odd(parts, (*units, *changed))
+    # Nearly always all edges are exact: then nothing is learnt, resolved or judged, and no unit becomes odd.
+    if late or parts.odd or parts.resolving or parts.samples.revision != parts.learnt_from:
+        units = _learn_and_resolve(parts, now, told, units, changed)
+    long = _keeps_long(parts, now)
+    for unit in parts.over(units):
+        awaited = parts.cash.times(unit.key[2], now, parts.window) if unit.is_asset and parts.cash.fills else ()
+        if trim(unit, now, long=long, awaited=awaited):
+            parts.changed.add(unit.key)
+    if parts.odd:
+        _judge(parts, now, told, units)
+    for unit in parts.over(units):
+        parts.schedule(unit, now)
+
+
+def _learn_and_resolve(
+    parts: AccountParts, now: int, told: list[Told], due: list[UnitTrellis], changed: list[UnitTrellis]
+) -> list[UnitTrellis]:
+    """Learn what edges that are not exact say, and forget the parked edges that it explains; return what to look at."""
+    if changed or any(unit.wake is not None and unit.wake <= now for unit in due):
         _learn(parts, now, told, changed)
     touched = {unit.key: unit for unit in (*due, *changed)}
     if parts.resolving:
@@ -39,11 +56,11 @@ def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
         touched.update((key, unit) for key, unit in parts.units.items() if unit.is_asset)
     units = [touched[key] for key in sorted(touched)]
     _note_odd(parts, units)
-    long = _keeps_long(parts, now)
-    for unit in parts.over(units):
-        awaited = parts.cash.times(unit.key[2], now, parts.window) if unit.is_asset and parts.cash.fills else ()
-        if trim(unit, now, long=long, awaited=awaited):
-            parts.changed.add(unit.key)
+    return units
+
+
+def _judge(parts: AccountParts, now: int, told: list[Told], units: list[UnitTrellis]) -> None:
+    """Tell which steps are breaks."""
     opened = len(told)
     for unit in parts.over(units):
         if unit.key in parts.odd:
@@ -51,8 +68,6 @@ def play_step(parts: AccountParts, now: int, told: list[Told]) -> None:
     if len(told) > opened:
         parts.wake_odd(now + 1)  # a break explains fees elsewhere
     _note_odd(parts, units)
-    for unit in parts.over(units):
-        parts.schedule(unit, now)
 
 
 def _resolve(parts: AccountParts, told: list[Told]) -> None:
@@ -103,8 +118,6 @@ def _restamp_late(parts: AccountParts, now: int, told: list[Told]) -> list[UnitT
 
 def _learn(parts: AccountParts, now: int, told: list[Told], changed: list[UnitTrellis]) -> None:
     """Learn habits and rates from what the units say now; all assets are worked out anew where anything is learnt."""
-    if not parts.odd and parts.samples.revision == parts.learnt_from:
-        return  # nothing is learnt from edges that are exact
     again = bool(changed) and _learn_habits(parts, now, changed)
     if again:
         _work_out_anew(parts, now, told)
