@@ -172,7 +172,7 @@ def measure(trees: Sequence[Path], log: Path, events: int, turns: int, *, alone:
 
 
 def compare(trees: Sequence[Path], turns: int) -> str:
-    """Return a table of the costs of an event, in Markdown, for both halves of each log, with the ratio of this tree."""
+    """Return a table of the costs of an event, in Markdown, for both halves of each log."""
     lines = [
         "| log | tree | decode and fold | books alone | comparing | this tree to it |",
         "| --- | --- | --- | --- | --- | --- |",
