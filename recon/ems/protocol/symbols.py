@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
+
+#: Accounts whose exchange is remembered: each report asks for it.
+_MAX_ACCOUNTS: Final = 4096
 
 
 class InstrumentType(StrEnum):
@@ -103,6 +107,7 @@ def spot_pair(symbol_coinapi: str | None) -> tuple[str, str] | None:
     return terms[2], terms[3]
 
 
+@lru_cache(maxsize=_MAX_ACCOUNTS)
 def split_account(exchange_id: str | None) -> str | None:
     """Return the bare exchange of an account, None if the account does not show it.
 
