@@ -198,6 +198,28 @@ def test_semantics_3_3__a_deposit_beside_fills_is_told_at_once_in_a_row_that_may
     assert driver.opened_breaks() == [("POINTS", D("499.5"))]
 
 
+def test_semantics_3_3__a_deposit_that_is_one_of_many_fills_is_no_fill() -> None:
+    """POINTS was not reported since many fills: what moves it would have to be all of them."""
+    driver = kraken(COIN, cash("DOLLARS"), cash("POINTS"))
+    for number, amount in enumerate(["1", "0.5", "2", "0.3"]):
+        buy(driver, f"o{number}", amount)
+        driver.wait(15)
+    driver.poll("POINTS", "950", 60, coinapi=None)
+    assert driver.opened_breaks() == [("POINTS", D(-50))]
+    assert driver.unit("POINTS").assumed is None
+
+
+def test_semantics_3_3__a_row_that_follows_its_fills_is_not_given_up_for_a_deposit_of_their_amount() -> None:
+    driver = kraken(COIN, cash("ZUSD"), cash("POINTS"))
+    driver.poll("POINTS", "1000", 1, coinapi=None)
+    buy(driver)
+    driver.balance("POINTS", "900", coinapi=None)
+    driver.poll("ZUSD", "900", 60, coinapi=None)
+    driver.poll("POINTS", "900", 5, coinapi=None)
+    assert driver.opened_breaks() == [("POINTS", D(-100))]
+    assert (driver.unit("ZUSD").assumed, driver.unit("POINTS").assumed) == (TAKEN, None)
+
+
 @pytest.mark.parametrize("spelled", ["btcusdt-perp", "BTCUSDT_PERP"])
 def test_semantics_3_1__a_position_of_a_contract_spelled_otherwise_is_that_contracts(spelled: str) -> None:
     symbol = Symbol("BTCUSDT.PERP", "BINANCE_PERP_BTC_USDT", "BTC", "USDT")

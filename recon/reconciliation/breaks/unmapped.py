@@ -1,6 +1,6 @@
 """Which unmapped asset's fills a break may be: they are kept under the asset's own code. Pure (semantics 3.3, 8.4).
 
-Bounds: MAX_ASSETS unmapped assets are looked at, and MAX_LEGS of each near the break.
+Bounds: MAX_ASSETS unmapped assets are looked at, and MAX_LEGS cuts of each report near the break.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def moving_asset(context: ComparisonContext, amount: Decimal, after_us: int, see
         state = _asset(context, code)
         if state is None or state is context.state or _is_other(unit, coinapi):
             continue
-        if _moved(context, state, amount, after_us - context.window, seen_us + context.window):
+        if code != asset and _follows(context, state, seen_us):
+            continue
+        if _moved(context, state, amount, after_us, seen_us):
             return asset
     return None
 
@@ -68,22 +70,34 @@ def _is_other(unit: Unit, coinapi: str | None) -> bool:
     return bool(unit.coinapi and coinapi)
 
 
-def _moved(context: ComparisonContext, state: UnitState, amount: Decimal, from_us: int, to_us: int) -> bool:
-    """True if fills that follow each other within a time come to an amount, but for fees."""
-    timeline, rate = state.timeline, share_of(context.account.rates.most)
-    near = [
-        position
-        for position in range(timeline.first(), timeline.last() + 1)
-        if from_us <= timeline.occurred[position] <= to_us
-    ][-MAX_LEGS:]
-    for first in range(len(near)):
-        moved = turnover = ZERO
-        for position in near[first:]:
-            moved += timeline.totals[position] - timeline.totals[position - 1]
-            turnover += abs(timeline.turnovers[position])
-            if moved and abs(amount - moved) <= rate * turnover + context.tolerance_of(amount, ZERO):
+def _moved(context: ComparisonContext, state: UnitState, amount: Decimal, after_us: int, seen_us: int) -> bool:
+    """True if the fills between two reports come to an amount, but for fees; `after_us` is a window before the first.
+
+    Each report had seen all fills from more than a window before it. So a balance that is not the fills' seldom fits.
+    """
+    timeline, window = state.timeline, context.window
+    rate, tolerance = share_of(context.account.rates.most), context.tolerance_of(amount)
+    first, last = timeline.first(), timeline.last()
+    near = [at for at in range(first, last + 1) if after_us < timeline.occurred[at] <= seen_us + window]
+    starts = [at for at in near if timeline.occurred[at] <= after_us + 2 * window]
+    starts.append(next((at for at in near if at not in starts), last + 1))
+    ends = [at for at in near if timeline.occurred[at] > seen_us - window]
+    ends.append(next((at for at in reversed(near) if at not in ends), first - 1))
+    for start in starts[-MAX_LEGS:]:
+        for end in ends[-MAX_LEGS:]:
+            moved = timeline.totals[end] - timeline.totals[start - 1] if start <= end else ZERO
+            turnover = sum(map(abs, timeline.turnovers[start : end + 1]), ZERO)
+            if moved and abs(amount - moved) <= rate * turnover + tolerance:
                 return True
     return False
+
+
+def _follows(context: ComparisonContext, state: UnitState, seen_us: int) -> bool:
+    """True if a row that is taken for an asset was reported since, or just before, and agrees with its fills."""
+    comparison = context.comparison_of(state)
+    if comparison is None or (comparison.observed_us or 0) < seen_us - context.window:
+        return False
+    return not comparison.breaks and not comparison.pending
 
 
 def _asset(context: ComparisonContext, code: str) -> UnitState | None:
