@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 from recon.closing.ageing import DEFAULT_BOUNDS, bands
 from recon.closing.calendar import Calendar
 from recon.errors import ConfigError
+from recon.ledger.rules import AccountRules
+from recon.reads.case.leg import ages
+from recon.reconciliation.model.ageing import business_us
+from recon.times import microseconds
 
 NEW_YORK = Calendar("America/New_York", 17 * 60, (0, 1, 2, 3, 4), ("US-NY",))
 HOUR = timedelta(hours=1)
@@ -109,6 +113,29 @@ def test_business_time_adds_up_and_is_less_than_time(
     assert abs(calendar.age(since, middle) + calendar.age(middle, until) - whole) <= timedelta(microseconds=2)
     assert timedelta() <= whole <= (first + second) * 24 / 23 + timedelta(microseconds=2)
     assert calendar.age(until, since) == timedelta()
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 24 * 60 - 1), st.sets(st.integers(0, 6), min_size=1), moments, st.timedeltas(timedelta(), 20 * DAY)
+)
+def test_in_utc_without_holidays_the_fold_counts_the_same(
+    cutoff: int, business_days: set[int], since: datetime, length: timedelta
+) -> None:
+    found = Calendar("UTC", cutoff, tuple(sorted(business_days))).age(since, since + length)
+    us = business_us(
+        microseconds(since), microseconds(since + length), cutoff_minute=cutoff, business_days=business_days
+    )
+    assert found == timedelta(microseconds=us)
+
+
+def test_a_case_ages_by_the_account_s_zone_and_holidays() -> None:
+    rules = AccountRules(
+        cutoff_minute=17 * 60, business_days=(0, 1, 2, 3, 4), time_zone="America/New_York", holidays=("US-NY",)
+    )
+    wednesday = NEW_YORK.cut_off(date(2026, 11, 25))
+    age, business = ages(wednesday, wednesday + 5 * DAY, rules)
+    assert (age, business) == (5 * DAY, 2 * DAY), "Thanksgiving and the weekend age nothing"
 
 
 def test_ages_are_counted_between_their_bounds() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from recon.closing.calendar import calendar_of
 from recon.db.source import Row, Source, query_rows
 from recon.deciding.selection import SelectedBreak, person_steps
 from recon.ledger.rules import AccountRules
 from recon.reads.case.model import Leg
-from recon.reconciliation.model.ageing import business_us
 from recon.reconciliation.model.lifecycle import ACTIVE
-from recon.times import microseconds
 
 #: Events between the ends of the origin that are counted by kind; beyond it the count says `more than`.
 MAX_COUNTED: Final = 10_000
@@ -60,14 +59,10 @@ def read_leg(connection: Source, selected: SelectedBreak, now: datetime, rules: 
 
 
 def ages(origin: object, now: datetime, rules: AccountRules) -> tuple[timedelta | None, timedelta | None]:
-    """Return the age since a time, and the business time in it."""
+    """Return the age since a time, and the business time in it: by the account's zone and holidays, as in a closing."""
     if not isinstance(origin, datetime):
         return None, None
-    age = max(now - origin, timedelta())
-    business = business_us(
-        microseconds(origin), microseconds(now), cutoff_minute=rules.cutoff_minute, business_days=rules.business_days
-    )
-    return age, timedelta(microseconds=business)
+    return max(now - origin, timedelta()), calendar_of(rules).age(origin, now)
 
 
 def _ends(connection: Source, row: Row) -> list[Row]:
