@@ -51,6 +51,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     #: The column whose values a printed report counts, and whether it shows charts of breaks and drift.
     tally: str | None = None
     pictured: bool = False
+    #: The columns that a printed report has, as paper is narrow; none named: all.
+    printed: Sequence[str] = ()
 
 
 def text(key: str, *, past: bool = True) -> ReportColumn:

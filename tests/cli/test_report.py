@@ -92,6 +92,9 @@ def test_a_page_draws_open_breaks_by_age_and_the_worst_units(
     assert f'<tr><td>under 1 h</td><td class="n">{breaks}</td>' in page
     assert page.count("<svg") > 1
     assert page.count("Drift of ") > 1
+    assert '<th class="n">amount usd</th>' in page
+    assert "<th>case id</th>" not in page, "paper is narrow"
+    assert "further columns: unit kind, case id" in page
 
 
 def test_a_file_that_is_there_is_kept(recon: Recon, day: TestDatabase, tmp_path: Path) -> None:

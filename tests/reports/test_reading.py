@@ -83,6 +83,7 @@ def test_a_report_has_every_column_of_its_view_with_its_type_or_leaves_it_out_on
     ]
     assert not wrong
     assert {*report.order, *report.filters.values()} <= set(columns)
+    assert {*report.printed, report.tally} - {None} <= {column.key for column in report.columns}
 
 
 def test_a_name_that_a_report_cannot_be_narrowed_by_and_a_word_that_there_is_not_are_refused() -> None:

@@ -23,6 +23,8 @@ _CONFIG: Final[Mapping[str, object]] = {
     "view": {"stroke": None},
     "axis": {"labelColor": _INK, "titleColor": _INK, "gridColor": "#e4e7eb", "domainColor": "#9aa5b1"},
 }
+#: Times of day, so few that they never touch.
+_CLOCK: Final[Mapping[str, object]] = {"format": "%H:%M:%S", "tickCount": 4}
 
 
 def ageing_svg(picture: Ageing) -> str:
@@ -49,7 +51,7 @@ def drift_svg(picture: Drift) -> str:
         "data": {"values": values},
         "mark": {"type": "line", "interpolate": "step-after", "color": _BAR},
         "encoding": {
-            "x": {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "title": None},
+            "x": {"field": "at", "type": "temporal", "scale": {"type": "utc"}, "title": None, "axis": _CLOCK},
             "y": {"field": "drift", "type": "quantitative", "title": None},
         },
     }

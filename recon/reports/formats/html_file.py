@@ -31,8 +31,11 @@ class HtmlFile:
 
     def __init__(self, stream: BinaryIO, header: Header, pictures: Sequence[Picture]) -> None:
         self._stream, self._header, self._pictures = stream, header, pictures
-        self._columns = header.report.columns
-        keys = [column.key for column in self._columns]
+        printed = header.report.printed or [column.key for column in header.report.columns]
+        self._places = [place for place, column in enumerate(header.report.columns) if column.key in printed]
+        self._columns = [header.report.columns[place] for place in self._places]
+        self._left_out = [column.key for column in header.report.columns if column.key not in printed]
+        keys = [column.key for column in header.report.columns]
         self._tallied = None if header.report.tally is None else keys.index(header.report.tally)
         self._tally: dict[str, int] = {}
         self._rows: list[list[str]] = []
@@ -40,7 +43,7 @@ class HtmlFile:
 
     def write(self, rows: Sequence[ReportRow]) -> None:
         """Take the next rows."""
-        self._rows += [[_cell(value) for value in row] for row in rows[: SHOWN - len(self._rows)]]
+        self._rows += [[_cell(row[place]) for place in self._places] for row in rows[: SHOWN - len(self._rows)]]
         self._count += len(rows)
         if self._tallied is not None:
             for row in rows:
@@ -65,6 +68,7 @@ class HtmlFile:
             columns=self._columns,
             numbers=[column.type in {"decimal", "integer"} for column in self._columns],
             rows=self._rows,
+            left_out=", ".join(self._left_out),
             count=self._count,
             tally=sorted(self._tally.items()),
             ageing=ageing,
