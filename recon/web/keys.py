@@ -39,6 +39,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("e", "accept until …", "form", "accept"),
     Key("r", "reopen, with a reason", "form", "reopen"),
     Key("s", "copy as SQL", "click", "sql"),
+    Key("v", "views that are saved in this browser", "click", "saved"),
     Key("l", "copy link", "copy", "link"),
     Key("[", "earlier (chart, day)", "click", "earlier"),
     Key("]", "later (chart, day)", "click", "later"),

@@ -159,6 +159,30 @@ def test_no_screen_is_wider_than_the_window(day: TestDatabase) -> None:
     assert not wide, "\n".join(f"{path} is {found} wide at {width}" for path, width, found in wide)
 
 
+def test_a_view_is_saved_by_name_in_the_browser_and_opened_from_another_screen(day: TestDatabase) -> None:
+    with page_in_a_thread(day, GATEWAYS, reader_url=day.analyst_url) as address, browsing(address) as browser:
+        browser.get(f"{address}/units?verdict=break")
+        press(browser, "v")
+        name = browser.find_element("id", "saved-name")
+        wait_for(browser, name.is_displayed, "the views")
+        name.send_keys("<i>broken</i>")
+        browser.find_element("id", "saved-add").click()
+        browser.get(f"{address}/log")
+        press(browser, "v")
+        (link,) = browser.find_elements("css selector", "#saved-list a")
+        wait_for(browser, link.is_displayed, "the view")
+        assert link.text == "<i>broken</i>"
+        link.click()
+        wait_for(browser, lambda: browser.current_url == f"{address}/units?verdict=break", "the view's address")
+        press(browser, "v")
+        browser.find_element("css selector", "#saved-list button").click()
+        assert browser.find_elements("css selector", "#saved-list a") == []
+        script = 'localStorage.setItem("recon_views", \'[{"name": "x", "address": "//elsewhere/"}, 3]\')'
+        browser.execute_script(script)
+        browser.get(f"{address}/log")
+        assert browser.find_elements("css selector", "#saved-list li") == [], "only addresses of this page"
+
+
 #: States that are shown beyond the right edge of the window, where a person would have to look for them.
 _HIDDEN_STATES = """
 return [...document.querySelectorAll('main .st')].filter(each => {

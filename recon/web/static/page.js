@@ -257,5 +257,52 @@
       document.cookie = `recon_theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=strict`;
     }
   });
+
+  // 5 saved views: an address is a view; its name is kept in this browser alone ---------------------------------------
+  const SAVED = "recon_views";
+  const MOST_SAVED = 50;
+  const saved = () => {
+    try {
+      const found = JSON.parse(localStorage.getItem(SAVED) || "[]");
+      // Whatever else may have written there: an address is one of this page.
+      return Array.isArray(found) ? found.filter((each) => typeof each?.name === "string" && /^\/(?![\/\\])/.test(each.address)) : [];
+    } catch { return []; }
+  };
+  const keep = (views) => {
+    try { localStorage.setItem(SAVED, JSON.stringify(views.slice(0, MOST_SAVED))); } catch { /* a browser that keeps nothing */ }
+    showSaved();
+  };
+  const showSaved = () => {
+    const list = document.getElementById("saved-list");
+    if (!list) return;
+    const views = saved();
+    document.getElementById("saved-none").hidden = views.length > 0;
+    list.replaceChildren(...views.map((view) => {
+      const item = document.createElement("li");
+      const link = document.createElement("a");
+      link.href = view.address;
+      link.textContent = view.name;
+      const remove = document.createElement("button");
+      remove.type = "button";
+      remove.className = "plain";
+      remove.textContent = "Remove";
+      remove.setAttribute("aria-label", `Remove the view ${view.name}`);
+      remove.addEventListener("click", () => keep(saved().filter((each) => each.name !== view.name)));
+      item.append(link, " ", remove);
+      return item;
+    }));
+  };
+  const saveView = () => {
+    const field = document.getElementById("saved-name");
+    const name = field.value.trim();
+    if (!name) { field.focus(); return; }
+    keep([...saved().filter((each) => each.name !== name), { name, address: location.pathname + location.search }]);
+    field.value = "";
+  };
+  document.getElementById("saved-add")?.addEventListener("click", saveView);
+  document.getElementById("saved-name")?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") { event.preventDefault(); saveView(); }
+  });
+  showSaved();
   if (location.hash.length > 1) openForm(location.hash.slice(1));
 })();
