@@ -38,6 +38,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("n", "reject, with a reason", "form", "reject"),
     Key("e", "accept until …", "form", "accept"),
     Key("r", "reopen, with a reason", "form", "reopen"),
+    Key("u", "undo the last decision: reopen it, with a reason", "form", "reopen"),
     Key("s", "copy as SQL", "click", "sql"),
     Key("v", "views that are saved in this browser", "click", "saved"),
     Key("l", "copy link", "copy", "link"),

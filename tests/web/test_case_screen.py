@@ -172,6 +172,8 @@ async def test_a_case_holds_the_text_of_break_show_verbatim_and_its_figures(day:
             whole = figure(Decimal(value)).whole
             assert f'<span class="i">{whole}</span>' in page.text
     assert "<svg" in page.text
+    assert 'class="ord"' in page.text, "the order that the evidence names has its life drawn"
+    assert "no cut fits; " in page.text, "and the report that shows the break its cut"
     assert "event" in words_of(page)
 
 
