@@ -1,0 +1,216 @@
+"""Evidence of a day, from one state of the database: closings, people, reports with their SQL, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from importlib import resources
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from recon.closing.document import JSON, written
+from recon.db.reader import Reader
+from recon.errors import ConfigError
+from recon.evidence.closings import DayEvidence, closings_of
+from recon.evidence.directory import Directory
+from recon.evidence.log_part import first_since, write_log_part
+from recon.evidence.manifest import (
+    ABOUT,
+    CLOSINGS,
+    MANIFEST,
+    PEOPLE,
+    README,
+    REPORT,
+    VERIFIER,
+    Answered,
+    LogPart,
+    Manifest,
+)
+from recon.evidence.people import MAX_ROWS, approvals, decisions, logins
+from recon.reads.basis import Basis, read_basis
+from recon.reads.filter import Filter
+from recon.reports.catalogue import REPORTS
+from recon.reports.formats import sink_of
+from recon.reports.header import Header
+from recon.reports.model import Report
+from recon.reports.reading import Asked, query_of, read_rows
+
+#: Reports of a day: how things stood at the cut-off, and what happened from the former cut-off on.
+_AT_CUT_OFF: Final = ("balances", "positions", "breaks")
+_DURING: Final = ("movements", "fills", "fees")
+#: The smallest step of a time in Postgres. What happens at the cut-off itself belongs to the next day.
+_STEP: Final = timedelta(microseconds=1)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Of which day and which accounts, and when it is made by which version of recon."""
+
+    day: date
+    gateway: str | None
+    accounts: Sequence[str] | None
+    now: datetime
+    version: str
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """The manifest that was written, and its bytes."""
+
+    manifest: Manifest
+    content: bytes
+
+
+def collect(reader: Reader, wanted: Wanted, to: Directory) -> Collected:
+    """Write the evidence of a day. Errors: ConfigError, IntegrityError, DatabaseError."""
+    days, remarks = closings_of(reader, wanted.now, wanted.day, gateway=wanted.gateway, accounts=wanted.accounts)
+    to.write(CLOSINGS, _json([each.document for each in days]))
+    books = {each.gateway: each for each in read_basis(reader, wanted.gateway)}
+    logs = [_log(reader, name, list(of), books[name], to) for name, of in groupby(days, lambda each: each.gateway)]
+    people = _people(reader, days, remarks)
+    to.write(PEOPLE, _json(people))
+    answered = [*_reports(reader, wanted, days, list(books.values()), to)]
+    _printed(reader, wanted, list(books.values()), to, remarks)
+    texts = {"day": wanted.day, "recon": wanted.version, "made_at": f"{wanted.now:%Y-%m-%d %H:%M:%S} UTC"}
+    to.write(ABOUT, README.format(**texts).encode())
+    to.write(VERIFIER, resources.files("recon.evidence").joinpath("verifier.py").read_bytes())
+    manifest = Manifest(
+        day=wanted.day,
+        made_at=wanted.now,
+        recon=wanted.version,
+        fully_signed=all(each.signed for each in days),
+        logs=logs,
+        reports=answered,
+        files=to.files(),
+        remarks=remarks,
+    )
+    content = _json(msgspec.to_builtins(manifest))
+    to.write(MANIFEST, content)
+    return Collected(manifest, content)
+
+
+def _log(reader: Reader, gateway: str, days: Sequence[DayEvidence], basis: Basis, to: Directory) -> LogPart:
+    """Write a gateway's log from the earliest opening of its accounts to the last position that a closing rests on."""
+    last = max(each.last_seq for each in days)
+    first = first_since(reader, gateway, min(each.opens_at for each in days), min(each.last_seq for each in days))
+    name = f"log/{_file_name(gateway)}.jsonl.gz"
+    with to.file(name) as stream:
+        part = write_log_part(reader, gateway, first, last, stream)
+    return LogPart(
+        gateway=gateway,
+        file=name,
+        first_seq=part.first_seq,
+        last_seq=part.last_seq,
+        before=part.before,
+        head=part.head,
+        rules_digest=basis.rules_digest,
+        fold_version=basis.fold_version,
+    )
+
+
+def _people(reader: Reader, days: Sequence[DayEvidence], remarks: list[str]) -> JSON:
+    people: dict[str, JSON] = {"logins": written(logins(reader)), "gateways": {}}
+    gateways: dict[str, JSON] = {}
+    for name, group in groupby(days, lambda each: each.gateway):
+        of = list(group)
+        since, last = min(each.opens_at for each in of), max(each.last_seq for each in of)
+        approved = approvals(reader, name, [each.account for each in of], since, last)
+        decided = decisions(reader, name, since, last)
+        if MAX_ROWS in {len(approved), len(decided)}:
+            remarks.append(f"{name}: {PEOPLE} holds the first {MAX_ROWS} approvals and decisions; the log holds all")
+        gateways[name] = {"approvals": written(approved), "decisions": written(decided)}
+    return {**people, "gateways": gateways}
+
+
+def _reports(
+    reader: Reader, wanted: Wanted, days: Sequence[DayEvidence], books: Sequence[Basis], to: Directory
+) -> Iterator[Answered]:
+    by_day: dict[tuple[datetime, datetime], list[DayEvidence]] = {}
+    for each in days:
+        by_day.setdefault((each.opens_at, each.cut_off), []).append(each)
+    for (opens_at, cut_off), of in sorted(by_day.items()):
+        ending = "" if len(by_day) == 1 else f"-{cut_off:%Y%m%dT%H%M%SZ}"
+        scope = {"gateway": _names(of, "gateway"), "account": _names(of, "account")}
+        for name in _AT_CUT_OFF:
+            asked = Asked(
+                report=REPORTS[name],
+                filter=Filter(**scope),
+                now=wanted.now,
+                valid_at=cut_off - _STEP,
+                known_at=wanted.now,
+            )
+            yield _report(reader, wanted, asked, books, f"{name}{ending}", to)
+        during = {"since": (opens_at.isoformat(),), "until": (cut_off.isoformat(),)}
+        for name in _DURING:
+            asked = Asked(report=REPORTS[name], filter=Filter(**scope, **during), now=wanted.now)
+            yield _report(reader, wanted, asked, books, f"{name}{ending}", to)
+
+
+def _report(
+    reader: Reader, wanted: Wanted, asked: Asked, books: Sequence[Basis], name: str, to: Directory
+) -> Answered:
+    query = query_of(asked)
+    file, sql = f"reports/{name}.csv", f"queries/{name}.sql"
+    to.write(sql, query.text.strip().encode() + b"\n")
+    count = 0
+    with to.file(file) as stream:
+        sink = sink_of("csv")(stream, _header(wanted, asked, books), [])
+        for rows in read_rows(reader, asked):
+            sink.write(rows)
+            count += len(rows)
+        sink.end()
+    parameters = written(query.parameters)
+    if not isinstance(parameters, Mapping):
+        raise TypeError("parameters have names")
+    return Answered(name=name, file=file, sql=sql, parameters=parameters, rows=count)
+
+
+def _printed(
+    reader: Reader, wanted: Wanted, books: Sequence[Basis], to: Directory, remarks: list[str]
+) -> None:
+    """Write the closings as a page that can be printed; without the libraries for it, say so."""
+    day = wanted.day.isoformat()
+    narrowed = Filter(since=(day,), until=((wanted.day + timedelta(days=1)).isoformat(),))
+    narrowed = narrowed.also(gateway=wanted.gateway)
+    narrowed = msgspec.structs.replace(narrowed, account=tuple(wanted.accounts or ()))
+    asked = Asked(report=_close_report(), filter=narrowed, now=wanted.now)
+    try:
+        make = sink_of("html")
+    except ConfigError as error:
+        remarks.append(f"{REPORT} is not here: {error}")
+        return
+    with to.file(REPORT) as stream:
+        sink = make(stream, _header(wanted, asked, books), [])
+        for rows in read_rows(reader, asked):
+            sink.write(rows)
+        remarks += sink.end()
+        sink.close()
+
+
+def _close_report() -> Report:
+    return REPORTS["close"]
+
+
+def _header(wanted: Wanted, asked: Asked, books: Sequence[Basis]) -> Header:
+    return Header(
+        report=asked.report,
+        version=wanted.version,
+        made_at=wanted.now,
+        as_of=asked.valid_at,
+        known_at=asked.known_at,
+        filters=asked.filter.words(),
+        books=books,
+    )
+
+
+def _names(days: Sequence[DayEvidence], of: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(getattr(each, of)) for each in days))
+
+
+def _file_name(gateway: str) -> str:
+    """Return a gateway's name as that of a file: settings allow letters, digits, `-` and `_` in it."""
+    return gateway
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
