@@ -95,6 +95,10 @@ class IntegrityError(LogError):
     """A recomputed digest differs from the recorded one."""
 
 
+class TimeStampRefused(ReconError):
+    """A time-stamping authority gave no answer, or one that its certificates do not bear out."""
+
+
 class GatewayError(ReconError):
     """A session with an EMS gateway failed."""
 

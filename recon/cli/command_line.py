@@ -55,6 +55,7 @@ COMMANDS: Final = {
     "sql": Entry("sql:sql", "Ask in SQL: open psql or a prompt, or run one statement."),
     "coverage": Entry("coverage:app", "Show how much was covered, the gaps, and what is open."),
     "close": Entry("close:close", "Close business days, and sign them with two logins."),
+    "evidence": Entry("evidence:evidence", "Write a day as evidence that anybody can check."),
     "breaks": Entry("breaks:breaks", "Show open breaks, or all breaks."),
     "break": Entry("break_:app", "Explain breaks, and decide on them."),
     "order": Entry("order:app", "Decide on orders that are not accounted for."),

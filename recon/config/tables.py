@@ -24,6 +24,7 @@ from recon.config.auth import Auth
 from recon.config.backup import Backup
 from recon.config.base import SecretTable, Table
 from recon.config.channels import AlertLog, Alertmanager, Apprise, Command, PagerDuty, Webhook
+from recon.config.evidence import Evidence
 from recon.config.imports import Import
 from recon.config.managed import MANAGED, Managed, list_or_managed
 from recon.config.monitoring import Monitoring, Tracing
@@ -182,6 +183,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     web: Web = Web()
     backup: Backup = Backup()
+    evidence: Evidence = Evidence()
     monitoring: Monitoring = Monitoring()
     tracing: Tracing = Tracing()
 

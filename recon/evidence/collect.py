@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from importlib import resources
@@ -34,7 +35,6 @@ from recon.reads.filter import Filter
 from recon.reports.catalogue import REPORTS
 from recon.reports.formats import sink_of
 from recon.reports.header import Header
-from recon.reports.model import Report
 from recon.reports.reading import Asked, query_of, read_rows
 
 #: Reports of a day: how things stood at the cut-off, and what happened from the former cut-off on.
@@ -42,6 +42,10 @@ _AT_CUT_OFF: Final = ("balances", "positions", "breaks")
 _DURING: Final = ("movements", "fills", "fees")
 #: The smallest step of a time in Postgres. What happens at the cut-off itself belongs to the next day.
 _STEP: Final = timedelta(microseconds=1)
+
+#: Most characters of a gateway's name in the name of a file.
+MAX_FILE_NAME: Final = 80
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9-]")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +70,12 @@ def collect(reader: Reader, wanted: Wanted, to: Directory) -> Collected:
     days, remarks = closings_of(reader, wanted.now, wanted.day, gateway=wanted.gateway, accounts=wanted.accounts)
     to.write(CLOSINGS, _json([each.document for each in days]))
     books = {each.gateway: each for each in read_basis(reader, wanted.gateway)}
-    logs = [_log(reader, name, list(of), books[name], to) for name, of in groupby(days, lambda each: each.gateway)]
-    people = _people(reader, days, remarks)
-    to.write(PEOPLE, _json(people))
+    by_gateway = {name: list(of) for name, of in groupby(days, lambda each: each.gateway)}
+    logs = [
+        _log(reader, _file_name(number, name), of, books[name], to)
+        for number, (name, of) in enumerate(by_gateway.items(), start=1)
+    ]
+    to.write(PEOPLE, _json(_people(reader, by_gateway, remarks)))
     answered = [*_reports(reader, wanted, days, list(books.values()), to)]
     _printed(reader, wanted, list(books.values()), to, remarks)
     texts = {"day": wanted.day, "recon": wanted.version, "made_at": f"{wanted.now:%Y-%m-%d %H:%M:%S} UTC"}
@@ -89,16 +96,16 @@ def collect(reader: Reader, wanted: Wanted, to: Directory) -> Collected:
     return Collected(manifest, content)
 
 
-def _log(reader: Reader, gateway: str, days: Sequence[DayEvidence], basis: Basis, to: Directory) -> LogPart:
+def _log(reader: Reader, file: str, days: Sequence[DayEvidence], basis: Basis, to: Directory) -> LogPart:
     """Write a gateway's log from the earliest opening of its accounts to the last position that a closing rests on."""
+    gateway = basis.gateway
     last = max(each.last_seq for each in days)
     first = first_since(reader, gateway, min(each.opens_at for each in days), min(each.last_seq for each in days))
-    name = f"log/{_file_name(gateway)}.jsonl.gz"
-    with to.file(name) as stream:
+    with to.file(file) as stream:
         part = write_log_part(reader, gateway, first, last, stream)
     return LogPart(
         gateway=gateway,
-        file=name,
+        file=file,
         first_seq=part.first_seq,
         last_seq=part.last_seq,
         before=part.before,
@@ -108,18 +115,16 @@ def _log(reader: Reader, gateway: str, days: Sequence[DayEvidence], basis: Basis
     )
 
 
-def _people(reader: Reader, days: Sequence[DayEvidence], remarks: list[str]) -> JSON:
-    people: dict[str, JSON] = {"logins": written(logins(reader)), "gateways": {}}
+def _people(reader: Reader, by_gateway: Mapping[str, Sequence[DayEvidence]], remarks: list[str]) -> JSON:
     gateways: dict[str, JSON] = {}
-    for name, group in groupby(days, lambda each: each.gateway):
-        of = list(group)
+    for name, of in by_gateway.items():
         since, last = min(each.opens_at for each in of), max(each.last_seq for each in of)
         approved = approvals(reader, name, [each.account for each in of], since, last)
         decided = decisions(reader, name, since, last)
         if MAX_ROWS in {len(approved), len(decided)}:
             remarks.append(f"{name}: {PEOPLE} holds the first {MAX_ROWS} approvals and decisions; the log holds all")
         gateways[name] = {"approvals": written(approved), "decisions": written(decided)}
-    return {**people, "gateways": gateways}
+    return {"logins": written(logins(reader)), "gateways": gateways}
 
 
 def _reports(
@@ -146,9 +151,7 @@ def _reports(
             yield _report(reader, wanted, asked, books, f"{name}{ending}", to)
 
 
-def _report(
-    reader: Reader, wanted: Wanted, asked: Asked, books: Sequence[Basis], name: str, to: Directory
-) -> Answered:
+def _report(reader: Reader, wanted: Wanted, asked: Asked, books: Sequence[Basis], name: str, to: Directory) -> Answered:
     query = query_of(asked)
     file, sql = f"reports/{name}.csv", f"queries/{name}.sql"
     to.write(sql, query.text.strip().encode() + b"\n")
@@ -165,15 +168,13 @@ def _report(
     return Answered(name=name, file=file, sql=sql, parameters=parameters, rows=count)
 
 
-def _printed(
-    reader: Reader, wanted: Wanted, books: Sequence[Basis], to: Directory, remarks: list[str]
-) -> None:
+def _printed(reader: Reader, wanted: Wanted, books: Sequence[Basis], to: Directory, remarks: list[str]) -> None:
     """Write the closings as a page that can be printed; without the libraries for it, say so."""
     day = wanted.day.isoformat()
     narrowed = Filter(since=(day,), until=((wanted.day + timedelta(days=1)).isoformat(),))
     narrowed = narrowed.also(gateway=wanted.gateway)
     narrowed = msgspec.structs.replace(narrowed, account=tuple(wanted.accounts or ()))
-    asked = Asked(report=_close_report(), filter=narrowed, now=wanted.now)
+    asked = Asked(report=REPORTS["close"], filter=narrowed, now=wanted.now)
     try:
         make = sink_of("html")
     except ConfigError as error:
@@ -185,10 +186,6 @@ def _printed(
             sink.write(rows)
         remarks += sink.end()
         sink.close()
-
-
-def _close_report() -> Report:
-    return REPORTS["close"]
 
 
 def _header(wanted: Wanted, asked: Asked, books: Sequence[Basis]) -> Header:
@@ -207,9 +204,9 @@ def _names(days: Sequence[DayEvidence], of: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(getattr(each, of)) for each in days))
 
 
-def _file_name(gateway: str) -> str:
-    """Return a gateway's name as that of a file: settings allow letters, digits, `-` and `_` in it."""
-    return gateway
+def _file_name(number: int, gateway: str) -> str:
+    """Return the name of a gateway's log part; of its name only what any file system takes."""
+    return f"log/{number}-{_UNSAFE.sub('_', gateway)[:MAX_FILE_NAME]}.jsonl.gz"
 
 
 def _json(value: object) -> bytes:

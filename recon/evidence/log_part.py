@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 from base64 import b64encode
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 import msgspec
 
@@ -20,10 +21,7 @@ BATCH_TIMEOUT: Final = timedelta(minutes=30)
 #: The compressed file says nothing of when it was made: the same log gives the same bytes.
 _NO_TIME: Final = 0
 
-_FIRST: Final = """
-SELECT e.seq FROM recon.events AS e
-WHERE e.gateway = :gateway AND e.recorded_at >= :since AND e.seq <= :last
-ORDER BY e.seq LIMIT 1"""
+_RECORDED: Final = "SELECT e.recorded_at FROM recon.events AS e WHERE e.gateway = :gateway AND e.seq = :seq"
 _DIGEST: Final = "SELECT e.digest FROM recon.events AS e WHERE e.gateway = :gateway AND e.seq = :seq"
 _EVENTS: Final = """
 SELECT p.seq, p.recorded_us, p.received_us, p.appended_us, p.kind, p.account, p.session, p.raw, p.redacted, p.readable,
@@ -44,9 +42,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first_since(reader: Reader, gateway: str, since: datetime, last: int) -> int:
-    """Return the position of the first event of a time or later; of none until `last`, that of `last`."""
-    rows = reader.rows(_FIRST, {"gateway": gateway, "since": since, "last": last})
-    return int(rows[0]["seq"]) if rows else last
+    """Return the position of the first event of a time or later; where none is until `last`, that of `last`.
+
+    Log time never goes back, so a few looks at single events find it, however long the log is.
+    """
+    return min(bisect_left(range(1, last + 1), since, key=lambda seq: _recorded_at(reader, gateway, seq)) + 1, last)
 
 
 def write_log_part(reader: Reader, gateway: str, first: int, last: int, to: BinaryIO) -> Part:
@@ -67,6 +67,13 @@ def write_log_part(reader: Reader, gateway: str, first: int, last: int, to: Bina
     if expected != last + 1:
         raise IntegrityError(f"gateway {gateway!r}: event {expected} is missing from the log; run `recon verify`")
     return Part(gateway=gateway, first_seq=first, last_seq=last, before=before, head=head)
+
+
+def _recorded_at(reader: Reader, gateway: str, seq: int) -> datetime:
+    rows = reader.rows(_RECORDED, {"gateway": gateway, "seq": seq})
+    if not rows:
+        raise IntegrityError(f"gateway {gateway!r}: event {seq} is missing from the log; run `recon verify`")
+    return cast("datetime", rows[0]["recorded_at"])
 
 
 def _digest_before(reader: Reader, gateway: str, first: int) -> str:

@@ -50,9 +50,10 @@ def main(arguments: list[str]) -> int:
         with open(os.path.join(directory, MANIFEST), "rb") as stream:
             content = stream.read()
         manifest = json.loads(content)
-        if manifest["format"] != FORMAT or manifest["version"] != VERSION:
-            raise ValueError
+        known = (manifest["format"], manifest["version"]) == (FORMAT, VERSION)
     except (OSError, ValueError, KeyError, TypeError):
+        known = False
+    if not known:
         print(f"{directory}: there is no {MANIFEST} of recon's evidence, version {VERSION}")
         return 2
     found = [*checks(directory, manifest)]
@@ -121,7 +122,9 @@ def chain(directory: str, part: dict[str, Any]) -> Iterator[tuple[int, str, byte
         raise Differs("the first event does not begin the gateway's log")
     with gzip.open(os.path.join(directory, part["file"]), "rb") as stream:
         for line in stream:
-            seq, recorded, received, appended, kind, account, session, raw, redacted, readable, digest = json.loads(line)
+            seq, recorded, received, appended, kind, account, session, raw, redacted, readable, digest = json.loads(
+                line
+            )
             if seq != expected:
                 raise Differs(f"event {expected} is missing")
             if recorded < before:

@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url, text
 
 from recon.db.engine import create_engine
-from recon.db.roles import OPERATOR
-from recon.simulator.scenarios import demo_plan
+from tests.cli.accountant import ACCOUNT, CUT_OFF, DAY, GATEWAY, OF, Become
 from tests.cli.conftest import Recon
 from tests.cli.reports_written import written_in_every_format
 from tests.conftest import TestDatabase
-from tests.support.database_days import fold, write_day
+from tests.support.database_days import fold
 
 pytestmark = pytest.mark.postgres
-
-GATEWAY, ACCOUNT = "prod-eu", "BINANCE"
-CUT_OFF = datetime.combine(datetime.now(UTC).date() - timedelta(days=1), datetime.min.time(), UTC)
-DAY = (CUT_OFF - timedelta(days=1)).date().isoformat()
-OF = ("--date", DAY, "--gateway", GATEWAY, "--account", ACCOUNT)
-
-#: Becomes the person of this name from here on.
-Become = Callable[[str], None]
-
-
-@pytest.fixture
-def traded(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> TestDatabase:
-    """A database with the demonstration's day in it, whose cut-off lies in the middle of the trading."""
-    write_day(database.service_url, demo_plan(7, 30.0), ends_at=CUT_OFF + timedelta(seconds=20))
-    monkeypatch.setenv("RECON_DATABASE__URL", database.service_url)
-    return database
-
-
-@pytest.fixture
-def become(traded: TestDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Become]:
-    path = tmp_path / "recon.toml"
-    path.write_text('[gateways.prod-eu]\nurls = ["ws://127.0.0.1:1/"]\n', encoding="utf-8")
-    monkeypatch.setenv("RECON_CONFIG", str(path))
-    superuser, made = create_engine(traded.superuser_url, "tests", pooled=False), []
-
-    def become(name: str) -> None:
-        login = f"{name}_of_{traded.name}"
-        if login not in made:
-            with superuser.begin() as connection:
-                connection.execute(text(f"CREATE ROLE {login} LOGIN IN ROLE {OPERATOR}"))
-            made.append(login)
-        url = make_url(traded.superuser_url).set(username=login).render_as_string(hide_password=False)
-        monkeypatch.setenv("RECON_DATABASE__OPERATOR_URL", url)
-
-    yield become
-    with superuser.begin() as connection:
-        for login in made:
-            connection.execute(text(f"DROP ROLE {login}"))
 
 
 def line_of(recon: Recon, unit: str) -> Any:
