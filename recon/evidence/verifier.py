@@ -46,16 +46,11 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 2
     directory = arguments[0]
-    try:
-        with open(os.path.join(directory, MANIFEST), "rb") as stream:
-            content = stream.read()
-        manifest = json.loads(content)
-        known = (manifest["format"], manifest["version"]) == (FORMAT, VERSION)
-    except (OSError, ValueError, KeyError, TypeError):
-        known = False
-    if not known:
+    read = read_manifest(directory)
+    if read is None:
         print(f"{directory}: there is no {MANIFEST} of recon's evidence, version {VERSION}")
         return 2
+    content, manifest = read
     found = [*checks(directory, manifest)]
     for difference in found[:MAX_TOLD]:
         print(f"DIFFERS  {difference}")
@@ -64,6 +59,18 @@ def main(arguments: list[str]) -> int:
         return 1
     told(directory, manifest, content)
     return 0
+
+
+def read_manifest(directory: str) -> tuple[bytes, dict[str, Any]] | None:
+    """Return the manifest, as bytes and read; None where there is none that this program reads."""
+    try:
+        with open(os.path.join(directory, MANIFEST), "rb") as stream:
+            content = stream.read()
+        manifest = json.loads(content)
+        known = (manifest["format"], manifest["version"]) == (FORMAT, VERSION)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (content, manifest) if known else None
 
 
 def checks(directory: str, manifest: dict[str, Any]) -> Iterator[str]:

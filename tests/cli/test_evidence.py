@@ -129,7 +129,7 @@ def resealed(place: Path) -> None:
     (place / "manifest.json").write_bytes(msgspec.json.encode(manifest))
 
 
-def change_log(change: Callable[[list[list[Any]]], None]) -> Callable[[Path], None]:
+def change_log(change: Callable[[list[list[Any]]], object]) -> Callable[[Path], None]:
     def apply(place: Path) -> None:
         (file,) = (place / "log").iterdir()
         events = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]

@@ -1,15 +1,15 @@
 """Each event with all that its digest covers, so that the chain can be computed again outside.
 
-Revision ID: 0016
-Revises: 0015
+Revision ID: 0017
+Revises: 0016
 """
 
 from __future__ import annotations
 
 from recon.db.sql_objects import create, drop
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
