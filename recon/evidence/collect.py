@@ -30,6 +30,7 @@ from recon.evidence.manifest import (
     Manifest,
 )
 from recon.evidence.people import MAX_ROWS, approvals, decisions, logins
+from recon.reads.as_of import AsOf
 from recon.reads.basis import Basis, read_basis
 from recon.reads.filter import Filter
 from recon.reports.catalogue import REPORTS
@@ -141,8 +142,7 @@ def _reports(
                 report=REPORTS[name],
                 filter=Filter(**scope),
                 now=wanted.now,
-                valid_at=cut_off - _STEP,
-                known_at=wanted.now,
+                past=AsOf(valid_at=cut_off - _STEP, known_at=wanted.now),
             )
             yield _report(reader, wanted, asked, books, f"{name}{ending}", to)
         during = {"since": (opens_at.isoformat(),), "until": (cut_off.isoformat(),)}
@@ -193,8 +193,8 @@ def _header(wanted: Wanted, asked: Asked, books: Sequence[Basis]) -> Header:
         report=asked.report,
         version=wanted.version,
         made_at=wanted.now,
-        as_of=asked.valid_at,
-        known_at=asked.known_at,
+        as_of=asked.past.valid_at,
+        known_at=asked.past.known_at,
         filters=asked.filter.words(),
         books=books,
     )
