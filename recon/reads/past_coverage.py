@@ -30,6 +30,12 @@ _ACCOUNTS: Final = f"""
     ORDER BY v.gateway, v.account, v.from_seq DESC
 """  # noqa: S608 - our own
 
+#: The stretches, as a person can run it.
+PAST_SQL: Final = f"""SELECT c.* FROM recon.coverage_as_of{ARGUMENTS} AS c
+WHERE (CAST(:gateway AS text) IS NULL OR c.gateway = :gateway)
+  AND (CAST(:account AS text) IS NULL OR c.account = :account)
+ORDER BY c.gateway, c.account, c.from_seq"""  # noqa: S608 - our own
+
 
 class PastCoverage(NamedTuple):
     """Coverage as of a past time: what a document has, and each account's strip."""

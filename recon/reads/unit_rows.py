@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from recon.reads.as_of import ARGUMENTS, AsOf
+
 #: A row for each unit; `rate_usd` of a contract is not known.
 UNITS: Final = """
 SELECT
@@ -17,3 +19,15 @@ SELECT
     p.opening, p.fills, p.expected, p.explained, p.reported, p.drift, p.unexplained, p.in_flight, NULL,
     p.verdict, p.reason, p.inferred, p.observed_at, p.cut_seq, p.open_breaks
 FROM recon.positions AS p"""
+#: The same as of a past time: rates, and what was in flight, are not kept.
+_PAST_UNITS: Final = f"""
+SELECT
+    f.gateway, f.account, f.unit_kind, f.unit, f.coinapi, f.value,
+    f.opening, f.fills, f.expected, f.explained, f.reported, f.drift, f.unexplained, NULL::numeric AS in_flight,
+    NULL::numeric AS rate_usd, f.verdict, f.reason, NULL::boolean AS inferred, f.observed_at, f.cut_seq, f.open_breaks
+FROM recon.units_as_of{ARGUMENTS} AS f"""  # noqa: S608 - ours
+
+
+def units_of(as_of: AsOf) -> str:
+    """Return the SQL of all units of a time."""
+    return _PAST_UNITS if as_of.is_past else UNITS

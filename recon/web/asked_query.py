@@ -6,15 +6,19 @@ Nothing of an address is passed over: a name that the screen does not take would
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from recon.errors import ConfigError
 from recon.nearest import hint
+from recon.reads.as_of import KNOWN, VALID, AsOf, of_texts
 from recon.web.csv_file import CSV, FORMAT
 from recon.web.screen import Screen
 
 #: Longest name that is repeated in a message, in characters.
 _SHOWN: Final = 60
+#: What asks for a past time.
+_TIMES: Final = frozenset({VALID, KNOWN})
 
 
 def query_of(screen: Screen, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -25,7 +29,9 @@ def query_of(screen: Screen, pairs: Sequence[tuple[str, str]]) -> dict[str, str]
     asked: dict[str, str] = {}
     takes = (*screen.takes, FORMAT) if screen.has_file else screen.takes
     for name, value in pairs:
-        if name not in takes:
+        if name in _TIMES and not screen.of_the_past:
+            raise ConfigError(f"{screen.title} shows what is kept of now alone; leave out {name}")
+        if name not in takes and name not in _TIMES:
             known = hint(name, takes) if takes else "it takes nothing"
             raise ConfigError(f"{screen.title} takes no {name[:_SHOWN]!r} in its address; {known}")
         if not value.strip():
@@ -36,3 +42,9 @@ def query_of(screen: Screen, pairs: Sequence[tuple[str, str]]) -> dict[str, str]
     if asked.get(FORMAT, CSV) != CSV:
         raise ConfigError(f"there is no format {asked[FORMAT][:_SHOWN]!r}; a list is had as {CSV}")
     return asked
+
+
+def split_times(query: dict[str, str], now: datetime) -> tuple[dict[str, str], AsOf]:
+    """Return what else is asked, and of which time. Errors: ConfigError for what is no time of the past."""
+    as_of = of_texts(query.get(VALID), query.get(KNOWN), now)
+    return {name: value for name, value in query.items() if name not in _TIMES}, as_of

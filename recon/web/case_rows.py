@@ -58,6 +58,11 @@ def case_rows(rows: Sequence[Mapping[str, Any]]) -> list[CaseRow]:
     return [_row(row, short[str(row["case_id"])]) for row in rows]
 
 
+def of_then(rows: Sequence[CaseRow]) -> list[CaseRow]:
+    """Return cases of a past time: they have their state, and need nothing any more."""
+    return [msgspec.structs.replace(row, need=row.state, shape="st-work") for row in rows]
+
+
 def room_of(rows: Sequence[CaseRow]) -> int:
     """Return the digits of the longest fraction of an amount."""
     return min(MAX_ROOM, max((max(0, len(amount.fraction) - 1) for row in rows for amount, _ in row.legs), default=0))
@@ -92,7 +97,7 @@ def _row(row: Mapping[str, Any], short: str) -> CaseRow:
         need=need,
         shape=shape,
         cause=str(row["cause"]),
-        certainty=str(row["certainty"]),
+        certainty=str(row["certainty"] or "-"),
         state=state,
         who=str(row["proposed_by"] or "") if state == "proposed" else who,
         since=row["since"],

@@ -26,7 +26,7 @@ from recon.db.source import Row
 from recon.db.transactions import Database, ThreadedDatabase
 from recon.errors import ConfigError, DatabaseError, DocumentRefused, ReconError
 from recon.web.api.reading import Access, ReadApi
-from recon.web.asked_query import query_of
+from recon.web.asked_query import query_of, split_times
 from recon.web.csv_file import FORMAT, csv_answer
 from recon.web.doing import Doing
 from recon.web.failed_logins import FailedLogins
@@ -144,9 +144,10 @@ class Page:
     ) -> Response:
         """Return a screen. `notes` are shown before those that wait for the person."""
         try:
-            query = {} if notes else query_of(screen, request.query_params.multi_items())
-            as_file = query.pop(FORMAT, None) is not None
-            asked = Asked(request.path_params, query, self._setup.now(), viewer.name, viewer.why_not)
+            given = {} if notes else query_of(screen, request.query_params.multi_items())
+            as_file = given.pop(FORMAT, None) is not None
+            query, as_of = split_times(given, self._setup.now())
+            asked = Asked(request.path_params, query, self._setup.now(), viewer.name, viewer.why_not, as_of)
             work = partial(_look, screen=screen, asked=asked, gateways=self._setup.gateways)
             if as_file:
                 rows = await viewer.database.run(partial(_rows, screen=screen, asked=asked), deadline=READ_SECONDS)
@@ -282,7 +283,11 @@ class Page:
 def _look(connection: Connection, *, screen: Screen, asked: Asked, gateways: Collection[str]) -> tuple[Truth, View]:
     """Read a screen and the strip from one state of the database, without a way to write."""
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-    return read_truth(connection, gateways), screen.read(connection, asked)
+    truth = read_truth(connection, gateways)
+    if asked.as_of.is_past:
+        # What is shown is as of then: ages count from there.
+        truth = msgspec.structs.replace(truth, as_of=asked.as_of, at=asked.as_of.horizon(truth.at))
+    return truth, screen.read(connection, asked)
 
 
 def _rows(connection: Connection, *, screen: Screen, asked: Asked) -> Sequence[Row]:

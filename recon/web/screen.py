@@ -13,6 +13,7 @@ import msgspec
 
 from recon.db.source import Source
 from recon.deciding.recording import Recorded
+from recon.reads.as_of import NOW, AsOf
 from recon.reads.query import Query
 from recon.web.forms import Form
 
@@ -36,6 +37,8 @@ class Asked(msgspec.Struct, frozen=True):
     login: str | None
     #: Why whoever looks may not act; None: they may.
     why_not: str | None
+    #: Of which time the screen is; only screens of the past are asked for a past one.
+    as_of: AsOf = NOW
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +73,8 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     #: The letter after `g` that opens it.
     key: str | None = None
     changes_with: str = NOTHING
+    #: True if it can show a past time: `as_of` and `known_at` in its address.
+    of_the_past: bool = False
 
 
 class Wanted(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from recon.db.source import Source, query_rows
 from recon.display.words import counted
+from recon.reads.as_of import NOW, AsOf
 from recon.reads.currency import Stale, read_stale
 
 #: current; behind: the books lag; partly: some gateways or accounts are not seen; stale: no gateway is.
@@ -44,10 +45,19 @@ class Truth(msgspec.Struct, frozen=True):
     #: Open cases, for the top bar.
     cases: int
     stale: Sequence[Stale]
+    #: Of which time a screen is; its `at` is then the earlier one of the two.
+    as_of: AsOf = NOW
+
+    @property
+    def past(self) -> str:
+        """Return both times of a past time in words; empty for now."""
+        return self.as_of.words if self.as_of.is_past else ""
 
     @property
     def kind(self) -> Kind:
-        """Return what can be believed."""
+        """Return what can be believed; what was known once stays so."""
+        if self.as_of.known_at is not None:
+            return "current"
         whole = [each for each in self.stale if each.account is None]
         unseen = {each.gateway for each in whole if not _behind(each)}
         if unseen >= {each.name for each in self.gateways}:

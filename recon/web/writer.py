@@ -9,6 +9,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from recon.reads.as_of import KNOWN, VALID
+from recon.web.addresses import with_query
 from recon.web.csv_file import CSV, FORMAT
 from recon.web.headers import PAGE
 from recon.web.keys import KEYS, Key
@@ -22,6 +24,8 @@ from recon.web.viewers import Viewer
 #: The cookie of a person's choice of light or dark.
 THEME: Final = "recon_theme"
 THEMES: Final = ("light", "dark")
+#: Why nobody acts on a past time.
+IN_THE_PAST: Final = "This is a past time: decisions are about now."
 #: What a message of an error is shown as.
 _STRIP: Final = "strip.html"
 
@@ -46,25 +50,26 @@ class Writer:
         letters = [Key(f"g {each.key}", each.title.lower(), "open", each.path) for each in screens if each.key]
         self.keys: Sequence[Key] = (*KEYS, *letters)
 
-    def strip(self, truth: Truth) -> str:
-        """Return the strip of truth."""
-        return self._templates.get_template(_STRIP).render(truth=truth)
+    def strip(self, truth: Truth, now_address: str = "") -> str:
+        """Return the strip of truth; of a past time it leads back to now."""
+        return self._templates.get_template(_STRIP).render(truth=truth, now_address=now_address)
 
     def screen(
         self, request: Request, viewer: Viewer, screen: Screen, truth: Truth, view: View, notes: Sequence[Note]
     ) -> str:
         """Return a screen with its frame."""
         frame = self._frame(request, viewer, truth, screen.under or screen.name)
+        past = truth.as_of.is_past
         return self._templates.get_template(screen.template).render(
-            **frame,
+            **{**frame, "of_the_past": screen.of_the_past},
             title=view.title or screen.title,
             question=screen.question,
             sql=view.sql,
             count=view.count,
             file=_file(frame["address"]) if screen.has_file else None,
             notes=notes,
-            changes_with=screen.changes_with,
-            why_not=viewer.why_not,
+            changes_with=NOTHING if past else screen.changes_with,
+            why_not=IN_THE_PAST if past else viewer.why_not,
             **view.values,
         )
 
@@ -103,14 +108,27 @@ class Writer:
     def _frame(self, request: Request, viewer: Viewer | None, truth: Truth | None, here: str) -> Mapping[str, object]:
         session = None if viewer is None else viewer.session
         query = request.url.query
+        times = [] if truth is None else truth.as_of.pairs()
+        kept = [(name, value) for name, value in request.query_params.items() if name not in {VALID, KNOWN}]
         return {
             "theme": theme_of(request),
             "viewer": None if viewer is None else viewer.name,
-            "csrf": None if session is None else session.csrf,
+            "csrf": None if session is None or times else session.csrf,
+            "past": bool(times),
+            "of_the_past": False,
+            "times": times,
+            "asked_times": dict(times),
+            "kept": kept,
+            "path": request.url.path,
             "truth": truth,
-            "strip": None if truth is None else self.strip(truth),
+            "strip": None if truth is None else self.strip(truth, with_query(request.url.path, kept)),
             "menu": [
-                MenuItem(each.menu, each.path, each.name == here, None if truth is None else _count(each, truth))
+                MenuItem(
+                    each.menu,
+                    with_query(each.path, times if each.of_the_past else ()),
+                    each.name == here,
+                    None if truth is None else _count(each, truth),
+                )
                 for each in self._screens
                 if each.menu
             ],

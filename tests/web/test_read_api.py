@@ -21,6 +21,7 @@ from recon.db.engine import libpq_url
 from recon.db.roles import ANALYST
 from recon.db.transactions import ThreadedDatabase
 from recon.web.api.openapi import BASE, OPENAPI
+from recon.web.api.past_resources import PAST
 from recon.web.api.resources import RESOURCES, Resource
 from recon.web.failed_logins import MAX_FAILURES
 from tests.conftest import PERSON, TestDatabase
@@ -223,4 +224,41 @@ async def test_the_description_names_every_filter_of_every_resource() -> None:
     for resource in RESOURCES:
         operation = document["paths"][f"{BASE}/{resource.name}"]["get"]
         named = {parameter["name"] for parameter in operation["parameters"]}
-        assert named == {"limit", "after", *resource.filters}
+        times = {"as_of", "known_at"} if resource.name in PAST else set()
+        assert named == {"limit", "after", *resource.filters, *times}
+
+
+@pytest.mark.parametrize("name", PAST)
+async def test_a_past_time_is_what_its_function_gives_and_what_the_description_says(
+    day: TestDatabase, engine: Engine, name: str
+) -> None:
+    resource = PAST[name]
+    ((at,),) = [row.values() for row in rows_of(day, "SELECT max(recorded_at) AS at FROM recon.entries")]
+    times = f"timestamptz '{at.isoformat()}'"
+    source = resource.source.replace(":valid_at", times).replace(":known_at", times)
+    wanted = rows_of(day, f"SELECT {', '.join(resource.columns)} FROM {source} AS r ORDER BY {', '.join(resource.key)}")  # noqa: S608
+    assert wanted
+    async with open_api(day, engine) as client:
+        schema = (await client.get(OPENAPI)).json()["components"]["schemas"][f"{name}_as_of"]
+        query = httpx.QueryParams(as_of=at.isoformat(), known_at=at.isoformat(), limit=7)
+        rows = await all_of(client, f"{BASE}/{name}?{query}")
+        aged = (await client.get(f"{BASE}/{name}?as_of=1s&limit=1")).json()
+    jsonschema.validate({"data": rows, "next": None}, schema, format_checker=jsonschema.FormatChecker())
+    assert len(rows) == len(wanted)
+    for told, known in zip(rows, wanted, strict=True):
+        assert {key: told[key] for key in resource.columns if not same(told[key], known[key])} == {}
+    # The next page is of the same time, not of an age from then.
+    assert aged["next"] is None or "as_of=20" in aged["next"]
+
+
+async def test_what_is_kept_of_now_alone_has_no_past_time(day: TestDatabase, engine: Engine) -> None:
+    async with open_api(day, engine) as client:
+        for query, problem in {
+            "cases?as_of=1h": "cases are kept as they are now alone; breaks, coverage, fills, orders and units can be",
+            "units?as_of=tomorrow": "as_of tomorrow is no time",
+            "units?known_at=2999-01-01T00:00Z": "is ahead of now",
+            "units?as_of=1h&as_of=2h": "as_of is given twice",
+            "breaks?as_of=1h&severity=high": "cannot be narrowed by severity",
+        }.items():
+            answer = await client.get(f"{BASE}/{query}")
+            assert (answer.status_code, problem in answer.json()["error"]) == (422, True), answer.text

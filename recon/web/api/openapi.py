@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from recon.reads.as_of import KNOWN, VALID
 from recon.reads.filter import NAMES
+from recon.web.api.past_resources import PAST
 from recon.web.api.resources import RESOURCES, USUAL_ROWS, Resource
 from recon.web.api.values import schema_of
 
@@ -21,6 +23,12 @@ _FILTERS: Final[Mapping[str, str]] = {
     "until": "Before this time",
     "case": "The beginning of a case's id",
     "who": "Who is to look after it",
+}
+
+#: The two times of a past time, for resources that are kept of one.
+_TIMES: Final = {
+    VALID: "As it was at this time: 2026-01-05T17:00:00Z, or an age such as 5m, 2h, 1d",
+    KNOWN: "As it was known at this time; without it, as it is known now",
 }
 
 
@@ -39,7 +47,10 @@ def openapi() -> Mapping[str, object]:
         "security": [{"token": []}, {"login": []}, {"session": []}],
         "paths": {f"{BASE}/{each.name}": {"get": _operation(each)} for each in RESOURCES},
         "components": {
-            "schemas": {each.name: _page(each) for each in RESOURCES},
+            "schemas": {
+                **{each.name: _page(each) for each in RESOURCES},
+                **{_of_the_past(name): _page(each) for name, each in PAST.items()},
+            },
             "responses": {
                 "Error": {
                     "description": "Why it is not answered",
@@ -71,6 +82,7 @@ def _operation(resource: Resource) -> Mapping[str, object]:
             "Most rows",
         ),
         _parameter("after", {"type": "string"}, "Where the page begins, out of `next` of the page before"),
+        *(_parameter(name, {"type": "string"}, told) for name, told in _TIMES.items() if resource.name in PAST),
         *(
             _parameter(name, _filter_schema(resource, name), _FILTERS.get(name, ""))
             for name in NAMES
@@ -89,12 +101,23 @@ def _operation(resource: Resource) -> Mapping[str, object]:
                     "ETag": {"schema": {"type": "string"}},
                     "Recon-As-Of": {"schema": {"type": "string", "format": "date-time"}},
                 },
-                "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{resource.name}"}}},
+                "content": {"application/json": {"schema": _answered(resource.name)}},
             },
             "304": {"description": "As `If-None-Match` has it"},
             **dict.fromkeys(("401", "422", "429", "503"), _ERROR),
         },
     }
+
+
+def _of_the_past(name: str) -> str:
+    """Return the name of the schema of a resource as of a past time."""
+    return f"{name}_as_of"
+
+
+def _answered(name: str) -> Mapping[str, object]:
+    """Return what a page of a resource is: another one where a past time is asked for."""
+    now = {"$ref": f"#/components/schemas/{name}"}
+    return now if name not in PAST else {"anyOf": [now, {"$ref": f"#/components/schemas/{_of_the_past(name)}"}]}
 
 
 def _parameter(name: str, schema: Mapping[str, object], description: str) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ import msgspec
 
 from recon.db.source import Row
 from recon.errors import ConfigError
+from recon.reads.as_of import NOW, AsOf
 from recon.reads.filter import Filter, of_pairs
 from recon.reads.query import Query
 from recon.web.api.resources import USUAL_ROWS, Resource
@@ -30,23 +31,24 @@ class Page(msgspec.Struct, frozen=True):
     filter: Filter
     limit: int
     after: Sequence[object] | None
+    as_of: AsOf = NOW
 
 
-def page_of(resource: Resource, pairs: Sequence[tuple[str, str]]) -> Page:
-    """Return what a query asks for. Errors: ConfigError."""
+def page_of(resource: Resource, pairs: Sequence[tuple[str, str]], as_of: AsOf = NOW) -> Page:
+    """Return what a query asks for, of the time that the resource is of. Errors: ConfigError."""
     known = dict(pairs)
     limit = known.get("limit", str(min(USUAL_ROWS, resource.most)))
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:6]) <= resource.most):
         raise ConfigError(f"limit={limit[:20]} is none: {resource.name} gives 1 to {resource.most} rows at once")
     asked = of_pairs((name, value) for name, value in pairs if name not in _PAGING)
     asked.check_words(resource.words)
-    return Page(asked, int(limit), _decoded(resource, known["after"]) if known.get("after") else None)
+    return Page(asked, int(limit), _decoded(resource, known["after"]) if known.get("after") else None, as_of)
 
 
 def query_of(resource: Resource, page: Page, now: datetime) -> Query:
     """Return the page as SQL, with one row more than asked for. Errors: ConfigError."""
-    condition = page.filter.condition(resource.filters, now, resource.name)
-    parameters: dict[str, object] = {**condition.parameters, "limit": page.limit + 1}
+    condition = page.filter.condition(resource.filters, page.as_of.now(now), resource.name)
+    parameters: dict[str, object] = {**condition.parameters, **page.as_of.parameters, "limit": page.limit + 1}
     parts = [condition.text] if condition.text != "true" else []
     if page.after is not None:
         names = [f"after_{number}" for number in range(len(resource.key))]

@@ -21,11 +21,13 @@ from recon.config.web import Token
 from recon.db.source import Row
 from recon.db.transactions import Database
 from recon.errors import ConfigError, DatabaseError, DocumentRefused, LoginRefused
+from recon.reads.as_of import KNOWN, VALID, AsOf
 from recon.reads.log_page import heads, position_at
 from recon.redaction import LAST_NET
 from recon.times import parse_time
 from recon.web.api.openapi import BASE, OPENAPI, openapi
 from recon.web.api.paging import Page, document_of, page_of, query_of
+from recon.web.api.past_resources import resource_of
 from recon.web.api.resources import RESOURCES, Resource
 from recon.web.api.values import written
 from recon.web.failed_logins import FailedLogins
@@ -89,10 +91,12 @@ class ReadApi:
         if refusal is not None:
             return _error(refusal.status_code, bytes(refusal.body).decode().strip(), dict(refusal.headers))
         try:
-            page = page_of(resource, request.query_params.multi_items())
-            query_of(resource, page, self._access.now())
+            asked = request.query_params.multi_items()
+            of_then, as_of, others = resource_of(resource, asked, self._access.now())
+            page = page_of(of_then, others, as_of)
+            query_of(of_then, page, self._access.now())
             async with self._guard.turn():
-                now, rows = await self._read(resource, page, request)
+                now, rows = await self._read(of_then, page, request)
         except (ConfigError, DocumentRefused) as error:
             return _error(422, str(error))
         except LoginRefused as error:
@@ -102,7 +106,7 @@ class ReadApi:
         except DatabaseError as error:
             _log.warning("the read api could not read", path=request.url.path, reason=str(error))
             return _error(503, "the database does not answer; ask again later", {"Retry-After": "5"})
-        body = msgspec.json.encode(document_of(resource, rows, page.limit, _following(request)))
+        body = msgspec.json.encode(document_of(of_then, rows, page.limit, _following(request, as_of)))
         return _tagged(request, body, {"Recon-As-Of": str(written(now, "time"))})
 
     async def _read(self, resource: Resource, page: Page, request: Request) -> tuple[datetime, Sequence[Row]]:
@@ -161,9 +165,11 @@ def _begun(connection: Connection, resource: Resource, page: Page, now: datetime
     return msgspec.structs.replace(page, after=(gateway, position_at(connection, gateway, head, at - _TICK)))
 
 
-def _following(request: Request) -> str:
-    """Return the address of the next page, but for its cursor."""
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+def _following(request: Request, as_of: AsOf) -> str:
+    """Return the address of the next page, but for its cursor; a past time stays the same, also if it was an age."""
+    not_kept = {"after", VALID, KNOWN}
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in not_kept]
+    kept += as_of.pairs()
     return f"{request.url.path}?{urlencode([*kept, ('after', '')])}"
 
 

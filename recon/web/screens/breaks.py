@@ -21,7 +21,7 @@ from recon.reads.known_names import check_filter
 from recon.reads.query import Query
 from recon.reads.read import Read
 from recon.reconciliation.causes.registry import CAUSES
-from recon.web.case_rows import CaseRow, case_rows, needs_of, room_of, sums_of
+from recon.web.case_rows import CaseRow, case_rows, needs_of, of_then, room_of, sums_of
 from recon.web.csv_file import MAX_ROWS
 from recon.web.screen import CASES, Asked, Screen, View
 
@@ -91,16 +91,18 @@ def _read(source: Source, asked: Asked) -> View:
     view = asked.query.get(VIEW, "open")
     if view not in VIEWS:
         raise ConfigError(f"there is no view {view[:60]!r}; {hint(view, VIEWS)}")
+    if asked.as_of.is_past and view != "open":
+        raise ConfigError(f"the view {view} is of now alone; of a past time there is the view open")
     word, read = VIEWS[view]
     if view == "mine":
         narrowed = narrowed.also(who=asked.login or "nobody")
     page = _page(asked.query.get(PAGE))
-    query = read.query(narrowed, asked.now, limit=ROWS + 1)
+    query = read.query(narrowed, asked.now, limit=ROWS + 1, as_of=asked.as_of)
     if page > 1:
         query = Query(f"{query.text}\nOFFSET :offset", {**query.parameters, "offset": (page - 1) * ROWS})
     found = query.rows(source)
-    rows = case_rows(found[:ROWS])
-    counts = _counts(source, asked)
+    rows = of_then(case_rows(found[:ROWS])) if asked.as_of.is_past else case_rows(found[:ROWS])
+    counts = {} if asked.as_of.is_past else _counts(source, asked)
     first, money = sums_of(rows)
     return View(
         values={
@@ -109,20 +111,23 @@ def _read(source: Source, asked: Asked) -> View:
             "first": first,
             "money": money,
             "views": [
-                SavedView(each, f"/breaks?view={name}", name == view, counts[name]) for name, (each, _) in VIEWS.items()
+                SavedView(each, f"/breaks?view={name}", name == view, counts[name])
+                for name, (each, _) in VIEWS.items()
+                if name in counts
             ],
             "view": view,
             "view_word": word,
             "filter": filter_of,
             "narrowed": bool(filter_of),
             "choices": _choices(source),
-            "ageing": Markup(ageing_bars(_buckets(rows, asked.now), 340)),  # noqa: S704 - drawn by recon.display
-            "older": _address(asked.query, page + 1) if len(found) > ROWS else None,
-            "newer": _address(asked.query, page - 1) if page > 1 else None,
+            "ageing": Markup(ageing_bars(_buckets(rows, asked.as_of.horizon(asked.now)), 340)),  # noqa: S704 - drawn by recon.display
+            "older": _address(asked, page + 1) if len(found) > ROWS else None,
+            "newer": _address(asked, page - 1) if page > 1 else None,
         },
         sql=query.sql(),
-        listed=read.query(narrowed, asked.now, limit=MAX_ROWS),
+        listed=read.query(narrowed, asked.now, limit=MAX_ROWS, as_of=asked.as_of),
         count=needs_of(rows) or None,
+        count=None if asked.as_of.is_past else needs_of(rows) or None,
     )
 
 
@@ -134,8 +139,8 @@ def _page(text: str | None) -> int:
     return int(text)
 
 
-def _address(query: Mapping[str, str], page: int) -> str:
-    return f"/breaks?{urlencode({**query, PAGE: str(page)})}"
+def _address(asked: Asked, page: int) -> str:
+    return f"/breaks?{urlencode({**asked.query, **dict(asked.as_of.pairs()), PAGE: str(page)})}"
 
 
 def _counts(source: Source, asked: Asked) -> dict[str, int]:
@@ -187,4 +192,5 @@ SCREEN: Final = Screen(
     menu="Breaks",
     key="b",
     changes_with=CASES,
+    of_the_past=True,
 )

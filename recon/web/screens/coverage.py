@@ -17,8 +17,10 @@ from recon.display.charts.strips import coverage_strip
 from recon.display.strip import Stretch
 from recon.display.worth import share
 from recon.errors import ConfigError
+from recon.reads.as_of import AsOf
 from recon.reads.coverage import end_of_log, read_coverage, read_strips
 from recon.reads.known_names import check_filter
+from recon.reads.past_coverage import PAST_SQL, read_past_coverage
 from recon.reads.query import Query
 from recon.times import microseconds
 from recon.web.addresses import event_address, with_query
@@ -84,18 +86,22 @@ def _read(source: Source, asked: Asked) -> View:
     span = asked.query.get("span") or "1h"
     if span not in SPANS:
         raise ConfigError(f"coverage has no time {span!r}; it has {', '.join(SPANS)}")
-    since = asked.now - SPANS[span]
-    found, strips = read_both(source, gateway=gateway, account=account, since=since, now=asked.now)
+    now = asked.as_of.horizon(asked.now)
+    since = now - SPANS[span]
+    if asked.as_of.is_past:
+        found, strips, query = _of_then(source, asked.as_of, gateway=gateway, account=account, since=since, now=now)
+    else:
+        found, strips = read_both(source, gateway=gateway, account=account, since=since, now=now)
+        query = Query(_SQL, {"now": now, "since": since, "gateway": gateway, "account": account})
     start = start_of(strips, since)
     gaps = [_gap(row) for row in reversed(found["gaps"]) if row["gap"]]
-    groups = groups_of(found, strips, start, asked.now)
+    groups = groups_of(found, strips, start, now)
     known = [each for group in groups for each in group.accounts]
-    here = [(name, asked.query.get(name)) for name in FILTERS]
+    here = [*((name, asked.query.get(name)) for name in FILTERS), *asked.as_of.pairs()]
     choices = {
         "gateway": sorted({str(row["name"]) for row in found["gateways"]}),
         "account": sorted({each.account for each in known}),
     }
-    query = Query(_SQL, {"now": asked.now, "since": since, "gateway": gateway, "account": account})
     return View(
         sql=query.sql(),
         listed=query,
@@ -113,10 +119,22 @@ def _read(source: Source, asked: Asked) -> View:
             "gaps": gaps[:MAX_GAPS],
             "all_gaps": len(gaps),
             "questions": found["open_questions"],
+            "uncovered": [row for row in reversed(found["stretches"]) if row["state"] != "covered"][:MAX_GAPS],
             "fields": fields_of(asked.query, FILTERS, choices),
             "asked": " and ".join(wanted.words()),
         },
     )
+
+
+def _of_then(
+    source: Source, as_of: AsOf, *, gateway: str | None, account: str | None, since: datetime, now: datetime
+) -> tuple[Mapping[str, Sequence[Row]], Strips, Query]:
+    """Return the coverage of a past time, its strips and its SQL; each gateway stands for its log."""
+    then = read_past_coverage(source, as_of, gateway=gateway, account=account, since=since, until=now, every=True)
+    names = dict.fromkeys(str(row["gateway"]) for row in then.document["accounts"])
+    gateways = [{"name": name, "state": "", "last_event_at": None} for name in names]
+    query = Query(PAST_SQL, {**as_of.parameters, "gateway": gateway, "account": account})
+    return {**then.document, "gateways": gateways}, then.strips, query
 
 
 def read_both(
@@ -132,7 +150,9 @@ def start_of(strips: Strips, since: datetime) -> datetime:
     return max(since, min((each.begin for stretches in strips.values() for each in stretches), default=since))
 
 
-def groups_of(found: dict[str, Sequence[Row]], strips: Strips, start: datetime, now: datetime) -> list[GatewayCoverage]:
+def groups_of(
+    found: Mapping[str, Sequence[Row]], strips: Strips, start: datetime, now: datetime
+) -> list[GatewayCoverage]:
     """Return the accounts of each gateway, with a strip from `start` to now."""
     gaps = {
         key: len(list(rows))
@@ -169,7 +189,7 @@ def _account(row: Row, gaps: int, strip: Markup) -> AccountCoverage:
         share=share(covered if isinstance(covered, Decimal) else None),
         since=since if isinstance(since, datetime) else None,
         gaps=gaps,
-        unaccounted=int(str(row["open_orders_unaccounted"])),
+        unaccounted=int(str(row.get("open_orders_unaccounted") or 0)),
         seen=seen if isinstance(seen, datetime) else None,
         clock=skew(row["clock_skew"] if isinstance(row["clock_skew"], timedelta) else None),
         address=with_query("/units", [("gateway", gateway), ("account", account)]),
@@ -215,6 +235,7 @@ def _key(row: Row) -> tuple[str, str]:
 
 
 SCREEN: Final = Screen(
+    of_the_past=True,
     name="coverage",
     path="/coverage",
     title="Coverage",

@@ -15,10 +15,11 @@ from recon.db.source import Row, Source
 from recon.display.figures import Figure, figure, scale_of
 from recon.display.worth import NO_RATE, worth_figure
 from recon.exact import EXACT
+from recon.reads.as_of import NOW, AsOf
 from recon.reads.known_names import check_filter
 from recon.reads.query import Query
 from recon.reads.unit_advice import UnitAdvice, advise
-from recon.reads.unit_rows import UNITS
+from recon.reads.unit_rows import units_of
 from recon.web import csv_file
 from recon.web.addresses import unit_address, with_query
 from recon.web.filter_fields import fields_of, filter_of
@@ -79,9 +80,9 @@ def _read(source: Source, asked: Asked) -> View:
     check_filter(source, wanted)
     condition = wanted.condition(_COLUMNS, asked.now)
     query = Query(
-        f"SELECT u.* FROM ({UNITS}\n) AS u\nWHERE {condition.text}\n"  # noqa: S608 - values are parameters
+        f"SELECT u.* FROM ({units_of(asked.as_of)}\n) AS u\nWHERE {condition.text}\n"  # noqa: S608 - values are parameters
         "ORDER BY u.gateway, u.account, u.unit_kind, u.unit\nLIMIT :limit",
-        {**condition.parameters, "limit": MAX_ROWS + 1},
+        {**condition.parameters, **asked.as_of.parameters, "limit": MAX_ROWS + 1},
     )
     found = query.rows(source)
     accounts = _ACCOUNTS.rows(source)
@@ -91,12 +92,12 @@ def _read(source: Source, asked: Asked) -> View:
         "verdict": VERDICTS,
     }
     # Advice about a unit names other units of its account: a list without them would be wrong.
-    whole = not wanted.unit and not wanted.verdict
+    whole = not wanted.unit and not wanted.verdict and not asked.as_of.is_past
     return View(
         sql=query.sql(),
         listed=Query(query.text, {**query.parameters, "limit": csv_file.MAX_ROWS}),
         values={
-            **values_of(found[:MAX_ROWS], asked.query, whole=whole),
+            **values_of(found[:MAX_ROWS], asked.query, whole=whole, as_of=asked.as_of),
             "more": len(found) > MAX_ROWS,
             "fields": fields_of(asked.query, FILTERS, choices),
             "asked": " and ".join(wanted.words()),
@@ -104,7 +105,9 @@ def _read(source: Source, asked: Asked) -> View:
     )
 
 
-def values_of(found: Sequence[Row], query: Mapping[str, str], *, whole: bool) -> Mapping[str, object]:
+def values_of(
+    found: Sequence[Row], query: Mapping[str, str], *, whole: bool, as_of: AsOf = NOW
+) -> Mapping[str, object]:
     """Return units as the screen shows them; `whole`: they are all units of their accounts."""
     groups = [
         AccountUnits(str(gateway), str(account), _rows(list(rows), whole=whole))
@@ -112,7 +115,7 @@ def values_of(found: Sequence[Row], query: Mapping[str, str], *, whole: bool) ->
     ]
     rows = [row for group in groups for row in group.rows]
     counts = Counter(row.verdict for row in rows)
-    here = [(name, query.get(name)) for name in FILTERS if name != "verdict"]
+    here = [*((name, query.get(name)) for name in FILTERS if name != "verdict"), *as_of.pairs()]
     return {
         "groups": groups,
         "rooms": {name: room_of([getattr(row, name) for row in rows]) for name in _FIGURES},
@@ -189,4 +192,5 @@ SCREEN: Final = Screen(
     menu="Units",
     key="u",
     changes_with=BOOKS,
+    of_the_past=True,
 )
