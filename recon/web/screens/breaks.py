@@ -127,7 +127,6 @@ def _read(source: Source, asked: Asked) -> View:
         sql=query.sql(),
         listed=read.query(narrowed, asked.now, limit=MAX_ROWS, as_of=asked.as_of),
         count=needs_of(rows) or None,
-        count=None if asked.as_of.is_past else needs_of(rows) or None,
     )
 
 
