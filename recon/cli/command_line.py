@@ -64,7 +64,7 @@ COMMANDS: Final = {
     "events": Entry("events:events", "Show events of the log, oldest first."),
     "record": Entry("record:record", "Record an event the EMS does not report."),
     "import": Entry("import_:import_", "Import a statement: deposits, fees, funding, trades."),
-    "sources": Entry("sources:sources", "Show what independent sources said was held, and the verdicts."),
+    "sources": Entry("sources:sources", "Show what independent sources said was held."),
     "facts": Entry("facts:app", "Show material facts that wait, and decide on them."),
     "rebuild": Entry("rebuild:rebuild", "Rebuild all books from the log, verify, and switch."),
     "what-if": Entry("what_if:what_if", "Compare breaks under different rules."),

@@ -52,8 +52,9 @@ def sources(
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
-    """Show what independent sources said was held, against the books of that time.
+    """Show what independent sources said was held.
 
+    Each is held against the books of its time.
     `recon import FILE --as-balances` tells it. Filters are gateway, account, unit, kind (the source), verdict, since
     and until.
     """
