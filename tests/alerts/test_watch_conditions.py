@@ -75,7 +75,7 @@ def test_a_session_in_which_no_account_lives_is_stalled() -> None:
 
 def test_books_that_do_not_follow_are_behind_and_say_nothing_of_accounts() -> None:
     behind = but(lag_events=7, projected_seq=893, unfolded_at=NOW - timedelta(seconds=40))
-    assert told(behind, GAP) == {"projection.behind": "7 events after log position 893 are not folded"}
+    assert told(behind, GAP) == {"projection.behind": "7 events after log position 893 not folded"}
     assert told(but(lag_events=7, unfolded_at=NOW - timedelta(seconds=1)), COVERED) == {}
 
 
