@@ -11,13 +11,13 @@ UNITS: Final = """
 SELECT
     b.gateway, b.account, 'asset' AS unit_kind, b.asset AS unit, b.asset_coinapi AS coinapi, b.balance AS value,
     b.opening, b.fills, b.expected, b.explained, b.reported, b.drift, b.unexplained, b.in_flight, b.rate_usd,
-    b.verdict, b.reason, b.inferred, b.observed_at, b.cut_seq, b.open_breaks
+    b.verdict, b.reason, b.inferred, b.observed_at, b.cut_seq, b.open_breaks, b.agreed_source, b.agreed_source_at
 FROM recon.balances AS b
 UNION ALL
 SELECT
     p.gateway, p.account, 'contract', p.symbol, p.symbol_coinapi, p.quantity,
     p.opening, p.fills, p.expected, p.explained, p.reported, p.drift, p.unexplained, p.in_flight, NULL,
-    p.verdict, p.reason, p.inferred, p.observed_at, p.cut_seq, p.open_breaks
+    p.verdict, p.reason, p.inferred, p.observed_at, p.cut_seq, p.open_breaks, p.agreed_source, p.agreed_source_at
 FROM recon.positions AS p"""
 #: The same as of a past time: rates, and what was in flight, are not kept.
 _PAST_UNITS: Final = f"""

@@ -102,3 +102,27 @@ def test_bad_rows_and_unknown_assets_are_named_and_nothing_is_told(
     assert (unknown.status, "has no asset 'USTD'" in unknown.err) == (2, True)
     fold(day.service_url, GATEWAY)
     assert recon("sources", "--json").json() == []
+
+
+def test_a_break_of_a_source_says_who_says_so_and_a_corrected_file_clears_it(
+    recon: Recon, config: Path, day: TestDatabase, tmp_path: Path
+) -> None:
+    at = datetime.now(UTC) - timedelta(seconds=45)
+    codes = [code for code, row in balances(recon).items() if row["verdict"] == "agreed"]
+    assert tell(recon, file_of(tmp_path / "wrong.csv", dict.fromkeys(codes, "123456789")), at).status == 0
+    fold(day.service_url, GATEWAY)
+    checks = [row for row in recon("sources", "--json").json() if row["verdict"] == "break"]
+    unit, expected = checks[0]["unit"], checks[0]["expected"]
+    assert Decimal(checks[0]["drift"]) == 123456789 - Decimal(expected)
+    assert (balances(recon)[unit]["verdict"], balances(recon)[unit]["agreed_source"]) == ("break", None)
+    shown = " ".join(recon("break", "show", checks[0]["break_id"]).out.split())
+    assert "source_differs" in shown
+    assert f"{unit}: an independent source says so; what the EMS reports is another question." in shown
+    assert f"{unit}: custodian differs at" in shown
+    corrected = file_of(tmp_path / "right.csv", {unit: expected})
+    assert tell(recon, corrected, at).status == 0
+    fold(day.service_url, GATEWAY)
+    assert balances(recon)[unit]["agreed_source"] == "custodian"
+    assert "cleared" in recon("break", "show", checks[0]["break_id"]).out
+    again = tell(recon, corrected, at, "--json").json()
+    assert (again["appended"], again["known"]) == (0, 1)

@@ -14,7 +14,8 @@ SELECT
     t.verdict,
     t.judged_seq,
     t.judged_at,
-    t.edition
+    t.edition,
+    'ems'::text AS source
 FROM recon_store.observations AS t
 JOIN recon_store.editions AS c ON c.gateway = t.gateway AND c.edition = t.edition AND c.state = 'current';
 
@@ -43,5 +44,7 @@ COMMENT ON COLUMN recon.observations.judged_seq IS
     'Log position at which it was judged so; a later row of the same observation says what was known later';
 COMMENT ON COLUMN recon.observations.judged_at IS 'Log time at which it was judged so';
 COMMENT ON COLUMN recon.observations.edition IS 'The folding of the log that it belongs to; a rebuild makes another';
+COMMENT ON COLUMN recon.observations.source IS
+    'The class of its source: always ems; what other sources say is in source_checks';
 
 GRANT SELECT ON recon.observations TO recon_analyst, recon_service, recon_operator;

@@ -25,6 +25,7 @@ def document(case: Case, leg: Leg) -> Row:
         "same_unit": leg.same_unit,
         "same_case": leg.same_case,
         "history": leg.history,
+        "sources": leg.sources,
         "next": [{"step": step, "command": step_command(leg.row, step, several)} for step in leg.steps],
         "advice": advice_on(leg.row),
     }

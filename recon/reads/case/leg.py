@@ -10,6 +10,7 @@ from recon.db.source import Row, Source, query_rows
 from recon.deciding.selection import SelectedBreak, person_steps
 from recon.ledger.rules import AccountRules
 from recon.reads.case.model import Leg
+from recon.reads.unit_sources import read_sources
 from recon.reconciliation.model.lifecycle import ACTIVE
 
 #: Events between the ends of the origin that are counted by kind; beyond it the count says `more than`.
@@ -55,6 +56,7 @@ def read_leg(connection: Source, selected: SelectedBreak, now: datetime, rules: 
         age=age,
         business_age=business_age,
         steps=person_steps(selected.state),
+        sources=read_sources(connection, unit),
     )
 
 

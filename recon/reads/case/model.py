@@ -32,6 +32,8 @@ class Leg(msgspec.Struct, frozen=True):
     business_age: timedelta | None
     #: What a person may do now.
     steps: Sequence[str]
+    #: What each independent source said last of the unit.
+    sources: Sequence[Row] = ()
 
     @property
     def active(self) -> bool:

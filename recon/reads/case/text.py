@@ -21,6 +21,8 @@ from recon.reads.case.document import age_words
 from recon.reads.case.evidence import evidence_lines, origin_lines, so_far_lines, tried_lines, tried_summary
 from recon.reads.case.model import Case, Leg
 from recon.reads.case.path import path_lines
+from recon.reads.source_words import source_words
+from recon.reconciliation.causes.integrity import SOURCE_DIFFERS
 from recon.times import to_datetime
 
 #: Narrowest text that is kept whole, in characters.
@@ -147,8 +149,12 @@ def worth_said(case: Case) -> str:
 def _circumstances(leg: Leg) -> Iterator[str]:
     row = leg.row
     unit = safe(row["unit"])
-    if not row["owns_residual"]:
+    if row["cause"] == SOURCE_DIFFERS.code:
+        yield f"{unit}: an independent source says so; what the EMS reports is another question."
+    elif not row["owns_residual"]:
         yield f"{unit}: the reports contradict each other; this is no part of the unit's drift."
+    for source in leg.sources:
+        yield f"{unit}: {source['source']} {source_words(source)}."
     if row["occurrences"] != 1:
         yield f"{unit}: it opened {row['occurrences']} times."
     if row["state"] == "accepted":

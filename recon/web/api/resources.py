@@ -85,7 +85,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
             gateway text, account text, unit_kind text, unit text, coinapi text?, value decimal?, opening decimal?,
             fills decimal, expected decimal?, explained decimal, reported decimal?, drift decimal?,
             unexplained decimal?, in_flight decimal?, rate_usd decimal?, verdict text, reason text?, inferred bool?,
-            observed_at time?, cut_seq int?, open_breaks int"""),
+            observed_at time?, cut_seq int?, open_breaks int, agreed_source text?, agreed_source_at time?"""),
         key=("gateway", "account", "unit_kind", "unit"),
         filters={**_PLACE, "unit": "r.unit", "verdict": "r.verdict", "kind": "r.unit_kind"},
         words={"kind": lambda: ("asset", "contract")},
@@ -97,7 +97,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
         columns=columns_of("""
             gateway text, account text, unit_kind text, unit text, seq int, at time, reported decimal,
             expected decimal?, explained decimal, drift decimal?, unexplained decimal?, verdict text, judged_seq int,
-            judged_at time, edition int"""),
+            judged_at time, edition int, source text"""),
         key=("gateway", "account", "unit_kind", "unit", "at", "judged_seq"),
         filters={**_PLACE, "unit": "r.unit", "verdict": "r.verdict", "kind": "r.unit_kind", **_times("at")},
         words={"kind": lambda: ("asset", "contract")},

@@ -18,8 +18,10 @@ from recon.errors import ConfigError
 from recon.exact import EXACT
 from recon.nearest import listed, sentence
 from recon.reads.query import Query
+from recon.reads.source_words import source_words
 from recon.reads.unit_history import UnitHistory, find_units, read_history, window_of
 from recon.reads.unit_rows import UNITS
+from recon.reads.unit_sources import read_sources
 from recon.times import microseconds, parse_time
 from recon.web.addresses import case_address, event_address, unit_address, with_query
 from recon.web.charted import charted
@@ -94,6 +96,7 @@ def _read(source: Source, asked: Asked) -> View:
             "window": duration(window_of(history.rules)),
             "fees": "by schedule" if history.rules.fees else "learned from each fill",
             "ends_at": history.ends_at,
+            "sources": [(str(row["source"]), source_words(row)) for row in read_sources(source, unit)],
             "units_address": with_query("/units", [("gateway", gateway), ("account", account)]),
             "seen_address": None if unit["cut_seq"] is None else event_address(gateway, _int(unit["cut_seq"])),
         },
