@@ -40,8 +40,9 @@ def evidence(
     ] = True,
     config: Config = None,
 ) -> None:
-    """Write the evidence of a business day: closings, signatures, reports with their SQL, and the log without gaps.
+    """Write a day as evidence that anybody can check.
 
+    It has the closings, the signatures, the reports with their SQL, and the log without gaps.
     The directory appears whole or not at all. `python DIR/verify.py DIR` checks it, without recon and its database.
     What was signed is computed again first, and nothing is written where it cannot be borne out (status 4).
     """
