@@ -15,7 +15,7 @@ from recon.projection.step import step
 from recon.testing import Outcome, case_events, load_case, replay
 from recon.testing.outcome import BreakOutcome
 from tests.conftest import TestDatabase
-from tests.support.database_days import fold, write_events
+from tests.support.database_days import fold, write_told_events
 from tests.support.shared_cases import DIRECTORIES as PUBLISHED
 
 pytestmark = pytest.mark.postgres
@@ -91,7 +91,7 @@ def test_the_views_show_what_replay_says(database: TestDatabase, engine: Engine,
     case = load_case(directory)
     log = list(case_events(case))
     for gateway in ("venue", "again"):
-        write_events(database.service_url, gateway, log)
+        write_told_events(database.superuser_url, gateway, log)
     fold(database.service_url, "venue")
     fold_anew(engine, "again", limit=max(LEAST_STEP, len(log) // MOST_STEPS))
     for gateway in ("venue", "again"):
