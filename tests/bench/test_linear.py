@@ -50,6 +50,7 @@ COPIES_ALLOWED = {
     "recon/reconciliation/commit/contradictions.py": "the breaks of one unit",
     "recon/reconciliation/commit/steps.py": "the breaks of one unit",
     "recon/reconciliation/sources/source_breaks.py": "the breaks of one unit, and evidence within its bound",
+    "recon/reconciliation/sources/books_then.py": "what was booked in sum since a time, within its bound",
     "recon/reconciliation/sources/checks.py": "the sources of one unit, one for each class",
 }
 
