@@ -29,7 +29,7 @@ def reason_of(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if is_transient(error):
-        return str(database_error(error, "the database does not answer"))
+        return LAST_NET.clean(str(database_error(error, "the database does not answer")))
     text = LAST_NET.clean(" ".join(str(error).split()))
     return text if isinstance(error, ReconError) else f"{type(error).__name__}: {text}"
 

@@ -110,7 +110,7 @@ def _values(source: Source, asked: Asked, closes: Sequence[AccountClose], *, eve
     return {
         "closes": closes,
         "day": str(day),
-        "path": path,
+        "day_address": path,
         "clean": all(each.clean for each in shown) and not any(each.differs for each in closes),
         "cut_offs": sorted({each.cut_off for each in shown}),
         "over": all(each.cut_off <= asked.now for each in shown),
