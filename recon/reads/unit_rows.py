@@ -19,12 +19,13 @@ SELECT
     p.opening, p.fills, p.expected, p.explained, p.reported, p.drift, p.unexplained, p.in_flight, NULL,
     p.verdict, p.reason, p.inferred, p.observed_at, p.cut_seq, p.open_breaks, p.agreed_source, p.agreed_source_at
 FROM recon.positions AS p"""
-#: The same as of a past time: rates, and what was in flight, are not kept.
+#: The same as of a past time: rates, what was in flight, and which source agreed are not kept.
 _PAST_UNITS: Final = f"""
 SELECT
     f.gateway, f.account, f.unit_kind, f.unit, f.coinapi, f.value,
     f.opening, f.fills, f.expected, f.explained, f.reported, f.drift, f.unexplained, NULL::numeric AS in_flight,
-    NULL::numeric AS rate_usd, f.verdict, f.reason, NULL::boolean AS inferred, f.observed_at, f.cut_seq, f.open_breaks
+    NULL::numeric AS rate_usd, f.verdict, f.reason, NULL::boolean AS inferred, f.observed_at, f.cut_seq, f.open_breaks,
+    NULL::text AS agreed_source, NULL::timestamptz AS agreed_source_at
 FROM recon.units_as_of{ARGUMENTS} AS f"""  # noqa: S608 - ours
 
 

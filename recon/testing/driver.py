@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from recon.ems.protocol.decode import envelope
+from recon.ems.protocol.messages import INBOUND_TYPES
 from recon.exact import exact
 from recon.ledger.changes import Finding
 from recon.ledger.orders import Order
@@ -76,13 +78,11 @@ class GatewayDriver:
         if isinstance(message, bytes):
             self.event(events.FRAME, message, after=after)
             return
-        kind, account = message.get("type"), message.get("exchange_id")
-        self.event(
-            kind if isinstance(kind, str) else events.FRAME,
-            _encode(message),
-            account=account if isinstance(account, str) else None,
-            after=after,
-        )
+        payload = _encode(message)
+        head = envelope(payload)
+        # As a session records it: other types are no message of the protocol.
+        kind = head.type if head.type in INBOUND_TYPES else None
+        self.event(kind or events.FRAME, payload, account=head.account, after=after)
 
     def set_rules(self, rules: Rules) -> None:
         """Put rules in force."""

@@ -81,7 +81,7 @@ def _report(on: Stage, format_: str) -> Run:
     file = on.place / f"report.{format_}"
     began = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-c", _COMMAND, "report", "movements", "-o", str(file)],
+        [sys.executable, "-c", _COMMAND, "report", "movements", "-o", str(file), "--replace"],
         env=os.environ | {"RECON_DATABASE__URL": on.analyst_url},
         capture_output=True,
         text=True,

@@ -165,7 +165,7 @@ def test_looking_makes_no_database(recon: Recon, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("RECON_DATABASE__DATA_DIR", str(tmp_path / "data"))
     result = recon("status")
     assert result.status == 3
-    assert "recon migrate" in result.err
+    assert "begin with `recon init`" in result.err, "no settings name a gateway"
     assert not (tmp_path / "data").exists()
 
 

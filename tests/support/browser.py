@@ -75,9 +75,11 @@ def log_in(browser: Any, address: str, login: str, password: str) -> None:
 
 
 def wait_for(browser: Any, condition: Any, what: str) -> Any:
-    """Wait until a condition holds, and return what it gave."""
+    """Wait until a condition holds, and return what it gave; the page may be drawn anew while it is asked."""
     support = pytest.importorskip("selenium.webdriver.support.ui")
-    return support.WebDriverWait(browser, PATIENCE, 0.05).until(lambda _: condition(), f"no {what}")
+    stale = pytest.importorskip("selenium.common.exceptions").StaleElementReferenceException
+    waiting = support.WebDriverWait(browser, PATIENCE, 0.05, ignored_exceptions=(stale,))
+    return waiting.until(lambda _: condition(), f"no {what}")
 
 
 def text_of(browser: Any) -> str:

@@ -48,7 +48,7 @@ PAST: Final = {
         ),
         _past(
             "units",
-            lacks=("in_flight", "rate_usd", "inferred"),
+            lacks=("in_flight", "rate_usd", "inferred", "agreed_source", "agreed_source_at"),
             has="fills decimal?, explained decimal?, venue_account text?",
         ),
         _past("coverage", lacks=("recovery",)),
