@@ -120,7 +120,7 @@ def test_on_a_terminal_it_stays_and_its_data_can_be_tried(temporary: Path) -> No
     assert "found after" in shown
     assert "planted faults found, 0 false alarms: passed" in shown
     settings = shown.partition("export RECON_CONFIG=")[2].split()[0]
-    command = shown.partition("recon break show ")[2].split()[0]
+    command = shown.partition(" break show ")[2].split()[0]
     environ = os.environ | {"RECON_CONFIG": settings}
     outputs = []
     for words in (["status"], ["break", "show", command], ["doctor", "--seconds", "3"]):
