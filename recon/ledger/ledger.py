@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from typing import Final
 
 from recon.ems.protocol.bounds import MAX_TEXT_CHARS, cut
 from recon.ems.protocol.symbols import split_account
@@ -30,6 +31,9 @@ from recon.ledger.units import Entry, Unit, UnitKey, UnitKind, UnitState
 from recon.spelling import plain_code
 from recon.times import LogTime
 
+#: Most contracts of an account that are spelled alike; among more of them a spelling tells nothing.
+MAX_SPELLED_ALIKE: Final = 16
+
 
 class Ledger:
     """The working set of a gateway."""
@@ -47,6 +51,8 @@ class Ledger:
         self.skews_us: list[int] = []
         #: The codes of an account's contracts, in alphabetical order.
         self.contracts: dict[str, list[str]] = {}
+        #: The same, by how they are spelled without capitals and signs.
+        self._plain_contracts: dict[tuple[str, str], list[str]] = {}
         self.spot_symbols = SpotSymbols()
         self._by_coinapi: dict[tuple[str, str], list[UnitState]] = {}
         #: Contracts by account and what else than its code a contract is called.
@@ -118,6 +124,8 @@ class Ledger:
         self._note_coinapi(state)
         if state.unit.kind == "contract":
             insort(self.contracts.setdefault(state.unit.account, []), state.unit.code)
+            plain = (state.unit.account, plain_code(state.unit.code))
+            insort(self._plain_contracts.setdefault(plain, []), state.unit.code)
 
     def _note_coinapi(self, state: UnitState) -> None:
         """Note the CoinAPI code of a unit, which learns it once, and all that a contract is called."""
@@ -189,8 +197,10 @@ class Ledger:
 
     def _spelled_alike(self, account: str, symbol: str, coinapi: str | None) -> UnitState | None:
         """Return the one contract whose symbol differs by capitals and signs alone; two that are listed are two."""
-        plain, listed = plain_code(symbol), self.instrument(account, symbol) is not None
-        codes = [code for code in self.contracts.get(account, ()) if plain_code(code) == plain]
+        codes = self._plain_contracts.get((account, plain_code(symbol)), ())
+        if not 0 < len(codes) <= MAX_SPELLED_ALIKE:
+            return None
+        listed = self.instrument(account, symbol) is not None
         states = [self.units[account, "contract", code] for code in codes]
         own = [
             state

@@ -73,7 +73,7 @@ def test_the_former_version_is_relieved_by_a_stand_by_and_relieves_it_again(
         old, new = Service(tmp_path, settings, "old", code=former), Service(tmp_path, settings, "new")
         with running(old):
             witness.passed(0.2, sessions=1)
-            assert "run `recon migrate`" in new.command("positions", status=3)
+            assert "recon.cli migrate`" in new.command("positions", status=3), "as this program was called"
             # The database goes ahead, and the former version goes on recording.
             new.command("migrate")
             assert witness.version() == newest

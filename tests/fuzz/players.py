@@ -33,8 +33,20 @@ Books: TypeAlias = "dict[str, list[str]]"
 _WRITER: Final = UUID(int=1)
 #: Kinds that people record by a function of their own.
 OF_PEOPLE: Final = frozenset({events.DECISION, events.FACT})
-#: Columns of a break that other accounts may rightly speak to: where the other side of a transfer is, and USD rates.
-OF_OTHERS: Final = ("tried", "candidates", "cause", "certainty", "evidence", "note", "amount_usd", "severity", "reason")
+#: Columns of a break that other accounts may rightly speak to: where the other side of a transfer is, with the case
+#: that it began, and USD rates.
+OF_OTHERS: Final = (
+    "tried",
+    "candidates",
+    "cause",
+    "case_id",
+    "certainty",
+    "evidence",
+    "note",
+    "amount_usd",
+    "severity",
+    "reason",
+)
 #: Most steps for a batch, a multiple of what any batch needs.
 MAX_STEPS: Final = 100
 
