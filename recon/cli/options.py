@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Concatenate, Final, ParamSpec, TypeVar
 
@@ -49,6 +50,18 @@ GatewayFilter = Annotated[
 AccountFilter = Annotated[
     str | None, typer.Option("--account", "-a", metavar="ID", help="Only this account: the EMS exchange_id, exactly.")
 ]
+AccountsFilter = Annotated[
+    list[str] | None,
+    typer.Option("--account", "-a", metavar="ID", help="Only this account; may be given several times."),
+]
+
+
+def day_of(text: str) -> date:
+    """Return the day of --date. Errors: typer.BadParameter."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("must be a day such as 2026-11-28", param_hint="--date") from None
 
 
 def settings_of(config: Path | None) -> Settings:

@@ -20,7 +20,7 @@ from recon.cli.close_screen import (
     signed_steps,
 )
 from recon.cli.connection import operator_connection, reader_connection
-from recon.cli.options import Config, GatewayFilter, Json, settings_of, with_options
+from recon.cli.options import AccountsFilter, Config, GatewayFilter, Json, day_of, settings_of, with_options
 from recon.cli.output import columns, print_json
 from recon.cli.queries import gateway_names
 from recon.cli.recording import record
@@ -43,10 +43,6 @@ _VERIFIED: Final = columns("business_day", "gateway", "account", "seq", "digest"
 Day = Annotated[
     str | None, typer.Option("--date", metavar="DAY", help="The business day. [default: the last one that is over]")
 ]
-Accounts = Annotated[
-    list[str] | None,
-    typer.Option("--account", "-a", metavar="ID", help="Only this account; may be given several times."),
-]
 
 
 @with_options(table_options)
@@ -54,7 +50,7 @@ def close(
     options: TableOptions,
     *,
     day: Day = None,
-    account: Accounts = None,
+    account: AccountsFilter = None,
     gateway: GatewayFilter = None,
     every: Annotated[bool, typer.Option("--all", help="Every unit, not only those that do not agree.")] = False,
     sign: Annotated[
@@ -84,7 +80,7 @@ def close(
         raise ConfigError(f"give one of {' and '.join(asked)}: each is a question of its own")
     if (text is not None or accept_gaps) and not sign:
         raise ConfigError("--text and --accept-gaps are for --sign")
-    on, settings = _date(day), settings_of(config)
+    on, settings = None if day is None else day_of(day), settings_of(config)
     if sign:
         _sign(settings, on, gateway, account, text, accept_gaps=accept_gaps, json=json)
     elif listed or show:
@@ -101,15 +97,6 @@ def close(
 
 def _modes(sign: bool, listed: bool, show: bool, diff: bool, verified: bool) -> list[tuple[str, bool]]:
     return [("--sign", sign), ("--list", listed), ("--show", show), ("--diff", diff), ("--verify", verified)]
-
-
-def _date(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("must be a day such as 2026-11-28", param_hint="--date") from None
 
 
 def _read(source: Source, on: date | None, gateway: str | None, accounts: Sequence[str] | None) -> list[AccountClose]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 
 from recon.cli.connection import reader_connection
 from recon.cli.ended import ending_in_order
-from recon.cli.options import Config, GatewayFilter, settings_of
+from recon.cli.options import AccountsFilter, Config, GatewayFilter, day_of, settings_of
 from recon.cli.output import note
 from recon.clock import utc_now
 from recon.config import Settings
@@ -31,10 +30,7 @@ def evidence(
         Path, typer.Option("--output", "-o", metavar="DIR", help="The directory to make; none is replaced.")
     ],
     gateway: GatewayFilter = None,
-    account: Annotated[
-        list[str] | None,
-        typer.Option("--account", "-a", metavar="ID", help="Only this account; may be given several times."),
-    ] = None,
+    account: AccountsFilter = None,
     stamped: Annotated[
         bool, typer.Option("--time-stamp/--no-time-stamp", help="Have [evidence] tsa_url stamp the time.")
     ] = True,
@@ -46,7 +42,7 @@ def evidence(
     The directory appears whole or not at all. `python DIR/verify.py DIR` checks it, without recon and its database.
     What was signed is computed again first, and nothing is written where it cannot be borne out (status 4).
     """
-    settings, on = settings_of(config), _date(day)
+    settings, on = settings_of(config), day_of(day)
     wanted = Wanted(day=on, gateway=gateway, accounts=account, now=utc_now(), version=version("recon"))
     asks = stamped and settings.evidence.tsa_url is not None
     if asks:
@@ -58,13 +54,6 @@ def evidence(
         if asks:
             stamp = _stamp(settings, collected.content, to)
     _say(output, collected.manifest, collected.content, stamp)
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("must be a day such as 2026-11-28", param_hint="--date") from None
 
 
 def _stamp(settings: Settings, content: bytes, to: Directory) -> TimeStamp:
