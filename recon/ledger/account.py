@@ -31,7 +31,7 @@ from recon.ledger.evidence import (
     without_gap,
 )
 from recon.ledger.fees.rate_table import RateTable
-from recon.ledger.lookups import CodesBySpelling, RowsByCoinapi
+from recon.ledger.lookups import AssetsByRow, CodesBySpelling, RowsByCoinapi
 from recon.ledger.orders import Order
 from recon.ledger.stamps import Stamps
 from recon.ledger.told_ahead import ToldAhead
@@ -206,17 +206,19 @@ class Snapshots(msgspec.Struct, dict=True):
         """Return the rows by how they may be spelled."""
         return CodesBySpelling(self.balance_rows)
 
+    @cached_property
+    def taken_for(self) -> AssetsByRow:
+        """Return the assets that each row is taken for."""
+        return AssetsByRow((asset, assumed.row) for asset, assumed in self.assumed.items())
+
     def assume(self, asset: str, row: AssumedRow) -> None:
         """Take a row for an asset's."""
+        self.taken_for.note(asset, row.row)
         self.assumed[asset] = row
 
     def end_assumption(self, asset: str) -> None:
         """Note that an asset's row is known, or is another one."""
-        del self.assumed[asset]
-
-    def assumed_in(self, row: str) -> list[str]:
-        """Return the assets that a row is taken for."""
-        return [asset for asset, assumed in self.assumed.items() if assumed.row == row]
+        self.taken_for.forget(asset, self.assumed.pop(asset).row)
 
     def set_row_amount(self, asset: str, amount: Decimal) -> None:
         """Keep the last amount of a row."""

@@ -75,6 +75,30 @@ class UnmappedAssets:
         return sorted({asset for asset in assets if asset in self._places}, key=self._places.__getitem__)
 
 
+class AssetsByRow:
+    """Assets by the balance row that is taken for theirs, in the order in which it was."""
+
+    __slots__ = ("_by_row",)
+
+    def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Take assets, each with its row."""
+        self._by_row: dict[str, dict[str, None]] = {}
+        for asset, row in rows:
+            self.note(asset, row)
+
+    def note(self, asset: str, row: str) -> None:
+        """Note that a row is taken for an asset's."""
+        self._by_row.setdefault(row, {})[asset] = None
+
+    def forget(self, asset: str, row: str) -> None:
+        """Note that a row is not taken for an asset's any more."""
+        del self._by_row[row][asset]
+
+    def of(self, row: str) -> list[str]:
+        """Return the assets that a row is taken for."""
+        return list(self._by_row.get(row, ()))
+
+
 class CodesBySpelling:
     """Codes of assets with their CoinAPI codes, by how either may be spelled otherwise."""
 

@@ -13,8 +13,11 @@ import msgspec
 import pytest
 
 from recon.ledger import carried_fills, generations, lookups
+from recon.ledger.account_mappings import AssumedRow
 from recon.reconciliation.breaks import related
 from recon.reconciliation.commit import contradictions
+from recon.testing.driver import GatewayDriver
+from recon.testing.messages import balance_row
 from tests.bench.growth_loads import LOADS
 from tests.bench.linear import cost
 
@@ -82,6 +85,18 @@ def test_a_row_takes_as_many_steps_among_many_as_among_few(name: str, monkeypatc
     load = msgspec.structs.replace(LOADS[name], share=1)
     few, many = (cost(load, rows, _steps) for rows in (ROWS, TIMES * ROWS))
     assert many <= MOST_GROWTH * few, f"{few:.0f} steps a row at {ROWS} rows, {many:.0f} at {TIMES * ROWS}"
+
+
+def test_a_balance_takes_as_many_steps_however_many_rows_are_taken_for_assets() -> None:
+    def taken(rows: int) -> float:
+        driver = GatewayDriver()
+        driver.start(balance_row("BTC", "1"))
+        snapshots = driver.ledger.accounts[driver.account].snapshots
+        for number in range(rows):
+            snapshots.assume(f"A{number}", AssumedRow(f"X{number}", None))
+        return _steps(lambda: driver.balances(balance_row("C", "1")))
+
+    assert taken(100 * ROWS) <= MOST_GROWTH * taken(ROWS)
 
 
 def test_the_count_sees_each_turn_of_a_loop_in_one_line() -> None:

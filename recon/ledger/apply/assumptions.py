@@ -22,7 +22,7 @@ def settle_by_rules(ledger: Ledger, account: Account, at: LogTime) -> None:
 
 def settle_by_coinapi(ledger: Ledger, account: Account, row: str, coinapi: str | None, at: LogTime) -> None:
     """Let the CoinAPI code of a row say whether it is the asset's that it is taken for."""
-    for asset in account.snapshots.assumed_in(row) if coinapi else ():
+    for asset in account.snapshots.taken_for.of(row) if coinapi else ():
         known = account.snapshots.assumed[asset].coinapi
         if known is None:
             continue

@@ -59,7 +59,7 @@ def is_claimed(ledger: Ledger, account: Account, row: str) -> bool:
     unit = rules.pool_of(row)
     if any(rules.pool_of(named) == unit for named in rules.assets.values()):
         return True
-    if account.snapshots.assumed_in(row):
+    if account.snapshots.taken_for.of(row):
         return False
     state = ledger.units.get((account.name, "asset", unit))
     moved = state is not None and bool(state.unit.balance.fills)
@@ -83,7 +83,7 @@ def _assume(ledger: Ledger, account: Account, asset: str, row: AssumedRow, why: 
 
 def _flag(ledger: Ledger, account: Account, row: str) -> None:
     """Say in the unit of a row which assets it is taken for."""
-    assets = account.snapshots.assumed_in(row)
+    assets = account.snapshots.taken_for.of(row)
     state = ledger.unit(account.name, "asset", ledger.rules_of(account.name).pool_of(row))
     state.unit.assumed = f"unmapped: taken for {', '.join(assets)}, which no setting says" if assets else None
     ledger.changes.units[state.key] = state

@@ -13,7 +13,7 @@ def takes_row(context: ComparisonContext, step: Step) -> bool:
     unit, account = context.unit, context.account
     if (
         unit.kind != "asset"
-        or account.snapshots.assumed_in(unit.code)
+        or account.snapshots.taken_for.of(unit.code)
         or is_claimed(context.ledger, account, unit.code)
     ):
         return False
